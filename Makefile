@@ -1,0 +1,85 @@
+# Everything a contributor, CI or a newcomer runs. `make` alone lists it.
+# No C compiler is needed: one setting of cgo also lets every build share one cache.
+export CGO_ENABLED := 0
+export GOTOOLCHAIN ?= local
+
+BIN   := bin
+TOOLS := go tool -modfile=tools/go.mod
+API   := ./api/...
+
+.DEFAULT_GOAL := help
+
+##@ Use
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## build all, start a federation on this machine and play the story
+	@$(BIN)/argosy-lab demo
+
+.PHONY: down
+down: lab-down ## stop the federation the demo left running
+
+.PHONY: build
+build: go-version ## build Argosy's binaries into bin/
+	@mkdir -p $(BIN)
+	go build -o $(BIN)/ ./cmd/...
+
+.PHONY: lab-up
+lab-up: build ## start the federation alone
+	@$(BIN)/argosy-lab up
+
+.PHONY: lab-down
+lab-down: ## stop it and remove its state
+	@if [ -x $(BIN)/argosy-lab ]; then $(BIN)/argosy-lab down; fi
+
+##@ Test
+
+.PHONY: test
+test: ## all tests, with the time each stage took
+	@for stage in test-unit test-integration test-e2e; do \
+		start=$$(date +%s); $(MAKE) --no-print-directory $$stage || exit 1; \
+		echo "== $$stage: $$(($$(date +%s) - start)) s"; \
+	done
+
+.PHONY: test-unit
+test-unit: go-version ## pure rules and packages: no cluster
+	go test $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench)
+
+.PHONY: test-integration
+test-integration: build ## controllers and CRDs against a real kube-apiserver
+	go test -count=1 -timeout=20m ./test/integration/...
+
+.PHONY: test-e2e
+test-e2e: build ## stories on a real federation
+	go test -count=1 -timeout=40m ./test/e2e/...
+
+.PHONY: bench
+bench: build ## measure beside the peer: ours, the peer's, the ratio
+	go test -count=1 -timeout=40m ./test/bench/... -args -bench
+
+##@ Contribute
+
+.PHONY: generate
+generate: ## CRDs, deep copies, RBAC and reference pages from the code
+	$(TOOLS) controller-gen object:headerFile=/dev/null paths=$(API)
+	$(TOOLS) controller-gen crd:allowDangerousTypes=false paths=$(API) output:crd:dir=deploy/crds
+
+.PHONY: lint
+lint: go-version ## vet, formatting, import rules
+	$(TOOLS) golangci-lint run
+
+.PHONY: verify
+verify: generate lint ## what CI checks: generated code is committed, go.mod tidy, lint clean
+	go mod tidy -diff
+	@git diff --exit-code || (echo "generated files differ: run 'make generate' and commit" && exit 1)
+	@test -z "$$(git status --porcelain)" || (git status --short && echo "the tree is not clean after generate" && exit 1)
+
+.PHONY: go-version
+go-version:
+	@want=$$(awk '$$1 == "go" {print $$2}' go.mod); have=$$(go env GOVERSION 2>/dev/null | sed 's/^go//'); \
+	if [ -z "$$have" ]; then echo "error: go is not installed: go $$want or newer is needed" >&2; exit 1; fi; \
+	if [ "$$(printf '%s\n%s\n' "$$want" "$$have" | sort -V | head -1)" != "$$want" ]; then \
+	echo "error: go $$have is too old: go $$want or newer is needed (go.mod)" >&2; exit 1; fi
