@@ -1,0 +1,29 @@
+package interpreter
+
+import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/argosy-dev/argosy/interpreter/cloneset"
+	"github.com/argosy-dev/argosy/interpreter/family"
+)
+
+// Families is every family we interpret: a new one is one line here and a folder.
+func Families() []*family.Family {
+	return []*family.Family{
+		cloneset.Family(),
+	}
+}
+
+// Catalog finds the family of a kind.
+type Catalog map[schema.GroupVersionKind]*family.Family
+
+// NewCatalog indexes families by kind.
+func NewCatalog(families []*family.Family) Catalog {
+	catalog := Catalog{}
+	for _, f := range families {
+		for _, kind := range f.Kinds {
+			catalog[kind] = f
+		}
+	}
+	return catalog
+}
