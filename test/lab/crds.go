@@ -1,0 +1,102 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+)
+
+// CRDs is a folder of CustomResourceDefinitions, in a Go module or in the clone.
+type CRDs struct {
+	// Module is empty for a folder of the clone.
+	Module string
+	Dir    string
+	// Optional folders may be missing, such as generated ones in a clone that has no kinds yet.
+	Optional bool
+}
+
+// KarmadaCRDs are the kinds karmada-apiserver stores as CRDs (Cluster is not one of them).
+func KarmadaCRDs() CRDs {
+	return CRDs{Module: "github.com/karmada-io/karmada", Dir: "charts/karmada/_crds/bases"}
+}
+
+// KruiseCRDs are OpenKruise's kinds.
+func KruiseCRDs() CRDs {
+	return CRDs{Module: "github.com/openkruise/kruise", Dir: "config/crd/bases"}
+}
+
+// ArgosyCRDs are the kinds of this repository.
+func ArgosyCRDs() CRDs { return CRDs{Dir: "deploy/crds", Optional: true} }
+
+func (c CRDs) path(ctx context.Context, root string) (string, error) {
+	base := root
+	if c.Module != "" {
+		var err error
+		if base, err = binaries.ModuleDir(ctx, root, c.Module); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(base, c.Dir), nil
+}
+
+// read returns every CRD below the folder.
+func (c CRDs) read(ctx context.Context, root string) ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	dir, err := c.path(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	var out []*apiextensionsv1.CustomResourceDefinition
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(content, crd); err != nil {
+			return fmt.Errorf("reading %s: %w", path, err)
+		}
+		if crd.Kind == "CustomResourceDefinition" {
+			out = append(out, crd)
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) && c.Optional {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading CRDs: %w", err)
+	}
+	return out, nil
+}
+
+// InstallCRDs creates or updates the CRDs and waits until they are served.
+func InstallCRDs(ctx context.Context, cfg *rest.Config, root string, sources ...CRDs) error {
+	var all []*apiextensionsv1.CustomResourceDefinition
+	for _, source := range sources {
+		crds, err := source.read(ctx, root)
+		if err != nil {
+			return err
+		}
+		all = append(all, crds...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: all}); err != nil {
+		return fmt.Errorf("installing CRDs: %w", err)
+	}
+	return nil
+}
