@@ -1,0 +1,106 @@
+package split
+
+import (
+	"hash/fnv"
+	"math/bits"
+)
+
+// Party takes part in a bounded apportionment.
+type Party struct {
+	Name string
+	// Weight is the party's claim; negative counts as 0. A party of weight 0 is served only after every other is full.
+	Weight int64
+	// Lo and Hi bound the party's seats, 0 <= Lo <= Hi.
+	Lo, Hi int32
+	// Holds is what the party has today. It decides ties, so that an answer which is as good as the
+	// present state leaves the present state alone.
+	Holds int32
+}
+
+// Bounded apportions total seats by Webster's divisor method (Sainte-Lague) inside each party's bounds: from Lo
+// upwards, the next seat goes to the largest Weight/(2s+1) among the parties with s < Hi. It returns the seats
+// in the order of the parties, and how many could not be placed because every party is full.
+//
+// A divisor method, not largest remainders: more seats in total never mean fewer for anyone, and
+// a division of a smaller total with the same weights stays below it, party by party.
+//
+// Ties go to the present holder, then to a stable hash of seed and name. Where the lower bounds together
+// exceed total, the lower bounds themselves are what is apportioned, so the sum is exact there too.
+func Bounded(total int32, parties []Party, seed string) (seats []int32, unplaced int32) {
+	seats = make([]int32, len(parties))
+	if total <= 0 {
+		return seats, 0
+	}
+	var floor int64
+	for i, p := range parties {
+		seats[i] = max(p.Lo, 0)
+		floor += int64(seats[i])
+	}
+	if floor > int64(total) {
+		return Bounded(total, loweredToFloor(parties), seed)
+	}
+	rank := ranks(parties, seed)
+	left := int64(total) - floor
+	for ; left > 0; left-- {
+		best := -1
+		for i := range parties {
+			if seats[i] < parties[i].Hi && (best < 0 || precedes(parties, seats, rank, i, best)) {
+				best = i
+			}
+		}
+		if best < 0 {
+			break
+		}
+		seats[best]++
+	}
+	return seats, int32(left)
+}
+
+// loweredToFloor turns lower bounds that cannot all be met into upper bounds.
+func loweredToFloor(parties []Party) []Party {
+	out := make([]Party, len(parties))
+	for i, p := range parties {
+		p.Lo, p.Hi = 0, max(p.Lo, 0)
+		out[i] = p
+	}
+	return out
+}
+
+// precedes reports whether party a gets the next seat before party b.
+func precedes(parties []Party, seats []int32, rank []uint64, a, b int) bool {
+	wa, wb := max(parties[a].Weight, 0), max(parties[b].Weight, 0)
+	// wa/(2*sa+1) > wb/(2*sb+1), cross-multiplied in 128 bits.
+	hiA, loA := bits.Mul64(uint64(wa), 2*uint64(seats[b])+1)
+	hiB, loB := bits.Mul64(uint64(wb), 2*uint64(seats[a])+1)
+	if hiA != hiB {
+		return hiA > hiB
+	}
+	if loA != loB {
+		return loA > loB
+	}
+	if wa == 0 && seats[a] != seats[b] {
+		// Without any claim, spread evenly.
+		return seats[a] < seats[b]
+	}
+	if holdsA, holdsB := parties[a].Holds > seats[a], parties[b].Holds > seats[b]; holdsA != holdsB {
+		return holdsA
+	}
+	if rank[a] != rank[b] {
+		return rank[a] < rank[b]
+	}
+	return parties[a].Name < parties[b].Name
+}
+
+// ranks orders equal claims differently for each seed (the autoscaler's UID), so that the odd replica of
+// a thousand autoscalers does not always land in the same cluster.
+func ranks(parties []Party, seed string) []uint64 {
+	out := make([]uint64, len(parties))
+	for i, p := range parties {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(seed)) // a hash never fails to write
+		_, _ = h.Write([]byte{0})
+		_, _ = h.Write([]byte(p.Name))
+		out[i] = h.Sum64()
+	}
+	return out
+}
