@@ -1,0 +1,352 @@
+package v1alpha1
+
+import (
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// CronHPA scales one object of the control plane on a timetable. Karmada's scheduler divides the replicas over the
+// members: no timetable runs in a member.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=cronhpas,scope=Namespaced,shortName=chpa,categories=argosy
+// +kubebuilder:printcolumn:name=Kind,type=string,JSONPath=`.spec.scaleTargetRef.kind`
+// +kubebuilder:printcolumn:name=Target,type=string,JSONPath=`.spec.scaleTargetRef.name`
+// +kubebuilder:printcolumn:name=Rule in force,type=string,JSONPath=`.status.ruleInForce`
+// +kubebuilder:printcolumn:name=Last result,type=string,JSONPath=`.status.lastResult`
+// +kubebuilder:printcolumn:name=Next run,type=string,JSONPath=`.status.nextRunTime`
+// +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
+type CronHPA struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec is the timetable.
+	// +required
+	Spec CronHPASpec `json:"spec"`
+
+	// Status is all the controller knows: a new leader goes on from here and from nothing else.
+	// +optional
+	Status CronHPAStatus `json:"status,omitempty"`
+}
+
+// CronHPASpec says what is scaled and when.
+//
+// +kubebuilder:validation:XValidation:rule="!(self.scaleTargetRef.kind in ['FedHPA','HorizontalPodAutoscaler','FederatedHPA']) || self.rules.all(r, !has(r.targetReplicas))",message="spec.rules: the target is an autoscaler, which owns the replicas: set targetMinReplicas and/or targetMaxReplicas instead of targetReplicas"
+// +kubebuilder:validation:XValidation:rule="self.scaleTargetRef.kind in ['FedHPA','HorizontalPodAutoscaler','FederatedHPA'] || self.rules.all(r, has(r.targetReplicas))",message="spec.rules: the target is a workload: set targetReplicas; targetMinReplicas and targetMaxReplicas are for FedHPA and HorizontalPodAutoscaler targets"
+type CronHPASpec struct {
+	// ScaleTargetRef names what is scaled, in this namespace of the control plane: any kind with a scale subresource
+	// (rules set targetReplicas), or a FedHPA, a HorizontalPodAutoscaler or Karmada's FederatedHPA (rules set bounds).
+	// It cannot be changed: another target is another CronHPA.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="has(self.apiVersion) && self.apiVersion != ''",message="spec.scaleTargetRef.apiVersion is required, for example apps.kruise.io/v1alpha1"
+	// +kubebuilder:validation:XValidation:rule="self.kind != '' && self.name != ''",message="spec.scaleTargetRef.kind and spec.scaleTargetRef.name must not be empty"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.scaleTargetRef cannot be changed: delete this CronHPA and create one for the other target"
+	ScaleTargetRef autoscalingv2.CrossVersionObjectReference `json:"scaleTargetRef"`
+
+	// Rules is the timetable. Of rules due at the same instant the one listed last wins, as if all had run in the
+	// order of the list; an event tells.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Rules []CronHPARule `json:"rules"`
+
+	// Suspend stops all rules. Firings that come due meanwhile are skipped for good.
+	// +optional
+	// +kubebuilder:default=false
+	Suspend bool `json:"suspend,omitempty"`
+
+	// SuccessfulHistoryLimit is how many applied firings each rule keeps in its history.
+	// +optional
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
+	SuccessfulHistoryLimit *int32 `json:"successfulHistoryLimit,omitempty"`
+
+	// FailedHistoryLimit is how many failed or missed firings each rule keeps in its history.
+	// +optional
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
+	FailedHistoryLimit *int32 `json:"failedHistoryLimit,omitempty"`
+}
+
+// CronHPARule is one line of the timetable.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.targetReplicas) != (has(self.targetMinReplicas) || has(self.targetMaxReplicas))",message="a rule sets either targetReplicas, or targetMinReplicas and/or targetMaxReplicas"
+// +kubebuilder:validation:XValidation:rule="!has(self.targetMinReplicas) || !has(self.targetMaxReplicas) || self.targetMinReplicas <= self.targetMaxReplicas",message="targetMinReplicas must not be above targetMaxReplicas"
+type CronHPARule struct {
+	// Name identifies the rule in status, events and history. A renamed rule is a new rule.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// Schedule is a cron expression of five fields (minute, hour, day of month, month, day of week), or one of
+	// @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Schedule string `json:"schedule"`
+
+	// TimeZone is an IANA name such as Asia/Shanghai. The zone of the controller's process never matters.
+	// A time that the zone skips in spring runs at the end of the gap; a time that comes twice in autumn runs once.
+	// +optional
+	// +kubebuilder:default=UTC
+	// +kubebuilder:validation:MaxLength=64
+	TimeZone string `json:"timeZone,omitempty"`
+
+	// TargetReplicas is the number of replicas the target is set to. Zero is allowed; Karmada carries a workload of
+	// zero replicas to its members only with --enable-empty-workload-propagation, otherwise it removes it there.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	TargetReplicas *int32 `json:"targetReplicas,omitempty"`
+
+	// TargetMinReplicas is the lower bound while this rule is in force; unset leaves the autoscaler's own.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	TargetMinReplicas *int32 `json:"targetMinReplicas,omitempty"`
+
+	// TargetMaxReplicas is the upper bound while this rule is in force; unset leaves the autoscaler's own.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	TargetMaxReplicas *int32 `json:"targetMaxReplicas,omitempty"`
+
+	// Suspend stops this rule. Firings that come due meanwhile are skipped for good.
+	// +optional
+	// +kubebuilder:default=false
+	Suspend bool `json:"suspend,omitempty"`
+
+	// StartingDeadlineSeconds is how late a firing may still be applied, for example after the controllers were down.
+	// A later one is recorded as missed. Unset: the latest due firing is applied however late it is.
+	// +optional
+	// +kubebuilder:validation:Minimum=10
+	StartingDeadlineSeconds *int32 `json:"startingDeadlineSeconds,omitempty"`
+
+	// RunOnce makes the first firing that comes due the rule's last, applied or missed.
+	// +optional
+	// +kubebuilder:default=false
+	RunOnce bool `json:"runOnce,omitempty"`
+
+	// ExcludeDates are days, in the rule's time zone, on which it does not fire: 2026-12-25 for one day, 12-25 for
+	// that day of every year.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:Pattern=`^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
+	// +kubebuilder:validation:items:MaxLength=10
+	ExcludeDates []string `json:"excludeDates,omitempty"`
+}
+
+// CronHPAStatus is written by the controller only.
+type CronHPAStatus struct {
+	// ObservedGeneration is the generation of the spec this status was derived from.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// RuleInForce is the rule that was applied last.
+	// +optional
+	RuleInForce string `json:"ruleInForce,omitempty"`
+
+	// Bounds are offered to a FedHPA target: its controller reads them here and divides them instead of those of its
+	// spec for as long as this object exists. Absent: no rule has fired yet, or the target is no FedHPA.
+	// +optional
+	Bounds *ReplicaBounds `json:"bounds,omitempty"`
+
+	// OriginalBounds are those an HPA target had before the first rule wrote it. They are put back when this CronHPA
+	// is deleted, unless someone else has set other bounds since.
+	// +optional
+	OriginalBounds *OriginalBounds `json:"originalBounds,omitempty"`
+
+	// NextRunTime is when the next rule fires; absent when none will.
+	// +optional
+	NextRunTime *metav1.Time `json:"nextRunTime,omitempty"`
+
+	// LastRunTime is the scheduled time of the firing handled last.
+	// +optional
+	LastRunTime *metav1.Time `json:"lastRunTime,omitempty"`
+
+	// LastResult is the result of the firing handled last.
+	// +optional
+	LastResult FiringResult `json:"lastResult,omitempty"`
+
+	// Rules is the state of each rule of the spec.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Rules []CronHPARuleStatus `json:"rules,omitempty"`
+
+	// Conditions: Ready, SpecValid, TargetScalable.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ReplicaBounds are the bounds of the rule in force. An unset one is the autoscaler's own.
+type ReplicaBounds struct {
+	// RuleName is the rule the bounds come from.
+	// +required
+	RuleName string `json:"ruleName"`
+
+	// MinReplicas replaces spec.minReplicas of the FedHPA.
+	// +optional
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// MaxReplicas replaces spec.maxReplicas of the FedHPA.
+	// +optional
+	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
+}
+
+// OriginalBounds remember an HPA's own bounds and what was written over them.
+type OriginalBounds struct {
+	// UID is the HPA they belong to: one deleted and created again has bounds of its own.
+	// +required
+	UID string `json:"uid"`
+
+	// MinReplicas is the HPA's own; absent when it had none.
+	// +optional
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// MaxReplicas is the HPA's own.
+	// +required
+	MaxReplicas int32 `json:"maxReplicas"`
+
+	// AppliedMinReplicas is what the rule in force wrote. When the HPA holds anything else, a person has changed it since.
+	// +optional
+	AppliedMinReplicas *int32 `json:"appliedMinReplicas,omitempty"`
+
+	// AppliedMaxReplicas is what the rule in force wrote.
+	// +optional
+	AppliedMaxReplicas *int32 `json:"appliedMaxReplicas,omitempty"`
+}
+
+// FiringResult is how a firing ended.
+// +kubebuilder:validation:Enum=Applied;Failed;Missed;Superseded
+type FiringResult string
+
+const (
+	// FiringApplied: the target was set.
+	FiringApplied FiringResult = "Applied"
+	// FiringFailed: the target could not be set yet; it is tried again until the deadline or a later firing.
+	FiringFailed FiringResult = "Failed"
+	// FiringMissed: nobody handled it before its deadline, or a later firing came due first while nobody was there.
+	FiringMissed FiringResult = "Missed"
+	// FiringSuperseded: another rule was due at the same instant and comes later in the list.
+	FiringSuperseded FiringResult = "Superseded"
+)
+
+// CronHPARuleStatus is the state of one rule.
+type CronHPARuleStatus struct {
+	// Name of the rule.
+	// +required
+	Name string `json:"name"`
+
+	// Timetable is a hash of what decides when the rule fires. A change starts the rule afresh: firings of the new
+	// timetable that lie before the change never come due.
+	// +optional
+	Timetable string `json:"timetable,omitempty"`
+
+	// HandledUntil: every firing up to this instant is handled. Written together with the result.
+	// +optional
+	HandledUntil *metav1.Time `json:"handledUntil,omitempty"`
+
+	// NextRunTime is when the rule fires next; absent when it is suspended, finished, or never fires.
+	// +optional
+	NextRunTime *metav1.Time `json:"nextRunTime,omitempty"`
+
+	// Finished: the rule has runOnce and its one firing is behind it.
+	// +optional
+	Finished bool `json:"finished,omitempty"`
+
+	// History holds the latest firings, newest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=40
+	History []Firing `json:"history,omitempty"`
+}
+
+// Firing is one entry of a rule's history.
+type Firing struct {
+	// ScheduledTime is when it was due.
+	// +required
+	ScheduledTime metav1.Time `json:"scheduledTime"`
+
+	// HandledTime is when the controller dealt with it.
+	// +required
+	HandledTime metav1.Time `json:"handledTime"`
+
+	// Result of the firing.
+	// +required
+	Result FiringResult `json:"result"`
+
+	// Replicas, MinReplicas and MaxReplicas are what was applied.
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+	// +optional
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+	// +optional
+	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
+
+	// Count is how many firings this entry stands for: missed ones of a long absence share one entry, which bears
+	// the time of the latest. Counting stops at 1000.
+	// +optional
+	Count int32 `json:"count,omitempty"`
+
+	// Message says why, and what to do.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+}
+
+// Condition types of a CronHPA.
+const (
+	// CronHPAReady sums up the others: True when the next firing is planned and expected to work.
+	CronHPAReady = "Ready"
+	// CronHPASpecValid: schedules, zones and dates can be read.
+	CronHPASpecValid = "SpecValid"
+	// CronHPATargetScalable: the target exists and may be scaled by this CronHPA.
+	CronHPATargetScalable = "TargetScalable"
+)
+
+// Reasons of conditions and events of a CronHPA: one vocabulary for both.
+const (
+	ReasonScheduled          = "Scheduled"
+	ReasonSuspended          = "Suspended"
+	ReasonNeverFires         = "NeverFires"
+	ReasonFinished           = "Finished"
+	ReasonSpecAccepted       = "SpecAccepted"
+	ReasonInvalidSpec        = "InvalidSpec"
+	ReasonClockBackwards     = "ClockBackwards"
+	ReasonTargetFound        = "TargetFound"
+	ReasonTargetNotFound     = "TargetNotFound"
+	ReasonTargetKindUnknown  = "TargetKindUnknown"
+	ReasonTargetNotScalable  = "TargetNotScalable"
+	ReasonTargetOwned        = "TargetOwnedByAutoscaler"
+	ReasonTargetShared       = "TargetSharedByCronHPAs"
+	ReasonFiringApplied      = "FiringApplied"
+	ReasonFiringFailed       = "FiringFailed"
+	ReasonFiringMissed       = "FiringMissed"
+	ReasonRulesOverlap       = "RulesOverlap"
+	ReasonScaledToZero       = "ScaledToZero"
+	ReasonBoundsRestored     = "BoundsRestored"
+	ReasonBoundsRestoreError = "BoundsNotRestored"
+)
+
+// CronHPARestoreFinalizer keeps a CronHPA with an HPA target until the HPA has its own bounds back.
+const CronHPARestoreFinalizer = "cronhpa.argosy.dev/restore-bounds"
+
+// CronHPAList is a list of CronHPA.
+//
+// +kubebuilder:object:root=true
+type CronHPAList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []CronHPA `json:"items"`
+}
