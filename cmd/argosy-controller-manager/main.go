@@ -1,0 +1,59 @@
+// argosy-controller-manager runs Argosy's controllers against karmada-apiserver. controllers.go is the list of them.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/argosy-dev/argosy/internal/config"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "argosy-controller-manager:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	flags := flag.NewFlagSet("argosy-controller-manager", flag.ExitOnError)
+	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")
+	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
+	verbosity := flags.Int("v", 0, "0 logs what was changed, 1 also what was left alone and why")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	log := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
+	klog.SetLogger(log)
+	ctrl.SetLogger(log)
+
+	cfg, err := config.LoadControllerManager(*configPath)
+	if err != nil {
+		return err
+	}
+	rest, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+	}
+	mgr, err := newManager(rest, cfg)
+	if err != nil {
+		return err
+	}
+	for _, c := range controllers(cfg) {
+		if c.section.Mode == config.Disabled {
+			log.Info("Controller is disabled by the configuration", "controller", c.name)
+			continue
+		}
+		if err := c.setup(mgr, c.section); err != nil {
+			return fmt.Errorf("setting up controller %s: %w", c.name, err)
+		}
+	}
+	return mgr.Start(ctrl.SetupSignalHandler())
+}
