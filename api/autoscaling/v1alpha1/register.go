@@ -13,6 +13,7 @@ var GroupVersion = schema.GroupVersion{Group: "autoscaling.argosy.dev", Version:
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,
 		&CronHPA{}, &CronHPAList{},
+		&FedHPA{}, &FedHPAList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
