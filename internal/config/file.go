@@ -73,4 +73,3 @@ func (h Header) validate(kind string) field.ErrorList {
 	}
 	return errs
 }
-

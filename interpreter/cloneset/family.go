@@ -3,7 +3,9 @@ package cloneset
 import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
 // Family is the rules for CloneSet.
@@ -14,5 +16,38 @@ func Family() *family.Family {
 			{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "CloneSet"},
 			{Group: "apps.kruise.io", Version: "v1beta1", Kind: "CloneSet"},
 		},
+		InterpretReplica:    interpretReplica,
+		InterpretComponent:  interpretComponent,
+		NeedsDivision:       needsDivision,
+		ReviseReplica:       reviseReplica,
+		Retain:              retainMember,
+		AggregateStatus:     aggregateStatus,
+		InterpretStatus:     aggregate.Reflect,
+		InterpretHealth:     interpretHealth,
+		InterpretDependency: interpretDependency,
 	}
 }
+
+// Where the fields the rules touch stand.
+var (
+	replicasPath     = []string{"spec", "replicas"}
+	templatePath     = []string{"spec", "template"}
+	claimsPath       = []string{"spec", "volumeClaimTemplates"}
+	podsToDeletePath = []string{"spec", "scaleStrategy", "podsToDelete"}
+	partitionPath    = []string{"spec", "updateStrategy", "partition"}
+	pausedPath       = []string{"spec", "updateStrategy", "paused"}
+	unavailablePath  = []string{"spec", "updateStrategy", "maxUnavailable"}
+	surgePath        = []string{"spec", "updateStrategy", "maxSurge"}
+)
+
+// fleetFields are the numbers that mean the whole fleet.
+var fleetFields = []share.Field{
+	{Name: "partition", Path: partitionPath, Meaning: share.Held},
+	{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
+	{Name: "max-surge", Path: surgePath, Meaning: share.Allowance},
+	{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
+}
+
+// defaultReplicas is what OpenKruise takes when the field is absent; its webhook sets it in members, not in a control
+// plane that has only its CRDs.
+const defaultReplicas = 1

@@ -3,6 +3,7 @@ package edit
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/argosy-dev/argosy/interpreter/field"
@@ -71,10 +72,13 @@ type removal struct {
 func (l List) Patch(obj map[string]any) ([]byte, error) {
 	var operations []any
 	var created []string
-	for _, e := range l {
+	for i, e := range l {
 		parent, missing, err := descend(obj, e.Path)
 		if err != nil {
 			return nil, err
+		}
+		if l[i+1:].covers(e.Path) {
+			continue
 		}
 		last := e.Path[len(e.Path)-1]
 		have, present := parent[last]
@@ -84,9 +88,9 @@ func (l List) Patch(obj map[string]any) ([]byte, error) {
 		case e.Remove, len(missing) == 0 && present && same(have, e.Value):
 		default:
 			above := len(e.Path) - 1 - len(missing)
-			for i := range missing {
-				path := pointer(e.Path[:above+i+1])
-				if !contains(created, path) {
+			for depth := range missing {
+				path := pointer(e.Path[:above+depth+1])
+				if !slices.Contains(created, path) {
 					created = append(created, path)
 					operations = append(operations, add{Op: "add", Path: path, Value: struct{}{}})
 				}
@@ -98,6 +102,16 @@ func (l List) Patch(obj map[string]any) ([]byte, error) {
 		return nil, nil
 	}
 	return json.Marshal(operations)
+}
+
+// covers is true when an edit of the list writes the same field: the later one holds.
+func (l List) covers(path []string) bool {
+	for _, e := range l {
+		if slices.Equal(e.Path, path) {
+			return true
+		}
+	}
+	return false
 }
 
 // descend is the object that holds the path's last element, or the deepest that exists and the keys missing below it.
@@ -124,15 +138,6 @@ func same(have, want any) bool {
 		return have == w
 	}
 	return reflect.DeepEqual(have, want)
-}
-
-func contains(list []string, item string) bool {
-	for _, have := range list {
-		if have == item {
-			return true
-		}
-	}
-	return false
 }
 
 var escape = strings.NewReplacer("~", "~0", "/", "~1")

@@ -1,8 +1,10 @@
 package field
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -124,7 +126,9 @@ func IntOrPercent(obj map[string]any, path ...string) (*intstr.IntOrString, erro
 }
 
 // Annotation is one annotation of an object; empty when absent.
-func Annotation(obj map[string]any, key string) string { return metadataString(obj, "annotations", key) }
+func Annotation(obj map[string]any, key string) string {
+	return metadataString(obj, "annotations", key)
+}
 
 // Label is one label of an object; empty when absent.
 func Label(obj map[string]any, key string) string { return metadataString(obj, "labels", key) }
@@ -190,4 +194,13 @@ func wrongType(path []string, want string, have any) error {
 	default:
 		return Errorf(path, "want %s, have %v", want, v)
 	}
+}
+
+// Under puts a path before that of an Error: what was read relative to a part is named from the object's root.
+func Under(err error, path ...string) error {
+	var at *Error
+	if !errors.As(err, &at) {
+		return err
+	}
+	return &Error{Path: strings.Join(append(slices.Clone(path), at.Path), "."), Detail: at.Detail}
 }

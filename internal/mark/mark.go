@@ -1,0 +1,22 @@
+// Package mark names the labels and annotations on templates and member objects by which Argosy's parts, Karmada and
+// users meet. It decides nothing.
+package mark
+
+const (
+	// RetainReplicas is Karmada's label, value "true": the member's replicas belong to the member (an HPA there).
+	// Karmada itself honours it for apps/v1 Deployment only; our interpreter does for every kind it knows.
+	RetainReplicas = "resourcetemplate.karmada.io/retain-replicas"
+
+	// TemplateGeneration is Karmada's annotation on a member's object: the template's generation it was made from.
+	TemplateGeneration = "resourcetemplate.karmada.io/generation"
+
+	// WorkNamespace is Karmada's annotation on a member's object: the execution namespace of its Work.
+	WorkNamespace = "work.karmada.io/namespace"
+	// ExecutionNamespacePrefix plus the cluster's name is that namespace.
+	ExecutionNamespacePrefix = "karmada-es-"
+
+	// Retain is a label or annotation on a template. Its one value so far is RetainRollout.
+	Retain = "interpreter.argosy.dev/retain"
+	// RetainRollout leaves partition and paused to the member: a rollout tool there owns them.
+	RetainRollout = "rollout"
+)

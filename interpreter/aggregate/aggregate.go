@@ -1,0 +1,133 @@
+package aggregate
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/argosy-dev/argosy/internal/mark"
+	"github.com/argosy-dev/argosy/interpreter/edit"
+	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/field"
+)
+
+// Two fields are added to what a member's status says, under the names Karmada's own interpreters use, so that a
+// binding with statuses of both kinds aggregates well.
+const (
+	// generation is that of the member's object.
+	generation = "generation"
+	// templateGeneration is that of the template the member's object was made from.
+	templateGeneration = "resourceTemplateGeneration"
+)
+
+// Reflect is what is carried from a member: its whole status, and the two generations.
+func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
+	status, err := field.Map(observed.Object, "status")
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]any, len(status)+2)
+	maps.Copy(out, status)
+	own, err := field.Int64(observed.Object, 0, "metadata", "generation")
+	if err != nil {
+		return nil, err
+	}
+	if own != 0 {
+		out[generation] = own
+	}
+	if text := field.Annotation(observed.Object, mark.TemplateGeneration); text != "" {
+		number, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, field.Errorf([]string{"metadata", "annotations[" + mark.TemplateGeneration + "]"}, "want a whole number, have %q", text)
+		}
+		out[templateGeneration] = number
+	}
+	return out, nil
+}
+
+// Ordered is the members in the order of their names, so that the same members make the same status.
+func Ordered(members []family.Member) []family.Member {
+	byName := func(a, b family.Member) int { return strings.Compare(a.Cluster, b.Cluster) }
+	if slices.IsSortedFunc(members, byName) {
+		return members
+	}
+	return slices.SortedFunc(slices.Values(members), byName)
+}
+
+// Sum adds up counts of the members' statuses.
+func Sum(members []family.Member, into map[string]any, names ...string) error {
+	for _, name := range names {
+		var sum int64
+		for _, m := range members {
+			count, err := field.Count(m.Status, 0, name)
+			if err != nil {
+				return At(m, err)
+			}
+			sum += int64(count)
+		}
+		into[name] = sum
+	}
+	return nil
+}
+
+// ObservedGeneration is the template's generation once every member has observed it; until then what it was.
+func ObservedGeneration(object *unstructured.Unstructured, members []family.Member) (int64, error) {
+	template, err := field.Int64(object.Object, 0, "metadata", "generation")
+	if err != nil {
+		return 0, err
+	}
+	before, err := field.Int64(object.Object, 0, "status", "observedGeneration")
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range members {
+		current, err := Current(m, template)
+		if err != nil {
+			return 0, err
+		}
+		if !current {
+			return before, nil
+		}
+	}
+	return template, nil
+}
+
+// Current is true when a member's status speaks of the template's present generation.
+func Current(m family.Member, template int64) (bool, error) {
+	var values [3]int64
+	for i, name := range []string{templateGeneration, generation, "observedGeneration"} {
+		value, err := field.Int64(m.Status, 0, name)
+		if err != nil {
+			return false, At(m, err)
+		}
+		values[i] = value
+	}
+	return m.Status != nil && values[0] == template && values[1] == values[2], nil
+}
+
+// Text is a text of the members' statuses: the first that is not empty and not one of those to pass over.
+func Text(members []family.Member, name string, passOver ...string) (string, error) {
+	for _, m := range members {
+		text, err := field.String(m.Status, name)
+		if err != nil {
+			return "", At(m, err)
+		}
+		if text != "" && !slices.Contains(passOver, text) {
+			return text, nil
+		}
+	}
+	return "", nil
+}
+
+// Replace gives the template the status: one edit, none when it has it.
+func Replace(status map[string]any) edit.List {
+	return edit.List{edit.Set(status, "status")}
+}
+
+// At says whose status an error is in.
+func At(m family.Member, err error) error {
+	return field.Under(err, "aggregatedStatus["+m.Cluster+"]", "status")
+}
