@@ -1,0 +1,209 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// WorkloadType is the kind of workload that is rendered.
+// +kubebuilder:validation:Enum=Deployment;StatefulSet
+type WorkloadType string
+
+const (
+	// WorkloadDeployment renders a Deployment: replicas are alike.
+	WorkloadDeployment WorkloadType = "Deployment"
+	// WorkloadStatefulSet renders a StatefulSet: each replica has a name and storage of its own.
+	WorkloadStatefulSet WorkloadType = "StatefulSet"
+)
+
+// ServiceType is the type of the rendered Service.
+// +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer;None
+type ServiceType string
+
+const (
+	// ServiceClusterIP is reachable inside the cluster.
+	ServiceClusterIP ServiceType = "ClusterIP"
+	// ServiceNodePort is reachable on a port of each node; each cluster allocates its own.
+	ServiceNodePort ServiceType = "NodePort"
+	// ServiceLoadBalancer is reachable by an address of its own.
+	ServiceLoadBalancer ServiceType = "LoadBalancer"
+	// ServiceNone renders no Service.
+	ServiceNone ServiceType = "None"
+)
+
+// ServiceSpec says how the component is reached.
+type ServiceSpec struct {
+	// type of the Service.
+	// +kubebuilder:default=ClusterIP
+	// +optional
+	Type ServiceType `json:"type,omitempty"`
+}
+
+// IngressSpec says under which name the component is reached from outside.
+type IngressSpec struct {
+	// host of the Ingress.
+	// +kubebuilder:validation:Pattern=`^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Host string `json:"host"`
+
+	// path prefix of the Ingress.
+	// +kubebuilder:validation:Pattern=`^/`
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:default="/"
+	// +optional
+	Path string `json:"path,omitempty"`
+}
+
+// ComponentSpec is what a developer asks. Five fields are enough: workloadType, developLanguage, runType, image, port.
+// +kubebuilder:validation:XValidation:rule="!has(self.ingress) || !has(self.svc) || self.svc.type != 'None'",message="ingress needs a Service: svc.type must not be None"
+type ComponentSpec struct {
+	// workloadType is the kind of workload to render. It cannot be changed: the kind holds the pods.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="workloadType is immutable: make another Component and move the traffic"
+	// +required
+	WorkloadType WorkloadType `json:"workloadType"`
+
+	// developLanguage selects the templates, for example go, java or python.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	DevelopLanguage string `json:"developLanguage"`
+
+	// runType selects the templates within the language, for example server, worker or consumer.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	RunType string `json:"runType"`
+
+	// image of the main container.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +required
+	Image string `json:"image"`
+
+	// port the main container listens on.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +required
+	Port int32 `json:"port"`
+
+	// replicas over all members.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:default=1
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// resources of the main container. Where it is silent the templates decide, and status.requests reports what
+	// one replica then takes.
+	// +optional
+	Resources Resources `json:"resources,omitempty"`
+
+	// env of the main container.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Env []corev1.EnvVar `json:"env,omitempty"`
+
+	// envFrom of the main container. The named ConfigMaps and Secrets follow the component to its members.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+
+	// svc says how the component is reached.
+	// +kubebuilder:default={type: ClusterIP}
+	// +optional
+	Svc ServiceSpec `json:"svc,omitempty"`
+
+	// ingress says under which name it is reached from outside. Without it there is no Ingress.
+	// +optional
+	Ingress *IngressSpec `json:"ingress,omitempty"`
+
+	// strategy says in which steps a change reaches the replicas.
+	// +kubebuilder:default={type: Rolling}
+	// +optional
+	Strategy Strategy `json:"strategy,omitempty"`
+
+	// patches change rendered objects where five fields do not suffice, in order. The main container's name is main.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Patches []Patch `json:"patches,omitempty"`
+}
+
+// Resources of the main container.
+type Resources struct {
+	// requests that a node must have free.
+	// +optional
+	Requests ResourceAmounts `json:"requests,omitempty"`
+
+	// limits that the container must not exceed. A resource without a request requests its limit.
+	// +optional
+	Limits ResourceAmounts `json:"limits,omitempty"`
+}
+
+// PatchTargetKind is a kind of rendered object.
+// +kubebuilder:validation:Enum=Deployment;StatefulSet;Service;Ingress
+type PatchTargetKind string
+
+// PatchTarget names a rendered object.
+type PatchTarget struct {
+	// kind of the object.
+	// +required
+	Kind PatchTargetKind `json:"kind"`
+
+	// name of the object; empty is the one object of that kind.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Name string `json:"name,omitempty"`
+}
+
+// Patch changes one rendered object. What a patched pod template needs (ConfigMaps, Secrets, volumes, pull secrets,
+// node selectors, tolerations, resources) is seen by the federation as if it were a field.
+type Patch struct {
+	// target of the patch.
+	// +required
+	Target PatchTarget `json:"target"`
+
+	// patch is a strategic merge patch of the target, as an object.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	// +required
+	Patch runtime.RawExtension `json:"patch"`
+}
+
+// Component is a service in five fields, rendered in each member from that cluster's templates.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:shortName=cpt,categories=argosy
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.workloadType`,description="the workload rendered"
+// +kubebuilder:printcolumn:name="Language",type=string,JSONPath=`.spec.developLanguage`,description="selects the templates"
+// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`,description="replicas asked for"
+// +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedReplicas`,description="replicas of the current revision"
+// +kubebuilder:printcolumn:name="Available",type=integer,JSONPath=`.status.availableReplicas`,description="replicas that serve"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.image`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Component struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what a developer asks.
+	// +required
+	Spec ComponentSpec `json:"spec"`
+
+	// status is what was observed.
+	// +optional
+	Status ComponentStatus `json:"status,omitempty"`
+}
+
+// ComponentList is a list of Components.
+// +kubebuilder:object:root=true
+type ComponentList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Component `json:"items"`
+}

@@ -1,0 +1,221 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Endpoint is an address the component is reached at.
+type Endpoint struct {
+	// cluster the address belongs to. Set in the control plane only: a member does not know its own name.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Cluster string `json:"cluster,omitempty"`
+
+	// type of the address.
+	// +kubebuilder:validation:Enum=Service;Ingress;LoadBalancer;NodePort
+	// +required
+	Type EndpointType `json:"type"`
+
+	// url of the address, for example http://demo.shop.svc:8080.
+	// +kubebuilder:validation:MaxLength=2048
+	// +required
+	URL string `json:"url"`
+}
+
+// EndpointType is the kind of an address.
+type EndpointType string
+
+const (
+	// EndpointService is the name of the Service inside the cluster.
+	EndpointService EndpointType = "Service"
+	// EndpointIngress is the host of the Ingress.
+	EndpointIngress EndpointType = "Ingress"
+	// EndpointLoadBalancer is the address of the load balancer.
+	EndpointLoadBalancer EndpointType = "LoadBalancer"
+	// EndpointNodePort is a port of the cluster's nodes.
+	EndpointNodePort EndpointType = "NodePort"
+)
+
+// LoadBalancerIngress is one address of the load balancer.
+type LoadBalancerIngress struct {
+	// ip of the load balancer.
+	// +kubebuilder:validation:MaxLength=45
+	// +optional
+	IP string `json:"ip,omitempty"`
+
+	// hostname of the load balancer.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Hostname string `json:"hostname,omitempty"`
+}
+
+// LoadBalancerStatus is the load balancer of a Service of type LoadBalancer.
+type LoadBalancerStatus struct {
+	// ingress are its addresses; in the control plane, of all members.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	// +optional
+	Ingress []LoadBalancerIngress `json:"ingress,omitempty"`
+}
+
+// AppliedTemplate is a template the objects were rendered from.
+type AppliedTemplate struct {
+	// cluster the template belongs to. Set in the control plane only.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Cluster string `json:"cluster,omitempty"`
+
+	// name of the template.
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// generation of the template that was rendered.
+	// +required
+	Generation int64 `json:"generation"`
+}
+
+// RenderedResource is an object that was rendered.
+type RenderedResource struct {
+	// cluster the object is in. Set in the control plane only.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Cluster string `json:"cluster,omitempty"`
+
+	// apiVersion of the object.
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	APIVersion string `json:"apiVersion"`
+
+	// kind of the object.
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Kind string `json:"kind"`
+
+	// name of the object.
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// hash of what was rendered: it differs from the object's own when somebody changed it by hand.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	Hash string `json:"hash,omitempty"`
+}
+
+// CanaryState is how far a canary step is.
+// +kubebuilder:validation:Enum=Progressing;Paused;Completed
+type CanaryState string
+
+const (
+	// CanaryProgressing is bringing the step's replicas up.
+	CanaryProgressing CanaryState = "Progressing"
+	// CanaryPaused waits after the step; this is healthy.
+	CanaryPaused CanaryState = "Paused"
+	// CanaryCompleted is done with all steps.
+	CanaryCompleted CanaryState = "Completed"
+)
+
+// CanaryStatus is how far a canary change is. In the control plane it is the slowest member's.
+type CanaryStatus struct {
+	// step under way, from 1; 0 before the first.
+	// +optional
+	Step int32 `json:"step"`
+
+	// state of that step.
+	// +optional
+	State CanaryState `json:"state,omitempty"`
+}
+
+// Bounds of the lists a member reports and the federation unites; a union beyond its bound is cut.
+const (
+	// MaxEndpoints bounds status.endpoints.
+	MaxEndpoints = 128
+	// MaxLoadBalancerIngress bounds status.loadBalancer.ingress.
+	MaxLoadBalancerIngress = 128
+	// MaxTemplates bounds status.templates.
+	MaxTemplates = 128
+	// MaxRenderedResources bounds status.resources.
+	MaxRenderedResources = 512
+)
+
+// ComponentStatus is what was observed: in a member by its controller, in the control plane the sum of members.
+type ComponentStatus struct {
+	// observedGeneration is the generation this status speaks of. In the control plane it moves when every member has
+	// observed the current template.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// replicas that exist.
+	// +optional
+	Replicas int32 `json:"replicas"`
+
+	// readyReplicas that answer their probe.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+
+	// updatedReplicas of the current revision.
+	// +optional
+	UpdatedReplicas int32 `json:"updatedReplicas"`
+
+	// availableReplicas that have been ready long enough to serve.
+	// +optional
+	AvailableReplicas int32 `json:"availableReplicas"`
+
+	// expectedUpdatedReplicas is how many should be of the current revision by now: all, or the canary step's.
+	// +optional
+	ExpectedUpdatedReplicas int32 `json:"expectedUpdatedReplicas"`
+
+	// currentRevision is the revision before the change. Empty in the control plane while members differ.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	CurrentRevision string `json:"currentRevision,omitempty"`
+
+	// updateRevision is the revision of the change. Empty in the control plane while members differ.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	UpdateRevision string `json:"updateRevision,omitempty"`
+
+	// selector of the pods as a string, for the scale subresource.
+	// +kubebuilder:validation:MaxLength=8192
+	// +optional
+	Selector string `json:"selector,omitempty"`
+
+	// requests is what one replica of the rendered pod template takes from a node, summed as the scheduler sums it.
+	// In the control plane it is the largest of the members: it stands in where spec.resources is silent.
+	// +optional
+	Requests ResourceAmounts `json:"requests,omitempty"`
+
+	// endpoints the component is reached at.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	// +optional
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+
+	// loadBalancer of a Service of type LoadBalancer.
+	// +optional
+	LoadBalancer LoadBalancerStatus `json:"loadBalancer,omitempty"`
+
+	// templates the objects were rendered from.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	// +optional
+	Templates []AppliedTemplate `json:"templates,omitempty"`
+
+	// resources that were rendered.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=512
+	// +optional
+	Resources []RenderedResource `json:"resources,omitempty"`
+
+	// canary is how far a canary change is.
+	// +optional
+	Canary *CanaryStatus `json:"canary,omitempty"`
+
+	// conditions: Rendered, Ready, Progressing, Degraded, Unmanaged, LoadBalancerReady.
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}

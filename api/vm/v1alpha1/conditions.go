@@ -1,0 +1,69 @@
+package v1alpha1
+
+// Conditions of a VMReplicaSet. Each reason is also the reason of the event that tells of the change.
+const (
+	// ConditionAvailable is True while enough servers have been ready for minReadySeconds (VMReplicaSet).
+	ConditionAvailable = "Available"
+	// ConditionProgressing is True while servers are created, changed or removed towards the spec
+	// (VMReplicaSet, VMDeployment).
+	ConditionProgressing = "Progressing"
+	// ConditionReplicaFailure is True while a server cannot be created or removed (VMReplicaSet).
+	ConditionReplicaFailure = "ReplicaFailure"
+	// ConditionAwaitingApproval is True while a gate waits for a person; this is healthy, not a failure
+	// (VMReplicaSet, VMDeployment, Server).
+	ConditionAwaitingApproval = "AwaitingApproval"
+	// ConditionRemediationAllowed is False while so many servers are unhealthy that failing more over would be
+	// guessing: the budget spec.failover.maxUnhealthy is spent (VMReplicaSet).
+	ConditionRemediationAllowed = "RemediationAllowed"
+	// ConditionPaused is True while spec.paused holds the object still (VMReplicaSet, VMDeployment, Server).
+	ConditionPaused = "Paused"
+	// ConditionComplete is True when every batch of the current release is delivered and ready (VMDeployment).
+	ConditionComplete = "Complete"
+	// ConditionStalled is True when no progress was made for progressDeadlineSeconds, or a batch failed for good
+	// (VMDeployment).
+	ConditionStalled = "Stalled"
+	// ConditionReady is True while the server serves: code, health check, monitoring and load balancers (Server).
+	ConditionReady = "Ready"
+	// ConditionReachable is False when the machine's heartbeat is older than the health check allows (Server).
+	ConditionReachable = "Reachable"
+	// ConditionTaskBlocked is True when a task failed for good and a person must decide (Server).
+	ConditionTaskBlocked = "TaskBlocked"
+)
+
+// Reasons of those conditions.
+const (
+	// ReasonMinimumServersAvailable says why Available is True.
+	ReasonMinimumServersAvailable = "MinimumServersAvailable"
+	// ReasonMinimumServersUnavailable says why Available is False.
+	ReasonMinimumServersUnavailable = "MinimumServersUnavailable"
+	// ReasonRollingOut says that servers are on their way to the updated revision.
+	ReasonRollingOut = "RollingOut"
+	// ReasonRolloutComplete says that all servers that should be updated are.
+	ReasonRolloutComplete = "RolloutComplete"
+	// ReasonProgressDeadlineExceeded says why Stalled is True.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonBatchFailed says that servers of the current batch failed for good.
+	ReasonBatchFailed = "BatchFailed"
+	// ReasonServerCreateFailed says that the machine driver refused to make a server.
+	ReasonServerCreateFailed = "ServerCreateFailed"
+	// ReasonServerDeleteFailed says that the machine driver refused to remove a server.
+	ReasonServerDeleteFailed = "ServerDeleteFailed"
+	// ReasonGateWaiting says why AwaitingApproval is True.
+	ReasonGateWaiting = "GateWaiting"
+	// ReasonNoGateWaiting says why AwaitingApproval is False.
+	ReasonNoGateWaiting = "NoGateWaiting"
+	// ReasonTooManyUnhealthy says why RemediationAllowed is False.
+	ReasonTooManyUnhealthy = "TooManyUnhealthy"
+	// ReasonWithinBudget says why RemediationAllowed is True.
+	ReasonWithinBudget = "WithinBudget"
+	// ReasonPaused says that spec.paused is set.
+	ReasonPaused = "Paused"
+	// ReasonResumed says that spec.paused is no longer set.
+	ReasonResumed = "Resumed"
+	// ReasonHeartbeatLost says why Reachable is False.
+	ReasonHeartbeatLost = "HeartbeatLost"
+	// ReasonHeartbeatFresh says why Reachable is True.
+	ReasonHeartbeatFresh = "HeartbeatFresh"
+	// ReasonTaskFailed says why TaskBlocked is True.
+	ReasonTaskFailed = "TaskFailed"
+)

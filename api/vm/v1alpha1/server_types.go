@@ -1,0 +1,344 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ServerPhase is where a server is in its life.
+// +kubebuilder:validation:Enum=Initializing;Deploying;Ready;Unknown;Offline
+type ServerPhase string
+
+const (
+	// ServerInitializing is getting its machine or its environment.
+	ServerInitializing ServerPhase = "Initializing"
+	// ServerDeploying is getting its code.
+	ServerDeploying ServerPhase = "Deploying"
+	// ServerReady serves.
+	ServerReady ServerPhase = "Ready"
+	// ServerUnknown cannot be reached.
+	ServerUnknown ServerPhase = "Unknown"
+	// ServerOffline is out of service; it stays so until it is removed or a person overrides.
+	ServerOffline ServerPhase = "Offline"
+)
+
+// DecidedBy says who put a server into its phase.
+// +kubebuilder:validation:Enum=System;Human
+type DecidedBy string
+
+const (
+	// DecidedBySystem follows from the facts.
+	DecidedBySystem DecidedBy = "System"
+	// DecidedByHuman follows from spec.override.
+	DecidedByHuman DecidedBy = "Human"
+)
+
+// TaskType is a step of work on a server.
+// +kubebuilder:validation:Enum=CreateMachine;DeleteMachine;RecordLoadBalancer;AttachLoadBalancer;DetachLoadBalancer;InstallPackages;VerifyEnvironment;DeployCode;CheckHealth;AttachMonitor;PauseMonitor;Notify;Probe
+type TaskType string
+
+// The tasks, in about the order of a server's life.
+const (
+	TaskCreateMachine      TaskType = "CreateMachine"
+	TaskRecordLoadBalancer TaskType = "RecordLoadBalancer"
+	TaskInstallPackages    TaskType = "InstallPackages"
+	TaskVerifyEnvironment  TaskType = "VerifyEnvironment"
+	TaskDeployCode         TaskType = "DeployCode"
+	TaskCheckHealth        TaskType = "CheckHealth"
+	TaskAttachMonitor      TaskType = "AttachMonitor"
+	TaskAttachLoadBalancer TaskType = "AttachLoadBalancer"
+	TaskProbe              TaskType = "Probe"
+	TaskNotify             TaskType = "Notify"
+	TaskDetachLoadBalancer TaskType = "DetachLoadBalancer"
+	TaskPauseMonitor       TaskType = "PauseMonitor"
+	TaskDeleteMachine      TaskType = "DeleteMachine"
+)
+
+// TaskState is how far a task is.
+// +kubebuilder:validation:Enum=Pending;AwaitingApproval;Running;Succeeded;Failed;Skipped
+type TaskState string
+
+const (
+	// TaskPending has not begun.
+	TaskPending TaskState = "Pending"
+	// TaskAwaitingApproval stands at a gate.
+	TaskAwaitingApproval TaskState = "AwaitingApproval"
+	// TaskRunning is under way.
+	TaskRunning TaskState = "Running"
+	// TaskSucceeded is done.
+	TaskSucceeded TaskState = "Succeeded"
+	// TaskFailed failed for good.
+	TaskFailed TaskState = "Failed"
+	// TaskSkipped was skipped by a person.
+	TaskSkipped TaskState = "Skipped"
+)
+
+// Override is a human decision. While it is live it is above every fact the system sees.
+type Override struct {
+	// state to put the server into.
+	// +required
+	State ServerPhase `json:"state"`
+
+	// reason for those who read it later.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +required
+	Reason string `json:"reason"`
+
+	// expiresAt ends the override; without it a person must remove it.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+
+	// skipTasks of that state are not run.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	SkipTasks []TaskType `json:"skipTasks,omitempty"`
+
+	// by is who decided; the admission webhook writes it.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	By string `json:"by,omitempty"`
+
+	// at is when; the admission webhook writes it.
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
+}
+
+// ServerSpec is what one server should be.
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.providerID) || (has(self.providerID) && self.providerID == oldSelf.providerID)",message="providerID is set once: a machine is replaced, never exchanged"
+type ServerSpec struct {
+	// providerID is the driver's name for the machine; set once, when the machine is made.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	ProviderID string `json:"providerID,omitempty"`
+
+	// machine to make.
+	// +required
+	Machine Machine `json:"machine"`
+
+	// packages to install, lowest order first.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Packages []Package `json:"packages,omitempty"`
+
+	// loadBalancers the server is attached to while it serves.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	LoadBalancers []LoadBalancer `json:"loadBalancers,omitempty"`
+
+	// monitors applied to the server while it serves.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	Monitors []Monitor `json:"monitors,omitempty"`
+
+	// healthCheck of the service.
+	// +optional
+	HealthCheck *HealthCheck `json:"healthCheck,omitempty"`
+
+	// gates stop the server before a stage until a person or a webhook opens them.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Gates []Gate `json:"gates,omitempty"`
+
+	// release is the code to run; VMDeployment writes it.
+	// +optional
+	Release *Release `json:"release,omitempty"`
+
+	// offline takes the server out of service and then removes it.
+	// +optional
+	Offline bool `json:"offline,omitempty"`
+
+	// paused starts no further task on the server.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
+	// approvals are the decisions taken at gates.
+	// +listType=map
+	// +listMapKey=gate
+	// +listMapKey=operationID
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Approvals []Approval `json:"approvals,omitempty"`
+
+	// override is a human decision about the server's state.
+	// +optional
+	Override *Override `json:"override,omitempty"`
+}
+
+// InstalledPackage is a package found on the machine.
+type InstalledPackage struct {
+	// name of the package.
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// version found.
+	// +kubebuilder:validation:MaxLength=128
+	// +required
+	Version string `json:"version"`
+}
+
+// DeployedRelease is the code found on the machine.
+type DeployedRelease struct {
+	// version found.
+	// +kubebuilder:validation:MaxLength=128
+	// +required
+	Version string `json:"version"`
+
+	// checksum found.
+	// +kubebuilder:validation:MaxLength=135
+	// +optional
+	Checksum string `json:"checksum,omitempty"`
+}
+
+// Task is one step of work on the server.
+type Task struct {
+	// id of the task, unique in the list.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	ID string `json:"id"`
+
+	// type of work.
+	// +required
+	Type TaskType `json:"type"`
+
+	// state the task is in.
+	// +required
+	State TaskState `json:"state"`
+
+	// attempts made so far.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Attempts int32 `json:"attempts,omitempty"`
+
+	// startedAt is when the last attempt began.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+
+	// finishedAt is when the task ended.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+
+	// message for a person, of the last attempt.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// Lock keeps two controllers from working on one machine at a time.
+type Lock struct {
+	// holder of the lock.
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Holder string `json:"holder"`
+
+	// operationID the lock is held for.
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	OperationID string `json:"operationID"`
+
+	// expiresAt frees the lock of a holder that died.
+	// +required
+	ExpiresAt metav1.Time `json:"expiresAt"`
+}
+
+// ServerStatus is what was found on the machine and what is being done.
+type ServerStatus struct {
+	// observedGeneration is the generation this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// phase of the server's life.
+	// +optional
+	Phase ServerPhase `json:"phase,omitempty"`
+
+	// decidedBy says whether facts or a person put it there.
+	// +optional
+	DecidedBy DecidedBy `json:"decidedBy,omitempty"`
+
+	// addresses of the machine.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Addresses []corev1.NodeAddress `json:"addresses,omitempty"`
+
+	// packages found on the machine.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Packages []InstalledPackage `json:"packages,omitempty"`
+
+	// environmentHash is the hash of the environment found, compared with that of the spec.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	EnvironmentHash string `json:"environmentHash,omitempty"`
+
+	// release found on the machine.
+	// +optional
+	Release *DeployedRelease `json:"release,omitempty"`
+
+	// lastHeartbeatTime is when the machine was last heard of.
+	// +optional
+	LastHeartbeatTime *metav1.Time `json:"lastHeartbeatTime,omitempty"`
+
+	// tasks of the current phase, in order.
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Tasks []Task `json:"tasks,omitempty"`
+
+	// lock held on the machine.
+	// +optional
+	Lock *Lock `json:"lock,omitempty"`
+
+	// conditions: Ready, Reachable, AwaitingApproval, TaskBlocked, Paused.
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Server is one machine with its tasks, its lock and the human decisions about it. It exists in members only.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=srv,categories=argosy
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="where it is in its life"
+// +kubebuilder:printcolumn:name="DecidedBy",type=string,JSONPath=`.status.decidedBy`,description="facts, or a person"
+// +kubebuilder:printcolumn:name="Release",type=string,JSONPath=`.status.release.version`,description="the code it runs"
+// +kubebuilder:printcolumn:name="Heartbeat",type=date,JSONPath=`.status.lastHeartbeatTime`,description="when it was last heard of"
+// +kubebuilder:printcolumn:name="ProviderID",type=string,JSONPath=`.spec.providerID`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Server struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the server should be.
+	// +required
+	Spec ServerSpec `json:"spec"`
+
+	// status is what was found.
+	// +optional
+	Status ServerStatus `json:"status,omitempty"`
+}
+
+// ServerList is a list of Servers.
+// +kubebuilder:object:root=true
+type ServerList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Server `json:"items"`
+}

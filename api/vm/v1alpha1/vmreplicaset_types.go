@@ -1,0 +1,367 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// TemplateMeta is the metadata each server gets.
+type TemplateMeta struct {
+	// labels of each server; the selector must match them.
+	// +kubebuilder:validation:MaxProperties=64
+	// +optional
+	Labels map[string]LabelValue `json:"labels,omitempty"`
+
+	// annotations of each server.
+	// +kubebuilder:validation:MaxProperties=64
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// ServerTemplate describes each server of the set.
+type ServerTemplate struct {
+	// metadata of each server.
+	// +optional
+	Metadata TemplateMeta `json:"metadata,omitempty"`
+
+	// spec of each server.
+	// +required
+	Spec ServerTemplateSpec `json:"spec"`
+}
+
+// ServerTemplateSpec is the environment of a server: everything but its code.
+type ServerTemplateSpec struct {
+	// machine to make.
+	// +required
+	Machine Machine `json:"machine"`
+
+	// packages to install, lowest order first.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Packages []Package `json:"packages,omitempty"`
+
+	// loadBalancers the server is attached to while it serves.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	LoadBalancers []LoadBalancer `json:"loadBalancers,omitempty"`
+
+	// monitors applied to the server while it serves.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	Monitors []Monitor `json:"monitors,omitempty"`
+
+	// healthCheck of the service. Without one a server is healthy when its tasks succeeded.
+	// +optional
+	HealthCheck *HealthCheck `json:"healthCheck,omitempty"`
+}
+
+// UpdateStrategyType says when a running server is changed.
+// +kubebuilder:validation:Enum=RollingUpdate;OnDelete
+type UpdateStrategyType string
+
+const (
+	// RollingUpdate changes running servers at the safe frequency.
+	RollingUpdate UpdateStrategyType = "RollingUpdate"
+	// OnDelete changes a server only when a person removes it.
+	OnDelete UpdateStrategyType = "OnDelete"
+)
+
+// UpdateStrategy is the "safe frequency" at which environments change.
+// +kubebuilder:validation:XValidation:rule="self.type == 'RollingUpdate' || !has(self.partition)",message="partition needs type RollingUpdate"
+type UpdateStrategy struct {
+	// type of the strategy.
+	// +kubebuilder:default=RollingUpdate
+	// +optional
+	Type UpdateStrategyType `json:"type,omitempty"`
+
+	// partition is how many servers keep the old environment: a number over all members, divided by the
+	// federation exactly, or a percentage of each member's servers. Default 0.
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:Pattern=`^(100|[0-9]{1,2})%$`
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",message="partition must be 0 or more, or a percentage"
+	// +optional
+	Partition *intstr.IntOrString `json:"partition,omitempty"`
+
+	// maxUnavailable is how many servers may be out of service at a time: a number over all members, divided by
+	// the federation but never to 0, or a percentage of each member's servers.
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:Pattern=`^(100|[1-9][0-9]?)%$`
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 1",message="maxUnavailable must be 1 or more, or a percentage above 0%: nothing would ever be updated"
+	// +kubebuilder:default=1
+	// +optional
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// intervalSeconds between the end of one server's change and the start of the next.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	// +kubebuilder:default=0
+	// +optional
+	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
+}
+
+// FailoverPolicy says who decides that an unreachable server is given up.
+// +kubebuilder:validation:Enum=Auto;Manual;Disabled
+type FailoverPolicy string
+
+const (
+	// FailoverAuto gives it up within the budget.
+	FailoverAuto FailoverPolicy = "Auto"
+	// FailoverManual asks a person.
+	FailoverManual FailoverPolicy = "Manual"
+	// FailoverDisabled leaves it as it is.
+	FailoverDisabled FailoverPolicy = "Disabled"
+)
+
+// OnUnrepairable says what follows a server that is given up.
+// +kubebuilder:validation:Enum=Replace;Abandon
+type OnUnrepairable string
+
+const (
+	// Replace makes a new server.
+	Replace OnUnrepairable = "Replace"
+	// Abandon runs with one server fewer; the federation lowers the template's replicas by status.abandonedReplicas.
+	Abandon OnUnrepairable = "Abandon"
+)
+
+// Failover says what happens to servers that cannot be reached.
+type Failover struct {
+	// policy says who decides. The default asks a person: a human decision is above everything.
+	// +kubebuilder:default=Manual
+	// +optional
+	Policy FailoverPolicy `json:"policy,omitempty"`
+
+	// unknownTimeoutSeconds a server may be unreachable before its failover is considered.
+	// +kubebuilder:validation:Minimum=30
+	// +kubebuilder:validation:Maximum=86400
+	// +kubebuilder:default=300
+	// +optional
+	UnknownTimeoutSeconds int32 `json:"unknownTimeoutSeconds,omitempty"`
+
+	// maxInFlight is how many servers of one member are failed over at a time.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	// +kubebuilder:default=1
+	// +optional
+	MaxInFlight int32 `json:"maxInFlight,omitempty"`
+
+	// maxUnhealthy is how many servers of one member, as a number or a percentage, may be unhealthy for failover to
+	// go on by itself: beyond it the fault is likely elsewhere, and RemediationAllowed turns False.
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:Pattern=`^(100|[0-9]{1,2})%$`
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",message="maxUnhealthy must be 0 or more, or a percentage"
+	// +kubebuilder:default="40%"
+	// +optional
+	MaxUnhealthy *intstr.IntOrString `json:"maxUnhealthy,omitempty"`
+
+	// onUnrepairable says what follows a server that is given up.
+	// +kubebuilder:default=Replace
+	// +optional
+	OnUnrepairable OnUnrepairable `json:"onUnrepairable,omitempty"`
+}
+
+// VMReplicaSetSpec is what a person asks of a set of servers.
+// +kubebuilder:validation:XValidation:rule="!has(self.selector.matchLabels) || (has(self.template.metadata) && has(self.template.metadata.labels) && self.selector.matchLabels.all(k, k in self.template.metadata.labels && self.template.metadata.labels[k] == self.selector.matchLabels[k]))",message="template.metadata.labels must match selector.matchLabels"
+type VMReplicaSetSpec struct {
+	// replicas is how many servers to keep, over all members.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:default=1
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// selector finds the servers of this set. It cannot be changed.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="selector is immutable: make another VMReplicaSet"
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="selector must not be empty: it would match every server"
+	// +required
+	Selector ServerSelector `json:"selector"`
+
+	// minReadySeconds a server must be ready to count as available.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	// +kubebuilder:default=0
+	// +optional
+	MinReadySeconds int32 `json:"minReadySeconds,omitempty"`
+
+	// paused holds every change of servers; failover goes on.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
+	// serversToDelete names servers to take out first when replicas shrink (stateful services name theirs). A name
+	// leaves the list by itself when its server is gone. In a member the list is the member's own.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +optional
+	ServersToDelete []string `json:"serversToDelete,omitempty"`
+
+	// revisionHistoryLimit is how many old environments are kept for a rollback.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	// +kubebuilder:default=10
+	// +optional
+	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
+
+	// template of each server.
+	// +required
+	Template ServerTemplate `json:"template"`
+
+	// updateStrategy is the frequency at which a changed template reaches running servers.
+	// +kubebuilder:default={type: RollingUpdate}
+	// +optional
+	UpdateStrategy UpdateStrategy `json:"updateStrategy,omitempty"`
+
+	// failover says what happens to servers that cannot be reached.
+	// +kubebuilder:default={policy: Manual}
+	// +optional
+	Failover Failover `json:"failover,omitempty"`
+
+	// gates stop every server before a stage until a person or a webhook opens them.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Gates []Gate `json:"gates,omitempty"`
+
+	// approvals are the decisions taken at gates.
+	// +listType=map
+	// +listMapKey=gate
+	// +listMapKey=operationID
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Approvals []Approval `json:"approvals,omitempty"`
+}
+
+// ServerSelector finds servers by labels, as a label selector does, with bounds.
+type ServerSelector struct {
+	// matchLabels that a server must bear.
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	MatchLabels map[string]LabelValue `json:"matchLabels,omitempty"`
+
+	// matchExpressions that must hold for a server's labels.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	MatchExpressions []metav1.LabelSelectorRequirement `json:"matchExpressions,omitempty"`
+}
+
+// LabelValue is the value of a label.
+// +kubebuilder:validation:MaxLength=63
+type LabelValue string
+
+// VMReplicaSetStatus is what was observed: in a member by its controller, in the control plane the sum of members.
+type VMReplicaSetStatus struct {
+	// observedGeneration is the generation this status speaks of. In the control plane it moves when every member has
+	// observed the current template.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// replicas is how many servers exist and are not offline.
+	// +optional
+	Replicas int32 `json:"replicas"`
+
+	// updatedReplicas is how many have the current environment.
+	// +optional
+	UpdatedReplicas int32 `json:"updatedReplicas"`
+
+	// expectedUpdatedReplicas is how many should have it by now: all but the partition. A rollout that waits at its
+	// partition is done when updatedReplicas reaches it.
+	// +optional
+	ExpectedUpdatedReplicas int32 `json:"expectedUpdatedReplicas"`
+
+	// readyReplicas is how many serve.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+
+	// availableReplicas is how many have served for minReadySeconds.
+	// +optional
+	AvailableReplicas int32 `json:"availableReplicas"`
+
+	// initializingReplicas is how many are getting their machine or environment.
+	// +optional
+	InitializingReplicas int32 `json:"initializingReplicas"`
+
+	// deployingReplicas is how many are getting their code.
+	// +optional
+	DeployingReplicas int32 `json:"deployingReplicas"`
+
+	// unknownReplicas is how many cannot be reached.
+	// +optional
+	UnknownReplicas int32 `json:"unknownReplicas"`
+
+	// offlineReplicas is how many are out of service and about to be removed.
+	// +optional
+	OfflineReplicas int32 `json:"offlineReplicas"`
+
+	// abandonedReplicas is how many were given up without replacement: the set runs with that many fewer.
+	// +optional
+	AbandonedReplicas int32 `json:"abandonedReplicas"`
+
+	// currentRevision is the environment that servers of the partition keep. Empty in the control plane while members differ.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	CurrentRevision string `json:"currentRevision,omitempty"`
+
+	// updateRevision is the environment servers are moved to. Empty in the control plane while members differ.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	UpdateRevision string `json:"updateRevision,omitempty"`
+
+	// selector is spec.selector as a string, for the scale subresource.
+	// +kubebuilder:validation:MaxLength=8192
+	// +optional
+	Selector string `json:"selector,omitempty"`
+
+	// pendingApprovals are the operations that wait for a person, oldest first.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	PendingApprovals []PendingApproval `json:"pendingApprovals,omitempty"`
+
+	// conditions: Available, Progressing, ReplicaFailure, AwaitingApproval, RemediationAllowed, Paused.
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// VMReplicaSet keeps a number of equal servers and delivers their environment.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:shortName=vmrs,categories=argosy
+// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`,description="servers asked for"
+// +kubebuilder:printcolumn:name="Current",type=integer,JSONPath=`.status.replicas`,description="servers that exist"
+// +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedReplicas`,description="servers with the current environment"
+// +kubebuilder:printcolumn:name="Ready",type=integer,JSONPath=`.status.readyReplicas`,description="servers that serve"
+// +kubebuilder:printcolumn:name="Unknown",type=integer,JSONPath=`.status.unknownReplicas`,description="servers that cannot be reached"
+// +kubebuilder:printcolumn:name="Waiting",type=string,JSONPath=`.status.conditions[?(@.type=="AwaitingApproval")].status`,description="whether a gate waits for a person"
+// +kubebuilder:printcolumn:name="Driver",type=string,JSONPath=`.spec.template.spec.machine.driver`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type VMReplicaSet struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what a person asks.
+	// +required
+	Spec VMReplicaSetSpec `json:"spec"`
+
+	// status is what was observed.
+	// +optional
+	Status VMReplicaSetStatus `json:"status,omitempty"`
+}
+
+// VMReplicaSetList is a list of VMReplicaSets.
+// +kubebuilder:object:root=true
+type VMReplicaSetList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []VMReplicaSet `json:"items"`
+}
