@@ -5,6 +5,7 @@ import (
 
 	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/podtemplate"
 	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
@@ -16,8 +17,8 @@ func Family() *family.Family {
 			{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "CloneSet"},
 			{Group: "apps.kruise.io", Version: "v1beta1", Kind: "CloneSet"},
 		},
-		InterpretReplica:    interpretReplica,
-		InterpretComponent:  interpretComponent,
+		InterpretReplica:    podtemplate.Replicas,
+		InterpretComponent:  podtemplate.Components,
 		NeedsDivision:       needsDivision,
 		ReviseReplica:       reviseReplica,
 		Retain:              retainMember,

@@ -2,7 +2,6 @@ package cloneset
 
 import (
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/interpreter/edit"
@@ -14,26 +13,6 @@ import (
 )
 
 // Rules on the template in the control plane.
-
-func interpretReplica(object *unstructured.Unstructured) (family.Replicas, error) {
-	count, err := field.Count(object.Object, defaultReplicas, replicasPath...)
-	if err != nil {
-		return family.Replicas{}, err
-	}
-	requirements, err := podtemplate.Requirements(object.Object, object.GetNamespace(), templatePath...)
-	if err != nil {
-		return family.Replicas{}, err
-	}
-	return family.Replicas{Count: count, Requirements: requirements}, nil
-}
-
-func interpretComponent(object *unstructured.Unstructured) ([]workv1alpha2.Component, error) {
-	replicas, err := interpretReplica(object)
-	if err != nil {
-		return nil, err
-	}
-	return []workv1alpha2.Component{podtemplate.Component("pod", replicas.Count, replicas.Requirements)}, nil
-}
 
 func needsDivision(object *unstructured.Unstructured, _ int32) bool {
 	total, err := field.Count(object.Object, defaultReplicas, replicasPath...)

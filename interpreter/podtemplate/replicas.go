@@ -1,0 +1,33 @@
+package podtemplate
+
+import (
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/field"
+)
+
+// Replicas is the answer to InterpretReplica for a workload with spec.replicas and spec.template. An absent number is
+// 1, as in Kubernetes and OpenKruise: OpenKruise's webhook sets it in members, not in a control plane that has only
+// its CRDs.
+func Replicas(object *unstructured.Unstructured) (family.Replicas, error) {
+	count, err := field.Count(object.Object, 1, "spec", "replicas")
+	if err != nil {
+		return family.Replicas{}, err
+	}
+	requirements, err := Requirements(object.Object, object.GetNamespace(), "spec", "template")
+	if err != nil {
+		return family.Replicas{}, err
+	}
+	return family.Replicas{Count: count, Requirements: requirements}, nil
+}
+
+// Components is the answer to InterpretComponent for the same: one component, all pods being alike.
+func Components(object *unstructured.Unstructured) ([]workv1alpha2.Component, error) {
+	replicas, err := Replicas(object)
+	if err != nil {
+		return nil, err
+	}
+	return []workv1alpha2.Component{Component("pod", replicas.Count, replicas.Requirements)}, nil
+}
