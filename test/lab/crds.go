@@ -82,21 +82,39 @@ func (c CRDs) read(ctx context.Context, root string) ([]*apiextensionsv1.CustomR
 	return out, nil
 }
 
-// InstallCRDs creates or updates the CRDs and waits until they are served.
-func InstallCRDs(ctx context.Context, cfg *rest.Config, root string, sources ...CRDs) error {
+func readCRDs(ctx context.Context, root string, sources ...CRDs) ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	var all []*apiextensionsv1.CustomResourceDefinition
 	for _, source := range sources {
 		crds, err := source.read(ctx, root)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		all = append(all, crds...)
 	}
-	if len(all) == 0 {
-		return nil
+	return all, nil
+}
+
+// InstallCRDs creates or updates the CRDs and waits until they are served.
+func InstallCRDs(ctx context.Context, cfg *rest.Config, root string, sources ...CRDs) error {
+	crds, err := readCRDs(ctx, root, sources...)
+	if err != nil {
+		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: all}); err != nil {
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
 		return fmt.Errorf("installing CRDs: %w", err)
 	}
 	return nil
+}
+
+// memberKinds picks the kinds whose objects Karmada carries into members; the others belong to
+// the control plane alone.
+func memberKinds(crds []*apiextensionsv1.CustomResourceDefinition) []*apiextensionsv1.CustomResourceDefinition {
+	var out []*apiextensionsv1.CustomResourceDefinition
+	for _, crd := range crds {
+		switch crd.Spec.Group {
+		case "vm.argosy.dev", "component.luojilab.com":
+			out = append(out, crd)
+		}
+	}
+	return out
 }

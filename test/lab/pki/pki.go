@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -31,6 +32,9 @@ type Authority struct {
 	PEM    []byte
 	KeyPEM []byte
 }
+
+// PEM64 is the form a caBundle field has in an unstructured object.
+func (a *Authority) PEM64() string { return base64.StdEncoding.EncodeToString(a.PEM) }
 
 // Pair is a certificate and its key, both PEM.
 type Pair struct {

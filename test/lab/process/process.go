@@ -118,11 +118,11 @@ func (p *Process) WaitReady(ctx context.Context) error {
 		}
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		if err := p.spec.Ready(attempt); err != nil {
-			last = err
-			return false, nil
+		err := p.spec.Ready(attempt)
+		if err != nil && ctx.Err() == nil {
+			last = err // what the deadline itself cuts off explains nothing
 		}
-		return true, nil
+		return err == nil, nil
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
 		return fmt.Errorf("%s is not ready after %s: %w%s", p.spec.Name, within, last, p.LastLines(8))

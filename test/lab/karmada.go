@@ -1,0 +1,198 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/process"
+)
+
+const (
+	karmadaModule = "github.com/karmada-io/karmada"
+	// KarmadaPlaneName is the control plane's name among the members'.
+	KarmadaPlaneName = "karmada"
+	karmadaSystem    = "karmada-system"
+)
+
+// karmadaPlane is the federation's control plane.
+type karmadaPlane struct {
+	*workspace
+	server                                      apiServer
+	aggregated, kcm, webhook                    int
+	webhookHealth, managerHealth, schedHealth   int
+	webhookMetrics, managerMetrics, schedMetric int
+}
+
+func newKarmadaPlane(w *workspace, store etcd, port int) (*karmadaPlane, error) {
+	k := &karmadaPlane{workspace: w}
+	k.server = apiServer{name: KarmadaPlaneName, port: port, etcd: store, args: []string{
+		// As in Karmada's own manifests: no pod runs here, so no service account is needed to
+		// write one, and templates of volumes must not get a finalizer nobody removes.
+		"--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",
+	}}
+	err := w.take(&k.server.port, &k.aggregated, &k.kcm, &k.webhook, &k.webhookHealth, &k.managerHealth,
+		&k.schedHealth, &k.webhookMetrics, &k.managerMetrics, &k.schedMetric)
+	return k, err
+}
+
+// units lists the control plane. joined names the units that join the members.
+func (k *karmadaPlane) units() []unit {
+	apiserver := k.server.spec(k.workspace)
+	return []unit{
+		{Name: "karmada/apiserver", After: []string{"etcd"}, Process: &apiserver, Finish: k.prepare},
+		{Name: "karmada/aggregated-apiserver", After: []string{"karmada/apiserver"}, Process: k.aggregatedAPIServer(), Finish: k.registerAggregated},
+		{Name: "karmada/cluster-api", After: []string{"karmada/aggregated-apiserver"}, Check: k.servesClusters},
+		{Name: "karmada/kube-controller-manager", After: []string{"karmada/apiserver"}, Process: k.kubeControllerManager()},
+		{Name: "karmada/webhook", After: []string{"karmada/apiserver"}, Process: k.karmadaWebhook(), Finish: k.registerWebhook},
+		{Name: "karmada/controller-manager", After: []string{"karmada/cluster-api", "karmada/webhook"}, Process: k.controllerManager()},
+		{Name: "karmada/scheduler", After: []string{"karmada/cluster-api"}, Process: k.scheduler()},
+	}
+}
+
+func (k *karmadaPlane) kubeconfig() string { return k.server.kubeconfig(k.workspace) }
+
+// prepare installs Karmada's kinds, OpenKruise's and Argosy's.
+func (k *karmadaPlane) prepare(ctx context.Context) error {
+	cfg, err := restConfig(k.kubeconfig())
+	if err != nil {
+		return err
+	}
+	manifests, err := k.kustomize(ctx, karmadaModule, "charts/karmada/_crds")
+	if err != nil {
+		return err
+	}
+	crds, err := parseCRDs(bytes.ReplaceAll(manifests, []byte("{{caBundle}}"), []byte(k.ca.PEM64())))
+	if err != nil {
+		return err
+	}
+	for _, crd := range crds {
+		convertAt(crd, fmt.Sprintf("https://127.0.0.1:%d/convert", k.webhook), k.ca.PEM)
+	}
+	// OpenKruise itself runs in the members only: its kinds are stored here as they are written.
+	more, err := readCRDs(ctx, k.root, KruiseCRDs(), ArgosyCRDs())
+	if err != nil {
+		return err
+	}
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: append(crds, more...)}); err != nil {
+		return fmt.Errorf("installing CRDs: %w", err)
+	}
+	return apply(ctx, cfg, namespace(karmadaSystem))
+}
+
+// convertAt points a CRD's conversion webhook, if it has one, at a process of the lab.
+func convertAt(crd *apiextensionsv1.CustomResourceDefinition, url string, ca []byte) {
+	conversion := crd.Spec.Conversion
+	if conversion == nil || conversion.Webhook == nil {
+		return
+	}
+	conversion.Webhook.ClientConfig = &apiextensionsv1.WebhookClientConfig{URL: &url, CABundle: ca}
+}
+
+func (k *karmadaPlane) aggregatedAPIServer() *process.Spec {
+	return k.spec("karmada/aggregated-apiserver", "karmada-aggregated-apiserver", fmt.Sprintf("https://127.0.0.1:%d/readyz", k.aggregated),
+		"--kubeconfig="+k.kubeconfig(),
+		"--authentication-kubeconfig="+k.kubeconfig(),
+		"--authorization-kubeconfig="+k.kubeconfig(),
+		"--etcd-servers="+k.server.etcd.url(),
+		"--etcd-prefix=/karmada-aggregated",
+		"--bind-address=127.0.0.1",
+		fmt.Sprintf("--secure-port=%d", k.aggregated),
+		"--tls-cert-file="+k.pki("server.crt"),
+		"--tls-private-key-file="+k.pki("server.key"),
+	)
+}
+
+// registerAggregated makes karmada-apiserver serve clusters.cluster.karmada.io from the aggregated server.
+func (k *karmadaPlane) registerAggregated(ctx context.Context) error {
+	return k.applyService(ctx, k.kubeconfig(), aggregatedService{
+		group: "cluster.karmada.io", version: "v1alpha1",
+		namespace: karmadaSystem, service: "karmada-aggregated-apiserver", port: k.aggregated,
+	})
+}
+
+func (k *karmadaPlane) servesClusters(ctx context.Context) error {
+	return servesGroup(ctx, k.kubeconfig(), "cluster.karmada.io/v1alpha1")
+}
+
+// kubeControllerManager is what collects garbage on the Karmada plane: without it a deleted
+// template leaves its binding and Works behind.
+func (k *karmadaPlane) kubeControllerManager() *process.Spec {
+	return k.spec("karmada/kube-controller-manager", "kube-controller-manager", fmt.Sprintf("https://127.0.0.1:%d/healthz", k.kcm),
+		append(k.controllerManagerArgs(k.kubeconfig(), k.kcm),
+			"--cluster-name=karmada",
+			"--controllers=namespace,garbagecollector,serviceaccount-token,ttl-after-finished,bootstrapsigner,tokencleaner,csrcleaner,csrsigning,clusterrole-aggregation",
+		)...)
+}
+
+func (k *karmadaPlane) karmadaWebhook() *process.Spec {
+	return k.spec("karmada/webhook", "karmada-webhook", fmt.Sprintf("https://127.0.0.1:%d/readyz/", k.webhook),
+		"--kubeconfig="+k.kubeconfig(),
+		"--bind-address=127.0.0.1",
+		fmt.Sprintf("--secure-port=%d", k.webhook),
+		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", k.webhookMetrics),
+		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", k.webhookHealth),
+		"--cert-dir="+filepath.Dir(k.pki("serving/tls.crt")),
+	)
+}
+
+// registerWebhook applies Karmada's own admission configuration, pointed at the local process.
+func (k *karmadaPlane) registerWebhook(ctx context.Context) error {
+	base, err := binaries.ModuleDir(ctx, k.root, karmadaModule)
+	if err != nil {
+		return err
+	}
+	content, err := os.ReadFile(filepath.Join(base, "artifacts/deploy/webhook-configuration.yaml"))
+	if err != nil {
+		return fmt.Errorf("reading Karmada's webhook configuration: %w", err)
+	}
+	manifests := strings.NewReplacer(
+		"{{caBundle}}", k.ca.PEM64(),
+		"https://karmada-webhook.karmada-system.svc:443", fmt.Sprintf("https://127.0.0.1:%d", k.webhook),
+	).Replace(string(content))
+	objects, err := parse([]byte(manifests))
+	if err != nil {
+		return err
+	}
+	cfg, err := restConfig(k.kubeconfig())
+	if err != nil {
+		return err
+	}
+	return apply(ctx, cfg, objects...)
+}
+
+func (k *karmadaPlane) controllerManager() *process.Spec {
+	return k.spec("karmada/controller-manager", "karmada-controller-manager", fmt.Sprintf("http://127.0.0.1:%d/healthz", k.managerHealth),
+		"--kubeconfig="+k.kubeconfig(),
+		"--leader-elect=false",
+		// Tests of a lost member should not wait for the production defaults.
+		"--cluster-status-update-frequency=5s",
+		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", k.managerMetrics),
+		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", k.managerHealth),
+		"--v=2",
+	)
+}
+
+func (k *karmadaPlane) scheduler() *process.Spec {
+	return k.spec("karmada/scheduler", "karmada-scheduler", fmt.Sprintf("http://127.0.0.1:%d/healthz", k.schedHealth),
+		"--kubeconfig="+k.kubeconfig(),
+		"--leader-elect=false",
+		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", k.schedMetric),
+		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", k.schedHealth),
+		"--v=2",
+	)
+}
+
+func namespace(name string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name},
+	}}
+}

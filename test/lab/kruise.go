@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/argosy-dev/argosy/test/lab/process"
+)
+
+// prepareKruise installs OpenKruise's kinds and its admission configuration, which must exist
+// before the manager starts: the manager fills in its own address and certificate.
+func (m *member) prepareKruise(ctx context.Context) error {
+	cfg, err := m.config()
+	if err != nil {
+		return err
+	}
+	manifests, err := m.kustomize(ctx, kruiseModule, "config/crd")
+	if err != nil {
+		return err
+	}
+	crds, err := parseCRDs(manifests)
+	if err != nil {
+		return err
+	}
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
+		return fmt.Errorf("installing OpenKruise's CRDs: %w", err)
+	}
+	if manifests, err = m.kustomize(ctx, kruiseModule, "config/webhook"); err != nil {
+		return err
+	}
+	objects, err := parse(manifests)
+	if err != nil {
+		return err
+	}
+	hooks := []*unstructured.Unstructured{namespace(kruiseSystem)}
+	for _, object := range objects {
+		if strings.HasSuffix(object.GetKind(), "WebhookConfiguration") {
+			object.SetName("kruise-" + object.GetName())
+			hooks = append(hooks, object)
+		}
+	}
+	return apply(ctx, cfg, hooks...)
+}
+
+func (m *member) kruiseManager() *process.Spec {
+	spec := m.spec(m.name+"/kruise-manager", "kruise-manager", fmt.Sprintf("http://127.0.0.1:%d/readyz", m.kruiseHealth),
+		"--kubeconfig="+m.kubeconfig(),
+		"--enable-leader-election=false",
+		"--enable-pprof=false",
+		fmt.Sprintf("--metrics-addr=127.0.0.1:%d", m.kruiseStats),
+		fmt.Sprintf("--health-probe-addr=127.0.0.1:%d", m.kruiseHealth),
+	)
+	spec.Env = []string{
+		"WEBHOOK_HOST=127.0.0.1",
+		fmt.Sprintf("WEBHOOK_PORT=%d", m.kruiseWebhook),
+		"WEBHOOK_CERT_DIR=" + m.data(m.name+"/kruise-certs"),
+		"POD_NAMESPACE=" + kruiseSystem,
+		"SECRET_NAME=kruise-webhook-certs",
+		"SERVICE_NAME=kruise-webhook-service",
+	}
+	return spec
+}
+
+// registerMetrics makes the member serve metrics.k8s.io from its metrics-server.
+func (m *member) registerMetrics(ctx context.Context) error {
+	return m.applyService(ctx, m.kubeconfig(), aggregatedService{
+		group: "metrics.k8s.io", version: "v1beta1",
+		namespace: "kube-system", service: "metrics-server", port: m.metrics,
+	})
+}
+
+func (m *member) metricsServer() *process.Spec {
+	return m.spec(m.name+"/metrics-server", "metrics-server", fmt.Sprintf("https://127.0.0.1:%d/livez", m.metrics),
+		"--kubeconfig="+m.kubeconfig(),
+		"--authentication-kubeconfig="+m.kubeconfig(),
+		"--authorization-kubeconfig="+m.kubeconfig(),
+		"--bind-address=127.0.0.1",
+		fmt.Sprintf("--secure-port=%d", m.metrics),
+		"--tls-cert-file="+m.pki("server.crt"),
+		"--tls-private-key-file="+m.pki("server.key"),
+		// KWOK answers for every node on its own port, with the lab's certificate.
+		"--kubelet-insecure-tls",
+		"--kubelet-use-node-status-port",
+		"--kubelet-preferred-address-types=InternalIP",
+		"--metric-resolution=10s",
+		"--kubelet-request-timeout=5s",
+	)
+}

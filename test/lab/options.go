@@ -1,0 +1,59 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Options says what federation to start. The zero value is not useful: begin with DefaultOptions.
+type Options struct {
+	// Dir is the state folder. Start leaves it empty and gets a folder of its own.
+	Dir string
+	// Nodes is the number of KWOK nodes of each member; its length is the number of members.
+	// They are called member1, member2 and so on.
+	Nodes []int
+	// NodeCPU and NodeMemory are the capacity of every node, as Kubernetes quantities.
+	NodeCPU, NodeMemory string
+	// Stock leaves Argosy out: Karmada as it comes, for side-by-side tests.
+	Stock bool
+	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.
+	Kruise bool
+	// Metrics runs metrics-server in each member, which member HPAs need.
+	Metrics bool
+	// APIServerPort fixes karmada-apiserver's port; 0 chooses a free one.
+	APIServerPort int
+	// Progress receives lines for a person; nil discards them.
+	Progress io.Writer
+}
+
+// DefaultOptions is the whole federation: three members of five nodes with everything in them.
+func DefaultOptions() Options {
+	return Options{
+		Nodes:      []int{5, 5, 5},
+		NodeCPU:    "8",
+		NodeMemory: "32Gi",
+		Kruise:     true,
+		Metrics:    true,
+	}
+}
+
+// Validate says what is wrong with the options in words of the command line.
+func (o Options) Validate() error {
+	switch {
+	case len(o.Nodes) == 0:
+		return errors.New("--members must be at least 1")
+	case len(o.Nodes) > 20:
+		return fmt.Errorf("--members is %d: one machine runs at most 20", len(o.Nodes))
+	case o.APIServerPort < 0 || o.APIServerPort > 65535:
+		return fmt.Errorf("--apiserver-port %d is not a port", o.APIServerPort)
+	}
+	for i, n := range o.Nodes {
+		if n < 0 || n > 5000 {
+			return fmt.Errorf("member%d cannot have %d nodes: between 0 and 5000 are possible", i+1, n)
+		}
+	}
+	return nil
+}
+
+func memberName(i int) string { return fmt.Sprintf("member%d", i+1) }
