@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net/http"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/argosy-dev/argosy/interpreter"
+	"github.com/argosy-dev/argosy/interpreter/hook"
+)
+
+// handler is one line of the list below.
+type handler struct {
+	path  string
+	setup func(manager.Manager) (http.Handler, error)
+}
+
+// handlers is everything this binary serves over HTTPS.
+func handlers() []handler {
+	return []handler{
+		{path: hook.Path, setup: interpreterHandler},
+	}
+}
+
+// interpreterHandler answers Karmada's resource interpreter and watches for what would silence it.
+func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
+	catalog := interpreter.NewCatalog(interpreter.Families())
+	m, err := hook.NewMetrics(metrics.Registry)
+	if err != nil {
+		return nil, err
+	}
+	watch := &hook.OverrideWatch{
+		Client: mgr.GetClient(), Catalog: catalog, Metrics: m, Events: mgr.GetEventRecorderFor("argosy-webhook"),
+	}
+	if err := watch.SetupWithManager(mgr); err != nil {
+		return nil, err
+	}
+	return &hook.Handler{
+		Catalog: catalog,
+		Divider: hook.Bindings{Reader: mgr.GetAPIReader()},
+		Metrics: m,
+		Clock:   clock.RealClock{},
+		Log:     mgr.GetLogger().WithName("interpreter"),
+	}, nil
+}

@@ -1,0 +1,61 @@
+// argosy-webhook is what Karmada and karmada-apiserver call over HTTPS: the resource interpreter of our workloads, and
+// the admission of Argosy's kinds. handlers.go is the list of what is served where.
+//
+// It holds no state and elects no leader: run two or more behind one Service.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/argosy-dev/argosy/internal/config"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "argosy-webhook:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	flags := flag.NewFlagSet("argosy-webhook", flag.ExitOnError)
+	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1, kind WebhookConfiguration); empty means the defaults")
+	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
+	pprof := flags.String("pprof-bind-address", "", "serve /debug/pprof at this host:port; empty means not at all")
+	verbosity := flags.Int("v", 0, "0 logs refusals and warnings, 1 also what was left alone and why")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	log := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
+	klog.SetLogger(log)
+	ctrl.SetLogger(log)
+
+	cfg, err := config.LoadWebhook(*configPath)
+	if err != nil {
+		return err
+	}
+	rest, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+	}
+	mgr, err := newManager(rest, cfg, *pprof)
+	if err != nil {
+		return err
+	}
+	for _, h := range handlers() {
+		served, err := h.setup(mgr)
+		if err != nil {
+			return fmt.Errorf("setting up %s: %w", h.path, err)
+		}
+		mgr.GetWebhookServer().Register(h.path, served)
+	}
+	return mgr.Start(ctrl.SetupSignalHandler())
+}

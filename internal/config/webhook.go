@@ -1,0 +1,67 @@
+package config
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// WebhookKind is the kind of argosy-webhook's file.
+const WebhookKind = "WebhookConfiguration"
+
+// Webhook is the configuration of argosy-webhook.
+type Webhook struct {
+	Header `json:",inline"`
+
+	// BindAddress serves Karmada and karmada-apiserver over TLS: host:port; an empty host means every address.
+	BindAddress string `json:"bindAddress"`
+	// CertDir holds tls.crt and tls.key. They are read again when they change, without a restart.
+	CertDir string `json:"certDir"`
+	// Client bounds what the webhook asks of karmada-apiserver.
+	Client Client `json:"client"`
+	// MetricsBindAddress serves /metrics: host:port, or "0" for none.
+	MetricsBindAddress string `json:"metricsBindAddress"`
+	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
+	HealthBindAddress string `json:"healthBindAddress"`
+	// ShutdownSeconds is how long running requests are waited for when the process is told to stop.
+	ShutdownSeconds int32 `json:"shutdownSeconds"`
+}
+
+// LoadWebhook reads the file at path over the defaults; an empty path means the defaults.
+func LoadWebhook(path string) (*Webhook, error) {
+	c := DefaultWebhook()
+	if err := load(path, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// DefaultWebhook is the configuration without a file.
+func DefaultWebhook() *Webhook {
+	return &Webhook{
+		Header:             Header{APIVersion: APIVersion, Kind: WebhookKind},
+		BindAddress:        ":9443",
+		CertDir:            "/etc/argosy/webhook",
+		Client:             Client{QPS: -1},
+		MetricsBindAddress: ":8080",
+		HealthBindAddress:  ":8081",
+		ShutdownSeconds:    20,
+	}
+}
+
+// Validate names every field that cannot stand.
+func (c *Webhook) Validate() field.ErrorList {
+	errs := c.validate(WebhookKind)
+	if c.BindAddress == "0" {
+		errs = append(errs, field.Invalid(field.NewPath("bindAddress"), c.BindAddress, "must be host:port"))
+	} else {
+		errs = append(errs, validateAddress(c.BindAddress, field.NewPath("bindAddress"))...)
+	}
+	if c.CertDir == "" {
+		errs = append(errs, field.Required(field.NewPath("certDir"), "must name the folder of tls.crt and tls.key"))
+	}
+	if c.ShutdownSeconds < 1 {
+		errs = append(errs, field.Invalid(field.NewPath("shutdownSeconds"), c.ShutdownSeconds, "must be at least 1"))
+	}
+	errs = append(errs, c.Client.validate(field.NewPath("client"))...)
+	errs = append(errs, validateAddress(c.MetricsBindAddress, field.NewPath("metricsBindAddress"))...)
+	return append(errs, validateAddress(c.HealthBindAddress, field.NewPath("healthBindAddress"))...)
+}

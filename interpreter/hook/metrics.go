@@ -1,0 +1,60 @@
+package hook
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Results of a request.
+const (
+	resultAnswered    = "answered"
+	resultRefused     = "refused"
+	resultUnsupported = "unsupported"
+	resultPanic       = "panic"
+)
+
+// other stands for kinds and operations nobody registered: a label's values stay few whatever is sent.
+const other = "other"
+
+// Metrics of the interpreter webhook.
+type Metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	bindings *prometheus.CounterVec
+	override *prometheus.GaugeVec
+}
+
+// NewMetrics registers them.
+func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "argosy_interpreter_requests_total",
+			Help: "Questions of Karmada by kind, operation and result (answered, refused, unsupported, panic).",
+		}, []string{"kind", "operation", "result"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "argosy_interpreter_request_duration_seconds",
+			Help:    "Time from the request's first byte read to the answer's last byte written.",
+			Buckets: []float64{.00005, .0001, .0002, .0005, .001, .002, .005, .01, .05, .1, .5, 1, 5},
+		}, []string{"operation"}),
+		bindings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "argosy_interpreter_binding_reads_total",
+			Help: "Live reads of a ResourceBinding by result (read, undivided, unreadable). Unreadable: the member got the careful value.",
+		}, []string{"result"}),
+		override: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "argosy_interpreter_overridden",
+			Help: "1 where a ResourceInterpreterCustomization takes this kind's operation from the webhook.",
+		}, []string{"kind", "operation"}),
+	}
+	for _, collector := range []prometheus.Collector{m.requests, m.seconds, m.bindings, m.override} {
+		if err := registry.Register(collector); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *Metrics) request(kind, operation, result string, took time.Duration) {
+	m.requests.WithLabelValues(kind, operation, result).Inc()
+	m.seconds.WithLabelValues(operation).Observe(took.Seconds())
+}
