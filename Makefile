@@ -5,6 +5,14 @@ export GOTOOLCHAIN ?= local
 
 BIN   := bin
 TOOLS := go tool -modfile=tools/go.mod
+
+# make images: every program but the lab, for these platforms, named and dated by the commit.
+ARTIFACTS := _artifacts
+PROGRAMS  := $(filter-out argosy-lab,$(notdir $(wildcard cmd/argosy*)))
+comma     := ,
+space     := $(subst ,, )
+PLATFORMS := linux/amd64 linux/arm64
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 API   := ./api/...
 
 .DEFAULT_GOAL := help
@@ -39,7 +47,7 @@ lab-down: ## stop it and remove its state
 
 .PHONY: test
 test: ## all tests, with the time each stage took
-	@for stage in test-unit test-integration test-e2e; do \
+	@for stage in test-unit test-tools test-integration test-e2e; do \
 		start=$$(date +%s); $(MAKE) --no-print-directory $$stage || exit 1; \
 		echo "== $$stage: $$(($$(date +%s) - start)) s"; \
 	done
@@ -59,6 +67,22 @@ test-e2e: build ## stories on a real federation
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio
 	go test -count=1 -timeout=40m ./test/bench/... -args -bench
+
+.PHONY: test-tools
+test-tools: ## the modules of their own under tools/
+	cd tools/images && go test ./...
+
+##@ Release
+
+.PHONY: images
+images: go-version ## OCI images with bills of materials into _artifacts/images, without a container engine
+	@for p in $(PLATFORMS); do os=$${p%/*} arch=$${p#*/}; mkdir -p $(ARTIFACTS)/bin/$$os-$$arch; \
+		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='-s -w' \
+			-o $(ARTIFACTS)/bin/$$os-$$arch/ $(addprefix ./cmd/,$(PROGRAMS)) || exit 1; \
+	done
+	cd tools/images && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/images \
+		-programs "$(subst $(space),$(comma),$(PROGRAMS))" -platforms "$(subst $(space),$(comma),$(PLATFORMS))" \
+		-version "$(VERSION)" -revision "$$(git rev-parse HEAD)" -created "$$(git log -1 --format=%ct)"
 
 ##@ Contribute
 
