@@ -1,0 +1,56 @@
+// argosyctl is the command line of Argosy, also usable as `kubectl argosy` when installed as kubectl-argosy.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+func main() {
+	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
+	if err := newCommand(commandName(os.Args[0]), streams).ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		if !errors.Is(err, errReported) {
+			fmt.Fprintln(os.Stderr, "error:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// errReported ends a command whose output already says what is wrong.
+var errReported = errors.New("reported")
+
+// newCommand is the root with every command group: one line each.
+func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           name,
+		Short:         "Operate workloads in a Karmada federation",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	// --kubeconfig and --context reach karmada-apiserver.
+	flags := genericclioptions.NewConfigFlags(true)
+	flags.AddFlags(root.PersistentFlags())
+	root.AddCommand(
+		newInterpretCommand(streams),
+	)
+	return root
+}
+
+// commandName is how the help calls the program: kubectl runs plugins as kubectl-<name>.
+func commandName(path string) string {
+	if plugin, ok := strings.CutPrefix(filepath.Base(path), "kubectl-"); ok {
+		return "kubectl " + plugin
+	}
+	return "argosyctl"
+}
