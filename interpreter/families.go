@@ -4,13 +4,21 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/argosy-dev/argosy/interpreter/cloneset"
+	"github.com/argosy-dev/argosy/interpreter/daemonset"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/statefulset"
+	"github.com/argosy-dev/argosy/interpreter/vmdeployment"
+	"github.com/argosy-dev/argosy/interpreter/vmreplicaset"
 )
 
 // Families is every family we interpret: a new one is one line here and a folder.
 func Families() []*family.Family {
 	return []*family.Family{
 		cloneset.Family(),
+		statefulset.Family(),
+		daemonset.Family(),
+		vmreplicaset.Family(),
+		vmdeployment.Family(),
 	}
 }
 

@@ -12,20 +12,7 @@ import (
 // Revisions puts updateRevision and currentRevision into a status: the revision being rolled out, as the members that
 // have the present template name it, and the one it replaces: while any member still has an older one, that is shown.
 func Revisions(object *unstructured.Unstructured, members []family.Member, into map[string]any) error {
-	var current []family.Member
-	for _, m := range members {
-		ok, err := Current(m, object.GetGeneration())
-		if err != nil {
-			return err
-		}
-		if ok {
-			current = append(current, m)
-		}
-	}
-	if len(current) == 0 {
-		current = members
-	}
-	update, err := Text(current, "updateRevision")
+	update, err := UpdatedText(object, members, "updateRevision")
 	if err != nil {
 		return err
 	}
@@ -41,6 +28,25 @@ func Revisions(object *unstructured.Unstructured, members []family.Member, into 
 		into["currentRevision"] = old
 	}
 	return nil
+}
+
+// UpdatedText is a text of the members' statuses, as the members that have the present template say it; while none
+// has, as any says it.
+func UpdatedText(object *unstructured.Unstructured, members []family.Member, name string) (string, error) {
+	var current []family.Member
+	for _, m := range members {
+		ok, err := Current(m, object.GetGeneration())
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			current = append(current, m)
+		}
+	}
+	if len(current) == 0 {
+		current = members
+	}
+	return Text(current, name)
 }
 
 // Selector puts the label selector of the scale subresource into a status under name: an autoscaler needs it also

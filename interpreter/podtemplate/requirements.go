@@ -74,7 +74,7 @@ func read(spec map[string]any) (*corev1.Pod, error) {
 	if pod.Spec.Containers, err = containers(spec, "containers"); err != nil {
 		return nil, err
 	}
-	if pod.Spec.Overhead, err = resourceList(spec, "overhead"); err != nil {
+	if pod.Spec.Overhead, err = ResourceList(spec, "overhead"); err != nil {
 		return nil, err
 	}
 	if pod.Spec.PriorityClassName, err = field.String(spec, "priorityClassName"); err != nil {
@@ -118,10 +118,10 @@ func containers(spec map[string]any, name string) ([]corev1.Container, error) {
 
 // requirements reads resources, with requests as Kubernetes defaults them when the pod is made: from the limits.
 func requirements(holder map[string]any) (out corev1.ResourceRequirements, err error) {
-	if out.Limits, err = resourceList(holder, "resources", "limits"); err != nil {
+	if out.Limits, err = ResourceList(holder, "resources", "limits"); err != nil {
 		return out, err
 	}
-	if out.Requests, err = resourceList(holder, "resources", "requests"); err != nil {
+	if out.Requests, err = ResourceList(holder, "resources", "requests"); err != nil {
 		return out, err
 	}
 	for name, limit := range out.Limits {
@@ -136,7 +136,8 @@ func requirements(holder map[string]any) (out corev1.ResourceRequirements, err e
 	return out, nil
 }
 
-func resourceList(holder map[string]any, path ...string) (corev1.ResourceList, error) {
+// ResourceList is the amounts at path, by resource; nil when absent.
+func ResourceList(holder map[string]any, path ...string) (corev1.ResourceList, error) {
 	amounts, err := field.Map(holder, path...)
 	if amounts == nil {
 		return nil, err
