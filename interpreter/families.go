@@ -6,6 +6,7 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/cloneset"
 	"github.com/argosy-dev/argosy/interpreter/daemonset"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/servicecomponent"
 	"github.com/argosy-dev/argosy/interpreter/statefulset"
 	"github.com/argosy-dev/argosy/interpreter/vmdeployment"
 	"github.com/argosy-dev/argosy/interpreter/vmreplicaset"
@@ -19,6 +20,7 @@ func Families() []*family.Family {
 		daemonset.Family(),
 		vmreplicaset.Family(),
 		vmdeployment.Family(),
+		servicecomponent.Family(),
 	}
 }
 

@@ -85,15 +85,15 @@ func NoteHidden(conditions []any, kind string, hidden int) {
 	}
 }
 
-// HasCondition is true when the object's status has the condition with the status True.
-func HasCondition(object map[string]any, kind string) (bool, error) {
+// ConditionIs is true when the object's status has the condition, with this status.
+func ConditionIs(object map[string]any, kind, status string) (bool, error) {
 	list, err := field.Slice(object, "status", "conditions")
 	if err != nil {
 		return false, err
 	}
 	for _, item := range list {
 		if condition, _ := item.(map[string]any); condition["type"] == kind {
-			return condition["status"] == "True", nil
+			return condition["status"] == status, nil
 		}
 	}
 	return false, nil

@@ -49,11 +49,11 @@ func interpretHealth(observed *unstructured.Unstructured) (bool, error) {
 	if r.Err() != nil {
 		return false, r.Err()
 	}
-	awaiting, err := aggregate.HasCondition(observed.Object, vmv1alpha1.ConditionAwaitingApproval)
+	awaiting, err := aggregate.ConditionIs(observed.Object, vmv1alpha1.ConditionAwaitingApproval, "True")
 	if err != nil {
 		return false, err
 	}
-	stalled, err := aggregate.HasCondition(observed.Object, vmv1alpha1.ConditionStalled)
+	stalled, err := aggregate.ConditionIs(observed.Object, vmv1alpha1.ConditionStalled, "True")
 	if err != nil {
 		return false, err
 	}

@@ -45,7 +45,7 @@ func retainMember(desired, observed *unstructured.Unstructured) (edit.List, erro
 // not missed.
 func interpretHealth(observed *unstructured.Unstructured) (bool, error) {
 	object := observed.Object
-	awaiting, err := aggregate.HasCondition(object, vmv1alpha1.ConditionAwaitingApproval)
+	awaiting, err := aggregate.ConditionIs(object, vmv1alpha1.ConditionAwaitingApproval, "True")
 	if err != nil {
 		return false, err
 	}

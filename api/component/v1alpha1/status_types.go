@@ -166,12 +166,12 @@ type ComponentStatus struct {
 	// +optional
 	ExpectedUpdatedReplicas int32 `json:"expectedUpdatedReplicas"`
 
-	// currentRevision is the revision before the change. Empty in the control plane while members differ.
+	// currentRevision is the revision before the change; in the control plane, while any member still has it.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	CurrentRevision string `json:"currentRevision,omitempty"`
 
-	// updateRevision is the revision of the change. Empty in the control plane while members differ.
+	// updateRevision is the revision of the change; in the control plane, as the members with the current template name it.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	UpdateRevision string `json:"updateRevision,omitempty"`

@@ -56,8 +56,8 @@ const (
 // CanaryStep is one step of a canary change.
 // +kubebuilder:validation:XValidation:rule="(self.pause == 'Seconds') == has(self.pauseSeconds)",message="pauseSeconds is set exactly when pause is Seconds"
 type CanaryStep struct {
-	// replicas that are new after this step, in all and not in addition: a number over all members, of which each
-	// member takes its share rounded down (never more is updated than asked), or a percentage of each member's.
+	// replicas that are new after this step, in all and not in addition: a number over all members, divided by the
+	// federation exactly, or a percentage of each member's replicas.
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern=`^(100|[1-9][0-9]?)%$`
 	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",message="replicas of a step must be 0 or more, or a percentage above 0%"

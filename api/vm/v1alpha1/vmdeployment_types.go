@@ -81,10 +81,11 @@ type ReleaseStrategy struct {
 
 // RollbackTarget names what to go back to.
 type RollbackTarget struct {
-	// revision of status, or of the history; empty is the one before the current.
+	// revision of status.currentRevision, or of the history.
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +optional
-	Revision string `json:"revision,omitempty"`
+	// +required
+	Revision string `json:"revision"`
 }
 
 // VMDeploymentSpec is the code a person wants on servers, and how it gets there.
@@ -136,7 +137,8 @@ type VMDeploymentSpec struct {
 	// +optional
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 
-	// rollbackTo goes back to an earlier release; it leaves the spec by itself when done.
+	// rollbackTo is the earlier release that servers run while it is set; without it they go on to spec.release. No
+	// controller removes it: Karmada would write it back and the rollback begin anew.
 	// +optional
 	RollbackTo *RollbackTarget `json:"rollbackTo,omitempty"`
 }

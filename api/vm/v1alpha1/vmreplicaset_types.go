@@ -192,7 +192,8 @@ type VMReplicaSetSpec struct {
 	Paused bool `json:"paused,omitempty"`
 
 	// serversToDelete names servers to take out first when replicas shrink (stateful services name theirs). A name
-	// leaves the list by itself when its server is gone. In a member the list is the member's own.
+	// leaves the list by itself when its server is gone. The list is each member's own: from the control plane it is
+	// reached by a PodScaleIn, and names on the template stay there.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MinLength=1
@@ -303,12 +304,13 @@ type VMReplicaSetStatus struct {
 	// +optional
 	AbandonedReplicas int32 `json:"abandonedReplicas"`
 
-	// currentRevision is the environment that servers of the partition keep. Empty in the control plane while members differ.
+	// currentRevision is the environment that servers of the partition keep; in the control plane, while any member has it.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	CurrentRevision string `json:"currentRevision,omitempty"`
 
-	// updateRevision is the environment servers are moved to. Empty in the control plane while members differ.
+	// updateRevision is the environment servers are moved to; in the control plane, as the members with the current
+	// template name it.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	UpdateRevision string `json:"updateRevision,omitempty"`

@@ -1,0 +1,74 @@
+package servicecomponent
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
+	"github.com/argosy-dev/argosy/interpreter/edit"
+	"github.com/argosy-dev/argosy/interpreter/field"
+	"github.com/argosy-dev/argosy/interpreter/retain"
+	"github.com/argosy-dev/argosy/interpreter/rollout"
+	"github.com/argosy-dev/argosy/interpreter/share"
+)
+
+// Rules on the member's object.
+
+func retainMember(desired, observed *unstructured.Unstructured) (edit.List, error) {
+	replicas, err := field.Count(desired.Object, defaultReplicas, replicasPath...)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := readSteps(desired, replicas)
+	if err != nil {
+		return nil, err
+	}
+	var edits edit.List
+	if len(steps.list) > 0 {
+		edits, err = steps.retain(retain.Cluster(observed))
+	} else {
+		edits, err = share.Retain(desired, retain.Cluster(observed), fleetFields)
+	}
+	if err != nil {
+		return nil, err
+	}
+	owned, err := retain.Owned(desired, observed, replicasPath, strategyPath)
+	if err != nil {
+		return nil, err
+	}
+	return append(edits, owned...), nil
+}
+
+// interpretHealth takes a Component somebody has opted out of as well: its status is nobody's any more, and moving the
+// service to another cluster because of it is the last thing they want.
+func interpretHealth(observed *unstructured.Unstructured) (bool, error) {
+	if field.Annotation(observed.Object, componentv1alpha1.AnnotationUnmanaged) == "true" {
+		return true, nil
+	}
+	object := observed.Object
+	unrendered, err := aggregate.ConditionIs(object, componentv1alpha1.ConditionRendered, "False")
+	if err != nil || unrendered {
+		return false, err
+	}
+	r := field.Read(object)
+	replicas := r.Count(defaultReplicas, replicasPath...)
+	state := rollout.State{
+		Generation:         r.Int64(0, "metadata", "generation"),
+		ObservedGeneration: r.Int64(0, "status", "observedGeneration"),
+		Updated:            r.Count(0, "status", "updatedReplicas"),
+		// A canary that waits after a step expects that step's replicas and no more.
+		Expected:  min(replicas, r.Count(0, "status", "expectedUpdatedReplicas")),
+		Available: r.Count(0, "status", "availableReplicas"),
+	}
+	if r.Err() != nil {
+		return false, r.Err()
+	}
+	if state.Needed, err = rollout.Needed(object, replicas, &defaultUnavailable, unavailablePath...); err != nil {
+		return false, err
+	}
+	return state.Healthy(), nil
+}
+
+// defaultUnavailable is the CRD's.
+var defaultUnavailable = intstr.FromString("25%")
