@@ -5,11 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/argosy-dev/argosy/test/lab/pki"
 )
 
 // federation is a lab whose processes are this process's children.
@@ -88,6 +94,9 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 		}
 		units = append(units, parts...)
 	}
+	if err := f.mergeKubeconfigs(); err != nil {
+		return err
+	}
 	f.total = len(units)
 	f.runner = newRunner(units, f.changed)
 	return nil
@@ -97,6 +106,23 @@ func (f *federation) addPlane(server apiServer) error {
 	path := server.kubeconfig(f.work)
 	f.info.Kubeconfigs[server.name] = path
 	return f.work.writeKubeconfig(path, server.name, server.url())
+}
+
+// mergeKubeconfigs writes one file with a context for each plane, for a person's kubectl.
+func (f *federation) mergeKubeconfigs() error {
+	merged := clientcmdapi.NewConfig()
+	for name, path := range f.info.Kubeconfigs {
+		cfg, err := clientcmd.LoadFromFile(path)
+		if err != nil {
+			return fmt.Errorf("reading the kubeconfig of %s: %w", name, err)
+		}
+		maps.Copy(merged.Clusters, cfg.Clusters)
+		maps.Copy(merged.AuthInfos, cfg.AuthInfos)
+		maps.Copy(merged.Contexts, cfg.Contexts)
+	}
+	merged.CurrentContext = KarmadaPlaneName
+	f.info.Kubeconfig = filepath.Join(f.work.dir, "kubeconfig")
+	return pki.WriteKubeconfig(merged, f.info.Kubeconfig)
 }
 
 // up starts everything and returns when the federation is whole.

@@ -20,6 +20,8 @@ type Info struct {
 	Root string `json:"root"`
 	// Members are the member clusters' names, in order.
 	Members []string `json:"members"`
+	// Kubeconfig is one file with a context for each plane; karmada is the current one.
+	Kubeconfig string `json:"kubeconfig"`
 	// Kubeconfigs are files by plane: "karmada", "member1".
 	Kubeconfigs map[string]string `json:"kubeconfigs"`
 	// Endpoints are URLs of Argosy's parts, such as "argosy/webhook metrics".

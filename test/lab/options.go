@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ type Options struct {
 	// APIServerPort fixes karmada-apiserver's port; 0 chooses a free one.
 	APIServerPort int
 	// Progress receives lines for a person; nil discards them.
-	Progress io.Writer
+	Progress io.Writer `json:"-"`
 }
 
 // DefaultOptions is the whole federation: three members of five nodes with everything in them.
@@ -57,3 +58,12 @@ func (o Options) Validate() error {
 }
 
 func memberName(i int) string { return fmt.Sprintf("member%d", i+1) }
+
+// DecodeOptions reads what Up hands to the supervisor.
+func DecodeOptions(encoded string) (Options, error) {
+	var o Options
+	if err := json.Unmarshal([]byte(encoded), &o); err != nil {
+		return o, fmt.Errorf("reading the supervisor's options: %w", err)
+	}
+	return o, o.Validate()
+}

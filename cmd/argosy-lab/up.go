@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+)
+
+// shape is how a person describes a federation on the command line.
+type shape struct {
+	members, nodes int
+	memberNodes    string
+	stock          bool
+	port           int
+}
+
+func (s shape) options(dir string) (lab.Options, error) {
+	o := lab.DefaultOptions()
+	o.Dir, o.Stock, o.APIServerPort = dir, s.stock, s.port
+	o.Nodes = nil
+	if s.memberNodes != "" {
+		for field := range strings.SplitSeq(s.memberNodes, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(field))
+			if err != nil {
+				return o, fmt.Errorf("--member-nodes %q: %q is not a number; write one number for each member, such as 3,4,5", s.memberNodes, field)
+			}
+			o.Nodes = append(o.Nodes, n)
+		}
+		return o, o.Validate()
+	}
+	for range s.members {
+		o.Nodes = append(o.Nodes, s.nodes)
+	}
+	return o, o.Validate()
+}
+
+func upCommand(at func() (string, error)) *cobra.Command {
+	var s shape
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Build what is missing, start a federation and leave it running",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := at()
+			if err != nil {
+				return err
+			}
+			options, err := s.options(dir)
+			if err != nil {
+				return err
+			}
+			_, err = up(cmd.Context(), options, cmd.OutOrStdout())
+			return err
+		},
+	}
+	c.Flags().IntVar(&s.members, "members", 3, "number of member clusters")
+	c.Flags().IntVar(&s.nodes, "nodes", 5, "nodes of each member")
+	c.Flags().StringVar(&s.memberNodes, "member-nodes", "", "nodes member by member, such as 3,4,5; overrides --members and --nodes")
+	c.Flags().BoolVar(&s.stock, "stock", false, "leave Argosy out: Karmada as it comes")
+	c.Flags().IntVar(&s.port, "apiserver-port", 0, "port of karmada-apiserver; 0 chooses a free one")
+	return c
+}
+
+// up starts a federation, puts kubectl and karmadactl beside Argosy's programs and says how to look around.
+func up(ctx context.Context, options lab.Options, out io.Writer) (*lab.Lab, error) {
+	l, err := lab.Up(ctx, options, out)
+	if err != nil {
+		return nil, err
+	}
+	if err := binaries.Set(l.Programs).Link(filepath.Join(l.Root, "bin"), "kubectl", "karmadactl"); err != nil {
+		return nil, err
+	}
+	units, err := l.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(out, "Ready after %.1f s; the federation takes %d MiB of memory.\n\n", l.ReadySeconds, lab.MemoryBytes(units)>>20)
+	lookAround(out, l)
+	return l, nil
+}
+
+func lookAround(out io.Writer, l *lab.Lab) {
+	fmt.Fprintf(out, `Look around:
+  eval "$(%[1]s/argosy-lab env)"      # KUBECONFIG, and kubectl and karmadactl on the PATH
+  kubectl get clusters                # the members, as Karmada sees them
+  kubectl --context member1 get pods -A
+  karmadactl get cloneset -A --operation-scope=all
+  %[1]s/argosy-lab status
+Stop it:
+  make down
+`, relative(filepath.Join(l.Root, "bin")))
+}
+
+// relative shortens a path that lies below the working directory.
+func relative(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	short, err := filepath.Rel(wd, path)
+	if err != nil || strings.HasPrefix(short, "..") {
+		return path
+	}
+	return short
+}
+
+func downCommand(at func() (string, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "End the federation and remove its state",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := at()
+			if err != nil {
+				return err
+			}
+			if err := lab.Down(cmd.Context(), dir); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "The federation is down.")
+			return nil
+		},
+	}
+}
+
+// superviseCommand is what `up` starts; nobody calls it by hand.
+func superviseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    lab.SuperviseCommand + " OPTIONS",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options, err := lab.DecodeOptions(args[0])
+			if err != nil {
+				return err
+			}
+			// `up` handed these over: where to report, and what ends when it dies.
+			reports, alive := os.NewFile(3, "reports"), os.NewFile(4, "alive")
+			if reports == nil || alive == nil {
+				return errors.New("supervise is started by 'argosy-lab up' only")
+			}
+			return lab.Supervise(cmd.Context(), options, reports, alive)
+		},
+	}
+}
