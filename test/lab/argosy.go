@@ -1,8 +1,250 @@
 package lab
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/pki"
+)
+
+// argosyNamespace holds what Argosy itself keeps in the control plane, such as its leader lease.
+const argosyNamespace = "argosy-system"
+
+// A part is one of Argosy's own programs, as the lab runs it: ./cmd/<command> with a configuration
+// file, a kubeconfig of karmada-apiserver and its health on a port of its own.
+type part struct {
+	// name is the component's: "argosy/webhook".
+	name    string
+	command string
+	// kind of its configuration file.
+	kind string
+	// config is added to the fields every part has: addresses of metrics and health.
+	config map[string]any
+	// deploy is the folder of the clone with its rbac.yaml. Such a part runs as the user that file
+	// grants rights to, so that a missing right shows here; one without runs as an administrator.
+	deploy string
+	after  []string
+	// register runs once the part serves.
+	register func(context.Context) error
+}
+
+// parts is the list of Argosy's programs in the lab.
+func (a *argosy) parts() []part {
+	return []part{
+		{
+			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration", deploy: "deploy/webhook",
+			config: map[string]any{
+				"bindAddress": fmt.Sprintf("127.0.0.1:%d", a.webhook),
+				"certDir":     filepath.Dir(a.pki("serving/tls.crt")),
+			},
+			after:    []string{"karmada/apiserver"},
+			register: a.register,
+		},
+		{
+			name: "argosy/controller-manager", command: "argosy-controller-manager", kind: "ControllerManagerConfiguration",
+			config: map[string]any{"leaderElection": map[string]any{"enabled": false}},
+			after:  []string{"karmada/cluster-api"},
+		},
+	}
+}
+
+// argosy is this repository's own programs in the lab.
+type argosy struct {
+	*karmadaPlane
+	webhook int
+}
 
 // argosyUnits lists Argosy's own processes, which run against the control plane.
-func (f *federation) argosyUnits(_ context.Context, _ *karmadaPlane) ([]unit, error) {
-	return nil, nil
+func (f *federation) argosyUnits(ctx context.Context, k *karmadaPlane, opts Options) ([]unit, error) {
+	a := &argosy{karmadaPlane: k}
+	if err := a.take(&a.webhook); err != nil {
+		return nil, err
+	}
+	parts := a.parts()
+	var commands []string
+	for _, p := range parts {
+		commands = append(commands, p.command)
+	}
+	programs, err := binaries.BuildOwn(ctx, binaries.Options{Root: a.root, Progress: opts.Progress}, commands...)
+	if err != nil {
+		return nil, err
+	}
+	var units []unit
+	for _, p := range parts {
+		u, err := a.unit(p, programs[p.command], f.info.Endpoints)
+		if err != nil {
+			return nil, err
+		}
+		units = append(units, u)
+	}
+	return units, nil
+}
+
+func (a *argosy) unit(p part, program string, endpoints map[string]string) (unit, error) {
+	var metrics, health int
+	if err := a.take(&metrics, &health); err != nil {
+		return unit{}, err
+	}
+	config := map[string]any{
+		"apiVersion":         "config.argosy.dev/v1alpha1",
+		"kind":               p.kind,
+		"metricsBindAddress": fmt.Sprintf("127.0.0.1:%d", metrics),
+		"healthBindAddress":  fmt.Sprintf("127.0.0.1:%d", health),
+	}
+	maps.Copy(config, p.config)
+	content, err := yaml.Marshal(config)
+	if err != nil {
+		return unit{}, fmt.Errorf("writing the configuration of %s: %w", p.name, err)
+	}
+	configFile := filepath.Join(a.dir, p.command+".yaml")
+	if err := os.WriteFile(configFile, content, 0o644); err != nil {
+		return unit{}, fmt.Errorf("writing the configuration of %s: %w", p.name, err)
+	}
+	kubeconfig, err := a.userKubeconfig(p)
+	if err != nil {
+		return unit{}, err
+	}
+	endpoints[p.name+" metrics"] = fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics)
+	spec := a.spec(p.name, "", fmt.Sprintf("http://127.0.0.1:%d/readyz", health), "--config="+configFile, "--kubeconfig="+kubeconfig, "-v=1")
+	spec.Path = program
+	return unit{
+		Name: p.name, After: p.after, Process: spec, Finish: p.register,
+		Prepare: func(ctx context.Context) error { return a.grant(ctx, p) },
+	}, nil
+}
+
+// userKubeconfig lets the part in as the user its rbac.yaml names.
+func (a *argosy) userKubeconfig(p part) (string, error) {
+	if p.deploy == "" {
+		return a.kubeconfig(), nil
+	}
+	pair, err := a.ca.Client(p.command)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(a.dir, p.command+".kubeconfig")
+	return path, pki.WriteKubeconfig(a.ca.Kubeconfig(KarmadaPlaneName, a.server.url(), pair), path)
+}
+
+func (a *argosy) grant(ctx context.Context, p part) error {
+	cfg, err := restConfig(a.kubeconfig())
+	if err != nil {
+		return err
+	}
+	if err := apply(ctx, cfg, namespace(argosyNamespace)); err != nil || p.deploy == "" {
+		return err
+	}
+	objects, err := readManifests(filepath.Join(a.root, p.deploy, "rbac.yaml"))
+	if err != nil {
+		return err
+	}
+	return apply(ctx, cfg, objects...)
+}
+
+// register applies what deploy/webhook ships for karmada-apiserver - the interpreter's
+// registration and the admission of Argosy's kinds - pointed at the local process.
+func (a *argosy) register(ctx context.Context) error {
+	files, err := filepath.Glob(filepath.Join(a.root, "deploy/webhook/*.yaml"))
+	if err != nil {
+		return err
+	}
+	var objects []*unstructured.Unstructured
+	for _, file := range files {
+		found, err := readManifests(file)
+		if err != nil {
+			return err
+		}
+		for _, object := range found {
+			if err := callLocally(object, fmt.Sprintf("https://127.0.0.1:%d", a.webhook), a.ca.PEM64()); err != nil {
+				return fmt.Errorf("pointing %s at the lab: %w", file, err)
+			}
+			if isWebhookConfiguration(object) {
+				objects = append(objects, object)
+			}
+		}
+	}
+	content := []byte{}
+	for _, object := range objects {
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			return err
+		}
+		content = append(append(content, "---\n"...), text...)
+	}
+	if err := os.WriteFile(registrationFile(a.dir), content, 0o644); err != nil {
+		return fmt.Errorf("keeping the registration: %w", err)
+	}
+	cfg, err := restConfig(a.kubeconfig())
+	if err != nil {
+		return err
+	}
+	return apply(ctx, cfg, objects...)
+}
+
+func isWebhookConfiguration(object *unstructured.Unstructured) bool {
+	return strings.HasSuffix(object.GetKind(), "WebhookConfiguration")
+}
+
+// callLocally turns each clientConfig that names a Service into one with a URL: the lab has no
+// cluster network.
+func callLocally(object *unstructured.Unstructured, base, caBundle string) error {
+	webhooks, found, err := unstructured.NestedSlice(object.Object, "webhooks")
+	if err != nil || !found {
+		return err
+	}
+	for _, item := range webhooks {
+		webhook, ok := item.(map[string]any)
+		if !ok {
+			return errors.New("webhooks must be a list of objects")
+		}
+		path, _, err := unstructured.NestedString(webhook, "clientConfig", "service", "path")
+		if err != nil {
+			return err
+		}
+		webhook["clientConfig"] = map[string]any{"url": base + path, "caBundle": caBundle}
+	}
+	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
+}
+
+func registrationFile(dir string) string { return filepath.Join(dir, "argosy-registration.yaml") }
+
+func readManifests(path string) ([]*unstructured.Unstructured, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading manifests: %w", err)
+	}
+	return parse(content)
+}
+
+// UseArgosy makes Karmada ask argosy-webhook, as it does from the start; UseStock makes it fall
+// back to the rules it ships. Together they show both on one federation, side by side.
+func (l *Lab) UseArgosy(ctx context.Context) error { return l.registration(ctx, apply) }
+
+// UseStock takes Argosy's registrations away; see UseArgosy.
+func (l *Lab) UseStock(ctx context.Context) error { return l.registration(ctx, remove) }
+
+func (l *Lab) registration(ctx context.Context, do func(context.Context, *rest.Config, ...*unstructured.Unstructured) error) error {
+	objects, err := readManifests(registrationFile(l.Dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("this lab was started without Argosy (--stock)")
+	}
+	if err != nil {
+		return err
+	}
+	cfg, err := l.Karmada()
+	if err != nil {
+		return err
+	}
+	return do(ctx, cfg, objects...)
 }

@@ -88,7 +88,7 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 		units = append(units, m.units()...)
 	}
 	if !opts.Stock {
-		parts, err := f.argosyUnits(ctx, k)
+		parts, err := f.argosyUnits(ctx, k, opts)
 		if err != nil {
 			return err
 		}

@@ -64,6 +64,30 @@ func Ensure(ctx context.Context, opts Options, names ...string) (Set, error) {
 	return set, nil
 }
 
+// BuildOwn builds Argosy's own programs into bin/ of the clone. The go command leaves a program alone
+// that is up to date, so calling this before every start costs a second and never runs stale code.
+func BuildOwn(ctx context.Context, opts Options, commands ...string) (Set, error) {
+	bin := filepath.Join(opts.Root, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return nil, fmt.Errorf("making bin/: %w", err)
+	}
+	unlock, err := lock(ctx, filepath.Join(bin, ".lock"), func() {})
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	set := Set{}
+	args := []string{"build", "-o", bin + "/"}
+	for _, command := range commands {
+		args = append(args, "./cmd/"+command)
+		set[command] = filepath.Join(bin, command)
+	}
+	if err := (goTool{dir: opts.Root}).run(ctx, func(string) {}, args...); err != nil {
+		return nil, fmt.Errorf("building Argosy: %w", err)
+	}
+	return set, nil
+}
+
 // Link puts a symbolic link to each named program into dir, so that a person finds kubectl and
 // karmadactl beside Argosy's own programs.
 func (s Set) Link(dir string, names ...string) error {
