@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ func StandardConditions(object *unstructured.Unstructured, members []family.Memb
 			condition["reason"] = ReasonMembersUnknown
 		}
 		if _, ok := condition["message"]; !ok {
-			condition["message"] = silent(members)
+			condition["message"] = silent(members, condition["type"])
 		}
 		condition["lastTransitionTime"] = transition(object, condition, before)
 	}
@@ -58,18 +59,23 @@ func transition(object *unstructured.Unstructured, condition map[string]any, bef
 	return created
 }
 
-// silent names the members that have not reported.
-func silent(members []family.Member) string {
+// silent names the members that do not report a condition.
+func silent(members []family.Member, kind any) string {
 	var names []string
 	for _, m := range members {
-		if m.Status == nil {
+		list, _ := m.Status["conditions"].([]any)
+		reported := slices.ContainsFunc(list, func(item any) bool {
+			condition, _ := item.(map[string]any)
+			return condition["type"] == kind
+		})
+		if !reported {
 			names = append(names, m.Cluster)
 		}
 	}
 	if len(names) == 0 {
 		return ""
 	}
-	return "not reported by " + strings.Join(names, ", ")
+	return clip("not reported by " + strings.Join(names, ", "))
 }
 
 // NoteHidden says in the condition of a type that a united list was cut.
