@@ -59,8 +59,12 @@ func upCommand(at func() (string, error)) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = up(cmd.Context(), options, cmd.OutOrStdout())
-			return err
+			l, err := up(cmd.Context(), options, cmd.OutOrStdout())
+			if err != nil {
+				return err
+			}
+			lookAround(cmd.OutOrStdout(), l)
+			return nil
 		},
 	}
 	c.Flags().IntVar(&s.members, "members", 3, "number of member clusters")
@@ -71,7 +75,7 @@ func upCommand(at func() (string, error)) *cobra.Command {
 	return c
 }
 
-// up starts a federation, puts kubectl and karmadactl beside Argosy's programs and says how to look around.
+// up starts a federation and puts kubectl and karmadactl beside Argosy's programs.
 func up(ctx context.Context, options lab.Options, out io.Writer) (*lab.Lab, error) {
 	l, err := lab.Up(ctx, options, out)
 	if err != nil {
@@ -84,13 +88,13 @@ func up(ctx context.Context, options lab.Options, out io.Writer) (*lab.Lab, erro
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(out, "Ready after %.1f s; the federation takes %d MiB of memory.\n\n", l.ReadySeconds, lab.MemoryBytes(units)>>20)
-	lookAround(out, l)
+	fmt.Fprintf(out, "Ready after %.1f s; the federation takes %d MiB of memory.\n", l.ReadySeconds, lab.MemoryBytes(units)>>20)
 	return l, nil
 }
 
 func lookAround(out io.Writer, l *lab.Lab) {
-	fmt.Fprintf(out, `Look around:
+	fmt.Fprintf(out, `
+Look around:
   eval "$(%[1]s/argosy-lab env)"      # KUBECONFIG, and kubectl and karmadactl on the PATH
   kubectl get clusters                # the members, as Karmada sees them
   kubectl --context member1 get pods -A

@@ -85,7 +85,36 @@ func (k *karmadaPlane) prepare(ctx context.Context) error {
 	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: append(crds, more...)}); err != nil {
 		return fmt.Errorf("installing CRDs: %w", err)
 	}
-	return apply(ctx, cfg, namespace(karmadaSystem))
+	objects, err := k.deployed(ctx, "admin-clusterrole-aggregation.yaml", "cluster-proxy-admin-rbac.yaml")
+	if err != nil {
+		return err
+	}
+	return apply(ctx, cfg, append(objects, namespace(karmadaSystem))...)
+}
+
+// deployed reads manifests that Karmada's own installation applies, with this lab's addresses in them.
+func (k *karmadaPlane) deployed(ctx context.Context, files ...string) ([]*unstructured.Unstructured, error) {
+	base, err := binaries.ModuleDir(ctx, k.root, karmadaModule)
+	if err != nil {
+		return nil, err
+	}
+	fill := strings.NewReplacer(
+		"{{caBundle}}", k.ca.PEM64(),
+		"https://karmada-webhook.karmada-system.svc:443", fmt.Sprintf("https://127.0.0.1:%d", k.webhook),
+	)
+	var out []*unstructured.Unstructured
+	for _, file := range files {
+		content, err := os.ReadFile(filepath.Join(base, "artifacts/deploy", file))
+		if err != nil {
+			return nil, fmt.Errorf("reading Karmada's manifests: %w", err)
+		}
+		objects, err := parse([]byte(fill.Replace(string(content))))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		out = append(out, objects...)
+	}
+	return out, nil
 }
 
 // convertAt points a CRD's conversion webhook, if it has one, at a process of the lab.
@@ -146,19 +175,7 @@ func (k *karmadaPlane) karmadaWebhook() *process.Spec {
 
 // registerWebhook applies Karmada's own admission configuration, pointed at the local process.
 func (k *karmadaPlane) registerWebhook(ctx context.Context) error {
-	base, err := binaries.ModuleDir(ctx, k.root, karmadaModule)
-	if err != nil {
-		return err
-	}
-	content, err := os.ReadFile(filepath.Join(base, "artifacts/deploy/webhook-configuration.yaml"))
-	if err != nil {
-		return fmt.Errorf("reading Karmada's webhook configuration: %w", err)
-	}
-	manifests := strings.NewReplacer(
-		"{{caBundle}}", k.ca.PEM64(),
-		"https://karmada-webhook.karmada-system.svc:443", fmt.Sprintf("https://127.0.0.1:%d", k.webhook),
-	).Replace(string(content))
-	objects, err := parse([]byte(manifests))
+	objects, err := k.deployed(ctx, "webhook-configuration.yaml")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,8 @@
+package demo
+
+// Scenes is the story, in order.
+func Scenes() []Scene {
+	return []Scene{
+		spread(),
+	}
+}

@@ -1,0 +1,235 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	kruisev1alpha1 "github.com/openkruise/kruise-api/apps/v1alpha1"
+	kruisev1beta1 "github.com/openkruise/kruise-api/apps/v1beta1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+// patience is how long an expectation may take to come true, unless the scene says otherwise.
+const patience = 60 * time.Second
+
+// Stage is what a scene acts on.
+type Stage struct {
+	// Lab is the federation.
+	Lab *lab.Lab
+	// Karmada is the control plane, Members the member clusters by name.
+	Karmada client.Client
+	Members map[string]client.Client
+
+	options Options
+	scene   Scene
+	paint   func(code, text string) string
+	out     io.Writer
+	rows    []Row
+}
+
+// NewScheme knows every kind scenes and stories read in typed form.
+func NewScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme,
+		kruisev1alpha1.AddToScheme, kruisev1beta1.AddToScheme,
+		clusterv1alpha1.Install, configv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("building the scheme: %w", err)
+		}
+	}
+	return scheme, nil
+}
+
+func newStage(o Options, scene Scene, paint func(code, text string) string) (*Stage, error) {
+	s := &Stage{Lab: o.Lab, Members: map[string]client.Client{}, options: o, scene: scene, paint: paint, out: o.Out}
+	var err error
+	if s.Karmada, err = Client(o.Lab, lab.KarmadaPlaneName); err != nil {
+		return nil, err
+	}
+	for _, name := range o.Lab.Members {
+		if s.Members[name], err = Client(o.Lab, name); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Client reads and writes a plane of the lab: "karmada" or a member. It has no cache: what it
+// reads is what is there.
+func Client(l *lab.Lab, plane string) (client.Client, error) {
+	cfg, err := l.Config(plane)
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("making a client of %s: %w", plane, err)
+	}
+	return c, nil
+}
+
+// Step says what is done next.
+func (s *Stage) Step(format string, args ...any) {
+	fmt.Fprintf(s.out, "\n  %s\n", s.paint(bold, "> "+fmt.Sprintf(format, args...)))
+}
+
+// Say tells something a person should know, such as what another system would have done.
+func (s *Stage) Say(format string, args ...any) {
+	fmt.Fprintln(s.out, indent("    ", fmt.Sprintf(format, args...)))
+}
+
+// See reads what a person would see.
+type See func(context.Context) (string, error)
+
+// Expect waits until what is seen equals what is expected, shows both and keeps them for the table.
+// It returns whether they met.
+func (s *Stage) Expect(ctx context.Context, what, expected string, see See) bool {
+	return s.ExpectWithin(ctx, patience, what, expected, see)
+}
+
+// ExpectWithin is Expect with a patience of its own.
+func (s *Stage) ExpectWithin(ctx context.Context, within time.Duration, what, expected string, see See) bool {
+	return s.record(s.await(ctx, within, what, expected, see))
+}
+
+// ExpectHeld is Expect for what must not only come true but stay so: it looks on for the given time.
+// A canary that goes through one pod on its way to three is no canary.
+func (s *Stage) ExpectHeld(ctx context.Context, held time.Duration, what, expected string, see See) bool {
+	row := s.await(ctx, patience, what, expected, see)
+	if !row.OK {
+		return s.record(row)
+	}
+	row.What = fmt.Sprintf("%s, held %.0f s", what, held.Seconds())
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, held, true, func(context.Context) (bool, error) {
+		now, err := see(ctx) // a look begun in time may end later
+		if err != nil {
+			now = "error: " + err.Error()
+		}
+		row.Seen = now
+		return now != expected, nil
+	})
+	row.OK = wait.Interrupted(err)
+	return s.record(row)
+}
+
+func (s *Stage) await(ctx context.Context, within time.Duration, what, expected string, see See) Row {
+	start := s.options.Clock.Now()
+	waiting := time.AfterFunc(10*time.Second, func() {
+		fmt.Fprintf(s.out, "    ...   waiting up to %s for: %s\n", within, what)
+	})
+	defer waiting.Stop()
+	row := Row{What: what, Expected: expected, Seen: "nothing"}
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
+		now, err := see(ctx)
+		if ctx.Err() != nil {
+			return false, nil // the deadline cut this look short: the one before stands
+		}
+		if err != nil {
+			now = "error: " + err.Error()
+		}
+		row.Seen = now
+		return err == nil && now == expected, nil
+	})
+	row.OK = err == nil
+	row.Took = s.options.Clock.Since(start)
+	return row
+}
+
+// ExpectUnder judges a measured time against its aim.
+func (s *Stage) ExpectUnder(what string, aim, took time.Duration) bool {
+	return s.record(Row{
+		What: what, OK: took < aim, Took: took,
+		Expected: fmt.Sprintf("under %.0f s", aim.Seconds()), Seen: fmt.Sprintf("%.1f s", took.Seconds()),
+	})
+}
+
+func (s *Stage) record(row Row) bool {
+	row.Scene = s.scene.Name
+	s.rows = append(s.rows, row)
+	if row.OK {
+		fmt.Fprintf(s.out, "    %s  %s: %s (%.1f s)\n", verdict(s.paint, true), row.What, oneLine(row.Seen), row.Took.Seconds())
+		return true
+	}
+	fmt.Fprintf(s.out, "    %s  %s: expected %s, seen %s (%.1f s)\n", verdict(s.paint, false), row.What, row.Expected, oneLine(row.Seen), row.Took.Seconds())
+	return false
+}
+
+// Elapsed measures from now: call the result later.
+func (s *Stage) Elapsed() func() time.Duration {
+	start := s.options.Clock.Now()
+	return func() time.Duration { return s.options.Clock.Since(start) }
+}
+
+// Apply writes YAML to the control plane as `kubectl apply --server-side` does.
+func (s *Stage) Apply(ctx context.Context, manifests string) error {
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(manifests)), 4096)
+	for {
+		u := &unstructured.Unstructured{}
+		err := decoder.Decode(&u.Object)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading a manifest: %w", err)
+		}
+		err = s.Karmada.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("demo"), client.ForceOwnership)
+		if err != nil {
+			return fmt.Errorf("applying %s %s: %w", u.GetKind(), u.GetName(), err)
+		}
+	}
+}
+
+// Fresh makes the namespace, and empties it first if an earlier performance left it, in the control
+// plane and, by Karmada, in the members.
+func (s *Stage) Fresh(ctx context.Context, namespace string) error {
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	err := s.Karmada.Delete(ctx, object)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("emptying namespace %s: %w", namespace, err)
+	}
+	if err == nil {
+		s.Say("removing what an earlier performance left in namespace %s", namespace)
+	}
+	planes := []client.Client{s.Karmada}
+	for _, member := range s.Members {
+		planes = append(planes, member)
+	}
+	for _, plane := range planes {
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+			err := plane.Get(ctx, client.ObjectKeyFromObject(object), &corev1.Namespace{})
+			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		})
+		if err != nil {
+			return fmt.Errorf("waiting until namespace %s is gone: %w", namespace, err)
+		}
+	}
+	if err := s.Karmada.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+		return fmt.Errorf("making namespace %s: %w", namespace, err)
+	}
+	return nil
+}
