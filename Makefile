@@ -68,7 +68,7 @@ test-e2e: build ## stories on a real federation
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio
-	go test -count=1 -timeout=40m ./test/bench/... -args -bench
+	go test -v -count=1 -timeout=40m ./test/bench/... -args -bench
 
 .PHONY: test-tools
 test-tools: ## the modules of their own under tools/
