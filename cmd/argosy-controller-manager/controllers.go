@@ -1,20 +1,29 @@
 package main
 
 import (
+	"context"
+
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/internal/config"
 )
 
 // controller is one line of the list below.
 type controller struct {
-	// name is the section of the configuration file.
+	// name and section are those of the configuration file.
 	name    string
 	section config.Controller
-	setup   func(manager.Manager, config.Controller) error
+	add     func(context.Context, manager.Manager, config.Controller) error
 }
 
 // controllers is every controller of this binary.
-func controllers(_ *config.ControllerManager) []controller {
-	return []controller{}
+func controllers(cfg *config.ControllerManager) []controller {
+	return []controller{
+		{"cronHPA", cfg.Controllers.CronHPA, addCronHPA},
+	}
+}
+
+func addCronHPA(ctx context.Context, mgr manager.Manager, section config.Controller) error {
+	return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: section.Concurrency})
 }

@@ -46,14 +46,15 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	ctx := ctrl.SetupSignalHandler()
 	for _, c := range controllers(cfg) {
 		if c.section.Mode == config.Disabled {
 			log.Info("Controller is disabled by the configuration", "controller", c.name)
 			continue
 		}
-		if err := c.setup(mgr, c.section); err != nil {
+		if err := c.add(ctx, mgr, c.section); err != nil {
 			return fmt.Errorf("setting up controller %s: %w", c.name, err)
 		}
 	}
-	return mgr.Start(ctrl.SetupSignalHandler())
+	return mgr.Start(ctx)
 }

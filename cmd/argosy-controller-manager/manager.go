@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
@@ -29,6 +30,7 @@ func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme,
+		karmadaautoscaling.Install,
 		clusterv1alpha1.Install,
 		policyv1alpha1.Install,
 		workv1alpha1.Install,
@@ -42,12 +44,6 @@ func newScheme() (*runtime.Scheme, error) {
 	}
 	return scheme, nil
 }
-
-// The lease of the leader, and the event that names it, are in leaderElection.namespace of the configuration.
-//
-// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,verbs=create
-// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,resourceNames=argosy-controller-manager,verbs=get;update
-// +kubebuilder:rbac:groups="",namespace=argosy-system,resources=events,verbs=create;patch
 
 func newManager(restConfig *rest.Config, cfg *config.ControllerManager) (manager.Manager, error) {
 	scheme, err := newScheme()

@@ -8,14 +8,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
-	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/pki"
 )
@@ -33,9 +31,9 @@ type part struct {
 	kind string
 	// config is added to the fields every part has: addresses of metrics and health.
 	config map[string]any
-	// rights is what argosyctl install grants this program. Such a part runs as a user with exactly
-	// these, so that a missing right shows here; one without runs as an administrator.
-	rights *install.Part
+	// deploy is the folder of the clone with its rbac.yaml. Such a part runs as the user that file
+	// grants rights to, so that a missing right shows here; one without runs as an administrator.
+	deploy string
 	after  []string
 	// register runs once the part serves.
 	register func(context.Context) error
@@ -45,7 +43,7 @@ type part struct {
 func (a *argosy) parts() []part {
 	return []part{
 		{
-			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration", rights: rightsOf("argosy-webhook"),
+			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration", deploy: "deploy/webhook",
 			config: map[string]any{
 				"bindAddress": fmt.Sprintf("127.0.0.1:%d", a.webhook),
 				"certDir":     filepath.Dir(a.pki("serving/tls.crt")),
@@ -126,16 +124,9 @@ func (a *argosy) unit(p part, program string, endpoints map[string]string) (unit
 	}, nil
 }
 
-// rightsOf is the program's line in the installation's list.
-func rightsOf(program string) *install.Part {
-	parts := install.Parts()
-	at := slices.IndexFunc(parts, func(p install.Part) bool { return p.Program == program })
-	return &parts[at]
-}
-
-// userKubeconfig lets the part in as the user that has its rights.
+// userKubeconfig lets the part in as the user its rbac.yaml names.
 func (a *argosy) userKubeconfig(p part) (string, error) {
-	if p.rights == nil {
+	if p.deploy == "" {
 		return a.kubeconfig(), nil
 	}
 	pair, err := a.ca.Client(p.command)
@@ -151,10 +142,10 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
-	if err := apply(ctx, cfg, namespace(argosyNamespace)); err != nil || p.rights == nil {
+	if err := apply(ctx, cfg, namespace(argosyNamespace)); err != nil || p.deploy == "" {
 		return err
 	}
-	objects, err := install.Rights(*p.rights, install.User(p.command))
+	objects, err := readManifests(filepath.Join(a.root, p.deploy, "rbac.yaml"))
 	if err != nil {
 		return err
 	}

@@ -218,13 +218,26 @@ type OriginalBounds struct {
 	// +required
 	MaxReplicas int32 `json:"maxReplicas"`
 
-	// AppliedMinReplicas is what the rule in force wrote. When the HPA holds anything else, a person has changed it since.
+	// Applied is what the rule in force wrote. An HPA that holds anything else was changed by a person since: what it
+	// holds then are its own bounds.
 	// +optional
-	AppliedMinReplicas *int32 `json:"appliedMinReplicas,omitempty"`
+	Applied *AppliedBounds `json:"applied,omitempty"`
 
-	// AppliedMaxReplicas is what the rule in force wrote.
+	// Pending is what is about to be written: recorded first, so that a controller that dies right after the write does
+	// not take its own bounds for the HPA's.
 	// +optional
-	AppliedMaxReplicas *int32 `json:"appliedMaxReplicas,omitempty"`
+	Pending *AppliedBounds `json:"pending,omitempty"`
+}
+
+// AppliedBounds were written to an HPA.
+type AppliedBounds struct {
+	// MinReplicas written; absent when none was.
+	// +optional
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// MaxReplicas written.
+	// +required
+	MaxReplicas int32 `json:"maxReplicas"`
 }
 
 // FiringResult is how a firing ended.
@@ -317,26 +330,27 @@ const (
 
 // Reasons of conditions and events of a CronHPA: one vocabulary for both.
 const (
-	ReasonScheduled          = "Scheduled"
-	ReasonSuspended          = "Suspended"
-	ReasonNeverFires         = "NeverFires"
-	ReasonFinished           = "Finished"
-	ReasonSpecAccepted       = "SpecAccepted"
-	ReasonInvalidSpec        = "InvalidSpec"
-	ReasonClockBackwards     = "ClockBackwards"
-	ReasonTargetFound        = "TargetFound"
-	ReasonTargetNotFound     = "TargetNotFound"
-	ReasonTargetKindUnknown  = "TargetKindUnknown"
-	ReasonTargetNotScalable  = "TargetNotScalable"
-	ReasonTargetOwned        = "TargetOwnedByAutoscaler"
-	ReasonTargetShared       = "TargetSharedByCronHPAs"
-	ReasonFiringApplied      = "FiringApplied"
-	ReasonFiringFailed       = "FiringFailed"
-	ReasonFiringMissed       = "FiringMissed"
-	ReasonRulesOverlap       = "RulesOverlap"
-	ReasonScaledToZero       = "ScaledToZero"
-	ReasonBoundsRestored     = "BoundsRestored"
-	ReasonBoundsRestoreError = "BoundsNotRestored"
+	CronHPAReasonScheduled          = "Scheduled"
+	CronHPAReasonSuspended          = "Suspended"
+	CronHPAReasonNeverFires         = "NeverFires"
+	CronHPAReasonFinished           = "Finished"
+	CronHPAReasonSpecAccepted       = "SpecAccepted"
+	CronHPAReasonInvalidSpec        = "InvalidSpec"
+	CronHPAReasonClockBackwards     = "ClockBackwards"
+	CronHPAReasonTargetFound        = "TargetFound"
+	CronHPAReasonTargetNotFound     = "TargetNotFound"
+	CronHPAReasonTargetKindUnknown  = "TargetKindUnknown"
+	CronHPAReasonTargetNotScalable  = "TargetNotScalable"
+	CronHPAReasonTargetOwned        = "TargetOwnedByAutoscaler"
+	CronHPAReasonTargetShared       = "TargetSharedByCronHPAs"
+	CronHPAReasonInvalidBounds      = "InvalidBounds"
+	CronHPAReasonFiringApplied      = "FiringApplied"
+	CronHPAReasonFiringFailed       = "FiringFailed"
+	CronHPAReasonFiringMissed       = "FiringMissed"
+	CronHPAReasonRulesOverlap       = "RulesOverlap"
+	CronHPAReasonScaledToZero       = "ScaledToZero"
+	CronHPAReasonBoundsRestored     = "BoundsRestored"
+	CronHPAReasonBoundsRestoreError = "BoundsNotRestored"
 )
 
 // CronHPARestoreFinalizer keeps a CronHPA with an HPA target until the HPA has its own bounds back.

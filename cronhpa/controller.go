@@ -1,0 +1,193 @@
+package cronhpa
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas,verbs=get;list;watch;patch;update
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="*",resources="*/scale",verbs=get;patch;update
+// +kubebuilder:rbac:groups="*",resources="*",verbs=get
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+// Reconciler applies timetables.
+type Reconciler struct {
+	client   client.Client
+	recorder record.EventRecorder
+	clock    clock.Clock
+	wakeups  *wakeups
+	measures *measures
+}
+
+// Options of the controller.
+type Options struct {
+	// Concurrency is how many CronHPAs are worked on at once.
+	Concurrency int
+	// Clock is the wall clock; nil is this machine's.
+	Clock clock.Clock
+	// Client writes; nil is the manager's.
+	Client client.Client
+	// Metrics takes the metrics; nil is controller-runtime's registry.
+	Metrics prometheus.Registerer
+	// AllowSameName lets several managers live in one process, as tests do.
+	AllowSameName bool
+}
+
+// AddToManager lets mgr run the controller while it leads.
+func AddToManager(ctx context.Context, mgr manager.Manager, options Options) error {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Client == nil {
+		options.Client = mgr.GetClient()
+	}
+	if options.Metrics == nil {
+		options.Metrics = metrics.Registry
+	}
+	wakes := newWakeups(options.Clock)
+	r := &Reconciler{
+		client: options.Client, recorder: mgr.GetEventRecorderFor("cronhpa"), clock: options.Clock,
+		wakeups: wakes, measures: newMeasures(wakes),
+	}
+	if err := r.measures.register(options.Metrics); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	if err := AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	return builder.ControllerManagedBy(mgr).Named("cronhpa").
+		For(&v1alpha1.CronHPA{}).
+		WatchesRawSource(wakes).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: options.Concurrency,
+			SkipNameValidation:      &options.AllowSameName,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](100*time.Millisecond, 30*time.Second),
+		}).
+		Complete(r)
+}
+
+// retryConflict lies between two tries of a write that met a newer object: the cache has it by then.
+const retryConflict = 200 * time.Millisecond
+
+// Reconcile handles what is due for one CronHPA.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	cron := &v1alpha1.CronHPA{}
+	if err := r.client.Get(ctx, request.NamespacedName, cron); err != nil {
+		r.wakeups.set(request.NamespacedName, time.Time{})
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	var err error
+	if cron.DeletionTimestamp != nil {
+		r.wakeups.set(request.NamespacedName, time.Time{})
+		err = r.finalize(ctx, cron)
+	} else {
+		err = r.handle(ctx, cron)
+	}
+	if apierrors.IsConflict(err) {
+		log.FromContext(ctx).V(1).Info("Trying again on a newer object", "reason", err.Error())
+		return reconcile.Result{RequeueAfter: retryConflict}, nil
+	}
+	return reconcile.Result{}, err
+}
+
+// handle gathers, decides, applies and writes what came of it.
+func (r *Reconciler) handle(ctx context.Context, cron *v1alpha1.CronHPA) error {
+	now := r.clock.Now()
+	d := decide(cron, now)
+	seen, err := r.gather(ctx, cron, d, now)
+	if err != nil {
+		return err
+	}
+	var ended outcome
+	if firing := d.plan.Apply; firing != nil {
+		if ended, err = r.apply(ctx, seen, d.rules[firing.Rule].spec); err != nil {
+			return fmt.Errorf("applying rule %s: %w", d.rules[firing.Rule].spec.Name, err)
+		}
+	}
+	appliedAt := r.clock.Now()
+	status, events := settle(seen, d, ended)
+	if err := r.writeStatus(ctx, cron, status); err != nil {
+		return err
+	}
+	r.wakeups.set(client.ObjectKeyFromObject(cron), d.wakeAt(now, ended.problem != nil, !conditionTrue(status.Conditions, v1alpha1.CronHPATargetScalable)))
+	r.report(ctx, cron, report{decision: d, outcome: ended, events: events, appliedAt: appliedAt})
+	return nil
+}
+
+// report is what is told once it is written.
+type report struct {
+	decision  decision
+	outcome   outcome
+	events    []event
+	appliedAt time.Time
+}
+
+func (r *Reconciler) report(ctx context.Context, cron *v1alpha1.CronHPA, what report) {
+	if len(what.decision.plan.Due) > 0 {
+		r.measures.observe(what.decision, what.outcome, what.appliedAt)
+	}
+	tell(r.recorder, cron, what.events)
+	if firing := what.decision.plan.Apply; firing != nil && what.outcome.problem == nil {
+		log.FromContext(ctx).Info("Applied a rule", "cronHPA", klog.KObj(cron), "rule", what.decision.rules[firing.Rule].spec.Name,
+			"due", firing.At, "targetKind", cron.Spec.ScaleTargetRef.Kind, "targetName", cron.Spec.ScaleTargetRef.Name)
+	}
+}
+
+// writeStatus is the one status patch. The resourceVersion in it refuses a status derived from an older object.
+func (r *Reconciler) writeStatus(ctx context.Context, cron *v1alpha1.CronHPA, status v1alpha1.CronHPAStatus) error {
+	if equality.Semantic.DeepEqual(cron.Status, status) {
+		return nil
+	}
+	base := cron.DeepCopy()
+	cron.Status = status
+	err := r.client.Status().Patch(ctx, cron, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+	if err != nil {
+		return fmt.Errorf("writing status of CronHPA: %w", err)
+	}
+	return nil
+}
+
+// finalize puts an autoscaler's own bounds back before the CronHPA goes.
+func (r *Reconciler) finalize(ctx context.Context, cron *v1alpha1.CronHPA) error {
+	if !controllerutil.ContainsFinalizer(cron, v1alpha1.CronHPARestoreFinalizer) {
+		return nil
+	}
+	restored, err := r.restore(ctx, cron)
+	if err != nil {
+		tell(r.recorder, cron, []event{{v1alpha1.CronHPAReasonBoundsRestoreError, err.Error()}})
+		return err
+	}
+	base := cron.DeepCopy()
+	controllerutil.RemoveFinalizer(cron, v1alpha1.CronHPARestoreFinalizer)
+	if err := r.client.Patch(ctx, cron, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("removing finalizer from CronHPA: %w", err))
+	}
+	if restored {
+		tell(r.recorder, cron, []event{{v1alpha1.CronHPAReasonBoundsRestored, fmt.Sprintf(
+			"%s %s has its own bounds back", cron.Spec.ScaleTargetRef.Kind, cron.Spec.ScaleTargetRef.Name)}})
+	}
+	return nil
+}
