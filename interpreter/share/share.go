@@ -28,8 +28,8 @@ const (
 	// Held is how many replicas are held back (a partition). The rest, total - held, is divided, so that the members
 	// together change exactly as many as asked, and never more on the way.
 	Held Meaning = "Held"
-	// Allowance is how many may be away or extra at a time (maxUnavailable, maxSurge). A member with replicas gets at
-	// least one where the user gave any: with none it would stand still.
+	// Allowance is how many may be away or extra at a time (maxUnavailable, maxSurge). A member gets at least one where
+	// the user gave any: with none it would stand still.
 	Allowance Meaning = "Allowance"
 )
 
@@ -139,7 +139,12 @@ func (f Field) divide(number, total int32, clusters []workv1alpha2.TargetCluster
 		return nil
 	}
 	if f.Meaning == Allowance {
-		return Webster(number, clusters, 1)
+		parts := Webster(number, clusters, 1)
+		for i := range parts {
+			// OpenKruise refuses 0, also of a member that has no replicas yet.
+			parts[i] = max(1, parts[i])
+		}
+		return parts
 	}
 	// While a change of replicas is on its way the binding's sum is not yet the template's total.
 	var sum int64
