@@ -45,6 +45,7 @@ const (
 	ReasonImagesDiffer       = "ImagesDiffer"       // clusters run different images
 	ReasonKindUnsupported    = "KindUnsupported"    // the workload's kind cannot be divided
 	ReasonWriteRefused       = "WriteRefused"       // the control plane refused a template or policy
+	ReasonTemplateNotKept    = "TemplateNotKept"    // the control plane holds another template than was written
 	ReasonPolicyLost         = "PolicyLost"         // a policy was deleted or taken from us by hand
 	ReasonPlanHarmful        = "PlanHarmful"        // a dry run showed a change, or was refused
 
@@ -80,6 +81,8 @@ const (
 	AnnotationLeaving = "migration.argosy.dev/leaving"
 	// AnnotationReferrers of a shared object's policy lists the workloads that use it, as kind/name, comma separated.
 	AnnotationReferrers = "migration.argosy.dev/referrers"
+	// AnnotationContentHash of a template names the members' state it was last written from.
+	AnnotationContentHash = "migration.argosy.dev/content-hash"
 	// LabelManagedBy on templates, policies and overrides names the Migration that made them.
 	LabelManagedBy = "migration.argosy.dev/managed-by"
 	// FieldManager is the name under which the controller writes.

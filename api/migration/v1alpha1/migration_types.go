@@ -69,7 +69,7 @@ const (
 	PhaseAwaitingApproval Phase = "AwaitingApproval"
 	// PhaseOpening opens dispatching cluster by cluster, comparing evidence after each. Publishing waits.
 	PhaseOpening Phase = "Opening"
-	// PhaseSoaking watches the health gates. Managed by the federation.
+	// PhaseSoaking watches the health gates. Publishing waits.
 	PhaseSoaking Phase = "Soaking"
 	// PhaseFederated is the end of the way in. Managed by the federation.
 	PhaseFederated Phase = "Federated"
@@ -77,7 +77,8 @@ const (
 	PhaseCuttingOff Phase = "CuttingOff"
 	// PhaseCutOff has every Work proved suspended. Managed statically.
 	PhaseCutOff Phase = "CutOff"
-	// PhaseLeaving removes the control plane's objects, the members keeping theirs. Managed statically.
+	// PhaseLeaving removes the control plane's objects, the members keeping theirs: managed statically until
+	// the plan for it is approved, then publishing waits.
 	PhaseLeaving Phase = "Leaving"
 	// PhaseLeft is the end of the way out. Managed statically.
 	PhaseLeft Phase = "Left"

@@ -1,0 +1,147 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+)
+
+// State of an application, as far as the order of batches cares.
+type State int
+
+// The states.
+const (
+	Waiting State = iota // not yet opened anywhere
+	Moving               // opening or soaking
+	Done                 // federated
+	Failed               // rolled back or stopped by a failure, waiting for a person
+)
+
+// StateOf an application by its record.
+func StateOf(spec v1alpha1.MigrationSpec, status v1alpha1.MigrationStatus) State {
+	switch {
+	case failed(spec, status):
+		return Failed
+	case status.Phase == v1alpha1.PhaseFederated:
+		return Done
+	case status.Phase == v1alpha1.PhaseOpening, status.Phase == v1alpha1.PhaseSoaking:
+		return Moving
+	}
+	return Waiting
+}
+
+// failed says whether the last attempt failed and nobody asked for another.
+func failed(spec v1alpha1.MigrationSpec, status v1alpha1.MigrationStatus) bool {
+	return status.Failure != nil && max(spec.Attempt, 1) <= status.Failure.Attempt
+}
+
+// Listed is one entry of a whitelist with the state its application is in.
+type Listed struct {
+	Environment v1alpha1.Environment
+	State       State
+}
+
+// Turn says whether one application may advance.
+type Turn struct {
+	// Prepare is true when its environment is under way: nothing it does reaches a member.
+	Prepare bool
+	// Open is true when its batch is under way.
+	Open bool
+	// Batch for people, such as "2/3".
+	Batch string
+	// Reason and Message when it may not.
+	Reason  string
+	Message string
+}
+
+// environments in their order.
+var environments = []v1alpha1.Environment{
+	v1alpha1.EnvironmentTest, v1alpha1.EnvironmentPreRelease, v1alpha1.EnvironmentProduction,
+}
+
+// Turns of all entries of a whitelist, in their order, and a sum for each environment that has any.
+// An environment begins when the one before is done, a batch when the one before in it is done. A failed
+// application stops its batch and all after it; those of the batch that are under way go on.
+func Turns(entries []Listed, weights []int32) ([]Turn, []v1alpha1.EnvironmentStatus) {
+	turns := make([]Turn, len(entries))
+	var sums []v1alpha1.EnvironmentStatus
+	open, why := true, Turn{}
+	for _, environment := range environments {
+		var members []int
+		for i := range entries {
+			if entries[i].Environment == environment {
+				members = append(members, i)
+			}
+		}
+		if len(members) == 0 {
+			continue
+		}
+		sum := v1alpha1.EnvironmentStatus{Name: environment, Applications: int32(len(members))}
+		batches := Divide(len(members), weights)
+		sum.Batches = int32(len(batches))
+		sum.Batch = sum.Batches + 1
+		prepare, earlier := open, why
+		from := 0
+		for number, size := range batches {
+			done, stopped := 0, false
+			for _, i := range members[from : from+size] {
+				switch entries[i].State {
+				case Done:
+					done++
+				case Failed:
+					sum.Failed++
+					stopped = true
+				}
+			}
+			sum.Federated += int32(done)
+			name := fmt.Sprintf("%d/%d", number+1, len(batches))
+			if open && stopped {
+				open = false
+				why = Turn{Reason: v1alpha1.ReasonBatchStopped, Message: fmt.Sprintf(
+					"an application of batch %s of %s failed: look at it with 'argosyctl migration status', then try it again with 'argosyctl migration readopt' or take it off the whitelist", name, environment)}
+			}
+			for _, i := range members[from : from+size] {
+				turns[i] = Turn{Prepare: prepare, Open: open, Batch: name}
+				if !prepare {
+					turns[i].Reason, turns[i].Message = earlier.Reason, earlier.Message
+				} else if !open {
+					turns[i].Reason, turns[i].Message = why.Reason, why.Message
+				}
+			}
+			if done < size && sum.Batch > sum.Batches {
+				sum.Batch = int32(number + 1)
+			}
+			if open && done < size {
+				open = false
+				why = Turn{Reason: v1alpha1.ReasonBatchPending, Message: fmt.Sprintf(
+					"batch %s of %s is not done: %d of %d federated", name, environment, done, size)}
+			}
+			from += size
+		}
+		sums = append(sums, sum)
+	}
+	return turns, sums
+}
+
+// Divide n applications into batches in proportion to weights: 20 by 1:2:7 gives 2, 4, 14. The first batch
+// has at least one; batches that would be empty are left out.
+func Divide(n int, weights []int32) []int {
+	if len(weights) == 0 {
+		weights = []int32{1, 2, 7}
+	}
+	var total int64
+	for _, weight := range weights {
+		total += int64(weight)
+	}
+	var sizes []int
+	taken, reached := 0, int64(0)
+	for _, weight := range weights {
+		reached += int64(weight)
+		upTo := int((int64(n)*reached + total - 1) / total)
+		if upTo > taken {
+			sizes = append(sizes, upTo-taken)
+			taken = upTo
+		}
+	}
+	return sizes
+}

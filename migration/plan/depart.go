@@ -1,0 +1,188 @@
+package plan
+
+import (
+	"fmt"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// depart cuts an application off: Karmada stops writing into the members, and nothing is deleted. It needs no
+// answer from any member, so that a rollback works when one is down. It runs again while the application
+// stays cut off, and puts right what somebody else changed: rollback wins over every other writer.
+var depart = []step{
+	{"suspend", (*journey).suspend},
+	{"freeze", (*journey).freeze},
+	{"cutoff-fence", (*journey).departFence},
+	{"mark", (*journey).mark},
+	{"cutoff", (*journey).cutOff},
+}
+
+// suspend closes every policy of the application, and its clusters on the policies it shares.
+func (j *journey) suspend() outcome {
+	if j.next.Phase != v1alpha1.PhaseCuttingOff && j.next.Phase != v1alpha1.PhaseCutOff {
+		reason, message := v1alpha1.ReasonCuttingOff, "taken off the whitelist"
+		if j.Status.Failure != nil && j.Entry != nil {
+			reason, message = j.Status.Failure.Reason, j.Status.Failure.Message
+		}
+		j.shut(reason, message)
+	}
+	for _, resource := range j.federated() {
+		if len(resource.Users) > 1 {
+			continue
+		}
+		existing := j.Control.Policies[resource.Policy]
+		if existing == nil {
+			j.remake(resource)
+			continue
+		}
+		if !existing.DeletionTimestamp.IsZero() {
+			return j.wait(v1alpha1.ReasonAwaitingKarmada, "PropagationPolicy "+resource.Policy+" is being deleted and will be made again", soon)
+		}
+		if ptr.Deref(deref(existing.Spec.Suspension).Dispatching, false) && ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) &&
+			existing.Spec.ActivationPreference == "" {
+			continue
+		}
+		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}})
+	}
+	j.suspendShared()
+	if len(j.decision.Actions) > 0 {
+		if j.Control.Refused != "" {
+			return j.block(v1alpha1.ReasonWriteRefused, "suspending is refused: %s", j.Control.Refused)
+		}
+		return j.wait(v1alpha1.ReasonCuttingOff, "suspending every policy", soon)
+	}
+	return proceed
+}
+
+// suspendShared closes this application's clusters on policies of shared objects, whoever made them.
+func (j *journey) suspendShared() {
+	self := policy.User(j.workload())
+	for _, name := range sortedKeys(j.Control.Policies) {
+		existing := j.Control.Policies[name]
+		users := referrers(existing)
+		if len(users) < 2 || !inside(users, self) || existing.Spec.Placement.ClusterAffinity == nil {
+			continue
+		}
+		want := policy.Suspension(existing.Spec.Placement.ClusterAffinity.ClusterNames, func(cluster string) bool {
+			// Only ever closes: another application's way in opens what it needs itself.
+			return j.open(users, cluster) && !policy.Suspended(existing.Spec.Suspension, cluster)
+		})
+		if !equality.Semantic.DeepEqual(existing.Spec.Suspension, want) || !ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
+			j.act(Action{Verb: SetSuspension, Ref: policyRef(name), Suspension: want})
+		}
+	}
+}
+
+// remake a policy that was deleted by hand, suspended: without it the next policy that matches would claim
+// the template and write the stale manifest into the members.
+func (j *journey) remake(resource v1alpha1.ResourceStatus) {
+	if j.Control.Templates[resource.ResourceReference] == nil {
+		return
+	}
+	made := policy.Remake(policy.RemakeInput{
+		Namespace: j.Namespace, Owner: j.Owner, Resource: resource, Binding: j.Control.Bindings[resource.ResourceReference],
+	})
+	j.event(true, v1alpha1.ReasonPolicyLost, "PropagationPolicy "+resource.Policy+" was deleted by hand: made again, suspended")
+	j.act(Action{Verb: WritePolicy, Ref: policyRef(resource.Policy), Policy: made})
+}
+
+// freeze scheduling: else scaling the template would move replicas of an application nobody dispatches.
+func (j *journey) freeze() outcome {
+	for _, resource := range j.federated() {
+		binding := j.Control.Bindings[resource.ResourceReference]
+		if len(resource.Users) < 2 && binding != nil && !frozen(binding) {
+			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: true})
+		}
+	}
+	if len(j.decision.Actions) > 0 {
+		return j.wait(v1alpha1.ReasonCuttingOff, "freezing scheduling", soon)
+	}
+	return proceed
+}
+
+// departFence proves on bindings and Works that nothing is dispatched any more. In pull mode the agent
+// itself must have confirmed it: a cut-off agent goes on enforcing what it last saw.
+func (j *journey) departFence() outcome {
+	for _, resource := range j.federated() {
+		for _, name := range resource.Clusters {
+			if j.clusterStatus(name) == nil {
+				continue
+			}
+			if why := j.dispatching(resource, name); why != "" {
+				message := fmt.Sprintf("%s for cluster %s %s", policy.User(resource.ResourceReference), name, why)
+				j.condition(v1alpha1.ConditionFenced, metav1.ConditionFalse, v1alpha1.ReasonAwaitingKarmada, message)
+				return j.wait(v1alpha1.ReasonAwaitingKarmada, message, soon)
+			}
+		}
+	}
+	j.condition(v1alpha1.ConditionFenced, metav1.ConditionTrue, v1alpha1.ReasonFenced, "every Work is suspended and preserving, confirmed by its execution controller")
+	return proceed
+}
+
+// dispatching says what may still write an object into a cluster.
+func (j *journey) dispatching(resource v1alpha1.ResourceStatus, cluster string) string {
+	if binding := j.Control.Bindings[resource.ResourceReference]; binding != nil {
+		switch {
+		case binding.Spec.Suspension == nil || !policy.Suspended(&binding.Spec.Suspension.Suspension, cluster):
+			return "is not suspended in its binding yet"
+		case !ptr.Deref(binding.Spec.PreserveResourcesOnDeletion, false):
+			return "is not preserved in its binding yet"
+		}
+	}
+	work, exists := j.Clusters[cluster].Works[resource.ResourceReference]
+	switch {
+	case !exists:
+		return ""
+	case work.Deleting:
+		return "has a Work being deleted"
+	case !work.Suspended || !work.Preserve:
+		return "has a Work that is not suspended and preserving yet"
+	case work.Dispatching != metav1.ConditionFalse:
+		return "has a suspended Work whose execution controller has not confirmed it yet"
+	}
+	return ""
+}
+
+// mark the application's own objects: admission refuses to delete what bears the mark, since Karmada would
+// write the stale manifest back into the members, and the interpreter leaves replicas alone.
+func (j *journey) mark() outcome {
+	for _, resource := range j.federated() {
+		if len(resource.Users) > 1 {
+			continue
+		}
+		set := map[string]*string{v1alpha1.AnnotationCutOff: ptr.To(j.Owner)}
+		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationCutOff] == "" {
+			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: set})
+		}
+		if existing := j.Control.Policies[resource.Policy]; existing != nil && existing.Annotations[v1alpha1.AnnotationCutOff] == "" {
+			j.act(Action{Verb: Mark, Ref: policyRef(resource.Policy), Annotations: set})
+		}
+	}
+	if len(j.decision.Actions) > 0 {
+		return j.wait(v1alpha1.ReasonCuttingOff, "marking templates and policies", soon)
+	}
+	return proceed
+}
+
+func (j *journey) cutOff() outcome {
+	j.enter(v1alpha1.PhaseCutOff, v1alpha1.ReasonCutOff, "cut off: static management is open again, nothing was deleted")
+	message := "cut off; put it back on the whitelist to adopt it again, or 'argosyctl migration leave' to remove it from the control plane"
+	if j.Status.Failure != nil && j.Entry != nil {
+		j.next.Blocked = v1alpha1.ReasonFailedBefore
+		return j.wait(v1alpha1.ReasonFailedBefore, "rolled back: "+j.Status.Failure.Message+"; 'argosyctl migration readopt' tries again", resting)
+	}
+	return j.wait(v1alpha1.ReasonCutOff, message, resting)
+}
+
+func deref(suspension *policyv1alpha1.Suspension) policyv1alpha1.Suspension {
+	if suspension == nil {
+		return policyv1alpha1.Suspension{}
+	}
+	return *suspension
+}

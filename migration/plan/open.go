@@ -1,0 +1,298 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// openClusters opens one cluster after the other, each with its evidence taken before and compared after.
+func (j *journey) openClusters() outcome {
+	if result := j.watch(); result == stop {
+		return stop
+	}
+	for _, name := range j.names() {
+		status := j.clusterStatus(name)
+		switch status.State {
+		case v1alpha1.ClusterOpen:
+			continue
+		case v1alpha1.ClusterOpening:
+			return j.follow(status)
+		}
+		if result := j.mayOpen(name); result == stop {
+			return stop
+		}
+		now := metav1.NewTime(j.Now)
+		workload := j.live(name, j.workload())
+		status.State, status.OpenedTime, status.After = v1alpha1.ClusterOpening, &now, nil
+		status.Before = take(j.Now, workload, j.Clusters[name].Pods)
+		j.enter(v1alpha1.PhaseOpening, v1alpha1.ReasonOpened, "opening cluster by cluster")
+		j.event(false, v1alpha1.ReasonOpened, "opening cluster "+name)
+		j.suspendPolicies()
+		return j.wait(v1alpha1.ReasonAwaitingKarmada, "opening cluster "+name, soon)
+	}
+	return proceed
+}
+
+// watch compares every opened cluster with its evidence and asks the health gates.
+func (j *journey) watch() outcome {
+	for _, name := range j.names() {
+		status := j.clusterStatus(name)
+		if status.State == v1alpha1.ClusterSuspended || j.Clusters[name].Unreachable != "" {
+			continue
+		}
+		workload := j.live(name, j.workload())
+		if workload == nil {
+			return j.fail(v1alpha1.ReasonEvidenceChanged, "%s is gone from cluster %s", policy.User(j.workload()), name)
+		}
+		if why := changed(status.Before, take(j.Now, workload, j.Clusters[name].Pods), j.autoscaled()); why != "" {
+			return j.fail(v1alpha1.ReasonEvidenceChanged, "in cluster %s %s", name, why)
+		}
+		if why := unhealthy(workload, j.Clusters[name], j.Strategy.MaxUnavailable); why != "" {
+			return j.fail(v1alpha1.ReasonUnhealthy, "in cluster %s %s", name, why)
+		}
+	}
+	if j.opened() {
+		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions, pods and restart counts are as they were in every opened cluster")
+	}
+	return proceed
+}
+
+// mayOpen holds the next cluster back while anything speaks against it.
+func (j *journey) mayOpen(name string) outcome {
+	cluster := j.Clusters[name]
+	if window, until, frozen := Frozen(j.Strategy.Freeze, j.Now); frozen {
+		return j.wait(v1alpha1.ReasonFrozen, fmt.Sprintf("freeze window %s is open until %s", window, until.UTC().Format(time.RFC3339)), min(max(until.Sub(j.Now), soon), resting))
+	}
+	switch {
+	case j.Mode == v1alpha1.ModePause:
+		return j.wait(v1alpha1.ReasonPaused, "whitelist "+j.Whitelist+" is paused", resting)
+	case !j.opened() && !j.Turn.Open:
+		return j.wait(j.Turn.Reason, j.Turn.Message, waiting)
+	case cluster.Unreachable != "":
+		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): it is not opened until it does", name, cluster.Unreachable)
+	case !cluster.Ready:
+		return j.block(v1alpha1.ReasonClusterNotReady, "Karmada counts cluster %s as not Ready: it is not opened until it is", name)
+	}
+	workload := j.live(name, j.workload())
+	if workload == nil {
+		return j.block(v1alpha1.ReasonWorkloadMissing, "%s is gone from cluster %s", policy.User(j.workload()), name)
+	}
+	for _, why := range []string{rolling(workload), unhealthy(workload, cluster, j.Strategy.MaxUnavailable)} {
+		if why != "" {
+			return j.block(v1alpha1.ReasonUnhealthy, "in cluster %s %s: it is not opened until this is over", name, why)
+		}
+	}
+	return j.stillEmpty(name)
+}
+
+// stillEmpty looks once more, right before opening, at what a dry run in this very cluster would change. A
+// static release there after the approval shows here; with other clusters open already, that is a failure.
+func (j *journey) stillEmpty(name string) outcome {
+	for _, resource := range j.federated() {
+		if !inside(resource.Clusters, name) {
+			continue
+		}
+		run, ran := j.Clusters[name].DryRuns[resource.ResourceReference]
+		if !ran {
+			return j.wait(v1alpha1.ReasonAwaitingKarmada, "dry runs in cluster "+name+" are under way", soon)
+		}
+		why := run.Error
+		if why == "" {
+			if changes := Compare(run.Live, run.Result); len(changes) > 0 && changes[0].Kind == v1alpha1.ChangeHarmful {
+				why = fmt.Sprintf("%s would change from %s to %s", changes[0].Path, orNothing(changes[0].Live), orNothing(changes[0].Planned))
+			}
+		}
+		if why == "" {
+			continue
+		}
+		if j.opened() {
+			return j.fail(v1alpha1.ReasonPlanHarmful, "cluster %s changed since the plan was approved: %s: %s", name, policy.User(resource.ResourceReference), why)
+		}
+		return j.block(v1alpha1.ReasonPlanHarmful, "%s in cluster %s: %s", policy.User(resource.ResourceReference), name, why)
+	}
+	return proceed
+}
+
+// follow an opened cluster until it has taken everything over.
+func (j *journey) follow(status *v1alpha1.ClusterStatus) outcome {
+	late := j.Now.Sub(status.OpenedTime.Time) > j.Strategy.StepTimeout
+	if cluster := j.Clusters[status.Name]; cluster.Unreachable != "" {
+		if late {
+			return j.fail(v1alpha1.ReasonStepTimedOut, "cluster %s was opened and has not answered for %s (%s)", status.Name, j.Strategy.StepTimeout, cluster.Unreachable)
+		}
+		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s was opened and does not answer (%s): waiting up to %s", status.Name, cluster.Unreachable, j.Strategy.StepTimeout)
+	}
+	if lost := j.lost(); lost != "" {
+		return j.fail(v1alpha1.ReasonPolicyLost, "%s", lost)
+	}
+	j.suspendPolicies()
+	for _, resource := range j.federated() {
+		if !inside(resource.Clusters, status.Name) || !j.open(resource.Users, status.Name) {
+			continue
+		}
+		if why := j.notTakenOver(resource, status.Name); why != "" {
+			message := fmt.Sprintf("%s in cluster %s %s", policy.User(resource.ResourceReference), status.Name, why)
+			if late {
+				return j.fail(v1alpha1.ReasonStepTimedOut, "%s, %s after opening", message, j.Strategy.StepTimeout)
+			}
+			return j.wait(v1alpha1.ReasonAwaitingKarmada, message, soon)
+		}
+	}
+	status.State = v1alpha1.ClusterOpen
+	status.After = take(j.Now, j.live(status.Name, j.workload()), j.Clusters[status.Name].Pods)
+	message := fmt.Sprintf("cluster %s took over %d pods, none restarted", status.Name, status.After.PodCount)
+	j.event(false, v1alpha1.ReasonTakenOver, message)
+	j.history(v1alpha1.ReasonTakenOver, message)
+	return j.wait(v1alpha1.ReasonTakenOver, message, soon)
+}
+
+// notTakenOver says what shows that Karmada has not written an object into its cluster yet. The condition
+// Applied does not tell: it has no generation and stays True while suspended.
+func (j *journey) notTakenOver(resource v1alpha1.ResourceStatus, cluster string) string {
+	work, exists := j.Clusters[cluster].Works[resource.ResourceReference]
+	live := j.live(cluster, resource.ResourceReference)
+	template := j.Control.Templates[resource.ResourceReference]
+	switch {
+	case template == nil:
+		return "has no template in the control plane"
+	case live == nil:
+		return "is not there"
+	case !exists || work.Suspended || work.Dispatching != metav1.ConditionTrue:
+		return "is not being dispatched yet"
+	case live.GetLabels()["karmada.io/managed"] != "true" || live.GetAnnotations()["resourcetemplate.karmada.io/uid"] != string(template.GetUID()):
+		return "is not managed yet"
+	case template.GetGeneration() > 0 && generationOf(live) != template.GetGeneration():
+		return fmt.Sprintf("is at generation %d of the template, which is at %d", generationOf(live), template.GetGeneration())
+	}
+	if policy.Supported(resource.APIVersion, resource.Kind) {
+		return ""
+	}
+	// ConfigMaps and Secrets carry no generation: their content is compared.
+	for key, want := range work.Manifest.Object {
+		if key == "metadata" || key == "status" {
+			continue
+		}
+		if at, same := policy.Contains(live.Object[key], want); !same {
+			return "differs at " + policy.Human("/"+key+at)
+		}
+	}
+	return ""
+}
+
+// suspendPolicies writes each policy's suspension, in one update each, where it is not what it must be.
+func (j *journey) suspendPolicies() {
+	for _, resource := range j.federated() {
+		existing := j.Control.Policies[resource.Policy]
+		if existing == nil {
+			continue
+		}
+		want := policy.Suspension(resource.Clusters, func(cluster string) bool { return j.open(resource.Users, cluster) })
+		if equality.Semantic.DeepEqual(existing.Spec.Suspension, want) && ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
+			continue
+		}
+		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: want})
+	}
+}
+
+// lost says which policy is gone, or no longer holds its template.
+func (j *journey) lost() string {
+	for _, resource := range j.federated() {
+		name := policy.User(resource.ResourceReference)
+		existing := j.Control.Policies[resource.Policy]
+		if existing == nil || !existing.DeletionTimestamp.IsZero() {
+			return fmt.Sprintf("PropagationPolicy %s was deleted: take the application off the whitelist and put it back ('argosyctl migration rollback', then 'readopt') to have it made again", resource.Policy)
+		}
+		template := j.Control.Templates[resource.ResourceReference]
+		if template == nil {
+			return fmt.Sprintf("the template of %s is gone from the control plane", name)
+		}
+		if by := template.GetAnnotations()["propagationpolicy.karmada.io/name"]; by != "" && by != resource.Policy {
+			return fmt.Sprintf("%s is now held by PropagationPolicy %s: take it out of that policy's selectors", name, by)
+		}
+		if by := template.GetAnnotations()["clusterpropagationpolicy.karmada.io/name"]; by != "" {
+			return fmt.Sprintf("%s is now held by ClusterPropagationPolicy %s: take it out of that policy's selectors", name, by)
+		}
+	}
+	return ""
+}
+
+// soak watches for a while after the last cluster opened.
+func (j *journey) soak() outcome {
+	j.enter(v1alpha1.PhaseSoaking, v1alpha1.ReasonSoaking, fmt.Sprintf("all clusters took over; watching for %s", j.Strategy.Soak))
+	if j.next.SoakStartTime == nil {
+		now := metav1.NewTime(j.Now)
+		j.next.SoakStartTime = &now
+	}
+	if lost := j.lost(); lost != "" {
+		return j.fail(v1alpha1.ReasonPolicyLost, "%s", lost)
+	}
+	for _, name := range j.names() {
+		if why := j.Clusters[name].Unreachable; why != "" {
+			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): the soak does not end until it does", name, why)
+		}
+		if !j.Clusters[name].Ready {
+			return j.block(v1alpha1.ReasonClusterNotReady, "Karmada counts cluster %s as not Ready: the soak does not end until it is", name)
+		}
+	}
+	if left := j.Strategy.Soak - j.Now.Sub(j.next.SoakStartTime.Time); left > 0 {
+		return j.wait(v1alpha1.ReasonSoaking, "watched for "+j.Strategy.Soak.String(), min(left, waiting))
+	}
+	return proceed
+}
+
+// release gives scheduling back. The placement is marked as applied, so that the scheduler, which finds sums
+// and placement unchanged, does not schedule.
+func (j *journey) release() outcome {
+	for _, resource := range j.federated() {
+		binding := j.Control.Bindings[resource.ResourceReference]
+		if binding != nil && frozen(binding) {
+			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: false})
+		}
+	}
+	if len(j.decision.Actions) > 0 {
+		return j.wait(v1alpha1.ReasonAwaitingKarmada, "giving scheduling back", soon)
+	}
+	return proceed
+}
+
+// arrived records the end of the way in.
+func (j *journey) arrived() outcome {
+	for i := range j.next.Clusters {
+		cluster := &j.next.Clusters[i]
+		cluster.After = take(j.Now, j.live(cluster.Name, j.workload()), j.Clusters[cluster.Name].Pods)
+	}
+	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated in "+list(j.names())+"; no pod restarted")
+	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, v1alpha1.ReasonAllDone, "federated")
+	j.decision.Requeue = resting
+	return stop
+}
+
+// stay watches over a federated application: its owners and CI/CD write it now, and only what would take
+// it out of the federation unseen is reported.
+var stay = []step{{"stay", (*journey).stay}}
+
+func (j *journey) stay() outcome {
+	if lost := j.lost(); lost != "" {
+		return j.block(v1alpha1.ReasonPolicyLost, "%s", lost)
+	}
+	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated")
+	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, v1alpha1.ReasonAllDone, "federated")
+	j.decision.Requeue = resting
+	return stop
+}
+
+func inside(names []string, name string) bool {
+	for _, one := range names {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"time"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+)
+
+// Ref names an object in the application's namespace.
+type Ref = v1alpha1.ResourceReference
+
+// World is everything known about one application at one moment.
+type World struct {
+	Now time.Time
+	// Owner is the Migration's name; Namespace the application's.
+	Owner     string
+	Namespace string
+	Spec      v1alpha1.MigrationSpec
+	Status    v1alpha1.MigrationStatus
+	// Entry of a whitelist; nil when the application is on none.
+	Entry *v1alpha1.WhitelistEntry
+	// Whitelist that lists it, and its strategy with defaults filled in.
+	Whitelist string
+	Strategy  Strategy
+	Mode      v1alpha1.Mode
+	// Conflict names a second whitelist that lists the application too.
+	Conflict string
+	// Turn says whether the order of environments and batches lets it advance.
+	Turn Turn
+	// Clusters joined to the federation, and those the entry or the status names, by name.
+	Clusters map[string]Cluster
+	Control  Control
+	// Neighbours are the other applications of the namespace that have a Migration, as "kind/name".
+	Neighbours map[string]Neighbour
+}
+
+// Strategy is the whitelist's, with defaults filled in.
+type Strategy struct {
+	Soak           time.Duration
+	StepTimeout    time.Duration
+	Approvals      int
+	MaxUnavailable func(replicas int32) int32
+	Freeze         []v1alpha1.FreezeWindow
+	OnFailure      v1alpha1.OnFailure
+}
+
+// Cluster is a member as it was found.
+type Cluster struct {
+	Joined bool
+	// Ready is Karmada's own opinion; a cluster that is not would be left out by its scheduler.
+	Ready bool
+	// Unreachable says why nothing below is known; empty when it was read.
+	Unreachable string
+	// Kinds the member serves, as Karmada sees them: "apps/v1/Deployment".
+	Kinds map[string]bool
+	// Objects of the application's namespace.
+	Objects []*unstructured.Unstructured
+	// Pods of the workload.
+	Pods []Pod
+	// Works of the application's objects for this cluster.
+	Works map[Ref]Work
+	// DryRuns of those Works into this cluster; only while the application is being prepared or opened.
+	DryRuns map[Ref]DryRun
+	// Unwell is what the Prometheus gate answered; empty when it is content or not set.
+	Unwell string
+}
+
+// Pod of the workload.
+type Pod struct {
+	Name     string
+	UID      string
+	Restarts int32
+	Ready    bool
+}
+
+// Work is one object on its way to one cluster.
+type Work struct {
+	Suspended bool
+	Preserve  bool
+	Deleting  bool
+	// Dispatching is the condition its execution controller writes: in pull mode that is the agent, so
+	// False proves that the agent itself saw the suspension.
+	Dispatching metav1.ConditionStatus
+	Manifest    *unstructured.Unstructured
+}
+
+// DryRun is what a PUT of a Work would leave in the member.
+type DryRun struct {
+	Live   *unstructured.Unstructured
+	Result *unstructured.Unstructured
+	// Error of the member when it refuses the PUT.
+	Error string
+}
+
+// Control is what the control plane holds for the application.
+type Control struct {
+	NamespaceExists bool
+	// Kinds karmada-apiserver serves: "apps/v1/Deployment".
+	Kinds     map[string]bool
+	Templates map[Ref]*unstructured.Unstructured
+	// Policies and Overrides of the namespace, by name.
+	Policies  map[string]*policyv1alpha1.PropagationPolicy
+	Overrides map[string]*policyv1alpha1.OverridePolicy
+	// ClusterPolicies by name.
+	ClusterPolicies map[string]*policyv1alpha1.ClusterPropagationPolicy
+	// Bindings by the object they bind.
+	Bindings map[Ref]*workv1alpha2.ResourceBinding
+	// Refused is what the control plane answered to the last write of an object, until a write succeeds.
+	Refused string
+}
+
+// Neighbour is another application of the namespace.
+type Neighbour struct {
+	// Settled is true when it is federated and not on its way anywhere.
+	Settled bool
+	// Clusters it runs in; the value says whether it is open there.
+	Clusters map[string]bool
+}
+
+// Decision is what to do about a World.
+type Decision struct {
+	// Step that decided, for logs, metrics and transcripts.
+	Step string
+	// Status to record before anything else is written: a crash then resumes from the intent.
+	Status v1alpha1.MigrationStatus
+	// Actions in their order.
+	Actions []Action
+	Events  []Event
+	// Requeue after this long; 0 waits for a change.
+	Requeue time.Duration
+}
+
+// Verb of an Action.
+type Verb string
+
+// The verbs.
+const (
+	// EnsureNamespace makes the namespace in the control plane, kept out of Karmada's own propagation.
+	EnsureNamespace Verb = "EnsureNamespace"
+	// WriteTemplate, WritePolicy and WriteOverride create or fully update Object.
+	WriteTemplate Verb = "WriteTemplate"
+	WritePolicy   Verb = "WritePolicy"
+	WriteOverride Verb = "WriteOverride"
+	// SetSuspension writes only spec.suspension and preserveResourcesOnDeletion of a policy, in one update.
+	SetSuspension Verb = "SetSuspension"
+	// SetScheduling freezes or frees a binding, and presets its clusters when they are given.
+	SetScheduling Verb = "SetScheduling"
+	// Mark sets or removes annotations and labels on a template or policy.
+	Mark Verb = "Mark"
+	// Delete removes a template, policy or override from the control plane. Never anything in a member.
+	Delete Verb = "Delete"
+)
+
+// Action is one write to the control plane. No action writes to a member.
+type Action struct {
+	Verb Verb
+	// Ref of the object acted on; its APIVersion and Kind tell policies from templates.
+	Ref Ref
+	// Object to write, for the Write verbs.
+	Object *unstructured.Unstructured
+	Policy *policyv1alpha1.PropagationPolicy
+	Over   *policyv1alpha1.OverridePolicy
+	// Suspension for SetSuspension; nil opens every cluster.
+	Suspension *policyv1alpha1.Suspension
+	// Frozen and Clusters for SetScheduling.
+	Frozen   bool
+	Clusters []workv1alpha2.TargetCluster
+	// Annotations and Labels for Mark; a nil value removes the key.
+	Annotations map[string]*string
+	Labels      map[string]*string
+}
+
+// Event to record on the Migration.
+type Event struct {
+	Warning bool
+	Reason  string
+	Message string
+}
