@@ -21,7 +21,6 @@ var arrive = []step{
 	{"discover", (*journey).discover},
 	{"quiet", (*journey).quiet},
 	{"ownership", (*journey).ownership},
-	{"namespace", (*journey).namespace},
 	{"overrides", (*journey).overrides},
 	{"policies", (*journey).policies},
 	{"templates", (*journey).templates},

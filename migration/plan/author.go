@@ -16,22 +16,8 @@ import (
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
-// namespace must exist in the control plane before anything in it, and stay out of Karmada's own
-// propagation of namespaces: the members have theirs, and its Works would fail for ever.
-func (j *journey) namespace() outcome {
-	if j.opened() || j.purging() || j.Control.NamespaceExists {
-		return proceed
-	}
-	j.act(Action{Verb: EnsureNamespace, Ref: Ref{APIVersion: "v1", Kind: "Namespace", Name: j.Namespace}})
-	return j.written("namespace " + j.Namespace)
-}
-
-// written ends a pass after writes to the control plane, which are read back before the next step. When the
-// control plane refused the last ones, that is what people must know.
+// written ends a pass after writes to the control plane, which are read back before the next step.
 func (j *journey) written(what string) outcome {
-	if j.Control.Refused != "" {
-		return j.block(v1alpha1.ReasonWriteRefused, "the control plane refused a write of %s: %s", what, j.Control.Refused)
-	}
 	return j.wait(v1alpha1.ReasonAwaitingKarmada, "wrote "+what, soon)
 }
 

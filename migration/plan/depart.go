@@ -52,9 +52,6 @@ func (j *journey) suspend() outcome {
 	}
 	j.suspendShared()
 	if len(j.decision.Actions) > 0 {
-		if j.Control.Refused != "" {
-			return j.block(v1alpha1.ReasonWriteRefused, "suspending is refused: %s", j.Control.Refused)
-		}
 		return j.wait(v1alpha1.ReasonCuttingOff, "suspending every policy", soon)
 	}
 	return proceed

@@ -265,8 +265,6 @@ func (f *federation) step(stopAfter int) Decision {
 
 func (f *federation) apply(action Action) {
 	switch action.Verb {
-	case EnsureNamespace:
-		f.control.NamespaceExists = true
 	case WriteOverride:
 		f.control.Overrides[action.Over.Name] = action.Over.DeepCopy()
 	case WritePolicy:

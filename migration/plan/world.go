@@ -99,7 +99,6 @@ type DryRun struct {
 
 // Control is what the control plane holds for the application.
 type Control struct {
-	NamespaceExists bool
 	// Kinds karmada-apiserver serves: "apps/v1/Deployment".
 	Kinds     map[string]bool
 	Templates map[Ref]*unstructured.Unstructured
@@ -110,8 +109,6 @@ type Control struct {
 	ClusterPolicies map[string]*policyv1alpha1.ClusterPropagationPolicy
 	// Bindings by the object they bind.
 	Bindings map[Ref]*workv1alpha2.ResourceBinding
-	// Refused is what the control plane answered to the last write of an object, until a write succeeds.
-	Refused string
 }
 
 // Neighbour is another application of the namespace.
@@ -120,6 +117,26 @@ type Neighbour struct {
 	Settled bool
 	// Clusters it runs in; the value says whether it is open there.
 	Clusters map[string]bool
+}
+
+// Reading says how much of a World the next step needs. Members are read only on the way in, and when an
+// application leaves for good: a cut-off must not wait for one that is down.
+type Reading struct {
+	Members bool
+	DryRuns bool
+}
+
+// Needs of an application, from its entry and record alone.
+func Needs(world World) Reading {
+	way := (&journey{World: world, next: world.Status}).way()
+	switch way[0].name {
+	case arrive[0].name:
+		phase := world.Status.Phase
+		return Reading{Members: true, DryRuns: phase != v1alpha1.PhaseSoaking && world.Turn.Prepare}
+	case leave[0].name:
+		return Reading{Members: true, DryRuns: world.Status.Management != v1alpha1.ManagementChanging}
+	}
+	return Reading{}
 }
 
 // Decision is what to do about a World.
@@ -140,8 +157,6 @@ type Verb string
 
 // The verbs.
 const (
-	// EnsureNamespace makes the namespace in the control plane, kept out of Karmada's own propagation.
-	EnsureNamespace Verb = "EnsureNamespace"
 	// WriteTemplate, WritePolicy and WriteOverride create or fully update Object.
 	WriteTemplate Verb = "WriteTemplate"
 	WritePolicy   Verb = "WritePolicy"
