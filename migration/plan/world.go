@@ -47,6 +47,8 @@ type Strategy struct {
 	MaxUnavailable func(replicas int32) int32
 	Freeze         []v1alpha1.FreezeWindow
 	OnFailure      v1alpha1.OnFailure
+	// Prometheus is asked by whoever gathers the world; nil when there is no such gate.
+	Prometheus *v1alpha1.PrometheusGate
 }
 
 // Cluster is a member as it was found.

@@ -1,0 +1,175 @@
+package migration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// apply carries out a decision's actions in their order. The first that fails ends it: the next pass starts
+// from what was reached.
+func (c *Controller) apply(ctx context.Context, namespace string, actions []plan.Action) error {
+	for i := range actions {
+		action := &actions[i]
+		if err := c.act(ctx, namespace, action); err != nil {
+			return fmt.Errorf("%s %s: %w", action.Verb, policy.User(action.Ref), err)
+		}
+		actionsTotal.WithLabelValues(string(action.Verb)).Inc()
+	}
+	return nil
+}
+
+func (c *Controller) act(ctx context.Context, namespace string, action *plan.Action) error {
+	switch action.Verb {
+	case plan.WriteTemplate:
+		return c.writeTemplate(ctx, action.Object)
+	case plan.WritePolicy:
+		return c.writePolicy(ctx, action.Policy)
+	case plan.WriteOverride:
+		return c.writeOverride(ctx, action.Over)
+	case plan.SetSuspension:
+		return c.setSuspension(ctx, namespace, action)
+	case plan.SetScheduling:
+		return c.setScheduling(ctx, namespace, action)
+	case plan.Mark:
+		return c.mark(ctx, namespace, action)
+	case plan.Delete:
+		return c.delete(ctx, namespace, action)
+	}
+	return fmt.Errorf("no such verb")
+}
+
+// writeTemplate as it was merged from what was read: a template that changed since is not overwritten.
+func (c *Controller) writeTemplate(ctx context.Context, template *unstructured.Unstructured) error {
+	if template.GetResourceVersion() == "" {
+		return c.Client.Create(ctx, template, client.FieldOwner(v1alpha1.FieldManager))
+	}
+	return c.Client.Update(ctx, template, client.FieldOwner(v1alpha1.FieldManager))
+}
+
+func (c *Controller) writePolicy(ctx context.Context, want *policyv1alpha1.PropagationPolicy) error {
+	existing := &policyv1alpha1.PropagationPolicy{}
+	err := c.Reader.Get(ctx, client.ObjectKeyFromObject(want), existing)
+	if apierrors.IsNotFound(err) {
+		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
+	}
+	if err != nil {
+		return err
+	}
+	existing.Spec = want.Spec
+	existing.Labels = merged(existing.Labels, want.Labels)
+	existing.Annotations = merged(existing.Annotations, want.Annotations)
+	if want.Annotations[v1alpha1.AnnotationCutOff] == "" {
+		delete(existing.Annotations, v1alpha1.AnnotationCutOff)
+	}
+	return c.Client.Update(ctx, existing, client.FieldOwner(v1alpha1.FieldManager))
+}
+
+func (c *Controller) writeOverride(ctx context.Context, want *policyv1alpha1.OverridePolicy) error {
+	existing := &policyv1alpha1.OverridePolicy{}
+	err := c.Reader.Get(ctx, client.ObjectKeyFromObject(want), existing)
+	if apierrors.IsNotFound(err) {
+		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
+	}
+	if err != nil {
+		return err
+	}
+	existing.Spec = want.Spec
+	existing.Labels = merged(existing.Labels, want.Labels)
+	return c.Client.Update(ctx, existing, client.FieldOwner(v1alpha1.FieldManager))
+}
+
+func merged(into, from map[string]string) map[string]string {
+	if into == nil {
+		into = map[string]string{}
+	}
+	for key, value := range from {
+		into[key] = value
+	}
+	return into
+}
+
+// setSuspension is one merge patch of the whole of spec.suspension: nobody's half of it stays.
+func (c *Controller) setSuspension(ctx context.Context, namespace string, action *plan.Action) error {
+	existing := &policyv1alpha1.PropagationPolicy{}
+	if err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: action.Ref.Name}, existing); err != nil {
+		return err
+	}
+	next := existing.DeepCopy()
+	next.Spec.Suspension = action.Suspension
+	next.Spec.PreserveResourcesOnDeletion = ptr.To(true)
+	// A Lazy policy would keep its suspension to itself until the template changes.
+	next.Spec.ActivationPreference = ""
+	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
+}
+
+// setScheduling freezes or frees a binding. The placement is noted as applied, the way the scheduler notes it:
+// once free, it finds nothing changed and leaves the division alone.
+func (c *Controller) setScheduling(ctx context.Context, namespace string, action *plan.Action) error {
+	existing := &workv1alpha2.ResourceBinding{}
+	key := client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(action.Ref.Kind, action.Ref.Name)}
+	if err := c.Reader.Get(ctx, key, existing); err != nil {
+		return err
+	}
+	next := existing.DeepCopy()
+	if next.Spec.Suspension == nil {
+		next.Spec.Suspension = &workv1alpha2.Suspension{}
+	}
+	next.Spec.Suspension.Scheduling = nil
+	if action.Frozen {
+		next.Spec.Suspension.Scheduling = ptr.To(true)
+	}
+	if len(action.Clusters) > 0 {
+		next.Spec.Clusters = action.Clusters
+	}
+	if next.Spec.Placement != nil && (!action.Frozen || len(action.Clusters) > 0) {
+		raw, err := json.Marshal(next.Spec.Placement)
+		if err != nil {
+			return fmt.Errorf("encoding the placement: %w", err)
+		}
+		next.Annotations = merged(next.Annotations, map[string]string{util.PolicyPlacementAnnotation: string(raw)})
+	}
+	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
+}
+
+// mark patches metadata only.
+func (c *Controller) mark(ctx context.Context, namespace string, action *plan.Action) error {
+	metadata := map[string]any{}
+	if len(action.Annotations) > 0 {
+		metadata["annotations"] = action.Annotations
+	}
+	if len(action.Labels) > 0 {
+		metadata["labels"] = action.Labels
+	}
+	raw, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return fmt.Errorf("encoding the marks: %w", err)
+	}
+	return c.Client.Patch(ctx, objectOf(namespace, action.Ref), client.RawPatch("application/merge-patch+json", raw), client.FieldOwner(v1alpha1.FieldManager))
+}
+
+func (c *Controller) delete(ctx context.Context, namespace string, action *plan.Action) error {
+	return client.IgnoreNotFound(c.Client.Delete(ctx, objectOf(namespace, action.Ref)))
+}
+
+func objectOf(namespace string, ref plan.Ref) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetAPIVersion(ref.APIVersion)
+	object.SetKind(ref.Kind)
+	object.SetNamespace(namespace)
+	object.SetName(ref.Name)
+	return object
+}

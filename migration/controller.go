@@ -1,0 +1,139 @@
+package migration
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/members"
+	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// ControllerName in logs, metrics and events.
+const ControllerName = "migration"
+
+// Controller moves each Migration one step at a time.
+type Controller struct {
+	// Client writes to karmada-apiserver; Reader reads it past every cache.
+	Client client.Client
+	Reader client.Reader
+	// Members are reached for reading and for dry runs.
+	Members *members.Members
+	// Retainer is Karmada's resource interpreter.
+	Retainer Retainer
+	Clock    clock.PassiveClock
+	Events   record.EventRecorder
+	// HTTP asks Prometheus gates.
+	HTTP *http.Client
+}
+
+// SetupWithManager runs the controller with so many applications at a time.
+func (c *Controller) SetupWithManager(mgr manager.Manager, concurrency int) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named(ControllerName).
+		For(&v1alpha1.Migration{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.MigrationWhitelist{}, handler.EnqueueRequestsFromMapFunc(c.listedBy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&policyv1alpha1.PropagationPolicy{}, handler.EnqueueRequestsFromMapFunc(owner), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		Complete(c)
+}
+
+// listedBy a whitelist now, or before its last edit.
+func (c *Controller) listedBy(ctx context.Context, object client.Object) []reconcile.Request {
+	whitelist, ok := object.(*v1alpha1.MigrationWhitelist)
+	if !ok {
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range whitelist.Spec.Entries {
+		entry := &whitelist.Spec.Entries[i]
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: entry.Namespace, Name: policy.Name(entry.Kind, entry.Name)}})
+	}
+	var migrations v1alpha1.MigrationList
+	if err := c.Client.List(ctx, &migrations); err != nil {
+		log.FromContext(ctx).Error(err, "Listing migrations of a whitelist; those taken off are looked at with their next period")
+		return requests
+	}
+	for i := range migrations.Items {
+		if migrations.Items[i].Status.Whitelist == whitelist.Name {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&migrations.Items[i])})
+		}
+	}
+	return requests
+}
+
+// owner of a policy that we authored.
+func owner(_ context.Context, object client.Object) []reconcile.Request {
+	name := object.GetLabels()[v1alpha1.LabelManagedBy]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: object.GetNamespace(), Name: name}}}
+}
+
+// Reconcile gathers the world, lets the planner decide, records the intent, and carries it out.
+func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	migration := &v1alpha1.Migration{}
+	if err := c.Reader.Get(ctx, request.NamespacedName, migration); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !migration.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil
+	}
+	started := c.Clock.Now()
+	world, err := c.gather(ctx, migration)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("gathering the world of %s: %w", request, err)
+	}
+	decision := plan.Next(world)
+	stepSeconds.WithLabelValues(decision.Step).Observe(c.Clock.Since(started).Seconds())
+	// The status goes first: a step that opens a cluster is recorded, with its evidence, before it is taken.
+	if err := c.record(ctx, migration, decision); err != nil {
+		if apierrors.IsConflict(err) {
+			return reconcile.Result{RequeueAfter: conflictRetry}, nil
+		}
+		return reconcile.Result{}, fmt.Errorf("recording the status of %s: %w", request, err)
+	}
+	log.FromContext(ctx).V(1).Info("Decided", "step", decision.Step, "phase", decision.Status.Phase, "actions", len(decision.Actions))
+	if err := c.apply(ctx, migration.Namespace, decision.Actions); err != nil {
+		return c.failed(ctx, migration, err)
+	}
+	return reconcile.Result{RequeueAfter: decision.Requeue}, nil
+}
+
+// conflictRetry is how soon a pass is repeated that found its world already outdated.
+const conflictRetry = time.Second
+
+// refusedRetry is how soon a write is tried again that the control plane refused for its content.
+const refusedRetry = 15 * time.Second
+
+// failed tells people of writes the control plane refuses for what they are; others are simply tried again.
+func (c *Controller) failed(ctx context.Context, migration *v1alpha1.Migration, err error) (reconcile.Result, error) {
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		return reconcile.Result{RequeueAfter: conflictRetry}, nil
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
+		if recordErr := c.refused(ctx, migration, err); recordErr != nil {
+			return reconcile.Result{}, recordErr
+		}
+		return reconcile.Result{RequeueAfter: refusedRetry}, nil
+	}
+	return reconcile.Result{}, err
+}

@@ -1,0 +1,53 @@
+package migration
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/plan"
+)
+
+// record a decision's status, under the resource version its world was read at: two writers cannot both win.
+func (c *Controller) record(ctx context.Context, migration *v1alpha1.Migration, decision plan.Decision) error {
+	before := migration.Status.DeepCopy()
+	migration.Status = decision.Status
+	if !equality.Semantic.DeepEqual(*before, migration.Status) {
+		if err := c.Client.Status().Update(ctx, migration); err != nil {
+			return err
+		}
+	}
+	if before.Phase != migration.Status.Phase {
+		log.FromContext(ctx).Info("Entered a phase", "migration", klog.KObj(migration), "from", before.Phase, "phase", migration.Status.Phase, "step", decision.Step)
+		phasesTotal.WithLabelValues(string(migration.Status.Phase)).Inc()
+	}
+	if failure := migration.Status.Failure; failure != nil && before.Failure == nil {
+		failuresTotal.WithLabelValues(failure.Reason, string(failure.Action)).Inc()
+	}
+	c.tell(migration, decision.Events)
+	return nil
+}
+
+// refused records that the control plane refused a write, with its words.
+func (c *Controller) refused(ctx context.Context, migration *v1alpha1.Migration, cause error) error {
+	message := fmt.Sprintf("the control plane refused a write: %v", cause)
+	changed := meta.SetStatusCondition(&migration.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWriteRefused,
+		Message: message, ObservedGeneration: migration.Generation,
+	})
+	migration.Status.Blocked = v1alpha1.ReasonWriteRefused
+	if !changed {
+		return nil
+	}
+	c.tell(migration, []plan.Event{{Warning: true, Reason: v1alpha1.ReasonWriteRefused, Message: message}})
+	if err := c.Client.Status().Update(ctx, migration); err != nil {
+		return fmt.Errorf("recording a refused write: %w", err)
+	}
+	return nil
+}
