@@ -7,6 +7,7 @@ import (
 
 	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/migration"
 )
 
 // controller is one line of the list below.
@@ -21,9 +22,14 @@ type controller struct {
 func controllers(cfg *config.ControllerManager) []controller {
 	return []controller{
 		{"cronHPA", cfg.Controllers.CronHPA, addCronHPA},
+		{"migration", cfg.Controllers.Migration, addMigration},
 	}
 }
 
 func addCronHPA(ctx context.Context, mgr manager.Manager, section config.Controller) error {
 	return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: section.Concurrency})
+}
+
+func addMigration(_ context.Context, mgr manager.Manager, section config.Controller) error {
+	return migration.AddToManager(mgr, migration.Options{Concurrency: section.Concurrency})
 }

@@ -22,6 +22,7 @@ import (
 
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
 )
 
@@ -37,6 +38,7 @@ func newScheme() (*runtime.Scheme, error) {
 		workv1alpha2.Install,
 		autoscalingv1alpha1.AddToScheme,
 		appsv1alpha1.AddToScheme,
+		migrationv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)

@@ -6,9 +6,11 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
+	"github.com/argosy-dev/argosy/migration"
 )
 
 // handler is one line of the list below.
@@ -21,6 +23,25 @@ type handler struct {
 func handlers() []handler {
 	return []handler{
 		{path: hook.Path, setup: interpreterHandler},
+		{path: migration.ApprovalPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migration.Approvals{Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
+		})},
+		{path: migration.MigrationPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migration.Migrations{Decoder: admission.NewDecoder(mgr.GetScheme())}
+		})},
+		{path: migration.WhitelistPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migration.WhitelistChecks{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
+		})},
+		{path: migration.CutOffPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migration.CutOff{Decoder: admission.NewDecoder(mgr.GetScheme())}
+		})},
+	}
+}
+
+// admit serves an admission handler.
+func admit(build func(manager.Manager) admission.Handler) func(manager.Manager) (http.Handler, error) {
+	return func(mgr manager.Manager) (http.Handler, error) {
+		return &admission.Webhook{Handler: build(mgr)}, nil
 	}
 }
 

@@ -54,6 +54,7 @@ type Client struct {
 type Controllers struct {
 	CronHPA    Controller `json:"cronHPA"`
 	PodScaleIn Controller `json:"podScaleIn"`
+	Migration  Controller `json:"migration"`
 }
 
 // Controller is what every controller can be told.
@@ -93,6 +94,7 @@ func DefaultControllerManager() *ControllerManager {
 		Controllers: Controllers{
 			CronHPA:    Controller{Mode: Enabled, Concurrency: 16},
 			PodScaleIn: Controller{Mode: Enabled, Concurrency: 4},
+			Migration:  Controller{Mode: Enabled, Concurrency: 8},
 		},
 	}
 }
@@ -107,6 +109,7 @@ func (c *ControllerManager) Validate() field.ErrorList {
 	path := field.NewPath("controllers")
 	errs = append(errs, c.Controllers.CronHPA.validate(path.Child("cronHPA"))...)
 	errs = append(errs, c.Controllers.PodScaleIn.validate(path.Child("podScaleIn"))...)
+	errs = append(errs, c.Controllers.Migration.validate(path.Child("migration"))...)
 	return errs
 }
 
