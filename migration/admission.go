@@ -45,15 +45,10 @@ func (a *Approvals) Handle(_ context.Context, request admission.Request) admissi
 	if old != nil {
 		before = old.Spec.Approvals
 	}
-	var stamped []v1alpha1.Approval
 	now := metav1.NewTime(a.Clock.Now())
-	for _, approval := range migration.Spec.Approvals {
-		if !contains(before, approval) {
-			approval.User, approval.Time = request.UserInfo.Username, &now
-		}
-		stamped = append(stamped, approval)
+	for _, i := range added(before, migration.Spec.Approvals) {
+		migration.Spec.Approvals[i].User, migration.Spec.Approvals[i].Time = request.UserInfo.Username, &now
 	}
-	migration.Spec.Approvals = stamped
 	raw, err := json.Marshal(migration)
 	if err != nil {
 		return admission.Errored(http.StatusInternalServerError, err)
@@ -61,13 +56,22 @@ func (a *Approvals) Handle(_ context.Context, request admission.Request) admissi
 	return admission.PatchResponseFromRaw(request.Object.Raw, raw)
 }
 
-func contains(approvals []v1alpha1.Approval, one v1alpha1.Approval) bool {
-	for i := range approvals {
-		if equality.Semantic.DeepEqual(approvals[i], one) {
-			return true
+// added are the indices of approvals in after that are not in before. Each of before stands for one: a second
+// approval by one person within a second is a second one.
+func added(before, after []v1alpha1.Approval) []int {
+	matched := make([]bool, len(before))
+	var out []int
+next:
+	for i := range after {
+		for j := range before {
+			if !matched[j] && equality.Semantic.DeepEqual(before[j], after[i]) {
+				matched[j] = true
+				continue next
+			}
 		}
+		out = append(out, i)
 	}
-	return false
+	return out
 }
 
 // Migrations checks who approves what, and that no record of a federated application is thrown away.
@@ -110,16 +114,14 @@ func approvals(migration, old *v1alpha1.Migration, user string) string {
 	if old.Status.Plan != nil {
 		hash = old.Status.Plan.Hash
 	}
-	for _, approval := range old.Spec.Approvals {
-		if !contains(migration.Spec.Approvals, approval) && approval.User != user && approval.PlanHash == hash {
-			return fmt.Sprintf("only %s can withdraw their own approval", approval.User)
+	for _, i := range added(migration.Spec.Approvals, old.Spec.Approvals) {
+		if gone := old.Spec.Approvals[i]; gone.User != user && gone.PlanHash == hash {
+			return fmt.Sprintf("only %s can withdraw their own approval", gone.User)
 		}
 	}
 	since := plan.ApprovalsSince(old.Status)
-	for _, approval := range migration.Spec.Approvals {
-		if contains(old.Spec.Approvals, approval) {
-			continue
-		}
+	for _, i := range added(old.Spec.Approvals, migration.Spec.Approvals) {
+		approval := migration.Spec.Approvals[i]
 		switch {
 		case strings.HasPrefix(user, "system:serviceaccount:"):
 			return "a plan is approved by people, and " + user + " is a program"

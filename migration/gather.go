@@ -63,9 +63,14 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 	if needs.Members {
 		c.members(ctx, &world)
 	}
-	refs := references(world)
-	if err := c.control(ctx, &world, refs); err != nil {
+	if err := c.policies(ctx, &world); err != nil {
 		return world, err
+	}
+	refs := references(world)
+	for _, ref := range refs {
+		if err := c.template(ctx, world.Namespace, ref, &world.Control); err != nil {
+			return world, err
+		}
 	}
 	if err := c.works(ctx, &world, refs); err != nil {
 		return world, err
@@ -194,13 +199,16 @@ func podOf(pod *corev1.Pod) plan.Pod {
 	return out
 }
 
-// references to everything the application may have in the control plane: what the record names, and what
-// the members show now.
+// references to everything the application may have in the control plane: what the record names, what was
+// published since, and what the members show now.
 func references(world plan.World) []plan.Ref {
 	seen := map[plan.Ref]bool{}
 	workload := plan.Ref{APIVersion: world.Spec.APIVersion, Kind: world.Spec.Kind, Name: world.Spec.Name}
 	seen[workload] = true
 	for _, resource := range world.Status.Resources {
+		seen[resource.ResourceReference] = true
+	}
+	for _, resource := range plan.Published(world) {
 		seen[resource.ResourceReference] = true
 	}
 	for _, cluster := range world.Clusters {
@@ -222,19 +230,14 @@ func references(world plan.World) []plan.Ref {
 	return refs
 }
 
-// control reads what the control plane holds of the references.
-func (c *Controller) control(ctx context.Context, world *plan.World, refs []plan.Ref) error {
+// policies of the namespace, and those of the whole control plane.
+func (c *Controller) policies(ctx context.Context, world *plan.World) error {
 	control := plan.Control{
 		Kinds: map[string]bool{}, Templates: map[plan.Ref]*unstructured.Unstructured{},
 		Policies:        map[string]*policyv1alpha1.PropagationPolicy{},
 		Overrides:       map[string]*policyv1alpha1.OverridePolicy{},
 		ClusterPolicies: map[string]*policyv1alpha1.ClusterPropagationPolicy{},
 		Bindings:        map[plan.Ref]*workv1alpha2.ResourceBinding{},
-	}
-	for _, ref := range refs {
-		if err := c.template(ctx, world.Namespace, ref, &control); err != nil {
-			return err
-		}
 	}
 	var policies policyv1alpha1.PropagationPolicyList
 	if err := c.Reader.List(ctx, &policies, client.InNamespace(world.Namespace)); err != nil {
@@ -436,4 +439,3 @@ func inside(list []string, name string) bool {
 	}
 	return false
 }
-

@@ -29,6 +29,9 @@ func Next(world World) Decision {
 	if world.Entry != nil {
 		j.next.Environment, j.next.Whitelist = world.Entry.Environment, world.Whitelist
 	}
+	if j.next.Phase == v1alpha1.PhaseFederated {
+		j.next.Resources = append(j.next.Resources, Published(world)...)
+	}
 	for _, step := range j.way() {
 		j.decision.Step = step.name
 		if step.run(j) == stop {
@@ -37,6 +40,29 @@ func Next(world World) Decision {
 	}
 	j.finish()
 	return j.decision
+}
+
+// Published are the objects CI/CD added to a federated application since it was taken over: they have a
+// policy of ours and are not on record yet. A cut-off must find them too.
+func Published(world World) []v1alpha1.ResourceStatus {
+	known := map[string]bool{}
+	for _, resource := range world.Status.Resources {
+		known[resource.Policy] = true
+	}
+	var out []v1alpha1.ResourceStatus
+	for _, name := range sortedKeys(world.Control.Policies) {
+		existing := world.Control.Policies[name]
+		if known[name] || existing.Labels[v1alpha1.LabelManagedBy] != world.Owner || len(existing.Spec.ResourceSelectors) != 1 {
+			continue
+		}
+		selector := existing.Spec.ResourceSelectors[0]
+		resource := v1alpha1.ResourceStatus{Policy: name, ResourceReference: Ref{APIVersion: selector.APIVersion, Kind: selector.Kind, Name: selector.Name}}
+		if affinity := existing.Spec.Placement.ClusterAffinity; affinity != nil {
+			resource.Clusters = affinity.ClusterNames
+		}
+		out = append(out, resource)
+	}
+	return out
 }
 
 type outcome bool

@@ -175,14 +175,18 @@ func (app Application) policy(resource *Resource) *policyv1alpha1.PropagationPol
 		TypeMeta:   metav1.TypeMeta{APIVersion: policyv1alpha1.GroupVersion.String(), Kind: policyv1alpha1.ResourceKindPropagationPolicy},
 		ObjectMeta: app.meta(resource),
 		Spec: policyv1alpha1.PropagationSpec{
-			ResourceSelectors:           app.selector(resource),
-			Placement:                   placement(resource),
-			Priority:                    ptr.To[int32](0),
-			Preemption:                  policyv1alpha1.PreemptNever,
-			SchedulerName:               "default-scheduler",
-			ConflictResolution:          policyv1alpha1.ConflictOverwrite,
-			PreserveResourcesOnDeletion: ptr.To(true),
+			ResourceSelectors:  app.selector(resource),
+			Placement:          placement(resource),
+			Priority:           ptr.To[int32](0),
+			Preemption:         policyv1alpha1.PreemptNever,
+			SchedulerName:      "default-scheduler",
+			ConflictResolution: policyv1alpha1.ConflictAbort,
 		},
+	}
+	if app.Owner != "" {
+		// What is there is taken over, and stays when the template goes.
+		out.Spec.ConflictResolution = policyv1alpha1.ConflictOverwrite
+		out.Spec.PreserveResourcesOnDeletion = ptr.To(true)
 	}
 	if len(resource.Users) > 1 {
 		out.Annotations = map[string]string{v1alpha1.AnnotationReferrers: strings.Join(resource.Users, ",")}

@@ -1,0 +1,161 @@
+package publish
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// clustersDir holds, in a folder per cluster, the objects that differ there.
+const clustersDir = "clusters"
+
+// Bundle is an application's files: objects for every cluster, and objects that replace or join them in one.
+//
+//	app/*.yaml                   every cluster
+//	app/clusters/<name>/*.yaml   that cluster: replaces the object of the same kind and name
+type Bundle struct {
+	common  []*unstructured.Unstructured
+	cluster map[string][]*unstructured.Unstructured
+}
+
+// Load reads a bundle from a folder.
+func Load(folder fs.FS) (*Bundle, error) {
+	bundle := &Bundle{cluster: map[string][]*unstructured.Unstructured{}}
+	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) {
+			return err
+		}
+		objects, err := read(folder, name)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", name, err)
+		}
+		parts := strings.Split(name, "/")
+		switch {
+		case len(parts) == 1:
+			bundle.common = append(bundle.common, objects...)
+		case len(parts) == 3 && parts[0] == clustersDir:
+			bundle.cluster[parts[1]] = append(bundle.cluster[parts[1]], objects...)
+		default:
+			return fmt.Errorf("%s: files lie in the folder itself or in %s/<cluster>/", name, clustersDir)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(bundle.common) == 0 && len(bundle.cluster) == 0 {
+		return nil, errors.New("the folder holds no objects (*.yaml, *.yml, *.json)")
+	}
+	return bundle, nil
+}
+
+func read(folder fs.FS, name string) ([]*unstructured.Unstructured, error) {
+	content, err := fs.ReadFile(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
+	var objects []*unstructured.Unstructured
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(object.Object) == 0 {
+			continue
+		}
+		if object.GetAPIVersion() == "" || object.GetKind() == "" || object.GetName() == "" {
+			return nil, errors.New("an object lacks apiVersion, kind or metadata.name")
+		}
+		objects = append(objects, object)
+	}
+}
+
+// Clusters that have files of their own, sorted.
+func (b *Bundle) Clusters() []string {
+	names := make([]string, 0, len(b.cluster))
+	for name := range b.cluster {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// For gives the objects as they are to be in one cluster.
+func (b *Bundle) For(cluster string) []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	own := b.cluster[cluster]
+	for _, object := range b.common {
+		replaced := slices.ContainsFunc(own, func(other *unstructured.Unstructured) bool {
+			return policy.RefOf(other) == policy.RefOf(object)
+		})
+		if !replaced {
+			out = append(out, object.DeepCopy())
+		}
+	}
+	for _, object := range own {
+		out = append(out, object.DeepCopy())
+	}
+	return out
+}
+
+// Workload is the bundle's one workload.
+func (b *Bundle) Workload() (*unstructured.Unstructured, error) {
+	var found *unstructured.Unstructured
+	all := slices.Clone(b.common)
+	for _, cluster := range b.Clusters() {
+		all = append(all, b.cluster[cluster]...)
+	}
+	for _, object := range all {
+		if !policy.Supported(object.GetAPIVersion(), object.GetKind()) {
+			continue
+		}
+		if found != nil && policy.RefOf(found) != policy.RefOf(object) {
+			return nil, fmt.Errorf("the folder holds more than one workload, %s and %s: an application has one",
+				policy.User(policy.RefOf(found)), policy.User(policy.RefOf(object)))
+		}
+		found = object
+	}
+	if found == nil {
+		return nil, errors.New("the folder holds no workload (Deployment, StatefulSet, DaemonSet, or OpenKruise's CloneSet, StatefulSet, DaemonSet)")
+	}
+	return found, nil
+}
+
+// Author the bundle's templates, policies and overrides for the clusters. Every object of the folder is the
+// application's, whether its pods refer to it or not.
+func (b *Bundle) Author(namespace, owner string, clusters []string) ([]policy.Resource, error) {
+	workload, err := b.Workload()
+	if err != nil {
+		return nil, err
+	}
+	application := policy.Application{
+		Namespace: namespace, Workload: policy.RefOf(workload), Owner: owner, Objects: map[string][]policy.Found{},
+	}
+	for _, cluster := range clusters {
+		for _, object := range b.For(cluster) {
+			if object.GetNamespace() == "" {
+				object.SetNamespace(namespace)
+			}
+			if object.GetNamespace() != namespace {
+				return nil, fmt.Errorf("%s is in namespace %s, the application in %s", policy.User(policy.RefOf(object)), object.GetNamespace(), namespace)
+			}
+			application.Objects[cluster] = append(application.Objects[cluster], policy.Found{Object: object, Users: []string{policy.User(application.Workload)}})
+		}
+	}
+	return policy.Author(application)
+}

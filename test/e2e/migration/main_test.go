@@ -1,0 +1,97 @@
+// Package migration tells the stories of a migration on a real federation: real Karmada, real OpenKruise,
+// applications that were in the members before anyone thought of federating them.
+package migration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+// world is the one federation all stories share; each has a namespace and a whitelist of its own.
+var world struct {
+	lab     *lab.Lab
+	karmada client.Client
+	members map[string]client.Client
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	options := lab.DefaultOptions()
+	options.Nodes = []int{3, 3}
+	options.Metrics = false
+	options.Progress = os.Stderr
+	federation, closeLab, err := lab.Run(context.Background(), options)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "starting the federation:", err)
+		return 1
+	}
+	code := 1
+	defer func() { closeLab(code != 0) }()
+	world.lab, world.members = federation, map[string]client.Client{}
+	config, err := federation.Karmada()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return code
+	}
+	if world.karmada, err = newClient(config); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return code
+	}
+	for _, name := range federation.Members {
+		config, err := federation.Config(name)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return code
+		}
+		if world.members[name], err = newClient(config); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return code
+		}
+	}
+	code = m.Run()
+	return code
+}
+
+func newClient(config *rest.Config) (client.Client, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install, v1alpha1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	config.QPS, config.Burst = 200, 400
+	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// as another person.
+func as(t *testing.T, user string) client.Client {
+	t.Helper()
+	config, err := world.lab.Karmada()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:masters"}}
+	impersonated, err := newClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return impersonated
+}
