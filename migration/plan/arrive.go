@@ -85,7 +85,7 @@ func (j *journey) candidates() []string {
 		return j.names()
 	}
 	var names []string
-	for _, name := range sortedKeys(j.World.Clusters) {
+	for _, name := range sortedKeys(j.Clusters) {
 		if j.Clusters[name].Joined {
 			names = append(names, name)
 		}

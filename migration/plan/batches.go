@@ -63,9 +63,8 @@ var environments = []v1alpha1.Environment{
 // An environment begins when the one before is done, a batch when the one before in it is done. A failed
 // application stops its batch and all after it; those of the batch that are under way go on.
 func Turns(entries []Listed, weights []int32) ([]Turn, []v1alpha1.EnvironmentStatus) {
-	turns := make([]Turn, len(entries))
+	order := &order{entries: entries, turns: make([]Turn, len(entries)), open: true}
 	var sums []v1alpha1.EnvironmentStatus
-	open, why := true, Turn{}
 	for _, environment := range environments {
 		var members []int
 		for i := range entries {
@@ -73,54 +72,70 @@ func Turns(entries []Listed, weights []int32) ([]Turn, []v1alpha1.EnvironmentSta
 				members = append(members, i)
 			}
 		}
-		if len(members) == 0 {
-			continue
+		if len(members) > 0 {
+			sums = append(sums, order.environment(environment, members, weights))
 		}
-		sum := v1alpha1.EnvironmentStatus{Name: environment, Applications: int32(len(members))}
-		batches := Divide(len(members), weights)
-		sum.Batches = int32(len(batches))
-		sum.Batch = sum.Batches + 1
-		prepare, earlier := open, why
-		from := 0
-		for number, size := range batches {
-			done, stopped := 0, false
-			for _, i := range members[from : from+size] {
-				switch entries[i].State {
-				case Done:
-					done++
-				case Failed:
-					sum.Failed++
-					stopped = true
-				}
-			}
-			sum.Federated += int32(done)
-			name := fmt.Sprintf("%d/%d", number+1, len(batches))
-			if open && stopped {
-				open = false
-				why = Turn{Reason: v1alpha1.ReasonBatchStopped, Message: fmt.Sprintf(
-					"an application of batch %s of %s failed: look at it with 'argosyctl migration status', then try it again with 'argosyctl migration readopt' or take it off the whitelist", name, environment)}
-			}
-			for _, i := range members[from : from+size] {
-				turns[i] = Turn{Prepare: prepare, Open: open, Batch: name}
-				if !prepare {
-					turns[i].Reason, turns[i].Message = earlier.Reason, earlier.Message
-				} else if !open {
-					turns[i].Reason, turns[i].Message = why.Reason, why.Message
-				}
-			}
-			if done < size && sum.Batch > sum.Batches {
-				sum.Batch = int32(number + 1)
-			}
-			if open && done < size {
-				open = false
-				why = Turn{Reason: v1alpha1.ReasonBatchPending, Message: fmt.Sprintf(
-					"batch %s of %s is not done: %d of %d federated", name, environment, done, size)}
-			}
-			from += size
-		}
-		sums = append(sums, sum)
 	}
-	return turns, sums
+	return order.turns, sums
+}
+
+// order walks the batches of all environments; the first that is not done closes those after it.
+type order struct {
+	entries []Listed
+	turns   []Turn
+	open    bool
+	why     Turn // why what follows is closed
+}
+
+func (o *order) environment(name v1alpha1.Environment, members []int, weights []int32) v1alpha1.EnvironmentStatus {
+	batches := Divide(len(members), weights)
+	sum := v1alpha1.EnvironmentStatus{
+		Name: name, Applications: int32(len(members)), Batches: int32(len(batches)), Batch: int32(len(batches)) + 1,
+	}
+	prepare, earlier := o.open, o.why
+	for number, size := range batches {
+		batch := members[:size]
+		members = members[size:]
+		label := fmt.Sprintf("%d/%d", number+1, len(batches))
+		done, failed := o.count(batch)
+		sum.Federated += done
+		sum.Failed += failed
+		if o.open && failed > 0 {
+			o.shut(v1alpha1.ReasonBatchStopped, fmt.Sprintf("an application of batch %s of %s failed: look at it with 'argosyctl migration status', then try it again with 'argosyctl migration readopt' or take it off the whitelist", label, name))
+		}
+		for _, i := range batch {
+			o.turns[i] = Turn{Prepare: prepare, Open: o.open, Batch: label}
+			switch {
+			case !prepare:
+				o.turns[i].Reason, o.turns[i].Message = earlier.Reason, earlier.Message
+			case !o.open:
+				o.turns[i].Reason, o.turns[i].Message = o.why.Reason, o.why.Message
+			}
+		}
+		if int(done) < size {
+			sum.Batch = min(sum.Batch, int32(number+1))
+			if o.open {
+				o.shut(v1alpha1.ReasonBatchPending, fmt.Sprintf("batch %s of %s is not done: %d of %d federated", label, name, done, size))
+			}
+		}
+	}
+	return sum
+}
+
+func (o *order) shut(reason, message string) {
+	o.open, o.why = false, Turn{Reason: reason, Message: message}
+}
+
+func (o *order) count(batch []int) (done, failed int32) {
+	for _, i := range batch {
+		switch o.entries[i].State {
+		case Done:
+			done++
+		case Failed:
+			failed++
+		}
+	}
+	return done, failed
 }
 
 // Divide n applications into batches in proportion to weights: 20 by 1:2:7 gives 2, 4, 14. The first batch

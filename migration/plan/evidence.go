@@ -67,6 +67,10 @@ func changed(before, after *v1alpha1.Evidence, autoscaled bool) string {
 	case before.Replicas != after.Replicas && !autoscaled:
 		return fmt.Sprintf("replicas changed: %d became %d", before.Replicas, after.Replicas)
 	}
+	return podsChanged(before, after, autoscaled)
+}
+
+func podsChanged(before, after *v1alpha1.Evidence, autoscaled bool) string {
 	seen := map[string]v1alpha1.PodEvidence{}
 	for _, pod := range after.Pods {
 		seen[pod.UID] = pod
@@ -88,12 +92,15 @@ func changed(before, after *v1alpha1.Evidence, autoscaled bool) string {
 	if autoscaled {
 		allowed = max(0, int(before.Replicas-after.Replicas))
 	}
-	truncated := int(after.PodCount) > len(after.Pods) || int(before.PodCount) > len(before.Pods)
-	if len(gone) > allowed && !truncated {
-		return "pods are gone: " + list(gone)
+	if int(after.PodCount) > len(after.Pods) || int(before.PodCount) > len(before.Pods) {
+		// Beyond the listed ones only their number is known.
+		if int(before.PodCount-after.PodCount) > allowed {
+			return fmt.Sprintf("pods are gone: %d became %d", before.PodCount, after.PodCount)
+		}
+		return ""
 	}
-	if truncated && after.PodCount < before.PodCount && !autoscaled {
-		return fmt.Sprintf("pods are gone: %d became %d", before.PodCount, after.PodCount)
+	if len(gone) > allowed {
+		return "pods are gone: " + list(gone)
 	}
 	return ""
 }

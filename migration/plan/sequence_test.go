@@ -81,8 +81,8 @@ func (tr *transcript) run(f *federation, until v1alpha1.Phase) {
 	f.t.Fatalf("phase %s is not reached:\n%s", until, tr.String())
 }
 
-func (tr *transcript) say(format string, args ...any) {
-	fmt.Fprintf(tr, "\n# "+format+"\n", args...)
+func (tr *transcript) say(text string) {
+	fmt.Fprintf(tr, "\n# %s\n", text)
 	tr.last = ""
 }
 

@@ -68,8 +68,7 @@ func put(ctx context.Context, member client.Client, object *unstructured.Unstruc
 	if object.GetKind() == "Namespace" {
 		return nil
 	}
-	//nolint:staticcheck // SA1019: CI/CD of old applied with server-side apply through this very call
-	return member.Patch(ctx, object.DeepCopy(), client.Apply, client.FieldOwner("ci"), client.ForceOwnership)
+	return member.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("ci"), client.ForceOwnership)
 }
 
 // Objects of the application in one member.
