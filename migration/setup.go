@@ -21,8 +21,14 @@ import (
 	"github.com/argosy-dev/argosy/internal/members"
 )
 
-// Setup both controllers and the isKarmada endpoint on a manager of karmada-apiserver.
-func Setup(mgr manager.Manager, concurrency int) error {
+// Options of the migration controllers.
+type Options struct {
+	// Concurrency is how many applications move at a time.
+	Concurrency int
+}
+
+// AddToManager adds both controllers and the isKarmada endpoint to a manager of karmada-apiserver.
+func AddToManager(mgr manager.Manager, options Options) error {
 	if err := RegisterMetrics(); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -35,7 +41,7 @@ func Setup(mgr manager.Manager, concurrency int) error {
 		Retainer: interpreter, Clock: clock.RealClock{}, Events: mgr.GetEventRecorderFor("argosy-migration"),
 		HTTP: &http.Client{Timeout: 10 * time.Second},
 	}
-	if err := controller.SetupWithManager(mgr, concurrency); err != nil {
+	if err := controller.SetupWithManager(mgr, options.Concurrency); err != nil {
 		return err
 	}
 	if err := mgr.AddMetricsServerExtraHandler(IsKarmadaPath, IsKarmada(mgr.GetAPIReader())); err != nil {
