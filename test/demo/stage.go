@@ -187,6 +187,11 @@ func (s *Stage) Elapsed() func() time.Duration {
 
 // Apply writes YAML to the control plane as `kubectl apply --server-side` does.
 func (s *Stage) Apply(ctx context.Context, manifests string) error {
+	return Apply(ctx, s.Karmada, manifests)
+}
+
+// Apply writes YAML to a plane as `kubectl apply --server-side` does.
+func Apply(ctx context.Context, plane client.Client, manifests string) error {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(manifests)), 4096)
 	for {
 		u := &unstructured.Unstructured{}
@@ -197,7 +202,7 @@ func (s *Stage) Apply(ctx context.Context, manifests string) error {
 		if err != nil {
 			return fmt.Errorf("reading a manifest: %w", err)
 		}
-		err = s.Karmada.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("demo"), client.ForceOwnership)
+		err = plane.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("demo"), client.ForceOwnership)
 		if err != nil {
 			return fmt.Errorf("applying %s %s: %w", u.GetKind(), u.GetName(), err)
 		}

@@ -1,0 +1,198 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	kruisev1alpha1 "github.com/openkruise/kruise-api/apps/v1alpha1"
+
+	. "github.com/onsi/gomega"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/demo"
+)
+
+// Pods use 90 m of the 100 m they ask for and the autoscaler wants 50 %: it goes to its maximum and
+// stays there, unless somebody takes the replicas back.
+const hpaManifests = `
+apiVersion: apps.kruise.io/v1alpha1
+kind: CloneSet
+metadata:
+  namespace: $NS
+  name: web
+  labels: {resourcetemplate.karmada.io/retain-replicas: "true"}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web}
+      annotations: {kwok.x-k8s.io/usage-cpu: 90m, kwok.x-k8s.io/usage-memory: 50Mi}
+    spec:
+      containers:
+      - name: web
+        image: registry.example/web:v1
+        resources: {requests: {cpu: 100m, memory: 64Mi}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {namespace: $NS, name: web-cloneset}
+spec:
+  resourceSelectors:
+  - {apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, name: web}
+  placement:
+    clusterAffinity: {clusterNames: [member1, member2]}
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference:
+        staticWeightList:
+        - {targetCluster: {clusterNames: [member1]}, weight: 1}
+        - {targetCluster: {clusterNames: [member2]}, weight: 1}
+`
+
+const (
+	memberReplicas = 2
+	hpaMaximum     = 5
+	// watched is how long each side is looked at; stock Karmada took replicas back about every 12 s.
+	watched = 45 * time.Second
+)
+
+// TestMemberHPAKeepsItsReplicas shows both sides on one federation: with argosy-webhook a member's
+// autoscaler keeps what it raised, with the rules Karmada ships the two fight.
+func TestMemberHPAKeepsItsReplicas(t *testing.T) {
+	g := NewWithT(t)
+	p := federation(t)
+	ns := newNamespace(t, p)
+	member := p.members["member1"]
+	key := client.ObjectKey{Namespace: ns, Name: "web"}
+	replicas := func() (int32, error) {
+		var cs kruisev1alpha1.CloneSet
+		err := member.Get(t.Context(), key, &cs)
+		return ptr.Deref(cs.Spec.Replicas, -1), err
+	}
+
+	p.apply(t, ns, hpaManifests)
+	g.Eventually(replicas, "30s", "200ms").Should(BeEquivalentTo(memberReplicas), "Karmada divides 4 replicas over two members")
+	g.Expect(member.Create(t.Context(), autoscaler(ns))).To(Succeed())
+	// The first figures of metrics-server take about a minute.
+	g.Eventually(replicas, "3m", "500ms").Should(BeEquivalentTo(hpaMaximum), "the member's autoscaler raises the replicas")
+
+	ours := countReverts(t, p, key)
+	t.Logf("with argosy-webhook: replicas taken back %d times in %s", ours, watched)
+	if ours != 0 {
+		t.Errorf("replicas were taken back %d times with argosy-webhook, want 0", ours)
+	}
+	g.Expect(replicas()).To(BeEquivalentTo(hpaMaximum))
+
+	t.Cleanup(func() {
+		if err := p.lab.UseArgosy(context.Background()); err != nil {
+			t.Errorf("registering argosy-webhook again: %v", err)
+		}
+	})
+	g.Expect(p.lab.UseStock(t.Context())).To(Succeed())
+	stock := countReverts(t, p, key)
+	t.Logf("with stock Karmada: replicas taken back %d times in %s", stock, watched)
+	if stock < 2 {
+		t.Errorf("stock Karmada took the replicas back %d times, want at least 2: does this test still see what it is about?", stock)
+	}
+}
+
+func autoscaler(ns string) *autoscalingv2.HorizontalPodAutoscaler {
+	return &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web"},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"},
+			MinReplicas:    ptr.To[int32](memberReplicas),
+			MaxReplicas:    hpaMaximum,
+			Metrics: []autoscalingv2.MetricSpec{{
+				Type: autoscalingv2.ResourceMetricSourceType,
+				Resource: &autoscalingv2.ResourceMetricSource{
+					Name:   corev1.ResourceCPU,
+					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: ptr.To[int32](50)},
+				},
+			}},
+		},
+	}
+}
+
+// countReverts watches the member's CloneSet and counts how often its replicas go down. The
+// template is touched every five seconds meanwhile: Karmada has a reason to write to the member, so
+// that no revert is not merely no write.
+func countReverts(t *testing.T, p planes, key client.ObjectKey) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), watched)
+	defer cancel()
+	events := watchCloneSet(t, p, ctx, key)
+	touch := time.NewTicker(5 * time.Second)
+	defer touch.Stop()
+	var last int32 = -1
+	reverts, touches, writes := 0, 0, map[string]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			if len(writes) < 2 {
+				t.Errorf("Karmada wrote %d of %d changes of the template to the member: the count means nothing", len(writes), touches)
+			}
+			return reverts
+		case <-touch.C:
+			touches++
+			annotate(t, p, key, fmt.Sprint(touches))
+		case event := <-events:
+			cs, ok := event.Object.(*kruisev1alpha1.CloneSet)
+			if !ok {
+				continue
+			}
+			now := ptr.Deref(cs.Spec.Replicas, -1)
+			if last > now {
+				reverts++
+			}
+			last = now
+			writes[cs.Annotations["e2e.argosy.dev/touched"]] = true
+		}
+	}
+}
+
+func watchCloneSet(t *testing.T, p planes, ctx context.Context, key client.ObjectKey) <-chan watch.Event {
+	t.Helper()
+	cfg, err := p.lab.Config("member1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme, err := demo.NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.NewWithWatch(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := c.Watch(ctx, &kruisev1alpha1.CloneSetList{}, client.InNamespace(key.Namespace))
+	if err != nil {
+		t.Fatalf("watching CloneSets of member1: %v", err)
+	}
+	t.Cleanup(w.Stop)
+	return w.ResultChan()
+}
+
+func annotate(t *testing.T, p planes, key client.ObjectKey, value string) {
+	t.Helper()
+	var cs kruisev1alpha1.CloneSet
+	if err := p.karmada.Get(t.Context(), key, &cs); err != nil && !apierrors.IsConflict(err) {
+		t.Errorf("reading the template: %v", err)
+		return
+	}
+	patch := client.MergeFrom(cs.DeepCopy())
+	metav1.SetMetaDataAnnotation(&cs.ObjectMeta, "e2e.argosy.dev/touched", value)
+	if err := p.karmada.Patch(t.Context(), &cs, patch); err != nil {
+		t.Errorf("touching the template: %v", err)
+	}
+}
