@@ -14,6 +14,8 @@ space     := $(subst ,, )
 PLATFORMS := linux/amd64 linux/arm64
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 API   := ./api/...
+# Folders whose rights argosy-controller-manager needs.
+CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration)
 
 .DEFAULT_GOAL := help
 
@@ -66,7 +68,7 @@ test-e2e: build ## stories on a real federation
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio
-	go test -count=1 -timeout=40m ./test/bench/... -args -bench
+	go test -v -count=1 -timeout=40m ./test/bench/... -args -bench
 
 .PHONY: test-tools
 test-tools: ## the modules of their own under tools/
@@ -90,6 +92,9 @@ images: go-version ## OCI images with bills of materials into _artifacts/images,
 generate: ## CRDs, deep copies, RBAC and reference pages from the code
 	$(TOOLS) controller-gen object:headerFile=/dev/null paths=$(API)
 	$(TOOLS) controller-gen crd:allowDangerousTypes=false paths=$(API) output:crd:dir=deploy/crds
+	$(TOOLS) controller-gen rbac:roleName=argosy-webhook paths=./interpreter/... paths=./cmd/argosy-webhook output:rbac:dir=deploy/webhook
+	$(TOOLS) controller-gen rbac:roleName=argosy-controller-manager $(patsubst %,paths=./%/...,$(CONTROLLERS)) \
+		paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
 
 .PHONY: lint
 lint: go-version ## vet, formatting, import rules

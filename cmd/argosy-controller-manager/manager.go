@@ -47,6 +47,12 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
+// The lease of the leader, and the event that names it, are in leaderElection.namespace of the configuration.
+//
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,verbs=create
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,resourceNames=argosy-controller-manager,verbs=get;update
+// +kubebuilder:rbac:groups="",namespace=argosy-system,resources=events,verbs=create;patch
+
 func newManager(restConfig *rest.Config, cfg *config.ControllerManager) (manager.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {

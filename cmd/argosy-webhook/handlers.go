@@ -19,6 +19,9 @@ type handler struct {
 	setup func(manager.Manager) (http.Handler, error)
 }
 
+// A whitelist's edit is checked against the others, and a Migration's.
+// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists;migrations,verbs=get;list
+
 // handlers is everything this binary serves over HTTPS.
 func handlers() []handler {
 	return []handler{

@@ -43,6 +43,8 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 	flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
 		newInterpretCommand(streams),
+		newInstallCommand(flags, streams),
+		newUninstallCommand(flags, streams),
 	)
 	return root
 }

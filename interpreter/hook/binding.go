@@ -30,6 +30,8 @@ type Bindings struct {
 	Reader client.Reader
 }
 
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get
+
 // Clusters implements Divider.
 func (b Bindings) Clusters(ctx context.Context, object *unstructured.Unstructured) ([]workv1alpha2.TargetCluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -62,6 +62,9 @@ type OverrideWatch struct {
 	Events  record.EventRecorder
 }
 
+// +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpretercustomizations,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
 // SetupWithManager starts the watch. Every replica watches for itself: replicas share nothing.
 func (w *OverrideWatch) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).

@@ -8,12 +8,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
+	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/pki"
 )
@@ -31,9 +33,9 @@ type part struct {
 	kind string
 	// config is added to the fields every part has: addresses of metrics and health.
 	config map[string]any
-	// deploy is the folder of the clone with its rbac.yaml. Such a part runs as the user that file
-	// grants rights to, so that a missing right shows here; one without runs as an administrator.
-	deploy string
+	// rights is what argosyctl install grants this program. Such a part runs as a user with exactly
+	// these, so that a missing right shows here; one without runs as an administrator.
+	rights *install.Part
 	after  []string
 	// register runs once the part serves.
 	register func(context.Context) error
@@ -43,7 +45,7 @@ type part struct {
 func (a *argosy) parts() []part {
 	return []part{
 		{
-			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration", deploy: "deploy/webhook",
+			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration", rights: rightsOf("argosy-webhook"),
 			config: map[string]any{
 				"bindAddress": fmt.Sprintf("127.0.0.1:%d", a.webhook),
 				"certDir":     filepath.Dir(a.pki("serving/tls.crt")),
@@ -124,9 +126,16 @@ func (a *argosy) unit(p part, program string, endpoints map[string]string) (unit
 	}, nil
 }
 
-// userKubeconfig lets the part in as the user its rbac.yaml names.
+// rightsOf is the program's line in the installation's list.
+func rightsOf(program string) *install.Part {
+	parts := install.Parts()
+	at := slices.IndexFunc(parts, func(p install.Part) bool { return p.Program == program })
+	return &parts[at]
+}
+
+// userKubeconfig lets the part in as the user that has its rights.
 func (a *argosy) userKubeconfig(p part) (string, error) {
-	if p.deploy == "" {
+	if p.rights == nil {
 		return a.kubeconfig(), nil
 	}
 	pair, err := a.ca.Client(p.command)
@@ -142,10 +151,10 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
-	if err := apply(ctx, cfg, namespace(argosyNamespace)); err != nil || p.deploy == "" {
+	if err := apply(ctx, cfg, namespace(argosyNamespace)); err != nil || p.rights == nil {
 		return err
 	}
-	objects, err := readManifests(filepath.Join(a.root, p.deploy, "rbac.yaml"))
+	objects, err := install.Rights(*p.rights, install.User(p.command))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/interpreter/hook"
+	"github.com/argosy-dev/argosy/test/interpreterlab"
 )
 
 const (
@@ -25,11 +26,11 @@ const (
 
 func create(t *testing.T, object client.Object) {
 	t.Helper()
-	if err := plane.client.Create(t.Context(), object); err != nil {
+	if err := plane.Client.Create(t.Context(), object); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := client.IgnoreNotFound(plane.client.Delete(context.Background(), object)); err != nil {
+		if err := client.IgnoreNotFound(plane.Client.Delete(context.Background(), object)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -38,9 +39,8 @@ func create(t *testing.T, object client.Object) {
 // TestPartitionFollowsTheBinding asks through Karmada's own interpreter: each manifest bears the division the binding
 // has at that moment, and a member's object gets its exact part.
 func TestPartitionFollowsTheBinding(t *testing.T) {
-	w := startWebhook(t)
-	register(t, w)
-	k := karmada(t)
+	create(t, plane.StartWebhook(t).Registration())
+	k := plane.Karmada(t)
 	template := cloneSet(namespace(t))
 
 	partition := func(object *unstructured.Unstructured) int64 {
@@ -88,7 +88,7 @@ func TestPartitionFollowsTheBinding(t *testing.T) {
 
 	// The scheduler moves replicas: the next manifest has the new division, with no cache in between.
 	b.Spec.Clusters = []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 7}, {Name: "member3", Replicas: 3}}
-	if err := plane.client.Update(t.Context(), b); err != nil {
+	if err := plane.Client.Update(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := revise(7).GetAnnotations()["interpreter.argosy.dev/partition-by-cluster"], "member1=6,member3=3"; got != want {
@@ -97,7 +97,7 @@ func TestPartitionFollowsTheBinding(t *testing.T) {
 
 	// Duplicated: every member has all ten, and holds back nine.
 	b.Spec.Placement.ReplicaScheduling.ReplicaSchedulingType = policyv1alpha1.ReplicaSchedulingTypeDuplicated
-	if err := plane.client.Update(t.Context(), b); err != nil {
+	if err := plane.Client.Update(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	if duplicated := revise(10); partition(duplicated) != 9 || duplicated.GetAnnotations()["interpreter.argosy.dev/partition-by-cluster"] != "" {
@@ -107,7 +107,7 @@ func TestPartitionFollowsTheBinding(t *testing.T) {
 	// Another group's kind of the same name owns the binding: its division is not ours.
 	b.Spec.Placement.ReplicaScheduling.ReplicaSchedulingType = policyv1alpha1.ReplicaSchedulingTypeDivided
 	b.Spec.Resource.APIVersion = "apps.example.com/v1"
-	if err := plane.client.Update(t.Context(), b); err != nil {
+	if err := plane.Client.Update(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	if got := revise(7); partition(got) != 7 || got.GetAnnotations()["interpreter.argosy.dev/partition-by-cluster"] != "" {
@@ -117,8 +117,8 @@ func TestPartitionFollowsTheBinding(t *testing.T) {
 
 // TestEveryOperationThroughKarmada asks each operation once the way Karmada's controllers do.
 func TestEveryOperationThroughKarmada(t *testing.T) {
-	register(t, startWebhook(t))
-	k := karmada(t)
+	create(t, plane.StartWebhook(t).Registration())
+	k := plane.Karmada(t)
 	template := cloneSet("shop")
 	template.SetGeneration(3)
 
@@ -161,7 +161,7 @@ func TestEveryOperationThroughKarmada(t *testing.T) {
 // metric goes when the customization does.
 func TestOverrideIsTold(t *testing.T) {
 	g := gomega.NewWithT(t)
-	w := startWebhook(t)
+	w := plane.StartWebhook(t)
 	override := &configv1alpha1.ResourceInterpreterCustomization{
 		ObjectMeta: metav1.ObjectMeta{Name: "stray-cloneset"},
 		Spec: configv1alpha1.ResourceInterpreterCustomizationSpec{
@@ -173,11 +173,11 @@ func TestOverrideIsTold(t *testing.T) {
 	}
 	create(t, override)
 	const gauge = `argosy_interpreter_overridden{kind="CloneSet",operation="Retain"} 1`
-	metrics := func() (string, error) { return get(t.Context(), w.metrics) }
+	metrics := func() (string, error) { return interpreterlab.Get(t.Context(), w.Metrics) }
 	g.Eventually(metrics, within, every).Should(gomega.ContainSubstring(gauge))
 	g.Eventually(func() ([]string, error) {
 		var events corev1.EventList
-		err := plane.client.List(t.Context(), &events, client.InNamespace("default"))
+		err := plane.Client.List(t.Context(), &events, client.InNamespace("default"))
 		var messages []string
 		for _, e := range events.Items {
 			if e.InvolvedObject.Name == override.Name && e.Reason == hook.ReasonOverridden && e.Type == corev1.EventTypeWarning {
@@ -186,7 +186,7 @@ func TestOverrideIsTold(t *testing.T) {
 		}
 		return messages, err
 	}, within, every).Should(gomega.ContainElement(gomega.ContainSubstring("takes Retain of CloneSet.apps.kruise.io")))
-	if err := plane.client.Delete(t.Context(), override); err != nil {
+	if err := plane.Client.Delete(t.Context(), override); err != nil {
 		t.Fatal(err)
 	}
 	g.Eventually(metrics, within, every).ShouldNot(gomega.ContainSubstring(gauge))
@@ -195,13 +195,13 @@ func TestOverrideIsTold(t *testing.T) {
 // TestCertificateReloads: the same process presents the new certificate.
 func TestCertificateReloads(t *testing.T) {
 	g := gomega.NewWithT(t)
-	w := startWebhook(t)
-	before, err := w.serving()
+	w := plane.StartWebhook(t)
+	before, err := w.Serving()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.writeCertificate(t)
-	g.Eventually(w.serving, within, every).ShouldNot(gomega.Equal(before))
+	w.WriteCertificate(t)
+	g.Eventually(w.Serving, within, every).ShouldNot(gomega.Equal(before))
 	if err := w.Err(); err != nil {
 		t.Errorf("the process did not live through it: %v", err)
 	}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/internal/install"
+)
+
+// Stages of an installation. The chart runs the first before its programs start and the second when they serve.
+const (
+	stageAll      = "All"
+	stagePrepare  = "Prepare"
+	stageRegister = "Register"
+)
+
+type installFlags struct {
+	stage          string
+	hostKubeconfig string
+	hostNamespace  string
+	options        install.Options
+}
+
+func newInstallCommand(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	f := installFlags{}
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Put Argosy's part of a Karmada control plane in place, or refresh it",
+		Long: `Applies to karmada-apiserver (--kubeconfig) Argosy's kinds, the programs' accounts and rights, and the registration of
+the webhook; and writes the Secrets that the programs' pods mount to the host cluster: kubeconfigs with tokens that end,
+and the webhook's certificate. It may be run again at any time: what is right stays as it is, what is due is renewed.
+
+The chart runs this for you, before its programs start, when they serve, and then on a timetable.`,
+		Example: `  # what the chart's jobs run
+  argosyctl install --stage=Prepare  --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system --webhook-url=https://argosy-webhook.argosy-system.svc:443
+  argosyctl install --stage=Register --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system --webhook-url=https://argosy-webhook.argosy-system.svc:443`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.options.Validate(); err != nil {
+				return err
+			}
+			installer, err := f.installer(karmada, streams)
+			if err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), installer)
+		},
+	}
+	flags := cmd.Flags()
+	f.hostFlags(cmd)
+	flags.StringVar(&f.stage, "stage", stageAll, "Prepare (before the programs start), Register (when the webhook serves) or All")
+	flags.StringVar(&f.options.WebhookURL, "webhook-url", "", "where Karmada's components reach argosy-webhook")
+	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names", []string{"argosy-webhook.argosy-system.svc"}, "DNS names of a self-managed certificate")
+	flags.StringVar(&f.options.WebhookCertificates, "webhook-certificates", install.SelfManaged, "SelfManaged, or CertManager when cert-manager writes Secret "+install.ServingSecret)
+	flags.StringVar(&f.options.EstimatorHost, "estimator-host", "", "where karmada-scheduler reaches argosy-estimator; empty leaves the estimator unregistered")
+	flags.Int32Var(&f.options.EstimatorPort, "estimator-port", 10352, "the estimator's port")
+	flags.DurationVar(&f.options.TokenLife, "token-life", 7*24*time.Hour, "how long a program's token lasts; run install well within it")
+	return cmd
+}
+
+func (f *installFlags) run(ctx context.Context, installer *install.Installer) error {
+	switch f.stage {
+	case stagePrepare:
+		return installer.Prepare(ctx)
+	case stageRegister:
+		return installer.Register(ctx)
+	case stageAll:
+		if err := installer.Prepare(ctx); err != nil {
+			return err
+		}
+		return installer.Register(ctx)
+	}
+	return fmt.Errorf("--stage %q: want %s, %s or %s", f.stage, stagePrepare, stageRegister, stageAll)
+}
+
+func newUninstallCommand(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	f := installFlags{}
+	cmd := &cobra.Command{
+		Use:   "uninstall",
+		Short: "Take away what install put in place, and leave every kind and object of users",
+		Long: `Removes the registrations first, so that Karmada no longer calls the webhook, then accounts, rights and Secrets.
+Argosy's kinds stay, with every object of theirs: an installation later finds them as they were. From then on Karmada's own
+rules read CloneSets and Advanced StatefulSets; docs/uninstall.md says what that means for running workloads.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			installer, err := f.installer(karmada, streams)
+			if err != nil {
+				return err
+			}
+			return installer.Uninstall(cmd.Context())
+		},
+	}
+	f.hostFlags(cmd)
+	return cmd
+}
+
+func (f *installFlags) hostFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.hostKubeconfig, "host-kubeconfig", "", "kubeconfig of the host cluster, where the programs run; empty means this pod's own account")
+	flags.StringVar(&f.hostNamespace, "host-namespace", install.Namespace, "namespace of the host cluster where the programs run")
+}
+
+// installer reaches both clusters.
+func (f *installFlags) installer(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) (*install.Installer, error) {
+	karmadaConfig, err := karmada.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+	}
+	// A few dozen objects at once; karmada-apiserver's own priority and fairness bounds us.
+	karmadaConfig.QPS = -1
+	hostConfig, err := clientcmd.BuildConfigFromFlags("", f.hostKubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading kubeconfig of the host cluster (--host-kubeconfig): %w", err)
+	}
+	host, err := kubernetes.NewForConfig(hostConfig)
+	if err != nil {
+		return nil, fmt.Errorf("reaching the host cluster: %w", err)
+	}
+	return &install.Installer{
+		Options: f.options, Karmada: karmadaConfig, Host: host, HostNamespace: f.hostNamespace,
+		Clock: clock.RealClock{}, Out: streams.Out,
+	}, nil
+}

@@ -1,0 +1,127 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// owned is every kind that Register and Uninstall may delete, what calls us first. Kinds of Argosy are not among them:
+// deleting a CustomResourceDefinition deletes every object of it.
+func owned() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{
+		{Group: "config.karmada.io", Version: "v1alpha1", Kind: "ResourceInterpreterWebhookConfiguration"},
+		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingWebhookConfiguration"},
+		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingWebhookConfiguration"},
+		{Version: "v1", Kind: "Service"},
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"},
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"},
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
+		{Version: "v1", Kind: "ServiceAccount"},
+	}
+}
+
+// apply takes over the fields we set from whoever set them before; others stay theirs.
+func (i *Installer) apply(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
+	labels := object.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[managedBy] = Manager
+	object.SetLabels(labels)
+	before := newObject(object.GetAPIVersion(), object.GetKind(), "", "")
+	err := c.Get(ctx, client.ObjectKeyFromObject(object), before)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading %s: %w", describe(object), err)
+	}
+	created := apierrors.IsNotFound(err)
+	wanted := object.DeepCopy()
+	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(Manager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("applying %s: %w", describe(object), err)
+	}
+	switch {
+	case created:
+		i.say("created  %s", describe(object))
+	case wanted.GetResourceVersion() != before.GetResourceVersion():
+		i.say("changed  %s", describe(object))
+	}
+	return nil
+}
+
+// prune deletes what bears our label and is not wanted.
+func (i *Installer) prune(ctx context.Context, c client.Client, wanted []*unstructured.Unstructured) error {
+	keep := map[string]bool{}
+	for _, object := range wanted {
+		keep[describe(object)] = true
+	}
+	for _, kind := range owned() {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		if err := c.List(ctx, list, client.MatchingLabels{managedBy: Manager}); err != nil {
+			return fmt.Errorf("listing our %ss: %w", kind.Kind, err)
+		}
+		for k := range list.Items {
+			object := &list.Items[k]
+			if keep[describe(object)] {
+				continue
+			}
+			if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("deleting %s: %w", describe(object), err)
+			}
+			i.say("deleted  %s", describe(object))
+		}
+	}
+	return nil
+}
+
+// waitEstablished returns when karmada-apiserver serves every kind.
+func (i *Installer) waitEstablished(ctx context.Context, c client.Client) error {
+	crds, err := CRDs()
+	if err != nil {
+		return err
+	}
+	for _, crd := range crds {
+		if err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+			if err := c.Get(ctx, client.ObjectKeyFromObject(crd), crd); err != nil {
+				return false, err
+			}
+			return established(crd), nil
+		}); err != nil {
+			return fmt.Errorf("waiting until karmada-apiserver serves %s: %w", crd.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func established(crd *unstructured.Unstructured) bool {
+	conditions, _, err := unstructured.NestedSlice(crd.Object, "status", "conditions")
+	return err == nil && slices.ContainsFunc(conditions, func(item any) bool {
+		condition, ok := item.(map[string]any)
+		return ok && condition["type"] == "Established" && condition["status"] == "True"
+	})
+}
+
+// present is true unless the server does not know the kind, or the object is not there.
+func present(err error) (bool, error) {
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func describe(object *unstructured.Unstructured) string {
+	name := object.GetName()
+	if object.GetNamespace() != "" {
+		name = object.GetNamespace() + "/" + name
+	}
+	return object.GetKind() + " " + name
+}

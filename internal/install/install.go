@@ -1,0 +1,172 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Namespace of karmada-apiserver that holds the programs' accounts and leases.
+const Namespace = "argosy-system"
+
+// Manager is the field manager and the value of the label of all that is installed.
+const Manager = "argosy-install"
+
+const managedBy = "app.kubernetes.io/managed-by"
+
+// Where the webhook's certificate comes from.
+const (
+	// SelfManaged certificates are made and renewed here.
+	SelfManaged = "SelfManaged"
+	// CertManager writes the Secret; here its authority is published.
+	CertManager = "CertManager"
+)
+
+// Options says what to install, and where its parts find each other.
+type Options struct {
+	// WebhookURL is where Karmada's components reach argosy-webhook.
+	WebhookURL string
+	// WebhookNames are the DNS names of a self-managed certificate.
+	WebhookNames []string
+	// WebhookCertificates is SelfManaged or CertManager.
+	WebhookCertificates string
+	// EstimatorHost is where karmada-scheduler reaches argosy-estimator; empty leaves its Services out.
+	EstimatorHost string
+	// EstimatorPort is the port of both sides.
+	EstimatorPort int32
+	// TokenLife of the programs' tokens.
+	TokenLife time.Duration
+}
+
+// Installer works on the two clusters of an installation.
+type Installer struct {
+	Options Options
+	// Karmada reaches karmada-apiserver as an administrator.
+	Karmada *rest.Config
+	// Host reaches the namespace of the host cluster where the programs run.
+	Host          kubernetes.Interface
+	HostNamespace string
+	Clock         clock.PassiveClock
+	// Out hears one line for each thing that was changed.
+	Out io.Writer
+}
+
+// Prepare puts in place what the programs need before they start: kinds, rights, accounts and, in the host cluster,
+// their Secrets. Karmada does not call the webhook yet.
+func (i *Installer) Prepare(ctx context.Context) error {
+	c, err := i.client()
+	if err != nil {
+		return err
+	}
+	objects, err := i.controlPlane()
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := i.apply(ctx, c, object); err != nil {
+			return err
+		}
+	}
+	if err := i.waitEstablished(ctx, c); err != nil {
+		return err
+	}
+	if _, err := i.trust(ctx, c); err != nil {
+		return err
+	}
+	return i.identities(ctx)
+}
+
+// Register makes Karmada call the webhook, which must be serving, and the scheduler find the estimator. Then it takes
+// away what an earlier version installed and this one does not.
+func (i *Installer) Register(ctx context.Context) error {
+	c, err := i.client()
+	if err != nil {
+		return err
+	}
+	trust, err := i.trust(ctx, c)
+	if err != nil {
+		return err
+	}
+	wanted, err := Registrations(i.Options.WebhookURL, trust)
+	if err != nil {
+		return err
+	}
+	services, err := i.estimatorServices(ctx, c)
+	if err != nil {
+		return err
+	}
+	wanted = append(wanted, services...)
+	for _, object := range wanted {
+		if err := i.apply(ctx, c, object); err != nil {
+			return err
+		}
+	}
+	// Only now may a certificate of a new authority be served: what trusts it is published.
+	if err := i.serving(ctx); err != nil {
+		return err
+	}
+	objects, err := i.controlPlane()
+	if err != nil {
+		return err
+	}
+	return i.prune(ctx, c, append(objects, wanted...))
+}
+
+// controlPlane is what Prepare applies, in this order.
+func (i *Installer) controlPlane() ([]*unstructured.Unstructured, error) {
+	crds, err := CRDs()
+	if err != nil {
+		return nil, err
+	}
+	users, err := UserRoles()
+	if err != nil {
+		return nil, err
+	}
+	out := append(crds, newObject("v1", "Namespace", "", Namespace))
+	out = append(out, users...)
+	for _, part := range Parts() {
+		rights, err := Rights(part, Account(Namespace, part.Program))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, newObject("v1", "ServiceAccount", Namespace, part.Program))
+		out = append(out, rights...)
+	}
+	return out, nil
+}
+
+// Validate names the option that cannot stand by its flag.
+func (o Options) Validate() error {
+	switch {
+	case o.WebhookURL == "":
+		return errors.New("--webhook-url is needed: where Karmada reaches argosy-webhook, such as https://argosy-webhook.argosy-system.svc:443")
+	case o.WebhookCertificates != SelfManaged && o.WebhookCertificates != CertManager:
+		return fmt.Errorf("--webhook-certificates %q: want %s or %s", o.WebhookCertificates, SelfManaged, CertManager)
+	case o.WebhookCertificates == SelfManaged && len(o.WebhookNames) == 0:
+		return errors.New("--webhook-names is needed for a self-managed certificate")
+	case o.TokenLife < 10*time.Minute:
+		return fmt.Errorf("--token-life %s: karmada-apiserver issues none shorter than 10m", o.TokenLife)
+	}
+	return nil
+}
+
+func (i *Installer) client() (client.Client, error) {
+	c, err := client.New(i.Karmada, client.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("reaching karmada-apiserver: %w", err)
+	}
+	return c, nil
+}
+
+func (i *Installer) say(format string, args ...any) {
+	// The lines are for whoever reads along; the work does not depend on them.
+	_, _ = fmt.Fprintf(i.Out, format+"\n", args...)
+}

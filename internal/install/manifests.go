@@ -1,0 +1,157 @@
+package install
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/argosy-dev/argosy/deploy"
+)
+
+// Part is one of Argosy's programs that works against karmada-apiserver.
+type Part struct {
+	// Program is its name, its account's, and that of its ClusterRole.
+	Program string
+	// folder of package deploy that holds its role.yaml.
+	folder string
+}
+
+// Parts is the list of them.
+func Parts() []Part {
+	return []Part{
+		{Program: "argosy-webhook", folder: "webhook"},
+		{Program: "argosy-controller-manager", folder: "controller-manager"},
+	}
+}
+
+// CRDs are Argosy's kinds.
+func CRDs() ([]*unstructured.Unstructured, error) { return glob("crds/*.yaml") }
+
+// UserRoles let those who may view or edit a namespace view or edit Argosy's objects in it.
+func UserRoles() ([]*unstructured.Unstructured, error) { return glob("users/*.yaml") }
+
+// Rights are the roles of a program as its code asks for them, bound to the subject.
+func Rights(p Part, subject map[string]any) ([]*unstructured.Unstructured, error) {
+	roles, err := glob(p.folder + "/role.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var out []*unstructured.Unstructured
+	for _, role := range roles {
+		binding := newObject("rbac.authorization.k8s.io/v1", role.GetKind()+"Binding", role.GetNamespace(), role.GetName())
+		binding.Object["roleRef"] = map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": role.GetKind(), "name": role.GetName()}
+		binding.Object["subjects"] = []any{subject}
+		out = append(out, role, binding)
+	}
+	return out, nil
+}
+
+// User is a subject that proves itself by a client certificate.
+func User(name string) map[string]any {
+	return map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}
+}
+
+// Account is a subject that proves itself by a service account's token.
+func Account(namespace, name string) map[string]any {
+	return map[string]any{"kind": "ServiceAccount", "namespace": namespace, "name": name}
+}
+
+// Registrations make Karmada and karmada-apiserver call the webhook at a URL such as
+// https://argosy-webhook.argosy-system.svc:443. By URL and not by Service, for the Service lives in the host cluster.
+func Registrations(url string, trust []byte) ([]*unstructured.Unstructured, error) {
+	objects, err := glob("webhook/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var out []*unstructured.Unstructured
+	for _, object := range objects {
+		if !strings.HasSuffix(object.GetKind(), "WebhookConfiguration") {
+			continue
+		}
+		if err := pointAt(object, url, trust); err != nil {
+			return nil, fmt.Errorf("pointing %s %s at %s: %w", object.GetKind(), object.GetName(), url, err)
+		}
+		out = append(out, object)
+	}
+	return out, nil
+}
+
+// pointAt turns each clientConfig that names a Service into one with a URL.
+func pointAt(object *unstructured.Unstructured, url string, trust []byte) error {
+	webhooks, found, err := unstructured.NestedSlice(object.Object, "webhooks")
+	if err != nil || !found {
+		return errors.Join(err, errors.New("it has no webhooks"))
+	}
+	for _, item := range webhooks {
+		webhook, ok := item.(map[string]any)
+		if !ok {
+			return errors.New("webhooks must be a list of objects")
+		}
+		path, _, err := unstructured.NestedString(webhook, "clientConfig", "service", "path")
+		if err != nil {
+			return err
+		}
+		webhook["clientConfig"] = map[string]any{
+			"url":      strings.TrimSuffix(url, "/") + path,
+			"caBundle": base64.StdEncoding.EncodeToString(trust),
+		}
+	}
+	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
+}
+
+func glob(pattern string) ([]*unstructured.Unstructured, error) {
+	names, err := fs.Glob(deploy.Files, pattern)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("this program carries no %s", pattern)
+	}
+	var out []*unstructured.Unstructured
+	for _, name := range names {
+		content, err := deploy.Files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := parse(content)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		out = append(out, objects...)
+	}
+	return out, nil
+}
+
+func parse(manifests []byte) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifests), 4096)
+	for {
+		u := &unstructured.Unstructured{}
+		err := decoder.Decode(&u.Object)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(u.Object) > 0 {
+			out = append(out, u)
+		}
+	}
+}
+
+func newObject(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{}}
+	u.SetAPIVersion(apiVersion)
+	u.SetKind(kind)
+	u.SetNamespace(namespace)
+	u.SetName(name)
+	return u
+}

@@ -1,0 +1,232 @@
+package install
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/internal/install"
+)
+
+func TestInstallRenewAndUninstall(t *testing.T) {
+	p := start(t)
+	p.install(t)
+	// One pair of servers, one life: each step begins where the one before ended, as with a user.
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"the webhook is registered and trusted", p.registered},
+		{"each program may do its own and no more", p.leastPrivilege},
+		{"a second run changes nothing", p.again},
+		{"certificates are renewed before they end", p.renewal},
+		{"a new authority is trusted before it signs", p.newAuthority},
+		{"what an earlier version left is removed", p.upgrade},
+		{"uninstalling leaves users' objects and nothing else", p.uninstall},
+	} {
+		if !t.Run(step.name, step.run) {
+			return
+		}
+	}
+}
+
+func (p *planes) registered(t *testing.T) {
+	_, urls := p.published(t)
+	for _, url := range urls {
+		if url != "https://argosy-webhook.argosy-system.svc:443/interpret" {
+			t.Errorf("Karmada is sent to %s", url)
+		}
+	}
+	if err := p.served(t); err != nil {
+		t.Errorf("a caller meets a certificate it cannot verify: %v", err)
+	}
+	if _, leaked := p.secret(t, install.ServingSecret)["ca.key"]; leaked {
+		t.Error("the webhook's pods could sign")
+	}
+}
+
+func (p *planes) leastPrivilege(t *testing.T) {
+	for program, tc := range map[string]struct{ may, mayNot [][3]string }{
+		"argosy-webhook": {
+			may: [][3]string{{"get", "work.karmada.io", "resourcebindings"}, {"watch", "config.karmada.io", "resourceinterpretercustomizations"}, {"create", "", "events"}},
+			mayNot: [][3]string{
+				{"list", "work.karmada.io", "resourcebindings"}, {"update", "work.karmada.io", "resourcebindings"}, {"get", "", "secrets"},
+				{"create", "coordination.k8s.io", "leases"}, {"patch", "config.karmada.io", "resourceinterpretercustomizations"},
+			},
+		},
+		"argosy-controller-manager": {
+			mayNot: [][3]string{
+				{"list", "", "secrets"}, {"delete", "", "namespaces"}, {"create", "rbac.authorization.k8s.io", "clusterrolebindings"},
+				{"delete", "apps", "deployments"}, {"impersonate", "", "users"},
+			},
+		},
+	} {
+		t.Run(program, func(t *testing.T) {
+			cfg := p.as(t, program)
+			for _, ask := range tc.mayNot {
+				if may(t, cfg, ask[0], ask[1], ask[2]) {
+					t.Errorf("it may %v", ask)
+				}
+			}
+			for _, ask := range tc.may {
+				if !may(t, cfg, ask[0], ask[1], ask[2]) {
+					t.Errorf("it may not %v", ask)
+				}
+			}
+		})
+	}
+}
+
+// versions of everything of ours in karmada-apiserver.
+func (p *planes) versions(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for kind, apiVersion := range map[string]string{
+		"CustomResourceDefinition": "apiextensions.k8s.io/v1", "ClusterRole": "rbac.authorization.k8s.io/v1",
+		"ClusterRoleBinding": "rbac.authorization.k8s.io/v1", "Role": "rbac.authorization.k8s.io/v1",
+		"RoleBinding": "rbac.authorization.k8s.io/v1", "ServiceAccount": "v1", "Namespace": "v1",
+		"ResourceInterpreterWebhookConfiguration": "config.karmada.io/v1alpha1",
+		"ValidatingWebhookConfiguration":          "admissionregistration.k8s.io/v1",
+		"MutatingWebhookConfiguration":            "admissionregistration.k8s.io/v1",
+	} {
+		for name, object := range p.list(t, apiVersion, kind, client.MatchingLabels{"app.kubernetes.io/managed-by": install.Manager}) {
+			out[kind+" "+name] = object.GetResourceVersion()
+		}
+	}
+	return out
+}
+
+func (p *planes) again(t *testing.T) {
+	before, serving := p.versions(t), p.secret(t, install.ServingSecret)
+	if len(before) < 15 {
+		t.Fatalf("only %v is installed", slices.Sorted(maps.Keys(before)))
+	}
+	p.install(t)
+	if diff := cmp.Diff(before, p.versions(t)); diff != "" {
+		t.Errorf("resource versions (-first +second run):\n%s", diff)
+	}
+	if diff := cmp.Diff(serving, p.secret(t, install.ServingSecret)); diff != "" {
+		t.Errorf("the certificate changed without a cause:\n%s", diff)
+	}
+}
+
+func (p *planes) renewal(t *testing.T) {
+	before := p.secret(t, install.ServingSecret)[corev1.TLSCertKey]
+	p.clock.Step(70 * 24 * time.Hour)
+	p.install(t)
+	if bytes.Equal(before, p.secret(t, install.ServingSecret)[corev1.TLSCertKey]) {
+		t.Error("70 of 90 days are over and the certificate is the same")
+	}
+	if err := p.served(t); err != nil {
+		t.Errorf("the renewed certificate: %v", err)
+	}
+}
+
+func (p *planes) newAuthority(t *testing.T) {
+	bundle, _ := p.published(t)
+	p.clock.Step(4 * 365 * 24 * time.Hour)
+	installer := p.installer()
+	if err := installer.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Between the two stages the old certificate is still what pods serve.
+	before := p.secret(t, install.ServingSecret)[corev1.TLSCertKey]
+	if err := installer.Register(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now, _ := p.published(t)
+	if bytes.Count(now, []byte("BEGIN CERTIFICATE")) != 2 || !bytes.Contains(now, bytes.TrimSpace(bundle)) {
+		t.Errorf("trusted before:\n%s\nnow:\n%s", bundle, now)
+	}
+	if bytes.Equal(before, p.secret(t, install.ServingSecret)[corev1.TLSCertKey]) {
+		t.Error("the certificate of the old authority is still served")
+	}
+	if err := p.served(t); err != nil {
+		t.Errorf("the certificate of the new authority: %v", err)
+	}
+}
+
+func (p *planes) upgrade(t *testing.T) {
+	for _, role := range []*rbacv1.ClusterRole{
+		{ObjectMeta: metav1.ObjectMeta{Name: "argosy-of-an-earlier-version", Labels: map[string]string{"app.kubernetes.io/managed-by": install.Manager}}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "somebody-elses", Labels: map[string]string{"app.kubernetes.io/managed-by": "Helm"}}},
+	} {
+		if err := p.objects.Create(t.Context(), role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.install(t)
+	roles := p.list(t, "rbac.authorization.k8s.io/v1", "ClusterRole")
+	if roles["argosy-of-an-earlier-version"] != nil || roles["somebody-elses"] == nil || roles["argosy-webhook"] == nil {
+		t.Errorf("roles after an upgrade: %v", slices.Sorted(maps.Keys(roles)))
+	}
+}
+
+func (p *planes) uninstall(t *testing.T) {
+	users := []client.Object{
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: install.Namespace, Name: "a-users"}},
+		cronHPA(),
+	}
+	for _, object := range users {
+		if err := p.objects.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.installer().Uninstall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range users {
+		if err := p.objects.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil || object.GetDeletionTimestamp() != nil {
+			t.Errorf("a user's %s is gone: %v", object.GetName(), err)
+		}
+	}
+	for name := range p.versions(t) {
+		if !strings.HasPrefix(name, "CustomResourceDefinition ") && name != "Namespace "+install.Namespace {
+			t.Errorf("%s is left behind", name)
+		}
+	}
+	secrets, err := p.secrets.CoreV1().Secrets(hostNamespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(secrets.Items) != 0 {
+		t.Errorf("secrets left in the host cluster: %v, %v", secrets.Items, err)
+	}
+	p.emptyNamespace(t, users[0])
+}
+
+// emptyNamespace lets the namespace go once the user's object has gone.
+func (p *planes) emptyNamespace(t *testing.T, last client.Object) {
+	t.Helper()
+	if err := p.objects.Delete(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.installer().Uninstall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	namespace := &corev1.Namespace{}
+	err := p.objects.Get(t.Context(), client.ObjectKey{Name: install.Namespace}, namespace)
+	// No controller empties namespaces here: it stays, marked.
+	if !apierrors.IsNotFound(err) && namespace.DeletionTimestamp == nil {
+		t.Errorf("the empty namespace is left behind: %v", err)
+	}
+}
+
+func cronHPA() client.Object {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "autoscaling.argosy.dev/v1alpha1", "kind": "CronHPA",
+		"metadata": map[string]any{"namespace": "default", "name": "a-users"},
+		"spec": map[string]any{
+			"scaleTargetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+			"rules":          []any{map[string]any{"name": "morning", "schedule": "0 8 * * *", "targetReplicas": int64(3)}},
+		},
+	}}
+}
