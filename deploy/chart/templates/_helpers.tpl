@@ -1,0 +1,146 @@
+{{/* Names are fixed: argosyctl install, the rights and the runbooks use them too. One release a namespace. */}}
+
+{{- define "argosy.image" -}}
+{{ .root.Values.image.repository }}/{{ .program }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "argosy.selector" -}}
+app.kubernetes.io/name: {{ .program }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "argosy.labels" -}}
+{{ include "argosy.selector" . }}
+app.kubernetes.io/part-of: argosy
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{- define "argosy.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "argosy.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* Where a program's pods run: apart from each other if possible. */}}
+{{- define "argosy.placement" -}}
+{{- with .values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "argosy.selector" . | nindent 8 }}
+{{- end }}
+
+{{/* The one configuration file of a program. */}}
+{{- define "argosy.config" -}}
+{{- toYaml (mustMergeOverwrite (dict "apiVersion" "config.argosy.dev/v1alpha1" "kind" .kind) .values.config) }}
+{{- end }}
+
+{{- define "argosy.configMap" -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .program }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "argosy.labels" . | nindent 4 }}
+data:
+  config.yaml: |
+    {{- include "argosy.config" . | nindent 4 }}
+{{- end }}
+
+{{- define "argosy.disruption" -}}
+{{- if gt (int .values.replicas) 1 -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .program }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "argosy.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels: {{- include "argosy.selector" . | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod of ours has: the kubeconfig of karmada-apiserver and the configuration. */}}
+{{- define "argosy.mounts" -}}
+- {name: karmada, mountPath: /etc/argosy/karmada, readOnly: true}
+- {name: config, mountPath: /etc/argosy/config, readOnly: true}
+{{- end }}
+
+{{- define "argosy.volumes" -}}
+- name: karmada
+  secret:
+    secretName: {{ .program }}-kubeconfig
+    defaultMode: 0440
+- name: config
+  configMap:
+    name: {{ .program }}
+{{- end }}
+
+{{- define "argosy.probes" -}}
+livenessProbe:
+  httpGet: {path: /healthz, port: health}
+  periodSeconds: 10
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /readyz, port: health}
+  periodSeconds: 5
+{{- end }}
+
+{{/* DNS, and karmada-apiserver. */}}
+{{- define "argosy.egress" -}}
+- ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+- ports:
+    - {protocol: TCP, port: {{ .root.Values.karmada.apiserverPort }}}
+  to:
+    {{- with .root.Values.networkPolicy.karmadaApiserver }}
+    {{- toYaml . | nindent 4 }}
+    {{- else }}
+    - namespaceSelector:
+        matchLabels: {kubernetes.io/metadata.name: {{ .root.Values.karmada.namespace }}}
+    {{- end }}
+{{- end }}
+
+{{- define "argosy.fromKarmada" -}}
+- namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ .root.Values.karmada.namespace }}}
+{{- end }}
+
+{{- define "argosy.metricsIngress" -}}
+- ports: [{protocol: TCP, port: metrics}]
+  from: {{- toYaml .root.Values.networkPolicy.metricsFrom | nindent 4 }}
+{{- end }}
+
+{{/* The serving certificate's names; the first is in the URL that Karmada is given. */}}
+{{- define "argosy.webhookHost" -}}
+argosy-webhook.{{ .Release.Namespace }}.svc
+{{- end }}

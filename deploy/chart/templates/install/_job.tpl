@@ -1,0 +1,91 @@
+{{/* A pod that runs argosyctl against both clusters. */}}
+{{- define "argosy.installPod" -}}
+metadata:
+  labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+spec:
+  restartPolicy: {{ .restart }}
+  serviceAccountName: {{ .account }}
+  securityContext: {{- include "argosy.podSecurity" .root | nindent 4 }}
+  {{- with .root.Values.image.pullSecrets }}
+  imagePullSecrets: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: argosyctl
+      image: {{ include "argosy.image" (dict "root" .root "program" "argosyctl") }}
+      imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+      args: {{- toYaml .args | nindent 8 }}
+      # client-go keeps what it discovered below HOME, when it may.
+      env: [{name: HOME, value: /tmp}]
+      resources: {{- toYaml .root.Values.install.resources | nindent 8 }}
+      securityContext: {{- include "argosy.containerSecurity" .root | nindent 8 }}
+      volumeMounts:
+        - {name: karmada, mountPath: /etc/karmada, readOnly: true}
+        - {name: tmp, mountPath: /tmp}
+  volumes:
+    - name: karmada
+      secret:
+        secretName: {{ .root.Values.karmada.kubeconfigSecret.name }}
+        defaultMode: 0440
+        items: [{key: {{ .root.Values.karmada.kubeconfigSecret.key }}, path: kubeconfig}]
+    - name: tmp
+      emptyDir: {medium: Memory, sizeLimit: 16Mi}
+{{- end }}
+
+{{- define "argosy.installArgs" -}}
+- install
+- --stage={{ .stage }}
+- --kubeconfig=/etc/karmada/kubeconfig
+- --host-namespace={{ .root.Release.Namespace }}
+- --webhook-url=https://{{ include "argosy.webhookHost" .root }}:443
+- --webhook-names={{ include "argosy.webhookHost" .root }}
+- --webhook-certificates={{ .root.Values.webhook.certificates.mode }}
+{{- if .root.Values.estimator.enabled }}
+- --estimator-host=argosy-estimator.{{ .root.Release.Namespace }}.svc
+- --estimator-port=10352
+{{- end }}
+- --token-life={{ .root.Values.install.tokenLife }}
+{{- end }}
+
+{{/* An account that may read and write the Secrets of the programs, and no others. A Role cannot bound create by name. */}}
+{{- define "argosy.installAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .account }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ .account }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+rules:
+  - apiGroups: [""]
+    resources: [secrets]
+    verbs: [create]
+  - apiGroups: [""]
+    resources: [secrets]
+    verbs: [get, update{{ if .hook }}, delete{{ end }}]
+    resourceNames: [argosy-ca, argosy-webhook-tls, argosy-webhook-kubeconfig, argosy-controller-manager-kubeconfig, argosy-estimator-kubeconfig]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ .account }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .account }}}
+subjects:
+  - {kind: ServiceAccount, name: {{ .account }}, namespace: {{ .root.Release.Namespace }}}
+{{- end }}
