@@ -19,8 +19,7 @@ type handler struct {
 	setup func(manager.Manager) (http.Handler, error)
 }
 
-// WhitelistChecks compares an edit with the other whitelists and the running migrations.
-//
+// A whitelist's edit is checked against the others, and a Migration's.
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists;migrations,verbs=get;list
 
 // handlers is everything this binary serves over HTTPS.

@@ -1,24 +1,23 @@
 package interpreterlab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	kyaml "k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
+	"github.com/argosy-dev/argosy/deploy"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/ports"
 )
@@ -70,7 +69,7 @@ func (p *Plane) start(ctx context.Context, repository string) error {
 	if p.Client, err = client.New(p.Config, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	return p.installRights(ctx, filepath.Join(repository, "deploy/webhook/rbac.yaml"))
+	return p.installRights(ctx)
 }
 
 // Close stops what was started.
@@ -84,24 +83,24 @@ func (p *Plane) Close() {
 	os.RemoveAll(p.Bin)
 }
 
-// installRights applies the manifest a user applies.
-func (p *Plane) installRights(ctx context.Context, manifest string) error {
-	text, err := os.ReadFile(manifest)
+// WebhookUser is whom argosy-webhook runs as.
+const WebhookUser = "argosy-webhook"
+
+// installRights grants the user what deploy/webhook/role.yaml says, and nothing else.
+func (p *Plane) installRights(ctx context.Context) error {
+	const manifest = "webhook/role.yaml"
+	text, err := deploy.Files.ReadFile(manifest)
 	if err != nil {
 		return err
 	}
-	reader := kyaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		err := reader.Decode(&object.Object)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = p.Client.Create(ctx, object)
-		}
-		if err != nil {
-			return fmt.Errorf("installing %s: %w", manifest, err)
-		}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(text, role); err != nil {
+		return fmt.Errorf("reading deploy/%s: %w", manifest, err)
 	}
+	granted := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: WebhookUser}},
+	}
+	return errors.Join(p.Client.Create(ctx, role), p.Client.Create(ctx, granted))
 }

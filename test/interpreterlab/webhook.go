@@ -37,7 +37,7 @@ type Webhook struct {
 	dir string
 }
 
-// StartWebhook runs the real binary as the user of deploy/webhook/rbac.yaml, with those rights alone, until the test
+// StartWebhook runs the real binary with the rights of deploy/webhook/role.yaml alone, until the test
 // ends.
 func (p *Plane) StartWebhook(t testing.TB) *Webhook {
 	t.Helper()
@@ -123,7 +123,7 @@ func (p *Plane) webhookKubeconfig(t testing.TB, dir string) string {
 		t.Fatal(err)
 	}
 	for _, user := range config.AuthInfos {
-		user.Impersonate = "argosy-webhook"
+		user.Impersonate = WebhookUser
 	}
 	path := filepath.Join(dir, "kubeconfig")
 	if err := pki.WriteKubeconfig(config, path); err != nil {
