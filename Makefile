@@ -60,15 +60,15 @@ test-unit: go-version ## pure rules and packages: no cluster
 
 .PHONY: test-integration
 test-integration: build ## controllers and CRDs against a real kube-apiserver
-	go test -count=1 -timeout=20m ./test/integration/...
+	go test -count=1 -p=1 -timeout=20m ./test/integration/...
 
 .PHONY: test-e2e
 test-e2e: build ## stories on a real federation
-	go test -count=1 -timeout=40m ./test/e2e/...
+	go test -count=1 -p=1 -timeout=40m ./test/e2e/...
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio
-	go test -v -count=1 -timeout=40m ./test/bench/... -args -bench
+	go test -v -count=1 -p=1 -timeout=40m ./test/bench/... -args -bench
 
 .PHONY: test-tools
 test-tools: ## the modules of their own under tools/
