@@ -88,6 +88,25 @@ func owner(_ context.Context, object client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: object.GetNamespace(), Name: name}}}
 }
 
+// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations/status;migrationwhitelists/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists,verbs=get;list;watch
+// +kubebuilder:rbac:groups=policy.karmada.io,resources=propagationpolicies;overridepolicies,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=policy.karmada.io,resources=clusterpropagationpolicies,verbs=get;list
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch;update
+// +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list
+// +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpretercustomizations;resourceinterpreterwebhookconfigurations,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;create
+// +kubebuilder:rbac:groups="",resources=configmaps;secrets;serviceaccounts;persistentvolumeclaims;services,verbs=get;create;update;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;create;update;patch;delete
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets;daemonsets,verbs=get;create;update;patch;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;create;update;patch;delete
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;create;update;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;create;update;patch;delete
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
 // Reconcile gathers the world, lets the planner decide, records the intent, and carries it out.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	migration := &v1alpha1.Migration{}

@@ -20,7 +20,9 @@ func main() {
 		if !errors.Is(err, errReported) {
 			fmt.Fprintln(os.Stderr, "error:", err)
 		}
-		os.Exit(1)
+		status := exitError{code: 1}
+		errors.As(err, &status)
+		os.Exit(status.code)
 	}
 }
 
@@ -45,6 +47,10 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newInterpretCommand(streams),
 		newInstallCommand(flags, streams),
 		newUninstallCommand(flags, streams),
+		newPolicyCommand(flags, streams),
+		newMigrationCommand(flags, streams),
+		newPublishCommand(flags, streams),
+		newIsKarmadaCommand(flags, streams),
 	)
 	return root
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
-	"github.com/argosy-dev/argosy/migration/policy"
 )
 
 // Application is named by its workload.
@@ -48,10 +47,12 @@ func Ask(ctx context.Context, reader client.Reader, application Application) (An
 		return Answer{}, ErrBadApplication
 	}
 	answer := Answer{Management: v1alpha1.ManagementStatic}
-	migration := &v1alpha1.Migration{}
-	key := client.ObjectKey{Namespace: application.Namespace, Name: policy.Name(application.Kind, application.Name)}
-	if err := reader.Get(ctx, key, migration); err != nil && !apierrors.IsNotFound(err) {
-		return Answer{}, fmt.Errorf("reading migration %s: %w", key, err)
+	migration, err := Find(ctx, reader, application)
+	if err != nil {
+		return Answer{}, err
+	}
+	if migration == nil {
+		migration = &v1alpha1.Migration{}
 	}
 	if migration.Status.Management != "" {
 		answer.Management = migration.Status.Management
@@ -74,6 +75,22 @@ func Ask(ctx context.Context, reader client.Reader, application Application) (An
 	return answer, nil
 }
 
+// Find the Migration of an application; nil when it has none. Kinds are compared without regard to case, as
+// people write them.
+func Find(ctx context.Context, reader client.Reader, application Application) (*v1alpha1.Migration, error) {
+	var migrations v1alpha1.MigrationList
+	if err := reader.List(ctx, &migrations, client.InNamespace(application.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing migrations of namespace %s: %w", application.Namespace, err)
+	}
+	for i := range migrations.Items {
+		spec := &migrations.Items[i].Spec
+		if strings.EqualFold(spec.Kind, application.Kind) && spec.Name == application.Name {
+			return &migrations.Items[i], nil
+		}
+	}
+	return nil, nil
+}
+
 func entry(ctx context.Context, reader client.Reader, application Application) (*v1alpha1.WhitelistEntry, error) {
 	var whitelists v1alpha1.MigrationWhitelistList
 	if err := reader.List(ctx, &whitelists); err != nil {
@@ -82,7 +99,7 @@ func entry(ctx context.Context, reader client.Reader, application Application) (
 	for i := range whitelists.Items {
 		for j := range whitelists.Items[i].Spec.Entries {
 			entry := &whitelists.Items[i].Spec.Entries[j]
-			if entry.Namespace == application.Namespace && entry.Kind == application.Kind && entry.Name == application.Name {
+			if entry.Namespace == application.Namespace && strings.EqualFold(entry.Kind, application.Kind) && entry.Name == application.Name {
 				return entry, nil
 			}
 		}

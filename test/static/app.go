@@ -151,6 +151,9 @@ var ErrNotReady = errors.New("not all pods are ready")
 func (a App) Pods(ctx context.Context, members map[string]client.Client) (map[string]Pod, error) {
 	out := map[string]Pod{}
 	for _, name := range a.Members() {
+		if err := a.settled(ctx, members[name]); err != nil {
+			return nil, fmt.Errorf("%s of %s in %s: %w", a.Kind, a.Name, name, err)
+		}
 		var pods corev1.PodList
 		if err := members[name].List(ctx, &pods, client.InNamespace(a.Namespace), client.MatchingLabels{"app": a.Name}); err != nil {
 			return nil, fmt.Errorf("listing pods of %s: %w", name, err)
@@ -174,6 +177,25 @@ func (a App) Pods(ctx context.Context, members map[string]client.Client) (map[st
 		}
 	}
 	return out, nil
+}
+
+// settled is nil when no rollout is under way.
+func (a App) settled(ctx context.Context, member client.Client) error {
+	object := &unstructured.Unstructured{}
+	object.SetAPIVersion(a.APIVersion())
+	object.SetKind(a.Kind)
+	if err := member.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: a.Name}, object); err != nil {
+		return err
+	}
+	status := func(field string) int64 {
+		value, _, _ := unstructured.NestedInt64(object.Object, "status", field)
+		return value
+	}
+	wanted, _, _ := unstructured.NestedInt64(object.Object, "spec", "replicas")
+	if status("observedGeneration") < object.GetGeneration() || status("replicas") != wanted || status("updatedReplicas") != wanted {
+		return ErrNotReady
+	}
+	return nil
 }
 
 // Spec of the workload in a member, and its uid.

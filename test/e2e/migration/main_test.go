@@ -78,6 +78,7 @@ func newClient(config *rest.Config) (client.Client, error) {
 		}
 	}
 	config.QPS, config.Burst = 200, 400
+	config.WarningHandler = rest.NoWarnings{}
 	return client.New(config, client.Options{Scheme: scheme})
 }
 

@@ -29,6 +29,8 @@ type story struct {
 	apps      []static.App
 	before    map[string]map[string]static.Pod
 	specs     map[string]map[string]any
+	// victim is the pod, as member/name, whose container a story restarted.
+	victim string
 }
 
 // newStory releases the applications statically and waits for their pods.

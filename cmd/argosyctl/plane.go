@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/publish"
+)
+
+// controlPlane reaches karmada-apiserver as the flags say, with the namespace they say.
+func controlPlane(flags *genericclioptions.ConfigFlags) (client.Client, string, error) {
+	config, err := flags.ToRESTConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the kubeconfig of karmada-apiserver (--kubeconfig, --context): %w", err)
+	}
+	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the namespace: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, clusterv1alpha1.Install, policyv1alpha1.Install, v1alpha1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, "", fmt.Errorf("building the scheme: %w", err)
+		}
+	}
+	// Admission warns of what an edit will lead to; that is for whoever typed the command.
+	config.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
+	control, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, "", fmt.Errorf("reaching karmada-apiserver: %w", err)
+	}
+	return control, namespace, nil
+}
+
+// parseApplication reads kind/name.
+func parseApplication(namespace, text string) (publish.Application, error) {
+	kind, name, ok := strings.Cut(text, "/")
+	if !ok || kind == "" || name == "" || strings.Contains(name, "/") {
+		return publish.Application{}, fmt.Errorf("%q is no application: write kind/name, such as deployment/web, and its namespace with -n", text)
+	}
+	return publish.Application{Namespace: namespace, Kind: kind, Name: name}, nil
+}

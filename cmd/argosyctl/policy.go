@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/migration/publish"
+)
+
+type policyOptions struct {
+	folder    string
+	clusters  []string
+	templates bool
+	offline   bool
+}
+
+// newPolicyCommand authors an application's policies by the naming rule.
+func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	options := policyOptions{}
+	command := &cobra.Command{
+		Use:   "policy -f FOLDER",
+		Short: "Author an application's PropagationPolicies and OverridePolicies from its files",
+		Long: "The folder holds the application's objects: *.yaml for every cluster, and clusters/<name>/*.yaml for what\n" +
+			"differs in one. Policies are named <kind>-<name>, one for each object, with an override for every\n" +
+			"difference. Objects that another policy in the control plane holds already are named on standard error\n" +
+			"and left out.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return options.run(command.Context(), flags, streams)
+		},
+	}
+	command.Flags().StringVarP(&options.folder, "filename", "f", "", "the application's folder")
+	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters to propagate to; default those with a folder of their own")
+	command.Flags().BoolVar(&options.templates, "templates", false, "print the templates as well")
+	command.Flags().BoolVar(&options.offline, "offline", false, "do not ask the control plane who holds the objects")
+	_ = command.MarkFlagRequired("filename")
+	return command
+}
+
+func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) error {
+	bundle, err := publish.Load(os.DirFS(o.folder))
+	if err != nil {
+		return fmt.Errorf("loading %s: %w", o.folder, err)
+	}
+	clusters := o.clusters
+	if len(clusters) == 0 {
+		clusters = bundle.Clusters()
+	}
+	if len(clusters) == 0 {
+		return errors.New("name the clusters with --clusters: the folder has none of its own")
+	}
+	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return fmt.Errorf("reading the namespace: %w", err)
+	}
+	resources, err := bundle.Author(namespace, "", clusters)
+	if err != nil {
+		return err
+	}
+	held := func(context.Context, *policy.Resource) (string, error) { return "", nil }
+	if !o.offline {
+		control, _, err := controlPlane(flags)
+		if err != nil {
+			return err
+		}
+		if held, err = holders(ctx, control, namespace); err != nil {
+			return err
+		}
+	}
+	for i := range resources {
+		resource := &resources[i]
+		name := policy.User(resource.ResourceReference)
+		if resource.Local != "" {
+			fmt.Fprintf(streams.ErrOut, "%s: left out: %s\n", name, resource.Local)
+			continue
+		}
+		by, err := held(ctx, resource)
+		if err != nil {
+			return err
+		}
+		if by != "" {
+			fmt.Fprintf(streams.ErrOut, "%s: left out: %s holds it\n", name, by)
+			continue
+		}
+		if err := o.print(streams.Out, resource); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holders finds the policy that holds an object, or would claim it before ours.
+func holders(ctx context.Context, control client.Client, namespace string) (func(context.Context, *policy.Resource) (string, error), error) {
+	var policies policyv1alpha1.PropagationPolicyList
+	if err := control.List(ctx, &policies, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("listing propagation policies: %w", err)
+	}
+	var clusterPolicies policyv1alpha1.ClusterPropagationPolicyList
+	if err := control.List(ctx, &clusterPolicies); err != nil {
+		return nil, fmt.Errorf("listing cluster propagation policies: %w", err)
+	}
+	return func(ctx context.Context, resource *policy.Resource) (string, error) {
+		template := &unstructured.Unstructured{}
+		template.SetAPIVersion(resource.APIVersion)
+		template.SetKind(resource.Kind)
+		err := control.Get(ctx, client.ObjectKey{Namespace: namespace, Name: resource.Name}, template)
+		if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+			return "", fmt.Errorf("reading %s: %w", policy.User(resource.ResourceReference), err)
+		}
+		annotations := template.GetAnnotations()
+		if by := annotations["clusterpropagationpolicy.karmada.io/name"]; by != "" {
+			return "ClusterPropagationPolicy " + by, nil
+		}
+		if by := annotations["propagationpolicy.karmada.io/name"]; by != "" && by != resource.Policy.Name {
+			return "PropagationPolicy " + by, nil
+		}
+		for i := range policies.Items {
+			if policies.Items[i].Name != resource.Policy.Name && policy.Rivals(&policies.Items[i].Spec, resource.Template) {
+				return "PropagationPolicy " + policies.Items[i].Name, nil
+			}
+		}
+		for i := range clusterPolicies.Items {
+			if policy.Rivals(&clusterPolicies.Items[i].Spec, resource.Template) {
+				return "ClusterPropagationPolicy " + clusterPolicies.Items[i].Name, nil
+			}
+		}
+		return "", nil
+	}, nil
+}
+
+func (o policyOptions) print(out io.Writer, resource *policy.Resource) error {
+	var objects []any
+	if resource.Override != nil {
+		objects = append(objects, resource.Override)
+	}
+	objects = append(objects, resource.Policy)
+	if o.templates {
+		objects = append(objects, resource.Template.Object)
+	}
+	for _, object := range objects {
+		if typed, ok := object.(runtime.Object); ok {
+			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
+			if err != nil {
+				return fmt.Errorf("encoding a policy: %w", err)
+			}
+			unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+			object = content
+		}
+		raw, err := yaml.Marshal(object)
+		if err != nil {
+			return fmt.Errorf("encoding a policy: %w", err)
+		}
+		if _, err := fmt.Fprintf(out, "---\n%s", raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}

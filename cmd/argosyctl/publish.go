@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/internal/members"
+	"github.com/argosy-dev/argosy/migration/publish"
+)
+
+// newIsKarmadaCommand answers CI/CD: is this application federated?
+func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "is-karmada kind/name",
+		Short: "Say who manages an application: exit status 0 federated, 1 static, 2 changing (ask again)",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			control, namespace, err := controlPlane(flags)
+			if err != nil {
+				return exitError{code: exitUnknown, err: err}
+			}
+			application, err := parseApplication(namespace, args[0])
+			if err != nil {
+				return exitError{code: exitUnknown, err: err}
+			}
+			answer, err := publish.Ask(command.Context(), control, application)
+			if err != nil {
+				return exitError{code: exitUnknown, err: err}
+			}
+			raw, err := json.Marshal(answer)
+			if err != nil {
+				return exitError{code: exitUnknown, err: err}
+			}
+			fmt.Fprintln(streams.Out, string(raw))
+			switch {
+			case answer.IsKarmada:
+				return nil
+			case answer.Management == "Static":
+				return exitError{code: exitStatic, err: errReported}
+			}
+			return exitError{code: exitChanging, err: errReported}
+		},
+	}
+}
+
+// Exit statuses of is-karmada.
+const (
+	exitStatic   = 1
+	exitChanging = 2
+	// exitUnknown is no answer: publish nowhere.
+	exitUnknown = 3
+)
+
+// exitError ends the program with a status of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string { return e.err.Error() }
+func (e exitError) Unwrap() error { return e.err }
+
+type publishOptions struct {
+	folder      string
+	clusters    []string
+	kubeconfigs map[string]string
+	wait        time.Duration
+}
+
+// newPublishCommand releases an application the way it is managed now.
+func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	options := publishOptions{}
+	command := &cobra.Command{
+		Use:   "publish -f FOLDER",
+		Short: "Release an application: to the control plane when it is federated, else to its clusters as before",
+		Long: "The folder holds the application's objects: *.yaml for every cluster, and clusters/<name>/*.yaml for what\n" +
+			"differs in one. While the application is being moved, publishing waits.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return options.run(command.Context(), flags, streams.Out)
+		},
+	}
+	command.Flags().StringVarP(&options.folder, "filename", "f", "", "the application's folder")
+	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters of a static release; default those with a folder of their own")
+	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil, "name=path: reach a cluster directly, not with the control plane's credentials")
+	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
+	_ = command.MarkFlagRequired("filename")
+	return command
+}
+
+func (o publishOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, out io.Writer) error {
+	bundle, err := publish.Load(os.DirFS(o.folder))
+	if err != nil {
+		return fmt.Errorf("loading %s: %w", o.folder, err)
+	}
+	control, namespace, err := controlPlane(flags)
+	if err != nil {
+		return err
+	}
+	known := &members.Members{Reader: control}
+	publisher := &publish.Publisher{Control: control, Clock: clock.RealClock{}, Member: func(ctx context.Context, name string) (client.Client, error) {
+		if path, ok := o.kubeconfigs[name]; ok {
+			config, err := clientcmd.BuildConfigFromFlags("", path)
+			if err != nil {
+				return nil, fmt.Errorf("reading --member-kubeconfig of %s: %w", name, err)
+			}
+			return client.New(config, client.Options{})
+		}
+		return known.Client(ctx, name)
+	}}
+	var result publish.Result
+	err = wait.PollUntilContextTimeout(ctx, 2*time.Second, max(o.wait, time.Second), true, func(ctx context.Context) (bool, error) {
+		result, err = publisher.Release(ctx, namespace, bundle, o.clusters)
+		if errors.Is(err, publish.ErrChanging) {
+			return false, nil
+		}
+		return true, err
+	})
+	if wait.Interrupted(err) {
+		return fmt.Errorf("waited %s: the application is still being moved (phase %s); nothing was published", o.wait, result.Answer.Phase)
+	}
+	for _, written := range result.Written {
+		note := ""
+		if written.Note != "" {
+			note = " (" + written.Note + ")"
+		}
+		fmt.Fprintf(out, "%s: %s%s\n", written.Where, written.Object, note)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "published; managed: %s\n", result.Answer.Management)
+	return nil
+}
