@@ -15,7 +15,7 @@ PLATFORMS := linux/amd64 linux/arm64
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 API   := ./api/...
 # Folders whose rights argosy-controller-manager needs.
-CONTROLLERS := $(wildcard cronhpa migration fedhpa scalein migration)
+CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration)
 
 .DEFAULT_GOAL := help
 
