@@ -200,3 +200,26 @@ func plain(value any) any {
 	}
 	return out
 }
+
+// Prepare is one call of the Lua with nothing around it, to be measured. Karmada hands the script its own object, which the
+// script cannot change: each call converts it.
+func (k Karmada) Prepare(q interpreter.Question) func() error {
+	items := Items(q)
+	return func() (err error) {
+		switch q.Operation {
+		case configv1alpha1.InterpreterOperationInterpretReplica:
+			_, _, _, err = k.lua.GetReplicas(q.Object)
+		case configv1alpha1.InterpreterOperationReviseReplica:
+			_, _, err = k.lua.ReviseReplica(q.Object, int64(q.Target.Replicas))
+		case configv1alpha1.InterpreterOperationAggregateStatus:
+			_, _, err = k.lua.AggregateStatus(q.Object, items)
+		case configv1alpha1.InterpreterOperationInterpretStatus:
+			_, _, err = k.lua.ReflectStatus(q.Object)
+		case configv1alpha1.InterpreterOperationInterpretHealth:
+			_, _, err = k.lua.InterpretHealth(q.Object)
+		case configv1alpha1.InterpreterOperationInterpretDependency:
+			_, _, err = k.lua.GetDependencies(q.Object)
+		}
+		return err
+	}
+}
