@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/argosy-dev/argosy/cronhpa"
+	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/migration"
 )
@@ -22,6 +23,7 @@ type controller struct {
 func controllers(cfg *config.ControllerManager) []controller {
 	return []controller{
 		{"cronHPA", cfg.Controllers.CronHPA, addCronHPA},
+		{"fedHPA", cfg.Controllers.FedHPA.Controller, addFedHPA(cfg.Controllers.FedHPA)},
 		{"migration", cfg.Controllers.Migration, addMigration},
 	}
 }
@@ -32,4 +34,10 @@ func addCronHPA(ctx context.Context, mgr manager.Manager, section config.Control
 
 func addMigration(_ context.Context, mgr manager.Manager, section config.Controller) error {
 	return migration.AddToManager(mgr, migration.Options{Concurrency: section.Concurrency})
+}
+
+func addFedHPA(section config.FedHPA) func(context.Context, manager.Manager, config.Controller) error {
+	return func(ctx context.Context, mgr manager.Manager, _ config.Controller) error {
+		return fedhpa.AddToManager(ctx, mgr, section)
+	}
 }

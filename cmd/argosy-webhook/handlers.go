@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
 	"github.com/argosy-dev/argosy/migration"
@@ -21,6 +22,15 @@ type handler struct {
 
 // A whitelist's edit is checked against the others, and a Migration's.
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists;migrations,verbs=get;list
+
+// Admission of FedHPA looks for other autoscalers of the target, for who keeps its replicas in members, and for the clusters it names.
+//
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas;cronhpas,verbs=list
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=list
+// +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=list
+// +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=list
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
 
 // handlers is everything this binary serves over HTTPS.
 func handlers() []handler {
@@ -37,6 +47,12 @@ func handlers() []handler {
 		})},
 		{path: migration.CutOffPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.CutOff{Decoder: admission.NewDecoder(mgr.GetScheme())}
+		})},
+		{path: fedhpa.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &fedhpa.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme())}
+		})},
+		{path: fedhpa.BindingPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &fedhpa.BindingKeeper{Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
 	}
 }

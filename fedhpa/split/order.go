@@ -85,6 +85,9 @@ func nextMax(s Step, budget *int64, shrink bool) int32 {
 		have = s.Sent.Max
 	}
 	switch {
+	case want < have && unconfirmedRaise(s):
+		// Were it replaced now, nobody could tell later whether the member obeys the higher limit.
+		return have
 	case want < have && shrink:
 		return want
 	case want <= have:
@@ -96,6 +99,11 @@ func nextMax(s Step, budget *int64, shrink bool) int32 {
 		*budget -= give
 		return min(want, top+int32(give))
 	}
+}
+
+// unconfirmedRaise reports whether the last limits sent raised the ceiling and are not known to have arrived.
+func unconfirmedRaise(s Step) bool {
+	return s.Sent != nil && (s.InForce == nil || s.InForce.Max < s.Sent.Max)
 }
 
 func nextMin(s Step, top int32, receiversReady bool) int32 {

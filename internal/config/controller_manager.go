@@ -55,6 +55,7 @@ type Controllers struct {
 	CronHPA    Controller `json:"cronHPA"`
 	PodScaleIn Controller `json:"podScaleIn"`
 	Migration  Controller `json:"migration"`
+	FedHPA     FedHPA     `json:"fedHPA"`
 }
 
 // Controller is what every controller can be told.
@@ -95,6 +96,7 @@ func DefaultControllerManager() *ControllerManager {
 			CronHPA:    Controller{Mode: Enabled, Concurrency: 16},
 			PodScaleIn: Controller{Mode: Enabled, Concurrency: 4},
 			Migration:  Controller{Mode: Enabled, Concurrency: 8},
+			FedHPA:     defaultFedHPA(),
 		},
 	}
 }
@@ -110,6 +112,7 @@ func (c *ControllerManager) Validate() field.ErrorList {
 	errs = append(errs, c.Controllers.CronHPA.validate(path.Child("cronHPA"))...)
 	errs = append(errs, c.Controllers.PodScaleIn.validate(path.Child("podScaleIn"))...)
 	errs = append(errs, c.Controllers.Migration.validate(path.Child("migration"))...)
+	errs = append(errs, c.Controllers.FedHPA.validate(path.Child("fedHPA"))...)
 	return errs
 }
 

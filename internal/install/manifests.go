@@ -80,7 +80,12 @@ func Registrations(url string, trust []byte) ([]*unstructured.Unstructured, erro
 		}
 		out = append(out, object)
 	}
-	return out, nil
+	// What Karmada reflects of members' autoscalers, for FedHPA.
+	status, err := glob("controller-manager/member-status.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return append(out, status...), nil
 }
 
 // pointAt turns each clientConfig that names a Service into one with a URL.

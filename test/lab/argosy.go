@@ -168,6 +168,8 @@ func (a *argosy) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What Karmada reflects of members' autoscalers is part of it.
+	files = append(files, filepath.Join(a.root, "deploy/controller-manager/member-status.yaml"))
 	var objects []*unstructured.Unstructured
 	for _, file := range files {
 		found, err := readManifests(file)
@@ -178,7 +180,7 @@ func (a *argosy) register(ctx context.Context) error {
 			if err := callLocally(object, fmt.Sprintf("https://127.0.0.1:%d", a.webhook), a.ca.PEM64()); err != nil {
 				return fmt.Errorf("pointing %s at the lab: %w", file, err)
 			}
-			if isWebhookConfiguration(object) {
+			if isRegistration(object) {
 				objects = append(objects, object)
 			}
 		}
@@ -201,8 +203,8 @@ func (a *argosy) register(ctx context.Context) error {
 	return apply(ctx, cfg, objects...)
 }
 
-func isWebhookConfiguration(object *unstructured.Unstructured) bool {
-	return strings.HasSuffix(object.GetKind(), "WebhookConfiguration")
+func isRegistration(object *unstructured.Unstructured) bool {
+	return strings.HasSuffix(object.GetKind(), "WebhookConfiguration") || object.GetKind() == "ResourceInterpreterCustomization"
 }
 
 // callLocally turns each clientConfig that names a Service into one with a URL: the lab has no

@@ -211,6 +211,10 @@ type FedHPAStatus struct {
 	// +optional
 	DriftSince *metav1.Time `json:"driftSince,omitempty"`
 
+	// OverwriteStreak counts those that followed each other closely; each makes the next repair wait longer.
+	// +optional
+	OverwriteStreak int32 `json:"overwriteStreak,omitempty"`
+
 	// Overwrites is how often the scheduling result was overwritten and put right again.
 	// +optional
 	Overwrites int32 `json:"overwrites,omitempty"`
@@ -348,6 +352,7 @@ const (
 	FedHPAReasonNearMax             = "ClusterNearMax"
 	FedHPAReasonClusterFull         = "ClusterFull"
 	FedHPAReasonWeightsMoved        = "WeightsMoved"
+	FedHPAReasonRescheduled         = "RebalanceAsked"
 	FedHPAReasonStandbyWoken        = "StandbyWoken"
 	FedHPAReasonClusterEmptied      = "ClusterEmptied"
 	FedHPAReasonAutoscalerEdited    = "AutoscalerReplaced"

@@ -1,0 +1,61 @@
+package fedhpa
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"gomodules.xyz/jsonpatch/v2"
+	admissionv1 "k8s.io/api/admission/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+)
+
+// BindingPath is where argosy-webhook serves BindingKeeper.
+const BindingPath = "/mutate-resourcebinding-fedhpa"
+
+// BindingKeeper closes the window between FedHPA's write of a binding and its write of the template: Karmada's detector,
+// woken in between, would put the template's old count into the binding, and the scheduler would divide the difference. While a ledger is
+// present and the writer is somebody else, spec.replicas stays the sum of spec.clusters. Everything else passes: placements, scheduling
+// results, and a count of zero, which switches autoscaling off. It is registered fail-open; the controller repairs what slips through.
+type BindingKeeper struct {
+	Decoder admission.Decoder
+}
+
+// Handle one admission request.
+func (h *BindingKeeper) Handle(_ context.Context, req admission.Request) admission.Response {
+	if req.Operation != admissionv1.Update {
+		return admission.Allowed("")
+	}
+	var before, after workv1alpha2.ResourceBinding
+	if err := h.Decoder.DecodeRaw(req.OldObject, &before); err != nil {
+		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding the old ResourceBinding: %w", err))
+	}
+	if err := h.Decoder.Decode(req, &after); err != nil {
+		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding the ResourceBinding: %w", err))
+	}
+	sum, keep := keepReplicas(&before, &after)
+	if !keep {
+		return admission.Allowed("")
+	}
+	return admission.Patched("replicas belong to a FedHPA", jsonpatch.NewOperation("replace", "/spec/replicas", sum))
+}
+
+// keepReplicas tells what spec.replicas must be instead of what the writer says.
+func keepReplicas(before, after *workv1alpha2.ResourceBinding) (sum int32, keep bool) {
+	ledger := after.Annotations[api.FedHPALedgerAnnotation]
+	if ledger == "" || ledger != before.Annotations[api.FedHPALedgerAnnotation] {
+		// Not FedHPA's, or FedHPA's own write.
+		return 0, false
+	}
+	if after.Spec.Replicas == 0 || !slices.Equal(before.Spec.Clusters, after.Spec.Clusters) {
+		return 0, false
+	}
+	for _, c := range after.Spec.Clusters {
+		sum += c.Replicas
+	}
+	return sum, sum > 0 && sum != after.Spec.Replicas
+}

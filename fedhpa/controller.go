@@ -1,0 +1,147 @@
+package fedhpa
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/decide"
+)
+
+// conflictRetry is how soon the world is looked at again after a write met something newer: its event is on the way.
+const conflictRetry = 300 * time.Millisecond
+
+// Controller makes one FedHPA true: gather, decide, apply.
+type Controller struct {
+	client   client.Client
+	gatherer gatherer
+	applier  applier
+	recorder record.EventRecorder
+	metrics  *measures
+	clock    clock.Clock
+}
+
+// Reconcile looks at one FedHPA once.
+func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	fed := &api.FedHPA{}
+	if err := c.client.Get(ctx, req.NamespacedName, fed); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	view, err := c.gatherer.gather(ctx, fed)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	view.world.Now = c.clock.Now()
+	plan := decide.Decide(view.world)
+	if err := c.carryOut(ctx, view, &plan); err != nil {
+		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+			klog.FromContext(ctx).V(1).Info("Something newer is there: looking again", "reason", err.Error())
+			return ctrl.Result{RequeueAfter: conflictRetry}, nil
+		}
+		return ctrl.Result{}, c.writeFailed(ctx, fed, err)
+	}
+	if fed.DeletionTimestamp != nil && !view.world.Finalizer || released(&plan) {
+		c.forget(fed.UID, view)
+		return ctrl.Result{}, nil
+	}
+	// Spread over the fleet: a thousand FedHPAs do not ask about room in the same second.
+	return ctrl.Result{RequeueAfter: wait.Jitter(plan.Wake, 0.2)}, nil
+}
+
+// carryOut writes in the plan's order; what comes after a failed write is not done. Events and metrics follow the status, so that a
+// plan made from an old cache says nothing.
+func (c *Controller) carryOut(ctx context.Context, v *view, plan *decide.Plan) error {
+	log := klog.FromContext(ctx)
+	for _, action := range plan.Actions {
+		if err := c.applier.apply(ctx, v, action); err != nil {
+			return err
+		}
+		logAction(log, action)
+	}
+	if !released(plan) {
+		if err := c.patchStatus(ctx, v.fed, plan.Status); err != nil {
+			return err
+		}
+	}
+	for _, e := range plan.Events {
+		kind := "Normal"
+		if e.Warning {
+			kind = "Warning"
+		}
+		c.recorder.Event(v.fed, kind, e.Reason, e.Message)
+	}
+	agree := meta.IsStatusConditionTrue(plan.Status.Conditions, api.FedHPABooksAgree)
+	c.metrics.observe(v.fed.UID, plan, c.clock.Now(), agree)
+	return nil
+}
+
+func logAction(log logr.Logger, a decide.Action) {
+	switch a.Kind {
+	case decide.WriteBinding:
+		log.Info("Wrote the scheduling result", "clusters", a.Counts.String())
+	case decide.ScaleTemplate:
+		log.Info("Scaled the template", "replicas", a.Total)
+	case decide.SendAutoscaler:
+		log.Info("Sent limits to a member", "cluster", a.Cluster, "minReplicas", a.Range.Min, "maxReplicas", a.Range.Max)
+	default:
+		log.Info("Wrote", "action", a.Kind, "cluster", a.Cluster)
+	}
+}
+
+// released reports whether the plan ends the FedHPA.
+func released(plan *decide.Plan) bool {
+	for _, a := range plan.Actions {
+		if a.Kind == decide.RemoveFinalizer {
+			return true
+		}
+	}
+	return false
+}
+
+// patchStatus writes the status if it says anything new.
+func (c *Controller) patchStatus(ctx context.Context, fed *api.FedHPA, status api.FedHPAStatus) error {
+	if equality.Semantic.DeepEqual(fed.Status, status) {
+		return nil
+	}
+	before := fed.DeepCopy()
+	fed.Status = status
+	if err := c.client.Status().Patch(ctx, fed, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("patching status of FedHPA %s/%s: %w", fed.Namespace, fed.Name, err)
+	}
+	return nil
+}
+
+// writeFailed says in the status what could not be written, and returns it for another try.
+func (c *Controller) writeFailed(ctx context.Context, fed *api.FedHPA, failure error) error {
+	status := *fed.Status.DeepCopy()
+	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+		Type: api.FedHPAReady, Status: metav1.ConditionFalse, Reason: api.FedHPAReasonWriteFailed,
+		Message: failure.Error(), ObservedGeneration: fed.Generation, LastTransitionTime: metav1.NewTime(c.clock.Now()),
+	})
+	if err := c.patchStatus(ctx, fed, status); err != nil && !apierrors.IsConflict(err) {
+		return fmt.Errorf("%w; and %w", failure, err)
+	}
+	return failure
+}
+
+func (c *Controller) forget(uid types.UID, v *view) {
+	c.metrics.forget(uid)
+	c.gatherer.room.forget(uid)
+	if v.target != nil {
+		c.gatherer.scales.forget(v.target.UID)
+	}
+}

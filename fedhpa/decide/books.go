@@ -1,0 +1,148 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+)
+
+// books makes the scheduling result and the template say what the members run. The binding is written first, its clusters and
+// their sum at once: karmada-scheduler schedules only where sum and clusters differ. It never stops the steps after it.
+func (d *decision) books() bool {
+	b := d.w.Binding
+	switch {
+	case len(b.Evicting) > 0:
+		d.adopt()
+		d.wait(api.FedHPAReasonEvicting, fmt.Sprintf("the scheduler is moving replicas away from %s; the books wait for it", list(b.Evicting)))
+	case b.Suspended:
+		d.wait(api.FedHPAReasonSchedulerBusy, "scheduling of the ResourceBinding is suspended; the books wait until it is resumed")
+	case !b.Settled:
+		d.wait(api.FedHPAReasonSchedulerBusy, "the scheduler has not yet seen the present ResourceBinding; the books wait for it")
+	case b.Ledger != nil && !sameClusters(b.Ledger, b.Clusters) && d.adopt():
+		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("the scheduler changed the clusters to %s; members are being raised to what it moved to them", b.Clusters))
+	case d.overwritten():
+		d.reassert()
+	default:
+		d.follow()
+	}
+	return false
+}
+
+// wait says that the books are not being written now, and why.
+func (d *decision) wait(reason, message string) {
+	d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, reason, message)
+	d.wake(waitForOthers)
+}
+
+// adopt finds what the scheduler moved to clusters whose members do not run it yet: their replicas are retained, so
+// that only the lower limit of their autoscaler can raise them. It reports whether any is still missing.
+func (d *decision) adopt() bool {
+	d.floors = Counts{}
+	for name, booked := range d.w.Binding.Clusters {
+		m := d.member(name)
+		if m == nil || !m.fresh() || booked <= d.w.Binding.Ledger[name] {
+			continue
+		}
+		if floor := min(booked, d.w.Bounds.Max); m.HPA.Desired < floor {
+			d.floors[name] = floor
+		}
+	}
+	return len(d.floors) > 0
+}
+
+// overwritten reports whether somebody wrote another split over ours: the same clusters, other numbers. Members hold on to their
+// replicas, so that result is a mistake, not a movement: a scheduler that worked from an old binding, or one that divided a count
+// somebody pushed with the template.
+func (d *decision) overwritten() bool {
+	b := d.w.Binding
+	return b.Ledger != nil && sameClusters(b.Ledger, b.Clusters) && b.Clusters.String() != b.Ledger.String() &&
+		b.Clusters.String() != d.counts.String()
+}
+
+// reassert writes the truth over it, at once the first time, and with growing pauses should somebody insist.
+func (d *decision) reassert() {
+	s := &d.plan.Status
+	if last := s.LastOverwriteTime; last != nil {
+		quiet := d.w.Now.Sub(last.Time)
+		if quiet > overwriteForgotten {
+			s.OverwriteStreak = 0
+		}
+		if pause := overwritePause(s.OverwriteStreak); quiet < pause {
+			d.wait(api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result says %s where members run %s; it was put right %d times in a row, next time in %s",
+				d.w.Binding.Clusters, d.counts, s.OverwriteStreak, (pause-quiet).Round(time.Second)))
+			d.wake(pause - quiet)
+			return
+		}
+	}
+	now := metav1.NewTime(d.w.Now)
+	s.Overwrites++
+	s.OverwriteStreak++
+	s.LastOverwriteTime = &now
+	d.plan.Overwritten = true
+	d.tell(true, api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
+	d.follow()
+}
+
+const (
+	// overwriteForgotten is how long without an overwrite before the next one counts as the first.
+	overwriteForgotten = 5 * time.Minute
+	overwritePauseTop  = time.Minute
+)
+
+// overwritePause grows from nothing over 2, 4, 8 ... seconds to a minute.
+func overwritePause(streak int32) time.Duration {
+	if streak <= 0 {
+		return 0
+	}
+	if streak > 5 {
+		return overwritePauseTop
+	}
+	return min(time.Second<<streak, overwritePauseTop)
+}
+
+// follow writes what is not yet true.
+func (d *decision) follow() {
+	b, sum := d.w.Binding, d.counts.Sum()
+	if b.Ledger == nil && !slices.ContainsFunc(d.clusters(), func(name string) bool { m := d.member(name); return m != nil && m.fresh() }) {
+		// Before the first autoscaler has spoken the book is Karmada's own, and right.
+		d.wait(api.FedHPAReasonTakingOver, "members are getting their autoscalers")
+		return
+	}
+	if sum < 1 {
+		return
+	}
+	binding := b.Clusters.String() != d.counts.String() || b.Replicas != sum
+	if binding || b.Ledger.String() != d.counts.String() {
+		d.writeBooks(d.counts)
+	} else if d.w.Template.Replicas != sum {
+		d.act(Action{Kind: ScaleTemplate, Total: sum})
+	}
+	if binding || d.w.Template.Replicas != sum {
+		d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, api.FedHPAReasonSyncing, fmt.Sprintf("writing that members run %s", d.counts))
+		d.wake(waitForOthers)
+		return
+	}
+	d.trueBooks = true
+	d.condition(api.FedHPABooksAgree, metav1.ConditionTrue, api.FedHPAReasonBooksAgree,
+		"ResourceBinding and template say what the members run")
+}
+
+// writeBooks writes the binding, then the template.
+func (d *decision) writeBooks(counts Counts) {
+	d.act(Action{Kind: WriteBinding, Counts: counts, Total: counts.Sum()})
+	if d.w.Template.Replicas != counts.Sum() {
+		d.act(Action{Kind: ScaleTemplate, Total: counts.Sum()})
+	}
+}
+
+// joining reports whether a reachable cluster still waits for its autoscaler's first word.
+func (d *decision) joining() bool {
+	return slices.ContainsFunc(d.clusters(), func(name string) bool {
+		m := d.member(name)
+		return m != nil && m.Ready && !m.fresh() && (m.HPA == nil || m.HPA.Owned && m.HPA.Fault == "")
+	})
+}

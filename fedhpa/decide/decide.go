@@ -1,0 +1,185 @@
+package decide
+
+import (
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+const (
+	// lookAgain is how often capacity is looked at without any event. Everything else is driven by watches.
+	lookAgain = 2 * time.Minute
+	// waitForOthers is how soon to look again at what Karmada should do in a moment, should its event be missed.
+	waitForOthers = 5 * time.Second
+	// nearMaxPercent of its upper limit is when a cluster is helped before it stands at the limit.
+	nearMaxPercent = 80
+	// helpAge and urgentAge are how old a division must be before limits move for a cluster near its limit, or at it: an autoscaler
+	// looks every 15 s, so a cluster at its limit is helped well before its next look.
+	helpAge   = 15 * time.Second
+	urgentAge = 5 * time.Second
+	// driftPercent of the federation's max is how far limits may be from what they would be now.
+	driftPercent = 15
+	// driftGap is how long better limits must stay better, and driftAge how old a division must be, before limits move for it.
+	driftGap = 30 * time.Second
+	driftAge = 2 * time.Minute
+	// pendingLong is how long pods wait for room before their cluster counts as full. Nodes that are added on demand take minutes.
+	pendingLong = 3 * time.Minute
+	// pendingNoted is how long before that is worth a word: every pod waits for a moment.
+	pendingNoted = 30 * time.Second
+	// releasePatience is how long a release waits for counts to stand still.
+	releasePatience = time.Minute
+)
+
+// decision is a plan in the making.
+type decision struct {
+	w    World
+	plan Plan
+	// counts is what each cluster of the scheduling result runs: its autoscaler's word where that is fresh, else the book's.
+	counts Counts
+	// floors are replicas the scheduler moved to a cluster that the member does not run yet.
+	floors Counts
+	// steps is what was given to split.Next, targets what the division in force gives each cluster.
+	steps   []split.Step
+	targets map[string]split.Range
+	// divisionMessage is the words of a division made just now.
+	divisionMessage map[string]string
+	// trueBooks: binding and template say what the members run.
+	trueBooks bool
+}
+
+// Decide says what to do about the world.
+func Decide(w World) Plan {
+	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain}}
+	d.plan.Status.ObservedGeneration = w.Generation
+	d.plan.Status.MinReplicas, d.plan.Status.MaxReplicas, d.plan.Status.BoundsFrom = w.Bounds.Min, w.Bounds.Max, w.Bounds.From
+	d.count()
+	if w.Deleting {
+		d.release()
+		return d.finish()
+	}
+	// Each step returns true when nothing after it may be done yet.
+	for _, step := range []func(*decision) bool{
+		(*decision).preconditions,
+		(*decision).takeOver,
+		(*decision).books,
+		(*decision).divide,
+		(*decision).send,
+		(*decision).standby,
+	} {
+		if step(d) {
+			break
+		}
+	}
+	return d.finish()
+}
+
+// count settles on what each cluster of the scheduling result runs.
+func (d *decision) count() {
+	d.counts = Counts{}
+	if d.w.Binding == nil {
+		return
+	}
+	for name, booked := range d.w.Binding.Clusters {
+		d.counts[name] = booked
+		if m := d.member(name); m != nil && m.fresh() {
+			d.counts[name] = m.HPA.Desired
+		}
+	}
+}
+
+// fresh reports whether the member's autoscaler is a witness: reachable, ours, applied, and past its first tick. Anything else is
+// unknown, and unknown never becomes a number.
+func (m *Member) fresh() bool {
+	return m.Ready && m.HPA != nil && m.HPA.Owned && m.HPA.Applied && !m.HPA.Deleting && m.HPA.Desired > 0
+}
+
+func (d *decision) member(name string) *Member {
+	i := slices.IndexFunc(d.w.Members, func(m Member) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &d.w.Members[i]
+}
+
+// clusters are the names in the scheduling result, sorted.
+func (d *decision) clusters() []string {
+	names := make([]string, 0, len(d.counts))
+	for name := range d.counts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// distribution is the user's wish for one cluster.
+func (d *decision) distribution(name string) api.ClusterDistribution {
+	if dist := d.w.Spec.Distribution; dist != nil {
+		for _, c := range dist.Clusters {
+			if c.Name == name {
+				return c
+			}
+		}
+	}
+	return api.ClusterDistribution{Name: name}
+}
+
+// preconditions stops where nothing may be touched, and says what to do.
+func (d *decision) preconditions() bool {
+	p := d.w.Problem
+	b := d.w.Binding
+	switch {
+	case p != nil:
+	case d.w.Template == nil:
+		p = &Problem{api.FedHPAReasonTargetNotFound, "the target of spec.scaleTargetRef does not exist in this namespace of the control plane: create it"}
+	case b == nil:
+		p = &Problem{api.FedHPAReasonNotPropagated, "no PropagationPolicy has claimed the target: write one that selects it, with replicaSchedulingType Divided"}
+	case !b.Divided:
+		p = &Problem{api.FedHPAReasonNotDivided, "the target's placement duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided"}
+	case d.w.Bounds.Min < 1 || d.w.Bounds.Min > d.w.Bounds.Max:
+		p = &Problem{api.FedHPAReasonInvalidBounds, "the limits in force" + d.fromWords() + " are not 1 <= min <= max: correct them; the members keep what they have"}
+	case d.w.Template.Replicas == 0 && b.Replicas == 0:
+		p = &Problem{api.FedHPAReasonNotScheduled, "the target is scaled to zero, which switches autoscaling off as for a native HPA: scale it to one or more"}
+	case len(b.Clusters) == 0:
+		p = &Problem{api.FedHPAReasonNotScheduled, "the scheduler has not placed the target in any cluster: see the Scheduled condition of its ResourceBinding"}
+	}
+	if p == nil {
+		return false
+	}
+	d.plan.Status.Phase = api.FedHPAPending
+	d.condition(api.FedHPAReady, metav1.ConditionFalse, p.Reason, p.Message)
+	d.changed(true, p.Reason, p.Message)
+	return true
+}
+
+// takeOver makes members own their replicas. Karmada puts the label into every Work; a member gets its autoscaler in send, and only
+// once its own Work bears the label and is applied: before that Karmada and the autoscaler would fight.
+func (d *decision) takeOver() bool {
+	if !d.w.Finalizer {
+		d.act(Action{Kind: AddFinalizer})
+	}
+	if d.w.Template.Retain {
+		return false
+	}
+	d.act(Action{Kind: SetRetain})
+	d.plan.Status.Phase = api.FedHPATakingOver
+	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonTakingOver, "the template is being labelled so that members own their replicas")
+	d.wake(waitForOthers)
+	return true
+}
+
+func (d *decision) act(a Action) { d.plan.Actions = append(d.plan.Actions, a) }
+
+// wake looks again after at most wait.
+func (d *decision) wake(wait time.Duration) {
+	if d.plan.Wake == 0 || wait < d.plan.Wake {
+		d.plan.Wake = max(wait, time.Second)
+	}
+}
+
+func (d *decision) tell(warning bool, reason, message string) {
+	d.plan.Events = append(d.plan.Events, Event{Warning: warning, Reason: reason, Message: message})
+}

@@ -1,0 +1,226 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+// trigger is why the limits are divided anew.
+type trigger struct{ reason, message string }
+
+// divide settles what each cluster is to get: the last division's word, or a new one where something asks for it.
+func (d *decision) divide() bool {
+	names := d.clusters()
+	in := d.input(names)
+	result := split.Divide(in)
+	d.last(names)
+	t := d.trigger(names, in, result)
+	if t == nil {
+		return false
+	}
+	d.targets = map[string]split.Range{}
+	var frozen []string
+	for i, name := range names {
+		d.targets[name] = result.Ranges[i]
+		if in.Clusters[i].Frozen {
+			frozen = append(frozen, name)
+		}
+		d.noteDivision(name, in.Clusters[i], result.Ranges[i], in)
+	}
+	now := metav1.NewTime(d.w.Now)
+	d.plan.Divided = t.reason
+	d.plan.Status.DriftSince = nil
+	d.plan.Status.ReserveReplicas = result.Reserve
+	d.plan.Status.LastDivision = &api.Division{
+		Time: now, Reason: t.reason, Message: t.message, ObservedGeneration: d.w.Generation,
+		MinReplicas: in.Min, MaxReplicas: in.Max,
+	}
+	d.tell(false, api.FedHPAReasonDivided, d.divisionWords(t, names, result))
+	d.capacityCondition(result, frozen)
+	return false
+}
+
+// input is the division's view of the world.
+func (d *decision) input(names []string) split.Input {
+	in := split.Input{Min: d.w.Bounds.Min, Max: d.w.Bounds.Max, Seed: d.w.UID, TakeOver: true}
+	if dist := d.w.Spec.Distribution; dist != nil {
+		in.WeightedMin = slices.ContainsFunc(dist.Clusters, func(c api.ClusterDistribution) bool { return c.Weight != nil })
+	}
+	for _, name := range names {
+		m, wish := d.member(name), d.distribution(name)
+		c := split.Cluster{Name: name, Current: d.counts[name], Weight: 1, Frozen: m == nil || !m.Ready}
+		if wish.Weight != nil {
+			c.Weight = int64(*wish.Weight)
+		}
+		c.Least, c.Most = deref(wish.MinReplicas), deref(wish.MaxReplicas)
+		if m != nil && m.HPA != nil && m.HPA.Owned {
+			last := m.HPA.Sent
+			c.Last = &last
+			in.TakeOver = in.TakeOver && c.Frozen
+		}
+		c.Free = d.free(name, m)
+		if d.pendingLong(name) {
+			// What has waited that long does not fit: it is not what the cluster can run.
+			c.Current = max(c.Current-m.Unschedulable, 1)
+			c.Free = new(int32)
+		}
+		in.Clusters = append(in.Clusters, c)
+	}
+	return in
+}
+
+// free is the room in a cluster, less what its autoscaler has asked for and nobody could have counted yet.
+func (d *decision) free(name string, m *Member) *int32 {
+	if dist := d.w.Spec.Distribution; dist != nil && dist.Capacity == api.CapacityIgnore {
+		all := d.w.Bounds.Max
+		return &all
+	}
+	if m == nil || m.Free == nil {
+		return nil
+	}
+	free := *m.Free
+	if m.Workload != nil && m.Workload.Observed {
+		free -= max(d.counts[name]-m.Workload.Replicas, 0)
+	}
+	free = max(free, 0)
+	return &free
+}
+
+// last takes the targets of the division in force from the status.
+func (d *decision) last(names []string) {
+	d.targets = map[string]split.Range{}
+	for _, name := range names {
+		if c := d.clusterStatus(name); c != nil && takesPart(c.State) {
+			d.targets[name] = split.Range{Min: c.MinReplicas, Max: c.MaxReplicas}
+		}
+	}
+}
+
+// trigger finds the first reason to divide anew.
+func (d *decision) trigger(names []string, in split.Input, result split.Result) *trigger {
+	last := d.plan.Status.LastDivision
+	switch {
+	case last == nil || in.TakeOver:
+		if last != nil && last.Reason == api.FedHPAReasonTakenOver && len(d.targets) == len(names) {
+			return nil
+		}
+		return &trigger{api.FedHPAReasonTakenOver, "first division: every cluster's present count lies inside its limits"}
+	case last.ObservedGeneration != d.w.Generation:
+		return &trigger{api.FedHPAReasonSpecChanged, "the spec changed"}
+	case last.MinReplicas != in.Min || last.MaxReplicas != in.Max:
+		return &trigger{api.FedHPAReasonBoundsChanged, fmt.Sprintf("the limits are now %d..%d%s", in.Min, in.Max, d.fromWords())}
+	case !slices.Equal(names, d.dividedOver()):
+		return &trigger{api.FedHPAReasonClustersChanged, "the clusters are now " + list(names)}
+	case last.Reason == api.FedHPAReasonTakenOver && (!d.joining() || d.room() > d.w.Bounds.Max):
+		return &trigger{api.FedHPAReasonActive, "every member scales by itself now"}
+	case d.w.Binding.RescheduledAt.After(last.Time.Time):
+		return &trigger{api.FedHPAReasonRescheduled, "a rebalance was asked for"}
+	}
+	age := d.w.Now.Sub(last.Time.Time)
+	for i, name := range names {
+		if t := d.pressed(name, in.Clusters[i], result.Ranges[i], age); t != nil {
+			return t
+		}
+	}
+	return d.drifted(names, result, age)
+}
+
+// dividedOver are the clusters the division in force was made for.
+func (d *decision) dividedOver() []string {
+	var out []string
+	for _, c := range d.plan.Status.Clusters {
+		if takesPart(c.State) {
+			out = append(out, c.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// takesPart reports whether a cluster in this state was part of the division in force.
+func takesPart(s api.FedHPAClusterState) bool {
+	return s != api.ClusterStandby && s != api.ClusterLeaving
+}
+
+// pressed finds a cluster that needs help at once: near its limit while there is room for it elsewhere, or with a promise
+// of room it no longer has.
+func (d *decision) pressed(name string, c split.Cluster, now split.Range, age time.Duration) *trigger {
+	have, m := d.targets[name], d.member(name)
+	if m == nil || !m.fresh() {
+		return nil
+	}
+	desired := m.HPA.Desired
+	gain := now.Max - have.Max
+	if gain > 0 && int64(desired)*100 >= int64(have.Max)*nearMaxPercent {
+		if atLimit := desired >= have.Max; age >= helpAge || atLimit && age >= urgentAge {
+			return &trigger{api.FedHPAReasonNearMax, fmt.Sprintf("%s asks for %d of at most %d", name, desired, have.Max)}
+		}
+		d.wake(helpAge - age)
+		return nil
+	}
+	switch {
+	case gain >= 0 || age < driftGap:
+	case d.pendingLong(name):
+		return &trigger{api.FedHPAReasonPodsPending, fmt.Sprintf("%d pods in %s have waited for room since %s", m.Unschedulable, name,
+			d.clusterStatus(name).PendingSince.UTC().Format(time.TimeOnly))}
+	case c.Free != nil && *c.Free == 0 && have.Max-desired >= max(driftLimit(d.w.Bounds.Max), 1):
+		return &trigger{api.FedHPAReasonClusterFull, fmt.Sprintf("%s is full at %d of the %d it was given", name, desired, have.Max)}
+	}
+	return nil
+}
+
+// drifted finds limits that are far from what they would be now, twice, and not just divided.
+func (d *decision) drifted(names []string, result split.Result, age time.Duration) *trigger {
+	far := int32(0)
+	for i, name := range names {
+		have, now := d.targets[name], result.Ranges[i]
+		far = max(far, abs(have.Max-now.Max), abs(have.Min-now.Min))
+	}
+	s := &d.plan.Status
+	if far <= driftLimit(d.w.Bounds.Max) {
+		s.DriftSince = nil
+		return nil
+	}
+	if s.DriftSince == nil {
+		now := metav1.NewTime(d.w.Now)
+		s.DriftSince = &now
+	}
+	if d.w.Now.Sub(s.DriftSince.Time) < driftGap || age < driftAge {
+		d.wake(max(driftGap-d.w.Now.Sub(s.DriftSince.Time), driftAge-age))
+		return nil
+	}
+	return &trigger{api.FedHPAReasonWeightsMoved, fmt.Sprintf("limits were %d replicas away from what fits now", far)}
+}
+
+// pendingLong reports whether pods of the cluster have waited for room for long.
+func (d *decision) pendingLong(name string) bool {
+	c, m := d.clusterStatus(name), d.member(name)
+	return c != nil && m != nil && m.Unschedulable > 0 && c.PendingSince != nil && d.w.Now.Sub(c.PendingSince.Time) >= pendingLong
+}
+
+// clusterStatus is the cluster's entry in the status as it was last written.
+func (d *decision) clusterStatus(name string) *api.FedHPAClusterStatus {
+	i := slices.IndexFunc(d.plan.Status.Clusters, func(c api.FedHPAClusterStatus) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &d.plan.Status.Clusters[i]
+}
+
+// driftLimit is how many replicas limits may be off before that counts.
+func driftLimit(n int32) int32 { return int32(int64(n) * driftPercent / 100) }
+
+func abs(n int32) int32 { return max(n, -n) }
+
+func deref(n *int32) int32 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

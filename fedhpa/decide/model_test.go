@@ -1,0 +1,412 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+// model is just enough of Karmada and its members to play the decisions against: it shows that they fit together in any order of
+// events. That Karmada really behaves like this is proved in test/e2e, on Karmada.
+type model struct {
+	now    time.Time
+	spec   api.FedHPASpec
+	status api.FedHPAStatus
+	// fedhpa object
+	deleting, finalizer, gone bool
+	deletedAt                 time.Time
+	generation                int64
+
+	template Template
+	binding  bindingModel
+	seen     *bindingModel // what the scheduler has read and not yet acted upon
+	webhook  bool
+
+	members map[string]*memberModel
+
+	overwrites int
+	rounds     int
+	faults     []string
+}
+
+type bindingModel struct {
+	version, generation, observed int64
+	replicas                      int32
+	clusters, ledger              Counts
+}
+
+func (b bindingModel) copy() bindingModel {
+	b.clusters, b.ledger = maps.Clone(b.clusters), maps.Clone(b.ledger)
+	return b
+}
+
+// memberModel is a member and the Works for it.
+type memberModel struct {
+	ready bool
+	free  int32
+	load  int32
+	// Works in the control plane.
+	work    *workModel
+	hpaWork *split.Range
+	hpaGone bool // the Work is being deleted
+	// dropped: the cluster was given up while it was away, so what its autoscaler holds was given to others.
+	dropped bool
+	// Objects in the member.
+	exists   bool
+	replicas int32
+	peak     int32
+	hpa      *split.Range
+	ticked   bool
+	// What the member reported last.
+	reported struct {
+		replicas int32
+		hpa      *split.Range
+		ticked   bool
+		desired  int32
+	}
+}
+
+type workModel struct {
+	retain, applied bool
+	replicas        int32
+}
+
+func newModel(spec api.FedHPASpec, clusters Counts) *model {
+	m := &model{
+		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), spec: spec, generation: 1, webhook: true,
+		template: Template{Replicas: clusters.Sum()},
+		binding:  bindingModel{version: 1, generation: 1, observed: 1, replicas: clusters.Sum(), clusters: clusters},
+		members:  map[string]*memberModel{},
+	}
+	for name, n := range clusters {
+		m.members[name] = &memberModel{ready: true, free: 100, load: n}
+	}
+	m.deliver()
+	for name := range m.members {
+		m.execute(name)
+		m.report(name)
+	}
+	return m
+}
+
+// detect is Karmada's detector: the binding's replicas are the template's.
+func (m *model) detect() {
+	want := m.template.Replicas
+	if m.webhook && m.binding.ledger != nil && want != 0 {
+		want = m.binding.clusters.Sum()
+	}
+	if m.binding.replicas != want {
+		m.binding.replicas = want
+		m.binding.generation++
+		m.binding.version++
+	}
+}
+
+// read and write are karmada-scheduler: it works from what it read, and its patch bears no version.
+func (m *model) read() {
+	seen := m.binding.copy()
+	m.seen = &seen
+}
+
+func (m *model) write() {
+	if m.seen == nil {
+		return
+	}
+	seen := *m.seen
+	m.seen = nil
+	if seen.clusters.Sum() == seen.replicas {
+		if m.binding.observed < seen.generation {
+			m.binding.observed = seen.generation
+			m.binding.version++
+		}
+		return
+	}
+	var parties []split.Party
+	names := slices.Sorted(maps.Keys(m.members))
+	for _, name := range names {
+		if m.members[name].ready {
+			parties = append(parties, split.Party{Name: name, Weight: int64(1 + m.members[name].free), Lo: 0, Hi: seen.replicas})
+		}
+	}
+	seats, _ := split.Bounded(seen.replicas, parties, "scheduler")
+	result := Counts{}
+	for i, p := range parties {
+		if seats[i] > 0 {
+			result[p.Name] = seats[i]
+		}
+	}
+	m.binding.clusters = result
+	m.binding.generation++
+	m.binding.observed = seen.generation
+	m.binding.version++
+}
+
+// deliver is the binding controller: one Work per cluster of the result.
+func (m *model) deliver() {
+	for name, member := range m.members {
+		n, in := m.binding.clusters[name]
+		switch {
+		case !in:
+			member.work = nil
+		case member.work == nil:
+			member.work = &workModel{retain: m.template.Retain, replicas: n}
+		default:
+			member.work.retain, member.work.replicas = m.template.Retain, n
+		}
+	}
+}
+
+// execute is the execution controller for one member.
+func (m *model) execute(name string) {
+	member := m.members[name]
+	if !member.ready {
+		return
+	}
+	switch {
+	case member.work == nil:
+		member.exists, member.replicas = false, 0
+	case !member.exists:
+		member.exists, member.replicas = true, member.work.replicas
+		member.work.applied = true
+	default:
+		if !member.work.retain {
+			if member.work.replicas != member.replicas && member.hpa != nil {
+				m.fault("%s is set from %d to %d replicas though its autoscaler owns them", name, member.replicas, member.work.replicas)
+			}
+			if member.work.replicas < member.replicas {
+				m.fault("%s loses replicas: %d to %d", name, member.replicas, member.work.replicas)
+			}
+			member.replicas = member.work.replicas
+		}
+		member.work.applied = true
+	}
+	switch {
+	case member.hpaWork == nil:
+	case member.hpaGone:
+		member.hpa, member.hpaWork, member.hpaGone, member.ticked = nil, nil, false, false
+	default:
+		r := *member.hpaWork
+		member.hpa = &r
+	}
+}
+
+// tick is the member's own autoscaler: it goes on whether anybody can reach the member or not.
+func (m *model) tick(name string) {
+	member := m.members[name]
+	if member.hpa == nil || !member.exists {
+		return
+	}
+	member.replicas = min(max(member.load, member.hpa.Min), member.hpa.Max)
+	member.peak = max(member.peak, member.replicas)
+	member.ticked = true
+}
+
+// report is Karmada's status collection.
+func (m *model) report(name string) {
+	member := m.members[name]
+	if !member.ready {
+		return
+	}
+	member.reported.replicas = member.replicas
+	member.reported.hpa, member.reported.ticked, member.reported.desired = nil, member.ticked, member.replicas
+	if member.hpa != nil {
+		r := *member.hpa
+		member.reported.hpa = &r
+	}
+}
+
+// reconcile is the controller: gather, decide, apply, and perhaps die after some write.
+func (m *model) reconcile(dieAfter int) Plan {
+	if m.gone {
+		return Plan{}
+	}
+	w := m.world()
+	plan := Decide(w)
+	version := m.binding.version
+	for i, a := range plan.Actions {
+		if i == dieAfter {
+			return plan
+		}
+		if !m.apply(a, &version) {
+			return plan
+		}
+	}
+	if plan.Overwritten {
+		m.overwrites++
+	}
+	m.status = plan.Status
+	return plan
+}
+
+func (m *model) apply(a Action, version *int64) bool {
+	switch a.Kind {
+	case AddFinalizer:
+		m.finalizer = true
+	case RemoveFinalizer:
+		m.gone = m.deleting
+	case SetRetain:
+		m.template.Retain, m.template.RetainOurs = true, true
+	case ClearRetain:
+		m.template.Retain, m.template.RetainOurs = false, false
+	case WriteBinding:
+		if *version != m.binding.version {
+			return false // conflict
+		}
+		m.binding.clusters, m.binding.ledger, m.binding.replicas = maps.Clone(a.Counts), maps.Clone(a.Counts), a.Total
+		m.binding.generation++
+		m.binding.version++
+		*version = m.binding.version
+	case ClearLedger:
+		m.binding.ledger = nil
+		m.binding.version++
+	case ScaleTemplate:
+		m.template.Replicas = a.Total
+	case SendAutoscaler:
+		r := a.Range
+		if r.Min < 1 || r.Min > r.Max {
+			m.fault("%s is sent %+v, which no HPA can hold", a.Cluster, r)
+		}
+		m.members[a.Cluster].hpaWork = &r
+	case DeleteAutoscaler:
+		m.members[a.Cluster].hpaGone = true
+	}
+	return true
+}
+
+func (m *model) world() World {
+	for name, member := range m.members {
+		if _, in := m.binding.clusters[name]; !in && !member.ready {
+			member.dropped = true
+		}
+	}
+	w := World{
+		Now: m.now, UID: "uid", Name: "web", Deleting: m.deleting, DeletedAt: m.deletedAt, Finalizer: m.finalizer, Generation: m.generation,
+		Spec: m.spec, Status: *m.status.DeepCopy(),
+		Bounds:   Bounds{Min: m.spec.MinReplicas, Max: m.spec.MaxReplicas},
+		Template: &Template{Replicas: m.template.Replicas, Retain: m.template.Retain, RetainOurs: m.template.RetainOurs},
+		Binding: &Binding{
+			Settled: m.binding.generation == m.binding.observed, Divided: true, Replicas: m.binding.replicas,
+			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger),
+		},
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.members)) {
+		w.Members = append(w.Members, m.members[name].seen(name))
+	}
+	return w
+}
+
+func (m *memberModel) seen(name string) Member {
+	free := max(m.free-m.replicas, 0)
+	out := Member{Name: name, Ready: m.ready, Eligible: true, Free: &free, FreeFrom: "model"}
+	if m.work != nil {
+		out.Workload = &Workload{
+			Retained: m.work.retain, Applied: m.work.applied, Observed: true,
+			Replicas: m.reported.replicas, Ready: m.reported.replicas,
+		}
+	}
+	if m.hpaWork != nil {
+		out.HPA = &Autoscaler{Sent: *m.hpaWork, SpecCurrent: true, Owned: true, Applied: m.reported.hpa != nil, InForce: m.reported.hpa, Deleting: m.hpaGone}
+		if m.reported.ticked {
+			out.HPA.Desired, out.HPA.Current = m.reported.desired, m.reported.replicas
+		}
+	}
+	return out
+}
+
+func (m *model) fault(format string, args ...any) {
+	m.faults = append(m.faults, fmt.Sprintf(format, args...))
+}
+
+// settle lets everything happen, in order, until nothing is left to do.
+func (m *model) settle() error {
+	// A repair may be pausing: rest is a while without any write.
+	for quiet := 0; m.rounds < 400; m.rounds++ {
+		m.now = m.now.Add(30 * time.Second)
+		m.detect()
+		m.read()
+		m.write()
+		m.deliver()
+		for _, name := range slices.Sorted(maps.Keys(m.members)) {
+			m.execute(name)
+			m.tick(name)
+			m.report(name)
+		}
+		if plan := m.reconcile(-1); len(plan.Actions) > 0 || m.binding.generation != m.binding.observed {
+			quiet = 0
+		} else if quiet++; quiet == 4 {
+			m.rounds = 0
+			return nil
+		}
+	}
+	return fmt.Errorf("never at rest: %+v %+v", m.binding, m.status)
+}
+
+// step does one random thing.
+func (m *model) step(t *rapid.T) {
+	m.now = m.now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second)
+	names := slices.Sorted(maps.Keys(m.members))
+	name := names[rapid.IntRange(0, len(names)-1).Draw(t, "member")]
+	switch rapid.SampledFrom([]string{"detect", "read", "write", "deliver", "execute", "tick", "report", "reconcile", "reconcile", "die"}).Draw(t, "step") {
+	case "detect":
+		m.detect()
+	case "read":
+		m.read()
+	case "write":
+		m.write()
+	case "deliver":
+		m.deliver()
+	case "execute":
+		m.execute(name)
+	case "tick":
+		m.tick(name)
+	case "report":
+		m.report(name)
+	case "reconcile":
+		m.reconcile(-1)
+	case "die":
+		m.reconcile(rapid.IntRange(0, 3).Draw(t, "after"))
+	}
+}
+
+// agree says what is not true in the books.
+func (m *model) agree() string {
+	real := Counts{}
+	for name, member := range m.members {
+		if member.exists {
+			real[name] = member.replicas
+		}
+	}
+	switch {
+	case real.String() != m.binding.clusters.String():
+		return fmt.Sprintf("members run %s, the binding says %s", real, m.binding.clusters)
+	case m.template.Replicas != real.Sum() || m.binding.replicas != real.Sum():
+		return fmt.Sprintf("members run %d, the template says %d, the binding %d", real.Sum(), m.template.Replicas, m.binding.replicas)
+	}
+	return ""
+}
+
+// dropped reports whether any cluster was given up while it was away, since all limits last were within max.
+func (m *model) dropped() bool {
+	for _, member := range m.members {
+		if member.dropped {
+			return true
+		}
+	}
+	return false
+}
+
+// String shows the whole model, for a failure to be understood.
+func (m *model) String() string {
+	out := fmt.Sprintf("template %+v\nbinding %+v\n", m.template, m.binding)
+	for _, name := range slices.Sorted(maps.Keys(m.members)) {
+		x := m.members[name]
+		out += fmt.Sprintf("%s ready=%v load=%d runs=%d work=%+v sent=%+v in force=%+v reported=%+v\n", name, x.ready, x.load, x.replicas, x.work, x.hpaWork, x.hpa, x.reported)
+	}
+	return out
+}

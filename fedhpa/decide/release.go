@@ -1,0 +1,129 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+)
+
+// release lets go of a workload without changing a replica: books true, autoscalers gone, books true once more (an
+// autoscaler may have moved in between), and only then the label that keeps Karmada from writing replicas.
+func (d *decision) release() {
+	d.plan.Status.Phase = api.FedHPAReleasing
+	d.targets = nil
+	if !d.w.Finalizer {
+		return
+	}
+	left := d.ownAutoscalers()
+	if d.w.Template == nil || d.w.Binding == nil {
+		// The workload itself is gone: nothing to keep true.
+		d.deleteAll(left)
+		if len(left) == 0 {
+			d.act(Action{Kind: RemoveFinalizer})
+		}
+		return
+	}
+	if len(left) > 0 {
+		if d.releaseBooks(d.counts) {
+			d.deleteAll(left)
+			d.releasing("the autoscalers of " + list(left) + " are being removed")
+		}
+		return
+	}
+	if d.w.Binding.Ledger != nil {
+		counts, wait := d.finalCounts()
+		if wait != "" {
+			d.releasing(wait)
+			return
+		}
+		if !d.releaseBooks(counts) || !d.trueBooks {
+			return
+		}
+	}
+	if d.w.Template.RetainOurs {
+		d.act(Action{Kind: ClearRetain})
+	}
+	if d.w.Binding.Ledger != nil {
+		d.act(Action{Kind: ClearLedger})
+	}
+	d.act(Action{Kind: RemoveFinalizer})
+	d.tell(false, api.FedHPAReasonReleased, fmt.Sprintf("replicas stay as they are (%s) and are Karmada's again", d.counts))
+}
+
+func (d *decision) ownAutoscalers() []string {
+	var out []string
+	for _, m := range d.w.Members {
+		if m.HPA != nil && m.HPA.Owned {
+			out = append(out, m.Name)
+		}
+	}
+	return out
+}
+
+func (d *decision) deleteAll(names []string) {
+	for _, name := range names {
+		if !d.member(name).HPA.Deleting {
+			d.act(Action{Kind: DeleteAutoscaler, Cluster: name})
+		}
+	}
+	if len(names) > 0 {
+		d.wake(waitForOthers)
+	}
+}
+
+// releaseBooks writes what is not yet true and reports whether writing was possible.
+func (d *decision) releaseBooks(counts Counts) bool {
+	b := d.w.Binding
+	if len(b.Clusters) == 0 {
+		d.trueBooks = true
+		return true
+	}
+	if !b.Settled || len(b.Evicting) > 0 || b.Suspended {
+		d.releasing("the scheduler is still working on the ResourceBinding")
+		return false
+	}
+	d.trueBooks = b.Clusters.String() == counts.String() && b.Replicas == counts.Sum() && d.w.Template.Replicas == counts.Sum()
+	if d.trueBooks {
+		return true
+	}
+	d.writeBooks(counts)
+	d.releasing("the books are being made true: members run " + counts.String())
+	return true
+}
+
+// finalCounts is what the members run now that no autoscaler speaks for them. A workload that is still on its way to a count is waited
+// for; when that takes too long the larger of book and member is kept, so that nothing is lost.
+func (d *decision) finalCounts() (counts Counts, wait string) {
+	counts = maps.Clone(d.counts)
+	patient := d.deletedFor() < releasePatience
+	for _, name := range d.clusters() {
+		m := d.member(name)
+		if m == nil || !m.Ready || m.Workload == nil || !m.Workload.Observed || m.Workload.Replicas < 1 {
+			continue
+		}
+		switch {
+		case m.Workload.Replicas == m.Workload.Ready:
+			counts[name] = m.Workload.Replicas
+		case patient:
+			return nil, fmt.Sprintf("%s is still on its way to its count: %d of %d replicas are ready", name, m.Workload.Ready, m.Workload.Replicas)
+		default:
+			counts[name] = max(counts[name], m.Workload.Replicas)
+		}
+	}
+	return counts, ""
+}
+
+func (d *decision) deletedFor() time.Duration { return d.w.Now.Sub(d.w.DeletedAt) }
+
+func (d *decision) releasing(message string) {
+	if unreachable := slices.DeleteFunc(d.ownAutoscalers(), func(name string) bool { return d.member(name).Ready }); len(unreachable) > 0 {
+		message += "; " + list(unreachable) + " cannot be reached: waiting until it can, or until it is unjoined"
+	}
+	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonReleasing, message)
+	d.wake(waitForOthers)
+}

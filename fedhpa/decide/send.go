@@ -1,0 +1,113 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+// send moves the members' autoscalers towards the targets, donors before receivers, and takes back those of clusters that
+// left the scheduling result.
+func (d *decision) send() bool {
+	names := d.clusters()
+	// More than the user's max may have to be in force: what already runs, what the scheduler moved, one replica for each cluster.
+	var must, running int64
+	for _, name := range names {
+		d.steps = append(d.steps, d.step(name))
+		running += int64(d.counts[name])
+		must += int64(max(d.counts[name], d.floors[name], 1))
+	}
+	d.steps = append(d.steps, d.leaving()...)
+	total := int32(max(int64(d.w.Bounds.Max), must))
+	for i, r := range split.Next(d.steps, total, running > int64(d.w.Bounds.Max)) {
+		if i >= len(names) {
+			break
+		}
+		m := d.member(names[i])
+		if m == nil || !m.Ready || !sendable(m) {
+			continue
+		}
+		switch {
+		case r != nil:
+			d.act(Action{Kind: SendAutoscaler, Cluster: names[i], Range: *r})
+		case m.HPA != nil && !m.HPA.SpecCurrent:
+			d.act(Action{Kind: SendAutoscaler, Cluster: names[i], Range: m.HPA.Sent})
+		}
+	}
+	if !split.Settled(d.steps) {
+		d.wake(waitForOthers)
+	}
+	d.takeBack()
+	return false
+}
+
+// sendable reports whether a member may get an autoscaler, or new limits for the one it has. The Work of the workload must bear the
+// retain label and be applied. There is no race with a sync that still reads the old Work: Karmada's execution controller reads Works from
+// one watch, so when it creates the autoscaler it has seen the label, which was written before.
+func sendable(m *Member) bool {
+	if m.HPA != nil {
+		return m.HPA.Owned && !m.HPA.Deleting
+	}
+	return m.Workload != nil && m.Workload.Retained && m.Workload.Applied
+}
+
+// step is one cluster's way to its target.
+func (d *decision) step(name string) split.Step {
+	m := d.member(name)
+	step := split.Step{Name: name, Want: d.targets[name].Native(), Current: d.counts[name], Frozen: m == nil || !m.Ready}
+	if m == nil {
+		return step
+	}
+	if m.Workload != nil {
+		step.Ready = m.Workload.Ready
+	}
+	if d.pendingLong(name) {
+		step.Current = max(step.Current-m.Unschedulable, 1)
+	}
+	if h := m.HPA; h != nil && h.Owned {
+		sent := h.Sent
+		step.Sent, step.InForce = &sent, h.InForce
+	} else if !step.Frozen {
+		// The first tick of a new autoscaler changes nothing.
+		runs := [2]int32{step.Current, step.Current}
+		if m.Workload != nil && m.Workload.Observed && m.Workload.Replicas > 0 {
+			runs[1] = m.Workload.Replicas
+		}
+		step.Want.Min = min(step.Want.Min, max(min(runs[0], runs[1]), 1))
+		step.Want.Max = max(step.Want.Max, runs[0], runs[1])
+	}
+	if floor, ok := d.floors[name]; ok {
+		step.Want.Min = max(step.Want.Min, floor)
+		step.Want.Max = max(step.Want.Max, floor)
+	}
+	return step
+}
+
+// leaving are reachable clusters outside the result whose autoscalers are not gone yet: until they are, what they hold is not free. One that
+// cannot be reached was given up by whoever evicted it, and holds nothing.
+func (d *decision) leaving() []split.Step {
+	var out []split.Step
+	for i := range d.w.Members {
+		m := &d.w.Members[i]
+		if _, in := d.counts[m.Name]; !in && m.Ready && m.HPA != nil && m.HPA.Owned {
+			sent := m.HPA.Sent
+			out = append(out, split.Step{Name: m.Name, Sent: &sent, InForce: m.HPA.InForce, Frozen: true})
+		}
+	}
+	return out
+}
+
+// takeBack removes the autoscalers of clusters that left. While a graceful eviction still empties a cluster its replicas
+// go on serving, and so does its autoscaler.
+func (d *decision) takeBack() {
+	for _, m := range d.w.Members {
+		if _, in := d.counts[m.Name]; in || m.HPA == nil || !m.HPA.Owned || m.HPA.Deleting ||
+			slices.Contains(d.w.Binding.Evicting, m.Name) || !d.w.Binding.Settled {
+			continue
+		}
+		d.act(Action{Kind: DeleteAutoscaler, Cluster: m.Name})
+		d.tell(false, api.FedHPAReasonClustersChanged, fmt.Sprintf("%s left the scheduling result: its autoscaler is removed", m.Name))
+	}
+}

@@ -1,0 +1,140 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+// standby wakes an empty cluster when the active ones have no room left for what the user allows, and empties one that is
+// idle again. Both only on full knowledge: every cluster reachable and speaking, books true, limits settled.
+func (d *decision) standby() bool {
+	if !d.trueBooks || d.joining() || !split.Settled(d.steps) || d.plan.Divided != "" || len(d.unreachable()) > 0 {
+		return false
+	}
+	if name := d.toWake(); name != "" {
+		counts := maps.Clone(d.counts)
+		counts[name] = 1
+		d.writeBooks(counts)
+		d.tell(false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the %d they have room for, and %d more are allowed",
+			name, d.counts.Sum(), d.room(), d.w.Bounds.Max-d.room()))
+		return false
+	}
+	if name := d.toEmpty(); name != "" {
+		counts := maps.Clone(d.counts)
+		delete(counts, name)
+		d.writeBooks(counts)
+		d.tell(false, api.FedHPAReasonClusterEmptied, fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
+	}
+	return false
+}
+
+func (d *decision) unreachable() []string {
+	var out []string
+	for _, name := range d.clusters() {
+		if m := d.member(name); m == nil || !m.fresh() {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// room is what all active clusters together were given.
+func (d *decision) room() int32 {
+	var sum int32
+	for _, name := range d.clusters() {
+		sum += d.targets[name].Max
+	}
+	return sum
+}
+
+func (d *decision) pressedTogether(running, room int32) bool {
+	return int64(running)*100 >= int64(room)*nearMaxPercent
+}
+
+// toWake names the standby cluster with the most weighted room, if one is needed.
+func (d *decision) toWake() string {
+	room := d.room()
+	b := d.w.Binding
+	if room >= d.w.Bounds.Max || !d.pressedTogether(d.counts.Sum(), room) || d.counts.Sum() >= d.w.Bounds.Max ||
+		b.MaxGroups > 0 && len(d.counts) >= b.MaxGroups {
+		return ""
+	}
+	best, most := "", int64(0)
+	for i := range d.w.Members {
+		m := &d.w.Members[i]
+		if _, active := d.counts[m.Name]; active || !m.Ready || !m.Eligible || !d.standsBy(m.Name) || m.HPA != nil {
+			continue
+		}
+		wish := d.distribution(m.Name)
+		weight := int64(1)
+		if wish.Weight != nil {
+			weight = int64(*wish.Weight)
+		}
+		if free := d.free(m.Name, m); free != nil && int64(*free)*weight > most {
+			best, most = m.Name, int64(*free)*weight
+		}
+	}
+	return best
+}
+
+// standsBy reports whether an empty cluster may be woken: the user made it a standby, or it was emptied here.
+func (d *decision) standsBy(name string) bool {
+	if d.distribution(name).Role == api.ClusterRoleStandby {
+		return true
+	}
+	c := d.clusterStatus(name)
+	return c != nil && c.State == api.ClusterStandby
+}
+
+// toEmpty names a cluster whose last replica is not needed: a standby after its burst, or one of more clusters than
+// the limits have replicas for.
+func (d *decision) toEmpty() string {
+	b := d.w.Binding
+	for _, name := range slices.Backward(d.clusters()) {
+		c := d.clusterStatus(name)
+		rest := d.counts.Sum() - 1
+		room := d.room() - d.targets[name].Max
+		switch {
+		case !d.emptiable(name) || c == nil || c.IdleSince == nil:
+		case len(d.counts) <= max(b.MinGroups, 1) || rest < d.w.Bounds.Min:
+		case d.targets[name].Max > 0 && d.pressedTogether(rest, room):
+			// It would be woken again at once.
+		default:
+			if idle := d.w.Now.Sub(c.IdleSince.Time); idle < d.idleWindow(name) {
+				d.wake(d.idleWindow(name) - idle)
+				continue
+			}
+			return name
+		}
+	}
+	return ""
+}
+
+// emptiable reports whether a cluster of the result may be emptied when idle, and is.
+func (d *decision) emptiable(name string) bool {
+	surplus := d.targets[name].Min == 0 && deref(d.distribution(name).MinReplicas) == 0
+	return (surplus || d.distribution(name).Role == api.ClusterRoleStandby) && d.idle(name)
+}
+
+// idle reports whether a cluster runs one replica and its autoscaler asks for no more.
+func (d *decision) idle(name string) bool {
+	m := d.member(name)
+	return m != nil && m.fresh() && m.HPA.Desired == 1 && m.Workload != nil && m.Workload.Observed && m.Workload.Replicas == 1
+}
+
+// idleWindow is how long a cluster must have been idle: as long as its autoscaler waits before it scales down. A cluster that has no
+// part of max at all goes at once.
+func (d *decision) idleWindow(name string) time.Duration {
+	if d.targets[name].Max == 0 {
+		return 0
+	}
+	if b := d.w.Spec.Behavior; b != nil && b.ScaleDown != nil && b.ScaleDown.StabilizationWindowSeconds != nil {
+		return time.Duration(*b.ScaleDown.StabilizationWindowSeconds) * time.Second
+	}
+	return 5 * time.Minute
+}

@@ -1,0 +1,238 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+// finish composes the status from what was seen and decided.
+func (d *decision) finish() Plan {
+	s := &d.plan.Status
+	if d.w.Binding != nil && d.targets != nil {
+		d.clusterStatuses()
+		s.CurrentReplicas, s.DesiredReplicas = 0, 0
+		for _, c := range s.Clusters {
+			s.CurrentReplicas += c.CurrentReplicas
+			s.DesiredReplicas += c.DesiredReplicas
+		}
+		s.Phase = api.FedHPAActive
+		if s.LastDivision != nil && s.LastDivision.Reason == api.FedHPAReasonTakenOver {
+			s.Phase = api.FedHPATakingOver
+		}
+		d.membersCondition()
+		d.pendingCondition()
+		d.readyCondition()
+	}
+	return d.plan
+}
+
+// clusterStatuses rewrites the list: the clusters of the scheduling result, those that are leaving, and the empty ones that may be woken.
+func (d *decision) clusterStatuses() {
+	var out []api.FedHPAClusterStatus
+	for _, name := range d.clusters() {
+		c := api.FedHPAClusterStatus{Name: name}
+		if old := d.clusterStatus(name); old != nil {
+			c = *old
+		}
+		c.MinReplicas, c.MaxReplicas = d.targets[name].Min, d.targets[name].Max
+		c.CurrentReplicas, c.DesiredReplicas = d.counts[name], d.counts[name]
+		d.observed(&c, d.member(name))
+		out = append(out, c)
+	}
+	for i := range d.w.Members {
+		m := &d.w.Members[i]
+		if _, in := d.counts[m.Name]; in {
+			continue
+		}
+		if state := d.outside(m); state != "" {
+			out = append(out, api.FedHPAClusterStatus{Name: m.Name, State: state, Message: outsideWords(state)})
+		}
+	}
+	slices.SortFunc(out, func(a, b api.FedHPAClusterStatus) int { return cmp.Compare(a.Name, b.Name) })
+	d.plan.Status.Clusters = out
+}
+
+// observed fills in what the member itself tells.
+func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
+	now := metav1.NewTime(d.w.Now)
+	switch {
+	case m == nil || !m.Ready:
+		c.State = api.ClusterUnreachable
+		c.Message = unreachableWords(c)
+		return
+	case !m.fresh():
+		c.State = api.ClusterJoining
+	default:
+		c.State = api.ClusterActive
+		c.DesiredReplicas = m.HPA.Desired
+		c.CurrentReplicas = m.HPA.Current
+	}
+	if m.Unschedulable == 0 {
+		c.PendingSince = nil
+	} else if c.PendingSince == nil {
+		c.PendingSince = &now
+		d.wake(pendingNoted)
+	}
+	if !d.idle(m.Name) {
+		c.IdleSince = nil
+	} else if c.IdleSince == nil {
+		c.IdleSince = &now
+	}
+	switch words := d.divisionMessage[m.Name]; {
+	case d.fault(m) != "":
+		c.Message = clip(d.fault(m), 1024)
+	case words != "":
+		c.Message = words
+	case !strings.HasPrefix(c.Message, m.Name+" got "):
+		// What stood there, a fault or an absence, is over.
+		c.Message = shareWords(m.Name, d.targets[m.Name], m, d.distribution(m.Name))
+	}
+}
+
+// outside is the state of a cluster that is not in the scheduling result, empty when it is none of this FedHPA's business.
+func (d *decision) outside(m *Member) api.FedHPAClusterState {
+	old := d.clusterStatus(m.Name)
+	switch {
+	case m.HPA != nil && m.HPA.Owned:
+		return api.ClusterLeaving
+	case !m.Eligible:
+		return ""
+	case d.distribution(m.Name).Role == api.ClusterRoleStandby, old != nil:
+		return api.ClusterStandby
+	}
+	return ""
+}
+
+// fault is what keeps a reachable member's autoscaler from working, in words, empty when nothing does.
+func (d *decision) fault(m *Member) string {
+	switch {
+	case m.HPA == nil && m.Workload == nil:
+		return "waiting for Karmada to deliver the workload"
+	case m.HPA == nil && !m.Workload.Retained:
+		return "waiting until its Work carries the label that lets the member own its replicas"
+	case m.HPA == nil && !m.Workload.Applied:
+		return "the workload could not be applied: " + m.Workload.Message
+	case m.HPA == nil:
+		return ""
+	case !m.HPA.Owned:
+		return "a Work of the autoscaler's name exists and is not this FedHPA's: remove the policy that propagates a HorizontalPodAutoscaler of the same name"
+	case !m.HPA.Applied && m.HPA.Message != "":
+		return "the autoscaler could not be applied: " + m.HPA.Message
+	case m.HPA.Fault != "":
+		return "the member's autoscaler cannot scale: " + m.HPA.Fault
+	}
+	return ""
+}
+
+func (d *decision) membersCondition() {
+	var unreachable, faults []string
+	reason := api.FedHPAReasonMemberNotScaling
+	for _, name := range d.clusters() {
+		m := d.member(name)
+		if m == nil || !m.Ready {
+			unreachable = append(unreachable, name)
+			continue
+		}
+		if fault := d.fault(m); fault != "" && (m.HPA != nil || m.Workload == nil || !m.Workload.Applied) {
+			faults = append(faults, name+": "+fault)
+			if m.HPA != nil && (!m.HPA.Owned || !m.HPA.Applied) {
+				reason = api.FedHPAReasonMemberRefuses
+			}
+		}
+	}
+	switch {
+	case len(faults) > 0:
+		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, reason, list(faults))
+		d.changed(true, reason, list(faults))
+	case len(unreachable) > 0:
+		message := list(unreachable) + " cannot be reached: its autoscaler goes on, its last limits stay reserved"
+		d.condition(api.FedHPAMembersScaling, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable, message)
+		d.changed(true, api.FedHPAReasonMemberUnreachable, message)
+	default:
+		d.condition(api.FedHPAMembersScaling, metav1.ConditionTrue, api.FedHPAReasonAllScaling, "every member's autoscaler works")
+	}
+}
+
+// capacityCondition says after a division whether the limits could be placed.
+func (d *decision) capacityCondition(r split.Result, frozen []string) {
+	if r.MinUnplaced > 0 && !d.takingOver() {
+		message := fmt.Sprintf("%d of minReplicas %d fit in no cluster: add room, add a cluster, or lower minReplicas", r.MinUnplaced, d.w.Bounds.Min)
+		if len(frozen) > 0 {
+			message += "; " + list(frozen) + " cannot be reached"
+		}
+		d.condition(api.FedHPACapacitySufficient, metav1.ConditionFalse, api.FedHPAReasonMinUnplaced, message)
+		d.changed(true, api.FedHPAReasonMinUnplaced, message)
+		return
+	}
+	d.condition(api.FedHPACapacitySufficient, metav1.ConditionTrue, api.FedHPAReasonSufficient, "minReplicas fit")
+}
+
+// pendingCondition says that pods wait for room, and that they no longer do.
+func (d *decision) pendingCondition() {
+	var waiting []string
+	for _, name := range d.clusters() {
+		c, m := d.clusterStatus(name), d.member(name)
+		if m != nil && m.Ready && m.Unschedulable > 0 && c.PendingSince != nil && d.w.Now.Sub(c.PendingSince.Time) >= pendingNoted {
+			waiting = append(waiting, fmt.Sprintf("%d in %s", m.Unschedulable, name))
+		}
+	}
+	current := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPACapacitySufficient)
+	switch {
+	case len(waiting) > 0:
+		d.condition(api.FedHPACapacitySufficient, metav1.ConditionFalse, api.FedHPAReasonPodsPending,
+			"pods wait for room or are refused by a quota: "+list(waiting))
+	case current != nil && current.Reason == api.FedHPAReasonPodsPending:
+		d.condition(api.FedHPACapacitySufficient, metav1.ConditionTrue, api.FedHPAReasonSufficient, "no pods wait for room")
+	}
+}
+
+func (d *decision) readyCondition() {
+	switch {
+	case d.takingOver() && d.joining():
+		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonTakingOver, "members are getting their autoscalers")
+	case len(d.w.UnknownClusters) > 0:
+		message := "spec.distribution.clusters names " + list(d.w.UnknownClusters) + ", which are not members of the federation: correct the names or join them"
+		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonUnknownClusters, message)
+		d.changed(true, api.FedHPAReasonUnknownClusters, message)
+	default:
+		d.condition(api.FedHPAReady, metav1.ConditionTrue, api.FedHPAReasonActive, "members scale by themselves, and the control plane follows")
+		d.changed(false, api.FedHPAReasonActive, "members scale by themselves, and the control plane follows")
+	}
+}
+
+func (d *decision) takingOver() bool {
+	last := d.plan.Status.LastDivision
+	return last != nil && last.Reason == api.FedHPAReasonTakenOver
+}
+
+func (d *decision) condition(kind string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&d.plan.Status.Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: clip(message, 2048),
+		ObservedGeneration: d.w.Generation, LastTransitionTime: metav1.NewTime(d.w.Now),
+	})
+}
+
+// changed tells an event only when the condition's reason is new: a state is told once, not on every look.
+func (d *decision) changed(warning bool, reason, message string) {
+	for _, c := range d.w.Status.Conditions {
+		if c.Reason == reason {
+			return
+		}
+	}
+	d.tell(warning, reason, message)
+}
+
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit-3] + "..."
+}

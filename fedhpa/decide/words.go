@@ -1,0 +1,97 @@
+package decide
+
+import (
+	"fmt"
+	"strings"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+// noteDivision remembers what a cluster's part was based on.
+func (d *decision) noteDivision(name string, c split.Cluster, r split.Range, in split.Input) {
+	if d.divisionMessage == nil {
+		d.divisionMessage = map[string]string{}
+	}
+	m := d.member(name)
+	if c.Frozen {
+		d.divisionMessage[name] = fmt.Sprintf("%s is unreachable, keeps its last %d..%d", name, r.Min, r.Max)
+	} else {
+		d.divisionMessage[name] = shareWords(name, r, m, d.distribution(name)) + ofWords(in)
+	}
+	i := -1
+	for n := range d.plan.Status.Clusters {
+		if d.plan.Status.Clusters[n].Name == name {
+			i = n
+		}
+	}
+	if i < 0 {
+		d.plan.Status.Clusters = append(d.plan.Status.Clusters, api.FedHPAClusterStatus{Name: name})
+		i = len(d.plan.Status.Clusters) - 1
+	}
+	d.plan.Status.Clusters[i].FreeReplicas = c.Free
+}
+
+func ofWords(in split.Input) string { return fmt.Sprintf(" (of %d..%d)", in.Min, in.Max) }
+
+// shareWords says what one cluster got and why.
+func shareWords(name string, r split.Range, m *Member, wish api.ClusterDistribution) string {
+	why := []string{"nobody knows how many more fit, so it keeps the room it had"}
+	if m != nil && m.Free != nil {
+		why[0] = fmt.Sprintf("%d more fit (%s)", *m.Free, m.FreeFrom)
+	}
+	weight := int32(1)
+	if wish.Weight != nil {
+		weight = *wish.Weight
+	}
+	why = append(why, fmt.Sprintf("weight %d", weight))
+	if wish.MinReplicas != nil || wish.MaxReplicas != nil {
+		why = append(why, fmt.Sprintf("own bounds %s..%s", orDash(wish.MinReplicas), orDash(wish.MaxReplicas)))
+	}
+	if r.Max == 0 {
+		why = append(why, "there are fewer maxReplicas than clusters: it goes to standby when idle")
+	} else if r.Min == 0 {
+		why = append(why, "there are fewer minReplicas than clusters: it may go to standby when idle")
+	}
+	return fmt.Sprintf("%s got %d..%d: %s", name, r.Min, r.Max, strings.Join(why, ", "))
+}
+
+// divisionWords is the event of a division.
+func (d *decision) divisionWords(t *trigger, names []string, r split.Result) string {
+	parts := make([]string, 0, len(names)+1)
+	for _, name := range names {
+		parts = append(parts, d.divisionMessage[name])
+	}
+	if r.Reserve > 0 {
+		parts = append(parts, fmt.Sprintf("%d of maxReplicas fit nowhere and stay in reserve", r.Reserve))
+	}
+	return clip(t.message+": "+strings.Join(parts, "; "), 1000)
+}
+
+func unreachableWords(c *api.FedHPAClusterStatus) string {
+	return fmt.Sprintf("%s is unreachable, keeps its last %d..%d", c.Name, c.MinReplicas, c.MaxReplicas)
+}
+
+func outsideWords(state api.FedHPAClusterState) string {
+	if state == api.ClusterLeaving {
+		return "left the scheduling result; its autoscaler is being removed"
+	}
+	return "empty; woken when the active clusters have no room left"
+}
+
+// fromWords names where the limits in force come from.
+func (d *decision) fromWords() string {
+	if d.w.Bounds.From == "" {
+		return ""
+	}
+	return " (from " + d.w.Bounds.From + ")"
+}
+
+func list(items []string) string { return strings.Join(items, ", ") }
+
+func orDash(n *int32) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}

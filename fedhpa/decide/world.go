@@ -1,0 +1,164 @@
+package decide
+
+import (
+	"time"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
+)
+
+// World is all that was observed for one FedHPA. A nil pointer is "not there"; what could not be read is said so.
+type World struct {
+	Now      time.Time
+	UID      string
+	Name     string
+	Deleting bool
+	// DeletedAt is when deletion was asked for.
+	DeletedAt time.Time
+	// Finalizer is set when the FedHPA bears the release finalizer.
+	Finalizer  bool
+	Generation int64
+	Spec       api.FedHPASpec
+	Status     api.FedHPAStatus
+	Bounds     Bounds
+	// Problem is what gather found that no decision can mend: a target without scale, a second autoscaler.
+	Problem *Problem
+	// UnknownClusters are named in the distribution but are not members of the federation.
+	UnknownClusters []string
+	Template        *Template
+	Binding         *Binding
+	// Members are the clusters that matter here, by name: those of the scheduling result, those with an autoscaler of ours,
+	// and those the placement would let in.
+	Members []Member
+}
+
+// Bounds are the limits in force.
+type Bounds struct {
+	Min, Max int32
+	// From names the CronHPA and its rule; empty when they are the spec's own.
+	From string
+}
+
+// Problem keeps a FedHPA from acting.
+type Problem struct{ Reason, Message string }
+
+// Template is the workload in the control plane.
+type Template struct {
+	Replicas int32
+	// Retain is set when it bears Karmada's label that lets members own their replicas; RetainOurs when this FedHPA put it there.
+	Retain, RetainOurs bool
+}
+
+// Binding is the scheduling result.
+type Binding struct {
+	// Settled: the scheduler has seen the present generation.
+	Settled bool
+	// Divided: replicaSchedulingType is Divided.
+	Divided bool
+	// Suspended: scheduling is suspended by someone.
+	Suspended bool
+	Replicas  int32
+	// Clusters is the scheduling result, Ledger what this FedHPA wrote last (nil: never).
+	Clusters, Ledger Counts
+	// Evicting are the clusters a graceful eviction is emptying.
+	Evicting []string
+	// RescheduledAt is when a rebalance was asked for, zero if never.
+	RescheduledAt time.Time
+	// MinGroups and MaxGroups bound the number of clusters (0: unbounded).
+	MinGroups, MaxGroups int
+}
+
+// Member is one cluster.
+type Member struct {
+	Name string
+	// Ready is the Cluster's Ready condition; a cluster that is being removed is not ready.
+	Ready bool
+	// Eligible: the placement lets the workload run here.
+	Eligible bool
+	Workload *Workload
+	HPA      *Autoscaler
+	// Free is how many more replicas fit; nil is unknown. FreeFrom names who said so.
+	Free     *int32
+	FreeFrom string
+	// Unschedulable is how many replicas wait for room; 0 when nobody knows.
+	Unschedulable int32
+}
+
+// Workload is the target in one member, as its Work shows it.
+type Workload struct {
+	// Retained: the Work's manifest bears the retain label. Applied: the member has taken a manifest.
+	Retained, Applied bool
+	// Observed: the member has reported on it. Replicas and Ready mean something only then.
+	Observed        bool
+	Replicas, Ready int32
+	Message         string
+}
+
+// Autoscaler is a member's HPA, as its Work shows it.
+type Autoscaler struct {
+	// Sent is what the Work's manifest says; SpecCurrent is false when the rest of the manifest is not today's.
+	Sent        split.Range
+	SpecCurrent bool
+	// Owned is false for a Work of the same name that is not this FedHPA's.
+	Owned   bool
+	Applied bool
+	// Message is Karmada's, when it could not apply the manifest.
+	Message string
+	// InForce is what the member's object says, nil while the member has not reported it.
+	InForce *split.Range
+	// Current and Desired are the HPA's own; Desired 0 before its first tick.
+	Current, Desired int32
+	// Fault is why the HPA cannot scale, empty when it can.
+	Fault    string
+	Deleting bool
+}
+
+// Plan is what is to be done.
+type Plan struct {
+	// Actions in order. Each is safe if the ones after it never happen.
+	Actions []Action
+	Status  api.FedHPAStatus
+	Events  []Event
+	// Wake is when to look again without any event; 0 is never.
+	Wake time.Duration
+	// Overwritten: a scheduling result of somebody else is being put right.
+	Overwritten bool
+	// Divided is the reason of a division, empty if none was made.
+	Divided string
+}
+
+// Action is one write.
+type Action struct {
+	Kind ActionKind
+	// Cluster and Range of an autoscaler.
+	Cluster string
+	Range   split.Range
+	// Counts and Total of the books.
+	Counts Counts
+	Total  int32
+}
+
+// ActionKind names a write.
+type ActionKind string
+
+// The writes a plan may ask for.
+const (
+	AddFinalizer    ActionKind = "AddFinalizer"
+	RemoveFinalizer ActionKind = "RemoveFinalizer"
+	// SetRetain lets members own their replicas, ClearRetain gives them back to Karmada.
+	SetRetain   ActionKind = "SetRetain"
+	ClearRetain ActionKind = "ClearRetain"
+	// WriteBinding puts Counts, their sum and the ledger into the binding in one conditional write.
+	WriteBinding ActionKind = "WriteBinding"
+	ClearLedger  ActionKind = "ClearLedger"
+	// ScaleTemplate sets the template's replicas to Total. Always after WriteBinding: the other order schedules twice.
+	ScaleTemplate    ActionKind = "ScaleTemplate"
+	SendAutoscaler   ActionKind = "SendAutoscaler"
+	DeleteAutoscaler ActionKind = "DeleteAutoscaler"
+)
+
+// Event is told to the user.
+type Event struct {
+	Warning         bool
+	Reason, Message string
+}

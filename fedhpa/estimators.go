@@ -1,0 +1,190 @@
+package fedhpa
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/estimator/pb"
+	"github.com/karmada-io/karmada/pkg/estimator/service"
+	"github.com/karmada-io/karmada/pkg/util"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/internal/config"
+)
+
+// unschedulableAfter is how long a pod must have been refused by its scheduler before it counts as waiting for room.
+const unschedulableAfter = 30 * time.Second
+
+// addressFresh is how long an estimator's address is trusted.
+const addressFresh = time.Minute
+
+// estimators speaks to the members' scheduler estimators, found as karmada-scheduler finds them (pkg/estimator/client/service.go): a Service of
+// type ExternalName in karmada-apiserver, or without one its cluster-local name.
+type estimators struct {
+	reader      client.Reader
+	cfg         config.Estimators
+	credentials credentials.TransportCredentials
+	clock       clock.Clock
+
+	mu    sync.Mutex
+	conns map[string]*estimatorConn
+}
+
+type estimatorConn struct {
+	address string
+	checked time.Time
+	conn    *grpc.ClientConn
+}
+
+func newEstimators(reader client.Reader, cfg config.Estimators, clk clock.Clock) (asker, error) {
+	if cfg.Mode == config.Disabled {
+		return noEstimators{}, nil
+	}
+	creds, err := estimatorCredentials(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &estimators{reader: reader, cfg: cfg, credentials: creds, clock: clk, conns: map[string]*estimatorConn{}}, nil
+}
+
+func estimatorCredentials(cfg config.Estimators) (credentials.TransportCredentials, error) {
+	if cfg.CAFile == "" && !cfg.InsecureSkipServerVerify {
+		return insecure.NewCredentials(), nil
+	}
+	// The name in an estimator's certificate is not that of every ExternalName; the operator may switch the check off, as for karmada-scheduler.
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.InsecureSkipServerVerify}
+	if cfg.CAFile != "" {
+		ca, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading estimators.caFile: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(ca) {
+			return nil, errors.New("estimators.caFile holds no certificate")
+		}
+	}
+	if cfg.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading estimators.certFile and keyFile: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return credentials.NewTLS(conf), nil
+}
+
+func (e *estimators) free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
+	req := &pb.MaxAvailableReplicasRequest{Cluster: cluster}
+	if r := binding.Spec.ReplicaRequirements; r != nil {
+		r = r.DeepCopy()
+		req.ReplicaRequirements = pb.ReplicaRequirements{ResourceRequest: r.ResourceRequest, Namespace: r.Namespace, PriorityClassName: r.PriorityClassName}
+		if r.NodeClaim != nil {
+			req.ReplicaRequirements.NodeClaim = &pb.NodeClaim{
+				NodeAffinity: r.NodeClaim.HardNodeAffinity, NodeSelector: r.NodeClaim.NodeSelector, Tolerations: r.NodeClaim.Tolerations,
+			}
+		}
+	}
+	return e.call(ctx, cluster, binding, func(ctx context.Context, c service.EstimatorClient) (int32, error) {
+		res, err := c.MaxAvailableReplicas(ctx, req)
+		if err != nil {
+			return 0, err
+		}
+		return res.MaxReplicas, nil
+	})
+}
+
+func (e *estimators) unschedulable(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
+	ref := binding.Spec.Resource
+	req := &pb.UnschedulableReplicasRequest{
+		Cluster:                cluster,
+		Resource:               pb.ObjectReference{APIVersion: ref.APIVersion, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name},
+		UnschedulableThreshold: unschedulableAfter,
+	}
+	return e.call(ctx, cluster, binding, func(ctx context.Context, c service.EstimatorClient) (int32, error) {
+		res, err := c.GetUnschedulableReplicas(ctx, req)
+		if err != nil {
+			return 0, err
+		}
+		return res.UnschedulableReplicas, nil
+	})
+}
+
+// call asks one estimator, bounded in time. Whatever goes wrong, the answer is "unknown".
+func (e *estimators) call(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding, ask func(context.Context, service.EstimatorClient) (int32, error)) (int32, bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(e.cfg.TimeoutSeconds)*time.Second)
+	defer cancel()
+	conn, err := e.connection(ctx, cluster)
+	if err != nil {
+		return 0, false
+	}
+	ctx = metadata.AppendToOutgoingContext(ctx, string(util.ContextKeyObject), objectOf(binding.Spec.Resource))
+	n, err := ask(ctx, service.NewEstimatorClient(conn))
+	if err != nil {
+		return 0, false
+	}
+	return bounded(n)
+}
+
+// connection to the cluster's estimator; a moved address is followed.
+func (e *estimators) connection(ctx context.Context, cluster string) (*grpc.ClientConn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := e.conns[cluster]
+	now := e.clock.Now()
+	if known != nil && now.Sub(known.checked) < addressFresh {
+		return known.conn, nil
+	}
+	address, err := e.address(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && known.address == address {
+		known.checked = now
+		return known.conn, nil
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(e.credentials))
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the estimator of %s at %s: %w", cluster, address, err)
+	}
+	if known != nil {
+		_ = known.conn.Close() // its calls fail and are answered by the Cluster's status
+	}
+	e.conns[cluster] = &estimatorConn{address: address, checked: now, conn: conn}
+	return conn, nil
+}
+
+func (e *estimators) address(ctx context.Context, cluster string) (string, error) {
+	name := names.GenerateEstimatorServiceName(e.cfg.ServicePrefix, cluster)
+	var svc corev1.Service
+	err := e.reader.Get(ctx, types.NamespacedName{Namespace: e.cfg.ServiceNamespace, Name: name}, &svc)
+	switch {
+	case apierrors.IsNotFound(err):
+		return net.JoinHostPort(fmt.Sprintf("%s.%s.svc", name, e.cfg.ServiceNamespace), strconv.Itoa(int(e.cfg.Port))), nil
+	case err != nil:
+		return "", fmt.Errorf("reading Service %s/%s: %w", e.cfg.ServiceNamespace, name, err)
+	}
+	for _, p := range svc.Spec.Ports {
+		if svc.Spec.Type == corev1.ServiceTypeExternalName && p.Port == e.cfg.Port {
+			return net.JoinHostPort(svc.Spec.ExternalName, strconv.Itoa(p.TargetPort.IntValue())), nil
+		}
+	}
+	return "", fmt.Errorf("service %s/%s is not of type ExternalName with port %d", e.cfg.ServiceNamespace, name, e.cfg.Port)
+}

@@ -1,0 +1,222 @@
+package fedhpa
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/mark"
+)
+
+// view is everything one reconcile has read: the world for decide, and the objects apply writes to.
+type view struct {
+	world   decide.World
+	fed     *api.FedHPA
+	target  *metav1.PartialObjectMetadata
+	binding *workv1alpha2.ResourceBinding
+}
+
+// gatherer reads the world. Everything but the scale of a changed target comes from watches.
+type gatherer struct {
+	// client reads from the manager's caches; live reads where a stale answer would mislead.
+	client client.Reader
+	live   client.Reader
+	// works holds the Works of members' autoscalers only, and targets the metadata of targets.
+	works, targets client.Reader
+	scales         *scales
+	room           *room
+}
+
+// gather reads what the decision for one FedHPA needs.
+func (g *gatherer) gather(ctx context.Context, fed *api.FedHPA) (*view, error) {
+	v := &view{fed: fed, world: decide.World{
+		UID: string(fed.UID), Name: fed.Name, Generation: fed.Generation, Spec: fed.Spec, Status: fed.Status,
+		Finalizer: slices.Contains(fed.Finalizers, api.FedHPAReleaseFinalizer),
+	}}
+	if fed.DeletionTimestamp != nil {
+		v.world.Deleting, v.world.DeletedAt = true, fed.DeletionTimestamp.Time
+	}
+	for _, read := range []func(context.Context, *view) error{g.bounds, g.readTarget, g.rivals, g.readBinding, g.members} {
+		if err := read(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// bounds are the spec's, unless a CronHPA aims at this FedHPA and has a rule in force.
+func (g *gatherer) bounds(ctx context.Context, v *view) error {
+	v.world.Bounds = decide.Bounds{Min: v.fed.Spec.MinReplicas, Max: v.fed.Spec.MaxReplicas}
+	var crons api.CronHPAList
+	if err := g.client.List(ctx, &crons, client.InNamespace(v.fed.Namespace), client.MatchingFields{cronTargetIndex: v.fed.Name}); err != nil {
+		return fmt.Errorf("listing CronHPAs of FedHPA %s/%s: %w", v.fed.Namespace, v.fed.Name, err)
+	}
+	for _, cron := range crons.Items {
+		if b := cron.Status.Bounds; b != nil && cron.DeletionTimestamp.IsZero() {
+			v.world.Bounds.Min = ptr.Deref(b.MinReplicas, v.world.Bounds.Min)
+			v.world.Bounds.Max = ptr.Deref(b.MaxReplicas, v.world.Bounds.Max)
+			v.world.Bounds.From = fmt.Sprintf("CronHPA %s, rule %s", cron.Name, b.RuleName)
+		}
+	}
+	return nil
+}
+
+func targetGVK(fed *api.FedHPA) schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(fed.Spec.ScaleTargetRef.APIVersion, fed.Spec.ScaleTargetRef.Kind)
+}
+
+// readTarget reads the workload's metadata and its replicas.
+func (g *gatherer) readTarget(ctx context.Context, v *view) error {
+	gvk, key := targetGVK(v.fed), types.NamespacedName{Namespace: v.fed.Namespace, Name: v.fed.Spec.ScaleTargetRef.Name}
+	target := &metav1.PartialObjectMetadata{}
+	target.SetGroupVersionKind(gvk)
+	err := g.targets.Get(ctx, key, target)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case meta.IsNoMatchError(err):
+		v.world.Problem = &decide.Problem{Reason: api.FedHPAReasonTargetKindUnknown,
+			Message: fmt.Sprintf("karmada-apiserver does not serve %s %s: install its CRD there, or correct spec.scaleTargetRef", gvk.GroupVersion(), gvk.Kind)}
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading target %s %s: %w", gvk.Kind, key, err)
+	}
+	v.target = target
+	replicas, err := g.scales.replicas(ctx, g.live, target)
+	if apierrors.IsNotFound(err) {
+		v.world.Problem = &decide.Problem{Reason: api.FedHPAReasonTargetNotScalable,
+			Message: fmt.Sprintf("%s %s has no scale subresource in karmada-apiserver: only scalable kinds can be autoscaled", gvk.Kind, key.Name)}
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("reading scale of %s %s: %w", gvk.Kind, key, err)
+	}
+	v.world.Template = &decide.Template{
+		Replicas:   replicas,
+		Retain:     target.Labels[mark.RetainReplicas] == "true",
+		RetainOurs: target.Annotations[api.FedHPARetainedByAnnotation] == v.fed.Name,
+	}
+	return nil
+}
+
+// readBinding reads the scheduling result.
+func (g *gatherer) readBinding(ctx context.Context, v *view) error {
+	gvk, ref := targetGVK(v.fed), v.fed.Spec.ScaleTargetRef
+	key := types.NamespacedName{Namespace: v.fed.Namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}
+	binding := &workv1alpha2.ResourceBinding{}
+	if err := g.client.Get(ctx, key, binding); apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("reading ResourceBinding %s: %w", key, err)
+	}
+	if of := schema.FromAPIVersionAndKind(binding.Spec.Resource.APIVersion, binding.Spec.Resource.Kind); of.Group != gvk.Group || !binding.DeletionTimestamp.IsZero() {
+		// Karmada names bindings by name and kind alone: this one is another group's.
+		return nil
+	}
+	v.binding = binding
+	v.world.Binding = bindingOf(binding)
+	return nil
+}
+
+func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
+	out := &decide.Binding{
+		Settled:  b.Generation == b.Status.SchedulerObservedGeneration,
+		Replicas: b.Spec.Replicas,
+		Clusters: decide.Counts{},
+		Ledger:   decide.ParseCounts(b.Annotations[api.FedHPALedgerAnnotation]),
+	}
+	for _, c := range b.Spec.Clusters {
+		out.Clusters[c.Name] = c.Replicas
+	}
+	for _, task := range b.Spec.GracefulEvictionTasks {
+		out.Evicting = append(out.Evicting, task.FromCluster)
+	}
+	out.Suspended = b.Spec.Suspension != nil && ptr.Deref(b.Spec.Suspension.Scheduling, false)
+	if at := b.Spec.RescheduleTriggeredAt; at != nil {
+		out.RescheduledAt = at.Time
+	}
+	if p := b.Spec.Placement; p != nil {
+		out.Divided = p.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDivided
+		for _, c := range p.SpreadConstraints {
+			if c.SpreadByField == policyv1alpha1.SpreadByFieldCluster {
+				out.MinGroups, out.MaxGroups = c.MinGroups, c.MaxGroups
+			}
+		}
+	}
+	return out
+}
+
+// scales remembers each target's replicas as long as its resourceVersion stays the same, so that an idle FedHPA costs no request.
+type scales struct {
+	mu    sync.Mutex
+	known map[types.UID]knownScale
+}
+
+type knownScale struct {
+	version  string
+	replicas int32
+}
+
+func (s *scales) replicas(ctx context.Context, reader client.Reader, target *metav1.PartialObjectMetadata) (int32, error) {
+	s.mu.Lock()
+	known, ok := s.known[target.UID]
+	s.mu.Unlock()
+	if ok && known.version == target.ResourceVersion {
+		return known.replicas, nil
+	}
+	scale, err := readScale(ctx, reader, target)
+	if err != nil {
+		return 0, err
+	}
+	replicas, _, err := unstructured.NestedInt64(scale.Object, "spec", "replicas")
+	if err != nil {
+		return 0, fmt.Errorf("spec.replicas of the scale: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[target.UID] = knownScale{version: scale.GetResourceVersion(), replicas: int32(replicas)}
+	return int32(replicas), nil
+}
+
+// forget drops what is no longer there.
+func (s *scales) forget(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, uid)
+}
+
+// readScale reads the scale subresource as an object, whatever the target's kind.
+func readScale(ctx context.Context, reader client.Reader, target *metav1.PartialObjectMetadata) (*unstructured.Unstructured, error) {
+	owner, scale := asUnstructured(target), &unstructured.Unstructured{}
+	scale.SetGroupVersionKind(schema.GroupVersionKind{Group: "autoscaling", Version: "v1", Kind: "Scale"})
+	subresources, ok := reader.(client.SubResourceClientConstructor)
+	if !ok {
+		return nil, fmt.Errorf("reading scale of %s: this client has no subresources", target.Name)
+	}
+	if err := subresources.SubResource("scale").Get(ctx, owner, scale); err != nil {
+		return nil, err
+	}
+	return scale, nil
+}
+
+func asUnstructured(target *metav1.PartialObjectMetadata) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(target.GroupVersionKind())
+	u.SetNamespace(target.Namespace)
+	u.SetName(target.Name)
+	return u
+}

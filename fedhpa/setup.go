@@ -1,0 +1,253 @@
+package fedhpa
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/config"
+)
+
+// Indexes of the caches.
+const (
+	targetIndex     = "fedhpa.target"
+	cronTargetIndex = "fedhpa.cronTarget"
+	workOwnerIndex  = "fedhpa.workOwner"
+)
+
+// Targets of other kinds than those below need a ClusterRole of their own for argosy-controller-manager: get, list, watch and patch of the
+// kind, get and patch of its scale.
+//
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas/status;fedhpas/finalizers,verbs=patch;update
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas,verbs=get;list;watch
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers/status;horizontalpodautoscalers/finalizers,verbs=patch;update
+// +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch
+// +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=services,verbs=get
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;replicasets,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments/scale;statefulsets/scale;replicasets/scale,verbs=get;patch
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets/scale;statefulsets/scale,verbs=get;patch
+// +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets;vmdeployments,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets/scale;vmdeployments/scale,verbs=get;patch
+// +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=component.luojilab.com,resources=components/scale,verbs=get;patch
+
+// AddToManager adds FedHPA's two controllers: the one that divides, and the one that makes annotated HPAs into FedHPAs.
+func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA) error {
+	measures := newMeasures()
+	if err := measures.register(metrics.Registry); err != nil {
+		return fmt.Errorf("registering metrics of FedHPA: %w", err)
+	}
+	estimators, err := newEstimators(mgr.GetAPIReader(), cfg.Estimators, clock.RealClock{})
+	if err != nil {
+		return err
+	}
+	own, err := ownCache(ctx, mgr)
+	if err != nil {
+		return err
+	}
+	if err := index(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	c := &Controller{
+		client: mgr.GetClient(),
+		gatherer: gatherer{
+			client: mgr.GetClient(), works: own, targets: own,
+			live:   liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
+			scales: &scales{known: map[types.UID]knownScale{}},
+			room:   &room{estimator: estimators, clock: clock.RealClock{}, metrics: measures, known: map[types.UID]knownRoom{}},
+		},
+		applier:  applier{client: mgr.GetClient(), works: own},
+		recorder: mgr.GetEventRecorderFor("fedhpa"),
+		metrics:  measures,
+		clock:    clock.RealClock{},
+	}
+	if err := watch(mgr, c, own, cfg.Concurrency); err != nil {
+		return fmt.Errorf("setting up the FedHPA controller: %w", err)
+	}
+	alias := &Alias{client: mgr.GetClient(), recorder: mgr.GetEventRecorderFor("fedhpa")}
+	return alias.setup(mgr)
+}
+
+// liveReader reads past the caches, subresources included.
+type liveReader struct {
+	client.Reader
+	client.SubResourceClientConstructor
+}
+
+// ownCache holds what only FedHPA needs: the Works of members' autoscalers, by label, of all the Works of a
+// federation, and targets' metadata.
+func ownCache(ctx context.Context, mgr manager.Manager) (cache.Cache, error) {
+	own, err := cache.New(mgr.GetConfig(), cache.Options{
+		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&workv1alpha1.Work{}: {Label: labels.SelectorFromSet(labels.Set{api.FedHPAManagedLabel: "true"})},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building FedHPA's cache: %w", err)
+	}
+	err = own.IndexField(ctx, &workv1alpha1.Work{}, workOwnerIndex, func(o client.Object) []string {
+		return []string{o.GetAnnotations()[api.FedHPAOwnerAnnotation]}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("indexing Works by owner: %w", err)
+	}
+	if err := mgr.Add(own); err != nil {
+		return nil, fmt.Errorf("adding FedHPA's cache: %w", err)
+	}
+	return own, nil
+}
+
+func index(ctx context.Context, indexer client.FieldIndexer) error {
+	by := []struct {
+		object client.Object
+		field  string
+		key    client.IndexerFunc
+	}{
+		{&api.FedHPA{}, targetIndex, func(o client.Object) []string {
+			return []string{targetKey(o.(*api.FedHPA).Spec.ScaleTargetRef)}
+		}},
+		{&autoscalingv2.HorizontalPodAutoscaler{}, targetIndex, func(o client.Object) []string {
+			return []string{targetKey(o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.ScaleTargetRef)}
+		}},
+		{&karmadaautoscaling.FederatedHPA{}, targetIndex, func(o client.Object) []string {
+			return []string{targetKey(o.(*karmadaautoscaling.FederatedHPA).Spec.ScaleTargetRef)}
+		}},
+		{&api.CronHPA{}, cronTargetIndex, func(o client.Object) []string {
+			if ref := o.(*api.CronHPA).Spec.ScaleTargetRef; ref.Kind == "FedHPA" {
+				return []string{ref.Name}
+			}
+			return nil
+		}},
+	}
+	for _, i := range by {
+		if err := indexer.IndexField(ctx, i.object, i.field, i.key); err != nil {
+			return fmt.Errorf("indexing %T: %w", i.object, err)
+		}
+	}
+	return nil
+}
+
+// watch names everything that makes a FedHPA worth looking at.
+func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int) error {
+	toTarget := func(ctx context.Context, o client.Object) []reconcile.Request {
+		b := o.(*workv1alpha2.ResourceBinding)
+		ref := autoscalingv2.CrossVersionObjectReference{APIVersion: b.Spec.Resource.APIVersion, Kind: b.Spec.Resource.Kind, Name: b.Spec.Resource.Name}
+		return c.withTarget(ctx, b.Namespace, targetKey(ref))
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("fedhpa").
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		For(&api.FedHPA{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&workv1alpha2.ResourceBinding{}, handler.EnqueueRequestsFromMapFunc(toTarget)).
+		Watches(&api.CronHPA{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+			cron := o.(*api.CronHPA)
+			if cron.Spec.ScaleTargetRef.Kind != "FedHPA" {
+				return nil
+			}
+			return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: cron.Namespace, Name: cron.Spec.ScaleTargetRef.Name}}}
+		})).
+		Watches(&clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(c.ofCluster), builder.WithPredicates(reachabilityChanged())).
+		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
+		Complete(c)
+}
+
+// ownerOf maps the Work of a member's autoscaler to its FedHPA.
+func ownerOf(_ context.Context, work *workv1alpha1.Work) []reconcile.Request {
+	namespace, name, ok := strings.Cut(work.Annotations[api.FedHPAOwnerAnnotation], "/")
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
+}
+
+// withTarget lists the FedHPAs of a target.
+func (c *Controller) withTarget(ctx context.Context, namespace, target string) []reconcile.Request {
+	var feds api.FedHPAList
+	if err := c.client.List(ctx, &feds, client.InNamespace(namespace), client.MatchingFields{targetIndex: target}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a target", "target", target)
+		return nil
+	}
+	return requests(feds.Items, func(*api.FedHPA) bool { return true })
+}
+
+// ofCluster lists the FedHPAs that have to do with a cluster.
+func (c *Controller) ofCluster(ctx context.Context, o client.Object) []reconcile.Request {
+	var feds api.FedHPAList
+	if err := c.client.List(ctx, &feds); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a cluster", "cluster", o.GetName())
+		return nil
+	}
+	return requests(feds.Items, func(f *api.FedHPA) bool {
+		for _, s := range f.Status.Clusters {
+			if s.Name == o.GetName() {
+				return true
+			}
+		}
+		if f.Spec.Distribution != nil {
+			for _, d := range f.Spec.Distribution.Clusters {
+				if d.Name == o.GetName() {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+func requests(feds []api.FedHPA, keep func(*api.FedHPA) bool) []reconcile.Request {
+	var out []reconcile.Request
+	for i := range feds {
+		if keep(&feds[i]) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&feds[i])})
+		}
+	}
+	return out
+}
+
+// reachabilityChanged lets pass what changes a cluster's part: joined, gone, reachable or not, taints. Its resource summary changes all the
+// time; that is looked at with every decision and every two minutes.
+func reachabilityChanged() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, after := e.ObjectOld.(*clusterv1alpha1.Cluster), e.ObjectNew.(*clusterv1alpha1.Cluster)
+			return util.IsClusterReady(&before.Status) != util.IsClusterReady(&after.Status) ||
+				(before.DeletionTimestamp == nil) != (after.DeletionTimestamp == nil) ||
+				!equality.Semantic.DeepEqual(before.Spec.Taints, after.Spec.Taints) ||
+				!equality.Semantic.DeepEqual(before.Labels, after.Labels)
+		},
+	}
+}
