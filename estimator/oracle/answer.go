@@ -1,0 +1,77 @@
+package oracle
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Path is how an answer was found.
+type Path string
+
+// The paths. The first three are fit.Shape's closed forms.
+const (
+	PathNodeLocal Path = "nodeLocal"
+	PathSpread    Path = "spread"
+	PathSeparate  Path = "separate"
+	// PathPlaced: copies placed one by one.
+	PathPlaced Path = "placed"
+	// PathGated: the pod would not be tried at all.
+	PathGated Path = "gated"
+)
+
+// Claim is room that others take first: Count pods like Pod.
+type Claim struct {
+	Pod   *corev1.Pod
+	Count int
+	// Who it is for, for logs and explanations.
+	For string
+}
+
+// Question is one pod, as the member's API server would admit it, and who comes before it.
+type Question struct {
+	Pod *corev1.Pod
+	// Each, if set, makes the i-th copy where copies differ in more than their name (a StatefulSet's claims).
+	Each func(i int) *corev1.Pod
+	// Ahead is room promised to others whose pods are not there yet. Pending pods of the member come on their own.
+	Ahead []Claim
+	// Most bounds the answer, 0 for no bound: a quota allows no more.
+	Most int64
+	// Budget bounds the time spent placing copies.
+	Budget time.Duration
+	// Explain asks for Answer.Nodes and Answer.Limits.
+	Explain bool
+	// Judge places copies one by one whatever closed form there is: the tests' way to hold one engine against the other.
+	Judge bool
+}
+
+// Answer is how many copies fit.
+type Answer struct {
+	// Count is a proven lower bound, and the exact figure where Exact is set.
+	Count int64
+	// Exact: any order of placement ends at Count. Otherwise Count is the least of several runs, or what could be shown before time was up.
+	Exact bool
+	// Width is the difference between the best and the worst run of the scheduler.
+	Width int64
+	// TimedOut: the budget ended the search; more may fit.
+	TimedOut bool
+	Path     Path
+	// Why the path had to be PathPlaced, or why nothing fits at all.
+	Why string
+	// Computed is how many nodes had to be asked, the others being remembered.
+	Computed int
+	// Foreign: the pod names a scheduler that the configuration does not have; the first profile stood in for it.
+	Foreign bool
+	// Limits counts, by plugin, the nodes that take no further copy because of it.
+	Limits map[string]int
+	// Nodes is where the copies stand, and what stops the next one.
+	Nodes []NodeFit
+}
+
+// NodeFit is one node's part in an answer.
+type NodeFit struct {
+	Node   string
+	Copies int64
+	// Stopped is the plugin that refuses the next copy.
+	Stopped string
+}

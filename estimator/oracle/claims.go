@@ -1,0 +1,137 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+)
+
+// claims gathers who takes room before the question's pod: the member's pending pods of the same or a higher priority, in the scheduler's order, and then what is
+// promised to others. Pods nominated to a node hold that node's room and are returned apart.
+func (o *Oracle) claims(q Question) ([]Claim, map[string][]fwk.PodInfo) {
+	objects, _ := o.pods.ByIndex(PendingIndex, PendingIndex)
+	var pending []*corev1.Pod
+	var nominated map[string][]fwk.PodInfo
+	for _, object := range objects {
+		pod := object.(*corev1.Pod)
+		if pod.DeletionTimestamp != nil || priorityOf(pod) < priorityOf(q.Pod) || o.views[pod.Spec.SchedulerName] == nil {
+			continue
+		}
+		if node := pod.Status.NominatedNodeName; node != "" {
+			if info, err := framework.NewPodInfo(pod); err == nil {
+				if nominated == nil {
+					nominated = map[string][]fwk.PodInfo{}
+				}
+				nominated[node] = append(nominated[node], info)
+			}
+			continue
+		}
+		pending = append(pending, pod)
+	}
+	sort.Slice(pending, func(i, j int) bool {
+		if priorityOf(pending[i]) != priorityOf(pending[j]) {
+			return priorityOf(pending[i]) > priorityOf(pending[j])
+		}
+		return pending[i].CreationTimestamp.Before(&pending[j].CreationTimestamp)
+	})
+	var claims []Claim
+	for _, pod := range pending {
+		claims = append(claims, Claim{Pod: pod, Count: 1, For: "pending pod " + klog.KObj(pod).String()})
+	}
+	for _, claim := range q.Ahead {
+		if claim.Count > 0 {
+			claims = append(claims, claim)
+		}
+	}
+	return o.hopeless(claims), nominated
+}
+
+// hopeless drops the claims for which there is no room anyway: clusters carry pods that stay pending for days, and they take nothing from anyone. Found by
+// closed form on the last snapshot, which remembers the nodes; a claim that is not surely hopeless stays and is placed.
+func (o *Oracle) hopeless(claims []Claim) []Claim {
+	var kept []Claim
+	verdicts := map[string]bool{}
+	for _, claim := range claims {
+		v, _ := o.view(claim.Pod)
+		if v.gated(context.Background(), claim.Pod) != nil {
+			continue
+		}
+		pod, err := newCopied(v.relevant(claim.Pod))
+		if err != nil {
+			continue
+		}
+		key, err := v.localKey(pod)
+		if err != nil {
+			kept = append(kept, claim)
+			continue
+		}
+		hopeless, asked := verdicts[key]
+		if !asked {
+			hopeless = o.noRoom(v, pod)
+			verdicts[key] = hopeless
+		}
+		if !hopeless {
+			kept = append(kept, claim)
+		}
+	}
+	return kept
+}
+
+// noRoom: the node-local plugins alone turn the pod away everywhere. The other plugins can only turn away more.
+func (o *Oracle) noRoom(v *view, pod *copied) bool {
+	if v.orderedWhy != "" {
+		return false
+	}
+	ctx := context.Background()
+	if err := o.refreshIfFree(ctx); err != nil {
+		return false
+	}
+	o.guard.RLock()
+	defer o.guard.RUnlock()
+	c := &closed{o: o, v: v, pod: pod}
+	var err error
+	if c.nodes, err = o.snapshot.NodeInfos().List(); err != nil {
+		return false
+	}
+	c.barred = make([]string, len(c.nodes))
+	if err := c.local(ctx); err != nil {
+		return false
+	}
+	for _, room := range c.caps {
+		if room > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// placeClaims places what is ahead. It reports false if its time ran out before all had been tried. The caller holds the turn.
+func (o *Oracle) placeClaims(ctx context.Context, claims []Claim, budget time.Duration) ([]*placed, bool, error) {
+	deadline := o.clock.Now().Add(budget)
+	var pods []*placed
+	for number, claim := range claims {
+		v, _ := o.view(claim.Pod)
+		for i := range claim.Count {
+			if ctx.Err() != nil || (budget > 0 && o.clock.Now().After(deadline)) {
+				return pods, false, nil
+			}
+			one := copyOf(claim.Pod, i)
+			one.Name, one.UID = fmt.Sprintf("%s-ahead-%d", one.Name, number), one.UID+"-ahead"
+			p, why, err := o.place(ctx, v, one)
+			if err != nil {
+				return pods, false, fmt.Errorf("placing %s: %w", claim.For, err)
+			}
+			if why != nil {
+				break // the next one like it would be refused too
+			}
+			pods = append(pods, p)
+		}
+	}
+	return pods, true, nil
+}

@@ -1,0 +1,312 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/argosy-dev/argosy/estimator/fit"
+)
+
+// closed counts by a closed form. It reads the snapshot; the caller holds guard for reading.
+type closed struct {
+	o     *Oracle
+	v     *view
+	pod   *copied
+	rules fit.Rules
+	// nominated are the nodes on which pods of the same or a higher priority hold a place that they do not occupy yet.
+	nominated map[string][]fwk.PodInfo
+
+	nodes    []fwk.NodeInfo
+	caps     []int64
+	barred   []string // the plugin that bars a node, "" if none
+	computed int
+}
+
+// count returns the total and whether the form applies; if not, the oracle has to place.
+func (c *closed) count(ctx context.Context) (int64, bool, error) {
+	var err error
+	if c.nodes, err = c.o.snapshot.NodeInfos().List(); err != nil {
+		return 0, false, fmt.Errorf("listing nodes: %w", err)
+	}
+	c.barred = make([]string, len(c.nodes))
+	if err := c.local(ctx); err != nil {
+		return 0, false, err
+	}
+	if c.v.hasAffinity {
+		if err := c.bar(); err != nil {
+			return 0, false, err
+		}
+	}
+	switch c.rules.Shape {
+	case fit.NodeLocal:
+		total := int64(0)
+		for i := range c.caps {
+			total += c.room(i)
+		}
+		return total, true, nil
+	case fit.SeparateOnce:
+		return c.separate(), true, nil
+	case fit.SpreadOnce:
+		total, ok := c.spread()
+		return total, ok, nil
+	}
+	return 0, false, nil
+}
+
+// room is what a node takes once the rules against other pods are heeded.
+func (c *closed) room(i int) int64 {
+	if c.barred[i] != "" {
+		return 0
+	}
+	return c.caps[i]
+}
+
+// local finds, for every node, how many copies its node-local Filter plugins let in.
+//
+// The plugins left out for this pod answer Skip in PreFilter (see inert) or are dealt with by bar, separate and spread. Copies change nothing that PreFilter
+// of the plugins kept has computed: it reads the incoming pod only.
+func (c *closed) local(ctx context.Context) error {
+	state := framework.NewCycleState()
+	result, status, _ := c.v.local.RunPreFilterPlugins(ctx, state, c.pod.pod)
+	if !status.IsSuccess() {
+		if !status.IsRejected() {
+			return fmt.Errorf("running PreFilter: %w", status.AsError())
+		}
+		c.caps = make([]int64, len(c.nodes))
+		c.barAll(status.Plugin())
+		return nil
+	}
+	key, err := c.v.localKey(c.pod)
+	if err != nil {
+		return err
+	}
+	demand := fit.NewDemand(&c.pod.resource, c.v.ignored)
+	stacks := make([]stack, workers())
+	faults := make([]error, workers())
+	capOf := func(worker int, node fwk.NodeInfo) int64 {
+		bound := fit.Bound(&demand, node.GetAllocatable(), node.GetRequested(), len(node.GetPods()))
+		return fit.LocalCap(bound, func(k int64) bool {
+			status := c.v.local.RunFilterPlugins(ctx, state, c.pod.pod, stacks[worker].load(node, c.pod, k-1))
+			if !status.IsSuccess() && !status.IsRejected() {
+				faults[worker] = status.AsError()
+			}
+			return status.IsSuccess()
+		})
+	}
+	c.caps, c.computed = c.o.memo.values(key, c.nodes, capOf)
+	for i, node := range c.nodes {
+		name := node.Node().Name
+		// With node-local plugins the stricter of the scheduler's two passes is the one with the nominated pods on the node.
+		if pods := c.nominated[name]; len(pods) > 0 {
+			loaded := node.Snapshot()
+			for _, pod := range pods {
+				loaded.AddPodInfo(pod)
+			}
+			c.caps[i] = capOf(0, loaded)
+		}
+		if result != nil && !result.AllNodes() && !result.NodeNames.Has(name) {
+			c.caps[i] = 0
+		}
+	}
+	for _, fault := range faults {
+		if fault != nil {
+			return fmt.Errorf("running Filter: %w", fault)
+		}
+	}
+	return nil
+}
+
+func (c *closed) barAll(plugin string) {
+	for i := range c.barred {
+		c.barred[i] = plugin
+	}
+}
+
+type pair struct{ key, value string }
+
+// bar applies the rules of InterPodAffinity that do not depend on the copies: anti-affinity of pods that are there, the pod's own anti-affinity to pods that are
+// there, and its affinity to pods other than its own kind. They name topology pairs; copies add no pair to any of them, save over SeparateKey.
+func (c *closed) bar() error {
+	barred, err := c.existingAntiAffinity()
+	if err != nil {
+		return err
+	}
+	for _, found := range c.matching("anti", c.rules.AntiAffinity, false) {
+		barred[found] = true
+	}
+	wanted := map[pair]bool{}
+	for _, found := range c.matching("affinity", c.rules.Affinity, true) {
+		wanted[found] = true
+	}
+	for i, node := range c.nodes {
+		labels := node.Node().Labels
+		if len(barred) > 0 {
+			for key, value := range labels {
+				if barred[pair{key, value}] {
+					c.barred[i] = interPodAffinity
+				}
+			}
+		}
+		for _, term := range c.rules.Affinity {
+			value, ok := labels[term.TopologyKey]
+			if !ok || !wanted[pair{term.TopologyKey, value}] {
+				c.barred[i] = interPodAffinity
+			}
+		}
+	}
+	return nil
+}
+
+const interPodAffinity = "InterPodAffinity"
+
+// existingAntiAffinity follows interpodaffinity.getExistingAntiAffinityCounts.
+func (c *closed) existingAntiAffinity() (map[pair]bool, error) {
+	barred := map[pair]bool{}
+	nodes, err := c.o.snapshot.NodeInfos().HavePodsWithRequiredAntiAffinityList()
+	if err != nil {
+		return nil, fmt.Errorf("listing nodes with anti-affinity: %w", err)
+	}
+	var namespaceLabels labels.Set
+	if namespace, err := c.o.namespaces.Get(c.pod.pod.Namespace); err == nil {
+		namespaceLabels = namespace.Labels
+	}
+	for _, node := range nodes {
+		for _, pod := range node.GetPodsWithRequiredAntiAffinity() {
+			terms := pod.GetRequiredAntiAffinityTerms()
+			for i := range terms {
+				value, ok := node.Node().Labels[terms[i].TopologyKey]
+				if ok && terms[i].Matches(c.pod.pod, namespaceLabels) {
+					barred[pair{terms[i].TopologyKey, value}] = true
+				}
+			}
+		}
+	}
+	return barred, nil
+}
+
+// matching returns the topology pairs in which pods match the terms: each term for itself, or only pods that match all. Which terms match on a node
+// depends on that node's pods alone, so it is remembered as one bit a term.
+func (c *closed) matching(kind string, terms []fwk.AffinityTerm, all bool) []pair {
+	if len(terms) == 0 {
+		return nil
+	}
+	bits, _ := c.o.memo.values(termsKey(kind, terms), c.nodes, func(_ int, node fwk.NodeInfo) int64 {
+		found := int64(0)
+		for _, pod := range node.GetPods() {
+			matched := int64(0)
+			for i := range terms {
+				if terms[i].Matches(pod.GetPod(), nil) {
+					matched |= 1 << i
+				}
+			}
+			if !all || matched == 1<<len(terms)-1 {
+				found |= matched
+			}
+		}
+		return found
+	})
+	var pairs []pair
+	for i, node := range c.nodes {
+		for t := range terms {
+			if bits[i]&(1<<t) == 0 {
+				continue
+			}
+			if value, ok := node.Node().Labels[terms[t].TopologyKey]; ok {
+				pairs = append(pairs, pair{terms[t].TopologyKey, value})
+			}
+		}
+	}
+	return pairs
+}
+
+func (c *closed) separate() int64 {
+	hasRoom, outside := map[string]bool{}, int64(0)
+	for i, node := range c.nodes {
+		value, ok := node.Node().Labels[c.rules.SeparateKey]
+		if !ok {
+			outside += c.room(i)
+		} else if c.room(i) > 0 {
+			hasRoom[value] = true
+		}
+	}
+	return fit.Separate(hasRoom, outside)
+}
+
+// spread gathers the domains of the one hard constraint, as podtopologyspread.calPreFilterState does. It declines if a node takes copies that the constraint
+// would not count, which the default plugins rule out.
+func (c *closed) spread() (int64, bool) {
+	rule := c.rules.Spread
+	namespace := c.pod.pod.Namespace
+	counts, _ := c.o.memo.values("spread|"+namespace+"|"+rule.Selector.String(), c.nodes, func(_ int, node fwk.NodeInfo) int64 {
+		return countMatching(node.GetPods(), rule.Selector, namespace)
+	})
+	affinity := nodeaffinity.GetRequiredNodeAffinity(c.pod.pod)
+	chosen := c.pod.pod.Spec.NodeSelector != nil || c.pod.pod.Spec.Affinity != nil
+	index := map[string]int{}
+	var domains []fit.Domain
+	for i, node := range c.nodes {
+		value, ok := node.Node().Labels[rule.Key]
+		if !ok {
+			continue
+		}
+		if !c.eligible(node.Node(), rule, affinity, chosen) {
+			if c.caps[i] > 0 {
+				return 0, false
+			}
+			continue
+		}
+		at, seen := index[value]
+		if !seen {
+			at = len(domains)
+			index[value], domains = at, append(domains, fit.Domain{})
+		}
+		domains[at].Existing += counts[i]
+		domains[at].Capacity += c.room(i)
+	}
+	if rule.CountsCopies {
+		return fit.Spread(domains, rule.Skew, rule.MinDomains), true
+	}
+	self := int64(0)
+	if rule.MatchesCopies {
+		self = 1
+	}
+	return fit.SpreadFixed(domains, rule.Skew, rule.MinDomains, self), true
+}
+
+// eligible follows topologySpreadConstraint.matchNodeInclusionPolicies.
+func (c *closed) eligible(node *corev1.Node, rule *fit.Spreading, affinity nodeaffinity.RequiredNodeAffinity, chosen bool) bool {
+	if rule.HonorAffinity && chosen {
+		if match, _ := affinity.Match(node); !match {
+			return false
+		}
+	}
+	if rule.HonorTaints && len(node.Spec.Taints) > 0 {
+		_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(node.Spec.Taints, c.pod.pod.Spec.Tolerations, func(taint *corev1.Taint) bool {
+			return taint.Effect == corev1.TaintEffectNoSchedule || taint.Effect == corev1.TaintEffectNoExecute
+		})
+		return !untolerated
+	}
+	return true
+}
+
+// countMatching follows podtopologyspread.countPodsMatchSelector: terminating pods do not count, nor does an empty selector.
+func countMatching(pods []fwk.PodInfo, selector labels.Selector, namespace string) int64 {
+	if selector.Empty() {
+		return 0
+	}
+	count := int64(0)
+	for _, info := range pods {
+		pod := info.GetPod()
+		if pod.Namespace == namespace && pod.DeletionTimestamp == nil && selector.Matches(labels.Set(pod.Labels)) {
+			count++
+		}
+	}
+	return count
+}
