@@ -31,8 +31,8 @@ type Claim struct {
 // Question is one pod, as the member's API server would admit it, and who comes before it.
 type Question struct {
 	Pod *corev1.Pod
-	// Each, if set, makes the i-th copy where copies differ in more than their name (a StatefulSet's claims).
-	Each func(i int) *corev1.Pod
+	// Each, if set, makes the i-th copy where copies differ in more than their name, with the claims that come with it (a StatefulSet's).
+	Each func(i int) (*corev1.Pod, []*corev1.PersistentVolumeClaim)
 	// Ahead is room promised to others whose pods are not there yet. Pending pods of the member come on their own.
 	Ahead []Claim
 	// Most bounds the answer, 0 for no bound: a quota allows no more.

@@ -6,7 +6,6 @@ import (
 	"sort"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
@@ -59,10 +58,12 @@ func (o *Oracle) placeCopies(ctx context.Context, v *view, q Question, why strin
 func (o *Oracle) runOnce(ctx context.Context, v *view, q Question, deadline time.Time, bounded bool) (r run, err error) {
 	r.nodes = map[string]int64{}
 	var pods []*placed
+	volumes := o.newVolumes()
 	defer func() {
 		if undone := o.undoAll(ctx, pods); undone != nil && err == nil {
 			err = undone
 		}
+		volumes.remove()
 	}()
 	for i := 0; ; i++ {
 		if q.Most > 0 && r.copies >= q.Most {
@@ -72,7 +73,7 @@ func (o *Oracle) runOnce(ctx context.Context, v *view, q Question, deadline time
 		if ctx.Err() != nil || (bounded && o.clock.Now().After(deadline)) {
 			return r, nil
 		}
-		p, why, err := o.place(ctx, v, q.copy(i))
+		p, why, err := volumes.place(ctx, v, q, i)
 		if err != nil {
 			if ctx.Err() != nil {
 				return r, nil
@@ -87,13 +88,6 @@ func (o *Oracle) runOnce(ctx context.Context, v *view, q Question, deadline time
 		r.copies++
 		r.nodes[p.node]++
 	}
-}
-
-func (q *Question) copy(i int) *corev1.Pod {
-	if q.Each != nil {
-		return copyOf(q.Each(i), i)
-	}
-	return copyOf(q.Pod, i)
 }
 
 func (a *Answer) explainRun(r run, explain bool) {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
+	storagelisters "k8s.io/client-go/listers/storage/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
@@ -44,6 +45,14 @@ type Config struct {
 	Configuration *schedulerconfig.KubeSchedulerConfiguration
 	Plugins       Plugins
 	Clock         clock.PassiveClock
+	// Claims, if set, makes claims appear to the scheduler that the member does not have yet.
+	Claims ClaimStore
+}
+
+// ClaimStore adds claims to what the scheduler's informers see, and takes them away again.
+type ClaimStore interface {
+	Add(...*corev1.PersistentVolumeClaim)
+	Remove(...*corev1.PersistentVolumeClaim)
 }
 
 // Oracle is one member's scheduler on the member's mirror.
@@ -55,6 +64,9 @@ type Oracle struct {
 	pods       cache.Indexer
 	clock      clock.PassiveClock
 	memo       *memo
+	claimStore ClaimStore
+	volumes    corelisters.PersistentVolumeClaimLister
+	classes    storagelisters.StorageClassLister
 
 	// turn is held by whoever changes the scheduler's cache by assuming pods. A channel, not a mutex: waiting for it ends with the context.
 	turn chan struct{}
@@ -93,6 +105,9 @@ func New(ctx context.Context, config Config) (*Oracle, error) {
 		pods:       pods.GetIndexer(),
 		clock:      config.Clock,
 		memo:       newMemo(memoTables),
+		claimStore: config.Claims,
+		volumes:    config.Informers.Core().V1().PersistentVolumeClaims().Lister(),
+		classes:    config.Informers.Storage().V1().StorageClasses().Lister(),
 		turn:       make(chan struct{}, 1),
 		snapshot:   schedulercache.NewEmptySnapshot(),
 	}

@@ -1,0 +1,63 @@
+package mirror
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/argosy-dev/argosy/estimator/fit"
+)
+
+// House gathers what the member's admission would read for a pod in the namespace. Listers read memory.
+func (m *Member) House(namespace string) (fit.House, error) {
+	house := fit.House{}
+	var err error
+	if house.LimitRanges, err = m.Informers.Core().V1().LimitRanges().Lister().LimitRanges(namespace).List(labels.Everything()); err != nil {
+		return house, fmt.Errorf("listing limit ranges: %w", err)
+	}
+	if house.PriorityClasses, err = m.Informers.Scheduling().V1().PriorityClasses().Lister().List(labels.Everything()); err != nil {
+		return house, fmt.Errorf("listing priority classes: %w", err)
+	}
+	if house.RuntimeClasses, err = m.Informers.Node().V1().RuntimeClasses().Lister().List(labels.Everything()); err != nil {
+		return house, fmt.Errorf("listing runtime classes: %w", err)
+	}
+	return house, nil
+}
+
+// Quotas of the namespace.
+func (m *Member) Quotas(namespace string) ([]*corev1.ResourceQuota, error) {
+	quotas, err := m.Informers.Core().V1().ResourceQuotas().Lister().ResourceQuotas(namespace).List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("listing resource quotas: %w", err)
+	}
+	return quotas, nil
+}
+
+// PodsIn returns the namespace's pods that are not finished.
+func (m *Member) PodsIn(namespace string) ([]*corev1.Pod, error) {
+	objects, err := m.Pods.ByIndex(cache.NamespaceIndex, namespace)
+	if err != nil {
+		return nil, fmt.Errorf("listing pods: %w", err)
+	}
+	pods := make([]*corev1.Pod, 0, len(objects))
+	for _, object := range objects {
+		pods = append(pods, object.(*corev1.Pod))
+	}
+	return pods, nil
+}
+
+// Unschedulable says whether the scheduler has refused the pod for at least threshold.
+func Unschedulable(pod *corev1.Pod, threshold time.Duration, now time.Time) bool {
+	if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil {
+		return false
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Reason == corev1.PodReasonUnschedulable {
+			return now.Sub(condition.LastTransitionTime.Time) >= threshold
+		}
+	}
+	return false
+}

@@ -1,0 +1,302 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/informers"
+	coreinformers "k8s.io/client-go/informers/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/estimator/oracle"
+)
+
+// State of a mirror.
+type State string
+
+// The states; see the package's diagram.
+const (
+	Joining State = "Joining"
+	Fresh   State = "Fresh"
+	Stale   State = "Stale"
+	Lost    State = "Lost"
+)
+
+// Config of one member's mirror.
+type Config struct {
+	Name string
+	// Rest reaches the member; the mirror makes it read-only.
+	Rest          *rest.Config
+	Configuration *schedulerconfig.KubeSchedulerConfiguration
+	Plugins       oracle.Plugins
+	Clock         clock.WithTicker
+	// ProbeEvery and ProbeTimeout: how soon a silent member is noticed.
+	ProbeEvery, ProbeTimeout time.Duration
+	// FreshFor and KeepFor: how long after the last answer the member counts as Fresh, and is answered for at all.
+	FreshFor, KeepFor time.Duration
+}
+
+// Mirror is one member.
+type Mirror struct {
+	config Config
+
+	mu      sync.RWMutex
+	heard   time.Time
+	members *Member
+	problem error
+}
+
+// Member is a synced mirror: the member's scheduler and what admission in the member reads.
+type Member struct {
+	Name      string
+	Oracle    *oracle.Oracle
+	Informers informers.SharedInformerFactory
+	Pods      cache.Indexer
+	Metadata  dynamic.Interface
+	claims    *claims
+}
+
+// New makes a mirror that knows nothing until it is run.
+func New(config Config) *Mirror { return &Mirror{config: config} }
+
+// Run keeps the mirror until the context ends. A member that cannot be reached is tried again and again.
+func (m *Mirror) Run(ctx context.Context) {
+	logger := klog.FromContext(ctx).WithValues("member", m.config.Name)
+	ctx = klog.NewContext(ctx, logger)
+	wait := time.Second
+	for ctx.Err() == nil {
+		err := m.start(ctx)
+		if err == nil {
+			logger.Info("Mirror of member is in sync", "nodes", m.members.Oracle.Nodes())
+			m.probe(ctx)
+			return
+		}
+		m.note(err)
+		if ctx.Err() == nil {
+			logger.Error(err, "Could not mirror the member; trying again", "reason", "Unreachable", "after", wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-m.config.Clock.After(wait):
+		}
+		wait = min(2*wait, 30*time.Second)
+	}
+}
+
+// start builds clients, scheduler and informers, and waits until they have everything.
+func (m *Mirror) start(parent context.Context) (err error) {
+	ctx, cancel := context.WithCancel(parent)
+	defer func() {
+		if err != nil {
+			cancel()
+		}
+	}()
+	member, err := m.build(ctx)
+	if err != nil {
+		cancel()
+		return err
+	}
+	member.Informers.Start(ctx.Done())
+	syncing, stop := context.WithTimeoutCause(ctx, 2*time.Minute, errors.New("the informers did not sync within two minutes"))
+	defer stop()
+	for kind, synced := range member.Informers.WaitForCacheSync(syncing.Done()) {
+		if !synced {
+			return fmt.Errorf("listing %s: %w", kind, context.Cause(syncing))
+		}
+	}
+	if err := member.Oracle.WaitForSync(syncing); err != nil {
+		return err
+	}
+	if _, err := member.Oracle.Fit(syncing, oracle.Question{Pod: &corev1.Pod{}, Budget: time.Second}); err != nil {
+		return fmt.Errorf("asking the first question: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.members, m.heard, m.problem = member, m.config.Clock.Now(), nil
+	return nil
+}
+
+func (m *Mirror) build(ctx context.Context) (*Member, error) {
+	served, err := m.served(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config := ReadOnly(m.config.Rest, served)
+	config.QPS, config.UserAgent = -1, "argosy-estimator"
+	dynamicClient, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("building a client: %w", err)
+	}
+	typed := rest.CopyConfig(config)
+	typed.ContentType, typed.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
+	client, err := kubernetes.NewForConfig(typed)
+	if err != nil {
+		return nil, fmt.Errorf("building a client: %w", err)
+	}
+	return newMember(ctx, m.config, client, dynamicClient, config)
+}
+
+// newMember registers every informer that the oracle and admission read.
+func newMember(ctx context.Context, config Config, client kubernetes.Interface, dynamicClient dynamic.Interface, kubeConfig *rest.Config) (*Member, error) {
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim))
+	factory.InformerFor(&corev1.Pod{}, func(client kubernetes.Interface, resync time.Duration) cache.SharedIndexInformer {
+		return coreinformers.NewFilteredPodInformer(client, metav1.NamespaceAll, resync,
+			cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc, oracle.PendingIndex: oracle.IndexPending},
+			func(options *metav1.ListOptions) { options.FieldSelector = unfinished })
+	})
+	store := newClaims(client)
+	factory.InformerFor(&corev1.PersistentVolumeClaim{}, func(kubernetes.Interface, time.Duration) cache.SharedIndexInformer { return store.informer() })
+	o, err := oracle.New(ctx, oracle.Config{
+		Client: client, KubeConfig: kubeConfig, Informers: factory, Claims: store,
+		Dynamic:       dynamicinformer.NewDynamicSharedInformerFactory(dynamicClient, 0),
+		Configuration: config.Configuration, Plugins: config.Plugins, Clock: config.Clock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	factory.Core().V1().LimitRanges().Informer()
+	factory.Core().V1().ResourceQuotas().Informer()
+	factory.Scheduling().V1().PriorityClasses().Informer()
+	factory.Node().V1().RuntimeClasses().Informer()
+	factory.Apps().V1().ReplicaSets().Informer()
+	return &Member{Name: config.Name, Oracle: o, Informers: factory, Metadata: dynamicClient, claims: store,
+		Pods: factory.Core().V1().Pods().Informer().GetIndexer()}, nil
+}
+
+// unfinished leaves out pods that hold nothing any more, as the scheduler's own informer does.
+var unfinished = fields.AndSelectors(
+	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
+	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed))).String()
+
+// served asks which of the resources that a member may lack it has.
+func (m *Mirror) served(ctx context.Context) (sets.Set[string], error) {
+	config := ReadOnly(m.config.Rest, nil)
+	config.Timeout = m.config.ProbeTimeout
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("building a discovery client: %w", err)
+	}
+	lists, err := discoverWithin(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("discovering what the member serves: %w", err)
+	}
+	served := sets.New[string]()
+	for _, list := range lists {
+		for _, resource := range list.APIResources {
+			served.Insert(list.GroupVersion + "/" + resource.Name)
+		}
+	}
+	return served, nil
+}
+
+// discoverWithin: a group whose extension API server is down makes discovery partial, which is no reason not to mirror the rest.
+func discoverWithin(ctx context.Context, client discovery.DiscoveryInterface) ([]*metav1.APIResourceList, error) {
+	_, lists, err := client.ServerGroupsAndResources()
+	if discovery.IsGroupDiscoveryFailedError(err) && len(lists) > 0 {
+		klog.FromContext(ctx).V(1).Info("Discovery is partial", "reason", "GroupUnavailable", "error", err.Error())
+		return lists, nil
+	}
+	return lists, err
+}
+
+// probe asks the member for its version, over and over: informers alone do not notice a member that hangs.
+func (m *Mirror) probe(ctx context.Context) {
+	config := ReadOnly(m.config.Rest, nil)
+	config.Timeout = m.config.ProbeTimeout
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		m.note(err)
+		<-ctx.Done()
+		return
+	}
+	ticker := m.config.Clock.NewTicker(m.config.ProbeEvery)
+	defer ticker.Stop()
+	last := Fresh
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+		}
+		_, err := client.ServerVersion()
+		m.note(err)
+		if state := m.State(); state != last {
+			klog.FromContext(ctx).Info("Member changed state", "from", last, "to", state, "reason", reasonOf(err))
+			last = state
+		}
+	}
+}
+
+func reasonOf(err error) string {
+	if err == nil {
+		return "Answers"
+	}
+	return err.Error()
+}
+
+func (m *Mirror) note(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.problem = err
+	if err == nil {
+		m.heard = m.config.Clock.Now()
+	}
+}
+
+// State says what the mirror's knowledge is worth now.
+func (m *Mirror) State() State {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.state()
+}
+
+func (m *Mirror) state() State {
+	if m.members == nil {
+		return Joining
+	}
+	switch age := m.config.Clock.Now().Sub(m.heard); {
+	case age <= m.config.FreshFor:
+		return Fresh
+	case age <= m.config.KeepFor:
+		return Stale
+	}
+	return Lost
+}
+
+// Member returns what is known, as long as it may be answered from; otherwise nil and why.
+func (m *Mirror) Member() (*Member, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	switch m.state() {
+	case Joining:
+		return nil, errors.Join(errors.New("the member has not been read yet"), m.problem)
+	case Lost:
+		return nil, errors.Join(fmt.Errorf("the member has not answered for more than %s", m.config.KeepFor), m.problem)
+	}
+	return m.members, nil
+}
+
+// Age is how long ago the member last answered; 0 before it ever did.
+func (m *Mirror) Age() time.Duration {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.heard.IsZero() {
+		return 0
+	}
+	return m.config.Clock.Now().Sub(m.heard)
+}
