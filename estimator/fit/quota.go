@@ -37,6 +37,29 @@ func QuotaRoom(pod *corev1.Pod, quotas []*corev1.ResourceQuota) (int64, string) 
 	return room, by
 }
 
+// Charge adds to the quotas' use what count pods like pod will use: pods promised to the member that it has not counted yet.
+func Charge(quotas []*corev1.ResourceQuota, pod *corev1.Pod, count int) []*corev1.ResourceQuota {
+	charged := make([]*corev1.ResourceQuota, 0, len(quotas))
+	for _, quota := range quotas {
+		if inScope(pod, quota) {
+			quota = quota.DeepCopy()
+			if quota.Status.Used == nil {
+				quota.Status.Used = corev1.ResourceList{}
+			}
+			for name := range quota.Status.Hard {
+				if each, counts, missing := usage(pod, name); counts && !missing {
+					used := quota.Status.Used[name]
+					each.Mul(int64(count))
+					used.Add(each)
+					quota.Status.Used[name] = used
+				}
+			}
+		}
+		charged = append(charged, quota)
+	}
+	return charged
+}
+
 // usage is what one copy uses of a quota's resource; missing: the quota demands a value of every pod and this one has none.
 func usage(pod *corev1.Pod, name corev1.ResourceName) (each resource.Quantity, counts, missing bool) {
 	text := string(name)
@@ -178,4 +201,33 @@ func crossesNamespaces(pod *corev1.Pod) bool {
 		}
 	}
 	return false
+}
+
+// QuotaPart is Count pods like Pod of a set that is placed whole.
+type QuotaPart struct {
+	Pod   *corev1.Pod
+	Count int
+}
+
+// QuotaSets is how many whole sets quotas let in: the largest number whose pods, all together, they take. What quotas take only shrinks with more sets, so
+// bisection finds it.
+func QuotaSets(parts []QuotaPart, quotas []*corev1.ResourceQuota) (int64, string) {
+	by := ""
+	takes := func(sets int64) bool {
+		charged := quotas
+		for _, part := range parts {
+			if part.Count == 0 {
+				continue
+			}
+			need := sets * int64(part.Count)
+			room, quota := QuotaRoom(part.Pod, charged)
+			if room < need {
+				by = quota
+				return false
+			}
+			charged = Charge(charged, part.Pod, int(need))
+		}
+		return true
+	}
+	return LocalCap(1<<20, takes), by
 }

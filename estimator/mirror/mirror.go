@@ -8,16 +8,19 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/informers"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
@@ -67,8 +70,7 @@ type Member struct {
 	Oracle    *oracle.Oracle
 	Informers informers.SharedInformerFactory
 	Pods      cache.Indexer
-	Metadata  dynamic.Interface
-	claims    *claims
+	owners    *owners
 }
 
 // New makes a mirror that knows nothing until it is run.
@@ -148,22 +150,31 @@ func (m *Mirror) build(ctx context.Context) (*Member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building a client: %w", err)
 	}
-	return newMember(ctx, m.config, client, dynamicClient, config)
+	discovered := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client.Discovery()))
+	return NewMember(ctx, m.config, Clients{Typed: client, Dynamic: dynamicClient, Mapper: discovered, Rest: config})
 }
 
-// newMember registers every informer that the oracle and admission read.
-func newMember(ctx context.Context, config Config, client kubernetes.Interface, dynamicClient dynamic.Interface, kubeConfig *rest.Config) (*Member, error) {
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim))
+// Clients of one member; all of them must be read-only. Mapper may be nil: then only ReplicaSets are followed to their owners.
+type Clients struct {
+	Typed   kubernetes.Interface
+	Dynamic dynamic.Interface
+	Mapper  meta.RESTMapper
+	Rest    *rest.Config
+}
+
+// NewMember registers every informer that the oracle and admission read. The caller starts them.
+func NewMember(ctx context.Context, config Config, clients Clients) (*Member, error) {
+	factory := informers.NewSharedInformerFactoryWithOptions(clients.Typed, 0, informers.WithTransform(trim))
 	factory.InformerFor(&corev1.Pod{}, func(client kubernetes.Interface, resync time.Duration) cache.SharedIndexInformer {
 		return coreinformers.NewFilteredPodInformer(client, metav1.NamespaceAll, resync,
 			cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc, oracle.PendingIndex: oracle.IndexPending},
 			func(options *metav1.ListOptions) { options.FieldSelector = unfinished })
 	})
-	store := newClaims(client)
+	store := newClaims(clients.Typed)
 	factory.InformerFor(&corev1.PersistentVolumeClaim{}, func(kubernetes.Interface, time.Duration) cache.SharedIndexInformer { return store.informer() })
 	o, err := oracle.New(ctx, oracle.Config{
-		Client: client, KubeConfig: kubeConfig, Informers: factory, Claims: store,
-		Dynamic:       dynamicinformer.NewDynamicSharedInformerFactory(dynamicClient, 0),
+		Client: clients.Typed, KubeConfig: clients.Rest, Informers: factory, Claims: store,
+		Dynamic:       dynamicinformer.NewDynamicSharedInformerFactory(clients.Dynamic, 0),
 		Configuration: config.Configuration, Plugins: config.Plugins, Clock: config.Clock,
 	})
 	if err != nil {
@@ -174,7 +185,7 @@ func newMember(ctx context.Context, config Config, client kubernetes.Interface, 
 	factory.Scheduling().V1().PriorityClasses().Informer()
 	factory.Node().V1().RuntimeClasses().Informer()
 	factory.Apps().V1().ReplicaSets().Informer()
-	return &Member{Name: config.Name, Oracle: o, Informers: factory, Metadata: dynamicClient, claims: store,
+	return &Member{Name: config.Name, Oracle: o, Informers: factory, owners: newOwners(clients.Dynamic, clients.Mapper),
 		Pods: factory.Core().V1().Pods().Informer().GetIndexer()}, nil
 }
 

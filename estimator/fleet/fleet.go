@@ -1,0 +1,145 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sort"
+	"sync"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/argosy-dev/argosy/estimator/mirror"
+)
+
+// Connection is how a member is reached.
+type Connection struct {
+	Rest *rest.Config
+}
+
+func (c Connection) equal(other Connection) bool {
+	a, b := c.Rest, other.Rest
+	return a.Host == b.Host && a.BearerToken == b.BearerToken && reflect.DeepEqual(a.TLSClientConfig, b.TLSClientConfig)
+}
+
+// Fleet holds the mirrors. It implements server.Members.
+type Fleet struct {
+	// configure completes a mirror's configuration but for its name and connection.
+	configure func(name string) (mirror.Config, error)
+
+	mu      sync.RWMutex
+	members map[string]*running
+}
+
+type running struct {
+	connection Connection
+	mirror     *mirror.Mirror
+	before     *mirror.Mirror
+	stop       context.CancelFunc
+	stopBefore context.CancelFunc
+}
+
+// New makes an empty fleet.
+func New(configure func(name string) (mirror.Config, error)) *Fleet {
+	return &Fleet{configure: configure, members: map[string]*running{}}
+}
+
+// Join mirrors a member, or mirrors it anew if its connection has changed.
+func (f *Fleet) Join(ctx context.Context, name string, connection Connection) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old := f.members[name]
+	if old != nil && old.connection.equal(connection) {
+		return nil
+	}
+	config, err := f.configure(name)
+	if err != nil {
+		return fmt.Errorf("configuring the mirror of %s: %w", name, err)
+	}
+	config.Name, config.Rest = name, connection.Rest
+	ctx, stop := context.WithCancel(ctx)
+	next := &running{connection: connection, mirror: mirror.New(config), stop: stop}
+	if old != nil {
+		old.dropBefore()
+		next.before, next.stopBefore = old.mirror, old.stop
+	}
+	f.members[name] = next
+	klog.FromContext(ctx).Info("Mirroring member", "member", name, "host", connection.Rest.Host)
+	go next.mirror.Run(ctx)
+	return nil
+}
+
+// Leave stops mirroring a member.
+func (f *Fleet) Leave(ctx context.Context, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if gone, ok := f.members[name]; ok {
+		gone.dropBefore()
+		gone.stop()
+		delete(f.members, name)
+		klog.FromContext(ctx).Info("No longer mirroring member", "member", name)
+	}
+}
+
+func (r *running) dropBefore() {
+	if r.before != nil {
+		r.stopBefore()
+		r.before, r.stopBefore = nil, nil
+	}
+}
+
+// Member implements server.Members.
+func (f *Fleet) Member(name string) (*mirror.Member, error) {
+	f.mu.RLock()
+	member, ok := f.members[name]
+	f.mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("no member %q is mirrored here: is there a Cluster of that name, and has it a secret?", name)
+	}
+	known, err := member.mirror.Member()
+	if err == nil {
+		f.settle(member)
+		return known, nil
+	}
+	f.mu.RLock()
+	before := member.before
+	f.mu.RUnlock()
+	if before != nil {
+		if known, oldErr := before.Member(); oldErr == nil {
+			return known, nil
+		}
+	}
+	return nil, fmt.Errorf("member %s: %w", name, err)
+}
+
+// settle lets the old mirror go once the new one answers.
+func (f *Fleet) settle(member *running) {
+	f.mu.RLock()
+	done := member.before == nil
+	f.mu.RUnlock()
+	if !done {
+		f.mu.Lock()
+		member.dropBefore()
+		f.mu.Unlock()
+	}
+}
+
+// Status is one member's state, for health and metrics.
+type Status struct {
+	Name       string
+	State      mirror.State
+	AgeSeconds float64
+}
+
+// Statuses lists the members by name.
+func (f *Fleet) Statuses() []Status {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	statuses := make([]Status, 0, len(f.members))
+	for name, member := range f.members {
+		statuses = append(statuses, Status{Name: name, State: member.mirror.State(), AgeSeconds: member.mirror.Age().Seconds()})
+	}
+	sort.Slice(statuses, func(i, j int) bool { return statuses[i].Name < statuses[j].Name })
+	return statuses
+}

@@ -1,0 +1,182 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	karmada "github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
+	karmadainformers "github.com/karmada-io/karmada/pkg/generated/informers/externalversions"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/estimator/inflight"
+)
+
+// again is how often every Cluster's secret is read anew, so that a renewed token is noticed.
+const again = time.Minute
+
+// Watcher follows Clusters and ResourceBindings of karmada-apiserver.
+type Watcher struct {
+	Fleet    *Fleet
+	Promises *inflight.Ledger
+	Karmada  karmada.Interface
+	Secrets  kubernetes.Interface
+	// Fixed are members whose connection the configuration gives; their Clusters are not asked for one.
+	Fixed map[string]Connection
+	// FollowClusters is off where only the fixed members are served.
+	FollowClusters bool
+	Clock          clock.WithTicker
+}
+
+// Run joins the fixed members and follows the Clusters until the context ends.
+func (w *Watcher) Run(ctx context.Context) error {
+	for name, connection := range w.Fixed {
+		if err := w.Fleet.Join(ctx, name, connection); err != nil {
+			return err
+		}
+	}
+	if w.Karmada == nil {
+		<-ctx.Done()
+		return nil
+	}
+	factory := karmadainformers.NewSharedInformerFactoryWithOptions(w.Karmada, 0, karmadainformers.WithTransform(trimBinding))
+	clusters := factory.Cluster().V1alpha1().Clusters()
+	changed := make(chan struct{}, 1)
+	signal := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	if w.FollowClusters {
+		if _, err := clusters.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc: func(any) { signal() }, UpdateFunc: func(any, any) { signal() }, DeleteFunc: func(any) { signal() }}); err != nil {
+			return fmt.Errorf("watching clusters: %w", err)
+		}
+	}
+	if _, err := factory.Work().V1alpha2().ResourceBindings().Informer().AddEventHandler(w.bindings()); err != nil {
+		return fmt.Errorf("watching bindings: %w", err)
+	}
+	factory.Start(ctx.Done())
+	ticker := w.Clock.NewTicker(again)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-ticker.C():
+		}
+		if w.FollowClusters {
+			w.sync(ctx, func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(labels.Everything()) })
+		}
+	}
+}
+
+// sync makes the fleet what the Clusters say. One bad Cluster does not keep the others from joining.
+func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Cluster, error)) {
+	logger := klog.FromContext(ctx)
+	clusters, err := list()
+	if err != nil {
+		logger.Error(err, "Could not list clusters", "reason", "Listers")
+		return
+	}
+	wanted := map[string]bool{}
+	for name := range w.Fixed {
+		wanted[name] = true
+	}
+	for _, cluster := range clusters {
+		if _, fixed := w.Fixed[cluster.Name]; fixed {
+			continue
+		}
+		wanted[cluster.Name] = cluster.DeletionTimestamp.IsZero()
+		if !wanted[cluster.Name] {
+			continue
+		}
+		connection, err := w.connection(ctx, cluster)
+		if err == nil {
+			err = w.Fleet.Join(ctx, cluster.Name, connection)
+		}
+		if err != nil {
+			logger.Error(err, "Could not join member", "member", cluster.Name, "reason", "Connection")
+		}
+	}
+	for _, status := range w.Fleet.Statuses() {
+		if !wanted[status.Name] {
+			w.Fleet.Leave(ctx, status.Name)
+		}
+	}
+}
+
+// connection reads the member's credentials from the secret that karmadactl join made.
+func (w *Watcher) connection(ctx context.Context, cluster *clusterv1alpha1.Cluster) (Connection, error) {
+	spec := cluster.Spec
+	if spec.APIEndpoint == "" || spec.SecretRef == nil {
+		return Connection{}, fmt.Errorf("cluster %s: spec.apiEndpoint or spec.secretRef is empty (a pull-mode member?): give its kubeconfig in the configuration's members",
+			cluster.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	secret, err := w.Secrets.CoreV1().Secrets(spec.SecretRef.Namespace).Get(ctx, spec.SecretRef.Name, metav1.GetOptions{})
+	if err != nil {
+		return Connection{}, fmt.Errorf("cluster %s: reading secret %s/%s: %w", cluster.Name, spec.SecretRef.Namespace, spec.SecretRef.Name, err)
+	}
+	token := string(secret.Data[clusterv1alpha1.SecretTokenKey])
+	if token == "" {
+		return Connection{}, fmt.Errorf("cluster %s: secret %s/%s has no %s", cluster.Name, spec.SecretRef.Namespace, spec.SecretRef.Name, clusterv1alpha1.SecretTokenKey)
+	}
+	config := &rest.Config{Host: spec.APIEndpoint, BearerToken: token,
+		TLSClientConfig: rest.TLSClientConfig{Insecure: spec.InsecureSkipTLSVerification}}
+	if !spec.InsecureSkipTLSVerification {
+		config.CAData = secret.Data[clusterv1alpha1.SecretCADataKey]
+	}
+	if spec.ProxyURL != "" {
+		proxy, err := url.Parse(spec.ProxyURL)
+		if err != nil {
+			return Connection{}, fmt.Errorf("cluster %s: spec.proxyURL: %w", cluster.Name, err)
+		}
+		config.Proxy = http.ProxyURL(proxy)
+	}
+	return Connection{Rest: config}, nil
+}
+
+func (w *Watcher) bindings() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(object any, initial bool) {
+			w.Promises.Observe(object.(*workv1alpha2.ResourceBinding), w.Clock.Now(), initial)
+		},
+		UpdateFunc: func(_, object any) {
+			w.Promises.Observe(object.(*workv1alpha2.ResourceBinding), w.Clock.Now(), false)
+		},
+		DeleteFunc: func(object any) {
+			if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+				object = gone.Obj
+			}
+			if binding, ok := object.(*workv1alpha2.ResourceBinding); ok {
+				w.Promises.Forget(binding.Namespace, binding.Name)
+			}
+		},
+	}
+}
+
+// trimBinding keeps of a binding what a promise needs.
+func trimBinding(object any) (any, error) {
+	if binding, ok := object.(*workv1alpha2.ResourceBinding); ok {
+		spec := binding.Spec
+		return &workv1alpha2.ResourceBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID, ResourceVersion: binding.ResourceVersion},
+			Spec:       workv1alpha2.ResourceBindingSpec{Resource: spec.Resource, ReplicaRequirements: spec.ReplicaRequirements, Clusters: spec.Clusters},
+		}, nil
+	}
+	return object, nil
+}

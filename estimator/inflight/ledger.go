@@ -1,0 +1,99 @@
+package inflight
+
+import (
+	"sync"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Patience is how long promised replicas are waited for.
+const Patience = 2 * time.Minute
+
+// Promise is replicas of one workload, promised to one member.
+type Promise struct {
+	Workload workv1alpha2.ObjectReference
+	Replicas int32
+	// Requirements may be nil: a replica that takes no room.
+	Requirements *workv1alpha2.ReplicaRequirements
+}
+
+// Ledger holds the promises. The zero value is not ready; use NewLedger.
+type Ledger struct {
+	mu       sync.Mutex
+	bindings map[types.NamespacedName]*entry
+	// recent are the bindings with a promise that is not older than Patience: all that Ahead has to look at.
+	recent map[types.NamespacedName]struct{}
+}
+
+type entry struct {
+	workload     workv1alpha2.ObjectReference
+	requirements *workv1alpha2.ReplicaRequirements
+	clusters     map[string]assignment
+}
+
+type assignment struct {
+	replicas int32
+	since    time.Time
+}
+
+// NewLedger makes an empty ledger.
+func NewLedger() *Ledger {
+	return &Ledger{bindings: map[types.NamespacedName]*entry{}, recent: map[types.NamespacedName]struct{}{}}
+}
+
+// Observe notes a binding as it is now. settled says that it was there before we looked: its replicas are old, and are no promise.
+func (l *Ledger) Observe(binding *workv1alpha2.ResourceBinding, now time.Time, settled bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}
+	old := l.bindings[key]
+	next := &entry{workload: binding.Spec.Resource, requirements: binding.Spec.ReplicaRequirements, clusters: map[string]assignment{}}
+	for _, target := range binding.Spec.Clusters {
+		given := assignment{replicas: target.Replicas}
+		if old != nil {
+			given.since = old.clusters[target.Name].since
+		}
+		before := int32(0)
+		if old != nil {
+			before = old.clusters[target.Name].replicas
+		}
+		if target.Replicas > before && !settled {
+			given.since = now
+			l.recent[key] = struct{}{}
+		}
+		next.clusters[target.Name] = given
+	}
+	l.bindings[key] = next
+}
+
+// Forget drops a binding that is gone.
+func (l *Ledger) Forget(namespace, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	delete(l.bindings, key)
+	delete(l.recent, key)
+}
+
+// Ahead returns the promises to a member that are still young, with all replicas assigned: the caller takes off those whose pods it sees.
+func (l *Ledger) Ahead(cluster string, now time.Time) []Promise {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var promises []Promise
+	for key := range l.recent {
+		e, young := l.bindings[key], false
+		for name, given := range e.clusters {
+			fresh := now.Sub(given.since) < Patience
+			young = young || fresh
+			if fresh && name == cluster {
+				promises = append(promises, Promise{Workload: e.workload, Replicas: given.replicas, Requirements: e.requirements})
+			}
+		}
+		if !young {
+			delete(l.recent, key)
+		}
+	}
+	return promises
+}

@@ -1,0 +1,132 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+)
+
+// Workload names what pods may belong to. Group is empty where it is not known (the question's metadata has no group): then any group will do.
+type Workload struct {
+	Group, Kind, Namespace, Name string
+	AnyGroup                     bool
+}
+
+func (w Workload) is(owner *metav1.OwnerReference) bool {
+	if owner.Kind != w.Kind || owner.Name != w.Name {
+		return false
+	}
+	version, err := schema.ParseGroupVersion(owner.APIVersion)
+	return err == nil && (w.AnyGroup || version.Group == w.Group)
+}
+
+// maxOwners is the longest chain followed: Component, Deployment, ReplicaSet, Pod is three.
+const maxOwners = 6
+
+// PodsOf returns the pods that belong to the workload through any chain of controllers, whatever their kinds.
+func (m *Member) PodsOf(ctx context.Context, workload Workload) ([]*corev1.Pod, error) {
+	pods, err := m.PodsIn(workload.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	var found []*corev1.Pod
+	for _, pod := range pods {
+		belongs, err := m.belongs(ctx, workload, pod)
+		if err != nil {
+			return found, err
+		}
+		if belongs {
+			found = append(found, pod)
+		}
+	}
+	return found, nil
+}
+
+func (m *Member) belongs(ctx context.Context, workload Workload, pod *corev1.Pod) (bool, error) {
+	if workload.Kind == "Pod" {
+		return pod.Name == workload.Name, nil
+	}
+	owner := metav1.GetControllerOf(pod)
+	for range maxOwners {
+		if owner == nil {
+			return false, nil
+		}
+		if workload.is(owner) {
+			return true, nil
+		}
+		var err error
+		if owner, err = m.ownerOf(ctx, workload.Namespace, owner); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// ownerOf follows one controller reference: ReplicaSets from memory, any other kind by one read, remembered.
+func (m *Member) ownerOf(ctx context.Context, namespace string, of *metav1.OwnerReference) (*metav1.OwnerReference, error) {
+	if of.Kind == "ReplicaSet" {
+		if set, err := m.Informers.Apps().V1().ReplicaSets().Lister().ReplicaSets(namespace).Get(of.Name); err == nil {
+			return metav1.GetControllerOf(set), nil
+		}
+	}
+	return m.owners.of(ctx, namespace, of)
+}
+
+// owners remembers who controls an object; a controller reference does not change in an object's life, so the UID is key enough.
+type owners struct {
+	client dynamic.Interface
+	mapper meta.RESTMapper
+
+	mu    sync.Mutex
+	known map[types.UID]*metav1.OwnerReference
+}
+
+// rememberOwners bounds the memory.
+const rememberOwners = 20000
+
+func newOwners(client dynamic.Interface, mapper meta.RESTMapper) *owners {
+	return &owners{client: client, mapper: mapper, known: map[types.UID]*metav1.OwnerReference{}}
+}
+
+func (o *owners) of(ctx context.Context, namespace string, of *metav1.OwnerReference) (*metav1.OwnerReference, error) {
+	o.mu.Lock()
+	owner, ok := o.known[of.UID]
+	o.mu.Unlock()
+	if ok || o.mapper == nil {
+		return owner, nil
+	}
+	kind := schema.FromAPIVersionAndKind(of.APIVersion, of.Kind)
+	mapping, err := o.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	if meta.IsNoMatchError(err) {
+		return o.remember(of.UID, nil), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding the resource of %s: %w", kind, err)
+	}
+	object, err := o.client.Resource(mapping.Resource).Namespace(namespace).Get(ctx, of.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return o.remember(of.UID, nil), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading owner %s %s/%s: %w", of.Kind, namespace, of.Name, err)
+	}
+	return o.remember(of.UID, metav1.GetControllerOf(object)), nil
+}
+
+func (o *owners) remember(uid types.UID, owner *metav1.OwnerReference) *metav1.OwnerReference {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.known) >= rememberOwners {
+		o.known = map[types.UID]*metav1.OwnerReference{}
+	}
+	o.known[uid] = owner
+	return owner
+}

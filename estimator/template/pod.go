@@ -1,0 +1,246 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	helper "k8s.io/component-helpers/resource"
+
+	"github.com/argosy-dev/argosy/estimator/wire"
+)
+
+// Pod is what a workload's replicas are made of.
+type Pod struct {
+	Template *corev1.Pod
+	// Claims are the claims that each replica brings (a StatefulSet's volumeClaimTemplates), named without the replica.
+	Claims []corev1.PersistentVolumeClaim
+}
+
+// Of reads the pod template of any workload that has one at spec.template: Deployment, StatefulSet and Job, OpenKruise's CloneSet and StatefulSet, and
+// others built alike. ok is false for a workload without (VMReplicaSet, Component): its replicas become pods only in the member.
+func Of(workload *unstructured.Unstructured) (pod Pod, ok bool, err error) {
+	spec, found, err := unstructured.NestedMap(workload.Object, "spec", "template", "spec")
+	if err != nil {
+		return Pod{}, false, fmt.Errorf("%s %s/%s: spec.template: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
+	}
+	if containers, has := spec["containers"]; !found || !has || containers == nil {
+		return Pod{}, false, nil
+	}
+	var parsed struct {
+		Spec struct {
+			Template             corev1.PodTemplateSpec         `json:"template"`
+			VolumeClaimTemplates []corev1.PersistentVolumeClaim `json:"volumeClaimTemplates"`
+		} `json:"spec"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(workload.Object, &parsed); err != nil {
+		return Pod{}, false, fmt.Errorf("%s %s/%s: spec.template does not decode: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
+	}
+	made := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: workload.GetNamespace(), Name: workload.GetName(),
+			Labels: parsed.Spec.Template.Labels, Annotations: parsed.Spec.Template.Annotations},
+		Spec: parsed.Spec.Template.Spec,
+	}
+	nextRevision(made)
+	mergeLabelKeys(made)
+	return Pod{Template: made, Claims: parsed.Spec.VolumeClaimTemplates}, true, nil
+}
+
+// nextRevision gives the pod the labels that controllers add and constraints may select by (matchLabelKeys), with a value that no pod in the member has: a
+// template that no live pod matches is a revision of which there are no pods yet.
+func nextRevision(pod *corev1.Pod) {
+	for _, key := range []string{appsv1.DefaultDeploymentUniqueLabelKey, appsv1.ControllerRevisionHashLabelKey} {
+		wanted := false
+		for _, constraint := range pod.Spec.TopologySpreadConstraints {
+			wanted = wanted || slices.Contains(constraint.MatchLabelKeys, key)
+		}
+		for _, term := range requiredTerms(pod) {
+			wanted = wanted || slices.Contains(term.MatchLabelKeys, key) || slices.Contains(term.MismatchLabelKeys, key)
+		}
+		if _, has := pod.Labels[key]; wanted && !has {
+			if pod.Labels == nil {
+				pod.Labels = map[string]string{}
+			}
+			pod.Labels[key] = "argosy-next"
+		}
+	}
+}
+
+// mergeLabelKeys does what the API server does on creation: the keys of affinity terms become expressions of their selectors.
+func mergeLabelKeys(pod *corev1.Pod) {
+	for _, term := range requiredTerms(pod) {
+		if term.LabelSelector == nil {
+			continue
+		}
+		merge := func(keys []string, operator metav1.LabelSelectorOperator) {
+			for _, key := range keys {
+				if value, ok := pod.Labels[key]; ok {
+					term.LabelSelector.MatchExpressions = append(term.LabelSelector.MatchExpressions,
+						metav1.LabelSelectorRequirement{Key: key, Operator: operator, Values: []string{value}})
+				}
+			}
+		}
+		merge(term.MatchLabelKeys, metav1.LabelSelectorOpIn)
+		merge(term.MismatchLabelKeys, metav1.LabelSelectorOpNotIn)
+	}
+}
+
+func requiredTerms(pod *corev1.Pod) []*corev1.PodAffinityTerm {
+	var terms []*corev1.PodAffinityTerm
+	if pod.Spec.Affinity == nil {
+		return nil
+	}
+	if a := pod.Spec.Affinity.PodAffinity; a != nil {
+		for i := range a.RequiredDuringSchedulingIgnoredDuringExecution {
+			terms = append(terms, &a.RequiredDuringSchedulingIgnoredDuringExecution[i])
+		}
+	}
+	if a := pod.Spec.Affinity.PodAntiAffinity; a != nil {
+		for i := range a.RequiredDuringSchedulingIgnoredDuringExecution {
+			terms = append(terms, &a.RequiredDuringSchedulingIgnoredDuringExecution[i])
+		}
+	}
+	return terms
+}
+
+// Synthetic is a pod of the requirements alone.
+func Synthetic(requirements wire.Requirements, namespace, name string) *corev1.Pod {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.PodSpec{
+			NodeSelector: requirements.NodeSelector, Tolerations: requirements.Tolerations, PriorityClassName: requirements.PriorityClassName,
+			Containers: []corev1.Container{{Name: "replica", Resources: corev1.ResourceRequirements{Requests: requirements.Requests}}},
+		},
+	}
+	if requirements.NodeAffinity != nil {
+		pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: requirements.NodeAffinity}}
+	}
+	return pod
+}
+
+// AtLeast raises the pod's requests to what the scheduler asks for: its figures are of the binding, which may be newer than the template, or counted by
+// an interpreter that knows better. The greater of the two never over-estimates.
+func AtLeast(pod *corev1.Pod, asked corev1.ResourceList) {
+	have := helper.PodRequests(pod, helper.PodResourcesOptions{ExcludeOverhead: true})
+	for name, want := range asked {
+		got := have[name]
+		if got.Cmp(want) >= 0 || name == corev1.ResourcePods || len(pod.Spec.Containers) == 0 {
+			continue
+		}
+		want = want.DeepCopy()
+		want.Sub(got)
+		requests := &pod.Spec.Containers[0].Resources.Requests
+		if *requests == nil {
+			*requests = corev1.ResourceList{}
+		}
+		sum := (*requests)[name]
+		sum.Add(want)
+		(*requests)[name] = sum
+	}
+}
+
+// Matches says how far a template's requests are those asked for: to choose between two kinds of one name.
+func Matches(pod *corev1.Pod, asked corev1.ResourceList) bool {
+	have := helper.PodRequests(pod, helper.PodResourcesOptions{})
+	return equality.Semantic.DeepEqual(nonZero(have), nonZero(asked))
+}
+
+func nonZero(list corev1.ResourceList) map[corev1.ResourceName]string {
+	out := map[corev1.ResourceName]string{}
+	for name, quantity := range list {
+		if !quantity.IsZero() {
+			out[name] = resource.NewMilliQuantity(quantity.MilliValue(), resource.DecimalSI).String()
+		}
+	}
+	return out
+}
+
+// Model returns a live pod to stand for the template: the newest that was made from it. The member's webhooks and overrides have had their say on it.
+func Model(template *corev1.Pod, live []*corev1.Pod) *corev1.Pod {
+	return Newest(slices.DeleteFunc(slices.Clone(live), func(pod *corev1.Pod) bool { return !madeFrom(template, pod) }))
+}
+
+// Newest returns the newest of the pods as a pod yet to be placed, or nil.
+func Newest(live []*corev1.Pod) *corev1.Pod {
+	var newest *corev1.Pod
+	for _, pod := range live {
+		if pod.DeletionTimestamp == nil && (newest == nil || newest.CreationTimestamp.Before(&pod.CreationTimestamp)) {
+			newest = pod
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	model := newest.DeepCopy()
+	model.Spec.NodeName, model.Status = "", corev1.PodStatus{}
+	return model
+}
+
+// madeFrom: the template's containers are in the pod, unchanged, and so are its rules of placement; whatever else the pod has was added in the member.
+func madeFrom(template, pod *corev1.Pod) bool {
+	for _, want := range template.Spec.Containers {
+		found := false
+		for _, have := range pod.Spec.Containers {
+			found = found || have.Name == want.Name && have.Image == want.Image && covers(have.Resources.Requests, want.Resources.Requests)
+		}
+		if !found {
+			return false
+		}
+	}
+	for key, value := range template.Spec.NodeSelector {
+		if pod.Spec.NodeSelector[key] != value {
+			return false
+		}
+	}
+	return sameRules(template, pod)
+}
+
+func sameRules(template, pod *corev1.Pod) bool {
+	keys := func(p *corev1.Pod) (out []string) {
+		for _, c := range p.Spec.TopologySpreadConstraints {
+			out = append(out, fmt.Sprint(c.TopologyKey, c.MaxSkew, c.WhenUnsatisfiable))
+		}
+		for _, t := range requiredTerms(p) {
+			out = append(out, t.TopologyKey)
+		}
+		return out
+	}
+	return slices.Equal(keys(template), keys(pod))
+}
+
+func covers(have, want corev1.ResourceList) bool {
+	for name, quantity := range want {
+		got, ok := have[name]
+		if !ok || got.Cmp(quantity) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Replica is the pod with one ordinal of a workload whose replicas have claims of their own, and those claims.
+func Replica(pod *corev1.Pod, templates []corev1.PersistentVolumeClaim, ordinal int) (*corev1.Pod, []*corev1.PersistentVolumeClaim) {
+	pod = pod.DeepCopy()
+	var claims []*corev1.PersistentVolumeClaim
+	owner := pod.Name
+	if controller := metav1.GetControllerOf(pod); controller != nil {
+		owner = controller.Name
+	}
+	for i := range templates {
+		claim := templates[i].DeepCopy()
+		volume := claim.Name
+		claim.Namespace, claim.Name = pod.Namespace, fmt.Sprintf("%s-%s-%d", volume, owner, ordinal)
+		claim.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}
+		claims = append(claims, claim)
+		pod.Spec.Volumes = slices.DeleteFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == volume })
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name}}})
+	}
+	return pod, claims
+}

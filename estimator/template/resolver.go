@@ -1,0 +1,151 @@
+package template
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/clock"
+)
+
+// Object is what the gRPC metadata key `object` names: a kind without its group.
+type Object struct {
+	Kind, Namespace, Name string
+}
+
+// ParseObject reads "kind=Deployment, name=shop/web" (Karmada's pkg/scheduler/core/util.go). ok is false where there is no such text.
+func ParseObject(text string) (object Object, ok bool) {
+	kind, name, found := strings.Cut(text, ", name=")
+	kind, prefixed := strings.CutPrefix(kind, "kind=")
+	if !found || !prefixed {
+		return Object{}, false
+	}
+	object.Kind = kind
+	object.Namespace, object.Name, found = strings.Cut(name, "/")
+	return object, found && object.Kind != "" && object.Name != ""
+}
+
+const (
+	// keepFor: a scheduler asks for all members at once; they share one read. Longer would answer a new template with the old one.
+	keepFor = time.Second
+	// kindsFor is how long the list of kinds holds before a kind that is not in it is looked for anew.
+	kindsFor = 30 * time.Second
+)
+
+// Resolver reads workloads from karmada-apiserver.
+type Resolver struct {
+	client    dynamic.Interface
+	discovery discovery.DiscoveryInterface
+	clock     clock.PassiveClock
+
+	mu        sync.Mutex
+	kinds     map[string][]schema.GroupVersionResource
+	kindsRead time.Time
+	recent    map[Object]*lookup
+}
+
+type lookup struct {
+	begun   time.Time
+	done    chan struct{}
+	objects []*unstructured.Unstructured
+	err     error
+}
+
+// NewResolver makes a resolver. The clients' own timeouts bound a read that its caller has given up.
+func NewResolver(client dynamic.Interface, discovery discovery.DiscoveryInterface, clock clock.PassiveClock) *Resolver {
+	return &Resolver{client: client, discovery: discovery, clock: clock, recent: map[Object]*lookup{}}
+}
+
+// Find returns every workload of that kind and name: two groups may have a kind of one name (StatefulSet of apps and of apps.kruise.io). None is no error.
+func (r *Resolver) Find(ctx context.Context, object Object) ([]*unstructured.Unstructured, error) {
+	l, mine := r.lookup(object)
+	if mine {
+		go func() {
+			defer close(l.done)
+			l.objects, l.err = r.read(context.WithoutCancel(ctx), object)
+		}()
+	}
+	select {
+	case <-l.done:
+		return l.objects, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("reading %s %s/%s from karmada-apiserver: %w", object.Kind, object.Namespace, object.Name, context.Cause(ctx))
+	}
+}
+
+// lookup shares one read between those who ask within keepFor.
+func (r *Resolver) lookup(object Object) (*lookup, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock.Now()
+	for other, l := range r.recent {
+		if now.Sub(l.begun) > keepFor {
+			delete(r.recent, other)
+		}
+	}
+	if l, ok := r.recent[object]; ok {
+		return l, false
+	}
+	l := &lookup{begun: now, done: make(chan struct{})}
+	r.recent[object] = l
+	return l, true
+}
+
+func (r *Resolver) read(ctx context.Context, object Object) ([]*unstructured.Unstructured, error) {
+	resources, err := r.resources(object.Kind)
+	if err != nil {
+		return nil, err
+	}
+	var found []*unstructured.Unstructured
+	for _, resource := range resources {
+		one, err := r.client.Resource(resource).Namespace(object.Namespace).Get(ctx, object.Name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return nil, fmt.Errorf("reading %s %s/%s: %w", resource, object.Namespace, object.Name, err)
+		default:
+			found = append(found, one)
+		}
+	}
+	return found, nil
+}
+
+// resources are the preferred versions of all groups that have the kind.
+func (r *Resolver) resources(kind string) ([]schema.GroupVersionResource, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if list, ok := r.kinds[kind]; ok {
+		return list, nil
+	}
+	now := r.clock.Now()
+	if r.kinds != nil && now.Sub(r.kindsRead) < kindsFor {
+		return nil, nil
+	}
+	lists, err := r.discovery.ServerPreferredResources()
+	var partial *discovery.ErrGroupDiscoveryFailed
+	if err != nil && (!errors.As(err, &partial) || len(lists) == 0) {
+		return nil, fmt.Errorf("discovering the kinds of karmada-apiserver: %w", err)
+	}
+	r.kinds, r.kindsRead = map[string][]schema.GroupVersionResource{}, now
+	for _, list := range lists {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			continue
+		}
+		for _, resource := range list.APIResources {
+			if resource.Namespaced && !strings.Contains(resource.Name, "/") {
+				r.kinds[resource.Kind] = append(r.kinds[resource.Kind], version.WithResource(resource.Name))
+			}
+		}
+	}
+	return r.kinds[kind], nil
+}
