@@ -1,0 +1,47 @@
+// argosy-estimator tells karmada-scheduler how many replicas really fit each member, by running each member's own scheduler on a mirror of it.
+// It serves Karmada's scheduler-estimator protocol for many members in one process, with the flags of karmada-scheduler-estimator.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/argosy-dev/argosy/estimator/plugins"
+	"github.com/argosy-dev/argosy/internal/config"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "argosy-estimator:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	flags := flag.NewFlagSet("argosy-estimator", flag.ExitOnError)
+	options := addFlags(flags)
+	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")
+	verbosity := flags.Int("v", 0, "0 logs what went wrong and what changed, 1 also every answer and why")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
+	// The scheduler's own packages log a line for every refused copy at their level 2: ours is kept out of theirs.
+	klog.SetLogger(logger)
+	ctrl.SetLogger(logger)
+
+	cfg, err := config.LoadEstimator(*configPath)
+	if err != nil {
+		return err
+	}
+	process, err := build(cfg, options, plugins.Registry())
+	if err != nil {
+		return err
+	}
+	return process.run(klog.NewContext(ctrl.SetupSignalHandler(), logger))
+}

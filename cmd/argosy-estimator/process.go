@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	karmada "github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/estimator/fleet"
+	"github.com/argosy-dev/argosy/estimator/inflight"
+	"github.com/argosy-dev/argosy/estimator/mirror"
+	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/server"
+	"github.com/argosy-dev/argosy/estimator/template"
+	"github.com/argosy-dev/argosy/estimator/wire"
+	"github.com/argosy-dev/argosy/internal/config"
+)
+
+// flagOptions carry karmada-scheduler-estimator's names and defaults, so that its manifests need a new image and little else.
+type flagOptions struct {
+	kubeconfig, certFile, keyFile, clientCA, metricsAddress, healthAddress string
+	port                                                                   int
+	skipClientVerify                                                       bool
+}
+
+func addFlags(flags *flag.FlagSet) *flagOptions {
+	o := &flagOptions{}
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
+	flags.IntVar(&o.port, "server-port", 10352, "port of the gRPC service")
+	flags.StringVar(&o.certFile, "grpc-auth-cert-file", "", "certificate of the gRPC service; without it there is no TLS")
+	flags.StringVar(&o.keyFile, "grpc-auth-key-file", "", "key of the certificate")
+	flags.StringVar(&o.clientCA, "grpc-client-ca-file", "", "authority that signs karmada-scheduler's certificate")
+	flags.BoolVar(&o.skipClientVerify, "insecure-skip-grpc-client-verify", false, "accept clients without a certificate")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", `address of /metrics, or "0" for none`)
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":10351", `address of /healthz and /readyz, or "0" for none`)
+	return o
+}
+
+// process is everything that runs.
+type process struct {
+	options *flagOptions
+	fleet   *fleet.Fleet
+	watcher *fleet.Watcher
+	grpc    *grpc.Server
+	metrics *prometheus.Registry
+	health  *health.Server
+}
+
+func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) (*process, error) {
+	p := &process{options: options, metrics: prometheus.NewRegistry(), health: health.NewServer()}
+	clk := clock.RealClock{}
+	configure, err := mirrorConfigs(cfg, plugins, clk)
+	if err != nil {
+		return nil, err
+	}
+	p.fleet = fleet.New(configure)
+	promises := inflight.NewLedger()
+	p.watcher = &fleet.Watcher{Fleet: p.fleet, Promises: promises, Fixed: map[string]fleet.Connection{},
+		FollowClusters: cfg.FollowClusters == config.Enabled, Clock: clk}
+	for _, member := range cfg.Members {
+		if member.Kubeconfig == "" {
+			continue
+		}
+		connection, err := clientcmd.BuildConfigFromFlags("", member.Kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("member %s: reading kubeconfig: %w", member.Name, err)
+		}
+		p.watcher.Fixed[member.Name] = fleet.Connection{Rest: connection}
+	}
+	control, err := clientcmd.BuildConfigFromFlags("", options.kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+	}
+	templates, err := p.controlPlane(control, clk)
+	if err != nil {
+		return nil, err
+	}
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), fleet.NewCollector(p.fleet))
+	creds, err := options.credentials()
+	if err != nil {
+		return nil, err
+	}
+	p.grpc = grpc.NewServer(grpc.Creds(creds), wire.ServerOption())
+	wire.Register(p.grpc, server.New(server.Options{Members: p.fleet, Templates: templates, Promises: promises, Clock: clk,
+		Metrics: server.NewMetrics(p.metrics)}))
+	healthpb.RegisterHealthServer(p.grpc, p.health)
+	return p, nil
+}
+
+// controlPlane makes the clients of karmada-apiserver, without a limit of requests of their own: the server has one.
+func (p *process) controlPlane(config *rest.Config, clk clock.PassiveClock) (*template.Resolver, error) {
+	config.QPS, config.UserAgent, config.Timeout = -1, "argosy-estimator", 0
+	var err error
+	if p.watcher.Karmada, err = karmada.NewForConfig(config); err != nil {
+		return nil, fmt.Errorf("building a Karmada client: %w", err)
+	}
+	if p.watcher.Secrets, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, fmt.Errorf("building a Kubernetes client: %w", err)
+	}
+	short := rest.CopyConfig(config)
+	short.Timeout = 2 * time.Second
+	reader, err := dynamic.NewForConfig(short)
+	if err != nil {
+		return nil, fmt.Errorf("building a dynamic client: %w", err)
+	}
+	kinds, err := discovery.NewDiscoveryClientForConfig(short)
+	if err != nil {
+		return nil, fmt.Errorf("building a discovery client: %w", err)
+	}
+	return template.NewResolver(reader, kinds, clk), nil
+}
+
+// mirrorConfigs reads every scheduler configuration now: a wrong one stops the process at its start, not a member at night.
+func mirrorConfigs(cfg *config.Estimator, plugins oracle.Plugins, clk clock.WithTicker) (func(string) (mirror.Config, error), error) {
+	fallback, err := oracle.LoadConfiguration(cfg.SchedulerConfiguration, plugins)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]*schedulerconfig.KubeSchedulerConfiguration{}
+	for _, member := range cfg.Members {
+		if member.SchedulerConfiguration == "" {
+			continue
+		}
+		if own[member.Name], err = oracle.LoadConfiguration(member.SchedulerConfiguration, plugins); err != nil {
+			return nil, fmt.Errorf("member %s: %w", member.Name, err)
+		}
+	}
+	seconds := func(n int32) time.Duration { return time.Duration(n) * time.Second }
+	return func(name string) (mirror.Config, error) {
+		configuration := fallback
+		if mine, ok := own[name]; ok {
+			configuration = mine
+		}
+		return mirror.Config{Configuration: configuration, Plugins: plugins, Clock: clk,
+			ProbeEvery: seconds(cfg.Staleness.ProbeSeconds), ProbeTimeout: seconds(cfg.Staleness.ProbeTimeoutSeconds),
+			FreshFor: seconds(cfg.Staleness.FreshSeconds), KeepFor: seconds(cfg.Staleness.KeepSeconds)}, nil
+	}, nil
+}
+
+// credentials follow karmada-scheduler-estimator: no certificate, no TLS; with a client authority, clients must show a certificate.
+func (o *flagOptions) credentials() (credentials.TransportCredentials, error) {
+	if o.certFile == "" || o.keyFile == "" {
+		return insecure.NewCredentials(), nil
+	}
+	config, err := serverTLS(o.certFile, o.keyFile, o.clientCA, o.skipClientVerify)
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(config), nil
+}
+
+func (p *process) run(ctx context.Context) error {
+	logger := klog.FromContext(ctx)
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", p.options.port))
+	if err != nil {
+		return fmt.Errorf("listening for gRPC (--server-port): %w", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.watcher.Run(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		p.health.Shutdown()
+		p.grpc.GracefulStop()
+		return nil
+	})
+	group.Go(func() error {
+		logger.Info("Serving the scheduler estimator", "address", listener.Addr().String(), "tls", p.options.certFile != "")
+		return p.grpc.Serve(listener)
+	})
+	metrics := http.NewServeMux()
+	metrics.Handle("/metrics", promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}))
+	serve(ctx, group, p.options.metricsAddress, metrics)
+	serve(ctx, group, p.options.healthAddress, fleet.HealthHandler(p.fleet))
+	return group.Wait()
+}
+
+func serve(ctx context.Context, group *errgroup.Group, address string, handler http.Handler) {
+	if address == "0" {
+		return
+	}
+	httpServer := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	group.Go(func() error {
+		if err := httpServer.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving %s: %w", address, err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		return httpServer.Close()
+	})
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// EstimatorKind is the kind of argosy-estimator's file.
+const EstimatorKind = "EstimatorConfiguration"
+
+// Estimator is the configuration of argosy-estimator. Addresses and certificates are flags, named as karmada-scheduler-estimator names them.
+type Estimator struct {
+	Header `json:",inline"`
+
+	// FollowClusters joins every Cluster of karmada-apiserver: Enabled or Disabled.
+	FollowClusters string `json:"followClusters"`
+	// SchedulerConfiguration is the KubeSchedulerConfiguration file of the members that name none; empty means kube-scheduler's own defaults.
+	SchedulerConfiguration string `json:"schedulerConfiguration"`
+	// Members that are reached by a kubeconfig, or whose scheduler has a configuration of its own.
+	Members []EstimatorMember `json:"members"`
+	// Staleness says how long a silent member is answered for.
+	Staleness Staleness `json:"staleness"`
+}
+
+// EstimatorMember is what one member needs said.
+type EstimatorMember struct {
+	// Name of the member's Cluster.
+	Name string `json:"name"`
+	// Kubeconfig file; empty means the Cluster's secret.
+	Kubeconfig string `json:"kubeconfig"`
+	// SchedulerConfiguration is the member's KubeSchedulerConfiguration file.
+	SchedulerConfiguration string `json:"schedulerConfiguration"`
+}
+
+// Staleness of a member's mirror.
+type Staleness struct {
+	// ProbeSeconds lies between two probes of a member.
+	ProbeSeconds int32 `json:"probeSeconds"`
+	// ProbeTimeoutSeconds is how long a probe may take.
+	ProbeTimeoutSeconds int32 `json:"probeTimeoutSeconds"`
+	// FreshSeconds after its last sign of life a member is reported stale.
+	FreshSeconds int32 `json:"freshSeconds"`
+	// KeepSeconds after its last sign of life a member is no longer answered for.
+	KeepSeconds int32 `json:"keepSeconds"`
+}
+
+// LoadEstimator reads the file at path over the defaults; an empty path means the defaults.
+func LoadEstimator(path string) (*Estimator, error) {
+	e := DefaultEstimator()
+	if err := load(path, e); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// DefaultEstimator is the configuration without a file.
+func DefaultEstimator() *Estimator {
+	return &Estimator{
+		Header:         Header{APIVersion: APIVersion, Kind: EstimatorKind},
+		FollowClusters: Enabled,
+		Staleness:      Staleness{ProbeSeconds: 5, ProbeTimeoutSeconds: 3, FreshSeconds: 15, KeepSeconds: 120},
+	}
+}
+
+// Validate names every field that cannot stand.
+func (e *Estimator) Validate() field.ErrorList {
+	errs := e.validate(EstimatorKind)
+	if e.FollowClusters != Enabled && e.FollowClusters != Disabled {
+		errs = append(errs, field.NotSupported(field.NewPath("followClusters"), e.FollowClusters, []string{Enabled, Disabled}))
+	}
+	seen := map[string]bool{}
+	for i, member := range e.Members {
+		path := field.NewPath("members").Index(i)
+		for _, problem := range validation.IsDNS1123Subdomain(member.Name) {
+			errs = append(errs, field.Invalid(path.Child("name"), member.Name, problem))
+		}
+		if seen[member.Name] {
+			errs = append(errs, field.Duplicate(path.Child("name"), member.Name))
+		}
+		seen[member.Name] = true
+		if member.Kubeconfig == "" && member.SchedulerConfiguration == "" {
+			errs = append(errs, field.Required(path, "give a kubeconfig or a schedulerConfiguration, or leave the member out: its Cluster says the rest"))
+		}
+		if member.Kubeconfig == "" && e.FollowClusters == Disabled {
+			errs = append(errs, field.Required(path.Child("kubeconfig"), "followClusters is Disabled"))
+		}
+	}
+	return append(errs, e.Staleness.validate(field.NewPath("staleness"))...)
+}
+
+func (s Staleness) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if s.ProbeSeconds < 1 {
+		errs = append(errs, field.Invalid(path.Child("probeSeconds"), s.ProbeSeconds, "must be at least 1"))
+	}
+	if s.ProbeTimeoutSeconds < 1 {
+		errs = append(errs, field.Invalid(path.Child("probeTimeoutSeconds"), s.ProbeTimeoutSeconds, "must be at least 1"))
+	}
+	if s.FreshSeconds <= s.ProbeSeconds+s.ProbeTimeoutSeconds {
+		errs = append(errs, field.Invalid(path.Child("freshSeconds"), s.FreshSeconds, "must be above probeSeconds plus probeTimeoutSeconds, or one slow probe makes a member stale"))
+	}
+	if s.KeepSeconds < s.FreshSeconds || s.KeepSeconds > 3600 {
+		errs = append(errs, field.Invalid(path.Child("keepSeconds"), s.KeepSeconds, "must lie between freshSeconds and 3600"))
+	}
+	return errs
+}

@@ -1,0 +1,43 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLoadEstimator(t *testing.T) {
+	const head = "apiVersion: config.argosy.dev/v1alpha1\nkind: EstimatorConfiguration\n"
+	tests := map[string]struct {
+		text string
+		want string // part of the error; empty: no error
+	}{
+		"defaults":               {head, ""},
+		"a member by kubeconfig": {head + "members: [{name: m1, kubeconfig: /m1}]\n", ""},
+		"a typo":                 {head + "memberz: []\n", "memberz"},
+		"another binary's file":  {"apiVersion: config.argosy.dev/v1alpha1\nkind: ControllerManagerConfiguration\n", "kind"},
+		"twice the same member":  {head + "members: [{name: m1, kubeconfig: /a}, {name: m1, kubeconfig: /b}]\n", "members[1].name"},
+		"a member with nothing":  {head + "members: [{name: m1}]\n", "members[0]"},
+		"not a name":             {head + "members: [{name: M_1, kubeconfig: /a}]\n", "members[0].name"},
+		"no way to a member":     {head + "followClusters: Disabled\nmembers: [{name: m1, schedulerConfiguration: /a}]\n", "members[0].kubeconfig"},
+		"neither on nor off":     {head + "followClusters: \"true\"\n", "followClusters"},
+		"kept for ever":          {head + "staleness: {keepSeconds: 100000}\n", "staleness.keepSeconds"},
+		"fresh too short":        {head + "staleness: {freshSeconds: 6}\n", "staleness.freshSeconds"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "estimator.yaml")
+			if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := LoadEstimator(path)
+			if tc.want == "" && err != nil {
+				t.Errorf("error %v, want none", err)
+			}
+			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("error %v, want one that names %s", err, tc.want)
+			}
+		})
+	}
+}
