@@ -1,0 +1,298 @@
+package accuracy
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/karmada-io/karmada/cmd/scheduler-estimator/app/options"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/estimator/pb"
+	stock "github.com/karmada-io/karmada/pkg/estimator/server"
+	"github.com/karmada-io/karmada/pkg/estimator/service"
+	"github.com/karmada-io/karmada/pkg/util/helper"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/estimator/fleet"
+	"github.com/argosy-dev/argosy/estimator/mirror"
+	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/plugins"
+	"github.com/argosy-dev/argosy/estimator/server"
+	"github.com/argosy-dev/argosy/estimator/template"
+	"github.com/argosy-dev/argosy/estimator/wire"
+	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+)
+
+const (
+	memberName = "m1"
+	patience   = 60 * time.Second
+)
+
+// rig is one API server that is the member and, as far as the estimators need one, the control plane.
+type rig struct {
+	t         *testing.T
+	ctx       context.Context
+	api       *lab.APIServer
+	config    *rest.Config
+	client    kubernetes.Interface
+	scheduler string
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	ctx := klog.NewContext(context.Background(), klog.Logger{})
+	api := lab.StartAPIServer(t, lab.APIServerOptions{})
+	config := rest.CopyConfig(api.Config)
+	config.QPS = -1
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := binaries.FindRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One program with the example plugin compiled in serves every class: a plugin that no profile names is not there.
+	program := filepath.Join(t.TempDir(), "rackscheduler")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./test/accuracy/rackscheduler")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the member's scheduler: %v\n%s", err, out)
+	}
+	return &rig{t: t, ctx: ctx, api: api, config: config, client: client, scheduler: program}
+}
+
+func (r *rig) check(what string, err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// build makes the world real.
+func (r *rig) build(w *world) {
+	r.t.Helper()
+	for _, class := range w.classes {
+		_, err := r.client.SchedulingV1().PriorityClasses().Create(r.ctx, class, metav1.CreateOptions{})
+		r.check("creating a priority class", err)
+	}
+	for _, class := range w.storage {
+		_, err := r.client.StorageV1().StorageClasses().Create(r.ctx, class, metav1.CreateOptions{})
+		r.check("creating a storage class", err)
+	}
+	for _, node := range w.nodes {
+		created, err := r.client.CoreV1().Nodes().Create(r.ctx, node, metav1.CreateOptions{})
+		r.check("creating a node", err)
+		// Admission taints a new node as not ready; the node controller, which is not here, would lift it.
+		created.Spec.Taints = node.Spec.Taints
+		_, err = r.client.CoreV1().Nodes().Update(r.ctx, created, metav1.UpdateOptions{})
+		r.check("readying a node", err)
+	}
+	for _, volume := range w.volumes {
+		_, err := r.client.CoreV1().PersistentVolumes().Create(r.ctx, volume, metav1.CreateOptions{})
+		r.check("creating a volume", err)
+	}
+	for _, claim := range w.claims {
+		_, err := r.client.CoreV1().PersistentVolumeClaims(claim.Namespace).Create(r.ctx, claim, metav1.CreateOptions{})
+		r.check("creating a claim", err)
+	}
+	for _, pod := range w.pods {
+		_, err := r.client.CoreV1().Pods(pod.Namespace).Create(r.ctx, pod, metav1.CreateOptions{})
+		r.check("creating a pod", err)
+	}
+	one := int32(1)
+	_, err := r.client.AppsV1().Deployments(metav1.NamespaceDefault).Create(r.ctx, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec:       appsv1.DeploymentSpec{Replicas: &one, Selector: w.web(), Template: w.replica},
+	}, metav1.CreateOptions{})
+	r.check("creating the workload", err)
+}
+
+// clear removes everything again. Without controllers and kubelets nothing lingers.
+func (r *rig) clear() {
+	r.t.Helper()
+	now := int64(0)
+	remove, all := metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}
+	r.check("clearing workloads", r.client.AppsV1().Deployments(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
+	r.check("clearing pods", r.client.CoreV1().Pods(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
+	r.check("clearing claims", r.client.CoreV1().PersistentVolumeClaims(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
+	r.check("clearing volumes", r.client.CoreV1().PersistentVolumes().DeleteCollection(r.ctx, remove, all))
+	r.check("clearing storage classes", r.client.StorageV1().StorageClasses().DeleteCollection(r.ctx, remove, all))
+	r.check("clearing nodes", r.client.CoreV1().Nodes().DeleteCollection(r.ctx, remove, all))
+	r.check("clearing priority classes", r.client.SchedulingV1().PriorityClasses().DeleteCollection(r.ctx, remove, metav1.ListOptions{FieldSelector: "metadata.name=urgent"}))
+}
+
+// ask sends the question karmada-scheduler would send, over the wire, with Karmada's own client.
+func (r *rig) ask(address string, w *world) int32 {
+	r.t.Helper()
+	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	r.check("connecting to an estimator", err)
+	defer connection.Close()
+	replica := helper.GenerateReplicaRequirements(&w.replica)
+	if replica == nil {
+		replica = &workv1alpha2.ReplicaRequirements{}
+	}
+	request := &pb.MaxAvailableReplicasRequest{Cluster: memberName, ReplicaRequirements: pb.ReplicaRequirements{
+		ResourceRequest: replica.ResourceRequest, Namespace: metav1.NamespaceDefault, PriorityClassName: replica.PriorityClassName}}
+	if claim := replica.NodeClaim; claim != nil {
+		request.ReplicaRequirements.NodeClaim = &pb.NodeClaim{NodeAffinity: claim.HardNodeAffinity, NodeSelector: claim.NodeSelector, Tolerations: claim.Tolerations}
+	}
+	ctx := metadata.AppendToOutgoingContext(r.ctx, wire.ObjectKey, "kind=Deployment, name=default/web")
+	answer, err := service.NewEstimatorClient(connection).MaxAvailableReplicas(ctx, request, grpc.WaitForReady(true))
+	r.check("asking an estimator", err)
+	return answer.MaxReplicas
+}
+
+// askStock runs Karmada's own estimator server on the member for one question.
+func (r *rig) askStock(w *world) int32 {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	port := freePort(r.t)
+	es, err := stock.NewEstimatorServer(ctx, r.client, dynamic.NewForConfigOrDie(r.config), discovery.NewDiscoveryClientForConfigOrDie(r.config),
+		&options.Options{ClusterName: memberName, ServerPort: port, Parallelism: 2})
+	r.check("building Karmada's estimator", err)
+	ended := make(chan error, 1)
+	go func() { ended <- es.Start(ctx) }()
+	answer := r.ask(fmt.Sprintf("127.0.0.1:%d", port), w)
+	cancel()
+	r.check("running Karmada's estimator", <-ended)
+	return answer
+}
+
+// askOurs runs ours: mirror, scheduler, templates, gRPC, all as in the binary.
+func (r *rig) askOurs(w *world) int32 {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	configuration, err := oracle.LoadConfiguration("", plugins.Registry())
+	if w.configuration != "" {
+		configuration, err = oracle.ParseConfiguration([]byte(w.configuration), plugins.Registry())
+	}
+	r.check("reading the scheduler's configuration", err)
+	members := fleet.New(func(string) (mirror.Config, error) {
+		return mirror.Config{Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{},
+			ProbeEvery: time.Second, ProbeTimeout: time.Second, FreshFor: time.Minute, KeepFor: time.Minute}, nil
+	})
+	r.check("joining the member", members.Join(ctx, memberName, fleet.Connection{Rest: r.config}))
+	r.check("waiting for the mirror", wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		_, err := members.Member(memberName)
+		return err == nil, nil
+	}))
+	resolver := template.NewResolver(dynamic.NewForConfigOrDie(r.config), discovery.NewDiscoveryClientForConfigOrDie(r.config), clock.RealClock{})
+	grpcServer := grpc.NewServer(wire.ServerOption())
+	wire.Register(grpcServer, server.New(server.Options{Members: members, Templates: resolver, Clock: clock.RealClock{}}))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	r.check("listening", err)
+	go func() { _ = grpcServer.Serve(listener) }()
+	defer grpcServer.Stop()
+	return r.ask(listener.Addr().String(), w)
+}
+
+// place creates the replicas, runs the real kube-scheduler until it rests, and counts what it bound. The replicas are gone afterwards.
+func (r *rig) place(w *world, replicas int) int32 {
+	r.t.Helper()
+	pods := r.client.CoreV1().Pods(metav1.NamespaceDefault)
+	for i := range replicas {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%04d", i), Labels: w.replica.Labels}, Spec: *w.replica.Spec.DeepCopy()}
+		_, err := pods.Create(r.ctx, pod, metav1.CreateOptions{})
+		r.check("creating a replica", err)
+	}
+	stop := r.startScheduler(w)
+	defer stop()
+	bound, quiet := int32(0), 0
+	r.check("waiting for kube-scheduler to rest", wait.PollUntilContextTimeout(r.ctx, 200*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		list, err := pods.List(r.ctx, metav1.ListOptions{ResourceVersion: "0"})
+		if err != nil {
+			return false, err
+		}
+		undecided, now := 0, int32(0)
+		for i := range list.Items {
+			pod := &list.Items[i]
+			switch {
+			case pod.Spec.NodeName != "":
+				if pod.Labels[appLabel] == "web" && pod.Name != "web-old" {
+					now++
+				}
+			case !mirror.Unschedulable(pod, 0, metav1.Now().Time):
+				undecided++
+			}
+		}
+		quiet++
+		if undecided > 0 || now != bound {
+			bound, quiet = now, 0
+		}
+		return quiet >= 5, nil
+	}))
+	stop()
+	now := int64(0)
+	for i := range replicas {
+		r.check("removing a replica", pods.Delete(r.ctx, fmt.Sprintf("web-%04d", i), metav1.DeleteOptions{GracePeriodSeconds: &now}))
+	}
+	return bound
+}
+
+func (r *rig) startScheduler(w *world) func() {
+	r.t.Helper()
+	configuration := w.configuration
+	if configuration == "" {
+		configuration = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nleaderElection: {leaderElect: false}\n"
+	}
+	configuration += fmt.Sprintf("clientConnection: {kubeconfig: %q, qps: 1000, burst: 2000}\n", r.api.Kubeconfig)
+	path := filepath.Join(r.t.TempDir(), "scheduler.yaml")
+	r.check("writing the scheduler's configuration", os.WriteFile(path, []byte(configuration), 0o600))
+	log, err := os.Create(filepath.Join(r.t.TempDir(), "scheduler.log"))
+	r.check("creating the scheduler's log", err)
+	command := exec.Command(r.scheduler, "--config="+path, "--secure-port=0")
+	command.Stdout, command.Stderr = log, log
+	r.check("starting kube-scheduler", command.Start())
+	stopped := false
+	return func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		if r.t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			r.t.Logf("kube-scheduler: %s", text[max(0, len(text)-4000):])
+		}
+		_ = log.Close()
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// toPlace is 1.2 times the larger answer, and never so few that a wrong answer of zero goes unseen.
+func toPlace(ours, stock int32) int {
+	return min(600, max(12, int(math.Ceil(1.2*float64(max(ours, stock))))))
+}
