@@ -31,7 +31,7 @@ func (o *Oracle) Fit(ctx context.Context, q Question) (Answer, error) {
 }
 
 func (o *Oracle) fit(ctx context.Context, v *view, pod *copied, q Question, claims []Claim, nominated map[string][]fwk.PodInfo) (Answer, error) {
-	rules := o.rules(v, pod, q, len(nominated) > 0)
+	rules := o.rules(v, pod, q, nominated)
 	if len(claims) == 0 && rules.Shape != fit.Ordered {
 		if err := o.refreshIfFree(ctx); err != nil {
 			return Answer{}, err
@@ -125,7 +125,7 @@ func (o *Oracle) closed(ctx context.Context, v *view, pod *copied, rules fit.Rul
 }
 
 // rules says how the pod's copies can be counted on this member.
-func (o *Oracle) rules(v *view, pod *copied, q Question, nominated bool) fit.Rules {
+func (o *Oracle) rules(v *view, pod *copied, q Question, nominated map[string][]fwk.PodInfo) fit.Rules {
 	rules := fit.Rules{Shape: fit.Ordered}
 	switch why := extenderWhy(o.sched, pod.pod); {
 	case q.Judge:
@@ -141,12 +141,25 @@ func (o *Oracle) rules(v *view, pod *copied, q Question, nominated bool) fit.Rul
 		o.mergeNamespaces(pod.info.GetRequiredAntiAffinityTerms())
 		rules = fit.Classify(pod.pod, pod.info, v.hardDefaults)
 		tooMany := len(rules.Affinity) > 60 || len(rules.AntiAffinity) > 60
-		if rules.Shape != fit.Ordered && (tooMany || nominated && (rules.Shape != fit.NodeLocal || len(rules.Affinity)+len(rules.AntiAffinity) > 0)) {
-			// A nominated pod counts for the node it is nominated to and not elsewhere: no closed form knows that.
+		lookAcross := rules.Shape != fit.NodeLocal || len(rules.Affinity)+len(rules.AntiAffinity) > 0
+		if rules.Shape != fit.Ordered && (tooMany || repels(nominated) || len(nominated) > 0 && lookAcross) {
+			// A nominated pod counts on the node it is nominated to and nowhere else: no closed form knows that.
 			rules.Shape, rules.Why = fit.Ordered, "nominated pods"
 		}
 	}
 	return rules
+}
+
+// repels: a nominated pod has anti-affinity of its own, which bars its node to others.
+func repels(nominated map[string][]fwk.PodInfo) bool {
+	for _, pods := range nominated {
+		for _, pod := range pods {
+			if len(pod.GetRequiredAntiAffinityTerms()) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mergeNamespaces follows interpodaffinity.mergeAffinityTermNamespacesIfNotEmpty, which leaves the selector in place.

@@ -49,7 +49,9 @@ func TestFit(t *testing.T) {
 		"before a pending pod":              {[]*corev1.Pod{podWith("a", 4000, nil)}, podWith("p", 4000, web, priority(5)), 4, PathNodeLocal},
 		"behind a pod without hope":         {[]*corev1.Pod{podWith("a", 5000, nil)}, podWith("p", 4000, web), 4, PathNodeLocal},
 		"behind a nominated pod":            {[]*corev1.Pod{podWith("a", 4000, nil, func(p *corev1.Pod) { p.Status.NominatedNodeName = "n3" })}, podWith("p", 4000, web), 3, PathNodeLocal},
-		"gated":                             {nil, podWith("p", 1, web, func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "wait"}} }), 0, PathGated},
+		"behind a nominated pod that repels": {[]*corev1.Pod{podWith("a", 0, nil, antiAffinity(corev1.LabelHostname, selecting(web)), func(p *corev1.Pod) { p.Status.NominatedNodeName = "n3" }),
+			podWith("b", 0, nil, on("n2"), antiAffinity(corev1.LabelHostname, selecting(web)))}, podWith("p", 4000, web), 2, PathPlaced},
+		"gated": {nil, podWith("p", 1, web, func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "wait"}} }), 0, PathGated},
 		"claims that the member lacks": {nil, podWith("p", 1, web, func(p *corev1.Pod) {
 			p.Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "none"}}}}
 		}), 0, PathPlaced},
