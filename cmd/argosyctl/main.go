@@ -45,6 +45,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 	flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
 		newInterpretCommand(streams),
+		newDoctorCommand(flags, streams),
 		newInstallCommand(flags, streams),
 		newUninstallCommand(flags, streams),
 		newPolicyCommand(flags, streams),

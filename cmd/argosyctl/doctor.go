@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/cmd/argosyctl/doctor"
+	"github.com/argosy-dev/argosy/interpreter"
+)
+
+// diagnosis is the output of -o json.
+type diagnosis struct {
+	Checks   []string         `json:"checks"`
+	Findings []doctor.Finding `json:"findings"`
+}
+
+func newDoctorCommand(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	var output, address string
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find what keeps Karmada from asking Argosy",
+		Long: `Looks in karmada-apiserver (--kubeconfig) for what silently disables Argosy's interpreter: a missing or outdated
+registration, no timeout, a second webhook or a customization for the same kinds, a certificate that has expired, ends
+soon or is not the caBundle's, kinds without status subresource, and workloads of two groups that share one
+ResourceBinding. It changes nothing. Each finding comes with what to do; with a problem the exit code is 1.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "table" && output != "json" {
+				return fmt.Errorf("--output: %q is none of table, json", output)
+			}
+			config, err := karmada.ToRESTConfig()
+			if err != nil {
+				return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+			}
+			reader, err := doctor.NewReader(config, interpreter.Families(), address)
+			if err != nil {
+				return err
+			}
+			facts, err := reader.Gather(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return report(streams.Out, output, doctor.Diagnose(facts, clock.RealClock{}.Now()))
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVar(&address, "webhook-address", "", "host:port at which argosy-webhook is reached from here, when the registration's address is not")
+	return cmd
+}
+
+// report prints the findings; with a problem among them it is an error.
+func report(out io.Writer, output string, findings []doctor.Finding) error {
+	if output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		if findings == nil {
+			findings = []doctor.Finding{}
+		}
+		if err := encoder.Encode(diagnosis{Checks: doctor.Checks(), Findings: findings}); err != nil {
+			return err
+		}
+	} else {
+		table(out, findings)
+	}
+	for _, f := range findings {
+		if f.Severity == doctor.Problem {
+			return errReported
+		}
+	}
+	return nil
+}
+
+func table(out io.Writer, findings []doctor.Finding) {
+	count := map[doctor.Severity]int{}
+	if len(findings) > 0 {
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "SEVERITY\tCHECK\tOBJECT\tFINDING")
+		for _, f := range findings {
+			count[f.Severity]++
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n\t\t\t-> %s\n", f.Severity, f.Check, f.Object, f.Message, f.Remedy)
+		}
+		w.Flush()
+		fmt.Fprintln(out)
+	}
+	fmt.Fprintf(out, "%d checks, %d problems, %d warnings\n", len(doctor.Checks()), count[doctor.Problem], count[doctor.Warning])
+}

@@ -1,0 +1,244 @@
+package doctor
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/interpreter"
+	"github.com/argosy-dev/argosy/interpreter/hook"
+)
+
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// authority signs certificates for webhook.example.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+func newAuthority(t *testing.T) authority {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0), KeyUsage: x509.KeyUsageCertSign,
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authority{cert: cert, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+}
+
+func (a authority) sign(t *testing.T, name string, until time.Time) *x509.Certificate {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), DNSNames: []string{name}, NotBefore: now.AddDate(0, -6, 0), NotAfter: until,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, a.key.Public(), a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+// healthy are the facts of an installation with nothing wrong.
+func healthy(t *testing.T, a authority, leaf *x509.Certificate) Facts {
+	t.Helper()
+	families := interpreter.Families()
+	url := "https://webhook.example/interpret"
+	facts := Facts{Families: families, Endpoints: map[string]Endpoint{}}
+	facts.Registrations = append(facts.Registrations, *hook.Registration(families, admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: a.pem}))
+	for _, w := range facts.Registrations[0].Webhooks {
+		facts.Endpoints[w.Name] = Endpoint{Host: "webhook.example", Address: "webhook.example:443", Chain: []*x509.Certificate{leaf}}
+	}
+	for _, f := range families {
+		// A family is the versions of one kind.
+		crd := apiextensionsv1.CustomResourceDefinition{}
+		crd.Spec.Group, crd.Spec.Names.Kind = f.Kinds[0].Group, f.Kinds[0].Kind
+		crd.Name = strings.ToLower(crd.Spec.Names.Kind) + "s." + crd.Spec.Group
+		for _, kind := range f.Kinds {
+			crd.Spec.Versions = append(crd.Spec.Versions, apiextensionsv1.CustomResourceDefinitionVersion{
+				Name: kind.Version, Subresources: &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}},
+			})
+		}
+		facts.CRDs = append(facts.CRDs, crd)
+	}
+	return facts
+}
+
+func TestDiagnose(t *testing.T) {
+	a, stranger := newAuthority(t), newAuthority(t)
+	good := a.sign(t, "webhook.example", now.AddDate(0, 3, 0))
+	serve := func(f *Facts, e Endpoint) {
+		e.Host, e.Address = "webhook.example", "webhook.example:443"
+		for name := range f.Endpoints {
+			f.Endpoints[name] = e
+		}
+	}
+	other := func(timeout *int32, rules ...configv1alpha1.RuleWithOperations) configv1alpha1.ResourceInterpreterWebhookConfiguration {
+		out := configv1alpha1.ResourceInterpreterWebhookConfiguration{Webhooks: []configv1alpha1.ResourceInterpreterWebhook{{
+			Name: "a.example.com", TimeoutSeconds: timeout, Rules: rules,
+		}}}
+		out.Name = "other"
+		return out
+	}
+	rule := func(operation configv1alpha1.InterpreterOperation, group, kind string) configv1alpha1.RuleWithOperations {
+		return configv1alpha1.RuleWithOperations{Operations: []configv1alpha1.InterpreterOperation{operation},
+			Rule: configv1alpha1.Rule{APIGroups: []string{group}, APIVersions: []string{"v1alpha1"}, Kinds: []string{kind}}}
+	}
+	for name, tc := range map[string]struct {
+		spoil func(*Facts)
+		// want is severity, check and a part of the message; empty: nothing is found.
+		wantSeverity Severity
+		wantCheck    string
+		wantMessage  string
+	}{
+		"nothing is wrong": {spoil: func(*Facts) {}},
+		"never registered": {
+			spoil:        func(f *Facts) { f.Registrations, f.Endpoints = nil, nil },
+			wantSeverity: Problem, wantCheck: "registration", wantMessage: "it does not exist: Karmada never asks Argosy",
+		},
+		"an older registration": {
+			spoil: func(f *Facts) {
+				f.Registrations[0].Webhooks[0].Rules[0].Operations = f.Registrations[0].Webhooks[0].Rules[0].Operations[1:]
+			},
+			wantSeverity: Problem, wantCheck: "registration", wantMessage: "it does not list InterpretReplica of apps.kruise.io/v1alpha1 CloneSet",
+		},
+		"no timeout": {
+			spoil:        func(f *Facts) { f.Registrations[0].Webhooks[0].TimeoutSeconds = nil },
+			wantSeverity: Problem, wantCheck: "timeout", wantMessage: "webhook cloneset.interpreter.argosy.dev has no timeoutSeconds",
+		},
+		"another's webhook without timeout": {
+			spoil: func(f *Facts) {
+				f.Registrations = append(f.Registrations, other(nil, rule("Retain", "example.com", "Thing")))
+			},
+			wantSeverity: Warning, wantCheck: "timeout", wantMessage: "webhook a.example.com has no timeoutSeconds",
+		},
+		"a second webhook": {
+			spoil: func(f *Facts) {
+				f.Registrations = append(f.Registrations, other(ptr.To[int32](3), rule("*", "*", "CloneSet")))
+			},
+			wantSeverity: Problem, wantCheck: "second-webhook", wantMessage: "webhook a.example.com answers InterpretReplica of apps.kruise.io/v1alpha1 CloneSet",
+		},
+		"a second webhook of other kinds": {
+			spoil: func(f *Facts) {
+				f.Registrations = append(f.Registrations, other(ptr.To[int32](3), rule("*", "apps.kruise.io", "SidecarSet")))
+			},
+		},
+		"a customization": {
+			spoil: func(f *Facts) {
+				c := configv1alpha1.ResourceInterpreterCustomization{}
+				c.Name = "stray"
+				c.Spec.Target = configv1alpha1.CustomizationTarget{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet"}
+				c.Spec.Customizations.HealthInterpretation = &configv1alpha1.HealthInterpretation{}
+				f.Customizations = append(f.Customizations, c)
+			},
+			wantSeverity: Problem, wantCheck: "customization", wantMessage: "it takes InterpretHealth of apps.kruise.io/v1alpha1 CloneSet from Argosy",
+		},
+		"a customization of another kind": {
+			spoil: func(f *Facts) {
+				c := configv1alpha1.ResourceInterpreterCustomization{}
+				c.Spec.Target = configv1alpha1.CustomizationTarget{APIVersion: "apps/v1", Kind: "Deployment"}
+				c.Spec.Customizations.HealthInterpretation = &configv1alpha1.HealthInterpretation{}
+				f.Customizations = append(f.Customizations, c)
+			},
+		},
+		"an expired certificate": {
+			spoil: func(f *Facts) {
+				serve(f, Endpoint{Chain: []*x509.Certificate{a.sign(t, "webhook.example", now.AddDate(0, 0, -1))}})
+			},
+			wantSeverity: Problem, wantCheck: "certificate", wantMessage: "expired on 2026-11-20",
+		},
+		"a certificate that ends soon": {
+			spoil: func(f *Facts) {
+				serve(f, Endpoint{Chain: []*x509.Certificate{a.sign(t, "webhook.example", now.AddDate(0, 0, 5))}})
+			},
+			wantSeverity: Warning, wantCheck: "certificate", wantMessage: "expires in 5 days",
+		},
+		"a certificate of another authority": {
+			spoil: func(f *Facts) {
+				serve(f, Endpoint{Chain: []*x509.Certificate{stranger.sign(t, "webhook.example", now.AddDate(1, 0, 0))}})
+			},
+			wantSeverity: Problem, wantCheck: "certificate", wantMessage: "is not signed by caBundle",
+		},
+		"a certificate of another name": {
+			spoil: func(f *Facts) {
+				serve(f, Endpoint{Chain: []*x509.Certificate{a.sign(t, "elsewhere.example", now.AddDate(0, 3, 0))}})
+			},
+			wantSeverity: Problem, wantCheck: "certificate", wantMessage: "Karmada does not accept the certificate",
+		},
+		"no caBundle": {
+			spoil: func(f *Facts) {
+				for i := range f.Registrations[0].Webhooks {
+					f.Registrations[0].Webhooks[i].ClientConfig.CABundle = nil
+				}
+			},
+			wantSeverity: Problem, wantCheck: "certificate", wantMessage: "caBundle holds no certificate",
+		},
+		"out of reach": {
+			spoil:        func(f *Facts) { serve(f, Endpoint{Err: errors.New("no such host")}) },
+			wantSeverity: Warning, wantCheck: "certificate", wantMessage: "cannot be reached from here: no such host",
+		},
+		"no status subresource": {
+			spoil:        func(f *Facts) { f.CRDs[0].Spec.Versions[0].Subresources = nil },
+			wantSeverity: Problem, wantCheck: "status-subresource", wantMessage: "version v1alpha1 has no status subresource",
+		},
+		"a kind that is not installed": {spoil: func(f *Facts) { f.CRDs = f.CRDs[1:] }},
+		"one binding for two": {
+			spoil: func(f *Facts) {
+				f.Clashes = []Clash{{Namespace: "shop", Name: "db", Kind: "StatefulSet", Groups: []string{"apps", "apps.kruise.io"}, Binding: "db-statefulset", Owner: "apps"}}
+			},
+			wantSeverity: Problem, wantCheck: "binding-name", wantMessage: "it belongs to the one of apps, the other is not propagated",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			facts := healthy(t, a, good)
+			tc.spoil(&facts)
+			got := Diagnose(facts, now)
+			if tc.wantCheck == "" {
+				if len(got) > 0 {
+					t.Fatalf("found %+v, want nothing", got)
+				}
+				return
+			}
+			if len(got) != 1 {
+				t.Fatalf("%d findings, want one of %s: %+v", len(got), tc.wantCheck, got)
+			}
+			f := got[0]
+			if f.Severity != tc.wantSeverity || f.Check != tc.wantCheck || !strings.Contains(f.Message, tc.wantMessage) {
+				t.Errorf("found %+v, want %s of %s with %q", f, tc.wantSeverity, tc.wantCheck, tc.wantMessage)
+			}
+			if f.Object == "" || f.Remedy == "" {
+				t.Errorf("a finding without object or remedy: %+v", f)
+			}
+		})
+	}
+}
