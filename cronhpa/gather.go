@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,10 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/owners"
 )
-
-// byTarget is the cache's index of CronHPAs and autoscalers by targetKey.
-const byTarget = "argosy.targetKey"
 
 // observation is all that a decision needs.
 type observation struct {
@@ -64,7 +61,7 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA,
 	if wrong := wrongGroup(ref); wrong != nil {
 		return wrong, nil
 	}
-	owner, err := ownerOf(ctx, r.client, cron.Namespace, ref)
+	owner, err := owners.Find(ctx, r.client, cron.Namespace, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +143,7 @@ func reference(cron *v1alpha1.CronHPA) *unstructured.Unstructured {
 func (r *Reconciler) olderSibling(ctx context.Context, cron *v1alpha1.CronHPA) (string, error) {
 	var siblings v1alpha1.CronHPAList
 	err := r.client.List(ctx, &siblings, client.InNamespace(cron.Namespace),
-		client.MatchingFields{byTarget: targetKey(cron.Spec.ScaleTargetRef)}, client.UnsafeDisableDeepCopy)
+		client.MatchingFields{owners.ByTarget: owners.TargetKey(cron.Spec.ScaleTargetRef)}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return "", fmt.Errorf("listing CronHPAs of the target: %w", err)
 	}
@@ -167,28 +164,4 @@ func before(a, b *v1alpha1.CronHPA) bool {
 		return a.CreationTimestamp.Before(&b.CreationTimestamp)
 	}
 	return a.Name < b.Name
-}
-
-// ownerOf finds the autoscaler that sets a workload's replicas; nil when there is none.
-func ownerOf(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference) (*autoscaler, error) {
-	for _, kind := range autoscalers() {
-		list := kind.newList()
-		err := reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{byTarget: targetKey(ref)})
-		if err != nil {
-			return nil, fmt.Errorf("listing %s of the target: %w", kind.kind, err)
-		}
-		items, err := meta.ExtractList(list)
-		if err != nil {
-			return nil, fmt.Errorf("reading list of %s: %w", kind.kind, err)
-		}
-		if len(items) > 0 {
-			object, err := meta.Accessor(items[0])
-			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", kind.kind, err)
-			}
-			kind.name = object.GetName()
-			return &kind, nil
-		}
-	}
-	return nil, nil
 }

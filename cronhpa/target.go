@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 
-	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // targetForm is how a target is scaled.
@@ -26,7 +26,7 @@ const (
 
 // formOf looks at group and kind alone: the version is the API server's business.
 func formOf(ref autoscalingv2.CrossVersionObjectReference) targetForm {
-	switch groupKindOf(ref) {
+	switch owners.GroupKind(ref) {
 	case schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "FedHPA"}:
 		return offeredBounds
 	case schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"},
@@ -34,16 +34,6 @@ func formOf(ref autoscalingv2.CrossVersionObjectReference) targetForm {
 		return specBounds
 	}
 	return workload
-}
-
-func groupKindOf(ref autoscalingv2.CrossVersionObjectReference) schema.GroupKind {
-	return schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()
-}
-
-// targetKey finds objects by what they scale, in any version, within a namespace.
-func targetKey(ref autoscalingv2.CrossVersionObjectReference) string {
-	gk := groupKindOf(ref)
-	return gk.Group + "/" + gk.Kind + "/" + ref.Name
 }
 
 // problem is why a target cannot be scaled: a condition's reason and a message that says what to do.
@@ -68,78 +58,30 @@ type heldBounds struct {
 	max int32
 }
 
-// autoscaler is a kind that owns the replicas of what it targets, or one object of that kind.
-type autoscaler struct {
-	kind, apiVersion, name string
-	newObject              func() client.Object
-	newList                func() client.ObjectList
-	// targetOf is what an object of the kind scales.
-	targetOf func(client.Object) autoscalingv2.CrossVersionObjectReference
-}
-
-// autoscalers are those that can own a workload in the control plane. The kinds of their names are those of the CEL rules of
-// CronHPASpec.
-func autoscalers() []autoscaler {
-	return []autoscaler{
-		{
-			kind: "FedHPA", apiVersion: v1alpha1.GroupVersion.String(),
-			newObject: func() client.Object { return &v1alpha1.FedHPA{} },
-			newList:   func() client.ObjectList { return &v1alpha1.FedHPAList{} },
-			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
-				return o.(*v1alpha1.FedHPA).Spec.ScaleTargetRef
-			},
-		},
-		{
-			kind: "HorizontalPodAutoscaler", apiVersion: autoscalingv2.SchemeGroupVersion.String(),
-			newObject: func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
-			newList:   func() client.ObjectList { return &autoscalingv2.HorizontalPodAutoscalerList{} },
-			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
-				return o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.ScaleTargetRef
-			},
-		},
-		{
-			kind: "FederatedHPA", apiVersion: karmadaautoscaling.GroupVersion.String(),
-			newObject: func() client.Object { return &karmadaautoscaling.FederatedHPA{} },
-			newList:   func() client.ObjectList { return &karmadaautoscaling.FederatedHPAList{} },
-			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
-				return o.(*karmadaautoscaling.FederatedHPA).Spec.ScaleTargetRef
-			},
-		},
-	}
-}
-
 // ownedMessage says who owns the replicas and what to write instead.
-func ownedMessage(ref autoscalingv2.CrossVersionObjectReference, by autoscaler) string {
+func ownedMessage(ref autoscalingv2.CrossVersionObjectReference, by owners.Autoscaler) string {
 	return fmt.Sprintf("the replicas of %s %s belong to %s %s: target that (apiVersion %s, kind %s, name %s) and set targetMinReplicas/targetMaxReplicas instead of targetReplicas",
-		ref.Kind, ref.Name, by.kind, by.name, by.apiVersion, by.kind, by.name)
+		ref.Kind, ref.Name, by.Kind, by.Name, by.APIVersion, by.Kind, by.Name)
 }
 
 // wrongGroup is a target with an autoscaler's kind in a group that has none.
 func wrongGroup(ref autoscalingv2.CrossVersionObjectReference) *problem {
-	for _, known := range autoscalers() {
-		if known.kind == ref.Kind {
+	for _, known := range owners.Kinds() {
+		if known.Kind == ref.Kind {
 			return &problem{v1alpha1.CronHPAReasonTargetKindUnknown, fmt.Sprintf(
-				"no autoscaler %s in apiVersion %s: did you mean %s?", ref.Kind, ref.APIVersion, known.apiVersion)}
+				"no autoscaler %s in apiVersion %s: did you mean %s?", ref.Kind, ref.APIVersion, known.APIVersion)}
 		}
 	}
 	return nil
 }
 
-// AddIndexes lets a cache find CronHPAs and autoscalers by what they scale.
+// AddIndexes lets a cache find CronHPAs by what they scale. It needs those of package owners beside it.
 func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	err := indexer.IndexField(ctx, &v1alpha1.CronHPA{}, byTarget, func(o client.Object) []string {
-		return []string{targetKey(o.(*v1alpha1.CronHPA).Spec.ScaleTargetRef)}
+	err := indexer.IndexField(ctx, &v1alpha1.CronHPA{}, owners.ByTarget, func(o client.Object) []string {
+		return []string{owners.TargetKey(o.(*v1alpha1.CronHPA).Spec.ScaleTargetRef)}
 	})
 	if err != nil {
 		return fmt.Errorf("indexing CronHPA by target: %w", err)
-	}
-	for _, kind := range autoscalers() {
-		err := indexer.IndexField(ctx, kind.newObject(), byTarget, func(o client.Object) []string {
-			return []string{targetKey(kind.targetOf(o))}
-		})
-		if err != nil {
-			return fmt.Errorf("indexing %s by target: %w", kind.kind, err)
-		}
 	}
 	return nil
 }

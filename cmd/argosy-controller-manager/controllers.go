@@ -8,7 +8,9 @@ import (
 	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/migration"
+	"github.com/argosy-dev/argosy/scalein"
 )
 
 // controller is one line of the list below.
@@ -24,12 +26,19 @@ func controllers(cfg *config.ControllerManager) []controller {
 	return []controller{
 		{"cronHPA", cfg.Controllers.CronHPA, addCronHPA},
 		{"fedHPA", cfg.Controllers.FedHPA.Controller, addFedHPA(cfg.Controllers.FedHPA)},
+		{"podScaleIn", cfg.Controllers.PodScaleIn, addPodScaleIn},
 		{"migration", cfg.Controllers.Migration, addMigration},
 	}
 }
 
 func addCronHPA(ctx context.Context, mgr manager.Manager, section config.Controller) error {
 	return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: section.Concurrency})
+}
+
+func addPodScaleIn(_ context.Context, mgr manager.Manager, section config.Controller) error {
+	return scalein.AddToManager(mgr, scalein.Options{
+		Concurrency: section.Concurrency, Members: &members.Members{Reader: mgr.GetAPIReader()},
+	})
 }
 
 func addMigration(_ context.Context, mgr manager.Manager, section config.Controller) error {

@@ -42,11 +42,11 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
 	}
-	mgr, err := newManager(rest, cfg)
+	ctx := ctrl.SetupSignalHandler()
+	mgr, err := newManager(ctx, rest, cfg)
 	if err != nil {
 		return err
 	}
-	ctx := ctrl.SetupSignalHandler()
 	for _, c := range controllers(cfg) {
 		if c.section.Mode == config.Disabled {
 			log.Info("Controller is disabled by the configuration", "controller", c.name)

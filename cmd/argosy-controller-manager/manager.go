@@ -25,6 +25,7 @@ import (
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // newScheme knows every kind the controllers read or write in typed form.
@@ -55,7 +56,7 @@ func newScheme() (*runtime.Scheme, error) {
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,resourceNames=argosy-controller-manager,verbs=get;update
 // +kubebuilder:rbac:groups="",namespace=argosy-system,resources=events,verbs=create;patch
 
-func newManager(restConfig *rest.Config, cfg *config.ControllerManager) (manager.Manager, error) {
+func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.ControllerManager) (manager.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -81,6 +82,9 @@ func newManager(restConfig *rest.Config, cfg *config.ControllerManager) (manager
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
+	}
+	if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, err
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, fmt.Errorf("adding health check: %w", err)

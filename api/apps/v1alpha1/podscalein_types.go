@@ -112,7 +112,7 @@ const (
 	PhaseSucceeded PodScaleInPhase = "Succeeded"
 	// PhaseRefused: the order could not be carried out as written. Nothing was changed.
 	PhaseRefused PodScaleInPhase = "Refused"
-	// PhaseFailed: the replicas were lowered, but the pods did not go in time.
+	// PhaseFailed: the pods did not go in time. The order goes on being followed: a member that comes back takes it.
 	PhaseFailed PodScaleInPhase = "Failed"
 )
 
@@ -193,6 +193,7 @@ const (
 // Reasons of conditions and events of a PodScaleIn: one vocabulary for both.
 const (
 	ReasonOrderAccepted      = "OrderAccepted"
+	ReasonOrderDeleted       = "OrderDeleted"
 	ReasonTargetNotFound     = "TargetNotFound"
 	ReasonTargetNotDivided   = "TargetNotDivided"
 	ReasonTargetOwned        = "TargetOwnedByAutoscaler"

@@ -16,6 +16,14 @@ const (
 	// value is the id of the last request whose names this member has taken.
 	ScaleInDeliveredAnnotation = "scalein.argosy.dev/delivered"
 
+	// ScaleInLoweredAnnotation stands on a binding and a template whose replicas a request has lowered. Its value is the
+	// request's id, on a binding followed by "/released" once the scheduler is let go: whoever goes on after a crash knows
+	// what is done.
+	ScaleInLoweredAnnotation = "scalein.argosy.dev/lowered"
+
+	// PodScaleInFinalizer keeps an order until its request is off the template and the scheduler is released.
+	PodScaleInFinalizer = "scalein.argosy.dev/cleanup"
+
 	// ScaleInAdoptAnnotation on a resource template with the value "true" tells the controller to follow scale-ins made
 	// by hand in the members: it lowers the control plane's replicas and binding to what the members hold.
 	ScaleInAdoptAnnotation = "scalein.argosy.dev/adopt"

@@ -31,6 +31,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa"
+	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -116,6 +117,7 @@ func (w *world) lead(funcs *interceptor.Funcs) (kill func()) {
 	})
 	w.Expect(err).NotTo(gomega.HaveOccurred())
 	ctx, cancel := context.WithCancel(w.ctx)
+	w.Expect(owners.AddIndexes(ctx, mgr.GetFieldIndexer())).To(gomega.Succeed())
 	w.Expect(cronhpa.AddToManager(ctx, mgr, cronhpa.Options{
 		Concurrency: 4, Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
 	})).To(gomega.Succeed())

@@ -1,0 +1,107 @@
+// Package owners finds the autoscaler that sets a workload's replicas in the control plane: whoever else would set them
+// has to stand back. It reads a cache with the indexes of AddIndexes and writes nothing.
+package owners
+
+import (
+	"context"
+	"fmt"
+
+	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+)
+
+// ByTarget is the index of objects by what they scale. Its values are those of TargetKey.
+const ByTarget = "argosy.targetKey"
+
+// TargetKey names a target within its namespace, in any version.
+func TargetKey(ref autoscalingv2.CrossVersionObjectReference) string {
+	gk := GroupKind(ref)
+	return gk.Group + "/" + gk.Kind + "/" + ref.Name
+}
+
+// GroupKind of a target.
+func GroupKind(ref autoscalingv2.CrossVersionObjectReference) schema.GroupKind {
+	return schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()
+}
+
+// Autoscaler is a kind that owns the replicas of what it targets, or one object of that kind.
+type Autoscaler struct {
+	Kind, APIVersion, Name string
+
+	newObject func() client.Object
+	newList   func() client.ObjectList
+	// targetOf is what an object of the kind scales.
+	targetOf func(client.Object) autoscalingv2.CrossVersionObjectReference
+}
+
+// Kinds are the autoscalers that can own a workload in the control plane. The CEL rules of CronHPASpec name the same.
+func Kinds() []Autoscaler {
+	return []Autoscaler{
+		{
+			Kind: "FedHPA", APIVersion: v1alpha1.GroupVersion.String(),
+			newObject: func() client.Object { return &v1alpha1.FedHPA{} },
+			newList:   func() client.ObjectList { return &v1alpha1.FedHPAList{} },
+			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
+				return o.(*v1alpha1.FedHPA).Spec.ScaleTargetRef
+			},
+		},
+		{
+			Kind: "HorizontalPodAutoscaler", APIVersion: autoscalingv2.SchemeGroupVersion.String(),
+			newObject: func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
+			newList:   func() client.ObjectList { return &autoscalingv2.HorizontalPodAutoscalerList{} },
+			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
+				return o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.ScaleTargetRef
+			},
+		},
+		{
+			Kind: "FederatedHPA", APIVersion: karmadaautoscaling.GroupVersion.String(),
+			newObject: func() client.Object { return &karmadaautoscaling.FederatedHPA{} },
+			newList:   func() client.ObjectList { return &karmadaautoscaling.FederatedHPAList{} },
+			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
+				return o.(*karmadaautoscaling.FederatedHPA).Spec.ScaleTargetRef
+			},
+		},
+	}
+}
+
+// AddIndexes lets a cache find autoscalers by what they scale. Once for a cache.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, kind := range Kinds() {
+		err := indexer.IndexField(ctx, kind.newObject(), ByTarget, func(o client.Object) []string {
+			return []string{TargetKey(kind.targetOf(o))}
+		})
+		if err != nil {
+			return fmt.Errorf("indexing %s by target: %w", kind.Kind, err)
+		}
+	}
+	return nil
+}
+
+// Find the autoscaler that sets a workload's replicas; nil when there is none.
+func Find(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference) (*Autoscaler, error) {
+	for _, kind := range Kinds() {
+		list := kind.newList()
+		err := reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{ByTarget: TargetKey(ref)})
+		if err != nil {
+			return nil, fmt.Errorf("listing %s of the target: %w", kind.Kind, err)
+		}
+		items, err := meta.ExtractList(list)
+		if err != nil {
+			return nil, fmt.Errorf("reading the list of %s: %w", kind.Kind, err)
+		}
+		if len(items) > 0 {
+			object, err := meta.Accessor(items[0])
+			if err != nil {
+				return nil, fmt.Errorf("reading %s: %w", kind.Kind, err)
+			}
+			kind.Name = object.GetName()
+			return &kind, nil
+		}
+	}
+	return nil, nil
+}

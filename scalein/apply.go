@@ -1,0 +1,129 @@
+package scalein
+
+import (
+	"context"
+	"fmt"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+)
+
+// apply is the one write of the step outside the status. A conflict means that the facts are stale: gather anew.
+func (r *Reconciler) apply(ctx context.Context, seen gathered, s step) error {
+	id := seen.order.Status.RequestID
+	switch s.do {
+	case announce:
+		return r.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
+			annotate(t, v1alpha1.ScaleInRequestAnnotation, s.request)
+			return nil
+		})
+	case lowerBinding:
+		return r.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
+			lowerClusters(b, lowered(seen.binding.clusters, s.plan))
+			annotate(b, v1alpha1.ScaleInLoweredAnnotation, id)
+		})
+	case lowerTemplate:
+		return r.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
+			annotate(t, v1alpha1.ScaleInLoweredAnnotation, id)
+			return unstructured.SetNestedField(t.Object, int64(s.replicas), "spec", "replicas")
+		})
+	case release:
+		return r.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
+			releaseScheduler(b)
+			annotate(b, v1alpha1.ScaleInLoweredAnnotation, id+released)
+		})
+	case nothing, acceptPlan:
+	}
+	return nil
+}
+
+// lowerClusters sets clusters and sum in one update and holds the scheduler until the template says the same.
+func lowerClusters(b *workv1alpha2.ResourceBinding, clusters []clusterReplicas) {
+	b.Spec.Clusters = make([]workv1alpha2.TargetCluster, 0, len(clusters))
+	b.Spec.Replicas = 0
+	for _, c := range clusters {
+		b.Spec.Clusters = append(b.Spec.Clusters, workv1alpha2.TargetCluster{Name: c.name, Replicas: c.replicas})
+		b.Spec.Replicas += c.replicas
+	}
+	if b.Spec.Suspension == nil {
+		b.Spec.Suspension = &workv1alpha2.Suspension{}
+	}
+	b.Spec.Suspension.Scheduling = ptr.To(true)
+}
+
+func releaseScheduler(b *workv1alpha2.ResourceBinding) {
+	if b.Spec.Suspension == nil {
+		return
+	}
+	b.Spec.Suspension.Scheduling = nil
+	if b.Spec.Suspension.Dispatching == nil && b.Spec.Suspension.DispatchingOnClusters == nil {
+		b.Spec.Suspension = nil
+	}
+}
+
+// tidy takes what an ended order left off template and binding, the hold on the scheduler first of all.
+func (r *Reconciler) tidy(ctx context.Context, seen gathered) error {
+	id := seen.order.Status.RequestID
+	if seen.binding != nil && requestOfMark(seen.binding.lowered) == id {
+		err := r.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
+			if seen.binding.lowered == id {
+				releaseScheduler(b)
+			}
+			annotate(b, v1alpha1.ScaleInLoweredAnnotation, "")
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if seen.template == nil {
+		return nil
+	}
+	return r.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
+		if requestID(seen.template.request) == id {
+			annotate(t, v1alpha1.ScaleInRequestAnnotation, "")
+		}
+		if seen.template.lowered == id {
+			annotate(t, v1alpha1.ScaleInLoweredAnnotation, "")
+		}
+		return nil
+	})
+}
+
+// annotate sets an annotation; an empty value removes it.
+func annotate(object client.Object, key, value string) {
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	if value == "" {
+		delete(annotations, key)
+	}
+	object.SetAnnotations(annotations)
+}
+
+func (r *Reconciler) patchTemplate(ctx context.Context, seen gathered, change func(*unstructured.Unstructured) error) error {
+	object := seen.templateObject.DeepCopy()
+	if err := change(object); err != nil {
+		return fmt.Errorf("changing CloneSet %s: %w", object.GetName(), err)
+	}
+	patch := client.MergeFromWithOptions(seen.templateObject, client.MergeFromWithOptimisticLock{})
+	if err := r.writer.Patch(ctx, object, patch); err != nil {
+		return fmt.Errorf("writing CloneSet %s: %w", object.GetName(), err)
+	}
+	return nil
+}
+
+func (r *Reconciler) patchBinding(ctx context.Context, seen gathered, change func(*workv1alpha2.ResourceBinding)) error {
+	object := seen.bindingObject.DeepCopy()
+	change(object)
+	patch := client.MergeFromWithOptions(seen.bindingObject, client.MergeFromWithOptimisticLock{})
+	if err := r.writer.Patch(ctx, object, patch); err != nil {
+		return fmt.Errorf("writing ResourceBinding %s: %w", object.Name, err)
+	}
+	return nil
+}

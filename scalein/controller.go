@@ -1,0 +1,195 @@
+package scalein
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;update
+// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+// Members hands out a client for each member cluster.
+type Members interface {
+	Client(ctx context.Context, cluster string) (client.Client, error)
+}
+
+// Reconciler carries out PodScaleIns.
+type Reconciler struct {
+	// cache knows PodScaleIns and autoscalers; reader asks the API server itself.
+	cache, reader client.Reader
+	writer        client.Client
+	members       Members
+	recorder      record.EventRecorder
+	clock         clock.Clock
+	measures      *measures
+}
+
+// Options of the controller.
+type Options struct {
+	// Concurrency is how many orders are worked on at once.
+	Concurrency int
+	// Members reaches the member clusters.
+	Members Members
+	// Clock is the wall clock; nil is this machine's.
+	Clock clock.Clock
+	// Metrics takes the metrics; nil is controller-runtime's registry.
+	Metrics prometheus.Registerer
+	// AllowSameName lets several managers live in one process, as tests do.
+	AllowSameName bool
+}
+
+// AddToManager lets mgr run the controller while it leads. The cache needs the indexes of package owners.
+func AddToManager(mgr manager.Manager, options Options) error {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Metrics == nil {
+		options.Metrics = metrics.Registry
+	}
+	r := &Reconciler{
+		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), members: options.Members,
+		recorder: mgr.GetEventRecorderFor("podscalein"), clock: options.Clock, measures: newMeasures(),
+	}
+	if err := r.measures.register(options.Metrics); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	return builder.ControllerManagedBy(mgr).Named("podscalein").
+		For(&v1alpha1.PodScaleIn{}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName}).
+		Complete(r)
+}
+
+const (
+	// lookSoon lies between two looks at an order at work. What it waits for happens in Karmada and in members, whose
+	// objects are not watched for the sake of a few orders.
+	lookSoon = 500 * time.Millisecond
+	// lookLater is for what may take long: a member that cannot be reached, an order past its time.
+	lookLater = 10 * time.Second
+)
+
+// Reconcile does the next step of one order.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	order := &v1alpha1.PodScaleIn{}
+	if err := r.reader.Get(ctx, request.NamespacedName, order); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	result, err := r.handle(ctx, order)
+	if apierrors.IsConflict(err) {
+		log.FromContext(ctx).V(1).Info("Trying again on newer objects", "reason", err.Error())
+		return reconcile.Result{RequeueAfter: lookSoon}, nil
+	}
+	return result, err
+}
+
+func (r *Reconciler) handle(ctx context.Context, order *v1alpha1.PodScaleIn) (reconcile.Result, error) {
+	if order.Status.CompletionTime != nil {
+		return reconcile.Result{}, r.finish(ctx, order)
+	}
+	if order.DeletionTimestamp == nil && !controllerutil.ContainsFinalizer(order, v1alpha1.PodScaleInFinalizer) {
+		base := order.DeepCopy()
+		controllerutil.AddFinalizer(order, v1alpha1.PodScaleInFinalizer)
+		if err := r.writer.Patch(ctx, order, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})); err != nil {
+			return reconcile.Result{}, fmt.Errorf("adding finalizer: %w", err)
+		}
+	}
+	seen, err := r.gather(ctx, order)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	s := next(seen.facts)
+	// A new plan is written before what follows from it, everything else after: so the status never runs ahead.
+	if s.do == lowerBinding || s.do == announce {
+		if err := r.writeStatus(ctx, seen.facts, s); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	if err := r.apply(ctx, seen, s); err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := r.writeStatus(ctx, seen.facts, s); err != nil {
+		return reconcile.Result{}, err
+	}
+	if s.do != nothing {
+		log.FromContext(ctx).Info("Did a step of a scale-in", "podScaleIn", klog.KObj(order), "phase", s.phase, "reason", s.reason)
+	}
+	if s.done {
+		return reconcile.Result{}, r.finish(ctx, order)
+	}
+	if s.phase == v1alpha1.PhaseFailed || s.reason == v1alpha1.ReasonMemberUnreachable {
+		return reconcile.Result{RequeueAfter: lookLater}, nil
+	}
+	return reconcile.Result{RequeueAfter: lookSoon}, nil
+}
+
+func (r *Reconciler) writeStatus(ctx context.Context, f facts, s step) error {
+	before, after := f.order.Status, settle(f, s)
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	base := f.order.DeepCopy()
+	f.order.Status = after
+	if err := r.writer.Status().Patch(ctx, f.order, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("writing status of PodScaleIn: %w", err)
+	}
+	if news(before, after) {
+		r.recorder.Event(f.order, kindOf(s.phase), s.reason, s.message)
+	}
+	if s.done {
+		r.measures.ended(after, f.now)
+	}
+	return nil
+}
+
+// finish tidies up after an ended order and lets it go.
+func (r *Reconciler) finish(ctx context.Context, order *v1alpha1.PodScaleIn) error {
+	if !controllerutil.ContainsFinalizer(order, v1alpha1.PodScaleInFinalizer) {
+		return nil
+	}
+	seen := gathered{facts: facts{order: order, now: r.clock.Now()}}
+	if err := r.gatherTemplate(ctx, &seen); err != nil {
+		return err
+	}
+	if seen.template != nil {
+		if err := r.gatherBinding(ctx, &seen); err != nil {
+			return err
+		}
+	}
+	if leftover(seen.facts) {
+		if err := r.tidy(ctx, seen); err != nil {
+			return err
+		}
+	}
+	base := order.DeepCopy()
+	controllerutil.RemoveFinalizer(order, v1alpha1.PodScaleInFinalizer)
+	if err := r.writer.Patch(ctx, order, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("removing finalizer: %w", err))
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package scalein
+
+import (
+	"time"
+
+	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+)
+
+// facts are all that a decision needs, read once.
+type facts struct {
+	order *v1alpha1.PodScaleIn
+	now   time.Time
+	// template is nil when there is none.
+	template *template
+	// binding is nil when there is none.
+	binding *binding
+	// owner is the autoscaler that sets the template's replicas, as "kind name".
+	owner string
+	// busy is another order at work on the same template.
+	busy string
+	// works are the Works of the clusters that matter, by cluster; one that does not exist is absent.
+	works map[string]work
+	// members are the clusters that matter, by name.
+	members map[string]member
+}
+
+type template struct {
+	replicas int32
+	// request and lowered are the annotations of those names.
+	request, lowered string
+	// retained: the members own their replicas (Karmada's retain-replicas label).
+	retained bool
+}
+
+type binding struct {
+	clusters []clusterReplicas
+	replicas int32
+	lowered  string
+	// divided: the placement divides the replicas; duplicated ones cannot differ from member to member.
+	divided bool
+	// suspended: the scheduler is held, by us or by somebody else.
+	suspended bool
+	// evicting: Karmada is moving replicas away from a cluster.
+	evicting bool
+	// observed: the scheduler has seen the present spec.
+	observed bool
+}
+
+type clusterReplicas struct {
+	name     string
+	replicas int32
+}
+
+// of is the number of replicas the binding gives the cluster.
+func (b *binding) of(cluster string) (int32, bool) {
+	for _, c := range b.clusters {
+		if c.name == cluster {
+			return c.replicas, true
+		}
+	}
+	return 0, false
+}
+
+func (b *binding) sum() int32 {
+	var sum int32
+	for _, c := range b.clusters {
+		sum += c.replicas
+	}
+	return sum
+}
+
+type work struct {
+	// request is the annotation in the manifest.
+	request  string
+	replicas int32
+	// refused is the member's answer to the last update, when it was refused.
+	refused string
+}
+
+type member struct {
+	// unreachable says why the member could not be read. Nothing else of it is known then: unknown is not zero.
+	unreachable string
+	// uid of the CloneSet there; empty when there is none.
+	uid string
+	// delivered is the id of the last request this member took.
+	delivered string
+	pods      map[string]pod
+	budgets   []budget
+}
+
+type pod struct {
+	owner       string
+	terminating bool
+	ready       bool
+}
+
+// budget is a PodDisruptionBudget of the member.
+type budget struct {
+	name    string
+	allowed int32
+	pods    map[string]bool
+}

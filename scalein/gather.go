@@ -1,0 +1,307 @@
+package scalein
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
+	"github.com/argosy-dev/argosy/internal/owners"
+)
+
+// gathered are the facts and the objects behind them, whose resourceVersions guard the writes.
+type gathered struct {
+	facts
+	templateObject *unstructured.Unstructured
+	bindingObject  *workv1alpha2.ResourceBinding
+}
+
+// gather reads everything live: a decision on stale counts would remove other pods than those named.
+func (r *Reconciler) gather(ctx context.Context, order *v1alpha1.PodScaleIn) (gathered, error) {
+	seen := gathered{facts: facts{order: order, now: r.clock.Now(), works: map[string]work{}, members: map[string]member{}}}
+	if err := r.gatherTemplate(ctx, &seen); err != nil || seen.template == nil {
+		return seen, err
+	}
+	if err := r.gatherBinding(ctx, &seen); err != nil || seen.binding == nil {
+		return seen, err
+	}
+	if err := r.gatherRivals(ctx, &seen); err != nil {
+		return seen, err
+	}
+	for cluster := range seen.clustersThatMatter() {
+		if err := r.gatherWork(ctx, &seen, cluster); err != nil {
+			return seen, err
+		}
+		seen.members[cluster] = r.gatherMember(ctx, seen, cluster)
+	}
+	return seen, nil
+}
+
+// clustersThatMatter are those of the plan; before there is one, those named, and all if a pod is named without.
+func (f facts) clustersThatMatter() map[string]bool {
+	out := map[string]bool{}
+	for _, cluster := range f.order.Status.Clusters {
+		out[cluster.Name] = true
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, ref := range f.order.Spec.Pods {
+		if _, holds := f.binding.of(ref.Cluster); holds {
+			out[ref.Cluster] = true
+		}
+		if ref.Cluster == "" {
+			for _, cluster := range f.binding.clusters {
+				out[cluster.name] = true
+			}
+		}
+	}
+	return out
+}
+
+func (r *Reconciler) gatherTemplate(ctx context.Context, seen *gathered) error {
+	object := cloneSet(seen.order)
+	err := r.reader.Get(ctx, client.ObjectKeyFromObject(object), object)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading CloneSet %s: %w", object.GetName(), err)
+	}
+	seen.templateObject = object
+	seen.template = &template{
+		replicas: replicasOf(object),
+		request:  object.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation],
+		lowered:  object.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation],
+		retained: object.GetLabels()[mark.RetainReplicas] == "true",
+	}
+	return nil
+}
+
+func (r *Reconciler) gatherBinding(ctx context.Context, seen *gathered) error {
+	target := seen.order.Spec.TargetRef
+	object := &workv1alpha2.ResourceBinding{}
+	key := client.ObjectKey{Namespace: seen.order.Namespace, Name: names.GenerateBindingName(target.Kind, target.Name)}
+	err := r.reader.Get(ctx, key, object)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading ResourceBinding %s: %w", key.Name, err)
+	}
+	// Binding names hold no group: a kind of the same name elsewhere would share it.
+	gv, err := schema.ParseGroupVersion(object.Spec.Resource.APIVersion)
+	if err != nil || gv.Group != seen.templateObject.GroupVersionKind().Group || object.Spec.Resource.Kind != target.Kind {
+		return nil
+	}
+	seen.bindingObject, seen.binding = object, bindingFacts(object)
+	return nil
+}
+
+func bindingFacts(object *workv1alpha2.ResourceBinding) *binding {
+	b := &binding{
+		replicas:  object.Spec.Replicas,
+		lowered:   object.Annotations[v1alpha1.ScaleInLoweredAnnotation],
+		suspended: object.Spec.SchedulingSuspended(),
+		evicting:  len(object.Spec.GracefulEvictionTasks) > 0,
+		observed:  object.Status.SchedulerObservedGeneration == object.Generation,
+	}
+	if p := object.Spec.Placement; p != nil && p.ReplicaScheduling != nil {
+		b.divided = p.ReplicaScheduling.ReplicaSchedulingType == policyv1alpha1.ReplicaSchedulingTypeDivided
+	}
+	for _, c := range object.Spec.Clusters {
+		b.clusters = append(b.clusters, clusterReplicas{name: c.Name, replicas: c.Replicas})
+	}
+	return b
+}
+
+// gatherRivals finds whoever else sets the replicas.
+func (r *Reconciler) gatherRivals(ctx context.Context, seen *gathered) error {
+	target := seen.order.Spec.TargetRef
+	owner, err := owners.Find(ctx, r.cache, seen.order.Namespace, autoscalingv2.CrossVersionObjectReference{
+		APIVersion: target.APIVersion, Kind: target.Kind, Name: target.Name,
+	})
+	if err != nil {
+		return err
+	}
+	if owner != nil {
+		seen.owner = owner.Kind + " " + owner.Name
+	}
+	var orders v1alpha1.PodScaleInList
+	if err := r.cache.List(ctx, &orders, client.InNamespace(seen.order.Namespace)); err != nil {
+		return fmt.Errorf("listing PodScaleIns: %w", err)
+	}
+	for _, other := range orders.Items {
+		if other.Spec.TargetRef.Name == target.Name && isAhead(&other, seen.order) {
+			seen.busy = "PodScaleIn " + other.Name
+		}
+	}
+	return nil
+}
+
+// isAhead is whether the other order is at work and goes first. Of two accepted at once it is the one that started earlier.
+func isAhead(other, order *v1alpha1.PodScaleIn) bool {
+	if other.UID == order.UID || other.Status.StartTime == nil || other.Status.CompletionTime != nil {
+		return false
+	}
+	if order.Status.StartTime == nil {
+		return true
+	}
+	if !other.Status.StartTime.Equal(order.Status.StartTime) {
+		return other.Status.StartTime.Before(order.Status.StartTime)
+	}
+	return other.Name < order.Name
+}
+
+func (r *Reconciler) gatherWork(ctx context.Context, seen *gathered, cluster string) error {
+	target := seen.order.Spec.TargetRef
+	object := &workv1alpha1.Work{}
+	key := client.ObjectKey{
+		Namespace: names.GenerateExecutionSpaceName(cluster),
+		Name:      names.GenerateWorkName(target.Kind, target.Name, seen.order.Namespace),
+	}
+	err := r.reader.Get(ctx, key, object)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Work %s of cluster %s: %w", key.Name, cluster, err)
+	}
+	var found work
+	if manifests := object.Spec.Workload.Manifests; len(manifests) == 1 {
+		manifest := &unstructured.Unstructured{}
+		if err := json.Unmarshal(manifests[0].Raw, &manifest.Object); err != nil {
+			return fmt.Errorf("reading the manifest in Work %s of cluster %s: %w", key.Name, cluster, err)
+		}
+		found.request = manifest.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation]
+		found.replicas = replicasOf(manifest)
+	}
+	if c := meta.FindStatusCondition(object.Status.Conditions, workv1alpha1.WorkApplied); c != nil && c.Status == metav1.ConditionFalse {
+		found.refused = c.Message
+	}
+	seen.works[cluster] = found
+	return nil
+}
+
+// gatherMember reads one member. What cannot be read makes the whole member unknown.
+func (r *Reconciler) gatherMember(ctx context.Context, seen gathered, cluster string) member {
+	m, err := r.readMember(ctx, seen, cluster)
+	if err != nil {
+		return member{unreachable: err.Error()}
+	}
+	return m
+}
+
+func (r *Reconciler) readMember(ctx context.Context, seen gathered, cluster string) (member, error) {
+	api, err := r.members.Client(ctx, cluster)
+	if err != nil {
+		return member{}, err
+	}
+	m := member{pods: map[string]pod{}}
+	object := cloneSet(seen.order)
+	switch err := api.Get(ctx, client.ObjectKeyFromObject(object), object); {
+	case err == nil:
+		m.uid = string(object.GetUID())
+		m.delivered = object.GetAnnotations()[v1alpha1.ScaleInDeliveredAnnotation]
+	case !apierrors.IsNotFound(err):
+		return member{}, fmt.Errorf("reading CloneSet: %w", err)
+	}
+	var pods corev1.PodList
+	selector, err := selectorOf(seen.templateObject)
+	if err != nil {
+		return member{}, err
+	}
+	inNamespace := client.InNamespace(seen.order.Namespace)
+	if err := api.List(ctx, &pods, inNamespace, client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return member{}, fmt.Errorf("listing pods: %w", err)
+	}
+	var budgets policyv1.PodDisruptionBudgetList
+	if err := api.List(ctx, &budgets, inNamespace); err != nil {
+		return member{}, fmt.Errorf("listing pod disruption budgets: %w", err)
+	}
+	for _, p := range pods.Items {
+		m.pods[p.Name] = podFacts(&p)
+	}
+	for _, b := range budgets.Items {
+		covers, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+		if err != nil {
+			return member{}, fmt.Errorf("reading the selector of PodDisruptionBudget %s: %w", b.Name, err)
+		}
+		m.budgets = append(m.budgets, budget{name: b.Name, allowed: b.Status.DisruptionsAllowed, pods: matching(pods.Items, covers)})
+	}
+	return m, nil
+}
+
+func podFacts(p *corev1.Pod) pod {
+	out := pod{terminating: p.DeletionTimestamp != nil}
+	if owner := metav1.GetControllerOf(p); owner != nil {
+		out.owner = string(owner.UID)
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			out.ready = c.Status == corev1.ConditionTrue
+		}
+	}
+	return out
+}
+
+func matching(pods []corev1.Pod, selector labels.Selector) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range pods {
+		if selector.Matches(labels.Set(p.Labels)) {
+			out[p.Name] = true
+		}
+	}
+	return out
+}
+
+// cloneSet names the workload of the order, in the control plane and in every member.
+func cloneSet(order *v1alpha1.PodScaleIn) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetAPIVersion(order.Spec.TargetRef.APIVersion)
+	object.SetKind(order.Spec.TargetRef.Kind)
+	object.SetNamespace(order.Namespace)
+	object.SetName(order.Spec.TargetRef.Name)
+	return object
+}
+
+// replicasOf is spec.replicas; the API's default is 1.
+func replicasOf(object *unstructured.Unstructured) int32 {
+	replicas, ok, err := unstructured.NestedInt64(object.Object, "spec", "replicas")
+	if !ok || err != nil {
+		return 1
+	}
+	return int32(replicas)
+}
+
+func selectorOf(object *unstructured.Unstructured) (labels.Selector, error) {
+	fields, _, err := unstructured.NestedMap(object.Object, "spec", "selector")
+	if err != nil {
+		return nil, fmt.Errorf("reading spec.selector of CloneSet %s: %w", object.GetName(), err)
+	}
+	var selector metav1.LabelSelector
+	text, err := json.Marshal(fields)
+	if err == nil {
+		err = json.Unmarshal(text, &selector)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading spec.selector of CloneSet %s: %w", object.GetName(), err)
+	}
+	return metav1.LabelSelectorAsSelector(&selector)
+}
