@@ -25,21 +25,23 @@ import (
 // federation is a small model of Karmada 1.16: each of its controllers is one reaction that may run at any
 // time or not yet, so that every interleaving the asynchronous original allows can be tried.
 type federation struct {
-	t       testing.TB
-	now     time.Time
-	app     Ref
-	entry   *v1alpha1.WhitelistEntry
-	spec    v1alpha1.MigrationSpec
-	status  v1alpha1.MigrationStatus
-	turn    Turn
-	mode    v1alpha1.Mode
-	onFail  v1alpha1.OnFailure
-	freeze  []v1alpha1.FreezeWindow
-	need    int
-	members map[string]*member
-	control Control
-	works   map[string]map[Ref]*Work
-	uid     int
+	t      testing.TB
+	now    time.Time
+	app    Ref
+	entry  *v1alpha1.WhitelistEntry
+	spec   v1alpha1.MigrationSpec
+	status v1alpha1.MigrationStatus
+	turn   Turn
+	mode   v1alpha1.Mode
+	onFail v1alpha1.OnFailure
+	freeze []v1alpha1.FreezeWindow
+	// conflict is a second whitelist that lists the application.
+	conflict string
+	need     int
+	members  map[string]*member
+	control  Control
+	works    map[string]map[Ref]*Work
+	uid      int
 	// deletedInMember and restarted are what must stay empty for ever.
 	deletedInMember []string
 	restarted       []string
@@ -183,7 +185,7 @@ func (f *federation) world() World {
 	w := World{
 		Now: f.now, Owner: "deployment-web", Namespace: "shop", Spec: *f.spec.DeepCopy(), Status: *f.status.DeepCopy(),
 		Entry: f.entry, Whitelist: "all", Mode: f.mode, Turn: f.turn, Control: f.control, Clusters: map[string]Cluster{},
-		Neighbours: f.neighbours,
+		Neighbours: f.neighbours, Conflict: f.conflict,
 		Strategy: Strategy{Soak: 5 * time.Minute, StepTimeout: 10 * time.Minute, Approvals: f.need, OnFailure: f.onFail, Freeze: f.freeze,
 			MaxUnavailable: func(int32) int32 { return 0 }},
 	}

@@ -1,0 +1,241 @@
+package plan
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+)
+
+func TestDivide(t *testing.T) {
+	for name, tc := range map[string]struct {
+		n       int
+		weights []int32
+		want    []int
+	}{
+		"twenty by 1:2:7":       {n: 20, weights: []int32{1, 2, 7}, want: []int{2, 4, 14}},
+		"five by 1:2:7":         {n: 5, weights: []int32{1, 2, 7}, want: []int{1, 1, 3}},
+		"one by 1:2:7":          {n: 1, weights: []int32{1, 2, 7}, want: []int{1}},
+		"two: no empty batches": {n: 2, weights: []int32{1, 2, 7}, want: []int{1, 1}},
+		"no weights: 1:2:7":     {n: 10, want: []int{1, 2, 7}},
+		"all at once":           {n: 7, weights: []int32{1}, want: []int{7}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Divide(tc.n, tc.weights)); diff != "" {
+				t.Errorf("batches (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// However states fall, nothing of a batch may open while one before it is not done, and everybody is in one batch.
+func TestTurnsKeepTheOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Listed {
+			return Listed{Environment: rapid.SampledFrom(environments).Draw(t, "environment"), State: State(rapid.IntRange(0, 3).Draw(t, "state"))}
+		}), 1, 60).Draw(t, "entries")
+		turns, sums := Turns(entries, []int32{1, 2, 7})
+		var total int32
+		for _, sum := range sums {
+			total += sum.Applications
+		}
+		if int(total) != len(entries) {
+			t.Fatalf("%d of %d applications are in the sums", total, len(entries))
+		}
+		rank := map[v1alpha1.Environment]int{v1alpha1.EnvironmentTest: 0, v1alpha1.EnvironmentPreRelease: 1, v1alpha1.EnvironmentProduction: 2}
+		for i := range entries {
+			if turns[i].Batch == "" || !turns[i].Open && turns[i].Reason == "" {
+				t.Fatalf("entry %d has turn %+v", i, turns[i])
+			}
+			for j := range entries {
+				earlier := rank[entries[j].Environment] < rank[entries[i].Environment] ||
+					entries[j].Environment == entries[i].Environment && turns[j].Batch < turns[i].Batch
+				if turns[i].Open && earlier && entries[j].State != Done {
+					t.Fatalf("entry %d may open before entry %d is done", i, j)
+				}
+				if turns[i].Open && entries[j].State == Failed && entries[j].Environment == entries[i].Environment && turns[j].Batch == turns[i].Batch {
+					t.Fatalf("entry %d may open though entry %d of its batch failed", i, j)
+				}
+			}
+		}
+	})
+}
+
+func TestFrozen(t *testing.T) {
+	at := func(text string) time.Time {
+		parsed, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	start, end := metav1.NewTime(at("2026-12-23T00:00:00Z")), metav1.NewTime(at("2027-01-04T00:00:00Z"))
+	windows := []v1alpha1.FreezeWindow{
+		{Name: "new year", Start: &start, End: &end},
+		{Name: "nights", Days: []v1alpha1.Weekday{"Friday"}, From: "18:00", To: "09:00", TimeZone: "Europe/Berlin"},
+	}
+	for name, tc := range map[string]struct {
+		now   string
+		want  string
+		until string
+	}{
+		"an ordinary day":                 {now: "2026-06-02T12:00:00Z"},
+		"in a single window":              {now: "2026-12-30T12:00:00Z", want: "new year", until: "2027-01-04T00:00:00Z"},
+		"its end is outside":              {now: "2027-01-04T00:00:00Z"},
+		"a repeating one begins":          {now: "2026-06-05T16:00:00Z", want: "nights", until: "2026-06-06T07:00:00Z"},
+		"a minute before":                 {now: "2026-06-05T15:59:00Z"},
+		"it goes on past midnight":        {now: "2026-06-06T06:59:00Z", want: "nights", until: "2026-06-06T07:00:00Z"},
+		"and is over":                     {now: "2026-06-06T07:00:00Z"},
+		"the longer of two":               {now: "2026-12-25T20:00:00Z", want: "new year", until: "2027-01-04T00:00:00Z"},
+		"in winter the zone is UTC+1":     {now: "2026-11-06T17:30:00Z", want: "nights", until: "2026-11-07T08:00:00Z"},
+		"the night the clocks go forward": {now: "2026-03-28T07:59:00Z", want: "nights", until: "2026-03-28T08:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, until, frozen := Frozen(windows, at(tc.now))
+			if got != tc.want || frozen != (tc.want != "") || frozen && !until.Equal(at(tc.until)) {
+				t.Errorf("frozen by %q until %s, want %q until %s", got, until, tc.want, tc.until)
+			}
+		})
+	}
+}
+
+// A window nobody can read lets nothing through.
+func TestUnreadableWindowFreezes(t *testing.T) {
+	_, _, frozen := Frozen([]v1alpha1.FreezeWindow{{Name: "x", Days: []v1alpha1.Weekday{"Monday"}, From: "18:00", To: "19:00", TimeZone: "Mars/North"}}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
+	if !frozen {
+		t.Error("a window in an unknown zone let something through")
+	}
+	if err := CheckWindow(v1alpha1.FreezeWindow{TimeZone: "Mars/North"}); err == nil {
+		t.Error("an unknown zone passes the check")
+	}
+}
+
+func TestApprovers(t *testing.T) {
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	at := func(minutes int) *metav1.Time {
+		t := metav1.NewTime(now.Add(time.Duration(minutes) * time.Minute))
+		return &t
+	}
+	approvals := []v1alpha1.Approval{
+		{PlanHash: "aa", User: "alice", Time: at(1)}, {PlanHash: "aa", User: "alice", Time: at(2)}, {PlanHash: "aa", User: "bob", Time: at(3)},
+		{PlanHash: "bb", User: "carol", Time: at(3)}, {PlanHash: "aa", User: "dave", Time: at(-1)}, {PlanHash: "aa", Time: at(3)}, {PlanHash: "aa", User: "erin"},
+	}
+	if diff := cmp.Diff([]string{"alice", "bob"}, Approvers(approvals, "aa", now)); diff != "" {
+		t.Errorf("approvers (-want +got):\n%s", diff)
+	}
+	if got := Approvers([]v1alpha1.Approval{{User: "alice", Time: at(1)}}, "", now); len(got) != 0 {
+		t.Errorf("a plan without a hash is approved by %v", got)
+	}
+}
+
+func TestChanged(t *testing.T) {
+	before := &v1alpha1.Evidence{UID: "u", TemplateHash: "h", Revision: "1", Replicas: 2, PodCount: 2, Generation: 4,
+		Pods: []v1alpha1.PodEvidence{{Name: "a", UID: "1"}, {Name: "b", UID: "2", Restarts: 3}}}
+	for name, tc := range map[string]struct {
+		change     func(*v1alpha1.Evidence)
+		autoscaled bool
+		want       string
+	}{
+		"nothing":                         {change: func(*v1alpha1.Evidence) {}},
+		"the generation alone":            {change: func(e *v1alpha1.Evidence) { e.Generation++ }},
+		"another object":                  {change: func(e *v1alpha1.Evidence) { e.UID = "v" }, want: "another object"},
+		"another pod template":            {change: func(e *v1alpha1.Evidence) { e.TemplateHash = "g" }, want: "pod template"},
+		"another revision":                {change: func(e *v1alpha1.Evidence) { e.Revision = "2" }, want: "revision"},
+		"other replicas":                  {change: func(e *v1alpha1.Evidence) { e.Replicas = 3 }, want: "replicas"},
+		"a restart":                       {change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 4 }, want: "restarted in b (3 to 4)"},
+		"a pod replaced":                  {change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9" }, want: "pods are gone: a"},
+		"scaled out by its autoscaler":    {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 3; e.Pods = append(e.Pods, v1alpha1.PodEvidence{UID: "3"}) }},
+		"scaled in by its autoscaler":     {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = e.Pods[1:]; e.PodCount = 1 }},
+		"more gone than it scaled in":     {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = nil; e.PodCount = 0 }, want: "pods are gone: a, b"},
+		"a restart under an autoscaler":   {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 9 }, want: "restarted"},
+		"fewer than a list that was full": {change: func(e *v1alpha1.Evidence) { e.PodCount = 1; e.Pods = nil }, want: "pods are gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := before.DeepCopy()
+			tc.change(after)
+			got := changed(before, after, tc.autoscaled)
+			if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
+				t.Errorf("changed: %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestCompare(t *testing.T) {
+	live := object(t, `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, generation: 1, labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}, status: {x: 1}}`)
+	for name, tc := range map[string]struct {
+		planned string
+		want    []v1alpha1.FieldChange
+	}{
+		"only what the server counts": {planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, generation: 9, resourceVersion: "7", labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}}`},
+		"Karmada's metadata": {
+			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, labels: {team: shop, karmada.io/managed: "true"}, annotations: {note: a, work.karmada.io/name: w}}, spec: {ports: [{port: 80}]}}`,
+			want: []v1alpha1.FieldChange{
+				{Path: `metadata.annotations["work.karmada.io/name"]`, Kind: v1alpha1.ChangeBookkeeping, Planned: `"w"`},
+				{Path: `metadata.labels["karmada.io/managed"]`, Kind: v1alpha1.ChangeBookkeeping, Planned: `"true"`},
+			},
+		},
+		"someone's label, and a port": {
+			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, labels: {team: bank}, annotations: {note: a}}, spec: {ports: [{port: 81}]}}`,
+			want: []v1alpha1.FieldChange{
+				{Path: "metadata.labels.team", Kind: v1alpha1.ChangeHarmful, Live: `"shop"`, Planned: `"bank"`},
+				{Path: "spec.ports[0].port", Kind: v1alpha1.ChangeHarmful, Live: "80", Planned: "81"},
+			},
+		},
+		"an owner": {
+			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, ownerReferences: [{name: o}], labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}}`,
+			want:    []v1alpha1.FieldChange{{Path: "metadata.ownerReferences", Kind: v1alpha1.ChangeHarmful, Planned: `[{"name":"o"}]`}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Compare(live, object(t, tc.planned))); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	changes := Compare(object(t, `{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {key: aHVudGVyMg==}}`),
+		object(t, `{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {key: b3RoZXI=}}`))
+	if len(changes) != 1 || strings.Contains(changes[0].Live+changes[0].Planned, "aHVu") || strings.Contains(changes[0].Planned, "b3Ro") {
+		t.Errorf("a Secret's content is in the plan: %+v", changes)
+	}
+}
+
+// The plan a person approves, as it is printed.
+func TestWrite(t *testing.T) {
+	f := newFederation(t)
+	f.need = 1
+	f.settle(v1alpha1.PhaseAwaitingApproval)
+	var out bytes.Buffer
+	if err := Write(&out, f.status, false); err != nil {
+		t.Fatal(err)
+	}
+	want := `Take over: plan ` + f.status.Plan.Hash + `, drawn up ` + f.status.Plan.Time.UTC().Format("2006-01-02 15:04:05 MST") + `
+
+cluster a (6 replicas)
+  deployment/web: unchanged, 8 bookkeeping
+  configmap/web: unchanged, 7 bookkeeping
+  secret/web: unchanged, 7 bookkeeping
+  service/web: unchanged, 8 bookkeeping
+
+cluster b (4 replicas)
+  deployment/web: unchanged, 8 bookkeeping
+  configmap/web: unchanged, 1 kept by override, 7 bookkeeping
+    = data.region: "eu-b"
+  secret/web: unchanged, 7 bookkeeping
+  service/web: unchanged, 8 bookkeeping
+
+Nothing but bookkeeping metadata changes in any member: no pod is restarted, nothing is deleted.
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
