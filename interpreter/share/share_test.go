@@ -1,0 +1,116 @@
+package share
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"pgregory.net/rapid"
+
+	"github.com/argosy-dev/argosy/interpreter/edit"
+	"github.com/argosy-dev/argosy/interpreter/family"
+)
+
+var (
+	heldPath      = []string{"spec", "partition"}
+	allowancePath = []string{"spec", "maxUnavailable"}
+	both          = []Field{{Name: "partition", Path: heldPath, Meaning: Held}, {Name: "max-unavailable", Path: allowancePath, Meaning: Allowance}}
+)
+
+// object holds the two numbers.
+func object(held, allowance int32) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"partition": int64(held), "maxUnavailable": int64(allowance)}}}
+}
+
+func value(t *rapid.T, object map[string]any, path []string) int32 {
+	number, found, err := unstructured.NestedInt64(object, path...)
+	if err != nil || !found {
+		t.Fatalf("%v: found %t, error %v", path, found, err)
+	}
+	return int32(number)
+}
+
+// manifest is what Revise makes for a member, and Retain of it when the member is named.
+func manifest(t *rapid.T, template *unstructured.Unstructured, total int32, target family.Target, cluster string) map[string]any {
+	edits, err := Revise(template, total, target, both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(template.Object)}
+	if err := edits.Apply(out.Object); err != nil {
+		t.Fatal(err)
+	}
+	var retained edit.List
+	if retained, err = Retain(out, cluster, both); err != nil {
+		t.Fatal(err)
+	}
+	if err := retained.Apply(out.Object); err != nil {
+		t.Fatal(err)
+	}
+	return out.Object
+}
+
+// TestTheFleetKeepsTheNumber is the package's promise, for any fleet: after Retain the members together hold back
+// exactly what the template says, before Retain, and without a binding, never less; and no member's allowance is 0.
+func TestTheFleetKeepsTheNumber(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		over := clusters(rapid.SliceOfN(rapid.Int32Range(1, 50), 1, 8).Draw(t, "replicas")...)
+		var total int32
+		for _, c := range over {
+			total += c.Replicas
+		}
+		held := rapid.Int32Range(0, total).Draw(t, "partition")
+		allowance := rapid.Int32Range(1, total).Draw(t, "maxUnavailable")
+		template := object(held, allowance)
+		before := template.DeepCopy()
+		sum := map[string]int32{}
+		for _, c := range over {
+			exact := manifest(t, template, total, family.Target{Replicas: c.Replicas, Clusters: over}, c.Name)
+			field := manifest(t, template, total, family.Target{Replicas: c.Replicas, Clusters: over}, "")
+			blind := manifest(t, template, total, family.Target{Replicas: c.Replicas}, c.Name)
+			for name, made := range map[string]map[string]any{"exact": exact, "field": field, "blind": blind} {
+				// A partition above a member's replicas holds all of them.
+				sum[name] += min(value(t, made, heldPath), c.Replicas)
+				if away := value(t, made, allowancePath); away < 1 || away > allowance {
+					t.Fatalf("%s: %s may miss %d, the fleet %d", name, c.Name, away, allowance)
+				}
+			}
+			sum["allowance"] += value(t, exact, allowancePath)
+		}
+		if sum["exact"] != held {
+			t.Fatalf("the members hold back %d, the template %d", sum["exact"], held)
+		}
+		if sum["field"] < held || sum["blind"] < held {
+			t.Fatalf("the members hold back %d before Retain and %d without a binding, less than the template's %d", sum["field"], sum["blind"], held)
+		}
+		if want := max(allowance, int32(len(over))); sum["allowance"] > want {
+			t.Fatalf("the members may miss %d, want at most %d", sum["allowance"], want)
+		}
+		if diff := cmp.Diff(before, template); diff != "" {
+			t.Fatalf("the template was changed: %s", diff)
+		}
+	})
+}
+
+func FuzzRetain(f *testing.F) {
+	f.Add("member1=3,member2=2", "partition=3", "member1")
+	f.Add("member1=,=3,,", "partition", "")
+	f.Fuzz(func(t *testing.T, division, divided, cluster string) {
+		desired := object(3, 1)
+		desired.SetAnnotations(map[string]string{both[0].Annotation(): division, Divided: divided})
+		edits, err := Retain(desired, cluster, both)
+		if err != nil {
+			if edits != nil || !strings.Contains(err.Error(), "metadata.annotations[interpreter.argosy.dev/") {
+				t.Fatalf("edits %v, error %v", edits, err)
+			}
+			return
+		}
+		for _, e := range edits {
+			if n, ok := e.Value.(int64); !ok || n < 0 {
+				t.Fatalf("an edit that is no count: %+v", e)
+			}
+		}
+	})
+}
