@@ -4,5 +4,6 @@ package demo
 func Scenes() []Scene {
 	return []Scene{
 		spread(),
+		migration(),
 	}
 }

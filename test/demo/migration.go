@@ -1,0 +1,409 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/test/static"
+)
+
+const (
+	town = "demo-migration"
+	// movePatience is for a batch: plan, two approvals, two clusters one after the other, and the soak.
+	movePatience = 3 * time.Minute
+)
+
+// migration brings five applications under federation that were in the members before.
+func migration() Scene {
+	return Scene{
+		Name:  "migration",
+		Title: "five running applications come under federation, and no pod notices",
+		Why: `Applications that CI/CD put straight into clusters come under Karmada in batches, each with a plan two people
+approve, proved by dry runs in every member. One goes wrong: it and only it is rolled back. One is taken off the
+whitelist and goes on under static management. Nothing is deleted, and no container restarts.`,
+		Play: playMigration,
+	}
+}
+
+// townScene is what the steps of the scene share.
+type townScene struct {
+	*Stage
+	apps   []static.App
+	before map[string]static.Pod
+}
+
+func playMigration(ctx context.Context, s *Stage) error {
+	scene := &townScene{Stage: s}
+	for i, kind := range []string{"Deployment", "CloneSet", "Deployment", "CloneSet", "Deployment"} {
+		scene.apps = append(scene.apps, static.App{
+			Namespace: town, Name: fmt.Sprintf("%c-%s", 'a'+i, strings.ToLower(kind)), Kind: kind, Image: "registry.example/app:v1",
+			Replicas: map[string]int64{"member1": 3, "member2": 2},
+		})
+	}
+	for _, step := range []func(context.Context) error{
+		scene.sweep, scene.deploy, scene.enlist, scene.firstBatch, scene.badOne, scene.rest, scene.takeOff, scene.compare,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep removes what an earlier performance left, the way out that the product has.
+func (s *townScene) sweep(ctx context.Context) error {
+	err := s.edit(ctx, func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Entries = nil })
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Say("letting the applications of an earlier performance leave the federation")
+	err = wait.PollUntilContextTimeout(ctx, time.Second, 5*time.Minute, true, s.swept)
+	if err != nil {
+		return fmt.Errorf("letting the applications of an earlier performance leave: %w", err)
+	}
+	if err := s.Karmada.Delete(ctx, &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: town}}); err != nil {
+		return fmt.Errorf("deleting the whitelist of an earlier performance: %w", err)
+	}
+	for name, member := range s.Members {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: town}}
+		if err := client.IgnoreNotFound(member.Delete(ctx, namespace)); err != nil {
+			return fmt.Errorf("emptying namespace %s of %s: %w", town, name, err)
+		}
+		err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+			err := member.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)
+			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		})
+		if err != nil {
+			return fmt.Errorf("waiting until namespace %s of %s is gone: %w", town, name, err)
+		}
+	}
+	return nil
+}
+
+// swept sees every Migration out, and deletes its record.
+func (s *townScene) swept(ctx context.Context) (bool, error) {
+	var list v1alpha1.MigrationList
+	if err := s.Karmada.List(ctx, &list, client.InNamespace(town)); err != nil {
+		return false, err
+	}
+	for i := range list.Items {
+		one := &list.Items[i]
+		before := one.DeepCopy()
+		switch {
+		case one.Status.Phase == v1alpha1.PhaseLeft:
+			if err := client.IgnoreNotFound(s.Karmada.Delete(ctx, one)); err != nil {
+				return false, err
+			}
+		case one.Spec.AfterCutOff != v1alpha1.AfterCutOffLeave:
+			one.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+			if err := s.Karmada.Patch(ctx, one, client.MergeFrom(before)); err != nil {
+				return false, err
+			}
+		case one.Status.Phase == v1alpha1.PhaseLeaving && one.Status.Plan != nil && one.Status.Plan.Purpose == v1alpha1.PlanLeave:
+			if err := s.approve(ctx, one); err != nil {
+				return false, err
+			}
+		}
+	}
+	return len(list.Items) == 0, nil
+}
+
+func (s *townScene) deploy(ctx context.Context) error {
+	s.Step("CI/CD releases five applications straight into member1 (3 pods each) and member2 (2 pods each), configured apart")
+	for _, app := range s.apps {
+		if err := app.Release(ctx, s.Members); err != nil {
+			return err
+		}
+	}
+	s.Expect(ctx, "pods Ready, none of them known to Karmada", "25", func(ctx context.Context) (string, error) {
+		pods, err := s.pods(ctx)
+		s.before = pods
+		return fmt.Sprint(len(pods)), err
+	})
+	return nil
+}
+
+func (s *townScene) pods(ctx context.Context) (map[string]static.Pod, error) {
+	out := map[string]static.Pod{}
+	for _, app := range s.apps {
+		pods, err := app.Pods(ctx, s.Members)
+		if err != nil {
+			return out, err
+		}
+		for name, pod := range pods {
+			out[name] = pod
+		}
+	}
+	return out, nil
+}
+
+func (s *townScene) enlist(ctx context.Context) error {
+	s.Step("An admin puts them on a whitelist: batches 1:2:7, two approvals for each plan, a soak of 10 s (5 minutes by default)")
+	whitelist := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: town}}
+	whitelist.Spec.Strategy.SoakSeconds = ptr.To[int32](10)
+	for _, app := range s.apps {
+		whitelist.Spec.Entries = append(whitelist.Spec.Entries, v1alpha1.WhitelistEntry{
+			Namespace: town, Environment: v1alpha1.EnvironmentProduction,
+			WorkloadReference: v1alpha1.WorkloadReference{APIVersion: app.APIVersion(), Kind: app.Kind, Name: app.Name},
+		})
+	}
+	if err := s.Karmada.Create(ctx, whitelist); err != nil {
+		return fmt.Errorf("making the whitelist: %w", err)
+	}
+	s.ExpectWithin(ctx, movePatience, "applications with a plan that changes nothing in any member", "5", func(ctx context.Context) (string, error) {
+		return s.count(ctx, func(one *v1alpha1.Migration) bool {
+			return one.Status.Phase == v1alpha1.PhaseAwaitingApproval && one.Status.Plan.Harmful == 0
+		})
+	})
+	one, err := s.migration(ctx, s.apps[0])
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := plan.Write(&text, one.Status, false); err != nil {
+		return err
+	}
+	s.Say("argosyctl migration plan -n %s %s\n\n%s", town, user(s.apps[0]), text.String())
+	return nil
+}
+
+func (s *townScene) firstBatch(ctx context.Context) error {
+	s.Step("alice and bob approve every plan; batch 1 of 3 opens cluster by cluster")
+	for _, app := range s.apps {
+		one, err := s.migration(ctx, app)
+		if err != nil {
+			return err
+		}
+		if err := s.approve(ctx, one); err != nil {
+			return err
+		}
+	}
+	s.expectPhase(ctx, s.apps[0], v1alpha1.PhaseFederated)
+	return nil
+}
+
+// approve as two people; the webhook stamps each approval with its giver.
+func (s *townScene) approve(ctx context.Context, one *v1alpha1.Migration) error {
+	for _, person := range []string{"alice", "bob"} {
+		as, err := s.as(person)
+		if err != nil {
+			return err
+		}
+		err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+			if err := as.Get(ctx, client.ObjectKeyFromObject(one), one); err != nil {
+				return err
+			}
+			if slices.Contains(plan.Approvers(one.Spec.Approvals, one.Status.Plan.Hash, plan.ApprovalsSince(one.Status)), person) {
+				return nil
+			}
+			before := one.DeepCopy()
+			one.Spec.Approvals = append(one.Spec.Approvals, v1alpha1.Approval{PlanHash: one.Status.Plan.Hash})
+			return as.Patch(ctx, one, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		})
+		if err != nil {
+			return fmt.Errorf("approving %s as %s: %w", one.Name, person, err)
+		}
+	}
+	return nil
+}
+
+func (s *townScene) as(person string) (client.Client, error) {
+	config, err := s.Lab.Karmada()
+	if err != nil {
+		return nil, err
+	}
+	config.Impersonate = rest.ImpersonationConfig{UserName: person, Groups: []string{"system:masters"}}
+	return client.New(config, client.Options{Scheme: s.Karmada.Scheme()})
+}
+
+func (s *townScene) badOne(ctx context.Context) error {
+	bad := s.apps[1]
+	s.Step("Batch 2: %s soaks, and a container of its restarts in member2", user(bad))
+	s.expectPhase(ctx, bad, v1alpha1.PhaseSoaking)
+	if err := s.restart(ctx, bad, "member2"); err != nil {
+		return err
+	}
+	s.expectPhase(ctx, bad, v1alpha1.PhaseCutOff)
+	s.Expect(ctx, "why it was rolled back", v1alpha1.ReasonEvidenceChanged, func(ctx context.Context) (string, error) {
+		one, err := s.migration(ctx, bad)
+		if err != nil || one.Status.Failure == nil {
+			return "", err
+		}
+		return one.Status.Failure.Reason, nil
+	})
+	s.ExpectHeld(ctx, 5*time.Second, "applications of batch 3 that were opened", "0", func(ctx context.Context) (string, error) {
+		return s.count(ctx, func(one *v1alpha1.Migration) bool {
+			return one.Spec.Name > bad.Name && one.Status.Management != v1alpha1.ManagementStatic
+		})
+	})
+	return nil
+}
+
+func (s *townScene) restart(ctx context.Context, app static.App, member string) error {
+	var pods corev1.PodList
+	if err := s.Members[member].List(ctx, &pods, client.InNamespace(town), client.MatchingLabels{"app": app.Name}); err != nil {
+		return fmt.Errorf("listing pods of %s: %w", member, err)
+	}
+	if len(pods.Items) == 0 || len(pods.Items[0].Status.ContainerStatuses) == 0 {
+		return errors.New("there is no container to restart")
+	}
+	pod := &pods.Items[0]
+	pod.Status.ContainerStatuses[0].RestartCount++
+	if err := s.Members[member].Status().Update(ctx, pod); err != nil {
+		return fmt.Errorf("restarting a container of %s: %w", pod.Name, err)
+	}
+	seen := s.before[member+"/"+pod.Name]
+	seen.Restarts++
+	s.before[member+"/"+pod.Name] = seen
+	return nil
+}
+
+func (s *townScene) rest(ctx context.Context) error {
+	s.Step("The admin takes the bad one off the whitelist; the batches go on")
+	if err := s.drop(ctx, s.apps[1]); err != nil {
+		return err
+	}
+	s.ExpectWithin(ctx, 2*movePatience, "applications federated", "4", func(ctx context.Context) (string, error) {
+		return s.count(ctx, func(one *v1alpha1.Migration) bool { return one.Status.Phase == v1alpha1.PhaseFederated })
+	})
+	return nil
+}
+
+func (s *townScene) takeOff(ctx context.Context) error {
+	gone := s.apps[0]
+	s.Step("%s is taken off the whitelist and released statically again, to 4 pods in member1", user(gone))
+	if err := s.drop(ctx, gone); err != nil {
+		return err
+	}
+	s.expectPhase(ctx, gone, v1alpha1.PhaseCutOff)
+	gone.Replicas = map[string]int64{"member1": 4, "member2": 2}
+	if err := gone.Release(ctx, s.Members); err != nil {
+		return err
+	}
+	s.ExpectHeld(ctx, 5*time.Second, "its pods in member1, which Karmada leaves alone", "4", func(ctx context.Context) (string, error) {
+		pods, err := gone.Pods(ctx, s.Members)
+		found := 0
+		for name := range pods {
+			if strings.HasPrefix(name, "member1/") {
+				found++
+			}
+		}
+		return fmt.Sprint(found), err
+	})
+	return nil
+}
+
+// compare shows every pod before and after.
+func (s *townScene) compare(ctx context.Context) error {
+	s.Step("The pods before the first step and now")
+	s.apps[0].Replicas = map[string]int64{"member1": 4, "member2": 2}
+	after, err := s.pods(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, 0, len(s.before))
+	for name := range s.before {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	same := 0
+	var text bytes.Buffer
+	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "POD\tUID BEFORE\tUID NOW\tRESTARTS BEFORE\tRESTARTS NOW")
+	for _, name := range names {
+		was, is := s.before[name], after[name]
+		if was == is {
+			same++
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\n", name, short(was.UID), short(is.UID), was.Restarts, is.Restarts)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	s.Say("%s\n(the one restart is the scene's own)", text.String())
+	s.Expect(ctx, "pods with the same UID and restart count as before", "25 of 25", func(context.Context) (string, error) {
+		return fmt.Sprintf("%d of %d", same, len(names)), nil
+	})
+	return nil
+}
+
+func short(uid string) string {
+	first, _, _ := strings.Cut(uid, "-")
+	return first
+}
+
+func user(app static.App) string { return strings.ToLower(app.Kind) + "/" + app.Name }
+
+func (s *townScene) expectPhase(ctx context.Context, app static.App, phase v1alpha1.Phase) bool {
+	return s.ExpectWithin(ctx, movePatience, user(app)+" is", string(phase), func(ctx context.Context) (string, error) {
+		one, err := s.migration(ctx, app)
+		if err != nil {
+			return "", err
+		}
+		return string(one.Status.Phase), nil
+	})
+}
+
+func (s *townScene) migration(ctx context.Context, app static.App) (*v1alpha1.Migration, error) {
+	one := &v1alpha1.Migration{}
+	if err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: town, Name: policy.Name(app.Kind, app.Name)}, one); err != nil {
+		return nil, fmt.Errorf("reading the migration of %s: %w", user(app), err)
+	}
+	return one, nil
+}
+
+func (s *townScene) count(ctx context.Context, which func(*v1alpha1.Migration) bool) (string, error) {
+	var list v1alpha1.MigrationList
+	if err := s.Karmada.List(ctx, &list, client.InNamespace(town)); err != nil {
+		return "", fmt.Errorf("listing migrations: %w", err)
+	}
+	found := 0
+	for i := range list.Items {
+		if which(&list.Items[i]) {
+			found++
+		}
+	}
+	return fmt.Sprint(found), nil
+}
+
+func (s *townScene) edit(ctx context.Context, change func(*v1alpha1.MigrationWhitelistSpec)) error {
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		whitelist := &v1alpha1.MigrationWhitelist{}
+		if err := s.Karmada.Get(ctx, client.ObjectKey{Name: town}, whitelist); err != nil {
+			return err
+		}
+		change(&whitelist.Spec)
+		return s.Karmada.Update(ctx, whitelist)
+	})
+}
+
+func (s *townScene) drop(ctx context.Context, app static.App) error {
+	err := s.edit(ctx, func(spec *v1alpha1.MigrationWhitelistSpec) {
+		spec.Entries = slices.DeleteFunc(spec.Entries, func(entry v1alpha1.WhitelistEntry) bool { return entry.Name == app.Name })
+	})
+	if err != nil {
+		return fmt.Errorf("taking %s off the whitelist: %w", user(app), err)
+	}
+	return nil
+}
