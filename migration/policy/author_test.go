@@ -190,7 +190,9 @@ func TestWhatStaysLocal(t *testing.T) {
 			"a": {{Object: object(t, fmt.Sprintf(secret, "YQ=="))}, {Object: object(t, shared), Users: []string{"deployment/other", "deployment/web"}}},
 			"b": {{Object: object(t, fmt.Sprintf(secret, "Yg=="))}},
 		},
-		Adopted: func(v1alpha1.ResourceReference, []string) (string, bool) { return "shared with deployment/other", false },
+		Adopted: func(v1alpha1.ResourceReference, []string) (string, bool) {
+			return "shared with deployment/other", false
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

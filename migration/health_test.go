@@ -1,0 +1,87 @@
+package migration
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+func TestAsk(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status  int
+		body    string
+		unwell  string
+		wantErr string
+	}{
+		"nothing":             {body: `{"status":"success","data":{"resultType":"vector","result":[]}}`},
+		"zeroes":              {body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]}]}}`},
+		"a sample":            {body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]},{"metric":{},"value":[1,"0.3"]}]}}`, unwell: `Prometheus says 0.3 for "errors"`},
+		"not a number":        {body: `{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}`, unwell: "Prometheus says NaN"},
+		"a scalar":            {body: `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`, unwell: "Prometheus says 2"},
+		"a range":             {body: `{"status":"success","data":{"resultType":"matrix","result":[]}}`, wantErr: "gives a matrix"},
+		"a bad query":         {status: 400, body: `{"status":"error","error":"parse error"}`, wantErr: "HTTP 400: parse error"},
+		"not Prometheus":      {status: 502, body: `<html>`, wantErr: "HTTP 502"},
+		"a sample too short":  {body: `{"status":"success","data":{"resultType":"vector","result":[{"value":[1]}]}}`, wantErr: "1 parts"},
+		"a value of its type": {body: `{"status":"success","data":{"resultType":"scalar","result":[1,2]}}`, wantErr: "decoding a sample"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+				if in.URL.Path != "/api/v1/query" || in.URL.Query().Get("query") != "errors" {
+					t.Errorf("asked %s", in.URL)
+				}
+				if tc.status != 0 {
+					out.WriteHeader(tc.status)
+				}
+				if _, err := io.WriteString(out, tc.body); err != nil {
+					t.Error(err)
+				}
+			}))
+			defer server.Close()
+			unwell, err := ask(t.Context(), server.Client(), server.URL+"/", "errors")
+			if tc.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.wantErr) {
+					t.Errorf("error %v, want %q", err, tc.wantErr)
+				}
+				return
+			}
+			if err != nil || (unwell == "") != (tc.unwell == "") || !strings.Contains(unwell, tc.unwell) {
+				t.Errorf("unwell %q, %v; want %q", unwell, err, tc.unwell)
+			}
+		})
+	}
+}
+
+func FuzzValues(f *testing.F) {
+	f.Add("vector", []byte(`[{"value":[1,"0"]}]`))
+	f.Add("scalar", []byte(`[1,"2"]`))
+	f.Fuzz(func(t *testing.T, kind string, raw []byte) {
+		if got, err := values(kind, raw); err == nil && kind != "vector" && kind != "scalar" {
+			t.Errorf("a %s gave %v", kind, got)
+		}
+	})
+}
+
+func TestAllowance(t *testing.T) {
+	number, percent, bad := intstr.FromInt32(2), intstr.FromString("25%"), intstr.FromString("many")
+	for name, tc := range map[string]struct {
+		value    *intstr.IntOrString
+		replicas int32
+		want     int32
+	}{
+		"unset allows none":                {replicas: 10},
+		"a number":                         {value: &number, replicas: 10, want: 2},
+		"a number above the replicas":      {value: &number, replicas: 1, want: 1},
+		"a percentage is rounded down":     {value: &percent, replicas: 7, want: 1},
+		"what cannot be read allows none.": {value: &bad, replicas: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := allowance(tc.value)(tc.replicas); got != tc.want {
+				t.Errorf("%d may be missing of %d, want %d", got, tc.replicas, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,220 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	testingclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+var folder = fstest.MapFS{
+	"web.yaml": {Data: []byte(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 3, selector: {matchLabels: {app: web}},
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:2"}]}}}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {region: everywhere}}`)},
+	"clusters/b/config.yaml": {Data: []byte(`{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {region: b}}`)},
+	"clusters/a/empty.yaml":  {Data: []byte("# nothing differs in a\n{apiVersion: v1, kind: ConfigMap, metadata: {name: only-a}, data: {x: z}}")},
+	"README.md":              {Data: []byte("not an object")},
+}
+
+func TestLoad(t *testing.T) {
+	bundle, err := Load(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, bundle.Clusters()); diff != "" {
+		t.Errorf("clusters (-want +got):\n%s", diff)
+	}
+	got := map[string]string{}
+	for _, cluster := range []string{"a", "b"} {
+		for _, object := range bundle.For(cluster) {
+			region, _, _ := unstructured.NestedString(object.Object, "data", "region")
+			got[cluster+" "+policy.User(policy.RefOf(object))] = region
+		}
+	}
+	want := map[string]string{
+		"a deployment/web": "", "a configmap/web": "everywhere", "a configmap/only-a": "",
+		"b deployment/web": "", "b configmap/web": "b",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		files fstest.MapFS
+		want  string
+	}{
+		"no objects":        {files: fstest.MapFS{"README.md": {}}, want: "holds no objects"},
+		"a nameless object": {files: fstest.MapFS{"a.yaml": {Data: []byte("kind: ConfigMap")}}, want: "a.yaml: an object lacks"},
+		"broken YAML":       {files: fstest.MapFS{"a.yaml": {Data: []byte("a: [")}}, want: "reading a.yaml"},
+		"a stray folder":    {files: fstest.MapFS{"base/a.yaml": {Data: []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")}}, want: "clusters/<cluster>/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Load(tc.files); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func plane(t testing.TB, objects ...client.Object) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, policyv1alpha1.Install, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+}
+
+func migration(management v1alpha1.Management, phase v1alpha1.Phase) *v1alpha1.Migration {
+	out := &v1alpha1.Migration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-web"}}
+	out.Spec.WorkloadReference = v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
+	out.Status.Management, out.Status.Phase = management, phase
+	out.Status.Clusters = []v1alpha1.ClusterStatus{{Name: "a", State: v1alpha1.ClusterOpen}, {Name: "b", State: v1alpha1.ClusterOpen}}
+	return out
+}
+
+func listing(trigger v1alpha1.Trigger) *v1alpha1.MigrationWhitelist {
+	out := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "all"}}
+	out.Spec.Entries = []v1alpha1.WhitelistEntry{{Namespace: "shop", Trigger: trigger,
+		WorkloadReference: v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}}}
+	return out
+}
+
+func TestAsk(t *testing.T) {
+	for name, tc := range map[string]struct {
+		objects []client.Object
+		kind    string
+		want    v1alpha1.Management
+		listed  bool
+	}{
+		"nobody knows it":           {want: v1alpha1.ManagementStatic},
+		"listed, not begun":         {objects: []client.Object{listing("")}, want: v1alpha1.ManagementStatic, listed: true},
+		"being prepared":            {objects: []client.Object{listing(""), migration(v1alpha1.ManagementStatic, v1alpha1.PhasePreparing)}, want: v1alpha1.ManagementStatic, listed: true},
+		"being opened":              {objects: []client.Object{listing(""), migration(v1alpha1.ManagementChanging, v1alpha1.PhaseOpening)}, want: v1alpha1.ManagementChanging, listed: true},
+		"federated":                 {objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
+		"kind in lower case":        {kind: "deployment", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
+		"taken off this moment":     {objects: []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementChanging},
+		"cut off":                   {objects: []client.Object{migration(v1alpha1.ManagementStatic, v1alpha1.PhaseCutOff)}, want: v1alpha1.ManagementStatic},
+		"another kind of that name": {kind: "CloneSet", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementStatic},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kind := tc.kind
+			if kind == "" {
+				kind = "Deployment"
+			}
+			got, err := Ask(t.Context(), plane(t, tc.objects...), Application{Namespace: "shop", Kind: kind, Name: "web"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Management != tc.want || got.IsKarmada != (tc.want == v1alpha1.ManagementFederated) || got.Whitelisted != tc.listed {
+				t.Errorf("answer %+v, want %s, listed %v", got, tc.want, tc.listed)
+			}
+		})
+	}
+	if _, err := Ask(t.Context(), plane(t), Application{Name: "web"}); !errors.Is(err, ErrBadApplication) {
+		t.Errorf("error %v for a question without a namespace", err)
+	}
+}
+
+func load(t testing.TB) *Bundle {
+	t.Helper()
+	bundle, err := Load(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle
+}
+
+func TestReleaseWhileChangingWritesNothing(t *testing.T) {
+	publisher := &Publisher{Control: plane(t, listing(""), migration(v1alpha1.ManagementChanging, v1alpha1.PhaseSoaking)),
+		Member: func(context.Context, string) (client.Client, error) { t.Error("a member was reached"); return nil, nil }}
+	result, err := publisher.Release(t.Context(), "shop", load(t), nil)
+	if !errors.Is(err, ErrChanging) || len(result.Written) > 0 {
+		t.Errorf("result %+v, error %v", result, err)
+	}
+}
+
+func TestReleaseOfAFederatedApplication(t *testing.T) {
+	template := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment",
+		"metadata": map[string]any{"name": "web", "namespace": "shop", "labels": map[string]any{
+			v1alpha1.LabelManagedBy: "deployment-web", "propagationpolicy.karmada.io/permanent-id": "id"},
+			"annotations": map[string]any{v1alpha1.AnnotationContentHash: "h"}},
+		"spec": map[string]any{"replicas": int64(10)},
+	}}
+	control := plane(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), template)
+	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) {
+		t.Error("a member was reached")
+		return nil, nil
+	}}
+	if _, err := publisher.Release(t.Context(), "shop", load(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := control.Get(t.Context(), client.ObjectKeyFromObject(template), template); err != nil {
+		t.Fatal(err)
+	}
+	containers, _, _ := unstructured.NestedSlice(template.Object, "spec", "template", "spec", "containers")
+	if replicas, _ := policy.Replicas(template); replicas != 10 || containers[0].(map[string]any)["image"] != "web:2" {
+		t.Errorf("template has %d replicas and %v", replicas, containers)
+	}
+	if labels := template.GetLabels(); labels[v1alpha1.LabelManagedBy] != "deployment-web" || labels["propagationpolicy.karmada.io/permanent-id"] != "id" {
+		t.Errorf("the template's marks are %v", labels)
+	}
+	var policies policyv1alpha1.PropagationPolicyList
+	if err := control.List(t.Context(), &policies); err != nil {
+		t.Fatal(err)
+	}
+	placed := map[string][]string{}
+	for _, one := range policies.Items {
+		placed[one.Name] = one.Spec.Placement.ClusterAffinity.ClusterNames
+		if one.Labels[v1alpha1.LabelManagedBy] != "deployment-web" {
+			t.Errorf("policy %s has no owner: a cut-off would miss it", one.Name)
+		}
+	}
+	want := map[string][]string{"deployment-web": {"a", "b"}, "configmap-web": {"a", "b"}, "configmap-only-a": {"a"}}
+	if diff := cmp.Diff(want, placed); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
+	}
+}
+
+func TestStaticReleaseStartsAWaitingTakeOver(t *testing.T) {
+	control := plane(t, listing(v1alpha1.TriggerOnRelease), migration(v1alpha1.ManagementStatic, v1alpha1.PhasePending))
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	members := map[string]client.Client{"a": plane(t), "b": plane(t)}
+	publisher := &Publisher{Control: control, Clock: testingclock.NewFakePassiveClock(now),
+		Member: func(_ context.Context, name string) (client.Client, error) { return members[name], nil }}
+	result, err := publisher.Release(t.Context(), "shop", load(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Written) != 5 {
+		t.Errorf("wrote %v, want 3 objects in a and 2 in b", result.Written)
+	}
+	got, err := Find(t.Context(), control, Application{Namespace: "shop", Kind: "Deployment", Name: "web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Spec.ReleasedTime == nil || !got.Spec.ReleasedTime.Time.Equal(now) {
+		t.Errorf("the release was not told: %v", got.Spec.ReleasedTime)
+	}
+}
