@@ -35,7 +35,8 @@ down: lab-down ## stop the federation the demo left running
 .PHONY: build
 build: go-version ## build Argosy's binaries into bin/
 	@mkdir -p $(BIN)
-	go build -o $(BIN)/ ./cmd/...
+	@echo "building Argosy into $(BIN)/ (the first time on a machine takes minutes)"
+	@go build -o $(BIN)/ ./cmd/...
 
 .PHONY: lab-up
 lab-up: build ## start the federation alone
@@ -63,7 +64,7 @@ test-integration: build ## controllers and CRDs against a real kube-apiserver
 	go test -count=1 -p=1 -timeout=20m ./test/integration/...
 
 .PHONY: test-e2e
-test-e2e: build ## stories on a real federation
+test-e2e: build ## stories on a real federation, one federation at a time
 	go test -count=1 -p=1 -timeout=40m ./test/e2e/...
 
 .PHONY: bench

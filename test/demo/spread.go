@@ -139,10 +139,16 @@ func (s *Stage) proveWhoAnswered(ctx context.Context, before map[string]float64)
 		}
 		return fmt.Sprintf("all %d", len(operations)), err
 	})
-	s.Expect(ctx, "customizations that would answer instead", "0", func(ctx context.Context) (string, error) {
+	s.Expect(ctx, "customizations that would answer for CloneSets instead", "0", func(ctx context.Context) (string, error) {
 		var list configv1alpha1.ResourceInterpreterCustomizationList
 		err := s.Karmada.List(ctx, &list)
-		return fmt.Sprint(len(list.Items)), err
+		n := 0
+		for _, customization := range list.Items {
+			if customization.Spec.Target.Kind == "CloneSet" {
+				n++
+			}
+		}
+		return fmt.Sprint(n), err
 	})
 	return nil
 }
