@@ -5,5 +5,6 @@ func Scenes() []Scene {
 	return []Scene{
 		spread(),
 		migration(),
+		kinds(),
 	}
 }

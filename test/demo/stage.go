@@ -25,7 +25,9 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -53,6 +55,7 @@ func NewScheme() (*runtime.Scheme, error) {
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme,
 		kruisev1alpha1.AddToScheme, kruisev1beta1.AddToScheme,
+		vmv1alpha1.AddToScheme, componentv1alpha1.AddToScheme,
 		clusterv1alpha1.Install, configv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install,
 		migrationv1alpha1.AddToScheme,
 	} {
