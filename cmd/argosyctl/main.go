@@ -49,6 +49,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newInstallCommand(flags, streams),
 		newUninstallCommand(flags, streams),
 		newPolicyCommand(flags, streams),
+		newFedHPACommand(flags, streams),
 		newMigrationCommand(flags, streams),
 		newPublishCommand(flags, streams),
 		newIsKarmadaCommand(flags, streams),

@@ -6,5 +6,6 @@ func Scenes() []Scene {
 		spread(),
 		migration(),
 		kinds(),
+		fedhpa(),
 	}
 }

@@ -1,0 +1,320 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+)
+
+const (
+	fedhpaNamespace = "demo-fedhpa"
+	// booksAim is how soon the control plane must say what a member's autoscaler did.
+	booksAim = 10 * time.Second
+	// firstFigures is how long metrics-server and the members' autoscalers may take to see a load.
+	firstFigures = 3 * time.Minute
+)
+
+// fedhpaManifests: 100 m asked for by each pod, 50 % wanted: one replica for each 50 m of load.
+const fedhpaManifests = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {namespace: demo-fedhpa, name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web}
+      annotations: {kwok.x-k8s.io/usage-cpu: 50m, kwok.x-k8s.io/usage-memory: 50Mi}
+    spec:
+      containers:
+      - name: web
+        image: registry.example/web:v1
+        resources: {requests: {cpu: 100m, memory: 64Mi}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {namespace: demo-fedhpa, name: web-deployment}
+spec:
+  resourceSelectors:
+  - {apiVersion: apps/v1, kind: Deployment, name: web}
+  placement:
+    clusterAffinity: {clusterNames: [member1, member2]}
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference: {dynamicWeight: AvailableReplicas}
+`
+
+const fedhpaObject = `
+apiVersion: autoscaling.argosy.dev/v1alpha1
+kind: FedHPA
+metadata: {namespace: demo-fedhpa, name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 4
+  maxReplicas: 20
+  metrics:
+  - type: Resource
+    resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}
+  behavior: {scaleDown: {stabilizationWindowSeconds: 5}}
+`
+
+// fedhpa shows members that scale by themselves and a control plane that follows, without a scheduling and without a fight.
+func fedhpa() Scene {
+	return Scene{
+		Name:  "fedhpa",
+		Title: "FedHPA: members scale natively, the federation stays true",
+		Why: "The limits of one autoscaler are divided over the members, where a native HPA each reacts at once, also while the control plane is away.\n" +
+			"The control plane follows: scheduling result and template always say what the members really run.",
+		Play: playFedHPA,
+	}
+}
+
+func playFedHPA(ctx context.Context, s *Stage) error {
+	if err := s.Fresh(ctx, fedhpaNamespace); err != nil {
+		return err
+	}
+	s.Step("a Deployment of four replicas over two members, as Karmada divides it")
+	if err := s.Apply(ctx, fedhpaManifests); err != nil {
+		return err
+	}
+	s.Expect(ctx, "members run", "member1=2 member2=2", s.deployed)
+
+	s.Step("a FedHPA: 4 to 20 replicas, 50 %% CPU")
+	if err := s.Apply(ctx, fedhpaObject); err != nil {
+		return err
+	}
+	s.Expect(ctx, "each member has a native HPA", "member1=2..10 member2=2..10", s.memberLimits)
+	s.ExpectWithin(ctx, firstFigures, "the FedHPA is Ready, its books agree, its members scale", "True True True", s.fedhpaConditions)
+	s.Expect(ctx, "taking over changed nothing", "member1=2 member2=2", s.deployed)
+	scheduled, err := s.lastScheduled(ctx)
+	if err != nil {
+		return err
+	}
+
+	s.Step("load in member1 only: 450 m, enough for nine replicas")
+	calm, stop := context.WithCancel(ctx)
+	defer stop()
+	load := Load{Member: s.Members["member1"], Namespace: fedhpaNamespace, Labels: map[string]string{"app": "web"}}
+	go load.Run(calm, 450)
+	s.ExpectWithin(ctx, firstFigures, "member1 scales by its own HPA", "member1=9 member2=2", s.deployed)
+	since := s.Elapsed()
+	if s.Expect(ctx, "the books follow", "binding member1=9 member2=2, template 11", s.books) {
+		s.ExpectUnder("from the member's change to true books", booksAim, since())
+	}
+	s.Say("member1 came near its 10, so that what member2 did not use was given to it:")
+	s.Expect(ctx, "limits still add up to 20, and member1 has room again", "20, room in member1", s.roomInMember1)
+
+	s.Step("somebody pushes the template with an old count")
+	if err := s.push(ctx, 3); err != nil {
+		return err
+	}
+	s.ExpectHeld(ctx, 5*time.Second, "nothing moves, and the template is put right", "member1=9 member2=2, binding member1=9 member2=2, template 11", s.everything)
+	s.Expect(ctx, "the scheduler was never asked again", scheduled, s.lastScheduled)
+
+	s.Step("the load falls to 100 m")
+	stop()
+	quiet, stopQuiet := context.WithCancel(ctx)
+	defer stopQuiet()
+	go load.Run(quiet, 100)
+	s.ExpectWithin(ctx, firstFigures, "member1 comes down", "member1=2..3", s.member1Down)
+	s.Expect(ctx, "and so do the books", "true", s.booksTrue)
+
+	s.Step("the FedHPA is deleted")
+	before, err := s.deployed(ctx)
+	if err != nil {
+		return err
+	}
+	fed := &api.FedHPA{ObjectMeta: metav1.ObjectMeta{Namespace: fedhpaNamespace, Name: "web"}}
+	if err := s.Karmada.Delete(ctx, fed); err != nil {
+		return fmt.Errorf("deleting the FedHPA: %w", err)
+	}
+	s.Expect(ctx, "it lets go", "FedHPA gone, members have no HPA", s.released)
+	s.ExpectHeld(ctx, 5*time.Second, "and not a replica changed", before, s.deployed)
+	return nil
+}
+
+// deployed is what each member's Deployment asks for.
+func (s *Stage) deployed(ctx context.Context) (string, error) {
+	var out []string
+	for name, member := range s.Members {
+		var d appsv1.Deployment
+		err := member.Get(ctx, client.ObjectKey{Namespace: fedhpaNamespace, Name: "web"}, &d)
+		if client.IgnoreNotFound(err) != nil {
+			return "", fmt.Errorf("reading the Deployment of %s: %w", name, err)
+		}
+		if err == nil {
+			out = append(out, fmt.Sprintf("%s=%d", name, ptr.Deref(d.Spec.Replicas, 1)))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " "), nil
+}
+
+func (s *Stage) hpas(ctx context.Context) (map[string]*autoscalingv2.HorizontalPodAutoscaler, error) {
+	out := map[string]*autoscalingv2.HorizontalPodAutoscaler{}
+	for name, member := range s.Members {
+		hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+		err := member.Get(ctx, client.ObjectKey{Namespace: fedhpaNamespace, Name: "web"}, hpa)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("reading the HPA of %s: %w", name, err)
+		}
+		if err == nil {
+			out[name] = hpa
+		}
+	}
+	return out, nil
+}
+
+func (s *Stage) memberLimits(ctx context.Context) (string, error) {
+	hpas, err := s.hpas(ctx)
+	if err != nil {
+		return "", err
+	}
+	var out []string
+	for name, hpa := range hpas {
+		out = append(out, fmt.Sprintf("%s=%d..%d", name, ptr.Deref(hpa.Spec.MinReplicas, 1), hpa.Spec.MaxReplicas))
+	}
+	slices.Sort(out)
+	return strings.Join(out, " "), nil
+}
+
+func (s *Stage) roomInMember1(ctx context.Context) (string, error) {
+	hpas, err := s.hpas(ctx)
+	if err != nil {
+		return "", err
+	}
+	var sum int32
+	for _, hpa := range hpas {
+		sum += hpa.Spec.MaxReplicas
+	}
+	if hpa := hpas["member1"]; hpa == nil || hpa.Spec.MaxReplicas <= 10 {
+		return fmt.Sprintf("%d, no room in member1", sum), nil
+	}
+	return fmt.Sprintf("%d, room in member1", sum), nil
+}
+
+func (s *Stage) fedhpaConditions(ctx context.Context) (string, error) {
+	var fed api.FedHPA
+	if err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: fedhpaNamespace, Name: "web"}, &fed); err != nil {
+		return "", fmt.Errorf("reading the FedHPA: %w", err)
+	}
+	var out []string
+	for _, kind := range []string{api.FedHPAReady, api.FedHPABooksAgree, api.FedHPAMembersScaling} {
+		status := "unknown"
+		for _, c := range fed.Status.Conditions {
+			if c.Type == kind {
+				status = string(c.Status)
+			}
+		}
+		out = append(out, status)
+	}
+	return strings.Join(out, " "), nil
+}
+
+func (s *Stage) binding(ctx context.Context) (*workv1alpha2.ResourceBinding, error) {
+	rb := &workv1alpha2.ResourceBinding{}
+	if err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: fedhpaNamespace, Name: "web-deployment"}, rb); err != nil {
+		return nil, fmt.Errorf("reading the ResourceBinding: %w", err)
+	}
+	return rb, nil
+}
+
+func (s *Stage) lastScheduled(ctx context.Context) (string, error) {
+	rb, err := s.binding(ctx)
+	if err != nil {
+		return "", err
+	}
+	return rb.Status.LastScheduledTime.UTC().Format(time.TimeOnly), nil
+}
+
+// books is what the control plane says.
+func (s *Stage) books(ctx context.Context) (string, error) {
+	rb, err := s.binding(ctx)
+	if err != nil {
+		return "", err
+	}
+	var out []string
+	for _, c := range rb.Spec.Clusters {
+		out = append(out, fmt.Sprintf("%s=%d", c.Name, c.Replicas))
+	}
+	slices.Sort(out)
+	var d appsv1.Deployment
+	if err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: fedhpaNamespace, Name: "web"}, &d); err != nil {
+		return "", fmt.Errorf("reading the template: %w", err)
+	}
+	return fmt.Sprintf("binding %s, template %d", strings.Join(out, " "), ptr.Deref(d.Spec.Replicas, 1)), nil
+}
+
+func (s *Stage) everything(ctx context.Context) (string, error) {
+	members, err := s.deployed(ctx)
+	if err != nil {
+		return "", err
+	}
+	books, err := s.books(ctx)
+	return members + ", " + books, err
+}
+
+func (s *Stage) booksTrue(ctx context.Context) (string, error) {
+	members, err := s.deployed(ctx)
+	if err != nil {
+		return "", err
+	}
+	books, err := s.books(ctx)
+	if err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(books, "binding "+members+",") {
+		return "true", nil
+	}
+	return members + ", " + books, nil
+}
+
+func (s *Stage) member1Down(ctx context.Context) (string, error) {
+	members, err := s.deployed(ctx)
+	if err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(members, "member1=2 ") || strings.HasPrefix(members, "member1=3 ") {
+		return "member1=2..3", nil
+	}
+	return members, nil
+}
+
+// push writes the template's count as a release tool with an old manifest does.
+func (s *Stage) push(ctx context.Context, replicas int) error {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: fedhpaNamespace, Name: "web"}}
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	if err := s.Karmada.Patch(ctx, d, patch); err != nil {
+		return fmt.Errorf("pushing the template: %w", err)
+	}
+	return nil
+}
+
+func (s *Stage) released(ctx context.Context) (string, error) {
+	err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: fedhpaNamespace, Name: "web"}, &api.FedHPA{})
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("reading the FedHPA: %w", err)
+	}
+	if !apierrors.IsNotFound(err) {
+		return "the FedHPA is still there", nil
+	}
+	limits, err := s.memberLimits(ctx)
+	if err != nil || limits != "" {
+		return "HPAs " + limits, err
+	}
+	return "FedHPA gone, members have no HPA", nil
+}
