@@ -5,6 +5,9 @@
 // own, and Server is one machine with its tasks, its lock and the human decisions about it. VMReplicaSet and
 // VMDeployment are authored in the control plane and carried to members by Karmada; Servers exist in members only.
 //
+// The controllers in members, and the admission webhook that stamps who decided and when, come later: until then
+// nothing writes the fields said to be theirs.
+//
 // Conventions of the fields: seconds are int32 with the unit in the name; every list is bounded; a number or a
 // percentage is an IntOrString, the percentage being of the servers of that one member. `paused` and `offline` are
 // booleans because they are switches a person flips (docs/decisions/0020).
