@@ -2,7 +2,11 @@ package install
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -108,6 +112,35 @@ func established(crd *unstructured.Unstructured) bool {
 		condition, ok := item.(map[string]any)
 		return ok && condition["type"] == "Established" && condition["status"] == "True"
 	})
+}
+
+// waitServing asks the webhook as Karmada will, and takes any answer over TLS for one.
+func (i *Installer) waitServing(ctx context.Context, trust []byte) error {
+	if i.Options.WaitForWebhook == 0 {
+		return nil
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(trust)
+	client := &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true},
+	}
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, time.Second, i.Options.WaitForWebhook, true, func(ctx context.Context) (bool, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.Options.WebhookURL, nil)
+		if err != nil {
+			return false, err
+		}
+		response, err := client.Do(request)
+		if last = err; err != nil {
+			return false, nil
+		}
+		return true, response.Body.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until argosy-webhook serves at %s: %w", i.Options.WebhookURL, errors.Join(err, last))
+	}
+	return nil
 }
 
 // present is true unless the server does not know the kind, or the object is not there.

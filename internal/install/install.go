@@ -38,6 +38,8 @@ type Options struct {
 	WebhookNames []string
 	// WebhookCertificates is SelfManaged or CertManager.
 	WebhookCertificates string
+	// WaitForWebhook is how long Register waits until the webhook serves; 0 does not wait.
+	WaitForWebhook time.Duration
 	// EstimatorHost is where karmada-scheduler reaches argosy-estimator; empty leaves its Services out.
 	EstimatorHost string
 	// EstimatorPort is the port of both sides.
@@ -93,6 +95,12 @@ func (i *Installer) Register(ctx context.Context) error {
 	}
 	trust, err := i.trust(ctx, c)
 	if err != nil {
+		return err
+	}
+	if len(trust) == 0 {
+		return fmt.Errorf("no authority is known for the webhook's certificate: has cert-manager written Secret %s/%s?", i.HostNamespace, ServingSecret)
+	}
+	if err := i.waitServing(ctx, trust); err != nil {
 		return err
 	}
 	wanted, err := Registrations(i.Options.WebhookURL, trust)

@@ -1,0 +1,340 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/ports"
+	"github.com/argosy-dev/argosy/test/lab/process"
+)
+
+// namespace of the release in the host cluster.
+const namespace = "argosy-system"
+
+var getOptions = metav1.GetOptions{}
+
+// host is a member that plays the host cluster: API objects are real, and what its nodes would do is done here.
+type host struct {
+	lab      *lab.Lab
+	config   *rest.Config
+	clients  kubernetes.Interface
+	objects  client.Client
+	programs binaries.Set
+	ports    *ports.Pool
+	dir      string
+	// webhook is the Service of the webhook.
+	webhook *service
+	// pods that were started, by their names.
+	mu   sync.Mutex
+	pods map[string]*pod
+}
+
+// pod is one replica's process.
+type pod struct {
+	*process.Process
+	program string
+	// address that the Service would send to; health and metrics URLs.
+	address, health, metrics, log string
+}
+
+func newHost(t *testing.T, l *lab.Lab) *host {
+	t.Helper()
+	h := &host{lab: l, dir: t.TempDir(), pods: map[string]*pod{}}
+	var err error
+	if h.config, err = l.Config(l.Members[0]); err != nil {
+		t.Fatal(err)
+	}
+	h.clients = kubernetes.NewForConfigOrDie(h.config)
+	if h.objects, err = client.New(h.config, client.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	commands := []string{"argosyctl", "argosy-webhook", "argosy-controller-manager"}
+	if h.programs, err = binaries.BuildOwn(t.Context(), binaries.Options{Root: l.Root}, commands...); err != nil {
+		t.Fatal(err)
+	}
+	if h.ports, err = ports.NewPool(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.ports.Close)
+	h.webhook = newService(t)
+	t.Cleanup(func() {
+		for _, p := range h.pods {
+			p.Stop()
+			if t.Failed() {
+				t.Logf("%s: last lines%s", p.Name(), p.LastLines(15))
+			}
+		}
+	})
+	return h
+}
+
+// apply writes rendered objects as helm would, except what only nodes need.
+func (h *host) apply(t *testing.T, objects []*unstructured.Unstructured) {
+	t.Helper()
+	for _, object := range objects {
+		if err := h.objects.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("helm"), client.ForceOwnership); err != nil {
+			t.Fatalf("applying %s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+func (h *host) delete(t *testing.T, objects []*unstructured.Unstructured) {
+	t.Helper()
+	for _, object := range objects {
+		if err := client.IgnoreNotFound(h.objects.Delete(t.Context(), object.DeepCopy())); err != nil {
+			t.Fatalf("deleting %s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+// localize is what the cluster's DNS and Services would do.
+func (h *host) localize(dir string, args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if name, ok := strings.CutPrefix(arg, "--webhook-names="); ok {
+			out[i] = "--webhook-names=" + name + ",localhost"
+			continue
+		}
+		arg = strings.ReplaceAll(arg, "https://argosy-webhook.argosy-system.svc:443", fmt.Sprintf("https://localhost:%d", h.webhook.port))
+		for _, mounted := range []string{"/etc/argosy/", "/etc/karmada/"} {
+			arg = strings.ReplaceAll(arg, "="+mounted, "="+filepath.Join(dir, mounted)+"/")
+		}
+		out[i] = arg
+	}
+	return out
+}
+
+// runJob runs a Job's pod to its end, as its own service account of the host cluster.
+func (h *host) runJob(t *testing.T, spec corev1.PodSpec) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := h.volumes(t.Context(), spec, dir); err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(dir, "host.kubeconfig")
+	if err := h.account(t.Context(), spec.ServiceAccountName, kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	args := append(h.localize(dir, spec.Containers[0].Args), "--host-kubeconfig="+kubeconfig)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	out, err := process.Run(ctx, h.programs["argosyctl"], args...)
+	if err != nil {
+		t.Fatalf("argosyctl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// account writes a kubeconfig with what a pod of this service account would find in itself.
+func (h *host) account(ctx context.Context, name, path string) error {
+	token, err := h.clients.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("a token of %s: %w", name, err)
+	}
+	cfg := clientcmdapi.NewConfig()
+	cfg.Clusters["host"] = &clientcmdapi.Cluster{Server: h.config.Host, CertificateAuthorityData: h.config.CAData, CertificateAuthority: h.config.CAFile}
+	cfg.AuthInfos["pod"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
+	cfg.Contexts["pod"] = &clientcmdapi.Context{Cluster: "host", AuthInfo: "pod"}
+	cfg.CurrentContext = "pod"
+	return clientcmd.WriteToFile(*cfg, path)
+}
+
+// startDeployment runs every replica and waits until all are ready.
+func (h *host) startDeployment(t *testing.T, r rendered, program string) {
+	t.Helper()
+	deployment := r.deployment(t, program)
+	for i := range *deployment.Spec.Replicas {
+		h.startPod(t, program, fmt.Sprintf("%s-%d", program, i), deployment.Spec.Template.Spec)
+	}
+}
+
+func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec) {
+	t.Helper()
+	dir := filepath.Join(h.dir, name)
+	if err := h.volumes(t.Context(), spec, dir); err != nil {
+		t.Fatal(err)
+	}
+	p := &pod{program: program, log: filepath.Join(h.dir, name+".log")}
+	// A pod has an address of its own; here the ports differ instead.
+	own := map[string]any{}
+	for key, into := range map[string]*string{"bindAddress": &p.address, "metricsBindAddress": &p.metrics, "healthBindAddress": &p.health} {
+		port, err := h.ports.Take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		*into = fmt.Sprintf("127.0.0.1:%d", port)
+		own[key] = *into
+	}
+	if program == "argosy-webhook" {
+		own["certDir"] = filepath.Join(dir, "etc/argosy/webhook")
+	} else {
+		delete(own, "bindAddress")
+	}
+	if err := overwrite(filepath.Join(dir, "etc/argosy/config/config.yaml"), own); err != nil {
+		t.Fatal(err)
+	}
+	started, err := process.Start(process.Spec{
+		Name: name, Path: h.programs[program], Args: h.localize(dir, spec.Containers[0].Args), Log: p.log,
+		Ready: func(ctx context.Context) error {
+			return ok(ctx, "http://"+p.health+spec.Containers[0].ReadinessProbe.HTTPGet.Path)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Process = started
+	h.mu.Lock()
+	h.pods[name] = p
+	h.mu.Unlock()
+	if err := p.WaitReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if program == "argosy-webhook" {
+		h.webhook.add(p)
+	}
+}
+
+// overwrite sets fields of a configuration file.
+func overwrite(path string, fields map[string]any) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	config := map[string]any{}
+	if err := yaml.UnmarshalStrict(content, &config); err != nil {
+		return err
+	}
+	for key, value := range fields {
+		config[key] = value
+	}
+	if content, err = yaml.Marshal(config); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o600)
+}
+
+func ok(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return nil
+}
+
+// service sends each new connection to the next replica that lives, as kube-proxy does.
+type service struct {
+	port int
+	mu   sync.Mutex
+	next int
+	pods []*pod
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{port: listener.Addr().(*net.TCPAddr).Port}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go s.forward(conn)
+		}
+	}()
+	return s
+}
+
+func (s *service) add(p *pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pods = append(s.pods, p)
+}
+
+// endpoint is the next replica whose process runs.
+func (s *service) endpoint() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range s.pods {
+		p := s.pods[s.next%len(s.pods)]
+		s.next++
+		select {
+		case <-p.Done():
+		default:
+			return p.address, nil
+		}
+	}
+	return "", errors.New("no replica is ready")
+}
+
+func (s *service) forward(in net.Conn) {
+	defer in.Close()
+	address, err := s.endpoint()
+	if err != nil {
+		return
+	}
+	out, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	done := make(chan struct{}, 2)
+	for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
+		go func() {
+			// A cut connection is what this test is about: the caller sees it.
+			_, _ = io.Copy(pair[0], pair[1])
+			done <- struct{}{}
+		}()
+	}
+	<-done
+}
+
+func scrape(ctx context.Context, p *pod) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.metrics+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
+}
