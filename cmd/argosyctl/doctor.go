@@ -89,5 +89,5 @@ func table(out io.Writer, findings []doctor.Finding) {
 		w.Flush()
 		fmt.Fprintln(out)
 	}
-	fmt.Fprintf(out, "%d checks, %d problems, %d warnings\n", len(doctor.Checks()), count[doctor.Problem], count[doctor.Warning])
+	fmt.Fprintf(out, "%d checks; problems: %d, warnings: %d\n", len(doctor.Checks()), count[doctor.Problem], count[doctor.Warning])
 }

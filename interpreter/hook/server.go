@@ -34,10 +34,10 @@ type Handler struct {
 	Metrics *Metrics
 	Clock   clock.PassiveClock
 	Log     logr.Logger
-}
 
-// buffers are reused from request to request: bodies are read whole, decoded into copies, and forgotten.
-var buffers = sync.Pool{New: func() any { return &bytes.Buffer{} }}
+	// buffers are reused from request to request: bodies are read whole, decoded into copies, and forgotten.
+	buffers sync.Pool
+}
 
 // ServeHTTP answers one request, always with a ResourceInterpreterContext and, so that Karmada reads it, status 200.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -114,8 +114,11 @@ func (e *exchange) read(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "method: want POST, have %s", r.Method)
 	}
-	body := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(body)
+	body, ok := e.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		body = &bytes.Buffer{}
+	}
+	defer e.buffers.Put(body)
 	body.Reset()
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		var large *http.MaxBytesError
