@@ -1,0 +1,91 @@
+package fedhpa
+
+import (
+	"encoding/json"
+	"testing"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admission/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa"
+)
+
+// TestAdmission: what can only fail later is refused at once, with what to do.
+func TestAdmission(t *testing.T) {
+	validator := &fedhpa.Validator{Reader: plane.Client, Decoder: admission.NewDecoder(plane.Client.Scheme())}
+	for name, tc := range map[string]struct {
+		prepare func(story) error
+		change  func(*api.FedHPA)
+		// want is part of the refusal; empty means admitted.
+		want string
+	}{
+		"admitted":       {},
+		"target-to-come": {change: func(f *api.FedHPA) { f.Spec.ScaleTargetRef.Name = "later" }},
+		"unknown-cluster": {change: func(f *api.FedHPA) {
+			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "member9", Weight: ptr.To[int32](1)}}}
+		}, want: "correct the name, or join the cluster first"},
+		"own-mins-above-max": {change: func(f *api.FedHPA) {
+			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{
+				{Name: "member1", MinReplicas: ptr.To[int32](15)}, {Name: "member2", MinReplicas: ptr.To[int32](15)}}}
+		}, want: "lower them or raise maxReplicas"},
+		"metric-no-member-takes": {change: func(f *api.FedHPA) {
+			f.Spec.Metrics = []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType}}
+		}, want: "spec.metrics[0].resource"},
+		"kind-nobody-retains": {change: func(f *api.FedHPA) {
+			f.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web"}
+		}, want: "register argosy-webhook's interpreter"},
+		"duplicated": {prepare: func(s story) error {
+			var b workv1alpha2.ResourceBinding
+			if err := plane.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}, &b); err != nil {
+				return err
+			}
+			b.Spec.Placement = &policyv1alpha1.Placement{}
+			return plane.Client.Update(s.t.Context(), &b)
+		}, want: "replicaSchedulingType to Divided"},
+		"cronhpa-on-the-target": {prepare: func(s story) error {
+			return plane.Client.Create(s.t.Context(), &api.CronHPA{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "nightly"},
+				Spec: api.CronHPASpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef,
+					Rules: []api.CronHPARule{{Name: "night", Schedule: "0 1 * * *", TargetReplicas: ptr.To[int32](3)}}},
+			})
+		}, want: "aim it at this FedHPA instead"},
+		"second-autoscaler": {prepare: func(s story) error {
+			other := s.app.FedHPA(1, 5)
+			other.Name = "other"
+			return plane.Client.Create(s.t.Context(), other)
+		}, want: "FedHPA other scales the same target: delete one of the two"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t)
+			if tc.prepare != nil {
+				s.g.Expect(tc.prepare(s)).To(Succeed())
+			}
+			fed := s.app.FedHPA(2, 20)
+			if tc.change != nil {
+				tc.change(fed)
+			}
+			fed.APIVersion, fed.Kind = api.GroupVersion.String(), "FedHPA"
+			raw, err := json.Marshal(fed)
+			s.g.Expect(err).NotTo(HaveOccurred())
+			response := validator.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+				Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: raw},
+			}})
+			if tc.want == "" {
+				s.g.Expect(response.Allowed).To(BeTrue(), "%v", response.Result)
+				return
+			}
+			s.g.Expect(response.Allowed).To(BeFalse())
+			s.g.Expect(response.Result.Message).To(ContainSubstring(tc.want))
+		})
+	}
+}

@@ -1,0 +1,234 @@
+package fedhpa
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/test/fedhpaplane"
+)
+
+// story is one app and what is asked of it.
+type story struct {
+	t   *testing.T
+	g   Gomega
+	app fedhpaplane.App
+}
+
+func newStory(t *testing.T) story {
+	t.Helper()
+	s := story{t: t, g: NewWithT(t), app: fedhpaplane.App{
+		Namespace: strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")), Name: "web",
+		Clusters: []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 3}, {Name: "member2", Replicas: 2}},
+	}}
+	s.g.Expect(plane.Propagate(t.Context(), s.app)).To(Succeed())
+	return s
+}
+
+func (s story) key() client.ObjectKey {
+	return client.ObjectKey{Namespace: s.app.Namespace, Name: s.app.Name}
+}
+
+func (s story) ready() (string, error) {
+	var fed api.FedHPA
+	if err := plane.Client.Get(s.t.Context(), s.key(), &fed); err != nil {
+		return "", err
+	}
+	c := meta.FindStatusCondition(fed.Status.Conditions, api.FedHPAReady)
+	if c == nil {
+		return "none", nil
+	}
+	return string(c.Status) + " " + c.Reason, nil
+}
+
+func (s story) books() (string, error) {
+	var b workv1alpha2.ResourceBinding
+	if err := plane.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}, &b); err != nil {
+		return "", err
+	}
+	var d appsv1.Deployment
+	if err := plane.Client.Get(s.t.Context(), s.key(), &d); err != nil {
+		return "", err
+	}
+	var out []string
+	for _, c := range b.Spec.Clusters {
+		out = append(out, fmt.Sprintf("%s=%d", c.Name, c.Replicas))
+	}
+	return fmt.Sprintf("%s of %d, template %d", strings.Join(out, " "), b.Spec.Replicas, ptr.Deref(d.Spec.Replicas, 0)), nil
+}
+
+// active takes the app over and lets both members speak.
+func (s story) active() {
+	s.g.Expect(plane.Client.Create(s.t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
+	s.g.Eventually(func() (string, error) {
+		var d appsv1.Deployment
+		err := plane.Client.Get(s.t.Context(), s.key(), &d)
+		return d.Labels["resourcetemplate.karmada.io/retain-replicas"], err
+	}, "20s").Should(Equal("true"), "the template learns to leave replicas to members")
+	_, err := plane.AutoscalerWork(s.t.Context(), s.app, "member1")
+	s.g.Expect(err).To(HaveOccurred(), "no autoscaler before the Works bear the label")
+	s.g.Expect(plane.Deliver(s.t.Context(), s.app)).To(Succeed())
+	for _, c := range s.app.Clusters {
+		s.g.Eventually(func() error { return plane.Report(s.t.Context(), s.app, c.Name, c.Replicas) }, "20s").Should(Succeed(), "each member gets its autoscaler")
+	}
+	s.g.Eventually(s.ready, "20s").Should(Equal("True " + api.FedHPAReasonActive))
+	s.g.Eventually(func() error { return plane.Schedule(s.t.Context(), s.app) }, "5s").Should(Succeed())
+}
+
+// TestTakeOverFollowRelease is the whole life of a FedHPA.
+func TestTakeOverFollowRelease(t *testing.T) {
+	s := newStory(t)
+	s.active()
+	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
+
+	s.g.Eventually(func() error { return plane.Schedule(t.Context(), s.app) }, "5s").Should(Succeed())
+	s.g.Expect(plane.Report(t.Context(), s.app, "member1", 7)).To(Succeed())
+	s.g.Eventually(func() (string, error) {
+		if err := plane.Schedule(t.Context(), s.app); err != nil {
+			return "", err
+		}
+		return s.books()
+	}, "20s").Should(Equal("member1=7 member2=2 of 9, template 9"))
+
+	// Somebody overwrites the result: the same clusters, other numbers.
+	var b workv1alpha2.ResourceBinding
+	key := client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}
+	s.g.Expect(plane.Client.Get(t.Context(), key, &b)).To(Succeed())
+	b.Spec.Clusters[0].Replicas, b.Spec.Clusters[1].Replicas = 5, 4
+	s.g.Expect(plane.Client.Update(t.Context(), &b)).To(Succeed())
+	s.g.Eventually(func() (string, error) {
+		if err := plane.Schedule(t.Context(), s.app); err != nil {
+			return "", err
+		}
+		return s.books()
+	}, "20s").Should(Equal("member1=7 member2=2 of 9, template 9"), "it is put right")
+
+	s.g.Expect(plane.Client.Delete(t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
+	s.g.Eventually(func() error {
+		for _, c := range []string{"member1", "member2"} {
+			// Karmada's execution controller removes the member's object, then the Work's finalizer.
+			if work, err := plane.AutoscalerWork(t.Context(), s.app, c); err == nil && work.DeletionTimestamp != nil {
+				work.Finalizers = nil
+				if err := plane.Client.Update(t.Context(), work); err != nil {
+					return err
+				}
+			}
+		}
+		if err := plane.Schedule(t.Context(), s.app); err != nil {
+			return err
+		}
+		return plane.Client.Get(t.Context(), s.key(), &api.FedHPA{})
+	}, "30s").Should(MatchError(ContainSubstring("not found")))
+	s.g.Expect(s.books()).To(Equal("member1=7 member2=2 of 9, template 9"), "not a replica changed")
+	var d appsv1.Deployment
+	s.g.Expect(plane.Client.Get(t.Context(), s.key(), &d)).To(Succeed())
+	s.g.Expect(d.Labels).NotTo(HaveKey("resourcetemplate.karmada.io/retain-replicas"))
+	s.g.Expect(plane.Client.Get(t.Context(), key, &b)).To(Succeed())
+	s.g.Expect(b.Annotations).NotTo(HaveKey(api.FedHPALedgerAnnotation))
+}
+
+// TestWhatCannotBeScaledIsSaid: each precondition has its reason, and nothing is touched.
+func TestWhatCannotBeScaledIsSaid(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(story) error
+		change  func(*api.FedHPA)
+		want    string
+	}{
+		"no-target": {change: func(f *api.FedHPA) { f.Spec.ScaleTargetRef.Name = "nothing" }, want: api.FedHPAReasonTargetNotFound},
+		"no-kind": {change: func(f *api.FedHPA) {
+			f.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "example.com/v1", Kind: "Widget", Name: "web"}
+		}, want: api.FedHPAReasonTargetKindUnknown},
+		"not-scalable": {prepare: func(s story) error {
+			return plane.Client.Create(s.t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web"}})
+		}, change: func(f *api.FedHPA) {
+			f.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}
+		}, want: api.FedHPAReasonTargetNotScalable},
+		"second": {prepare: func(s story) error {
+			return plane.Client.Create(s.t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "other"},
+				Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MaxReplicas: 5},
+			})
+		}, want: api.FedHPAReasonSecondAutoscaler},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t)
+			if tc.prepare != nil {
+				s.g.Expect(tc.prepare(s)).To(Succeed())
+			}
+			fed := s.app.FedHPA(2, 20)
+			if tc.change != nil {
+				tc.change(fed)
+			}
+			s.g.Expect(plane.Client.Create(t.Context(), fed)).To(Succeed())
+			s.g.Eventually(s.ready, "20s").Should(Equal("False " + tc.want))
+			var d appsv1.Deployment
+			s.g.Expect(plane.Client.Get(t.Context(), s.key(), &d)).To(Succeed())
+			s.g.Expect(d.Labels).NotTo(HaveKey("resourcetemplate.karmada.io/retain-replicas"))
+		})
+	}
+}
+
+// TestSpecRules: what one object shows by itself is refused by the API server, with words.
+func TestSpecRules(t *testing.T) {
+	s := newStory(t)
+	for name, tc := range map[string]struct {
+		change func(*api.FedHPA)
+		want   string
+	}{
+		"min-above-max": {func(f *api.FedHPA) { f.Spec.MinReplicas = 30 }, "spec.minReplicas must not be above spec.maxReplicas"},
+		"no-version":    {func(f *api.FedHPA) { f.Spec.ScaleTargetRef.APIVersion = "" }, "spec.scaleTargetRef.apiVersion is required"},
+		"standby-with-min": {func(f *api.FedHPA) {
+			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "member1", Role: api.ClusterRoleStandby, MinReplicas: ptr.To[int32](1)}}}
+		}, "a standby cluster has no minReplicas"},
+		"own-min-above-own-max": {func(f *api.FedHPA) {
+			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "member1", MinReplicas: ptr.To[int32](5), MaxReplicas: ptr.To[int32](4)}}}
+		}, "a cluster's minReplicas must not be above its maxReplicas"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fed := s.app.FedHPA(2, 20)
+			fed.Name = name
+			tc.change(fed)
+			NewWithT(t).Expect(plane.Client.Create(t.Context(), fed)).To(MatchError(ContainSubstring(tc.want)))
+		})
+	}
+}
+
+// TestAnnotatedHPAIsAFedHPA: kubectl autoscale works, and its status shows the federation's counts.
+func TestAnnotatedHPAIsAFedHPA(t *testing.T) {
+	s := newStory(t)
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web", Annotations: map[string]string{api.FederateAnnotation: "true"}},
+		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MinReplicas: ptr.To[int32](2), MaxReplicas: 12},
+	}
+	s.g.Expect(plane.Client.Create(t.Context(), hpa)).To(Succeed())
+	s.g.Eventually(func() (int32, error) {
+		var fed api.FedHPA
+		err := plane.Client.Get(t.Context(), s.key(), &fed)
+		return fed.Spec.MaxReplicas, err
+	}, "20s").Should(BeEquivalentTo(12))
+	s.g.Eventually(func() error { return plane.Deliver(t.Context(), s.app) }, "10s").Should(Succeed())
+	for _, c := range s.app.Clusters {
+		s.g.Eventually(func() error {
+			if err := plane.Deliver(t.Context(), s.app); err != nil {
+				return err
+			}
+			return plane.Report(t.Context(), s.app, c.Name, c.Replicas)
+		}, "30s", "500ms").Should(Succeed())
+	}
+	s.g.Eventually(func() (int32, error) {
+		err := plane.Client.Get(t.Context(), s.key(), hpa)
+		return hpa.Status.CurrentReplicas, err
+	}, "20s").Should(BeEquivalentTo(5))
+}
