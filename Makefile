@@ -72,8 +72,9 @@ bench: build ## measure beside the peer: ours, the peer's, the ratio
 	go test -v -count=1 -p=1 -timeout=40m ./test/bench/... -args -bench
 
 .PHONY: test-tools
-test-tools: ## the modules of their own under tools/
+test-tools: ## the modules of their own: images, alerts and dashboards
 	cd tools/images && go test ./...
+	cd test/monitoring && go test ./...
 
 ##@ Release
 
@@ -86,6 +87,12 @@ images: go-version ## OCI images with bills of materials into _artifacts/images,
 	cd tools/images && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/images \
 		-programs "$(subst $(space),$(comma),$(PROGRAMS))" -platforms "$(subst $(space),$(comma),$(PLATFORMS))" \
 		-version "$(VERSION)" -revision "$$(git rev-parse HEAD)" -created "$$(git log -1 --format=%ct)"
+
+.PHONY: chart
+chart: ## the Helm chart, checked and packed, into _artifacts/chart
+	@mkdir -p $(ARTIFACTS) && echo 'image: {repository: registry.example/argosy}' > $(ARTIFACTS)/values.yaml
+	cd tools/chart && go run . lint -chart $(CURDIR)/deploy/chart -values $(CURDIR)/$(ARTIFACTS)/values.yaml
+	cd tools/chart && go run . package -chart $(CURDIR)/deploy/chart -out $(CURDIR)/$(ARTIFACTS)/chart
 
 ##@ Contribute
 

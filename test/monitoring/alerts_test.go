@@ -1,0 +1,220 @@
+package monitoring
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/promqltest"
+	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
+)
+
+// world is one state of the programs, in promtool's notation, a sample a minute.
+type world struct {
+	series string
+	// wantAt lists the minutes at which the alert must fire; wantNot those at which it must not.
+	wantAt, wantNot []int
+}
+
+const (
+	healthy = `
+up{job="argosy-webhook",instance="a"} 1x120
+up{job="argosy-webhook",instance="b"} 1x120
+up{job="argosy-estimator",instance="a"} 1x120
+leader_election_master_status{job="argosy-controller-manager",instance="a"} 1x120
+leader_election_master_status{job="argosy-controller-manager",instance="b"} 0x120
+argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="answered"} 0+600x120
+argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="refused"} 0x120
+argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="0.001"} 0+600x120
+argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="+Inf"} 0+600x120
+argosy_interpreter_overridden{job="argosy-webhook",kind="CloneSet",operation="Retain"} 0x120
+argosy_interpreter_binding_reads_total{job="argosy-webhook",result="read"} 0+10x120
+argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"} 0x120
+controller_runtime_reconcile_total{job="argosy-controller-manager",controller="cronhpa",result="success"} 0+60x120
+controller_runtime_reconcile_errors_total{job="argosy-controller-manager",controller="cronhpa"} 0+1x120
+rest_client_requests_total{job="argosy-webhook",code="200"} 0+60x120
+argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="1"} 0+20x120
+argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="60"} 0+20x120
+argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+20x120
+argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Applied"} 0+20x120
+argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x120
+argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x120
+argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="1"} 0+5x120
+argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+5x120
+argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0x120
+argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x120
+argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 0x120
+argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Fresh"} 1x120
+argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+100x120
+argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="+Inf"} 0+100x120
+`
+	always = 60
+)
+
+// but is the healthy world with lines of one series replaced, or taken away with an empty line.
+func but(prefix string, lines ...string) string {
+	var out []string
+	found := false
+	for _, line := range strings.Split(healthy, "\n") {
+		if strings.HasPrefix(line, prefix) {
+			found = true
+			continue
+		}
+		out = append(out, line)
+	}
+	if !found {
+		panic("the healthy world has no " + prefix)
+	}
+	return strings.Join(append(out, lines...), "\n")
+}
+
+func worlds() map[string]world {
+	return map[string]world{
+		"ArgosyWebhookDown": {
+			series: but(`up{job="argosy-webhook"`, `up{job="argosy-webhook",instance="a"} 1x30 0x90`), wantNot: []int{10, 31}, wantAt: []int{34, always},
+		},
+		"ArgosyWebhookRefuses": {
+			series:  but(`argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="refused"}`, `argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="refused"} 0+10x120`),
+			wantNot: []int{5}, wantAt: []int{always},
+		},
+		"ArgosyWebhookSlow": {
+			series:  but(`argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="0.001"}`, `argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="0.001"} 0+500x120`, `argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="1"} 0+600x120`),
+			wantNot: []int{5}, wantAt: []int{always},
+		},
+		"ArgosyInterpreterOverridden": {
+			series: but(`argosy_interpreter_overridden`, `argosy_interpreter_overridden{job="argosy-webhook",kind="CloneSet",operation="Retain"} 1x120`), wantNot: []int{4}, wantAt: []int{always},
+		},
+		"ArgosyBindingsUnreadable": {
+			series: but(`argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"}`, `argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"} 0+1x120`), wantNot: []int{10}, wantAt: []int{always},
+		},
+		"ArgosyNoLeader": {
+			series: but(`leader_election_master_status{job="argosy-controller-manager",instance="a"}`, `leader_election_master_status{job="argosy-controller-manager",instance="a"} 1x30 0x90`), wantNot: []int{10, 31}, wantAt: []int{always},
+		},
+		"ArgosyReconcileErrors": {
+			series: but(`controller_runtime_reconcile_errors_total`, `controller_runtime_reconcile_errors_total{job="argosy-controller-manager",controller="cronhpa"} 0+20x120`), wantNot: []int{10}, wantAt: []int{always},
+		},
+		"ArgosyUnauthorized": {
+			series: healthy + `rest_client_requests_total{job="argosy-estimator",code="403"} 0+1x120`, wantNot: []int{10}, wantAt: []int{always},
+		},
+		"ArgosyCronHPALate": {
+			series: but(`argosy_cronhpa_firing_lateness_seconds_bucket`, `argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="60"} 0+10x120`, `argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="300"} 0+20x120`, `argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+20x120`), wantNot: []int{3}, wantAt: []int{always},
+		},
+		"ArgosyCronHPAFiringsLost": {
+			series: but(`argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"}`, `argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+		},
+		"ArgosyPodScaleInFailed": {
+			series: but(`argosy_scalein_orders_total`, `argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+		},
+		"ArgosyFedHPADisagrees": {
+			series: but(`argosy_fedhpa_disagreement_seconds_bucket`, `argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="60"} 0+1x120`, `argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="300"} 0+5x120`, `argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+5x120`), wantNot: []int{5}, wantAt: []int{always},
+		},
+		"ArgosyFedHPAOverwritten": {
+			series: but(`argosy_fedhpa_overwrites_repaired_total`, `argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0+1x120`), wantNot: []int{2}, wantAt: []int{always},
+		},
+		"ArgosyMigrationFailed": {
+			series: but(`argosy_migration_failures_total`, `argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+		},
+		"ArgosyMigrationsWaitForPeople": {
+			series: but(`argosy_migration_applications`, `argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 2x120`), wantNot: []int{30}, wantAt: []int{70},
+		},
+		"ArgosyEstimatorDown": {
+			series: but(`up{job="argosy-estimator"`), wantNot: []int{1}, wantAt: []int{5, always},
+		},
+		"ArgosyEstimatorMemberLost": {
+			series: but(`argosy_estimator_member_state_info`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Lost"} 1x120`), wantNot: []int{4}, wantAt: []int{always},
+		},
+		"ArgosyEstimatorSlow": {
+			series: but(`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"}`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+90x120`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.256"} 0+100x120`), wantNot: []int{10}, wantAt: []int{always},
+		},
+	}
+}
+
+// TestAlertsFire demands a world in which each alert fires when it should, and not before.
+func TestAlertsFire(t *testing.T) {
+	for _, group := range rulesOf(t) {
+		alert := group.Name()
+		w, ok := worlds()[alert]
+		if !ok {
+			t.Errorf("no world is written for %s: a rule that was never seen to fire proves nothing", alert)
+			continue
+		}
+		t.Run(alert, func(t *testing.T) {
+			fired := run(t, w.series, group)
+			for _, minute := range w.wantAt {
+				if !fired[minute] {
+					t.Errorf("it does not fire at minute %d", minute)
+				}
+			}
+			for _, minute := range w.wantNot {
+				if fired[minute] {
+					t.Errorf("it fires at minute %d", minute)
+				}
+			}
+		})
+	}
+}
+
+func TestNoAlertFiresWhenAllIsWell(t *testing.T) {
+	for _, rule := range rulesOf(t) {
+		for minute, fires := range run(t, healthy, rule) {
+			if fires {
+				t.Errorf("%s fires at minute %d", rule.Name(), minute)
+				break
+			}
+		}
+	}
+}
+
+func rulesOf(t *testing.T) []*rules.AlertingRule {
+	t.Helper()
+	var out []*rules.AlertingRule
+	for _, group := range ruleGroups(t) {
+		for _, rule := range group.Rules {
+			expr, err := parser.ParseExpr(rule.Expr)
+			if err != nil {
+				t.Fatalf("%s: %v", rule.Alert, err)
+			}
+			out = append(out, rules.NewAlertingRule(rule.Alert, expr, time.Duration(rule.For), time.Duration(rule.KeepFiringFor),
+				labels.FromMap(rule.Labels), labels.FromMap(rule.Annotations), labels.EmptyLabels(), "", false, promslog.NewNopLogger()))
+		}
+	}
+	return out
+}
+
+// run evaluates the rule each minute for two hours and returns the minutes at which it fired.
+func run(t *testing.T, series string, rule *rules.AlertingRule) map[int]bool {
+	t.Helper()
+	store := promqltest.LoadedStorage(t, "load 1m\n"+indent(series))
+	defer store.Close()
+	engine := promqltest.NewTestEngine(t, false, 0, 100000)
+	fresh := rules.NewAlertingRule(rule.Name(), rule.Query(), rule.HoldDuration(), rule.KeepFiringFor(), rule.Labels(), rule.Annotations(), labels.EmptyLabels(), "", false, promslog.NewNopLogger())
+	fired := map[int]bool{}
+	for minute := 0; minute <= 110; minute++ {
+		at := time.Unix(0, 0).Add(time.Duration(minute) * time.Minute)
+		if _, err := fresh.Eval(context.Background(), 0, at, query(engine, store), nil, 0); err != nil {
+			t.Fatalf("evaluating %s: %v", rule.Name(), err)
+		}
+		fired[minute] = fresh.State() == rules.StateFiring
+	}
+	return fired
+}
+
+func query(engine *promql.Engine, store storage.Queryable) rules.QueryFunc {
+	return rules.EngineQueryFunc(engine, store)
+}
+
+func indent(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) != "" {
+			out.WriteString("  " + strings.TrimSpace(line) + "\n")
+		}
+	}
+	return out.String()
+}
