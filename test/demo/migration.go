@@ -355,8 +355,8 @@ func short(uid string) string {
 
 func user(app static.App) string { return strings.ToLower(app.Kind) + "/" + app.Name }
 
-func (s *townScene) expectPhase(ctx context.Context, app static.App, phase v1alpha1.Phase) bool {
-	return s.ExpectWithin(ctx, movePatience, user(app)+" is", string(phase), func(ctx context.Context) (string, error) {
+func (s *townScene) expectPhase(ctx context.Context, app static.App, phase v1alpha1.Phase) {
+	s.ExpectWithin(ctx, movePatience, user(app)+" is", string(phase), func(ctx context.Context) (string, error) {
 		one, err := s.migration(ctx, app)
 		if err != nil {
 			return "", err
