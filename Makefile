@@ -103,6 +103,7 @@ generate: ## CRDs, deep copies, RBAC and reference pages from the code
 	$(TOOLS) controller-gen rbac:roleName=argosy-webhook paths=./interpreter/... paths=./cmd/argosy-webhook output:rbac:dir=deploy/webhook
 	$(TOOLS) controller-gen rbac:roleName=argosy-controller-manager $(patsubst %,paths=./%/...,$(CONTROLLERS)) \
 		paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
+	$(TOOLS) controller-gen rbac:roleName=argosy-estimator paths=./estimator/... output:rbac:dir=deploy/estimator
 	go run ./docs/generate
 
 .PHONY: lint

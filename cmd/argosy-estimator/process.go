@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -53,8 +54,8 @@ func addFlags(flags *flag.FlagSet) *flagOptions {
 	flags.StringVar(&o.keyFile, "grpc-auth-key-file", "", "key of the certificate")
 	flags.StringVar(&o.clientCA, "grpc-client-ca-file", "", "authority that signs karmada-scheduler's certificate")
 	flags.BoolVar(&o.skipClientVerify, "insecure-skip-grpc-client-verify", false, "accept clients without a certificate")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", `address of /metrics, or "0" for none`)
-	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":10351", `address of /healthz and /readyz, or "0" for none`)
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", `address of /metrics, or "0" for none; empty means the configuration's`)
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", "", `address of /healthz and /readyz, or "0" for none; empty means the configuration's`)
 	return o
 }
 
@@ -69,6 +70,8 @@ type process struct {
 }
 
 func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) (*process, error) {
+	options.metricsAddress = cmp.Or(options.metricsAddress, cfg.MetricsBindAddress)
+	options.healthAddress = cmp.Or(options.healthAddress, cfg.HealthBindAddress)
 	p := &process{options: options, metrics: prometheus.NewRegistry(), health: health.NewServer()}
 	clk := clock.RealClock{}
 	configure, err := mirrorConfigs(cfg, plugins, clk)

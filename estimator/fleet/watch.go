@@ -25,6 +25,13 @@ import (
 // again is how often every Cluster's secret is read anew, so that a renewed token is noticed.
 const again = time.Minute
 
+// What the estimator reads in karmada-apiserver. Templates may be of any kind, so any kind is readable, of secrets only the members' own.
+//
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",namespace=karmada-cluster,resources=secrets,verbs=get
+// +kubebuilder:rbac:groups=apps;batch;apps.kruise.io;vm.argosy.dev;component.luojilab.com,resources=*,verbs=get
+
 // Watcher follows Clusters and ResourceBindings of karmada-apiserver.
 type Watcher struct {
 	Fleet    *Fleet

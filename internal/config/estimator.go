@@ -8,10 +8,14 @@ import (
 // EstimatorKind is the kind of argosy-estimator's file.
 const EstimatorKind = "EstimatorConfiguration"
 
-// Estimator is the configuration of argosy-estimator. Addresses and certificates are flags, named as karmada-scheduler-estimator names them.
+// Estimator is the configuration of argosy-estimator. Port and certificates of the service are flags, named as karmada-scheduler-estimator names them.
 type Estimator struct {
 	Header `json:",inline"`
 
+	// MetricsBindAddress serves /metrics: host:port, or "0" for none.
+	MetricsBindAddress string `json:"metricsBindAddress"`
+	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
+	HealthBindAddress string `json:"healthBindAddress"`
 	// FollowClusters joins every Cluster of karmada-apiserver: Enabled or Disabled.
 	FollowClusters string `json:"followClusters"`
 	// SchedulerConfiguration is the KubeSchedulerConfiguration file of the members that name none; empty means kube-scheduler's own defaults.
@@ -56,9 +60,11 @@ func LoadEstimator(path string) (*Estimator, error) {
 // DefaultEstimator is the configuration without a file.
 func DefaultEstimator() *Estimator {
 	return &Estimator{
-		Header:         Header{APIVersion: APIVersion, Kind: EstimatorKind},
-		FollowClusters: Enabled,
-		Staleness:      Staleness{ProbeSeconds: 5, ProbeTimeoutSeconds: 3, FreshSeconds: 15, KeepSeconds: 120},
+		Header:             Header{APIVersion: APIVersion, Kind: EstimatorKind},
+		MetricsBindAddress: ":8080",
+		HealthBindAddress:  ":10351",
+		FollowClusters:     Enabled,
+		Staleness:          Staleness{ProbeSeconds: 5, ProbeTimeoutSeconds: 3, FreshSeconds: 15, KeepSeconds: 120},
 	}
 }
 
@@ -68,6 +74,8 @@ func (e *Estimator) Validate() field.ErrorList {
 	if e.FollowClusters != Enabled && e.FollowClusters != Disabled {
 		errs = append(errs, field.NotSupported(field.NewPath("followClusters"), e.FollowClusters, []string{Enabled, Disabled}))
 	}
+	errs = append(errs, validateAddress(e.MetricsBindAddress, field.NewPath("metricsBindAddress"))...)
+	errs = append(errs, validateAddress(e.HealthBindAddress, field.NewPath("healthBindAddress"))...)
 	seen := map[string]bool{}
 	for i, member := range e.Members {
 		path := field.NewPath("members").Index(i)

@@ -28,6 +28,7 @@ func Parts() []Part {
 	return []Part{
 		{Program: "argosy-webhook", folder: "webhook"},
 		{Program: "argosy-controller-manager", folder: "controller-manager"},
+		{Program: "argosy-estimator", folder: "estimator"},
 	}
 }
 

@@ -7,5 +7,6 @@ func Scenes() []Scene {
 		migration(),
 		kinds(),
 		fedhpa(),
+		estimate(),
 	}
 }

@@ -33,6 +33,8 @@ type part struct {
 	kind string
 	// config is added to the fields every part has: addresses of metrics and health.
 	config map[string]any
+	// args are added to --config, --kubeconfig and -v.
+	args []string
 	// rights is what argosyctl install grants this program. Such a part runs as a user with exactly
 	// these, so that a missing right shows here; one without runs as an administrator.
 	rights *install.Part
@@ -58,6 +60,19 @@ func (a *argosy) parts() []part {
 			config: map[string]any{"leaderElection": map[string]any{"enabled": false}},
 			after:  []string{"karmada/cluster-api"},
 		},
+		{
+			name: "argosy/estimator", command: "argosy-estimator", kind: "EstimatorConfiguration", rights: rightsOf("argosy-estimator"),
+			args: []string{
+				fmt.Sprintf("--server-port=%d", a.estimator),
+				"--grpc-auth-cert-file=" + a.pki("server.crt"),
+				"--grpc-auth-key-file=" + a.pki("server.key"),
+				"--grpc-client-ca-file=" + a.pki("ca.crt"),
+			},
+			// A person who stops a member should see it go stale while watching.
+			config:   map[string]any{"staleness": map[string]any{"probeSeconds": 2, "probeTimeoutSeconds": 2, "freshSeconds": 6, "keepSeconds": 60}},
+			after:    []string{"karmada/cluster-api"},
+			register: a.registerEstimator,
+		},
 	}
 }
 
@@ -65,11 +80,12 @@ func (a *argosy) parts() []part {
 type argosy struct {
 	*karmadaPlane
 	webhook int
+	members []string
 }
 
 // argosyUnits lists Argosy's own processes, which run against the control plane.
 func (f *federation) argosyUnits(ctx context.Context, k *karmadaPlane, opts Options) ([]unit, error) {
-	a := &argosy{karmadaPlane: k}
+	a := &argosy{karmadaPlane: k, members: f.info.Members}
 	if err := a.take(&a.webhook); err != nil {
 		return nil, err
 	}
@@ -118,7 +134,7 @@ func (a *argosy) unit(p part, program string, endpoints map[string]string) (unit
 		return unit{}, err
 	}
 	endpoints[p.name+" metrics"] = fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics)
-	spec := a.spec(p.name, "", fmt.Sprintf("http://127.0.0.1:%d/readyz", health), "--config="+configFile, "--kubeconfig="+kubeconfig, "-v=1")
+	spec := a.spec(p.name, "", fmt.Sprintf("http://127.0.0.1:%d/readyz", health), append([]string{"--config=" + configFile, "--kubeconfig=" + kubeconfig, "-v=1"}, p.args...)...)
 	spec.Path = program
 	return unit{
 		Name: p.name, After: p.after, Process: spec, Finish: p.register,
@@ -157,6 +173,14 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	objects, err := install.Rights(*p.rights, install.User(p.command))
 	if err != nil {
 		return err
+	}
+	for _, object := range objects {
+		// Roles in namespaces that the first join would make only later.
+		if name := object.GetNamespace(); name != "" {
+			if err := apply(ctx, cfg, namespace(name)); err != nil {
+				return err
+			}
+		}
 	}
 	return apply(ctx, cfg, objects...)
 }

@@ -74,6 +74,11 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 	if err := f.addPlane(k.server); err != nil {
 		return err
 	}
+	if !opts.Stock {
+		if err := w.take(&k.estimator); err != nil {
+			return err
+		}
+	}
 	etcdSpec := store.spec(w)
 	units := append([]unit{{Name: "etcd", Process: &etcdSpec}}, k.units()...)
 	for i := range opts.Nodes {

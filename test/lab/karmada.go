@@ -30,6 +30,8 @@ type karmadaPlane struct {
 	aggregated, kcm, webhook                    int
 	webhookHealth, managerHealth, schedHealth   int
 	webhookMetrics, managerMetrics, schedMetric int
+	// estimator is argosy-estimator's port, the same for every member; 0 in a stock lab.
+	estimator int
 }
 
 func newKarmadaPlane(w *workspace, store etcd, port int) (*karmadaPlane, error) {
@@ -199,13 +201,28 @@ func (k *karmadaPlane) controllerManager() *process.Spec {
 }
 
 func (k *karmadaPlane) scheduler() *process.Spec {
-	return k.spec("karmada/scheduler", "karmada-scheduler", fmt.Sprintf("http://127.0.0.1:%d/healthz", k.schedHealth),
+	spec := k.spec("karmada/scheduler", "karmada-scheduler", fmt.Sprintf("http://127.0.0.1:%d/healthz", k.schedHealth),
 		"--kubeconfig="+k.kubeconfig(),
 		"--leader-elect=false",
 		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", k.schedMetric),
 		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", k.schedHealth),
 		"--v=2",
 	)
+	if k.estimator != 0 {
+		spec.Args = append(spec.Args, k.estimatorFlags(k.estimator)...)
+	}
+	return spec
+}
+
+// estimatorFlags make a karmada-scheduler ask estimators, over TLS that both sides verify.
+func (k *karmadaPlane) estimatorFlags(port int) []string {
+	return []string{
+		"--enable-scheduler-estimator=true",
+		fmt.Sprintf("--scheduler-estimator-port=%d", port),
+		"--scheduler-estimator-ca-file=" + k.pki("ca.crt"),
+		"--scheduler-estimator-cert-file=" + k.pki("server.crt"),
+		"--scheduler-estimator-key-file=" + k.pki("server.key"),
+	}
 }
 
 func namespace(name string) *unstructured.Unstructured {

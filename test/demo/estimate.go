@@ -1,0 +1,163 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+// estimate is the oldest complaint about multi-cluster scheduling: replicas sent where they cannot run.
+func estimate() Scene {
+	return Scene{
+		Name:  "estimate",
+		Title: "ten replicas that must not share a node, over members of three, four and five nodes",
+		Why: `A cluster may have a hundred free CPUs and no place for one more replica. Karmada's stock estimator adds up
+free CPUs; Argosy runs each member's own scheduler on a mirror of the member, binds nothing, and answers what it
+would have placed - so replicas go where they will run.`,
+		Play: playEstimate,
+	}
+}
+
+const separated = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {namespace: NAMESPACE, name: hosts}
+spec:
+  replicas: 10
+  selector: {matchLabels: {app: hosts}}
+  template:
+    metadata: {labels: {app: hosts}}
+    spec:
+      affinity:
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+          - {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: hosts}}}
+      containers:
+      - {name: main, image: "registry.example/hosts:v1", resources: {requests: {cpu: 100m, memory: 64Mi}}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {namespace: NAMESPACE, name: hosts-deployment}
+spec:
+  schedulerName: SCHEDULER
+  resourceSelectors:
+  - {apiVersion: apps/v1, kind: Deployment, name: hosts}
+  placement:
+    clusterAffinity: {clusterNames: [member1, member2, member3]}
+    replicaScheduling: {replicaSchedulingType: Divided, replicaDivisionPreference: Aggregated}
+`
+
+func playEstimate(ctx context.Context, s *Stage) (err error) {
+	s.Step("Cordon nodes until the members have three, four and five")
+	uncordon, err := s.leaveNodes(ctx, map[string]int{"member1": 3, "member2": 4, "member3": 5})
+	defer func() {
+		if restored := uncordon(context.WithoutCancel(ctx)); restored != nil && err == nil {
+			err = restored
+		}
+	}()
+	if err != nil {
+		return err
+	}
+
+	s.Step("With Karmada's stock estimator: a second karmada-scheduler, called %q, asks it", lab.StockScheduler)
+	stop, err := s.Lab.StartStockScheduler(ctx)
+	if err != nil {
+		return fmt.Errorf("starting Karmada's estimators: %w", err)
+	}
+	defer stop()
+	if err := s.placeSeparated(ctx, "demo-estimate-stock", lab.StockScheduler); err != nil {
+		return err
+	}
+	s.Say(`CPU is plentiful in member3, so the stock estimator lets all ten replicas go there; five nodes take five of them.`)
+	s.Expect(ctx, "stock: replicas Ready and Pending", "5 Ready, 5 Pending", s.readyAndPending("demo-estimate-stock"))
+
+	s.Step("With Argosy's: the same Deployment and policy, and the federation's own scheduler")
+	if err := s.placeSeparated(ctx, "demo-estimate", "default-scheduler"); err != nil {
+		return err
+	}
+	s.Expect(ctx, "Argosy: replicas Ready and Pending", "10 Ready, 0 Pending", s.readyAndPending("demo-estimate"))
+	return nil
+}
+
+func (s *Stage) placeSeparated(ctx context.Context, namespace, scheduler string) error {
+	if err := s.Fresh(ctx, namespace); err != nil {
+		return err
+	}
+	return s.Apply(ctx, strings.NewReplacer("NAMESPACE", namespace, "SCHEDULER", scheduler).Replace(separated))
+}
+
+// readyAndPending counts, over all members, the pods that run and those that no node takes.
+func (s *Stage) readyAndPending(namespace string) See {
+	return func(ctx context.Context) (string, error) {
+		ready, pending := 0, 0
+		for name, member := range s.Members {
+			var pods corev1.PodList
+			if err := member.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+				return "", fmt.Errorf("listing the pods of %s: %w", name, err)
+			}
+			for _, pod := range pods.Items {
+				switch {
+				case isReady(pod):
+					ready++
+				case pod.Spec.NodeName == "":
+					pending++
+				}
+			}
+		}
+		return fmt.Sprintf("%d Ready, %d Pending", ready, pending), nil
+	}
+}
+
+// leaveNodes cordons all but the given number of nodes of each member. The function it returns undoes that, also after an error.
+func (s *Stage) leaveNodes(ctx context.Context, keep map[string]int) (func(context.Context) error, error) {
+	var undo []func(context.Context) error
+	restore := func(ctx context.Context) error {
+		for _, one := range undo {
+			if err := one(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for name, count := range keep {
+		member, ok := s.Members[name]
+		if !ok {
+			return restore, fmt.Errorf("the scene needs %s: start the lab with three members of five nodes", name)
+		}
+		var nodes corev1.NodeList
+		if err := member.List(ctx, &nodes); err != nil {
+			return restore, fmt.Errorf("listing the nodes of %s: %w", name, err)
+		}
+		open := slices.DeleteFunc(nodes.Items, func(node corev1.Node) bool { return node.Spec.Unschedulable })
+		if len(open) < count {
+			return restore, fmt.Errorf("the scene needs %d nodes in %s and finds %d", count, name, len(open))
+		}
+		for i := range open[count:] {
+			node := &open[count+i]
+			if err := setCordon(ctx, member, node.Name, true); err != nil {
+				return restore, err
+			}
+			undo = append(undo, func(ctx context.Context) error { return setCordon(ctx, member, node.Name, false) })
+		}
+	}
+	return restore, nil
+}
+
+func setCordon(ctx context.Context, member client.Client, name string, cordoned bool) error {
+	node := &corev1.Node{}
+	if err := member.Get(ctx, client.ObjectKey{Name: name}, node); err != nil {
+		return fmt.Errorf("reading node %s: %w", name, err)
+	}
+	next := node.DeepCopy()
+	next.Spec.Unschedulable = cordoned
+	if err := member.Patch(ctx, next, client.MergeFrom(node)); err != nil {
+		return fmt.Errorf("cordoning node %s: %w", name, err)
+	}
+	return nil
+}
