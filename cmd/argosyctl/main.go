@@ -46,6 +46,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 	root.AddCommand(
 		newInterpretCommand(streams),
 		newDoctorCommand(flags, streams),
+		newFitCommand(flags, streams),
 		newInstallCommand(flags, streams),
 		newUninstallCommand(flags, streams),
 		newPolicyCommand(flags, streams),

@@ -21,8 +21,13 @@ type Domain struct {
 // is count >= m + skew. So each domain holds just the term of the sum, in whatever order the scheduler went. With fewer domains than minDomains the same
 // holds with m = 0, for their number does not change by placing pods.
 func Spread(domains []Domain, skew int64, minDomains int) int64 {
+	return sum(SpreadShares(domains, skew, minDomains))
+}
+
+// SpreadShares are the terms of Spread: what each domain takes.
+func SpreadShares(domains []Domain, skew int64, minDomains int) []int64 {
 	if len(domains) == 0 {
-		return 0
+		return nil
 	}
 	least := domains[0].Existing + domains[0].Capacity
 	for _, d := range domains {
@@ -31,9 +36,17 @@ func Spread(domains []Domain, skew int64, minDomains int) int64 {
 	if len(domains) < minDomains {
 		least = 0
 	}
+	shares := make([]int64, len(domains))
+	for i, d := range domains {
+		shares[i] = max(0, min(d.Capacity, least+skew-d.Existing))
+	}
+	return shares
+}
+
+func sum(shares []int64) int64 {
 	total := int64(0)
-	for _, d := range domains {
-		total += max(0, min(d.Capacity, least+skew-d.Existing))
+	for _, share := range shares {
+		total += share
 	}
 	return total
 }
@@ -41,8 +54,13 @@ func Spread(domains []Domain, skew int64, minDomains int) int64 {
 // SpreadFixed is how many copies fit where the constraint does not count the copies: its verdict on a domain never changes.
 // self is 1 where the constraint's own check adds the incoming pod all the same (a selector that is empty matches the pod but counts none).
 func SpreadFixed(domains []Domain, skew int64, minDomains int, self int64) int64 {
+	return sum(SpreadFixedShares(domains, skew, minDomains, self))
+}
+
+// SpreadFixedShares are the terms of SpreadFixed.
+func SpreadFixedShares(domains []Domain, skew int64, minDomains int, self int64) []int64 {
 	if len(domains) == 0 {
-		return 0
+		return nil
 	}
 	least := domains[0].Existing
 	for _, d := range domains {
@@ -51,13 +69,13 @@ func SpreadFixed(domains []Domain, skew int64, minDomains int, self int64) int64
 	if len(domains) < minDomains {
 		least = 0
 	}
-	total := int64(0)
-	for _, d := range domains {
+	shares := make([]int64, len(domains))
+	for i, d := range domains {
 		if d.Existing+self-least <= skew {
-			total += d.Capacity
+			shares[i] = d.Capacity
 		}
 	}
-	return total
+	return shares
 }
 
 // Separate is how many copies fit that repel each other within a topology domain, given which domains have room and how much the

@@ -110,7 +110,7 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 		if !wanted[cluster.Name] {
 			continue
 		}
-		connection, err := w.connection(ctx, cluster)
+		connection, err := ConnectionOf(ctx, w.Secrets, cluster)
 		if err == nil {
 			err = w.Fleet.Join(ctx, cluster.Name, connection)
 		}
@@ -125,8 +125,8 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 	}
 }
 
-// connection reads the member's credentials from the secret that karmadactl join made.
-func (w *Watcher) connection(ctx context.Context, cluster *clusterv1alpha1.Cluster) (Connection, error) {
+// ConnectionOf reads the member's credentials from the secret that karmadactl join made.
+func ConnectionOf(ctx context.Context, secrets kubernetes.Interface, cluster *clusterv1alpha1.Cluster) (Connection, error) {
 	spec := cluster.Spec
 	if spec.APIEndpoint == "" || spec.SecretRef == nil {
 		return Connection{}, fmt.Errorf("cluster %s: spec.apiEndpoint or spec.secretRef is empty (a pull-mode member?): give its kubeconfig in the configuration's members",
@@ -134,7 +134,7 @@ func (w *Watcher) connection(ctx context.Context, cluster *clusterv1alpha1.Clust
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	secret, err := w.Secrets.CoreV1().Secrets(spec.SecretRef.Namespace).Get(ctx, spec.SecretRef.Name, metav1.GetOptions{})
+	secret, err := secrets.CoreV1().Secrets(spec.SecretRef.Namespace).Get(ctx, spec.SecretRef.Name, metav1.GetOptions{})
 	if err != nil {
 		return Connection{}, fmt.Errorf("cluster %s: reading secret %s/%s: %w", cluster.Name, spec.SecretRef.Namespace, spec.SecretRef.Name, err)
 	}

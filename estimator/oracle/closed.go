@@ -27,6 +27,9 @@ type closed struct {
 	caps     []int64
 	barred   []string // the plugin that bars a node, "" if none
 	computed int
+	// domain of each node and what the domain takes, for an explanation of a spread constraint.
+	domain []int
+	shares []int64
 }
 
 // count returns the total and whether the form applies; if not, the oracle has to place.
@@ -250,8 +253,10 @@ func (c *closed) spread() (int64, bool) {
 	affinity := nodeaffinity.GetRequiredNodeAffinity(c.pod.pod)
 	chosen := c.pod.pod.Spec.NodeSelector != nil || c.pod.pod.Spec.Affinity != nil
 	index := map[string]int{}
+	c.domain = make([]int, len(c.nodes))
 	var domains []fit.Domain
 	for i, node := range c.nodes {
+		c.domain[i] = -1
 		value, ok := node.Node().Labels[rule.Key]
 		if !ok {
 			continue
@@ -267,17 +272,24 @@ func (c *closed) spread() (int64, bool) {
 			at = len(domains)
 			index[value], domains = at, append(domains, fit.Domain{})
 		}
+		c.domain[i] = at
 		domains[at].Existing += counts[i]
 		domains[at].Capacity += c.room(i)
 	}
 	if rule.CountsCopies {
-		return fit.Spread(domains, rule.Skew, rule.MinDomains), true
+		c.shares = fit.SpreadShares(domains, rule.Skew, rule.MinDomains)
+	} else {
+		self := int64(0)
+		if rule.MatchesCopies {
+			self = 1
+		}
+		c.shares = fit.SpreadFixedShares(domains, rule.Skew, rule.MinDomains, self)
 	}
-	self := int64(0)
-	if rule.MatchesCopies {
-		self = 1
+	total := int64(0)
+	for _, share := range c.shares {
+		total += share
 	}
-	return fit.SpreadFixed(domains, rule.Skew, rule.MinDomains, self), true
+	return total, true
 }
 
 // eligible follows topologySpreadConstraint.matchNodeInclusionPolicies.

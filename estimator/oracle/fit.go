@@ -191,31 +191,5 @@ func (v *view) relevant(pod *corev1.Pod) *corev1.Pod {
 	return pod
 }
 
-// explain names, for every node, how many copies it takes by itself and what stops the next. The caller holds guard for reading.
-func (c *closed) explain(ctx context.Context, answer *Answer) {
-	answer.Limits = map[string]int{}
-	for i, node := range c.nodes {
-		one := NodeFit{Node: node.Node().Name, Copies: c.room(i), Stopped: c.barred[i]}
-		if one.Stopped == "" {
-			one.Stopped = c.stopper(ctx, node, c.caps[i])
-		}
-		answer.Nodes = append(answer.Nodes, one)
-		answer.Limits[one.Stopped]++
-	}
-	switch c.rules.Shape {
-	case fit.SeparateOnce:
-		answer.Limits[interPodAffinity]++
-	case fit.SpreadOnce:
-		answer.Limits["PodTopologySpread"]++
-	}
-}
-
-// stopper asks Filter for the copy after the last one.
-func (c *closed) stopper(ctx context.Context, node fwk.NodeInfo, copies int64) string {
-	state, full := stateFor(ctx, c), stack{}
-	status := c.v.local.RunFilterPlugins(ctx, state, c.pod.pod, full.load(node, c.pod, copies))
-	return status.Plugin()
-}
-
 // priorityOf is the priority the scheduler sees.
 func priorityOf(pod *corev1.Pod) int32 { return corev1helpers.PodPriority(pod) }

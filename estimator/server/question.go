@@ -37,7 +37,7 @@ func (s *Server) replicas(ctx context.Context, request *wire.MaxAvailableReplica
 	ahead := append(s.ahead(ctx, member), assumed(request.Assumed)...)
 	least := reply{value: -1}
 	for _, pod := range pods {
-		if r := s.fit(ctx, member, pod, ahead); least.value < 0 || r.value < least.value {
+		if r := s.fit(ctx, member, pod, ahead, false); least.value < 0 || r.value < least.value {
 			least = r
 		}
 	}
@@ -120,7 +120,7 @@ func (s *Server) model(ctx context.Context, member *mirror.Member, object templa
 }
 
 // fit asks the oracle for one candidate, behind the member's admission and quotas.
-func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ahead []oracle.Claim) reply {
+func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ahead []oracle.Claim, explain bool) reply {
 	pod, refusal, err := s.admit(member, c)
 	if err != nil {
 		return none("Listers", err)
@@ -136,7 +136,7 @@ func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ah
 	if room == 0 {
 		return refused(why)
 	}
-	q := oracle.Question{Pod: pod, Ahead: ahead, Most: room, Budget: searchFor}
+	q := oracle.Question{Pod: pod, Ahead: ahead, Most: room, Budget: searchFor, Explain: explain}
 	if len(c.claims) > 0 {
 		q.Each = func(i int) (*corev1.Pod, []*corev1.PersistentVolumeClaim) {
 			return template.Replica(pod, c.claims, c.first+i)

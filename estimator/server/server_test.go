@@ -1,0 +1,217 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/estimator/inflight"
+	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/wire"
+)
+
+const web = "kind=Deployment, name=shop/web"
+
+func threeNodes(more ...runtime.Object) []runtime.Object {
+	return append([]runtime.Object{node("n0", "4"), node("n1", "4"), node("n2", "4")}, more...)
+}
+
+func TestReplicas(t *testing.T) {
+	deployment := workload("apps/v1", "Deployment", "web", "1", onePerHost)
+	limitRange := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "limits"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{
+		{Type: corev1.LimitTypeContainer, DefaultRequest: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "quota"}, Status: corev1.ResourceQuotaStatus{
+		Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("7")}, Used: corev1.ResourceList{"requests.cpu": resource.MustParse("2")}}}
+	tests := map[string]struct {
+		objects []runtime.Object
+		object  string
+		request wire.MaxAvailableReplicasRequest
+		want    int32
+	}{
+		"the request alone":                      {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
+		"the template's anti-affinity":           {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
+		"the binding asks for more than it":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("5")}, 0},
+		"a workload that is gone":                {nil, "kind=Deployment, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
+		"a kind nobody knows":                    {nil, "kind=Widget, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
+		"of two kinds, the one that is asked":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 6},
+		"of two kinds that do not tell, less":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("500m")}, 3},
+		"LimitRange defaults":                    {[]runtime.Object{limitRange}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop"}}, 6},
+		"ResourceQuota":                          {[]runtime.Object{quota}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 5},
+		"a priority class the member lacks":      {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop", PriorityClassName: "none"}}, 0},
+		"assumed elsewhere, taken off":           {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1"), Assumed: []wire.AssumedWorkload{{Namespace: "other", Components: []wire.Component{{Name: "c", Replicas: 2, Requirements: requests("4")}}}}}, 4},
+		"a template that does not decode":        {nil, "kind=Deployment, name=shop/broken", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 0},
+		"an unknown cluster":                     {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m9", Requirements: requests("1")}, Unknown},
+		"neither wire form, no template":         {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, Unknown},
+		"neither wire form, but a template":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, 3},
+		"a negative quantity":                    {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrQuantity}, 0},
+		"a quantity that overflows int64 counts": {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("10000000000000000")}, 0},
+	}
+	broken := workload("apps/v1", "Deployment", "broken", "1", map[string]any{"tolerations": "not a list"})
+	templates := controlPlane(deployment, broken, workload("apps/v1", "StatefulSet", "db", "2", nil), workload("apps.kruise.io/v1beta1", "StatefulSet", "db", "4", nil))
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(tc.objects...)...)}, templates, nil)
+			if got := ask(t, s, tc.object, &tc.request); got != tc.want {
+				t.Errorf("%d replicas, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestLivePodIsTheModel(t *testing.T) {
+	live := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", UID: "web-1", Labels: map[string]string{"app": "web"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs", Controller: ptr.To(true)}}},
+		// A sidecar that the member's webhook added.
+		Spec: corev1.PodSpec{NodeName: "n0", SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{
+			{Name: "main", Image: "app:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}},
+			{Name: "sidecar", Image: "proxy", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}},
+	}
+	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}
+	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(live, set)...)}, controlPlane(workload("apps/v1", "Deployment", "web", "1", nil)), nil)
+	if got := ask(t, s, web, &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}); got != 5 {
+		t.Errorf("%d replicas, want 5: ten CPUs are free and each pod takes two with its sidecar", got)
+	}
+}
+
+func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
+	promises := inflight.NewLedger()
+	promises.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-deployment"}, Spec: workv1alpha2.ResourceBindingSpec{
+		Resource:            workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
+		ReplicaRequirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")}},
+		Clusters:            []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 3}}}}, time.Now(), false) //nolint:forbidigo // the server's clock is the real one
+	seen := func(count int) []runtime.Object {
+		objects := []runtime.Object{&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}}
+		for i := range count {
+			objects = append(objects, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)),
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs", Controller: ptr.To(true)}}},
+				Spec: corev1.PodSpec{NodeName: fmt.Sprintf("n%d", i), SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{{Name: "main", Image: "app:1",
+					Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}})
+		}
+		return objects
+	}
+	for pods := range 4 {
+		t.Run(fmt.Sprintf("%d of 3 pods seen", pods), func(t *testing.T) {
+			m := members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(seen(pods)...)...)}
+			s := newServer(m, controlPlane(workload("apps/v1", "Deployment", "web", "2", nil)), promises)
+			if got := ask(t, s, "kind=Deployment, name=shop/other", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}); got != 3 {
+				t.Errorf("%d replicas for others, want 3: six places, three of them promised, seen or not", got)
+			}
+		})
+	}
+}
+
+// A plugin that sleeps or panics is the worst a member's scheduler can do.
+type rogue struct{ do func() }
+
+func (rogue) Name() string { return "Rogue" }
+
+func (r rogue) PreFilter(context.Context, fwk.CycleState, *corev1.Pod, []fwk.NodeInfo) (*framework.PreFilterResult, *fwk.Status) {
+	r.do()
+	return nil, nil
+}
+
+func (rogue) PreFilterExtensions() framework.PreFilterExtensions { return nil }
+
+func TestOneBadMemberHarmsNoOther(t *testing.T) {
+	wake := make(chan struct{})
+	defer close(wake)
+	const configuration = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{plugins: {multiPoint: {enabled: [{name: Rogue}]}}}]\n"
+	for name, do := range map[string]func(){"hangs": func() { <-wake }, "panics": func() { panic("out of order") }} {
+		t.Run(name, func(t *testing.T) {
+			plugins := oracle.Plugins{Factories: frameworkruntime.Registry{"Rogue": func(context.Context, runtime.Object, framework.Handle) (framework.Plugin, error) {
+				return rogue{do}, nil
+			}}}
+			s := newServer(members{"bad": memberOf(t, "bad", configuration, plugins, threeNodes()...), "good": memberOf(t, "good", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
+			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "bad", Requirements: requests("1")}); got != 0 {
+				t.Errorf("the bad member: %d, want 0: nothing is proven", got)
+			}
+			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "good", Requirements: requests("1")}); got != 12 {
+				t.Errorf("the good member: %d, want 12", got)
+			}
+		})
+	}
+}
+
+func TestTenThousandNodesAtOnce(t *testing.T) {
+	var objects []runtime.Object
+	for i := range 10000 {
+		objects = append(objects, node(fmt.Sprintf("n%d", i), "4"))
+	}
+	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, objects...)}, nil, nil)
+	if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}); got != 40000 {
+		t.Errorf("%d replicas, want 40000", got)
+	}
+}
+
+func TestComponentSets(t *testing.T) {
+	part := func(name, cpu string, replicas int32) wire.Component {
+		return wire.Component{Name: name, Replicas: replicas, Requirements: wire.Requirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(cpu)}}}
+	}
+	tests := map[string]struct {
+		components []wire.Component
+		fault      error
+		want       int32
+	}{
+		"a manager of 2 CPUs and two workers of 1": {[]wire.Component{part("manager", "2", 1), part("worker", "1", 2)}, nil, 3},
+		"one part only":            {[]wire.Component{part("worker", "1", 5)}, nil, 2},
+		"a part that fits nowhere": {[]wire.Component{part("manager", "5", 1), part("worker", "1", 1)}, nil, 0},
+		"parts without replicas":   {[]wire.Component{part("manager", "1", 0)}, nil, 0},
+		"an unknown form":          {nil, wire.ErrUnknownForm, Unknown},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
+			answer, err := s.MaxAvailableComponentSets(klog.NewContext(context.Background(), klog.Logger{}),
+				&wire.MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop", Components: tc.components, Fault: tc.fault})
+			if err != nil || answer.Value != tc.want {
+				t.Errorf("%d sets, %v, want %d", answer.Value, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestUnschedulableReplicasOfAnyKind(t *testing.T) {
+	pending := func(name string, owner metav1.OwnerReference, since time.Duration) *corev1.Pod {
+		owner.Controller = ptr.To(true)
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{owner}},
+			Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+				LastTransitionTime: metav1.NewTime(time.Now().Add(-since))}}}} //nolint:forbidigo // the server's clock is the real one
+	}
+	objects := []runtime.Object{
+		&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rs", UID: "rs",
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}},
+		pending("a", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "rs", UID: "rs"}, time.Hour),
+		pending("b", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "rs", UID: "rs"}, time.Second),
+		pending("c", metav1.OwnerReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web", UID: "c"}, time.Hour),
+		pending("d", metav1.OwnerReference{APIVersion: "apps.kruise.io/v1beta1", Kind: "StatefulSet", Name: "web", UID: "s"}, time.Hour),
+		pending("e", metav1.OwnerReference{APIVersion: "batch/v1", Kind: "Job", Name: "web", UID: "j"}, time.Hour),
+	}
+	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, objects...)}, nil, nil)
+	for kind, tc := range map[string]struct {
+		apiVersion string
+		want       int32
+	}{"Deployment": {"apps/v1", 1}, "CloneSet": {"apps.kruise.io/v1alpha1", 1}, "StatefulSet": {"apps.kruise.io/v1beta1", 1}, "Job": {"batch/v1", 1}, "DaemonSet": {"apps/v1", 0}} {
+		answer, err := s.GetUnschedulableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.UnschedulableReplicasRequest{
+			Cluster: "m1", APIVersion: tc.apiVersion, Kind: kind, Namespace: "shop", Name: "web", Threshold: time.Minute})
+		if err != nil || answer.Value != tc.want {
+			t.Errorf("%s: %d, %v, want %d", kind, answer.Value, err, tc.want)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	discoveryfake "k8s.io/client-go/discovery/fake"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/estimator/inflight"
+	"github.com/argosy-dev/argosy/estimator/mirror"
+	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/template"
+	"github.com/argosy-dev/argosy/estimator/wire"
+)
+
+// members of a test. The schedulers in them are real; the API servers are not what these tests are about (test/integration/estimator is).
+type members map[string]*mirror.Member
+
+func (m members) Member(name string) (*mirror.Member, error) {
+	if member, ok := m[name]; ok && member != nil {
+		return member, nil
+	}
+	return nil, errors.New("no such member")
+}
+
+// memberOf is a member of these objects whose scheduler has the plugins that its configuration names.
+func memberOf(t *testing.T, name, configuration string, plugins oracle.Plugins, objects ...runtime.Object) *mirror.Member {
+	t.Helper()
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
+	t.Cleanup(cancel)
+	parsed, err := oracle.LoadConfiguration("", plugins)
+	if configuration != "" {
+		parsed, err = oracle.ParseConfiguration([]byte(configuration), plugins)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	member, err := mirror.NewMember(ctx, mirror.Config{Name: name, Configuration: parsed, Plugins: plugins, Clock: clock.RealClock{}},
+		mirror.Clients{Typed: fake.NewClientset(objects...), Dynamic: dynamicfake.NewSimpleDynamicClient(runtime.NewScheme()), Rest: &rest.Config{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	member.Informers.Start(ctx.Done())
+	member.Informers.WaitForCacheSync(ctx.Done())
+	if err := member.Oracle.WaitForSync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return member
+}
+
+func node(name string, cpu string) *corev1.Node {
+	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
+		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{"cpu": resource.MustParse(cpu), "memory": resource.MustParse("64Gi"), "pods": resource.MustParse("50")}}}
+}
+
+func requests(cpu string) wire.Requirements {
+	return wire.Requirements{Namespace: "shop", Requests: corev1.ResourceList{"cpu": resource.MustParse(cpu)}}
+}
+
+func ask(t *testing.T, s *Server, object string, request *wire.MaxAvailableReplicasRequest) int32 {
+	t.Helper()
+	ctx := klog.NewContext(context.Background(), klog.Logger{})
+	if object != "" {
+		ctx = metadata.NewIncomingContext(ctx, metadata.Pairs(wire.ObjectKey, object))
+	}
+	begun := time.Now() //nolint:forbidigo // the promise is one of real time
+	answer, err := s.MaxAvailableReplicas(ctx, request)
+	if err != nil {
+		t.Fatalf("an error discards the other clusters' answers: %v", err)
+	}
+	if took := time.Since(begun); took > 1500*time.Millisecond {
+		t.Errorf("answered after %s", took)
+	}
+	return answer.Value
+}
+
+// controlPlane serves workloads to the template resolver.
+func controlPlane(workloads ...*unstructured.Unstructured) *template.Resolver {
+	kinds := map[schema.GroupVersionResource]string{
+		{Group: "apps", Version: "v1", Resource: "deployments"}:                 "DeploymentList",
+		{Group: "apps", Version: "v1", Resource: "statefulsets"}:                "StatefulSetList",
+		{Group: "apps.kruise.io", Version: "v1beta1", Resource: "statefulsets"}: "StatefulSetList",
+	}
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds)
+	for _, workload := range workloads {
+		resource := workload.GroupVersionKind().GroupVersion().WithResource(map[string]string{"Deployment": "deployments", "StatefulSet": "statefulsets"}[workload.GetKind()])
+		if err := client.Tracker().Create(resource, workload, workload.GetNamespace()); err != nil {
+			panic(err)
+		}
+	}
+	discovery := &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{}}
+	discovery.Resources = []*metav1.APIResourceList{
+		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{
+			{Name: "deployments", Kind: "Deployment", Namespaced: true}, {Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}}},
+		{GroupVersion: "apps.kruise.io/v1beta1", APIResources: []metav1.APIResource{{Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}}},
+	}
+	return template.NewResolver(client, preferred{discovery}, clock.RealClock{})
+}
+
+// preferred lists what the fake has: its own ServerPreferredResources lists nothing.
+type preferred struct{ *discoveryfake.FakeDiscovery }
+
+func (p preferred) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
+	return p.Resources, nil
+}
+
+func workload(apiVersion, kind, name, cpu string, podSpec map[string]any) *unstructured.Unstructured {
+	spec := map[string]any{"containers": []any{map[string]any{"name": "main", "image": "app:1",
+		"resources": map[string]any{"requests": map[string]any{"cpu": cpu}}}}}
+	for key, value := range podSpec {
+		spec[key] = value
+	}
+	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind,
+		"metadata": map[string]any{"namespace": "shop", "name": name},
+		"spec": map[string]any{"replicas": int64(3), "template": map[string]any{
+			"metadata": map[string]any{"labels": map[string]any{"app": name}}, "spec": spec}}}}
+}
+
+var onePerHost = map[string]any{"affinity": map[string]any{"podAntiAffinity": map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": []any{
+	map[string]any{"topologyKey": corev1.LabelHostname, "labelSelector": map[string]any{"matchLabels": map[string]any{"app": "web"}}}}}}}
+
+func newServer(m members, templates *template.Resolver, promises *inflight.Ledger) *Server {
+	return New(Options{Members: m, Templates: templates, Promises: promises, Clock: clock.RealClock{}})
+}
