@@ -74,8 +74,11 @@ func playEstimate(ctx context.Context, s *Stage) (err error) {
 	if err := s.placeSeparated(ctx, "demo-estimate-stock", lab.StockScheduler); err != nil {
 		return err
 	}
-	s.Say(`CPU is plentiful in member3, so the stock estimator lets all ten replicas go there; five nodes take five of them.`)
-	s.Expect(ctx, "stock: replicas Ready and Pending", "5 Ready, 5 Pending", s.readyAndPending("demo-estimate-stock"))
+	s.Say(`CPU is plentiful everywhere, so all ten replicas go to one member; it has a node for three, four or five of them.`)
+	s.Expect(ctx, "stock: of ten replicas", "some stay Pending", s.somePending("demo-estimate-stock"))
+	if seen, err := s.readyAndPending("demo-estimate-stock")(ctx); err == nil {
+		s.Say("%s", seen)
+	}
 
 	s.Step("With Argosy's: the same Deployment and policy, and the federation's own scheduler")
 	if err := s.placeSeparated(ctx, "demo-estimate", "default-scheduler"); err != nil {
@@ -111,6 +114,18 @@ func (s *Stage) readyAndPending(namespace string) See {
 			}
 		}
 		return fmt.Sprintf("%d Ready, %d Pending", ready, pending), nil
+	}
+}
+
+// somePending holds once all ten pods exist, those with a node run, and at least one has none. How many depends on the member that was chosen.
+func (s *Stage) somePending(namespace string) See {
+	return func(ctx context.Context) (string, error) {
+		seen, err := s.readyAndPending(namespace)(ctx)
+		var ready, pending int
+		if _, parse := fmt.Sscanf(seen, "%d Ready, %d Pending", &ready, &pending); parse == nil && pending > 0 && ready+pending == 10 {
+			return "some stay Pending", err
+		}
+		return seen, err
 	}
 }
 
