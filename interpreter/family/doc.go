@@ -13,5 +13,7 @@
 //	podtemplate  what a pod template asks of the scheduler, and the objects it depends on
 //	share        one number for the whole fleet (partition, maxUnavailable) divided exactly over its members
 //	retain       fields that belong to the member: replicas, rollout, names to delete
+//	rollout      whether a member's rollout is well
+//	depend       the objects a workload must have beside it, each once
 //	aggregate    one status out of the members' statuses; conditions merged
 package family
