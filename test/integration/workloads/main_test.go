@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	server, err := lab.NewAPIServer(context.Background(), lab.APIServerOptions{CRDs: []lab.CRDs{lab.ArgosyCRDs()}})
+	server, err := lab.NewAPIServer(context.Background(), lab.APIServerOptions{CRDs: []lab.CRDs{lab.ArgosyCRDs(), lab.KruiseCRDs()}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starting an API server:", err)
 		return 1
