@@ -1,0 +1,162 @@
+package estimator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/estimator/fleet"
+	"github.com/argosy-dev/argosy/estimator/mirror"
+	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/plugins"
+	"github.com/argosy-dev/argosy/estimator/server"
+	"github.com/argosy-dev/argosy/estimator/wire"
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+const patience = 30 * time.Second
+
+// world is one API server, two members on it (one behind a line), and the estimator that serves both.
+type world struct {
+	client kubernetes.Interface
+	config *rest.Config
+	fleet  *fleet.Fleet
+	server *server.Server
+	line   *line
+}
+
+func start(t *testing.T) *world {
+	t.Helper()
+	api := lab.StartAPIServer(t, lab.APIServerOptions{})
+	w := &world{client: kubernetes.NewForConfigOrDie(api.Config), config: api.Config}
+	configuration, err := oracle.LoadConfiguration("", plugins.Registry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.fleet = fleet.New(func(string) (mirror.Config, error) {
+		return mirror.Config{Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{},
+			ProbeEvery: 200 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond, FreshFor: time.Second, KeepFor: 4 * time.Second}, nil
+	})
+	w.server = server.New(server.Options{Members: w.fleet, Clock: clock.RealClock{}})
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
+	t.Cleanup(cancel)
+	var faulty *rest.Config
+	faulty, w.line = through(t, api.Config)
+	for name, config := range map[string]*rest.Config{"good": api.Config, "faulty": faulty} {
+		if err := w.fleet.Join(ctx, name, fleet.Connection{Rest: config}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// ask never sees an error, and never waits longer than promised.
+func (w *world) ask(g gomega.Gomega, member string) int32 {
+	begun := clock.RealClock{}.Now()
+	answer, err := w.server.MaxAvailableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.MaxAvailableReplicasRequest{Cluster: member,
+		Requirements: wire.Requirements{Namespace: "default", Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}})
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	g.Expect(clock.RealClock{}.Since(begun)).To(gomega.BeNumerically("<", 1500*time.Millisecond))
+	return answer.Value
+}
+
+func (w *world) addNode(t *testing.T, name string) {
+	t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
+		"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"), "pods": resource.MustParse("20")}}}
+	made, err := w.client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Spec.Taints = nil // admission's not-ready taint
+	if _, err := w.client.CoreV1().Nodes().Update(t.Context(), made, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMemberThatGoesAwayAndComesBack(t *testing.T) {
+	w, g := start(t), gomega.NewWithT(t)
+	w.addNode(t, "n1")
+	eventually := func(member string, want int32, why string) {
+		t.Helper()
+		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(g, member)).To(gomega.Equal(want), why) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+	}
+	eventually("good", 4, "one node of four CPUs")
+	eventually("faulty", 4, "one node of four CPUs")
+
+	for fault, set := range map[string]func(){"hangs": func() { w.line.set(false, true) }, "is cut off": func() { w.line.set(true, false) }} {
+		t.Run(fault, func(t *testing.T) {
+			set()
+			g.Expect(w.ask(g, "faulty")).To(gomega.Equal(int32(4)), "the last state is answered from")
+			eventually("faulty", server.Unknown, "nothing may be said of a member that is silent for too long")
+			g.Expect(w.ask(g, "good")).To(gomega.Equal(int32(4)), "its neighbour is answered for all the while")
+			w.line.set(false, false)
+			eventually("faulty", 4, "it is back")
+		})
+	}
+
+	// The watch broke with the line: what changes now must still arrive.
+	w.addNode(t, "n2")
+	eventually("faulty", 8, "a second node, seen through the mended watch")
+}
+
+func TestNothingIsWritten(t *testing.T) {
+	w := start(t)
+	client := kubernetes.NewForConfigOrDie(mirror.ReadOnly(w.config, sets.New[string]()))
+	_, err := client.CoreV1().ConfigMaps("default").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
+	if !errors.Is(err, mirror.ErrWriteRefused) {
+		t.Errorf("creating through the mirror's transport: %v, want %v", err, mirror.ErrWriteRefused)
+	}
+	// And what the member does not serve is empty, not an error.
+	claims, err := client.ResourceV1().ResourceClaims("").List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(claims.Items) != 0 {
+		t.Errorf("listing what is not served: %v, %v", claims, err)
+	}
+}
+
+// A StatefulSet's owner is found through any chain, by reading the member.
+func TestOwnersOfAnyKind(t *testing.T) {
+	w, g := start(t), gomega.NewWithT(t)
+	set, err := w.client.AppsV1().StatefulSets("default").Create(t.Context(), &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "middle", OwnerReferences: []metav1.OwnerReference{
+			{APIVersion: "component.luojilab.com/v1alpha1", Kind: "Component", Name: "shop", UID: "c", Controller: ptr.To(true)}}},
+		Spec: appsv1.StatefulSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "shop"}}, Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "shop"}}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "shop"}}}}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("middle-%d", i), OwnerReferences: []metav1.OwnerReference{
+			{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "middle", UID: set.UID, Controller: ptr.To(true)}}},
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "shop"}}}}
+		made, err := w.client.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		if _, err := w.client.CoreV1().Pods("default").UpdateStatus(t.Context(), made, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.Eventually(func(g gomega.Gomega) {
+		answer, err := w.server.GetUnschedulableReplicas(klog.NewContext(t.Context(), klog.Logger{}), &wire.UnschedulableReplicasRequest{Cluster: "good",
+			APIVersion: "component.luojilab.com/v1alpha1", Kind: "Component", Namespace: "default", Name: "shop"})
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		g.Expect(answer.Value).To(gomega.Equal(int32(2)))
+	}, patience, 50*time.Millisecond).Should(gomega.Succeed())
+}
