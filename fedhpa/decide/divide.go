@@ -111,16 +111,11 @@ func (d *decision) trigger(names []string, in split.Input, result split.Result) 
 			return nil
 		}
 		return &trigger{api.FedHPAReasonTakenOver, "first division: every cluster's present count lies inside its limits"}
-	case last.ObservedGeneration != d.w.Generation:
-		return &trigger{api.FedHPAReasonSpecChanged, "the spec changed"}
-	case last.MinReplicas != in.Min || last.MaxReplicas != in.Max:
-		return &trigger{api.FedHPAReasonBoundsChanged, fmt.Sprintf("the limits are now %d..%d%s", in.Min, in.Max, d.fromWords())}
-	case !slices.Equal(names, d.dividedOver()):
-		return &trigger{api.FedHPAReasonClustersChanged, "the clusters are now " + list(names)}
 	case last.Reason == api.FedHPAReasonTakenOver && (!d.joining() || d.room() > d.w.Bounds.Max):
 		return &trigger{api.FedHPAReasonActive, "every member scales by itself now"}
-	case d.w.Binding.RescheduledAt.After(last.Time.Time):
-		return &trigger{api.FedHPAReasonRescheduled, "a rebalance was asked for"}
+	}
+	if t := d.asked(names, in, last); t != nil {
+		return t
 	}
 	age := d.w.Now.Sub(last.Time.Time)
 	for i, name := range names {
@@ -129,6 +124,21 @@ func (d *decision) trigger(names []string, in split.Input, result split.Result) 
 		}
 	}
 	return d.drifted(names, result, age)
+}
+
+// asked finds what somebody changed since the last division: spec, limits, clusters, or a rebalance.
+func (d *decision) asked(names []string, in split.Input, last *api.Division) *trigger {
+	switch {
+	case last.ObservedGeneration != d.w.Generation:
+		return &trigger{api.FedHPAReasonSpecChanged, "the spec changed"}
+	case last.MinReplicas != in.Min || last.MaxReplicas != in.Max:
+		return &trigger{api.FedHPAReasonBoundsChanged, fmt.Sprintf("the limits are now %d..%d%s", in.Min, in.Max, d.fromWords())}
+	case !slices.Equal(names, d.dividedOver()):
+		return &trigger{api.FedHPAReasonClustersChanged, "the clusters are now " + list(names)}
+	case d.w.Binding.RescheduledAt.After(last.Time.Time):
+		return &trigger{api.FedHPAReasonRescheduled, "a rebalance was asked for"}
+	}
+	return nil
 }
 
 // dividedOver are the clusters the division in force was made for.

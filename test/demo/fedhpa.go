@@ -133,6 +133,10 @@ func playFedHPA(ctx context.Context, s *Stage) error {
 	s.ExpectWithin(ctx, firstFigures, "member1 comes down", "member1=2..3", s.member1Down)
 	s.Expect(ctx, "and so do the books", "true", s.booksTrue)
 
+	return s.releaseFedHPA(ctx)
+}
+
+func (s *Stage) releaseFedHPA(ctx context.Context) error {
 	s.Step("the FedHPA is deleted")
 	before, err := s.deployed(ctx)
 	if err != nil {
