@@ -277,6 +277,9 @@ func (c *CutOff) Handle(_ context.Context, request admission.Request) admission.
 		return admission.Errored(http.StatusBadRequest, err)
 	}
 	owner := object.GetAnnotations()[v1alpha1.AnnotationCutOff]
+	if owner == "" {
+		owner = object.GetAnnotations()[v1alpha1.AnnotationGuarded]
+	}
 	if owner == "" || object.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
 		return admission.Allowed("")
 	}

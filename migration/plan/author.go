@@ -136,13 +136,14 @@ func (j *journey) templates() outcome {
 		}
 		annotations[v1alpha1.AnnotationContentHash] = contentHash(resource.Template)
 		if j.Entry == nil {
-			annotations[v1alpha1.AnnotationCutOff] = j.Owner
+			annotations[v1alpha1.AnnotationGuarded] = j.Owner
 		}
 		want.SetAnnotations(annotations)
 		existing := j.Control.Templates[resource.ResourceReference]
 		outdated := existing == nil ||
 			existing.GetAnnotations()[v1alpha1.AnnotationContentHash] != annotations[v1alpha1.AnnotationContentHash] ||
-			existing.GetAnnotations()[v1alpha1.AnnotationCutOff] != annotations[v1alpha1.AnnotationCutOff]
+			existing.GetAnnotations()[v1alpha1.AnnotationCutOff] != "" ||
+			existing.GetAnnotations()[v1alpha1.AnnotationGuarded] != annotations[v1alpha1.AnnotationGuarded]
 		altered := ""
 		if !outdated {
 			at, same := policy.Contains(existing.Object, want.Object)

@@ -40,6 +40,7 @@ var bookkeeping = map[string]map[string]bool{
 		"resourcetemplate.karmada.io/managed-annotations",
 		v1alpha1.AnnotationContentHash,
 		v1alpha1.AnnotationCutOff,
+		v1alpha1.AnnotationGuarded,
 		v1alpha1.AnnotationLeaving,
 	),
 }

@@ -73,7 +73,7 @@ func (j *journey) own() []v1alpha1.ResourceStatus {
 
 // unprotect replaces the mark that admission guards by the one that lets go.
 func (j *journey) unprotect() outcome {
-	annotations := map[string]*string{v1alpha1.AnnotationCutOff: nil, v1alpha1.AnnotationLeaving: ptr.To(j.Owner)}
+	annotations := map[string]*string{v1alpha1.AnnotationCutOff: nil, v1alpha1.AnnotationGuarded: nil, v1alpha1.AnnotationLeaving: ptr.To(j.Owner)}
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: nil}
 	for _, resource := range j.own() {
 		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationLeaving] == "" {

@@ -77,6 +77,9 @@ const (
 	// AnnotationCutOff marks templates and policies of an application that is cut off, or being so. While it
 	// stands, admission refuses their deletion and the interpreter leaves replicas alone.
 	AnnotationCutOff = "migration.argosy.dev/cut-off"
+	// AnnotationGuarded stands for AnnotationCutOff on templates while their leave plan is proved: admission refuses
+	// their deletion just so, and the interpreter divides replicas again, as the plan needs it.
+	AnnotationGuarded = "migration.argosy.dev/guarded"
 	// AnnotationLeaving replaces AnnotationCutOff on objects an approved leave plan removes.
 	AnnotationLeaving = "migration.argosy.dev/leaving"
 	// AnnotationReferrers of a shared object's policy lists the workloads that use it, as kind/name, comma separated.

@@ -17,7 +17,16 @@ import (
 // Cut off, released statically, its template's deletion refused, adopted again with what it became, cut off
 // again, and gone from the control plane for good: the members' objects are the same throughout.
 func TestOutAndBackAndAway(t *testing.T) {
-	app := static.App{Namespace: "books", Name: "books", Kind: "Deployment", Image: "books:1", Replicas: map[string]int64{"member1": 3, "member2": 2}}
+	for _, kind := range []string{"Deployment", "CloneSet"} {
+		t.Run(kind, func(t *testing.T) { outAndBackAndAway(t, kind) })
+	}
+}
+
+func outAndBackAndAway(t *testing.T, kind string) {
+	app := static.App{
+		Namespace: "books-" + strings.ToLower(kind), Name: "books", Kind: kind, Image: "books:1",
+		Replicas: map[string]int64{"member1": 3, "member2": 2},
+	}
 	s := newStory(t, app)
 	s.list(0, app)
 	s.reach(app, v1alpha1.PhaseFederated)
