@@ -248,22 +248,27 @@ func FuzzServeHTTP(f *testing.F) {
 	h := newHandler(f, dividerFunc(func() ([]workv1alpha2.TargetCluster, error) {
 		return []workv1alpha2.TargetCluster{{Name: "a", Replicas: 3}, {Name: "b", Replicas: 4}}, nil
 	}))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		recorder := httptest.NewRecorder()
-		h.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, Path, bytes.NewReader(body)))
-		var out configv1alpha1.ResourceInterpreterContext
-		if err := json.Unmarshal(recorder.Body.Bytes(), &out); err != nil || out.Response == nil {
-			t.Fatalf("no well-formed answer: %v", err)
+	f.Fuzz(func(t *testing.T, body []byte) { answered(t, h, body) })
+}
+
+// answered sends a body, checks what holds for every answer, and tells whether it was a success.
+func answered(t *testing.T, h *Handler, body []byte) bool {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, Path, bytes.NewReader(body)))
+	var out configv1alpha1.ResourceInterpreterContext
+	if err := json.Unmarshal(recorder.Body.Bytes(), &out); err != nil || out.Response == nil {
+		t.Fatalf("no well-formed answer: %v\n%s", err, body)
+	}
+	switch r := out.Response; {
+	case r.Successful && r.Patch != nil:
+		if _, err := jsonpatch.DecodePatch(r.Patch); err != nil {
+			t.Fatalf("not a patch: %v\n%s", err, body)
 		}
-		switch r := out.Response; {
-		case r.Successful && r.Patch != nil:
-			if _, err := jsonpatch.DecodePatch(r.Patch); err != nil {
-				t.Fatalf("not a patch: %v", err)
-			}
-		case !r.Successful && (r.Patch != nil || r.Status == nil || r.Status.Message == ""):
-			t.Fatalf("a refusal with a patch or without a message: %+v", r)
-		case !r.Successful && r.Status.Code == http.StatusInternalServerError && !strings.Contains(string(body), "Broken"):
-			t.Fatalf("a rule panicked: %s", r.Status.Message)
-		}
-	})
+	case !r.Successful && (r.Patch != nil || r.Status == nil || r.Status.Message == ""):
+		t.Fatalf("a refusal with a patch or without a message: %+v\n%s", r, body)
+	case !r.Successful && r.Status.Code == http.StatusInternalServerError && !strings.Contains(string(body), "Broken"):
+		t.Fatalf("a rule panicked: %s\n%s", r.Status.Message, body)
+	}
+	return out.Response.Successful
 }
