@@ -61,7 +61,7 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA,
 	if wrong := wrongGroup(ref); wrong != nil {
 		return wrong, nil
 	}
-	owner, err := owners.Find(ctx, r.client, cron.Namespace, ref)
+	owner, err := owners.Find(ctx, r.client, cron.Namespace, ref, owners.Indexed(ref))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func reference(cron *v1alpha1.CronHPA) *unstructured.Unstructured {
 func (r *Reconciler) olderSibling(ctx context.Context, cron *v1alpha1.CronHPA) (string, error) {
 	var siblings v1alpha1.CronHPAList
 	err := r.client.List(ctx, &siblings, client.InNamespace(cron.Namespace),
-		client.MatchingFields{owners.ByTarget: owners.TargetKey(cron.Spec.ScaleTargetRef)}, client.UnsafeDisableDeepCopy)
+		owners.Indexed(cron.Spec.ScaleTargetRef), client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return "", fmt.Errorf("listing CronHPAs of the target: %w", err)
 	}

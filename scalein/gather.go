@@ -134,9 +134,8 @@ func bindingFacts(object *workv1alpha2.ResourceBinding) *binding {
 // gatherRivals finds whoever else sets the replicas.
 func (r *Reconciler) gatherRivals(ctx context.Context, seen *gathered) error {
 	target := seen.order.Spec.TargetRef
-	owner, err := owners.Find(ctx, r.cache, seen.order.Namespace, autoscalingv2.CrossVersionObjectReference{
-		APIVersion: target.APIVersion, Kind: target.Kind, Name: target.Name,
-	})
+	ref := autoscalingv2.CrossVersionObjectReference{APIVersion: target.APIVersion, Kind: target.Kind, Name: target.Name}
+	owner, err := owners.Find(ctx, r.cache, seen.order.Namespace, ref, owners.Indexed(ref))
 	if err != nil {
 		return err
 	}

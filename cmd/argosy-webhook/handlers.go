@@ -8,10 +8,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
 	"github.com/argosy-dev/argosy/migration"
+	"github.com/argosy-dev/argosy/scalein"
 )
 
 // handler is one line of the list below.
@@ -32,6 +34,10 @@ type handler struct {
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
 
+// Admission of PodScaleIn looks at its CloneSet; of CronHPA and PodScaleIn, at the autoscalers of the target as for FedHPA.
+//
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get
+
 // handlers is everything this binary serves over HTTPS.
 func handlers() []handler {
 	return []handler{
@@ -47,6 +53,12 @@ func handlers() []handler {
 		})},
 		{path: migration.CutOffPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.CutOff{Decoder: admission.NewDecoder(mgr.GetScheme())}
+		})},
+		{path: cronhpa.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &cronhpa.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
+		})},
+		{path: scalein.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &scalein.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
 		{path: fedhpa.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &fedhpa.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme())}

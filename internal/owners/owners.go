@@ -82,25 +82,29 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-// Find the autoscaler that sets a workload's replicas; nil when there is none.
-func Find(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference) (*Autoscaler, error) {
+// Indexed narrows Find to the target in a cache that has the indexes of AddIndexes. An API server has none: there Find looks
+// at every autoscaler of the namespace.
+func Indexed(ref autoscalingv2.CrossVersionObjectReference) client.ListOption {
+	return client.MatchingFields{ByTarget: TargetKey(ref)}
+}
+
+// Find the autoscaler that sets a workload's replicas; nil when there is none. One that is being deleted still does.
+func Find(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference, narrow ...client.ListOption) (*Autoscaler, error) {
+	key := TargetKey(ref)
 	for _, kind := range Kinds() {
 		list := kind.newList()
-		err := reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{ByTarget: TargetKey(ref)})
-		if err != nil {
+		if err := reader.List(ctx, list, append(narrow, client.InNamespace(namespace))...); err != nil {
 			return nil, fmt.Errorf("listing %s of the target: %w", kind.Kind, err)
 		}
 		items, err := meta.ExtractList(list)
 		if err != nil {
 			return nil, fmt.Errorf("reading the list of %s: %w", kind.Kind, err)
 		}
-		if len(items) > 0 {
-			object, err := meta.Accessor(items[0])
-			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", kind.Kind, err)
+		for _, item := range items {
+			if object, ok := item.(client.Object); ok && TargetKey(kind.targetOf(object)) == key {
+				kind.Name = object.GetName()
+				return &kind, nil
 			}
-			kind.Name = object.GetName()
-			return &kind, nil
 		}
 	}
 	return nil, nil

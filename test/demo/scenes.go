@@ -4,6 +4,8 @@ package demo
 func Scenes() []Scene {
 	return []Scene{
 		spread(),
+		timetable(),
+		scaleIn(),
 		migration(),
 		kinds(),
 		fedhpa(),

@@ -1,0 +1,113 @@
+package cronhpa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/cronhpa/schedule"
+	"github.com/argosy-dev/argosy/internal/owners"
+)
+
+// ValidatePath is where argosy-webhook serves Validator.
+const ValidatePath = "/validate-autoscaling-argosy-dev-v1alpha1-cronhpa"
+
+// Validator refuses a CronHPA that could only fail later, each time with what to do. What one object shows by itself is
+// checked by the CRD, except for cron syntax, zones and dates; a target that does not exist yet is no reason to refuse.
+type Validator struct {
+	Reader  client.Reader
+	Decoder admission.Decoder
+	Clock   clock.PassiveClock
+}
+
+// Handle one admission request.
+func (v *Validator) Handle(ctx context.Context, req admission.Request) admission.Response {
+	if req.Operation != admissionv1.Create && req.Operation != admissionv1.Update {
+		return admission.Allowed("")
+	}
+	cron := &v1alpha1.CronHPA{}
+	if err := v.Decoder.Decode(req, cron); err != nil {
+		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding CronHPA: %w", err))
+	}
+	if cron.DeletionTimestamp != nil {
+		return admission.Allowed("")
+	}
+	errs := v.validateRules(cron)
+	owned, err := v.validateTarget(ctx, cron)
+	if err != nil {
+		return admission.Errored(http.StatusInternalServerError, err)
+	}
+	if errs = append(errs, owned...); len(errs) > 0 {
+		return admission.Denied(errs.ToAggregate().Error())
+	}
+	return admission.Allowed("").WithWarnings(warnings(cron)...)
+}
+
+// validateRules reads every timetable and asks whether it ever fires.
+func (v *Validator) validateRules(cron *v1alpha1.CronHPA) field.ErrorList {
+	var errs field.ErrorList
+	for i, rule := range cron.Spec.Rules {
+		path := field.NewPath("spec", "rules").Index(i)
+		timetable, err := schedule.Parse(specOf(rule))
+		var wrong *schedule.FieldError
+		if errors.As(err, &wrong) {
+			if path = path.Child(wrong.Field); wrong.Index >= 0 {
+				path = path.Index(wrong.Index)
+			}
+			errs = append(errs, field.Invalid(path, wrong.Value, wrong.Reason))
+			continue
+		}
+		if _, fires := timetable.Next(v.Clock.Now()); !fires {
+			errs = append(errs, field.Invalid(path.Child("schedule"), rule.Schedule, "never fires within ten years: check the day, the month and excludeDates"))
+		}
+	}
+	return errs
+}
+
+// validateTarget looks for whoever else sets the target's replicas.
+func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) (field.ErrorList, error) {
+	path, ref := field.NewPath("spec", "scaleTargetRef"), cron.Spec.ScaleTargetRef
+	var siblings v1alpha1.CronHPAList
+	if err := v.Reader.List(ctx, &siblings, client.InNamespace(cron.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing CronHPAs: %w", err)
+	}
+	for _, other := range siblings.Items {
+		if other.Name != cron.Name && other.DeletionTimestamp == nil && owners.TargetKey(other.Spec.ScaleTargetRef) == owners.TargetKey(ref) {
+			return field.ErrorList{field.Forbidden(path, fmt.Sprintf("CronHPA %s scales the same target: add the rules there", other.Name))}, nil
+		}
+	}
+	if formOf(ref) != workload {
+		return nil, nil
+	}
+	if wrong := wrongGroup(ref); wrong != nil {
+		return field.ErrorList{field.Invalid(path.Child("apiVersion"), ref.APIVersion, wrong.message)}, nil
+	}
+	owner, err := owners.Find(ctx, v.Reader, cron.Namespace, ref)
+	if err != nil {
+		return nil, err
+	}
+	if owner != nil {
+		return field.ErrorList{field.Forbidden(path, ownedMessage(ref, *owner))}, nil
+	}
+	return nil, nil
+}
+
+// warnings are what a person should know about an object that is accepted.
+func warnings(cron *v1alpha1.CronHPA) []string {
+	var out []string
+	for i, rule := range cron.Spec.Rules {
+		if ptr.Deref(rule.TargetReplicas, 1) == 0 {
+			out = append(out, fmt.Sprintf("spec.rules[%d].targetReplicas is 0: Karmada then removes the workload from its members unless karmada-scheduler runs with --enable-empty-workload-propagation", i))
+		}
+	}
+	return out
+}

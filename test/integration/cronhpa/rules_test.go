@@ -1,0 +1,155 @@
+package cronhpa
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admission/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/cronhpa"
+)
+
+func fedRef(name string) autoscalingv2.CrossVersionObjectReference {
+	return autoscalingv2.CrossVersionObjectReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FedHPA", Name: name}
+}
+
+// TestRulesOfTheKind are those the API server enforces by itself.
+func TestRulesOfTheKind(t *testing.T) {
+	w := newWorld(t)
+	good := replicasAt("out", "0 9 * * *", 3)
+	rule := func(change func(*v1alpha1.CronHPARule)) []v1alpha1.CronHPARule {
+		r := *good.DeepCopy()
+		change(&r)
+		return []v1alpha1.CronHPARule{r}
+	}
+	for name, tc := range map[string]struct {
+		target   autoscalingv2.CrossVersionObjectReference
+		rules    []v1alpha1.CronHPARule
+		wantSays string
+	}{
+		"replicas of a workload": {workloadRef("a"), []v1alpha1.CronHPARule{good}, ""},
+		"bounds of an HPA":       {hpaRef("b"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 1, 2)}, ""},
+		"bounds of a FedHPA":     {fedRef("c"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 1, 2)}, ""},
+		"replicas of an HPA":     {hpaRef("d"), []v1alpha1.CronHPARule{good}, "set targetMinReplicas and/or targetMaxReplicas instead"},
+		"bounds of a workload":   {workloadRef("e"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 1, 2)}, "set targetReplicas"},
+		"both":                   {workloadRef("f"), rule(func(r *v1alpha1.CronHPARule) { r.TargetMinReplicas = ptr.To[int32](1) }), "either targetReplicas, or"},
+		"neither":                {workloadRef("g"), rule(func(r *v1alpha1.CronHPARule) { r.TargetReplicas = nil }), "either targetReplicas, or"},
+		"min above max":          {fedRef("h"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 3, 2)}, "must not be above"},
+		"no rules":               {workloadRef("i"), []v1alpha1.CronHPARule{}, "spec.rules"},
+		"a name twice":           {workloadRef("j"), []v1alpha1.CronHPARule{good, good}, "Duplicate value"},
+		"a name that is none":    {workloadRef("k"), rule(func(r *v1alpha1.CronHPARule) { r.Name = "Out!" }), "spec.rules[0].name"},
+		"no apiVersion":          {autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "l"}, []v1alpha1.CronHPARule{good}, "apiVersion is required"},
+		"a negative number":      {workloadRef("m"), rule(func(r *v1alpha1.CronHPARule) { r.TargetReplicas = ptr.To[int32](-1) }), "targetReplicas"},
+		"a deadline too short":   {workloadRef("n"), rule(func(r *v1alpha1.CronHPARule) { r.StartingDeadlineSeconds = ptr.To[int32](1) }), "startingDeadlineSeconds"},
+		"a date of other form":   {workloadRef("o"), rule(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"Dec 25"} }), "excludeDates"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cron := &v1alpha1.CronHPA{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, GenerateName: "rules-"},
+				Spec:       v1alpha1.CronHPASpec{ScaleTargetRef: tc.target, Rules: tc.rules},
+			}
+			err := apiserver.Create(t.Context(), cron)
+			if tc.wantSays == "" {
+				if err != nil {
+					t.Fatalf("refused: %v", err)
+				}
+				if cron.Spec.Rules[0].TimeZone != "UTC" || ptr.Deref(cron.Spec.SuccessfulHistoryLimit, 0) != 3 {
+					t.Errorf("defaults: %+v", cron.Spec)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tc.wantSays) {
+				t.Errorf("error %v, want one that says %q", err, tc.wantSays)
+			}
+		})
+	}
+}
+
+func TestTheTargetCannotBeChanged(t *testing.T) {
+	w := newWorld(t)
+	cron := w.cron("web", workloadRef("web"), replicasAt("out", "0 9 * * *", 3))
+	cron.Spec.ScaleTargetRef.Name = "other"
+	err := apiserver.Update(w.ctx, cron)
+	if err == nil || !strings.Contains(err.Error(), "cannot be changed") {
+		t.Errorf("error %v, want one that says it cannot be changed", err)
+	}
+}
+
+// TestAdmission is what the webhook refuses beyond the kind's own rules.
+func TestAdmission(t *testing.T) {
+	w := newWorld(t)
+	w.hpa("owner", "owned", 2, 8)
+	w.cron("first", workloadRef("taken"), replicasAt("out", "0 9 * * *", 3))
+	with := func(change func(*v1alpha1.CronHPARule)) v1alpha1.CronHPARule {
+		r := replicasAt("out", "0 9 * * *", 3)
+		change(&r)
+		return r
+	}
+	for name, tc := range map[string]struct {
+		target      autoscalingv2.CrossVersionObjectReference
+		rule        v1alpha1.CronHPARule
+		wantSays    []string
+		wantWarning string
+	}{
+		"good":            {target: workloadRef("web"), rule: replicasAt("out", "0 9 * * *", 3)},
+		"its target HPA":  {target: hpaRef("owner"), rule: boundsAt("out", "0 9 * * *", 3, 9)},
+		"cron syntax":     {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 25 * * *" }), wantSays: []string{"spec.rules[0].schedule", "above maximum"}},
+		"zone":            {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.TimeZone = "Asia/Atlantis" }), wantSays: []string{"spec.rules[0].timeZone", "IANA"}},
+		"date":            {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"2026-02-30"} }), wantSays: []string{"spec.rules[0].excludeDates[0]"}},
+		"never fires":     {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 0 30 2 *" }), wantSays: []string{"spec.rules[0].schedule", "never fires"}},
+		"owned by an HPA": {target: workloadRef("owned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"HorizontalPodAutoscaler owner", "targetMinReplicas"}},
+		"taken":           {target: workloadRef("taken"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"CronHPA first", "add the rules there"}},
+		"a wrong group": {
+			target: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "FedHPA", Name: "x"}, rule: boundsAt("out", "0 9 * * *", 1, 2),
+			wantSays: []string{"spec.scaleTargetRef.apiVersion", "autoscaling.argosy.dev/v1alpha1"},
+		},
+		"to zero": {target: workloadRef("web"), rule: replicasAt("out", "0 9 * * *", 0), wantWarning: "--enable-empty-workload-propagation"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := gomega.NewWithT(t)
+			cron := &v1alpha1.CronHPA{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "new"},
+				Spec:       v1alpha1.CronHPASpec{ScaleTargetRef: tc.target, Rules: []v1alpha1.CronHPARule{tc.rule}},
+			}
+			got := w.ask(cron)
+			g.Expect(got.Allowed).To(gomega.Equal(len(tc.wantSays) == 0), "%v", got.Result)
+			for _, part := range tc.wantSays {
+				g.Expect(got.Result.Message).To(gomega.ContainSubstring(part))
+			}
+			g.Expect(strings.Join(got.Warnings, "\n")).To(gomega.ContainSubstring(tc.wantWarning))
+		})
+	}
+}
+
+// ask puts an object before the webhook's handler.
+func (w *world) ask(cron *v1alpha1.CronHPA) admission.Response {
+	w.t.Helper()
+	raw, err := json.Marshal(cron)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	handler := &cronhpa.Validator{Reader: apiserver, Decoder: admission.NewDecoder(scheme), Clock: w.clock}
+	return handler.Handle(w.ctx, admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		Operation: admissionv1.Create, Namespace: w.namespace, Object: runtime.RawExtension{Raw: raw},
+	}})
+}
+
+func TestAdmissionOfAnUpdateOfItself(t *testing.T) {
+	w := newWorld(t)
+	cron := w.cron("web", workloadRef("web"), replicasAt("out", "0 9 * * *", 3))
+	if err := apiserver.Get(w.ctx, client.ObjectKeyFromObject(cron), cron); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.ask(cron); !got.Allowed {
+		t.Errorf("an update of the only CronHPA of its target is refused: %v", got.Result)
+	}
+}
