@@ -80,10 +80,14 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	return builder.ControllerManagedBy(mgr).Named("podscalein").
+	err := builder.ControllerManagedBy(mgr).Named("podscalein").
 		For(&v1alpha1.PodScaleIn{}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName}).
 		Complete(r)
+	if err != nil {
+		return err
+	}
+	return addAdopter(mgr, r, options)
 }
 
 const (

@@ -82,6 +82,8 @@ type member struct {
 	unreachable string
 	// uid of the CloneSet there; empty when there is none.
 	uid string
+	// replicas the CloneSet there asks for.
+	replicas int32
 	// delivered is the id of the last request this member took.
 	delivered string
 	pods      map[string]pod

@@ -216,7 +216,7 @@ func (r *Reconciler) readMember(ctx context.Context, seen gathered, cluster stri
 	object := cloneSet(seen.order)
 	switch err := api.Get(ctx, client.ObjectKeyFromObject(object), object); {
 	case err == nil:
-		m.uid = string(object.GetUID())
+		m.uid, m.replicas = string(object.GetUID()), replicasOf(object)
 		m.delivered = object.GetAnnotations()[v1alpha1.ScaleInDeliveredAnnotation]
 	case !apierrors.IsNotFound(err):
 		return member{}, fmt.Errorf("reading CloneSet: %w", err)

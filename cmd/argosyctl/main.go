@@ -50,6 +50,8 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newInstallCommand(flags, streams),
 		newUninstallCommand(flags, streams),
 		newPolicyCommand(flags, streams),
+		newCronCommand(flags, streams),
+		newScaleInCommand(flags, streams),
 		newFedHPACommand(flags, streams),
 		newMigrationCommand(flags, streams),
 		newPublishCommand(flags, streams),

@@ -24,9 +24,12 @@ const (
 	// PodScaleInFinalizer keeps an order until its request is off the template and the scheduler is released.
 	PodScaleInFinalizer = "scalein.argosy.dev/cleanup"
 
-	// ScaleInAdoptAnnotation on a resource template with the value "true" tells the controller to follow scale-ins made
-	// by hand in the members: it lowers the control plane's replicas and binding to what the members hold.
+	// ScaleInAdoptAnnotation on a resource template tells the controller to follow scale-ins made by hand in members that
+	// own their replicas: it lowers binding and template to what the members hold. AdoptOnce does so once and takes the
+	// annotation off; AdoptAlways keeps following.
 	ScaleInAdoptAnnotation = "scalein.argosy.dev/adopt"
+	AdoptOnce              = "once"
+	AdoptAlways            = "true"
 )
 
 // ScaleInRequest tells each member which of its pods go, and at how many replicas it arrives.

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+)
+
+type scaleInOptions struct {
+	genericiooptions.IOStreams
+	flags   *genericclioptions.ConfigFlags
+	pods    []string
+	reason  string
+	timeout time.Duration
+	wait    bool
+}
+
+// newScaleInCommand removes pods by name.
+func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	options := scaleInOptions{IOStreams: streams, flags: flags}
+	command := &cobra.Command{
+		Use:   "scalein CLONESET --pod [CLUSTER/]POD ...",
+		Short: "Remove pods by name, and lower the replicas of exactly their clusters",
+		Long: "Writes a PodScaleIn and follows it until the pods are gone. Template, scheduling result and members agree afterwards.\n" +
+			"A pod named without its cluster is looked for in every member.",
+		Example: "  argosyctl scalein shop -n prod --pod member1/shop-x7k2p --pod shop-9qv4z --reason 'bad disks'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			return options.run(command.Context(), args[0])
+		},
+	}
+	command.Flags().StringSliceVar(&options.pods, "pod", nil, "a pod to remove, as POD or CLUSTER/POD; may be repeated")
+	command.Flags().StringVar(&options.reason, "reason", "", "kept in the order, for people")
+	command.Flags().DurationVar(&options.timeout, "timeout", 10*time.Minute, "how long the pods may take to go")
+	command.Flags().BoolVar(&options.wait, "wait", true, "follow the order until it ends")
+	command.AddCommand(newScaleInAdoptCommand(flags, streams))
+	return command
+}
+
+func (o scaleInOptions) run(ctx context.Context, name string) error {
+	order, err := o.order(name)
+	if err != nil {
+		return err
+	}
+	control, namespace, err := controlPlane(o.flags)
+	if err != nil {
+		return err
+	}
+	order.Namespace = namespace
+	if err := control.Create(ctx, order); err != nil {
+		return fmt.Errorf("creating the PodScaleIn: %w", err)
+	}
+	fmt.Fprintf(o.Out, "podscalein/%s created\n", order.Name)
+	if !o.wait {
+		return nil
+	}
+	return o.follow(ctx, control, order)
+}
+
+// order is what the flags ask for.
+func (o scaleInOptions) order(name string) (*v1alpha1.PodScaleIn, error) {
+	if len(o.pods) == 0 {
+		return nil, errors.New("name at least one pod with --pod")
+	}
+	seconds := int32(o.timeout / time.Second)
+	order := &v1alpha1.PodScaleIn{Spec: v1alpha1.PodScaleInSpec{
+		TargetRef: v1alpha1.ScaleInTarget{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: name},
+		Reason:    o.reason, TimeoutSeconds: &seconds,
+	}}
+	order.GenerateName = name + "-"
+	for _, text := range o.pods {
+		ref := v1alpha1.PodReference{Name: text}
+		if cluster, pod, ok := strings.Cut(text, "/"); ok {
+			ref = v1alpha1.PodReference{Cluster: cluster, Name: pod}
+		}
+		if ref.Name == "" || strings.Contains(ref.Name, "/") {
+			return nil, fmt.Errorf("--pod %q: want POD or CLUSTER/POD", text)
+		}
+		order.Spec.Pods = append(order.Spec.Pods, ref)
+	}
+	return order, nil
+}
+
+// follow prints every change until the order ends.
+func (o scaleInOptions) follow(ctx context.Context, control client.Client, order *v1alpha1.PodScaleIn) error {
+	last := ""
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, o.timeout+30*time.Second, true, func(ctx context.Context) (bool, error) {
+		if err := control.Get(ctx, client.ObjectKeyFromObject(order), order); err != nil {
+			return false, fmt.Errorf("reading PodScaleIn %s: %w", order.Name, err)
+		}
+		if line := progress(order); line != last {
+			fmt.Fprintln(o.Out, line)
+			last = line
+		}
+		return order.Status.CompletionTime != nil || order.Status.Phase == v1alpha1.PhaseFailed, nil
+	})
+	if err != nil {
+		return fmt.Errorf("following PodScaleIn %s: %w", order.Name, err)
+	}
+	if order.Status.Phase != v1alpha1.PhaseSucceeded {
+		return errReported
+	}
+	return nil
+}
+
+func progress(order *v1alpha1.PodScaleIn) string {
+	line := string(order.Status.Phase)
+	if c := meta.FindStatusCondition(order.Status.Conditions, v1alpha1.PodScaleInComplete); c != nil {
+		line += ": " + c.Message
+	}
+	return line
+}
+
+// newScaleInAdoptCommand brings the control plane into line with what was scaled in by hand in members.
+func newScaleInAdoptCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	var timeout time.Duration
+	command := &cobra.Command{
+		Use:   "adopt CLONESET",
+		Short: "Lower the control plane's replicas to what members were scaled in to by hand",
+		Long: "For a CloneSet whose members own their replicas (label resourcetemplate.karmada.io/retain-replicas=true): where a member\n" +
+			"holds fewer replicas than the scheduling result says, result and template are lowered to it. No pod is touched.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			control, namespace, err := controlPlane(flags)
+			if err != nil {
+				return err
+			}
+			return adopt(command.Context(), control, streams, adoption{namespace: namespace, name: args[0], timeout: timeout})
+		},
+	}
+	command.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long the controller may take")
+	return command
+}
+
+type adoption struct {
+	namespace, name string
+	timeout         time.Duration
+}
+
+// adopt asks the controller by annotation, and waits until it has taken the annotation off again.
+func adopt(ctx context.Context, control client.Client, streams genericiooptions.IOStreams, a adoption) error {
+	template := &unstructured.Unstructured{}
+	template.SetAPIVersion("apps.kruise.io/v1alpha1")
+	template.SetKind("CloneSet")
+	template.SetNamespace(a.namespace)
+	template.SetName(a.name)
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ScaleInAdoptAnnotation, v1alpha1.AdoptOnce)
+	if err := control.Patch(ctx, template, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("asking for adoption on CloneSet %s: %w", a.name, err)
+	}
+	before, _, _ := unstructured.NestedInt64(template.Object, "spec", "replicas")
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, a.timeout, true, func(ctx context.Context) (bool, error) {
+		if err := control.Get(ctx, client.ObjectKeyFromObject(template), template); err != nil {
+			return false, fmt.Errorf("reading CloneSet %s: %w", a.name, err)
+		}
+		return template.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] == "", nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the controller to adopt (kubectl describe cloneset %s shows its events): %w", a.name, err)
+	}
+	after, _, _ := unstructured.NestedInt64(template.Object, "spec", "replicas")
+	fmt.Fprintf(streams.Out, "cloneset/%s: %d replicas, %d before\n", a.name, after, before)
+	return nil
+}

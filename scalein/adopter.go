@@ -1,0 +1,142 @@
+package scalein
+
+import (
+	"context"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/owners"
+)
+
+// cloneSetKind is the version the adopter reads; OpenKruise serves every version of one object.
+var cloneSetKind = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "CloneSet"}
+
+// adopter brings binding and template into line with members that were scaled in by hand, for templates that ask for it.
+type adopter struct{ *Reconciler }
+
+// addAdopter watches the metadata of CloneSets. A control plane without OpenKruise's CRDs has none to watch.
+func addAdopter(mgr manager.Manager, r *Reconciler, options Options) error {
+	if _, err := mgr.GetRESTMapper().RESTMapping(cloneSetKind.GroupKind(), cloneSetKind.Version); err != nil {
+		if meta.IsNoMatchError(err) {
+			mgr.GetLogger().Info("No scale-in by hand is adopted: karmada-apiserver has no CloneSet CRD; restart after installing it")
+			return nil
+		}
+		return err
+	}
+	template := &metav1.PartialObjectMetadata{}
+	template.SetGroupVersionKind(cloneSetKind)
+	asks := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] != "" })
+	return builder.ControllerManagedBy(mgr).Named("scalein-adopter").
+		For(template, builder.OnlyMetadata, builder.WithPredicates(asks)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName}).
+		Complete(adopter{r})
+}
+
+// Reconcile does the next step for one template.
+func (a adopter) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	// The gathering of an order reads just what is needed here.
+	order := &v1alpha1.PodScaleIn{}
+	order.Namespace = request.Namespace
+	order.Spec.TargetRef = v1alpha1.ScaleInTarget{APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: request.Name}
+	wait, err := a.step(ctx, gathered{facts: facts{order: order, now: a.clock.Now(), members: map[string]member{}}})
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: lookSoon}, nil
+	}
+	return reconcile.Result{RequeueAfter: wait}, err
+}
+
+// step gathers, decides and writes once; the result is when to look again.
+func (a adopter) step(ctx context.Context, seen gathered) (time.Duration, error) {
+	if err := a.gatherTemplate(ctx, &seen); err != nil || seen.template == nil {
+		return 0, err
+	}
+	asked := seen.templateObject.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation]
+	if asked != v1alpha1.AdoptOnce && asked != v1alpha1.AdoptAlways {
+		return 0, nil
+	}
+	if err := a.gatherForAdoption(ctx, &seen); err != nil {
+		return 0, err
+	}
+	next := nextAdoption(seen.facts)
+	if err := a.write(ctx, seen, next); err != nil {
+		return 0, err
+	}
+	if next.message != "" {
+		a.tell(ctx, seen.templateObject, next)
+	}
+	switch {
+	case (next.settled || next.refused) && asked == v1alpha1.AdoptOnce:
+		return 0, a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
+			annotate(t, v1alpha1.ScaleInAdoptAnnotation, "")
+			return nil
+		})
+	case next.settled || next.refused:
+		return lookLater, nil
+	}
+	return lookSoon, nil
+}
+
+func (a adopter) tell(ctx context.Context, template *unstructured.Unstructured, next adoption) {
+	kind := corev1.EventTypeNormal
+	if next.refused {
+		kind = corev1.EventTypeWarning
+	}
+	a.recorder.Event(template, kind, next.reason, next.message)
+	log.FromContext(ctx).Info("Compared the books with the members", "cloneSet", klog.KObj(template), "reason", next.reason, "message", next.message)
+}
+
+func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {
+	if err := a.gatherBinding(ctx, seen); err != nil || seen.binding == nil {
+		return err
+	}
+	ref := autoscalingv2.CrossVersionObjectReference{APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: seen.order.Spec.TargetRef.Name}
+	owner, err := owners.Find(ctx, a.cache, seen.order.Namespace, ref, owners.Indexed(ref))
+	if err != nil {
+		return err
+	}
+	if owner != nil {
+		seen.owner = owner.Kind + " " + owner.Name
+	}
+	for _, cluster := range seen.binding.clusters {
+		seen.members[cluster.name] = a.gatherMember(ctx, *seen, cluster.name)
+	}
+	return nil
+}
+
+func (a adopter) write(ctx context.Context, seen gathered, next adoption) error {
+	switch next.do {
+	case lowerBinding:
+		return a.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
+			lowerClusters(b, next.clusters)
+			annotate(b, v1alpha1.ScaleInLoweredAnnotation, adoptMark)
+		})
+	case lowerTemplate:
+		return a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
+			return unstructured.SetNestedField(t.Object, int64(next.replicas), "spec", "replicas")
+		})
+	case release:
+		return a.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
+			releaseScheduler(b)
+			annotate(b, v1alpha1.ScaleInLoweredAnnotation, "")
+		})
+	case nothing, acceptPlan, announce:
+	}
+	return nil
+}
