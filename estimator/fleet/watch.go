@@ -22,8 +22,12 @@ import (
 	"github.com/argosy-dev/argosy/estimator/inflight"
 )
 
-// again is how often every Cluster's secret is read anew, so that a renewed token is noticed.
-const again = time.Minute
+const (
+	// again is how often every Cluster's secret is read anew, so that a renewed token is noticed.
+	again = time.Minute
+	// soon is when a Cluster that could not be joined is tried again: its secret may come after it.
+	soon = 5 * time.Second
+)
 
 // What the estimator reads in karmada-apiserver. Templates may be of any kind, so any kind is readable, of secrets only the members' own.
 //
@@ -77,27 +81,31 @@ func (w *Watcher) Run(ctx context.Context) error {
 	factory.Start(ctx.Done())
 	ticker := w.Clock.NewTicker(again)
 	defer ticker.Stop()
+	var retry <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
+		case <-retry:
 		case <-ticker.C():
 		}
-		if w.FollowClusters {
-			w.sync(ctx, func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(labels.Everything()) })
+		retry = nil
+		if w.FollowClusters && !w.sync(ctx, func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(labels.Everything()) }) {
+			retry = w.Clock.After(soon)
 		}
 	}
 }
 
-// sync makes the fleet what the Clusters say. One bad Cluster does not keep the others from joining.
-func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Cluster, error)) {
+// sync makes the fleet what the Clusters say, and tells whether it could. One bad Cluster does not keep the others from joining.
+func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Cluster, error)) bool {
 	logger := klog.FromContext(ctx)
 	clusters, err := list()
 	if err != nil {
 		logger.Error(err, "Could not list clusters", "reason", "Listers")
-		return
+		return false
 	}
+	all := true
 	wanted := map[string]bool{}
 	for name := range w.Fixed {
 		wanted[name] = true
@@ -115,6 +123,7 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 			err = w.Fleet.Join(ctx, cluster.Name, connection)
 		}
 		if err != nil {
+			all = false
 			logger.Error(err, "Could not join member", "member", cluster.Name, "reason", "Connection")
 		}
 	}
@@ -123,6 +132,7 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 			w.Fleet.Leave(ctx, status.Name)
 		}
 	}
+	return all
 }
 
 // ConnectionOf reads the member's credentials from the secret that karmadactl join made.

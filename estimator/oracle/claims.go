@@ -6,7 +6,9 @@ import (
 	"sort"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -115,8 +117,13 @@ func (o *Oracle) noRoom(v *view, pod *copied) bool {
 func (o *Oracle) placeClaims(ctx context.Context, claims []Claim, budget time.Duration) ([]*placed, bool, error) {
 	deadline := o.clock.Now().Add(budget)
 	var pods []*placed
+	refused := map[string]bool{}
 	for number, claim := range claims {
 		v, _ := o.view(claim.Pod)
+		kind := kindOf(claim.Pod)
+		if kind != "" && refused[kind] {
+			continue
+		}
 		for i := range claim.Count {
 			if ctx.Err() != nil || (budget > 0 && o.clock.Now().After(deadline)) {
 				return pods, false, nil
@@ -128,10 +135,26 @@ func (o *Oracle) placeClaims(ctx context.Context, claims []Claim, budget time.Du
 				return pods, false, fmt.Errorf("placing %s: %w", claim.For, err)
 			}
 			if why != nil {
-				break // the next one like it would be refused too
+				refused[kind] = true // the next one like it would be refused too
+				break
 			}
 			pods = append(pods, p)
 		}
 	}
 	return pods, true, nil
+}
+
+// kindOf names the pods that are alike to the scheduler: those of one controller and revision. A workload may have hundreds of pending pods, refused for one
+// and the same reason; trying each would use up the time of every question. Pods with claims differ from each other and have no kind.
+func kindOf(pod *corev1.Pod) string {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil {
+		return ""
+	}
+	for _, volume := range pod.Spec.Volumes {
+		if volume.PersistentVolumeClaim != nil || volume.Ephemeral != nil {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s|%d|%s|%s", owner.UID, priorityOf(pod), pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey], pod.Labels[appsv1.ControllerRevisionHashLabelKey])
 }

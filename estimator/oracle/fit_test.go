@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 )
 
@@ -178,6 +180,24 @@ func randomPod(t *rapid.T, name string) *corev1.Pod {
 		}
 	}))
 	return pod
+}
+
+// Hundreds of pods pending for one reason cost one try, not one each.
+func TestPendingPodsAlikeAreTriedOnce(t *testing.T) {
+	c := fourNodes()
+	owner := []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: "web", Controller: ptr.To(true)}}
+	for i := range 300 {
+		c.objects = append(c.objects, podWith(fmt.Sprintf("stuck-%d", i), 100, web, antiAffinity(corev1.LabelHostname, selecting(web)), func(p *corev1.Pod) { p.OwnerReferences = owner }))
+	}
+	o := c.start(t)
+	claims, _ := o.claims(Question{Pod: podWith("p", 1000, nil)})
+	if len(claims) != 300 {
+		t.Fatalf("%d claims, want all 300: each node would take one", len(claims))
+	}
+	got := ask(t, o, Question{Pod: podWith("p", 1000, nil), Budget: time.Second})
+	if got.Count != 12 || got.TimedOut {
+		t.Errorf("%+v: want 12, four of the pending pods having taken a tenth of a node each", got)
+	}
 }
 
 func TestRepeatedQuestionAsksOnlyChangedNodes(t *testing.T) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -85,7 +86,9 @@ func none(reason string, err error) reply { return reply{reason: reason, err: er
 // MaxAvailableReplicas is how many more replicas fit.
 func (s *Server) MaxAvailableReplicas(ctx context.Context, request *wire.MaxAvailableReplicasRequest) (*wire.Count, error) {
 	object := objectOf(ctx)
-	key := fmt.Sprintf("%s|%s|%v", request.Cluster, object, request.Requirements.Requests)
+	// Requirements always encode; were they not to, questions of one workload would share their last answer.
+	requirements, _ := json.Marshal(request.Requirements)
+	key := fmt.Sprintf("%s|%s|%s", request.Cluster, object, requirements)
 	return s.within(ctx, "MaxAvailableReplicas", request.Cluster, object, key, func(ctx context.Context) reply {
 		return s.replicas(ctx, request, object)
 	})
