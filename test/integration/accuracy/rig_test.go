@@ -73,7 +73,7 @@ func newRig(t *testing.T) *rig {
 	}
 	// One program with the example plugin compiled in serves every class: a plugin that no profile names is not there.
 	program := filepath.Join(t.TempDir(), "rackscheduler")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./test/accuracy/rackscheduler")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./test/integration/accuracy/rackscheduler")
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
