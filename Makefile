@@ -105,6 +105,8 @@ generate: ## CRDs, deep copies, RBAC and reference pages from the code
 		paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-estimator paths=./estimator/... output:rbac:dir=deploy/estimator
 	go run ./docs/generate
+	$(TOOLS) crd-ref-docs --log-level=ERROR --source-path=api --config=docs/generate/api.yaml --renderer=markdown --output-path=docs/reference/api.md
+	go test ./cmd/argosyctl -run '^TestReference$$' -update
 
 .PHONY: lint
 lint: go-version ## vet, formatting, import rules
