@@ -24,6 +24,9 @@ import (
 // aim is how many times faster than the Lua each rule must be.
 const aim = 20
 
+// rounds in which both are measured in turn.
+const rounds = 6
+
 // members is how many statuses AggregateStatus unites.
 const members = 10
 
@@ -80,7 +83,7 @@ func (s subject) question(operation configv1alpha1.InterpreterOperation) interpr
 // Karmada gets; the Lua is asked the way Karmada asks it, in process.
 func TestInterpreterRules(t *testing.T) {
 	Only(t)
-	if err := flag.Set("test.benchtime", "300ms"); err != nil {
+	if err := flag.Set("test.benchtime", "50ms"); err != nil {
 		t.Fatal(err)
 	}
 	karmada := peer.NewKarmada()
@@ -88,7 +91,8 @@ func TestInterpreterRules(t *testing.T) {
 	table := Table{
 		Title: "Interpreter rules, time and allocations a call",
 		Peer:  "Karmada's Lua",
-		Notes: []string{fmt.Sprintf("AggregateStatus unites %d members. Ours includes making the JSON patch. A peer of \"none\": the Lua has no such rule.", members)},
+		Notes: []string{fmt.Sprintf("AggregateStatus unites %d members. Ours includes making the JSON patch. Times are the best of %d rounds, in which "+
+			"the two take turns: other work on the machine only adds. A peer of \"none\": the Lua has no such rule.", members, rounds)},
 	}
 	for _, s := range subjects(t) {
 		object := s.template.Unstructured()
@@ -103,40 +107,50 @@ func TestInterpreterRules(t *testing.T) {
 func measure(t *testing.T, s subject, f *family.Family, karmada peer.Karmada, operation configv1alpha1.InterpreterOperation) Row {
 	t.Helper()
 	q := s.question(operation)
-	ours := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			answer, err := q.Answer(f)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := answer.Edits.Patch(q.Object.Object); err != nil {
-				b.Fatal(err)
-			}
+	ask := func() error {
+		answer, err := q.Answer(f)
+		if err == nil {
+			_, err = answer.Edits.Patch(q.Object.Object)
 		}
-	})
-	row := Row{What: s.name + " " + string(operation), Ours: cost(ours), Peer: "none"}
+		return err
+	}
+	row := Row{What: s.name + " " + string(operation), Peer: "none"}
 	if !s.hasPeer || karmada.Ask(q)["error"] != nil || operation == configv1alpha1.InterpreterOperationRetain {
+		row.Ours = cost(best(ask)[0])
 		return row
 	}
-	ask := karmada.Prepare(q)
-	theirs := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := ask(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	row.Peer = cost(theirs)
-	row.Ratio = float64(theirs.NsPerOp()) / float64(max(1, ours.NsPerOp()))
+	results := best(ask, karmada.Prepare(q))
+	row.Ours, row.Peer = cost(results[0]), cost(results[1])
+	row.Ratio = nanoseconds(results[1]) / nanoseconds(results[0])
 	if row.Ratio < aim {
 		t.Errorf("%s is %.1f times faster than the Lua, want %d", row.What, row.Ratio, aim)
 	}
 	return row
 }
 
+// best is the fastest round of each call.
+func best(calls ...func() error) []testing.BenchmarkResult {
+	out := make([]testing.BenchmarkResult, len(calls))
+	for round := range rounds {
+		for i, call := range calls {
+			result := testing.Benchmark(func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := call(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			if round == 0 || nanoseconds(result) < nanoseconds(out[i]) {
+				out[i] = result
+			}
+		}
+	}
+	return out
+}
+
+func nanoseconds(r testing.BenchmarkResult) float64 { return float64(r.T) / float64(max(1, r.N)) }
+
 func cost(r testing.BenchmarkResult) string {
-	per := time.Duration(r.NsPerOp())
-	return fmt.Sprintf("%.1f µs, %d allocs", float64(per)/float64(time.Microsecond), r.AllocsPerOp())
+	return fmt.Sprintf("%.1f µs, %d allocs", nanoseconds(r)/float64(time.Microsecond), r.AllocsPerOp())
 }
