@@ -122,6 +122,11 @@ func (r *Reconciler) explain(ctx context.Context, cron *v1alpha1.CronHPA, err er
 	case getErr == nil:
 		return &problem{v1alpha1.CronHPAReasonTargetNotScalable, fmt.Sprintf(
 			"%s %s exists but its kind has no scale subresource in karmada-apiserver: add it to the CRD there", ref.Kind, ref.Name)}, nil
+	// Only scale may be read of every kind: of a kind we have no right to, both causes are named.
+	case apierrors.IsForbidden(getErr):
+		return &problem{v1alpha1.CronHPAReasonTargetNotFound, fmt.Sprintf(
+			"%s %s does not exist in namespace %s of the control plane, or its kind has no scale subresource there: create it, add the subresource to the CRD, or correct spec.scaleTargetRef",
+			ref.Kind, ref.Name, cron.Namespace)}, nil
 	case apierrors.IsNotFound(getErr):
 		return &problem{v1alpha1.CronHPAReasonTargetNotFound, fmt.Sprintf(
 			"%s %s does not exist in namespace %s of the control plane: create it, or correct spec.scaleTargetRef", ref.Kind, ref.Name, cron.Namespace)}, nil

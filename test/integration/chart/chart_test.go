@@ -1,0 +1,121 @@
+// Package chart holds the Helm chart against a real API server: every object it renders is one that the server takes as it is.
+package chart
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+)
+
+const images = "image: {repository: registry.example/argosy}\n"
+
+// helm runs tools/chart, which is Helm's own engine, linter and schema check.
+func helm(t *testing.T, command, values string) (string, error) {
+	t.Helper()
+	root, err := binaries.FindRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "run", ".", command, "-chart", filepath.Join(root, "deploy/chart"), "-values", file)
+	cmd.Dir = filepath.Join(root, "tools/chart")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", errors.New(string(out) + stderr.String())
+	}
+	return string(out), nil
+}
+
+func TestLint(t *testing.T) {
+	if out, err := helm(t, "lint", images); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestValuesThatCannotStandAreRefused(t *testing.T) {
+	for name, tc := range map[string]struct{ values, want string }{
+		"no images":           {values: "webhook: {replicas: 2}\n", want: "/image/repository"},
+		"a typo":              {values: images + "webhok: {replicas: 2}\n", want: "webhok"},
+		"a typo deep inside":  {values: images + "webhook: {certificates: {mode: SelfManaged, isuerRef: {}}}\n", want: "isuerRef"},
+		"no replica":          {values: images + "controllerManager: {replicas: 0}\n", want: "/controllerManager/replicas"},
+		"an unknown mode":     {values: images + "webhook: {certificates: {mode: Vault}}\n", want: "/webhook/certificates/mode"},
+		"a life without unit": {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := helm(t, "template", tc.values)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want one that names %s", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestAServerTakesWhatIsRendered applies every object by dry run, with strict field validation: a field that does not
+// exist is an error, as a missing one is.
+func TestAServerTakesWhatIsRendered(t *testing.T) {
+	server := lab.StartAPIServer(t, lab.APIServerOptions{})
+	c, err := client.New(server.Config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "argosy-system"}}}
+	if err := c.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range map[string]string{
+		"defaults":         images,
+		"alone":            images + "webhook: {replicas: 1}\ncontrollerManager: {replicas: 1}\nestimator: {enabled: false}\nnetworkPolicy: {enabled: false}\n",
+		"dashboards":       images + "monitoring: {dashboards: {enabled: true}}\n",
+		"placed and named": images + "webhook: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: system-cluster-critical, config: {shutdownSeconds: 10}}\nnetworkPolicy: {enabled: true, karmadaApiserver: [{ipBlock: {cidr: 10.0.0.1/32}}], webhookFrom: [{podSelector: {}}]}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := helm(t, "template", values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if count := dryRun(t, c, out); count < 15 {
+				t.Errorf("only %d objects were rendered", count)
+			}
+		})
+	}
+}
+
+func dryRun(t *testing.T, c client.Client, manifests string) int {
+	t.Helper()
+	count := 0
+	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
+	for {
+		u := &unstructured.Unstructured{}
+		if err := decoder.Decode(&u.Object); errors.Is(err, io.EOF) {
+			return count
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(u.Object) == 0 {
+			continue
+		}
+		count++
+		strict := client.WithFieldValidation(c, "Strict")
+		if err := strict.Create(t.Context(), u, client.DryRunAll); err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Errorf("%s %s: %v", u.GetKind(), u.GetName(), err)
+		}
+	}
+}
