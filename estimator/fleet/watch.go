@@ -60,25 +60,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	factory := karmadainformers.NewSharedInformerFactoryWithOptions(w.Karmada, 0, karmadainformers.WithTransform(trimBinding))
-	clusters := factory.Cluster().V1alpha1().Clusters()
-	changed := make(chan struct{}, 1)
-	signal := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
+	clusters, changed, err := w.follow(ctx)
+	if err != nil {
+		return err
 	}
-	if w.FollowClusters {
-		if _, err := clusters.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { signal() }, UpdateFunc: func(any, any) { signal() }, DeleteFunc: func(any) { signal() }}); err != nil {
-			return fmt.Errorf("watching clusters: %w", err)
-		}
-	}
-	if _, err := factory.Work().V1alpha2().ResourceBindings().Informer().AddEventHandler(w.bindings()); err != nil {
-		return fmt.Errorf("watching bindings: %w", err)
-	}
-	factory.Start(ctx.Done())
 	ticker := w.Clock.NewTicker(again)
 	defer ticker.Stop()
 	var retry <-chan time.Time
@@ -91,10 +76,34 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-ticker.C():
 		}
 		retry = nil
-		if w.FollowClusters && !w.sync(ctx, func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(labels.Everything()) }) {
+		if w.FollowClusters && !w.sync(ctx, clusters) {
 			retry = w.Clock.After(soon)
 		}
 	}
+}
+
+// follow starts the informers. It returns how to list the Clusters, and what tells that they changed.
+func (w *Watcher) follow(ctx context.Context) (func() ([]*clusterv1alpha1.Cluster, error), <-chan struct{}, error) {
+	factory := karmadainformers.NewSharedInformerFactoryWithOptions(w.Karmada, 0, karmadainformers.WithTransform(trimBinding))
+	clusters := factory.Cluster().V1alpha1().Clusters()
+	changed := make(chan struct{}, 1)
+	signal := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	if w.FollowClusters {
+		if _, err := clusters.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc: func(any) { signal() }, UpdateFunc: func(any, any) { signal() }, DeleteFunc: func(any) { signal() }}); err != nil {
+			return nil, nil, fmt.Errorf("watching clusters: %w", err)
+		}
+	}
+	if _, err := factory.Work().V1alpha2().ResourceBindings().Informer().AddEventHandler(w.bindings()); err != nil {
+		return nil, nil, fmt.Errorf("watching bindings: %w", err)
+	}
+	factory.Start(ctx.Done())
+	return func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(labels.Everything()) }, changed, nil
 }
 
 // sync makes the fleet what the Clusters say, and tells whether it could. One bad Cluster does not keep the others from joining.

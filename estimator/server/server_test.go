@@ -27,7 +27,7 @@ import (
 const web = "kind=Deployment, name=shop/web"
 
 func threeNodes(more ...runtime.Object) []runtime.Object {
-	return append([]runtime.Object{node("n0", "4"), node("n1", "4"), node("n2", "4")}, more...)
+	return append([]runtime.Object{node("n0"), node("n1"), node("n2")}, more...)
 }
 
 func TestReplicas(t *testing.T) {
@@ -152,7 +152,7 @@ func TestOneBadMemberHarmsNoOther(t *testing.T) {
 func TestTenThousandNodesAtOnce(t *testing.T) {
 	var objects []runtime.Object
 	for i := range 10000 {
-		objects = append(objects, node(fmt.Sprintf("n%d", i), "4"))
+		objects = append(objects, node(fmt.Sprintf("n%d", i)))
 	}
 	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, objects...)}, nil, nil)
 	if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}); got != 40000 {

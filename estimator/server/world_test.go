@@ -63,9 +63,9 @@ func memberOf(t *testing.T, name, configuration string, plugins oracle.Plugins, 
 	return member
 }
 
-func node(name string, cpu string) *corev1.Node {
+func node(name string) *corev1.Node {
 	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
-		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{"cpu": resource.MustParse(cpu), "memory": resource.MustParse("64Gi"), "pods": resource.MustParse("50")}}}
+		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("64Gi"), "pods": resource.MustParse("50")}}}
 }
 
 func requests(cpu string) wire.Requirements {
