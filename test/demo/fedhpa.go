@@ -26,7 +26,8 @@ const (
 	firstFigures = 3 * time.Minute
 )
 
-// fedhpaManifests: 100 m asked for by each pod, 50 % wanted: one replica for each 50 m of load.
+// fedhpaManifests: 100 m asked for by each pod, 50 % wanted: one replica for each 50 m of load. A pod uses 1 m until the load
+// reaches it, so that new pods do not count twice.
 const fedhpaManifests = `
 apiVersion: apps/v1
 kind: Deployment
@@ -37,7 +38,7 @@ spec:
   template:
     metadata:
       labels: {app: web}
-      annotations: {kwok.x-k8s.io/usage-cpu: 50m, kwok.x-k8s.io/usage-memory: 50Mi}
+      annotations: {kwok.x-k8s.io/usage-cpu: 1m, kwok.x-k8s.io/usage-memory: 50Mi}
     spec:
       containers:
       - name: web

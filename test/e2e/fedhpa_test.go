@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/test/demo"
+)
+
+// The autoscaler wants 50 m for each pod: one replica for each 50 m of load. A pod uses 1 m until the load reaches it, so that new
+// pods do not count twice.
+const fedhpaTarget = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {namespace: $NS, name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web}
+      annotations: {kwok.x-k8s.io/usage-cpu: 1m, kwok.x-k8s.io/usage-memory: 50Mi}
+    spec:
+      containers:
+      - name: web
+        image: registry.example/web:v1
+        resources: {requests: {cpu: $CPU, memory: 64Mi}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {namespace: $NS, name: web-deployment}
+spec:
+  resourceSelectors:
+  - {apiVersion: apps/v1, kind: Deployment, name: web}
+  placement:
+    clusterAffinity: {clusterNames: [member1, member2]}
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference: {dynamicWeight: AvailableReplicas}
+`
+
+const fedhpaObject = `
+apiVersion: autoscaling.argosy.dev/v1alpha1
+kind: FedHPA
+metadata: {namespace: $NS, name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 4
+  maxReplicas: 20
+  metrics:
+  - type: Resource
+    resource: {name: cpu, target: {type: AverageValue, averageValue: 50m}}
+  behavior: {scaleDown: {stabilizationWindowSeconds: 5}}
+`
+
+// slow is how long a load may take to be seen: metrics-server first, then the autoscaler's own rhythm.
+const slow = "4m"
+
+// autoscaled is one Deployment under a FedHPA.
+type autoscaled struct {
+	planes
+	t  *testing.T
+	g  Gomega
+	ns string
+}
+
+func newAutoscaled(t *testing.T) autoscaled {
+	t.Helper()
+	p := federation(t)
+	a := autoscaled{planes: p, t: t, g: NewWithT(t), ns: newNamespace(t, p)}
+	p.apply(t, a.ns, strings.ReplaceAll(fedhpaTarget, "$CPU", "100m"))
+	a.g.Eventually(a.members, "60s", "200ms").Should(Equal("member1=2 member2=2"))
+	p.apply(t, a.ns, fedhpaObject)
+	t.Cleanup(func() {
+		// Released before the namespace goes, so that no autoscaler outlives the test.
+		fed := &api.FedHPA{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
+		if err := client.IgnoreNotFound(p.karmada.Delete(context.Background(), fed)); err != nil {
+			t.Errorf("deleting the FedHPA: %v", err)
+		}
+		NewWithT(t).Eventually(func() error {
+			return p.karmada.Get(context.Background(), client.ObjectKeyFromObject(fed), &api.FedHPA{})
+		}, "90s", "500ms").ShouldNot(Succeed(), "the FedHPA lets go")
+	})
+	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal("Ready=True BooksAgree=True MembersScaling=True"))
+	return a
+}
+
+func (a autoscaled) conditions() (string, error) {
+	fed, err := a.fed()
+	if err != nil {
+		return "", err
+	}
+	var out []string
+	for _, kind := range []string{api.FedHPAReady, api.FedHPABooksAgree, api.FedHPAMembersScaling} {
+		for _, c := range fed.Status.Conditions {
+			if c.Type == kind {
+				out = append(out, fmt.Sprintf("%s=%s", kind, c.Status))
+			}
+		}
+	}
+	return strings.Join(out, " "), nil
+}
+
+func (a autoscaled) fed() (*api.FedHPA, error) {
+	fed := &api.FedHPA{}
+	err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, fed)
+	return fed, err
+}
+
+// members is what each member's Deployment asks for; one that does not answer is left out.
+func (a autoscaled) members() string {
+	out := map[string]int32{}
+	for name, member := range a.planes.members {
+		ctx, cancel := context.WithTimeout(a.t.Context(), 2*time.Second)
+		var d appsv1.Deployment
+		if member.Get(ctx, client.ObjectKey{Namespace: a.ns, Name: "web"}, &d) == nil {
+			out[name] = ptr.Deref(d.Spec.Replicas, 1)
+		}
+		cancel()
+	}
+	return words(out)
+}
+
+func words(counts map[string]int32) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, fmt.Sprintf("%s=%d", name, counts[name]))
+	}
+	return strings.Join(out, " ")
+}
+
+// books is what the control plane says, with the template's count.
+func (a autoscaled) books() (string, error) {
+	var rb workv1alpha2.ResourceBinding
+	if err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb); err != nil {
+		return "", err
+	}
+	counts, sum := map[string]int32{}, int32(0)
+	for _, c := range rb.Spec.Clusters {
+		counts[c.Name] = c.Replicas
+		sum += c.Replicas
+	}
+	var d appsv1.Deployment
+	if err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d); err != nil {
+		return "", err
+	}
+	if rb.Spec.Replicas != sum || ptr.Deref(d.Spec.Replicas, 1) != sum {
+		return fmt.Sprintf("%s, but the binding says %d in all and the template %d", words(counts), rb.Spec.Replicas, ptr.Deref(d.Spec.Replicas, 1)), nil
+	}
+	return words(counts), nil
+}
+
+// load runs until the returned function is called, or the test ends.
+func (a autoscaled) load(member string, millicores int) func() {
+	ctx, stop := context.WithCancel(a.t.Context())
+	a.t.Cleanup(stop)
+	go demo.Load{Member: a.planes.members[member], Namespace: a.ns, Labels: map[string]string{"app": "web"}}.Run(ctx, millicores)
+	return stop
+}
+
+func (a autoscaled) push(replicas int) {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d},"metadata":{"annotations":{"pushed":"%d"}}}`, replicas, time.Now().UnixNano())) //nolint:forbidigo // a value that is new each time
+	a.g.Expect(a.karmada.Patch(a.t.Context(), d, patch)).To(Succeed())
+}
+
+// falls counts how often a member's Deployment is set lower than it was, until stopped.
+func (a autoscaled) falls(member string) func() int {
+	ctx, cancel := context.WithCancel(a.t.Context())
+	cfg, err := a.lab.Config(member)
+	a.g.Expect(err).NotTo(HaveOccurred())
+	scheme, err := demo.NewScheme()
+	a.g.Expect(err).NotTo(HaveOccurred())
+	c, err := client.NewWithWatch(cfg, client.Options{Scheme: scheme})
+	a.g.Expect(err).NotTo(HaveOccurred())
+	w, err := c.Watch(ctx, &appsv1.DeploymentList{}, client.InNamespace(a.ns))
+	a.g.Expect(err).NotTo(HaveOccurred())
+	counted := make(chan int)
+	go func() { counted <- countFalls(w) }()
+	return func() int {
+		w.Stop()
+		cancel()
+		return <-counted
+	}
+}
+
+func countFalls(w watch.Interface) int {
+	falls, last := 0, int32(-1)
+	for event := range w.ResultChan() {
+		d, ok := event.Object.(*appsv1.Deployment)
+		if !ok {
+			continue
+		}
+		now := ptr.Deref(d.Spec.Replicas, 1)
+		if now < last {
+			falls++
+		}
+		last = now
+	}
+	return falls
+}
+
+// TestFedHPAUnderPushes: the template is pushed with wrong counts the whole time, with the binding webhook and without it; no member loses
+// a replica, and the books are true in the end.
+func TestFedHPAUnderPushes(t *testing.T) {
+	a := newAutoscaled(t)
+	a.load("member1", 400)
+	a.g.Eventually(a.members, slow, "500ms").Should(Equal("member1=8 member2=2"))
+	a.g.Eventually(a.books, "10s", "200ms").Should(Equal("member1=8 member2=2"))
+	for _, side := range []struct {
+		name    string
+		prepare func(context.Context) error
+	}{
+		{"with the binding webhook", func(context.Context) error { return nil }},
+		{"without it", a.lab.UseStock},
+	} {
+		a.g.Expect(side.prepare(t.Context())).To(Succeed())
+		t.Cleanup(func() {
+			if err := a.lab.UseArgosy(context.Background()); err != nil {
+				t.Errorf("registering argosy-webhook again: %v", err)
+			}
+		})
+		one, two := a.falls("member1"), a.falls("member2")
+		pushes := 0
+		a.g.Consistently(func() string {
+			pushes++
+			a.push(3 + pushes%25)
+			return a.members()
+		}, "20s", "300ms").Should(Equal("member1=8 member2=2"), side.name)
+		if n := one() + two(); n != 0 {
+			t.Errorf("%s: members lost replicas %d times in %d pushes, want 0", side.name, n, pushes)
+		}
+		a.g.Eventually(a.books, "90s", "200ms").Should(Equal("member1=8 member2=2"), side.name)
+		fed, err := a.fed()
+		a.g.Expect(err).NotTo(HaveOccurred())
+		t.Logf("%s: %d pushes, 0 replicas lost, scheduling result overwritten and put right %d times", side.name, pushes, fed.Status.Overwrites)
+	}
+}
