@@ -68,7 +68,7 @@ func (p *planes) leastPrivilege(t *testing.T) {
 		"argosy-controller-manager": {
 			mayNot: [][3]string{
 				{"list", "", "secrets"}, {"delete", "", "namespaces"}, {"create", "rbac.authorization.k8s.io", "clusterrolebindings"},
-				{"delete", "apps", "deployments"}, {"impersonate", "", "users"},
+				{"update", "rbac.authorization.k8s.io", "clusterroles"}, {"impersonate", "", "users"},
 			},
 		},
 	} {

@@ -64,6 +64,12 @@ func start(t *testing.T) *planes {
 	if p.objects, err = client.New(p.karmada.Config, client.Options{}); err != nil {
 		t.Fatal(err)
 	}
+	// Karmada makes these two when it starts.
+	for _, name := range []string{"karmada-system", "karmada-cluster"} {
+		if err := p.objects.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	p.secrets = kubernetes.NewForConfigOrDie(p.host.Config)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: hostNamespace}}
 	if _, err := p.secrets.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
