@@ -57,6 +57,7 @@ func (a *argosy) parts() []part {
 		},
 		{
 			name: "argosy/controller-manager", command: "argosy-controller-manager", kind: "ControllerManagerConfiguration",
+			rights: rightsOf("argosy-controller-manager"),
 			config: map[string]any{"leaderElection": map[string]any{"enabled": false}},
 			after:  []string{"karmada/cluster-api"},
 		},
