@@ -158,11 +158,17 @@ func Down(ctx context.Context, dir string) error {
 		// A start that failed leaves its logs, a killed supervisor all its files.
 		return os.RemoveAll(dir)
 	}
+	// The lock is watched on the open file: the supervisor removes its name while it still cleans up.
+	lock, err := os.Open(lockFile(dir))
+	if err != nil {
+		return fmt.Errorf("opening the lab's lock: %w", err)
+	}
+	defer lock.Close()
 	if err := (remote{dir: dir}).post(ctx, "/down", ""); err != nil {
 		return err
 	}
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		return !held(dir), nil
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		return syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil, nil
 	})
 	if err != nil {
 		return fmt.Errorf("waiting for the supervisor to end (see %s): %w", filepath.Join(dir, "logs", "supervisor.log"), err)
