@@ -106,11 +106,10 @@ func playFedHPA(ctx context.Context, s *Stage) error {
 		return err
 	}
 
-	s.Step("load in member1 only: 450 m, enough for nine replicas")
-	calm, stop := context.WithCancel(ctx)
+	s.Step("member2 keeps its usual 100 m, enough for two replicas; member1 gets 450 m, enough for nine")
+	defer s.loadFedHPA(ctx, "member2", 100)()
+	stop := s.loadFedHPA(ctx, "member1", 450)
 	defer stop()
-	load := Load{Member: s.Members["member1"], Namespace: fedhpaNamespace, Labels: map[string]string{"app": "web"}}
-	go load.Run(calm, 450)
 	s.ExpectWithin(ctx, firstFigures, "member1 scales by its own HPA", "member1=9 member2=2", s.deployed)
 	since := s.Elapsed()
 	if s.Expect(ctx, "the books follow", "binding member1=9 member2=2, template 11", s.books) {
@@ -126,11 +125,9 @@ func playFedHPA(ctx context.Context, s *Stage) error {
 	s.ExpectHeld(ctx, 5*time.Second, "nothing moves, and the template is put right", "member1=9 member2=2, binding member1=9 member2=2, template 11", s.everything)
 	s.Expect(ctx, "the scheduler was never asked again", scheduled, s.lastScheduled)
 
-	s.Step("the load falls to 100 m")
+	s.Step("member1's load falls to 100 m")
 	stop()
-	quiet, stopQuiet := context.WithCancel(ctx)
-	defer stopQuiet()
-	go load.Run(quiet, 100)
+	defer s.loadFedHPA(ctx, "member1", 100)()
 	s.ExpectWithin(ctx, firstFigures, "member1 comes down", "member1=2..3", s.member1Down)
 	s.Expect(ctx, "and so do the books", "true", s.booksTrue)
 
@@ -150,6 +147,13 @@ func (s *Stage) releaseFedHPA(ctx context.Context) error {
 	s.Expect(ctx, "it lets go", "FedHPA gone, members have no HPA", s.released)
 	s.ExpectHeld(ctx, 5*time.Second, "and not a replica changed", before, s.deployed)
 	return nil
+}
+
+// loadFedHPA puts a load on the Deployment's pods in a member until the returned function is called.
+func (s *Stage) loadFedHPA(ctx context.Context, member string, millicores int) (stop func()) {
+	loaded, stop := context.WithCancel(ctx)
+	go Load{Member: s.Members[member], Namespace: fedhpaNamespace, Labels: map[string]string{"app": "web"}}.Run(loaded, millicores)
+	return stop
 }
 
 // deployed is what each member's Deployment asks for.
