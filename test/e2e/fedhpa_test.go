@@ -167,12 +167,9 @@ func (a autoscaled) books() (string, error) {
 	return words(counts), nil
 }
 
-// load runs until the returned function is called, or the test ends.
-func (a autoscaled) load(member string, millicores int) func() {
-	ctx, stop := context.WithCancel(a.t.Context())
-	a.t.Cleanup(stop)
-	go demo.Load{Member: a.planes.members[member], Namespace: a.ns, Labels: map[string]string{"app": "web"}}.Run(ctx, millicores)
-	return stop
+// load runs until the test ends.
+func (a autoscaled) load(member string, millicores int) {
+	go demo.Load{Member: a.planes.members[member], Namespace: a.ns, Labels: map[string]string{"app": "web"}}.Run(a.t.Context(), millicores)
 }
 
 func (a autoscaled) push(replicas int) {
