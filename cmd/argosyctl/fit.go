@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/go-logr/logr"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	karmada "github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/estimator/fleet"
@@ -55,7 +57,10 @@ func newFitCommand(flags *genericclioptions.ConfigFlags, streams genericiooption
 Every member's own scheduler is run on a copy of the member's state, read now; nothing is written anywhere. It is the
 answer argosy-estimator gives karmada-scheduler.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			// The mirrors' log is the estimator's; what went wrong here comes back as errors.
+			return o.run(klog.NewContext(c.Context(), logr.Discard()))
+		},
 	}
 	command.Flags().StringVarP(&o.file, "filename", "f", "", `file of the workload, "-" for standard input`)
 	command.Flags().StringSliceVar(&o.clusters, "cluster", nil, "members to ask (default all)")
