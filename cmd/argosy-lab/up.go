@@ -95,7 +95,7 @@ func up(ctx context.Context, options lab.Options, out io.Writer) (*lab.Lab, erro
 func lookAround(out io.Writer, l *lab.Lab) {
 	fmt.Fprintf(out, `
 Look around:
-  eval "$(%[1]s/argosy-lab env)"      # KUBECONFIG, and kubectl and karmadactl on the PATH
+  eval "$(%[1]s/argosy-lab env)"      # KUBECONFIG, and kubectl, karmadactl and argosyctl on the PATH
   kubectl get clusters                # the members, as Karmada sees them
   kubectl --context member1 get pods -A
   karmadactl get cloneset -A --operation-scope=all
