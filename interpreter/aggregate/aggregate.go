@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
 )
@@ -48,8 +47,8 @@ func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
 	return out, nil
 }
 
-// Ordered is the members in the order of their names, so that the same members make the same status.
-func Ordered(members []family.Member) []family.Member {
+// ordered is the members in the order of their names, so that the same members make the same status.
+func ordered(members []family.Member) []family.Member {
 	byName := func(a, b family.Member) int { return strings.Compare(a.Cluster, b.Cluster) }
 	if slices.IsSortedFunc(members, byName) {
 		return members
@@ -57,24 +56,24 @@ func Ordered(members []family.Member) []family.Member {
 	return slices.SortedFunc(slices.Values(members), byName)
 }
 
-// Sum adds up counts of the members' statuses.
-func Sum(members []family.Member, into map[string]any, names ...string) error {
+// sum adds up counts of the members' statuses.
+func sum(members []family.Member, into map[string]any, names ...string) error {
 	for _, name := range names {
-		var sum int64
+		var total int64
 		for _, m := range members {
 			count, err := field.Count(m.Status, 0, name)
 			if err != nil {
 				return At(m, err)
 			}
-			sum += int64(count)
+			total += int64(count)
 		}
-		into[name] = sum
+		into[name] = total
 	}
 	return nil
 }
 
-// ObservedGeneration is the template's generation once every member has observed it; until then what it was.
-func ObservedGeneration(object *unstructured.Unstructured, members []family.Member) (int64, error) {
+// observedGeneration is the template's generation once every member has observed it; until then what it was.
+func observedGeneration(object *unstructured.Unstructured, members []family.Member) (int64, error) {
 	template, err := field.Int64(object.Object, 0, "metadata", "generation")
 	if err != nil {
 		return 0, err
@@ -84,19 +83,19 @@ func ObservedGeneration(object *unstructured.Unstructured, members []family.Memb
 		return 0, err
 	}
 	for _, m := range members {
-		current, err := Current(m, template)
+		seen, err := current(m, template)
 		if err != nil {
 			return 0, err
 		}
-		if !current {
+		if !seen {
 			return before, nil
 		}
 	}
 	return template, nil
 }
 
-// Current is true when a member's status speaks of the template's present generation.
-func Current(m family.Member, template int64) (bool, error) {
+// current is true when a member's status speaks of the template's present generation.
+func current(m family.Member, template int64) (bool, error) {
 	var values [3]int64
 	for i, name := range []string{templateGeneration, generation, "observedGeneration"} {
 		value, err := field.Int64(m.Status, 0, name)
@@ -120,11 +119,6 @@ func Text(members []family.Member, name string, passOver ...string) (string, err
 		}
 	}
 	return "", nil
-}
-
-// Replace gives the template the status: one edit, none when it has it.
-func Replace(status map[string]any) edit.List {
-	return edit.List{edit.Set(status, "status")}
 }
 
 // At says whose status an error is in.

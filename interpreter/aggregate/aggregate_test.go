@@ -68,7 +68,7 @@ func TestConditions(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Conditions(tc.members, "Available")
+			got, err := conditions(tc.members, "Available")
 			if tc.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.wantErr) {
 					t.Fatalf("error %v, want one with %q", err, tc.wantErr)
@@ -87,7 +87,7 @@ func TestConditions(t *testing.T) {
 
 func TestMessagesAreBounded(t *testing.T) {
 	long := strings.Repeat("é", maxMessage)
-	got, err := Conditions([]family.Member{member("member1", map[string]any{"conditions": []any{said("FailedScale", "True", "", long, "")}})})
+	got, err := conditions([]family.Member{member("member1", map[string]any{"conditions": []any{said("FailedScale", "True", "", long, "")}})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestObservedGeneration(t *testing.T) {
 		"one has not reported yet": {members: []family.Member{current, member("member4", nil)}, want: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := ObservedGeneration(template, tc.members)
+			got, err := observedGeneration(template, tc.members)
 			if err != nil {
 				t.Fatal(err)
 			}

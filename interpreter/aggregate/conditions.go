@@ -11,11 +11,7 @@ import (
 // maxMessage bounds a merged message, in bytes: a hundred members with a page each would not fit an object.
 const maxMessage = 4096
 
-// Conditions merges the members' conditions into one per type, in the order of the types' names. The worst holds: a
-// type named in good (such as Available) is True only when every member says so, and any other (such as FailedScale)
-// is True when one member says so. What is not known is Unknown. The messages of the members that decided are kept,
-// each with its clusters' names.
-func Conditions(members []family.Member, good ...string) ([]any, error) {
+func conditions(members []family.Member, good ...string) ([]any, error) {
 	byType := map[string][]condition{}
 	var types []string
 	for _, m := range members {

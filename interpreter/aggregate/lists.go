@@ -9,8 +9,7 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/field"
 )
 
-// SumBy adds up counts of the members' lists of objects, item by item of one key, in the order of the keys.
-func SumBy(members []family.Member, list, key string, counts ...string) ([]any, error) {
+func sumBy(members []family.Member, list, key string, counts ...string) ([]any, error) {
 	items, err := Collect(members, list)
 	if err != nil {
 		return nil, err
@@ -65,16 +64,14 @@ func Collect(members []family.Member, path ...string) ([]Item, error) {
 	return out, nil
 }
 
-// Unite is the members' lists at path as one, each object with its cluster's name under "cluster", in the order of the
-// given texts of the objects and then of the clusters. At most limit are kept, for the schema bounds the list and an
-// apiserver refuses the whole status beyond it; hidden is how many are not.
-func Unite(members []family.Member, limit int, by []string, path ...string) (list []any, hidden int, err error) {
-	items, err := Collect(members, path...)
+// unite is the members' lists as one; hidden is how many objects are beyond the limit.
+func unite(members []family.Member, of List) (list []any, hidden int, err error) {
+	items, err := Collect(members, of.Name)
 	if err != nil {
 		return nil, 0, err
 	}
 	slices.SortStableFunc(items, func(a, b Item) int {
-		for _, key := range by {
+		for _, key := range of.By {
 			left, _ := a.Object[key].(string)
 			right, _ := b.Object[key].(string)
 			if order := strings.Compare(left, right); order != 0 {
@@ -83,7 +80,7 @@ func Unite(members []family.Member, limit int, by []string, path ...string) (lis
 		}
 		return 0
 	})
-	hidden = max(0, len(items)-limit)
+	hidden = max(0, len(items)-of.Limit)
 	for _, item := range items[:len(items)-hidden] {
 		object := make(map[string]any, len(item.Object)+1)
 		maps.Copy(object, item.Object)

@@ -32,7 +32,7 @@ func TestUnite(t *testing.T) {
 		"not even": {0, 3, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			have, hidden, err := Unite(members, tc.limit, []string{"name"}, "list")
+			have, hidden, err := unite(members, List{Name: "list", Limit: tc.limit, By: []string{"name"}})
 			if err != nil || hidden != tc.hidden {
 				t.Errorf("%d hidden, %v; want %d", hidden, err, tc.hidden)
 			}
@@ -44,7 +44,7 @@ func TestUnite(t *testing.T) {
 	if _, ok := members[0].Status["list"].([]any)[0].(values)["cluster"]; ok {
 		t.Error("a member's own status was changed")
 	}
-	_, _, err := Unite([]family.Member{reporting("b", values{"list": []any{"x"}})}, 1, nil, "list")
+	_, _, err := unite([]family.Member{reporting("b", values{"list": []any{"x"}})}, List{Name: "list", Limit: 1})
 	if want := "aggregatedStatus[b].status.list[0]: "; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("have %v, want an error that begins with %q", err, want)
 	}
@@ -77,7 +77,7 @@ func TestStandardConditions(t *testing.T) {
 			object := &unstructured.Unstructured{Object: values{
 				"metadata": values{"creationTimestamp": "2024-01-01T00:00:00Z"}, "status": values{"conditions": tc.had},
 			}}
-			have, err := StandardConditions(object, tc.members, 7, "Ready")
+			have, err := standardConditions(object, tc.members, 7, "Ready")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,10 +9,8 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/field"
 )
 
-// Revisions puts updateRevision and currentRevision into a status: the revision being rolled out, as the members that
-// have the present template name it, and the one it replaces: while any member still has an older one, that is shown.
-func Revisions(object *unstructured.Unstructured, members []family.Member, into map[string]any) error {
-	update, err := UpdatedText(object, members, "updateRevision")
+func revisions(object *unstructured.Unstructured, members []family.Member, into map[string]any) error {
+	update, err := updatedText(object, members, "updateRevision")
 	if err != nil {
 		return err
 	}
@@ -30,34 +28,32 @@ func Revisions(object *unstructured.Unstructured, members []family.Member, into 
 	return nil
 }
 
-// UpdatedText is a text of the members' statuses, as the members that have the present template say it; while none
+// updatedText is a text of the members' statuses, as the members that have the present template say it; while none
 // has, as any says it.
-func UpdatedText(object *unstructured.Unstructured, members []family.Member, name string) (string, error) {
-	var current []family.Member
+func updatedText(object *unstructured.Unstructured, members []family.Member, name string) (string, error) {
+	var updated []family.Member
 	for _, m := range members {
-		ok, err := Current(m, object.GetGeneration())
+		ok, err := current(m, object.GetGeneration())
 		if err != nil {
 			return "", err
 		}
 		if ok {
-			current = append(current, m)
+			updated = append(updated, m)
 		}
 	}
-	if len(current) == 0 {
-		current = members
+	if len(updated) == 0 {
+		updated = members
 	}
-	return Text(current, name)
+	return Text(updated, name)
 }
 
-// Selector puts the label selector of the scale subresource into a status under name: an autoscaler needs it also
-// before any member has reported, so then it is made of spec.selector.
-func Selector(object *unstructured.Unstructured, members []family.Member, into map[string]any, name string) error {
+func selector(object *unstructured.Unstructured, members []family.Member, into map[string]any, name string) error {
 	text, err := Text(members, name)
 	if err != nil {
 		return err
 	}
 	if text == "" {
-		if text, err = selector(object); err != nil {
+		if text, err = ownSelector(object); err != nil {
 			return err
 		}
 	}
@@ -67,7 +63,8 @@ func Selector(object *unstructured.Unstructured, members []family.Member, into m
 	return nil
 }
 
-func selector(object *unstructured.Unstructured) (string, error) {
+// ownSelector is the template's spec.selector as text; empty when it has none.
+func ownSelector(object *unstructured.Unstructured) (string, error) {
 	from, err := field.Map(object.Object, "spec", "selector")
 	if from == nil {
 		return "", err

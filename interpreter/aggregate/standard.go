@@ -14,11 +14,8 @@ import (
 // ReasonMembersUnknown is the reason of a merged condition that is Unknown because members have not reported it.
 const ReasonMembersUnknown = "MembersUnknown"
 
-// StandardConditions is Conditions for our own kinds, whose CRDs demand what metav1.Condition demands: a reason, a
-// message and the time of the last transition. The time is kept from the template's status while the condition's
-// status stays; else it is the newest the deciding members have.
-func StandardConditions(object *unstructured.Unstructured, members []family.Member, generation int64, good ...string) ([]any, error) {
-	merged, err := Conditions(members, good...)
+func standardConditions(object *unstructured.Unstructured, members []family.Member, generation int64, good ...string) ([]any, error) {
+	merged, err := conditions(members, good...)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +75,8 @@ func silent(members []family.Member, kind any) string {
 	return clip("not reported by " + strings.Join(names, ", "))
 }
 
-// NoteHidden says in the condition of a type that a united list was cut.
-func NoteHidden(conditions []any, kind string, hidden int) {
+// noteHidden says in the condition of a type that a united list was cut.
+func noteHidden(conditions []any, kind string, hidden int) {
 	if hidden == 0 {
 		return
 	}

@@ -19,9 +19,9 @@ func Family() *family.Family {
 		},
 		InterpretReplica:    podtemplate.Replicas,
 		InterpretComponent:  podtemplate.Components,
-		NeedsDivision:       needsDivision,
-		ReviseReplica:       reviseReplica,
-		Retain:              retainMember,
+		NeedsDivision:       fleet.NeedsDivision,
+		ReviseReplica:       fleet.ReviseReplica,
+		Retain:              fleet.Retain,
 		AggregateStatus:     aggregateStatus,
 		InterpretStatus:     aggregate.Reflect,
 		InterpretHealth:     interpretHealth,
@@ -41,12 +41,18 @@ var (
 	surgePath        = []string{"spec", "updateStrategy", "maxSurge"}
 )
 
-// fleetFields are the numbers that mean the whole fleet.
-var fleetFields = []share.Field{
-	{Name: "partition", Path: partitionPath, Meaning: share.Held},
-	{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
-	{Name: "max-surge", Path: surgePath, Meaning: share.Allowance},
-	{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
+// fleet is what is divided over the members, and what a member may own.
+var fleet = share.Fleet{
+	Replicas: replicasPath,
+	Default:  defaultReplicas,
+	Fields: []share.Field{
+		{Name: "partition", Path: partitionPath, Meaning: share.Held},
+		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
+		{Name: "max-surge", Path: surgePath, Meaning: share.Allowance},
+		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
+	},
+	Rollout: [][]string{partitionPath, pausedPath},
+	Names:   podsToDeletePath,
 }
 
 // defaultReplicas is what OpenKruise takes when the field is absent; its webhook sets it in members, not in a control

@@ -4,39 +4,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/field"
-	"github.com/argosy-dev/argosy/interpreter/retain"
 	"github.com/argosy-dev/argosy/interpreter/rollout"
-	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
 // Rules on the member's object.
-
-func retainMember(desired, observed *unstructured.Unstructured) (edit.List, error) {
-	edits, err := share.Retain(desired, retain.Cluster(observed), fleetFields)
-	if err != nil {
-		return nil, err
-	}
-	owned, err := retain.Owned(desired, observed, replicasPath, partitionPath, pausedPath)
-	if err != nil {
-		return nil, err
-	}
-	edits = append(edits, owned...)
-	replicasOf := desired
-	if retain.OwnsReplicas(desired) {
-		replicasOf = observed
-	}
-	replicas, err := field.Count(replicasOf.Object, defaultReplicas, replicasPath...)
-	if err != nil {
-		return nil, err
-	}
-	names, err := retain.Designated(desired, observed, replicas, podsToDeletePath...)
-	if err != nil {
-		return nil, err
-	}
-	return append(edits, names...), nil
-}
 
 // interpretHealth asks whether the workload should be thought of as failed, which can move it to another cluster. A
 // rollout that stands where the user holds it, paused or at its partition, is well; so is one in whose pods no more are

@@ -91,7 +91,7 @@ func TestRetain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			desired, observed := tc.desired.obj(), tc.observed.obj()
-			edits, err := retainMember(desired, observed)
+			edits, err := fleet.Retain(desired, observed)
 			if tc.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.wantErr) || edits != nil {
 					t.Fatalf("error %v, edits %v, want an error with %q and no edits", err, edits, tc.wantErr)

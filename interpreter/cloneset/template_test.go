@@ -108,7 +108,7 @@ func TestReviseReplica(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			template := tc.template.obj()
-			edits, err := reviseReplica(template, tc.target)
+			edits, err := fleet.ReviseReplica(template, tc.target)
 			if tc.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.wantErr) || edits != nil {
 					t.Fatalf("error %v, edits %v, want an error with %q and no edits", err, edits, tc.wantErr)

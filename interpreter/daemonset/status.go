@@ -15,28 +15,9 @@ var counts = []string{
 }
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
-	members = aggregate.Ordered(members)
-	status := map[string]any{}
-	if err := aggregate.Sum(members, status, counts...); err != nil {
-		return nil, err
-	}
-	generation, err := aggregate.ObservedGeneration(object, members)
-	if err != nil {
-		return nil, err
-	}
-	status["observedGeneration"] = generation
+	s := aggregate.Begin(object, members, counts...)
 	// The CRD wants the hash, as text, also before any member has reported.
-	hash, err := aggregate.UpdatedText(object, members, "daemonSetHash")
-	if err != nil {
-		return nil, err
-	}
-	status["daemonSetHash"] = hash
-	conditions, err := aggregate.Conditions(members)
-	if err != nil {
-		return nil, err
-	}
-	if len(conditions) > 0 {
-		status["conditions"] = conditions
-	}
-	return aggregate.Replace(status), nil
+	s.UpdatedText("daemonSetHash")
+	s.Conditions()
+	return s.Edits()
 }

@@ -19,56 +19,25 @@ import (
 var counts = []string{"replicas", "readyReplicas", "updatedReplicas", "availableReplicas", "expectedUpdatedReplicas"}
 
 // united are the lists in which everything of every member stands, with its cluster.
-var united = []struct {
-	name  string
-	limit int
-	by    []string
-}{
-	{"endpoints", componentv1alpha1.MaxEndpoints, []string{"type", "url"}},
-	{"templates", componentv1alpha1.MaxTemplates, []string{"name"}},
-	{"resources", componentv1alpha1.MaxRenderedResources, []string{"kind", "name"}},
+var united = []aggregate.List{
+	{Name: "endpoints", Limit: componentv1alpha1.MaxEndpoints, By: []string{"type", "url"}},
+	{Name: "templates", Limit: componentv1alpha1.MaxTemplates, By: []string{"name"}},
+	{Name: "resources", Limit: componentv1alpha1.MaxRenderedResources, By: []string{"kind", "name"}},
 }
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
-	members = aggregate.Ordered(members)
-	status := map[string]any{}
-	if err := aggregate.Sum(members, status, counts...); err != nil {
-		return nil, err
-	}
-	generation, err := aggregate.ObservedGeneration(object, members)
-	if err != nil {
-		return nil, err
-	}
-	status["observedGeneration"] = generation
-	if err := aggregate.Revisions(object, members, status); err != nil {
-		return nil, err
-	}
-	if err := selector(members, status); err != nil {
-		return nil, err
-	}
+	s := aggregate.Begin(object, members, counts...)
+	s.Revisions()
+	s.Add(selector)
 	for _, list := range united {
-		items, _, err := aggregate.Unite(members, list.limit, list.by, list.name)
-		if err != nil {
-			return nil, err
-		}
-		if len(items) > 0 {
-			status[list.name] = items
-		}
+		s.Unite(list)
 	}
-	for _, add := range []func([]family.Member, map[string]any) error{loadBalancer, requests, canary} {
-		if err := add(members, status); err != nil {
-			return nil, err
-		}
-	}
-	conditions, err := aggregate.StandardConditions(object, members, generation,
-		componentv1alpha1.ConditionRendered, componentv1alpha1.ConditionReady, componentv1alpha1.ConditionLoadBalancerReady)
-	if err != nil {
-		return nil, err
-	}
-	if len(conditions) > 0 {
-		status["conditions"] = conditions
-	}
-	return aggregate.Replace(status), nil
+	s.Add(loadBalancer)
+	s.Add(requests)
+	s.Add(canary)
+	s.StandardConditions(componentv1alpha1.ConditionRendered, componentv1alpha1.ConditionReady,
+		componentv1alpha1.ConditionLoadBalancerReady)
+	return s.Edits()
 }
 
 // selector is the members': the labels of the pods are the templates' to choose, so the control plane knows none before.

@@ -15,4 +15,6 @@
 // Retain leaves it. What Revise wrote is kept in one more annotation, interpreter.argosy.dev/divided.
 //
 // Percentages mean the same in every member and are never touched.
+//
+// Fleet puts these together with package retain as the rules of a kind that has replicas.
 package share

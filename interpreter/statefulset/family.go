@@ -16,9 +16,9 @@ func Family() *family.Family {
 		Kinds:               []schema.GroupVersionKind{{Group: "apps.kruise.io", Version: "v1beta1", Kind: "StatefulSet"}},
 		InterpretReplica:    podtemplate.Replicas,
 		InterpretComponent:  podtemplate.Components,
-		NeedsDivision:       needsDivision,
-		ReviseReplica:       reviseReplica,
-		Retain:              retainMember,
+		NeedsDivision:       fleet.NeedsDivision,
+		ReviseReplica:       fleet.ReviseReplica,
+		Retain:              fleet.Retain,
 		AggregateStatus:     aggregateStatus,
 		InterpretStatus:     aggregate.Reflect,
 		InterpretHealth:     interpretHealth,
@@ -37,12 +37,17 @@ var (
 	unavailablePath = []string{"spec", "updateStrategy", "rollingUpdate", "maxUnavailable"}
 )
 
-// fleetFields are the numbers that mean the whole fleet. With pod management OrderedReady OpenKruise takes no
+// fleet is what is divided over the members, and what a member may own. With pod management OrderedReady OpenKruise takes no
 // maxUnavailable but 1, which is not divided.
-var fleetFields = []share.Field{
-	{Name: "partition", Path: partitionPath, Meaning: share.Held},
-	{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
-	{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
+var fleet = share.Fleet{
+	Replicas: replicasPath,
+	Default:  defaultReplicas,
+	Fields: []share.Field{
+		{Name: "partition", Path: partitionPath, Meaning: share.Held},
+		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
+		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
+	},
+	Rollout: [][]string{partitionPath, pausedPath},
 }
 
 // OpenKruise's defaults, which its webhook sets in members and nobody in a control plane that has only its CRDs.

@@ -4,26 +4,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/field"
-	"github.com/argosy-dev/argosy/interpreter/retain"
 	"github.com/argosy-dev/argosy/interpreter/rollout"
-	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
 // Rules on the member's object.
-
-func retainMember(desired, observed *unstructured.Unstructured) (edit.List, error) {
-	edits, err := share.Retain(desired, retain.Cluster(observed), fleetFields)
-	if err != nil {
-		return nil, err
-	}
-	owned, err := retain.Owned(desired, observed, replicasPath, partitionPath, pausedPath)
-	if err != nil {
-		return nil, err
-	}
-	return append(edits, owned...), nil
-}
 
 func interpretHealth(observed *unstructured.Unstructured) (bool, error) {
 	object := observed.Object

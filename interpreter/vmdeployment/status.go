@@ -11,46 +11,19 @@ import (
 )
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
-	members = aggregate.Ordered(members)
-	status := map[string]any{}
-	if err := aggregate.Sum(members, status, "servers", "updatedServers", "readyServers"); err != nil {
-		return nil, err
-	}
-	if err := batches(members, status); err != nil {
-		return nil, err
-	}
-	generation, err := aggregate.ObservedGeneration(object, members)
-	if err != nil {
-		return nil, err
-	}
-	status["observedGeneration"] = generation
-	if err := aggregate.Revisions(object, members, status); err != nil {
-		return nil, err
-	}
-	failed, hiddenFailed, err := aggregate.Unite(members, vmv1alpha1.MaxFailedServers, []string{"name"}, "failedServers")
-	if err != nil {
-		return nil, err
-	}
-	if len(failed) > 0 {
-		status["failedServers"] = failed
-	}
-	pending, hiddenPending, err := aggregate.Unite(members, vmv1alpha1.MaxPendingApprovals, []string{"since", "operationID"}, "pendingApprovals")
-	if err != nil {
-		return nil, err
-	}
-	if len(pending) > 0 {
-		status["pendingApprovals"] = pending
-	}
-	conditions, err := aggregate.StandardConditions(object, members, generation, vmv1alpha1.ConditionComplete)
-	if err != nil {
-		return nil, err
-	}
-	if len(conditions) > 0 {
-		aggregate.NoteHidden(conditions, vmv1alpha1.ConditionStalled, hiddenFailed)
-		aggregate.NoteHidden(conditions, vmv1alpha1.ConditionAwaitingApproval, hiddenPending)
-		status["conditions"] = conditions
-	}
-	return aggregate.Replace(status), nil
+	s := aggregate.Begin(object, members, "servers", "updatedServers", "readyServers")
+	s.Add(batches)
+	s.Revisions()
+	s.Unite(aggregate.List{
+		Name: "failedServers", Limit: vmv1alpha1.MaxFailedServers, By: []string{"name"},
+		CutSaidIn: vmv1alpha1.ConditionStalled,
+	})
+	s.Unite(aggregate.List{
+		Name: "pendingApprovals", Limit: vmv1alpha1.MaxPendingApprovals, By: []string{"since", "operationID"},
+		CutSaidIn: vmv1alpha1.ConditionAwaitingApproval,
+	})
+	s.StandardConditions(vmv1alpha1.ConditionComplete)
+	return s.Edits()
 }
 
 // batches is the slowest member's: a member that has not reported has not begun.

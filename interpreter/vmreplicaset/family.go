@@ -15,9 +15,9 @@ func Family() *family.Family {
 		Kinds:               []schema.GroupVersionKind{{Group: "vm.argosy.dev", Version: "v1alpha1", Kind: "VMReplicaSet"}},
 		InterpretReplica:    interpretReplica,
 		InterpretComponent:  interpretComponent,
-		NeedsDivision:       needsDivision,
-		ReviseReplica:       reviseReplica,
-		Retain:              retainMember,
+		NeedsDivision:       fleet.NeedsDivision,
+		ReviseReplica:       fleet.ReviseReplica,
+		Retain:              fleet.Retain,
 		AggregateStatus:     aggregateStatus,
 		InterpretStatus:     aggregate.Reflect,
 		InterpretHealth:     interpretHealth,
@@ -37,11 +37,17 @@ var (
 	unavailablePath     = []string{"spec", "updateStrategy", "maxUnavailable"}
 )
 
-// fleetFields are the numbers that mean the whole fleet. The budget of failover is each member's own: it asks whether
+// fleet is what is divided over the members, and what a member may own. The budget of failover is each member's own: it asks whether
 // that member's own network is to be trusted.
-var fleetFields = []share.Field{
-	{Name: "partition", Path: partitionPath, Meaning: share.Held},
-	{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
+var fleet = share.Fleet{
+	Replicas: replicasPath,
+	Default:  defaultReplicas,
+	Fields: []share.Field{
+		{Name: "partition", Path: partitionPath, Meaning: share.Held},
+		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
+	},
+	Rollout: [][]string{partitionPath, pausedPath},
+	Names:   serversToDeletePath,
 }
 
 // defaultReplicas is the CRD's default; an object written before the CRD had it may lack the field.

@@ -6,39 +6,11 @@ import (
 
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/aggregate"
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/field"
-	"github.com/argosy-dev/argosy/interpreter/retain"
 	"github.com/argosy-dev/argosy/interpreter/rollout"
-	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
 // Rules on the member's object.
-
-func retainMember(desired, observed *unstructured.Unstructured) (edit.List, error) {
-	edits, err := share.Retain(desired, retain.Cluster(observed), fleetFields)
-	if err != nil {
-		return nil, err
-	}
-	owned, err := retain.Owned(desired, observed, replicasPath, partitionPath, pausedPath)
-	if err != nil {
-		return nil, err
-	}
-	edits = append(edits, owned...)
-	replicasOf := desired
-	if retain.OwnsReplicas(desired) {
-		replicasOf = observed
-	}
-	replicas, err := field.Count(replicasOf.Object, defaultReplicas, replicasPath...)
-	if err != nil {
-		return nil, err
-	}
-	names, err := retain.Designated(desired, observed, replicas, serversToDeletePath...)
-	if err != nil {
-		return nil, err
-	}
-	return append(edits, names...), nil
-}
 
 // interpretHealth takes waiting for a person as well: a human decision is above everything, and moving servers away
 // while somebody is thinking would take it out of their hands. Servers that were given up without replacement are

@@ -8,12 +8,9 @@ import (
 
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/depend"
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
 	"github.com/argosy-dev/argosy/interpreter/podtemplate"
-	"github.com/argosy-dev/argosy/interpreter/retain"
-	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
 // Rules on the template in the control plane.
@@ -59,29 +56,6 @@ func interpretComponent(object *unstructured.Unstructured) ([]workv1alpha2.Compo
 		return nil, err
 	}
 	return []workv1alpha2.Component{podtemplate.Component("server", replicas.Count, replicas.Requirements)}, nil
-}
-
-func needsDivision(object *unstructured.Unstructured, _ int32) bool {
-	total, err := field.Count(object.Object, defaultReplicas, replicasPath...)
-	return err == nil && !retain.CutOff(object) && share.Needed(object, total, fleetFields)
-}
-
-func reviseReplica(object *unstructured.Unstructured, target family.Target) (edit.List, error) {
-	if retain.CutOff(object) {
-		return nil, nil
-	}
-	total, err := field.Count(object.Object, defaultReplicas, replicasPath...)
-	if err != nil {
-		return nil, err
-	}
-	edits, err := share.Revise(object, total, target, fleetFields)
-	if err != nil {
-		return nil, err
-	}
-	// Names reach the one member they are meant for through the scale-in request and Retain.
-	return append(edits,
-		edit.Set(int64(target.Replicas), replicasPath...),
-		edit.Remove(serversToDeletePath...)), nil
 }
 
 // interpretDependency follows every name in the spec. A Secret the control plane does not have, such as a member's own

@@ -1,0 +1,82 @@
+package share
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/argosy-dev/argosy/interpreter/edit"
+	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/field"
+	"github.com/argosy-dev/argosy/interpreter/retain"
+)
+
+// Fleet is where a kind with replicas keeps what is divided over the members and what a member may own. Its methods are
+// the rules of a family.
+type Fleet struct {
+	// Replicas is the path of the total.
+	Replicas []string
+	// Default is the total where the field is absent.
+	Default int32
+	// Fields are the numbers that mean the whole fleet.
+	Fields []Field
+	// Rollout are the paths a tool in the member owns when the template's label says so.
+	Rollout [][]string
+	// Names is the path of the replicas designated to go; nil where the kind has none.
+	Names []string
+}
+
+// NeedsDivision is true when a field must be divided, so that the clusters must be known.
+func (f Fleet) NeedsDivision(object *unstructured.Unstructured, _ int32) bool {
+	total, err := field.Count(object.Object, f.Default, f.Replicas...)
+	return err == nil && !retain.CutOff(object) && Needed(object, total, f.Fields)
+}
+
+// ReviseReplica makes the template one member's manifest. Names on the template reach members through the request and
+// Retain: a name another member does not know would make its OpenKruise refuse the whole manifest.
+func (f Fleet) ReviseReplica(object *unstructured.Unstructured, target family.Target) (edit.List, error) {
+	if retain.CutOff(object) {
+		return nil, nil
+	}
+	total, err := field.Count(object.Object, f.Default, f.Replicas...)
+	if err != nil {
+		return nil, err
+	}
+	edits, err := Revise(object, total, target, f.Fields)
+	if err != nil {
+		return nil, err
+	}
+	edits = append(edits, edit.Set(int64(target.Replicas), f.Replicas...))
+	if f.Names != nil {
+		edits = append(edits, edit.Remove(f.Names...))
+	}
+	return edits, nil
+}
+
+// Retain gives the member what is its own: its part of the divided numbers, the fields the template's labels leave to
+// it, and the names designated to go there.
+func (f Fleet) Retain(desired, observed *unstructured.Unstructured) (edit.List, error) {
+	edits, err := Retain(desired, retain.Cluster(observed), f.Fields)
+	if err != nil {
+		return nil, err
+	}
+	owned, err := retain.Owned(desired, observed, f.Replicas, f.Rollout...)
+	if err != nil {
+		return nil, err
+	}
+	edits = append(edits, owned...)
+	if f.Names == nil {
+		return edits, nil
+	}
+	replicasOf := desired
+	if retain.OwnsReplicas(desired) {
+		replicasOf = observed
+	}
+	replicas, err := field.Count(replicasOf.Object, f.Default, f.Replicas...)
+	if err != nil {
+		return nil, err
+	}
+	names, err := retain.Designated(desired, observed, replicas, f.Names...)
+	if err != nil {
+		return nil, err
+	}
+	return append(edits, names...), nil
+}
