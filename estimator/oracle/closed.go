@@ -3,6 +3,7 @@ package oracle
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -24,6 +25,7 @@ type closed struct {
 	nominated map[string][]fwk.PodInfo
 
 	nodes    []fwk.NodeInfo
+	census   count
 	caps     []int64
 	barred   []string // the plugin that bars a node, "" if none
 	computed int
@@ -42,10 +44,9 @@ func (c *closed) count(ctx context.Context) (int64, bool, error) {
 	if err := c.local(ctx); err != nil {
 		return 0, false, err
 	}
+	c.census = c.o.census.take(c.nodes)
 	if c.v.hasAffinity {
-		if err := c.bar(); err != nil {
-			return 0, false, err
-		}
+		c.bar()
 	}
 	switch c.rules.Shape {
 	case fit.NodeLocal:
@@ -103,7 +104,7 @@ func (c *closed) local(ctx context.Context) error {
 			return status.IsSuccess()
 		})
 	}
-	c.caps, c.computed = c.o.memo.values(key, c.nodes, capOf)
+	c.caps, c.computed = c.o.memo.values(key, c.nodes, func(worker, i int) int64 { return capOf(worker, c.nodes[i]) })
 	for i, node := range c.nodes {
 		name := node.Node().Name
 		// With node-local plugins the stricter of the scheduler's two passes is the one with the nominated pods on the node.
@@ -136,17 +137,12 @@ type pair struct{ key, value string }
 
 // bar applies the rules of InterPodAffinity that do not depend on the copies: anti-affinity of pods that are there, the pod's own anti-affinity to pods that are
 // there, and its affinity to pods other than its own kind. They name topology pairs; copies add no pair to any of them, save over SeparateKey.
-func (c *closed) bar() error {
-	barred, err := c.existingAntiAffinity()
-	if err != nil {
-		return err
-	}
-	for _, found := range c.matching("anti", c.rules.AntiAffinity, false) {
-		barred[found] = true
-	}
-	wanted := map[pair]bool{}
-	for _, found := range c.matching("affinity", c.rules.Affinity, true) {
-		wanted[found] = true
+func (c *closed) bar() {
+	barred := c.repelledBy()
+	maps.Copy(barred, c.matching("anti", c.rules.AntiAffinity, false))
+	wanted := c.matching("affinity", c.rules.Affinity, true)
+	if len(barred) == 0 && len(c.rules.Affinity) == 0 {
+		return
 	}
 	for i, node := range c.nodes {
 		labels := node.Node().Labels
@@ -164,67 +160,80 @@ func (c *closed) bar() error {
 			}
 		}
 	}
-	return nil
 }
 
 const interPodAffinity = "InterPodAffinity"
 
-// existingAntiAffinity follows interpodaffinity.getExistingAntiAffinityCounts.
-func (c *closed) existingAntiAffinity() (map[pair]bool, error) {
-	barred := map[pair]bool{}
-	nodes, err := c.o.snapshot.NodeInfos().HavePodsWithRequiredAntiAffinityList()
-	if err != nil {
-		return nil, fmt.Errorf("listing nodes with anti-affinity: %w", err)
-	}
+// repelledBy follows interpodaffinity.getExistingAntiAffinityCounts: the topology pairs over which pods that are there repel this one.
+func (c *closed) repelledBy() map[pair]bool {
 	var namespaceLabels labels.Set
 	if namespace, err := c.o.namespaces.Get(c.pod.pod.Namespace); err == nil {
 		namespaceLabels = namespace.Labels
 	}
-	for _, node := range nodes {
-		for _, pod := range node.GetPodsWithRequiredAntiAffinity() {
-			terms := pod.GetRequiredAntiAffinityTerms()
-			for i := range terms {
-				value, ok := node.Node().Labels[terms[i].TopologyKey]
-				if ok && terms[i].Matches(c.pod.pod, namespaceLabels) {
-					barred[pair{terms[i].TopologyKey, value}] = true
-				}
-			}
+	repelled := c.census.verdicts(func(class *class) int64 {
+		return matches(class.repels, c.pod.pod, namespaceLabels)
+	})
+	pairs := map[pair]bool{}
+	for i, node := range c.nodes {
+		for _, group := range c.census.people[i].repelling {
+			addPairs(pairs, node.Node(), c.census.classes[group.class].repels, repelled.of(0, group.class))
 		}
 	}
-	return barred, nil
+	return pairs
+}
+
+// manyTerms is where the bits of terms end; no pod has so many, and the last bit stands for all the rest.
+const manyTerms = 60
+
+// matches is one bit for each of the terms that match the pod.
+func matches(terms []fwk.AffinityTerm, pod *corev1.Pod, namespace labels.Set) int64 {
+	matched := int64(0)
+	for i := range terms {
+		if terms[i].Matches(pod, namespace) {
+			matched |= 1 << min(i, manyTerms)
+		}
+	}
+	return matched
+}
+
+func addPairs(pairs map[pair]bool, node *corev1.Node, terms []fwk.AffinityTerm, bits int64) {
+	if bits == 0 {
+		return
+	}
+	for i := range terms {
+		if bits&(1<<min(i, manyTerms)) == 0 {
+			continue
+		}
+		if value, ok := node.Labels[terms[i].TopologyKey]; ok {
+			pairs[pair{terms[i].TopologyKey, value}] = true
+		}
+	}
 }
 
 // matching returns the topology pairs in which pods match the terms: each term for itself, or only pods that match all. Which terms match on a node
 // depends on that node's pods alone, so it is remembered as one bit a term.
-func (c *closed) matching(kind string, terms []fwk.AffinityTerm, all bool) []pair {
+func (c *closed) matching(kind string, terms []fwk.AffinityTerm, all bool) map[pair]bool {
 	if len(terms) == 0 {
 		return nil
 	}
-	bits, _ := c.o.memo.values(termsKey(kind, terms), c.nodes, func(_ int, node fwk.NodeInfo) int64 {
+	verdicts := c.census.verdicts(func(class *class) int64 {
+		// The namespaces that the terms select are in them by name (mergeNamespaces), as in the scheduler; hence no labels here.
+		matched := matches(terms, class.pod, nil)
+		if all && matched != 1<<len(terms)-1 {
+			return 0
+		}
+		return matched
+	})
+	bits, _ := c.o.memo.values(termsKey(kind, terms), c.nodes, func(worker, i int) int64 {
 		found := int64(0)
-		for _, pod := range node.GetPods() {
-			matched := int64(0)
-			for i := range terms {
-				if terms[i].Matches(pod.GetPod(), nil) {
-					matched |= 1 << i
-				}
-			}
-			if !all || matched == 1<<len(terms)-1 {
-				found |= matched
-			}
+		for _, group := range c.census.people[i].groups {
+			found |= verdicts.of(worker, group.class)
 		}
 		return found
 	})
-	var pairs []pair
+	pairs := map[pair]bool{}
 	for i, node := range c.nodes {
-		for t := range terms {
-			if bits[i]&(1<<t) == 0 {
-				continue
-			}
-			if value, ok := node.Node().Labels[terms[t].TopologyKey]; ok {
-				pairs = append(pairs, pair{terms[t].TopologyKey, value})
-			}
-		}
+		addPairs(pairs, node.Node(), terms, bits[i])
 	}
 	return pairs
 }
@@ -247,8 +256,19 @@ func (c *closed) separate() int64 {
 func (c *closed) spread() (int64, bool) {
 	rule := c.rules.Spread
 	namespace := c.pod.pod.Namespace
-	counts, _ := c.o.memo.values("spread|"+namespace+"|"+rule.Selector.String(), c.nodes, func(_ int, node fwk.NodeInfo) int64 {
-		return countMatching(node.GetPods(), rule.Selector, namespace)
+	// As podtopologyspread.countPodsMatchSelector: terminating pods do not count, nor does an empty selector.
+	counted := c.census.verdicts(func(class *class) int64 {
+		if class.pod.Namespace == namespace && !rule.Selector.Empty() && rule.Selector.Matches(labels.Set(class.pod.Labels)) {
+			return 1
+		}
+		return 0
+	})
+	counts, _ := c.o.memo.values("spread|"+namespace+"|"+rule.Selector.String(), c.nodes, func(worker, i int) int64 {
+		count := int64(0)
+		for _, group := range c.census.people[i].groups {
+			count += counted.of(worker, group.class) * int64(group.live)
+		}
+		return count
 	})
 	affinity := nodeaffinity.GetRequiredNodeAffinity(c.pod.pod)
 	chosen := c.pod.pod.Spec.NodeSelector != nil || c.pod.pod.Spec.Affinity != nil
@@ -306,19 +326,4 @@ func (c *closed) eligible(node *corev1.Node, rule *fit.Spreading, affinity nodea
 		return !untolerated
 	}
 	return true
-}
-
-// countMatching follows podtopologyspread.countPodsMatchSelector: terminating pods do not count, nor does an empty selector.
-func countMatching(pods []fwk.PodInfo, selector labels.Selector, namespace string) int64 {
-	if selector.Empty() {
-		return 0
-	}
-	count := int64(0)
-	for _, info := range pods {
-		pod := info.GetPod()
-		if pod.Namespace == namespace && pod.DeletionTimestamp == nil && selector.Matches(labels.Set(pod.Labels)) {
-			count++
-		}
-	}
-	return count
 }

@@ -140,7 +140,7 @@ func (o *Oracle) rules(v *view, pod *copied, q Question, nominated map[string][]
 		o.mergeNamespaces(pod.info.GetRequiredAffinityTerms())
 		o.mergeNamespaces(pod.info.GetRequiredAntiAffinityTerms())
 		rules = fit.Classify(pod.pod, pod.info, v.hardDefaults)
-		tooMany := len(rules.Affinity) > 60 || len(rules.AntiAffinity) > 60
+		tooMany := len(rules.Affinity) > manyTerms || len(rules.AntiAffinity) > manyTerms
 		lookAcross := rules.Shape != fit.NodeLocal || len(rules.Affinity)+len(rules.AntiAffinity) > 0
 		if rules.Shape != fit.Ordered && (tooMany || repels(nominated) || len(nominated) > 0 && lookAcross) {
 			// A nominated pod counts on the node it is nominated to and nowhere else: no closed form knows that.

@@ -1,9 +1,8 @@
 package oracle
 
 import (
-	"runtime"
+	"slices"
 	"sync"
-	"sync/atomic"
 
 	fwk "k8s.io/kube-scheduler/framework"
 )
@@ -11,10 +10,7 @@ import (
 // memoTables bounds the memory: one table of a 5000-node member is 80 KB.
 const memoTables = 256
 
-// memo remembers one number per node and question, as long as the node does not change.
-//
-// A node's generation is drawn from one counter of the process and grows with every change of the node or its pods, so equal generation means equal node. What
-// is remembered must depend on the NodeInfo and the key alone.
+// memo remembers one number per node and question, as long as the node does not change. What is remembered must depend on the NodeInfo and the key alone.
 type memo struct {
 	mu     sync.Mutex
 	limit  int
@@ -23,35 +19,15 @@ type memo struct {
 }
 
 type table struct {
-	mu          sync.Mutex
-	lastUsed    int64
-	generations []int64
-	values      []int64
+	lastUsed int64
+	nodes    perNode[int64]
 }
 
 func newMemo(limit int) *memo { return &memo{limit: limit, tables: map[string]*table{}} }
 
-// values returns one number per node, in the order of nodes, computing those of changed nodes on all processors, and how many were computed.
-// compute gets the number of its worker, to keep scratch space by.
-func (m *memo) values(key string, nodes []fwk.NodeInfo, compute func(worker int, node fwk.NodeInfo) int64) ([]int64, int) {
-	t := m.table(key)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.generations) != len(nodes) {
-		t.generations, t.values = make([]int64, len(nodes)), make([]int64, len(nodes))
-	}
-	var changed []int
-	for i, node := range nodes {
-		if t.generations[i] != node.GetGeneration() {
-			changed = append(changed, i)
-		}
-	}
-	inParallel(len(changed), func(worker, i int) {
-		index := changed[i]
-		t.values[index] = compute(worker, nodes[index])
-		t.generations[index] = nodes[index].GetGeneration()
-	})
-	return append([]int64(nil), t.values...), len(changed)
+// values returns one number per node; see perNode.refresh.
+func (m *memo) values(key string, nodes []fwk.NodeInfo, compute func(worker, i int) int64) ([]int64, int) {
+	return m.table(key).nodes.refresh(nodes, compute)
 }
 
 func (m *memo) table(key string) *table {
@@ -80,35 +56,57 @@ func (m *memo) dropOldest() {
 	delete(m.tables, oldest)
 }
 
-// workers is how many run at once in inParallel.
-func workers() int { return runtime.GOMAXPROCS(0) }
+// perNode remembers one value per node as long as the node does not change.
+//
+// A node's generation is drawn from one counter of the process and grows with every change of the node or its pods, so equal generation means equal node.
+type perNode[T any] struct {
+	mu          sync.Mutex
+	generations []int64
+	values      []T
+}
 
-// inParallel runs work for 0..n-1. Work is handed out in runs of 64, so that handing out costs nothing beside it.
-func inParallel(n int, work func(worker, i int)) {
-	const run = 64
-	count := min(workers(), (n+run-1)/run)
-	if count <= 1 {
-		for i := range n {
-			work(0, i)
+// refresh returns one value per node, in the order of nodes, computing those of changed nodes on all processors, and how many were computed.
+// compute gets the number of its worker, to keep scratch space by, and the node's place in nodes.
+func (p *perNode[T]) refresh(nodes []fwk.NodeInfo, compute func(worker, i int) T) ([]T, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed := p.follow(nodes)
+	inParallel(len(changed), func(worker, i int) {
+		at := changed[i]
+		p.values[at] = compute(worker, at)
+		p.generations[at] = nodes[at].GetGeneration()
+	})
+	return slices.Clone(p.values), len(changed)
+}
+
+// follow brings the table into the order of nodes, keeping what still holds, and returns the places of the nodes that changed.
+func (p *perNode[T]) follow(nodes []fwk.NodeInfo) []int {
+	const few = 64
+	if len(p.generations) == len(nodes) {
+		if changed := p.changed(nodes); len(changed) <= few {
+			return changed
 		}
-		return
 	}
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for worker := range count {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			for {
-				start := int(next.Add(run)) - run
-				if start >= n {
-					return
-				}
-				for i := start; i < min(start+run, n); i++ {
-					work(worker, i)
-				}
-			}
-		}()
+	// Nodes have come or gone, and the others have moved: what is known of them is found by generation.
+	known := make(map[int64]T, len(p.generations))
+	for i, generation := range p.generations {
+		known[generation] = p.values[i]
 	}
-	group.Wait()
+	p.generations, p.values = make([]int64, len(nodes)), make([]T, len(nodes))
+	for i, node := range nodes {
+		if value, ok := known[node.GetGeneration()]; ok {
+			p.generations[i], p.values[i] = node.GetGeneration(), value
+		}
+	}
+	return p.changed(nodes)
+}
+
+func (p *perNode[T]) changed(nodes []fwk.NodeInfo) []int {
+	var changed []int
+	for i, node := range nodes {
+		if p.generations[i] != node.GetGeneration() {
+			changed = append(changed, i)
+		}
+	}
+	return changed
 }

@@ -64,6 +64,7 @@ type Oracle struct {
 	pods       cache.Indexer
 	clock      clock.PassiveClock
 	memo       *memo
+	census     *census
 	claimStore ClaimStore
 	volumes    corelisters.PersistentVolumeClaimLister
 	classes    storagelisters.StorageClassLister
@@ -105,6 +106,7 @@ func New(ctx context.Context, config Config) (*Oracle, error) {
 		pods:       pods.GetIndexer(),
 		clock:      config.Clock,
 		memo:       newMemo(memoTables),
+		census:     newCensus(),
 		claimStore: config.Claims,
 		volumes:    config.Informers.Core().V1().PersistentVolumeClaims().Lister(),
 		classes:    config.Informers.Storage().V1().StorageClasses().Lister(),
