@@ -27,6 +27,15 @@ func (m *Member) House(namespace string) (fit.House, error) {
 	return house, nil
 }
 
+// Admit is what the member's admission makes of a new pod, or why it would refuse it.
+func (m *Member) Admit(pod *corev1.Pod) (*corev1.Pod, error) {
+	house, err := m.House(pod.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	return fit.Admit(pod, house)
+}
+
 // Quotas of the namespace.
 func (m *Member) Quotas(namespace string) ([]*corev1.ResourceQuota, error) {
 	quotas, err := m.Informers.Core().V1().ResourceQuotas().Lister().ResourceQuotas(namespace).List(labels.Everything())

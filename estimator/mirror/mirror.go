@@ -172,8 +172,10 @@ func NewMember(ctx context.Context, config Config, clients Clients) (*Member, er
 	})
 	store := newClaims(clients.Typed)
 	factory.InformerFor(&corev1.PersistentVolumeClaim{}, func(kubernetes.Interface, time.Duration) cache.SharedIndexInformer { return store.informer() })
+	member := &Member{Name: config.Name, Informers: factory, owners: newOwners(clients.Dynamic, clients.Mapper),
+		Pods: factory.Core().V1().Pods().Informer().GetIndexer()}
 	o, err := oracle.New(ctx, oracle.Config{
-		Client: clients.Typed, KubeConfig: clients.Rest, Informers: factory, Claims: store,
+		Client: clients.Typed, KubeConfig: clients.Rest, Informers: factory, Claims: store, Admit: member.Admit,
 		Dynamic:       dynamicinformer.NewDynamicSharedInformerFactory(clients.Dynamic, 0),
 		Configuration: config.Configuration, Plugins: config.Plugins, Clock: config.Clock,
 	})
@@ -185,8 +187,8 @@ func NewMember(ctx context.Context, config Config, clients Clients) (*Member, er
 	factory.Scheduling().V1().PriorityClasses().Informer()
 	factory.Node().V1().RuntimeClasses().Informer()
 	factory.Apps().V1().ReplicaSets().Informer()
-	return &Member{Name: config.Name, Oracle: o, Informers: factory, owners: newOwners(clients.Dynamic, clients.Mapper),
-		Pods: factory.Core().V1().Pods().Informer().GetIndexer()}, nil
+	member.Oracle = o
+	return member, nil
 }
 
 // unfinished leaves out pods that hold nothing any more, as the scheduler's own informer does.

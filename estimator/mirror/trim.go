@@ -26,6 +26,8 @@ func trim(object any) (any, error) {
 	case *appsv1.StatefulSet:
 		o.Spec.Template = corev1.PodTemplateSpec{}
 		o.Status = appsv1.StatefulSetStatus{}
+	case *appsv1.DaemonSet:
+		o.Status = appsv1.DaemonSetStatus{}
 	case *corev1.Service:
 		o.Status = corev1.ServiceStatus{}
 	}

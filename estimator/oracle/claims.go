@@ -22,7 +22,8 @@ func (o *Oracle) claims(q Question) ([]Claim, map[string][]fwk.PodInfo) {
 	var nominated map[string][]fwk.PodInfo
 	for _, object := range objects {
 		pod := object.(*corev1.Pod)
-		if pod.DeletionTimestamp != nil || priorityOf(pod) < priorityOf(q.Pod) || o.views[pod.Spec.SchedulerName] == nil {
+		if pod.DeletionTimestamp != nil || priorityOf(pod) < priorityOf(q.Pod) || o.views[pod.Spec.SchedulerName] == nil ||
+			o.foreseen.has(pod) {
 			continue
 		}
 		if node := pod.Status.NominatedNodeName; node != "" {
@@ -96,12 +97,7 @@ func (o *Oracle) noRoom(v *view, pod *copied) bool {
 	}
 	o.guard.RLock()
 	defer o.guard.RUnlock()
-	c := &closed{o: o, v: v, pod: pod}
-	var err error
-	if c.nodes, err = o.snapshot.NodeInfos().List(); err != nil {
-		return false
-	}
-	c.barred = make([]string, len(c.nodes))
+	c := o.newClosed(v, pod, &o.shared)
 	if err := c.local(ctx); err != nil {
 		return false
 	}

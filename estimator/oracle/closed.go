@@ -15,7 +15,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/fit"
 )
 
-// closed counts by a closed form. It reads the snapshot; the caller holds guard for reading.
+// closed counts by a closed form. It reads a picture; the caller sees to it that nobody writes that meanwhile.
 type closed struct {
 	o     *Oracle
 	v     *view
@@ -36,11 +36,6 @@ type closed struct {
 
 // count returns the total and whether the form applies; if not, the oracle has to place.
 func (c *closed) count(ctx context.Context) (int64, bool, error) {
-	var err error
-	if c.nodes, err = c.o.snapshot.NodeInfos().List(); err != nil {
-		return 0, false, fmt.Errorf("listing nodes: %w", err)
-	}
-	c.barred = make([]string, len(c.nodes))
 	if err := c.local(ctx); err != nil {
 		return 0, false, err
 	}
@@ -70,6 +65,14 @@ func (c *closed) room(i int) int64 {
 		return 0
 	}
 	return c.caps[i]
+}
+
+func (o *Oracle) newClosed(v *view, pod *copied, from *picture) *closed {
+	c := &closed{o: o, v: v, pod: pod, nodes: make([]fwk.NodeInfo, len(from.nodes)), barred: make([]string, len(from.nodes))}
+	for i := range from.nodes {
+		c.nodes[i] = from.nodes[i].node
+	}
+	return c
 }
 
 // local finds, for every node, how many copies its node-local Filter plugins let in.

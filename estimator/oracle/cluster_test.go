@@ -22,6 +22,7 @@ type cluster struct {
 	objects       []runtime.Object
 	configuration string
 	plugins       Plugins
+	admit         func(*corev1.Pod) (*corev1.Pod, error)
 }
 
 func (c *cluster) start(t testing.TB) *Oracle {
@@ -41,7 +42,7 @@ func (c *cluster) startWith(ctx context.Context, fail func(error)) *Oracle {
 	if err != nil {
 		fail(err)
 	}
-	o, err := New(ctx, Config{Client: client, Informers: factory, Configuration: configuration, Plugins: c.plugins, Clock: clock.RealClock{}})
+	o, err := New(ctx, Config{Client: client, Informers: factory, Configuration: configuration, Plugins: c.plugins, Clock: clock.RealClock{}, Admit: c.admit})
 	if err != nil {
 		fail(err)
 	}

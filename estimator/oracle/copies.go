@@ -23,7 +23,7 @@ type run struct {
 
 // placeCopies lets the scheduler place copies one by one until it refuses, several times over, and answers the least. A run that the budget cuts short is a lower bound
 // of that run; the first run gets all of the time if it needs it. The caller holds the turn.
-func (o *Oracle) placeCopies(ctx context.Context, v *view, q Question, why string) (Answer, error) {
+func (o *Oracle) placeCopies(ctx context.Context, q *inquiry, why string) (Answer, error) {
 	answer := Answer{Path: PathPlaced, Why: why}
 	budget := q.Budget
 	if left, ok := o.remaining(ctx); ok && (budget == 0 || left < budget) {
@@ -33,7 +33,7 @@ func (o *Oracle) placeCopies(ctx context.Context, v *view, q Question, why strin
 	most := int64(0)
 	for i := range runs {
 		begun := o.clock.Now()
-		r, err := o.runOnce(ctx, v, q, deadline, budget > 0)
+		r, err := o.runOnce(ctx, q, deadline, budget > 0)
 		if err != nil {
 			return Answer{}, err
 		}
@@ -55,7 +55,7 @@ func (o *Oracle) placeCopies(ctx context.Context, v *view, q Question, why strin
 	return answer, nil
 }
 
-func (o *Oracle) runOnce(ctx context.Context, v *view, q Question, deadline time.Time, bounded bool) (r run, err error) {
+func (o *Oracle) runOnce(ctx context.Context, q *inquiry, deadline time.Time, bounded bool) (r run, err error) {
 	r.nodes = map[string]int64{}
 	var pods []*placed
 	volumes := o.newVolumes()
@@ -73,7 +73,7 @@ func (o *Oracle) runOnce(ctx context.Context, v *view, q Question, deadline time
 		if ctx.Err() != nil || (bounded && o.clock.Now().After(deadline)) {
 			return r, nil
 		}
-		p, why, err := volumes.place(ctx, v, q, i)
+		p, why, err := volumes.place(ctx, q, i)
 		if err != nil {
 			if ctx.Err() != nil {
 				return r, nil

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,18 @@ import (
 
 	"github.com/argosy-dev/argosy/estimator/fit"
 )
+
+// inquiry is a question with what has been found out about it.
+type inquiry struct {
+	Question
+	view  *view
+	pod   *copied
+	rules fit.Rules
+	// claims are placed before the pod is counted.
+	claims []Claim
+	// nominated are the pods that hold room on a node they do not occupy yet.
+	nominated map[string][]fwk.PodInfo
+}
 
 // Fit answers how many copies of the question's pod the member would place now.
 func (o *Oracle) Fit(ctx context.Context, q Question) (Answer, error) {
@@ -21,54 +34,60 @@ func (o *Oracle) Fit(ctx context.Context, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{Path: PathGated, Exact: true, Why: fmt.Sprintf("the pod does not parse: %v", err), Foreign: !known}, nil
 	}
-	claims, nominated := o.claims(q)
-	answer, err := o.fit(ctx, v, pod, q, claims, nominated)
+	i := &inquiry{Question: q, view: v, pod: pod}
+	i.claims, i.nominated = o.claims(q)
+	i.rules = o.rules(i)
+	answer, err := o.fit(ctx, i)
 	answer.Foreign = !known
-	if q.Most > 0 && answer.Count > q.Most {
-		answer.Count = q.Most
-	}
-	return answer, err
+	return limit(answer, q.Most), err
 }
 
-func (o *Oracle) fit(ctx context.Context, v *view, pod *copied, q Question, claims []Claim, nominated map[string][]fwk.PodInfo) (Answer, error) {
-	rules := o.rules(v, pod, q, nominated)
-	if len(claims) == 0 && rules.Shape != fit.Ordered {
+func (o *Oracle) fit(ctx context.Context, i *inquiry) (answer Answer, err error) {
+	if len(i.claims) == 0 && i.rules.Shape != fit.Ordered {
 		if err := o.refreshIfFree(ctx); err != nil {
 			return Answer{}, err
 		}
-		if answer, ok, err := o.closed(ctx, v, pod, rules, q, nominated); ok || err != nil {
+		if answer, ok, err := o.closedShared(ctx, i); ok || err != nil {
 			return answer, err
 		}
-		rules.Shape, rules.Why = fit.Ordered, "copies may land where the constraint does not count them"
+		i.rules.Shape, i.rules.Why = fit.Ordered, uncounted
 	}
 	if err := o.acquire(ctx); err != nil {
 		return Answer{TimedOut: true, Path: PathPlaced, Why: err.Error()}, nil
 	}
 	defer o.release()
-	return o.fitBehind(ctx, v, pod, rules, q, claims, nominated)
+	forget, err := o.assumeForeseen(ctx)
+	defer func() { err = errors.Join(err, forget()) }()
+	if err != nil {
+		return Answer{}, err
+	}
+	return o.fitBehind(ctx, i)
 }
+
+// uncounted is why a spread constraint's closed form declined.
+const uncounted = "copies may land where the constraint does not count them"
 
 // fitBehind counts after the claims ahead have been placed. Where the scheduler puts those is partly chance, so it is done several times and the least is
 // the answer, unless none of them found a place. The caller holds the turn.
-func (o *Oracle) fitBehind(ctx context.Context, v *view, pod *copied, rules fit.Rules, q Question, claims []Claim, nominated map[string][]fwk.PodInfo) (Answer, error) {
-	deadline := o.clock.Now().Add(q.Budget)
+func (o *Oracle) fitBehind(ctx context.Context, i *inquiry) (Answer, error) {
+	deadline := o.clock.Now().Add(i.Budget)
 	var least Answer
 	most := int64(0)
-	for i := range runs {
+	for round := range runs {
 		begun := o.clock.Now()
-		answer, ahead, err := o.fitOnce(ctx, v, pod, rules, q, claims, nominated)
+		answer, ahead, err := o.fitOnce(ctx, i)
 		if err != nil {
 			return Answer{}, err
 		}
-		if i > 0 && answer.TimedOut {
+		if round > 0 && answer.TimedOut {
 			break
 		}
 		most = max(most, answer.Count+answer.Width)
-		if i == 0 || answer.Count < least.Count {
+		if round == 0 || answer.Count < least.Count {
 			least = answer
 		}
 		spent := o.clock.Now().Sub(begun)
-		if ahead == 0 || answer.TimedOut || answer.Path == PathPlaced || (q.Budget > 0 && o.clock.Now().Add(spent).After(deadline)) {
+		if ahead == 0 || answer.TimedOut || answer.Path == PathPlaced || (i.Budget > 0 && o.clock.Now().Add(spent).After(deadline)) {
 			break
 		}
 	}
@@ -77,72 +96,73 @@ func (o *Oracle) fitBehind(ctx context.Context, v *view, pod *copied, rules fit.
 }
 
 // fitOnce places the claims, counts, and takes the claims back. It returns how many found a place.
-func (o *Oracle) fitOnce(ctx context.Context, v *view, pod *copied, rules fit.Rules, q Question, claims []Claim, nominated map[string][]fwk.PodInfo) (answer Answer, found int, err error) {
-	ahead, complete, err := o.placeClaims(ctx, claims, q.Budget/2)
-	defer func() {
-		if undone := o.undoAll(ctx, ahead); undone != nil && err == nil {
-			err = undone
-		}
-		if refreshed := o.refresh(ctx); refreshed != nil && err == nil {
-			err = refreshed
-		}
-	}()
+func (o *Oracle) fitOnce(ctx context.Context, i *inquiry) (answer Answer, found int, err error) {
+	ahead, complete, err := o.placeClaims(ctx, i.claims, i.Budget/2)
+	defer func() { err = errors.Join(err, o.undoAll(ctx, ahead)) }()
 	if err != nil {
 		return Answer{}, 0, err
 	}
 	if !complete {
 		return Answer{TimedOut: true, Path: PathPlaced, Why: "others' claims alone took all the time"}, len(ahead), nil
 	}
-	if rules.Shape != fit.Ordered {
-		if err := o.refresh(ctx); err != nil {
+	why := i.rules.Why
+	if i.rules.Shape != fit.Ordered {
+		if err := o.take(ctx, &o.behind); err != nil {
 			return Answer{}, 0, err
 		}
-		answer, ok, err := o.closed(ctx, v, pod, rules, q, nominated)
+		answer, ok, err := o.closed(ctx, &o.behind, i)
 		if ok || err != nil {
 			answer.Exact = answer.Exact && len(ahead) == 0
 			return answer, len(ahead), err
 		}
-		rules.Why = "copies may land where the constraint does not count them"
+		why = uncounted
 	}
-	answer, err = o.placeCopies(ctx, v, q, rules.Why)
+	answer, err = o.placeCopies(ctx, i, why)
 	return answer, len(ahead), err
 }
 
-// closed counts by closed form and explains.
-func (o *Oracle) closed(ctx context.Context, v *view, pod *copied, rules fit.Rules, q Question, nominated map[string][]fwk.PodInfo) (Answer, bool, error) {
+// closedShared counts on the shared picture, many at a time.
+func (o *Oracle) closedShared(ctx context.Context, i *inquiry) (Answer, bool, error) {
 	o.guard.RLock()
 	defer o.guard.RUnlock()
-	c := &closed{o: o, v: v, pod: pod, rules: rules, nominated: nominated}
+	return o.closed(ctx, &o.shared, i)
+}
+
+// closed counts by closed form and explains.
+func (o *Oracle) closed(ctx context.Context, from *picture, i *inquiry) (Answer, bool, error) {
+	c := o.newClosed(i.view, i.pod, from)
+	c.rules, c.nominated = i.rules, i.nominated
 	count, ok, err := c.count(ctx)
 	if !ok || err != nil {
 		return Answer{}, ok, err
 	}
-	answer := Answer{Count: count, Exact: true, Path: Path(rules.Shape), Computed: c.computed}
-	if q.Explain {
+	answer := Answer{Count: count, Exact: true, Path: Path(i.rules.Shape), Computed: c.computed}
+	if i.Explain {
 		c.explain(ctx, &answer)
 	}
 	return answer, true, nil
 }
 
 // rules says how the pod's copies can be counted on this member.
-func (o *Oracle) rules(v *view, pod *copied, q Question, nominated map[string][]fwk.PodInfo) fit.Rules {
+func (o *Oracle) rules(i *inquiry) fit.Rules {
 	rules := fit.Rules{Shape: fit.Ordered}
-	switch why := extenderWhy(o.sched, pod.pod); {
-	case q.Judge:
+	switch why := extenderWhy(o.sched, i.pod.pod); {
+	case i.Judge:
 		rules.Why = "asked for"
-	case q.Each != nil:
+	case i.Each != nil:
 		rules.Why = "copies differ"
-	case v.orderedWhy != "":
-		rules.Why = v.orderedWhy
+	case i.view.orderedWhy != "":
+		rules.Why = i.view.orderedWhy
 	case why != "":
 		rules.Why = why
 	default:
-		o.mergeNamespaces(pod.info.GetRequiredAffinityTerms())
-		o.mergeNamespaces(pod.info.GetRequiredAntiAffinityTerms())
-		rules = fit.Classify(pod.pod, pod.info, v.hardDefaults)
+		info := i.pod.info
+		o.mergeNamespaces(info.GetRequiredAffinityTerms())
+		o.mergeNamespaces(info.GetRequiredAntiAffinityTerms())
+		rules = fit.Classify(i.pod.pod, info, i.view.hardDefaults)
 		tooMany := len(rules.Affinity) > manyTerms || len(rules.AntiAffinity) > manyTerms
 		lookAcross := rules.Shape != fit.NodeLocal || len(rules.Affinity)+len(rules.AntiAffinity) > 0
-		if rules.Shape != fit.Ordered && (tooMany || repels(nominated) || len(nominated) > 0 && lookAcross) {
+		if rules.Shape != fit.Ordered && (tooMany || repels(i.nominated) || len(i.nominated) > 0 && lookAcross) {
 			// A nominated pod counts on the node it is nominated to and nowhere else: no closed form knows that.
 			rules.Shape, rules.Why = fit.Ordered, "nominated pods"
 		}

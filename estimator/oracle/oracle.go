@@ -45,6 +45,8 @@ type Config struct {
 	Configuration *schedulerconfig.KubeSchedulerConfiguration
 	Plugins       Plugins
 	Clock         clock.PassiveClock
+	// Admit, if set, is what the member's admission makes of a pod, or an error if it refuses it.
+	Admit func(*corev1.Pod) (*corev1.Pod, error)
 	// Claims, if set, makes claims appear to the scheduler that the member does not have yet.
 	Claims ClaimStore
 }
@@ -70,10 +72,20 @@ type Oracle struct {
 	classes    storagelisters.StorageClassLister
 
 	// turn is held by whoever changes the scheduler's cache by assuming pods. A channel, not a mutex: waiting for it ends with the context.
-	turn chan struct{}
-	// guard: the snapshot is written under Lock (in place: UpdateSnapshot keeps the nodes' pointers) and read under RLock.
-	guard    sync.RWMutex
+	turn     chan struct{}
+	foreseen *foreseen
+	// guard: shared is written under Lock (in place: UpdateSnapshot keeps the nodes' pointers) and read under RLock.
+	guard  sync.RWMutex
+	shared picture
+	// behind is the state with the claims ahead of one question in place; it belongs to whoever holds the turn.
+	behind picture
+}
+
+// picture is the member at one moment.
+type picture struct {
 	snapshot *schedulercache.Snapshot
+	// nodes are the snapshot's with the DaemonSet pods they are still to get: what the closed forms count on.
+	nodes []expecting
 }
 
 // New builds the member's scheduler. It must be called before the informers start; the scheduler itself is never run.
@@ -111,9 +123,11 @@ func New(ctx context.Context, config Config) (*Oracle, error) {
 		volumes:    config.Informers.Core().V1().PersistentVolumeClaims().Lister(),
 		classes:    config.Informers.Storage().V1().StorageClasses().Lister(),
 		turn:       make(chan struct{}, 1),
-		snapshot:   schedulercache.NewEmptySnapshot(),
+		shared:     picture{snapshot: schedulercache.NewEmptySnapshot()},
+		behind:     picture{snapshot: schedulercache.NewEmptySnapshot()},
+		foreseen:   &foreseen{sets: config.Informers.Apps().V1().DaemonSets().Lister(), admit: config.Admit},
 	}
-	// The snapshot is handed to the views here and only refreshed later: it stays one object.
+	// The shared snapshot is handed to the views here and only refreshed later: it stays one object.
 	for i := range configuration.Profiles {
 		profile := &configuration.Profiles[i]
 		v, err := o.newView(ctx, config, profile)
@@ -137,7 +151,7 @@ func (o *Oracle) WaitForSync(ctx context.Context) error {
 func (o *Oracle) Nodes() int {
 	o.guard.RLock()
 	defer o.guard.RUnlock()
-	return o.snapshot.NumNodes()
+	return o.shared.snapshot.NumNodes()
 }
 
 // acquire takes the turn, or gives up with the context.
@@ -152,17 +166,27 @@ func (o *Oracle) acquire(ctx context.Context) error {
 
 func (o *Oracle) release() { <-o.turn }
 
-// refresh brings the shared snapshot up to date. The caller holds the turn: otherwise the cache may hold another question's copies.
+// refresh brings the shared picture up to date. The caller holds the turn and has assumed nothing: others count on it.
 func (o *Oracle) refresh(ctx context.Context) error {
 	o.guard.Lock()
 	defer o.guard.Unlock()
-	if err := o.sched.Cache.UpdateSnapshot(klog.FromContext(ctx), o.snapshot); err != nil {
-		return fmt.Errorf("taking a snapshot: %w", err)
-	}
-	return nil
+	return o.take(ctx, &o.shared)
 }
 
-// refreshIfFree is refresh for a reader: while someone places copies, the last snapshot, at most one deadline old, has to do.
+// take makes a picture of what the scheduler's cache holds. The caller holds the turn.
+func (o *Oracle) take(ctx context.Context, p *picture) error {
+	if err := o.sched.Cache.UpdateSnapshot(klog.FromContext(ctx), p.snapshot); err != nil {
+		return fmt.Errorf("taking a snapshot: %w", err)
+	}
+	nodes, err := p.snapshot.NodeInfos().List()
+	if err != nil {
+		return fmt.Errorf("listing nodes: %w", err)
+	}
+	p.nodes, err = o.foreseen.add(nodes)
+	return err
+}
+
+// refreshIfFree is refresh for a reader: while someone places copies, the last picture, at most one deadline old, has to do.
 func (o *Oracle) refreshIfFree(ctx context.Context) error {
 	select {
 	case o.turn <- struct{}{}:

@@ -8,12 +8,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/component-helpers/resource"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 	schedutil "k8s.io/kubernetes/pkg/scheduler/util"
 )
 
-// podRequests is the total request as NodeResourcesFit computes it (pod-level resources are on by default from 1.34).
-func podRequests(pod *corev1.Pod) corev1.ResourceList {
-	return resource.PodRequests(pod, resource.PodResourcesOptions{})
+// requestOf is the total request as NodeResourcesFit computes it (pod-level resources are on by default from 1.34).
+func requestOf(pod *corev1.Pod) *framework.Resource {
+	request := framework.NewResource(nil)
+	request.SetMaxResource(resource.PodRequests(pod, resource.PodResourcesOptions{}))
+	return request
 }
 
 func forEachHostPort(pod *corev1.Pod, visit func(corev1.ContainerPort)) {

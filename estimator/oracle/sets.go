@@ -25,7 +25,7 @@ type SetQuestion struct {
 }
 
 // FitSets places set after set until a part of one finds no place. A set that is not whole does not count. A set of a single part is a matter of division.
-func (o *Oracle) FitSets(ctx context.Context, q SetQuestion) (Answer, error) {
+func (o *Oracle) FitSets(ctx context.Context, q SetQuestion) (answer Answer, err error) {
 	var parts []Part
 	for _, part := range q.Parts {
 		if part.Count > 0 {
@@ -50,7 +50,12 @@ func (o *Oracle) FitSets(ctx context.Context, q SetQuestion) (Answer, error) {
 		return Answer{TimedOut: true, Path: PathPlaced, Why: err.Error()}, nil
 	}
 	defer o.release()
-	answer, err := o.placeSets(ctx, q, parts)
+	forget, err := o.assumeForeseen(ctx)
+	defer func() { err = errors.Join(err, forget()) }()
+	if err != nil {
+		return Answer{}, err
+	}
+	answer, err = o.placeSets(ctx, q, parts)
 	return limit(answer, q.Most), err
 }
 
@@ -68,9 +73,6 @@ func (o *Oracle) placeSets(ctx context.Context, q SetQuestion, parts []Part) (an
 	defer func() {
 		if undone := o.undoAll(ctx, pods); undone != nil && err == nil {
 			err = undone
-		}
-		if refreshed := o.refresh(ctx); refreshed != nil && err == nil {
-			err = refreshed
 		}
 	}()
 	claims, _ := o.claims(Question{Pod: parts[0].Pod, Ahead: q.Ahead})

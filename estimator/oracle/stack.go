@@ -80,8 +80,7 @@ type copied struct {
 
 func newCopied(pod *corev1.Pod) (*copied, error) {
 	info, err := framework.NewPodInfo(pod)
-	c := &copied{pod: pod, info: info, resource: *framework.NewResource(nil)}
-	c.resource.SetMaxResource(podRequests(pod))
+	c := &copied{pod: pod, info: info, resource: *requestOf(pod)}
 	forEachHostPort(pod, func(port corev1.ContainerPort) { c.ports = append(c.ports, port) })
 	return c, err
 }

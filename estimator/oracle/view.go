@@ -91,7 +91,7 @@ func (o *Oracle) buildLocal(ctx context.Context, v *view, config Config, profile
 	}
 	var err error
 	v.local, err = frameworkruntime.NewFramework(ctx, registry, cut,
-		frameworkruntime.WithSnapshotSharedLister(o.snapshot),
+		frameworkruntime.WithSnapshotSharedLister(o.shared.snapshot),
 		frameworkruntime.WithInformerFactory(config.Informers),
 		frameworkruntime.WithClientSet(config.Client),
 		frameworkruntime.WithKubeConfig(config.KubeConfig),

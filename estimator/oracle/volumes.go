@@ -21,14 +21,14 @@ const claimPatience = 50 * time.Millisecond
 func (o *Oracle) newVolumes() *volumes { return &volumes{o: o} }
 
 // place places the i-th copy, after making the claims it needs and the member lacks.
-func (s *volumes) place(ctx context.Context, v *view, q Question, i int) (*placed, *refused, error) {
+func (s *volumes) place(ctx context.Context, q *inquiry, i int) (*placed, *refused, error) {
 	if q.Each == nil {
-		return s.o.place(ctx, v, copyOf(q.Pod, i))
+		return s.o.place(ctx, q.view, copyOf(q.Pod, i))
 	}
 	pod, claims := q.Each(i)
 	pod, made := s.provide(copyOf(pod, i), claims)
 	if !made {
-		return s.o.place(ctx, v, pod)
+		return s.o.place(ctx, q.view, pod)
 	}
 	// The lister sees a claim at once and the plugins' own caches a moment later; until then they answer with an error or a refusal.
 	var p *placed
@@ -37,7 +37,7 @@ func (s *volumes) place(ctx context.Context, v *view, q Question, i int) (*place
 	patience, cancel := context.WithTimeout(ctx, claimPatience)
 	defer cancel()
 	waited := wait.PollUntilContextCancel(patience, time.Millisecond, true, func(context.Context) (bool, error) {
-		p, why, err = s.o.place(ctx, v, pod)
+		p, why, err = s.o.place(ctx, q.view, pod)
 		return p != nil, nil
 	})
 	if waited != nil && p == nil && err != nil && ctx.Err() == nil {

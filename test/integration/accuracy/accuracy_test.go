@@ -42,7 +42,7 @@ func TestAccuracy(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/seed %d", class.name, seed), func(t *testing.T) {
 				rig.t = t
 				w := class.build(rand.New(rand.NewSource(seed + 1)))
-				defer rig.clear()
+				defer rig.clear(w)
 				rig.build(w)
 				one := result{class: class.name, seed: seed, ordered: w.ordered}
 				one.ours, one.stock = rig.askOurs(w), rig.askStock(w)

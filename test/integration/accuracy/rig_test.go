@@ -26,9 +26,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/controller/daemon"
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/estimator/fleet"
@@ -120,6 +123,10 @@ func (r *rig) build(w *world) {
 		_, err := r.client.CoreV1().Pods(pod.Namespace).Create(r.ctx, pod, metav1.CreateOptions{})
 		r.check("creating a pod", err)
 	}
+	for _, set := range w.agents {
+		_, err := r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).Create(r.ctx, set, metav1.CreateOptions{})
+		r.check("creating a DaemonSet", err)
+	}
 	one := int32(1)
 	_, err := r.client.AppsV1().Deployments(metav1.NamespaceDefault).Create(r.ctx, &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "web"},
@@ -129,17 +136,20 @@ func (r *rig) build(w *world) {
 }
 
 // clear removes everything again. Without controllers and kubelets nothing lingers.
-func (r *rig) clear() {
+func (r *rig) clear(w *world) {
 	r.t.Helper()
 	now := int64(0)
 	remove, all := metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}
 	r.check("clearing workloads", r.client.AppsV1().Deployments(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
+	r.check("clearing DaemonSets", r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
 	r.check("clearing pods", r.client.CoreV1().Pods(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
 	r.check("clearing claims", r.client.CoreV1().PersistentVolumeClaims(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
 	r.check("clearing volumes", r.client.CoreV1().PersistentVolumes().DeleteCollection(r.ctx, remove, all))
 	r.check("clearing storage classes", r.client.StorageV1().StorageClasses().DeleteCollection(r.ctx, remove, all))
 	r.check("clearing nodes", r.client.CoreV1().Nodes().DeleteCollection(r.ctx, remove, all))
-	r.check("clearing priority classes", r.client.SchedulingV1().PriorityClasses().DeleteCollection(r.ctx, remove, metav1.ListOptions{FieldSelector: "metadata.name=urgent"}))
+	for _, class := range w.classes {
+		r.check("clearing a priority class", r.client.SchedulingV1().PriorityClasses().Delete(r.ctx, class.Name, remove))
+	}
 }
 
 // ask sends the question karmada-scheduler would send, over the wire, with Karmada's own client.
@@ -213,6 +223,7 @@ func (r *rig) askOurs(w *world) int32 {
 func (r *rig) place(w *world, replicas int) int32 {
 	r.t.Helper()
 	pods := r.client.CoreV1().Pods(metav1.NamespaceDefault)
+	r.runAgents(w)
 	for i := range replicas {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%04d", i), Labels: w.replica.Labels}, Spec: *w.replica.Spec.DeepCopy()}
 		_, err := pods.Create(r.ctx, pod, metav1.CreateOptions{})
@@ -250,6 +261,35 @@ func (r *rig) place(w *world, replicas int) int32 {
 		r.check("removing a replica", pods.Delete(r.ctx, fmt.Sprintf("web-%04d", i), metav1.DeleteOptions{GracePeriodSeconds: &now}))
 	}
 	return bound
+}
+
+// runAgents lets Kubernetes' own DaemonSet controller make the pods that the DaemonSets lack.
+func (r *rig) runAgents(w *world) {
+	r.t.Helper()
+	if len(w.agents) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	factory := informers.NewSharedInformerFactory(r.client, 0)
+	controller, err := daemon.NewDaemonSetsController(ctx, factory.Apps().V1().DaemonSets(), factory.Apps().V1().ControllerRevisions(),
+		factory.Core().V1().Pods(), factory.Core().V1().Nodes(), r.client, flowcontrol.NewBackOff(time.Second, time.Minute))
+	r.check("building the DaemonSet controller", err)
+	factory.Start(ctx.Done())
+	go controller.Run(ctx, 1)
+	r.check("waiting for the DaemonSets' pods", wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		list, err := r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err
+		}
+		for i := range list.Items {
+			status := list.Items[i].Status
+			if status.ObservedGeneration != list.Items[i].Generation || status.CurrentNumberScheduled < status.DesiredNumberScheduled || status.DesiredNumberScheduled == 0 {
+				return false, nil
+			}
+		}
+		return true, nil
+	}))
 }
 
 func (r *rig) startScheduler(w *world) func() {

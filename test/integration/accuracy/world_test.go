@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -19,6 +20,8 @@ type world struct {
 	storage []*storagev1.StorageClass
 	volumes []*corev1.PersistentVolume
 	claims  []*corev1.PersistentVolumeClaim
+	// agents have no pods yet when the question comes; their controller makes them before the replicas are placed.
+	agents  []*appsv1.DaemonSet
 	replica corev1.PodTemplateSpec
 	// configuration of the member's scheduler; empty means the default.
 	configuration string
@@ -148,6 +151,7 @@ func classes() []class {
 		}},
 		{"PVC zones", sharedVolume},
 		{"priority", priorities},
+		{"DaemonSet to come", agents},
 		{"GPU shapes", gpus},
 		{"non-default profile", func(r *rand.Rand) *world {
 			// Bin-packing, resources of one vendor not checked, and only nodes of one zone by the profile's own affinity.
@@ -228,6 +232,26 @@ func priorities(r *rand.Rand) *world {
 		if pod.Spec.NodeName != "" {
 			pod.Spec.Containers[0].Resources.Requests[corev1.ResourceCPU] = quantity(1, "")
 		}
+	}
+	return w
+}
+
+// agents: two DaemonSets that no node runs yet, one of them for two zones only.
+func agents(r *rand.Rand) *world {
+	w := base(r)
+	never := corev1.PreemptNever
+	w.classes = []*schedulingv1.PriorityClass{{ObjectMeta: metav1.ObjectMeta{Name: "agent"}, Value: 1000, PreemptionPolicy: &never}}
+	for i, name := range []string{"log", "storage"} {
+		pod := runningPod(name, "", int64(300+r.Intn(700)), 256, name)
+		pod.Spec.PriorityClassName = "agent"
+		if i == 1 {
+			pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+					{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"zone-0", "zone-1"}}}}}}}}
+		}
+		w.agents = append(w.agents, &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: appsv1.DaemonSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: pod.Labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}}})
 	}
 	return w
 }
