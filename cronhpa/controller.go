@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
@@ -34,11 +35,12 @@ import (
 
 // Reconciler applies timetables.
 type Reconciler struct {
-	client   client.Client
-	recorder record.EventRecorder
-	clock    clock.Clock
-	wakeups  *wakeups
-	measures *measures
+	client    client.Client
+	recorder  record.EventRecorder
+	clock     clock.Clock
+	wakeups   *wakeups
+	unwritten *unwritten
+	measures  *measures
 }
 
 // Options of the controller.
@@ -69,7 +71,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	wakes := newWakeups(options.Clock)
 	r := &Reconciler{
 		client: options.Client, recorder: mgr.GetEventRecorderFor("cronhpa"), clock: options.Clock,
-		wakeups: wakes, measures: newMeasures(wakes),
+		wakeups: wakes, unwritten: newUnwritten(), measures: newMeasures(wakes),
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
@@ -95,12 +97,12 @@ const retryConflict = 200 * time.Millisecond
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	cron := &v1alpha1.CronHPA{}
 	if err := r.client.Get(ctx, request.NamespacedName, cron); err != nil {
-		r.wakeups.set(request.NamespacedName, time.Time{})
+		r.forget(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	var err error
 	if cron.DeletionTimestamp != nil {
-		r.wakeups.set(request.NamespacedName, time.Time{})
+		r.forget(request.NamespacedName)
 		err = r.finalize(ctx, cron)
 	} else {
 		err = r.handle(ctx, cron)
@@ -112,47 +114,66 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{}, err
 }
 
+// forget an object that nothing will be done for any more.
+func (r *Reconciler) forget(key types.NamespacedName) {
+	r.wakeups.set(key, time.Time{})
+	r.unwritten.forget(key)
+}
+
 // handle gathers, decides, applies and writes what came of it.
 func (r *Reconciler) handle(ctx context.Context, cron *v1alpha1.CronHPA) error {
+	if done, d, ok := r.unwritten.of(cron); ok {
+		return r.conclude(ctx, attempt{
+			seen: observation{cron: cron, now: done.now, target: target{seen: true}}, decision: d, outcome: done.outcome, appliedAt: done.at,
+		})
+	}
 	now := r.clock.Now()
 	d := decide(cron, now)
 	seen, err := r.gather(ctx, cron, d, now)
 	if err != nil {
 		return err
 	}
-	var ended outcome
+	tried := attempt{seen: seen, decision: d}
 	if firing := d.plan.Apply; firing != nil {
-		if ended, err = r.apply(ctx, seen, d.rules[firing.Rule].spec); err != nil {
+		if tried.outcome, err = r.apply(ctx, seen, d.rules[firing.Rule].spec); err != nil {
 			return fmt.Errorf("applying rule %s: %w", d.rules[firing.Rule].spec.Name, err)
 		}
+		tried.appliedAt = r.clock.Now()
+		if tried.outcome.replicas != nil && tried.outcome.problem == nil {
+			r.unwritten.keep(cron, applied{firing: *firing, now: now, outcome: tried.outcome, at: tried.appliedAt})
+			r.wakeups.set(client.ObjectKeyFromObject(cron), now)
+			return nil
+		}
 	}
-	appliedAt := r.clock.Now()
-	status, events := settle(seen, d, ended)
-	if err := r.writeStatus(ctx, cron, status); err != nil {
-		return err
-	}
-	r.wakeups.set(client.ObjectKeyFromObject(cron), d.wakeAt(now, ended.problem != nil, !conditionTrue(status.Conditions, v1alpha1.CronHPATargetScalable)))
-	r.report(ctx, cron, report{decision: d, outcome: ended, events: events, appliedAt: appliedAt})
-	return nil
+	return r.conclude(ctx, tried)
 }
 
-// report is what is told once it is written.
-type report struct {
+// attempt is a reconcile whose target, if one was due, has been written.
+type attempt struct {
+	seen      observation
 	decision  decision
 	outcome   outcome
-	events    []event
 	appliedAt time.Time
 }
 
-func (r *Reconciler) report(ctx context.Context, cron *v1alpha1.CronHPA, what report) {
-	if len(what.decision.plan.Due) > 0 {
-		r.measures.observe(what.decision, what.outcome, what.appliedAt)
+// conclude writes the result and tells it.
+func (r *Reconciler) conclude(ctx context.Context, a attempt) error {
+	cron := a.seen.cron
+	status, events := settle(a.seen, a.decision, a.outcome)
+	if err := r.writeStatus(ctx, cron, status); err != nil {
+		return err
 	}
-	tell(r.recorder, cron, what.events)
-	if firing := what.decision.plan.Apply; firing != nil && what.outcome.problem == nil {
-		log.FromContext(ctx).Info("Applied a rule", "cronHPA", klog.KObj(cron), "rule", what.decision.rules[firing.Rule].spec.Name,
+	targetBad := !conditionTrue(status.Conditions, v1alpha1.CronHPATargetScalable)
+	r.wakeups.set(client.ObjectKeyFromObject(cron), a.decision.wakeAt(a.seen.now, a.outcome.problem != nil, targetBad))
+	if len(a.decision.plan.Due) > 0 {
+		r.measures.observe(a.decision, a.outcome, a.appliedAt)
+	}
+	tell(r.recorder, cron, events)
+	if firing := a.decision.plan.Apply; firing != nil && a.outcome.problem == nil {
+		log.FromContext(ctx).Info("Applied a rule", "cronHPA", klog.KObj(cron), "rule", a.decision.rules[firing.Rule].spec.Name,
 			"due", firing.At, "targetKind", cron.Spec.ScaleTargetRef.Kind, "targetName", cron.Spec.ScaleTargetRef.Name)
 	}
+	return nil
 }
 
 // writeStatus is the one status patch. The resourceVersion in it refuses a status derived from an older object.

@@ -13,5 +13,8 @@
 //	 cache     pure       target     pure       result and handled
 //	                                            time together
 //
+// A workload's firing goes through the queue once more between apply and settle, so that of thousands due together every
+// target is set before the first result is written (unwritten.go, docs/decisions/0034).
+//
 // Killed between apply and the status patch, the next leader finds the same firing due and applies the same numbers again.
 package cronhpa

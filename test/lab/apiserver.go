@@ -14,27 +14,32 @@ import (
 // etcd serves every plane of a lab; each has its own key prefix.
 type etcd struct {
 	clientPort, peerPort int
+	// durable: every write waits for the disk.
+	durable bool
 }
 
 func (e etcd) url() string { return fmt.Sprintf("http://127.0.0.1:%d", e.clientPort) }
 
 func (e etcd) spec(w *workspace) process.Spec {
 	peer := fmt.Sprintf("http://127.0.0.1:%d", e.peerPort)
+	var disk []string
+	if !e.durable {
+		// The data need not survive a power cut, and waiting for the disk is most of etcd's time.
+		disk = []string{"--unsafe-no-fsync"}
+	}
 	return process.Spec{
 		Name: "etcd",
 		Path: w.programs["etcd"],
-		Args: []string{
+		Args: append(disk,
 			"--name=lab",
-			"--data-dir=" + w.data("etcd"),
-			"--listen-client-urls=" + e.url(),
-			"--advertise-client-urls=" + e.url(),
-			"--listen-peer-urls=" + peer,
-			"--initial-advertise-peer-urls=" + peer,
-			"--initial-cluster=lab=" + peer,
-			// The data need not survive a power cut, and waiting for the disk is most of etcd's time.
-			"--unsafe-no-fsync",
+			"--data-dir="+w.data("etcd"),
+			"--listen-client-urls="+e.url(),
+			"--advertise-client-urls="+e.url(),
+			"--listen-peer-urls="+peer,
+			"--initial-advertise-peer-urls="+peer,
+			"--initial-cluster=lab="+peer,
 			"--log-level=warn",
-		},
+		),
 		Log: w.log("etcd"),
 		Ready: func(ctx context.Context) error {
 			return get(ctx, http.DefaultClient, e.url()+"/health")

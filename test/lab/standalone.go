@@ -16,6 +16,8 @@ import (
 type APIServerOptions struct {
 	// CRDs are installed, and established before the server is handed out.
 	CRDs []CRDs
+	// Durable lets etcd wait for the disk with every write, as a user's does: for measuring.
+	Durable bool
 }
 
 // KarmadaPlane is a control plane as Argosy's controllers see it, without Karmada's processes:
@@ -79,7 +81,7 @@ func (s *APIServer) start(ctx context.Context, opts APIServerOptions) error {
 			return err
 		}
 	}
-	store := etcd{clientPort: numbers[0], peerPort: numbers[1]}
+	store := etcd{clientPort: numbers[0], peerPort: numbers[1], durable: opts.Durable}
 	server := apiServer{name: "apiserver", port: numbers[2], etcd: store, args: []string{"--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection"}}
 	s.Kubeconfig = server.kubeconfig(w)
 	if err := w.writeKubeconfig(s.Kubeconfig, server.name, server.url()); err != nil {

@@ -2,6 +2,7 @@ package cronhpa
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,11 @@ func TestLeaderKilledBetweenDueAndDone(t *testing.T) {
 	}
 }
 
+// conflict is what an API server answers to a write that was derived from an older object.
+func conflict(resource string, o client.Object) error {
+	return apierrors.NewConflict(schema.GroupResource{Resource: resource}, o.GetName(), errors.New("the object has been modified"))
+}
+
 // conflictOnEveryWrite refuses the first tries of each write with a conflict.
 func conflictOnEveryWrite(tries int) *interceptor.Funcs {
 	var mu sync.Mutex
@@ -88,7 +94,7 @@ func conflictOnEveryWrite(tries int) *interceptor.Funcs {
 		defer mu.Unlock()
 		key := what + o.GetName()
 		if seen[key]++; seen[key]%(tries+1) != 0 {
-			return apierrors.NewConflict(schema.GroupResource{Resource: what}, o.GetName(), context.DeadlineExceeded)
+			return conflict(what, o)
 		}
 		return nil
 	}

@@ -39,17 +39,17 @@ func TestAFiringSetsReplicasOnce(t *testing.T) {
 	w.Eventually(func() int { return w.events(v1alpha1.CronHPAReasonFiringApplied) }).Should(gomega.Equal(1))
 
 	// A person scales by hand: that stands until the next firing.
-	w.scale("web", 6)
+	w.scale(6)
 	w.setClock(29 * minute)
 	w.Consistently(func() int32 { return w.replicas("web") }, "500ms").Should(gomega.Equal(int32(6)))
 	w.setClock(30 * minute)
 	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(2)))
 }
 
-// scale does what kubectl scale does.
-func (w *world) scale(name string, replicas int32) {
+// scale does what kubectl scale deployment/web does.
+func (w *world) scale(replicas int32) {
 	w.t.Helper()
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}}
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":`+itoa(replicas)+`}}`))
 	w.Expect(apiserver.SubResource("scale").Patch(w.ctx, d, patch)).To(gomega.Succeed())
 }
@@ -119,7 +119,7 @@ func TestRunOnceSuspendAndResume(t *testing.T) {
 	w.setClock(12 * minute)
 	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(9)))
 	w.Eventually(func() bool { return w.cronStatus("web").Rules[0].Finished }).Should(gomega.BeTrue())
-	w.scale("web", 2)
+	w.scale(2)
 	w.setClock(70 * minute)
 	w.Consistently(func() int32 { return w.replicas("web") }, "500ms").Should(gomega.Equal(int32(2)), "a finished or suspended rule fired")
 
@@ -142,7 +142,7 @@ func TestClockGoingBackwards(t *testing.T) {
 	w.setClock(11 * minute)
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("out"))
 	kill()
-	w.scale("web", 5)
+	w.scale(5)
 
 	// The next leader's clock is behind: the firing lies ahead of it, and is handled all the same.
 	w.setClock(9 * minute)

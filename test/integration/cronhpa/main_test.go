@@ -66,6 +66,9 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// workers is how many CronHPAs a test's controller works on at once.
+const workers = 4
+
 // world is one test's namespace, clock and controllers.
 type world struct {
 	*gomega.WithT
@@ -119,7 +122,7 @@ func (w *world) lead(funcs *interceptor.Funcs) (kill func()) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.Expect(owners.AddIndexes(ctx, mgr.GetFieldIndexer())).To(gomega.Succeed())
 	w.Expect(cronhpa.AddToManager(ctx, mgr, cronhpa.Options{
-		Concurrency: 4, Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+		Concurrency: workers, Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
 	})).To(gomega.Succeed())
 	gone := make(chan struct{})
 	go func() {
