@@ -8,6 +8,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -63,6 +64,10 @@ func (v *Validator) validateTarget(ctx context.Context, order *v1alpha1.PodScale
 	path, target := field.NewPath("spec", "targetRef"), order.Spec.TargetRef
 	object := cloneSet(order)
 	err := v.Reader.Get(ctx, client.ObjectKeyFromObject(object), object)
+	if meta.IsNoMatchError(err) {
+		verdict := checkTarget(facts{order: order, kindUnknown: true})
+		return field.ErrorList{field.Invalid(path.Child("apiVersion"), target.APIVersion, verdict.message)}, nil
+	}
 	if apierrors.IsNotFound(err) {
 		return field.ErrorList{field.NotFound(path.Child("name"), target.Name)}, nil
 	}

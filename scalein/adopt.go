@@ -5,45 +5,77 @@ import (
 	"strings"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 )
 
-// adoptMark is the value of ScaleInLoweredAnnotation on a binding that an adoption has lowered.
+// adoptMark is the value of ScaleInLoweredAnnotation while an adoption is at work: on the template from before its first
+// write to after its last, so that whoever comes after a crash finds it, and on the binding while it is lowered.
 const adoptMark = "adopt"
 
 // adoption is what comes next for a template that asks to follow its members.
 type adoption struct {
-	// do is lowerBinding, lowerTemplate, release or nothing.
+	// do is markTemplate, lowerBinding, lowerTemplate, release, endAdoption or nothing.
 	do action
 	// clusters are the binding's as lowerBinding writes them.
 	clusters []clusterReplicas
 	// replicas is what lowerTemplate writes.
 	replicas int32
-	// settled: the books agree with the members; an adoption of once ends.
+	// settled: the books agree with the members, or nobody asks any more.
 	settled bool
 	// refused says why nothing can be adopted.
 	refused         bool
 	reason, message string
 }
 
-// nextAdoption derives the next write. Only lower numbers are adopted: a member that holds more is an autoscaler's business.
-// A member that cannot be asked keeps what the book says of it.
+// nextAdoption derives the next write. What an adoption has begun is brought to its end first, whatever became of the wish.
 func nextAdoption(f facts) adoption {
+	if f.binding != nil && f.binding.lowered == adoptMark {
+		return completeAdoption(f)
+	}
+	next := adoption{settled: true}
+	if f.template.adopt != "" {
+		next = beginAdoption(f)
+	}
+	marked := f.template.lowered == adoptMark
+	if next.do == lowerBinding && !marked {
+		return adoption{do: markTemplate}
+	}
+	if (next.settled || next.refused) && (marked || f.template.adopt == v1alpha1.AdoptOnce) {
+		next.do = endAdoption
+	}
+	if next.settled && marked {
+		next.reason, next.message = "", "" // What was adopted has been told.
+	}
+	return next
+}
+
+// completeAdoption goes on from a lowered binding.
+func completeAdoption(f facts) adoption {
+	switch {
+	case f.template.replicas != f.binding.sum():
+		return adoption{do: lowerTemplate, replicas: f.binding.sum()}
+	case f.binding.replicas != f.template.replicas:
+		return adoption{} // Karmada has not taken the template's number over yet.
+	}
+	return adoption{do: release}
+}
+
+// beginAdoption refuses, waits or compares. Only lower numbers are adopted: a member that holds more is an autoscaler's
+// business. A member that cannot be asked keeps what the book says of it.
+func beginAdoption(f facts) adoption {
+	refuse := func(reason, message string) adoption {
+		return adoption{refused: true, reason: reason, message: message}
+	}
 	switch {
 	case f.binding == nil:
-		return adoption{refused: true, reason: v1alpha1.ReasonAdoptionNotWritten, message: "the CloneSet is not propagated: nothing to adopt"}
-	case f.binding.lowered == adoptMark && f.template.replicas != f.binding.sum():
-		return adoption{do: lowerTemplate, replicas: f.binding.sum()}
-	case f.binding.lowered == adoptMark && f.binding.replicas != f.template.replicas:
-		return adoption{}
-	case f.binding.lowered == adoptMark:
-		return adoption{do: release}
+		return refuse(v1alpha1.ReasonAdoptionNotWritten, "the CloneSet is not propagated: nothing to adopt")
 	case !f.template.retained:
-		return adoption{refused: true, reason: v1alpha1.ReasonAdoptionNotWritten, message: "the control plane owns the replicas (no label " +
-			"resourcetemplate.karmada.io/retain-replicas=true): Karmada sets the members back; use a PodScaleIn instead"}
+		return refuse(v1alpha1.ReasonAdoptionNotWritten, "the control plane owns the replicas (no label "+
+			mark.RetainReplicas+"=true): Karmada sets the members back; use a PodScaleIn instead, or set the label before scaling in a member")
 	case f.owner != "":
-		return adoption{refused: true, reason: v1alpha1.ReasonTargetOwned, message: f.owner + " keeps the books of this workload already"}
-	case f.template.request != "" || f.binding.lowered != "" || f.binding.suspended || f.binding.evicting || !f.binding.observed ||
-		f.binding.sum() != f.binding.replicas:
+		return refuse(v1alpha1.ReasonTargetOwned, f.owner+" keeps the books of this workload already")
+	case f.template.request != "" || f.template.lowered != "" && f.template.lowered != adoptMark || f.binding.lowered != "" || f.binding.suspended ||
+		f.binding.evicting || !f.binding.observed || f.binding.sum() != f.binding.replicas:
 		return adoption{} // Others are at work on the binding: look again.
 	}
 	return compare(f)
@@ -77,6 +109,8 @@ func compare(f facts) adoption {
 	case len(changed) > 0:
 		next.do, next.settled = lowerBinding, false
 		next.reason, next.message = v1alpha1.ReasonAdopted, strings.Join(changed, "; ")
+	case next.settled:
+		next.reason, next.message = v1alpha1.ReasonNothingToAdopt, "no member holds fewer replicas than the scheduling result says"
 	}
 	return next
 }

@@ -8,7 +8,6 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -31,20 +30,48 @@ var cloneSetKind = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1
 // adopter brings binding and template into line with members that were scaled in by hand, for templates that ask for it.
 type adopter struct{ *Reconciler }
 
-// addAdopter watches the metadata of CloneSets. A control plane without OpenKruise's CRDs has none to watch.
-func addAdopter(mgr manager.Manager, r *Reconciler, options Options) error {
-	if _, err := mgr.GetRESTMapper().RESTMapping(cloneSetKind.GroupKind(), cloneSetKind.Version); err != nil {
-		if meta.IsNoMatchError(err) {
-			mgr.GetLogger().Info("No scale-in by hand is adopted: karmada-apiserver has no CloneSet CRD; restart after installing it")
-			return nil
+// lookForCloneSets lies between two looks for OpenKruise's CRDs in a control plane that lacks them.
+const lookForCloneSets = 30 * time.Second
+
+// adopterStart adds the adopter once karmada-apiserver serves CloneSets: OpenKruise may be installed there after us.
+type adopterStart struct {
+	mgr     manager.Manager
+	r       *Reconciler
+	options Options
+}
+
+// Start waits for the CRD; while there is none, nothing asks to be adopted.
+func (a adopterStart) Start(ctx context.Context) error {
+	told := false
+	for {
+		_, err := a.mgr.GetRESTMapper().RESTMapping(cloneSetKind.GroupKind(), cloneSetKind.Version)
+		if err == nil {
+			return addAdopter(a.mgr, a.r, a.options)
 		}
-		return err
+		if !told {
+			a.mgr.GetLogger().Info("No scale-in by hand is adopted until karmada-apiserver has OpenKruise's CloneSet CRD", "reason", err.Error())
+			told = true
+		}
+		timer := a.r.clock.NewTimer(lookForCloneSets)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C():
+		}
 	}
+}
+
+// addAdopter watches the metadata of CloneSets.
+func addAdopter(mgr manager.Manager, r *Reconciler, options Options) error {
 	template := &metav1.PartialObjectMetadata{}
 	template.SetGroupVersionKind(cloneSetKind)
-	asks := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] != "" })
+	// An adoption that has begun is ended, whatever became of the annotation that asked for it.
+	concerned := predicate.NewPredicateFuncs(func(o client.Object) bool {
+		return o.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] != "" || o.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation] == adoptMark
+	})
 	return builder.ControllerManagedBy(mgr).Named("scalein-adopter").
-		For(template, builder.OnlyMetadata, builder.WithPredicates(asks)).
+		For(template, builder.OnlyMetadata, builder.WithPredicates(concerned)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName}).
 		Complete(adopter{r})
 }
@@ -67,8 +94,7 @@ func (a adopter) step(ctx context.Context, seen gathered) (time.Duration, error)
 	if err := a.gatherTemplate(ctx, &seen); err != nil || seen.template == nil {
 		return 0, err
 	}
-	asked := seen.templateObject.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation]
-	if asked != v1alpha1.AdoptOnce && asked != v1alpha1.AdoptAlways {
+	if seen.template.adopt == "" && seen.template.lowered != adoptMark {
 		return 0, nil
 	}
 	if err := a.gatherForAdoption(ctx, &seen); err != nil {
@@ -78,16 +104,16 @@ func (a adopter) step(ctx context.Context, seen gathered) (time.Duration, error)
 	if err := a.write(ctx, seen, next); err != nil {
 		return 0, err
 	}
-	if next.message != "" {
+	// Of one that goes on following, only what changes is news.
+	if next.message != "" && (seen.template.adopt == v1alpha1.AdoptOnce || !next.settled) {
 		a.tell(ctx, seen.templateObject, next)
 	}
 	switch {
-	case (next.settled || next.refused) && asked == v1alpha1.AdoptOnce:
-		return 0, a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
-			annotate(t, v1alpha1.ScaleInAdoptAnnotation, "")
-			return nil
-		})
-	case next.settled || next.refused:
+	case (next.settled || next.refused) && seen.template.adopt != v1alpha1.AdoptAlways:
+		return 0, nil
+	case next.refused:
+		return lookRarely, nil
+	case next.settled:
 		return lookLater, nil
 	}
 	return lookSoon, nil
@@ -122,6 +148,11 @@ func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {
 
 func (a adopter) write(ctx context.Context, seen gathered, next adoption) error {
 	switch next.do {
+	case markTemplate:
+		return a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
+			annotate(t, v1alpha1.ScaleInLoweredAnnotation, adoptMark)
+			return nil
+		})
 	case lowerBinding:
 		return a.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
 			lowerClusters(b, next.clusters)
@@ -135,6 +166,16 @@ func (a adopter) write(ctx context.Context, seen gathered, next adoption) error 
 		return a.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
 			releaseScheduler(b)
 			annotate(b, v1alpha1.ScaleInLoweredAnnotation, "")
+		})
+	case endAdoption:
+		return a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
+			if seen.template.adopt == v1alpha1.AdoptOnce {
+				annotate(t, v1alpha1.ScaleInAdoptAnnotation, "")
+			}
+			if seen.template.lowered == adoptMark {
+				annotate(t, v1alpha1.ScaleInLoweredAnnotation, "")
+			}
+			return nil
 		})
 	case nothing, acceptPlan, announce:
 	}

@@ -36,7 +36,7 @@ func (r *Reconciler) apply(ctx context.Context, seen gathered, s step) error {
 			releaseScheduler(b)
 			annotate(b, v1alpha1.ScaleInLoweredAnnotation, id+released)
 		})
-	case nothing, acceptPlan:
+	case nothing, acceptPlan, markTemplate, endAdoption:
 	}
 	return nil
 }

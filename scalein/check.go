@@ -70,6 +70,9 @@ func total(f facts) int32 { return f.template.replicas - int32(len(f.order.Spec.
 func checkTarget(f facts) verdict {
 	name := f.order.Spec.TargetRef.Name
 	switch {
+	case f.kindUnknown:
+		return refuse(v1alpha1.ReasonTargetKindUnknown, "karmada-apiserver serves no %s in %s: install OpenKruise's CRDs there",
+			f.order.Spec.TargetRef.Kind, f.order.Spec.TargetRef.APIVersion)
 	case f.template == nil:
 		return refuse(v1alpha1.ReasonTargetNotFound, "CloneSet %s does not exist in namespace %s of the control plane", name, f.order.Namespace)
 	case f.owner != "":

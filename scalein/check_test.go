@@ -21,6 +21,10 @@ func TestCheck(t *testing.T) {
 		"no template": {
 			change: func(f *facts) { f.template = nil }, wantReason: v1alpha1.ReasonTargetNotFound, wantSays: "namespace shop",
 		},
+		"no such kind": {
+			change:     func(f *facts) { f.template, f.kindUnknown = nil, true },
+			wantReason: v1alpha1.ReasonTargetKindUnknown, wantSays: "install OpenKruise's CRDs",
+		},
 		"an autoscaler owns the replicas": {
 			change: func(f *facts) { f.owner = "FedHPA web" }, wantReason: v1alpha1.ReasonTargetOwned, wantSays: "FedHPA web",
 		},

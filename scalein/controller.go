@@ -87,7 +87,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
-	return addAdopter(mgr, r, options)
+	return mgr.Add(adopterStart{mgr: mgr, r: r, options: options})
 }
 
 const (
@@ -96,6 +96,8 @@ const (
 	lookSoon = 500 * time.Millisecond
 	// lookLater is for what may take long: a member that cannot be reached, an order past its time.
 	lookLater = 10 * time.Second
+	// lookRarely is for what only a person can change.
+	lookRarely = time.Minute
 )
 
 // Reconcile does the next step of one order.

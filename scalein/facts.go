@@ -12,6 +12,8 @@ type facts struct {
 	now   time.Time
 	// template is nil when there is none.
 	template *template
+	// kindUnknown: the control plane serves no such kind.
+	kindUnknown bool
 	// binding is nil when there is none.
 	binding *binding
 	// owner is the autoscaler that sets the template's replicas, as "kind name".
@@ -28,6 +30,8 @@ type template struct {
 	replicas int32
 	// request and lowered are the annotations of those names.
 	request, lowered string
+	// adopt is AdoptOnce, AdoptAlways or empty.
+	adopt string
 	// retained: the members own their replicas (Karmada's retain-replicas label).
 	retained bool
 }

@@ -78,7 +78,9 @@ func (f facts) clustersThatMatter() map[string]bool {
 func (r *Reconciler) gatherTemplate(ctx context.Context, seen *gathered) error {
 	object := cloneSet(seen.order)
 	err := r.reader.Get(ctx, client.ObjectKeyFromObject(object), object)
-	if apierrors.IsNotFound(err) {
+	// Without OpenKruise's CRDs there is no CloneSet either.
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		seen.kindUnknown = meta.IsNoMatchError(err)
 		return nil
 	}
 	if err != nil {
@@ -89,9 +91,18 @@ func (r *Reconciler) gatherTemplate(ctx context.Context, seen *gathered) error {
 		replicas: replicasOf(object),
 		request:  object.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation],
 		lowered:  object.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation],
+		adopt:    wish(object.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation]),
 		retained: object.GetLabels()[mark.RetainReplicas] == "true",
 	}
 	return nil
+}
+
+// wish is the annotation's value as far as it is one of the known.
+func wish(value string) string {
+	if value == v1alpha1.AdoptOnce || value == v1alpha1.AdoptAlways {
+		return value
+	}
+	return ""
 }
 
 func (r *Reconciler) gatherBinding(ctx context.Context, seen *gathered) error {

@@ -27,6 +27,10 @@ const (
 	lowerTemplate
 	// release lets the scheduler go on.
 	release
+	// markTemplate says on the template that an adoption is at work.
+	markTemplate
+	// endAdoption takes that off again, and a wish to adopt once with it.
+	endAdoption
 )
 
 // step is what comes next.

@@ -9,8 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -122,56 +120,4 @@ func progress(order *v1alpha1.PodScaleIn) string {
 		line += ": " + c.Message
 	}
 	return line
-}
-
-// newScaleInAdoptCommand brings the control plane into line with what was scaled in by hand in members.
-func newScaleInAdoptCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	var timeout time.Duration
-	command := &cobra.Command{
-		Use:   "adopt CLONESET",
-		Short: "Lower the control plane's replicas to what members were scaled in to by hand",
-		Long: "For a CloneSet whose members own their replicas (label resourcetemplate.karmada.io/retain-replicas=true): where a member\n" +
-			"holds fewer replicas than the scheduling result says, result and template are lowered to it. No pod is touched.",
-		Args: cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, args []string) error {
-			control, namespace, err := controlPlane(flags)
-			if err != nil {
-				return err
-			}
-			return adopt(command.Context(), control, streams, adoption{namespace: namespace, name: args[0], timeout: timeout})
-		},
-	}
-	command.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long the controller may take")
-	return command
-}
-
-type adoption struct {
-	namespace, name string
-	timeout         time.Duration
-}
-
-// adopt asks the controller by annotation, and waits until it has taken the annotation off again.
-func adopt(ctx context.Context, control client.Client, streams genericiooptions.IOStreams, a adoption) error {
-	template := &unstructured.Unstructured{}
-	template.SetAPIVersion("apps.kruise.io/v1alpha1")
-	template.SetKind("CloneSet")
-	template.SetNamespace(a.namespace)
-	template.SetName(a.name)
-	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ScaleInAdoptAnnotation, v1alpha1.AdoptOnce)
-	if err := control.Patch(ctx, template, client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return fmt.Errorf("asking for adoption on CloneSet %s: %w", a.name, err)
-	}
-	before, _, _ := unstructured.NestedInt64(template.Object, "spec", "replicas")
-	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, a.timeout, true, func(ctx context.Context) (bool, error) {
-		if err := control.Get(ctx, client.ObjectKeyFromObject(template), template); err != nil {
-			return false, fmt.Errorf("reading CloneSet %s: %w", a.name, err)
-		}
-		return template.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] == "", nil
-	})
-	if err != nil {
-		return fmt.Errorf("waiting for the controller to adopt (kubectl describe cloneset %s shows its events): %w", a.name, err)
-	}
-	after, _, _ := unstructured.NestedInt64(template.Object, "spec", "replicas")
-	fmt.Fprintf(streams.Out, "cloneset/%s: %d replicas, %d before\n", a.name, after, before)
-	return nil
 }

@@ -195,6 +195,7 @@ const (
 	ReasonOrderAccepted      = "OrderAccepted"
 	ReasonOrderDeleted       = "OrderDeleted"
 	ReasonTargetNotFound     = "TargetNotFound"
+	ReasonTargetKindUnknown  = "TargetKindUnknown"
 	ReasonTargetNotDivided   = "TargetNotDivided"
 	ReasonTargetOwned        = "TargetOwnedByAutoscaler"
 	ReasonTargetBusy         = "TargetBusy"
@@ -215,6 +216,7 @@ const (
 	ReasonPodsGone           = "PodsGone"
 	ReasonTimedOut           = "TimedOut"
 	ReasonAdopted            = "MemberScaleInAdopted"
+	ReasonNothingToAdopt     = "NothingToAdopt"
 	ReasonAdoptionNotWritten = "MemberScaleInNotAdopted"
 )
 
