@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/internal/config"
@@ -51,7 +53,8 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
 	}
-	mgr, err := newManager(rest, cfg, *pprof)
+	ending := &drain{clock: clock.RealClock{}, period: time.Duration(cfg.DrainSeconds) * time.Second}
+	mgr, err := newManager(rest, cfg, *pprof, ending.ready)
 	if err != nil {
 		return err
 	}
@@ -60,7 +63,7 @@ func run(args []string) error {
 		if err != nil {
 			return fmt.Errorf("setting up %s: %w", h.path, err)
 		}
-		mgr.GetWebhookServer().Register(h.path, served)
+		mgr.GetWebhookServer().Register(h.path, ending.handler(served))
 	}
-	return mgr.Start(ctrl.SetupSignalHandler())
+	return mgr.Start(ending.until(ctrl.SetupSignalHandler()))
 }

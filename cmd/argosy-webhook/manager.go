@@ -46,7 +46,7 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-func newManager(restConfig *rest.Config, cfg *config.Webhook, pprof string) (manager.Manager, error) {
+func newManager(restConfig *rest.Config, cfg *config.Webhook, pprof string, staying healthz.Checker) (manager.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -84,6 +84,9 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, pprof string) (man
 	// Ready as soon as it answers over TLS. An unreachable karmada-apiserver does not matter to that: the rules need none,
 	// and an exact division falls back to the careful one.
 	if err := mgr.AddReadyzCheck("webhook", server.StartedChecker()); err != nil {
+		return nil, fmt.Errorf("adding readiness check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("staying", staying); err != nil {
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}
 	return mgr, nil

@@ -21,7 +21,9 @@ type Webhook struct {
 	MetricsBindAddress string `json:"metricsBindAddress"`
 	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
 	HealthBindAddress string `json:"healthBindAddress"`
-	// ShutdownSeconds is how long running requests are waited for when the process is told to stop.
+	// DrainSeconds is how long a process that is told to stop still takes new requests, while it says that it is not ready: Services learn of that with a delay.
+	DrainSeconds int32 `json:"drainSeconds"`
+	// ShutdownSeconds is how long running requests are waited for after that.
 	ShutdownSeconds int32 `json:"shutdownSeconds"`
 }
 
@@ -43,6 +45,7 @@ func DefaultWebhook() *Webhook {
 		Client:             Client{QPS: -1},
 		MetricsBindAddress: ":8080",
 		HealthBindAddress:  ":8081",
+		DrainSeconds:       5,
 		ShutdownSeconds:    20,
 	}
 }
@@ -57,6 +60,9 @@ func (c *Webhook) Validate() field.ErrorList {
 	}
 	if c.CertDir == "" {
 		errs = append(errs, field.Required(field.NewPath("certDir"), "must name the folder of tls.crt and tls.key"))
+	}
+	if c.DrainSeconds < 0 {
+		errs = append(errs, field.Invalid(field.NewPath("drainSeconds"), c.DrainSeconds, "must be at least 0"))
 	}
 	if c.ShutdownSeconds < 1 {
 		errs = append(errs, field.Invalid(field.NewPath("shutdownSeconds"), c.ShutdownSeconds, "must be at least 1"))

@@ -23,6 +23,7 @@ func TestLoadWebhook(t *testing.T) {
 		"the server cannot be switched off": {text: header + "bindAddress: \"0\"\n", wantErr: "bindAddress"},
 		"an address without a port":         {text: header + "bindAddress: localhost\n", wantErr: "bindAddress"},
 		"no certificates":                   {text: header + "certDir: \"\"\n", wantErr: "certDir"},
+		"a drain before it began":           {text: header + "drainSeconds: -1\n", wantErr: "drainSeconds"},
 		"no time to stop":                   {text: header + "shutdownSeconds: 0\n", wantErr: "shutdownSeconds"},
 		"metrics at no port":                {text: header + "metricsBindAddress: here\n", wantErr: "metricsBindAddress"},
 		"health at no port":                 {text: header + "healthBindAddress: here\n", wantErr: "healthBindAddress"},
