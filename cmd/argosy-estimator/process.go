@@ -33,6 +33,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/inflight"
 	"github.com/argosy-dev/argosy/estimator/mirror"
 	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/register"
 	"github.com/argosy-dev/argosy/estimator/server"
 	"github.com/argosy-dev/argosy/estimator/template"
 	"github.com/argosy-dev/argosy/estimator/wire"
@@ -99,6 +100,12 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 	templates, err := p.controlPlane(control, clk)
 	if err != nil {
 		return nil, err
+	}
+	if to := cfg.Registration; to.Mode == config.Enabled {
+		p.watcher.Register = (&register.Registrar{
+			Services: p.watcher.Secrets.CoreV1().Services(to.ServiceNamespace),
+			Target:   register.Target{Prefix: to.ServicePrefix, Host: to.Host, Port: to.Port},
+		}).Sync
 	}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), fleet.NewCollector(p.fleet))
 	creds, err := options.credentials()

@@ -61,8 +61,7 @@ The chart runs this for you, before its programs start, when they serve, and the
 	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names", []string{"argosy-webhook.argosy-system.svc"}, "DNS names of a self-managed certificate")
 	flags.StringVar(&f.options.WebhookCertificates, "webhook-certificates", install.SelfManaged, "SelfManaged, or CertManager when cert-manager writes Secret "+install.ServingSecret)
 	flags.DurationVar(&f.options.WaitForWebhook, "wait", 3*time.Minute, "how long to wait until the webhook serves before it is registered; 0 does not wait")
-	flags.StringVar(&f.options.EstimatorHost, "estimator-host", "", "where karmada-scheduler reaches argosy-estimator; empty leaves the estimator unregistered")
-	flags.Int32Var(&f.options.EstimatorPort, "estimator-port", 10352, "the estimator's port")
+	flags.BoolVar(&f.options.Estimator, "estimator", true, "whether argosy-estimator is installed; false takes its rights and its Services away")
 	flags.DurationVar(&f.options.TokenLife, "token-life", 7*24*time.Hour, "how long a program's token lasts; run install well within it")
 	return cmd
 }

@@ -3,14 +3,17 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	karmada "github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
 	karmadainformers "github.com/karmada-io/karmada/pkg/generated/informers/externalversions"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
@@ -29,12 +32,11 @@ const (
 	soon = 5 * time.Second
 )
 
-// What the estimator reads in karmada-apiserver. Templates may be of any kind, so any kind is readable, of secrets only the members' own.
+// What the estimator reads in karmada-apiserver; of secrets only the members' own.
 //
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",namespace=karmada-cluster,resources=secrets,verbs=get
-// +kubebuilder:rbac:groups=apps;batch;apps.kruise.io;vm.argosy.dev;component.luojilab.com,resources=*,verbs=get
 
 // Watcher follows Clusters and ResourceBindings of karmada-apiserver.
 type Watcher struct {
@@ -46,7 +48,9 @@ type Watcher struct {
 	Fixed map[string]Connection
 	// FollowClusters is off where only the fixed members are served.
 	FollowClusters bool
-	Clock          clock.WithTicker
+	// Register lets Karmada find us for these members; nil leaves that to somebody else.
+	Register func(ctx context.Context, members []string) error
+	Clock    clock.WithTicker
 }
 
 // Run joins the fixed members and follows the Clusters until the context ends.
@@ -76,7 +80,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-ticker.C():
 		}
 		retry = nil
-		if w.FollowClusters && !w.sync(ctx, clusters) {
+		if !w.sync(ctx, clusters) {
 			retry = w.Clock.After(soon)
 		}
 	}
@@ -95,7 +99,13 @@ func (w *Watcher) follow(ctx context.Context) (func() ([]*clusterv1alpha1.Cluste
 	}
 	if w.FollowClusters {
 		if _, err := clusters.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { signal() }, UpdateFunc: func(any, any) { signal() }, DeleteFunc: func(any) { signal() }}); err != nil {
+			AddFunc: func(any) { signal() }, DeleteFunc: func(any) { signal() },
+			// Karmada writes every Cluster's status every few seconds: that is no news.
+			UpdateFunc: func(before, now any) {
+				if movedOrLeaves(before.(*clusterv1alpha1.Cluster), now.(*clusterv1alpha1.Cluster)) {
+					signal()
+				}
+			}}); err != nil {
 			return nil, nil, fmt.Errorf("watching clusters: %w", err)
 		}
 	}
@@ -103,7 +113,21 @@ func (w *Watcher) follow(ctx context.Context) (func() ([]*clusterv1alpha1.Cluste
 		return nil, nil, fmt.Errorf("watching bindings: %w", err)
 	}
 	factory.Start(ctx.Done())
+	if !w.FollowClusters {
+		signal()
+		return func() ([]*clusterv1alpha1.Cluster, error) { return nil, nil }, changed, nil
+	}
+	// Half a list would take members away that are there.
+	if !cache.WaitForCacheSync(ctx.Done(), clusters.Informer().HasSynced) {
+		return nil, nil, fmt.Errorf("listing clusters: %w", context.Cause(ctx))
+	}
+	signal()
 	return func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(labels.Everything()) }, changed, nil
+}
+
+// movedOrLeaves: the way to the member is another, or the member is on its way out.
+func movedOrLeaves(before, now *clusterv1alpha1.Cluster) bool {
+	return before.UID != now.UID || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() || !equality.Semantic.DeepEqual(before.Spec, now.Spec)
 }
 
 // sync makes the fleet what the Clusters say, and tells whether it could. One bad Cluster does not keep the others from joining.
@@ -114,17 +138,17 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 		logger.Error(err, "Could not list clusters", "reason", "Listers")
 		return false
 	}
-	all := true
-	wanted := map[string]bool{}
+	wanted, registered := map[string]bool{}, map[string]bool{}
 	for name := range w.Fixed {
-		wanted[name] = true
+		wanted[name], registered[name] = true, true
 	}
 	for _, cluster := range clusters {
-		if _, fixed := w.Fixed[cluster.Name]; fixed {
-			continue
-		}
-		wanted[cluster.Name] = cluster.DeletionTimestamp.IsZero()
-		if !wanted[cluster.Name] {
+		registered[cluster.Name] = true
+		wanted[cluster.Name] = wanted[cluster.Name] || cluster.DeletionTimestamp.IsZero()
+	}
+	all := w.register(ctx, slices.Sorted(maps.Keys(registered)))
+	for _, cluster := range clusters {
+		if _, fixed := w.Fixed[cluster.Name]; fixed || !wanted[cluster.Name] {
 			continue
 		}
 		connection, err := ConnectionOf(ctx, w.Secrets, cluster)
@@ -142,6 +166,19 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 		}
 	}
 	return all
+}
+
+// register comes before joining: until the last of the members has its Service, karmada-scheduler goes by no answer for any of
+// them. For the same reason a member has its Service until its Cluster is gone.
+func (w *Watcher) register(ctx context.Context, members []string) bool {
+	if w.Register == nil {
+		return true
+	}
+	err := w.Register(ctx, members)
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Could not register with karmada-scheduler", "reason", "Services")
+	}
+	return err == nil
 }
 
 // ConnectionOf reads the member's credentials from the secret that karmadactl join made.

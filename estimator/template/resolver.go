@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
 
@@ -40,6 +41,12 @@ const (
 	// kindsFor is how long the list of kinds holds before a kind that is not in it is looked for anew.
 	kindsFor = 30 * time.Second
 )
+
+// Kinds with replicas and a pod template at spec.template. To have kinds of your own read too, bind argosy-estimator to a role of yours.
+//
+// +kubebuilder:rbac:groups=apps,resources=deployments;replicasets;statefulsets,verbs=get
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get
 
 // Resolver reads workloads from karmada-apiserver.
 type Resolver struct {
@@ -110,6 +117,9 @@ func (r *Resolver) read(ctx context.Context, object Object) ([]*unstructured.Uns
 		one, err := r.client.Resource(resource).Namespace(object.Namespace).Get(ctx, object.Name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
+		case apierrors.IsForbidden(err):
+			// A kind that nobody let us read has no template that we know of.
+			klog.FromContext(ctx).V(1).Info("Not allowed to read this kind: the request alone counts", "resource", resource.GroupResource().String(), "reason", "Forbidden")
 		case err != nil:
 			return nil, fmt.Errorf("reading %s %s/%s: %w", resource, object.Namespace, object.Name, err)
 		default:

@@ -24,6 +24,21 @@ type Estimator struct {
 	Members []EstimatorMember `json:"members"`
 	// Staleness says how long a silent member is answered for.
 	Staleness Staleness `json:"staleness"`
+	// Registration lets karmada-scheduler find this process.
+	Registration Registration `json:"registration"`
+}
+
+// Registration keeps a Service of karmada-apiserver for each member: where karmada-scheduler looks for its estimator.
+type Registration struct {
+	// Mode is Enabled or Disabled: the Services are then somebody else's business.
+	Mode string `json:"mode"`
+	// ServiceNamespace and ServicePrefix are karmada-scheduler's flags --scheduler-estimator-service-namespace and -prefix. Rights are given for karmada-system.
+	ServiceNamespace string `json:"serviceNamespace"`
+	ServicePrefix    string `json:"servicePrefix"`
+	// Host is what karmada-scheduler dials, and a name in the certificate of this process.
+	Host string `json:"host"`
+	// Port is dialled there; it is also the Services', karmada-scheduler's --scheduler-estimator-port.
+	Port int32 `json:"port"`
 }
 
 // EstimatorMember is what one member needs said.
@@ -65,6 +80,7 @@ func DefaultEstimator() *Estimator {
 		HealthBindAddress:  ":10351",
 		FollowClusters:     Enabled,
 		Staleness:          Staleness{ProbeSeconds: 5, ProbeTimeoutSeconds: 3, FreshSeconds: 15, KeepSeconds: 120},
+		Registration:       Registration{Mode: Disabled, ServiceNamespace: "karmada-system", ServicePrefix: "karmada-scheduler-estimator", Port: 10352},
 	}
 }
 
@@ -93,7 +109,30 @@ func (e *Estimator) Validate() field.ErrorList {
 			errs = append(errs, field.Required(path.Child("kubeconfig"), "followClusters is Disabled"))
 		}
 	}
-	return append(errs, e.Staleness.validate(field.NewPath("staleness"))...)
+	errs = append(errs, e.Staleness.validate(field.NewPath("staleness"))...)
+	return append(errs, e.Registration.validate(field.NewPath("registration"))...)
+}
+
+func (r Registration) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if r.Mode != Enabled && r.Mode != Disabled {
+		errs = append(errs, field.NotSupported(path.Child("mode"), r.Mode, []string{Enabled, Disabled}))
+	}
+	if r.Mode != Enabled {
+		return errs
+	}
+	for name, value := range map[string]string{"serviceNamespace": r.ServiceNamespace, "servicePrefix": r.ServicePrefix} {
+		for _, problem := range validation.IsDNS1123Label(value) {
+			errs = append(errs, field.Invalid(path.Child(name), value, problem))
+		}
+	}
+	for _, problem := range validation.IsDNS1123Subdomain(r.Host) {
+		errs = append(errs, field.Invalid(path.Child("host"), r.Host, "where karmada-scheduler reaches this process: "+problem))
+	}
+	for _, problem := range validation.IsValidPortNum(int(r.Port)) {
+		errs = append(errs, field.Invalid(path.Child("port"), r.Port, problem))
+	}
+	return errs
 }
 
 func (s Staleness) validate(path *field.Path) field.ErrorList {

@@ -23,6 +23,11 @@ func TestLoadEstimator(t *testing.T) {
 		"no way to a member":     {head + "followClusters: Disabled\nmembers: [{name: m1, schedulerConfiguration: /a}]\n", "members[0].kubeconfig"},
 		"neither on nor off":     {head + "followClusters: \"true\"\n", "followClusters"},
 		"kept for ever":          {head + "staleness: {keepSeconds: 100000}\n", "staleness.keepSeconds"},
+		"registered":             {head + "registration: {mode: Enabled, host: argosy-estimator.karmada-system.svc}\n", ""},
+		"registered nowhere":     {head + "registration: {mode: Enabled}\n", "registration.host"},
+		"registered at a URL":    {head + "registration: {mode: Enabled, host: \"https://estimator\"}\n", "registration.host"},
+		"registered at no port":  {head + "registration: {mode: Enabled, host: estimator, port: 0}\n", "registration.port"},
+		"maybe registered":       {head + "registration: {mode: Perhaps}\n", "registration.mode"},
 		"fresh too short":        {head + "staleness: {freshSeconds: 6}\n", "staleness.freshSeconds"},
 	}
 	for name, tc := range tests {

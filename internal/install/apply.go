@@ -25,12 +25,15 @@ func owned() []schema.GroupVersionKind {
 		{Group: "config.karmada.io", Version: "v1alpha1", Kind: "ResourceInterpreterWebhookConfiguration"},
 		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingWebhookConfiguration"},
 		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingWebhookConfiguration"},
-		{Version: "v1", Kind: "Service"},
+		{Group: "config.karmada.io", Version: "v1alpha1", Kind: "ResourceInterpreterCustomization"},
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"},
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"},
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
 		{Version: "v1", Kind: "ServiceAccount"},
+		// They bound the estimator's account, so they go after it.
+		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingAdmissionPolicyBinding"},
+		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingAdmissionPolicy"},
 	}
 }
 
@@ -83,6 +86,23 @@ func (i *Installer) prune(ctx context.Context, c client.Client, wanted []*unstru
 			}
 			i.say("deleted  %s", describe(object))
 		}
+	}
+	return nil
+}
+
+// ensureNamespace makes a namespace of Karmada's that is not there yet, as karmadactl join would, so that a Role can be in it.
+// It does not bear our label: it is Karmada's, and stays.
+func (i *Installer) ensureNamespace(ctx context.Context, c client.Client, name string) error {
+	if name == "" || name == Namespace {
+		return nil
+	}
+	namespace := newObject("v1", "Namespace", "", name)
+	err := c.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)
+	if apierrors.IsNotFound(err) {
+		err = client.IgnoreAlreadyExists(c.Create(ctx, namespace))
+	}
+	if err != nil {
+		return fmt.Errorf("having %s: %w", describe(namespace), err)
 	}
 	return nil
 }

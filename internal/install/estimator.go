@@ -4,38 +4,26 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Where karmada-scheduler looks for an estimator, unless its flags say otherwise.
-const (
-	schedulerNamespace = "karmada-system"
-	estimatorPrefix    = "karmada-scheduler-estimator-"
-)
+// estimator is the part that may be left out: karmada-scheduler does without.
+const estimator = "argosy-estimator"
 
-// estimatorServices are how karmada-scheduler finds the estimator of each member: a Service of karmada-apiserver, type
-// ExternalName. One process answers for all of them.
-func (i *Installer) estimatorServices(ctx context.Context, c client.Client) ([]*unstructured.Unstructured, error) {
-	if i.Options.EstimatorHost == "" {
-		return nil, nil
+// withoutEstimator removes what the estimator made for itself. Its rights are gone by then, so that a replica which is still
+// about to end makes nothing anew. A Service that stayed would make karmada-scheduler wait for its timeout at each scheduling.
+func (i *Installer) withoutEstimator(ctx context.Context, c client.Client) error {
+	services := &corev1.ServiceList{}
+	if err := c.List(ctx, services, client.MatchingLabels{managedBy: estimator}); err != nil {
+		return fmt.Errorf("listing the estimator's Services: %w", err)
 	}
-	clusters := &unstructured.UnstructuredList{}
-	clusters.SetAPIVersion("cluster.karmada.io/v1alpha1")
-	clusters.SetKind("ClusterList")
-	if err := c.List(ctx, clusters); err != nil {
-		return nil, fmt.Errorf("listing the member clusters: %w", err)
-	}
-	var out []*unstructured.Unstructured
-	for _, cluster := range clusters.Items {
-		service := newObject("v1", "Service", schedulerNamespace, estimatorPrefix+cluster.GetName())
-		port := int64(i.Options.EstimatorPort)
-		service.Object["spec"] = map[string]any{
-			"type":         "ExternalName",
-			"externalName": i.Options.EstimatorHost,
-			"ports":        []any{map[string]any{"name": "grpc", "protocol": "TCP", "port": port, "targetPort": port}},
+	for k := range services.Items {
+		service := &services.Items[k]
+		if err := c.Delete(ctx, service); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting Service %s/%s: %w", service.Namespace, service.Name, err)
 		}
-		out = append(out, service)
+		i.say("deleted  Service %s/%s", service.Namespace, service.Name)
 	}
-	return out, nil
+	return i.deleteSecret(ctx, KubeconfigSecret(estimator))
 }

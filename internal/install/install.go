@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -40,10 +41,8 @@ type Options struct {
 	WebhookCertificates string
 	// WaitForWebhook is how long Register waits until the webhook serves; 0 does not wait.
 	WaitForWebhook time.Duration
-	// EstimatorHost is where karmada-scheduler reaches argosy-estimator; empty leaves its Services out.
-	EstimatorHost string
-	// EstimatorPort is the port of both sides.
-	EstimatorPort int32
+	// Estimator says whether argosy-estimator is part of the installation.
+	Estimator bool
 	// TokenLife of the programs' tokens.
 	TokenLife time.Duration
 }
@@ -73,6 +72,9 @@ func (i *Installer) Prepare(ctx context.Context) error {
 		return err
 	}
 	for _, object := range objects {
+		if err := i.ensureNamespace(ctx, c, object.GetNamespace()); err != nil {
+			return err
+		}
 		if err := i.apply(ctx, c, object); err != nil {
 			return err
 		}
@@ -86,8 +88,8 @@ func (i *Installer) Prepare(ctx context.Context) error {
 	return i.identities(ctx)
 }
 
-// Register makes Karmada call the webhook, which must be serving, and the scheduler find the estimator. Then it takes
-// away what an earlier version installed and this one does not.
+// Register makes Karmada call the webhook, which must be serving. Then it takes away what an earlier version installed and
+// this one does not.
 func (i *Installer) Register(ctx context.Context) error {
 	c, err := i.client()
 	if err != nil {
@@ -107,11 +109,6 @@ func (i *Installer) Register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	services, err := i.estimatorServices(ctx, c)
-	if err != nil {
-		return err
-	}
-	wanted = append(wanted, services...)
 	for _, object := range wanted {
 		if err := i.apply(ctx, c, object); err != nil {
 			return err
@@ -125,7 +122,13 @@ func (i *Installer) Register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return i.prune(ctx, c, append(objects, wanted...))
+	if err := i.prune(ctx, c, append(objects, wanted...)); err != nil {
+		return err
+	}
+	if i.Options.Estimator {
+		return nil
+	}
+	return i.withoutEstimator(ctx, c)
 }
 
 // controlPlane is what Prepare applies, in this order.
@@ -140,7 +143,14 @@ func (i *Installer) controlPlane() ([]*unstructured.Unstructured, error) {
 	}
 	out := append(crds, newObject("v1", "Namespace", "", Namespace))
 	out = append(out, users...)
-	for _, part := range Parts() {
+	if i.Options.Estimator {
+		bounds, err := Bounds()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bounds...)
+	}
+	for _, part := range i.parts() {
 		rights, err := Rights(part, Account(Namespace, part.Program))
 		if err != nil {
 			return nil, err
@@ -149,6 +159,11 @@ func (i *Installer) controlPlane() ([]*unstructured.Unstructured, error) {
 		out = append(out, rights...)
 	}
 	return out, nil
+}
+
+// parts are those of this installation.
+func (i *Installer) parts() []Part {
+	return slices.DeleteFunc(Parts(), func(p Part) bool { return p.Program == estimator && !i.Options.Estimator })
 }
 
 // Validate names the option that cannot stand by its flag.

@@ -28,7 +28,7 @@ func Parts() []Part {
 	return []Part{
 		{Program: "argosy-webhook", folder: "webhook"},
 		{Program: "argosy-controller-manager", folder: "controller-manager"},
-		{Program: "argosy-estimator", folder: "estimator"},
+		{Program: estimator, folder: "estimator"},
 	}
 }
 
@@ -53,6 +53,10 @@ func Rights(p Part, subject map[string]any) ([]*unstructured.Unstructured, error
 	}
 	return out, nil
 }
+
+// Bounds hold the estimator's account to less than its rights can say. It names that account: a program that runs as somebody
+// else, as in the lab, is not bound.
+func Bounds() ([]*unstructured.Unstructured, error) { return glob("estimator/policy.yaml") }
 
 // User is a subject that proves itself by a client certificate.
 func User(name string) map[string]any {

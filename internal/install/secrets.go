@@ -40,7 +40,7 @@ func (i *Installer) identities(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reaching karmada-apiserver: %w", err)
 	}
-	for _, part := range Parts() {
+	for _, part := range i.parts() {
 		request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
 			ExpirationSeconds: ptr.To(int64(i.Options.TokenLife.Seconds())),
 		}}

@@ -24,6 +24,9 @@ func (i *Installer) Uninstall(ctx context.Context) error {
 	if err := i.prune(ctx, c, nil); err != nil {
 		return err
 	}
+	if err := i.withoutEstimator(ctx, c); err != nil {
+		return err
+	}
 	if err := i.deleteNamespace(ctx, c); err != nil {
 		return err
 	}

@@ -51,6 +51,8 @@ func (a *argosy) parts() []part {
 			config: map[string]any{
 				"bindAddress": fmt.Sprintf("127.0.0.1:%d", a.webhook),
 				"certDir":     filepath.Dir(a.pki("serving/tls.crt")),
+				// No Service here: nobody comes after it was told to stop.
+				"drainSeconds": 0,
 			},
 			after:    []string{"karmada/apiserver"},
 			register: a.register,
@@ -58,8 +60,14 @@ func (a *argosy) parts() []part {
 		{
 			name: "argosy/controller-manager", command: "argosy-controller-manager", kind: "ControllerManagerConfiguration",
 			rights: rightsOf("argosy-controller-manager"),
-			config: map[string]any{"leaderElection": map[string]any{"enabled": false}},
-			after:  []string{"karmada/cluster-api"},
+			config: map[string]any{
+				"leaderElection": map[string]any{"enabled": false},
+				// FedHPA asks the estimator as karmada-scheduler does, and shows the same certificate.
+				"controllers": map[string]any{"fedHPA": map[string]any{"estimators": map[string]any{
+					"port": a.estimator, "caFile": a.pki("ca.crt"), "certFile": a.pki("server.crt"), "keyFile": a.pki("server.key"),
+				}}},
+			},
+			after: []string{"karmada/cluster-api"},
 		},
 		{
 			name: "argosy/estimator", command: "argosy-estimator", kind: "EstimatorConfiguration", rights: rightsOf("argosy-estimator"),
@@ -69,10 +77,12 @@ func (a *argosy) parts() []part {
 				"--grpc-auth-key-file=" + a.pki("server.key"),
 				"--grpc-client-ca-file=" + a.pki("ca.crt"),
 			},
-			// A person who stops a member should see it go stale while watching.
-			config:   map[string]any{"staleness": map[string]any{"probeSeconds": 2, "probeTimeoutSeconds": 2, "freshSeconds": 6, "keepSeconds": 60}},
-			after:    []string{"karmada/cluster-api"},
-			register: a.registerEstimator,
+			config: map[string]any{
+				// A person who stops a member should see it go stale while watching.
+				"staleness":    map[string]any{"probeSeconds": 2, "probeTimeoutSeconds": 2, "freshSeconds": 6, "keepSeconds": 60},
+				"registration": map[string]any{"mode": "Enabled", "host": "localhost", "port": a.estimator},
+			},
+			after: []string{"karmada/cluster-api"},
 		},
 	}
 }
@@ -81,12 +91,11 @@ func (a *argosy) parts() []part {
 type argosy struct {
 	*karmadaPlane
 	webhook int
-	members []string
 }
 
 // argosyUnits lists Argosy's own processes, which run against the control plane.
 func (f *federation) argosyUnits(ctx context.Context, k *karmadaPlane, opts Options) ([]unit, error) {
-	a := &argosy{karmadaPlane: k, members: f.info.Members}
+	a := &argosy{karmadaPlane: k}
 	if err := a.take(&a.webhook); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,22 @@ const StockScheduler = "stock"
 // StartStockScheduler runs, beside the federation's own, a second karmada-scheduler that asks Karmada's stock estimators, one for each member, as Karmada's
 // installers set them up. So one federation shows both estimators at work. The caller stops them.
 func (l *Lab) StartStockScheduler(ctx context.Context) (stop func(), err error) {
+	return l.besideIt(ctx, (*beside).stock)
+}
+
+// StartScheduler runs a further karmada-scheduler, which a policy chooses by its name (spec.schedulerName). It asks the estimators whose Services have this
+// port, over TLS that both sides verify. The caller stops it.
+func (l *Lab) StartScheduler(ctx context.Context, name string, estimatorPort int) (stop func(), err error) {
+	return l.besideIt(ctx, func(b *beside, ctx context.Context) error {
+		return b.scheduler(name, fmt.Sprintf("--scheduler-estimator-port=%d", estimatorPort),
+			"--scheduler-estimator-ca-file="+l.PKI("ca.crt"), "--scheduler-estimator-cert-file="+l.PKI("server.crt"), "--scheduler-estimator-key-file="+l.PKI("server.key"))
+	})
+}
+
+// PKI is a file of the lab's authority: ca.crt, or the certificate that its servers and clients share, server.crt and server.key.
+func (l *Lab) PKI(file string) string { return (&workspace{dir: l.Dir}).pki(file) }
+
+func (l *Lab) besideIt(ctx context.Context, start func(*beside, context.Context) error) (stop func(), err error) {
 	programs, err := binaries.Ensure(ctx, binaries.Options{Root: l.Root}, "karmada-scheduler", "karmada-scheduler-estimator")
 	if err != nil {
 		return nil, err
@@ -27,47 +43,27 @@ func (l *Lab) StartStockScheduler(ctx context.Context) (stop func(), err error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &stockSide{lab: l, programs: programs, ports: pool}
-	if err := s.start(ctx); err != nil {
-		s.stop()
+	b := &beside{lab: l, programs: programs, ports: pool}
+	if err := b.start(ctx, start); err != nil {
+		b.stop()
 		return nil, err
 	}
-	return s.stop, nil
+	return b.stop, nil
 }
 
-type stockSide struct {
+// beside is what runs next to a federation and is none of its units.
+type beside struct {
 	lab      *Lab
 	programs binaries.Set
 	ports    *ports.Pool
 	children []*process.Process
 }
 
-func (s *stockSide) start(ctx context.Context) error {
-	services := map[string]int{}
-	for _, member := range s.lab.Members {
-		numbers, err := s.take(3)
-		if err != nil {
-			return err
-		}
-		services[member] = numbers[0]
-		if err := s.run("karmada-scheduler-estimator", member, numbers[1], "--kubeconfig="+s.lab.Kubeconfigs[member], "--cluster-name="+member,
-			fmt.Sprintf("--server-port=%d", numbers[0]), fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", numbers[2])); err != nil {
-			return err
-		}
-	}
-	if err := s.register(ctx, services); err != nil {
+func (b *beside) start(ctx context.Context, start func(*beside, context.Context) error) error {
+	if err := start(b, ctx); err != nil {
 		return err
 	}
-	numbers, err := s.take(2)
-	if err != nil {
-		return err
-	}
-	if err := s.run("karmada-scheduler", StockScheduler, numbers[0], "--kubeconfig="+s.lab.Kubeconfigs[KarmadaPlaneName], "--leader-elect=false",
-		"--scheduler-name="+StockScheduler, fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", numbers[1]),
-		"--enable-scheduler-estimator=true", "--scheduler-estimator-service-prefix=stock-estimator", fmt.Sprintf("--scheduler-estimator-port=%d", stockPort)); err != nil {
-		return err
-	}
-	for _, child := range s.children {
+	for _, child := range b.children {
 		if err := child.WaitReady(ctx); err != nil {
 			return err
 		}
@@ -75,25 +71,53 @@ func (s *stockSide) start(ctx context.Context) error {
 	return nil
 }
 
+func (b *beside) stock(ctx context.Context) error {
+	services := map[string]int{}
+	for _, member := range b.lab.Members {
+		numbers, err := b.take(3)
+		if err != nil {
+			return err
+		}
+		services[member] = numbers[0]
+		if err := b.run("karmada-scheduler-estimator", member, numbers[1], "--kubeconfig="+b.lab.Kubeconfigs[member], "--cluster-name="+member,
+			fmt.Sprintf("--server-port=%d", numbers[0]), fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", numbers[2])); err != nil {
+			return err
+		}
+	}
+	if err := b.register(ctx, services); err != nil {
+		return err
+	}
+	return b.scheduler(StockScheduler, "--scheduler-estimator-service-prefix=stock-estimator", fmt.Sprintf("--scheduler-estimator-port=%d", stockPort))
+}
+
+func (b *beside) scheduler(name string, args ...string) error {
+	numbers, err := b.take(2)
+	if err != nil {
+		return err
+	}
+	return b.run("karmada-scheduler", name, numbers[0], append([]string{"--kubeconfig=" + b.lab.Kubeconfigs[KarmadaPlaneName], "--leader-elect=false",
+		"--scheduler-name=" + name, fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", numbers[1]), "--enable-scheduler-estimator=true"}, args...)...)
+}
+
 // stockPort is the port of the Services; each points to its own estimator's.
 const stockPort = 10352
 
-func (s *stockSide) take(count int) ([]int, error) {
+func (b *beside) take(count int) ([]int, error) {
 	numbers := make([]int, count)
 	for i := range numbers {
 		var err error
-		if numbers[i], err = s.ports.Take(); err != nil {
+		if numbers[i], err = b.ports.Take(); err != nil {
 			return nil, err
 		}
 	}
 	return numbers, nil
 }
 
-func (s *stockSide) run(program, name string, health int, args ...string) error {
+func (b *beside) run(program, name string, health int, args ...string) error {
 	child, err := process.Start(process.Spec{
-		Name: "stock/" + program + "-" + name, Path: s.programs[program],
+		Name: "beside/" + program + "-" + name, Path: b.programs[program],
 		Args: append(args, fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", health)),
-		Log:  filepath.Join(s.lab.Dir, "logs", "stock-"+program+"-"+name+".log"),
+		Log:  filepath.Join(b.lab.Dir, "logs", "beside-"+program+"-"+name+".log"),
 		Ready: func(ctx context.Context) error {
 			return get(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d/healthz", health))
 		},
@@ -101,12 +125,12 @@ func (s *stockSide) run(program, name string, health int, args ...string) error 
 	if err != nil {
 		return err
 	}
-	s.children = append(s.children, child)
+	b.children = append(b.children, child)
 	return nil
 }
 
-func (s *stockSide) register(ctx context.Context, services map[string]int) error {
-	cfg, err := s.lab.Karmada()
+func (b *beside) register(ctx context.Context, services map[string]int) error {
+	cfg, err := b.lab.Karmada()
 	if err != nil {
 		return err
 	}
@@ -117,9 +141,19 @@ func (s *stockSide) register(ctx context.Context, services map[string]int) error
 	return apply(ctx, cfg, objects...)
 }
 
-func (s *stockSide) stop() {
-	for i := len(s.children) - 1; i >= 0; i-- {
-		s.children[i].Kill()
+func (b *beside) stop() {
+	for i := len(b.children) - 1; i >= 0; i-- {
+		b.children[i].Kill()
 	}
-	s.ports.Close()
+	b.ports.Close()
+}
+
+// estimatorService is how karmada-scheduler finds an estimator: it knows the Service's port by its own --scheduler-estimator-port, and dials the target.
+func estimatorService(name string, port, target int) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Service",
+		"metadata": map[string]any{"namespace": karmadaSystem, "name": name},
+		"spec": map[string]any{"type": "ExternalName", "externalName": "localhost",
+			"ports": []any{map[string]any{"name": "grpc", "protocol": "TCP", "port": int64(port), "targetPort": int64(target)}}},
+	}}
 }

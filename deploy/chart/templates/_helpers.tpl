@@ -56,9 +56,46 @@ topologySpreadConstraints:
       matchLabels: {{- include "argosy.selector" . | nindent 8 }}
 {{- end }}
 
-{{/* The one configuration file of a program. */}}
+{{/* The one configuration file of a program: what the chart knows, under what the values say. */}}
 {{- define "argosy.config" -}}
-{{- toYaml (mustMergeOverwrite (dict "apiVersion" "config.argosy.dev/v1alpha1" "kind" .kind) .values.config) }}
+{{- toYaml (mustMergeOverwrite (dict "apiVersion" "config.argosy.dev/v1alpha1" "kind" .kind) (get . "known" | default dict) .values.config) }}
+{{- end }}
+
+{{/* How karmada-scheduler finds the estimator: a Service of karmada-apiserver for each member, which the estimator keeps. */}}
+{{- define "argosy.estimatorPart" -}}
+program: argosy-estimator
+kind: EstimatorConfiguration
+known:
+  registration:
+    mode: Enabled
+    host: argosy-estimator.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{/* FedHPA asks the estimator for room, and shows it the certificate that karmada-scheduler shows. */}}
+{{- define "argosy.controllerManagerPart" -}}
+program: argosy-controller-manager
+kind: ControllerManagerConfiguration
+{{- if .Values.estimator.enabled }}
+known:
+  controllers:
+    fedHPA:
+      estimators:
+        caFile: /etc/argosy/estimator/ca.crt
+        certFile: /etc/argosy/estimator/tls.crt
+        keyFile: /etc/argosy/estimator/tls.key
+{{- end }}
+{{- end }}
+
+{{/* Three keys alone: Karmada's Secret holds its authority's key too. */}}
+{{- define "argosy.estimatorCertificate" -}}
+- name: certificate
+  secret:
+    secretName: {{ .Values.estimator.tls.secretName }}
+    defaultMode: 0440
+    items:
+      - {key: {{ .Values.estimator.tls.certKey }}, path: tls.crt}
+      - {key: {{ .Values.estimator.tls.keyKey }}, path: tls.key}
+      - {key: {{ .Values.estimator.tls.clientCAKey }}, path: ca.crt}
 {{- end }}
 
 {{- define "argosy.configMap" -}}

@@ -46,8 +46,8 @@ type host struct {
 	programs binaries.Set
 	ports    *ports.Pool
 	dir      string
-	// webhook is the Service of the webhook.
-	webhook *service
+	// webhook and estimator are their Services.
+	webhook, estimator *service
 	// pods that were started, by their names.
 	mu   sync.Mutex
 	pods map[string]*pod
@@ -57,6 +57,8 @@ type host struct {
 type pod struct {
 	*process.Process
 	program string
+	// left is set when the Service sends nothing more.
+	left bool
 	// address that the Service would send to; health and metrics URLs.
 	address, health, metrics, log string
 }
@@ -72,7 +74,7 @@ func newHost(t *testing.T, l *lab.Lab) *host {
 	if h.objects, err = client.New(h.config, client.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	commands := []string{"argosyctl", "argosy-webhook", "argosy-controller-manager"}
+	commands := []string{"argosyctl", "argosy-webhook", "argosy-controller-manager", "argosy-estimator"}
 	if h.programs, err = binaries.BuildOwn(t.Context(), binaries.Options{Root: l.Root}, commands...); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +82,7 @@ func newHost(t *testing.T, l *lab.Lab) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.ports.Close)
-	h.webhook = newService(t)
+	h.webhook, h.estimator = newService(t), newService(t)
 	t.Cleanup(func() {
 		for _, p := range h.pods {
 			p.Stop()
@@ -180,25 +182,29 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 	}
 	p := &pod{program: program, log: filepath.Join(h.dir, name+".log")}
 	// A pod has an address of its own; here the ports differ instead.
-	own := map[string]any{}
-	for key, into := range map[string]*string{"bindAddress": &p.address, "metricsBindAddress": &p.metrics, "healthBindAddress": &p.health} {
+	for _, into := range []*string{&p.address, &p.metrics, &p.health} {
 		port, err := h.ports.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
 		*into = fmt.Sprintf("127.0.0.1:%d", port)
-		own[key] = *into
 	}
-	if program == "argosy-webhook" {
-		own["certDir"] = filepath.Join(dir, "etc/argosy/webhook")
-	} else {
-		delete(own, "bindAddress")
+	args := h.localize(dir, spec.Containers[0].Args)
+	own := map[string]any{"metricsBindAddress": p.metrics, "healthBindAddress": p.health}
+	switch program {
+	case "argosy-webhook":
+		own["bindAddress"], own["certDir"] = p.address, filepath.Join(dir, "etc/argosy/webhook")
+	case "argosy-estimator":
+		own["registration"] = map[string]any{"host": "localhost", "port": h.estimator.port}
+		args = append(args, "--server-port="+p.address[strings.LastIndex(p.address, ":")+1:])
+	default:
+		own["controllers"] = map[string]any{"fedHPA": map[string]any{"estimators": map[string]any{"port": h.estimator.port}}}
 	}
-	if err := overwrite(filepath.Join(dir, "etc/argosy/config/config.yaml"), own); err != nil {
+	if err := overwrite(dir, own); err != nil {
 		t.Fatal(err)
 	}
 	started, err := process.Start(process.Spec{
-		Name: name, Path: h.programs[program], Args: h.localize(dir, spec.Containers[0].Args), Log: p.log,
+		Name: name, Path: h.programs[program], Args: args, Log: p.log, StopWithin: time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second,
 		Ready: func(ctx context.Context) error {
 			return ok(ctx, "http://"+p.health+spec.Containers[0].ReadinessProbe.HTTPGet.Path)
 		},
@@ -213,28 +219,41 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 	if err := p.WaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if program == "argosy-webhook" {
+	switch program {
+	case "argosy-webhook":
 		h.webhook.add(p)
+	case "argosy-estimator":
+		h.estimator.add(p)
 	}
 }
 
-// overwrite sets fields of a configuration file.
-func overwrite(path string, fields map[string]any) error {
+// overwrite sets fields of the pod's configuration, and finds the files it names where volumes wrote them.
+func overwrite(dir string, fields map[string]any) error {
+	path := filepath.Join(dir, "etc/argosy/config/config.yaml")
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	config := map[string]any{}
-	if err := yaml.UnmarshalStrict(content, &config); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(string(content), "/etc/argosy/", dir+"/etc/argosy/")), &config); err != nil {
 		return err
 	}
-	for key, value := range fields {
-		config[key] = value
-	}
+	merge(config, fields)
 	if content, err = yaml.Marshal(config); err != nil {
 		return err
 	}
 	return os.WriteFile(path, content, 0o600)
+}
+
+func merge(into, from map[string]any) {
+	for key, value := range from {
+		below, both := into[key].(map[string]any)
+		if deeper, nested := value.(map[string]any); both && nested {
+			merge(below, deeper)
+			continue
+		}
+		into[key] = value
+	}
 }
 
 func ok(ctx context.Context, url string) error {
@@ -287,6 +306,13 @@ func (s *service) add(p *pod) {
 	s.pods = append(s.pods, p)
 }
 
+// remove ends sending to a replica, as kube-proxy does when it has heard that it is not ready.
+func (s *service) remove(p *pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.left = true
+}
+
 // endpoint is the next replica whose process runs.
 func (s *service) endpoint() (string, error) {
 	s.mu.Lock()
@@ -297,7 +323,9 @@ func (s *service) endpoint() (string, error) {
 		select {
 		case <-p.Done():
 		default:
-			return p.address, nil
+			if !p.left {
+				return p.address, nil
+			}
 		}
 	}
 	return "", errors.New("no replica is ready")

@@ -14,10 +14,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +43,6 @@ import (
 // values of a platform team that has pushed the images and left the rest alone.
 const values = `
 image: {repository: registry.example/argosy, tag: v0.1.0}
-estimator: {enabled: false}
 `
 
 // release is one life of an installation; every step begins where the one before ended.
@@ -72,8 +74,11 @@ func TestChartOnARealFederation(t *testing.T) {
 	}{
 		{"install", r.install},
 		{"two replicas of each, one leader", r.running},
+		{"karmada-scheduler goes by the estimator", r.estimated},
+		{"a member that joins is registered at once", r.joined},
 		{"Karmada is answered by the webhook", r.answered},
 		{"a webhook replica dies under load", r.webhookDies},
+		{"a webhook replica is told to stop under load", r.webhookStops},
 		{"the leader dies before a minute is full", r.leaderDies},
 		{"nothing was forbidden", r.nothingForbidden},
 		{"upgrade", r.upgrade},
@@ -87,7 +92,7 @@ func TestChartOnARealFederation(t *testing.T) {
 
 func karmadaClient(l *lab.Lab) (client.Client, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), autoscalingv1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), autoscalingv1alpha1.AddToScheme(scheme), clusterv1alpha1.Install(scheme), workv1alpha2.Install(scheme)); err != nil {
 		return nil, err
 	}
 	cfg, err := l.Karmada()
@@ -106,6 +111,7 @@ func (r *release) install(t *testing.T) {
 	for _, object := range []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "karmada-kubeconfig"}, Data: map[string][]byte{"kubeconfig": kubeconfig}},
+		r.karmadasCertificate(t),
 	} {
 		if err := r.objects.Create(t.Context(), object); err != nil {
 			t.Fatal(err)
@@ -115,7 +121,7 @@ func (r *release) install(t *testing.T) {
 	r.apply(t, r.chart.hookObjects())
 	r.runJob(t, r.chart.job(t, "argosy-prepare"))
 	r.apply(t, r.chart.objects)
-	for _, program := range []string{"argosy-webhook", "argosy-controller-manager"} {
+	for _, program := range []string{"argosy-webhook", "argosy-controller-manager", "argosy-estimator"} {
 		r.startDeployment(t, r.chart, program)
 	}
 	out := r.runJob(t, r.chart.job(t, "argosy-register"))
@@ -125,13 +131,31 @@ func (r *release) install(t *testing.T) {
 	r.delete(t, r.chart.hookObjects())
 }
 
+// karmadasCertificate is Secret karmada-cert as Karmada's installers make it.
+func (r *release) karmadasCertificate(t *testing.T) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "karmada-cert"}, Data: map[string][]byte{}}
+	for key, file := range map[string]string{"karmada.crt": "server.crt", "karmada.key": "server.key", "ca.crt": "ca.crt", "ca.key": "ca.key"} {
+		content, err := os.ReadFile(r.lab.PKI(file))
+		if file == "ca.key" {
+			// Karmada's Secret has it and no pod of ours may: a path that does not exist would show.
+			content, err = []byte("the key that signs"), nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret.Data[key] = content
+	}
+	return secret
+}
+
 // hookObjects are the hooks but their Jobs, which runJob runs.
 func (r rendered) hookObjects() []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(r.hooks), func(u *unstructured.Unstructured) bool { return u.GetKind() == "Job" })
 }
 
 func (r *release) running(t *testing.T) {
-	if len(r.pods) != 4 {
+	if len(r.pods) != 6 {
 		t.Fatalf("%v run, want two of each", slices.Sorted(maps.Keys(r.pods)))
 	}
 	g := NewWithT(t)
@@ -248,43 +272,76 @@ func (r *release) ask(t *testing.T, caller *http.Client) error {
 	return nil
 }
 
-// webhookDies kills one of two replicas while four callers ask without pause. A caller that is refused asks again, as
-// Karmada's queues do; no refusal may outlast that.
-func (r *release) webhookDies(t *testing.T) {
+// load asks the webhook from four callers without pause. A caller that is refused asks again, as Karmada's queues do.
+type load struct {
+	asked, refused, longest atomic.Int64
+	stop                    func()
+}
+
+func (r *release) load(t *testing.T) *load {
+	t.Helper()
 	now := clock.RealClock{}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	var asked, refused, longest atomic.Int64
-	done := make(chan struct{})
+	l := &load{}
+	var callers sync.WaitGroup
+	l.stop = func() { cancel(); callers.Wait() }
+	t.Cleanup(l.stop)
 	caller := r.caller(t)
 	for range 4 {
-		go func() {
-			defer func() { done <- struct{}{} }()
+		callers.Go(func() {
 			for ctx.Err() == nil {
 				start, again := now.Now(), 0
 				for r.ask(t, caller) != nil && ctx.Err() == nil {
 					again++
 				}
-				asked.Add(1)
+				l.asked.Add(1)
 				if again > 0 {
-					refused.Add(1)
-					longest.Store(max(longest.Load(), int64(now.Since(start))))
+					l.refused.Add(1)
+					l.longest.Store(max(l.longest.Load(), int64(now.Since(start))))
 				}
 			}
-		}()
+		})
 	}
-	g := NewWithT(t)
-	g.Eventually(asked.Load).WithTimeout(5 * time.Second).Should(BeNumerically(">", 200))
+	NewWithT(t).Eventually(l.asked.Load).WithTimeout(5 * time.Second).Should(BeNumerically(">", 200))
+	return l
+}
+
+// goesOn waits for so many questions more.
+func (l *load) goesOn(t *testing.T, more int64) {
+	t.Helper()
+	before := l.asked.Load()
+	NewWithT(t).Eventually(l.asked.Load).WithTimeout(9 * time.Second).Should(BeNumerically(">", before+more))
+}
+
+// webhookDies kills one of two replicas: no refusal may outlast a retry.
+func (r *release) webhookDies(t *testing.T) {
+	l := r.load(t)
 	r.pods["argosy-webhook-0"].Kill()
-	before := asked.Load()
-	g.Eventually(asked.Load).WithTimeout(9 * time.Second).Should(BeNumerically(">", before+2000))
-	cancel()
-	for range 4 {
-		<-done
+	l.goesOn(t, 2000)
+	l.stop()
+	longest := time.Duration(l.longest.Load())
+	t.Logf("%d questions, %d asked again when a replica was killed, the longest for %s", l.asked.Load(), l.refused.Load(), longest)
+	if limit := time.Second; longest > limit {
+		t.Errorf("a question was refused for %s, more than a retry", longest)
 	}
-	t.Logf("%d questions, %d asked again when a replica was killed, the longest for %s", asked.Load(), refused.Load(), time.Duration(longest.Load()))
-	if limit := time.Second; time.Duration(longest.Load()) > limit {
-		t.Errorf("a question was refused for %s, more than a retry", time.Duration(longest.Load()))
+	r.startPod(t, "argosy-webhook", "argosy-webhook-0", r.chart.deployment(t, "argosy-webhook").Spec.Template.Spec)
+}
+
+// webhookStops is what an upgrade or a drained node does. kube-proxy goes on sending for a while; nobody may notice.
+func (r *release) webhookStops(t *testing.T) {
+	l := r.load(t)
+	p, ended := r.pods["argosy-webhook-0"], make(chan struct{})
+	go func() { p.Stop(); close(ended) }()
+	g := NewWithT(t)
+	g.Eventually(func(ctx context.Context) error { return ok(ctx, "http://"+p.health+"/readyz") }).WithContext(t.Context()).WithTimeout(3 * time.Second).ShouldNot(Succeed())
+	l.goesOn(t, 500)
+	r.webhook.remove(p)
+	g.Eventually(ended).WithTimeout(20 * time.Second).Should(BeClosed())
+	l.goesOn(t, 500)
+	l.stop()
+	t.Logf("%d questions while a replica was told to stop and ended, %d refused", l.asked.Load(), l.refused.Load())
+	if l.refused.Load() != 0 {
+		t.Errorf("%d questions were refused", l.refused.Load())
 	}
 	r.startPod(t, "argosy-webhook", "argosy-webhook-0", r.chart.deployment(t, "argosy-webhook").Spec.Template.Spec)
 }
@@ -364,26 +421,21 @@ func (r *release) upgrade(t *testing.T) {
 	r.chart = next
 }
 
-// ours is everything in karmada-apiserver that bears the installer's label.
+// ours is everything in karmada-apiserver that bears the installer's label or the estimator's, but kinds.
 func (r *release) ours(t *testing.T) []string {
 	t.Helper()
+	config, err := r.lab.Karmada()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := lab.Labelled(t.Context(), config, "app.kubernetes.io/managed-by in (argosy-install, argosy-estimator)")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out []string
-	for kind, apiVersion := range map[string]string{
-		"ClusterRole": "rbac.authorization.k8s.io/v1", "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
-		"Role": "rbac.authorization.k8s.io/v1", "RoleBinding": "rbac.authorization.k8s.io/v1",
-		"ServiceAccount": "v1", "Namespace": "v1", "Service": "v1",
-		"ResourceInterpreterWebhookConfiguration": "config.karmada.io/v1alpha1",
-		"ValidatingWebhookConfiguration":          "admissionregistration.k8s.io/v1",
-		"MutatingWebhookConfiguration":            "admissionregistration.k8s.io/v1",
-	} {
-		list := &unstructured.UnstructuredList{}
-		list.SetAPIVersion(apiVersion)
-		list.SetKind(kind + "List")
-		if err := r.karmada.List(t.Context(), list, client.MatchingLabels{"app.kubernetes.io/managed-by": install.Manager}); err != nil {
-			t.Fatal(err)
-		}
-		for _, item := range list.Items {
-			out = append(out, key(&item))
+	for _, object := range objects {
+		if object.GetKind() != "CustomResourceDefinition" {
+			out = append(out, key(&object))
 		}
 	}
 	slices.Sort(out)
@@ -408,8 +460,12 @@ func (r *release) uninstall(t *testing.T) {
 	g := NewWithT(t)
 	g.Eventually(func() []string { return r.ours(t) }).WithTimeout(30 * time.Second).Should(BeEmpty())
 	secrets, err := r.clients.CoreV1().Secrets(namespace).List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(secrets.Items) != 1 || secrets.Items[0].Name != "karmada-kubeconfig" {
-		t.Errorf("secrets of the host cluster: %v, %v; want the user's alone", secrets.Items, err)
+	var left []string
+	for _, secret := range secrets.Items {
+		left = append(left, secret.Name)
+	}
+	if err != nil || !slices.Equal(left, []string{"karmada-cert", "karmada-kubeconfig"}) {
+		t.Errorf("secrets of the host cluster: %v, %v; want the user's alone", left, err)
 	}
 	r.noOrphans(t)
 	for _, cron := range r.crons {

@@ -9,14 +9,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/argosy-dev/argosy/estimator/register"
 	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/test/lab"
 )
 
 func TestInstallRenewAndUninstall(t *testing.T) {
@@ -29,10 +34,12 @@ func TestInstallRenewAndUninstall(t *testing.T) {
 	}{
 		{"the webhook is registered and trusted", p.registered},
 		{"each program may do its own and no more", p.leastPrivilege},
+		{"the estimator writes its own Services and no others", p.estimatorServices},
 		{"a second run changes nothing", p.again},
 		{"certificates are renewed before they end", p.renewal},
 		{"a new authority is trusted before it signs", p.newAuthority},
 		{"what an earlier version left is removed", p.upgrade},
+		{"without the estimator nothing of it is left", p.estimatorOff},
 		{"uninstalling leaves users' objects and nothing else", p.uninstall},
 	} {
 		if !t.Run(step.name, step.run) {
@@ -71,6 +78,16 @@ func (p *planes) leastPrivilege(t *testing.T) {
 				{"update", "rbac.authorization.k8s.io", "clusterroles"}, {"impersonate", "", "users"},
 			},
 		},
+		"argosy-estimator": {
+			may: [][3]string{
+				{"watch", "cluster.karmada.io", "clusters"}, {"watch", "work.karmada.io", "resourcebindings"}, {"get", "", "karmada-cluster/secrets"},
+				{"get", "apps", "deployments"}, {"get", "apps.kruise.io", "clonesets"}, {"get", "batch", "jobs"}, {"patch", "", "karmada-system/services"},
+			},
+			mayNot: [][3]string{
+				{"get", "", "secrets"}, {"list", "", "karmada-cluster/secrets"}, {"create", "", "services"}, {"update", "", "karmada-system/services"},
+				{"get", "apps", "controllerrevisions"}, {"get", "batch", "cronjobs"}, {"list", "apps", "deployments"}, {"patch", "work.karmada.io", "resourcebindings"},
+			},
+		},
 	} {
 		t.Run(program, func(t *testing.T) {
 			cfg := p.as(t, program)
@@ -91,18 +108,13 @@ func (p *planes) leastPrivilege(t *testing.T) {
 // versions of everything of ours in karmada-apiserver.
 func (p *planes) versions(t *testing.T) map[string]string {
 	t.Helper()
+	found, err := lab.Labelled(t.Context(), p.karmada.Config, "app.kubernetes.io/managed-by in (argosy-install, argosy-estimator)")
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := map[string]string{}
-	for kind, apiVersion := range map[string]string{
-		"CustomResourceDefinition": "apiextensions.k8s.io/v1", "ClusterRole": "rbac.authorization.k8s.io/v1",
-		"ClusterRoleBinding": "rbac.authorization.k8s.io/v1", "Role": "rbac.authorization.k8s.io/v1",
-		"RoleBinding": "rbac.authorization.k8s.io/v1", "ServiceAccount": "v1", "Namespace": "v1",
-		"ResourceInterpreterWebhookConfiguration": "config.karmada.io/v1alpha1",
-		"ValidatingWebhookConfiguration":          "admissionregistration.k8s.io/v1",
-		"MutatingWebhookConfiguration":            "admissionregistration.k8s.io/v1",
-	} {
-		for name, object := range p.list(t, apiVersion, kind, client.MatchingLabels{"app.kubernetes.io/managed-by": install.Manager}) {
-			out[kind+" "+name] = object.GetResourceVersion()
-		}
+	for _, object := range found {
+		out[object.GetKind()+" "+object.GetName()] = object.GetResourceVersion()
 	}
 	return out
 }
@@ -155,6 +167,81 @@ func (p *planes) newAuthority(t *testing.T) {
 	if err := p.served(t); err != nil {
 		t.Errorf("the certificate of the new authority: %v", err)
 	}
+}
+
+// estimatorServices writes with the estimator's own token, as a stranger who got hold of it would.
+func (p *planes) estimatorServices(t *testing.T) {
+	karmadas := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "karmada-system", Name: "karmada-aggregated-apiserver"},
+		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "karmada-aggregated-apiserver.karmada-system.svc"},
+	}
+	if err := p.objects.Create(t.Context(), karmadas); err != nil {
+		t.Fatal(err)
+	}
+	services := kubernetes.NewForConfigOrDie(p.as(t, "argosy-estimator")).CoreV1().Services("karmada-system")
+	registrar := register.Registrar{Services: services, Target: register.Target{Prefix: "karmada-scheduler-estimator", Host: "argosy-estimator.argosy-system.svc", Port: 10352}}
+	// A policy is in force a moment after it is written.
+	gomega.NewWithT(t).Eventually(func() error {
+		_, err := services.Patch(t.Context(), karmadas.Name, types.MergePatchType, []byte(`{"spec":{"externalName":"evil.example"}}`), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	}).WithTimeout(20 * time.Second).Should(gomega.MatchError(gomega.ContainSubstring("argosy-estimator writes Services")))
+	for what, do := range map[string]func() error{
+		"take a Service over by the label": func() error {
+			_, err := services.Patch(t.Context(), karmadas.Name, types.MergePatchType,
+				[]byte(`{"metadata":{"labels":{"app.kubernetes.io/managed-by":"argosy-estimator"}},"spec":{"externalName":"evil.example"}}`), metav1.PatchOptions{})
+			return err
+		},
+		"delete Karmada's": func() error { return services.Delete(t.Context(), karmadas.Name, metav1.DeleteOptions{}) },
+		"make one of another type": func() error {
+			_, err := services.Create(t.Context(), &corev1.Service{
+				ObjectMeta: metav1.ObjectMeta{Name: "web", Labels: map[string]string{"app.kubernetes.io/managed-by": "argosy-estimator"}},
+				Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 443}}},
+			}, metav1.CreateOptions{})
+			return err
+		},
+	} {
+		if err := do(); !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
+			t.Errorf("%s: %v, want a refusal", what, err)
+		}
+	}
+	for _, members := range [][]string{{"member1", "member2"}, {"member2"}} {
+		if err := registrar.Sync(t.Context(), members); err != nil {
+			t.Fatalf("registering %v: %v", members, err)
+		}
+		var names []string
+		for name, service := range p.list(t, "v1", "Service", client.InNamespace("karmada-system"), client.HasLabels{"app.kubernetes.io/managed-by"}) {
+			names = append(names, strings.TrimPrefix(name, "karmada-scheduler-estimator-"))
+			if host, _, _ := unstructured.NestedString(service.Object, "spec", "externalName"); host != registrar.Target.Host {
+				t.Errorf("%s leads to %s", name, host)
+			}
+		}
+		slices.Sort(names)
+		if diff := cmp.Diff(members, names); diff != "" {
+			t.Errorf("registered (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func (p *planes) estimatorOff(t *testing.T) {
+	p.withoutEstimator = true
+	p.install(t)
+	for name := range p.versions(t) {
+		if strings.Contains(name, "estimator") {
+			t.Errorf("%s is left", name)
+		}
+	}
+	if _, err := p.secrets.CoreV1().Secrets(hostNamespace).Get(t.Context(), "argosy-estimator-kubeconfig", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("its kubeconfig: %v, want none", err)
+	}
+	if p.list(t, "v1", "Service", client.InNamespace("karmada-system"))["karmada-aggregated-apiserver"] == nil {
+		t.Error("Karmada's own Service is gone")
+	}
+	p.withoutEstimator = false
+	p.install(t)
+	services := kubernetes.NewForConfigOrDie(p.as(t, "argosy-estimator")).CoreV1().Services("karmada-system")
+	gomega.NewWithT(t).Eventually(func() error {
+		return (&register.Registrar{Services: services, Target: register.Target{Prefix: "karmada-scheduler-estimator", Host: "argosy-estimator.argosy-system.svc", Port: 10352}}).Sync(t.Context(), []string{"member1"})
+	}).WithTimeout(20 * time.Second).Should(gomega.Succeed())
 }
 
 func (p *planes) upgrade(t *testing.T) {

@@ -39,6 +39,8 @@ type planes struct {
 	secrets kubernetes.Interface
 	clock   *testingclock.FakeClock
 	out     strings.Builder
+	// withoutEstimator leaves the estimator out.
+	withoutEstimator bool
 }
 
 // start brings both up at once. An installation is one per control plane, so each test has planes of its own.
@@ -64,12 +66,6 @@ func start(t *testing.T) *planes {
 	if p.objects, err = client.New(p.karmada.Config, client.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	// Karmada makes these two when it starts.
-	for _, name := range []string{"karmada-system", "karmada-cluster"} {
-		if err := p.objects.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	p.secrets = kubernetes.NewForConfigOrDie(p.host.Config)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: hostNamespace}}
 	if _, err := p.secrets.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
@@ -84,6 +80,7 @@ func (p *planes) installer() *install.Installer {
 			WebhookURL:          "https://argosy-webhook.argosy-system.svc:443",
 			WebhookNames:        []string{"argosy-webhook.argosy-system.svc"},
 			WebhookCertificates: install.SelfManaged,
+			Estimator:           !p.withoutEstimator,
 			TokenLife:           time.Hour,
 		},
 		Karmada: p.karmada.Config, Host: p.secrets, HostNamespace: hostNamespace,
@@ -127,10 +124,15 @@ func (p *planes) as(t *testing.T, program string) *rest.Config {
 	return cfg
 }
 
+// may asks about one verb on a resource, in namespace default unless the resource is given as namespace/resource.
 func may(t *testing.T, cfg *rest.Config, verb, group, resource string) bool {
 	t.Helper()
+	namespace := "default"
+	if before, after, found := strings.Cut(resource, "/"); found {
+		namespace, resource = before, after
+	}
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: "default", Verb: verb, Group: group, Resource: resource},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Group: group, Resource: resource},
 	}}
 	answer, err := kubernetes.NewForConfigOrDie(cfg).AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
 	if err != nil {

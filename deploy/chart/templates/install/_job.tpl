@@ -39,10 +39,7 @@ spec:
 - --webhook-url=https://{{ include "argosy.webhookHost" .root }}:443
 - --webhook-names={{ include "argosy.webhookHost" .root }}
 - --webhook-certificates={{ .root.Values.webhook.certificates.mode }}
-{{- if .root.Values.estimator.enabled }}
-- --estimator-host=argosy-estimator.{{ .root.Release.Namespace }}.svc
-- --estimator-port=10352
-{{- end }}
+- --estimator={{ .root.Values.estimator.enabled }}
 - --token-life={{ .root.Values.install.tokenLife }}
 {{- end }}
 
