@@ -3,6 +3,7 @@ package migration
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
@@ -11,6 +12,7 @@ import (
 	"github.com/karmada-io/karmada/pkg/util/names"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,9 +39,9 @@ func (c *Controller) act(ctx context.Context, namespace string, action *plan.Act
 	case plan.WriteTemplate:
 		return c.writeTemplate(ctx, action.Object)
 	case plan.WritePolicy:
-		return c.writePolicy(ctx, action.Policy)
+		return c.writePolicy(ctx, action)
 	case plan.WriteOverride:
-		return c.writeOverride(ctx, action.Over)
+		return c.writeOverride(ctx, action)
 	case plan.SetSuspension:
 		return c.setSuspension(ctx, namespace, action)
 	case plan.SetScheduling:
@@ -60,13 +62,24 @@ func (c *Controller) writeTemplate(ctx context.Context, template *unstructured.U
 	return c.Client.Update(ctx, template, client.FieldOwner(v1alpha1.FieldManager))
 }
 
-func (c *Controller) writePolicy(ctx context.Context, want *policyv1alpha1.PropagationPolicy) error {
-	existing := &policyv1alpha1.PropagationPolicy{}
+// unseen is a conflict when an object is not the one a decision rests on.
+func unseen(object client.Object, action *plan.Action) error {
+	if object.GetResourceVersion() == action.Seen {
+		return nil
+	}
+	return apierrors.NewConflict(schema.GroupResource{Resource: action.Ref.Kind}, action.Ref.Name, errors.New("it changed since the decision was made"))
+}
+
+func (c *Controller) writePolicy(ctx context.Context, action *plan.Action) error {
+	want, existing := action.Policy, &policyv1alpha1.PropagationPolicy{}
 	err := c.Reader.Get(ctx, client.ObjectKeyFromObject(want), existing)
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) && action.Seen == "" {
 		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
 	}
-	if err != nil {
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err := unseen(existing, action); err != nil {
 		return err
 	}
 	existing.Spec = want.Spec
@@ -78,13 +91,16 @@ func (c *Controller) writePolicy(ctx context.Context, want *policyv1alpha1.Propa
 	return c.Client.Update(ctx, existing, client.FieldOwner(v1alpha1.FieldManager))
 }
 
-func (c *Controller) writeOverride(ctx context.Context, want *policyv1alpha1.OverridePolicy) error {
-	existing := &policyv1alpha1.OverridePolicy{}
+func (c *Controller) writeOverride(ctx context.Context, action *plan.Action) error {
+	want, existing := action.Over, &policyv1alpha1.OverridePolicy{}
 	err := c.Reader.Get(ctx, client.ObjectKeyFromObject(want), existing)
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) && action.Seen == "" {
 		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
 	}
-	if err != nil {
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err := unseen(existing, action); err != nil {
 		return err
 	}
 	existing.Spec = want.Spec
@@ -102,10 +118,14 @@ func merged(into, from map[string]string) map[string]string {
 	return into
 }
 
-// setSuspension is one merge patch of the whole of spec.suspension: nobody's half of it stays.
+// setSuspension is one merge patch of the whole of spec.suspension: nobody's half of it stays. A policy that
+// changed since it was read is not written: another application's rollback may have closed it.
 func (c *Controller) setSuspension(ctx context.Context, namespace string, action *plan.Action) error {
 	existing := &policyv1alpha1.PropagationPolicy{}
 	if err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: action.Ref.Name}, existing); err != nil {
+		return err
+	}
+	if err := unseen(existing, action); err != nil {
 		return err
 	}
 	next := existing.DeepCopy()
@@ -162,7 +182,7 @@ func (c *Controller) mark(ctx context.Context, namespace string, action *plan.Ac
 }
 
 func (c *Controller) delete(ctx context.Context, namespace string, action *plan.Action) error {
-	return client.IgnoreNotFound(c.Client.Delete(ctx, objectOf(namespace, action.Ref)))
+	return client.IgnoreNotFound(c.Client.Delete(ctx, objectOf(namespace, action.Ref), client.Preconditions{ResourceVersion: &action.Seen}))
 }
 
 func objectOf(namespace string, ref plan.Ref) *unstructured.Unstructured {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
@@ -50,7 +51,7 @@ func (c *Controller) SetupWithManager(mgr manager.Manager, concurrency int) erro
 		Named(ControllerName).
 		For(&v1alpha1.Migration{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.MigrationWhitelist{}, handler.EnqueueRequestsFromMapFunc(c.listedBy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&policyv1alpha1.PropagationPolicy{}, handler.EnqueueRequestsFromMapFunc(owner), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&policyv1alpha1.PropagationPolicy{}, handler.EnqueueRequestsFromMapFunc(owners), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(c)
 }
@@ -79,13 +80,20 @@ func (c *Controller) listedBy(ctx context.Context, object client.Object) []recon
 	return requests
 }
 
-// owner of a policy that we authored.
-func owner(_ context.Context, object client.Object) []reconcile.Request {
-	name := object.GetLabels()[v1alpha1.LabelManagedBy]
-	if name == "" {
-		return nil
+// owners of a policy that we authored: its Migration, and those of all who share its object.
+func owners(_ context.Context, object client.Object) []reconcile.Request {
+	names := map[string]bool{object.GetLabels()[v1alpha1.LabelManagedBy]: true}
+	for _, user := range strings.Split(object.GetAnnotations()[v1alpha1.AnnotationReferrers], ",") {
+		if kind, name, ok := strings.Cut(user, "/"); ok {
+			names[policy.Name(kind, name)] = true
+		}
 	}
-	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: object.GetNamespace(), Name: name}}}
+	delete(names, "")
+	requests := make([]reconcile.Request, 0, len(names))
+	for name := range names {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: object.GetNamespace(), Name: name}})
+	}
+	return requests
 }
 
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=get;list;watch;create

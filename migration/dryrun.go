@@ -24,7 +24,7 @@ type Retainer interface {
 }
 
 // dryRuns asks every member what Karmada's write of each Work would leave there.
-func (c *Controller) dryRuns(ctx context.Context, world *plan.World) {
+func (c *Controller) dryRuns(ctx context.Context, world *plan.World, leaving bool) {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	for name, cluster := range world.Clusters {
@@ -38,7 +38,7 @@ func (c *Controller) dryRuns(ctx context.Context, world *plan.World) {
 				if !ok || work.Manifest == nil {
 					continue
 				}
-				runs[policy.RefOf(live)] = c.dryRun(ctx, name, dryRun{live: live, manifest: work.Manifest, leaving: world.Entry == nil})
+				runs[policy.RefOf(live)] = c.dryRun(ctx, name, dryRun{live: live, manifest: work.Manifest, leaving: leaving})
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -5,20 +5,16 @@ import (
 	"fmt"
 	"sort"
 	"sync"
-	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
-	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
-	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -53,6 +49,11 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 		Clusters: map[string]plan.Cluster{},
 	}
 	world.Status.ObservedGeneration = migration.Generation
+	// Policies are read before the records of other applications. Who closes a shared object records that first:
+	// either its record is seen below, or its write comes after this read and makes ours fail.
+	if err := c.policies(ctx, &world); err != nil {
+		return world, err
+	}
 	if err := c.listed(ctx, migration, &world); err != nil {
 		return world, err
 	}
@@ -62,9 +63,6 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 	needs := plan.Needs(world)
 	if needs.Members {
 		c.members(ctx, &world)
-	}
-	if err := c.policies(ctx, &world); err != nil {
-		return world, err
 	}
 	refs := references(world)
 	for _, ref := range refs {
@@ -76,7 +74,7 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 		return world, err
 	}
 	if needs.DryRuns {
-		c.dryRuns(ctx, &world)
+		c.dryRuns(ctx, &world, needs.Release)
 	}
 	if needs.Members {
 		c.gate(ctx, &world)
@@ -84,7 +82,7 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 	return world, nil
 }
 
-// clusters joined to the federation, and those the application names.
+// clusters joined to the federation, those that are being unjoined included.
 func (c *Controller) clusters(ctx context.Context, world *plan.World) error {
 	var list clusterv1alpha1.ClusterList
 	if err := c.Reader.List(ctx, &list); err != nil {
@@ -93,9 +91,10 @@ func (c *Controller) clusters(ctx context.Context, world *plan.World) error {
 	for i := range list.Items {
 		cluster := &list.Items[i]
 		found := plan.Cluster{
-			Joined: cluster.DeletionTimestamp.IsZero(),
-			Ready:  meta.IsStatusConditionTrue(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady),
-			Kinds:  map[string]bool{}, Works: map[plan.Ref]plan.Work{},
+			Joined:  cluster.DeletionTimestamp.IsZero(),
+			Leaving: !cluster.DeletionTimestamp.IsZero(),
+			Ready:   meta.IsStatusConditionTrue(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady),
+			Kinds:   map[string]bool{}, Works: map[plan.Ref]plan.Work{},
 		}
 		for _, enabled := range cluster.Status.APIEnablements {
 			for _, resource := range enabled.Resources {
@@ -114,7 +113,7 @@ func (c *Controller) members(ctx context.Context, world *plan.World) {
 		wait sync.WaitGroup
 	)
 	for name, cluster := range world.Clusters {
-		if !cluster.Joined || world.Entry != nil && len(world.Entry.Clusters) > 0 && !inside(world.Entry.Clusters, name) && !shares(world, name) {
+		if !concerns(world, name) {
 			continue
 		}
 		wait.Go(func() {
@@ -129,6 +128,19 @@ func (c *Controller) members(ctx context.Context, world *plan.World) {
 		})
 	}
 	wait.Wait()
+}
+
+// concerns says whether the application is, was or may be in a cluster, or shares an object there.
+func concerns(world *plan.World, name string) bool {
+	if world.Entry == nil || len(world.Entry.Clusters) == 0 || inside(world.Entry.Clusters, name) {
+		return true
+	}
+	for _, resource := range world.Status.Resources {
+		if inside(resource.Clusters, name) {
+			return true
+		}
+	}
+	return shares(world, name)
 }
 
 // shares says whether a cluster outside the entry's own serves a neighbour of the namespace.
@@ -171,19 +183,43 @@ func (c *Controller) pods(ctx context.Context, member client.Reader, world *plan
 		if policy.RefOf(object) != want {
 			continue
 		}
-		match, _, err := unstructured.NestedStringMap(object.Object, "spec", "selector", "matchLabels")
-		if err != nil || len(match) == 0 {
-			return fmt.Errorf("spec.selector.matchLabels of %s is empty: its pods cannot be told apart", policy.User(want))
+		selector, err := selectorOf(object)
+		if err != nil {
+			return err
 		}
 		var list corev1.PodList
-		if err := member.List(ctx, &list, client.InNamespace(world.Namespace), client.MatchingLabelsSelector{Selector: labels.SelectorFromSet(match)}); err != nil {
+		if err := member.List(ctx, &list, client.InNamespace(world.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
 			return fmt.Errorf("listing pods: %w", err)
 		}
 		for i := range list.Items {
-			cluster.Pods = append(cluster.Pods, podOf(&list.Items[i]))
+			// A pod on its way out, or at its end, is none of the workload's any more: when it is gone, nothing happened.
+			pod := &list.Items[i]
+			if pod.DeletionTimestamp.IsZero() && pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
+				cluster.Pods = append(cluster.Pods, podOf(pod))
+			}
 		}
 	}
 	return nil
+}
+
+func selectorOf(workload *unstructured.Unstructured) (labels.Selector, error) {
+	name := policy.User(policy.RefOf(workload))
+	raw, _, err := unstructured.NestedMap(workload.Object, "spec", "selector")
+	if err != nil {
+		return nil, fmt.Errorf("reading spec.selector of %s: %w", name, err)
+	}
+	parsed := &metav1.LabelSelector{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, parsed); err != nil {
+		return nil, fmt.Errorf("reading spec.selector of %s: %w", name, err)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(parsed)
+	if err != nil {
+		return nil, fmt.Errorf("reading spec.selector of %s: %w", name, err)
+	}
+	if selector.Empty() {
+		return nil, fmt.Errorf("spec.selector of %s is empty: its pods cannot be told apart", name)
+	}
+	return selector, nil
 }
 
 func podOf(pod *corev1.Pod) plan.Pod {
@@ -228,214 +264,4 @@ func references(world plan.World) []plan.Ref {
 		return refs[i].Kind+"/"+refs[i].Name < refs[j].Kind+"/"+refs[j].Name
 	})
 	return refs
-}
-
-// policies of the namespace, and those of the whole control plane.
-func (c *Controller) policies(ctx context.Context, world *plan.World) error {
-	control := plan.Control{
-		Kinds: map[string]bool{}, Templates: map[plan.Ref]*unstructured.Unstructured{},
-		Policies:        map[string]*policyv1alpha1.PropagationPolicy{},
-		Overrides:       map[string]*policyv1alpha1.OverridePolicy{},
-		ClusterPolicies: map[string]*policyv1alpha1.ClusterPropagationPolicy{},
-		Bindings:        map[plan.Ref]*workv1alpha2.ResourceBinding{},
-	}
-	var policies policyv1alpha1.PropagationPolicyList
-	if err := c.Reader.List(ctx, &policies, client.InNamespace(world.Namespace)); err != nil {
-		return fmt.Errorf("listing propagation policies: %w", err)
-	}
-	for i := range policies.Items {
-		control.Policies[policies.Items[i].Name] = &policies.Items[i]
-	}
-	var overrides policyv1alpha1.OverridePolicyList
-	if err := c.Reader.List(ctx, &overrides, client.InNamespace(world.Namespace)); err != nil {
-		return fmt.Errorf("listing override policies: %w", err)
-	}
-	for i := range overrides.Items {
-		control.Overrides[overrides.Items[i].Name] = &overrides.Items[i]
-	}
-	var clusterPolicies policyv1alpha1.ClusterPropagationPolicyList
-	if err := c.Reader.List(ctx, &clusterPolicies); err != nil {
-		return fmt.Errorf("listing cluster propagation policies: %w", err)
-	}
-	for i := range clusterPolicies.Items {
-		control.ClusterPolicies[clusterPolicies.Items[i].Name] = &clusterPolicies.Items[i]
-	}
-	world.Control = control
-	return nil
-}
-
-func (c *Controller) template(ctx context.Context, namespace string, ref plan.Ref, control *plan.Control) error {
-	template := &unstructured.Unstructured{}
-	template.SetAPIVersion(ref.APIVersion)
-	template.SetKind(ref.Kind)
-	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, template)
-	switch {
-	case meta.IsNoMatchError(err):
-		return nil
-	case err == nil:
-		control.Templates[ref] = template
-	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("reading template %s: %w", policy.User(ref), err)
-	}
-	control.Kinds[ref.APIVersion+"/"+ref.Kind] = true
-	binding := &workv1alpha2.ResourceBinding{}
-	err = c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
-	switch {
-	case apierrors.IsNotFound(err):
-	case err != nil:
-		return fmt.Errorf("reading the binding of %s: %w", policy.User(ref), err)
-	case binding.Spec.Resource.APIVersion == ref.APIVersion && binding.Spec.Resource.Kind == ref.Kind:
-		control.Bindings[ref] = binding
-	}
-	return nil
-}
-
-// works of the references in every cluster.
-func (c *Controller) works(ctx context.Context, world *plan.World, refs []plan.Ref) error {
-	for name := range world.Clusters {
-		for _, ref := range refs {
-			var work workv1alpha1.Work
-			key := client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(name), Name: names.GenerateWorkName(ref.Kind, ref.Name, world.Namespace)}
-			if err := c.Reader.Get(ctx, key, &work); err != nil {
-				if apierrors.IsNotFound(err) {
-					continue
-				}
-				return fmt.Errorf("reading work %s: %w", key, err)
-			}
-			world.Clusters[name].Works[ref] = workOf(&work)
-		}
-	}
-	return nil
-}
-
-func workOf(work *workv1alpha1.Work) plan.Work {
-	out := plan.Work{
-		Suspended: ptr.Deref(work.Spec.SuspendDispatching, false),
-		Preserve:  ptr.Deref(work.Spec.PreserveResourcesOnDeletion, false),
-		Deleting:  !work.DeletionTimestamp.IsZero(),
-	}
-	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkDispatching); condition != nil {
-		out.Dispatching = condition.Status
-	}
-	if manifests := work.Spec.Workload.Manifests; len(manifests) == 1 {
-		manifest := &unstructured.Unstructured{}
-		if err := manifest.UnmarshalJSON(manifests[0].Raw); err == nil {
-			out.Manifest = manifest
-		}
-	}
-	return out
-}
-
-// listed finds the application's entry, its turn, and its neighbours.
-func (c *Controller) listed(ctx context.Context, migration *v1alpha1.Migration, world *plan.World) error {
-	var whitelists v1alpha1.MigrationWhitelistList
-	if err := c.Reader.List(ctx, &whitelists); err != nil {
-		return fmt.Errorf("listing whitelists: %w", err)
-	}
-	sort.Slice(whitelists.Items, func(i, j int) bool { return whitelists.Items[i].Name < whitelists.Items[j].Name })
-	var migrations v1alpha1.MigrationList
-	if err := c.Reader.List(ctx, &migrations); err != nil {
-		return fmt.Errorf("listing migrations: %w", err)
-	}
-	world.Neighbours = neighbours(migrations.Items, migration)
-	for i := range whitelists.Items {
-		whitelist := &whitelists.Items[i]
-		at := entryOf(whitelist, migration)
-		switch {
-		case at < 0 || !whitelist.DeletionTimestamp.IsZero():
-		case world.Entry != nil:
-			world.Conflict = whitelist.Name
-		default:
-			world.Entry, world.Whitelist, world.Mode = &whitelist.Spec.Entries[at], whitelist.Name, whitelist.Spec.Mode
-			world.Strategy = strategyOf(whitelist.Spec.Strategy)
-			turns, _ := plan.Turns(listedOf(whitelist, migrations.Items), whitelist.Spec.Strategy.BatchWeights)
-			world.Turn = turns[at]
-		}
-	}
-	if world.Entry == nil {
-		world.Strategy = strategyOf(v1alpha1.MigrationStrategy{})
-		if last := whitelistNamed(whitelists.Items, migration.Status.Whitelist); last != nil {
-			world.Strategy = strategyOf(last.Spec.Strategy)
-		}
-	}
-	return nil
-}
-
-func whitelistNamed(whitelists []v1alpha1.MigrationWhitelist, name string) *v1alpha1.MigrationWhitelist {
-	for i := range whitelists {
-		if whitelists[i].Name == name {
-			return &whitelists[i]
-		}
-	}
-	return nil
-}
-
-// entryOf a Migration in a whitelist, or -1.
-func entryOf(whitelist *v1alpha1.MigrationWhitelist, migration *v1alpha1.Migration) int {
-	for i := range whitelist.Spec.Entries {
-		entry := &whitelist.Spec.Entries[i]
-		if entry.Namespace == migration.Namespace && entry.WorkloadReference == migration.Spec.WorkloadReference {
-			return i
-		}
-	}
-	return -1
-}
-
-// listedOf gives each entry of a whitelist the state of its application.
-func listedOf(whitelist *v1alpha1.MigrationWhitelist, migrations []v1alpha1.Migration) []plan.Listed {
-	states := map[string]plan.State{}
-	for i := range migrations {
-		states[migrations[i].Namespace+"/"+migrations[i].Name] = plan.StateOf(migrations[i].Spec, migrations[i].Status)
-	}
-	out := make([]plan.Listed, 0, len(whitelist.Spec.Entries))
-	for i := range whitelist.Spec.Entries {
-		entry := &whitelist.Spec.Entries[i]
-		out = append(out, plan.Listed{
-			Environment: entry.Environment, State: states[entry.Namespace+"/"+policy.Name(entry.Kind, entry.Name)],
-		})
-	}
-	return out
-}
-
-// neighbours of an application: the others of its namespace, and where each is open.
-func neighbours(migrations []v1alpha1.Migration, self *v1alpha1.Migration) map[string]plan.Neighbour {
-	out := map[string]plan.Neighbour{}
-	for i := range migrations {
-		other := &migrations[i]
-		if other.Namespace != self.Namespace || other.Name == self.Name {
-			continue
-		}
-		neighbour := plan.Neighbour{Settled: other.Status.Phase == v1alpha1.PhaseFederated, Clusters: map[string]bool{}}
-		for _, cluster := range other.Status.Clusters {
-			neighbour.Clusters[cluster.Name] = cluster.State == v1alpha1.ClusterOpen
-		}
-		ref := plan.Ref{APIVersion: other.Spec.APIVersion, Kind: other.Spec.Kind, Name: other.Spec.Name}
-		out[policy.User(ref)] = neighbour
-	}
-	return out
-}
-
-// strategyOf fills in what the schema defaults, for whitelists that are gone.
-func strategyOf(strategy v1alpha1.MigrationStrategy) plan.Strategy {
-	seconds := func(value *int32, fallback int32) time.Duration {
-		return time.Duration(ptr.Deref(value, fallback)) * time.Second
-	}
-	onFailure := strategy.OnFailure
-	if onFailure == "" {
-		onFailure = v1alpha1.OnFailureRollback
-	}
-	return plan.Strategy{
-		Soak: seconds(strategy.SoakSeconds, 300), StepTimeout: seconds(strategy.StepTimeoutSeconds, 600),
-		Approvals: int(ptr.Deref(strategy.RequiredApprovals, 2)), Freeze: strategy.FreezeWindows, OnFailure: onFailure,
-		MaxUnavailable: allowance(strategy.Health.MaxUnavailable), Prometheus: strategy.Health.Prometheus,
-	}
-}
-
-func inside(list []string, name string) bool {
-	for _, one := range list {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }

@@ -12,7 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
 )
 
@@ -30,7 +29,8 @@ func allowance(value *intstr.IntOrString) func(replicas int32) int32 {
 	}
 }
 
-// gate asks Prometheus, when the whitelist names one, and lays its answer to every cluster that is open. A
+// gate asks Prometheus, when the whitelist names one, and lays its answer to every cluster of the application:
+// one that is not well is not opened either. A
 // Prometheus that does not answer says nothing good: it counts as not well.
 func (c *Controller) gate(ctx context.Context, world *plan.World) {
 	prometheus := world.Strategy.Prometheus
@@ -43,7 +43,7 @@ func (c *Controller) gate(ctx context.Context, world *plan.World) {
 		unwell = fmt.Sprintf("Prometheus did not answer: %v", err)
 	}
 	for _, status := range world.Status.Clusters {
-		if cluster, ok := world.Clusters[status.Name]; ok && status.State != v1alpha1.ClusterSuspended {
+		if cluster, ok := world.Clusters[status.Name]; ok {
 			cluster.Unwell = unwell
 			world.Clusters[status.Name] = cluster
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -15,23 +16,33 @@ import (
 // it makes the control plane hold exactly what the members have, proves it, and opens them one by one.
 // Until the first cluster is open every pass starts again from what the members hold, so a static release
 // in between is taken in (and, being another plan, needs new approvals).
-var arrive = []step{
-	{"turn", (*journey).turn},
-	{"reach", (*journey).reach},
-	{"discover", (*journey).discover},
-	{"quiet", (*journey).quiet},
-	{"ownership", (*journey).ownership},
-	{"overrides", (*journey).overrides},
-	{"policies", (*journey).policies},
-	{"templates", (*journey).templates},
-	{"bindings", (*journey).bindings},
-	{"fence", (*journey).fence},
-	{"prove", (*journey).prove},
-	{"approve", (*journey).approve},
-	{"open", (*journey).openClusters},
-	{"soak", (*journey).soak},
-	{"release", (*journey).release},
-	{"federated", (*journey).arrived},
+var arrive = slices.Concat(
+	[]step{{name: "turn", run: (*journey).turn}},
+	prepare,
+	[]step{
+		{name: "open", run: (*journey).openClusters},
+		{name: "soak", run: (*journey).soak},
+		{name: "release", run: (*journey).release},
+		{name: "federated", run: (*journey).arrived},
+	},
+)
+
+// prepare makes the control plane hold what the members have, and has that proved and approved: on the way in
+// before the first cluster is opened, on the way out before anything is removed.
+var prepare = []step{
+	{name: "reach", run: (*journey).reach, prepares: true},
+	{name: "discover", run: (*journey).discover, prepares: true},
+	{name: "quiet", run: (*journey).quiet, prepares: true},
+	{name: "ownership", run: (*journey).ownership, prepares: true},
+	{name: "whole", run: (*journey).whole, prepares: true},
+	{name: "close", run: (*journey).closeFirst, prepares: true},
+	{name: "overrides", run: (*journey).overrides, prepares: true},
+	{name: "policies", run: (*journey).policies, prepares: true},
+	{name: "templates", run: (*journey).templates, prepares: true},
+	{name: "bindings", run: (*journey).bindings, prepares: true},
+	{name: "fence", run: (*journey).fence, prepares: true},
+	{name: "prove", run: (*journey).prove, prepares: true},
+	{name: "approve", run: (*journey).approve, prepares: true},
 }
 
 // turn waits for what the whitelist asks for.
@@ -52,7 +63,7 @@ func (j *journey) turn() outcome {
 		return j.wait(v1alpha1.ReasonPaused, "whitelist "+j.Whitelist+" is paused", resting)
 	case !j.Turn.Prepare:
 		return j.wait(j.Turn.Reason, j.Turn.Message, waiting)
-	case j.Entry.Trigger == v1alpha1.TriggerOnRelease && j.Spec.ReleasedTime == nil:
+	case j.Entry.Trigger == v1alpha1.TriggerOnRelease && !Released(j.Spec, j.Status):
 		return j.wait(v1alpha1.ReasonTriggerPending, "waits for its next release: publish it with 'argosyctl publish', or set the entry's trigger to Immediate", resting)
 	}
 	return proceed
@@ -82,7 +93,7 @@ func (j *journey) candidates() []string {
 		sort.Strings(names)
 		return names
 	case j.Entry == nil:
-		return j.names()
+		return j.everywhere()
 	}
 	var names []string
 	for _, name := range sortedKeys(j.Clusters) {
@@ -93,15 +104,26 @@ func (j *journey) candidates() []string {
 	return names
 }
 
+// everywhere are the clusters on record and those that Karmada reaches: a federated application may have
+// been scheduled to others than it came from.
+func (j *journey) everywhere() []string {
+	seen := set(j.names()...)
+	for _, resource := range j.federated() {
+		for name := range j.Clusters {
+			if len(resource.Users) < 2 && j.reaches(resource, name) {
+				seen[name] = true
+			}
+		}
+	}
+	return sortedKeys(seen)
+}
+
 // reach needs an answer from every cluster the application may be in: silence is not absence.
 func (j *journey) reach() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	for _, name := range j.candidates() {
 		cluster := j.Clusters[name]
 		switch {
-		case !cluster.Joined:
+		case !cluster.Joined && (j.Entry != nil || !cluster.Leaving):
 			return j.block(v1alpha1.ReasonClusterUnknown, "cluster %s is not joined to the federation: join it with 'karmadactl join %s' or correct the whitelist's entry", name, name)
 		case cluster.Unreachable != "":
 			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): nothing is decided until it does", name, cluster.Unreachable)
@@ -112,25 +134,23 @@ func (j *journey) reach() outcome {
 
 // discover finds the application's objects and authors what the control plane needs for them.
 func (j *journey) discover() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	objects := map[string][]policy.Found{}
 	for _, name := range j.candidates() {
-		found, err := policy.Discover(j.Clusters[name].Objects, j.workload())
+		found, err := policy.Discover(j.Clusters[name].Objects, j.workload(), j.adoptedBefore()...)
 		if err != nil {
 			return j.block(v1alpha1.ReasonKindUnsupported, "cluster %s: %v", name, err)
 		}
-		if found == nil && (j.Entry == nil || len(j.Entry.Clusters) > 0) {
+		if found == nil && (j.holdsWorkload(name) || j.Entry != nil && len(j.Entry.Clusters) > 0) {
 			return j.block(v1alpha1.ReasonWorkloadMissing, "%s is not in cluster %s: deploy it there, or take the cluster out of the whitelist's entry", policy.User(j.workload()), name)
 		}
 		if found != nil {
-			objects[name] = found
+			objects[name] = j.carried(found)
 		}
 	}
 	if len(objects) == 0 {
 		return j.block(v1alpha1.ReasonWorkloadMissing, "%s is in none of the joined clusters: check namespace %s, kind and name in the whitelist's entry", policy.User(j.workload()), j.Namespace)
 	}
+	j.addKept(objects)
 	if missing := j.addShared(objects); missing != "" {
 		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s shares an object of the application and does not answer", missing)
 	}
@@ -185,6 +205,88 @@ func holds(objects []policy.Found, ref Ref) bool {
 	return false
 }
 
+// adoptedBefore are the objects whose templates this application has in the control plane: they stay its own
+// though its pods may not refer to them any more, since forgetting one would leave its stale template behind.
+func (j *journey) adoptedBefore() []Ref {
+	var out []Ref
+	for _, resource := range append(Published(j.World), j.Status.Resources...) {
+		if resource.Policy != "" && len(resource.Users) < 2 && j.madeBy(resource.ResourceReference) == j.Owner {
+			out = append(out, resource.ResourceReference)
+		}
+	}
+	return out
+}
+
+// carried are, on the way out, the objects that are in the control plane: nothing is taken in just to be let go
+// of. What was shared goes with the last of its users that is there.
+func (j *journey) carried(found []policy.Found) []policy.Found {
+	if j.Entry != nil {
+		return found
+	}
+	var out []policy.Found
+	for _, one := range found {
+		if ref := policy.RefOf(one.Object); ref != j.workload() && j.madeBy(ref) == "" {
+			continue
+		}
+		one.Users = slices.DeleteFunc(slices.Clone(one.Users), func(user string) bool {
+			neighbour, known := j.Neighbours[user]
+			return user != policy.User(j.workload()) && (!known || neighbour.Gone)
+		})
+		out = append(out, one)
+	}
+	return out
+}
+
+// holdsWorkload says whether the workload is, or is meant to be, in a cluster: on the way out the record knows,
+// and Karmada holds a Work for it.
+func (j *journey) holdsWorkload(name string) bool {
+	if j.Entry != nil {
+		return false
+	}
+	return j.reaches(resourceOf(j.workload()), name) || !j.holdsOther(name)
+}
+
+func (j *journey) holdsOther(name string) bool {
+	for _, ref := range j.adoptedBefore() {
+		if ref != j.workload() && j.reaches(resourceOf(ref), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// addKept adds what Karmada holds in clusters that the workload has left, such as the ConfigMap of one that was
+// scheduled elsewhere while it was federated.
+func (j *journey) addKept(objects map[string][]policy.Found) {
+	for _, name := range sortedKeys(j.Clusters) {
+		for _, ref := range j.adoptedBefore() {
+			live := j.live(name, ref)
+			if j.reaches(resourceOf(ref), name) && live != nil && ref != j.workload() && !holds(objects[name], ref) {
+				objects[name] = append(objects[name], policy.Found{Object: live, Users: []string{policy.User(j.workload())}})
+			}
+		}
+	}
+}
+
+// resourceOf an object that is federated, by the naming rule.
+func resourceOf(ref Ref) v1alpha1.ResourceStatus {
+	return v1alpha1.ResourceStatus{ResourceReference: ref, Policy: policy.Name(ref.Kind, ref.Name)}
+}
+
+// madeBy names the Migration that an object's template, policy or override is of; empty when there is none.
+func (j *journey) madeBy(ref Ref) string {
+	if template := j.Control.Templates[ref]; template != nil {
+		return template.GetLabels()[v1alpha1.LabelManagedBy]
+	}
+	if existing := j.Control.Policies[policy.Name(ref.Kind, ref.Name)]; existing != nil {
+		return existing.Labels[v1alpha1.LabelManagedBy]
+	}
+	if existing := j.Control.Overrides[policy.Name(ref.Kind, ref.Name)]; existing != nil {
+		return existing.Labels[v1alpha1.LabelManagedBy]
+	}
+	return ""
+}
+
 // adopted lets a shared object in only when every other user of it is federated: until then its content is
 // under static management, and two masters would fight.
 func (j *journey) adopted(_ Ref, users []string) (string, bool) {
@@ -211,6 +313,7 @@ func (j *journey) record() {
 		status.Replicas = workload.Replicas[name]
 		clusters = append(clusters, status)
 	}
+	former := j.adoptedBefore()
 	j.next.Clusters = clusters
 	j.next.Resources = nil
 	for i := range j.resources {
@@ -223,124 +326,15 @@ func (j *journey) record() {
 			status.Policy = resource.Policy.Name
 		}
 		j.next.Resources = append(j.next.Resources, status)
+		former = slices.DeleteFunc(former, func(ref Ref) bool { return ref == resource.ResourceReference })
+	}
+	for _, ref := range former {
+		j.next.Resources = append(j.next.Resources, v1alpha1.ResourceStatus{
+			ResourceReference: ref, Policy: policy.Name(ref.Kind, ref.Name),
+			Note: "gone from every cluster; its template stays in the control plane, suspended, until the application leaves",
+		})
 	}
 	if j.Entry != nil && j.next.Phase != v1alpha1.PhaseAwaitingApproval {
 		j.enter(v1alpha1.PhasePreparing, v1alpha1.ReasonAdvancing, "preparing to take over "+strings.Join(workload.Clusters, ", "))
 	}
-}
-
-// quiet needs the application to be at rest, and of one piece.
-func (j *journey) quiet() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
-	workload := &j.resources[0]
-	first := workload.Clusters[0]
-	for _, name := range workload.Clusters {
-		live := j.live(name, j.workload())
-		switch {
-		case !policy.Supported(j.Spec.APIVersion, j.Spec.Kind):
-			return j.block(v1alpha1.ReasonKindUnsupported, "%s %s cannot be migrated: supported are Deployment, StatefulSet and DaemonSet of apps, and CloneSet, StatefulSet and DaemonSet of apps.kruise.io", j.Spec.APIVersion, j.Spec.Kind)
-		case !j.Clusters[name].Ready:
-			return j.block(v1alpha1.ReasonClusterNotReady, "Karmada counts cluster %s as not Ready, and would leave it out when scheduling: see 'kubectl get cluster %s'", name, name)
-		case rolling(live) != "":
-			return j.block(v1alpha1.ReasonRolloutRunning, "a rollout is under way or half finished in cluster %s: %s; finish it first", name, rolling(live))
-		case images(live) != images(j.live(first, j.workload())):
-			return j.block(v1alpha1.ReasonImagesDiffer, "clusters run different images: %s has %s, %s has %s; release one version to all first",
-				first, images(j.live(first, j.workload())), name, images(live))
-		}
-		if replicas, divided := policy.Replicas(live); divided && replicas == 0 {
-			return j.block(v1alpha1.ReasonNoReplicas, "%s has 0 replicas in cluster %s, and Karmada drops a cluster with none: scale it up, or list the other clusters in the whitelist's entry", policy.User(j.workload()), name)
-		}
-	}
-	return j.served()
-}
-
-// served checks that every kind exists where it must. A member whose kind Karmada does not know yet would be
-// left out at the first scheduling.
-func (j *journey) served() outcome {
-	for i := range j.resources {
-		resource := &j.resources[i]
-		if resource.Local != "" {
-			continue
-		}
-		kind := resource.APIVersion + "/" + resource.Kind
-		if !j.Control.Kinds[kind] {
-			return j.block(v1alpha1.ReasonAPIMissing, "karmada-apiserver does not serve %s: apply its CustomResourceDefinition there", kind)
-		}
-		for _, name := range resource.Clusters {
-			if !j.Clusters[name].Kinds[kind] {
-				return j.block(v1alpha1.ReasonAPIMissing, "Karmada has not seen %s in cluster %s yet (Cluster status.apiEnablements)", kind, name)
-			}
-		}
-	}
-	return proceed
-}
-
-// ownership refuses what somebody else manages.
-func (j *journey) ownership() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
-	for i := range j.resources {
-		resource := &j.resources[i]
-		if resource.Local != "" {
-			continue
-		}
-		if why := j.foreign(resource); why != "" {
-			return j.block(v1alpha1.ReasonAlreadyManaged, "%s", why)
-		}
-	}
-	return proceed
-}
-
-func (j *journey) foreign(resource *policy.Resource) string {
-	name := policy.User(resource.ResourceReference)
-	template := j.Control.Templates[resource.ResourceReference]
-	uid := ""
-	if template != nil {
-		uid = string(template.GetUID())
-		if template.GetLabels()[v1alpha1.LabelManagedBy] == "" {
-			return fmt.Sprintf("%s is in the control plane already and not ours: delete it there (it manages nothing here), or label it %s=%s to hand it over", name, v1alpha1.LabelManagedBy, j.Owner)
-		}
-		annotations := template.GetAnnotations()
-		if by := annotations["clusterpropagationpolicy.karmada.io/name"]; by != "" {
-			return fmt.Sprintf("%s is held by ClusterPropagationPolicy %s: take it out of that policy's selectors", name, by)
-		}
-		if by := annotations["propagationpolicy.karmada.io/name"]; by != "" && by != resource.Policy.Name {
-			return fmt.Sprintf("%s is held by PropagationPolicy %s: take it out of that policy's selectors", name, by)
-		}
-	}
-	if existing := j.Control.Policies[resource.Policy.Name]; existing != nil && existing.Labels[v1alpha1.LabelManagedBy] == "" {
-		return fmt.Sprintf("PropagationPolicy %s exists and is not ours: rename it or delete it", resource.Policy.Name)
-	}
-	if rival := rival(j.Control, resource); rival != "" {
-		return fmt.Sprintf("%s would also be claimed by %s: take it out of that policy's selectors", name, rival)
-	}
-	for _, cluster := range resource.Clusters {
-		live := j.live(cluster, resource.ResourceReference)
-		if live.GetLabels()["karmada.io/managed"] == "true" && (uid == "" || live.GetAnnotations()["resourcetemplate.karmada.io/uid"] != uid) {
-			return fmt.Sprintf("%s in cluster %s bears karmada.io/managed: another control plane manages it, or the label was copied with its YAML; if the latter, remove the label there", name, cluster)
-		}
-	}
-	return ""
-}
-
-// rival names another policy that could claim the template before ours or take it from ours.
-func rival(control Control, resource *policy.Resource) string {
-	for _, name := range sortedKeys(control.Policies) {
-		if name == resource.Policy.Name {
-			continue
-		}
-		spec := &control.Policies[name].Spec
-		if policy.Rivals(spec, resource.Template) {
-			return "PropagationPolicy " + name
-		}
-	}
-	for _, name := range sortedKeys(control.ClusterPolicies) {
-		if policy.Rivals(&control.ClusterPolicies[name].Spec, resource.Template) {
-			return "ClusterPropagationPolicy " + name
-		}
-	}
-	return ""
 }

@@ -9,6 +9,7 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
@@ -23,9 +24,6 @@ func (j *journey) written(what string) outcome {
 
 // overrides come before policies and these before templates: a template must never be rendered without them.
 func (j *journey) overrides() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	var wrote []string
 	for i := range j.resources {
 		resource := &j.resources[i]
@@ -42,9 +40,9 @@ func (j *journey) overrides() outcome {
 			}
 			emptied := existing.DeepCopy()
 			emptied.Spec.OverrideRules = []policyv1alpha1.RuleWithCluster{}
-			j.act(Action{Verb: WriteOverride, Ref: overrideRef(existing.Name), Over: emptied})
+			j.act(Action{Verb: WriteOverride, Ref: overrideRef(existing.Name), Over: emptied, Seen: seen(existing)})
 		case resource.Override != nil && (existing == nil || !sameRules(existing.Spec, resource.Override.Spec) || !subset(existing.Labels, resource.Override.Labels)):
-			j.act(Action{Verb: WriteOverride, Ref: overrideRef(resource.Override.Name), Over: resource.Override})
+			j.act(Action{Verb: WriteOverride, Ref: overrideRef(resource.Override.Name), Over: resource.Override, Seen: seen(existing)})
 		default:
 			continue
 		}
@@ -58,9 +56,6 @@ func (j *journey) overrides() outcome {
 
 // policies are suspended wherever the application is not open: at this point, everywhere.
 func (j *journey) policies() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	var wrote []string
 	for i := range j.resources {
 		resource := &j.resources[i]
@@ -74,7 +69,7 @@ func (j *journey) policies() outcome {
 		if existing != nil && samePolicy(existing, want) {
 			continue
 		}
-		j.act(Action{Verb: WritePolicy, Ref: policyRef(want.Name), Policy: want})
+		j.act(Action{Verb: WritePolicy, Ref: policyRef(want.Name), Policy: want, Seen: seen(existing)})
 		wrote = append(wrote, want.Name)
 	}
 	if len(wrote) > 0 {
@@ -120,9 +115,6 @@ func plain(value any) any {
 // templates are full updates from what the members hold now. The content hash says from which state a
 // template was written; what API servers fill in beside it does not count.
 func (j *journey) templates() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	var wrote []string
 	for i := range j.resources {
 		resource := &j.resources[i]
@@ -192,9 +184,6 @@ func contentHash(template *unstructured.Unstructured) string {
 // bindings must give each cluster exactly what it has, and are then frozen, so that the scheduler cannot move
 // anything while clusters are half open. A frozen binding that differs is preset: the scheduler never acts.
 func (j *journey) bindings() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	for i := range j.resources {
 		resource := &j.resources[i]
 		if resource.Local != "" {
@@ -270,6 +259,17 @@ func byName(clusters []workv1alpha2.TargetCluster) []workv1alpha2.TargetCluster 
 		out = append(out, indexed[name])
 	}
 	return out
+}
+
+// seen is the resourceVersion of an object as it was read; nil has none.
+func seen[T any, P interface {
+	*T
+	metav1.Object
+}](object P) string {
+	if object == nil {
+		return ""
+	}
+	return object.GetResourceVersion()
 }
 
 func policyRef(name string) Ref {

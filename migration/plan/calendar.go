@@ -80,6 +80,12 @@ func Approvers(approvals []v1alpha1.Approval, hash string, since time.Time) []st
 	return sortedKeys(seen)
 }
 
+// Released says whether the application was released since it was last under federation: what trigger
+// OnRelease waits for.
+func Released(spec v1alpha1.MigrationSpec, status v1alpha1.MigrationStatus) bool {
+	return spec.ReleasedTime != nil && spec.ReleasedTime.After(ApprovalsSince(status))
+}
+
 // ApprovalsSince is when approvals begin to count: what was approved before the last cut-off was another
 // attempt, even when its plan reads the same.
 func ApprovalsSince(status v1alpha1.MigrationStatus) time.Time {

@@ -16,11 +16,10 @@ import (
 // answer from any member, so that a rollback works when one is down. It runs again while the application
 // stays cut off, and puts right what somebody else changed: rollback wins over every other writer.
 var depart = []step{
-	{"suspend", (*journey).suspend},
-	{"freeze", (*journey).freeze},
-	{"cutoff-fence", (*journey).departFence},
-	{"mark", (*journey).mark},
-	{"cutoff", (*journey).cutOff},
+	{name: "suspend", run: (*journey).suspend},
+	{name: "cutoff-fence", run: (*journey).departFence},
+	{name: "mark", run: (*journey).mark},
+	{name: "cutoff", run: (*journey).cutOff},
 }
 
 // suspend closes every policy of the application, and its clusters on the policies it shares.
@@ -44,15 +43,15 @@ func (j *journey) suspend() outcome {
 		if !existing.DeletionTimestamp.IsZero() {
 			return j.wait(v1alpha1.ReasonAwaitingKarmada, "PropagationPolicy "+resource.Policy+" is being deleted and will be made again", soon)
 		}
-		if ptr.Deref(deref(existing.Spec.Suspension).Dispatching, false) && ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) &&
-			existing.Spec.ActivationPreference == "" {
+		if closed(existing) {
 			continue
 		}
-		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}})
+		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}, Seen: seen(existing)})
 	}
 	j.suspendShared()
+	j.freeze()
 	if len(j.decision.Actions) > 0 {
-		return j.wait(v1alpha1.ReasonCuttingOff, "suspending every policy", soon)
+		return j.wait(v1alpha1.ReasonCuttingOff, "suspending every policy and freezing scheduling", soon)
 	}
 	return proceed
 }
@@ -71,7 +70,7 @@ func (j *journey) suspendShared() {
 			return j.open(users, cluster) && !policy.Suspended(existing.Spec.Suspension, cluster)
 		})
 		if !equality.Semantic.DeepEqual(existing.Spec.Suspension, want) || !ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
-			j.act(Action{Verb: SetSuspension, Ref: policyRef(name), Suspension: want})
+			j.act(Action{Verb: SetSuspension, Ref: policyRef(name), Suspension: want, Seen: seen(existing)})
 		}
 	}
 }
@@ -89,26 +88,24 @@ func (j *journey) remake(resource v1alpha1.ResourceStatus) {
 	j.act(Action{Verb: WritePolicy, Ref: policyRef(resource.Policy), Policy: made})
 }
 
-// freeze scheduling: else scaling the template would move replicas of an application nobody dispatches.
-func (j *journey) freeze() outcome {
+// freeze scheduling in the same pass: else scaling the template would move replicas of an application nobody
+// dispatches, and a cluster that falls out of the division gets its stale manifest.
+func (j *journey) freeze() {
 	for _, resource := range j.federated() {
 		binding := j.Control.Bindings[resource.ResourceReference]
 		if len(resource.Users) < 2 && binding != nil && !frozen(binding) {
 			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: true})
 		}
 	}
-	if len(j.decision.Actions) > 0 {
-		return j.wait(v1alpha1.ReasonCuttingOff, "freezing scheduling", soon)
-	}
-	return proceed
 }
 
 // departFence proves on bindings and Works that nothing is dispatched any more. In pull mode the agent
 // itself must have confirmed it: a cut-off agent goes on enforcing what it last saw.
 func (j *journey) departFence() outcome {
 	for _, resource := range j.federated() {
-		for _, name := range resource.Clusters {
-			if j.clusterStatus(name) == nil {
+		for _, name := range sortedKeys(j.Clusters) {
+			// Of a shared object only this application's clusters are closed.
+			if len(resource.Users) > 1 && j.clusterStatus(name) == nil {
 				continue
 			}
 			if why := j.dispatching(resource, name); why != "" {
@@ -124,7 +121,8 @@ func (j *journey) departFence() outcome {
 
 // dispatching says what may still write an object into a cluster.
 func (j *journey) dispatching(resource v1alpha1.ResourceStatus, cluster string) string {
-	if binding := j.Control.Bindings[resource.ResourceReference]; binding != nil {
+	work, exists := j.Clusters[cluster].Works[resource.ResourceReference]
+	if binding := j.Control.Bindings[resource.ResourceReference]; binding != nil && (exists || inside(resource.Clusters, cluster)) {
 		switch {
 		case binding.Spec.Suspension == nil || !policy.Suspended(&binding.Spec.Suspension.Suspension, cluster):
 			return "is not suspended in its binding yet"
@@ -132,7 +130,6 @@ func (j *journey) dispatching(resource v1alpha1.ResourceStatus, cluster string) 
 			return "is not preserved in its binding yet"
 		}
 	}
-	work, exists := j.Clusters[cluster].Works[resource.ResourceReference]
 	switch {
 	case !exists:
 		return ""
@@ -146,13 +143,10 @@ func (j *journey) dispatching(resource v1alpha1.ResourceStatus, cluster string) 
 	return ""
 }
 
-// mark the application's own objects: admission refuses to delete what bears the mark, since Karmada would
+// mark the application's objects, those it shares too: admission refuses to delete what bears the mark, since Karmada would
 // write the stale manifest back into the members, and the interpreter leaves replicas alone.
 func (j *journey) mark() outcome {
 	for _, resource := range j.federated() {
-		if len(resource.Users) > 1 {
-			continue
-		}
 		set := map[string]*string{v1alpha1.AnnotationCutOff: ptr.To(j.Owner)}
 		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationCutOff] == "" {
 			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: set})

@@ -15,9 +15,6 @@ import (
 // fence proves on the Works, never on the policy, that the control plane is ready and closed: policy, binding
 // and Work follow each other asynchronously, and only the Work decides what is written into a member.
 func (j *journey) fence() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	for i := range j.resources {
 		resource := &j.resources[i]
 		if resource.Local != "" {
@@ -95,9 +92,6 @@ func generationOf(manifest *unstructured.Unstructured) int64 {
 
 // prove draws the plan from dry runs in the members and refuses it when anything but bookkeeping changes.
 func (j *journey) prove() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	for i := range j.resources {
 		resource := &j.resources[i]
 		if resource.Local != "" {
@@ -159,9 +153,6 @@ func orNothing(value string) string {
 
 // approve waits for enough people to have read and approved exactly this plan.
 func (j *journey) approve() outcome {
-	if j.opened() || j.purging() {
-		return proceed
-	}
 	approvers := Approvers(j.Spec.Approvals, j.next.Plan.Hash, ApprovalsSince(j.next))
 	j.next.ApprovalsDone = fmt.Sprintf("%d/%d", len(approvers), j.Strategy.Approvals)
 	if len(approvers) < j.Strategy.Approvals {

@@ -33,6 +33,9 @@ func Next(world World) Decision {
 		j.next.Resources = append(j.next.Resources, Published(world)...)
 	}
 	for _, step := range j.way() {
+		if step.prepares && (j.opened() || j.purging()) {
+			continue
+		}
 		j.decision.Step = step.name
 		if step.run(j) == stop {
 			break
@@ -60,6 +63,9 @@ func Published(world World) []v1alpha1.ResourceStatus {
 		if affinity := existing.Spec.Placement.ClusterAffinity; affinity != nil {
 			resource.Clusters = affinity.ClusterNames
 		}
+		if users := referrers(existing); len(users) > 1 {
+			resource.Users = users
+		}
 		out = append(out, resource)
 	}
 	return out
@@ -75,6 +81,8 @@ const (
 type step struct {
 	name string
 	run  func(*journey) outcome
+	// prepares marks steps that are over once a cluster was opened, or removal has begun.
+	prepares bool
 }
 
 // journey is one pass over the steps.
@@ -90,9 +98,11 @@ type journey struct {
 func (j *journey) way() []step {
 	if failed(j.Spec, j.Status) {
 		if j.Status.Failure.Action == v1alpha1.OnFailurePause && j.Entry != nil {
-			return []step{{"held", (*journey).held}}
+			return []step{{name: "held", run: (*journey).held}}
 		}
-		return depart
+		if j.Entry != nil || !j.departed() {
+			return depart
+		}
 	}
 	switch {
 	case j.Status.Phase == v1alpha1.PhaseCuttingOff:
@@ -104,7 +114,7 @@ func (j *journey) way() []step {
 	case j.Entry != nil:
 		return arrive
 	case j.Status.Phase == v1alpha1.PhaseLeft, j.unknown():
-		return []step{{"left", (*journey).left}}
+		return []step{{name: "left", run: (*journey).left}}
 	case j.departed() && j.Spec.AfterCutOff == v1alpha1.AfterCutOffLeave:
 		return leave
 	}
@@ -123,7 +133,7 @@ func (j *journey) departed() bool {
 
 // purging applications have begun to leave for good; that is finished, whitelist or not.
 func (j *journey) purging() bool {
-	return j.Status.Phase == v1alpha1.PhaseLeaving && j.Status.Management == v1alpha1.ManagementChanging
+	return j.Status.Phase == v1alpha1.PhaseLeaving && j.Status.RemovalStartTime != nil
 }
 
 // managements by phase: who may write the application's objects.

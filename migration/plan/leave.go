@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
@@ -16,29 +17,21 @@ import (
 // leave removes an application that is cut off from the control plane for good. Deleting a template makes
 // Karmada write the Work's stored manifest into the member (minus its own metadata): so the templates are
 // first made exactly what the members have, that is proved and approved like a take-over, and only then deleted.
-var leave = []step{
-	{"leave-closed", (*journey).closed},
-	{"reach", (*journey).reach},
-	{"discover", (*journey).discover},
-	{"quiet", (*journey).quiet},
-	{"ownership", (*journey).ownership},
-	{"overrides", (*journey).overrides},
-	{"policies", (*journey).policies},
-	{"templates", (*journey).templates},
-	{"bindings", (*journey).bindings},
-	{"fence", (*journey).fence},
-	{"prove", (*journey).prove},
-	{"approve", (*journey).approve},
-	{"leave-commit", (*journey).commit},
-	{"leave-unprotect", (*journey).unprotect},
-	{"leave-templates", (*journey).deleteTemplates},
-	{"leave-gone", (*journey).gone},
-	{"leave-policies", (*journey).deletePolicies},
-	{"leave-verify", (*journey).verify},
-}
+var leave = slices.Concat(
+	[]step{{name: "leave-closed", run: (*journey).leaving}},
+	prepare,
+	[]step{
+		{name: "leave-commit", run: (*journey).commit},
+		{name: "leave-unprotect", run: (*journey).unprotect},
+		{name: "leave-templates", run: (*journey).deleteTemplates},
+		{name: "leave-gone", run: (*journey).gone},
+		{name: "leave-policies", run: (*journey).deletePolicies},
+		{name: "leave-verify", run: (*journey).verify},
+	},
+)
 
-// closed keeps the policies suspended through the whole way.
-func (j *journey) closed() outcome {
+// leaving starts the way out.
+func (j *journey) leaving() outcome {
 	if j.purging() {
 		return proceed
 	}
@@ -55,7 +48,8 @@ func (j *journey) commit() outcome {
 		cluster := &j.next.Clusters[i]
 		cluster.Before, cluster.After = take(j.Now, j.live(cluster.Name, j.workload()), j.Clusters[cluster.Name].Pods), nil
 	}
-	j.next.Management = v1alpha1.ManagementChanging
+	now := metav1.NewTime(j.Now)
+	j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementChanging, &now
 	j.history(v1alpha1.ReasonLeaving, "the plan is approved; removing the control plane's objects")
 	return j.wait(v1alpha1.ReasonLeaving, "removing the control plane's objects", soon)
 }
@@ -92,8 +86,17 @@ func (j *journey) unprotect() outcome {
 	return proceed
 }
 
-// deleteTemplates one pass after the Works were seen preserving.
+// deleteTemplates after the Works were seen preserving, and a dry run of what Karmada writes when it lets go
+// showed once more that nothing changes: between approval and deletion the controller may have been down.
 func (j *journey) deleteTemplates() outcome {
+	if why := j.outdated(); why != "" {
+		if j.untouched() {
+			j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementStatic, nil
+			j.event(true, v1alpha1.ReasonPlanHarmful, why+": the plan is drawn up anew")
+			return j.wait(v1alpha1.ReasonLeaving, why+": the plan is drawn up anew", soon)
+		}
+		return j.block(v1alpha1.ReasonPlanHarmful, "%s since the plan was approved, and templates are being removed: undo that there", why)
+	}
 	for _, resource := range j.own() {
 		if j.Control.Templates[resource.ResourceReference] == nil {
 			continue
@@ -101,7 +104,7 @@ func (j *journey) deleteTemplates() outcome {
 		if why := j.unpreserved(resource); why != "" {
 			return j.block(v1alpha1.ReasonAwaitingKarmada, "%s", why)
 		}
-		j.act(Action{Verb: Delete, Ref: resource.ResourceReference})
+		j.act(Action{Verb: Delete, Ref: resource.ResourceReference, Seen: seen(j.Control.Templates[resource.ResourceReference])})
 	}
 	if len(j.decision.Actions) > 0 {
 		return j.written("deletion of templates")
@@ -109,14 +112,56 @@ func (j *journey) deleteTemplates() outcome {
 	return proceed
 }
 
+// outdated says what a member has that its Work would not write back.
+func (j *journey) outdated() string {
+	for _, resource := range j.own() {
+		if j.Control.Templates[resource.ResourceReference] == nil {
+			continue
+		}
+		for _, name := range j.dispatched(resource) {
+			at := policy.User(resource.ResourceReference) + " in cluster " + name
+			run, ran := j.Clusters[name].DryRuns[resource.ResourceReference]
+			switch {
+			case !ran:
+				continue // unpreserved says why
+			case run.Error != "":
+				return at + " refuses the write: " + run.Error
+			}
+			if changes := Compare(run.Live, run.Result); len(changes) > 0 && changes[0].Kind == v1alpha1.ChangeHarmful {
+				return fmt.Sprintf("%s changed at %s", at, changes[0].Path)
+			}
+		}
+	}
+	return ""
+}
+
+// untouched says whether no template was removed yet.
+func (j *journey) untouched() bool {
+	for _, resource := range j.own() {
+		if j.Control.Templates[resource.ResourceReference] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// dispatched are the clusters for which Karmada holds a Work that is not being deleted yet.
+func (j *journey) dispatched(resource v1alpha1.ResourceStatus) []string {
+	var out []string
+	for _, name := range sortedKeys(j.Clusters) {
+		if work, exists := j.Clusters[name].Works[resource.ResourceReference]; exists && !work.Deleting {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // unpreserved says which Work would take its member's object with it, or could not let go of it.
 func (j *journey) unpreserved(resource v1alpha1.ResourceStatus) string {
-	for _, name := range resource.Clusters {
-		work, exists := j.Clusters[name].Works[resource.ResourceReference]
+	for _, name := range j.dispatched(resource) {
+		work := j.Clusters[name].Works[resource.ResourceReference]
 		user := policy.User(resource.ResourceReference)
 		switch {
-		case !exists || work.Deleting:
-			continue
 		case !work.Preserve:
 			return fmt.Sprintf("the Work of %s for cluster %s does not preserve on deletion: its template is not deleted until it does", user, name)
 		case j.Clusters[name].Unreachable != "":
@@ -134,7 +179,7 @@ func (j *journey) gone() outcome {
 		if j.Control.Templates[resource.ResourceReference] != nil || j.Control.Bindings[resource.ResourceReference] != nil {
 			return j.wait(v1alpha1.ReasonAwaitingKarmada, "Karmada is removing the binding of "+policy.User(resource.ResourceReference), soon)
 		}
-		for _, name := range resource.Clusters {
+		for _, name := range sortedKeys(j.Clusters) {
 			if _, exists := j.Clusters[name].Works[resource.ResourceReference]; exists {
 				return j.wait(v1alpha1.ReasonAwaitingKarmada, "Karmada is removing the Work of "+policy.User(resource.ResourceReference)+" for cluster "+name, soon)
 			}
@@ -146,10 +191,10 @@ func (j *journey) gone() outcome {
 func (j *journey) deletePolicies() outcome {
 	for _, resource := range j.own() {
 		if existing := j.Control.Policies[resource.Policy]; existing != nil && existing.DeletionTimestamp.IsZero() {
-			j.act(Action{Verb: Delete, Ref: policyRef(resource.Policy)})
+			j.act(Action{Verb: Delete, Ref: policyRef(resource.Policy), Seen: seen(existing)})
 		}
 		if existing := j.Control.Overrides[resource.Policy]; existing != nil && existing.DeletionTimestamp.IsZero() {
-			j.act(Action{Verb: Delete, Ref: overrideRef(resource.Policy)})
+			j.act(Action{Verb: Delete, Ref: overrideRef(resource.Policy), Seen: seen(existing)})
 		}
 	}
 	if len(j.decision.Actions) > 0 {
@@ -158,21 +203,32 @@ func (j *journey) deletePolicies() outcome {
 	return proceed
 }
 
-// verify that the members have what they had.
+// verify that the members have what they had. The control plane has nothing of the application any more, so
+// whatever is found is said, and does not hold CI/CD back.
 func (j *journey) verify() outcome {
+	var found []string
+	j.next.RemovalStartTime = nil
 	for i := range j.next.Clusters {
 		cluster := &j.next.Clusters[i]
 		if why := j.Clusters[cluster.Name].Unreachable; why != "" {
+			j.next.RemovalStartTime = j.Status.RemovalStartTime
 			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): what it has is not verified yet", cluster.Name, why)
 		}
 		workload := j.live(cluster.Name, j.workload())
 		if workload == nil {
-			return j.block(v1alpha1.ReasonEvidenceChanged, "%s is gone from cluster %s", policy.User(j.workload()), cluster.Name)
+			found = append(found, fmt.Sprintf("%s is gone from cluster %s", policy.User(j.workload()), cluster.Name))
+			continue
 		}
 		cluster.After = take(j.Now, workload, j.Clusters[cluster.Name].Pods)
 		if why := changed(cluster.Before, cluster.After, j.autoscaled()); why != "" {
-			return j.block(v1alpha1.ReasonEvidenceChanged, "in cluster %s %s", cluster.Name, why)
+			found = append(found, "in cluster "+cluster.Name+" "+why)
 		}
+	}
+	if len(found) > 0 {
+		j.event(true, v1alpha1.ReasonEvidenceChanged, strings.Join(found, "; "))
+		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionFalse, v1alpha1.ReasonEvidenceChanged, strings.Join(found, "; "))
+		j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "left the federation; meanwhile "+strings.Join(found, "; "))
+		return j.wait(v1alpha1.ReasonLeft, "left the federation", resting)
 	}
 	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "left the federation; every object is still in "+list(j.names()))
 	j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions, pods and restart counts are as they were")

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -51,7 +52,7 @@ func (j *journey) watch() outcome {
 		if workload == nil {
 			return j.fail(v1alpha1.ReasonEvidenceChanged, "%s is gone from cluster %s", policy.User(j.workload()), name)
 		}
-		if why := changed(status.Before, take(j.Now, workload, j.Clusters[name].Pods), j.autoscaled()); why != "" {
+		if why := j.compared(status, workload); why != "" {
 			return j.fail(v1alpha1.ReasonEvidenceChanged, "in cluster %s %s", name, why)
 		}
 		if why := unhealthy(workload, j.Clusters[name], j.Strategy.MaxUnavailable); why != "" {
@@ -62,6 +63,24 @@ func (j *journey) watch() outcome {
 		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions, pods and restart counts are as they were in every opened cluster")
 	}
 	return proceed
+}
+
+// compared says how a cluster's workload differs from what it was. Where an autoscaler owns the replicas, what
+// was seen last is what is compared with: out and in again may leave other pods than there were at first.
+func (j *journey) compared(status *v1alpha1.ClusterStatus, workload *unstructured.Unstructured) string {
+	now := take(j.Now, workload, j.Clusters[status.Name].Pods)
+	if !j.autoscaled() {
+		return changed(status.Before, now, false)
+	}
+	last := status.Before
+	if status.After != nil {
+		last = status.After
+	}
+	why := changed(last, now, true)
+	if why == "" && (!equality.Semantic.DeepEqual(last.Pods, now.Pods) || last.Replicas != now.Replicas) {
+		status.After = now
+	}
+	return why
 }
 
 // mayOpen holds the next cluster back while anything speaks against it.
@@ -101,6 +120,10 @@ func (j *journey) stillEmpty(name string) outcome {
 		}
 		run, ran := j.Clusters[name].DryRuns[resource.ResourceReference]
 		if !ran {
+			j.decision.Actions = nil
+			if j.live(name, resource.ResourceReference) == nil && j.opened() {
+				return j.fail(v1alpha1.ReasonPlanHarmful, "cluster %s changed since the plan was approved: %s is gone", name, policy.User(resource.ResourceReference))
+			}
 			return j.wait(v1alpha1.ReasonAwaitingKarmada, "dry runs in cluster "+name+" are under way", soon)
 		}
 		why := run.Error
@@ -112,6 +135,7 @@ func (j *journey) stillEmpty(name string) outcome {
 		if why == "" {
 			continue
 		}
+		j.decision.Actions = nil
 		if j.opened() {
 			return j.fail(v1alpha1.ReasonPlanHarmful, "cluster %s changed since the plan was approved: %s: %s", name, policy.User(resource.ResourceReference), why)
 		}
@@ -132,7 +156,12 @@ func (j *journey) follow(status *v1alpha1.ClusterStatus) outcome {
 	if lost := j.lost(); lost != "" {
 		return j.fail(v1alpha1.ReasonPolicyLost, "%s", lost)
 	}
-	j.suspendPolicies()
+	// The controller may have died between noting that it opens the cluster and doing so, and come back late.
+	if j.suspendPolicies(); len(j.decision.Actions) > 0 {
+		if result := j.stillEmpty(status.Name); result == stop {
+			return stop
+		}
+	}
 	for _, resource := range j.federated() {
 		if !inside(resource.Clusters, status.Name) || !j.open(resource.Users, status.Name) {
 			continue
@@ -197,13 +226,16 @@ func (j *journey) suspendPolicies() {
 		if equality.Semantic.DeepEqual(existing.Spec.Suspension, want) && ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
 			continue
 		}
-		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: want})
+		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: want, Seen: seen(existing)})
 	}
 }
 
 // lost says which policy is gone, or no longer holds its template.
 func (j *journey) lost() string {
 	for _, resource := range j.federated() {
+		if len(resource.Clusters) == 0 {
+			continue // gone everywhere, and nobody's loss
+		}
 		name := policy.User(resource.ResourceReference)
 		existing := j.Control.Policies[resource.Policy]
 		if existing == nil || !existing.DeletionTimestamp.IsZero() {
@@ -252,7 +284,7 @@ func (j *journey) soak() outcome {
 func (j *journey) release() outcome {
 	for _, resource := range j.federated() {
 		binding := j.Control.Bindings[resource.ResourceReference]
-		if binding != nil && frozen(binding) {
+		if binding != nil && frozen(binding) && len(resource.Clusters) > 0 {
 			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: false})
 		}
 	}
@@ -276,7 +308,7 @@ func (j *journey) arrived() outcome {
 
 // stay watches over a federated application: its owners and CI/CD write it now, and only what would take
 // it out of the federation unseen is reported.
-var stay = []step{{"stay", (*journey).stay}}
+var stay = []step{{name: "stay", run: (*journey).stay}}
 
 func (j *journey) stay() outcome {
 	if lost := j.lost(); lost != "" {

@@ -153,7 +153,8 @@ func release(f *federation, image string, replicas int) {
 		f.write(name, next)
 		f.restarted = f.restarted[:before] // the owners' own restart
 		f.startPods(name)
-		config := m.objects[Ref{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}].DeepCopy()
+		f.putConfig(name)
+		config := m.objects[webConfig].DeepCopy()
 		config.Object["data"] = map[string]any{"region": "eu-" + name, "release": image}
 		f.write(name, config)
 		f.expect(name)
@@ -161,24 +162,33 @@ func release(f *federation, image string, replicas int) {
 }
 
 // TestAnyOrder lets Karmada's controllers react in any order, the controller die between any two writes,
-// members go down, releases and whitelist edits happen in the middle. Nothing is deleted or restarted, and
-// once left alone the application arrives where the whitelist wants it.
+// members go down or turn not Ready, records and policies be deleted by hand, releases and whitelist edits happen
+// in the middle, and applications be asked to leave. Nothing is deleted or restarted, every member keeps what its
+// owners released, and once left alone the application arrives where the whitelist wants it.
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		f := newFederation(t)
-		moves := rapid.SliceOfN(rapid.IntRange(0, 12), 20, 120).Draw(rt, "moves")
+		f := newFederation(rt)
+		moves := rapid.SliceOfN(rapid.IntRange(0, 18), 20, 160).Draw(rt, "moves")
 		for _, move := range moves {
 			f.move(move, rapid.IntRange(-1, 4).Draw(rt, "cut"))
 			f.invariants()
 		}
 		// Left alone, it converges.
-		for _, m := range f.members {
+		for name, m := range f.members {
 			m.down, m.ready = false, true
+			f.putConfig(name)
 		}
-		f.spec.Attempt++
-		if f.entry == nil {
+		f.tireless = true
+		switch {
+		case f.entry == nil && (f.status.Phase == v1alpha1.PhaseLeft || f.spec.AfterCutOff == v1alpha1.AfterCutOffLeave):
+			f.settle(v1alpha1.PhaseLeft)
+			if left := len(f.control.Templates) + len(f.control.Policies) + len(f.control.Overrides) + len(f.control.Bindings); left > 0 {
+				rt.Fatalf("it left, and %d of its objects are in the control plane: %v", left, sortedKeys(f.control.Policies))
+			}
+		case f.entry == nil:
 			f.settle(v1alpha1.PhaseCutOff)
-		} else {
+		default:
+			f.entry.Clusters = nil
 			f.settle(v1alpha1.PhaseFederated)
 		}
 		if f.entry != nil {
@@ -222,6 +232,40 @@ func (f *federation) move(move, cut int) {
 	case move == 12 && f.status.Management == v1alpha1.ManagementStatic:
 		// CI/CD asks isKarmada first, and publishes to the members only when the answer is Static.
 		release(f, fmt.Sprintf("web:%d", len(f.status.History)%7), 4+len(f.status.History)%3)
+	case move == 13:
+		f.members["b"].ready = !f.members["b"].ready
+	case move == 14 && f.status.Phase != v1alpha1.PhaseLeaving:
+		// The record is deleted past admission; the whitelist's controller makes it anew while the entry stands.
+		if f.whitelist(); cut == 0 {
+			f.status = v1alpha1.MigrationStatus{}
+		}
+	case move == 15 && f.entry != nil && (f.status.Management == v1alpha1.ManagementStatic || f.status.Management == ""):
+		f.entry.Clusters = [][]string{nil, {"a"}, {"a", "b"}}[(cut+1)%3] // admission refuses it once opened
+	case move == 16 && f.status.Management == v1alpha1.ManagementStatic:
+		if name := []string{"a", "b"}[(cut+1)%2]; f.members[name].objects[webConfig] != nil {
+			delete(f.members[name].objects, webConfig)
+			f.expect(name)
+		} else {
+			f.putConfig(name)
+		}
+	case move == 17:
+		f.spec.AfterCutOff = []v1alpha1.AfterCutOff{v1alpha1.AfterCutOffKeep, v1alpha1.AfterCutOffLeave}[(cut+1)%2]
+	case move == 18:
+		f.losePolicy(cut)
+	}
+}
+
+// putConfig puts the ConfigMap back where its owners removed it.
+func (f *federation) putConfig(cluster string) {
+	if f.members[cluster].objects[webConfig] == nil {
+		f.put(cluster, `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {region: back}}`)
+	}
+}
+
+// losePolicy deletes one by hand.
+func (f *federation) losePolicy(which int) {
+	if names := sortedKeys(f.control.Policies); len(names) > 0 && f.status.Phase != v1alpha1.PhaseLeaving {
+		delete(f.control.Policies, names[(which+1)%len(names)])
 	}
 }
 

@@ -6,10 +6,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,10 +20,19 @@ import (
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
+// reporter is what *testing.T and *rapid.T have in common.
+type reporter interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
+}
+
 // federation is a small model of Karmada 1.16: each of its controllers is one reaction that may run at any
 // time or not yet, so that every interleaving the asynchronous original allows can be tried.
 type federation struct {
-	t      testing.TB
+	t      reporter
 	now    time.Time
 	app    Ref
 	entry  *v1alpha1.WhitelistEntry
@@ -46,6 +53,10 @@ type federation struct {
 	deletedInMember []string
 	restarted       []string
 	neighbours      map[string]Neighbour
+	// tireless asks for another attempt after every failure.
+	tireless bool
+	// saved is an object a test took out of a member.
+	saved *unstructured.Unstructured
 	// expected is the content the owners last released to each member; Karmada must never change it.
 	expected map[string]string
 }
@@ -58,7 +69,7 @@ type member struct {
 	kinds   map[string]bool
 }
 
-func object(t testing.TB, text string) *unstructured.Unstructured {
+func object(t reporter, text string) *unstructured.Unstructured {
 	t.Helper()
 	out := map[string]any{}
 	if err := yaml.Unmarshal([]byte(text), &out); err != nil {
@@ -73,7 +84,7 @@ var servedKinds = map[string]bool{
 }
 
 // newFederation with a Deployment "web" of 6 pods in cluster a and 4 in b, whose ConfigMaps differ.
-func newFederation(t testing.TB) *federation {
+func newFederation(t reporter) *federation {
 	f := &federation{
 		t: t, now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC),
 		app:     Ref{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
@@ -245,6 +256,11 @@ func applied(live, manifest *unstructured.Unstructured) *unstructured.Unstructur
 	if ip, ok, _ := unstructured.NestedString(live.Object, "spec", "clusterIP"); ok {
 		_ = unstructured.SetNestedField(out.Object, ip, "spec", "clusterIP")
 	}
+	if manifest.GetLabels()["resourcetemplate.karmada.io/retain-replicas"] == "true" {
+		if replicas, ok, _ := unstructured.NestedFieldCopy(live.Object, "spec", "replicas"); ok {
+			_ = unstructured.SetNestedField(out.Object, replicas, "spec", "replicas")
+		}
+	}
 	if status, ok := live.Object["status"]; ok {
 		out.Object["status"] = status
 	}
@@ -268,9 +284,13 @@ func (f *federation) step(stopAfter int) Decision {
 func (f *federation) apply(action Action) {
 	switch action.Verb {
 	case WriteOverride:
+		f.current(action, seen(f.control.Overrides[action.Over.Name]))
 		f.control.Overrides[action.Over.Name] = action.Over.DeepCopy()
+		f.control.Overrides[action.Over.Name].ResourceVersion = f.version()
 	case WritePolicy:
+		f.current(action, seen(f.control.Policies[action.Policy.Name]))
 		f.control.Policies[action.Policy.Name] = action.Policy.DeepCopy()
+		f.control.Policies[action.Policy.Name].ResourceVersion = f.version()
 	case WriteTemplate:
 		next := action.Object.DeepCopy()
 		if old := f.control.Templates[action.Ref]; old != nil {
@@ -286,7 +306,9 @@ func (f *federation) apply(action Action) {
 		}
 		f.control.Templates[action.Ref] = next
 	case SetSuspension:
+		f.current(action, seen(f.control.Policies[action.Ref.Name]))
 		existing := f.control.Policies[action.Ref.Name].DeepCopy()
+		existing.ResourceVersion = f.version()
 		existing.Spec.Suspension, existing.Spec.PreserveResourcesOnDeletion = action.Suspension, ptr.To(true)
 		f.control.Policies[action.Ref.Name] = existing
 	case SetScheduling:
@@ -304,6 +326,19 @@ func (f *federation) apply(action Action) {
 	case Delete:
 		f.delete(action.Ref)
 	}
+}
+
+// current fails when a decision does not name the version of the object it rests on.
+func (f *federation) current(action Action, version string) {
+	f.t.Helper()
+	if action.Seen != version {
+		f.t.Fatalf("%s of %s rests on version %q, and there is %q", action.Verb, action.Ref.Name, action.Seen, version)
+	}
+}
+
+func (f *federation) version() string {
+	f.uid++
+	return strconv.Itoa(f.uid)
 }
 
 func (f *federation) mark(action Action) {
@@ -325,10 +360,12 @@ func (f *federation) mark(action Action) {
 	case "PropagationPolicy":
 		next := f.control.Policies[action.Ref.Name].DeepCopy()
 		next.Annotations, next.Labels = change(next.Annotations, action.Annotations), change(next.Labels, action.Labels)
+		next.ResourceVersion = f.version()
 		f.control.Policies[action.Ref.Name] = next
 	case "OverridePolicy":
 		next := f.control.Overrides[action.Ref.Name].DeepCopy()
 		next.Labels = change(next.Labels, action.Labels)
+		next.ResourceVersion = f.version()
 		f.control.Overrides[action.Ref.Name] = next
 	default:
 		next := f.control.Templates[action.Ref].DeepCopy()
@@ -350,262 +387,6 @@ func (f *federation) delete(ref Ref) {
 		}
 		delete(f.control.Templates, ref)
 	}
-}
-
-// reactions are Karmada's controllers; each call does one thing one of them would do, if there is any.
-var reactions = []struct {
-	name string
-	run  func(*federation)
-}{
-	{"detector", (*federation).detect},
-	{"scheduler", (*federation).schedule},
-	{"binding", (*federation).bind},
-	{"execution", (*federation).execute},
-	{"garbage", (*federation).collect},
-}
-
-// detect claims templates and carries policy and template into the binding.
-func (f *federation) detect() {
-	for ref, template := range f.control.Templates {
-		claim := f.control.Policies[policy.Name(ref.Kind, ref.Name)]
-		if claim == nil {
-			continue
-		}
-		annotations := template.GetAnnotations()
-		if annotations["propagationpolicy.karmada.io/name"] != claim.Name {
-			next := template.DeepCopy()
-			if annotations == nil {
-				annotations = map[string]string{}
-			}
-			annotations["propagationpolicy.karmada.io/name"] = claim.Name
-			next.SetAnnotations(annotations)
-			f.control.Templates[ref] = next
-		}
-		binding := &workv1alpha2.ResourceBinding{}
-		if old := f.control.Bindings[ref]; old != nil {
-			binding = old.DeepCopy()
-		}
-		replicas, divided := policy.Replicas(template)
-		if divided {
-			binding.Spec.Replicas = replicas
-		}
-		binding.Spec.Placement = claim.Spec.Placement.DeepCopy()
-		binding.Spec.PreserveResourcesOnDeletion = claim.Spec.PreserveResourcesOnDeletion
-		var scheduling *bool
-		if binding.Spec.Suspension != nil {
-			scheduling = binding.Spec.Suspension.Scheduling
-		}
-		binding.Spec.Suspension = &workv1alpha2.Suspension{Scheduling: scheduling}
-		if claim.Spec.Suspension != nil {
-			binding.Spec.Suspension.Suspension = *claim.Spec.Suspension.DeepCopy()
-		}
-		f.control.Bindings[ref] = binding
-	}
-}
-
-// schedule divides by static weight over the clusters that are Ready, unless frozen.
-func (f *federation) schedule() {
-	for ref, old := range f.control.Bindings {
-		if frozen(old) || old.Spec.Placement == nil {
-			continue
-		}
-		var sum int32
-		for _, target := range old.Spec.Clusters {
-			sum += target.Replicas
-		}
-		applied, _ := json.Marshal(old.Spec.Placement)
-		if len(old.Spec.Clusters) > 0 && sum == old.Spec.Replicas && old.Annotations["policy.karmada.io/applied-placement"] == string(applied) {
-			continue
-		}
-		binding := old.DeepCopy()
-		if binding.Annotations == nil {
-			binding.Annotations = map[string]string{}
-		}
-		binding.Annotations["policy.karmada.io/applied-placement"] = string(applied)
-		binding.Spec.Clusters = nil
-		var total, given int64
-		weights := map[string]int64{}
-		for _, name := range old.Spec.Placement.ClusterAffinity.ClusterNames {
-			if !f.members[name].ready {
-				continue
-			}
-			weights[name] = 1
-			if division := old.Spec.Placement.ReplicaScheduling; division != nil {
-				for _, weight := range division.WeightPreference.StaticWeightList {
-					if weight.TargetCluster.ClusterNames[0] == name {
-						weights[name] = weight.Weight
-					}
-				}
-			}
-			total += weights[name]
-		}
-		for _, name := range sortedKeys(weights) {
-			share := int64(old.Spec.Replicas) * weights[name] / total
-			given += share
-			binding.Spec.Clusters = append(binding.Spec.Clusters, workv1alpha2.TargetCluster{Name: name, Replicas: int32(share)})
-		}
-		if len(binding.Spec.Clusters) > 0 && old.Spec.Replicas > 0 {
-			binding.Spec.Clusters[0].Replicas += old.Spec.Replicas - int32(given)
-		}
-		f.control.Bindings[ref] = binding
-	}
-}
-
-// bind renders Works, suspended ones too, and removes those of clusters that are no targets any more.
-func (f *federation) bind() {
-	for ref, binding := range f.control.Bindings {
-		template := f.control.Templates[ref]
-		if template == nil {
-			continue
-		}
-		targets := map[string]bool{}
-		for _, target := range binding.Spec.Clusters {
-			targets[target.Name] = true
-			manifest := f.render(template, ref, target)
-			suspended := binding.Spec.Suspension != nil && policy.Suspended(&binding.Spec.Suspension.Suspension, target.Name)
-			work := &Work{Suspended: suspended, Preserve: ptr.Deref(binding.Spec.PreserveResourcesOnDeletion, false), Manifest: manifest}
-			if old := f.works[target.Name][ref]; old != nil {
-				work.Dispatching = old.Dispatching
-			}
-			f.works[target.Name][ref] = work
-		}
-		for name := range f.works {
-			if work := f.works[name][ref]; work != nil && !targets[name] {
-				f.removeWork(name, ref)
-			}
-		}
-	}
-}
-
-func (f *federation) render(template *unstructured.Unstructured, ref Ref, target workv1alpha2.TargetCluster) *unstructured.Unstructured {
-	manifest := template.DeepCopy()
-	for _, field := range []string{"uid", "generation"} {
-		unstructured.RemoveNestedField(manifest.Object, "metadata", field)
-	}
-	if _, divided := policy.Replicas(manifest); divided {
-		_ = unstructured.SetNestedField(manifest.Object, int64(target.Replicas), "spec", "replicas")
-	}
-	if over := f.control.Overrides[policy.Name(ref.Kind, ref.Name)]; over != nil {
-		for _, rule := range over.Spec.OverrideRules {
-			if rule.TargetCluster.ClusterNames[0] == target.Name {
-				f.patch(manifest, rule.Overriders.Plaintext)
-			}
-		}
-	}
-	labels, annotations := manifest.GetLabels(), manifest.GetAnnotations()
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels["karmada.io/managed"] = "true"
-	annotations["resourcetemplate.karmada.io/uid"] = string(template.GetUID())
-	annotations["work.karmada.io/namespace"] = "karmada-es-" + target.Name
-	if template.GetGeneration() > 0 {
-		annotations["resourcetemplate.karmada.io/generation"] = strconv.FormatInt(template.GetGeneration(), 10)
-	}
-	manifest.SetLabels(labels)
-	manifest.SetAnnotations(annotations)
-	return manifest
-}
-
-func (f *federation) patch(manifest *unstructured.Unstructured, overriders []policyv1alpha1.PlaintextOverrider) {
-	raw, err := json.Marshal(manifest.Object)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	operations := make([]map[string]any, 0, len(overriders))
-	for _, overrider := range overriders {
-		operation := map[string]any{"op": string(overrider.Operator), "path": overrider.Path}
-		if len(overrider.Value.Raw) > 0 {
-			operation["value"] = json.RawMessage(overrider.Value.Raw)
-		}
-		operations = append(operations, operation)
-	}
-	text, err := json.Marshal(operations)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	patch, err := jsonpatch.DecodePatch(text)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	out, err := patch.Apply(raw)
-	if err != nil {
-		f.t.Fatalf("override does not apply: %v\n%s\n%s", err, text, raw)
-	}
-	manifest.Object = map[string]any{}
-	if err := manifest.UnmarshalJSON(out); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// execute writes Works that are not suspended into members, as a full PUT.
-func (f *federation) execute() {
-	for name, works := range f.works {
-		for ref, work := range works {
-			if work.Suspended {
-				work.Dispatching = metav1.ConditionFalse
-				continue
-			}
-			work.Dispatching = metav1.ConditionTrue
-			m := f.members[name]
-			if m.down {
-				continue
-			}
-			live := m.objects[ref]
-			if live == nil {
-				f.write(name, work.Manifest)
-				continue
-			}
-			next := applied(live, work.Manifest)
-			if fmt.Sprint(next.Object) != fmt.Sprint(live.Object) {
-				f.write(name, next)
-			}
-		}
-	}
-}
-
-// collect removes bindings whose template is gone, and their Works.
-func (f *federation) collect() {
-	for ref := range f.control.Bindings {
-		if f.control.Templates[ref] != nil {
-			continue
-		}
-		delete(f.control.Bindings, ref)
-		for name := range f.works {
-			if f.works[name][ref] != nil {
-				f.removeWork(name, ref)
-			}
-		}
-	}
-}
-
-// removeWork deletes the member's object, or writes the stored manifest back when it is preserved.
-func (f *federation) removeWork(name string, ref Ref) {
-	work := f.works[name][ref]
-	delete(f.works[name], ref)
-	live := f.members[name].objects[ref]
-	if live == nil {
-		return
-	}
-	if !work.Preserve {
-		if live.GetLabels()["karmada.io/managed"] == "true" {
-			delete(f.members[name].objects, ref)
-			f.deletedInMember = append(f.deletedInMember, name+"/"+ref.Kind+"/"+ref.Name)
-		}
-		return
-	}
-	next := applied(live, policy.Template(work.Manifest))
-	for key := range next.GetLabels() {
-		if strings.Contains(key, "karmada.io") {
-			unstructured.RemoveNestedField(next.Object, "metadata", "labels", key)
-		}
-	}
-	for key := range next.GetAnnotations() {
-		if strings.Contains(key, "karmada.io") {
-			unstructured.RemoveNestedField(next.Object, "metadata", "annotations", key)
-		}
-	}
-	f.write(name, next)
 }
 
 // invariants hold at every moment of every run.
@@ -647,6 +428,9 @@ func (f *federation) settle(until v1alpha1.Phase) {
 		f.now = f.now.Add(15 * time.Second)
 		if f.status.Phase == until {
 			return
+		}
+		if failure := f.status.Failure; f.tireless && failure != nil {
+			f.spec.Attempt = failure.Attempt + 1
 		}
 	}
 	f.t.Fatalf("phase %s is not reached: stands at %s, %+v", until, f.status.Phase, f.status.Conditions)

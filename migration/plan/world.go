@@ -54,6 +54,8 @@ type Strategy struct {
 // Cluster is a member as it was found.
 type Cluster struct {
 	Joined bool
+	// Leaving is true while a joined cluster is being unjoined.
+	Leaving bool
 	// Ready is Karmada's own opinion; a cluster that is not would be left out by its scheduler.
 	Ready bool
 	// Unreachable says why nothing below is known; empty when it was read.
@@ -115,6 +117,10 @@ type Control struct {
 
 // Neighbour is another application of the namespace.
 type Neighbour struct {
+	// Owner is its Migration's name.
+	Owner string
+	// Gone is true when it has nothing in the control plane: it left, or never came.
+	Gone bool
 	// Settled is true when it is federated and not on its way anywhere.
 	Settled bool
 	// Clusters it runs in; the value says whether it is open there.
@@ -126,6 +132,8 @@ type Neighbour struct {
 type Reading struct {
 	Members bool
 	DryRuns bool
+	// Release asks for dry runs of what Karmada writes when it lets go of an object.
+	Release bool
 }
 
 // Needs of an application, from its entry and record alone.
@@ -136,7 +144,7 @@ func Needs(world World) Reading {
 		phase := world.Status.Phase
 		return Reading{Members: true, DryRuns: phase != v1alpha1.PhaseSoaking && world.Turn.Prepare}
 	case leave[0].name:
-		return Reading{Members: true, DryRuns: world.Status.Management != v1alpha1.ManagementChanging}
+		return Reading{Members: true, DryRuns: true, Release: true}
 	}
 	return Reading{}
 }
@@ -176,6 +184,9 @@ const (
 // Action is one write to the control plane. No action writes to a member.
 type Action struct {
 	Verb Verb
+	// Seen is the resourceVersion of the object that the decision rests on, empty when there was none. The
+	// write fails when the object is another by then: what one application opens, another may have closed.
+	Seen string
 	// Ref of the object acted on; its APIVersion and Kind tell policies from templates.
 	Ref Ref
 	// Object to write, for the Write verbs.

@@ -24,8 +24,9 @@ type Found struct {
 // Discover finds what a workload needs among the objects of its namespace in one cluster: what its pods
 // mount and refer to, the Services and PodDisruptionBudgets that select them, the autoscalers that scale
 // it and the Ingresses in front. (Karmada's own dependency list holds only what pods refer to.)
-// The workload itself comes first. Objects that the cluster makes for itself are not found.
-func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceReference) ([]Found, error) {
+// The workload itself comes first. Objects that the cluster makes for itself are not found. Those named in kept
+// are the application's whether its pods refer to them or not.
+func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceReference, kept ...v1alpha1.ResourceReference) ([]Found, error) {
 	index := newIndex(objects)
 	var own *unstructured.Unstructured
 	users := map[v1alpha1.ResourceReference]map[string]bool{}
@@ -49,6 +50,15 @@ func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceRe
 	}
 	if own == nil {
 		return nil, nil
+	}
+	for _, ref := range kept {
+		if index[ref] == nil || ref == workload {
+			continue
+		}
+		if users[ref] == nil {
+			users[ref] = map[string]bool{}
+		}
+		users[ref][User(workload)] = true
 	}
 	found := []Found{{Object: own, Users: []string{User(workload)}}}
 	for ref, by := range users {

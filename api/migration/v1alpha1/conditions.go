@@ -47,6 +47,7 @@ const (
 	ReasonWriteRefused       = "WriteRefused"       // the control plane refused a template or policy
 	ReasonTemplateNotKept    = "TemplateNotKept"    // the control plane holds another template than was written
 	ReasonPolicyLost         = "PolicyLost"         // a policy was deleted or taken from us by hand
+	ReasonClusterDropped     = "ClusterDropped"     // a cluster Karmada holds a Work for would drop out
 	ReasonPlanHarmful        = "PlanHarmful"        // a dry run showed a change, or was refused
 
 	// Failures after a cluster was opened.

@@ -324,6 +324,10 @@ type MigrationStatus struct {
 	// soakStartTime is when the last cluster was open.
 	// +optional
 	SoakStartTime *metav1.Time `json:"soakStartTime,omitempty"`
+	// removalStartTime is when the control plane's objects began to be removed by an approved leave plan. From
+	// then on the application is on its way out, whitelist or not.
+	// +optional
+	RemovalStartTime *metav1.Time `json:"removalStartTime,omitempty"`
 	// failure of the last attempt.
 	// +optional
 	Failure *Failure `json:"failure,omitempty"`

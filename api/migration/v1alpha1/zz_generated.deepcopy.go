@@ -306,6 +306,10 @@ func (in *MigrationStatus) DeepCopyInto(out *MigrationStatus) {
 		in, out := &in.SoakStartTime, &out.SoakStartTime
 		*out = (*in).DeepCopy()
 	}
+	if in.RemovalStartTime != nil {
+		in, out := &in.RemovalStartTime, &out.RemovalStartTime
+		*out = (*in).DeepCopy()
+	}
 	if in.Failure != nil {
 		in, out := &in.Failure, &out.Failure
 		*out = new(Failure)

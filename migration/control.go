@@ -1,0 +1,115 @@
+package migration
+
+import (
+	"context"
+	"fmt"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// policies of the namespace, and those of the whole control plane.
+func (c *Controller) policies(ctx context.Context, world *plan.World) error {
+	control := plan.Control{
+		Kinds: map[string]bool{}, Templates: map[plan.Ref]*unstructured.Unstructured{},
+		Policies:        map[string]*policyv1alpha1.PropagationPolicy{},
+		Overrides:       map[string]*policyv1alpha1.OverridePolicy{},
+		ClusterPolicies: map[string]*policyv1alpha1.ClusterPropagationPolicy{},
+		Bindings:        map[plan.Ref]*workv1alpha2.ResourceBinding{},
+	}
+	var policies policyv1alpha1.PropagationPolicyList
+	if err := c.Reader.List(ctx, &policies, client.InNamespace(world.Namespace)); err != nil {
+		return fmt.Errorf("listing propagation policies: %w", err)
+	}
+	for i := range policies.Items {
+		control.Policies[policies.Items[i].Name] = &policies.Items[i]
+	}
+	var overrides policyv1alpha1.OverridePolicyList
+	if err := c.Reader.List(ctx, &overrides, client.InNamespace(world.Namespace)); err != nil {
+		return fmt.Errorf("listing override policies: %w", err)
+	}
+	for i := range overrides.Items {
+		control.Overrides[overrides.Items[i].Name] = &overrides.Items[i]
+	}
+	var clusterPolicies policyv1alpha1.ClusterPropagationPolicyList
+	if err := c.Reader.List(ctx, &clusterPolicies); err != nil {
+		return fmt.Errorf("listing cluster propagation policies: %w", err)
+	}
+	for i := range clusterPolicies.Items {
+		control.ClusterPolicies[clusterPolicies.Items[i].Name] = &clusterPolicies.Items[i]
+	}
+	world.Control = control
+	return nil
+}
+
+func (c *Controller) template(ctx context.Context, namespace string, ref plan.Ref, control *plan.Control) error {
+	template := &unstructured.Unstructured{}
+	template.SetAPIVersion(ref.APIVersion)
+	template.SetKind(ref.Kind)
+	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, template)
+	switch {
+	case meta.IsNoMatchError(err):
+		return nil
+	case err == nil:
+		control.Templates[ref] = template
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("reading template %s: %w", policy.User(ref), err)
+	}
+	control.Kinds[ref.APIVersion+"/"+ref.Kind] = true
+	binding := &workv1alpha2.ResourceBinding{}
+	err = c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
+	switch {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return fmt.Errorf("reading the binding of %s: %w", policy.User(ref), err)
+	case binding.Spec.Resource.APIVersion == ref.APIVersion && binding.Spec.Resource.Kind == ref.Kind:
+		control.Bindings[ref] = binding
+	}
+	return nil
+}
+
+// works of the references in every cluster.
+func (c *Controller) works(ctx context.Context, world *plan.World, refs []plan.Ref) error {
+	for name := range world.Clusters {
+		for _, ref := range refs {
+			var work workv1alpha1.Work
+			key := client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(name), Name: names.GenerateWorkName(ref.Kind, ref.Name, world.Namespace)}
+			if err := c.Reader.Get(ctx, key, &work); err != nil {
+				if apierrors.IsNotFound(err) {
+					continue
+				}
+				return fmt.Errorf("reading work %s: %w", key, err)
+			}
+			world.Clusters[name].Works[ref] = workOf(&work)
+		}
+	}
+	return nil
+}
+
+func workOf(work *workv1alpha1.Work) plan.Work {
+	out := plan.Work{
+		Suspended: ptr.Deref(work.Spec.SuspendDispatching, false),
+		Preserve:  ptr.Deref(work.Spec.PreserveResourcesOnDeletion, false),
+		Deleting:  !work.DeletionTimestamp.IsZero(),
+	}
+	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkDispatching); condition != nil {
+		out.Dispatching = condition.Status
+	}
+	if manifests := work.Spec.Workload.Manifests; len(manifests) == 1 {
+		manifest := &unstructured.Unstructured{}
+		if err := manifest.UnmarshalJSON(manifests[0].Raw); err == nil {
+			out.Manifest = manifest
+		}
+	}
+	return out
+}
