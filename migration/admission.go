@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -27,6 +26,7 @@ const (
 	MigrationPath = "/validate-migration"
 	WhitelistPath = "/validate-migrationwhitelist"
 	CutOffPath    = "/validate-cut-off"
+	UnjoinPath    = "/validate-unjoin"
 )
 
 // Approvals stamps each new approval with the request's own user and time: nobody approves in another's name.
@@ -97,6 +97,9 @@ func (m *Migrations) Handle(_ context.Context, request admission.Request) admiss
 		return admission.Errored(http.StatusBadRequest, err)
 	}
 	if old == nil {
+		if want := policy.Name(migration.Spec.Kind, migration.Spec.Name); migration.Name != want {
+			return admission.Denied(fmt.Sprintf("metadata.name: the Migration of %s %s is named %s, and the controller makes it: put the workload on a MigrationWhitelist", migration.Spec.Kind, migration.Spec.Name, want))
+		}
 		if len(migration.Spec.Approvals) > 0 {
 			return admission.Denied("spec.approvals: there is no plan yet that could be approved")
 		}
@@ -260,31 +263,6 @@ func cutOffs(whitelist, old *v1alpha1.MigrationWhitelist) []string {
 		}
 	}
 	return warnings
-}
-
-// CutOff refuses deletion of what Karmada would answer by writing a stale manifest into the members.
-type CutOff struct {
-	Decoder admission.Decoder
-}
-
-// Handle the deletion of a template, policy or override that bears our label.
-func (c *CutOff) Handle(_ context.Context, request admission.Request) admission.Response {
-	if request.Operation != admissionv1.Delete {
-		return admission.Allowed("")
-	}
-	object := &unstructured.Unstructured{}
-	if err := object.UnmarshalJSON(request.OldObject.Raw); err != nil {
-		return admission.Errored(http.StatusBadRequest, err)
-	}
-	owner := object.GetAnnotations()[v1alpha1.AnnotationCutOff]
-	if owner == "" {
-		owner = object.GetAnnotations()[v1alpha1.AnnotationGuarded]
-	}
-	if owner == "" || object.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
-		return admission.Allowed("")
-	}
-	return admission.Denied(fmt.Sprintf("%s %s belongs to an application that is cut off from the federation: deleting it would make Karmada write its stale manifest back into the members. To remove it safely run 'argosyctl migration leave -n %s %s'; to adopt it again put it back on the whitelist",
-		object.GetKind(), object.GetName(), object.GetNamespace(), owner))
 }
 
 // decode the object of a request, and what it was before; nil on create.

@@ -174,7 +174,7 @@ func TestCutOffObjectsAreKept(t *testing.T) {
 		want        string
 	}{
 		"federated":             {},
-		"cut off":               {annotations: map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"}, want: "argosyctl migration leave -n shop deployment-web"},
+		"cut off":               {annotations: map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"}, want: "argosyctl migration leave -n shop deployment/web"},
 		"its leave is prepared": {annotations: map[string]string{v1alpha1.AnnotationGuarded: "deployment-web"}, want: "argosyctl migration leave"},
 		"leaving by its plan":   {annotations: map[string]string{v1alpha1.AnnotationLeaving: "deployment-web"}},
 		"both: the plan counts": {annotations: map[string]string{v1alpha1.AnnotationCutOff: "x", v1alpha1.AnnotationLeaving: "x"}},

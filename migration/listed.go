@@ -92,11 +92,7 @@ func neighbours(migrations []v1alpha1.Migration, self *v1alpha1.Migration) map[s
 		if other.Namespace != self.Namespace || other.Name == self.Name {
 			continue
 		}
-		neighbour := plan.Neighbour{Owner: other.Name, Settled: other.Status.Phase == v1alpha1.PhaseFederated, Clusters: map[string]bool{}}
-		switch other.Status.Phase {
-		case "", v1alpha1.PhasePending, v1alpha1.PhaseLeft:
-			neighbour.Gone = true
-		}
+		neighbour := plan.Neighbour{Owner: other.Name, Gone: !inControlPlane(other), Settled: other.Status.Phase == v1alpha1.PhaseFederated, Clusters: map[string]bool{}}
 		for _, cluster := range other.Status.Clusters {
 			neighbour.Clusters[cluster.Name] = cluster.State == v1alpha1.ClusterOpen
 		}

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -78,8 +79,12 @@ func (w *Whitelists) make(ctx context.Context, entry *v1alpha1.WhitelistEntry) e
 		policyv1alpha1.NamespaceSkipAutoPropagationLabel: "true",
 		workv1alpha2.DeletionProtectionLabelKey:          workv1alpha2.DeletionProtectionAlways,
 	}}}
-	if err := w.Client.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("creating namespace %s: %w", entry.Namespace, err)
+	err := w.Client.Create(ctx, namespace)
+	if apierrors.IsAlreadyExists(err) {
+		err = w.protect(ctx, entry.Namespace)
+	}
+	if err != nil {
+		return fmt.Errorf("preparing namespace %s: %w", entry.Namespace, err)
 	}
 	migration := &v1alpha1.Migration{
 		ObjectMeta: metav1.ObjectMeta{Namespace: entry.Namespace, Name: policy.Name(entry.Kind, entry.Name)},
@@ -89,6 +94,14 @@ func (w *Whitelists) make(ctx context.Context, entry *v1alpha1.WhitelistEntry) e
 		return fmt.Errorf("creating migration %s: %w", client.ObjectKeyFromObject(migration), err)
 	}
 	return nil
+}
+
+// protect a namespace that was there before: its deletion would take bindings and Works along, and no template's own
+// protection would stop that.
+func (w *Whitelists) protect(ctx context.Context, name string) error {
+	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, workv1alpha2.DeletionProtectionLabelKey, workv1alpha2.DeletionProtectionAlways)
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	return w.Client.Patch(ctx, namespace, client.RawPatch(types.MergePatchType, []byte(patch)))
 }
 
 // sum the states up for people.

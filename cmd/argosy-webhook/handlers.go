@@ -54,6 +54,9 @@ func handlers() []handler {
 		{path: migration.CutOffPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.CutOff{Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
+		{path: migration.UnjoinPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migration.Unjoin{Reader: mgr.GetAPIReader()}
+		})},
 		{path: cronhpa.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &cronhpa.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
 		})},

@@ -157,7 +157,7 @@ func (j *journey) approve() outcome {
 	j.next.ApprovalsDone = fmt.Sprintf("%d/%d", len(approvers), j.Strategy.Approvals)
 	if len(approvers) < j.Strategy.Approvals {
 		message := fmt.Sprintf("plan %s has %d of %d approvals: read it with 'argosyctl migration plan -n %s %s', approve it with 'argosyctl migration approve'",
-			j.next.Plan.Hash, len(approvers), j.Strategy.Approvals, j.Namespace, j.Owner)
+			j.next.Plan.Hash, len(approvers), j.Strategy.Approvals, j.Namespace, policy.User(j.workload()))
 		j.condition(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 		if j.Entry != nil {
 			j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)

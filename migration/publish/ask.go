@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/plan"
 )
 
 // Application is named by its workload.
@@ -66,7 +67,7 @@ func Ask(ctx context.Context, reader client.Reader, application Application) (An
 		return Answer{}, err
 	}
 	answer.Whitelisted = entry != nil
-	answer.OnRelease = entry != nil && entry.Trigger == v1alpha1.TriggerOnRelease && migration.Spec.ReleasedTime == nil
+	answer.OnRelease = entry != nil && entry.Trigger == v1alpha1.TriggerOnRelease && !plan.Released(migration.Spec, migration.Status)
 	if answer.Management == v1alpha1.ManagementFederated && entry == nil {
 		// Taken off this moment: the cut-off begins, and nothing may be written on either side.
 		answer.Management = v1alpha1.ManagementChanging

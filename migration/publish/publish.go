@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -63,7 +62,10 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	case v1alpha1.ManagementChanging:
 		return result, fmt.Errorf("%w (phase %s)", ErrChanging, answer.Phase)
 	case v1alpha1.ManagementFederated:
-		return result, p.federated(ctx, application, bundle, &result)
+		if err := p.federated(ctx, application, bundle, &result); err != nil {
+			return result, err
+		}
+		return result, p.still(ctx, application, result.Answer)
 	}
 	if len(clusters) == 0 {
 		clusters = bundle.Clusters()
@@ -71,36 +73,71 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	if len(clusters) == 0 {
 		return result, errors.New("the application is managed statically: name the clusters it is released to")
 	}
-	if err := p.static(ctx, namespace, bundle, clusters, &result); err != nil {
+	if err := p.static(ctx, release{namespace: namespace, bundle: bundle, clusters: clusters}, &result); err != nil {
 		return result, err
 	}
 	if answer.OnRelease {
-		return result, p.released(ctx, application)
+		if err := p.released(ctx, application); err != nil {
+			return result, err
+		}
 	}
-	return result, nil
+	return result, p.still(ctx, application, answer)
+}
+
+// still asks once more after a release: one that met the beginning of a take-over or of a cut-off went the wrong
+// way, and is repeated the right one.
+func (p *Publisher) still(ctx context.Context, application Application, before Answer) error {
+	now, err := Ask(ctx, p.Control, application)
+	if err != nil {
+		return fmt.Errorf("asking who manages the application, after the release: %w", err)
+	}
+	if now.Management != before.Management {
+		return fmt.Errorf("%w: it was %s when the release began and is %s now; release it again", ErrChanging, before.Management, now.Management)
+	}
+	return nil
+}
+
+// release of objects straight to members.
+type release struct {
+	namespace string
+	bundle    *Bundle
+	clusters  []string
+	// only these objects, each with a note why; nil is all.
+	only map[v1alpha1.ResourceReference]string
 }
 
 // static applies to each member, as CI/CD did before.
-func (p *Publisher) static(ctx context.Context, namespace string, bundle *Bundle, clusters []string, result *Result) error {
-	for _, cluster := range clusters {
-		member, err := p.Member(ctx, cluster)
-		if err != nil {
-			return fmt.Errorf("reaching cluster %s: %w", cluster, err)
-		}
-		objects := bundle.For(cluster)
+func (p *Publisher) static(ctx context.Context, release release, result *Result) error {
+	for _, cluster := range release.clusters {
+		objects := release.bundle.For(cluster)
 		for _, object := range objects {
-			object.SetNamespace(namespace)
-			note := ""
+			note, chosen := release.only[policy.RefOf(object)]
+			if release.only != nil && !chosen {
+				continue
+			}
+			object.SetNamespace(release.namespace)
 			if autoscaled(objects, object) {
 				unstructured.RemoveNestedField(object.Object, "spec", "replicas")
 				note = "replicas are its autoscaler's"
 			}
-			if err := member.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-				return fmt.Errorf("applying %s to cluster %s: %w", policy.User(policy.RefOf(object)), cluster, err)
+			if err := p.apply(ctx, cluster, object, note, result); err != nil {
+				return err
 			}
-			result.Written = append(result.Written, Written{Where: cluster, Object: policy.User(policy.RefOf(object)), Note: note})
 		}
 	}
+	return nil
+}
+
+// apply one object to a member.
+func (p *Publisher) apply(ctx context.Context, cluster string, object *unstructured.Unstructured, note string, result *Result) error {
+	member, err := p.Member(ctx, cluster)
+	if err != nil {
+		return fmt.Errorf("reaching cluster %s: %w", cluster, err)
+	}
+	if err := member.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("applying %s to cluster %s: %w", policy.User(policy.RefOf(object)), cluster, err)
+	}
+	result.Written = append(result.Written, Written{Where: cluster, Object: policy.User(policy.RefOf(object)), Note: note})
 	return nil
 }
 
@@ -116,112 +153,6 @@ func autoscaled(objects []*unstructured.Unstructured, workload *unstructured.Uns
 		}
 	}
 	return false
-}
-
-// federated writes overrides, then policies of objects that are new, then templates.
-func (p *Publisher) federated(ctx context.Context, application Application, bundle *Bundle, result *Result) error {
-	resources, err := bundle.Author(application.Namespace, policy.Name(application.Kind, application.Name), result.Answer.Clusters)
-	if err != nil {
-		return err
-	}
-	for i := range resources {
-		if resources[i].Local != "" {
-			return fmt.Errorf("%s cannot be federated: %s", policy.User(resources[i].ResourceReference), resources[i].Local)
-		}
-	}
-	for i := range resources {
-		if err := p.override(ctx, &resources[i]); err != nil {
-			return fmt.Errorf("writing the overrides of %s: %w", policy.User(resources[i].ResourceReference), err)
-		}
-	}
-	for i := range resources {
-		if err := p.policy(ctx, &resources[i], result); err != nil {
-			return fmt.Errorf("writing the policy of %s: %w", policy.User(resources[i].ResourceReference), err)
-		}
-	}
-	for i := range resources {
-		if err := p.template(ctx, &resources[i], result); err != nil {
-			return fmt.Errorf("writing the template of %s: %w", policy.User(resources[i].ResourceReference), err)
-		}
-	}
-	return nil
-}
-
-func (p *Publisher) override(ctx context.Context, resource *policy.Resource) error {
-	existing := &policyv1alpha1.OverridePolicy{}
-	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing)
-	switch {
-	case apierrors.IsNotFound(err) && resource.Override == nil:
-		return nil
-	case apierrors.IsNotFound(err):
-		return p.Control.Create(ctx, resource.Override, client.FieldOwner(FieldManager))
-	case err != nil:
-		return err
-	}
-	existing.Spec.OverrideRules = []policyv1alpha1.RuleWithCluster{}
-	if resource.Override != nil {
-		existing.Spec.OverrideRules = resource.Override.Spec.OverrideRules
-	}
-	return p.Control.Update(ctx, existing, client.FieldOwner(FieldManager))
-}
-
-// policy of an object that is new; one that exists is its owner's to change.
-func (p *Publisher) policy(ctx context.Context, resource *policy.Resource, result *Result) error {
-	err := p.Control.Create(ctx, resource.Policy, client.FieldOwner(FieldManager))
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	if err == nil {
-		result.Written = append(result.Written, Written{Where: "control plane", Object: "propagationpolicy/" + resource.Policy.Name})
-	}
-	return err
-}
-
-func (p *Publisher) template(ctx context.Context, resource *policy.Resource, result *Result) error {
-	written := Written{Where: "control plane", Object: policy.User(resource.ResourceReference)}
-	existing := &unstructured.Unstructured{}
-	existing.SetAPIVersion(resource.APIVersion)
-	existing.SetKind(resource.Kind)
-	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Template), existing)
-	switch {
-	case apierrors.IsNotFound(err):
-		if err := p.Control.Create(ctx, resource.Template, client.FieldOwner(FieldManager)); err != nil {
-			return err
-		}
-	case err != nil:
-		return err
-	default:
-		desired := resource.Template.DeepCopy()
-		desired.SetLabels(carry(existing.GetLabels(), desired.GetLabels()))
-		desired.SetAnnotations(carry(existing.GetAnnotations(), desired.GetAnnotations()))
-		if resource.Replicas != nil {
-			// How many there are in all is decided in the control plane, by people or autoscalers.
-			replicas, _ := policy.Replicas(existing)
-			if err := unstructured.SetNestedField(desired.Object, int64(replicas), "spec", "replicas"); err != nil {
-				return err
-			}
-			written.Note = fmt.Sprintf("replicas stay %d", replicas)
-		}
-		if err := p.Control.Update(ctx, policy.Merge(existing, desired), client.FieldOwner(FieldManager)); err != nil {
-			return err
-		}
-	}
-	result.Written = append(result.Written, written)
-	return nil
-}
-
-// carry our own marks of a template over to its next version.
-func carry(existing, desired map[string]string) map[string]string {
-	out := map[string]string{}
-	for _, key := range []string{v1alpha1.LabelManagedBy, v1alpha1.AnnotationContentHash, "resourcetemplate.karmada.io/retain-replicas"} {
-		if value, ok := existing[key]; ok {
-			out[key] = value
-		}
-	}
-	for key, value := range desired {
-		out[key] = value
-	}
-	return out
 }
 
 // released tells a Migration with trigger OnRelease that the release it waited for is out.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -162,11 +163,14 @@ func TestReleaseOfAFederatedApplication(t *testing.T) {
 			"annotations": map[string]any{v1alpha1.AnnotationContentHash: "h"}},
 		"spec": map[string]any{"replicas": int64(10)},
 	}}
-	control := plane(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), template)
-	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) {
-		t.Error("a member was reached")
-		return nil, nil
-	}}
+	federated := migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)
+	federated.Status.Resources = []v1alpha1.ResourceStatus{
+		{ResourceReference: v1alpha1.ResourceReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}, Policy: "deployment-web"},
+		{ResourceReference: v1alpha1.ResourceReference{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}, Policy: "configmap-web"},
+	}
+	control := plane(t, listing(""), federated, template)
+	members := map[string]client.Client{"a": plane(t), "b": plane(t)} // looked at for what is new only
+	publisher := &Publisher{Control: control, Member: func(_ context.Context, name string) (client.Client, error) { return members[name], nil }}
 	if _, err := publisher.Release(t.Context(), "shop", load(t), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -194,6 +198,79 @@ func TestReleaseOfAFederatedApplication(t *testing.T) {
 	want := map[string][]string{"deployment-web": {"a", "b"}, "configmap-web": {"a", "b"}, "configmap-only-a": {"a"}}
 	if diff := cmp.Diff(want, placed); diff != "" {
 		t.Errorf("policies (-want +got):\n%s", diff)
+	}
+	for name, member := range members {
+		var configs corev1.ConfigMapList
+		if err := member.List(t.Context(), &configs); err != nil || len(configs.Items) > 0 {
+			t.Errorf("member %s was written to: %d objects, %v", name, len(configs.Items), err)
+		}
+	}
+}
+
+// What the take-over left static stays so, what is in a member is not taken over by publishing it, and what
+// another application holds is refused.
+func TestAFederatedReleaseTakesNothingOver(t *testing.T) {
+	config := v1alpha1.ResourceReference{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}
+	inMember := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "only-a"}}
+	foreign := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-only-a",
+		Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-other"}}}
+	for name, tc := range map[string]struct {
+		control []client.Object
+		member  []client.Object
+		want    []Written
+		wantErr string
+	}{
+		"shared with a static one, and never taken over": {
+			member: []client.Object{inMember},
+			want: []Written{
+				{Where: "control plane", Object: "propagationpolicy/deployment-web"},
+				{Where: "a", Object: "configmap/web", Note: "static: shared with deployment/other"},
+				{Where: "a", Object: "configmap/only-a", Note: "static: it is in cluster a and was never taken over"},
+				{Where: "b", Object: "configmap/web", Note: "static: shared with deployment/other"},
+				{Where: "control plane", Object: "deployment/web"},
+			},
+		},
+		"held by another application": {control: []client.Object{foreign}, wantErr: "PropagationPolicy configmap-only-a holds configmap/only-a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			federated := migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)
+			federated.Status.Resources = []v1alpha1.ResourceStatus{
+				{ResourceReference: v1alpha1.ResourceReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}, Policy: "deployment-web"},
+				{ResourceReference: config, Note: "shared with deployment/other"},
+			}
+			members := map[string]client.Client{"a": plane(t, tc.member...), "b": plane(t)}
+			publisher := &Publisher{Control: plane(t, append(tc.control, listing(""), federated)...),
+				Member: func(_ context.Context, name string) (client.Client, error) { return members[name], nil }}
+			result, err := publisher.Release(t.Context(), "shop", load(t), nil)
+			if tc.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.wantErr) {
+					t.Errorf("error %v, want %q", err, tc.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, result.Written); diff != "" {
+				t.Errorf("written (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A release that meets the beginning of a take-over is not called done.
+func TestAReleaseThatWasOvertaken(t *testing.T) {
+	control := plane(t, listing(""), migration(v1alpha1.ManagementStatic, v1alpha1.PhaseAwaitingApproval))
+	publisher := &Publisher{Control: control, Member: func(ctx context.Context, _ string) (client.Client, error) {
+		opened := migration(v1alpha1.ManagementChanging, v1alpha1.PhaseOpening)
+		if err := control.Get(ctx, client.ObjectKeyFromObject(opened), opened); err != nil {
+			return nil, err
+		}
+		opened.Status.Management, opened.Status.Phase = v1alpha1.ManagementChanging, v1alpha1.PhaseOpening
+		return plane(t), control.Update(ctx, opened)
+	}}
+	if _, err := publisher.Release(t.Context(), "shop", load(t), nil); !errors.Is(err, ErrChanging) || !strings.Contains(err.Error(), "release it again") {
+		t.Errorf("error %v, want that it must be released again", err)
 	}
 }
 

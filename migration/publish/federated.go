@@ -1,0 +1,195 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// federated writes overrides, then policies of objects that are new, then templates. What the take-over left
+// static is released to the members as before: publishing never brings an object of a member under federation,
+// since nobody has read a plan for it.
+func (p *Publisher) federated(ctx context.Context, application Application, bundle *Bundle, result *Result) error {
+	owner := policy.Name(application.Kind, application.Name)
+	all, err := bundle.Author(application.Namespace, owner, result.Answer.Clusters)
+	if err != nil {
+		return err
+	}
+	migration, err := Find(ctx, p.Control, application)
+	if err != nil {
+		return err
+	}
+	resources, static, err := p.sort(ctx, all, migration, owner)
+	if err != nil {
+		return err
+	}
+	for i := range resources {
+		if err := p.override(ctx, &resources[i]); err != nil {
+			return fmt.Errorf("writing the overrides of %s: %w", policy.User(resources[i].ResourceReference), err)
+		}
+	}
+	for i := range resources {
+		if err := p.policy(ctx, &resources[i], result); err != nil {
+			return fmt.Errorf("writing the policy of %s: %w", policy.User(resources[i].ResourceReference), err)
+		}
+	}
+	// Static objects come before the templates: pods that start now find their Secrets as they shall be.
+	if err := p.static(ctx, release{namespace: application.Namespace, bundle: bundle, clusters: result.Answer.Clusters, only: static}, result); err != nil {
+		return err
+	}
+	for i := range resources {
+		if err := p.template(ctx, &resources[i], result); err != nil {
+			return fmt.Errorf("writing the template of %s: %w", policy.User(resources[i].ResourceReference), err)
+		}
+	}
+	return nil
+}
+
+// sort tells what goes to the control plane from what stays static, with the reason.
+func (p *Publisher) sort(ctx context.Context, all []policy.Resource, migration *v1alpha1.Migration, owner string) ([]policy.Resource, map[v1alpha1.ResourceReference]string, error) {
+	var resources []policy.Resource
+	static := map[v1alpha1.ResourceReference]string{}
+	for i := range all {
+		note, err := p.staysStatic(ctx, &all[i], migration, owner)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case note != "":
+			static[all[i].ResourceReference] = note
+		case all[i].Local != "":
+			return nil, nil, fmt.Errorf("%s cannot be federated: %s", policy.User(all[i].ResourceReference), all[i].Local)
+		default:
+			resources = append(resources, all[i])
+		}
+	}
+	return resources, static, nil
+}
+
+// staysStatic says why an object of a federated application is released to the members: the take-over left it
+// there, or it is in a member and was never taken over. It fails when another application holds it.
+func (p *Publisher) staysStatic(ctx context.Context, resource *policy.Resource, migration *v1alpha1.Migration, owner string) (string, error) {
+	name := policy.User(resource.ResourceReference)
+	for _, recorded := range migration.Status.Resources {
+		if recorded.ResourceReference != resource.ResourceReference {
+			continue
+		}
+		if recorded.Policy == "" {
+			return "static: " + recorded.Note, nil
+		}
+		return "", nil
+	}
+	existing := &policyv1alpha1.PropagationPolicy{}
+	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing)
+	switch {
+	case err == nil && existing.Labels[v1alpha1.LabelManagedBy] == owner:
+		return "", nil
+	case err == nil:
+		return "", fmt.Errorf("PropagationPolicy %s holds %s and is not of this application: take the object out of the folder, or release it with its own application", existing.Name, name)
+	case !apierrors.IsNotFound(err):
+		return "", fmt.Errorf("reading the policy of %s: %w", name, err)
+	}
+	for _, cluster := range resource.Clusters {
+		member, err := p.Member(ctx, cluster)
+		if err != nil {
+			return "", fmt.Errorf("reaching cluster %s, to see whether it has %s: %w", cluster, name, err)
+		}
+		live := &unstructured.Unstructured{}
+		live.SetAPIVersion(resource.APIVersion)
+		live.SetKind(resource.Kind)
+		err = member.Get(ctx, client.ObjectKey{Namespace: resource.Policy.Namespace, Name: resource.Name}, live)
+		if err == nil {
+			return "static: it is in cluster " + cluster + " and was never taken over", nil
+		}
+		if !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+			return "", fmt.Errorf("looking for %s in cluster %s: %w", name, cluster, err)
+		}
+	}
+	// Nothing of that name is anywhere; should something appear meanwhile, Karmada leaves it alone.
+	resource.Policy.Spec.ConflictResolution = policyv1alpha1.ConflictAbort
+	return "", nil
+}
+
+func (p *Publisher) override(ctx context.Context, resource *policy.Resource) error {
+	existing := &policyv1alpha1.OverridePolicy{}
+	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing)
+	switch {
+	case apierrors.IsNotFound(err) && resource.Override == nil:
+		return nil
+	case apierrors.IsNotFound(err):
+		return p.Control.Create(ctx, resource.Override, client.FieldOwner(FieldManager))
+	case err != nil:
+		return err
+	}
+	existing.Spec.OverrideRules = []policyv1alpha1.RuleWithCluster{}
+	if resource.Override != nil {
+		existing.Spec.OverrideRules = resource.Override.Spec.OverrideRules
+	}
+	return p.Control.Update(ctx, existing, client.FieldOwner(FieldManager))
+}
+
+// policy of an object that is new; one that exists is its owner's to change.
+func (p *Publisher) policy(ctx context.Context, resource *policy.Resource, result *Result) error {
+	err := p.Control.Create(ctx, resource.Policy, client.FieldOwner(FieldManager))
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	if err == nil {
+		result.Written = append(result.Written, Written{Where: "control plane", Object: "propagationpolicy/" + resource.Policy.Name})
+	}
+	return err
+}
+
+func (p *Publisher) template(ctx context.Context, resource *policy.Resource, result *Result) error {
+	written := Written{Where: "control plane", Object: policy.User(resource.ResourceReference)}
+	existing := &unstructured.Unstructured{}
+	existing.SetAPIVersion(resource.APIVersion)
+	existing.SetKind(resource.Kind)
+	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Template), existing)
+	switch {
+	case apierrors.IsNotFound(err):
+		if err := p.Control.Create(ctx, resource.Template, client.FieldOwner(FieldManager)); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		desired := resource.Template.DeepCopy()
+		desired.SetLabels(carry(existing.GetLabels(), desired.GetLabels()))
+		desired.SetAnnotations(carry(existing.GetAnnotations(), desired.GetAnnotations()))
+		if resource.Replicas != nil {
+			// How many there are in all is decided in the control plane, by people or autoscalers.
+			replicas, _ := policy.Replicas(existing)
+			if err := unstructured.SetNestedField(desired.Object, int64(replicas), "spec", "replicas"); err != nil {
+				return err
+			}
+			written.Note = fmt.Sprintf("replicas stay %d", replicas)
+		}
+		if err := p.Control.Update(ctx, policy.Merge(existing, desired), client.FieldOwner(FieldManager)); err != nil {
+			return err
+		}
+	}
+	result.Written = append(result.Written, written)
+	return nil
+}
+
+// carry our own marks of a template over to its next version.
+func carry(existing, desired map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, key := range []string{v1alpha1.LabelManagedBy, v1alpha1.AnnotationContentHash, v1alpha1.AnnotationCutOff, "resourcetemplate.karmada.io/retain-replicas"} {
+		if value, ok := existing[key]; ok {
+			out[key] = value
+		}
+	}
+	for key, value := range desired {
+		out[key] = value
+	}
+	return out
+}
