@@ -99,8 +99,8 @@ func (g *guarded) as(t *testing.T, user string) client.Client {
 	return out
 }
 
-// application shop/deployment/web with a plan of that hash, in a phase.
-func (g *guarded) application(t *testing.T, phase v1alpha1.Phase, hash string) *v1alpha1.Migration {
+// application shop/deployment/web with a plan, in a phase.
+func (g *guarded) application(t *testing.T, phase v1alpha1.Phase) *v1alpha1.Migration {
 	t.Helper()
 	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
 	if err := g.Create(t.Context(), home); err != nil && !apierrors.IsAlreadyExists(err) {
@@ -123,7 +123,7 @@ func (g *guarded) application(t *testing.T, phase v1alpha1.Phase, hash string) *
 	if err := g.Create(t.Context(), out); err != nil {
 		t.Fatal(err)
 	}
-	out.Status.Phase, out.Status.Plan = phase, &v1alpha1.Plan{Hash: hash, Purpose: v1alpha1.PlanTakeOver, Time: metav1.Now()}
+	out.Status.Phase, out.Status.Plan = phase, &v1alpha1.Plan{Hash: firstPlan, Purpose: v1alpha1.PlanTakeOver, Time: metav1.Now()}
 	out.Status.Clusters = []v1alpha1.ClusterStatus{{Name: "member1", State: v1alpha1.ClusterSuspended}}
 	if err := g.Status().Update(t.Context(), out); err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ const (
 
 func TestApprovals(t *testing.T) {
 	g := newGuarded(t)
-	migration := g.application(t, v1alpha1.PhaseAwaitingApproval, firstPlan)
+	migration := g.application(t, v1alpha1.PhaseAwaitingApproval)
 	approve := func(user, hash, inTheNameOf string) error {
 		before := migration.DeepCopy()
 		migration.Spec.Approvals = append(migration.Spec.Approvals, v1alpha1.Approval{PlanHash: hash, User: inTheNameOf})
@@ -188,7 +188,7 @@ func TestApprovals(t *testing.T) {
 
 func TestWhatIsCutOffStays(t *testing.T) {
 	g := newGuarded(t)
-	g.application(t, v1alpha1.PhaseCutOff, firstPlan)
+	g.application(t, v1alpha1.PhaseCutOff)
 	meta := func(name string, annotations map[string]string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: annotations, Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-web"}}
 	}
@@ -243,7 +243,7 @@ func suspended(meta metav1.ObjectMeta) *policyv1alpha1.PropagationPolicy {
 // Unjoining a cluster ends with the deletion of its execution namespace.
 func TestUnjoinWaitsForApplications(t *testing.T) {
 	g := newGuarded(t)
-	migration := g.application(t, v1alpha1.PhaseFederated, firstPlan)
+	migration := g.application(t, v1alpha1.PhaseFederated)
 	for name, want := range map[string]string{
 		"karmada-es-member1": "shop/deployment/web", "karmada-es-member2": "", "elsewhere": "",
 	} {
@@ -262,7 +262,7 @@ func TestUnjoinWaitsForApplications(t *testing.T) {
 
 func TestWhitelistEditsAreChecked(t *testing.T) {
 	g := newGuarded(t)
-	g.application(t, v1alpha1.PhaseFederated, firstPlan)
+	g.application(t, v1alpha1.PhaseFederated)
 	web := entry("web")
 	web.Namespace = "shop"
 	create := func(name string, entries ...v1alpha1.WhitelistEntry) (*v1alpha1.MigrationWhitelist, error) {
