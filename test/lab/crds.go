@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/rest"
@@ -20,7 +22,9 @@ import (
 type CRDs struct {
 	// Module is empty for a folder of the clone.
 	Module string
-	Dir    string
+	// NamedIn is the folder of the go.mod that names the module, if no program of the lab is built from it.
+	NamedIn string
+	Dir     string
 	// Optional folders may be missing, such as generated ones in a clone that has no kinds yet.
 	Optional bool
 }
@@ -35,18 +39,31 @@ func KruiseCRDs() CRDs {
 	return CRDs{Module: "github.com/openkruise/kruise", Dir: "config/crd/bases"}
 }
 
+// CertManagerCRDs are kinds of which the chart can make objects. Nothing of the operator itself runs here.
+func CertManagerCRDs() CRDs {
+	return CRDs{Module: "github.com/cert-manager/cert-manager", NamedIn: operators, Dir: "deploy/crds"}
+}
+
+// PrometheusOperatorCRDs are its kinds; see CertManagerCRDs.
+func PrometheusOperatorCRDs() CRDs {
+	return CRDs{Module: "github.com/prometheus-operator/prometheus-operator", NamedIn: operators, Dir: "example/prometheus-operator-crd"}
+}
+
+const operators = "test/lab/modules/operators"
+
 // ArgosyCRDs are the kinds of this repository.
 func ArgosyCRDs() CRDs { return CRDs{Dir: "deploy/crds", Optional: true} }
 
 func (c CRDs) path(ctx context.Context, root string) (string, error) {
+	var err error
 	base := root
-	if c.Module != "" {
-		var err error
-		if base, err = binaries.ModuleDir(ctx, root, c.Module); err != nil {
-			return "", err
-		}
+	switch {
+	case c.NamedIn != "":
+		base, err = binaries.ModuleDirOf(ctx, root, c.NamedIn, c.Module)
+	case c.Module != "":
+		base, err = binaries.ModuleDir(ctx, root, c.Module)
 	}
-	return filepath.Join(base, c.Dir), nil
+	return filepath.Join(base, c.Dir), err
 }
 
 // read returns every CRD below the folder.
@@ -69,6 +86,8 @@ func (c CRDs) read(ctx context.Context, root string) ([]*apiextensionsv1.CustomR
 			return fmt.Errorf("reading %s: %w", path, err)
 		}
 		if crd.Kind == "CustomResourceDefinition" {
+			// Some projects keep their CRDs as parts of a chart, with templates for labels.
+			maps.DeleteFunc(crd.Labels, func(_, value string) bool { return strings.Contains(value, "{{") })
 			out = append(out, crd)
 		}
 		return nil

@@ -71,7 +71,7 @@ func TestValuesThatCannotStandAreRefused(t *testing.T) {
 // TestAServerTakesWhatIsRendered applies every object by dry run, with strict field validation: a field that does not
 // exist is an error, as a missing one is.
 func TestAServerTakesWhatIsRendered(t *testing.T) {
-	server := lab.StartAPIServer(t, lab.APIServerOptions{})
+	server := lab.StartAPIServer(t, lab.APIServerOptions{CRDs: []lab.CRDs{lab.CertManagerCRDs(), lab.PrometheusOperatorCRDs()}})
 	c, err := client.New(server.Config, client.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -80,39 +80,73 @@ func TestAServerTakesWhatIsRendered(t *testing.T) {
 	if err := c.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range map[string]string{
-		"defaults":         images,
-		"alone":            images + "webhook: {replicas: 1}\ncontrollerManager: {replicas: 1}\nestimator: {enabled: false}\nnetworkPolicy: {enabled: false}\n",
-		"dashboards":       images + "monitoring: {dashboards: {enabled: true}}\n",
-		"placed and named": images + "webhook: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: system-cluster-critical, config: {shutdownSeconds: 10}}\nnetworkPolicy: {enabled: true, karmadaApiserver: [{ipBlock: {cidr: 10.0.0.1/32}}], webhookFrom: [{podSelector: {}}]}\n",
+	for name, tc := range map[string]struct {
+		values string
+		// want are kinds beside those of every release, and how many of each.
+		want map[string]int
+	}{
+		"defaults":   {values: images},
+		"alone":      {values: images + "webhook: {replicas: 1}\ncontrollerManager: {replicas: 1}\nestimator: {enabled: false}\nnetworkPolicy: {enabled: false}\n"},
+		"dashboards": {values: images + "monitoring: {dashboards: {enabled: true}}\n"},
+		"placed and named": {values: images + "webhook: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: system-cluster-critical, config: {shutdownSeconds: 10}}\n" +
+			"networkPolicy: {enabled: true, karmadaApiserver: [{ipBlock: {cidr: 10.0.0.1/32}}], webhookFrom: [{podSelector: {}}]}\n"},
+		"cert-manager, an authority of our own": {values: images + "webhook: {certificates: {mode: CertManager}}\n", want: map[string]int{"Certificate": 2, "Issuer": 2}},
+		"cert-manager, an issuer of the company": {values: images + "webhook: {certificates: {mode: CertManager, issuerRef: {kind: ClusterIssuer, name: company}}}\n",
+			want: map[string]int{"Certificate": 1}},
+		"prometheus-operator": {values: images + "monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus}}, rules: {enabled: true, labels: {release: kube-prometheus}}}\n",
+			want: map[string]int{"ServiceMonitor": 3, "PrometheusRule": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := helm(t, "template", values)
+			out, err := helm(t, "template", tc.values)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if count := dryRun(t, c, out); count < 15 {
-				t.Errorf("only %d objects were rendered", count)
+			kinds := dryRun(t, c, out)
+			if kinds["Deployment"] < 2 || kinds["Job"] != 3 {
+				t.Errorf("rendered %v, want the programs and the install jobs", kinds)
+			}
+			for _, kind := range []string{"Certificate", "Issuer", "ServiceMonitor", "PrometheusRule"} {
+				if kinds[kind] != tc.want[kind] {
+					t.Errorf("rendered %d of kind %s, want %d", kinds[kind], kind, tc.want[kind])
+				}
 			}
 		})
 	}
 }
 
-func dryRun(t *testing.T, c client.Client, manifests string) int {
+// TestAServerRefusesWhatDoesNotExist shows that the test above can fail: a field of another operator's kind, misspelt.
+func TestAServerRefusesWhatDoesNotExist(t *testing.T) {
+	server := lab.StartAPIServer(t, lab.APIServerOptions{CRDs: []lab.CRDs{lab.PrometheusOperatorCRDs()}})
+	c, err := client.New(server.Config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	monitor := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": map[string]any{"namespace": "default", "name": "a"},
+		"spec": map[string]any{"selector": map[string]any{}, "endpoints": []any{map[string]any{"port": "metrics", "intervall": "30s"}}},
+	}}
+	err = client.WithFieldValidation(c, "Strict").Create(t.Context(), monitor, client.DryRunAll)
+	if err == nil || !strings.Contains(err.Error(), "intervall") {
+		t.Errorf("error %v, want one that names the field", err)
+	}
+}
+
+// dryRun returns how many objects of each kind the server took.
+func dryRun(t *testing.T, c client.Client, manifests string) map[string]int {
 	t.Helper()
-	count := 0
+	kinds := map[string]int{}
 	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
 	for {
 		u := &unstructured.Unstructured{}
 		if err := decoder.Decode(&u.Object); errors.Is(err, io.EOF) {
-			return count
+			return kinds
 		} else if err != nil {
 			t.Fatal(err)
 		}
 		if len(u.Object) == 0 {
 			continue
 		}
-		count++
+		kinds[u.GetKind()]++
 		strict := client.WithFieldValidation(c, "Strict")
 		if err := strict.Create(t.Context(), u, client.DryRunAll); err != nil && !apierrors.IsAlreadyExists(err) {
 			t.Errorf("%s %s: %v", u.GetKind(), u.GetName(), err)

@@ -119,11 +119,20 @@ func ModuleDir(ctx context.Context, root, module string) (string, error) {
 			tool.dir = filepath.Join(root, g.dir)
 		}
 	}
+	return tool.moduleDir(ctx, module)
+}
+
+// ModuleDirOf is the same of a module that the go.mod in that folder of the clone names.
+func ModuleDirOf(ctx context.Context, root, folder, module string) (string, error) {
+	return goTool{dir: filepath.Join(root, folder)}.moduleDir(ctx, module)
+}
+
+func (g goTool) moduleDir(ctx context.Context, module string) (string, error) {
 	const format = "{{.Dir}}"
-	dir, err := tool.output(ctx, "list", "-m", "-f", format, module)
+	dir, err := g.output(ctx, "list", "-m", "-f", format, module)
 	if err == nil && dir == "" {
-		if _, err = tool.output(ctx, "mod", "download", module); err == nil {
-			dir, err = tool.output(ctx, "list", "-m", "-f", format, module)
+		if _, err = g.output(ctx, "mod", "download", module); err == nil {
+			dir, err = g.output(ctx, "list", "-m", "-f", format, module)
 		}
 	}
 	if err != nil {
