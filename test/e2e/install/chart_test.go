@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	volumeutil "k8s.io/kubernetes/pkg/volume/util"
 )
 
 const hookAnnotation = "helm.sh/hook"
@@ -105,30 +107,38 @@ func (r rendered) deployment(t *testing.T, name string) *appsv1.Deployment {
 
 // volumes writes what a kubelet would mount below dir, as the paths of the container say.
 func (h *host) volumes(ctx context.Context, pod corev1.PodSpec, dir string) error {
-	sources := map[string]corev1.VolumeSource{}
-	for _, volume := range pod.Volumes {
-		sources[volume.Name] = volume.VolumeSource
-	}
 	for _, mount := range pod.Containers[0].VolumeMounts {
-		source, ok := sources[mount.Name]
-		if !ok {
-			return fmt.Errorf("mount %s names no volume", mount.Name)
-		}
-		files, err := h.files(ctx, source)
-		if err != nil {
-			return fmt.Errorf("volume %s: %w", mount.Name, err)
-		}
-		folder := filepath.Join(dir, mount.MountPath)
-		if err := os.MkdirAll(folder, 0o755); err != nil {
+		if err := h.volume(ctx, pod, mount.Name, dir); err != nil {
 			return err
-		}
-		for name, content := range files {
-			if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// volume writes one of them, anew if it was there: with the kubelet's own writer, whose links change all files at one moment.
+func (h *host) volume(ctx context.Context, pod corev1.PodSpec, name, dir string) error {
+	mount := slices.IndexFunc(pod.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == name })
+	source := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == name })
+	if mount < 0 || source < 0 {
+		return fmt.Errorf("mount %s names no volume", name)
+	}
+	files, err := h.files(ctx, pod.Volumes[source].VolumeSource)
+	if err != nil {
+		return fmt.Errorf("volume %s: %w", name, err)
+	}
+	folder := filepath.Join(dir, pod.Containers[0].VolumeMounts[mount].MountPath)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	payload := map[string]volumeutil.FileProjection{}
+	for file, content := range files {
+		payload[file] = volumeutil.FileProjection{Data: content, Mode: 0o600}
+	}
+	writer, err := volumeutil.NewAtomicWriter(folder, name)
+	if err != nil {
+		return err
+	}
+	return writer.Write(payload, nil)
 }
 
 // files of a volume, as its items choose them.

@@ -176,7 +176,7 @@ func (h *host) startDeployment(t *testing.T, r rendered, program string) {
 
 func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec) {
 	t.Helper()
-	dir := filepath.Join(h.dir, name)
+	dir := h.podDir(name)
 	if err := h.volumes(t.Context(), spec, dir); err != nil {
 		t.Fatal(err)
 	}
@@ -226,6 +226,9 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 		h.estimator.add(p)
 	}
 }
+
+// podDir is the root of a pod's files.
+func (h *host) podDir(name string) string { return filepath.Join(h.dir, name) }
 
 // overwrite sets fields of the pod's configuration, and finds the files it names where volumes wrote them.
 func overwrite(dir string, fields map[string]any) error {

@@ -79,6 +79,7 @@ func TestChartOnARealFederation(t *testing.T) {
 		{"Karmada is answered by the webhook", r.answered},
 		{"a webhook replica dies under load", r.webhookDies},
 		{"a webhook replica is told to stop under load", r.webhookStops},
+		{"certificates become due under load", r.rotated},
 		{"the leader dies before a minute is full", r.leaderDies},
 		{"nothing was forbidden", r.nothingForbidden},
 		{"upgrade", r.upgrade},
@@ -278,15 +279,14 @@ type load struct {
 	stop                    func()
 }
 
-func (r *release) load(t *testing.T) *load {
+func (r *release) load(t *testing.T, caller *http.Client, atMost time.Duration) *load {
 	t.Helper()
 	now := clock.RealClock{}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	l := &load{}
 	var callers sync.WaitGroup
 	l.stop = func() { cancel(); callers.Wait() }
 	t.Cleanup(l.stop)
-	caller := r.caller(t)
 	for range 4 {
 		callers.Go(func() {
 			for ctx.Err() == nil {
@@ -315,7 +315,7 @@ func (l *load) goesOn(t *testing.T, more int64) {
 
 // webhookDies kills one of two replicas: no refusal may outlast a retry.
 func (r *release) webhookDies(t *testing.T) {
-	l := r.load(t)
+	l := r.load(t, r.caller(t), 30*time.Second)
 	r.pods["argosy-webhook-0"].Kill()
 	l.goesOn(t, 2000)
 	l.stop()
@@ -329,7 +329,7 @@ func (r *release) webhookDies(t *testing.T) {
 
 // webhookStops is what an upgrade or a drained node does. kube-proxy goes on sending for a while; nobody may notice.
 func (r *release) webhookStops(t *testing.T) {
-	l := r.load(t)
+	l := r.load(t, r.caller(t), 30*time.Second)
 	p, ended := r.pods["argosy-webhook-0"], make(chan struct{})
 	go func() { p.Stop(); close(ended) }()
 	g := NewWithT(t)
