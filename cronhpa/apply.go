@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,12 +57,17 @@ func (r *Reconciler) setReplicas(ctx context.Context, cron *v1alpha1.CronHPA, ru
 	return ended, err
 }
 
-// refusal is an answer that says the numbers themselves cannot stand: another try will not cure it.
+// refusal is an answer of the API server that a person has to see: the numbers cannot stand, or somebody behind it, such as an
+// admission webhook, is in the way. A conflict is neither: the next try is made on a newer object.
 func refusal(err error) *problem {
-	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
+	switch reason := apierrors.ReasonForError(err); reason {
+	case metav1.StatusReasonInvalid, metav1.StatusReasonForbidden, metav1.StatusReasonBadRequest:
 		return &problem{v1alpha1.CronHPAReasonFiringFailed, "karmada-apiserver refuses the target's new numbers: " + err.Error()}
+	case metav1.StatusReasonUnknown, metav1.StatusReasonConflict, metav1.StatusReasonNotFound:
+		return nil
+	default:
+		return &problem{v1alpha1.CronHPAReasonFiringFailed, "karmada-apiserver could not set the target, which is tried again: " + err.Error()}
 	}
-	return nil
 }
 
 // setBounds writes an autoscaler's bounds. What it held of its own is recorded first, together with what is about to be

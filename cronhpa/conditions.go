@@ -22,8 +22,9 @@ func settleConditions(seen observation, d decision, ended outcome, status *v1alp
 			Type: name, Status: state, Reason: reason, Message: message,
 			ObservedGeneration: seen.cron.Generation, LastTransitionTime: metav1.Time{Time: seen.now},
 		})
-		// What a failed firing has told already is not told twice.
-		if news && state == metav1.ConditionFalse && name != v1alpha1.CronHPAReady && !ended.tried {
+		// What a failed firing has told already is not told twice, nor what Ready repeats.
+		own := name != v1alpha1.CronHPAReady || reason == v1alpha1.CronHPAReasonClockBackwards || reason == v1alpha1.CronHPAReasonNeverFires
+		if news && state == metav1.ConditionFalse && own && !ended.tried {
 			told = append(told, event{reason, message})
 		}
 	}
@@ -36,7 +37,8 @@ func settleConditions(seen observation, d decision, ended outcome, status *v1alp
 		if bad := targetProblem(seen, ended); bad != nil {
 			set(v1alpha1.CronHPATargetScalable, metav1.ConditionFalse, bad.reason, bad.message)
 		} else {
-			set(v1alpha1.CronHPATargetScalable, metav1.ConditionTrue, v1alpha1.CronHPAReasonTargetFound, scalableMessage(seen.cron))
+			reason, message := scalable(seen.cron, status.RuleInForce)
+			set(v1alpha1.CronHPATargetScalable, metav1.ConditionTrue, reason, message)
 		}
 	}
 	ready := readiness(seen, d, status)
@@ -83,15 +85,21 @@ func readiness(seen observation, d decision, status *v1alpha1.CronHPAStatus) rea
 	return readyState{metav1.ConditionTrue, v1alpha1.CronHPAReasonFinished, "every rule is suspended or has run once: nothing is planned"}
 }
 
-// scalableMessage warns of what Karmada does with zero replicas.
-func scalableMessage(cron *v1alpha1.CronHPA) string {
-	if formOf(cron.Spec.ScaleTargetRef) == workload {
-		for _, rule := range cron.Spec.Rules {
-			if ptr.Deref(rule.TargetReplicas, 1) == 0 {
-				return "the target can be scaled; at 0 replicas Karmada removes it from its members unless karmada-scheduler runs with " +
-					"--enable-empty-workload-propagation"
-			}
+// scalable warns of what Karmada does with zero replicas: before, and while they are in force.
+func scalable(cron *v1alpha1.CronHPA, inForce string) (reason, message string) {
+	const zero = "at 0 replicas Karmada removes the target from its members unless karmada-scheduler runs with --enable-empty-workload-propagation"
+	reason, message = v1alpha1.CronHPAReasonTargetFound, "the target can be scaled"
+	if formOf(cron.Spec.ScaleTargetRef) != workload {
+		return reason, message
+	}
+	for _, rule := range cron.Spec.Rules {
+		switch {
+		case ptr.Deref(rule.TargetReplicas, 1) != 0:
+		case rule.Name == inForce:
+			return v1alpha1.CronHPAReasonScaledToZero, "rule " + rule.Name + " is in force: " + zero
+		default:
+			message = "the target can be scaled; " + zero
 		}
 	}
-	return "the target can be scaled"
+	return reason, message
 }

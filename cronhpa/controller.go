@@ -197,7 +197,9 @@ func (r *Reconciler) finalize(ctx context.Context, cron *v1alpha1.CronHPA) error
 	}
 	restored, err := r.restore(ctx, cron)
 	if err != nil {
-		tell(r.recorder, cron, []event{{v1alpha1.CronHPAReasonBoundsRestoreError, err.Error()}})
+		tell(r.recorder, cron, []event{{v1alpha1.CronHPAReasonBoundsRestoreError, fmt.Sprintf(
+			"%v; tried again. To let this CronHPA go without: set the bounds by hand (status.originalBounds) and remove the finalizer %s",
+			err, v1alpha1.CronHPARestoreFinalizer)}})
 		return err
 	}
 	base := cron.DeepCopy()

@@ -55,7 +55,10 @@ func (m *measures) observe(d decision, ended outcome, appliedAt time.Time) {
 		m.lateness.Observe(appliedAt.Sub(d.plan.Apply.At).Seconds())
 	}
 	if d.plan.Apply != nil && ended.problem != nil {
-		m.firings.WithLabelValues(string(v1alpha1.FiringFailed)).Inc()
+		// Tried again and again, it is one firing: the history has it from the first time.
+		if historyEntry(d.rules[d.plan.Apply.Rule].status, d.plan.Apply.At) == nil {
+			m.firings.WithLabelValues(string(v1alpha1.FiringFailed)).Inc()
+		}
 		return
 	}
 	for _, passed := range d.plan.Passed {

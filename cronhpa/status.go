@@ -121,7 +121,7 @@ func settlePassed(seen observation, d decision, status *v1alpha1.CronHPAStatus) 
 			reason = v1alpha1.CronHPAReasonRulesOverlap
 			entry.Message = fmt.Sprintf("rule %s is due at the same instant and listed later", d.winner(passed.At))
 		case schedule.Late:
-			entry.Message = fmt.Sprintf("handled %s late, beyond startingDeadlineSeconds: not applied", seen.now.Sub(passed.At).Truncate(time.Second))
+			entry.Message = fmt.Sprintf("handled %s late, beyond startingDeadlineSeconds: not applied; scale by hand if it is still wanted", seen.now.Sub(passed.At).Truncate(time.Second))
 		case schedule.Overtaken:
 			entry.Message = "a later firing came due before this one was handled"
 		}

@@ -167,7 +167,8 @@ func (r *Reconciler) writeStatus(ctx context.Context, f facts, s step) error {
 	if news(before, after) {
 		r.recorder.Event(f.order, kindOf(s.phase), s.reason, s.message)
 	}
-	if s.done {
+	// One that failed goes on being followed, and may succeed after all.
+	if s.done && after.Phase != v1alpha1.PhaseFailed || after.Phase == v1alpha1.PhaseFailed && before.Phase != v1alpha1.PhaseFailed {
 		r.measures.ended(after, f.now)
 	}
 	return nil

@@ -19,7 +19,7 @@ func newMeasures() *measures {
 	return &measures{
 		orders: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "argosy_scalein_orders_total",
-			Help: "PodScaleIns that ended, by how: Succeeded, Refused, Failed.",
+			Help: "PodScaleIns by how they ended: Succeeded, Refused, Failed. One that succeeds after it failed counts as both.",
 		}, []string{"result"}),
 		pods: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "argosy_scalein_pods_total",

@@ -2,11 +2,15 @@ package cronhpa
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -180,4 +184,57 @@ func TestFiringsAMinuteApartWhileResultsLag(t *testing.T) {
 	status := w.cronStatus("web")
 	w.Expect(results(status.Rules[0])).To(gomega.Equal("Applied*1"))
 	w.Expect(results(status.Rules[1])).To(gomega.Equal("Applied*1"))
+}
+
+// TestSomebodyBehindTheAPIServerIsInTheWay: an admission webhook that is down makes the API server answer with an error of
+// its own. That is told, tried again, counted once, and over when the webhook is back.
+func TestSomebodyBehindTheAPIServerIsInTheWay(t *testing.T) {
+	w := newWorld(t)
+	w.deployment("web", 3)
+	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
+	tries := 0
+	seen := &journal{refuse: func(sub string, _ client.Object) error {
+		if sub != "scale" {
+			return nil
+		}
+		if tries++; tries > 3 {
+			return nil
+		}
+		return apierrors.NewInternalError(errors.New(`failed calling webhook "keeper.example.com": connection refused`))
+	}}
+	w.lead(seen.funcs())
+	_ = w.observed("web")
+	w.setClock(10 * minute)
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/FiringFailed"))
+	entry := w.cronStatus("web").Rules[0].History[0]
+	w.Expect(entry.Message).To(gomega.And(gomega.ContainSubstring("tried again"), gomega.ContainSubstring("keeper.example.com")))
+	w.Eventually(func() int32 {
+		w.clock.SetTime(w.clock.Now().Add(time.Second))
+		return w.replicas("web")
+	}).Should(gomega.Equal(int32(10)))
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
+	w.Eventually(func() int { return w.events(v1alpha1.CronHPAReasonFiringFailed) }).Should(gomega.Equal(1))
+	w.Expect(w.firings(v1alpha1.FiringFailed)).To(gomega.Equal(1.0))
+	w.Eventually(func() float64 { return w.firings(v1alpha1.FiringApplied) }).Should(gomega.Equal(1.0))
+	w.Expect(results(w.cronStatus("web").Rules[0])).To(gomega.Equal("Applied*1"))
+}
+
+// TestScaledToZero is said while it is in force.
+func TestScaledToZero(t *testing.T) {
+	w := newWorld(t)
+	w.deployment("web", 3)
+	w.cron("web", workloadRef("web"), replicasAt("night", w.schedule(10*minute), 0), replicasAt("day", w.schedule(20*minute), 4))
+	w.lead(nil)
+	_ = w.observed("web")
+	scalable := func() string {
+		c := meta.FindStatusCondition(w.cronStatus("web").Conditions, v1alpha1.CronHPATargetScalable)
+		return c.Reason + ": " + c.Message
+	}
+	w.Expect(scalable()).To(gomega.And(gomega.HavePrefix("TargetFound"), gomega.ContainSubstring("--enable-empty-workload-propagation")))
+	w.setClock(10 * minute)
+	w.Eventually(scalable).Should(gomega.HavePrefix("ScaledToZero: rule night is in force"))
+	w.Expect(w.replicas("web")).To(gomega.Equal(int32(0)))
+	w.setClock(20 * minute)
+	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(4)))
+	w.Eventually(scalable).Should(gomega.HavePrefix("TargetFound"))
 }

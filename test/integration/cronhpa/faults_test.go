@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -150,7 +151,8 @@ func TestTargetMissingThenCreated(t *testing.T) {
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
 	w.lead(nil)
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/TargetNotFound"))
-	w.Eventually(func() int { return w.events(v1alpha1.CronHPAReasonTargetNotFound) }).Should(gomega.Equal(1))
+	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonTargetNotFound) }).
+		Should(gomega.ConsistOf(gomega.ContainSubstring("create it, or correct spec.scaleTargetRef")))
 
 	w.setClock(10 * minute)
 	w.Eventually(func() v1alpha1.FiringResult { return w.cronStatus("web").LastResult }).Should(gomega.Equal(v1alpha1.FiringFailed))
@@ -188,12 +190,19 @@ func TestTargetsThatCannotBeScaled(t *testing.T) {
 	w.cron("shared-b", workloadRef("shared"), replicasAt("out", at, 9))
 	w.lead(nil)
 
-	want := map[string]string{
-		"noscale": "False/TargetNotScalable", "nokind": "False/TargetKindUnknown", "nogroup": "False/TargetKindUnknown",
-		"owned": "False/TargetOwnedByAutoscaler", "shared-b": "False/TargetSharedByCronHPAs", "shared-a": "True/Scheduled",
+	want := map[string]struct{ ready, says string }{
+		"noscale":  {"False/TargetNotScalable", "ConfigMap settings exists but its kind has no scale subresource in karmada-apiserver: add it to the CRD there"},
+		"nokind":   {"False/TargetKindUnknown", "karmada-apiserver serves no kind Rocket in example.com/v1: install its CRD there, or correct spec.scaleTargetRef"},
+		"nogroup":  {"False/TargetKindUnknown", "no autoscaler FedHPA in apiVersion apps/v1: did you mean autoscaling.argosy.dev/v1alpha1?"},
+		"owned":    {"False/TargetOwnedByAutoscaler", "belong to HorizontalPodAutoscaler owner: target that"},
+		"shared-b": {"False/TargetSharedByCronHPAs", "CronHPA shared-a was there first for Deployment shared: move the rules into it and delete this one"},
+		"shared-a": {"True/Scheduled", ""},
 	}
-	for name, reason := range want {
-		w.Eventually(func() string { return w.ready(name) }).Should(gomega.Equal(reason), name)
+	for name, tc := range want {
+		w.Eventually(func() string { return w.ready(name) }).Should(gomega.Equal(tc.ready), name)
+		if _, reason, _ := strings.Cut(tc.ready, "/"); tc.says != "" {
+			w.Eventually(func() []string { return w.told(name, reason) }).Should(gomega.ConsistOf(gomega.ContainSubstring(tc.says)), name)
+		}
 	}
 	w.setClock(10 * minute)
 	for name := range want {
@@ -229,6 +238,17 @@ func TestAnObjectNobodyValidated(t *testing.T) {
 	for _, field := range []string{"spec.rules[0].schedule", "spec.rules[1].timeZone", "spec.rules[2].excludeDates[0]"} {
 		w.Expect(message).To(gomega.ContainSubstring(field))
 	}
+	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonInvalidSpec) }).Should(gomega.ConsistOf(message))
 	w.setClock(10 * minute)
 	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(10)), "the rule that can be read has to work")
+}
+
+func TestARuleThatNeverFires(t *testing.T) {
+	w := newWorld(t)
+	w.deployment("web", 3)
+	w.cron("web", workloadRef("web"), replicasAt("leap", "0 0 30 2 *", 1))
+	w.lead(nil)
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/NeverFires"))
+	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonNeverFires) }).
+		Should(gomega.ConsistOf(gomega.ContainSubstring("spec.rules[0] (leap) never fires within ten years: check schedule and excludeDates")))
 }

@@ -77,6 +77,9 @@ func TestFiringsMissedDuringAnAbsence(t *testing.T) {
 
 	w.Eventually(func() v1alpha1.FiringResult { return w.cronStatus("late").LastResult }).Should(gomega.Equal(v1alpha1.FiringMissed))
 	w.Expect(w.replicas("late")).To(gomega.Equal(int32(3)), "applied beyond its deadline")
+	w.Eventually(func() []string { return w.told("late", v1alpha1.CronHPAReasonFiringMissed) }).
+		Should(gomega.ConsistOf(gomega.ContainSubstring("scale by hand if it is still wanted")))
+	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonFiringMissed) }).Should(gomega.HaveLen(2))
 }
 
 // results is a rule's history in one line, newest first.
@@ -149,6 +152,8 @@ func TestClockGoingBackwards(t *testing.T) {
 	w.lead(nil)
 	w.touch("web")
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/ClockBackwards"))
+	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonClockBackwards) }).
+		Should(gomega.ConsistOf(gomega.ContainSubstring("check the clocks of the machines that run argosy-controller-manager")))
 	w.setClock(12 * minute)
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
 	w.Expect(w.replicas("web")).To(gomega.Equal(int32(5)), "fired twice")

@@ -79,6 +79,8 @@ type world struct {
 	// has to begin there too.
 	start time.Time
 	clock *clocktesting.FakeClock
+	// metrics are those of the controller that leads.
+	metrics *prometheus.Registry
 }
 
 func newWorld(t *testing.T) *world {
@@ -121,8 +123,9 @@ func (w *world) lead(funcs *interceptor.Funcs) (kill func()) {
 	w.Expect(err).NotTo(gomega.HaveOccurred())
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.Expect(owners.AddIndexes(ctx, mgr.GetFieldIndexer())).To(gomega.Succeed())
+	w.metrics = prometheus.NewRegistry()
 	w.Expect(cronhpa.AddToManager(ctx, mgr, cronhpa.Options{
-		Concurrency: workers, Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+		Concurrency: workers, Clock: w.clock, Metrics: w.metrics, AllowSameName: true,
 	})).To(gomega.Succeed())
 	gone := make(chan struct{})
 	go func() {
@@ -238,18 +241,49 @@ func (w *world) ready(name string) string {
 	return string(c.Status) + "/" + c.Reason
 }
 
-func (w *world) events(reason string) int {
-	var list corev1.EventList
-	if err := apiserver.List(w.ctx, &list, client.InNamespace(w.namespace)); err != nil {
-		w.t.Errorf("listing events: %v", err)
+// firings is the controller's count of firings that ended so.
+func (w *world) firings(result v1alpha1.FiringResult) float64 {
+	w.t.Helper()
+	families, err := w.metrics.Gather()
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "argosy_cronhpa_firings_total" && m.GetLabel()[0].GetValue() == string(result) {
+				return m.GetCounter().GetValue()
+			}
+		}
 	}
+	return 0
+}
+
+// events is how often an event with the reason was told.
+func (w *world) events(reason string) int {
 	count := 0
-	for _, e := range list.Items {
+	for _, e := range w.allEvents() {
 		if e.Reason == reason {
 			count += int(max(e.Count, 1))
 		}
 	}
 	return count
+}
+
+// told are the messages of the events with the reason about one CronHPA.
+func (w *world) told(name, reason string) []string {
+	var out []string
+	for _, e := range w.allEvents() {
+		if e.Reason == reason && e.InvolvedObject.Name == name {
+			out = append(out, e.Message)
+		}
+	}
+	return out
+}
+
+func (w *world) allEvents() []corev1.Event {
+	var list corev1.EventList
+	if err := apiserver.List(w.ctx, &list, client.InNamespace(w.namespace)); err != nil {
+		w.t.Errorf("listing events: %v", err)
+	}
+	return list.Items
 }
 
 func workloadRef(name string) autoscalingv2.CrossVersionObjectReference {
