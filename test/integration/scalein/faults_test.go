@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -195,4 +196,26 @@ func TestAPodThatVanishesBetween(t *testing.T) {
 		return request.Members["member1"].Pods
 	}).Should(gomega.Equal([]string{"web-2"}))
 	w.expectCarriedOut("order")
+}
+
+// TestAMemberThatTakesTheNamesLate: when its time is over the order is reported as failed, and is carried out all the same as
+// soon as the member takes it.
+func TestAMemberThatTakesTheNamesLate(t *testing.T) {
+	w := newWorld(t)
+	w.create(plane, w.order("order", "web-0", "web-2"))
+	w.lead(nil)
+	phase := func() string {
+		w.karmadaWithoutMember()
+		phase, reason, _ := w.complete("order")
+		return phase + " " + reason
+	}
+	w.Eventually(phase).Should(gomega.Equal("Following WaitingForPods"))
+	w.clock.SetTime(w.clock.Now().Add(2 * time.Minute))
+	w.Eventually(phase).Should(gomega.Equal("Failed TimedOut"))
+	w.Eventually(func() []string { return w.told(v1alpha1.ReasonTimedOut) }).
+		Should(gomega.Equal([]string{"member1 has not taken the names yet"}))
+	w.Eventually(func() float64 { return w.counted(v1alpha1.PhaseFailed) }).Should(gomega.Equal(1.0))
+	w.expectCarriedOut("order")
+	w.Expect(w.counted(v1alpha1.PhaseFailed)).To(gomega.Equal(1.0))
+	w.Eventually(func() float64 { return w.counted(v1alpha1.PhaseSucceeded) }).Should(gomega.Equal(1.0))
 }

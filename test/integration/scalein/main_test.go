@@ -103,6 +103,8 @@ type world struct {
 	ctx       context.Context
 	namespace string
 	clock     *clocktesting.FakeClock
+	// metrics are those of the controller that leads.
+	metrics *prometheus.Registry
 }
 
 func newWorld(t *testing.T) *world {
@@ -293,8 +295,9 @@ func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func
 	w.Expect(err).NotTo(gomega.HaveOccurred())
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.Expect(owners.AddIndexes(ctx, mgr.GetFieldIndexer())).To(gomega.Succeed())
+	w.metrics = prometheus.NewRegistry()
 	w.Expect(scalein.AddToManager(mgr, scalein.Options{
-		Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+		Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: w.metrics, AllowSameName: true,
 	})).To(gomega.Succeed())
 	gone := make(chan struct{})
 	go func() {
@@ -341,6 +344,21 @@ func (w *world) complete(name string) (phase, reason, message string) {
 		}
 	}
 	return string(status.Phase), reason, message
+}
+
+// counted is the controller's count of orders that ended so.
+func (w *world) counted(result v1alpha1.PodScaleInPhase) float64 {
+	w.t.Helper()
+	families, err := w.metrics.Gather()
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "argosy_scalein_orders_total" && m.GetLabel()[0].GetValue() == string(result) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
 }
 
 // told are the messages of the events with the reason, about any object of the namespace.
