@@ -8,26 +8,30 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	helper "k8s.io/component-helpers/resource"
+	"k8s.io/kubernetes/pkg/apis/core/v1/helper/qos"
+	"k8s.io/utils/ptr"
 )
 
-// QuotaRoom is how many more copies the namespace's ResourceQuotas let in, and which quota says so. Without one that applies it is Unlimited.
+// Replica is what a namespace's quotas see of one replica: its pod and the claims that come with it.
+type Replica struct {
+	Pod    *corev1.Pod
+	Claims []corev1.PersistentVolumeClaim
+}
+
+// QuotaRoom is how many more replicas the namespace's ResourceQuotas let in, and which quota says so. Without one that applies it is Unlimited.
 //
 // A quota's status counts every pod that exists, bound or not, so pods promised and not yet created are taken off by the caller.
-func QuotaRoom(pod *corev1.Pod, quotas []*corev1.ResourceQuota) (int64, string) {
+func QuotaRoom(replica Replica, quotas []*corev1.ResourceQuota) (int64, string) {
 	room, by := Unlimited, ""
 	for _, quota := range quotas {
-		if !inScope(pod, quota) {
-			continue
-		}
 		for name, hard := range quota.Status.Hard {
-			each, counts, missing := usage(pod, name)
-			if !counts {
-				continue
-			}
-			here := int64(0)
-			if !missing {
-				used := quota.Status.Used[name]
-				here = times(hard, used, each)
+			use := replica.usage(quota, name)
+			here := Unlimited
+			switch {
+			case use.missing:
+				here = 0
+			case use.counts:
+				here = times(hard, quota.Status.Used[name], use.each)
 			}
 			if here < room {
 				room, by = here, fmt.Sprintf("ResourceQuota %s: %s", quota.Name, name)
@@ -37,55 +41,93 @@ func QuotaRoom(pod *corev1.Pod, quotas []*corev1.ResourceQuota) (int64, string) 
 	return room, by
 }
 
-// Charge adds to the quotas' use what count pods like pod will use: pods promised to the member that it has not counted yet.
-func Charge(quotas []*corev1.ResourceQuota, pod *corev1.Pod, count int) []*corev1.ResourceQuota {
+// Charge adds to the quotas' use what count such replicas will use: replicas promised to the member that it has not counted yet.
+func Charge(quotas []*corev1.ResourceQuota, replica Replica, count int) []*corev1.ResourceQuota {
 	charged := make([]*corev1.ResourceQuota, 0, len(quotas))
 	for _, quota := range quotas {
-		if inScope(pod, quota) {
-			quota = quota.DeepCopy()
+		quota = quota.DeepCopy()
+		for name := range quota.Status.Hard {
+			use := replica.usage(quota, name)
+			if !use.counts || use.missing {
+				continue
+			}
 			if quota.Status.Used == nil {
 				quota.Status.Used = corev1.ResourceList{}
 			}
-			for name := range quota.Status.Hard {
-				if each, counts, missing := usage(pod, name); counts && !missing {
-					used := quota.Status.Used[name]
-					each.Mul(int64(count))
-					used.Add(each)
-					quota.Status.Used[name] = used
-				}
-			}
+			used := quota.Status.Used[name]
+			use.each.Mul(int64(count))
+			used.Add(use.each)
+			quota.Status.Used[name] = used
 		}
 		charged = append(charged, quota)
 	}
 	return charged
 }
 
-// usage is what one copy uses of a quota's resource; missing: the quota demands a value of every pod and this one has none.
-func usage(pod *corev1.Pod, name corev1.ResourceName) (each resource.Quantity, counts, missing bool) {
-	text := string(name)
-	switch {
-	case name == corev1.ResourcePods || text == "count/pods":
-		return *resource.NewQuantity(1, resource.DecimalSI), true, false
-	case strings.HasPrefix(text, "limits."):
-		return sumOf(pod, corev1.ResourceName(strings.TrimPrefix(text, "limits.")), helper.PodLimits)
-	case name == corev1.ResourceCPU || name == corev1.ResourceMemory || name == corev1.ResourceEphemeralStorage:
-		return sumOf(pod, name, helper.PodRequests)
-	case text == "requests.storage" || strings.HasPrefix(text, "count/") || strings.Contains(text, "storageclass"):
-		return resource.Quantity{}, false, false
-	case strings.HasPrefix(text, "requests."):
-		resourceName := corev1.ResourceName(strings.TrimPrefix(text, "requests."))
-		each, counts, missing = sumOf(pod, resourceName, helper.PodRequests)
-		if strings.Contains(string(resourceName), "/") && missing {
-			return each, false, false // extended resources are not demanded of every pod
-		}
-		return each, counts, missing
-	}
-	return resource.Quantity{}, false, false
+// use of a quota's resource by one replica. missing: the quota demands a value of every pod and this one has none, so it is refused.
+type use struct {
+	each            resource.Quantity
+	counts, missing bool
 }
 
-func sumOf(pod *corev1.Pod, name corev1.ResourceName, sum func(*corev1.Pod, helper.PodResourcesOptions) corev1.ResourceList) (resource.Quantity, bool, bool) {
-	each, ok := sum(pod, helper.PodResourcesOptions{})[name]
-	return each, true, !ok
+func (r Replica) usage(quota *corev1.ResourceQuota, name corev1.ResourceName) use {
+	if u := claimUsage(r.Claims, string(name)); u.counts {
+		return u
+	}
+	if !inScope(r.Pod, quota) {
+		return use{}
+	}
+	return podUsage(r.Pod, name)
+}
+
+// podUsage follows the quota plugin's pod evaluator (k8s.io/kubernetes/pkg/quota/v1/evaluator/core/pods.go), which demands values of CPU and memory only.
+func podUsage(pod *corev1.Pod, name corev1.ResourceName) use {
+	options := helper.PodResourcesOptions{}
+	requests, limits := helper.PodRequests(pod, options), helper.PodLimits(pod, options)
+	request := corev1.ResourceName(strings.TrimPrefix(string(name), corev1.DefaultResourceRequestsPrefix))
+	switch name {
+	case corev1.ResourcePods, "count/pods":
+		return use{each: *resource.NewQuantity(1, resource.DecimalSI), counts: true}
+	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory:
+		each, ok := requests[request]
+		return use{each: each, counts: true, missing: !ok}
+	case corev1.ResourceLimitsCPU:
+		each, ok := limits[corev1.ResourceCPU]
+		return use{each: each, counts: true, missing: !ok}
+	case corev1.ResourceLimitsMemory:
+		each, ok := limits[corev1.ResourceMemory]
+		return use{each: each, counts: true, missing: !ok}
+	case corev1.ResourceLimitsEphemeralStorage:
+		each, ok := limits[corev1.ResourceEphemeralStorage]
+		return use{each: each, counts: ok}
+	}
+	// Ephemeral storage, huge pages and extended resources, the last only as requests.<name>.
+	named := request != name || name == corev1.ResourceEphemeralStorage || strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+	each, ok := requests[request]
+	return use{each: each, counts: ok && named}
+}
+
+// claimUsage follows the evaluator of PersistentVolumeClaims. Scopes are about pods and do not touch it.
+func claimUsage(claims []corev1.PersistentVolumeClaim, name string) use {
+	class, resourceName, ofClass := strings.Cut(name, ".storageclass.storage.k8s.io/")
+	if !ofClass {
+		resourceName = name
+	}
+	u := use{}
+	for i := range claims {
+		if ofClass && ptr.Deref(claims[i].Spec.StorageClassName, "") != class {
+			continue
+		}
+		switch resourceName {
+		case "persistentvolumeclaims", "count/persistentvolumeclaims":
+			u.counts = true
+			u.each.Add(*resource.NewQuantity(1, resource.DecimalSI))
+		case "requests.storage":
+			u.counts = true
+			u.each.Add(claims[i].Spec.Resources.Requests[corev1.ResourceStorage])
+		}
+	}
+	return u
 }
 
 // times is how often each goes into hard - used.
@@ -143,9 +185,9 @@ func matchesScope(pod *corev1.Pod, requirement corev1.ScopedResourceSelectorRequ
 	case corev1.ResourceQuotaScopeNotTerminating:
 		return pod.Spec.ActiveDeadlineSeconds == nil
 	case corev1.ResourceQuotaScopeBestEffort:
-		return bestEffort(pod)
+		return qos.ComputePodQOS(pod) == corev1.PodQOSBestEffort
 	case corev1.ResourceQuotaScopeNotBestEffort:
-		return !bestEffort(pod)
+		return qos.ComputePodQOS(pod) != corev1.PodQOSBestEffort
 	case corev1.ResourceQuotaScopePriorityClass:
 		return matchesPriority(pod.Spec.PriorityClassName, requirement)
 	}
@@ -170,11 +212,6 @@ func matchesPriority(class string, requirement corev1.ScopedResourceSelectorRequ
 		return class == ""
 	}
 	return class != ""
-}
-
-func bestEffort(pod *corev1.Pod) bool {
-	return len(helper.PodRequests(pod, helper.PodResourcesOptions{ExcludeOverhead: true})) == 0 &&
-		len(helper.PodLimits(pod, helper.PodResourcesOptions{ExcludeOverhead: true})) == 0
 }
 
 // crossesNamespaces: the pod has affinity terms that look into other namespaces.
@@ -203,9 +240,9 @@ func crossesNamespaces(pod *corev1.Pod) bool {
 	return false
 }
 
-// QuotaPart is Count pods like Pod of a set that is placed whole.
+// QuotaPart is Count replicas of a set that is placed whole.
 type QuotaPart struct {
-	Pod   *corev1.Pod
+	Replica
 	Count int
 }
 
@@ -220,12 +257,12 @@ func QuotaSets(parts []QuotaPart, quotas []*corev1.ResourceQuota) (int64, string
 				continue
 			}
 			need := sets * int64(part.Count)
-			room, quota := QuotaRoom(part.Pod, charged)
+			room, quota := QuotaRoom(part.Replica, charged)
 			if room < need {
 				by = quota
 				return false
 			}
-			charged = Charge(charged, part.Pod, int(need))
+			charged = Charge(charged, part.Replica, int(need))
 		}
 		return true
 	}

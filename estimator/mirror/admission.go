@@ -2,9 +2,11 @@ package mirror
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/tools/cache"
 
@@ -35,6 +37,42 @@ func (m *Member) Admit(pod *corev1.Pod) (*corev1.Pod, error) {
 	}
 	return fit.Admit(pod, house)
 }
+
+// HasClaim says whether the member has the claim.
+func (m *Member) HasClaim(namespace, name string) bool {
+	_, err := m.Informers.Core().V1().PersistentVolumeClaims().Lister().PersistentVolumeClaims(namespace).Get(name)
+	return err == nil
+}
+
+// AdmitClaims gives claims that name no class the member's default one, as the DefaultStorageClass admission plugin does: the newest of those marked.
+func (m *Member) AdmitClaims(claims []corev1.PersistentVolumeClaim) ([]corev1.PersistentVolumeClaim, error) {
+	classes, err := m.Informers.Storage().V1().StorageClasses().Lister().List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("listing storage classes: %w", err)
+	}
+	var byDefault *storagev1.StorageClass
+	for _, class := range classes {
+		if class.Annotations[defaultClass] != "true" && class.Annotations[betaDefaultClass] != "true" {
+			continue
+		}
+		if byDefault == nil || byDefault.CreationTimestamp.Before(&class.CreationTimestamp) ||
+			byDefault.CreationTimestamp.Equal(&class.CreationTimestamp) && class.Name < byDefault.Name {
+			byDefault = class
+		}
+	}
+	admitted := slices.Clone(claims)
+	for i := range admitted {
+		if byDefault != nil && admitted[i].Spec.StorageClassName == nil {
+			admitted[i].Spec.StorageClassName = &byDefault.Name
+		}
+	}
+	return admitted, nil
+}
+
+const (
+	defaultClass     = "storageclass.kubernetes.io/is-default-class"
+	betaDefaultClass = "storageclass.beta.kubernetes.io/is-default-class"
+)
 
 // Quotas of the namespace.
 func (m *Member) Quotas(namespace string) ([]*corev1.ResourceQuota, error) {

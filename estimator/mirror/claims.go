@@ -66,7 +66,9 @@ func (c *claims) list(ctx context.Context, options metav1.ListOptions) (runtime.
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.version = list.ResourceVersion
+	if list.ResourceVersion != "" {
+		c.version = list.ResourceVersion
+	}
 	if list.Continue == "" {
 		for _, claim := range c.added {
 			list.Items = append(list.Items, *claim)

@@ -61,6 +61,15 @@ func (o *Oracle) fit(ctx context.Context, i *inquiry) (answer Answer, err error)
 	if err != nil {
 		return Answer{}, err
 	}
+	if i.Each != nil {
+		parts, confined, err := o.segments(i)
+		if err != nil {
+			return Answer{}, err
+		}
+		if confined {
+			return o.fitConfined(ctx, i, parts)
+		}
+	}
 	return o.fitBehind(ctx, i)
 }
 

@@ -70,6 +70,7 @@ type Oracle struct {
 	claimStore ClaimStore
 	volumes    corelisters.PersistentVolumeClaimLister
 	classes    storagelisters.StorageClassLister
+	drivers    storagelisters.CSINodeLister
 
 	// turn is held by whoever changes the scheduler's cache by assuming pods. A channel, not a mutex: waiting for it ends with the context.
 	turn     chan struct{}
@@ -122,6 +123,7 @@ func New(ctx context.Context, config Config) (*Oracle, error) {
 		claimStore: config.Claims,
 		volumes:    config.Informers.Core().V1().PersistentVolumeClaims().Lister(),
 		classes:    config.Informers.Storage().V1().StorageClasses().Lister(),
+		drivers:    config.Informers.Storage().V1().CSINodes().Lister(),
 		turn:       make(chan struct{}, 1),
 		shared:     picture{snapshot: schedulercache.NewEmptySnapshot()},
 		behind:     picture{snapshot: schedulercache.NewEmptySnapshot()},

@@ -2,28 +2,46 @@ package oracle
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 )
 
 // volumes are the claims made up for one run of copies that bring claims of their own.
 type volumes struct {
 	o    *Oracle
-	made []*corev1.PersistentVolumeClaim
+	made map[types.NamespacedName]*corev1.PersistentVolumeClaim
+	// prepared is how many copies have their claims.
+	prepared int
 }
 
-// claimPatience is how long a claim may take from the watch to the scheduler's plugins; it is memory all the way.
-const claimPatience = 50 * time.Millisecond
+const (
+	// claimPatience is how long a claim may take from the watch to the scheduler's plugins. It is memory all the way, but on a busy machine.
+	claimPatience = 200 * time.Millisecond
+	// claimsAhead is for how many copies claims are made at once, so that they have arrived when their copy is placed.
+	claimsAhead = 16
+)
 
-func (o *Oracle) newVolumes() *volumes { return &volumes{o: o} }
+func (o *Oracle) newVolumes() *volumes {
+	return &volumes{o: o, made: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}}
+}
 
 // place places the i-th copy, after making the claims it needs and the member lacks.
 func (s *volumes) place(ctx context.Context, q *inquiry, i int) (*placed, *refused, error) {
 	if q.Each == nil {
 		return s.o.place(ctx, q.view, copyOf(q.Pod, i))
+	}
+	for ; s.prepared <= i; s.prepared += claimsAhead {
+		for copyNumber := range claimsAhead {
+			_, claims := q.Each(s.prepared + copyNumber)
+			s.make(claims)
+		}
 	}
 	pod, claims := q.Each(i)
 	pod, made := s.provide(copyOf(pod, i), claims)
@@ -38,7 +56,7 @@ func (s *volumes) place(ctx context.Context, q *inquiry, i int) (*placed, *refus
 	defer cancel()
 	waited := wait.PollUntilContextCancel(patience, time.Millisecond, true, func(context.Context) (bool, error) {
 		p, why, err = s.o.place(ctx, q.view, pod)
-		return p != nil, nil
+		return p != nil || why.final(), nil
 	})
 	if waited != nil && p == nil && err != nil && ctx.Err() == nil {
 		// What is still an error after all patience is the plugins' last word: the copy cannot be placed.
@@ -47,39 +65,48 @@ func (s *volumes) place(ctx context.Context, q *inquiry, i int) (*placed, *refus
 	return p, why, err
 }
 
-// provide makes up the claims that do not exist. A claim of a class that provisions at once would be bound before its pod is scheduled, to a volume that
-// nobody knows yet: that volume is taken off the copy, as if it turned up wherever the copy goes.
-func (s *volumes) provide(pod *corev1.Pod, claims []*corev1.PersistentVolumeClaim) (*corev1.Pod, bool) {
-	var fresh []*corev1.PersistentVolumeClaim
+// aboutVolumes are the plugins that may refuse a pod only because a claim has not reached them yet.
+var aboutVolumes = sets.New(names.VolumeBinding, names.VolumeRestrictions, names.VolumeZone, names.NodeVolumeLimits)
+
+// final: a refusal that a claim's arrival would not change.
+func (r *refused) final() bool {
+	if r == nil || len(r.byPlugin) == 0 {
+		return false
+	}
+	for plugin := range r.byPlugin {
+		if aboutVolumes.Has(plugin) {
+			return false
+		}
+	}
+	return true
+}
+
+// make makes up the claims that do not exist. Those provisioned at once are left out, see provide.
+func (s *volumes) make(claims []*corev1.PersistentVolumeClaim) {
 	for _, claim := range claims {
+		key := types.NamespacedName{Namespace: claim.Namespace, Name: claim.Name}
+		if s.made[key] != nil || s.o.claimStore == nil || s.o.provisionsAtOnce(claim) != nil {
+			continue
+		}
 		if _, err := s.o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
 			continue
 		}
-		if s.provisionsAtOnce(claim) {
-			dropVolume(pod, claim.Name)
-			continue
-		}
-		if s.o.claimStore != nil {
-			fresh = append(fresh, claim)
-		}
+		s.made[key] = claim
+		s.o.claimStore.Add(claim)
 	}
-	if len(fresh) == 0 {
-		return pod, false
-	}
-	s.o.claimStore.Add(fresh...)
-	s.made = append(s.made, fresh...)
-	return pod, true
 }
 
-func (s *volumes) provisionsAtOnce(claim *corev1.PersistentVolumeClaim) bool {
-	if claim.Spec.StorageClassName == nil {
-		return false
+// provide gives a copy its claims, and tells whether some are made up. A volume that is provisioned at once is taken off the copy, as if it turned up where
+// the copy goes; fitConfined sees to where it may.
+func (s *volumes) provide(pod *corev1.Pod, claims []*corev1.PersistentVolumeClaim) (*corev1.Pod, bool) {
+	made := false
+	for _, claim := range claims {
+		made = made || s.made[types.NamespacedName{Namespace: claim.Namespace, Name: claim.Name}] != nil
+		if s.o.provisionsAtOnce(claim) != nil {
+			dropVolume(pod, claim.Name)
+		}
 	}
-	class, err := s.o.classes.Get(*claim.Spec.StorageClassName)
-	if err != nil || class.Provisioner == "kubernetes.io/no-provisioner" {
-		return false
-	}
-	return class.VolumeBindingMode == nil || *class.VolumeBindingMode == storagev1.VolumeBindingImmediate
+	return pod, made
 }
 
 func dropVolume(pod *corev1.Pod, claim string) {
@@ -92,8 +119,21 @@ func dropVolume(pod *corev1.Pod, claim string) {
 	pod.Spec.Volumes = kept
 }
 
+// remove takes the made-up claims back, and waits until they are gone: the next run makes claims of the same names, and must not take these for real ones.
 func (s *volumes) remove() {
-	if len(s.made) > 0 {
-		s.o.claimStore.Remove(s.made...)
+	if len(s.made) == 0 {
+		return
 	}
+	s.o.claimStore.Remove(slices.Collect(maps.Values(s.made))...)
+	patience, cancel := context.WithTimeout(context.Background(), claimPatience)
+	defer cancel()
+	// Time runs out only if the informer's watch broke just now; its relist then brings the member's own claims.
+	_ = wait.PollUntilContextCancel(patience, time.Millisecond, true, func(context.Context) (bool, error) {
+		for _, claim := range s.made {
+			if _, err := s.o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
 }

@@ -22,8 +22,11 @@ func Explain(ctx context.Context, s *Server, member *mirror.Member, workload *un
 	if !ok {
 		return oracle.Answer{}, fmt.Errorf("%s %s has no pod template at spec.template: its pods are made in the member", workload.GetKind(), workload.GetName())
 	}
-	c := candidate{pod: pod.Template, claims: pod.Claims, template: true}
-	s.model(ctx, member, template.Object{Kind: workload.GetKind(), Namespace: workload.GetNamespace(), Name: workload.GetName()}, &c)
+	live := s.live(ctx, member, template.Object{Kind: workload.GetKind(), Namespace: workload.GetNamespace(), Name: workload.GetName()})
+	c := candidate{pod: pod.Template, claims: pod.Claims, known: true, ordinal: pod.Ordinals.Free(live)}
+	if model := template.Model(pod.Template, live); model != nil {
+		c.pod, c.admitted = model, true
+	}
 	r := s.fit(ctx, member, c, nil, true)
 	if r.reason != "" {
 		return r.answer, errors.Join(errors.New(r.reason), r.err)

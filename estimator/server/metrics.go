@@ -33,7 +33,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Help:    "Difference between the best and the worst run of the member's scheduler where its answer is partly chance.",
 			Buckets: []float64{0, 1, 2, 4, 8, 16, 32, 64}}),
 		templates: prometheus.NewCounter(prometheus.CounterOpts{Name: "argosy_estimator_template_misses_total",
-			Help: "Questions answered without the workload's template because karmada-apiserver could not be read in time."}),
+			Help: "Questions whose workload's template could not be read from karmada-apiserver."}),
 	}
 	registry.MustRegister(m.duration, m.answers, m.computed, m.remembered, m.width, m.templates)
 	return m

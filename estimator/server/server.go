@@ -25,10 +25,10 @@ const (
 	Unknown = int32(-1)
 	// deadline is when an answer is given, whatever is known by then; 1.5 s is promised.
 	deadline = 1300 * time.Millisecond
-	// searchFor bounds the placing of copies one by one, with room left to take them back.
-	searchFor = 900 * time.Millisecond
-	// templateFor bounds the reading of a template; without it a synthetic pod stands in.
-	templateFor = 250 * time.Millisecond
+	// searchFor bounds the placing of copies one by one, and undoFor is what is left to take them back.
+	searchFor, undoFor = 900 * time.Millisecond, 400 * time.Millisecond
+	// templateFor bounds the reading of all the templates that a question needs.
+	templateFor = 500 * time.Millisecond
 	// lastFor is how long an answer may stand in for one that took too long.
 	lastFor = 30 * time.Second
 )

@@ -46,7 +46,8 @@ func TestReplicas(t *testing.T) {
 		"the template's anti-affinity":           {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
 		"the binding asks for more than it":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("5")}, 0},
 		"a workload that is gone":                {nil, "kind=Deployment, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
-		"a kind nobody knows":                    {nil, "kind=Widget, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
+		"a kind nobody knows, one to a node":     {nil, "kind=Widget, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
+		"a kind that may not be read, likewise":  {nil, "kind=Guarded, name=shop/web", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
 		"of two kinds, the one that is asked":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 6},
 		"of two kinds that do not tell, less":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("500m")}, 3},
 		"LimitRange defaults":                    {[]runtime.Object{limitRange}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop"}}, 6},
@@ -61,7 +62,7 @@ func TestReplicas(t *testing.T) {
 		"a quantity that overflows int64 counts": {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("10000000000000000")}, 0},
 	}
 	broken := workload("apps/v1", "Deployment", "broken", "1", map[string]any{"tolerations": "not a list"})
-	templates := controlPlane(deployment, broken, workload("apps/v1", "StatefulSet", "db", "2", nil), workload("apps.kruise.io/v1beta1", "StatefulSet", "db", "4", nil))
+	templates := controlPlane(t, deployment, broken, workload("apps/v1", "StatefulSet", "db", "2", nil), workload("apps.kruise.io/v1beta1", "StatefulSet", "db", "4", nil))
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(tc.objects...)...)}, templates, nil)
@@ -83,7 +84,7 @@ func TestLivePodIsTheModel(t *testing.T) {
 	}
 	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}
-	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(live, set)...)}, controlPlane(workload("apps/v1", "Deployment", "web", "1", nil)), nil)
+	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(live, set)...)}, controlPlane(t, workload("apps/v1", "Deployment", "web", "1", nil)), nil)
 	if got := ask(t, s, web, &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}); got != 5 {
 		t.Errorf("%d replicas, want 5: ten CPUs are free and each pod takes two with its sidecar", got)
 	}
@@ -109,7 +110,7 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 	for pods := range 4 {
 		t.Run(fmt.Sprintf("%d of 3 pods seen", pods), func(t *testing.T) {
 			m := members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(seen(pods)...)...)}
-			s := newServer(m, controlPlane(workload("apps/v1", "Deployment", "web", "2", nil)), promises)
+			s := newServer(m, controlPlane(t, workload("apps/v1", "Deployment", "web", "2", nil)), promises)
 			if got := ask(t, s, "kind=Deployment, name=shop/other", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}); got != 3 {
 				t.Errorf("%d replicas for others, want 3: six places, three of them promised, seen or not", got)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc/metadata"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -89,27 +90,46 @@ func ask(t *testing.T, s *Server, object string, request *wire.MaxAvailableRepli
 	return answer.Value
 }
 
+// served are the kinds of the control plane. Guarded may not be read, Slow takes its time.
+var served = map[schema.GroupVersionKind]string{
+	{Group: "apps", Version: "v1", Kind: "Deployment"}:                        "deployments",
+	{Group: "apps", Version: "v1", Kind: "StatefulSet"}:                       "statefulsets",
+	{Group: "batch", Version: "v1", Kind: "Job"}:                              "jobs",
+	{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "CloneSet"}:          "clonesets",
+	{Group: "apps.kruise.io", Version: "v1beta1", Kind: "StatefulSet"}:        "statefulsets",
+	{Group: "vm.argosy.dev", Version: "v1alpha1", Kind: "VMReplicaSet"}:       "vmreplicasets",
+	{Group: "component.luojilab.com", Version: "v1alpha1", Kind: "Component"}: "components",
+	{Group: "", Version: "v1", Kind: "PersistentVolumeClaim"}:                 "persistentvolumeclaims",
+	{Group: "example.com", Version: "v1", Kind: "Guarded"}:                    "guardeds",
+	{Group: "example.com", Version: "v1", Kind: "Slow"}:                       "slows",
+}
+
 // controlPlane serves workloads to the template resolver.
-func controlPlane(workloads ...*unstructured.Unstructured) *template.Resolver {
-	kinds := map[schema.GroupVersionResource]string{
-		{Group: "apps", Version: "v1", Resource: "deployments"}:                 "DeploymentList",
-		{Group: "apps", Version: "v1", Resource: "statefulsets"}:                "StatefulSetList",
-		{Group: "apps.kruise.io", Version: "v1beta1", Resource: "statefulsets"}: "StatefulSetList",
+func controlPlane(t *testing.T, workloads ...*unstructured.Unstructured) *template.Resolver {
+	t.Helper()
+	lists, kinds := map[schema.GroupVersionResource]string{}, &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{}}
+	for kind, resource := range served {
+		lists[kind.GroupVersion().WithResource(resource)] = kind.Kind + "List"
+		kinds.Resources = append(kinds.Resources, &metav1.APIResourceList{GroupVersion: kind.GroupVersion().String(),
+			APIResources: []metav1.APIResource{{Name: resource, Kind: kind.Kind, Namespaced: true}}})
 	}
-	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds)
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists)
 	for _, workload := range workloads {
-		resource := workload.GroupVersionKind().GroupVersion().WithResource(map[string]string{"Deployment": "deployments", "StatefulSet": "statefulsets"}[workload.GetKind()])
-		if err := client.Tracker().Create(resource, workload, workload.GetNamespace()); err != nil {
-			panic(err)
+		kind := workload.GroupVersionKind()
+		if err := client.Tracker().Create(kind.GroupVersion().WithResource(served[kind]), workload, workload.GetNamespace()); err != nil {
+			t.Fatal(err)
 		}
 	}
-	discovery := &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{}}
-	discovery.Resources = []*metav1.APIResourceList{
-		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{
-			{Name: "deployments", Kind: "Deployment", Namespaced: true}, {Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}}},
-		{GroupVersion: "apps.kruise.io/v1beta1", APIResources: []metav1.APIResource{{Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}}},
-	}
-	return template.NewResolver(client, preferred{discovery}, clock.RealClock{})
+	client.PrependReactor("get", "guardeds", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Group: "example.com", Resource: "guardeds"}, "x", errors.New("no right"))
+	})
+	ended := make(chan struct{})
+	t.Cleanup(func() { close(ended) })
+	client.PrependReactor("get", "slows", func(clienttesting.Action) (bool, runtime.Object, error) {
+		<-ended
+		return true, nil, errors.New("too late")
+	})
+	return template.NewResolver(client, preferred{kinds}, clock.RealClock{})
 }
 
 // preferred lists what the fake has: its own ServerPreferredResources lists nothing.

@@ -11,8 +11,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	helper "k8s.io/component-helpers/resource"
 
+	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/estimator/wire"
 )
 
@@ -21,14 +23,27 @@ type Pod struct {
 	Template *corev1.Pod
 	// Claims are the claims that each replica brings (a StatefulSet's volumeClaimTemplates), named without the replica.
 	Claims []corev1.PersistentVolumeClaim
+	// Ordinals number the replicas that bring claims.
+	Ordinals Ordinals
 }
 
 // Of reads the pod template of any workload that has one at spec.template: Deployment, StatefulSet and Job, OpenKruise's CloneSet and StatefulSet, and
-// others built alike. ok is false for a workload without (VMReplicaSet, Component): its replicas become pods only in the member.
+// others built alike; and what a Component says of the workload it becomes. ok is false for a workload without (VMReplicaSet: its request says all there is to
+// say, and its replicas become pods only in the member).
 func Of(workload *unstructured.Unstructured) (pod Pod, ok bool, err error) {
+	named := func(err error) error {
+		return fmt.Errorf("%s %s/%s: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
+	}
+	if kind := workload.GroupVersionKind(); kind.Group == componentv1alpha1.GroupVersion.Group && kind.Kind == "Component" {
+		made, err := rendered(workload)
+		if err != nil {
+			return Pod{}, false, named(err)
+		}
+		workload = made
+	}
 	spec, found, err := unstructured.NestedMap(workload.Object, "spec", "template", "spec")
 	if err != nil {
-		return Pod{}, false, fmt.Errorf("%s %s/%s: spec.template: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
+		return Pod{}, false, named(fmt.Errorf("spec.template: %w", err))
 	}
 	if containers, has := spec["containers"]; !found || !has || containers == nil {
 		return Pod{}, false, nil
@@ -37,10 +52,14 @@ func Of(workload *unstructured.Unstructured) (pod Pod, ok bool, err error) {
 		Spec struct {
 			Template             corev1.PodTemplateSpec         `json:"template"`
 			VolumeClaimTemplates []corev1.PersistentVolumeClaim `json:"volumeClaimTemplates"`
+			Ordinals             struct {
+				Start int `json:"start"`
+			} `json:"ordinals"`
+			ReserveOrdinals []intstr.IntOrString `json:"reserveOrdinals"`
 		} `json:"spec"`
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(workload.Object, &parsed); err != nil {
-		return Pod{}, false, fmt.Errorf("%s %s/%s: spec.template does not decode: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
+		return Pod{}, false, named(fmt.Errorf("spec.template does not decode: %w", err))
 	}
 	made := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: workload.GetNamespace(), Name: workload.GetName(),
@@ -49,7 +68,8 @@ func Of(workload *unstructured.Unstructured) (pod Pod, ok bool, err error) {
 	}
 	nextRevision(made)
 	mergeLabelKeys(made)
-	return Pod{Template: made, Claims: parsed.Spec.VolumeClaimTemplates}, true, nil
+	return Pod{Template: made, Claims: append(parsed.Spec.VolumeClaimTemplates, ephemeralClaims(made)...),
+		Ordinals: ordinalsOf(parsed.Spec.Ordinals.Start, parsed.Spec.ReserveOrdinals)}, true, nil
 }
 
 // nextRevision gives the pod the labels that controllers add and constraints may select by (matchLabelKeys), with a value that no pod in the member has: a
@@ -222,25 +242,4 @@ func covers(have, want corev1.ResourceList) bool {
 		}
 	}
 	return true
-}
-
-// Replica is the pod with one ordinal of a workload whose replicas have claims of their own, and those claims.
-func Replica(pod *corev1.Pod, templates []corev1.PersistentVolumeClaim, ordinal int) (*corev1.Pod, []*corev1.PersistentVolumeClaim) {
-	pod = pod.DeepCopy()
-	var claims []*corev1.PersistentVolumeClaim
-	owner := pod.Name
-	if controller := metav1.GetControllerOf(pod); controller != nil {
-		owner = controller.Name
-	}
-	for i := range templates {
-		claim := templates[i].DeepCopy()
-		volume := claim.Name
-		claim.Namespace, claim.Name = pod.Namespace, fmt.Sprintf("%s-%s-%d", volume, owner, ordinal)
-		claim.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}
-		claims = append(claims, claim)
-		pod.Spec.Volumes = slices.DeleteFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == volume })
-		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
-			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name}}})
-	}
-	return pod, claims
 }

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
 
@@ -35,18 +34,25 @@ func ParseObject(text string) (object Object, ok bool) {
 	return object, found && object.Kind != "" && object.Name != ""
 }
 
+// ErrNoKind: karmada-apiserver has no such kind, or had not a few seconds ago.
+var ErrNoKind = errors.New("karmada-apiserver does not serve the kind")
+
 const (
 	// keepFor: a scheduler asks for all members at once; they share one read. Longer would answer a new template with the old one.
 	keepFor = time.Second
 	// kindsFor is how long the list of kinds holds before a kind that is not in it is looked for anew.
-	kindsFor = 30 * time.Second
+	kindsFor = 5 * time.Second
 )
 
-// Kinds with replicas and a pod template at spec.template. To have kinds of your own read too, bind argosy-estimator to a role of yours.
+// The kinds with replicas that are known here, and the claims that travel with them. A kind of your own that may not be read is answered for with care, one
+// replica to a node: to have it read too, bind argosy-estimator to a role of yours.
 //
 // +kubebuilder:rbac:groups=apps,resources=deployments;replicasets;statefulsets,verbs=get
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get
+// +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets,verbs=get
+// +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get
 
 // Resolver reads workloads from karmada-apiserver.
 type Resolver struct {
@@ -54,10 +60,13 @@ type Resolver struct {
 	discovery discovery.DiscoveryInterface
 	clock     clock.PassiveClock
 
-	mu        sync.Mutex
+	mu     sync.Mutex
+	recent map[Object]*lookup
+
+	// reading is held while the kinds are read, which takes as long as karmada-apiserver does; nobody else waits for it.
+	reading   sync.Mutex
 	kinds     map[string][]schema.GroupVersionResource
 	kindsRead time.Time
-	recent    map[Object]*lookup
 }
 
 type lookup struct {
@@ -72,7 +81,8 @@ func NewResolver(client dynamic.Interface, discovery discovery.DiscoveryInterfac
 	return &Resolver{client: client, discovery: discovery, clock: clock, recent: map[Object]*lookup{}}
 }
 
-// Find returns every workload of that kind and name: two groups may have a kind of one name (StatefulSet of apps and of apps.kruise.io). None is no error.
+// Find returns every workload of that kind and name: two groups may have a kind of one name (StatefulSet of apps and of apps.kruise.io). None is no error; a kind
+// that karmada-apiserver does not serve is ErrNoKind.
 func (r *Resolver) Find(ctx context.Context, object Object) ([]*unstructured.Unstructured, error) {
 	l, mine := r.lookup(object)
 	if mine {
@@ -80,6 +90,11 @@ func (r *Resolver) Find(ctx context.Context, object Object) ([]*unstructured.Uns
 			defer close(l.done)
 			l.objects, l.err = r.read(context.WithoutCancel(ctx), object)
 		}()
+	}
+	select {
+	case <-l.done:
+		return l.objects, l.err
+	default:
 	}
 	select {
 	case <-l.done:
@@ -113,39 +128,53 @@ func (r *Resolver) read(ctx context.Context, object Object) ([]*unstructured.Uns
 		return nil, err
 	}
 	var found []*unstructured.Unstructured
+	var forbidden error
 	for _, resource := range resources {
 		one, err := r.client.Resource(resource).Namespace(object.Namespace).Get(ctx, object.Name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 		case apierrors.IsForbidden(err):
-			// A kind that nobody let us read has no template that we know of.
-			klog.FromContext(ctx).V(1).Info("Not allowed to read this kind: the request alone counts", "resource", resource.GroupResource().String(), "reason", "Forbidden")
+			forbidden = err
 		case err != nil:
 			return nil, fmt.Errorf("reading %s %s/%s: %w", resource, object.Namespace, object.Name, err)
 		default:
 			found = append(found, one)
 		}
 	}
+	if len(found) == 0 && forbidden != nil {
+		return nil, fmt.Errorf("reading %s %s/%s (bind argosy-estimator to a role that may): %w", object.Kind, object.Namespace, object.Name, forbidden)
+	}
 	return found, nil
 }
 
 // resources are the preferred versions of all groups that have the kind.
 func (r *Resolver) resources(kind string) ([]schema.GroupVersionResource, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.reading.Lock()
+	defer r.reading.Unlock()
 	if list, ok := r.kinds[kind]; ok {
 		return list, nil
 	}
 	now := r.clock.Now()
 	if r.kinds != nil && now.Sub(r.kindsRead) < kindsFor {
-		return nil, nil
+		return nil, fmt.Errorf("%w %s", ErrNoKind, kind)
 	}
 	lists, err := r.discovery.ServerPreferredResources()
 	var partial *discovery.ErrGroupDiscoveryFailed
 	if err != nil && (!errors.As(err, &partial) || len(lists) == 0) {
 		return nil, fmt.Errorf("discovering the kinds of karmada-apiserver: %w", err)
 	}
-	r.kinds, r.kindsRead = map[string][]schema.GroupVersionResource{}, now
+	r.kinds, r.kindsRead = kindsOf(lists), now
+	if list, ok := r.kinds[kind]; ok {
+		return list, nil
+	}
+	if partial != nil {
+		return nil, fmt.Errorf("discovering the kinds of karmada-apiserver: %w", partial)
+	}
+	return nil, fmt.Errorf("%w %s", ErrNoKind, kind)
+}
+
+func kindsOf(lists []*metav1.APIResourceList) map[string][]schema.GroupVersionResource {
+	kinds := map[string][]schema.GroupVersionResource{}
 	for _, list := range lists {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
 		if err != nil {
@@ -153,9 +182,9 @@ func (r *Resolver) resources(kind string) ([]schema.GroupVersionResource, error)
 		}
 		for _, resource := range list.APIResources {
 			if resource.Namespaced && !strings.Contains(resource.Name, "/") {
-				r.kinds[resource.Kind] = append(r.kinds[resource.Kind], version.WithResource(resource.Name))
+				kinds[resource.Kind] = append(kinds[resource.Kind], version.WithResource(resource.Name))
 			}
 		}
 	}
-	return r.kinds[kind], nil
+	return kinds
 }

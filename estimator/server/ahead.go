@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/klog/v2"
+
+	"github.com/argosy-dev/argosy/estimator/inflight"
+	"github.com/argosy-dev/argosy/estimator/mirror"
+	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/template"
+	"github.com/argosy-dev/argosy/estimator/wire"
+)
+
+// ahead is the room held for replicas that are promised to the member and not there yet: those that bindings say, and those that karmada-scheduler says
+// it has assumed (1.19). They tell of the same replicas, so what is held by one is taken off the other.
+func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed []wire.AssumedWorkload) []oracle.Claim {
+	var claims []oracle.Claim
+	held := map[string]int{}
+	if s.promises != nil {
+		for _, promise := range s.promises.Ahead(member.Name, s.clock.Now()) {
+			if claim, ok := s.promised(reading, member, promise); ok {
+				claims = append(claims, claim)
+				held[alike(promise.Workload.Namespace, requirementsOf(promise.Requirements))] += claim.Count
+			}
+		}
+	}
+	for _, workload := range assumed {
+		for _, component := range workload.Components {
+			kind := alike(workload.Namespace, component.Requirements)
+			told := min(int(component.Replicas), held[kind])
+			held[kind] -= told
+			pod := template.Synthetic(component.Requirements, workload.Namespace, component.Name)
+			claims = append(claims, oracle.Claim{Pod: pod, Count: int(component.Replicas) - told, For: "assumed " + workload.Namespace + "/" + component.Name})
+		}
+	}
+	return claims
+}
+
+// alike names what an assumed workload tells of itself: it has no name.
+func alike(namespace string, requirements wire.Requirements) string {
+	requirements.Namespace = ""
+	// Requirements always encode.
+	text, _ := json.Marshal(requirements)
+	return namespace + "|" + string(text)
+}
+
+// promised is the claim for one promise, if pods of it are missing.
+func (s *Server) promised(reading context.Context, member *mirror.Member, promise inflight.Promise) (oracle.Claim, bool) {
+	workload := mirror.Workload{Kind: promise.Workload.Kind, Namespace: promise.Workload.Namespace, Name: promise.Workload.Name,
+		Group: schema.FromAPIVersionAndKind(promise.Workload.APIVersion, promise.Workload.Kind).Group}
+	seen, err := member.PodsOf(reading, workload)
+	if err != nil {
+		klog.FromContext(reading).V(1).Info("Holding room for all promised replicas", "reason", "OwnerUnreadable", "error", err.Error())
+	}
+	missing := int(promise.Replicas) - len(seen)
+	if missing <= 0 || promise.Requirements == nil {
+		return oracle.Claim{}, false
+	}
+	object := template.Object{Kind: workload.Kind, Namespace: workload.Namespace, Name: workload.Name}
+	requirements := requirementsOf(promise.Requirements)
+	one := candidate{pod: template.Synthetic(requirements, object.Namespace, object.Name)}
+	if pods, err := s.pods(reading, member, object, true, requirements); err == nil {
+		one = pods[0]
+	}
+	pod := one.pod
+	if made, refusal, err := s.admit(member, one); err == nil && refusal == "" {
+		pod = made
+	}
+	return oracle.Claim{Pod: pod, Count: missing, For: fmt.Sprintf("promised %s %s/%s", object.Kind, object.Namespace, object.Name)}, true
+}
+
+func requirementsOf(r *workv1alpha2.ReplicaRequirements) wire.Requirements {
+	out := wire.Requirements{Requests: r.ResourceRequest, Namespace: r.Namespace, PriorityClassName: r.PriorityClassName}
+	if r.NodeClaim != nil {
+		out.NodeAffinity, out.NodeSelector, out.Tolerations = r.NodeClaim.HardNodeAffinity, r.NodeClaim.NodeSelector, r.NodeClaim.Tolerations
+	}
+	return out
+}
