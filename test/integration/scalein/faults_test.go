@@ -32,15 +32,15 @@ func eachWrite(judge func(ctx context.Context, what string, o client.Object, wri
 
 // expectCarriedOut plays Karmada until the order has ended, and compares every book with what was ordered: pods web-0 and
 // web-2 of member1.
-func (w *world) expectCarriedOut(name string) {
+func (w *world) expectCarriedOut() {
 	w.t.Helper()
 	w.Eventually(func() string {
 		w.karmada()
-		phase, _, _ := w.complete(name)
+		phase, _, _ := w.complete()
 		return phase
 	}).Should(gomega.Equal(string(v1alpha1.PhaseSucceeded)))
 	w.expectBooks(3, 1, "web-1")
-	order := &v1alpha1.PodScaleIn{ObjectMeta: w.meta(name)}
+	order := &v1alpha1.PodScaleIn{ObjectMeta: w.meta("order")}
 	w.Eventually(func() []string { w.get(plane, order); return order.Finalizers }).Should(gomega.BeEmpty())
 	template, binding := w.cloneSet(0), w.binding()
 	w.get(plane, template)
@@ -124,7 +124,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 				t.Errorf("%d deaths: the test no longer tests", deaths)
 			}
 			w.lead(nil)
-			w.expectCarriedOut("order")
+			w.expectCarriedOut()
 		})
 	}
 }
@@ -149,7 +149,7 @@ func TestConflictOnEveryWrite(t *testing.T) {
 		}
 		return write()
 	}))
-	w.expectCarriedOut("order")
+	w.expectCarriedOut()
 	mu.Lock()
 	defer mu.Unlock()
 	if refused < 6 {
@@ -181,7 +181,7 @@ func TestAPodThatVanishesBetween(t *testing.T) {
 	w.create(plane, w.order("order", "web-0", "web-2"))
 	w.lead(nil)
 	w.Eventually(func() string {
-		phase, _, _ := w.complete("order")
+		phase, _, _ := w.complete()
 		if phase != string(v1alpha1.PhaseFollowing) {
 			w.karmadaWithoutMember()
 		}
@@ -195,7 +195,7 @@ func TestAPodThatVanishesBetween(t *testing.T) {
 		w.Expect(err).NotTo(gomega.HaveOccurred())
 		return request.Members["member1"].Pods
 	}).Should(gomega.Equal([]string{"web-2"}))
-	w.expectCarriedOut("order")
+	w.expectCarriedOut()
 }
 
 // TestAMemberThatTakesTheNamesLate: when its time is over the order is reported as failed, and is carried out all the same as
@@ -206,7 +206,7 @@ func TestAMemberThatTakesTheNamesLate(t *testing.T) {
 	w.lead(nil)
 	phase := func() string {
 		w.karmadaWithoutMember()
-		phase, reason, _ := w.complete("order")
+		phase, reason, _ := w.complete()
 		return phase + " " + reason
 	}
 	w.Eventually(phase).Should(gomega.Equal("Following WaitingForPods"))
@@ -215,7 +215,7 @@ func TestAMemberThatTakesTheNamesLate(t *testing.T) {
 	w.Eventually(func() []string { return w.told(v1alpha1.ReasonTimedOut) }).
 		Should(gomega.Equal([]string{"member1 has not taken the names yet"}))
 	w.Eventually(func() float64 { return w.counted(v1alpha1.PhaseFailed) }).Should(gomega.Equal(1.0))
-	w.expectCarriedOut("order")
+	w.expectCarriedOut()
 	w.Expect(w.counted(v1alpha1.PhaseFailed)).To(gomega.Equal(1.0))
 	w.Eventually(func() float64 { return w.counted(v1alpha1.PhaseSucceeded) }).Should(gomega.Equal(1.0))
 }

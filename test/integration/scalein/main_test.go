@@ -326,24 +326,18 @@ func (w *world) order(name string, pods ...string) *v1alpha1.PodScaleIn {
 	return order
 }
 
-// status of an order, fresh.
-func (w *world) status(name string) v1alpha1.PodScaleInStatus {
-	order := &v1alpha1.PodScaleIn{ObjectMeta: w.meta(name)}
+// complete is the phase of the order "order", with reason and message of its condition Complete.
+func (w *world) complete() (phase, reason, message string) {
+	order := &v1alpha1.PodScaleIn{ObjectMeta: w.meta("order")}
 	if err := plane.Get(w.ctx, client.ObjectKeyFromObject(order), order); err != nil {
-		w.t.Errorf("reading PodScaleIn %s: %v", name, err)
+		w.t.Errorf("reading the PodScaleIn: %v", err)
 	}
-	return order.Status
-}
-
-// complete is an order's phase, with reason and message of its condition Complete.
-func (w *world) complete(name string) (phase, reason, message string) {
-	status := w.status(name)
-	for _, c := range status.Conditions {
+	for _, c := range order.Status.Conditions {
 		if c.Type == v1alpha1.PodScaleInComplete {
 			reason, message = c.Reason, c.Message
 		}
 	}
-	return string(status.Phase), reason, message
+	return string(order.Status.Phase), reason, message
 }
 
 // counted is the controller's count of orders that ended so.

@@ -119,9 +119,9 @@ func TestRefusedOrders(t *testing.T) {
 			before := w.books()
 			w.create(plane, order)
 			w.lead(nil)
-			w.Eventually(func() string { phase, reason, _ := w.complete("order"); return phase + " " + reason }).
+			w.Eventually(func() string { phase, reason, _ := w.complete(); return phase + " " + reason }).
 				Should(gomega.Equal("Refused " + tc.wantReason))
-			_, _, message := w.complete("order")
+			_, _, message := w.complete()
 			w.Expect(message).To(gomega.ContainSubstring(tc.wantSays))
 			w.Eventually(func() []string { return w.told(tc.wantReason) }).Should(gomega.ConsistOf(gomega.ContainSubstring(tc.wantSays)))
 			w.Eventually(func() []string { w.get(plane, order); return order.Finalizers }).Should(gomega.BeEmpty())
@@ -199,16 +199,16 @@ func TestWaitingOrders(t *testing.T) {
 			}
 			w.create(plane, order)
 			kill := w.lead(nil)
-			w.Eventually(func() string { phase, reason, _ := w.complete("order"); return phase + " " + reason }).
+			w.Eventually(func() string { phase, reason, _ := w.complete(); return phase + " " + reason }).
 				Should(gomega.Equal("Checking " + tc.wantReason))
-			_, _, message := w.complete("order")
+			_, _, message := w.complete()
 			w.Expect(message).To(gomega.ContainSubstring(tc.wantSays))
 			w.Eventually(func() int { return len(w.told(tc.wantReason)) }).Should(gomega.Equal(1))
 			kill()
 
 			w.clock.SetTime(w.clock.Now().Add(2 * time.Minute))
 			w.lead(nil)
-			w.Eventually(func() string { phase, reason, _ := w.complete("order"); return phase + " " + reason }).
+			w.Eventually(func() string { phase, reason, _ := w.complete(); return phase + " " + reason }).
 				Should(gomega.Equal("Refused " + tc.wantReason))
 		})
 	}
