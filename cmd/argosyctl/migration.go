@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -58,7 +57,7 @@ func (m *migrationCommands) one(ctx context.Context, name string) (client.Client
 }
 
 func (m *migrationCommands) status() *cobra.Command {
-	all := false
+	all, format := false, ""
 	command := &cobra.Command{
 		Use:   "status [kind/name]",
 		Short: "Show where applications stand; with a name, everything known about one",
@@ -67,6 +66,9 @@ func (m *migrationCommands) status() *cobra.Command {
 			if len(args) == 1 {
 				_, migration, err := m.one(command.Context(), args[0])
 				if err != nil {
+					return err
+				}
+				if done, err := structured(m.out, format, migration); done {
 					return err
 				}
 				return writeStatus(m.out, migration)
@@ -83,15 +85,19 @@ func (m *migrationCommands) status() *cobra.Command {
 			if err := control.List(command.Context(), &list, options...); err != nil {
 				return fmt.Errorf("listing migrations: %w", err)
 			}
+			if done, err := structured(m.out, format, list); done {
+				return err
+			}
 			return writeStatuses(m.out, list.Items)
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show the applications of every namespace")
+	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
 	return command
 }
 
 func (m *migrationCommands) plan() *cobra.Command {
-	all := false
+	all, format := false, ""
 	command := &cobra.Command{
 		Use:   "plan kind/name",
 		Short: "Show what a take-over would change, per cluster, object and field",
@@ -105,6 +111,9 @@ func (m *migrationCommands) plan() *cobra.Command {
 				fmt.Fprintf(m.out, "No plan has been drawn up yet: %s\n", advancing(migration))
 				return nil
 			}
+			if done, err := structured(m.out, format, migration.Status.Plan); done {
+				return err
+			}
 			if err := plan.Write(m.out, migration.Status, all); err != nil {
 				return err
 			}
@@ -116,6 +125,7 @@ func (m *migrationCommands) plan() *cobra.Command {
 		},
 	}
 	command.Flags().BoolVar(&all, "all", false, "show bookkeeping metadata as well")
+	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
 	return command
 }
 
@@ -188,19 +198,37 @@ func (m *migrationCommands) readopt() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if failure := migration.Status.Failure; failure != nil && migration.Spec.Attempt <= failure.Attempt {
-				before := migration.DeepCopy()
-				migration.Spec.Attempt = failure.Attempt + 1
-				if err := control.Patch(command.Context(), migration, client.MergeFrom(before)); err != nil {
-					return fmt.Errorf("raising spec.attempt: %w", err)
-				}
-				fmt.Fprintf(m.out, "%s: attempt %d begins, with a new plan to approve\n", args[0], migration.Spec.Attempt)
+			if err := m.again(command.Context(), control, migration); err != nil {
+				return err
 			}
 			return m.relist(command.Context(), control, migration, name)
 		},
 	}
 	command.Flags().StringVar(&name, "whitelist", "", "whitelist to put it on, when it is on none; default the one it was on")
 	return command
+}
+
+// again asks for another attempt after a failure, and takes back a wish to leave.
+func (m *migrationCommands) again(ctx context.Context, control client.Client, migration *v1alpha1.Migration) error {
+	before := migration.DeepCopy()
+	migration.Spec.AfterCutOff = v1alpha1.AfterCutOffKeep
+	failure := migration.Status.Failure
+	failed := failure != nil && migration.Spec.Attempt <= failure.Attempt
+	if failed {
+		migration.Spec.Attempt = failure.Attempt + 1
+	}
+	if err := control.Patch(ctx, migration, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("asking for another attempt: %w", err)
+	}
+	if !failed {
+		return nil
+	}
+	what := "with a new plan to approve"
+	if failure.Action == v1alpha1.OnFailurePause {
+		what = "from where it was paused"
+	}
+	fmt.Fprintf(m.out, "%s/%s: attempt %d begins, %s\n", strings.ToLower(migration.Spec.Kind), migration.Spec.Name, migration.Spec.Attempt, what)
+	return nil
 }
 
 // relist puts an application back on the whitelist it was on.
@@ -295,89 +323,4 @@ func without(entries []v1alpha1.WhitelistEntry, migration *v1alpha1.Migration) [
 		}
 	}
 	return kept
-}
-
-func writeStatuses(out io.Writer, migrations []v1alpha1.Migration) error {
-	table := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
-	fmt.Fprintln(table, "NAMESPACE\tAPPLICATION\tPHASE\tMANAGED\tENVIRONMENT\tBATCH\tCLUSTERS\tAPPROVED\tWHY")
-	for i := range migrations {
-		status := &migrations[i].Status
-		why := ""
-		if status.Phase != v1alpha1.PhaseFederated && status.Phase != v1alpha1.PhaseLeft {
-			why = reason(&migrations[i])
-		}
-		fmt.Fprintf(table, "%s\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", migrations[i].Namespace,
-			strings.ToLower(migrations[i].Spec.Kind), migrations[i].Spec.Name, orDash(string(status.Phase)), orDash(string(status.Management)),
-			orDash(string(status.Environment)), orDash(status.Batch), orDash(status.ClustersDone), orDash(status.ApprovalsDone), why)
-	}
-	return table.Flush()
-}
-
-func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
-	if err := writeStatuses(out, []v1alpha1.Migration{*migration}); err != nil {
-		return err
-	}
-	status := &migration.Status
-	fmt.Fprintf(out, "\n%s\n", advancing(migration))
-	if status.Failure != nil {
-		fmt.Fprintf(out, "Attempt %d failed %s (%s, %s): %s\n", status.Failure.Attempt, status.Failure.Time.UTC().Format("2006-01-02 15:04:05"),
-			status.Failure.Reason, status.Failure.Action, status.Failure.Message)
-	}
-	fmt.Fprintln(out, "\nClusters")
-	table := tabwriter.NewWriter(out, 2, 4, 3, ' ', 0)
-	fmt.Fprintln(table, "  NAME\tSTATE\tREPLICAS\tPODS BEFORE\tPODS AFTER\tREVISION")
-	for _, cluster := range status.Clusters {
-		before, after, revision := "-", "-", "-"
-		if cluster.Before != nil {
-			before, revision = fmt.Sprint(cluster.Before.PodCount), cluster.Before.Revision
-		}
-		if cluster.After != nil {
-			after = fmt.Sprint(cluster.After.PodCount)
-			if cluster.After.Revision != revision {
-				revision += " -> " + cluster.After.Revision
-			}
-		}
-		fmt.Fprintf(table, "  %s\t%s\t%d\t%s\t%s\t%s\n", cluster.Name, cluster.State, cluster.Replicas, before, after, revision)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "\nObjects")
-	for _, resource := range status.Resources {
-		where := "in " + strings.Join(resource.Clusters, ", ")
-		if resource.Policy == "" {
-			where = "static: " + resource.Note
-		}
-		fmt.Fprintf(out, "  %s/%s %s\n", strings.ToLower(resource.Kind), resource.Name, where)
-	}
-	fmt.Fprintln(out, "\nHistory")
-	for _, entry := range status.History {
-		fmt.Fprintf(out, "  %s %s: %s\n", entry.Time.UTC().Format("2006-01-02 15:04:05"), entry.Phase, entry.Message)
-	}
-	return nil
-}
-
-func reason(migration *v1alpha1.Migration) string {
-	for _, condition := range migration.Status.Conditions {
-		if condition.Type == v1alpha1.ConditionAdvancing {
-			return condition.Reason
-		}
-	}
-	return ""
-}
-
-func advancing(migration *v1alpha1.Migration) string {
-	for _, condition := range migration.Status.Conditions {
-		if condition.Type == v1alpha1.ConditionAdvancing {
-			return condition.Reason + ": " + condition.Message
-		}
-	}
-	return "the controller has not looked at it yet"
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

@@ -19,8 +19,10 @@ import (
 type App struct {
 	Namespace string
 	Name      string
-	// Kind is Deployment or CloneSet.
+	// Kind of the workload; a DaemonSet's Replicas are the nodes of each member.
 	Kind string
+	// API is the workload's apiVersion where its kind alone does not tell.
+	API string
 	// Image of its one container.
 	Image string
 	// Replicas by member; its keys are the members that run it.
@@ -31,10 +33,19 @@ type App struct {
 	SharedConfig string
 	// NodePort adds a Service of that type, whose port each member chose.
 	NodePort map[string]int64
+	// Front adds an Ingress, whose host each member has of its own, and a PodDisruptionBudget.
+	Front bool
+	// Volume adds a PersistentVolumeClaim that the pods mount, bound to a volume that only its member has.
+	Volume bool
+	// Extra is put on top of the workload's spec.
+	Extra map[string]any
 }
 
 // APIVersion of the workload.
 func (a App) APIVersion() string {
+	if a.API != "" {
+		return a.API
+	}
 	if a.Kind == "CloneSet" {
 		return "apps.kruise.io/v1alpha1"
 	}
@@ -65,7 +76,7 @@ func put(ctx context.Context, member client.Client, object *unstructured.Unstruc
 	if !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	if object.GetKind() == "Namespace" {
+	if object.GetKind() == "Namespace" || object.GetKind() == "PersistentVolume" {
 		return nil
 	}
 	return member.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("ci"), client.ForceOwnership)
@@ -91,6 +102,7 @@ func (a App) Objects(member string) []*unstructured.Unstructured {
 	if a.SharedConfig != "" {
 		objects = append(objects, a.object("v1", "ConfigMap", a.SharedConfig, map[string]any{"data": map[string]any{"region": member}}))
 	}
+	objects = append(objects, a.more(member)...)
 	objects = append(objects, a.workload(member))
 	if a.Autoscaled {
 		objects = append(objects, a.object("autoscaling/v2", "HorizontalPodAutoscaler", a.Name, map[string]any{"spec": map[string]any{
@@ -101,6 +113,31 @@ func (a App) Objects(member string) []*unstructured.Unstructured {
 	return objects
 }
 
+// more is what an application has in front of and under it.
+func (a App) more(member string) []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	if a.Front {
+		backend := map[string]any{"service": map[string]any{"name": a.Name, "port": map[string]any{"number": int64(80)}}}
+		out = append(out, a.object("networking.k8s.io/v1", "Ingress", a.Name, map[string]any{"spec": map[string]any{"rules": []any{map[string]any{
+			"host": member + ".example", "http": map[string]any{"paths": []any{map[string]any{"path": "/", "pathType": "Prefix", "backend": backend}}},
+		}}}}), a.object("policy/v1", "PodDisruptionBudget", a.Name, map[string]any{"spec": map[string]any{
+			"maxUnavailable": int64(1), "selector": map[string]any{"matchLabels": map[string]any{"app": a.Name}},
+		}}))
+	}
+	if a.Volume {
+		size := map[string]any{"storage": "1Gi"}
+		volume := a.object("v1", "PersistentVolume", a.Name+"-"+member, map[string]any{"spec": map[string]any{
+			"capacity": size, "accessModes": []any{"ReadWriteMany"}, "hostPath": map[string]any{"path": "/data"}, "storageClassName": "by-hand",
+			"claimRef": map[string]any{"namespace": a.Namespace, "name": a.Name},
+		}})
+		volume.SetNamespace("")
+		out = append(out, volume, a.object("v1", "PersistentVolumeClaim", a.Name, map[string]any{"spec": map[string]any{
+			"resources": map[string]any{"requests": size}, "accessModes": []any{"ReadWriteMany"}, "storageClassName": "by-hand",
+		}}))
+	}
+	return out
+}
+
 func (a App) workload(member string) *unstructured.Unstructured {
 	from := []any{
 		map[string]any{"configMapRef": map[string]any{"name": a.Name}},
@@ -109,8 +146,7 @@ func (a App) workload(member string) *unstructured.Unstructured {
 	if a.SharedConfig != "" {
 		from = append(from, map[string]any{"configMapRef": map[string]any{"name": a.SharedConfig}})
 	}
-	return a.object(a.APIVersion(), a.Kind, a.Name, map[string]any{"spec": map[string]any{
-		"replicas": a.Replicas[member],
+	workload := a.object(a.APIVersion(), a.Kind, a.Name, map[string]any{"spec": map[string]any{
 		"selector": map[string]any{"matchLabels": map[string]any{"app": a.Name}},
 		"template": map[string]any{
 			"metadata": map[string]any{
@@ -125,6 +161,21 @@ func (a App) workload(member string) *unstructured.Unstructured {
 			}}},
 		},
 	}})
+	spec := workload.Object["spec"].(map[string]any)
+	switch a.Kind {
+	case "DaemonSet":
+	case "StatefulSet":
+		spec["serviceName"] = a.Name
+		fallthrough
+	default:
+		spec["replicas"] = a.Replicas[member]
+	}
+	if a.Volume {
+		_ = unstructured.SetNestedSlice(spec, []any{map[string]any{
+			"name": "data", "persistentVolumeClaim": map[string]any{"claimName": a.Name}}}, "template", "spec", "volumes")
+	}
+	maps.Copy(spec, a.Extra)
+	return workload
 }
 
 func (a App) object(apiVersion, kind, name string, content map[string]any) *unstructured.Unstructured {
@@ -190,6 +241,12 @@ func (a App) settled(ctx context.Context, member client.Client) error {
 	status := func(field string) int64 {
 		value, _, _ := unstructured.NestedInt64(object.Object, "status", field)
 		return value
+	}
+	if a.Kind == "DaemonSet" {
+		if status("observedGeneration") < object.GetGeneration() || status("updatedNumberScheduled") != status("desiredNumberScheduled") {
+			return ErrNotReady
+		}
+		return nil
 	}
 	wanted, _, _ := unstructured.NestedInt64(object.Object, "spec", "replicas")
 	if status("observedGeneration") < object.GetGeneration() || status("replicas") != wanted || status("updatedReplicas") != wanted {

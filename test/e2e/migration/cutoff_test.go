@@ -116,9 +116,14 @@ func (s *story) refused(app static.App) {
 }
 
 func workload(app static.App) *unstructured.Unstructured {
+	return named(app, app.APIVersion(), app.Kind)
+}
+
+// named like the application.
+func named(app static.App, apiVersion, kind string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
-	object.SetAPIVersion(app.APIVersion())
-	object.SetKind(app.Kind)
+	object.SetAPIVersion(apiVersion)
+	object.SetKind(kind)
 	object.SetNamespace(app.Namespace)
 	object.SetName(app.Name)
 	return object

@@ -30,8 +30,10 @@ import (
 type guarded struct {
 	client.Client
 	config *rest.Config
-	hooks  *httptest.Server
-	warned *warnings
+	// kubeconfig is a file that reaches it, for programs.
+	kubeconfig string
+	hooks      *httptest.Server
+	warned     *warnings
 }
 
 // warnings the API server sent.
@@ -53,7 +55,7 @@ func newGuarded(t *testing.T) *guarded {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	g := &guarded{config: rest.CopyConfig(server.Config), warned: &warnings{}}
+	g := &guarded{config: rest.CopyConfig(server.Config), kubeconfig: server.Kubeconfig, warned: &warnings{}}
 	g.config.WarningHandler = g.warned
 	if g.Client, err = client.New(g.config, client.Options{Scheme: kinds}); err != nil {
 		t.Fatal(err)

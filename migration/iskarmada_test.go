@@ -1,0 +1,72 @@
+package migration
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/publish"
+)
+
+func TestIsKarmada(t *testing.T) {
+	const web = "?namespace=shop&kind=Deployment&name=web"
+	application := planned()
+	application.Spec.WorkloadReference = listed("apps/v1", "Deployment", "web").WorkloadReference
+	application.Status.Management, application.Status.Phase = v1alpha1.ManagementFederated, v1alpha1.PhaseFederated
+	application.Status.Clusters = []v1alpha1.ClusterStatus{{Name: "a"}, {Name: "b"}}
+	for name, tc := range map[string]struct {
+		method, query string
+		silent        bool
+		status        int
+		want          publish.Answer
+		says          string
+	}{
+		"federated": {query: web, status: http.StatusOK, want: publish.Answer{
+			IsKarmada: true, Management: v1alpha1.ManagementFederated, Phase: v1alpha1.PhaseFederated, Whitelisted: true, Clusters: []string{"a", "b"},
+		}},
+		"nobody knows it":        {query: "?namespace=shop&kind=Deployment&name=other", status: http.StatusOK, want: publish.Answer{Management: v1alpha1.ManagementStatic}},
+		"without a name":         {query: "?namespace=shop&kind=Deployment", status: http.StatusBadRequest, says: "namespace, kind and name of the workload are needed"},
+		"a write":                {method: http.MethodPost, query: web, status: http.StatusMethodNotAllowed, says: "only GET"},
+		"the plane is not there": {query: web, silent: true, status: http.StatusServiceUnavailable, says: "publish nowhere until it does"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reader := fake.NewClientBuilder().WithScheme(scheme(t)).
+				WithObjects(application, whitelist("all", listed("apps/v1", "Deployment", "web"))).
+				WithInterceptorFuncs(interceptor.Funcs{List: func(ctx context.Context, inner client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+					if tc.silent {
+						return errors.New("connection refused")
+					}
+					return inner.List(ctx, list, options...)
+				}}).Build()
+			out := httptest.NewRecorder()
+			method := tc.method
+			if method == "" {
+				method = http.MethodGet
+			}
+			IsKarmada(reader).ServeHTTP(out, httptest.NewRequestWithContext(t.Context(), method, IsKarmadaPath+tc.query, nil))
+			if out.Code != tc.status || !strings.Contains(out.Body.String(), tc.says) {
+				t.Fatalf("HTTP %d: %s, want %d and %q", out.Code, out.Body, tc.status, tc.says)
+			}
+			if tc.status != http.StatusOK {
+				return
+			}
+			got := publish.Answer{}
+			if err := json.Unmarshal(out.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

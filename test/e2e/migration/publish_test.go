@@ -1,0 +1,213 @@
+package migration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/static"
+)
+
+// argosyctl as CI/CD runs it; the exit status is an answer too.
+func (s *story) argosyctl(args ...string) (string, int) {
+	s.Helper()
+	command := exec.CommandContext(s.Context(), filepath.Join(world.lab.Root, "bin", "argosyctl"), args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+world.lab.Kubeconfigs["karmada"])
+	out, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.Fatalf("argosyctl %s: %v", strings.Join(args, " "), err)
+	}
+	return string(out), command.ProcessState.ExitCode()
+}
+
+// folder of an application's files, as CI/CD keeps them.
+func folder(t *testing.T, app static.App) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, member := range app.Members() {
+		at := filepath.Join(dir, "clusters", member)
+		if err := os.MkdirAll(at, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range app.Objects(member) {
+			if object.GetKind() == "Namespace" {
+				continue
+			}
+			raw, err := yaml.Marshal(object.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(at, strings.ToLower(object.GetKind())+".yaml"), raw, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
+}
+
+// One pipeline, one command: it releases to the members while the application is static, starts its take-over, goes
+// on through the control plane, and after a rollback to the members again. Each time every member gets its own.
+func TestPublishBothWays(t *testing.T) {
+	app := static.App{Namespace: "pipeline", Name: "web", Kind: "Deployment", Image: "web:1", Replicas: map[string]int64{"member1": 2, "member2": 1}}
+	s := newStory(t, app)
+	s.is(app, "Static", 1)
+	s.listOnRelease(app)
+	s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring(v1alpha1.ReasonTriggerPending))
+
+	s.release(&app, "web:2", "published; managed: Static")
+	s.reach(app, v1alpha1.PhaseFederated)
+	s.is(app, "Federated", 0)
+	s.images(app)
+
+	s.release(&app, "web:3", "published; managed: Federated")
+	s.images(app)
+
+	if out, code := s.argosyctl("migration", "rollback", "-n", app.Namespace, "deployment/web"); code != 0 || !strings.Contains(out, "is off whitelist pipeline") {
+		t.Fatalf("rollback ended with %d: %s", code, out)
+	}
+	s.reach(app, v1alpha1.PhaseCutOff)
+	s.is(app, "Static", 1)
+	s.release(&app, "web:4", "published; managed: Static")
+	s.images(app)
+
+	// Its policies are in the control plane still, and argosyctl policy says whose they are; another's are named.
+	out, code := s.argosyctl("policy", "-n", app.Namespace, "-f", folder(t, app))
+	if code != 0 || !strings.Contains(out, "name: deployment-web") {
+		t.Errorf("policy ended with %d: %s", code, out)
+	}
+}
+
+// listOnRelease puts the application on a whitelist that waits for its next release.
+func (s *story) listOnRelease(app static.App) {
+	s.Helper()
+	s.list(0)
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) {
+		entry := entryOf(app)
+		entry.Trigger = v1alpha1.TriggerOnRelease
+		spec.Entries = []v1alpha1.WhitelistEntry{entry}
+	})
+}
+
+func (s *story) release(app *static.App, image, want string) {
+	s.Helper()
+	app.Image = image
+	out, code := s.argosyctl("publish", "-n", app.Namespace, "-f", folder(s.T, *app))
+	if code != 0 || !strings.Contains(out, want) {
+		s.Fatalf("publishing %s ended with %d, want %q:\n%s", image, code, want, out)
+	}
+}
+
+// images and configuration of every member, once its pods are there.
+func (s *story) images(app static.App) {
+	s.Helper()
+	s.Eventually(func() string {
+		if _, err := app.Pods(s.Context(), world.members); err != nil {
+			return err.Error()
+		}
+		for _, member := range app.Members() {
+			spec, _, err := app.Spec(s.Context(), world.members[member])
+			if err != nil {
+				return err.Error()
+			}
+			containers, _, _ := unstructured.NestedSlice(spec, "template", "spec", "containers")
+			container := containers[0].(map[string]any)
+			env := container["env"].([]any)[0].(map[string]any)
+			if container["image"] != app.Image || env["value"] != member {
+				return fmt.Sprintf("%s runs %v with %v", member, container["image"], env)
+			}
+		}
+		return ""
+	}, patience, look).Should(BeEmpty())
+}
+
+// is asks who manages the application, on the command line and over HTTP.
+func (s *story) is(app static.App, management string, exit int) {
+	s.Helper()
+	out, code := s.argosyctl("is-karmada", "-n", app.Namespace, "deployment/"+app.Name)
+	if code != exit || !strings.Contains(out, `"management":"`+management+`"`) {
+		s.Errorf("is-karmada ended with %d: %s, want %d and %s", code, out, exit, management)
+	}
+	base := strings.TrimSuffix(world.lab.Endpoints["argosy/controller-manager metrics"], "/metrics")
+	query := url.Values{"namespace": {app.Namespace}, "kind": {app.Kind}, "name": {app.Name}}
+	response, err := http.Get(base + "/is-karmada?" + query.Encode())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		IsKarmada  bool
+		Management string
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusOK {
+		s.Fatalf("HTTP %d: %v", response.StatusCode, err)
+	}
+	if answer.Management != management || answer.IsKarmada != (management == "Federated") {
+		s.Errorf("HTTP answers %+v, want %s", answer, management)
+	}
+}
+
+// A freeze window holds the opening back, Prometheus that says the application is not well does so too, and when it
+// says so during the soak the application is rolled back.
+func TestGates(t *testing.T) {
+	app := static.App{Namespace: "gates", Name: "gates", Kind: "Deployment", Image: "gates:1", Replicas: map[string]int64{"member1": 1, "member2": 1}}
+	s := newStory(t, app)
+	var unwell atomic.Bool
+	var asked atomic.Value
+	prometheus := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		asked.Store(in.URL.Query().Get("query"))
+		result := "[]"
+		if unwell.Load() {
+			result = `[{"metric":{"job":"gates"},"value":[1772445600,"0.25"]}]`
+		}
+		fmt.Fprintf(out, `{"status":"success","data":{"resultType":"vector","result":%s}}`, result)
+	}))
+	t.Cleanup(prometheus.Close)
+	unwell.Store(true)
+	s.list(0)
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) {
+		start, end := metav1.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), metav1.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
+		spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "sale", Start: &start, End: &end}}
+		spec.Strategy.SoakSeconds = ptr.To[int32](600)
+		spec.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: prometheus.URL, Query: `errors{namespace="$namespace",app="$name"} > 0`}
+		spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)}
+	})
+	waitsFor := func(what string) {
+		s.Helper()
+		s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring(what))
+		if management := s.migration(app).Status.Management; management != v1alpha1.ManagementStatic {
+			s.Errorf("managed: %s while it waits", management)
+		}
+	}
+	waitsFor("freeze window sale is open until")
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Strategy.FreezeWindows = nil })
+	waitsFor("Prometheus says 0.25")
+	if want := `errors{namespace="gates",app="gates"} > 0`; asked.Load() != want {
+		t.Errorf("asked %q, want %q", asked.Load(), want)
+	}
+	unwell.Store(false)
+	s.reach(app, v1alpha1.PhaseSoaking)
+	unwell.Store(true)
+	migration := s.reach(app, v1alpha1.PhaseCutOff)
+	if migration.Status.Failure == nil || migration.Status.Failure.Reason != v1alpha1.ReasonUnhealthy {
+		t.Errorf("failure is %+v, want %s", migration.Status.Failure, v1alpha1.ReasonUnhealthy)
+	}
+	s.unchanged()
+}

@@ -1,0 +1,266 @@
+package migration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+)
+
+// program is argosyctl as people run it, against an API server with the shipped admission.
+type program struct {
+	*guarded
+	path string
+}
+
+func newProgram(t *testing.T) *program {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "argosyctl")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./cmd/argosyctl")
+	build.Dir = "../../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building argosyctl: %v\n%s", err, out)
+	}
+	return &program{guarded: newGuarded(t), path: path}
+}
+
+// run a command as a person; what it prints and, when it ends badly, what it complains of.
+func (p *program) run(t *testing.T, user string, args ...string) (out, complaint string, code int) {
+	t.Helper()
+	args = append(args, "--kubeconfig", p.kubeconfig, "--as", user, "--as-group", "system:masters", "-n", "shop")
+	command := exec.CommandContext(t.Context(), p.path, args...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return stdout.String(), stderr.String(), command.ProcessState.ExitCode()
+}
+
+// planned is an application whose plan two people are to approve: one field is kept apart by an override, and one
+// object stays static.
+func (p *program) planned(t *testing.T) *v1alpha1.Migration {
+	t.Helper()
+	migration := p.application(t, v1alpha1.PhaseAwaitingApproval)
+	at := metav1.NewTime(time.Date(2026, 3, 2, 10, 1, 30, 0, time.UTC))
+	ref := func(kind string) v1alpha1.ResourceReference {
+		return v1alpha1.ResourceReference{APIVersion: "v1", Kind: kind, Name: "web"}
+	}
+	workload := v1alpha1.ResourceReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
+	managed := v1alpha1.FieldChange{Path: `metadata.labels["karmada.io/managed"]`, Kind: v1alpha1.ChangeBookkeeping, Planned: `"true"`}
+	status := &migration.Status
+	status.Management, status.Whitelist, status.Environment = v1alpha1.ManagementStatic, "all", v1alpha1.EnvironmentProduction
+	status.Batch, status.ClustersDone, status.ApprovalsDone = "1/3", "0/2", "0/2"
+	status.Clusters = []v1alpha1.ClusterStatus{
+		{Name: "member1", State: v1alpha1.ClusterSuspended, Replicas: 6}, {Name: "member2", State: v1alpha1.ClusterSuspended, Replicas: 4},
+	}
+	status.Resources = []v1alpha1.ResourceStatus{
+		{ResourceReference: workload, Clusters: []string{"member1", "member2"}, Policy: "deployment-web"},
+		{ResourceReference: ref("ConfigMap"), Clusters: []string{"member1", "member2"}, Policy: "configmap-web"},
+		{ResourceReference: ref("Secret"), Clusters: []string{"member1", "member2"}, Note: "its content differs between clusters, and an OverridePolicy would show it as plain text"},
+	}
+	status.Plan = &v1alpha1.Plan{Hash: firstPlan, Purpose: v1alpha1.PlanTakeOver, Time: at, Resources: []v1alpha1.ResourcePlan{
+		{ResourceReference: workload, Cluster: "member1", Changes: []v1alpha1.FieldChange{managed}},
+		{ResourceReference: ref("ConfigMap"), Cluster: "member1", Changes: []v1alpha1.FieldChange{managed}},
+		{ResourceReference: workload, Cluster: "member2", Changes: []v1alpha1.FieldChange{managed}},
+		{ResourceReference: ref("ConfigMap"), Cluster: "member2", Changes: []v1alpha1.FieldChange{
+			{Path: "data.region", Kind: v1alpha1.ChangeOverride, Live: `"north"`, Planned: `"north"`}, managed}},
+	}}
+	status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAwaitingApproval,
+		Message: "plan " + firstPlan + " has 0 of 2 approvals", LastTransitionTime: at}}
+	status.History = []v1alpha1.HistoryEntry{{Time: at, Phase: v1alpha1.PhaseAwaitingApproval, Reason: v1alpha1.ReasonAwaitingApproval, Message: "ready"}}
+	if err := p.Status().Update(t.Context(), migration); err != nil {
+		t.Fatal(err)
+	}
+	return migration
+}
+
+const planText = `Take over: plan 1111111111111111, drawn up 2026-03-02 10:01:30 UTC
+
+cluster member1 (6 replicas)
+  deployment/web: unchanged, 1 bookkeeping
+  configmap/web: unchanged, 1 bookkeeping
+
+cluster member2 (4 replicas)
+  deployment/web: unchanged, 1 bookkeeping
+  configmap/web: unchanged, 1 kept by override, 1 bookkeeping
+    = data.region: "north"
+
+left under static management
+  secret/web: its content differs between clusters, and an OverridePolicy would show it as plain text
+
+Nothing but bookkeeping metadata changes in any member: no pod is restarted, nothing is deleted.
+Approved 0/2. To approve: argosyctl migration approve -n shop deployment/web --plan 1111111111111111
+`
+
+func TestArgosyctl(t *testing.T) {
+	p := newProgram(t)
+	migration := p.planned(t)
+	t.Run("policy", p.policySaysWhoHoldsAnObject)
+	t.Run("migration", func(t *testing.T) { p.commandsOfAMigration(t, migration) })
+	t.Run("is-karmada", func(t *testing.T) { p.isKarmadaEndsWithItsAnswer(t, migration) })
+}
+
+// A person reads the plan, approves it, rolls back, asks for another attempt and lets the application leave.
+func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migration) {
+	whitelist := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "all"}}
+	if err := p.Create(t.Context(), whitelist); err != nil {
+		t.Fatal(err)
+	}
+	listed := func() int {
+		t.Helper()
+		if err := p.Get(t.Context(), client.ObjectKeyFromObject(whitelist), whitelist); err != nil {
+			t.Fatal(err)
+		}
+		return len(whitelist.Spec.Entries)
+	}
+	record := func() *v1alpha1.Migration {
+		t.Helper()
+		if err := p.Get(t.Context(), client.ObjectKeyFromObject(migration), migration); err != nil {
+			t.Fatal(err)
+		}
+		return migration
+	}
+	step := func(want string, code int, user string, args ...string) {
+		t.Helper()
+		out, complaint, ended := p.run(t, user, args...)
+		if ended != code || !strings.Contains(out+complaint, want) {
+			t.Errorf("argosyctl %s ended with %d, want %d and %q:\n%s%s", strings.Join(args, " "), ended, code, want, out, complaint)
+		}
+	}
+
+	out, _, _ := p.run(t, "alice", "migration", "plan", "deployment/web")
+	if diff := cmp.Diff(planText, out); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	step(`+ metadata.labels["karmada.io/managed"]: "true"`, 0, "alice", "migration", "plan", "deployment/web", "--all")
+	for format, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "yaml": func(raw []byte, into any) error { return yaml.Unmarshal(raw, into) }} {
+		out, _, _ := p.run(t, "alice", "migration", "plan", "deployment/web", "-o", format)
+		got := v1alpha1.Plan{}
+		if err := decode([]byte(out), &got); err != nil || got.Hash != firstPlan || len(got.Resources) != 4 {
+			t.Errorf("the plan as %s: %v, %+v", format, err, got)
+		}
+		out, _, _ = p.run(t, "alice", "migration", "status", "-A", "-o", format)
+		list := v1alpha1.MigrationList{}
+		if err := decode([]byte(out), &list); err != nil || len(list.Items) != 1 || list.Items[0].Status.Batch != "1/3" {
+			t.Errorf("the states as %s: %v, %d", format, err, len(list.Items))
+		}
+	}
+	step(`--output "xml" is not known: use text, json or yaml`, 1, "alice", "migration", "plan", "deployment/web", "-o", "xml")
+	step("AwaitingApproval   Static    Production    1/3     0/2        0/2        AwaitingApproval", 0, "alice", "migration", "status")
+	step("secret/web static: its content differs", 0, "alice", "migration", "status", "deployment/web")
+	step("has no Migration: put it on a MigrationWhitelist first", 1, "alice", "migration", "plan", "deployment/nobody")
+	step(`"web" is no application: write kind/name`, 1, "alice", "migration", "plan", "web")
+
+	step(`required flag(s) "plan" not set`, 1, "alice", "migration", "approve", "deployment/web")
+	step("plan "+secondPlan+" is not the current one, which is "+firstPlan, 1, "alice", "migration", "approve", "deployment/web", "--plan", secondPlan)
+	step("plan "+firstPlan+" of deployment/web is approved by alice", 0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	step("alice has approved plan "+firstPlan+" already: another person must", 1, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	step("approved by bob", 0, "bob", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	if got := record().Spec.Approvals; len(got) != 2 || got[0].User != "alice" || got[1].User != "bob" {
+		t.Errorf("approvals %+v, want alice's and bob's", got)
+	}
+
+	step("deployment/web is on whitelist all again", 0, "admin", "migration", "readopt", "deployment/web")
+	if listed() != 1 || whitelist.Spec.Entries[0].Environment != v1alpha1.EnvironmentProduction || len(whitelist.Spec.Entries[0].Clusters) != 2 {
+		t.Errorf("entries %+v", whitelist.Spec.Entries)
+	}
+	step("roll it back first ('argosyctl migration rollback')", 1, "admin", "migration", "leave", "deployment/web")
+	step("is off whitelist all", 0, "admin", "migration", "rollback", "deployment/web")
+	if listed() != 0 {
+		t.Errorf("entries %+v after the rollback", whitelist.Spec.Entries)
+	}
+	step("is on no whitelist: it is AwaitingApproval already", 1, "admin", "migration", "rollback", "deployment/web")
+	step("leaves once a plan that changes nothing in its members is approved", 0, "admin", "migration", "leave", "deployment/web")
+	if got := record().Spec.AfterCutOff; got != v1alpha1.AfterCutOffLeave {
+		t.Errorf("afterCutOff %s", got)
+	}
+
+	failed := record()
+	failed.Status.Failure = &v1alpha1.Failure{Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback}
+	if err := p.Status().Update(t.Context(), failed); err != nil {
+		t.Fatal(err)
+	}
+	step("deployment/web: attempt 2 begins, with a new plan to approve", 0, "admin", "migration", "readopt", "deployment/web")
+	if got := record().Spec; got.Attempt != 2 || got.AfterCutOff != v1alpha1.AfterCutOffKeep {
+		t.Errorf("attempt %d, afterCutOff %s", got.Attempt, got.AfterCutOff)
+	}
+}
+
+// Every answer of is-karmada has an exit status of its own, and no answer is one too.
+func (p *program) isKarmadaEndsWithItsAnswer(t *testing.T, migration *v1alpha1.Migration) {
+	for name, tc := range map[string]struct {
+		management v1alpha1.Management
+		args       []string
+		code       int
+		want       string
+	}{
+		"nobody knows it": {args: []string{"deployment/other"}, code: 1, want: `"management":"Static"`},
+		"static":          {management: v1alpha1.ManagementStatic, args: []string{"deployment/web"}, code: 1, want: `"management":"Static"`},
+		"changing":        {management: v1alpha1.ManagementChanging, args: []string{"deployment/web"}, code: 2, want: `"management":"Changing"`},
+		"no application":  {args: []string{"web"}, code: 3, want: "write kind/name"},
+		"no answer":       {args: []string{"deployment/web", "--server", "https://127.0.0.1:1"}, code: 3, want: "refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.management != "" {
+				migration.Status.Management = tc.management
+				if err := p.Status().Update(t.Context(), migration); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out, complaint, code := p.run(t, "ci", append([]string{"is-karmada"}, tc.args...)...)
+			if code != tc.code || !strings.Contains(out+complaint, tc.want) {
+				t.Errorf("ended with %d: %s%s, want %d and %q", code, out, complaint, tc.code, tc.want)
+			}
+		})
+	}
+}
+
+// Policies are authored for what nobody holds; what another policy holds, or would claim, is named and left out.
+func (p *program) policySaysWhoHoldsAnObject(t *testing.T) {
+	broad := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configs"}}
+	broad.Spec.ResourceSelectors = []policyv1alpha1.ResourceSelector{{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}}
+	everywhere := &policyv1alpha1.ClusterPropagationPolicy{ObjectMeta: metav1.ObjectMeta{Name: "services"}}
+	everywhere.Spec.ResourceSelectors = []policyv1alpha1.ResourceSelector{{APIVersion: "v1", Kind: "Service"}}
+	priority := int32(5)
+	everywhere.Spec.Priority = &priority
+	for _, object := range []client.Object{broad, everywhere} {
+		if err := p.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	content := `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:1"}]}}}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: b}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}
+`
+	if err := os.WriteFile(filepath.Join(dir, "web.yaml"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, complaint, code := p.run(t, "ci", "policy", "-f", dir, "--clusters", "member1,member2")
+	if code != 0 || strings.Count(out, "kind: PropagationPolicy") != 1 || !strings.Contains(out, "name: deployment-web") {
+		t.Errorf("ended with %d:\n%s", code, out)
+	}
+	for _, want := range []string{"configmap/web: left out: PropagationPolicy configs holds it", "service/web: left out: ClusterPropagationPolicy services holds it"} {
+		if !strings.Contains(complaint, want) {
+			t.Errorf("complains of %q, want %q", complaint, want)
+		}
+	}
+}
