@@ -17,6 +17,7 @@ import (
 // +kubebuilder:printcolumn:name=Last result,type=string,JSONPath=`.status.lastResult`
 // +kubebuilder:printcolumn:name=Next run,type=string,JSONPath=`.status.nextRunTime`
 // +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name=Message,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
 type CronHPA struct {
 	metav1.TypeMeta   `json:",inline"`
