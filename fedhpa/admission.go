@@ -23,6 +23,7 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // ValidatePath is where argosy-webhook serves Validator.
@@ -111,7 +112,7 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 		return nil, fmt.Errorf("listing CronHPAs: %w", err)
 	}
 	for _, cron := range crons.Items {
-		if targetKey(cron.Spec.ScaleTargetRef) == targetKey(fed.Spec.ScaleTargetRef) && cron.DeletionTimestamp.IsZero() {
+		if owners.TargetKey(cron.Spec.ScaleTargetRef) == owners.TargetKey(fed.Spec.ScaleTargetRef) && cron.DeletionTimestamp.IsZero() {
 			return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"),
 				fmt.Sprintf("CronHPA %s sets the replicas of the same target: aim it at this FedHPA instead, with targetMinReplicas and targetMaxReplicas", cron.Name))}, nil
 		}

@@ -20,7 +20,7 @@ func TestExplanation(t *testing.T) {
 		Phase: api.FedHPAActive, MinReplicas: 4, MaxReplicas: 20, BoundsFrom: "CronHPA nightly, rule day", ReserveReplicas: 3,
 		LastDivision: &api.Division{Time: at, Reason: api.FedHPAReasonNearMax, Message: "member1 asks for 9 of at most 10"},
 		Clusters: []api.FedHPAClusterStatus{
-			{Name: "member1", State: api.ClusterActive, MinReplicas: 3, MaxReplicas: 13, CurrentReplicas: 9, DesiredReplicas: 9, FreeReplicas: ptr.To[int32](14), Message: "member1 got 3..13: 14 more fit (estimator), weight 1"},
+			{Name: "member1", State: api.ClusterActive, MinReplicas: 3, MaxReplicas: 13, CurrentReplicas: 9, DesiredReplicas: 9, FreeReplicas: ptr.To[int32](14), Message: "member1 got 3..13 of 4..20: 14 more fit (estimator), weight 1"},
 			{Name: "member2", State: api.ClusterUnreachable, MinReplicas: 1, MaxReplicas: 4, CurrentReplicas: 2, DesiredReplicas: 2, Message: "member2 is unreachable, keeps its last 1..4"},
 		},
 		Conditions: []metav1.Condition{
@@ -38,7 +38,7 @@ Divided at 2026-05-01 10:00:00 UTC because member1 asks for 9 of at most 10 (Clu
 3 of maxReplicas fit in no cluster and stay in reserve.
 
 CLUSTER  STATE        MIN  MAX  RUNS  ASKS  WHY
-member1  Active       3    13   9     9     member1 got 3..13: 14 more fit (estimator), weight 1
+member1  Active       3    13   9     9     member1 got 3..13 of 4..20: 14 more fit (estimator), weight 1
 member2  Unreachable  1    4    2     2     member2 is unreachable, keeps its last 1..4
 
 Scheduling result: member1=9,member2=2 (sum 11, replicas 11). Members ask for: member1=9,member2=2.

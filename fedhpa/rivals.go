@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -15,6 +14,7 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // rivals finds what would make autoscaling this target a fight: another autoscaler, or a kind whose members' replicas Karmada would
@@ -23,7 +23,7 @@ func (g *gatherer) rivals(ctx context.Context, v *view) error {
 	if v.world.Problem != nil || v.world.Deleting {
 		return nil
 	}
-	rival, err := rivalOf(ctx, g.client, v.fed, client.MatchingFields{targetIndex: targetKey(v.fed.Spec.ScaleTargetRef)})
+	rival, err := rivalOf(ctx, g.client, v.fed, owners.Indexed(v.fed.Spec.ScaleTargetRef))
 	if err != nil {
 		return err
 	}
@@ -49,35 +49,24 @@ func notRetained(gvk schema.GroupVersionKind) string {
 
 // rivalOf names another autoscaler of the same target and what to do about it, or nothing. Of two FedHPAs the older one stays. The options
 // narrow the lists where the reader has an index.
-func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, opts ...client.ListOption) (string, error) {
-	target := targetKey(fed.Spec.ScaleTargetRef)
-	opts = append(opts, client.InNamespace(fed.Namespace))
-	var feds api.FedHPAList
-	if err := reader.List(ctx, &feds, opts...); err != nil {
-		return "", fmt.Errorf("listing FedHPAs: %w", err)
+func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow ...client.ListOption) (string, error) {
+	all, err := owners.All(ctx, reader, fed.Namespace, fed.Spec.ScaleTargetRef, narrow...)
+	if err != nil {
+		return "", err
 	}
-	for i := range feds.Items {
-		if other := &feds.Items[i]; targetKey(other.Spec.ScaleTargetRef) == target && other.Name != fed.Name && older(other, fed) {
-			return fmt.Sprintf("FedHPA %s scales the same target: delete one of the two", other.Name), nil
-		}
-	}
-	var hpas autoscalingv2.HorizontalPodAutoscalerList
-	if err := reader.List(ctx, &hpas, opts...); err != nil {
-		return "", fmt.Errorf("listing HorizontalPodAutoscalers: %w", err)
-	}
-	for i := range hpas.Items {
-		if targetKey(hpas.Items[i].Spec.ScaleTargetRef) == target && !aliasOf(&hpas.Items[i], fed) {
-			return fmt.Sprintf("HorizontalPodAutoscaler %s of the control plane names the same target: delete it, or delete this FedHPA and annotate that one with %s=true",
-				hpas.Items[i].Name, api.FederateAnnotation), nil
-		}
-	}
-	var federated karmadaautoscaling.FederatedHPAList
-	if err := reader.List(ctx, &federated, opts...); err != nil {
-		return "", fmt.Errorf("listing FederatedHPAs: %w", err)
-	}
-	for i := range federated.Items {
-		if targetKey(federated.Items[i].Spec.ScaleTargetRef) == target {
-			return fmt.Sprintf("Karmada's FederatedHPA %s scales the same target: delete it", federated.Items[i].Name), nil
+	for _, one := range all {
+		switch other := one.Object.(type) {
+		case *api.FedHPA:
+			if other.Name != fed.Name && older(other, fed) {
+				return fmt.Sprintf("FedHPA %s scales the same target: delete one of the two", one.Name), nil
+			}
+		case *autoscalingv2.HorizontalPodAutoscaler:
+			if !aliasOf(other, fed) {
+				return fmt.Sprintf("HorizontalPodAutoscaler %s of the control plane names the same target: delete it, or delete this FedHPA and annotate that one with %s=true",
+					one.Name, api.FederateAnnotation), nil
+			}
+		default:
+			return fmt.Sprintf("Karmada's %s %s scales the same target: delete it", one.Kind, one.Name), nil
 		}
 	}
 	return "", nil
@@ -94,11 +83,6 @@ func older(a, b *api.FedHPA) bool {
 		return b.CreationTimestamp.IsZero() || a.CreationTimestamp.Before(&b.CreationTimestamp)
 	}
 	return a.Name < b.Name
-}
-
-// targetKey names a target for the indexes: kind and name, since versions of one kind are one target.
-func targetKey(ref autoscalingv2.CrossVersionObjectReference) string {
-	return schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind().String() + "/" + ref.Name
 }
 
 // retains reports whether Karmada keeps a member's replicas of this kind: apps/v1 Deployments by itself

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"strings"
 
-	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util"
+	"github.com/prometheus/client_golang/prometheus"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
@@ -23,18 +23,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // Indexes of the caches.
 const (
-	targetIndex     = "fedhpa.target"
 	cronTargetIndex = "fedhpa.cronTarget"
 	workOwnerIndex  = "fedhpa.workOwner"
 )
@@ -63,10 +62,11 @@ const (
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components/scale,verbs=get;patch
 
-// AddToManager adds FedHPA's two controllers: the one that divides, and the one that makes annotated HPAs into FedHPAs.
-func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA) error {
+// AddToManager adds FedHPA's two controllers: the one that divides, and the one that makes annotated HPAs into FedHPAs. The manager's cache needs
+// the indexes of package owners.
+func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, registry prometheus.Registerer) error {
 	measures := newMeasures()
-	if err := measures.register(metrics.Registry); err != nil {
+	if err := measures.register(registry); err != nil {
 		return fmt.Errorf("registering metrics of FedHPA: %w", err)
 	}
 	estimators, err := newEstimators(mgr.GetAPIReader(), cfg.Estimators, clock.RealClock{})
@@ -132,31 +132,14 @@ func ownCache(ctx context.Context, mgr manager.Manager) (cache.Cache, error) {
 }
 
 func index(ctx context.Context, indexer client.FieldIndexer) error {
-	by := []struct {
-		object client.Object
-		field  string
-		key    client.IndexerFunc
-	}{
-		{&api.FedHPA{}, targetIndex, func(o client.Object) []string {
-			return []string{targetKey(o.(*api.FedHPA).Spec.ScaleTargetRef)}
-		}},
-		{&autoscalingv2.HorizontalPodAutoscaler{}, targetIndex, func(o client.Object) []string {
-			return []string{targetKey(o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.ScaleTargetRef)}
-		}},
-		{&karmadaautoscaling.FederatedHPA{}, targetIndex, func(o client.Object) []string {
-			return []string{targetKey(o.(*karmadaautoscaling.FederatedHPA).Spec.ScaleTargetRef)}
-		}},
-		{&api.CronHPA{}, cronTargetIndex, func(o client.Object) []string {
-			if ref := o.(*api.CronHPA).Spec.ScaleTargetRef; ref.Kind == "FedHPA" {
-				return []string{ref.Name}
-			}
-			return nil
-		}},
-	}
-	for _, i := range by {
-		if err := indexer.IndexField(ctx, i.object, i.field, i.key); err != nil {
-			return fmt.Errorf("indexing %T: %w", i.object, err)
+	err := indexer.IndexField(ctx, &api.CronHPA{}, cronTargetIndex, func(o client.Object) []string {
+		if ref := o.(*api.CronHPA).Spec.ScaleTargetRef; ref.Kind == "FedHPA" {
+			return []string{ref.Name}
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("indexing CronHPAs by FedHPA: %w", err)
 	}
 	return nil
 }
@@ -166,7 +149,7 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 	toTarget := func(ctx context.Context, o client.Object) []reconcile.Request {
 		b := o.(*workv1alpha2.ResourceBinding)
 		ref := autoscalingv2.CrossVersionObjectReference{APIVersion: b.Spec.Resource.APIVersion, Kind: b.Spec.Resource.Kind, Name: b.Spec.Resource.Name}
-		return c.withTarget(ctx, b.Namespace, targetKey(ref))
+		return c.withTarget(ctx, b.Namespace, ref)
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("fedhpa").
@@ -195,10 +178,10 @@ func ownerOf(_ context.Context, work *workv1alpha1.Work) []reconcile.Request {
 }
 
 // withTarget lists the FedHPAs of a target.
-func (c *Controller) withTarget(ctx context.Context, namespace, target string) []reconcile.Request {
+func (c *Controller) withTarget(ctx context.Context, namespace string, target autoscalingv2.CrossVersionObjectReference) []reconcile.Request {
 	var feds api.FedHPAList
-	if err := c.client.List(ctx, &feds, client.InNamespace(namespace), client.MatchingFields{targetIndex: target}); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a target", "target", target)
+	if err := c.client.List(ctx, &feds, client.InNamespace(namespace), owners.Indexed(target)); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a target", "target", owners.TargetKey(target))
 		return nil
 	}
 	return requests(feds.Items, func(*api.FedHPA) bool { return true })

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/fedhpa"
@@ -47,6 +48,6 @@ func addMigration(_ context.Context, mgr manager.Manager, section config.Control
 
 func addFedHPA(section config.FedHPA) func(context.Context, manager.Manager, config.Controller) error {
 	return func(ctx context.Context, mgr manager.Manager, _ config.Controller) error {
-		return fedhpa.AddToManager(ctx, mgr, section)
+		return fedhpa.AddToManager(ctx, mgr, section, metrics.Registry)
 	}
 }

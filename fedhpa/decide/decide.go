@@ -30,6 +30,8 @@ const (
 	pendingLong = 3 * time.Minute
 	// pendingNoted is how long before that is worth a word: every pod waits for a moment.
 	pendingNoted = 30 * time.Second
+	// limitsLate is how long new limits may be on their way before somebody else must be writing them.
+	limitsLate = time.Minute
 	// releasePatience is how long a release waits for counts to stand still.
 	releasePatience = time.Minute
 )

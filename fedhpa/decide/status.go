@@ -81,19 +81,26 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 		c.PendingSince = &now
 		d.wake(pendingNoted)
 	}
+	if !otherLimits(m) {
+		c.LimitsDifferSince = nil
+	} else if c.LimitsDifferSince == nil {
+		c.LimitsDifferSince = &now
+		d.wake(limitsLate)
+	}
 	if !d.idle(m.Name) {
 		c.IdleSince = nil
 	} else if c.IdleSince == nil {
 		c.IdleSince = &now
 	}
 	switch words := d.divisionMessage[m.Name]; {
-	case d.fault(m) != "":
-		c.Message = clip(d.fault(m), 1024)
+	case d.fault(m, c) != "":
+		c.Message = clip(d.fault(m, c), 1024)
 	case words != "":
 		c.Message = words
 	case !strings.HasPrefix(c.Message, m.Name+" got "):
 		// What stood there, a fault or an absence, is over.
-		c.Message = shareWords(m.Name, d.targets[m.Name], m, d.distribution(m.Name))
+		last := d.plan.Status.LastDivision
+		c.Message = shareWords(m.Name, d.targets[m.Name], split.Range{Min: last.MinReplicas, Max: last.MaxReplicas}, m, d.distribution(m.Name))
 	}
 }
 
@@ -112,7 +119,7 @@ func (d *decision) outside(m *Member) api.FedHPAClusterState {
 }
 
 // fault is what keeps a reachable member's autoscaler from working, in words, empty when nothing does.
-func (d *decision) fault(m *Member) string {
+func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 	switch {
 	case m.HPA == nil && m.Workload == nil:
 		return "waiting for Karmada to deliver the workload"
@@ -128,8 +135,21 @@ func (d *decision) fault(m *Member) string {
 		return "the autoscaler could not be applied: " + m.HPA.Message
 	case m.HPA.Fault != "":
 		return "the member's autoscaler cannot scale: " + m.HPA.Fault
+	case d.edited(m, c):
+		return fmt.Sprintf("the member's autoscaler obeys %d..%d where it was sent %d..%d: somebody in the member writes its limits; Karmada's execution controller writes ours",
+			m.HPA.InForce.Min, m.HPA.InForce.Max, m.HPA.Sent.Min, m.HPA.Sent.Max)
 	}
 	return ""
+}
+
+// otherLimits reports whether the member's autoscaler obeys other limits than it was sent.
+func otherLimits(m *Member) bool {
+	return m.HPA != nil && m.HPA.Owned && m.HPA.InForce != nil && *m.HPA.InForce != m.HPA.Sent
+}
+
+// edited reports whether limits differ for longer than they need to arrive.
+func (d *decision) edited(m *Member, c *api.FedHPAClusterStatus) bool {
+	return otherLimits(m) && c != nil && c.LimitsDifferSince != nil && d.w.Now.Sub(c.LimitsDifferSince.Time) >= limitsLate
 }
 
 func (d *decision) membersCondition() {
@@ -141,10 +161,13 @@ func (d *decision) membersCondition() {
 			unreachable = append(unreachable, name)
 			continue
 		}
-		if fault := d.fault(m); fault != "" && (m.HPA != nil || m.Workload == nil || !m.Workload.Applied) {
+		if fault := d.fault(m, d.clusterStatus(name)); fault != "" && (m.HPA != nil || m.Workload == nil || !m.Workload.Applied) {
 			faults = append(faults, name+": "+fault)
-			if m.HPA != nil && (!m.HPA.Owned || !m.HPA.Applied) {
+			switch {
+			case m.HPA != nil && (!m.HPA.Owned || !m.HPA.Applied):
 				reason = api.FedHPAReasonMemberRefuses
+			case m.HPA != nil && m.HPA.Fault == "":
+				reason = api.FedHPAReasonAutoscalerEdited
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func (d *decision) noteDivision(name string, c split.Cluster, r split.Range, in 
 	if c.Frozen {
 		d.divisionMessage[name] = fmt.Sprintf("%s is unreachable, keeps its last %d..%d", name, r.Min, r.Max)
 	} else {
-		d.divisionMessage[name] = shareWords(name, r, m, d.distribution(name)) + ofWords(in)
+		d.divisionMessage[name] = shareWords(name, r, split.Range{Min: in.Min, Max: in.Max}, m, d.distribution(name))
 	}
 	i := -1
 	for n := range d.plan.Status.Clusters {
@@ -32,10 +32,8 @@ func (d *decision) noteDivision(name string, c split.Cluster, r split.Range, in 
 	d.plan.Status.Clusters[i].FreeReplicas = c.Free
 }
 
-func ofWords(in split.Input) string { return fmt.Sprintf(" (of %d..%d)", in.Min, in.Max) }
-
-// shareWords says what one cluster got and why.
-func shareWords(name string, r split.Range, m *Member, wish api.ClusterDistribution) string {
+// shareWords says what one cluster got of all there was, and why.
+func shareWords(name string, r, all split.Range, m *Member, wish api.ClusterDistribution) string {
 	why := []string{"nobody knows how many more fit, so it keeps the room it had"}
 	if m != nil && m.Free != nil {
 		why[0] = fmt.Sprintf("%d more fit (%s)", *m.Free, m.FreeFrom)
@@ -53,7 +51,7 @@ func shareWords(name string, r split.Range, m *Member, wish api.ClusterDistribut
 	} else if r.Min == 0 {
 		why = append(why, "there are fewer minReplicas than clusters: it may go to standby when idle")
 	}
-	return fmt.Sprintf("%s got %d..%d: %s", name, r.Min, r.Max, strings.Join(why, ", "))
+	return fmt.Sprintf("%s got %d..%d of %d..%d: %s", name, r.Min, r.Max, all.Min, all.Max, strings.Join(why, ", "))
 }
 
 // divisionWords is the event of a division.

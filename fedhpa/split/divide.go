@@ -19,6 +19,8 @@ type Cluster struct {
 	Least, Most int32
 	// Last is what the cluster has now, nil if nothing yet.
 	Last *Range
+	// Standby gets of Min no more than its lower bound while others have room for it: it is to be emptied when idle.
+	Standby bool
 	// Frozen is set for a member that cannot be reached: its autoscaler goes on with Last, so Last stays reserved.
 	Frozen bool
 }
@@ -53,7 +55,7 @@ type Result struct {
 //	base_i = cur_i, or the user's own upper bound where that is lower
 //	if max >= sum(base): max_i = base_i + bounded(max - sum(base), w = free_i * weight_i, hi = free_i)
 //	else:                max_i = bounded(max, w = base_i, lo = 1, hi = base_i)
-//	min_i = bounded(min, w = weight_i or cur_i, lo = 1, hi = max_i)
+//	min_i = bounded(min, w = weight_i or cur_i (0 for a standby), lo = 1, hi = max_i)
 //
 // Room is never handed to a full cluster: its pods would stay pending, and a native HPA with pending pods does not
 // scale down.
@@ -136,6 +138,9 @@ func divideMin(in Input, live []int, total int32, maxes []int32) (mins []int32, 
 		weight := int64(c.Current)
 		if in.WeightedMin {
 			weight = c.Weight
+		}
+		if c.Standby {
+			weight = 0
 		}
 		parties[n] = Party{Name: c.Name, Weight: weight, Lo: min(max(c.Least, 1), hi), Hi: hi, Holds: lastMin(c)}
 	}

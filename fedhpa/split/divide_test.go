@@ -19,6 +19,7 @@ func (m member) weight(w int64) member        { m.Weight = w; return m }
 func (m member) own(least, most int32) member { m.Least, m.Most = least, most; return m }
 func (m member) last(lo, hi int32) member     { m.Last = &Range{lo, hi}; return m }
 func (m member) unknown() member              { m.Free = nil; return m }
+func (m member) standby() member              { m.Standby = true; return m }
 func (m member) frozen() member               { m.Frozen = true; return m }
 
 func TestDivide(t *testing.T) {
@@ -83,6 +84,16 @@ func TestDivide(t *testing.T) {
 			min: 2, max: 20,
 			members: []member{makeMember("m1", 3, 100), makeMember("m2", 3, 100).weight(0)},
 			want:    Result{Ranges: []Range{{1, 17}, {1, 3}}},
+		},
+		"a standby holds no more of min than one": {
+			min: 6, max: 20,
+			members: []member{makeMember("m1", 1, 100), makeMember("m2", 4, 100).standby()},
+			want:    Result{Ranges: []Range{{5, 8}, {1, 12}}},
+		},
+		"a standby holds what the others have no room for": {
+			min: 6, max: 20,
+			members: []member{makeMember("m1", 1, 2), makeMember("m2", 4, 2).standby()},
+			want:    Result{Ranges: []Range{{3, 3}, {3, 6}}, Reserve: 11},
 		},
 		"own bounds": {
 			min: 4, max: 20,

@@ -32,6 +32,8 @@ func GroupKind(ref autoscalingv2.CrossVersionObjectReference) schema.GroupKind {
 // Autoscaler is a kind that owns the replicas of what it targets, or one object of that kind.
 type Autoscaler struct {
 	Kind, APIVersion, Name string
+	// Object is set for one object.
+	Object client.Object
 
 	newObject func() client.Object
 	newList   func() client.ObjectList
@@ -90,7 +92,17 @@ func Indexed(ref autoscalingv2.CrossVersionObjectReference) client.ListOption {
 
 // Find the autoscaler that sets a workload's replicas; nil when there is none. One that is being deleted still does.
 func Find(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference, narrow ...client.ListOption) (*Autoscaler, error) {
+	all, err := All(ctx, reader, namespace, ref, narrow...)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+// All autoscalers that name the workload, in the order of Kinds.
+func All(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference, narrow ...client.ListOption) ([]Autoscaler, error) {
 	key := TargetKey(ref)
+	var out []Autoscaler
 	for _, kind := range Kinds() {
 		list := kind.newList()
 		if err := reader.List(ctx, list, append(narrow, client.InNamespace(namespace))...); err != nil {
@@ -102,10 +114,10 @@ func Find(ctx context.Context, reader client.Reader, namespace string, ref autos
 		}
 		for _, item := range items {
 			if object, ok := item.(client.Object); ok && TargetKey(kind.targetOf(object)) == key {
-				kind.Name = object.GetName()
-				return &kind, nil
+				kind.Name, kind.Object = object.GetName(), object
+				out = append(out, kind)
 			}
 		}
 	}
-	return nil, nil
+	return out, nil
 }

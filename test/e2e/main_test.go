@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -30,6 +31,12 @@ func run(m *testing.M) int {
 	log := textlogger.NewLogger(textlogger.NewConfig())
 	klog.SetLogger(log)
 	ctrl.SetLogger(log)
+	// Stories that run in parallel wait for members, not for this machine's two cores.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	options := lab.DefaultOptions()
 	options.Progress = os.Stdout
 	l, closeLab, err := lab.Run(context.Background(), options)

@@ -81,8 +81,10 @@ func (a App) total() int32 {
 // Propagate makes the Deployment, its binding and its Works, as Karmada has them after a first scheduling.
 func (p *Plane) Propagate(ctx context.Context, a App) error {
 	labels := map[string]string{"app": a.Name}
+	// By this label Karmada's FederatedHPA finds the binding.
+	claimed := map[string]string{policyv1alpha1.PropagationPolicyPermanentIDLabel: a.Name}
 	d := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, Labels: claimed},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(a.total()), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}}},
@@ -92,7 +94,7 @@ func (p *Plane) Propagate(ctx context.Context, a App) error {
 		return err
 	}
 	b := &workv1alpha2.ResourceBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name), Labels: claimed},
 		Spec: workv1alpha2.ResourceBindingSpec{
 			Resource: workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: deploymentKind, Namespace: a.Namespace, Name: a.Name, UID: d.UID},
 			Replicas: a.total(), Clusters: a.Clusters,

@@ -2,6 +2,7 @@ package fedhpaplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,24 +21,30 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
 // Plane is the control plane under test.
 type Plane struct {
-	// Client reads and writes it without a cache.
+	// Client reads and writes it without a cache, Config reaches it, both as an administrator.
 	Client client.Client
+	Config *rest.Config
 	// Requests counts what the controllers have asked of the API server, watches not counted.
 	Requests atomic.Int64
+	// Fuse is which of the controllers' coming writes fails, with all after it; 0 is no fuse.
+	Fuse atomic.Int64
+	// Cut is set when the fuse blew.
+	Cut atomic.Bool
 
 	scheme *runtime.Scheme
-	config *rest.Config
 	server *lab.APIServer
 }
 
@@ -46,7 +54,9 @@ func New(ctx context.Context) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting an API server: %w", err)
 	}
-	p := &Plane{scheme: runtime.NewScheme(), config: server.Config, server: server}
+	p := &Plane{scheme: runtime.NewScheme(), Config: rest.CopyConfig(server.Config), server: server}
+	// What a test plays of Karmada and of the members must not be what is waited for.
+	p.Config.QPS = -1
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, karmadaautoscaling.Install, clusterv1alpha1.Install, configv1alpha1.Install,
 		workv1alpha1.Install, workv1alpha2.Install, api.AddToScheme, apiextensionsv1.AddToScheme,
@@ -56,10 +66,10 @@ func New(ctx context.Context) (*Plane, error) {
 		}
 	}
 	// A federation serves Cluster from Karmada's aggregated API server; here it is stored as it comes.
-	if _, err := envtest.InstallCRDs(server.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{clusterCRD()}}); err != nil {
+	if _, err := envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{clusterCRD()}}); err != nil {
 		return nil, fmt.Errorf("installing Cluster: %w", err)
 	}
-	if p.Client, err = client.New(server.Config, client.Options{Scheme: p.scheme}); err != nil {
+	if p.Client, err = client.New(p.Config, client.Options{Scheme: p.scheme}); err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	return p, nil
@@ -68,23 +78,36 @@ func New(ctx context.Context) (*Plane, error) {
 // Close ends it.
 func (p *Plane) Close() { p.server.Close() }
 
-// Run starts the controllers; the returned function ends them and says how they ended.
+// Run starts FedHPA's controllers; the returned function ends them and says how they ended.
 func (p *Plane) Run() (stop func() error, err error) {
-	cfg := rest.CopyConfig(p.config)
-	cfg.QPS = -1
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return counting{next: next, requests: &p.Requests}
+	section := config.DefaultControllerManager().Controllers.FedHPA
+	section.Estimators.Mode = config.Disabled
+	return p.RunControllers(func(ctx context.Context, mgr ctrl.Manager) error {
+		if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+			return err
+		}
+		return fedhpa.AddToManager(ctx, mgr, section, prometheus.NewRegistry())
 	})
-	mgr, err := ctrl.NewManager(cfg, ctrl.Options{Scheme: p.scheme, Metrics: metricsserver.Options{BindAddress: "0"}})
+}
+
+// RunControllers starts whatever add adds, and counts its requests.
+func (p *Plane) RunControllers(add func(context.Context, ctrl.Manager) error) (stop func() error, err error) {
+	cfg := rest.CopyConfig(p.Config)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return wire{next: next, plane: p}
+	})
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: p.scheme, Metrics: metricsserver.Options{BindAddress: "0"},
+		// A test may start the same controllers again, as a new process would.
+		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
-	section := config.DefaultControllerManager().Controllers.FedHPA
-	section.Estimators.Mode = config.Disabled
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := fedhpa.AddToManager(ctx, mgr, section); err != nil {
+	if err := add(ctx, mgr); err != nil {
 		cancel()
-		return nil, fmt.Errorf("adding FedHPA: %w", err)
+		return nil, fmt.Errorf("adding controllers: %w", err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
@@ -94,17 +117,22 @@ func (p *Plane) Run() (stop func() error, err error) {
 	}, nil
 }
 
-// counting counts requests that are not watches.
-type counting struct {
-	next     http.RoundTripper
-	requests *atomic.Int64
+// wire is what controllers' requests pass: it counts those that are not watches, and ends in the middle of things where a fuse is set.
+type wire struct {
+	next  http.RoundTripper
+	plane *Plane
 }
 
-func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Query().Get("watch") == "" {
-		c.requests.Add(1)
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet && w.plane.Fuse.Load() > 0 && w.plane.Fuse.Add(-1) <= 0 {
+		w.plane.Fuse.Store(1) // and nothing after it
+		w.plane.Cut.Store(true)
+		return nil, errors.New("the power is cut")
 	}
-	return c.next.RoundTrip(r)
+	if r.URL.Query().Get("watch") == "" {
+		w.plane.Requests.Add(1)
+	}
+	return w.next.RoundTrip(r)
 }
 
 func clusterCRD() *apiextensionsv1.CustomResourceDefinition {

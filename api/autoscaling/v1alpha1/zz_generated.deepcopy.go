@@ -346,6 +346,10 @@ func (in *FedHPAClusterStatus) DeepCopyInto(out *FedHPAClusterStatus) {
 		in, out := &in.PendingSince, &out.PendingSince
 		*out = (*in).DeepCopy()
 	}
+	if in.LimitsDifferSince != nil {
+		in, out := &in.LimitsDifferSince, &out.LimitsDifferSince
+		*out = (*in).DeepCopy()
+	}
 	if in.IdleSince != nil {
 		in, out := &in.IdleSince, &out.IdleSince
 		*out = (*in).DeepCopy()

@@ -46,14 +46,14 @@ func TestAdmission(t *testing.T) {
 		}, want: "register argosy-webhook's interpreter"},
 		"duplicated": {prepare: func(s story) error {
 			var b workv1alpha2.ResourceBinding
-			if err := plane.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}, &b); err != nil {
+			if err := s.plane.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}, &b); err != nil {
 				return err
 			}
 			b.Spec.Placement = &policyv1alpha1.Placement{}
-			return plane.Client.Update(s.t.Context(), &b)
+			return s.plane.Client.Update(s.t.Context(), &b)
 		}, want: "replicaSchedulingType to Divided"},
 		"cronhpa-on-the-target": {prepare: func(s story) error {
-			return plane.Client.Create(s.t.Context(), &api.CronHPA{
+			return s.plane.Client.Create(s.t.Context(), &api.CronHPA{
 				ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "nightly"},
 				Spec: api.CronHPASpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef,
 					Rules: []api.CronHPARule{{Name: "night", Schedule: "0 1 * * *", TargetReplicas: ptr.To[int32](3)}}},
@@ -62,7 +62,7 @@ func TestAdmission(t *testing.T) {
 		"second-autoscaler": {prepare: func(s story) error {
 			other := s.app.FedHPA(1, 5)
 			other.Name = "other"
-			return plane.Client.Create(s.t.Context(), other)
+			return s.plane.Client.Create(s.t.Context(), other)
 		}, want: "FedHPA other scales the same target: delete one of the two"},
 	} {
 		t.Run(name, func(t *testing.T) {

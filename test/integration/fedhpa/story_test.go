@@ -11,29 +11,38 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
 )
 
 // story is one app and what is asked of it.
 type story struct {
-	t   *testing.T
-	g   Gomega
-	app fedhpaplane.App
+	t     *testing.T
+	g     Gomega
+	plane *fedhpaplane.Plane
+	app   fedhpaplane.App
 }
 
+// newStory is an app in the shared plane, whose controllers run.
 func newStory(t *testing.T) story {
 	t.Helper()
-	s := story{t: t, g: NewWithT(t), app: fedhpaplane.App{
-		Namespace: strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")), Name: "web",
+	return storyIn(t, plane, strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")))
+}
+
+func storyIn(t *testing.T, p *fedhpaplane.Plane, namespace string) story {
+	t.Helper()
+	s := story{t: t, g: NewWithT(t), plane: p, app: fedhpaplane.App{
+		Namespace: namespace, Name: "web",
 		Clusters: []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 3}, {Name: "member2", Replicas: 2}},
 	}}
-	s.g.Expect(plane.Propagate(t.Context(), s.app)).To(Succeed())
+	s.g.Expect(p.Propagate(t.Context(), s.app)).To(Succeed())
 	return s
 }
 
@@ -41,12 +50,15 @@ func (s story) key() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.app.Namespace, Name: s.app.Name}
 }
 
-func (s story) ready() (string, error) {
+func (s story) ready() (string, error) { return s.condition(api.FedHPAReady) }
+
+// condition is status and reason.
+func (s story) condition(kind string) (string, error) {
 	var fed api.FedHPA
-	if err := plane.Client.Get(s.t.Context(), s.key(), &fed); err != nil {
+	if err := s.plane.Client.Get(s.t.Context(), s.key(), &fed); err != nil {
 		return "", err
 	}
-	c := meta.FindStatusCondition(fed.Status.Conditions, api.FedHPAReady)
+	c := meta.FindStatusCondition(fed.Status.Conditions, kind)
 	if c == nil {
 		return "none", nil
 	}
@@ -55,11 +67,11 @@ func (s story) ready() (string, error) {
 
 func (s story) books() (string, error) {
 	var b workv1alpha2.ResourceBinding
-	if err := plane.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}, &b); err != nil {
+	if err := s.plane.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}, &b); err != nil {
 		return "", err
 	}
 	var d appsv1.Deployment
-	if err := plane.Client.Get(s.t.Context(), s.key(), &d); err != nil {
+	if err := s.plane.Client.Get(s.t.Context(), s.key(), &d); err != nil {
 		return "", err
 	}
 	var out []string
@@ -71,20 +83,32 @@ func (s story) books() (string, error) {
 
 // active takes the app over and lets both members speak.
 func (s story) active() {
-	s.g.Expect(plane.Client.Create(s.t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
-	s.g.Eventually(func() (string, error) {
-		var d appsv1.Deployment
-		err := plane.Client.Get(s.t.Context(), s.key(), &d)
-		return d.Labels["resourcetemplate.karmada.io/retain-replicas"], err
-	}, "20s").Should(Equal("true"), "the template learns to leave replicas to members")
-	_, err := plane.AutoscalerWork(s.t.Context(), s.app, "member1")
+	s.t.Helper()
+	s.g.Expect(s.plane.Client.Create(s.t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
+	s.g.Eventually(s.retained, "20s").Should(BeTrue(), "the template learns to leave replicas to members")
+	_, err := s.plane.AutoscalerWork(s.t.Context(), s.app, "member1")
 	s.g.Expect(err).To(HaveOccurred(), "no autoscaler before the Works bear the label")
-	s.g.Expect(plane.Deliver(s.t.Context(), s.app)).To(Succeed())
-	for _, c := range s.app.Clusters {
-		s.g.Eventually(func() error { return plane.Report(s.t.Context(), s.app, c.Name, c.Replicas) }, "20s").Should(Succeed(), "each member gets its autoscaler")
-	}
-	s.g.Eventually(s.ready, "20s").Should(Equal("True " + api.FedHPAReasonActive))
-	s.g.Eventually(func() error { return plane.Schedule(s.t.Context(), s.app) }, "5s").Should(Succeed())
+	s.takenOver()
+}
+
+// takenOver plays Karmada and the members until the FedHPA is active.
+func (s story) takenOver() {
+	s.t.Helper()
+	s.g.Eventually(func() (string, error) {
+		if err := s.plane.Deliver(s.t.Context(), s.app); err != nil {
+			return "", err
+		}
+		for _, c := range s.app.Clusters {
+			// Before the controller has sent it there is nothing to report.
+			if err := s.plane.Report(s.t.Context(), s.app, c.Name, c.Replicas); client.IgnoreNotFound(err) != nil {
+				return "", err
+			}
+		}
+		if err := s.plane.Schedule(s.t.Context(), s.app); err != nil {
+			return "", err
+		}
+		return s.ready()
+	}, "40s", "200ms").Should(Equal("True " + api.FedHPAReasonActive))
 }
 
 // TestTakeOverFollowRelease is the whole life of a FedHPA.
@@ -93,50 +117,73 @@ func TestTakeOverFollowRelease(t *testing.T) {
 	s.active()
 	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
 
-	s.g.Eventually(func() error { return plane.Schedule(t.Context(), s.app) }, "5s").Should(Succeed())
-	s.g.Expect(plane.Report(t.Context(), s.app, "member1", 7)).To(Succeed())
-	s.g.Eventually(func() (string, error) {
-		if err := plane.Schedule(t.Context(), s.app); err != nil {
-			return "", err
-		}
-		return s.books()
-	}, "20s").Should(Equal("member1=7 member2=2 of 9, template 9"))
+	s.g.Eventually(func() error { return s.plane.Schedule(t.Context(), s.app) }, "5s").Should(Succeed())
+	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 7)).To(Succeed())
+	s.follows("member1=7 member2=2 of 9, template 9")
 
 	// Somebody overwrites the result: the same clusters, other numbers.
 	var b workv1alpha2.ResourceBinding
 	key := client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}
-	s.g.Expect(plane.Client.Get(t.Context(), key, &b)).To(Succeed())
+	s.g.Expect(s.plane.Client.Get(t.Context(), key, &b)).To(Succeed())
 	b.Spec.Clusters[0].Replicas, b.Spec.Clusters[1].Replicas = 5, 4
-	s.g.Expect(plane.Client.Update(t.Context(), &b)).To(Succeed())
+	s.g.Expect(s.plane.Client.Update(t.Context(), &b)).To(Succeed())
+	s.follows("member1=7 member2=2 of 9, template 9")
+
+	s.g.Expect(s.plane.Client.Delete(t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
+	s.g.Eventually(s.letGo, "30s").Should(BeTrue())
+	s.released("member1=7 member2=2 of 9, template 9")
+}
+
+// letGo plays Karmada while a FedHPA is being released, and reports whether it is gone. Until then Karmada must not own the replicas of a member
+// that still has an autoscaler.
+func (s story) letGo() (bool, error) {
+	left := 0
+	for _, c := range s.app.Clusters {
+		work, err := s.plane.AutoscalerWork(s.t.Context(), s.app, c.Name)
+		if err != nil {
+			continue
+		}
+		left++
+		if work.DeletionTimestamp != nil {
+			// Karmada's execution controller removes the member's object, then the Work's finalizer.
+			work.Finalizers = nil
+			if err := s.plane.Client.Update(s.t.Context(), work); err != nil {
+				return false, err
+			}
+		}
+	}
+	s.g.Expect(left == 0 || s.retained()).To(BeTrue(), "%d autoscalers are left, and their replicas are Karmada's", left)
+	if err := s.plane.Schedule(s.t.Context(), s.app); err != nil {
+		return false, err
+	}
+	err := s.plane.Client.Get(s.t.Context(), s.key(), &api.FedHPA{})
+	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+}
+
+func (s story) retained() bool {
+	var d appsv1.Deployment
+	s.g.Expect(s.plane.Client.Get(s.t.Context(), s.key(), &d)).To(Succeed())
+	return d.Labels[mark.RetainReplicas] == "true"
+}
+
+// released checks that nothing is left of a FedHPA but the counts.
+func (s story) released(books string) {
+	s.g.Expect(s.books()).To(Equal(books), "not a replica changed")
+	s.g.Expect(s.retained()).To(BeFalse())
+	var b workv1alpha2.ResourceBinding
+	s.g.Expect(s.plane.Client.Get(s.t.Context(), client.ObjectKey{Namespace: s.app.Namespace, Name: "web-deployment"}, &b)).To(Succeed())
+	s.g.Expect(b.Annotations).NotTo(HaveKey(api.FedHPALedgerAnnotation))
+}
+
+// follows plays the scheduler until the books say so.
+func (s story) follows(books string) {
+	s.t.Helper()
 	s.g.Eventually(func() (string, error) {
-		if err := plane.Schedule(t.Context(), s.app); err != nil {
+		if err := s.plane.Schedule(s.t.Context(), s.app); err != nil {
 			return "", err
 		}
 		return s.books()
-	}, "20s").Should(Equal("member1=7 member2=2 of 9, template 9"), "it is put right")
-
-	s.g.Expect(plane.Client.Delete(t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
-	s.g.Eventually(func() error {
-		for _, c := range []string{"member1", "member2"} {
-			// Karmada's execution controller removes the member's object, then the Work's finalizer.
-			if work, err := plane.AutoscalerWork(t.Context(), s.app, c); err == nil && work.DeletionTimestamp != nil {
-				work.Finalizers = nil
-				if err := plane.Client.Update(t.Context(), work); err != nil {
-					return err
-				}
-			}
-		}
-		if err := plane.Schedule(t.Context(), s.app); err != nil {
-			return err
-		}
-		return plane.Client.Get(t.Context(), s.key(), &api.FedHPA{})
-	}, "30s").Should(MatchError(ContainSubstring("not found")))
-	s.g.Expect(s.books()).To(Equal("member1=7 member2=2 of 9, template 9"), "not a replica changed")
-	var d appsv1.Deployment
-	s.g.Expect(plane.Client.Get(t.Context(), s.key(), &d)).To(Succeed())
-	s.g.Expect(d.Labels).NotTo(HaveKey("resourcetemplate.karmada.io/retain-replicas"))
-	s.g.Expect(plane.Client.Get(t.Context(), key, &b)).To(Succeed())
-	s.g.Expect(b.Annotations).NotTo(HaveKey(api.FedHPALedgerAnnotation))
+	}, "20s").Should(Equal(books))
 }
 
 // TestWhatCannotBeScaledIsSaid: each precondition has its reason, and nothing is touched.
@@ -151,12 +198,12 @@ func TestWhatCannotBeScaledIsSaid(t *testing.T) {
 			f.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "example.com/v1", Kind: "Widget", Name: "web"}
 		}, want: api.FedHPAReasonTargetKindUnknown},
 		"not-scalable": {prepare: func(s story) error {
-			return plane.Client.Create(s.t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web"}})
+			return s.plane.Client.Create(s.t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web"}})
 		}, change: func(f *api.FedHPA) {
 			f.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}
 		}, want: api.FedHPAReasonTargetNotScalable},
 		"second": {prepare: func(s story) error {
-			return plane.Client.Create(s.t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
+			return s.plane.Client.Create(s.t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
 				ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "other"},
 				Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MaxReplicas: 5},
 			})
@@ -171,11 +218,11 @@ func TestWhatCannotBeScaledIsSaid(t *testing.T) {
 			if tc.change != nil {
 				tc.change(fed)
 			}
-			s.g.Expect(plane.Client.Create(t.Context(), fed)).To(Succeed())
+			s.g.Expect(s.plane.Client.Create(t.Context(), fed)).To(Succeed())
 			s.g.Eventually(s.ready, "20s").Should(Equal("False " + tc.want))
 			var d appsv1.Deployment
-			s.g.Expect(plane.Client.Get(t.Context(), s.key(), &d)).To(Succeed())
-			s.g.Expect(d.Labels).NotTo(HaveKey("resourcetemplate.karmada.io/retain-replicas"))
+			s.g.Expect(s.plane.Client.Get(t.Context(), s.key(), &d)).To(Succeed())
+			s.g.Expect(d.Labels).NotTo(HaveKey(mark.RetainReplicas))
 		})
 	}
 }
@@ -200,7 +247,7 @@ func TestSpecRules(t *testing.T) {
 			fed := s.app.FedHPA(2, 20)
 			fed.Name = name
 			tc.change(fed)
-			NewWithT(t).Expect(plane.Client.Create(t.Context(), fed)).To(MatchError(ContainSubstring(tc.want)))
+			NewWithT(t).Expect(s.plane.Client.Create(t.Context(), fed)).To(MatchError(ContainSubstring(tc.want)))
 		})
 	}
 }
@@ -212,23 +259,23 @@ func TestAnnotatedHPAIsAFedHPA(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web", Annotations: map[string]string{api.FederateAnnotation: "true"}},
 		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MinReplicas: ptr.To[int32](2), MaxReplicas: 12},
 	}
-	s.g.Expect(plane.Client.Create(t.Context(), hpa)).To(Succeed())
+	s.g.Expect(s.plane.Client.Create(t.Context(), hpa)).To(Succeed())
 	s.g.Eventually(func() (int32, error) {
 		var fed api.FedHPA
-		err := plane.Client.Get(t.Context(), s.key(), &fed)
+		err := s.plane.Client.Get(t.Context(), s.key(), &fed)
 		return fed.Spec.MaxReplicas, err
 	}, "20s").Should(BeEquivalentTo(12))
-	s.g.Eventually(func() error { return plane.Deliver(t.Context(), s.app) }, "10s").Should(Succeed())
+	s.g.Eventually(func() error { return s.plane.Deliver(t.Context(), s.app) }, "10s").Should(Succeed())
 	for _, c := range s.app.Clusters {
 		s.g.Eventually(func() error {
-			if err := plane.Deliver(t.Context(), s.app); err != nil {
+			if err := s.plane.Deliver(t.Context(), s.app); err != nil {
 				return err
 			}
-			return plane.Report(t.Context(), s.app, c.Name, c.Replicas)
+			return s.plane.Report(t.Context(), s.app, c.Name, c.Replicas)
 		}, "30s", "500ms").Should(Succeed())
 	}
 	s.g.Eventually(func() (int32, error) {
-		err := plane.Client.Get(t.Context(), s.key(), hpa)
+		err := s.plane.Client.Get(t.Context(), s.key(), hpa)
 		return hpa.Status.CurrentReplicas, err
 	}, "20s").Should(BeEquivalentTo(5))
 }

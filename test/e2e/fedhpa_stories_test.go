@@ -1,0 +1,470 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+)
+
+const (
+	// booksAim is how soon the control plane must say what a member's autoscaler did.
+	booksAim = 10 * time.Second
+	// fight is how long reverts are counted: in the first trial stock Karmada took replicas back six times in 76 s.
+	fight = 76 * time.Second
+)
+
+// TestFedHPA plays its stories at the same time, each in a namespace of its own: most of their time is members' autoscalers looking at metrics.
+func TestFedHPA(t *testing.T) {
+	table := &sideBySide{rows: map[string]string{}}
+	t.Run("at the same time", func(t *testing.T) {
+		for name, story := range map[string]func(*testing.T){
+			"load":    func(t *testing.T) { loadUpAndDown(t, table) },
+			"stock":   func(t *testing.T) { stockKarmada(t, table) },
+			"burst":   fullAndBurst,
+			"cron":    cronBounds,
+			"quota":   quotaRefuses,
+			"metrics": noMetrics,
+			"byhand":  touchedByHand,
+			"alias":   kubectlAutoscale,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				story(t)
+			})
+		}
+	})
+	t.Log(table)
+}
+
+// sideBySide is the table of both systems under the same load.
+type sideBySide struct {
+	mu   sync.Mutex
+	rows map[string]string
+}
+
+func (s *sideBySide) add(what, seen string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows[what] = seen
+}
+
+func (s *sideBySide) String() string {
+	var out bytes.Buffer
+	table := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(table, "\nA Deployment with an autoscaler in each member, %s under load\n", fight)
+	for _, what := range slices.Sorted(maps.Keys(s.rows)) {
+		fmt.Fprintf(table, "%s\t%s\n", what, s.rows[what])
+	}
+	table.Flush()
+	return out.String()
+}
+
+// loadUpAndDown: a member scales by its own autoscaler, up and down; nobody takes a replica back, the scheduler is never asked, and binding and
+// template agree with the members within the aim.
+func loadUpAndDown(t *testing.T, table *sideBySide) {
+	a := newAutoscaled(t)
+	a.g.Expect(a.members()).To(Equal("member1=2 member2=2"), "taking over changed nothing")
+	scheduled := a.lastScheduled()
+	disagreement := a.disagreement()
+	a.load("member2", 100)
+	a.load("member1", 450)
+	one, two := a.falls("member1"), a.falls("member2")
+	a.g.Eventually(a.members, slow, "500ms").Should(Equal("member1=9 member2=2"))
+	a.g.Consistently(func() string {
+		a.touch()
+		return a.members()
+	}, fight.String(), "5s").Should(Equal("member1=9 member2=2"), "and stays there, whatever Karmada writes meanwhile")
+	reverts := one() + two()
+	if reverts != 0 {
+		t.Errorf("replicas were taken back %d times, want 0", reverts)
+	}
+	explained := a.explain()
+	a.g.Expect(explained).To(MatchRegexp(`member1 got \d+\.\.\d+ of 4\.\.20: \d+ more fit \(estimator\), weight 1`), "said in words")
+	a.g.Expect(explained).To(ContainSubstring("Scheduling result: member1=9,member2=2 (sum 11, replicas 11). Members ask for: member1=9,member2=2."))
+	t.Log(explained)
+
+	a.load("member1", 100)
+	a.g.Eventually(a.members, slow, "500ms").Should(MatchRegexp("member1=[23] member2=2"))
+	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
+	if a.lastScheduled() != scheduled {
+		t.Errorf("the scheduler was asked at %s, and only its first scheduling at %s was due", a.lastScheduled(), scheduled)
+	}
+	longest := disagreement()
+	if longest > booksAim {
+		t.Errorf("members and control plane disagreed for %s, the aim is %s", longest, booksAim)
+	}
+	table.add("FedHPA", fmt.Sprintf("replicas taken back %d times, schedulings 0, longest disagreement of members and control plane %s", reverts, longest.Round(100*time.Millisecond)))
+	a.releasedUnchanged()
+}
+
+// releasedUnchanged deletes the FedHPA: not a replica changes, and Karmada owns them again.
+func (a autoscaled) releasedUnchanged() {
+	before := a.members()
+	a.g.Expect(a.karmada.Delete(a.t.Context(), &api.FedHPA{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}})).To(Succeed())
+	a.g.Eventually(func() error {
+		a.g.Expect(a.members()).To(Equal(before))
+		_, err := a.fed()
+		return err
+	}, "60s", "100ms").Should(MatchError(apierrors.IsNotFound, "not found"))
+	a.g.Eventually(func() (map[string]string, error) {
+		var d appsv1.Deployment
+		err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d)
+		return d.Labels, err
+	}, "10s").ShouldNot(HaveKey("resourcetemplate.karmada.io/retain-replicas"))
+	a.g.Consistently(a.members, "10s", "200ms").Should(Equal(before), "deleting a FedHPA changes no replica")
+	a.g.Expect(a.agree()).To(BeTrue())
+}
+
+// stockKarmada: the same Deployment under the same load, with native autoscalers that somebody made in the members.
+func stockKarmada(t *testing.T, table *sideBySide) {
+	a := deployed(t, fedhpaTarget)
+	for name, member := range a.planes.members {
+		if name == "member3" {
+			continue
+		}
+		a.g.Expect(member.Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"},
+			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
+				MinReplicas:    ptr.To[int32](2), MaxReplicas: 10,
+				Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
+					Name:   corev1.ResourceCPU,
+					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: resource.NewMilliQuantity(50, resource.DecimalSI)},
+				}}},
+			},
+		})).To(Succeed())
+	}
+	highest := int32(0)
+	rises := func() int32 {
+		highest = max(highest, a.replicas("member1"))
+		return highest
+	}
+	a.load("member2", 100)
+	a.load("member1", 450)
+	one := a.falls("member1")
+	a.g.Eventually(rises, slow, "50ms").Should(BeNumerically(">", 2), "the member's autoscaler raises the count")
+	a.g.Consistently(func() int32 {
+		a.touch()
+		return rises()
+	}, fight.String(), "1s").Should(BeNumerically(">", 2))
+	reverts := one()
+	table.add("stock Karmada with members' HPAs", fmt.Sprintf("replicas taken back %d times, at most %d of the 9 the load asks for ran", reverts, highest))
+	if reverts < 2 {
+		t.Errorf("stock Karmada took replicas back %d times, want at least 2: does this test still see what it is about?", reverts)
+	}
+}
+
+// fullAndBurst: pods so large that 15 fit into each member. No member is given more than fits; when both are full the standby is woken, and it is
+// emptied when its load is gone.
+func fullAndBurst(t *testing.T) {
+	// By weights: of nodes that are nearly as large as they were, Karmada's resource models count only half.
+	target := strings.NewReplacer("cpu: 10m", "cpu: 2500m", "[member1, member2]", "[member1, member2, member3]", "{dynamicWeight: AvailableReplicas}", `
+        staticWeightList:
+        - {targetCluster: {clusterNames: [member1]}, weight: 1}
+        - {targetCluster: {clusterNames: [member2]}, weight: 1}
+        - {targetCluster: {clusterNames: [member3]}, weight: 1}`).Replace(fedhpaTarget)
+	object := strings.ReplaceAll(fedhpaObject, "maxReplicas: 20", "maxReplicas: 40\n  distribution: {clusters: [{name: member3, role: Standby}]}")
+	a := deployed(t, target)
+	a.takeOver(object)
+	a.load("member1", 150)
+	a.load("member2", 150)
+	a.g.Eventually(a.members, slow, "500ms").Should(Equal("member1=3 member2=3"), "the standby is emptied when idle")
+	a.g.Eventually(a.books, "10s", "200ms").Should(Equal("member1=3 member2=3"))
+	a.load("member1", 900)
+	a.load("member2", 900)
+	a.g.Eventually(a.members, slow, "500ms").Should(ContainSubstring("member3=1"), "the standby is woken when the others are full")
+	a.g.Expect(a.pending("member1")+a.pending("member2")).To(BeZero(), "room is never handed to a full member")
+	a.load("member3", 250)
+	a.g.Eventually(func() int32 { return a.replicas("member3") }, slow, "500ms").Should(BeEquivalentTo(5), "and takes its part of the load")
+	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
+	a.g.Expect(a.replicas("member1")+a.replicas("member2")+5).To(BeNumerically("<=", 40), "the limits of all together hold")
+	a.load("member3", 10)
+	a.g.Eventually(a.members, slow, "500ms").ShouldNot(ContainSubstring("member3"), "idle again, it is emptied")
+	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
+}
+
+// cronBounds: a CronHPA raises the lower limit while a member is under load, and leaves the spec alone.
+func cronBounds(t *testing.T) {
+	a := newAutoscaled(t)
+	disagreement := a.disagreement()
+	a.load("member2", 100)
+	a.load("member1", 250)
+	a.apply(t, a.ns, `
+apiVersion: autoscaling.argosy.dev/v1alpha1
+kind: CronHPA
+metadata: {namespace: $NS, name: web}
+spec:
+  scaleTargetRef: {apiVersion: autoscaling.argosy.dev/v1alpha1, kind: FedHPA, name: web}
+  rules:
+  - {name: always, schedule: "* * * * *", targetMinReplicas: 12}
+`)
+	a.g.Eventually(func() (string, error) {
+		fed, err := a.fed()
+		return fmt.Sprintf("%d..%d %s", fed.Status.MinReplicas, fed.Status.MaxReplicas, fed.Status.BoundsFrom), err
+	}, "100s", "500ms").Should(Equal("12..20 CronHPA web, rule always"))
+	a.g.Eventually(func() int32 { return a.replicas("member1") + a.replicas("member2") }, slow, "500ms").Should(BeEquivalentTo(12))
+	a.g.Expect(a.replicas("member1")).To(BeNumerically(">=", 5), "the loaded member keeps what its load asks for")
+	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
+	if longest := disagreement(); longest > booksAim {
+		t.Errorf("members and control plane disagreed for %s, the aim is %s", longest, booksAim)
+	}
+	fed, err := a.fed()
+	a.g.Expect(err).NotTo(HaveOccurred())
+	a.g.Expect(fed.Spec.MinReplicas).To(BeEquivalentTo(4), "the spec is the user's")
+}
+
+// quotaRefuses: a quota in a member refuses pods; it is said, and nothing that runs is dropped.
+func quotaRefuses(t *testing.T) {
+	a := newAutoscaled(t)
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "few"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("3")}},
+	}
+	member := a.planes.members["member1"]
+	a.g.Expect(member.Create(t.Context(), quota)).To(Succeed())
+	a.load("member2", 100)
+	a.load("member1", 300)
+	capacity := func() (string, error) { return a.condition(api.FedHPACapacitySufficient) }
+	a.g.Eventually(capacity, slow, "500ms").Should(MatchRegexp(`False PodsPending: pods wait for room or are refused by a quota: \d in member1`))
+	a.g.Expect(a.running("member1")).To(Equal(3), "what the quota allows runs")
+	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
+	a.g.Expect(member.Delete(t.Context(), quota)).To(Succeed())
+	// The Deployment's controller tries refused pods again with growing pauses.
+	a.g.Eventually(func() int { return a.running("member1") }, slow, "500ms").Should(Equal(6))
+	a.g.Eventually(capacity, "60s", "500ms").Should(HavePrefix("True Sufficient"))
+}
+
+// noMetrics: a member's autoscaler cannot read its metric; it is said, nothing moves, and it goes on once it can.
+func noMetrics(t *testing.T) {
+	a := deployed(t, fedhpaTarget)
+	a.apply(t, a.ns, strings.NewReplacer("type: Resource", "type: Pods",
+		"resource: {name: cpu,", "pods: {metric: {name: queue},").Replace(fedhpaObject))
+	a.releaseInTheEnd()
+	scaling := func() (string, error) { return a.condition(api.FedHPAMembersScaling) }
+	a.g.Eventually(scaling, "90s", "500ms").Should(MatchRegexp("False MemberNotScaling: member1: the member's autoscaler cannot scale: .*queue.*FailedGetPodsMetric.*member2: "))
+	a.g.Consistently(a.members, "15s", "500ms").Should(Equal("member1=2 member2=2"), "not knowing is no reason to drop a replica")
+	a.g.Expect(a.agree()).To(BeTrue())
+	a.apply(t, a.ns, fedhpaObject)
+	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))
+}
+
+// touchedByHand: somebody edits a member's autoscaler, deletes its Work, deletes the workload's Work. All of it is made as it was, and what runs in
+// the books is never dropped.
+func touchedByHand(t *testing.T) {
+	a := newAutoscaled(t)
+	a.load("member2", 100)
+	a.load("member1", 250)
+	a.g.Eventually(a.books, slow, "500ms").Should(Equal("member1=5 member2=2"))
+	member := a.planes.members["member1"]
+	limits := func() (string, error) {
+		var hpa autoscalingv2.HorizontalPodAutoscaler
+		err := member.Get(t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &hpa)
+		return fmt.Sprintf("%d..%d", ptr.Deref(hpa.Spec.MinReplicas, 1), hpa.Spec.MaxReplicas), err
+	}
+	var sent string
+	a.g.Eventually(func() (string, error) {
+		fed, err := a.fed()
+		if err != nil || len(fed.Status.Clusters) != 2 {
+			return "", err
+		}
+		sent = fmt.Sprintf("%d..%d", fed.Status.Clusters[0].MinReplicas, fed.Status.Clusters[0].MaxReplicas)
+		now, err := limits()
+		return now + " is " + sent, err
+	}, "60s", "500ms").Should(MatchRegexp(`^(.+) is (\d+\.\.\d+)$`))
+	a.g.Eventually(limits, "60s", "200ms").Should(Equal(sent))
+
+	one := a.falls("member1")
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
+	edit := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"minReplicas":1,"maxReplicas":2}}`))
+	a.g.Expect(member.Patch(t.Context(), hpa, edit)).To(Succeed())
+	a.g.Eventually(limits, "30s", "100ms").Should(Equal(sent), "an edited autoscaler is put back")
+
+	execution := names.GenerateExecutionSpaceName("member1")
+	autoscaler := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: execution, Name: names.GenerateWorkName("HorizontalPodAutoscaler", "web", a.ns)}}
+	a.g.Expect(a.karmada.Get(t.Context(), client.ObjectKeyFromObject(autoscaler), autoscaler)).To(Succeed())
+	gone := autoscaler.UID
+	a.g.Expect(a.karmada.Delete(t.Context(), autoscaler)).To(Succeed())
+	a.g.Eventually(func() (bool, error) {
+		err := a.karmada.Get(t.Context(), client.ObjectKeyFromObject(autoscaler), autoscaler)
+		return autoscaler.UID != gone, err
+	}, "60s", "200ms").Should(BeTrue(), "the autoscaler's Work is made anew")
+	a.g.Eventually(limits, "60s", "200ms").Should(Equal(sent))
+	a.g.Expect(a.members()).To(Equal("member1=5 member2=2"))
+	if n := one(); n != 0 {
+		t.Errorf("member1 lost replicas %d times, want 0", n)
+	}
+
+	// Deleting the workload's Work is deleting the member's workload, and Karmada makes neither again before something changes. It is said, and the books
+	// keep the count for that moment.
+	work := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: execution, Name: names.GenerateWorkName("Deployment", "web", a.ns)}}
+	a.g.Expect(a.karmada.Delete(t.Context(), work)).To(Succeed())
+	a.g.Eventually(func() (string, error) { return a.condition(api.FedHPAMembersScaling) }, "60s", "500ms").Should(
+		MatchRegexp(`False MemberNotScaling: member1: .*"web" not found \(FailedGetScale\)`))
+	a.g.Consistently(a.books, "10s", "100ms").Should(Equal("member1=5 member2=2"), "a workload that is not there does not count as zero")
+	a.touch()
+	a.g.Eventually(a.members, "60s", "100ms").Should(Equal("member1=5 member2=2"))
+	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))
+}
+
+// kubectlAutoscale: a native HPA of the control plane that is annotated does the same, and shows the federation's counts.
+func kubectlAutoscale(t *testing.T) {
+	a := deployed(t, fedhpaTarget)
+	a.kubectl("autoscale", "deployment", "web", "--min=4", "--max=20", "--cpu-percent=50")
+	a.kubectl("annotate", "hpa", "web", api.FederateAnnotation+"=true")
+	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))
+	limits := func() (string, error) {
+		var out []string
+		for _, name := range []string{"member1", "member2"} {
+			var hpa autoscalingv2.HorizontalPodAutoscaler
+			if err := a.planes.members[name].Get(t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &hpa); err != nil {
+				return "", err
+			}
+			out = append(out, fmt.Sprintf("%d..%d at %d%%", *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas, *hpa.Spec.Metrics[0].Resource.Target.AverageUtilization))
+		}
+		return strings.Join(out, " "), nil
+	}
+	a.g.Eventually(limits, "30s").Should(Equal("2..10 at 50% 2..10 at 50%"))
+	a.load("member2", 10)
+	a.load("member1", 30)
+	a.g.Eventually(a.members, slow, "500ms").Should(Equal("member1=6 member2=2"), "30m of load, half of 10m wanted")
+	a.g.Eventually(func() (int32, error) {
+		var hpa autoscalingv2.HorizontalPodAutoscaler
+		err := a.karmada.Get(t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &hpa)
+		return hpa.Status.CurrentReplicas, err
+	}, "30s").Should(BeEquivalentTo(8), "kubectl get hpa shows the federation")
+	a.kubectl("annotate", "hpa", "web", api.FederateAnnotation+"-")
+	a.g.Eventually(func() error { _, err := a.fed(); return err }, "90s", "200ms").Should(MatchError(apierrors.IsNotFound, "not found"))
+	a.g.Consistently(a.members, "5s", "200ms").Should(Equal("member1=6 member2=2"), "and without the annotation Karmada has the replicas, as they were")
+	a.kubectl("delete", "hpa", "web")
+}
+
+func (a autoscaled) lastScheduled() string {
+	var rb workv1alpha2.ResourceBinding
+	a.g.Expect(a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb)).To(Succeed())
+	return rb.Status.LastScheduledTime.UTC().Format(time.TimeOnly)
+}
+
+// agree reports whether binding and template say what the members ask for.
+func (a autoscaled) agree() (bool, error) {
+	members := a.members()
+	books, err := a.books()
+	return books == members, err
+}
+
+// disagreement watches members and control plane; the returned function ends that and says how long they differed at most.
+func (a autoscaled) disagreement() func() time.Duration {
+	ctx, cancel := context.WithCancel(a.t.Context())
+	longest := make(chan time.Duration)
+	go func() {
+		var since time.Time
+		var most time.Duration
+		for tick := time.NewTicker(200 * time.Millisecond); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				longest <- most
+				return
+			case now := <-tick.C:
+				switch same, err := a.agree(); {
+				case err != nil || ctx.Err() != nil:
+				case same:
+					since = time.Time{}
+				case since.IsZero():
+					since = now
+				default:
+					most = max(most, now.Sub(since))
+				}
+			}
+		}
+	}()
+	return func() time.Duration {
+		cancel()
+		return <-longest
+	}
+}
+
+// touch gives Karmada a reason to write to the members.
+func (a autoscaled) touch() {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())) //nolint:forbidigo // a value that is new each time
+	a.g.Expect(a.karmada.Patch(a.t.Context(), d, patch)).To(Succeed())
+}
+
+// replicas a member's Deployment asks for, 0 when there is none.
+func (a autoscaled) replicas(member string) int32 {
+	var d appsv1.Deployment
+	err := a.planes.members[member].Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d)
+	if apierrors.IsNotFound(err) {
+		return 0
+	}
+	a.g.Expect(err).NotTo(HaveOccurred())
+	return ptr.Deref(d.Spec.Replicas, 1)
+}
+
+func (a autoscaled) pods(member string, phase corev1.PodPhase) int {
+	var list corev1.PodList
+	a.g.Expect(a.planes.members[member].List(a.t.Context(), &list, client.InNamespace(a.ns))).To(Succeed())
+	return len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.Status.Phase != phase }))
+}
+
+func (a autoscaled) running(member string) int { return a.pods(member, corev1.PodRunning) }
+
+func (a autoscaled) pending(member string) int { return a.pods(member, corev1.PodPending) }
+
+func (a autoscaled) condition(kind string) (string, error) {
+	fed, err := a.fed()
+	if err != nil {
+		return "", err
+	}
+	c := meta.FindStatusCondition(fed.Status.Conditions, kind)
+	if c == nil {
+		return "none", nil
+	}
+	return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message), nil
+}
+
+// explain is what argosyctl says.
+func (a autoscaled) explain() string {
+	programs, err := binaries.BuildOwn(a.t.Context(), binaries.Options{Root: a.lab.Root}, "argosyctl")
+	a.g.Expect(err).NotTo(HaveOccurred())
+	return a.run(programs["argosyctl"], "fedhpa", "explain", "web")
+}
+
+func (a autoscaled) kubectl(args ...string) { a.run(a.lab.Programs["kubectl"], args...) }
+
+// run a command line program in the story's namespace.
+func (a autoscaled) run(program string, args ...string) string {
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(a.t.Context(), program, append(args, "--namespace="+a.ns, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	a.g.Expect(err).NotTo(HaveOccurred(), "%s %v: %s", program, args, &stderr)
+	return string(out)
+}
