@@ -142,6 +142,19 @@ func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 	return ""
 }
 
+// reasonOf tells a fault that is not the member's autoscaler's own.
+func reasonOf(h *Autoscaler) string {
+	switch {
+	case h == nil:
+		return ""
+	case !h.Owned || !h.Applied:
+		return api.FedHPAReasonMemberRefuses
+	case h.Fault == "":
+		return api.FedHPAReasonAutoscalerEdited
+	}
+	return ""
+}
+
 // otherLimits reports whether the member's autoscaler obeys other limits than it was sent.
 func otherLimits(m *Member) bool {
 	return m.HPA != nil && m.HPA.Owned && m.HPA.InForce != nil && *m.HPA.InForce != m.HPA.Sent
@@ -163,12 +176,7 @@ func (d *decision) membersCondition() {
 		}
 		if fault := d.fault(m, d.clusterStatus(name)); fault != "" && (m.HPA != nil || m.Workload == nil || !m.Workload.Applied) {
 			faults = append(faults, name+": "+fault)
-			switch {
-			case m.HPA != nil && (!m.HPA.Owned || !m.HPA.Applied):
-				reason = api.FedHPAReasonMemberRefuses
-			case m.HPA != nil && m.HPA.Fault == "":
-				reason = api.FedHPAReasonAutoscalerEdited
-			}
+			reason = cmp.Or(reasonOf(m.HPA), reason)
 		}
 	}
 	switch {

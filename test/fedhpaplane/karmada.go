@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
 const deploymentKind = "Deployment"
@@ -164,9 +165,9 @@ func (p *Plane) Report(ctx context.Context, a App, cluster string, desired int32
 	if err != nil {
 		return err
 	}
-	var hpa autoscalingv2.HorizontalPodAutoscaler
-	if err := json.Unmarshal(work.Spec.Workload.Manifests[0].Raw, &hpa); err != nil {
-		return fmt.Errorf("reading the autoscaler of %s: %w", cluster, err)
+	hpa, err := autoscalerIn(work)
+	if err != nil {
+		return err
 	}
 	meta.SetStatusCondition(&work.Status.Conditions, metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful"})
 	raw := fmt.Appendf(nil, `{"currentReplicas":%d,"desiredReplicas":%d,"minReplicas":%d,"maxReplicas":%d}`, desired, desired, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas)
@@ -178,6 +179,23 @@ func (p *Plane) Report(ctx context.Context, a App, cluster string, desired int32
 		return fmt.Errorf("reporting for %s: %w", cluster, err)
 	}
 	return nil
+}
+
+func autoscalerIn(work *workv1alpha1.Work) (*autoscalingv2.HorizontalPodAutoscaler, error) {
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+	if err := json.Unmarshal(work.Spec.Workload.Manifests[0].Raw, hpa); err != nil {
+		return nil, fmt.Errorf("reading the autoscaler in Work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	return hpa, nil
+}
+
+// Limits are those a member's autoscaler is sent.
+func (p *Plane) Limits(work *workv1alpha1.Work) (split.Range, error) {
+	hpa, err := autoscalerIn(work)
+	if err != nil {
+		return split.Range{}, err
+	}
+	return split.Range{Min: *hpa.Spec.MinReplicas, Max: hpa.Spec.MaxReplicas}, nil
 }
 
 // AutoscalerWork is the Work of a member's autoscaler.

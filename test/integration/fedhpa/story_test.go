@@ -202,6 +202,14 @@ func TestWhatCannotBeScaledIsSaid(t *testing.T) {
 		}, change: func(f *api.FedHPA) {
 			f.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}
 		}, want: api.FedHPAReasonTargetNotScalable},
+		"not-retained": {prepare: func(s story) error {
+			labels := map[string]string{"app": "set"}
+			return s.plane.Client.Create(s.t.Context(), &appsv1.StatefulSet{
+				ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web"},
+				Spec: appsv1.StatefulSetSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}}}},
+			})
+		}, change: func(f *api.FedHPA) { f.Spec.ScaleTargetRef.Kind = "StatefulSet" }, want: api.FedHPAReasonTargetNotScalable},
 		"second": {prepare: func(s story) error {
 			return s.plane.Client.Create(s.t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
 				ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "other"},
