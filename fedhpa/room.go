@@ -44,25 +44,8 @@ type answer struct {
 	free          *int32
 	from          string
 	unschedulable int32
-	// replicas ran when the question was asked: those that came since have taken of what was free then.
+	// replicas ran when the question was asked, as far as their status tells.
 	replicas int32
-}
-
-// left is what is free of an answer now that the member runs so many replicas.
-func (a answer) left(replicas int32) *int32 {
-	if a.free == nil || replicas <= a.replicas {
-		return a.free
-	}
-	left := max(*a.free-(replicas-a.replicas), 0)
-	return &left
-}
-
-// runs is how many replicas of the target the member is known to have.
-func runs(m *decide.Member) int32 {
-	if m.Workload == nil || !m.Workload.Observed {
-		return 0
-	}
-	return m.Workload.Replicas
 }
 
 // fill completes the view's members.
@@ -74,7 +57,7 @@ func (r *room) fill(ctx context.Context, v *view, clusters map[string]*clusterv1
 	for i := range v.world.Members {
 		m := &v.world.Members[i]
 		a := answers[m.Name]
-		m.Free, m.FreeFrom, m.Unschedulable = a.left(runs(m)), a.from, a.unschedulable
+		m.Free, m.FreeAt, m.FreeFrom, m.Unschedulable = a.free, a.replicas, a.from, a.unschedulable
 		if m.HPA != nil && m.Workload != nil && m.Workload.Observed {
 			// Replicas the workload's controller could not even create: a quota, or admission in the member.
 			m.Unschedulable = max(m.Unschedulable, m.HPA.Desired-m.Workload.Replicas)
@@ -120,7 +103,10 @@ func (r *room) ask(ctx context.Context, v *view, m *decide.Member, cluster *clus
 	if !m.Ready {
 		return answer{}
 	}
-	out := answer{replicas: runs(m)}
+	var out answer
+	if m.Workload != nil {
+		out.replicas = m.Workload.Replicas
+	}
 	if m.Workload != nil && m.Workload.Ready < m.Workload.Replicas {
 		out.unschedulable, _ = r.estimator.unschedulable(ctx, m.Name, v.binding)
 	}

@@ -76,7 +76,8 @@ func (d *decision) input(names []string) split.Input {
 	return in
 }
 
-// free is the room in a cluster, less what its autoscaler has asked for and nobody could have counted yet.
+// free is the room in a cluster beside what its autoscaler asks for now. The answer is some seconds old, and what was asked for since takes of it,
+// whether it has been made or not: otherwise a cluster that grows fast is handed its room twice.
 func (d *decision) free(name string, m *Member) *int32 {
 	if dist := d.w.Spec.Distribution; dist != nil && dist.Capacity == api.CapacityIgnore {
 		all := d.w.Bounds.Max
@@ -85,11 +86,7 @@ func (d *decision) free(name string, m *Member) *int32 {
 	if m == nil || m.Free == nil {
 		return nil
 	}
-	free := *m.Free
-	if m.Workload != nil && m.Workload.Observed {
-		free -= max(d.counts[name]-m.Workload.Replicas, 0)
-	}
-	free = max(free, 0)
+	free := max(*m.Free-max(d.counts[name]-m.FreeAt, 0), 0)
 	return &free
 }
 

@@ -100,7 +100,7 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 	case !strings.HasPrefix(c.Message, m.Name+" got "):
 		// What stood there, a fault or an absence, is over.
 		last := d.plan.Status.LastDivision
-		c.Message = shareWords(m.Name, d.targets[m.Name], split.Range{Min: last.MinReplicas, Max: last.MaxReplicas}, m, d.distribution(m.Name))
+		c.Message = d.shareWords(m.Name, d.targets[m.Name], split.Range{Min: last.MinReplicas, Max: last.MaxReplicas})
 	}
 }
 

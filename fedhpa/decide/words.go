@@ -13,11 +13,10 @@ func (d *decision) noteDivision(name string, c split.Cluster, r split.Range, in 
 	if d.divisionMessage == nil {
 		d.divisionMessage = map[string]string{}
 	}
-	m := d.member(name)
 	if c.Frozen {
 		d.divisionMessage[name] = fmt.Sprintf("%s is unreachable, keeps its last %d..%d", name, r.Min, r.Max)
 	} else {
-		d.divisionMessage[name] = shareWords(name, r, split.Range{Min: in.Min, Max: in.Max}, m, d.distribution(name))
+		d.divisionMessage[name] = d.shareWords(name, r, split.Range{Min: in.Min, Max: in.Max})
 	}
 	i := -1
 	for n := range d.plan.Status.Clusters {
@@ -33,10 +32,11 @@ func (d *decision) noteDivision(name string, c split.Cluster, r split.Range, in 
 }
 
 // shareWords says what one cluster got of all there was, and why.
-func shareWords(name string, r, all split.Range, m *Member, wish api.ClusterDistribution) string {
+func (d *decision) shareWords(name string, r, all split.Range) string {
 	why := []string{"nobody knows how many more fit, so it keeps the room it had"}
-	if m != nil && m.Free != nil {
-		why[0] = fmt.Sprintf("%d more fit (%s)", *m.Free, m.FreeFrom)
+	m, wish := d.member(name), d.distribution(name)
+	if free := d.free(name, m); m != nil && m.Free != nil && free != nil {
+		why[0] = fmt.Sprintf("%d more fit (%s)", min(*free, *m.Free), m.FreeFrom)
 	}
 	weight := int32(1)
 	if wish.Weight != nil {

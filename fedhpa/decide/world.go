@@ -77,8 +77,9 @@ type Member struct {
 	Eligible bool
 	Workload *Workload
 	HPA      *Autoscaler
-	// Free is how many more replicas fit; nil is unknown. FreeFrom names who said so.
+	// Free is how many more replicas fitted beside the FreeAt that ran when the question was asked; nil is unknown. FreeFrom names who said so.
 	Free     *int32
+	FreeAt   int32
 	FreeFrom string
 	// Unschedulable is how many replicas wait for room; 0 when nobody knows.
 	Unschedulable int32

@@ -1,36 +1,25 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"maps"
-	"os/exec"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"text/tabwriter"
 	"time"
+
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	"github.com/karmada-io/karmada/pkg/util/names"
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
-
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	"github.com/argosy-dev/argosy/test/lab"
-	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
 const (
@@ -61,29 +50,6 @@ func TestFedHPA(t *testing.T) {
 		}
 	})
 	t.Log(table)
-}
-
-// sideBySide is the table of both systems under the same load.
-type sideBySide struct {
-	mu   sync.Mutex
-	rows map[string]string
-}
-
-func (s *sideBySide) add(what, seen string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rows[what] = seen
-}
-
-func (s *sideBySide) String() string {
-	var out bytes.Buffer
-	table := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(table, "\nA Deployment with an autoscaler in each member, %s under load\n", fight)
-	for _, what := range slices.Sorted(maps.Keys(s.rows)) {
-		fmt.Fprintf(table, "%s\t%s\n", what, s.rows[what])
-	}
-	table.Flush()
-	return out.String()
 }
 
 // loadUpAndDown: a member scales by its own autoscaler, up and down; nobody takes a replica back, the scheduler is never asked, and binding and
@@ -140,45 +106,6 @@ func (a autoscaled) releasedUnchanged() {
 	}, "10s").ShouldNot(HaveKey("resourcetemplate.karmada.io/retain-replicas"))
 	a.g.Consistently(a.members, "10s", "200ms").Should(Equal(before), "deleting a FedHPA changes no replica")
 	a.g.Expect(a.agree()).To(BeTrue())
-}
-
-// stockKarmada: the same Deployment under the same load, with native autoscalers that somebody made in the members.
-func stockKarmada(t *testing.T, table *sideBySide) {
-	a := deployed(t, fedhpaTarget)
-	for name, member := range a.planes.members {
-		if name == "member3" {
-			continue
-		}
-		a.g.Expect(member.Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
-			ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"},
-			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
-				MinReplicas:    ptr.To[int32](2), MaxReplicas: 10,
-				Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
-					Name:   corev1.ResourceCPU,
-					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: resource.NewMilliQuantity(50, resource.DecimalSI)},
-				}}},
-			},
-		})).To(Succeed())
-	}
-	highest := int32(0)
-	rises := func() int32 {
-		highest = max(highest, a.replicas("member1"))
-		return highest
-	}
-	a.load("member2", 100)
-	a.load("member1", 450)
-	one := a.falls("member1")
-	a.g.Eventually(rises, slow, "50ms").Should(BeNumerically(">", 2), "the member's autoscaler raises the count")
-	a.g.Consistently(func() int32 {
-		a.touch()
-		return rises()
-	}, fight.String(), "1s").Should(BeNumerically(">", 2))
-	reverts := one()
-	table.add("stock Karmada with members' HPAs", fmt.Sprintf("replicas taken back %d times, at most %d of the 9 the load asks for ran", reverts, highest))
-	if reverts < 2 {
-		t.Errorf("stock Karmada took replicas back %d times, want at least 2: does this test still see what it is about?", reverts)
-	}
 }
 
 // fullAndBurst: pods so large that 15 fit into each member. No member is given more than fits; when both are full the standby is woken, and it is
@@ -365,108 +292,4 @@ func kubectlAutoscale(t *testing.T) {
 	a.g.Eventually(func() error { _, err := a.fed(); return err }, "90s", "200ms").Should(MatchError(apierrors.IsNotFound, "not found"))
 	a.g.Consistently(a.members, "5s", "200ms").Should(Equal("member1=6 member2=2"), "and without the annotation Karmada has the replicas, as they were")
 	a.kubectl("delete", "hpa", "web")
-}
-
-func (a autoscaled) lastScheduled() string {
-	var rb workv1alpha2.ResourceBinding
-	a.g.Expect(a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb)).To(Succeed())
-	return rb.Status.LastScheduledTime.UTC().Format(time.TimeOnly)
-}
-
-// agree reports whether binding and template say what the members ask for.
-func (a autoscaled) agree() (bool, error) {
-	members := a.members()
-	books, err := a.books()
-	return books == members, err
-}
-
-// disagreement watches members and control plane; the returned function ends that and says how long they differed at most.
-func (a autoscaled) disagreement() func() time.Duration {
-	ctx, cancel := context.WithCancel(a.t.Context())
-	longest := make(chan time.Duration)
-	go func() {
-		var since time.Time
-		var most time.Duration
-		for tick := time.NewTicker(200 * time.Millisecond); ; {
-			select {
-			case <-ctx.Done():
-				tick.Stop()
-				longest <- most
-				return
-			case now := <-tick.C:
-				switch same, err := a.agree(); {
-				case err != nil || ctx.Err() != nil:
-				case same:
-					since = time.Time{}
-				case since.IsZero():
-					since = now
-				default:
-					most = max(most, now.Sub(since))
-				}
-			}
-		}
-	}()
-	return func() time.Duration {
-		cancel()
-		return <-longest
-	}
-}
-
-// touch gives Karmada a reason to write to the members.
-func (a autoscaled) touch() {
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
-	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())) //nolint:forbidigo // a value that is new each time
-	a.g.Expect(a.karmada.Patch(a.t.Context(), d, patch)).To(Succeed())
-}
-
-// replicas a member's Deployment asks for, 0 when there is none.
-func (a autoscaled) replicas(member string) int32 {
-	var d appsv1.Deployment
-	err := a.planes.members[member].Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d)
-	if apierrors.IsNotFound(err) {
-		return 0
-	}
-	a.g.Expect(err).NotTo(HaveOccurred())
-	return ptr.Deref(d.Spec.Replicas, 1)
-}
-
-func (a autoscaled) pods(member string, phase corev1.PodPhase) int {
-	var list corev1.PodList
-	a.g.Expect(a.planes.members[member].List(a.t.Context(), &list, client.InNamespace(a.ns))).To(Succeed())
-	return len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.Status.Phase != phase }))
-}
-
-func (a autoscaled) running(member string) int { return a.pods(member, corev1.PodRunning) }
-
-func (a autoscaled) pending(member string) int { return a.pods(member, corev1.PodPending) }
-
-func (a autoscaled) condition(kind string) (string, error) {
-	fed, err := a.fed()
-	if err != nil {
-		return "", err
-	}
-	c := meta.FindStatusCondition(fed.Status.Conditions, kind)
-	if c == nil {
-		return "none", nil
-	}
-	return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message), nil
-}
-
-// explain is what argosyctl says.
-func (a autoscaled) explain() string {
-	programs, err := binaries.BuildOwn(a.t.Context(), binaries.Options{Root: a.lab.Root}, "argosyctl")
-	a.g.Expect(err).NotTo(HaveOccurred())
-	return a.run(programs["argosyctl"], "fedhpa", "explain", "web")
-}
-
-func (a autoscaled) kubectl(args ...string) { a.run(a.lab.Programs["kubectl"], args...) }
-
-// run a command line program in the story's namespace.
-func (a autoscaled) run(program string, args ...string) string {
-	var stderr bytes.Buffer
-	cmd := exec.CommandContext(a.t.Context(), program, append(args, "--namespace="+a.ns, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	a.g.Expect(err).NotTo(HaveOccurred(), "%s %v: %s", program, args, &stderr)
-	return string(out)
 }

@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/binaries"
+)
+
+func (a autoscaled) lastScheduled() string {
+	var rb workv1alpha2.ResourceBinding
+	a.g.Expect(a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb)).To(Succeed())
+	return rb.Status.LastScheduledTime.UTC().Format(time.TimeOnly)
+}
+
+// agree reports whether binding and template say what the members ask for.
+func (a autoscaled) agree() (bool, error) {
+	members := a.members()
+	books, err := a.books()
+	return books == members, err
+}
+
+// disagreement watches members and control plane; the returned function ends that and says how long they differed at most.
+func (a autoscaled) disagreement() func() time.Duration {
+	ctx, cancel := context.WithCancel(a.t.Context())
+	longest := make(chan time.Duration)
+	go func() {
+		var since time.Time
+		var most time.Duration
+		for tick := time.NewTicker(200 * time.Millisecond); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				longest <- most
+				return
+			case now := <-tick.C:
+				switch same, err := a.agree(); {
+				case err != nil || ctx.Err() != nil:
+				case same:
+					since = time.Time{}
+				case since.IsZero():
+					since = now
+				default:
+					most = max(most, now.Sub(since))
+				}
+			}
+		}
+	}()
+	return func() time.Duration {
+		cancel()
+		return <-longest
+	}
+}
+
+// touch gives Karmada a reason to write to the members.
+func (a autoscaled) touch() {
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())) //nolint:forbidigo // a value that is new each time
+	a.g.Expect(a.karmada.Patch(a.t.Context(), d, patch)).To(Succeed())
+}
+
+// replicas a member's Deployment asks for, 0 when there is none.
+func (a autoscaled) replicas(member string) int32 {
+	var d appsv1.Deployment
+	err := a.planes.members[member].Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d)
+	if apierrors.IsNotFound(err) {
+		return 0
+	}
+	a.g.Expect(err).NotTo(HaveOccurred())
+	return ptr.Deref(d.Spec.Replicas, 1)
+}
+
+func (a autoscaled) pods(member string, phase corev1.PodPhase) int {
+	var list corev1.PodList
+	a.g.Expect(a.planes.members[member].List(a.t.Context(), &list, client.InNamespace(a.ns))).To(Succeed())
+	return len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.Status.Phase != phase }))
+}
+
+func (a autoscaled) running(member string) int { return a.pods(member, corev1.PodRunning) }
+
+func (a autoscaled) pending(member string) int { return a.pods(member, corev1.PodPending) }
+
+func (a autoscaled) condition(kind string) (string, error) {
+	fed, err := a.fed()
+	if err != nil {
+		return "", err
+	}
+	c := meta.FindStatusCondition(fed.Status.Conditions, kind)
+	if c == nil {
+		return "none", nil
+	}
+	return fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message), nil
+}
+
+// explain is what argosyctl says.
+func (a autoscaled) explain() string {
+	programs, err := binaries.BuildOwn(a.t.Context(), binaries.Options{Root: a.lab.Root}, "argosyctl")
+	a.g.Expect(err).NotTo(HaveOccurred())
+	return a.run(programs["argosyctl"], "fedhpa", "explain", "web")
+}
+
+func (a autoscaled) kubectl(args ...string) { a.run(a.lab.Programs["kubectl"], args...) }
+
+// run a command line program in the story's namespace.
+func (a autoscaled) run(program string, args ...string) string {
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(a.t.Context(), program, append(args, "--namespace="+a.ns, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	a.g.Expect(err).NotTo(HaveOccurred(), "%s %v: %s", program, args, &stderr)
+	return string(out)
+}
