@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -47,7 +48,7 @@ func TestLimitsEditedInTheMember(t *testing.T) {
 	look := func(after time.Duration) *metav1.Condition {
 		m.now = m.now.Add(after)
 		m.reconcile(-1)
-		return find(m.status.Conditions, api.FedHPAMembersScaling)
+		return meta.FindStatusCondition(m.status.Conditions, api.FedHPAMembersScaling)
 	}
 	if c := look(0); c.Status != metav1.ConditionTrue {
 		t.Errorf("at once: %s %s", c.Reason, c.Message)
@@ -64,13 +65,4 @@ func TestLimitsEditedInTheMember(t *testing.T) {
 	if got := m.binding.clusters.String(); got != "m1=5,m2=3" {
 		t.Errorf("the books say %s", got)
 	}
-}
-
-func find(conditions []metav1.Condition, kind string) *metav1.Condition {
-	for i := range conditions {
-		if conditions[i].Type == kind {
-			return &conditions[i]
-		}
-	}
-	return &metav1.Condition{Reason: "absent"}
 }

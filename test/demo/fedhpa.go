@@ -26,12 +26,11 @@ const (
 	firstFigures = 3 * time.Minute
 )
 
-// fedhpaManifests: 100 m asked for by each pod, 50 % wanted: one replica for each 50 m of load. A pod uses 1 m until the load
-// reaches it, so that new pods do not count twice.
-const fedhpaManifests = `
+// autoscaledDeployment: a pod uses 1 m until a Load reaches it, so that new pods do not count twice.
+const autoscaledDeployment = `
 apiVersion: apps/v1
 kind: Deployment
-metadata: {namespace: demo-fedhpa, name: web}
+metadata: {namespace: $NS, name: web}
 spec:
   replicas: 4
   selector: {matchLabels: {app: web}}
@@ -43,11 +42,11 @@ spec:
       containers:
       - name: web
         image: registry.example/web:v1
-        resources: {requests: {cpu: 100m, memory: 64Mi}}
+        resources: {requests: {cpu: $CPU, memory: 16Mi}}
 ---
 apiVersion: policy.karmada.io/v1alpha1
 kind: PropagationPolicy
-metadata: {namespace: demo-fedhpa, name: web-deployment}
+metadata: {namespace: $NS, name: web-deployment}
 spec:
   resourceSelectors:
   - {apiVersion: apps/v1, kind: Deployment, name: web}
@@ -59,6 +58,13 @@ spec:
       weightPreference: {dynamicWeight: AvailableReplicas}
 `
 
+// AutoscaledDeployment is the Deployment web of four replicas over member1 and member2, with its policy, for an autoscaler and a Load to
+// act on. Each pod asks for the given CPU.
+func AutoscaledDeployment(namespace, cpu string) string {
+	return strings.NewReplacer("$NS", namespace, "$CPU", cpu).Replace(autoscaledDeployment)
+}
+
+// fedhpaObject wants 50 % of the 100 m each pod asks for: one replica for each 50 m of load.
 const fedhpaObject = `
 apiVersion: autoscaling.argosy.dev/v1alpha1
 kind: FedHPA
@@ -89,7 +95,7 @@ func playFedHPA(ctx context.Context, s *Stage) error {
 		return err
 	}
 	s.Step("a Deployment of four replicas over two members, as Karmada divides it")
-	if err := s.Apply(ctx, fedhpaManifests); err != nil {
+	if err := s.Apply(ctx, AutoscaledDeployment(fedhpaNamespace, "100m")); err != nil {
 		return err
 	}
 	s.Expect(ctx, "members run", "member1=2 member2=2", s.deployed)

@@ -112,15 +112,21 @@ func (a autoscaled) condition(kind string) (string, error) {
 func (a autoscaled) explain() string {
 	programs, err := binaries.BuildOwn(a.t.Context(), binaries.Options{Root: a.lab.Root}, "argosyctl")
 	a.g.Expect(err).NotTo(HaveOccurred())
-	return a.run(programs["argosyctl"], "fedhpa", "explain", "web")
+	return a.run(a.t.Context(), programs["argosyctl"], a.here("fedhpa", "explain", "web")...)
 }
 
-func (a autoscaled) kubectl(args ...string) { a.run(a.lab.Programs["kubectl"], args...) }
+func (a autoscaled) kubectl(args ...string) {
+	a.run(a.t.Context(), a.lab.Programs["kubectl"], a.here(args...)...)
+}
 
-// run a command line program in the story's namespace.
-func (a autoscaled) run(program string, args ...string) string {
+// here adds the story's namespace of the control plane.
+func (a autoscaled) here(args ...string) []string {
+	return append(args, "--namespace="+a.ns, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])
+}
+
+func (a autoscaled) run(ctx context.Context, program string, args ...string) string {
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(a.t.Context(), program, append(args, "--namespace="+a.ns, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	a.g.Expect(err).NotTo(HaveOccurred(), "%s %v: %s", program, args, &stderr)

@@ -42,7 +42,7 @@ func (s *sideBySide) String() string {
 
 // stockKarmada: the same Deployment under the same load, with native autoscalers that somebody made in the members.
 func stockKarmada(t *testing.T, table *sideBySide) {
-	a := deployed(t, fedhpaTarget)
+	a := deployed(t, fedhpaTarget())
 	for name, member := range a.planes.members {
 		if name == "member3" {
 			continue

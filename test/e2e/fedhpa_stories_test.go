@@ -42,6 +42,7 @@ func TestFedHPA(t *testing.T) {
 			"metrics": noMetrics,
 			"byhand":  touchedByHand,
 			"alias":   kubectlAutoscale,
+			"refused": refusals,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -93,7 +94,7 @@ func loadUpAndDown(t *testing.T, table *sideBySide) {
 // releasedUnchanged deletes the FedHPA: not a replica changes, and Karmada owns them again.
 func (a autoscaled) releasedUnchanged() {
 	before := a.members()
-	a.g.Expect(a.karmada.Delete(a.t.Context(), &api.FedHPA{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}})).To(Succeed())
+	a.g.Expect(a.karmada.Delete(a.t.Context(), a.object())).To(Succeed())
 	a.g.Eventually(func() error {
 		a.g.Expect(a.members()).To(Equal(before))
 		_, err := a.fed()
@@ -116,7 +117,7 @@ func fullAndBurst(t *testing.T) {
         staticWeightList:
         - {targetCluster: {clusterNames: [member1]}, weight: 1}
         - {targetCluster: {clusterNames: [member2]}, weight: 1}
-        - {targetCluster: {clusterNames: [member3]}, weight: 1}`).Replace(fedhpaTarget)
+        - {targetCluster: {clusterNames: [member3]}, weight: 1}`).Replace(fedhpaTarget())
 	object := strings.ReplaceAll(fedhpaObject, "maxReplicas: 20", "maxReplicas: 40\n  distribution: {clusters: [{name: member3, role: Standby}]}")
 	a := deployed(t, target)
 	a.takeOver(object)
@@ -134,6 +135,9 @@ func fullAndBurst(t *testing.T) {
 	a.g.Eventually(func() int32 { return a.replicas("member3") }, slow, "500ms").Should(BeEquivalentTo(5), "and takes its part of the load")
 	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
 	a.g.Expect(a.replicas("member1")+a.replicas("member2")+5).To(BeNumerically("<=", 40), "the limits of all together hold")
+	// As long as the others are full it would be woken again at once.
+	a.load("member1", 300)
+	a.load("member2", 300)
 	a.load("member3", 10)
 	a.g.Eventually(a.members, slow, "500ms").ShouldNot(ContainSubstring("member3"), "idle again, it is emptied")
 	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
@@ -192,7 +196,7 @@ func quotaRefuses(t *testing.T) {
 
 // noMetrics: a member's autoscaler cannot read its metric; it is said, nothing moves, and it goes on once it can.
 func noMetrics(t *testing.T) {
-	a := deployed(t, fedhpaTarget)
+	a := deployed(t, fedhpaTarget())
 	a.apply(t, a.ns, strings.NewReplacer("type: Resource", "type: Pods",
 		"resource: {name: cpu,", "pods: {metric: {name: queue},").Replace(fedhpaObject))
 	a.releaseInTheEnd()
@@ -264,7 +268,7 @@ func touchedByHand(t *testing.T) {
 
 // kubectlAutoscale: a native HPA of the control plane that is annotated does the same, and shows the federation's counts.
 func kubectlAutoscale(t *testing.T) {
-	a := deployed(t, fedhpaTarget)
+	a := deployed(t, fedhpaTarget())
 	a.kubectl("autoscale", "deployment", "web", "--min=4", "--max=20", "--cpu-percent=50")
 	a.kubectl("annotate", "hpa", "web", api.FederateAnnotation+"=true")
 	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))

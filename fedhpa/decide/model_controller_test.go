@@ -1,0 +1,104 @@
+package decide
+
+import (
+	"maps"
+	"slices"
+)
+
+// reconcile is the controller: gather, decide, apply, and perhaps die after some write.
+func (m *model) reconcile(dieAfter int) Plan {
+	if m.gone {
+		return Plan{}
+	}
+	w := m.world()
+	plan := Decide(w)
+	version := m.binding.version
+	for i, a := range plan.Actions {
+		if i == dieAfter {
+			return plan
+		}
+		if !m.apply(a, &version) {
+			return plan
+		}
+	}
+	if plan.Overwritten {
+		m.overwrites++
+	}
+	m.status = plan.Status
+	return plan
+}
+
+func (m *model) apply(a Action, version *int64) bool {
+	switch a.Kind {
+	case AddFinalizer:
+		m.finalizer = true
+	case RemoveFinalizer:
+		m.gone = m.deleting
+	case SetRetain:
+		m.template.Retain, m.template.RetainOurs = true, true
+	case ClearRetain:
+		m.template.Retain, m.template.RetainOurs = false, false
+	case WriteBinding:
+		if *version != m.binding.version {
+			return false // conflict
+		}
+		m.binding.clusters, m.binding.ledger, m.binding.replicas = maps.Clone(a.Counts), maps.Clone(a.Counts), a.Total
+		m.binding.generation++
+		m.binding.version++
+		*version = m.binding.version
+	case ClearLedger:
+		m.binding.ledger = nil
+		m.binding.version++
+	case ScaleTemplate:
+		m.template.Replicas = a.Total
+	case SendAutoscaler:
+		r := a.Range
+		if r.Min < 1 || r.Min > r.Max {
+			m.fault("%s is sent %+v, which no HPA can hold", a.Cluster, r)
+		}
+		m.members[a.Cluster].hpaWork = &r
+	case DeleteAutoscaler:
+		m.members[a.Cluster].hpaGone = true
+	}
+	return true
+}
+
+func (m *model) world() World {
+	for name, member := range m.members {
+		if _, in := m.binding.clusters[name]; !in && !member.ready {
+			member.dropped = true
+		}
+	}
+	w := World{
+		Now: m.now, UID: "uid", Name: "web", Deleting: m.deleting, DeletedAt: m.deletedAt, Finalizer: m.finalizer, Generation: m.generation,
+		Spec: m.spec, Status: *m.status.DeepCopy(),
+		Bounds:   Bounds{Min: m.spec.MinReplicas, Max: m.spec.MaxReplicas},
+		Template: &Template{Replicas: m.template.Replicas, Retain: m.template.Retain, RetainOurs: m.template.RetainOurs},
+		Binding: &Binding{
+			Settled: m.binding.generation == m.binding.observed, Divided: true, Replicas: m.binding.replicas,
+			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger),
+		},
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.members)) {
+		w.Members = append(w.Members, m.members[name].seen(name))
+	}
+	return w
+}
+
+func (m *memberModel) seen(name string) Member {
+	free := max(m.free-m.replicas, 0)
+	out := Member{Name: name, Ready: m.ready, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model"}
+	if m.work != nil {
+		out.Workload = &Workload{
+			Retained: m.work.retain, Applied: m.work.applied, Observed: true,
+			Replicas: m.reported.replicas, Ready: m.reported.replicas,
+		}
+	}
+	if m.hpaWork != nil {
+		out.HPA = &Autoscaler{Sent: *m.hpaWork, SpecCurrent: true, Owned: true, Applied: m.reported.hpa != nil, InForce: m.reported.hpa, Deleting: m.hpaGone}
+		if m.reported.ticked {
+			out.HPA.Desired, out.HPA.Current = m.reported.desired, m.reported.replicas
+		}
+	}
+	return out
+}
