@@ -31,6 +31,7 @@ func newLife(start time.Time, rules ...v1alpha1.CronHPARule) *life {
 	}
 	l.cron.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
 	l.cron.Spec.Rules = rules
+	l.cron.Spec.SuccessfulHistoryLimit, l.cron.Spec.FailedHistoryLimit = ptr.To[int32](2), ptr.To[int32](1)
 	l.registry.MustRegister(l.measures.firings)
 	return l
 }
@@ -117,6 +118,13 @@ func TestEveryFiringIsAccountedFor(t *testing.T) {
 			t.Fatalf("%d firings were applied, %d are counted so", len(l.applied), counted[v1alpha1.FiringApplied])
 		}
 		for _, rule := range l.cron.Status.Rules {
+			kept := map[bool]int{}
+			for _, firing := range rule.History {
+				kept[firing.Result == v1alpha1.FiringApplied]++
+			}
+			if kept[true] > 2 || kept[false] > 1 {
+				t.Fatalf("the history of %s is longer than its limits: %v", rule.Name, rule.History)
+			}
 			for i := 1; i < len(rule.History); i++ {
 				if !rule.History[i].ScheduledTime.Before(&rule.History[i-1].ScheduledTime) {
 					t.Fatalf("history of %s is not newest first, or names a firing twice: %v", rule.Name, rule.History)

@@ -90,6 +90,9 @@ func TestEveryTargetIsSetBeforeTheFirstResult(t *testing.T) {
 		t.Errorf("the first result was written after %d of %d targets: %v", before, crowd, order)
 	}
 	w.Expect(slices.DeleteFunc(order, func(sub string) bool { return sub == "status" })).To(gomega.HaveLen(crowd), "a target was set twice")
+	w.Eventually(func() float64 { return w.measured("argosy_cronhpa_firing_lateness_seconds")[""] }).Should(gomega.Equal(float64(crowd)))
+	w.Eventually(func() float64 { return w.measured("argosy_cronhpa_next_wakeup_timestamp_seconds")[""] }).
+		Should(gomega.BeNumerically(">", float64(w.clock.Now().Unix())))
 }
 
 // TestAResultThatCannotBeWrittenSetsTheTargetOnce: as long as the process lives, what a person scales by hand after the

@@ -243,17 +243,27 @@ func (w *world) ready(name string) string {
 
 // firings is the controller's count of firings that ended so.
 func (w *world) firings(result v1alpha1.FiringResult) float64 {
+	return w.measured("argosy_cronhpa_firings_total")[string(result)]
+}
+
+// measured is a metric of the controller by the value of its one label: of a histogram, how much it has seen.
+func (w *world) measured(name string) map[string]float64 {
 	w.t.Helper()
 	families, err := w.metrics.Gather()
 	w.Expect(err).NotTo(gomega.HaveOccurred())
+	out := map[string]float64{}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			if family.GetName() == "argosy_cronhpa_firings_total" && m.GetLabel()[0].GetValue() == string(result) {
-				return m.GetCounter().GetValue()
+			label := ""
+			if len(m.GetLabel()) > 0 {
+				label = m.GetLabel()[0].GetValue()
+			}
+			if family.GetName() == name {
+				out[label] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}
-	return 0
+	return out
 }
 
 // events is how often an event with the reason was told.

@@ -2,6 +2,7 @@ package cronhpa
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa"
@@ -151,5 +153,25 @@ func TestAdmissionOfAnUpdateOfItself(t *testing.T) {
 	}
 	if got := w.ask(cron); !got.Allowed {
 		t.Errorf("an update of the only CronHPA of its target is refused: %v", got.Result)
+	}
+}
+
+// TestSamples are accepted as they are, by the kind's rules and by admission.
+func TestSamples(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"cronhpa", "cronhpa-bounds"} {
+		text, err := os.ReadFile("../../../deploy/samples/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cron := &v1alpha1.CronHPA{}
+		if err := yaml.UnmarshalStrict(text, cron); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		cron.Namespace = w.namespace
+		w.create(cron)
+		if got := w.ask(cron); !got.Allowed {
+			t.Errorf("%s: admission refuses it: %v", name, got.Result)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package scalein
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -76,6 +78,20 @@ func TestDefaults(t *testing.T) {
 	if order.Spec.TargetRef != want || ptr.Deref(order.Spec.TimeoutSeconds, 0) != 600 {
 		t.Errorf("defaults: %+v", order.Spec)
 	}
+}
+
+func TestSample(t *testing.T) {
+	w := newWorld(t)
+	text, err := os.ReadFile(repository + "/deploy/samples/podscalein.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := &v1alpha1.PodScaleIn{}
+	if err := yaml.UnmarshalStrict(text, order); err != nil {
+		t.Fatal(err)
+	}
+	order.Namespace = w.namespace
+	w.create(plane, order)
 }
 
 func TestTheSpecCannotBeChanged(t *testing.T) {
