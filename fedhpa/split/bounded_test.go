@@ -144,6 +144,28 @@ func TestBoundedProperties(t *testing.T) {
 	})
 }
 
+// TestBoundedTies: an odd seat among equals goes by a hash of seed and name: always the same for one autoscaler, and not always to the
+// same cluster for many.
+func TestBoundedTies(t *testing.T) {
+	parties := []Party{{Name: "a", Weight: 1, Hi: 9}, {Name: "b", Weight: 1, Hi: 9}, {Name: "c", Weight: 1, Hi: 9}}
+	won := make([]int, len(parties))
+	for seed := range 300 {
+		seats, _ := Bounded(4, parties, fmt.Sprint(seed))
+		again, _ := Bounded(4, parties, fmt.Sprint(seed))
+		if diff := cmp.Diff(seats, again); diff != "" {
+			t.Fatalf("seed %d answers twice (-first +second):\n%s", seed, diff)
+		}
+		for i := range seats {
+			won[i] += int(seats[i]) - 1
+		}
+	}
+	for i, n := range won {
+		if n < 70 || n > 130 {
+			t.Errorf("%s has the odd seat %d times of 300, which is no even chance: %v", parties[i].Name, n, won)
+		}
+	}
+}
+
 func drawParties(t *rapid.T) []Party {
 	parties := make([]Party, rapid.IntRange(1, 8).Draw(t, "parties"))
 	for i := range parties {
