@@ -254,12 +254,19 @@ func touchedByHand(t *testing.T) {
 		t.Errorf("member1 lost replicas %d times, want 0", n)
 	}
 
-	// Deleting the workload's Work is deleting the member's workload, and Karmada makes neither again before something changes. It is said, and the books
-	// keep the count for that moment.
+	// Deleting the workload's Work is deleting the member's workload, and Karmada makes neither again before something happens to change. It is said, and the
+	// books keep the count for that moment.
+	var before, now appsv1.Deployment
+	key := client.ObjectKey{Namespace: a.ns, Name: "web"}
+	a.g.Expect(member.Get(t.Context(), key, &before)).To(Succeed())
 	work := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: execution, Name: names.GenerateWorkName("Deployment", "web", a.ns)}}
 	a.g.Expect(a.karmada.Delete(t.Context(), work)).To(Succeed())
-	a.g.Eventually(func() (string, error) { return a.condition(api.FedHPAMembersScaling) }, "60s", "500ms").Should(
-		MatchRegexp(`False MemberNotScaling: member1: .*"web" not found \(FailedGetScale\)`))
+	a.g.Eventually(func() (string, error) {
+		if err := member.Get(t.Context(), key, &now); err == nil && now.UID != before.UID {
+			return "made again", nil
+		}
+		return a.condition(api.FedHPAMembersScaling)
+	}, "60s", "500ms").Should(Or(Equal("made again"), MatchRegexp(`False MemberNotScaling: member1: .*"web" not found \(FailedGetScale\)`)))
 	a.g.Consistently(a.books, "10s", "100ms").Should(Equal("member1=5 member2=2"), "a workload that is not there does not count as zero")
 	a.touch()
 	a.g.Eventually(a.members, "60s", "100ms").Should(Equal("member1=5 member2=2"))
