@@ -16,8 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"k8s.io/client-go/discovery"
@@ -75,7 +73,7 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 	options.healthAddress = cmp.Or(options.healthAddress, cfg.HealthBindAddress)
 	p := &process{options: options, metrics: prometheus.NewRegistry(), health: health.NewServer()}
 	clk := clock.RealClock{}
-	configure, err := mirrorConfigs(cfg, plugins, clk)
+	configure, err := mirrorConfigs(cfg, plugins)
 	if err != nil {
 		return nil, err
 	}
@@ -142,43 +140,33 @@ func (p *process) controlPlane(config *rest.Config, clk clock.PassiveClock) (*te
 	return template.NewResolver(reader, kinds, clk), nil
 }
 
-// mirrorConfigs reads every scheduler configuration now: a wrong one stops the process at its start, not a member at night.
-func mirrorConfigs(cfg *config.Estimator, plugins oracle.Plugins, clk clock.WithTicker) (func(string) (mirror.Config, error), error) {
+// mirrorConfigs reads every scheduler configuration now. A wrong common one stops the process at its start; a wrong one of one member leaves that member out, for the others'
+// sake.
+func mirrorConfigs(cfg *config.Estimator, plugins oracle.Plugins) (func(string) (mirror.Config, error), error) {
 	fallback, err := oracle.LoadConfiguration(cfg.SchedulerConfiguration, plugins)
 	if err != nil {
 		return nil, err
 	}
-	own := map[string]*schedulerconfig.KubeSchedulerConfiguration{}
+	own, wrong := map[string]*schedulerconfig.KubeSchedulerConfiguration{}, map[string]error{}
 	for _, member := range cfg.Members {
 		if member.SchedulerConfiguration == "" {
 			continue
 		}
-		if own[member.Name], err = oracle.LoadConfiguration(member.SchedulerConfiguration, plugins); err != nil {
-			return nil, fmt.Errorf("member %s: %w", member.Name, err)
-		}
+		own[member.Name], wrong[member.Name] = oracle.LoadConfiguration(member.SchedulerConfiguration, plugins)
 	}
 	seconds := func(n int32) time.Duration { return time.Duration(n) * time.Second }
 	return func(name string) (mirror.Config, error) {
+		if err := wrong[name]; err != nil {
+			return mirror.Config{}, err
+		}
 		configuration := fallback
 		if mine, ok := own[name]; ok {
 			configuration = mine
 		}
-		return mirror.Config{Configuration: configuration, Plugins: plugins, Clock: clk,
+		return mirror.Config{Configuration: configuration, Plugins: plugins, Clock: clock.RealClock{},
 			ProbeEvery: seconds(cfg.Staleness.ProbeSeconds), ProbeTimeout: seconds(cfg.Staleness.ProbeTimeoutSeconds),
 			FreshFor: seconds(cfg.Staleness.FreshSeconds), KeepFor: seconds(cfg.Staleness.KeepSeconds)}, nil
 	}, nil
-}
-
-// credentials follow karmada-scheduler-estimator: no certificate, no TLS; with a client authority, clients must show a certificate.
-func (o *flagOptions) credentials() (credentials.TransportCredentials, error) {
-	if o.certFile == "" || o.keyFile == "" {
-		return insecure.NewCredentials(), nil
-	}
-	config, err := serverTLS(o.certFile, o.keyFile, o.clientCA, o.skipClientVerify)
-	if err != nil {
-		return nil, err
-	}
-	return credentials.NewTLS(config), nil
 }
 
 func (p *process) run(ctx context.Context) error {

@@ -16,11 +16,13 @@ import (
 // Connection is how a member is reached.
 type Connection struct {
 	Rest *rest.Config
+	// Proxy is the address behind Rest.Proxy, which is a function and cannot be compared.
+	Proxy string
 }
 
 func (c Connection) equal(other Connection) bool {
 	a, b := c.Rest, other.Rest
-	return a.Host == b.Host && a.BearerToken == b.BearerToken && reflect.DeepEqual(a.TLSClientConfig, b.TLSClientConfig)
+	return a.Host == b.Host && c.Proxy == other.Proxy && a.BearerToken == b.BearerToken && reflect.DeepEqual(a.TLSClientConfig, b.TLSClientConfig)
 }
 
 // Fleet holds the mirrors. It implements server.Members.
@@ -30,7 +32,12 @@ type Fleet struct {
 
 	mu      sync.RWMutex
 	members map[string]*running
+	// refused are the members whose configuration cannot stand, and why. Their neighbours must not suffer for it.
+	refused map[string]error
 }
+
+// Misconfigured is the state of a member that is not mirrored because its configuration cannot stand.
+const Misconfigured mirror.State = "Misconfigured"
 
 type running struct {
 	connection Connection
@@ -42,20 +49,24 @@ type running struct {
 
 // New makes an empty fleet.
 func New(configure func(name string) (mirror.Config, error)) *Fleet {
-	return &Fleet{configure: configure, members: map[string]*running{}}
+	return &Fleet{configure: configure, members: map[string]*running{}, refused: map[string]error{}}
 }
 
 // Join mirrors a member, or mirrors it anew if its connection has changed.
-func (f *Fleet) Join(ctx context.Context, name string, connection Connection) error {
+func (f *Fleet) Join(ctx context.Context, name string, connection Connection) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.members[name]
 	if old != nil && old.connection.equal(connection) {
-		return nil
+		return
 	}
 	config, err := f.configure(name)
 	if err != nil {
-		return fmt.Errorf("configuring the mirror of %s: %w", name, err)
+		if f.refused[name] == nil {
+			klog.FromContext(ctx).Error(err, "Not mirroring member", "member", name, "reason", Misconfigured)
+		}
+		f.refused[name] = err
+		return
 	}
 	config.Name, config.Rest = name, connection.Rest
 	ctx, stop := context.WithCancel(ctx)
@@ -67,13 +78,13 @@ func (f *Fleet) Join(ctx context.Context, name string, connection Connection) er
 	f.members[name] = next
 	klog.FromContext(ctx).Info("Mirroring member", "member", name, "host", connection.Rest.Host)
 	go next.mirror.Run(ctx)
-	return nil
 }
 
 // Leave stops mirroring a member.
 func (f *Fleet) Leave(ctx context.Context, name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.refused, name)
 	if gone, ok := f.members[name]; ok {
 		gone.dropBefore()
 		gone.stop()
@@ -93,7 +104,11 @@ func (r *running) dropBefore() {
 func (f *Fleet) Member(name string) (*mirror.Member, error) {
 	f.mu.RLock()
 	member, ok := f.members[name]
+	refused := f.refused[name]
 	f.mu.RUnlock()
+	if refused != nil {
+		return nil, fmt.Errorf("member %s is not mirrored: %w", name, refused)
+	}
 	if !ok {
 		return nil, fmt.Errorf("no member %q is mirrored here: is there a Cluster of that name, and has it a secret?", name)
 	}
@@ -139,6 +154,9 @@ func (f *Fleet) Statuses() []Status {
 	statuses := make([]Status, 0, len(f.members))
 	for name, member := range f.members {
 		statuses = append(statuses, Status{Name: name, State: member.mirror.State(), AgeSeconds: member.mirror.Age().Seconds()})
+	}
+	for name := range f.refused {
+		statuses = append(statuses, Status{Name: name, State: Misconfigured})
 	}
 	sort.Slice(statuses, func(i, j int) bool { return statuses[i].Name < statuses[j].Name })
 	return statuses

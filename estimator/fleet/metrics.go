@@ -11,7 +11,7 @@ import (
 
 var (
 	stateDesc = prometheus.NewDesc("argosy_estimator_member_state_info",
-		"1 for the state a member's mirror is in: Joining, Fresh, Stale or Lost.", []string{"member", "state"}, nil)
+		"1 for the state a member's mirror is in: Joining, Fresh, Stale, Lost or Misconfigured.", []string{"member", "state"}, nil)
 	ageDesc = prometheus.NewDesc("argosy_estimator_member_staleness_seconds",
 		"Time since the member last answered.", []string{"member"}, nil)
 )
@@ -32,7 +32,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	for _, status := range c.fleet.Statuses() {
 		out <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, 1, status.Name, string(status.State))
-		if status.State != mirror.Joining {
+		if status.State != mirror.Joining && status.State != Misconfigured {
 			out <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, status.AgeSeconds, status.Name)
 		}
 	}

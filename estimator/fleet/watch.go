@@ -56,9 +56,7 @@ type Watcher struct {
 // Run joins the fixed members and follows the Clusters until the context ends.
 func (w *Watcher) Run(ctx context.Context) error {
 	for name, connection := range w.Fixed {
-		if err := w.Fleet.Join(ctx, name, connection); err != nil {
-			return err
-		}
+		w.Fleet.Join(ctx, name, connection)
 	}
 	if w.Karmada == nil {
 		<-ctx.Done()
@@ -152,13 +150,12 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 			continue
 		}
 		connection, err := ConnectionOf(ctx, w.Secrets, cluster)
-		if err == nil {
-			err = w.Fleet.Join(ctx, cluster.Name, connection)
-		}
 		if err != nil {
 			all = false
 			logger.Error(err, "Could not join member", "member", cluster.Name, "reason", "Connection")
+			continue
 		}
+		w.Fleet.Join(ctx, cluster.Name, connection)
 	}
 	for _, status := range w.Fleet.Statuses() {
 		if !wanted[status.Name] {
@@ -210,7 +207,7 @@ func ConnectionOf(ctx context.Context, secrets kubernetes.Interface, cluster *cl
 		}
 		config.Proxy = http.ProxyURL(proxy)
 	}
-	return Connection{Rest: config}, nil
+	return Connection{Rest: config, Proxy: spec.ProxyURL}, nil
 }
 
 func (w *Watcher) bindings() cache.ResourceEventHandler {
@@ -238,6 +235,7 @@ func trimBinding(object any) (any, error) {
 		spec := binding.Spec
 		return &workv1alpha2.ResourceBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID, ResourceVersion: binding.ResourceVersion},
+			Status:     workv1alpha2.ResourceBindingStatus{LastScheduledTime: binding.Status.LastScheduledTime},
 			Spec:       workv1alpha2.ResourceBindingSpec{Resource: spec.Resource, ReplicaRequirements: spec.ReplicaRequirements, Clusters: spec.Clusters},
 		}, nil
 	}

@@ -43,8 +43,8 @@ func NewLedger() *Ledger {
 	return &Ledger{bindings: map[types.NamespacedName]*entry{}, recent: map[types.NamespacedName]struct{}{}}
 }
 
-// Observe notes a binding as it is now. settled says that it was there before we looked: its replicas are old, and are no promise.
-func (l *Ledger) Observe(binding *workv1alpha2.ResourceBinding, now time.Time, settled bool) {
+// Observe notes a binding as it is now. first says that it was there before we looked, as after a restart: its replicas are as old as its last scheduling.
+func (l *Ledger) Observe(binding *workv1alpha2.ResourceBinding, now time.Time, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}
@@ -59,13 +59,26 @@ func (l *Ledger) Observe(binding *workv1alpha2.ResourceBinding, now time.Time, s
 		if old != nil {
 			before = old.clusters[target.Name].replicas
 		}
-		if target.Replicas > before && !settled {
+		if target.Replicas > before {
 			given.since = now
-			l.recent[key] = struct{}{}
+			if first {
+				given.since = scheduled(binding)
+			}
+			if now.Sub(given.since) < Patience {
+				l.recent[key] = struct{}{}
+			}
 		}
 		next.clusters[target.Name] = given
 	}
 	l.bindings[key] = next
+}
+
+// scheduled is when karmada-scheduler last decided; long ago if it never did.
+func scheduled(binding *workv1alpha2.ResourceBinding) time.Time {
+	if binding.Status.LastScheduledTime == nil {
+		return time.Time{}
+	}
+	return binding.Status.LastScheduledTime.Time
 }
 
 // Forget drops a binding that is gone.

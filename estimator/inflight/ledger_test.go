@@ -6,6 +6,7 @@ import (
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 func binding(replicas map[string]int32) *workv1alpha2.ResourceBinding {
@@ -58,5 +59,23 @@ func TestPromises(t *testing.T) {
 				t.Errorf("%d replicas promised, want %d", got, tc.want)
 			}
 		})
+	}
+}
+
+// A process that starts finds bindings that are there already; what was scheduled just before is still a promise.
+func TestPromisesSurviveARestart(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		ago  *time.Duration
+		want int
+	}{"never scheduled": {nil, 0}, "scheduled a moment ago": {ptr.To(10 * time.Second), 1}, "scheduled long ago": {ptr.To(Patience), 0}} {
+		ledger, b := NewLedger(), binding(map[string]int32{"m1": 3})
+		if tc.ago != nil {
+			b.Status.LastScheduledTime = &metav1.Time{Time: now.Add(-*tc.ago)}
+		}
+		ledger.Observe(b, now, true)
+		if got := ledger.Ahead("m1", now); len(got) != tc.want {
+			t.Errorf("%s: %d promises, want %d", name, len(got), tc.want)
+		}
 	}
 }

@@ -1,16 +1,23 @@
 package oracle
 
 import (
+	"context"
 	"fmt"
 	"os"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/latest"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/validation"
 	frameworkplugins "k8s.io/kubernetes/pkg/scheduler/framework/plugins"
 	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+	"k8s.io/utils/clock"
 )
 
 // Plugins are the out-of-tree plugins compiled into this binary.
@@ -54,12 +61,34 @@ func ParseConfiguration(data []byte, plugins Plugins) (*schedulerconfig.KubeSche
 	known := frameworkplugins.NewInTreeRegistry()
 	for i := range configuration.Profiles {
 		profile := &configuration.Profiles[i]
-		for _, name := range profile.Plugins.Names() {
+		for _, name := range namedPlugins(profile.Plugins) {
 			if known[name] == nil && plugins.Factories[name] == nil {
-				return nil, fmt.Errorf("profile %q: plugin %q is not compiled into this estimator: add it to the registry of cmd/argosy-estimator, "+
+				return nil, fmt.Errorf("profile %q: plugin %q is not compiled into this estimator: add it to estimator/plugins/registry.go, "+
 					"or name a configuration without it", profile.SchedulerName, name)
 			}
 		}
 	}
-	return configuration, nil
+	return configuration, tryOut(configuration, plugins)
+}
+
+func namedPlugins(plugins *schedulerconfig.Plugins) []string {
+	names := plugins.Names()
+	for _, plugin := range plugins.MultiPoint.Enabled {
+		names = append(names, plugin.Name)
+	}
+	return names
+}
+
+// tryOut builds the scheduler once, of no member and never started: plugins check their arguments when they are made.
+func tryOut(configuration *schedulerconfig.KubeSchedulerConfiguration, plugins Plugins) error {
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
+	defer cancel()
+	nowhere := &rest.Config{Host: "https://localhost:0"}
+	client, err := kubernetes.NewForConfig(nowhere)
+	if err != nil {
+		return fmt.Errorf("building a client: %w", err)
+	}
+	_, err = New(ctx, Config{Client: client, KubeConfig: nowhere, Informers: informers.NewSharedInformerFactory(client, 0), Configuration: configuration, Plugins: plugins,
+		Clock: clock.RealClock{}})
+	return err
 }
