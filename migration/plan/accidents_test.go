@@ -210,6 +210,47 @@ func TestLeavingIsProvedAgain(t *testing.T) {
 	}
 }
 
+// While the control plane's objects are removed somebody takes preservation away: no template is deleted any more.
+func TestLeavingStopsWhereAWorkWouldTakeItsObject(t *testing.T) {
+	f := cutOffAndReleased(t)
+	f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+	for range 60 {
+		if f.status.RemovalStartTime != nil {
+			break
+		}
+		f.run(1)
+	}
+	for name, existing := range f.control.Policies {
+		changed := existing.DeepCopy()
+		changed.Spec.PreserveResourcesOnDeletion = nil
+		f.control.Policies[name] = changed
+	}
+	f.detect()
+	f.bind()
+	f.run(10)
+	if got := f.advancing().Message; !strings.Contains(got, "does not preserve on deletion: its template is not deleted until it does") {
+		t.Errorf("says %q", got)
+	}
+}
+
+// Policies go last: as long as Karmada has a Work, its policy keeps it suspended and preserving.
+func TestPoliciesGoAfterTheWorks(t *testing.T) {
+	f := cutOffAndReleased(t)
+	f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+	for range 60 {
+		f.step(-1)
+		for _, reaction := range reactions {
+			if reaction.name != "garbage" {
+				reaction.run(f)
+			}
+		}
+	}
+	if len(f.control.Templates) > 0 || len(f.control.Policies) != 4 || f.status.Phase != v1alpha1.PhaseLeaving {
+		t.Errorf("%d templates, %d policies, phase %s; want none, 4, Leaving", len(f.control.Templates), len(f.control.Policies), f.status.Phase)
+	}
+	f.settle(v1alpha1.PhaseLeft)
+}
+
 // A failed application can leave like any other once it is off the whitelist.
 func TestAFailedApplicationCanLeave(t *testing.T) {
 	f := newFederation(t)

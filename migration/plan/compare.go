@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -122,8 +123,11 @@ func shower(kind string) func(pointer string, value any) string {
 	}
 }
 
-// maxChanges of one object in one cluster are kept in a plan.
-const maxChanges = 50
+// maxChanges of one object in one cluster are kept in a plan. Above maxChangesInAll bookkeeping is only counted.
+const (
+	maxChanges      = 50
+	maxChangesInAll = 2000
+)
 
 // draw writes the plan: every object in every cluster, with what the dry run there showed and what an
 // override keeps. The hash covers what is decided, not what Karmada counts: bookkeeping values (uids,
@@ -157,7 +161,25 @@ func draw(purpose v1alpha1.PlanPurpose, resources []policy.Resource, clusters ma
 		}
 	}
 	plan.Hash = hash(plan, resources)
+	sumUp(plan.Resources)
 	return plan
+}
+
+// sumUp leaves only the number of bookkeeping changes where a plan would grow beyond what can be stored.
+func sumUp(resources []v1alpha1.ResourcePlan) {
+	total := 0
+	for i := range resources {
+		total += len(resources[i].Changes)
+	}
+	if total <= maxChangesInAll {
+		return
+	}
+	for i := range resources {
+		one := &resources[i]
+		before := len(one.Changes)
+		one.Changes = slices.DeleteFunc(one.Changes, func(change v1alpha1.FieldChange) bool { return change.Kind == v1alpha1.ChangeBookkeeping })
+		one.Omitted += int32(before - len(one.Changes))
+	}
 }
 
 // kept are the fields of a cluster's object that an override keeps apart from the template.

@@ -16,11 +16,26 @@ import (
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
-// maxPods of one cluster are kept by name; a Migration must stay well under the size etcd takes.
-const maxPods = 300
+// maxPods of one cluster are kept by name, and maxPodsInAll of all clusters: a Migration must stay well under the
+// size etcd takes (1.5 MiB), or not even a rollback could be recorded.
+const (
+	maxPods      = 300
+	maxPodsInAll = 3000
+)
+
+// evidenceOf is what evidence is taken of.
+type evidenceOf struct {
+	now      time.Time
+	workload *unstructured.Unstructured
+	pods     []Pod
+	// clusters of the application share the room there is.
+	clusters int
+}
 
 // take the evidence of a workload in one cluster.
-func take(now time.Time, workload *unstructured.Unstructured, pods []Pod) *v1alpha1.Evidence {
+func take(of evidenceOf) *v1alpha1.Evidence {
+	now, workload, pods := of.now, of.workload, of.pods
+	room := min(maxPods, maxPodsInAll/max(of.clusters, 1))
 	replicas, _ := policy.Replicas(workload)
 	evidence := &v1alpha1.Evidence{
 		Time: metav1.NewTime(now), UID: string(workload.GetUID()), Generation: workload.GetGeneration(),
@@ -28,7 +43,7 @@ func take(now time.Time, workload *unstructured.Unstructured, pods []Pod) *v1alp
 	}
 	pods = append([]Pod(nil), pods...)
 	sort.Slice(pods, func(i, j int) bool { return pods[i].Name < pods[j].Name })
-	for i := range pods[:min(len(pods), maxPods)] {
+	for i := range pods[:min(len(pods), room)] {
 		evidence.Pods = append(evidence.Pods, v1alpha1.PodEvidence{Name: pods[i].Name, UID: pods[i].UID, Restarts: pods[i].Restarts})
 	}
 	return evidence

@@ -255,6 +255,10 @@ func (j *journey) finish() {
 	if len(j.next.Clusters) > 0 {
 		j.next.ClustersDone = fmt.Sprintf("%d/%d", done, len(j.next.Clusters))
 	}
+	// There is one master: while Karmada writes into a member, whatever the phase, nobody else is told to.
+	if j.next.Management == v1alpha1.ManagementStatic && j.dispatches() {
+		j.next.Management = v1alpha1.ManagementChanging
+	}
 	federated, reason := metav1.ConditionFalse, string(j.next.Phase)
 	if j.next.Phase == v1alpha1.PhaseFederated {
 		federated = metav1.ConditionTrue
@@ -264,6 +268,24 @@ func (j *journey) finish() {
 	}
 	j.condition(v1alpha1.ConditionFederated, federated, reason, "")
 	j.decision.Status = j.next
+}
+
+// dispatches says whether Karmada writes any object of the application's own into a member.
+func (j *journey) dispatches() bool {
+	refs := []Ref{j.workload()}
+	for _, resource := range j.federated() {
+		if len(resource.Users) < 2 {
+			refs = append(refs, resource.ResourceReference)
+		}
+	}
+	for _, ref := range refs {
+		for name := range j.Clusters {
+			if work, exists := j.Clusters[name].Works[ref]; exists && !work.Deleting && !work.silent() && j.madeBy(ref) == j.Owner {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // opened says whether any cluster was opened in this attempt: from then on the templates are the truth.

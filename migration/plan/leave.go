@@ -46,7 +46,7 @@ func (j *journey) commit() outcome {
 	}
 	for i := range j.next.Clusters {
 		cluster := &j.next.Clusters[i]
-		cluster.Before, cluster.After = take(j.Now, j.live(cluster.Name, j.workload()), j.Clusters[cluster.Name].Pods), nil
+		cluster.Before, cluster.After = take(evidenceOf{now: j.Now, workload: j.live(cluster.Name, j.workload()), pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)}), nil
 	}
 	now := metav1.NewTime(j.Now)
 	j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementChanging, &now
@@ -219,7 +219,7 @@ func (j *journey) verify() outcome {
 			found = append(found, fmt.Sprintf("%s is gone from cluster %s", policy.User(j.workload()), cluster.Name))
 			continue
 		}
-		cluster.After = take(j.Now, workload, j.Clusters[cluster.Name].Pods)
+		cluster.After = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)})
 		if why := changed(cluster.Before, cluster.After, j.autoscaled()); why != "" {
 			found = append(found, "in cluster "+cluster.Name+" "+why)
 		}

@@ -32,7 +32,7 @@ func (j *journey) openClusters() outcome {
 		now := metav1.NewTime(j.Now)
 		workload := j.live(name, j.workload())
 		status.State, status.OpenedTime, status.After = v1alpha1.ClusterOpening, &now, nil
-		status.Before = take(j.Now, workload, j.Clusters[name].Pods)
+		status.Before = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[name].Pods, clusters: len(j.next.Clusters)})
 		j.enter(v1alpha1.PhaseOpening, v1alpha1.ReasonOpened, "opening cluster by cluster")
 		j.event(false, v1alpha1.ReasonOpened, "opening cluster "+name)
 		j.suspendPolicies()
@@ -68,7 +68,7 @@ func (j *journey) watch() outcome {
 // compared says how a cluster's workload differs from what it was. Where an autoscaler owns the replicas, what
 // was seen last is what is compared with: out and in again may leave other pods than there were at first.
 func (j *journey) compared(status *v1alpha1.ClusterStatus, workload *unstructured.Unstructured) string {
-	now := take(j.Now, workload, j.Clusters[status.Name].Pods)
+	now := take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[status.Name].Pods, clusters: len(j.next.Clusters)})
 	if !j.autoscaled() {
 		return changed(status.Before, now, false)
 	}
@@ -175,7 +175,7 @@ func (j *journey) follow(status *v1alpha1.ClusterStatus) outcome {
 		}
 	}
 	status.State = v1alpha1.ClusterOpen
-	status.After = take(j.Now, j.live(status.Name, j.workload()), j.Clusters[status.Name].Pods)
+	status.After = take(evidenceOf{now: j.Now, workload: j.live(status.Name, j.workload()), pods: j.Clusters[status.Name].Pods, clusters: len(j.next.Clusters)})
 	message := fmt.Sprintf("cluster %s took over %d pods, none restarted", status.Name, status.After.PodCount)
 	j.event(false, v1alpha1.ReasonTakenOver, message)
 	j.history(v1alpha1.ReasonTakenOver, message)
@@ -298,7 +298,7 @@ func (j *journey) release() outcome {
 func (j *journey) arrived() outcome {
 	for i := range j.next.Clusters {
 		cluster := &j.next.Clusters[i]
-		cluster.After = take(j.Now, j.live(cluster.Name, j.workload()), j.Clusters[cluster.Name].Pods)
+		cluster.After = take(evidenceOf{now: j.Now, workload: j.live(cluster.Name, j.workload()), pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)})
 	}
 	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated in "+list(j.names())+"; no pod restarted")
 	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, v1alpha1.ReasonAllDone, "federated")

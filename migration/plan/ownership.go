@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -198,14 +197,12 @@ func (j *journey) closeFirst() outcome {
 		}
 	}
 	if len(j.decision.Actions) > 0 {
-		j.next.Management = v1alpha1.ManagementChanging
 		return j.written("the suspension of every policy, before anything else is written")
 	}
 	for _, resource := range own {
 		for _, name := range sortedKeys(j.Clusters) {
 			work, exists := j.Clusters[name].Works[resource.ResourceReference]
-			if exists && (!work.Suspended || work.Dispatching == metav1.ConditionTrue) {
-				j.next.Management = v1alpha1.ManagementChanging
+			if exists && !work.silent() {
 				return j.wait(v1alpha1.ReasonAwaitingKarmada, fmt.Sprintf("the Work of %s for cluster %s is still dispatched", policy.User(resource.ResourceReference), name), soon)
 			}
 		}

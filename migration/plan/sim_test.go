@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -53,6 +51,8 @@ type federation struct {
 	deletedInMember []string
 	restarted       []string
 	neighbours      map[string]Neighbour
+	// spoil changes what a member answers to a dry run.
+	spoil func(cluster string, ref Ref, run DryRun) DryRun
 	// tireless asks for another attempt after every failure.
 	tireless bool
 	// saved is an object a test took out of a member.
@@ -217,6 +217,9 @@ func (f *federation) world() World {
 		for ref, work := range f.works[name] {
 			if live := m.objects[ref]; live != nil && work.Manifest != nil {
 				cluster.DryRuns[ref] = DryRun{Live: live.DeepCopy(), Result: applied(live, work.Manifest)}
+				if f.spoil != nil {
+					cluster.DryRuns[ref] = f.spoil(name, ref, cluster.DryRuns[ref])
+				}
 			}
 		}
 		w.Clusters[name] = cluster
@@ -267,128 +270,6 @@ func applied(live, manifest *unstructured.Unstructured) *unstructured.Unstructur
 	return out
 }
 
-// step lets the planner decide once and carries its decision out, status first. stopAfter cuts the
-// controller off after so many writes; below 0 it never is.
-func (f *federation) step(stopAfter int) Decision {
-	decision := Next(f.world())
-	f.status = *decision.Status.DeepCopy()
-	for i, action := range decision.Actions {
-		if stopAfter >= 0 && i >= stopAfter {
-			break
-		}
-		f.apply(action)
-	}
-	return decision
-}
-
-func (f *federation) apply(action Action) {
-	switch action.Verb {
-	case WriteOverride:
-		f.current(action, seen(f.control.Overrides[action.Over.Name]))
-		f.control.Overrides[action.Over.Name] = action.Over.DeepCopy()
-		f.control.Overrides[action.Over.Name].ResourceVersion = f.version()
-	case WritePolicy:
-		f.current(action, seen(f.control.Policies[action.Policy.Name]))
-		f.control.Policies[action.Policy.Name] = action.Policy.DeepCopy()
-		f.control.Policies[action.Policy.Name].ResourceVersion = f.version()
-	case WriteTemplate:
-		next := action.Object.DeepCopy()
-		if old := f.control.Templates[action.Ref]; old != nil {
-			next.SetUID(old.GetUID())
-			next.SetGeneration(old.GetGeneration() + 1)
-		} else {
-			f.uid++
-			next.SetUID(types.UID(fmt.Sprintf("template-%d", f.uid)))
-			next.SetGeneration(1)
-		}
-		if action.Ref.Kind == "ConfigMap" || action.Ref.Kind == "Secret" {
-			next.SetGeneration(0) // they carry none
-		}
-		f.control.Templates[action.Ref] = next
-	case SetSuspension:
-		f.current(action, seen(f.control.Policies[action.Ref.Name]))
-		existing := f.control.Policies[action.Ref.Name].DeepCopy()
-		existing.ResourceVersion = f.version()
-		existing.Spec.Suspension, existing.Spec.PreserveResourcesOnDeletion = action.Suspension, ptr.To(true)
-		f.control.Policies[action.Ref.Name] = existing
-	case SetScheduling:
-		binding := f.control.Bindings[action.Ref].DeepCopy()
-		if binding.Spec.Suspension == nil {
-			binding.Spec.Suspension = &workv1alpha2.Suspension{}
-		}
-		binding.Spec.Suspension.Scheduling = ptr.To(action.Frozen)
-		if len(action.Clusters) > 0 {
-			binding.Spec.Clusters = action.Clusters
-		}
-		f.control.Bindings[action.Ref] = binding
-	case Mark:
-		f.mark(action)
-	case Delete:
-		f.delete(action.Ref)
-	}
-}
-
-// current fails when a decision does not name the version of the object it rests on.
-func (f *federation) current(action Action, version string) {
-	f.t.Helper()
-	if action.Seen != version {
-		f.t.Fatalf("%s of %s rests on version %q, and there is %q", action.Verb, action.Ref.Name, action.Seen, version)
-	}
-}
-
-func (f *federation) version() string {
-	f.uid++
-	return strconv.Itoa(f.uid)
-}
-
-func (f *federation) mark(action Action) {
-	change := func(from map[string]string, by map[string]*string) map[string]string {
-		out := map[string]string{}
-		for key, value := range from {
-			out[key] = value
-		}
-		for key, value := range by {
-			if value == nil {
-				delete(out, key)
-			} else {
-				out[key] = *value
-			}
-		}
-		return out
-	}
-	switch action.Ref.Kind {
-	case "PropagationPolicy":
-		next := f.control.Policies[action.Ref.Name].DeepCopy()
-		next.Annotations, next.Labels = change(next.Annotations, action.Annotations), change(next.Labels, action.Labels)
-		next.ResourceVersion = f.version()
-		f.control.Policies[action.Ref.Name] = next
-	case "OverridePolicy":
-		next := f.control.Overrides[action.Ref.Name].DeepCopy()
-		next.Labels = change(next.Labels, action.Labels)
-		next.ResourceVersion = f.version()
-		f.control.Overrides[action.Ref.Name] = next
-	default:
-		next := f.control.Templates[action.Ref].DeepCopy()
-		next.SetAnnotations(change(next.GetAnnotations(), action.Annotations))
-		next.SetLabels(change(next.GetLabels(), action.Labels))
-		f.control.Templates[action.Ref] = next
-	}
-}
-
-func (f *federation) delete(ref Ref) {
-	switch ref.Kind {
-	case "PropagationPolicy":
-		delete(f.control.Policies, ref.Name)
-	case "OverridePolicy":
-		delete(f.control.Overrides, ref.Name)
-	default:
-		if f.control.Templates[ref].GetLabels()["resourcetemplate.karmada.io/deletion-protected"] != "" {
-			f.t.Fatalf("deleted %s while it is protected", ref.Name)
-		}
-		delete(f.control.Templates, ref)
-	}
-}
-
 // invariants hold at every moment of every run.
 func (f *federation) invariants() {
 	f.t.Helper()
@@ -397,6 +278,15 @@ func (f *federation) invariants() {
 	}
 	if len(f.restarted) > 0 {
 		f.t.Fatalf("restarted: %v", f.restarted)
+	}
+	if f.status.Management == v1alpha1.ManagementStatic || f.status.Phase == v1alpha1.PhaseCutOff {
+		for name := range f.works {
+			for ref, work := range f.works[name] {
+				if template := f.control.Templates[ref]; !work.silent() && template != nil {
+					f.t.Fatalf("managed: %s in phase %s, and %s is dispatched to %s: %+v", f.status.Management, f.status.Phase, ref.Name, name, work)
+				}
+			}
+		}
 	}
 	for name := range f.members {
 		if got := f.content(name); got != f.expected[name] {

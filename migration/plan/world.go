@@ -93,6 +93,9 @@ type Work struct {
 	Manifest    *unstructured.Unstructured
 }
 
+// silent Works are not dispatched: suspended, and their execution controller was not seen to think otherwise.
+func (w Work) silent() bool { return w.Suspended && w.Dispatching != metav1.ConditionTrue }
+
 // DryRun is what a PUT of a Work would leave in the member.
 type DryRun struct {
 	Live   *unstructured.Unstructured

@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+)
+
+// step lets the planner decide once and carries its decision out, status first. stopAfter cuts the
+// controller off after so many writes; below 0 it never is.
+func (f *federation) step(stopAfter int) Decision {
+	decision := Next(f.world())
+	f.status = *decision.Status.DeepCopy()
+	for i, action := range decision.Actions {
+		if stopAfter >= 0 && i >= stopAfter {
+			break
+		}
+		f.apply(action)
+	}
+	return decision
+}
+
+func (f *federation) apply(action Action) {
+	switch action.Verb {
+	case WriteOverride:
+		f.current(action, seen(f.control.Overrides[action.Over.Name]))
+		f.control.Overrides[action.Over.Name] = action.Over.DeepCopy()
+		f.control.Overrides[action.Over.Name].ResourceVersion = f.version()
+	case WritePolicy:
+		f.current(action, seen(f.control.Policies[action.Policy.Name]))
+		f.control.Policies[action.Policy.Name] = action.Policy.DeepCopy()
+		f.control.Policies[action.Policy.Name].ResourceVersion = f.version()
+	case WriteTemplate:
+		next := action.Object.DeepCopy()
+		if old := f.control.Templates[action.Ref]; old != nil {
+			next.SetUID(old.GetUID())
+			next.SetGeneration(old.GetGeneration() + 1)
+		} else {
+			f.uid++
+			next.SetUID(types.UID(fmt.Sprintf("template-%d", f.uid)))
+			next.SetGeneration(1)
+		}
+		if action.Ref.Kind == "ConfigMap" || action.Ref.Kind == "Secret" {
+			next.SetGeneration(0) // they carry none
+		}
+		f.control.Templates[action.Ref] = next
+	case SetSuspension:
+		f.current(action, seen(f.control.Policies[action.Ref.Name]))
+		existing := f.control.Policies[action.Ref.Name].DeepCopy()
+		existing.ResourceVersion = f.version()
+		existing.Spec.Suspension, existing.Spec.PreserveResourcesOnDeletion = action.Suspension, ptr.To(true)
+		f.control.Policies[action.Ref.Name] = existing
+	case SetScheduling:
+		binding := f.control.Bindings[action.Ref].DeepCopy()
+		if binding.Spec.Suspension == nil {
+			binding.Spec.Suspension = &workv1alpha2.Suspension{}
+		}
+		binding.Spec.Suspension.Scheduling = ptr.To(action.Frozen)
+		if len(action.Clusters) > 0 {
+			binding.Spec.Clusters = action.Clusters
+		}
+		f.control.Bindings[action.Ref] = binding
+	case Mark:
+		f.mark(action)
+	case Delete:
+		f.delete(action.Ref)
+	}
+}
+
+// current fails when a decision does not name the version of the object it rests on.
+func (f *federation) current(action Action, version string) {
+	f.t.Helper()
+	if action.Seen != version {
+		f.t.Fatalf("%s of %s rests on version %q, and there is %q", action.Verb, action.Ref.Name, action.Seen, version)
+	}
+}
+
+func (f *federation) version() string {
+	f.uid++
+	return strconv.Itoa(f.uid)
+}
+
+func (f *federation) mark(action Action) {
+	change := func(from map[string]string, by map[string]*string) map[string]string {
+		out := map[string]string{}
+		for key, value := range from {
+			out[key] = value
+		}
+		for key, value := range by {
+			if value == nil {
+				delete(out, key)
+			} else {
+				out[key] = *value
+			}
+		}
+		return out
+	}
+	switch action.Ref.Kind {
+	case "PropagationPolicy":
+		next := f.control.Policies[action.Ref.Name].DeepCopy()
+		next.Annotations, next.Labels = change(next.Annotations, action.Annotations), change(next.Labels, action.Labels)
+		next.ResourceVersion = f.version()
+		f.control.Policies[action.Ref.Name] = next
+	case "OverridePolicy":
+		next := f.control.Overrides[action.Ref.Name].DeepCopy()
+		next.Labels = change(next.Labels, action.Labels)
+		next.ResourceVersion = f.version()
+		f.control.Overrides[action.Ref.Name] = next
+	default:
+		next := f.control.Templates[action.Ref].DeepCopy()
+		next.SetAnnotations(change(next.GetAnnotations(), action.Annotations))
+		next.SetLabels(change(next.GetLabels(), action.Labels))
+		f.control.Templates[action.Ref] = next
+	}
+}
+
+func (f *federation) delete(ref Ref) {
+	switch ref.Kind {
+	case "PropagationPolicy":
+		delete(f.control.Policies, ref.Name)
+	case "OverridePolicy":
+		delete(f.control.Overrides, ref.Name)
+	default:
+		if f.control.Templates[ref].GetLabels()["resourcetemplate.karmada.io/deletion-protected"] != "" {
+			f.t.Fatalf("deleted %s while it is protected", ref.Name)
+		}
+		delete(f.control.Templates, ref)
+	}
+}
