@@ -304,12 +304,17 @@ func TestAClusterThatCameLater(t *testing.T) {
 		f.expect(name)
 	}
 	f.entry = nil
-	for f.status.Phase != v1alpha1.PhaseCutOff {
-		f.run(1)
-		if work := f.works["c"][f.app]; f.status.Phase == v1alpha1.PhaseCutOff && work.Dispatching != metav1.ConditionFalse {
-			t.Fatalf("cut off, and cluster c is dispatched to: %+v", work)
+	for range 20 {
+		f.step(-1)
+		for _, reaction := range reactions {
+			reaction.run(f)
 		}
+		f.works["c"][f.app].Dispatching = metav1.ConditionTrue // its agent has not heard of it
 	}
+	if got := f.advancing().Message; f.status.Phase != v1alpha1.PhaseCuttingOff || !strings.Contains(got, "deployment/web for cluster c") {
+		t.Fatalf("%s: %s", f.status.Phase, got)
+	}
+	f.settle(v1alpha1.PhaseCutOff)
 	release(f, "web:2", 4)
 	f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
 	f.settle(v1alpha1.PhaseLeft)

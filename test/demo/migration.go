@@ -11,11 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,67 +62,6 @@ func playMigration(ctx context.Context, s *Stage) error {
 		}
 	}
 	return nil
-}
-
-// sweep removes what an earlier performance left, the way out that the product has.
-func (s *townScene) sweep(ctx context.Context) error {
-	err := s.edit(ctx, func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Entries = nil })
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	s.Say("letting the applications of an earlier performance leave the federation")
-	err = wait.PollUntilContextTimeout(ctx, time.Second, 5*time.Minute, true, s.swept)
-	if err != nil {
-		return fmt.Errorf("letting the applications of an earlier performance leave: %w", err)
-	}
-	if err := s.Karmada.Delete(ctx, &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: town}}); err != nil {
-		return fmt.Errorf("deleting the whitelist of an earlier performance: %w", err)
-	}
-	for name, member := range s.Members {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: town}}
-		if err := client.IgnoreNotFound(member.Delete(ctx, namespace)); err != nil {
-			return fmt.Errorf("emptying namespace %s of %s: %w", town, name, err)
-		}
-		err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-			err := member.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)
-			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
-		})
-		if err != nil {
-			return fmt.Errorf("waiting until namespace %s of %s is gone: %w", town, name, err)
-		}
-	}
-	return nil
-}
-
-// swept sees every Migration out, and deletes its record.
-func (s *townScene) swept(ctx context.Context) (bool, error) {
-	var list v1alpha1.MigrationList
-	if err := s.Karmada.List(ctx, &list, client.InNamespace(town)); err != nil {
-		return false, err
-	}
-	for i := range list.Items {
-		one := &list.Items[i]
-		before := one.DeepCopy()
-		switch {
-		case one.Status.Phase == v1alpha1.PhaseLeft:
-			if err := client.IgnoreNotFound(s.Karmada.Delete(ctx, one)); err != nil {
-				return false, err
-			}
-		case one.Spec.AfterCutOff != v1alpha1.AfterCutOffLeave:
-			one.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave
-			if err := s.Karmada.Patch(ctx, one, client.MergeFrom(before)); err != nil {
-				return false, err
-			}
-		case one.Status.Phase == v1alpha1.PhaseLeaving && one.Status.Plan != nil && one.Status.Plan.Purpose == v1alpha1.PlanLeave:
-			if err := s.approve(ctx, one); err != nil {
-				return false, err
-			}
-		}
-	}
-	return len(list.Items) == 0, nil
 }
 
 func (s *townScene) deploy(ctx context.Context) error {
@@ -201,40 +136,6 @@ func (s *townScene) firstBatch(ctx context.Context) error {
 	}
 	s.expectPhase(ctx, s.apps[0], v1alpha1.PhaseFederated)
 	return nil
-}
-
-// approve as two people; the webhook stamps each approval with its giver.
-func (s *townScene) approve(ctx context.Context, one *v1alpha1.Migration) error {
-	for _, person := range []string{"alice", "bob"} {
-		as, err := s.as(person)
-		if err != nil {
-			return err
-		}
-		err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
-			if err := as.Get(ctx, client.ObjectKeyFromObject(one), one); err != nil {
-				return err
-			}
-			if slices.Contains(plan.Approvers(one.Spec.Approvals, one.Status.Plan.Hash, plan.ApprovalsSince(one.Status)), person) {
-				return nil
-			}
-			before := one.DeepCopy()
-			one.Spec.Approvals = append(one.Spec.Approvals, v1alpha1.Approval{PlanHash: one.Status.Plan.Hash})
-			return as.Patch(ctx, one, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-		})
-		if err != nil {
-			return fmt.Errorf("approving %s as %s: %w", one.Name, person, err)
-		}
-	}
-	return nil
-}
-
-func (s *townScene) as(person string) (client.Client, error) {
-	config, err := s.Lab.Karmada()
-	if err != nil {
-		return nil, err
-	}
-	config.Impersonate = rest.ImpersonationConfig{UserName: person, Groups: []string{"system:masters"}}
-	return client.New(config, client.Options{Scheme: s.Karmada.Scheme()})
 }
 
 func (s *townScene) badOne(ctx context.Context) error {
@@ -385,25 +286,4 @@ func (s *townScene) count(ctx context.Context, which func(*v1alpha1.Migration) b
 		}
 	}
 	return fmt.Sprint(found), nil
-}
-
-func (s *townScene) edit(ctx context.Context, change func(*v1alpha1.MigrationWhitelistSpec)) error {
-	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		whitelist := &v1alpha1.MigrationWhitelist{}
-		if err := s.Karmada.Get(ctx, client.ObjectKey{Name: town}, whitelist); err != nil {
-			return err
-		}
-		change(&whitelist.Spec)
-		return s.Karmada.Update(ctx, whitelist)
-	})
-}
-
-func (s *townScene) drop(ctx context.Context, app static.App) error {
-	err := s.edit(ctx, func(spec *v1alpha1.MigrationWhitelistSpec) {
-		spec.Entries = slices.DeleteFunc(spec.Entries, func(entry v1alpha1.WhitelistEntry) bool { return entry.Name == app.Name })
-	})
-	if err != nil {
-		return fmt.Errorf("taking %s off the whitelist: %w", user(app), err)
-	}
-	return nil
 }
