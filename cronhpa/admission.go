@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -38,7 +39,11 @@ func (v *Validator) Handle(ctx context.Context, req admission.Request) admission
 	if err := v.Decoder.Decode(req, cron); err != nil {
 		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding CronHPA: %w", err))
 	}
-	if cron.DeletionTimestamp != nil {
+	settled, err := v.specStands(req, cron)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding the CronHPA as it was: %w", err))
+	}
+	if settled || cron.DeletionTimestamp != nil {
 		return admission.Allowed("")
 	}
 	errs := v.validateRules(cron)
@@ -50,6 +55,19 @@ func (v *Validator) Handle(ctx context.Context, req admission.Request) admission
 		return admission.Denied(errs.ToAggregate().Error())
 	}
 	return admission.Allowed("").WithWarnings(warnings(cron)...)
+}
+
+// specStands is whether an update leaves the spec alone. A label, or the controller's finalizer, is no matter of what else
+// has come to scale the target since.
+func (v *Validator) specStands(req admission.Request, cron *v1alpha1.CronHPA) (bool, error) {
+	if req.Operation != admissionv1.Update {
+		return false, nil
+	}
+	old := &v1alpha1.CronHPA{}
+	if err := v.Decoder.DecodeRaw(req.OldObject, old); err != nil {
+		return false, err
+	}
+	return equality.Semantic.DeepEqual(old.Spec, cron.Spec), nil
 }
 
 // validateRules reads every timetable and asks whether it ever fires.

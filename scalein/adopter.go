@@ -46,7 +46,10 @@ func (a adopterStart) Start(ctx context.Context) error {
 	for {
 		_, err := a.mgr.GetRESTMapper().RESTMapping(cloneSetKind.GroupKind(), cloneSetKind.Version)
 		if err == nil {
-			return addAdopter(a.mgr, a.r, a.options)
+			if err = addAdopter(a.mgr, a.r, a.options); ctx.Err() != nil {
+				return nil // A manager that stops takes nothing on.
+			}
+			return err
 		}
 		if !told {
 			a.mgr.GetLogger().Info("No scale-in by hand is adopted until karmada-apiserver has OpenKruise's CloneSet CRD", "reason", err.Error())

@@ -15,4 +15,8 @@
 //
 // Names and lowered replicas so reach a member in one Work update: names alone would be replaced by new pods, replicas alone
 // would pick pods by ranking. Suspending the dispatch of Works is not needed (docs/decisions/0031).
+//
+// The other way round, adopter.go follows scale-ins made by hand in members that own their replicas, for templates that ask by
+// annotation (adopt.go: pure): a mark on the template, the binding lowered with the scheduler held, the template, the
+// scheduler released, the mark off. The mark lets whoever comes after a crash bring it to its end.
 package scalein

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 	"sigs.k8s.io/yaml"
 
@@ -132,28 +131,50 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-// ask puts an object before the webhook's handler.
+// ask puts the creation of an object before the webhook's handler.
 func (w *world) ask(cron *v1alpha1.CronHPA) admission.Response {
 	w.t.Helper()
-	raw, err := json.Marshal(cron)
+	return w.askOf(admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: raw(w, cron)})
+}
+
+// askUpdate puts an update before it.
+func (w *world) askUpdate(old, cron *v1alpha1.CronHPA) admission.Response {
+	w.t.Helper()
+	return w.askOf(admissionv1.AdmissionRequest{Operation: admissionv1.Update, OldObject: raw(w, old), Object: raw(w, cron)})
+}
+
+func (w *world) askOf(request admissionv1.AdmissionRequest) admission.Response {
+	request.Namespace = w.namespace
+	handler := &cronhpa.Validator{Reader: apiserver, Decoder: admission.NewDecoder(scheme), Clock: w.clock}
+	return handler.Handle(w.ctx, admission.Request{AdmissionRequest: request})
+}
+
+func raw(w *world, cron *v1alpha1.CronHPA) runtime.RawExtension {
+	w.t.Helper()
+	text, err := json.Marshal(cron)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	handler := &cronhpa.Validator{Reader: apiserver, Decoder: admission.NewDecoder(scheme), Clock: w.clock}
-	return handler.Handle(w.ctx, admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
-		Operation: admissionv1.Create, Namespace: w.namespace, Object: runtime.RawExtension{Raw: raw},
-	}})
+	return runtime.RawExtension{Raw: text}
 }
 
-func TestAdmissionOfAnUpdateOfItself(t *testing.T) {
+// TestAdmissionOfUpdates: the spec is judged when it changes. What has come to scale the target since is no reason to refuse a
+// label, the controller's finalizer or a deletion.
+func TestAdmissionOfUpdates(t *testing.T) {
 	w := newWorld(t)
 	cron := w.cron("web", workloadRef("web"), replicasAt("out", "0 9 * * *", 3))
-	if err := apiserver.Get(w.ctx, client.ObjectKeyFromObject(cron), cron); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.ask(cron); !got.Allowed {
-		t.Errorf("an update of the only CronHPA of its target is refused: %v", got.Result)
-	}
+	labelled, rescheduled, rivalled := cron.DeepCopy(), cron.DeepCopy(), cron.DeepCopy()
+	labelled.Labels = map[string]string{"team": "shop"}
+	rescheduled.Spec.Rules[0].Schedule = "0 8 * * *"
+	rivalled.Spec.Rules[0].Schedule = "0 7 * * *"
+	w.Expect(w.askUpdate(cron, rescheduled).Allowed).To(gomega.BeTrue(), "it is the only CronHPA of its target")
+	w.hpa("owner", "web", 2, 8)
+	w.Expect(w.askUpdate(cron, labelled).Allowed).To(gomega.BeTrue())
+	got := w.askUpdate(cron, rivalled)
+	w.Expect(got.Allowed).To(gomega.BeFalse())
+	w.Expect(got.Result.Message).To(gomega.ContainSubstring("HorizontalPodAutoscaler owner"))
+	rivalled.DeletionTimestamp = &metav1.Time{Time: w.start}
+	w.Expect(w.askUpdate(cron, rivalled).Allowed).To(gomega.BeTrue())
 }
 
 // TestSamples are accepted as they are, by the kind's rules and by admission.
