@@ -1,14 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -29,6 +26,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/oracle"
 	"github.com/argosy-dev/argosy/estimator/plugins"
 	"github.com/argosy-dev/argosy/estimator/server"
+	"github.com/argosy-dev/argosy/estimator/template"
 )
 
 const fitExample = `  # How many replicas of a workload fit each member, and what stops the next
@@ -43,6 +41,7 @@ type fitOptions struct {
 	file            string
 	clusters        []string
 	schedulerConfig string
+	output          string
 	allNodes        bool
 	timeout         time.Duration
 }
@@ -58,6 +57,9 @@ Every member's own scheduler is run on a copy of the member's state, read now; n
 answer argosy-estimator gives karmada-scheduler.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := structured(io.Discard, o.output, nil); err != nil {
+				return err
+			}
 			// The mirrors' log is the estimator's; what went wrong here comes back as errors.
 			return o.run(klog.NewContext(c.Context(), logr.Discard()))
 		},
@@ -65,6 +67,7 @@ answer argosy-estimator gives karmada-scheduler.`,
 	command.Flags().StringVarP(&o.file, "filename", "f", "", `file of the workload, "-" for standard input`)
 	command.Flags().StringSliceVar(&o.clusters, "cluster", nil, "members to ask (default all)")
 	command.Flags().StringVar(&o.schedulerConfig, "scheduler-config", "", "KubeSchedulerConfiguration of the members' schedulers (default kube-scheduler's own)")
+	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	command.Flags().BoolVar(&o.allNodes, "all-nodes", false, "list every node, not only the first of each kind")
 	command.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for a member")
 	if err := command.MarkFlagRequired("filename"); err != nil {
@@ -76,7 +79,7 @@ answer argosy-estimator gives karmada-scheduler.`,
 }
 
 func (o *fitOptions) run(ctx context.Context) error {
-	workload, err := o.workload()
+	workloads, err := o.workloads()
 	if err != nil {
 		return err
 	}
@@ -93,49 +96,72 @@ func (o *fitOptions) run(ctx context.Context) error {
 		return mirror.Config{Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{},
 			ProbeEvery: probe, ProbeTimeout: probe, FreshFor: time.Hour, KeepFor: time.Hour}, nil
 	})
-	asked := server.New(server.Options{Members: known, Clock: clock.RealClock{}})
 	for _, name := range members {
 		if connection, ok := connections[name]; ok {
 			known.Join(ctx, name, connection)
 		}
 	}
-	failed := false
-	for _, name := range members {
-		member, err := o.await(ctx, known, name)
-		if err == nil {
-			var answer oracle.Answer
-			if answer, err = server.Explain(ctx, asked, member, workload); err == nil {
-				o.print(name, answer)
-				continue
-			}
+	asked := server.New(server.Options{Members: known, Clock: clock.RealClock{}})
+	fits := make([]workloadFit, 0, len(workloads))
+	for _, workload := range workloads {
+		fit := workloadFit{APIVersion: workload.GetAPIVersion(), Kind: workload.GetKind(), Namespace: workload.GetNamespace(), Name: workload.GetName()}
+		for _, name := range members {
+			fit.Members = append(fit.Members, o.ask(ctx, asked, known, name, workload))
 		}
-		failed = true
-		fmt.Fprintf(o.Out, "%s: unknown: %v\n", name, err)
+		fits = append(fits, fit)
 	}
-	if failed {
-		return errReported
+	if err := o.print(fits); err != nil {
+		return err
+	}
+	for _, fit := range fits {
+		if slices.ContainsFunc(fit.Members, func(m memberFit) bool { return m.Error != "" }) {
+			return errReported
+		}
 	}
 	return nil
 }
 
-func (o *fitOptions) workload() (*unstructured.Unstructured, error) {
+// ask asks one member, as soon as it has been read.
+func (o *fitOptions) ask(ctx context.Context, asked *server.Server, known *fleet.Fleet, name string, workload *unstructured.Unstructured) memberFit {
+	member, err := o.await(ctx, known, name)
+	if err != nil {
+		return memberFit{Cluster: name, Error: err.Error()}
+	}
+	answer, err := server.Explain(ctx, asked, member, workload)
+	if err != nil {
+		return memberFit{Cluster: name, Error: err.Error()}
+	}
+	return fitOf(name, answer)
+}
+
+// workloads are the objects of the file that have pods; Services, policies and what else belongs to an application may stand beside them.
+func (o *fitOptions) workloads() ([]*unstructured.Unstructured, error) {
 	objects, err := (&interpretOptions{IOStreams: o.IOStreams, files: []string{o.file}}).objects()
 	if err != nil {
 		return nil, err
 	}
+	var workloads []*unstructured.Unstructured
 	for _, object := range objects {
-		if _, found, _ := unstructured.NestedMap(object.Object, "spec", "template"); found {
-			if object.GetNamespace() == "" {
-				namespace, _, err := o.flags.ToRawKubeConfigLoader().Namespace()
-				if err != nil {
-					return nil, fmt.Errorf("finding the namespace: %w", err)
-				}
-				object.SetNamespace(namespace)
-			}
-			return object, nil
+		_, ok, err := template.Of(object)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
+		if !ok {
+			continue
+		}
+		if object.GetNamespace() == "" {
+			namespace, _, err := o.flags.ToRawKubeConfigLoader().Namespace()
+			if err != nil {
+				return nil, fmt.Errorf("finding the namespace: %w", err)
+			}
+			object.SetNamespace(namespace)
+		}
+		workloads = append(workloads, object)
 	}
-	return nil, fmt.Errorf("%s holds no workload with a pod template", o.file)
+	if len(workloads) == 0 {
+		return nil, fmt.Errorf("%s holds no workload with a pod template", o.file)
+	}
+	return workloads, nil
 }
 
 // members are the names asked for, or all, and how to reach those that can be reached.
@@ -194,81 +220,4 @@ func (o *fitOptions) await(ctx context.Context, known *fleet.Fleet, name string)
 		return nil, errors.Join(fmt.Errorf("not read within %s", o.timeout), why)
 	}
 	return member, nil
-}
-
-// print writes one member's answer: the number, what limits it, and the nodes, those alike on one line.
-func (o *fitOptions) print(name string, answer oracle.Answer) {
-	certainty := "exactly"
-	switch {
-	case answer.TimedOut:
-		certainty = "at least, for time was up,"
-	case !answer.Exact:
-		certainty = "at least"
-	}
-	fmt.Fprintf(o.Out, "%s: %s %d fit", name, certainty, answer.Count)
-	if limits := spellLimits(answer.Limits); limits != "" {
-		fmt.Fprintf(o.Out, "; the next is refused by %s", limits)
-	}
-	if answer.Why != "" {
-		fmt.Fprintf(o.Out, " (%s)", strings.TrimSuffix(answer.Why, "."))
-	}
-	fmt.Fprintln(o.Out)
-	if len(answer.Nodes) > 0 {
-		o.printNodes(o.Out, answer.Nodes)
-	}
-}
-
-func (o *fitOptions) printNodes(out io.Writer, nodes []oracle.NodeFit) {
-	table := tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  NODE\tTAKES\tNEXT REFUSED BY")
-	type alike struct {
-		copies  int64
-		stopped string
-	}
-	var order []alike
-	groups := map[alike][]string{}
-	for _, node := range nodes {
-		kind := alike{node.Copies, node.Stopped}
-		if groups[kind] == nil {
-			order = append(order, kind)
-		}
-		groups[kind] = append(groups[kind], node.Node)
-	}
-	slices.SortStableFunc(order, func(a, b alike) int { return cmp.Compare(b.copies, a.copies) })
-	for _, kind := range order {
-		names := groups[kind]
-		slices.Sort(names)
-		if o.allNodes {
-			for _, name := range names {
-				fmt.Fprintf(table, "  %s\t%d\t%s\n", name, kind.copies, kind.stopped)
-			}
-			continue
-		}
-		fmt.Fprintf(table, "  %s\t%d\t%s\n", someOf(names), kind.copies, kind.stopped)
-	}
-	// The table is in memory: what the writer below says is heard by the next Fprint.
-	_ = table.Flush()
-}
-
-func someOf(names []string) string {
-	const shown = 3
-	if len(names) <= shown {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
-}
-
-func spellLimits(limits map[string]int) string {
-	var parts []string
-	for plugin, nodes := range limits {
-		switch {
-		case plugin == "":
-		case nodes == 0:
-			parts = append(parts, plugin)
-		default:
-			parts = append(parts, fmt.Sprintf("%s on %d nodes", plugin, nodes))
-		}
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, ", ")
 }

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/argosy-dev/argosy/estimator/oracle"
+)
+
+// workloadFit is the answer for one workload.
+type workloadFit struct {
+	APIVersion string      `json:"apiVersion"`
+	Kind       string      `json:"kind"`
+	Namespace  string      `json:"namespace"`
+	Name       string      `json:"name"`
+	Members    []memberFit `json:"members"`
+}
+
+// memberFit is one member's part. With Error nothing is known of it.
+type memberFit struct {
+	Cluster string `json:"cluster"`
+	// Fits is how many replicas fit; at least so many unless Exact.
+	Fits  *int64 `json:"fits,omitempty"`
+	Exact bool   `json:"exact"`
+	// TimedOut: time was up before the scheduler refused a replica.
+	TimedOut bool `json:"timedOut,omitempty"`
+	// LimitedBy counts nodes by the plugin that refuses the next replica there; 0 nodes where the pod is refused as a whole.
+	LimitedBy map[string]int `json:"limitedBy,omitempty"`
+	Reason    string         `json:"reason,omitempty"`
+	Nodes     []nodeFit      `json:"nodes,omitempty"`
+	Error     string         `json:"error,omitempty"`
+}
+
+type nodeFit struct {
+	Node      string `json:"node"`
+	Takes     int64  `json:"takes"`
+	LimitedBy string `json:"limitedBy,omitempty"`
+}
+
+func fitOf(cluster string, answer oracle.Answer) memberFit {
+	fit := memberFit{Cluster: cluster, Fits: &answer.Count, Exact: answer.Exact, TimedOut: answer.TimedOut, LimitedBy: answer.Limits, Reason: strings.TrimSuffix(answer.Why, ".")}
+	delete(fit.LimitedBy, "")
+	for _, node := range answer.Nodes {
+		fit.Nodes = append(fit.Nodes, nodeFit{Node: node.Node, Takes: node.Copies, LimitedBy: node.Stopped})
+	}
+	return fit
+}
+
+func (o *fitOptions) print(fits []workloadFit) error {
+	if done, err := structured(o.Out, o.output, fits); done {
+		return err
+	}
+	for _, fit := range fits {
+		if len(fits) > 1 {
+			fmt.Fprintf(o.Out, "%s %s/%s\n", fit.Kind, fit.Namespace, fit.Name)
+		}
+		for _, member := range fit.Members {
+			o.printMember(member)
+		}
+	}
+	return nil
+}
+
+// printMember writes one member's answer: the number, what limits it, and the nodes, those alike on one line.
+func (o *fitOptions) printMember(fit memberFit) {
+	if fit.Error != "" {
+		fmt.Fprintf(o.Out, "%s: unknown: %s\n", fit.Cluster, strings.ReplaceAll(fit.Error, "\n", ": "))
+		return
+	}
+	certainty := "exactly "
+	switch {
+	case fit.TimedOut:
+		certainty = "at least, for time was up, "
+	case !fit.Exact:
+		certainty = "at least "
+	}
+	fmt.Fprintf(o.Out, "%s: %s%d fit", fit.Cluster, certainty, *fit.Fits)
+	if limits := spellLimits(fit.LimitedBy); limits != "" {
+		fmt.Fprintf(o.Out, "; the next is refused by %s", limits)
+	}
+	if fit.Reason != "" {
+		fmt.Fprintf(o.Out, " (%s)", fit.Reason)
+	}
+	fmt.Fprintln(o.Out)
+	if len(fit.Nodes) > 0 {
+		o.printNodes(fit.Nodes)
+	}
+}
+
+func (o *fitOptions) printNodes(nodes []nodeFit) {
+	table := tabwriter.NewWriter(o.Out, 2, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "  NODE\tTAKES\tNEXT REFUSED BY")
+	type alike struct {
+		takes     int64
+		limitedBy string
+	}
+	var order []alike
+	groups := map[alike][]string{}
+	for _, node := range nodes {
+		kind := alike{node.Takes, node.LimitedBy}
+		if groups[kind] == nil {
+			order = append(order, kind)
+		}
+		groups[kind] = append(groups[kind], node.Node)
+	}
+	slices.SortStableFunc(order, func(a, b alike) int { return cmp.Compare(b.takes, a.takes) })
+	for _, kind := range order {
+		names := groups[kind]
+		slices.Sort(names)
+		switch {
+		case o.allNodes:
+			for _, name := range names {
+				fmt.Fprintf(table, "  %s\t%d\t%s\n", name, kind.takes, kind.limitedBy)
+			}
+		case len(names) == 1:
+			fmt.Fprintf(table, "  %s\t%d\t%s\n", names[0], kind.takes, kind.limitedBy)
+		default:
+			fmt.Fprintf(table, "  %s\t%d each\t%s\n", someOf(names), kind.takes, kind.limitedBy)
+		}
+	}
+	// The table is in memory: what the writer below says is heard by the next Fprint.
+	_ = table.Flush()
+}
+
+func someOf(names []string) string {
+	const shown = 3
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}
+
+func spellLimits(limits map[string]int) string {
+	var parts []string
+	for plugin, nodes := range limits {
+		switch nodes {
+		case 0:
+			parts = append(parts, plugin)
+		case 1:
+			parts = append(parts, plugin+" on 1 node")
+		default:
+			parts = append(parts, fmt.Sprintf("%s on %d nodes", plugin, nodes))
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}

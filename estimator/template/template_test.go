@@ -1,0 +1,257 @@
+package template
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/discovery"
+	discoveryfake "k8s.io/client-go/discovery/fake"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	clienttesting "k8s.io/client-go/testing"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/yaml"
+)
+
+func object(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestParseObject(t *testing.T) {
+	for text, want := range map[string]Object{
+		"kind=Deployment, name=shop/web": {"Deployment", "shop", "web"},
+		"kind=Deployment, name=web":      {},
+		"kind=, name=shop/web":           {},
+		"Deployment shop/web":            {},
+		"":                               {},
+	} {
+		got, ok := ParseObject(text)
+		if !ok {
+			got = Object{}
+		}
+		if got != want {
+			t.Errorf("%q: %+v, want %+v", text, got, want)
+		}
+	}
+}
+
+func TestOf(t *testing.T) {
+	const containers = "containers: [{name: main, image: app}]"
+	type got struct {
+		Labels  map[string]string
+		Claims  []string
+		Mounts  []string
+		Cpu     string
+		Keys    []string
+		Missing bool
+	}
+	tests := map[string]struct {
+		text string
+		want got
+	}{
+		"a Deployment":              {"kind: Deployment\nspec: {template: {metadata: {labels: {a: b}}, spec: {" + containers + "}}}", got{Labels: map[string]string{"a": "b"}, Cpu: "0"}},
+		"a StatefulSet with claims": {"kind: StatefulSet\nspec: {volumeClaimTemplates: [{metadata: {name: data}}], template: {spec: {" + containers + "}}}", got{Claims: []string{"data"}, Cpu: "0"}},
+		"an ephemeral volume is a claim each": {"kind: Job\nspec: {template: {spec: {" + containers + ", volumes: [{name: scratch, ephemeral: {volumeClaimTemplate: {spec: {}}}}]}}}",
+			got{Claims: []string{"scratch"}, Cpu: "0"}},
+		"a claim of all": {"kind: CloneSet\nspec: {template: {spec: {" + containers + ", volumes: [{name: v, persistentVolumeClaim: {claimName: shared}}]}}}", got{Mounts: []string{"shared"}, Cpu: "0"}},
+		"constraints by revision": {"kind: Deployment\nspec: {template: {spec: {" + containers + ", topologySpreadConstraints: [{topologyKey: zone, maxSkew: 1, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: [pod-template-hash]}]}}}",
+			got{Labels: map[string]string{"pod-template-hash": "argosy-next"}, Cpu: "0"}},
+		"no pod template": {"kind: VMReplicaSet\nspec: {template: {spec: {machine: {}}}}", got{Missing: true}},
+		"no template":     {"kind: Service\nspec: {}", got{Missing: true}},
+		"a Component":     {"apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nspec: {workloadType: Deployment, image: app, resources: {requests: {cpu: 2}}}", got{Cpu: "2"}},
+		"a Component, patched": {`apiVersion: component.luojilab.com/v1alpha1
+kind: Component
+metadata: {name: web}
+spec:
+  workloadType: StatefulSet
+  image: app
+  patches:
+  - {target: {kind: StatefulSet, name: other}, patch: {spec: {template: {metadata: {labels: {no: "1"}}}}}}
+  - {target: {kind: Service}, patch: {spec: {template: {metadata: {labels: {no: "2"}}}}}}
+  - {target: {kind: StatefulSet}, patch: {spec: {volumeClaimTemplates: [{metadata: {name: data}}]}}}
+  - target: {kind: StatefulSet, name: web}
+    patch: {spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, resources: {requests: {cpu: 3}}}],
+      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: host}]}}}}}}
+`, got{Labels: map[string]string{"app": "web"}, Claims: []string{"data"}, Cpu: "3", Keys: []string{"host"}}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			pod, ok, err := Of(object(t, tc.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := got{Missing: !ok}
+			if ok {
+				seen.Labels, seen.Mounts, seen.Cpu = pod.Template.Labels, pod.Mounts(), pod.Template.Spec.Containers[0].Resources.Requests.Cpu().String()
+				for _, claim := range pod.Claims {
+					seen.Claims = append(seen.Claims, claim.Name)
+				}
+				for _, term := range requiredTerms(pod.Template) {
+					seen.Keys = append(seen.Keys, term.TopologyKey)
+				}
+			}
+			if diff := cmp.Diff(tc.want, seen); diff != "" {
+				t.Errorf("template (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for name, text := range map[string]string{
+		"containers that are none":        "kind: Deployment\nspec: {template: {spec: {containers: main}}}",
+		"a template that is a text":       "kind: Deployment\nspec: {template: web}",
+		"a Component's patch that is odd": "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nspec: {workloadType: Deployment, patches: [{target: {kind: Deployment}, patch: {spec: {template: 1}}}]}",
+	} {
+		if _, _, err := Of(object(t, text)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func live(name, image string, created int, change ...func(*corev1.Pod)) *corev1.Pod {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.Unix(int64(created), 0)}, Spec: corev1.PodSpec{NodeName: "n",
+		Containers: []corev1.Container{{Name: "main", Image: image, Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}}}
+	for _, apply := range change {
+		apply(pod)
+	}
+	return pod
+}
+
+// The newest pod that was made from the template stands for it; one of another template never does.
+func TestModel(t *testing.T) {
+	template := live("template", "app:2", 0)
+	template.Spec.NodeName = ""
+	spread := func(pod *corev1.Pod) {
+		pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: "zone", MaxSkew: 1}}
+	}
+	for name, tc := range map[string]struct {
+		live []*corev1.Pod
+		want string
+	}{
+		"none":                        {nil, ""},
+		"of an older image":           {[]*corev1.Pod{live("a", "app:1", 1)}, ""},
+		"the newest":                  {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3), live("c", "app:2", 2)}, "b"},
+		"not one on its way out":      {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} })}, "a"},
+		"with a sidecar of a webhook": {[]*corev1.Pod{live("a", "app:2", 1, func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "proxy"}) })}, "a"},
+		"of other requests":           {[]*corev1.Pod{live("a", "app:2", 1, func(p *corev1.Pod) { p.Spec.Containers[0].Resources = corev1.ResourceRequirements{} })}, ""},
+		"of other rules":              {[]*corev1.Pod{live("a", "app:2", 1, spread)}, ""},
+	} {
+		got := ""
+		if model := Model(template, tc.live); model != nil {
+			got = model.Name
+			if model.Spec.NodeName != "" {
+				t.Errorf("%s: the model is bound to a node", name)
+			}
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func TestFreeOrdinals(t *testing.T) {
+	pods := func(names ...string) (out []*corev1.Pod) {
+		for _, name := range names {
+			out = append(out, live(name, "app", 0))
+		}
+		return out
+	}
+	for name, tc := range map[string]struct {
+		start    int
+		reserved []intstr.IntOrString
+		live     []*corev1.Pod
+		want     []int
+	}{
+		"from nothing":          {0, nil, nil, []int{0, 1, 2}},
+		"after those that live": {0, nil, pods("web-0", "web-1"), []int{2, 3, 4}},
+		"a gap is filled":       {0, nil, pods("web-0", "web-2"), []int{1, 3, 4}},
+		"from a start":          {5, nil, pods("web-5"), []int{6, 7, 8}},
+		"reserved, one":         {0, []intstr.IntOrString{intstr.FromInt32(1)}, nil, []int{0, 2, 3}},
+		"reserved, a range":     {0, []intstr.IntOrString{intstr.FromString("1-3"), intstr.FromString("5")}, nil, []int{0, 4, 6}},
+		"reserved, nonsense":    {0, []intstr.IntOrString{intstr.FromString("x"), intstr.FromString("2-y")}, nil, []int{0, 1, 2}},
+		"names without number":  {0, nil, pods("web-abcde"), []int{0, 1, 2}},
+	} {
+		free := ordinalsOf(tc.start, tc.reserved).Free(tc.live)
+		got := []int{free(0), free(1), free(2)}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if again := free(0); again != tc.want[0] {
+			t.Errorf("%s: the first is %d when asked again", name, again)
+		}
+	}
+}
+
+// plane is a control plane whose reads can be made to fail.
+type plane struct {
+	*discoveryfake.FakeDiscovery
+	err   error
+	reads int
+}
+
+func (p *plane) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
+	p.reads++
+	return p.Resources, p.err
+}
+
+func TestResolver(t *testing.T) {
+	resource := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{resource: "DeploymentList"},
+		object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: shop, name: web}"))
+	lists := []*metav1.APIResourceList{{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Kind: "Deployment", Namespaced: true}}}}
+	kinds := &plane{FakeDiscovery: &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{Resources: lists}}}
+	clk := testclock.NewFakeClock(time.Unix(0, 0))
+	r := NewResolver(client, kinds, clk)
+	find := func(kind, name string) (int, error) {
+		clk.Step(2 * keepFor)
+		found, err := r.Find(t.Context(), Object{kind, "shop", name})
+		return len(found), err
+	}
+	if found, err := find("Deployment", "web"); found != 1 || err != nil {
+		t.Errorf("a workload: %d, %v", found, err)
+	}
+	if found, err := find("Deployment", "none"); found != 0 || err != nil {
+		t.Errorf("a workload that is gone: %d, %v", found, err)
+	}
+	if _, err := find("Widget", "web"); !errors.Is(err, ErrNoKind) {
+		t.Errorf("a kind that is not there: %v, want %v", err, ErrNoKind)
+	}
+	reads := kinds.reads
+	if _, err := r.Find(t.Context(), Object{"Widget", "shop", "other"}); !errors.Is(err, ErrNoKind) || kinds.reads != reads {
+		t.Errorf("asked again at once: %v, kinds read %d times more", err, kinds.reads-reads)
+	}
+	clk.Step(kindsFor)
+	kinds.Resources = append(lists, &metav1.APIResourceList{GroupVersion: "example.com/v1", APIResources: []metav1.APIResource{{Name: "widgets", Kind: "Widget", Namespaced: true}}})
+	if found, err := find("Widget", "web"); found != 0 || err != nil {
+		t.Errorf("a kind that has come: %d, %v", found, err)
+	}
+	// A group that cannot be told may have the kind: not knowing is no "no such kind".
+	clk.Step(kindsFor)
+	kinds.err = &discovery.ErrGroupDiscoveryFailed{Groups: map[schema.GroupVersion]error{{Group: "broken.io", Version: "v1"}: errors.New("down")}}
+	if _, err := find("Gadget", "web"); err == nil || errors.Is(err, ErrNoKind) || !strings.Contains(err.Error(), "broken.io") {
+		t.Errorf("a kind that may be of a group that is down: %v", err)
+	}
+	// One that asks may give up; the read goes on for the others.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	clk.Step(2 * keepFor)
+	if _, err := r.Find(ctx, Object{"Deployment", "shop", "web"}); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
+	}
+	if found, err := r.Find(t.Context(), Object{"Deployment", "shop", "web"}); len(found) != 1 || err != nil {
+		t.Errorf("after another gave up: %d, %v", len(found), err)
+	}
+}
