@@ -157,7 +157,7 @@ func TestConflictOnEveryWrite(t *testing.T) {
 	}
 }
 
-// TestDeletedBeforeReplicasMove takes the order back; deleted afterwards it is carried out all the same.
+// TestDeletedBeforeReplicasMove takes the order back.
 func TestDeletedBeforeReplicasMove(t *testing.T) {
 	w := newWorld(t)
 	order := w.order("order", "web-0")
@@ -172,6 +172,32 @@ func TestDeletedBeforeReplicasMove(t *testing.T) {
 	w.get(plane, template)
 	w.Expect(template.Annotations).To(gomega.BeEmpty())
 	w.expectBooks(5, 3, "web-0", "web-1", "web-2")
+}
+
+// TestDeletedAfterReplicasMoved gives up: what was lowered stays lowered, and nothing is left on template and binding.
+func TestDeletedAfterReplicasMoved(t *testing.T) {
+	w := newWorld(t)
+	order := w.order("order", "web-0")
+	w.create(plane, order)
+	w.lead(nil)
+	w.Eventually(func() string {
+		w.karmadaWithoutMember()
+		phase, _, _ := w.complete()
+		return phase
+	}).Should(gomega.Equal(string(v1alpha1.PhaseFollowing)))
+	w.Expect(plane.Delete(w.ctx, order)).To(gomega.Succeed())
+	w.Eventually(func() bool {
+		return apierrors.IsNotFound(plane.Get(w.ctx, client.ObjectKeyFromObject(order), order))
+	}).Should(gomega.BeTrue())
+	template, binding := w.cloneSet(0), w.binding()
+	w.get(plane, template)
+	w.get(plane, binding)
+	w.Expect(*template.Spec.Replicas).To(gomega.Equal(int32(4)))
+	w.Expect(binding.Spec.Clusters[0].Replicas).To(gomega.Equal(int32(2)))
+	w.Expect(template.Annotations).To(gomega.BeEmpty())
+	w.Expect(binding.Annotations).To(gomega.BeEmpty())
+	w.Expect(binding.Spec.SchedulingSuspended()).To(gomega.BeFalse())
+	w.Eventually(func() []string { return w.told(v1alpha1.ReasonOrderDeleted) }).Should(gomega.Equal([]string{"deleted before the pods were gone"}))
 }
 
 // TestAPodThatVanishesBetween: a name that is gone before the member took it makes OpenKruise refuse the member's whole
