@@ -72,8 +72,9 @@ bench: build ## measure beside the peer: ours, the peer's, the ratio
 	go test -v -count=1 -p=1 -timeout=40m ./test/bench/... -args -bench
 
 .PHONY: test-tools
-test-tools: ## the modules of their own: images, alerts and dashboards
+test-tools: ## the modules of their own: images, chart, alerts and dashboards
 	cd tools/images && go test ./...
+	cd tools/chart && go test ./...
 	cd test/monitoring && go test ./...
 
 ##@ Release
@@ -87,6 +88,11 @@ images: go-version ## OCI images with bills of materials into _artifacts/images,
 	cd tools/images && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/images \
 		-programs "$(subst $(space),$(comma),$(PROGRAMS))" -platforms "$(subst $(space),$(comma),$(PLATFORMS))" \
 		-version "$(VERSION)" -revision "$$(git rev-parse HEAD)" -created "$$(git log -1 --format=%ct)"
+
+.PHONY: images-check
+images-check: images ## build the commit's images again in another folder, and compare every digest
+	@copy=$$(mktemp -d) && trap "rm -rf $$copy" EXIT && git clone -q . $$copy && $(MAKE) --no-print-directory -C $$copy images VERSION="$(VERSION)" >/dev/null && \
+		diff $(ARTIFACTS)/images/digests.txt $$copy/$(ARTIFACTS)/images/digests.txt && echo "the same digests, twice"
 
 .PHONY: chart
 chart: ## the Helm chart, checked and packed, into _artifacts/chart

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chart/loader"
+)
+
+// write makes a chart of one ConfigMap; files replace or add to it.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	all := map[string]string{
+		"Chart.yaml":         "apiVersion: v2\nname: tiny\nversion: 0.1.0\nicon: https://example.org/icon.png\nkubeVersion: \">=1.27.0-0\"\n",
+		"values.yaml":        "greeting: hello\n",
+		"values.schema.json": `{"type": "object", "additionalProperties": false, "properties": {"greeting": {"type": "string"}, "global": {}}}`,
+		"templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\", namespace: \"{{ .Release.Namespace }}\"}\n" +
+			"data: {text: \"{{ include \"tiny.text\" . }}\", upgrade: \"{{ .Release.IsUpgrade }}\", kubernetes: \"{{ .Capabilities.KubeVersion }}\"}\n",
+		"templates/_helpers.tpl": "{{- define \"tiny.text\" }}{{ .Values.greeting }} from a partial{{ end }}",
+		"templates/NOTES.txt":    "a note\n",
+	}
+	for name, content := range files {
+		all[name] = content
+	}
+	for name, content := range all {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestTemplate(t *testing.T) {
+	for name, tc := range map[string]struct {
+		files map[string]string
+		args  []string
+		// want is part of the output, or of the error.
+		want    []string
+		wantErr string
+	}{
+		"a release":           {want: []string{"# Source: tiny/templates/config.yaml", "name: \"mine\", namespace: \"there\"", "hello from a partial", "upgrade: \"false\""}},
+		"an upgrade":          {args: []string{"-upgrade"}, want: []string{"upgrade: \"true\""}},
+		"another Kubernetes":  {args: []string{"-kube-version", "v1.30.1"}, want: []string{"kubernetes: \"v1.30.1\""}},
+		"too old a cluster":   {args: []string{"-kube-version", "v1.20.0"}, wantErr: "the chart needs Kubernetes >=1.27.0-0, not v1.20.0"},
+		"values of its own":   {files: map[string]string{"mine.yaml": "greeting: good day\n"}, args: []string{"-values", "mine.yaml"}, want: []string{"good day from a partial"}},
+		"a typo in values":    {files: map[string]string{"mine.yaml": "greting: hello\n"}, args: []string{"-values", "mine.yaml"}, wantErr: "greting"},
+		"a value not given":   {files: map[string]string{"templates/more.yaml": "a: {{ .Values.missing.deep }}\n"}, wantErr: "missing"},
+		"a file of no object": {files: map[string]string{"templates/empty.yaml": "{{ if false }}a: b{{ end }}\n"}, want: []string{"ConfigMap"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, tc.files)
+			args := []string{"template", "-chart", dir, "-name", "mine", "-namespace", "there"}
+			for _, arg := range tc.args {
+				if arg == "mine.yaml" {
+					arg = filepath.Join(dir, arg)
+				}
+				args = append(args, arg)
+			}
+			var out bytes.Buffer
+			err := run(args, &out)
+			if tc.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.wantErr) {
+					t.Errorf("error %v, want one that says %q", err, tc.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("want %q in\n%s", want, out.String())
+				}
+			}
+			for _, source := range []string{"NOTES.txt", "_helpers.tpl", "empty.yaml"} {
+				if strings.Contains(out.String(), source) {
+					t.Errorf("%s is among the objects:\n%s", source, out.String())
+				}
+			}
+		})
+	}
+}
+
+func TestLintFailsOnWarnings(t *testing.T) {
+	var out bytes.Buffer
+	if err := run([]string{"lint", "-chart", write(t, nil)}, &out); err != nil {
+		t.Errorf("a chart without faults: %v\n%s", err, out.String())
+	}
+	out.Reset()
+	bare := write(t, map[string]string{"templates/config.yaml": "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: old}\n"})
+	if err := run([]string{"lint", "-chart", bare}, &out); err == nil || !strings.Contains(out.String(), "extensions/v1beta1") {
+		t.Errorf("a kind that no cluster has: %v\n%s", err, out.String())
+	}
+}
+
+func TestPackage(t *testing.T) {
+	dir, out := write(t, nil), t.TempDir()
+	if err := run([]string{"package", "-chart", dir, "-out", out}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	packed, err := loader.LoadFile(filepath.Join(out, "tiny-0.1.0.tgz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if packed.Name() != "tiny" || len(packed.Templates) != 3 {
+		t.Errorf("packed %s with %d templates", packed.Name(), len(packed.Templates))
+	}
+	if err := run([]string{"package", "-chart", dir}, io.Discard); err == nil || !strings.Contains(err.Error(), "-out") {
+		t.Errorf("without a place: %v", err)
+	}
+}
+
+func TestCommandsThatDoNotExist(t *testing.T) {
+	for _, args := range [][]string{nil, {"install"}} {
+		if err := run(args, io.Discard); err == nil || !strings.Contains(err.Error(), "lint, template or package") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
