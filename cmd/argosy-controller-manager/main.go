@@ -7,11 +7,10 @@ import (
 	"os"
 
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/program"
 )
 
 func main() {
@@ -30,9 +29,7 @@ func run(args []string) error {
 		return err
 	}
 
-	log := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
-	klog.SetLogger(log)
-	ctrl.SetLogger(log)
+	log := program.Log(*verbosity)
 
 	cfg, err := config.LoadControllerManager(*configPath)
 	if err != nil {

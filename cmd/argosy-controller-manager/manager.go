@@ -7,48 +7,16 @@ import (
 	"net/http"
 	"time"
 
-	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
-	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
-	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
-	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
-	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
-	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/program"
 )
-
-// newScheme knows every kind the controllers read or write in typed form.
-func newScheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme,
-		karmadaautoscaling.Install,
-		clusterv1alpha1.Install,
-		configv1alpha1.Install,
-		policyv1alpha1.Install,
-		workv1alpha1.Install,
-		workv1alpha2.Install,
-		autoscalingv1alpha1.AddToScheme,
-		appsv1alpha1.AddToScheme,
-		migrationv1alpha1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("building the scheme: %w", err)
-		}
-	}
-	return scheme, nil
-}
 
 // The lease of the leader, and the event that names it, are in leaderElection.namespace of the configuration.
 //
@@ -57,7 +25,7 @@ func newScheme() (*runtime.Scheme, error) {
 // +kubebuilder:rbac:groups="",namespace=argosy-system,resources=events,verbs=create;patch
 
 func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.ControllerManager) (manager.Manager, error) {
-	scheme, err := newScheme()
+	scheme, err := program.Scheme()
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,11 @@ import (
 	"os"
 
 	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/estimator/plugins"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/program"
 )
 
 func main() {
@@ -30,10 +30,7 @@ func run(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
-	// The scheduler's own packages log a line for every refused copy at their level 2: ours is kept out of theirs.
-	klog.SetLogger(logger)
-	ctrl.SetLogger(logger)
+	logger := program.Log(*verbosity)
 
 	cfg, err := config.LoadEstimator(*configPath)
 	if err != nil {

@@ -22,17 +22,13 @@ func demoCommand(at func() (string, error)) *cobra.Command {
 		Use:   "demo",
 		Short: "Start a federation if none is up, and play the story on it",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := at()
-			if err != nil {
-				return err
-			}
+		RunE: in(at, func(cmd *cobra.Command, dir string, _ []string) error {
 			scenes, err := demo.Select(demo.Scenes(), names)
 			if err != nil {
 				return err
 			}
 			return play(cmd, dir, scenes)
-		},
+		}),
 	}
 	c.Flags().StringSliceVar(&names, "scene", nil, "play only this scene; may be given several times")
 	return c

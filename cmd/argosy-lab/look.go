@@ -21,17 +21,13 @@ func statusCommand(at func() (string, error)) *cobra.Command {
 		Use:   "status",
 		Short: "Show every component, its state and its memory",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := at()
-			if err != nil {
-				return err
-			}
+		RunE: in(at, func(cmd *cobra.Command, dir string, _ []string) error {
 			s, err := lab.ReadStatus(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
 			return printStatus(cmd.OutOrStdout(), s)
-		},
+		}),
 	}
 }
 
@@ -69,11 +65,7 @@ func envCommand(at func() (string, error)) *cobra.Command {
 		Use:   "env",
 		Short: "Print shell commands that point kubectl and karmadactl at the federation",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := at()
-			if err != nil {
-				return err
-			}
+		RunE: in(at, func(cmd *cobra.Command, dir string, _ []string) error {
 			l, err := lab.Open(dir)
 			if err != nil {
 				return err
@@ -83,7 +75,7 @@ func envCommand(at func() (string, error)) *cobra.Command {
 			fmt.Fprintf(out, "export PATH=%q:$PATH\n", filepath.Join(l.Root, "bin"))
 			fmt.Fprintf(out, "# contexts: karmada (current), %s\n", strings.Join(l.Members, ", "))
 			return nil
-		},
+		}),
 	}
 }
 
@@ -93,11 +85,7 @@ func logsCommand(at func() (string, error)) *cobra.Command {
 		Use:   "logs COMPONENT",
 		Short: "Show the end of a component's log; without a component, list the logs",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := at()
-			if err != nil {
-				return err
-			}
+		RunE: in(at, func(cmd *cobra.Command, dir string, args []string) error {
 			logs := filepath.Join(dir, "logs")
 			if len(args) == 0 {
 				return listLogs(cmd.OutOrStdout(), logs)
@@ -113,7 +101,7 @@ func logsCommand(at func() (string, error)) *cobra.Command {
 			fmt.Fprintln(cmd.OutOrStdout(), strings.Join(tail, "\n"))
 			fmt.Fprintf(cmd.ErrOrStderr(), "(%s)\n", path)
 			return nil
-		},
+		}),
 	}
 	c.Flags().IntVarP(&lines, "lines", "n", 50, "how many last lines")
 	return c
@@ -152,11 +140,7 @@ func faultCommand(at func() (string, error), verb string) *cobra.Command {
 		Short:   short[verb],
 		Example: fmt.Sprintf("  argosy-lab %[1]s member2\n  argosy-lab %[1]s member2/kruise-manager\n  argosy-lab %[1]s karmada/scheduler", verb),
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := at()
-			if err != nil {
-				return err
-			}
+		RunE: in(at, func(cmd *cobra.Command, dir string, args []string) error {
 			l, err := lab.Open(dir)
 			if err != nil {
 				return err
@@ -168,6 +152,6 @@ func faultCommand(at func() (string, error), verb string) *cobra.Command {
 			past := map[string]string{"stop": "stopped", "start": "ready"}[verb]
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is %s.\n", args[0], past)
 			return nil
-		},
+		}),
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
@@ -25,4 +27,15 @@ func stateDir(flag string) (string, error) {
 		return "", fmt.Errorf("finding the state folder --dir: %w", err)
 	}
 	return dir, nil
+}
+
+// in hands a command the state folder.
+func in(at func() (string, error), do func(cmd *cobra.Command, dir string, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		dir, err := at()
+		if err != nil {
+			return err
+		}
+		return do(cmd, dir, args)
+	}
 }

@@ -50,11 +50,7 @@ func upCommand(at func() (string, error)) *cobra.Command {
 		Use:   "up",
 		Short: "Build what is missing, start a federation and leave it running",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := at()
-			if err != nil {
-				return err
-			}
+		RunE: in(at, func(cmd *cobra.Command, dir string, _ []string) error {
 			options, err := s.options(dir)
 			if err != nil {
 				return err
@@ -65,7 +61,7 @@ func upCommand(at func() (string, error)) *cobra.Command {
 			}
 			lookAround(cmd.OutOrStdout(), l)
 			return nil
-		},
+		}),
 	}
 	c.Flags().IntVar(&s.members, "members", 3, "number of member clusters")
 	c.Flags().IntVar(&s.nodes, "nodes", 5, "nodes of each member")
@@ -123,17 +119,13 @@ func downCommand(at func() (string, error)) *cobra.Command {
 		Use:   "down",
 		Short: "End the federation and remove its state",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := at()
-			if err != nil {
-				return err
-			}
+		RunE: in(at, func(cmd *cobra.Command, dir string, _ []string) error {
 			if err := lab.Down(cmd.Context(), dir); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "The federation is down.")
 			return nil
-		},
+		}),
 	}
 }
 

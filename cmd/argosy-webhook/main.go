@@ -12,12 +12,11 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/program"
 )
 
 func main() {
@@ -41,9 +40,7 @@ func run(args []string) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	log := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
-	klog.SetLogger(log)
-	ctrl.SetLogger(log)
+	program.Log(*verbosity)
 
 	cfg, err := config.LoadWebhook(*configPath)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -195,29 +194,11 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	return apply(ctx, cfg, objects...)
 }
 
-// register applies what deploy/webhook ships for karmada-apiserver - the interpreter's
-// registration and the admission of Argosy's kinds - pointed at the local process.
+// register makes Karmada and karmada-apiserver call the local process, as argosyctl install does.
 func (a *argosy) register(ctx context.Context) error {
-	files, err := filepath.Glob(filepath.Join(a.root, "deploy/webhook/*.yaml"))
+	objects, err := install.Registrations(fmt.Sprintf("https://127.0.0.1:%d", a.webhook), a.ca.PEM)
 	if err != nil {
 		return err
-	}
-	// What Karmada reflects of members' autoscalers is part of it.
-	files = append(files, filepath.Join(a.root, "deploy/controller-manager/member-status.yaml"))
-	var objects []*unstructured.Unstructured
-	for _, file := range files {
-		found, err := readManifests(file)
-		if err != nil {
-			return err
-		}
-		for _, object := range found {
-			if err := callLocally(object, fmt.Sprintf("https://127.0.0.1:%d", a.webhook), a.ca.PEM64()); err != nil {
-				return fmt.Errorf("pointing %s at the lab: %w", file, err)
-			}
-			if isRegistration(object) {
-				objects = append(objects, object)
-			}
-		}
 	}
 	content := []byte{}
 	for _, object := range objects {
@@ -235,31 +216,6 @@ func (a *argosy) register(ctx context.Context) error {
 		return err
 	}
 	return apply(ctx, cfg, objects...)
-}
-
-func isRegistration(object *unstructured.Unstructured) bool {
-	return strings.HasSuffix(object.GetKind(), "WebhookConfiguration") || object.GetKind() == "ResourceInterpreterCustomization"
-}
-
-// callLocally turns each clientConfig that names a Service into one with a URL: the lab has no
-// cluster network.
-func callLocally(object *unstructured.Unstructured, base, caBundle string) error {
-	webhooks, found, err := unstructured.NestedSlice(object.Object, "webhooks")
-	if err != nil || !found {
-		return err
-	}
-	for _, item := range webhooks {
-		webhook, ok := item.(map[string]any)
-		if !ok {
-			return errors.New("webhooks must be a list of objects")
-		}
-		path, _, err := unstructured.NestedString(webhook, "clientConfig", "service", "path")
-		if err != nil {
-			return err
-		}
-		webhook["clientConfig"] = map[string]any{"url": base + path, "caBundle": caBundle}
-	}
-	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
 }
 
 func registrationFile(dir string) string { return filepath.Join(dir, "argosy-registration.yaml") }

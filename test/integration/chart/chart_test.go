@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -114,6 +115,39 @@ func TestAServerTakesWhatIsRendered(t *testing.T) {
 	}
 }
 
+// TestHooks: what karmada-apiserver needs is put in place before the programs change and after, whichever way a release goes.
+func TestHooks(t *testing.T) {
+	out, err := helm(t, "template", images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs, account := map[string]string{}, ""
+	each(t, out, func(u *unstructured.Unstructured) {
+		on := u.GetAnnotations()["helm.sh/hook"]
+		if u.GetKind() == "Job" {
+			jobs[u.GetName()] = on
+		} else if u.GetKind() == "ServiceAccount" && on != "" {
+			account = on
+		}
+	})
+	want := map[string]string{
+		"argosy-prepare":   "pre-install,pre-upgrade,pre-rollback",
+		"argosy-register":  "post-install,post-upgrade,post-rollback",
+		"argosy-uninstall": "pre-delete",
+	}
+	if diff := cmp.Diff(want, jobs); diff != "" {
+		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+	// An account that is not there when a job starts fails the job.
+	for name, on := range want {
+		for event := range strings.SplitSeq(on, ",") {
+			if !strings.Contains(account, event) {
+				t.Errorf("%s runs at %s without its account, which is made at %s", name, event, account)
+			}
+		}
+	}
+}
+
 // TestAServerRefusesWhatDoesNotExist shows that the test above can fail: a field of another operator's kind, misspelt.
 func TestAServerRefusesWhatDoesNotExist(t *testing.T) {
 	server := lab.StartAPIServer(t, lab.APIServerOptions{CRDs: []lab.CRDs{lab.PrometheusOperatorCRDs()}})
@@ -135,21 +169,28 @@ func TestAServerRefusesWhatDoesNotExist(t *testing.T) {
 func dryRun(t *testing.T, c client.Client, manifests string) map[string]int {
 	t.Helper()
 	kinds := map[string]int{}
-	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
-	for {
-		u := &unstructured.Unstructured{}
-		if err := decoder.Decode(&u.Object); errors.Is(err, io.EOF) {
-			return kinds
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if len(u.Object) == 0 {
-			continue
-		}
+	each(t, manifests, func(u *unstructured.Unstructured) {
 		kinds[u.GetKind()]++
 		strict := client.WithFieldValidation(c, "Strict")
 		if err := strict.Create(t.Context(), u, client.DryRunAll); err != nil && !apierrors.IsAlreadyExists(err) {
 			t.Errorf("%s %s: %v", u.GetKind(), u.GetName(), err)
+		}
+	})
+	return kinds
+}
+
+func each(t *testing.T, manifests string, do func(*unstructured.Unstructured)) {
+	t.Helper()
+	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
+	for {
+		u := &unstructured.Unstructured{}
+		if err := decoder.Decode(&u.Object); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(u.Object) > 0 {
+			do(u)
 		}
 	}
 }

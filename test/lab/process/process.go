@@ -148,6 +148,7 @@ func (p *Process) Stop() {
 	defer timer.Stop()
 	select {
 	case <-p.done:
+		_ = syscall.Kill(group, syscall.SIGKILL) // what it started and left behind
 	case <-timer.C:
 		p.Kill()
 	}

@@ -1,0 +1,53 @@
+package program
+
+import (
+	"fmt"
+
+	"github.com/go-logr/logr"
+	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+)
+
+// Log makes the program's logger and gives it to the libraries too. 0 is what went wrong and what was changed, 1 also what was
+// left alone and why. klog's own threshold stays where it was: libraries write at levels of theirs what only they need.
+func Log(verbosity int) logr.Logger {
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(verbosity)))
+	klog.SetLogger(logger)
+	ctrl.SetLogger(logger)
+	return logger
+}
+
+// Scheme knows every kind of karmada-apiserver that a program of ours reads or writes in typed form.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme,
+		karmadaautoscaling.Install,
+		clusterv1alpha1.Install,
+		configv1alpha1.Install,
+		policyv1alpha1.Install,
+		workv1alpha1.Install,
+		workv1alpha2.Install,
+		appsv1alpha1.AddToScheme,
+		autoscalingv1alpha1.AddToScheme,
+		migrationv1alpha1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("building the scheme: %w", err)
+		}
+	}
+	return scheme, nil
+}
