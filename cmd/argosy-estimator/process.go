@@ -100,6 +100,7 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 		return nil, err
 	}
 	if to := cfg.Registration; to.Mode == config.Enabled {
+		p.watcher.Expected = to.Expected
 		p.watcher.Register = (&register.Registrar{
 			Services: p.watcher.Secrets.CoreV1().Services(to.ServiceNamespace),
 			Target:   register.Target{Prefix: to.ServicePrefix, Host: to.Host, Port: to.Port},

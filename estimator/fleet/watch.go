@@ -50,6 +50,8 @@ type Watcher struct {
 	FollowClusters bool
 	// Register lets Karmada find us for these members; nil leaves that to somebody else.
 	Register func(ctx context.Context, members []string) error
+	// Expected are registered though they have no Cluster yet.
+	Expected []string
 	Clock    clock.WithTicker
 }
 
@@ -139,6 +141,9 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 	wanted, registered := map[string]bool{}, map[string]bool{}
 	for name := range w.Fixed {
 		wanted[name], registered[name] = true, true
+	}
+	for _, name := range w.Expected {
+		registered[name] = true
 	}
 	for _, cluster := range clusters {
 		registered[cluster.Name] = true

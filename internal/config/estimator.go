@@ -37,6 +37,9 @@ type Registration struct {
 	ServicePrefix    string `json:"servicePrefix"`
 	// Host is what karmada-scheduler dials, and a name in the certificate of this process.
 	Host string `json:"host"`
+	// Expected are members that have not joined yet. karmada-scheduler dials the moment it sees a Cluster and waits ten seconds for a Service that comes after it:
+	// a member named here is estimated from its first moment, any other about ten seconds later.
+	Expected []string `json:"expected"`
 	// Port is dialled there; it is also the Services', karmada-scheduler's --scheduler-estimator-port.
 	Port int32 `json:"port"`
 }
@@ -128,6 +131,11 @@ func (r Registration) validate(path *field.Path) field.ErrorList {
 	}
 	for _, problem := range validation.IsDNS1123Subdomain(r.Host) {
 		errs = append(errs, field.Invalid(path.Child("host"), r.Host, "where karmada-scheduler reaches this process: "+problem))
+	}
+	for i, name := range r.Expected {
+		for _, problem := range validation.IsDNS1123Subdomain(name) {
+			errs = append(errs, field.Invalid(path.Child("expected").Index(i), name, problem))
+		}
 	}
 	for _, problem := range validation.IsValidPortNum(int(r.Port)) {
 		errs = append(errs, field.Invalid(path.Child("port"), r.Port, problem))

@@ -27,6 +27,7 @@ func TestLoadEstimator(t *testing.T) {
 		"registered nowhere":     {head + "registration: {mode: Enabled}\n", "registration.host"},
 		"registered at a URL":    {head + "registration: {mode: Enabled, host: \"https://estimator\"}\n", "registration.host"},
 		"registered at no port":  {head + "registration: {mode: Enabled, host: estimator, port: 0}\n", "registration.port"},
+		"registered too early":   {head + "registration: {mode: Enabled, host: estimator, expected: [m1, M_2]}\n", "registration.expected[1]"},
 		"maybe registered":       {head + "registration: {mode: Perhaps}\n", "registration.mode"},
 		"fresh too short":        {head + "staleness: {freshSeconds: 6}\n", "staleness.freshSeconds"},
 	}

@@ -79,7 +79,7 @@ func (a *argosy) parts() []part {
 			config: map[string]any{
 				// A person who stops a member should see it go stale while watching.
 				"staleness":    map[string]any{"probeSeconds": 2, "probeTimeoutSeconds": 2, "freshSeconds": 6, "keepSeconds": 60},
-				"registration": map[string]any{"mode": "Enabled", "host": "localhost", "port": a.estimator},
+				"registration": map[string]any{"mode": "Enabled", "host": "localhost", "port": a.estimator, "expected": a.members},
 			},
 			after: []string{"karmada/cluster-api"},
 		},
@@ -90,11 +90,13 @@ func (a *argosy) parts() []part {
 type argosy struct {
 	*karmadaPlane
 	webhook int
+	// members that will join.
+	members []string
 }
 
 // argosyUnits lists Argosy's own processes, which run against the control plane.
 func (f *federation) argosyUnits(ctx context.Context, k *karmadaPlane, opts Options) ([]unit, error) {
-	a := &argosy{karmadaPlane: k}
+	a := &argosy{karmadaPlane: k, members: f.info.Members}
 	if err := a.take(&a.webhook); err != nil {
 		return nil, err
 	}
