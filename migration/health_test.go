@@ -4,31 +4,44 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
+// The answers in testdata/prometheus are a real Prometheus's: test/monitoring holds them against its HTTP API.
 func TestAsk(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status  int
+		file    string
 		body    string
 		unwell  string
 		wantErr string
 	}{
-		"nothing":             {body: `{"status":"success","data":{"resultType":"vector","result":[]}}`},
-		"zeroes":              {body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]}]}}`},
-		"a sample":            {body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]},{"metric":{},"value":[1,"0.3"]}]}}`, unwell: `Prometheus says 0.3 for "errors"`},
-		"not a number":        {body: `{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}`, unwell: "Prometheus says NaN"},
-		"a scalar":            {body: `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`, unwell: "Prometheus says 2"},
-		"a range":             {body: `{"status":"success","data":{"resultType":"matrix","result":[]}}`, wantErr: "gives a matrix"},
-		"a bad query":         {status: 400, body: `{"status":"error","error":"parse error"}`, wantErr: "HTTP 400: parse error"},
+		"nothing":             {file: "nothing"},
+		"zeroes":              {file: "zeroes"},
+		"a sample":            {file: "a-sample", unwell: `Prometheus says 0.25 for "errors"`},
+		"not a number":        {file: "not-a-number", unwell: "Prometheus says NaN"},
+		"a scalar":            {file: "a-scalar", unwell: "Prometheus says 0.25"},
+		"a range":             {file: "a-range", wantErr: "gives a matrix; a gate needs an instant vector or a scalar"},
+		"a string":            {file: "a-string", wantErr: "gives a string"},
+		"a bad query":         {status: 400, file: "a-bad-query", wantErr: "HTTP 400: "},
+		"the second is bad":   {body: `{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"0"]},{"value":[1,"7"]}]}}`, unwell: "Prometheus says 7"},
 		"not Prometheus":      {status: 502, body: `<html>`, wantErr: "HTTP 502"},
 		"a sample too short":  {body: `{"status":"success","data":{"resultType":"vector","result":[{"value":[1]}]}}`, wantErr: "1 parts"},
 		"a value of its type": {body: `{"status":"success","data":{"resultType":"scalar","result":[1,2]}}`, wantErr: "decoding a sample"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if tc.file != "" {
+				content, err := os.ReadFile(filepath.Join("testdata", "prometheus", tc.file+".json"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				tc.body = string(content)
+			}
 			server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 				if in.URL.Path != "/api/v1/query" || in.URL.Query().Get("query") != "errors" {
 					t.Errorf("asked %s", in.URL)
