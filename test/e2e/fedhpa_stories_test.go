@@ -293,14 +293,17 @@ func kubectlAutoscale(t *testing.T) {
 	a.g.Eventually(limits, "30s").Should(Equal("2..10 at 50% 2..10 at 50%"))
 	a.load("member2", 10)
 	a.load("member1", 30)
-	a.g.Eventually(a.members, slow, "500ms").Should(Equal("member1=6 member2=2"), "30m of load, half of 10m wanted")
-	a.g.Eventually(func() (int32, error) {
+	// Of pods this small an autoscaler may find one more; it keeps it for the five minutes of Kubernetes' default.
+	a.g.Eventually(a.members, slow, "500ms").Should(MatchRegexp("member1=[67] member2=[23]"), "30m of load, half of 10m wanted")
+	var scaled string
+	a.g.Eventually(func() (bool, error) {
+		scaled = a.members()
 		var hpa autoscalingv2.HorizontalPodAutoscaler
 		err := a.karmada.Get(t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &hpa)
-		return hpa.Status.CurrentReplicas, err
-	}, "30s").Should(BeEquivalentTo(8), "kubectl get hpa shows the federation")
+		return hpa.Status.CurrentReplicas == a.replicas("member1")+a.replicas("member2") && hpa.Status.CurrentReplicas >= 8, err
+	}, "30s").Should(BeTrue(), "kubectl get hpa shows the federation")
 	a.kubectl("annotate", "hpa", "web", api.FederateAnnotation+"-")
 	a.g.Eventually(func() error { _, err := a.fed(); return err }, "90s", "200ms").Should(MatchError(apierrors.IsNotFound, "not found"))
-	a.g.Consistently(a.members, "5s", "200ms").Should(Equal("member1=6 member2=2"), "and without the annotation Karmada has the replicas, as they were")
+	a.g.Consistently(a.members, "5s", "200ms").Should(Equal(scaled), "and without the annotation Karmada has the replicas, as they were")
 	a.kubectl("delete", "hpa", "web")
 }
