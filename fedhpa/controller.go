@@ -84,8 +84,7 @@ func (c *Controller) carryOut(ctx context.Context, v *view, plan *decide.Plan) e
 		}
 		c.recorder.Event(v.fed, kind, e.Reason, e.Message)
 	}
-	agree := meta.IsStatusConditionTrue(plan.Status.Conditions, api.FedHPABooksAgree)
-	c.metrics.observe(v.fed.UID, plan, c.clock.Now(), agree)
+	c.metrics.observe(v.fed.UID, plan, c.clock.Now())
 	return nil
 }
 

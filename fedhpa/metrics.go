@@ -5,8 +5,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 )
 
@@ -55,7 +58,7 @@ func (m *measures) register(registerer prometheus.Registerer) error {
 }
 
 // observe counts what a plan that was carried out tells.
-func (m *measures) observe(uid types.UID, plan *decide.Plan, now time.Time, agree bool) {
+func (m *measures) observe(uid types.UID, plan *decide.Plan, now time.Time) {
 	if plan.Divided != "" {
 		m.divisions.WithLabelValues(plan.Divided).Inc()
 	}
@@ -68,13 +71,19 @@ func (m *measures) observe(uid types.UID, plan *decide.Plan, now time.Time, agre
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	since, differed := m.since[uid]
-	switch {
+	switch agree := !disagrees(plan.Status.Conditions); {
 	case agree && differed:
 		m.disagreement.Observe(now.Sub(since).Seconds())
 		delete(m.since, uid)
 	case !agree && !differed:
 		m.since[uid] = now
 	}
+}
+
+// disagrees reports whether books and members are known to differ. Before members have autoscalers the books are Karmada's own, and right.
+func disagrees(conditions []metav1.Condition) bool {
+	c := meta.FindStatusCondition(conditions, api.FedHPABooksAgree)
+	return c != nil && c.Status == metav1.ConditionFalse && c.Reason != api.FedHPAReasonTakingOver
 }
 
 func (m *measures) forget(uid types.UID) {
