@@ -9,7 +9,6 @@ import (
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/controllers/federatedhpa"
 	metricsclient "github.com/karmada-io/karmada/pkg/controllers/federatedhpa/metrics"
 	"github.com/karmada-io/karmada/pkg/util"
@@ -51,12 +50,10 @@ func (f *fedhpaFleet) measureFederatedHPA() fedhpaCost {
 	})
 	f.each("FederatedHPAs", func(ctx context.Context, a fedhpaplane.App) error { return f.plane.Client.Create(ctx, federatedHPA(a)) })
 	defer f.stopped(f.plane.RunControllers(func(_ context.Context, mgr ctrl.Manager) error { return addFederatedHPA(mgr) }))()
-	f.each("first looks", func(ctx context.Context, a fedhpaplane.App) error {
-		return f.until(ctx, func(ctx context.Context) (bool, error) {
-			var hpa karmadaautoscaling.FederatedHPA
-			err := f.plane.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: a.Name}, &hpa)
-			return len(hpa.Status.CurrentMetrics) > 0, err
-		})
+	f.rounds("first looks", func(ctx context.Context, a fedhpaplane.App) (bool, error) {
+		var hpa karmadaautoscaling.FederatedHPA
+		err := f.plane.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: a.Name}, &hpa)
+		return len(hpa.Status.CurrentMetrics) > 0, err
 	})
 	return f.cost(func(ctx context.Context, a fedhpaplane.App) error {
 		for pod := range 2 {
@@ -66,7 +63,7 @@ func (f *fedhpaFleet) measureFederatedHPA() fedhpaCost {
 			}
 		}
 		return nil
-	}, func(_ *workv1alpha2.ResourceBinding, d *appsv1.Deployment) bool { return *d.Spec.Replicas > 7 }, 2*time.Minute)
+	}, func(d *appsv1.Deployment) bool { return *d.Spec.Replicas > 7 }, 2*time.Minute)
 }
 
 func addFederatedHPA(mgr ctrl.Manager) error {
