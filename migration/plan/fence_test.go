@@ -167,3 +167,63 @@ func TestARecordCanAlwaysBeStored(t *testing.T) {
 		t.Errorf("the record has %d bytes", len(raw))
 	}
 }
+
+// Somebody opens a policy by hand while the leave plan waits to be read: it is closed again, CI/CD waits that long, and
+// nothing is removed, since nobody has approved it.
+func TestAnUnapprovedLeaveRemovesNothing(t *testing.T) {
+	f := newFederation(t)
+	f.settle(v1alpha1.PhaseFederated)
+	f.entry, f.spec.AfterCutOff, f.need = nil, v1alpha1.AfterCutOffLeave, 1
+	f.settle(v1alpha1.PhaseLeaving)
+	f.run(10)
+	opened := f.control.Policies["deployment-web"].DeepCopy()
+	opened.Spec.Suspension = nil
+	f.control.Policies["deployment-web"] = opened
+	f.detect()
+	f.bind()
+	waited := false
+	for range 20 {
+		f.run(1)
+		waited = waited || f.status.Management == v1alpha1.ManagementChanging
+	}
+	if len(f.control.Templates) != 4 || f.status.RemovalStartTime != nil || !closed(f.control.Policies["deployment-web"]) {
+		t.Errorf("%d templates, removal since %v", len(f.control.Templates), f.status.RemovalStartTime)
+	}
+	if !waited || f.status.Management != v1alpha1.ManagementStatic {
+		t.Errorf("CI/CD waited: %v, and is managed: %s now", waited, f.status.Management)
+	}
+}
+
+// While it was federated the workload was scheduled away from a cluster, and its ConfigMap was not: leaving lets go of
+// that too, with what it is there.
+func TestWhatStayedBehindIsLetGo(t *testing.T) {
+	f := newFederation(t)
+	f.settle(v1alpha1.PhaseFederated)
+	moved := f.control.Policies["deployment-web"].DeepCopy()
+	moved.Spec.Placement.ClusterAffinity.ClusterNames = []string{"a"}
+	f.control.Policies["deployment-web"] = moved
+	f.detect()
+	f.schedule()
+	f.bind()
+	f.execute()
+	delete(f.members["b"].objects, f.app)
+	f.members["b"].pods = nil
+	for name := range f.members {
+		f.startPodsIfAny(name)
+		f.expect(name)
+	}
+	f.entry = nil
+	f.settle(v1alpha1.PhaseCutOff)
+	f.put("b", `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {region: later}}`)
+	f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+	f.settle(v1alpha1.PhaseLeft)
+	if len(f.works["b"]) > 0 || len(f.control.Templates) > 0 {
+		t.Errorf("left behind: Works %v, %d templates", f.works["b"], len(f.control.Templates))
+	}
+}
+
+func (f *federation) startPodsIfAny(cluster string) {
+	if f.workloadIn(cluster) != nil {
+		f.startPods(cluster)
+	}
+}

@@ -357,7 +357,11 @@ func (j *journey) autoscaled() bool {
 // every other that shares the resource and runs there. Somebody who uses it and has no Migration is static.
 func (j *journey) open(users []string, cluster string) bool {
 	status := j.clusterStatus(cluster)
-	if status != nil && status.State == v1alpha1.ClusterSuspended {
+	switch {
+	case status == nil && len(users) < 2:
+		// The workload has left that cluster: what stayed behind there is nobody's, and is not written again.
+		return false
+	case status != nil && status.State == v1alpha1.ClusterSuspended:
 		return false
 	}
 	self := policy.User(j.workload())
