@@ -259,6 +259,40 @@ func TestAFailedApplicationCanLeave(t *testing.T) {
 	f.settle(v1alpha1.PhaseCutOff)
 	f.entry, f.spec.AfterCutOff = nil, v1alpha1.AfterCutOffLeave
 	f.settle(v1alpha1.PhaseLeft)
+	before := len(f.status.History)
+	f.run(20)
+	if f.status.Phase != v1alpha1.PhaseLeft || len(f.status.History) != before {
+		t.Errorf("it left, and then: %s, %+v", f.status.Phase, f.status.History[before:])
+	}
+}
+
+// What was asked for while the application was being cut off is not slept over: nothing else will wake the controller.
+func TestNothingIsSleptOver(t *testing.T) {
+	for name, ask := range map[string]func(*federation){
+		"to leave":         func(f *federation) { f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave },
+		"to be let in":     func(f *federation) { f.whitelist() },
+		"nothing, to rest": func(*federation) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFederation(t)
+			f.settle(v1alpha1.PhaseFederated)
+			f.entry = nil
+			f.step(-1)
+			ask(f)
+			var last Decision
+			for range 20 {
+				if last = f.step(-1); f.status.Phase == v1alpha1.PhaseCutOff {
+					break
+				}
+				for _, reaction := range reactions {
+					reaction.run(f)
+				}
+			}
+			if rests := last.Requeue == resting; rests != (name == "nothing, to rest") {
+				t.Errorf("in phase %s it looks again after %s", f.status.Phase, last.Requeue)
+			}
+		})
+	}
 }
 
 // What happened in a member while the control plane's objects were removed is said, and holds nobody back.

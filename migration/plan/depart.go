@@ -168,7 +168,11 @@ func (j *journey) cutOff() outcome {
 		j.next.Blocked = v1alpha1.ReasonFailedBefore
 		return j.wait(v1alpha1.ReasonFailedBefore, "rolled back: "+j.Status.Failure.Message+"; 'argosyctl migration readopt' tries again", resting)
 	}
-	return j.wait(v1alpha1.ReasonCutOff, message, resting)
+	again := resting
+	if j.Entry != nil || j.Spec.AfterCutOff == v1alpha1.AfterCutOffLeave {
+		again = soon // it was listed again, or asked to leave, while it was being cut off
+	}
+	return j.wait(v1alpha1.ReasonCutOff, message, again)
 }
 
 func deref(suspension *policyv1alpha1.Suspension) policyv1alpha1.Suspension {

@@ -100,7 +100,7 @@ func (j *journey) way() []step {
 		if j.Status.Failure.Action == v1alpha1.OnFailurePause && j.Entry != nil {
 			return []step{{name: "held", run: (*journey).held}}
 		}
-		if j.Entry != nil || !j.departed() {
+		if j.Entry != nil || !j.departed() && j.Status.Phase != v1alpha1.PhaseLeft {
 			return depart
 		}
 	}
