@@ -71,7 +71,11 @@ known:
     host: argosy-estimator.{{ .Release.Namespace }}.svc
 {{- end }}
 
-{{/* FedHPA asks the estimator for room, and shows it the certificate that karmada-scheduler shows. */}}
+{{/* Whether FedHPA asks the estimator for room, by the certificate that karmada-scheduler shows; if not, it goes by Clusters' own sums. */}}
+{{- define "argosy.asksEstimator" -}}
+{{- if and .Values.estimator.enabled .Values.controllerManager.asksEstimator }}true{{ end }}
+{{- end }}
+
 {{- define "argosy.controllerManagerPart" -}}
 program: argosy-controller-manager
 kind: ControllerManagerConfiguration
@@ -80,9 +84,13 @@ known:
   controllers:
     fedHPA:
       estimators:
+        {{- if include "argosy.asksEstimator" . }}
         caFile: /etc/argosy/estimator/ca.crt
         certFile: /etc/argosy/estimator/tls.crt
         keyFile: /etc/argosy/estimator/tls.key
+        {{- else }}
+        mode: Disabled
+        {{- end }}
 {{- end }}
 {{- end }}
 

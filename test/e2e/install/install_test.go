@@ -43,6 +43,7 @@ import (
 // values of a platform team that has pushed the images and left the rest alone.
 const values = `
 image: {repository: registry.example/argosy, tag: v0.1.0}
+controllerManager: {asksEstimator: true}
 `
 
 // release is one life of an installation; every step begins where the one before ended.
