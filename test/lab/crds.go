@@ -8,7 +8,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/rest"
@@ -25,6 +27,8 @@ type CRDs struct {
 	// NamedIn is the folder of the go.mod that names the module, if no program of the lab is built from it.
 	NamedIn string
 	Dir     string
+	// Kinds are the ones to take; empty means all. An API server takes its time with each.
+	Kinds []string
 	// Optional folders may be missing, such as generated ones in a clone that has no kinds yet.
 	Optional bool
 }
@@ -41,15 +45,18 @@ func KruiseCRDs() CRDs {
 
 // CertManagerCRDs are kinds of which the chart can make objects. Nothing of the operator itself runs here.
 func CertManagerCRDs() CRDs {
-	return CRDs{Module: "github.com/cert-manager/cert-manager", NamedIn: operators, Dir: "deploy/crds"}
+	return CRDs{Module: "github.com/cert-manager/cert-manager", NamedIn: operators, Dir: "deploy/crds", Kinds: []string{"Certificate", "Issuer"}}
 }
 
 // PrometheusOperatorCRDs are its kinds; see CertManagerCRDs.
 func PrometheusOperatorCRDs() CRDs {
-	return CRDs{Module: "github.com/prometheus-operator/prometheus-operator", NamedIn: operators, Dir: "example/prometheus-operator-crd"}
+	return CRDs{Module: "github.com/prometheus-operator/prometheus-operator", NamedIn: operators, Dir: "example/prometheus-operator-crd", Kinds: []string{"ServiceMonitor", "PrometheusRule"}}
 }
 
 const operators = "test/lab/modules/operators"
+
+// crdsWithin is how long CRDs may take to be served; a busy machine needs more than envtest's ten seconds.
+const crdsWithin = time.Minute
 
 // ArgosyCRDs are the kinds of this repository.
 func ArgosyCRDs() CRDs { return CRDs{Dir: "deploy/crds", Optional: true} }
@@ -85,7 +92,7 @@ func (c CRDs) read(ctx context.Context, root string) ([]*apiextensionsv1.CustomR
 		if err := yaml.Unmarshal(content, crd); err != nil {
 			return fmt.Errorf("reading %s: %w", path, err)
 		}
-		if crd.Kind == "CustomResourceDefinition" {
+		if crd.Kind == "CustomResourceDefinition" && (len(c.Kinds) == 0 || slices.Contains(c.Kinds, crd.Spec.Names.Kind)) {
 			// Some projects keep their CRDs as parts of a chart, with templates for labels.
 			maps.DeleteFunc(crd.Labels, func(_, value string) bool { return strings.Contains(value, "{{") })
 			out = append(out, crd)
@@ -119,7 +126,7 @@ func InstallCRDs(ctx context.Context, cfg *rest.Config, root string, sources ...
 	if err != nil {
 		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds, MaxTime: crdsWithin}); err != nil {
 		return fmt.Errorf("installing CRDs: %w", err)
 	}
 	return nil

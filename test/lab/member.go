@@ -86,7 +86,7 @@ func (m *member) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: memberKinds(crds)})
+	_, err = envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: memberKinds(crds), MaxTime: crdsWithin})
 	return err
 }
 
