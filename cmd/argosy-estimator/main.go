@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -31,6 +32,8 @@ func run(args []string) error {
 		return err
 	}
 	logger := program.Log(*verbosity)
+	// The scheduler asks Filter plugins in goroutines of its own. A panic there must cost one answer, not the process and so all members' answers.
+	utilruntime.ReallyCrash = false
 
 	cfg, err := config.LoadEstimator(*configPath)
 	if err != nil {

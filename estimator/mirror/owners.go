@@ -38,10 +38,25 @@ func (m *Member) PodsOf(ctx context.Context, workload Workload) ([]*corev1.Pod, 
 		return nil, err
 	}
 	var found []*corev1.Pod
+	// A namespace has thousands of pods and few controllers: each is followed once.
+	ours := map[types.UID]bool{}
 	for _, pod := range pods {
-		belongs, err := m.belongs(ctx, workload, pod)
-		if err != nil {
-			return found, err
+		if workload.Kind == "Pod" {
+			if pod.Name == workload.Name {
+				found = append(found, pod)
+			}
+			continue
+		}
+		owner := metav1.GetControllerOfNoCopy(pod)
+		if owner == nil {
+			continue
+		}
+		belongs, known := ours[owner.UID]
+		if !known {
+			if belongs, err = m.belongs(ctx, workload, owner); err != nil {
+				return found, err
+			}
+			ours[owner.UID] = belongs
 		}
 		if belongs {
 			found = append(found, pod)
@@ -50,11 +65,8 @@ func (m *Member) PodsOf(ctx context.Context, workload Workload) ([]*corev1.Pod, 
 	return found, nil
 }
 
-func (m *Member) belongs(ctx context.Context, workload Workload, pod *corev1.Pod) (bool, error) {
-	if workload.Kind == "Pod" {
-		return pod.Name == workload.Name, nil
-	}
-	owner := metav1.GetControllerOf(pod)
+// belongs follows a controller up its chain.
+func (m *Member) belongs(ctx context.Context, workload Workload, owner *metav1.OwnerReference) (bool, error) {
 	for range maxOwners {
 		if owner == nil {
 			return false, nil

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -119,25 +121,36 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 }
 
 // A plugin that sleeps or panics is the worst a member's scheduler can do.
-type rogue struct{ do func() }
+type rogue struct{ preFilter, filter func() }
 
 func (rogue) Name() string { return "Rogue" }
 
 func (r rogue) PreFilter(context.Context, fwk.CycleState, *corev1.Pod, []fwk.NodeInfo) (*framework.PreFilterResult, *fwk.Status) {
-	r.do()
+	r.preFilter()
 	return nil, nil
 }
 
+func (r rogue) Filter(context.Context, fwk.CycleState, *corev1.Pod, fwk.NodeInfo) *fwk.Status {
+	r.filter()
+	return nil
+}
+
 func (rogue) PreFilterExtensions() framework.PreFilterExtensions { return nil }
+
+func TestMain(m *testing.M) {
+	utilruntime.ReallyCrash = false // as cmd/argosy-estimator sets it
+	os.Exit(m.Run())
+}
 
 func TestOneBadMemberHarmsNoOther(t *testing.T) {
 	wake := make(chan struct{})
 	defer close(wake)
 	const configuration = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{plugins: {multiPoint: {enabled: [{name: Rogue}]}}}]\n"
-	for name, do := range map[string]func(){"hangs": func() { <-wake }, "panics": func() { panic("out of order") }} {
+	nothing, hang, fault := func() {}, func() { <-wake }, func() { panic("out of order") }
+	for name, plugin := range map[string]rogue{"hangs": {hang, nothing}, "hangs on a node": {nothing, hang}, "panics": {fault, nothing}, "panics on a node": {nothing, fault}} {
 		t.Run(name, func(t *testing.T) {
 			plugins := oracle.Plugins{Factories: frameworkruntime.Registry{"Rogue": func(context.Context, runtime.Object, framework.Handle) (framework.Plugin, error) {
-				return rogue{do}, nil
+				return plugin, nil
 			}}}
 			s := newServer(members{"bad": memberOf(t, "bad", configuration, plugins, threeNodes()...), "good": memberOf(t, "good", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
 			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "bad", Requirements: requests("1")}); got != 0 {

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -81,6 +82,7 @@ func playEstimate(ctx context.Context, s *Stage) (err error) {
 	}
 
 	s.Step("With Argosy's: the same Deployment and policy, and the federation's own scheduler")
+	s.Expect(ctx, "members whose estimator karmada-scheduler has dialled", fmt.Sprint(len(s.Members)), s.estimatorsDialled)
 	if err := s.placeSeparated(ctx, "demo-estimate", "default-scheduler"); err != nil {
 		return err
 	}
@@ -93,6 +95,22 @@ func (s *Stage) placeSeparated(ctx context.Context, namespace, scheduler string)
 		return err
 	}
 	return s.Apply(ctx, strings.NewReplacer("NAMESPACE", namespace, "SCHEDULER", scheduler).Replace(separated))
+}
+
+// estimatorsDialled counts the members for which the federation's karmada-scheduler has a connection. In a federation just started it has none for up to ten seconds:
+// it dials one member after another, and by a wrong name where it sees the member before the member's Service. Until then it schedules without estimates.
+func (s *Stage) estimatorsDialled(context.Context) (string, error) {
+	log, err := os.ReadFile(s.Lab.LogFile("karmada/scheduler"))
+	if err != nil {
+		return "", fmt.Errorf("reading karmada-scheduler's log: %w", err)
+	}
+	dialled := 0
+	for name := range s.Members {
+		if strings.Contains(string(log), fmt.Sprintf("of cluster(%s) has been established", name)) {
+			dialled++
+		}
+	}
+	return fmt.Sprint(dialled), nil
 }
 
 // readyAndPending counts, over all members, the pods that run and those that no node takes.
