@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
 )
 
@@ -188,6 +189,7 @@ func (f *fedhpaFleet) stopped(stop func() error, err error) func() {
 func (f *fedhpaFleet) measureFedHPA() fedhpaCost {
 	defer f.stopped(f.plane.Run())()
 	f.each("FedHPAs", func(ctx context.Context, a fedhpaplane.App) error { return f.plane.Client.Create(ctx, a.FedHPA(3, 60)) })
+	f.rounds("labelled", f.deliver)
 	f.rounds("first words", f.speak)
 	f.rounds("active", f.active)
 	return f.cost(func(ctx context.Context, a fedhpaplane.App) error { return f.plane.Report(ctx, a, "member1", 3) },
@@ -195,11 +197,21 @@ func (f *fedhpaFleet) measureFedHPA() fedhpaCost {
 		func(d *appsv1.Deployment) bool { return *d.Spec.Replicas == 7 }, 2*time.Minute)
 }
 
-// speak plays Karmada and the members once; it reports whether every member's autoscaler was heard.
-func (f *fedhpaFleet) speak(ctx context.Context, a fedhpaplane.App) (bool, error) {
-	if f.plane.Deliver(ctx, a) != nil || f.plane.Schedule(ctx, a) != nil {
-		return false, nil // a conflict: in the next round
+// deliver plays Karmada once the template says that members own their replicas; it reports whether it did.
+func (f *fedhpaFleet) deliver(ctx context.Context, a fedhpaplane.App) (bool, error) {
+	var d appsv1.Deployment
+	if err := f.plane.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: a.Name}, &d); err != nil {
+		return false, err
 	}
+	if d.Labels[mark.RetainReplicas] != "true" {
+		return false, nil
+	}
+	// After a conflict: in the next round.
+	return f.plane.Deliver(ctx, a) == nil && f.plane.Schedule(ctx, a) == nil, nil
+}
+
+// speak plays the members once; it reports whether every member's autoscaler was heard.
+func (f *fedhpaFleet) speak(ctx context.Context, a fedhpaplane.App) (bool, error) {
 	for _, c := range a.Clusters {
 		if f.plane.Report(ctx, a, c.Name, c.Replicas) != nil {
 			return false, nil // not sent yet
@@ -212,6 +224,9 @@ func (f *fedhpaFleet) speak(ctx context.Context, a fedhpaplane.App) (bool, error
 func (f *fedhpaFleet) active(ctx context.Context, a fedhpaplane.App) (bool, error) {
 	if spoken, err := f.speak(ctx, a); err != nil || !spoken {
 		return false, err
+	}
+	if f.plane.Schedule(ctx, a) != nil {
+		return false, nil // a conflict: in the next round
 	}
 	var fed api.FedHPA
 	if err := f.plane.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: a.Name}, &fed); err != nil {
