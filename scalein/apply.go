@@ -2,10 +2,14 @@ package scalein
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,24 +110,46 @@ func annotate(object client.Object, key, value string) {
 	object.SetAnnotations(annotations)
 }
 
+// patchTemplate writes on the template as it is now, if it still says what was decided on. A release pipeline may push it at any
+// time between the look at the members and this write; what such a push changes is no matter of ours.
 func (r *Reconciler) patchTemplate(ctx context.Context, seen gathered, change func(*unstructured.Unstructured) error) error {
 	object := seen.templateObject.DeepCopy()
+	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		return fmt.Errorf("reading CloneSet %s again: %w", object.GetName(), err)
+	}
+	if object.GetUID() != seen.templateObject.GetUID() || *templateFacts(object) != *seen.template {
+		return overtaken("clonesets.apps.kruise.io", object)
+	}
+	base := object.DeepCopy()
 	if err := change(object); err != nil {
 		return fmt.Errorf("changing CloneSet %s: %w", object.GetName(), err)
 	}
-	patch := client.MergeFromWithOptions(seen.templateObject, client.MergeFromWithOptimisticLock{})
+	patch := client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})
 	if err := r.writer.Patch(ctx, object, patch); err != nil {
 		return fmt.Errorf("writing CloneSet %s: %w", object.GetName(), err)
 	}
 	return nil
 }
 
+// patchBinding does the same with the binding, which Karmada writes after every push.
 func (r *Reconciler) patchBinding(ctx context.Context, seen gathered, change func(*workv1alpha2.ResourceBinding)) error {
-	object := seen.bindingObject.DeepCopy()
+	object := &workv1alpha2.ResourceBinding{}
+	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(seen.bindingObject), object); err != nil {
+		return fmt.Errorf("reading ResourceBinding %s again: %w", seen.bindingObject.Name, err)
+	}
+	if object.UID != seen.bindingObject.UID || !reflect.DeepEqual(bindingFacts(object), seen.binding) {
+		return overtaken("resourcebindings.work.karmada.io", object)
+	}
+	base := object.DeepCopy()
 	change(object)
-	patch := client.MergeFromWithOptions(seen.bindingObject, client.MergeFromWithOptimisticLock{})
+	patch := client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})
 	if err := r.writer.Patch(ctx, object, patch); err != nil {
 		return fmt.Errorf("writing ResourceBinding %s: %w", object.Name, err)
 	}
 	return nil
+}
+
+// overtaken is a conflict found before the API server finds it: the facts are to be gathered anew.
+func overtaken(resource string, object client.Object) error {
+	return apierrors.NewConflict(schema.ParseGroupResource(resource), object.GetName(), errors.New("it no longer says what was decided on"))
 }

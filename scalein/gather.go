@@ -87,14 +87,18 @@ func (r *Reconciler) gatherTemplate(ctx context.Context, seen *gathered) error {
 		return fmt.Errorf("reading CloneSet %s: %w", object.GetName(), err)
 	}
 	seen.templateObject = object
-	seen.template = &template{
+	seen.template = templateFacts(object)
+	return nil
+}
+
+func templateFacts(object *unstructured.Unstructured) *template {
+	return &template{
 		replicas: replicasOf(object),
 		request:  object.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation],
 		lowered:  object.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation],
 		adopt:    wish(object.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation]),
 		retained: object.GetLabels()[mark.RetainReplicas] == "true",
 	}
-	return nil
 }
 
 // wish is the annotation's value as far as it is one of the known.
