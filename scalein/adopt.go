@@ -54,7 +54,7 @@ func completeAdoption(f facts) adoption {
 	switch {
 	case f.template.replicas != f.binding.sum():
 		return adoption{do: lowerTemplate, replicas: f.binding.sum()}
-	case f.binding.replicas != f.template.replicas:
+	case f.binding.replicas != f.template.replicas || !f.caughtUp:
 		return adoption{} // Karmada has not taken the template's number over yet.
 	}
 	return adoption{do: release}

@@ -48,6 +48,7 @@ func TestAdoptionFollowsMembersDown(t *testing.T) {
 			t.Fatalf("never settled: %+v", f.binding)
 		}
 		f.adopter(members)
+		f.templateCache()
 		f.detector() // A push of the template after every step.
 		f.scheduler()
 	}
@@ -65,7 +66,7 @@ func TestAdoptionFollowsMembersDown(t *testing.T) {
 func TestAnAdoptionIsBroughtToItsEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f, members := adopting(rapid.SampledFrom([]string{v1alpha1.AdoptOnce, v1alpha1.AdoptAlways}).Draw(t, "wish"))
-		parts := []func(){func() { f.adopter(members) }, f.detector, f.scheduler}
+		parts := []func(){func() { f.adopter(members) }, f.templateCache, f.detector, f.scheduler}
 		for range rapid.IntRange(0, 20).Draw(t, "events") {
 			parts[rapid.IntRange(0, len(parts)-1).Draw(t, "part")]()
 		}
@@ -75,6 +76,7 @@ func TestAnAdoptionIsBroughtToItsEnd(t *testing.T) {
 			if f.template.lowered == adoptMark {
 				f.adopter(members)
 			}
+			f.templateCache()
 			f.detector()
 			f.scheduler()
 		}

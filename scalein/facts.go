@@ -16,6 +16,9 @@ type facts struct {
 	kindUnknown bool
 	// binding is nil when there is none.
 	binding *binding
+	// caughtUp: Karmada's detector has written the binding from the template as it is now. Its cache may lag behind, and what
+	// it writes from an older template puts the old total back.
+	caughtUp bool
 	// owner is the autoscaler that sets the template's replicas, as "kind name".
 	owner string
 	// busy is another order at work on the same template.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
@@ -126,7 +127,18 @@ func (r *Reconciler) gatherBinding(ctx context.Context, seen *gathered) error {
 		return nil
 	}
 	seen.bindingObject, seen.binding = object, bindingFacts(object)
+	seen.caughtUp = caughtUp(object.Spec.Resource.ResourceVersion, seen.templateObject.GetResourceVersion())
 	return nil
+}
+
+// caughtUp compares two versions of one object. The API server counts them up; one that does not is compared for equality.
+func caughtUp(written, current string) bool {
+	a, errA := strconv.ParseUint(written, 10, 64)
+	b, errB := strconv.ParseUint(current, 10, 64)
+	if errA != nil || errB != nil {
+		return written == current
+	}
+	return a >= b
 }
 
 func bindingFacts(object *workv1alpha2.ResourceBinding) *binding {

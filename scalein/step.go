@@ -65,7 +65,7 @@ func next(f facts) step {
 		// A push of the template may have changed its replicas meanwhile: what was removed is taken off whatever stands there.
 		return step{do: lowerTemplate, phase: v1alpha1.PhaseLowering, reason: v1alpha1.ReasonReplicasLowered,
 			message: "the binding is lowered, the template follows", replicas: max(f.template.replicas-removed(f.order.Status.Clusters), 0)}
-	case f.binding.lowered == id && f.binding.replicas != f.template.replicas:
+	case f.binding.lowered == id && (f.binding.replicas != f.template.replicas || !f.caughtUp):
 		return step{phase: v1alpha1.PhaseSettling, reason: v1alpha1.ReasonWaitingForBinding,
 			message: fmt.Sprintf("Karmada has not taken over the template's %d replicas into the binding yet (%d)", f.template.replicas, f.binding.replicas)}
 	case f.binding.lowered == id:

@@ -25,10 +25,11 @@ type federation struct {
 	template template
 	image    int
 	binding  binding
-	// cached is the template as Karmada's binding controller last saw it.
-	cached template
-	works  map[string]work
-	kruise map[string]*kruiseMember
+	// cached is the template as Karmada's detector and binding controller last saw it; written is what the detector last made the
+	// binding from.
+	cached, written template
+	works           map[string]work
+	kruise          map[string]*kruiseMember
 
 	// deleted are the pods that OpenKruise deleted, by name; scheduled counts the scheduler's runs.
 	deleted   []string
@@ -64,7 +65,7 @@ func newFederation(replicas map[string]int32, remove ...string) *federation {
 		f.works[name] = work{replicas: replicas[name]}
 	}
 	f.template.replicas = f.binding.sum()
-	f.binding.replicas, f.cached = f.template.replicas, f.template
+	f.binding.replicas, f.cached, f.written = f.template.replicas, f.template, f.template
 	for _, name := range remove {
 		cluster, _, _ := strings.Cut(name, "-pod-")
 		f.order.Spec.Pods = append(f.order.Spec.Pods, v1alpha1.PodReference{Cluster: cluster, Name: name})
@@ -75,7 +76,7 @@ func newFederation(replicas map[string]int32, remove ...string) *federation {
 func (f *federation) facts() facts {
 	t, b := f.template, f.binding
 	b.clusters = slices.Clone(b.clusters)
-	seen := facts{order: f.order.DeepCopy(), now: f.now, template: &t, binding: &b, works: maps.Clone(f.works), members: map[string]member{}}
+	seen := facts{order: f.order.DeepCopy(), now: f.now, template: &t, binding: &b, works: maps.Clone(f.works), members: map[string]member{}, caughtUp: f.written == f.template}
 	for name, k := range f.kruise {
 		m := member{uid: name + "-uid", delivered: k.delivered, pods: map[string]pod{}}
 		for p := range k.pods {
@@ -119,8 +120,10 @@ func (f *federation) tidy() {
 	f.binding.lowered, f.template.request, f.template.lowered = "", "", ""
 }
 
-// detector takes the template's replicas into the binding; it never touches the clusters.
-func (f *federation) detector() { f.binding.replicas, f.binding.observed = f.template.replicas, false }
+// detector takes the replicas of the template, as its cache has it, into the binding; it never touches the clusters.
+func (f *federation) detector() {
+	f.binding.replicas, f.binding.observed, f.written = f.cached.replicas, false, f.cached
+}
 
 // scheduler divides when the sums differ, giving to and taking from the first cluster: any other choice would do.
 func (f *federation) scheduler() {

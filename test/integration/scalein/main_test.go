@@ -237,7 +237,9 @@ func (w *world) karmadaWithoutMember() *kruisev1alpha1.CloneSet {
 	w.t.Helper()
 	template, binding := w.cloneSet(0), w.binding()
 	w.get(plane, template)
-	change(w, binding, func(b *workv1alpha2.ResourceBinding) { b.Spec.Replicas = *template.Spec.Replicas })
+	change(w, binding, func(b *workv1alpha2.ResourceBinding) {
+		b.Spec.Replicas, b.Spec.Resource.ResourceVersion = *template.Spec.Replicas, template.ResourceVersion
+	})
 	w.observe()
 	manifest := template.DeepCopy()
 	manifest.APIVersion, manifest.Kind = "apps.kruise.io/v1alpha1", "CloneSet"
