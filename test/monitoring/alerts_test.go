@@ -127,7 +127,7 @@ func worlds() map[string]world {
 			series: but(`up{job="argosy-estimator"`), wantNot: []int{1}, wantAt: []int{5, always},
 		},
 		"ArgosyEstimatorMemberLost": {
-			series: but(`argosy_estimator_member_state_info`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Lost"} 1x120`), wantNot: []int{4}, wantAt: []int{always},
+			series: but(`argosy_estimator_member_state_info`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Lost"} 1x50 _x69`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m2",state="Misconfigured"} _x60 1x60`), wantNot: []int{4, 58, 63}, wantAt: []int{30, 70},
 		},
 		"ArgosyEstimatorSlow": {
 			series: but(`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"}`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+90x120`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.256"} 0+100x120`), wantNot: []int{10}, wantAt: []int{always},
