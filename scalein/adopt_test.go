@@ -21,11 +21,11 @@ func (f *federation) adopter(members map[string]member) {
 		f.binding.clusters, f.binding.suspended, f.binding.lowered = next.clusters, true, adoptMark
 		f.binding.replicas = f.binding.sum()
 	case lowerTemplate:
-		f.template.replicas = next.replicas
+		f.lowerTemplate(next.replicas)
 	case release:
 		f.binding.suspended, f.binding.lowered = false, ""
 	case endAdoption:
-		f.template.lowered = ""
+		f.template.lowered, f.template.loweredFrom = "", ""
 		if f.template.adopt == v1alpha1.AdoptOnce {
 			f.template.adopt = ""
 		}

@@ -163,7 +163,7 @@ func (a adopter) write(ctx context.Context, seen gathered, next adoption) error 
 		})
 	case lowerTemplate:
 		return a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
-			return unstructured.SetNestedField(t.Object, int64(next.replicas), "spec", "replicas")
+			return lowerReplicas(t, next.replicas)
 		})
 	case release:
 		return a.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
@@ -176,7 +176,7 @@ func (a adopter) write(ctx context.Context, seen gathered, next adoption) error 
 				annotate(t, v1alpha1.ScaleInAdoptAnnotation, "")
 			}
 			if seen.template.lowered == adoptMark {
-				annotate(t, v1alpha1.ScaleInLoweredAnnotation, "")
+				unmarkLowered(t)
 			}
 			return nil
 		})

@@ -33,7 +33,7 @@ func (r *Reconciler) apply(ctx context.Context, seen gathered, s step) error {
 	case lowerTemplate:
 		return r.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
 			annotate(t, v1alpha1.ScaleInLoweredAnnotation, id)
-			return unstructured.SetNestedField(t.Object, int64(s.replicas), "spec", "replicas")
+			return lowerReplicas(t, s.replicas)
 		})
 	case release:
 		return r.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
@@ -43,6 +43,17 @@ func (r *Reconciler) apply(ctx context.Context, seen gathered, s step) error {
 	case nothing, acceptPlan, markTemplate, endAdoption:
 	}
 	return nil
+}
+
+// lowerReplicas sets the template's replicas. The version it notes is the one the write is conditional on: none lies between.
+func lowerReplicas(t *unstructured.Unstructured, replicas int32) error {
+	annotate(t, v1alpha1.ScaleInLoweredFromAnnotation, t.GetResourceVersion())
+	return unstructured.SetNestedField(t.Object, int64(replicas), "spec", "replicas")
+}
+
+func unmarkLowered(t *unstructured.Unstructured) {
+	annotate(t, v1alpha1.ScaleInLoweredAnnotation, "")
+	annotate(t, v1alpha1.ScaleInLoweredFromAnnotation, "")
 }
 
 // lowerClusters sets clusters and sum in one update and holds the scheduler until the template says the same.
@@ -91,7 +102,7 @@ func (r *Reconciler) tidy(ctx context.Context, seen gathered) error {
 			annotate(t, v1alpha1.ScaleInRequestAnnotation, "")
 		}
 		if seen.template.lowered == id {
-			annotate(t, v1alpha1.ScaleInLoweredAnnotation, "")
+			unmarkLowered(t)
 		}
 		return nil
 	})

@@ -16,8 +16,8 @@ type facts struct {
 	kindUnknown bool
 	// binding is nil when there is none.
 	binding *binding
-	// caughtUp: Karmada's detector has written the binding from the template as it is now. Its cache may lag behind, and what
-	// it writes from an older template puts the old total back.
+	// caughtUp: Karmada's detector has made the binding from a template with lowered replicas. Until then its cache may be an
+	// older one's, and what it writes puts the old total back.
 	caughtUp bool
 	// owner is the autoscaler that sets the template's replicas, as "kind name".
 	owner string
@@ -31,8 +31,8 @@ type facts struct {
 
 type template struct {
 	replicas int32
-	// request and lowered are the annotations of those names.
-	request, lowered string
+	// request, lowered and loweredFrom are the annotations of those names.
+	request, lowered, loweredFrom string
 	// adopt is AdoptOnce, AdoptAlways or empty.
 	adopt string
 	// retained: the members own their replicas (Karmada's retain-replicas label).

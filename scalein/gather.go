@@ -94,11 +94,12 @@ func (r *Reconciler) gatherTemplate(ctx context.Context, seen *gathered) error {
 
 func templateFacts(object *unstructured.Unstructured) *template {
 	return &template{
-		replicas: replicasOf(object),
-		request:  object.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation],
-		lowered:  object.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation],
-		adopt:    wish(object.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation]),
-		retained: object.GetLabels()[mark.RetainReplicas] == "true",
+		replicas:    replicasOf(object),
+		request:     object.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation],
+		lowered:     object.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation],
+		loweredFrom: object.GetAnnotations()[v1alpha1.ScaleInLoweredFromAnnotation],
+		adopt:       wish(object.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation]),
+		retained:    object.GetLabels()[mark.RetainReplicas] == "true",
 	}
 }
 
@@ -127,18 +128,20 @@ func (r *Reconciler) gatherBinding(ctx context.Context, seen *gathered) error {
 		return nil
 	}
 	seen.bindingObject, seen.binding = object, bindingFacts(object)
-	seen.caughtUp = caughtUp(object.Spec.Resource.ResourceVersion, seen.templateObject.GetResourceVersion())
+	seen.caughtUp = caughtUp(object.Spec.Resource.ResourceVersion, seen.template.loweredFrom)
 	return nil
 }
 
-// caughtUp compares two versions of one object. The API server counts them up; one that does not is compared for equality.
-func caughtUp(written, current string) bool {
-	a, errA := strconv.ParseUint(written, 10, 64)
-	b, errB := strconv.ParseUint(current, 10, 64)
-	if errA != nil || errB != nil {
-		return written == current
+// caughtUp reports whether the version a binding was made from is later than the one the template was lowered from. The present
+// version would be too much to ask: Karmada makes the binding anew only when the template's specification changes, and statuses
+// change all the time. The API server counts versions up.
+func caughtUp(madeFrom, loweredFrom string) bool {
+	made, errMade := strconv.ParseUint(madeFrom, 10, 64)
+	lowered, errLowered := strconv.ParseUint(loweredFrom, 10, 64)
+	if errMade != nil || errLowered != nil {
+		return madeFrom != loweredFrom
 	}
-	return a >= b
+	return made > lowered
 }
 
 func bindingFacts(object *workv1alpha2.ResourceBinding) *binding {

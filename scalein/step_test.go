@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type federation struct {
 	deleted   []string
 	scheduled int
 	refusals  int
+	lowerings int
 	// step is the controller's last one.
 	step step
 }
@@ -76,7 +78,7 @@ func newFederation(replicas map[string]int32, remove ...string) *federation {
 func (f *federation) facts() facts {
 	t, b := f.template, f.binding
 	b.clusters = slices.Clone(b.clusters)
-	seen := facts{order: f.order.DeepCopy(), now: f.now, template: &t, binding: &b, works: maps.Clone(f.works), members: map[string]member{}, caughtUp: f.written == f.template}
+	seen := facts{order: f.order.DeepCopy(), now: f.now, template: &t, binding: &b, works: maps.Clone(f.works), members: map[string]member{}, caughtUp: f.written.loweredFrom == f.template.loweredFrom}
 	for name, k := range f.kruise {
 		m := member{uid: name + "-uid", delivered: k.delivered, pods: map[string]pod{}}
 		for p := range k.pods {
@@ -106,7 +108,8 @@ func (f *federation) controller() {
 		f.binding.clusters = lowered(f.binding.clusters, s.plan)
 		f.binding.replicas, f.binding.suspended, f.binding.lowered = f.binding.sum(), true, id
 	case lowerTemplate:
-		f.template.replicas, f.template.lowered = s.replicas, id
+		f.template.lowered = id
+		f.lowerTemplate(s.replicas)
 	case release:
 		f.binding.suspended, f.binding.lowered = false, id+released
 	}
@@ -117,7 +120,14 @@ func (f *federation) tidy() {
 	if f.binding.lowered == f.order.Status.RequestID {
 		f.binding.suspended = false
 	}
-	f.binding.lowered, f.template.request, f.template.lowered = "", "", ""
+	f.binding.lowered, f.template.request = "", ""
+	f.template.lowered, f.template.loweredFrom = "", ""
+}
+
+// lowerTemplate notes which version it lowered: here each has a number of its own.
+func (f *federation) lowerTemplate(replicas int32) {
+	f.lowerings++
+	f.template.replicas, f.template.loweredFrom = replicas, strconv.Itoa(f.lowerings)
 }
 
 // detector takes the replicas of the template, as its cache has it, into the binding; it never touches the clusters.

@@ -21,6 +21,10 @@ const (
 	// what is done.
 	ScaleInLoweredAnnotation = "scalein.argosy.dev/lowered"
 
+	// ScaleInLoweredFromAnnotation stands on a template beside the former: the resourceVersion it had just before its replicas
+	// were lowered. A binding that Karmada made from a later one has the lowered replicas in it.
+	ScaleInLoweredFromAnnotation = "scalein.argosy.dev/lowered-from"
+
 	// PodScaleInFinalizer keeps an order until its request is off the template and the scheduler is released.
 	PodScaleInFinalizer = "scalein.argosy.dev/cleanup"
 

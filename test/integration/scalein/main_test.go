@@ -21,6 +21,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2/textlogger"
@@ -240,6 +241,10 @@ func (w *world) karmadaWithoutMember() *kruisev1alpha1.CloneSet {
 	change(w, binding, func(b *workv1alpha2.ResourceBinding) {
 		b.Spec.Replicas, b.Spec.Resource.ResourceVersion = *template.Spec.Replicas, template.ResourceVersion
 	})
+	// A status moves the template's version on, and Karmada does not make the binding anew for it.
+	status := fmt.Appendf(nil, `{"status": {"readyReplicas": %d, "replicas": 0, "availableReplicas": 0, "updatedReplicas": 0, "updatedReadyReplicas": 0}}`,
+		template.Status.ReadyReplicas+1)
+	w.Expect(plane.Status().Patch(w.ctx, template.DeepCopy(), client.RawPatch(types.MergePatchType, status))).To(gomega.Succeed())
 	w.observe()
 	manifest := template.DeepCopy()
 	manifest.APIVersion, manifest.Kind = "apps.kruise.io/v1alpha1", "CloneSet"
