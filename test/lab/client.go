@@ -181,7 +181,19 @@ func ReadStatus(ctx context.Context, dir string) (Status, error) {
 	if !held(dir) {
 		return Status{}, fmt.Errorf("%w in %s", ErrDown, dir)
 	}
-	return remote{dir: dir}.read(ctx)
+	s, err := remote{dir: dir}.read(ctx)
+	if err != nil && ends(ctx, dir) {
+		return Status{}, fmt.Errorf("%w in %s", ErrDown, dir)
+	}
+	return s, err
+}
+
+// ends reports whether a supervisor that does not answer is on its way out: the kernel closes a killed process' socket a moment
+// before it drops the lock.
+func ends(ctx context.Context, dir string) bool {
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 2*time.Second, true, func(context.Context) (bool, error) {
+		return !held(dir), nil
+	}) == nil
 }
 
 // takeLab takes the lock of dir and empties the folder, but for the supervisor's own log.
