@@ -6,9 +6,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/olekukonko/tablewriter"
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/test/lab"
@@ -82,25 +82,37 @@ func Play(ctx context.Context, o Options) (Report, error) {
 	return report, nil
 }
 
-// Table prints what was expected and what was seen.
-func (r Report) Table(out io.Writer, color bool) error {
+// column is how wide the table's columns of words become before they are wrapped: the table fits 100 characters.
+const column = 40
+
+// Table prints what was seen, and what was expected wherever it was put in other words.
+func (r Report) Table(out io.Writer, color bool) {
 	paint := painter(color)
-	// The verdict stands first: tabwriter counts the bytes of a colour as width.
-	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "\n\tSCENE\tWHAT\tEXPECTED\tSEEN")
+	table := tablewriter.NewWriter(out)
+	table.SetHeader([]string{"", "scene", "what", "seen"})
+	table.SetColWidth(column)
+	table.SetAlignment(tablewriter.ALIGN_LEFT)
+	table.SetHeaderAlignment(tablewriter.ALIGN_LEFT)
+	table.SetBorder(false)
+	table.SetHeaderLine(false)
+	table.SetColumnSeparator("")
+	table.SetTablePadding("  ")
+	table.SetNoWhiteSpace(true)
 	for _, row := range r.Rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", verdict(paint, row.OK), row.Scene, row.What, row.Expected, oneLine(row.Seen))
+		seen := oneLine(row.Seen)
+		if seen != row.Expected {
+			seen += " (expected: " + row.Expected + ")"
+		}
+		table.Append([]string{verdict(paint, row.OK), row.Scene, row.What, seen})
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
+	fmt.Fprintln(out)
+	table.Render()
 	failed := len(r.Failed())
 	if failed > 0 {
 		fmt.Fprintf(out, "\n%s\n", paint(red, fmt.Sprintf("%d of %d are not as expected.", failed, len(r.Rows))))
-		return nil
+		return
 	}
 	fmt.Fprintf(out, "\n%s\n", paint(green, fmt.Sprintf("All %d are as expected, in %.0f s.", len(r.Rows), r.Took.Seconds())))
-	return nil
 }
 
 // Select picks scenes by name; no name means all.
