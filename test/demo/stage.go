@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
@@ -72,11 +73,11 @@ func NewScheme() (*runtime.Scheme, error) {
 func newStage(o Options, scene Scene, paint func(code, text string) string) (*Stage, error) {
 	s := &Stage{Lab: o.Lab, Members: map[string]client.Client{}, options: o, scene: scene, paint: paint, out: o.Out}
 	var err error
-	if s.Karmada, err = Client(o.Lab, lab.KarmadaPlaneName); err != nil {
+	if s.Karmada, err = Client(o.Lab, lab.KarmadaPlaneName, s); err != nil {
 		return nil, err
 	}
 	for _, name := range o.Lab.Members {
-		if s.Members[name], err = Client(o.Lab, name); err != nil {
+		if s.Members[name], err = Client(o.Lab, name, s); err != nil {
 			return nil, err
 		}
 	}
@@ -84,12 +85,13 @@ func newStage(o Options, scene Scene, paint func(code, text string) string) (*St
 }
 
 // Client reads and writes a plane of the lab: "karmada" or a member. It has no cache: what it
-// reads is what is there.
-func Client(l *lab.Lab, plane string) (client.Client, error) {
+// reads is what is there. Without a handler the API server's warnings are logged.
+func Client(l *lab.Lab, plane string, warnings rest.WarningHandler) (client.Client, error) {
 	cfg, err := l.Config(plane)
 	if err != nil {
 		return nil, err
 	}
+	cfg.WarningHandler = warnings
 	scheme, err := NewScheme()
 	if err != nil {
 		return nil, err
@@ -99,6 +101,14 @@ func Client(l *lab.Lab, plane string) (client.Client, error) {
 		return nil, fmt.Errorf("making a client of %s: %w", plane, err)
 	}
 	return c, nil
+}
+
+// HandleWarningHeader makes the API server's warnings a part of the story, as kubectl shows them.
+func (s *Stage) HandleWarningHeader(code int, _, text string) {
+	// 299 is the only code Kubernetes sends.
+	if code == 299 && text != "" {
+		s.Say("Warning: %s", text)
+	}
 }
 
 // Step says what is done next.

@@ -69,7 +69,7 @@ func federation(t *testing.T) planes {
 	t.Helper()
 	p := planes{lab: shared, members: map[string]client.Client{}}
 	for _, name := range append([]string{lab.KarmadaPlaneName}, shared.Members...) {
-		c, err := demo.Client(shared, name)
+		c, err := demo.Client(shared, name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
