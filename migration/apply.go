@@ -165,9 +165,12 @@ func (c *Controller) setScheduling(ctx context.Context, namespace string, action
 	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
 }
 
-// mark patches metadata only.
+// mark patches metadata only, of the object as it was read where the decision rests on that.
 func (c *Controller) mark(ctx context.Context, namespace string, action *plan.Action) error {
 	metadata := map[string]any{}
+	if action.Seen != "" {
+		metadata["resourceVersion"] = action.Seen
+	}
 	if len(action.Annotations) > 0 {
 		metadata["annotations"] = action.Annotations
 	}

@@ -8,12 +8,14 @@ import (
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -49,6 +51,20 @@ func (c *Controller) policies(ctx context.Context, world *plan.World) error {
 		control.ClusterPolicies[clusterPolicies.Items[i].Name] = &clusterPolicies.Items[i]
 	}
 	world.Control = control
+	return nil
+}
+
+// home is the application's namespace.
+func (c *Controller) home(ctx context.Context, world *plan.World) error {
+	namespace := &corev1.Namespace{}
+	if err := c.Reader.Get(ctx, client.ObjectKey{Name: world.Namespace}, namespace); err != nil {
+		return fmt.Errorf("reading namespace %s: %w", world.Namespace, err)
+	}
+	world.Home = plan.Home{
+		Protected: namespace.Labels[workv1alpha2.DeletionProtectionLabelKey] == workv1alpha2.DeletionProtectionAlways,
+		Ours:      namespace.Annotations[v1alpha1.AnnotationProtected] != "",
+		Version:   namespace.ResourceVersion,
+	}
 	return nil
 }
 

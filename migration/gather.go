@@ -57,12 +57,15 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 	if err := c.listed(ctx, migration, &world); err != nil {
 		return world, err
 	}
+	if err := c.home(ctx, &world); err != nil {
+		return world, err
+	}
 	if err := c.clusters(ctx, &world); err != nil {
 		return world, err
 	}
 	needs := plan.Needs(world)
 	if needs.Members {
-		c.members(ctx, &world)
+		c.members(ctx, &world, func(name string) bool { return concerns(&world, name) })
 	}
 	refs := references(world)
 	for _, ref := range refs {
@@ -72,6 +75,9 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 	}
 	if err := c.works(ctx, &world, refs); err != nil {
 		return world, err
+	}
+	if strays := plan.Strays(world); len(strays) > 0 {
+		c.members(ctx, &world, func(name string) bool { return inside(strays, name) })
 	}
 	if needs.DryRuns {
 		c.dryRuns(ctx, &world, needs.Release)
@@ -106,14 +112,14 @@ func (c *Controller) clusters(ctx context.Context, world *plan.World) error {
 	return nil
 }
 
-// members are read side by side; one that fails is unreachable, never empty.
-func (c *Controller) members(ctx context.Context, world *plan.World) {
+// members that are wanted are read side by side; one that fails is unreachable, never empty.
+func (c *Controller) members(ctx context.Context, world *plan.World, wanted func(name string) bool) {
 	var (
 		mu   sync.Mutex
 		wait sync.WaitGroup
 	)
 	for name, cluster := range world.Clusters {
-		if !concerns(world, name) {
+		if !wanted(name) {
 			continue
 		}
 		wait.Go(func() {

@@ -6,13 +6,11 @@ import (
 	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -75,16 +73,11 @@ func (w *Whitelists) Reconcile(ctx context.Context, request reconcile.Request) (
 // make the Migration of an entry, in its namespace. A new namespace is kept out of Karmada's own propagation
 // of namespaces: the members have theirs, and Karmada's Works for it would fail for ever.
 func (w *Whitelists) make(ctx context.Context, entry *v1alpha1.WhitelistEntry) error {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: entry.Namespace, Labels: map[string]string{
-		policyv1alpha1.NamespaceSkipAutoPropagationLabel: "true",
-		workv1alpha2.DeletionProtectionLabelKey:          workv1alpha2.DeletionProtectionAlways,
-	}}}
-	err := w.Client.Create(ctx, namespace)
-	if apierrors.IsAlreadyExists(err) {
-		err = w.protect(ctx, entry.Namespace)
-	}
-	if err != nil {
-		return fmt.Errorf("preparing namespace %s: %w", entry.Namespace, err)
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: entry.Namespace, Labels: map[string]string{policyv1alpha1.NamespaceSkipAutoPropagationLabel: "true"},
+	}}
+	if err := w.Client.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating namespace %s: %w", entry.Namespace, err)
 	}
 	migration := &v1alpha1.Migration{
 		ObjectMeta: metav1.ObjectMeta{Namespace: entry.Namespace, Name: policy.Name(entry.Kind, entry.Name)},
@@ -94,14 +87,6 @@ func (w *Whitelists) make(ctx context.Context, entry *v1alpha1.WhitelistEntry) e
 		return fmt.Errorf("creating migration %s: %w", client.ObjectKeyFromObject(migration), err)
 	}
 	return nil
-}
-
-// protect a namespace that was there before: its deletion would take bindings and Works along, and no template's own
-// protection would stop that.
-func (w *Whitelists) protect(ctx context.Context, name string) error {
-	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, workv1alpha2.DeletionProtectionLabelKey, workv1alpha2.DeletionProtectionAlways)
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	return w.Client.Patch(ctx, namespace, client.RawPatch(types.MergePatchType, []byte(patch)))
 }
 
 // sum the states up for people.
@@ -133,7 +118,7 @@ func (w *Whitelists) sum(ctx context.Context, whitelist *v1alpha1.MigrationWhite
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonPaused, "spec.mode is Pause"
 	case failed > 0:
 		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonBatchStopped
-		condition.Message = fmt.Sprintf("%d applications failed: see 'argosyctl migration status'", failed)
+		condition.Message = fmt.Sprintf("applications that failed: %d; see 'argosyctl migration status -A'", failed)
 	}
 	meta.SetStatusCondition(&whitelist.Status.Conditions, condition)
 	count(listed)

@@ -280,6 +280,10 @@ func overrideRef(name string) Ref {
 	return Ref{APIVersion: policyv1alpha1.GroupVersion.String(), Kind: policyv1alpha1.ResourceKindOverridePolicy, Name: name}
 }
 
+func namespaceRef(name string) Ref {
+	return Ref{APIVersion: "v1", Kind: "Namespace", Name: name}
+}
+
 func subset(whole, part map[string]string) bool {
 	for key, value := range part {
 		if whole[key] != value {

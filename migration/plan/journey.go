@@ -197,11 +197,16 @@ func (j *journey) wait(reason, message string, again time.Duration) outcome {
 // block until what was found is put right; the message says what and how.
 func (j *journey) block(reason, format string, args ...any) outcome {
 	message := fmt.Sprintf(format, args...)
+	j.warn(reason, message)
+	j.next.Blocked = reason
+	return j.wait(reason, message, waiting)
+}
+
+// warn of what is said in the condition Advancing, once for as long as it is the same.
+func (j *journey) warn(reason, message string) {
 	if was := meta.FindStatusCondition(j.Status.Conditions, v1alpha1.ConditionAdvancing); was == nil || was.Reason != reason || was.Message != message {
 		j.event(true, reason, message)
 	}
-	j.next.Blocked = reason
-	return j.wait(reason, message, waiting)
 }
 
 // fail an attempt after a cluster was opened.
@@ -240,6 +245,7 @@ func (j *journey) held() outcome {
 
 func (j *journey) left() outcome {
 	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "on no whitelist, and nothing of it is in the control plane")
+	j.unprotectHome()
 	return j.wait(v1alpha1.ReasonLeft, "on no whitelist", resting)
 }
 

@@ -228,11 +228,11 @@ func (j *journey) verify() outcome {
 		j.event(true, v1alpha1.ReasonEvidenceChanged, strings.Join(found, "; "))
 		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionFalse, v1alpha1.ReasonEvidenceChanged, strings.Join(found, "; "))
 		j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "left the federation; meanwhile "+strings.Join(found, "; "))
-		return j.wait(v1alpha1.ReasonLeft, "left the federation", resting)
+		return j.wait(v1alpha1.ReasonLeft, "left the federation", soon) // then the namespace is let go of
 	}
 	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "left the federation; every object is still in "+list(j.names()))
 	j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions, pods and restart counts are as they were")
-	return j.wait(v1alpha1.ReasonLeft, "left the federation", resting)
+	return j.wait(v1alpha1.ReasonLeft, "left the federation", soon)
 }
 
 // referrers of a shared object's policy.

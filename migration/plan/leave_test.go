@@ -159,3 +159,39 @@ func (f *federation) startPodsIfAny(cluster string) {
 		f.startPods(cluster)
 	}
 }
+
+// The namespace is protected for as long as anything of any application is in it, and by us only: what its owners
+// protected stays protected.
+func TestTheNamespaceIsLetGoOf(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before     Home
+		neighbours map[string]Neighbour
+		want       bool
+	}{
+		"the last one leaves":            {},
+		"another is there still":         {neighbours: map[string]Neighbour{"deployment/other": {Owner: "deployment-other"}}, want: true},
+		"another has left":               {neighbours: map[string]Neighbour{"deployment/other": {Owner: "deployment-other", Gone: true}}},
+		"its owners protected it before": {before: Home{Protected: true, Version: "1"}, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFederation(t)
+			f.home, f.neighbours = tc.before, tc.neighbours
+			f.step(-1)
+			if len(f.control.Templates) > 0 || !f.home.Protected {
+				t.Fatalf("%d templates in a namespace that is protected: %v", len(f.control.Templates), f.home.Protected)
+			}
+			f.settle(v1alpha1.PhaseFederated)
+			f.entry = nil
+			f.settle(v1alpha1.PhaseCutOff)
+			if !f.home.Protected {
+				t.Error("the namespace of an application that is cut off may be deleted")
+			}
+			f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+			f.settle(v1alpha1.PhaseLeft)
+			f.run(1)
+			if f.home.Protected != tc.want {
+				t.Errorf("protected: %v, want %v", f.home.Protected, tc.want)
+			}
+		})
+	}
+}

@@ -2,8 +2,11 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -315,9 +318,42 @@ func (j *journey) stay() outcome {
 		return j.block(v1alpha1.ReasonPolicyLost, "%s", lost)
 	}
 	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated")
-	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, v1alpha1.ReasonAllDone, "federated")
+	reason, message := v1alpha1.ReasonAllDone, "federated"
+	if left := j.leftBehind(); left != "" {
+		reason, message = v1alpha1.ReasonUnmanagedPods, left
+		j.warn(reason, message)
+	}
+	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, reason, message)
 	j.decision.Requeue = resting
 	return stop
+}
+
+// Strays are the clusters a federated application came from and was scheduled away from since. Karmada preserves
+// what it deschedules: pods may run on there that nobody counts.
+func Strays(world World) []string {
+	j := &journey{World: world, next: world.Status}
+	binding := world.Control.Bindings[j.workload()]
+	if world.Entry == nil || world.Status.Phase != v1alpha1.PhaseFederated || binding == nil {
+		return nil
+	}
+	return slices.DeleteFunc(j.names(), func(name string) bool {
+		return !world.Clusters[name].Joined || slices.ContainsFunc(binding.Spec.Clusters, func(target workv1alpha2.TargetCluster) bool { return target.Name == name })
+	})
+}
+
+// leftBehind counts the pods that run on where the federation no longer manages them.
+func (j *journey) leftBehind() string {
+	var found []string
+	for _, name := range Strays(j.World) {
+		user := policy.User(j.workload())
+		switch cluster := j.Clusters[name]; {
+		case cluster.Unreachable != "":
+			found = append(found, fmt.Sprintf("%s was scheduled away from cluster %s, and whether its pods run on there is unknown: cluster %s does not answer (%s)", user, name, name, cluster.Unreachable))
+		case len(cluster.Pods) > 0:
+			found = append(found, fmt.Sprintf("%d pods of %s run on in cluster %s, which it was scheduled away from: nobody manages or counts them; scale it down there by hand, or put the cluster back into its policy", len(cluster.Pods), user, name))
+		}
+	}
+	return strings.Join(found, "; ")
 }
 
 func inside(names []string, name string) bool {

@@ -233,7 +233,8 @@ cluster b (4 replicas)
   secret/web: unchanged, 7 bookkeeping
   service/web: unchanged, 8 bookkeeping
 
-Nothing but bookkeeping metadata changes in any member: no pod is restarted, nothing is deleted.
+Bookkeeping: labels and annotations of Karmada's, which reach no pod (see --all).
+Only bookkeeping changes: no pod restarts, and nothing is deleted.
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)

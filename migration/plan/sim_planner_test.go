@@ -3,10 +3,14 @@ package plan
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
 // step lets the planner decide once and carries its decision out, status first. stopAfter cuts the
@@ -27,6 +31,7 @@ func (f *federation) apply(action Action) {
 	switch action.Verb {
 	case WriteOverride:
 		f.current(action, seen(f.control.Overrides[action.Over.Name]))
+		f.undisturbed(action.Over)
 		f.control.Overrides[action.Over.Name] = action.Over.DeepCopy()
 		f.control.Overrides[action.Over.Name].ResourceVersion = f.version()
 	case WritePolicy:
@@ -78,6 +83,36 @@ func (f *federation) current(action Action, version string) {
 	}
 }
 
+// undisturbed fails when an override says something else than before for a cluster that its object is dispatched to: the
+// edit would reach that cluster at once, with or without the template that belongs to it.
+func (f *federation) undisturbed(next *policyv1alpha1.OverridePolicy) {
+	f.t.Helper()
+	selector := next.Spec.ResourceSelectors[0]
+	ref := Ref{APIVersion: selector.APIVersion, Kind: selector.Kind, Name: selector.Name}
+	for name := range f.works {
+		work := f.works[name][ref]
+		if work == nil || work.silent() {
+			continue
+		}
+		if before, after := rulesOf(f.control.Overrides[next.Name], name), rulesOf(next, name); before != after {
+			f.t.Fatalf("the override of %s changes in cluster %s while it is dispatched there: from %s to %s", ref.Name, name, before, after)
+		}
+	}
+}
+
+// rulesOf a cluster in an override, as text.
+func rulesOf(over *policyv1alpha1.OverridePolicy, cluster string) string {
+	var out []string
+	if over != nil {
+		for _, rule := range over.Spec.OverrideRules {
+			if rule.TargetCluster.ClusterNames[0] == cluster {
+				out = append(out, fmt.Sprint(plain(rule.Overriders)))
+			}
+		}
+	}
+	return strings.Join(out, " ")
+}
+
 func (f *federation) version() string {
 	f.uid++
 	return strconv.Itoa(f.uid)
@@ -99,6 +134,10 @@ func (f *federation) mark(action Action) {
 		return out
 	}
 	switch action.Ref.Kind {
+	case "Namespace":
+		f.current(action, f.home.Version)
+		label := action.Labels["resourcetemplate.karmada.io/deletion-protected"]
+		f.home = Home{Protected: label != nil, Ours: action.Annotations[v1alpha1.AnnotationProtected] != nil, Version: f.version()}
 	case "PropagationPolicy":
 		next := f.control.Policies[action.Ref.Name].DeepCopy()
 		next.Annotations, next.Labels = change(next.Annotations, action.Annotations), change(next.Labels, action.Labels)

@@ -51,6 +51,7 @@ type federation struct {
 	deletedInMember []string
 	restarted       []string
 	neighbours      map[string]Neighbour
+	home            Home
 	// spoil changes what a member answers to a dry run.
 	spoil func(cluster string, ref Ref, run DryRun) DryRun
 	// tireless asks for another attempt after every failure.
@@ -196,7 +197,7 @@ func (f *federation) world() World {
 	w := World{
 		Now: f.now, Owner: "deployment-web", Namespace: "shop", Spec: *f.spec.DeepCopy(), Status: *f.status.DeepCopy(),
 		Entry: f.entry, Whitelist: "all", Mode: f.mode, Turn: f.turn, Control: f.control, Clusters: map[string]Cluster{},
-		Neighbours: f.neighbours, Conflict: f.conflict,
+		Neighbours: f.neighbours, Conflict: f.conflict, Home: f.home,
 		Strategy: Strategy{Soak: 5 * time.Minute, StepTimeout: 10 * time.Minute, Approvals: f.need, OnFailure: f.onFail, Freeze: f.freeze,
 			MaxUnavailable: func(int32) int32 { return 0 }},
 	}

@@ -38,10 +38,13 @@ func Write(out io.Writer, status v1alpha1.MigrationStatus, all bool) error {
 	}
 	writeLocal(&text, status)
 	text.WriteString("\n")
+	if !all {
+		text.WriteString("Bookkeeping: labels and annotations of Karmada's, which reach no pod (see --all).\n")
+	}
 	if plan.Harmful > 0 {
-		fmt.Fprintf(&text, "%d changes would reach the members: this plan cannot be approved.\n", plan.Harmful)
+		fmt.Fprintf(&text, "Changes that would reach the members: %d. This plan cannot be approved.\n", plan.Harmful)
 	} else {
-		text.WriteString("Nothing but bookkeeping metadata changes in any member: no pod is restarted, nothing is deleted.\n")
+		text.WriteString("Only bookkeeping changes: no pod restarts, and nothing is deleted.\n")
 	}
 	_, err := io.WriteString(out, text.String())
 	return err

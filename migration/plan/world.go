@@ -35,8 +35,20 @@ type World struct {
 	// Clusters joined to the federation, and those the entry or the status names, by name.
 	Clusters map[string]Cluster
 	Control  Control
+	// Home is the namespace in the control plane.
+	Home Home
 	// Neighbours are the other applications of the namespace that have a Migration, as "kind/name".
 	Neighbours map[string]Neighbour
+}
+
+// Home is a namespace of the control plane. Deleting it would take bindings and Works along, and no template's own
+// protection would stop that.
+type Home struct {
+	// Protected from deletion, by whomever; Ours when it was us.
+	Protected bool
+	Ours      bool
+	// Version as it was read.
+	Version string
 }
 
 // Strategy is the whitelist's, with defaults filled in.

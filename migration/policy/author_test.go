@@ -213,7 +213,18 @@ func TestWhatStaysLocal(t *testing.T) {
 	}
 }
 
-// Trap 5 and 6 of the facts: what restarts pods stays in the template, what the cluster counts goes.
+// Karmada prunes a Deployment's revision and nobody else's; ours goes from every template, or a member's own count would be
+// overwritten with another's.
+func TestRevisionIsTheMembersOwn(t *testing.T) {
+	for _, kind := range []string{"Deployment", "CloneSet", "ConfigMap"} {
+		live := object(t, `{apiVersion: x/v1, kind: `+kind+`, metadata: {name: web, annotations: {deployment.kubernetes.io/revision: "4", note: kept}}}`)
+		if diff := cmp.Diff(map[string]string{"note": "kept"}, Template(live).GetAnnotations()); diff != "" {
+			t.Errorf("annotations of a %s's template (-want +got):\n%s", kind, diff)
+		}
+	}
+}
+
+// What restarts pods stays in the template, what the cluster counts goes.
 func TestTemplateOfALiveObject(t *testing.T) {
 	live := object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop, uid: u, resourceVersion: "7", generation: 3,
   labels: {app: web, karmada.io/managed: "true"}, finalizers: [x], ownerReferences: [{name: o}],

@@ -71,6 +71,9 @@ const (
 	ReasonAdvancing  = "Advancing"
 	ReasonUnchanged  = "Unchanged"
 	ReasonAllDone    = "AllDone"
+
+	// Federated, and something to look at.
+	ReasonUnmanagedPods = "UnmanagedPods" // pods run on in a cluster the workload was scheduled away from
 )
 
 // Labels and annotations of this group.
@@ -87,6 +90,8 @@ const (
 	AnnotationReferrers = "migration.argosy.dev/referrers"
 	// AnnotationContentHash of a template names the members' state it was last written from.
 	AnnotationContentHash = "migration.argosy.dev/content-hash"
+	// AnnotationProtected on a namespace says that it was protected from deletion by us, and is let go of by us.
+	AnnotationProtected = "migration.argosy.dev/protected"
 	// LabelManagedBy on templates, policies and overrides names the Migration that made them.
 	LabelManagedBy = "migration.argosy.dev/managed-by"
 	// FieldManager is the name under which the controller writes.
