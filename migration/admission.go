@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -27,6 +26,7 @@ const (
 	WhitelistPath = "/validate-migrationwhitelist"
 	CutOffPath    = "/validate-cut-off"
 	UnjoinPath    = "/validate-unjoin"
+	ApproversPath = "/validate-approvers"
 )
 
 // Approvals stamps each new approval with the request's own user and time: nobody approves in another's name.
@@ -126,7 +126,7 @@ func approvals(migration, old *v1alpha1.Migration, user string) string {
 	for _, i := range added(old.Spec.Approvals, migration.Spec.Approvals) {
 		approval := migration.Spec.Approvals[i]
 		switch {
-		case strings.HasPrefix(user, "system:serviceaccount:"):
+		case isProgram(user):
 			return "a plan is approved by people, and " + user + " is a program"
 		case hash == "":
 			return "there is no plan yet that could be approved"

@@ -246,3 +246,32 @@ func TestWhitelistEdits(t *testing.T) {
 		})
 	}
 }
+
+// The registration asks only about those who may patch and not update; see test/integration/migration for that half.
+func TestWhatApproversMayChange(t *testing.T) {
+	now := metav1.NewTime(noon)
+	const robot = "system:serviceaccount:ci:robot"
+	for name, tc := range map[string]struct {
+		user   string
+		change func(*v1alpha1.Migration)
+		want   string
+	}{
+		"nothing":              {user: "bob", change: func(*v1alpha1.Migration) {}},
+		"an approval":          {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, "bob")} }},
+		"the wish to leave":    {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave }, want: "spec.afterCutOff: bob may approve plans and no more"},
+		"the attempt":          {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 7 }, want: "spec.attempt"},
+		"a release":            {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.ReleasedTime = &now }, want: "spec.releasedTime"},
+		"a finalizer":          {user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers"},
+		"an annotation":        {user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations"},
+		"a program's release":  {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.ReleasedTime = &now }},
+		"a program's approval": {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, robot)} }, want: "spec.approvals: " + robot + " may say that it released"},
+		"a program's wish":     {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave }, want: "spec.afterCutOff"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next := planned()
+			tc.change(next)
+			handler := &Approvers{Decoder: admission.NewDecoder(scheme(t))}
+			judge(t, handler.Handle(t.Context(), request(t, tc.user, planned(), next)), tc.want)
+		})
+	}
+}

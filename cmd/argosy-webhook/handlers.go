@@ -48,6 +48,9 @@ func handlers() []handler {
 		{path: migration.MigrationPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.Migrations{Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
+		{path: migration.ApproversPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migration.Approvers{Decoder: admission.NewDecoder(mgr.GetScheme())}
+		})},
 		{path: migration.WhitelistPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.WhitelistChecks{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
 		})},

@@ -153,8 +153,9 @@ func TestAMigrationIsOfOneWorkload(t *testing.T) {
 	}
 }
 
-// TestRoles binds the shipped roles to people and lets each try what is not theirs.
-func TestRoles(t *testing.T) {
+// bindRoles gives each shipped role to a person of its name; publisher, to a program as well.
+func bindRoles(t *testing.T, plane client.Client) {
+	t.Helper()
 	content, err := os.ReadFile("../../../deploy/users/migration.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -169,12 +170,20 @@ func TestRoles(t *testing.T) {
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
 			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: role.Name}},
 		}
+		if role.Name == "argosy-migration-publisher" {
+			binding.Subjects = append(binding.Subjects, rbacv1.Subject{Kind: "ServiceAccount", Namespace: "ci", Name: "robot"})
+		}
 		for _, object := range []client.Object{role, binding} {
 			if err := plane.Create(t.Context(), object); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+}
+
+// TestRoles binds the shipped roles to people and lets each try what is not theirs.
+func TestRoles(t *testing.T) {
+	bindRoles(t, plane)
 	namespace(t, "roles")
 	migration := &v1alpha1.Migration{ObjectMeta: metav1.ObjectMeta{Namespace: "roles", Name: "deployment-a"}}
 	migration.Spec.WorkloadReference = entry("a").WorkloadReference
