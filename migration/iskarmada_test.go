@@ -36,6 +36,8 @@ func TestIsKarmada(t *testing.T) {
 		}},
 		"nobody knows it":        {query: "?namespace=shop&kind=Deployment&name=other", status: http.StatusOK, want: publish.Answer{Management: v1alpha1.ManagementStatic}},
 		"without a name":         {query: "?namespace=shop&kind=Deployment", status: http.StatusBadRequest, says: "namespace, kind and name of the workload are needed"},
+		"a slip of the pen":      {query: "?namespace=shop&kind=Deploymnt&name=web", status: http.StatusBadRequest, says: `"Deploymnt" is none of the kinds`},
+		"as kubectl calls it":    {query: "?namespace=shop&kind=deploy&name=other", status: http.StatusOK, want: publish.Answer{Management: v1alpha1.ManagementStatic}},
 		"a write":                {method: http.MethodPost, query: web, status: http.StatusMethodNotAllowed, says: "only GET"},
 		"the plane is not there": {query: web, silent: true, status: http.StatusServiceUnavailable, says: "publish nowhere until it does"},
 	} {

@@ -36,7 +36,7 @@ func (c *Controller) record(ctx context.Context, migration *v1alpha1.Migration, 
 
 // refused records that the control plane refused a write, with its words.
 func (c *Controller) refused(ctx context.Context, migration *v1alpha1.Migration, cause error) error {
-	message := fmt.Sprintf("the control plane refused a write: %v", cause)
+	message := fmt.Sprintf("the control plane refused a write, which is tried again every %s: %v: change what it names, in the control plane or in the members", refusedRetry, cause)
 	changed := meta.SetStatusCondition(&migration.Status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWriteRefused,
 		Message: message, ObservedGeneration: migration.Generation,

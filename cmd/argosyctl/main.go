@@ -16,11 +16,16 @@ import (
 
 func main() {
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	if err := newCommand(commandName(os.Args[0]), streams).ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+	root := newCommand(commandName(os.Args[0]), streams)
+	if err := root.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		if !errors.Is(err, errReported) {
 			fmt.Fprintln(os.Stderr, "error:", err)
 		}
 		status := exitError{code: 1}
+		if _, _, unknown := root.Find(os.Args[1:]); unknown != nil {
+			// A pipeline that mistypes is-karmada must not read its answer Static in that.
+			status.code = exitUnknown
+		}
 		errors.As(err, &status)
 		os.Exit(status.code)
 	}
@@ -57,6 +62,13 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newPublishCommand(flags, streams),
 		newIsKarmadaCommand(flags, streams),
 	)
+	for _, group := range root.Commands() {
+		if group.HasSubCommands() {
+			// Without these a subcommand that is none prints the help and ends well.
+			group.Args = cobra.NoArgs
+			group.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+		}
+	}
 	return root
 }
 

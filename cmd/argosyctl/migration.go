@@ -51,9 +51,34 @@ func (m *migrationCommands) one(ctx context.Context, name string) (client.Client
 		return nil, nil, err
 	}
 	if migration == nil {
-		return nil, nil, fmt.Errorf("%s in namespace %s has no Migration: put it on a MigrationWhitelist first", name, namespace)
+		return nil, nil, m.missing(ctx, control, application)
 	}
 	return control, migration, nil
+}
+
+// missing says that an application is on no whitelist, and which of its namespace are.
+func (m *migrationCommands) missing(ctx context.Context, control client.Client, application publish.Application) error {
+	var list v1alpha1.MigrationList
+	if err := control.List(ctx, &list, client.InNamespace(application.Namespace)); err != nil {
+		return fmt.Errorf("listing migrations: %w", err)
+	}
+	there := "nothing there has one"
+	for i := range list.Items {
+		if i == 0 {
+			there = "there are " + named(&list.Items[i])
+		} else if i < 5 {
+			there += ", " + named(&list.Items[i])
+		}
+	}
+	if more := len(list.Items) - 5; more > 0 {
+		there += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Errorf("%s/%s in namespace %s has no Migration: put it on a MigrationWhitelist first (%s)", application.Kind, application.Name, application.Namespace, there)
+}
+
+// named as people write it.
+func named(migration *v1alpha1.Migration) string {
+	return strings.ToLower(migration.Spec.Kind) + "/" + migration.Spec.Name
 }
 
 func (m *migrationCommands) status() *cobra.Command {
@@ -88,7 +113,11 @@ func (m *migrationCommands) status() *cobra.Command {
 			if done, err := structured(m.out, format, list); done {
 				return err
 			}
-			return writeStatuses(m.out, list.Items)
+			if len(list.Items) == 0 {
+				fmt.Fprintln(m.errOut, "No application has a Migration here: name a namespace with -n, or see all with -A")
+				return nil
+			}
+			return writeStatuses(m.out, list.Items, all)
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "show the applications of every namespace")
@@ -101,7 +130,7 @@ func (m *migrationCommands) plan() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "plan kind/name",
 		Short: "Show what a take-over would change, per cluster, object and field",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			_, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
@@ -117,9 +146,12 @@ func (m *migrationCommands) plan() *cobra.Command {
 			if err := plan.Write(m.out, migration.Status, all); err != nil {
 				return err
 			}
-			if migration.Status.Plan.Harmful == 0 {
-				fmt.Fprintf(m.out, "Approved %s. To approve: argosyctl migration approve -n %s %s --plan %s\n",
-					orDash(migration.Status.ApprovalsDone), migration.Namespace, args[0], migration.Status.Plan.Hash)
+			if migration.Status.Plan.Harmful > 0 {
+				return nil
+			}
+			fmt.Fprintf(m.out, "Approved: %s\n", orDash(migration.Status.ApprovalsDone))
+			if reason(migration) == v1alpha1.ReasonAwaitingApproval {
+				fmt.Fprintf(m.out, "To approve it:\n  argosyctl migration approve -n %s %s --plan %s\n", migration.Namespace, named(migration), migration.Status.Plan.Hash)
 			}
 			return nil
 		},
@@ -134,26 +166,19 @@ func (m *migrationCommands) approve() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "approve kind/name --plan HASH",
 		Short: "Approve a plan you have read; another person must as well",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			before := migration.DeepCopy()
-			// Approvals of plans that are past only take room.
-			kept := migration.Spec.Approvals[:0:0]
-			for _, approval := range migration.Spec.Approvals {
-				if migration.Status.Plan != nil && approval.PlanHash == migration.Status.Plan.Hash {
-					kept = append(kept, approval)
-				}
-			}
-			migration.Spec.Approvals = append(kept, v1alpha1.Approval{PlanHash: hash})
-			if err := control.Patch(command.Context(), migration, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+			if err := approve(command.Context(), control, migration, hash); err != nil {
 				return fmt.Errorf("approving plan %s: %w", hash, err)
 			}
 			last := migration.Spec.Approvals[len(migration.Spec.Approvals)-1]
-			fmt.Fprintf(m.out, "plan %s of %s is approved by %s\n", hash, args[0], orDash(last.User))
+			given := len(plan.Approvers(migration.Spec.Approvals, hash, plan.ApprovalsSince(migration.Status)))
+			_, needed, _ := strings.Cut(migration.Status.ApprovalsDone, "/")
+			fmt.Fprintf(m.out, "plan %s of %s is approved by %s: %d of %s\n", hash, named(migration), orDash(last.User), given, orDash(needed))
 			return nil
 		},
 	}
@@ -166,7 +191,7 @@ func (m *migrationCommands) rollback() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rollback kind/name",
 		Short: "Take an application off its whitelist: back under static management, nothing deleted, no pod restarted",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
@@ -192,7 +217,7 @@ func (m *migrationCommands) readopt() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "readopt kind/name",
 		Short: "Adopt an application again: after a rollback, or after a failure was put right",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
@@ -227,13 +252,13 @@ func (m *migrationCommands) again(ctx context.Context, control client.Client, mi
 	if failure.Action == v1alpha1.OnFailurePause {
 		what = "from where it was paused"
 	}
-	fmt.Fprintf(m.out, "%s/%s: attempt %d begins, %s\n", strings.ToLower(migration.Spec.Kind), migration.Spec.Name, migration.Spec.Attempt, what)
+	fmt.Fprintf(m.out, "%s: attempt %d begins, %s\n", named(migration), migration.Spec.Attempt, what)
 	return nil
 }
 
 // relist puts an application back on the whitelist it was on.
 func (m *migrationCommands) relist(ctx context.Context, control client.Client, migration *v1alpha1.Migration, name string) error {
-	application := strings.ToLower(migration.Spec.Kind) + "/" + migration.Spec.Name
+	application := named(migration)
 	listed, err := editEntries(ctx, control, migration, nil)
 	if err != nil {
 		return err
@@ -248,18 +273,16 @@ func (m *migrationCommands) relist(ctx context.Context, control client.Client, m
 	if name == "" || migration.Status.Environment == "" {
 		return errors.New("it is not known which whitelist it was on: add the entry to a MigrationWhitelist yourself")
 	}
-	whitelist := &v1alpha1.MigrationWhitelist{}
-	if err := control.Get(ctx, client.ObjectKey{Name: name}, whitelist); err != nil {
-		return fmt.Errorf("reading whitelist %s: %w", name, err)
-	}
 	entry := v1alpha1.WhitelistEntry{
 		Namespace: migration.Namespace, WorkloadReference: migration.Spec.WorkloadReference, Environment: migration.Status.Environment,
 	}
 	for _, cluster := range migration.Status.Clusters {
 		entry.Clusters = append(entry.Clusters, cluster.Name)
 	}
-	whitelist.Spec.Entries = append(whitelist.Spec.Entries, entry)
-	if err := control.Update(ctx, whitelist); err != nil {
+	whitelist := &v1alpha1.MigrationWhitelist{}
+	whitelist.Name = name
+	err = editWhitelist(ctx, control, whitelist, func(entries []v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry { return append(entries, entry) })
+	if err != nil {
 		return fmt.Errorf("putting %s on whitelist %s: %w", application, name, err)
 	}
 	fmt.Fprintf(m.out, "%s is on whitelist %s again; a plan is drawn up from what the members have now\n", application, name)
@@ -270,7 +293,7 @@ func (m *migrationCommands) leave() *cobra.Command {
 	return &cobra.Command{
 		Use:   "leave kind/name",
 		Short: "Remove an application that is cut off from the control plane for good; the members keep everything",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
@@ -290,37 +313,4 @@ func (m *migrationCommands) leave() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// editEntries changes the entries of the whitelist that lists an application, and says which that is; a nil
-// change only looks.
-func editEntries(ctx context.Context, control client.Client, migration *v1alpha1.Migration, change func([]v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry) (string, error) {
-	var whitelists v1alpha1.MigrationWhitelistList
-	if err := control.List(ctx, &whitelists); err != nil {
-		return "", fmt.Errorf("listing whitelists: %w", err)
-	}
-	for i := range whitelists.Items {
-		whitelist := &whitelists.Items[i]
-		if len(without(whitelist.Spec.Entries, migration)) == len(whitelist.Spec.Entries) {
-			continue
-		}
-		if change != nil {
-			whitelist.Spec.Entries = change(whitelist.Spec.Entries)
-			if err := control.Update(ctx, whitelist); err != nil {
-				return "", fmt.Errorf("editing whitelist %s: %w", whitelist.Name, err)
-			}
-		}
-		return whitelist.Name, nil
-	}
-	return "", nil
-}
-
-func without(entries []v1alpha1.WhitelistEntry, migration *v1alpha1.Migration) []v1alpha1.WhitelistEntry {
-	var kept []v1alpha1.WhitelistEntry
-	for _, entry := range entries {
-		if entry.Namespace != migration.Namespace || entry.WorkloadReference != migration.Spec.WorkloadReference {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
 }

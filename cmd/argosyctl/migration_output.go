@@ -35,24 +35,39 @@ func structured(out io.Writer, format string, object any) (done bool, err error)
 	return true, err
 }
 
-func writeStatuses(out io.Writer, migrations []v1alpha1.Migration) error {
-	table := tabwriter.NewWriter(out, 0, 4, 3, ' ', 0)
-	fmt.Fprintln(table, "NAMESPACE\tAPPLICATION\tPHASE\tMANAGED\tENVIRONMENT\tBATCH\tCLUSTERS\tAPPROVED\tWHY")
-	for i := range migrations {
-		status := &migrations[i].Status
-		why := ""
-		if status.Phase != v1alpha1.PhaseFederated && status.Phase != v1alpha1.PhaseLeft {
-			why = reason(&migrations[i])
+// writeStatuses is a table of 80 columns for names of ordinary length.
+func writeStatuses(out io.Writer, migrations []v1alpha1.Migration, namespaces bool) error {
+	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	home := func(text string) string {
+		if namespaces {
+			return text + "\t"
 		}
-		fmt.Fprintf(table, "%s\t%s/%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", migrations[i].Namespace,
-			strings.ToLower(migrations[i].Spec.Kind), migrations[i].Spec.Name, orDash(string(status.Phase)), orDash(string(status.Management)),
-			orDash(string(status.Environment)), orDash(status.Batch), orDash(status.ClustersDone), orDash(status.ApprovalsDone), why)
+		return ""
+	}
+	fmt.Fprintln(table, home("NAMESPACE")+"APPLICATION\tPHASE\tMANAGED\tBATCH\tCLUSTERS\tWHY")
+	for i := range migrations {
+		migration, status := &migrations[i], &migrations[i].Status
+		batch := strings.TrimSpace(string(status.Environment) + " " + status.Batch)
+		fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\t%s\t%s\n", home(migration.Namespace), named(migration),
+			orDash(string(status.Phase)), orDash(string(status.Management)), orDash(batch), orDash(status.ClustersDone), why(migration))
 	}
 	return table.Flush()
 }
 
+// why an application stands where it does, where its phase alone does not say it.
+func why(migration *v1alpha1.Migration) string {
+	switch word := reason(migration); {
+	case word == v1alpha1.ReasonAwaitingApproval:
+		return migration.Status.ApprovalsDone + " approved"
+	case word == v1alpha1.ReasonAllDone, word == string(migration.Status.Phase):
+		return ""
+	default:
+		return word
+	}
+}
+
 func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
-	if err := writeStatuses(out, []v1alpha1.Migration{*migration}); err != nil {
+	if err := writeStatuses(out, []v1alpha1.Migration{*migration}, true); err != nil {
 		return err
 	}
 	status := &migration.Status

@@ -126,8 +126,8 @@ func TestWriteStatus(t *testing.T) {
 	if err := writeStatus(&out, migration); err != nil {
 		t.Fatal(err)
 	}
-	want := `NAMESPACE   APPLICATION    PHASE    MANAGED   ENVIRONMENT   BATCH   CLUSTERS   APPROVED   WHY
-shop        cloneset/web   CutOff   Static    Test          1/3     0/1        -          FailedBefore
+	want := `NAMESPACE  APPLICATION   PHASE   MANAGED  BATCH     CLUSTERS  WHY
+shop       cloneset/web  CutOff  Static   Test 1/3  0/1       FailedBefore
 
 FailedBefore: rolled back
 Attempt 1 failed 2026-03-02 10:00:00 (EvidenceChanged, Rollback): in cluster a pods are gone: web-1

@@ -8,6 +8,7 @@ import (
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -46,6 +47,14 @@ func controlPlane(flags *genericclioptions.ConfigFlags) (client.Client, string, 
 		return nil, "", fmt.Errorf("reaching karmada-apiserver: %w", err)
 	}
 	return control, namespace, nil
+}
+
+// oneApplication is the argument of commands about one.
+func oneApplication(command *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return fmt.Errorf("name one application as kind/name, such as: %s -n shop deployment/web", command.CommandPath())
 }
 
 // parseApplication reads kind/name.

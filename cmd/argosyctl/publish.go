@@ -23,10 +23,15 @@ import (
 
 // newIsKarmadaCommand answers CI/CD: is this application federated?
 func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	return &cobra.Command{
+	command := &cobra.Command{
 		Use:   "is-karmada kind/name",
-		Short: "Say who manages an application: exit status 0 federated, 1 static, 2 changing (ask again)",
-		Args:  cobra.ExactArgs(1),
+		Short: "Say who manages an application: exit status 0 federated, 1 static, 2 changing (ask again), 3 no answer (publish nowhere)",
+		Args: func(command *cobra.Command, args []string) error {
+			if err := oneApplication(command, args); err != nil {
+				return exitError{code: exitUnknown, err: err}
+			}
+			return nil
+		},
 		RunE: func(command *cobra.Command, args []string) error {
 			control, namespace, err := controlPlane(flags)
 			if err != nil {
@@ -54,6 +59,9 @@ func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			return exitError{code: exitChanging, err: errReported}
 		},
 	}
+	// A flag that is none must not end like the answer Static.
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{code: exitUnknown, err: err} })
+	return command
 }
 
 // Exit statuses of is-karmada.

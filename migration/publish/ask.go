@@ -20,8 +20,31 @@ type Application struct {
 	Name string
 }
 
-// ErrBadApplication is returned when a name is missing.
-var ErrBadApplication = errors.New("namespace, kind and name of the workload are needed")
+// ErrBadApplication is returned when a name is missing, or the kind is none that is ever moved. Answering Static to what
+// may be a slip of the pen would let CI/CD publish past the federation.
+var ErrBadApplication = errors.New("no such application can be asked about")
+
+// called are the kinds a migration moves, by what people and kubectl call them.
+var called = map[string]string{
+	"deployment": "Deployment", "deployments": "Deployment", "deploy": "Deployment",
+	"statefulset": "StatefulSet", "statefulsets": "StatefulSet", "sts": "StatefulSet", "asts": "StatefulSet",
+	"daemonset": "DaemonSet", "daemonsets": "DaemonSet", "ds": "DaemonSet", "daemon": "DaemonSet", "ads": "DaemonSet",
+	"cloneset": "CloneSet", "clonesets": "CloneSet", "clone": "CloneSet",
+}
+
+// named by its kind's own name, whatever it was called; a group after a dot is left out.
+func (a Application) named() (Application, error) {
+	if a.Namespace == "" || a.Kind == "" || a.Name == "" {
+		return a, fmt.Errorf("%w: namespace, kind and name of the workload are needed", ErrBadApplication)
+	}
+	word, _, _ := strings.Cut(strings.ToLower(a.Kind), ".")
+	kind, known := called[word]
+	if !known {
+		return a, fmt.Errorf("%w: %q is none of the kinds that can be federated: Deployment, StatefulSet, DaemonSet, CloneSet", ErrBadApplication, a.Kind)
+	}
+	a.Kind = kind
+	return a, nil
+}
 
 // Answer of Ask.
 type Answer struct {
@@ -44,8 +67,9 @@ type Answer struct {
 // Ask who manages an application. An application nobody ever listed is static. An error is no answer: do
 // not publish on it.
 func Ask(ctx context.Context, reader client.Reader, application Application) (Answer, error) {
-	if application.Namespace == "" || application.Kind == "" || application.Name == "" {
-		return Answer{}, ErrBadApplication
+	application, err := application.named()
+	if err != nil {
+		return Answer{}, err
 	}
 	answer := Answer{Management: v1alpha1.ManagementStatic}
 	migration, err := Find(ctx, reader, application)
@@ -76,16 +100,19 @@ func Ask(ctx context.Context, reader client.Reader, application Application) (An
 	return answer, nil
 }
 
-// Find the Migration of an application; nil when it has none. Kinds are compared without regard to case, as
-// people write them.
+// Find the Migration of an application; nil when it has none.
 func Find(ctx context.Context, reader client.Reader, application Application) (*v1alpha1.Migration, error) {
+	application, err := application.named()
+	if err != nil {
+		return nil, err
+	}
 	var migrations v1alpha1.MigrationList
 	if err := reader.List(ctx, &migrations, client.InNamespace(application.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing migrations of namespace %s: %w", application.Namespace, err)
 	}
 	for i := range migrations.Items {
 		spec := &migrations.Items[i].Spec
-		if strings.EqualFold(spec.Kind, application.Kind) && spec.Name == application.Name {
+		if spec.Kind == application.Kind && spec.Name == application.Name {
 			return &migrations.Items[i], nil
 		}
 	}
@@ -100,7 +127,7 @@ func entry(ctx context.Context, reader client.Reader, application Application) (
 	for i := range whitelists.Items {
 		for j := range whitelists.Items[i].Spec.Entries {
 			entry := &whitelists.Items[i].Spec.Entries[j]
-			if entry.Namespace == application.Namespace && strings.EqualFold(entry.Kind, application.Kind) && entry.Name == application.Name {
+			if entry.Namespace == application.Namespace && entry.Kind == application.Kind && entry.Name == application.Name {
 				return entry, nil
 			}
 		}

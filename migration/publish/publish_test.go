@@ -132,8 +132,27 @@ func TestAsk(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Ask(t.Context(), plane(t), Application{Name: "web"}); !errors.Is(err, ErrBadApplication) {
+}
+
+// Whatever kubectl calls a kind, the answer is the same; a word that is no kind gets none, since Static would be a lie.
+func TestAskKnowsWhatKindsAreCalled(t *testing.T) {
+	control := plane(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated))
+	for kind, known := range map[string]bool{
+		"Deployment": true, "deployment": true, "deployments": true, "deploy": true, "Deployments.apps": true, "deployment.v1.apps": true,
+		"deploymnt": false, "Job": false, "": false,
+	} {
+		got, err := Ask(t.Context(), control, Application{Namespace: "shop", Kind: kind, Name: "web"})
+		if known != got.IsKarmada || known == errors.Is(err, ErrBadApplication) {
+			t.Errorf("%q: %+v, %v", kind, got, err)
+		}
+	}
+	if _, err := Ask(t.Context(), control, Application{Kind: "Deployment", Name: "web"}); !errors.Is(err, ErrBadApplication) {
 		t.Errorf("error %v for a question without a namespace", err)
+	}
+	for word, kind := range called {
+		if !policy.Supported("apps/v1", kind) && !policy.Supported("apps.kruise.io/v1alpha1", kind) {
+			t.Errorf("%s is called %s, which cannot be moved", kind, word)
+		}
 	}
 }
 

@@ -347,15 +347,18 @@ type MigrationStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=mig,categories=argosy
-// +kubebuilder:printcolumn:name="Kind",type=string,JSONPath=`.spec.kind`
-// +kubebuilder:printcolumn:name="Workload",type=string,JSONPath=`.spec.name`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
-// +kubebuilder:printcolumn:name="Managed",type=string,JSONPath=`.status.management`
 // +kubebuilder:printcolumn:name="Batch",type=string,JSONPath=`.status.batch`
 // +kubebuilder:printcolumn:name="Clusters",type=string,JSONPath=`.status.clustersDone`
 // +kubebuilder:printcolumn:name="Approved",type=string,JSONPath=`.status.approvalsDone`
 // +kubebuilder:printcolumn:name="Blocked",type=string,JSONPath=`.status.blocked`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Managed",type=string,priority=1,JSONPath=`.status.management`
+// +kubebuilder:printcolumn:name="Environment",type=string,priority=1,JSONPath=`.status.environment`
+// +kubebuilder:printcolumn:name="Whitelist",type=string,priority=1,JSONPath=`.status.whitelist`
+// +kubebuilder:printcolumn:name="Kind",type=string,priority=1,JSONPath=`.spec.kind`
+// +kubebuilder:printcolumn:name="Workload",type=string,priority=1,JSONPath=`.spec.name`
+// +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Advancing")].message`
 // +kubebuilder:validation:XValidation:rule="self.spec.kind == oldSelf.spec.kind && self.spec.name == oldSelf.spec.name && self.spec.apiVersion == oldSelf.spec.apiVersion",message="a Migration belongs to one workload for good; apiVersion, kind and name cannot change"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.attempt) || !has(oldSelf.spec.attempt) || self.spec.attempt >= oldSelf.spec.attempt",message="spec.attempt can only be raised"
 type Migration struct {

@@ -40,7 +40,8 @@ func newProgram(t *testing.T) *program {
 // run a command as a person; what it prints and, when it ends badly, what it complains of.
 func (p *program) run(t *testing.T, user string, args ...string) (out, complaint string, code int) {
 	t.Helper()
-	args = append(args, "--kubeconfig", p.kubeconfig, "--as", user, "--as-group", "system:masters", "-n", "shop")
+	// What the test itself says comes last and wins.
+	args = append(args[:1:1], append([]string{"--kubeconfig", p.kubeconfig, "--as", user, "--as-group", "system:masters", "-n", "shop"}, args[1:]...)...)
 	command := exec.CommandContext(t.Context(), p.path, args...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -104,8 +105,11 @@ cluster member2 (4 replicas)
 left under static management
   secret/web: its content differs between clusters, and an OverridePolicy would show it as plain text
 
-Nothing but bookkeeping metadata changes in any member: no pod is restarted, nothing is deleted.
-Approved 0/2. To approve: argosyctl migration approve -n shop deployment/web --plan 1111111111111111
+Bookkeeping: labels and annotations of Karmada's, which reach no pod (see --all).
+Only bookkeeping changes: no pod restarts, and nothing is deleted.
+Approved: 0/2
+To approve it:
+  argosyctl migration approve -n shop deployment/web --plan 1111111111111111
 `
 
 func TestArgosyctl(t *testing.T) {
@@ -162,16 +166,21 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 		}
 	}
 	step(`--output "xml" is not known: use text, json or yaml`, 1, "alice", "migration", "plan", "deployment/web", "-o", "xml")
-	step("AwaitingApproval   Static    Production    1/3     0/2        0/2        AwaitingApproval", 0, "alice", "migration", "status")
+	step("deployment/web  AwaitingApproval  Static   Production 1/3  0/2       0/2 approved", 0, "alice", "migration", "status")
+	step("No application has a Migration here", 0, "alice", "migration", "status", "-n", "elsewhere")
 	step("secret/web static: its content differs", 0, "alice", "migration", "status", "deployment/web")
-	step("has no Migration: put it on a MigrationWhitelist first", 1, "alice", "migration", "plan", "deployment/nobody")
+	step("deploy/nobody in namespace shop has no Migration: put it on a MigrationWhitelist first (there are deployment/web)", 1, "alice", "migration", "plan", "deploy/nobody")
+	step("plan "+firstPlan, 0, "alice", "migration", "plan", "deployments.apps/web")
+	step(`"job" is none of the kinds that can be federated`, 1, "alice", "migration", "plan", "job/web")
+	step("name one application as kind/name, such as: argosyctl migration plan -n shop deployment/web", 1, "alice", "migration", "plan")
+	step(`unknown command "aprove" for "argosyctl migration"`, 1, "alice", "migration", "aprove", "deployment/web")
 	step(`"web" is no application: write kind/name`, 1, "alice", "migration", "plan", "web")
 
 	step(`required flag(s) "plan" not set`, 1, "alice", "migration", "approve", "deployment/web")
 	step("plan "+secondPlan+" is not the current one, which is "+firstPlan, 1, "alice", "migration", "approve", "deployment/web", "--plan", secondPlan)
-	step("plan "+firstPlan+" of deployment/web is approved by alice", 0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	step("plan "+firstPlan+" of deployment/web is approved by alice: 1 of 2", 0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
 	step("alice has approved plan "+firstPlan+" already: another person must", 1, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
-	step("approved by bob", 0, "bob", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	step("approved by bob: 2 of 2", 0, "bob", "migration", "approve", "deployment/web", "--plan", firstPlan)
 	if got := record().Spec.Approvals; len(got) != 2 || got[0].User != "alice" || got[1].User != "bob" {
 		t.Errorf("approvals %+v, want alice's and bob's", got)
 	}
@@ -214,6 +223,10 @@ func (p *program) isKarmadaEndsWithItsAnswer(t *testing.T, migration *v1alpha1.M
 		"static":          {management: v1alpha1.ManagementStatic, args: []string{"deployment/web"}, code: 1, want: `"management":"Static"`},
 		"changing":        {management: v1alpha1.ManagementChanging, args: []string{"deployment/web"}, code: 2, want: `"management":"Changing"`},
 		"no application":  {args: []string{"web"}, code: 3, want: "write kind/name"},
+		"nothing asked":   {args: nil, code: 3, want: "name one application as kind/name"},
+		"no command":      {args: []string{"deployment/web"}, code: 3, want: "unknown command"},
+		"no kind":         {args: []string{"deploymnt/web"}, code: 3, want: "is none of the kinds"},
+		"no flag":         {args: []string{"deployment/web", "--namspace", "shop"}, code: 3, want: "unknown flag"},
 		"no answer":       {args: []string{"deployment/web", "--server", "https://127.0.0.1:1"}, code: 3, want: "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,7 +236,11 @@ func (p *program) isKarmadaEndsWithItsAnswer(t *testing.T, migration *v1alpha1.M
 					t.Fatal(err)
 				}
 			}
-			out, complaint, code := p.run(t, "ci", append([]string{"is-karmada"}, tc.args...)...)
+			command := "is-karmada"
+			if name == "no command" {
+				command = "is-karmda"
+			}
+			out, complaint, code := p.run(t, "ci", append([]string{command}, tc.args...)...)
 			if code != tc.code || !strings.Contains(out+complaint, tc.want) {
 				t.Errorf("ended with %d: %s%s, want %d and %q", code, out, complaint, tc.code, tc.want)
 			}
