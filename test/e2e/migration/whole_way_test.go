@@ -32,4 +32,7 @@ func TestNobodyNotices(t *testing.T) {
 		t.Log(describe(migration))
 	}
 	s.unchanged()
+	s.namespaceIsNotPropagated(web)
+	s.overrideReachesEveryCluster(web, cart)
+	s.unchanged()
 }

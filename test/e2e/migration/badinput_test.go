@@ -1,0 +1,72 @@
+package migration
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/static"
+)
+
+// What only real API servers refuse: a node port that somebody has in the control plane, and the content of an immutable
+// ConfigMap that its owners replaced while the application was cut off. Both are said, with what to do, and no member notices.
+func TestBadInput(t *testing.T) {
+	app := static.App{Namespace: "bad", Name: "bad", Kind: "Deployment", Image: "bad:1", Replicas: map[string]int64{"member1": 2, "member2": 1},
+		NodePort: map[string]int64{"member1": 31100, "member2": 31100}}
+	taken := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "taken"}, Spec: corev1.ServiceSpec{
+		Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 31100}},
+	}}
+	if err := world.karmada.Create(t.Context(), taken); err != nil {
+		t.Fatal(err)
+	}
+	s := newStory(t, app)
+	s.config(app, "the first", false)
+	s.list(0, app)
+	s.writeRefused(app, "provided port is already allocated")
+	s.Expect(world.karmada.Delete(t.Context(), taken)).To(Succeed())
+	s.reach(app, v1alpha1.PhaseFederated)
+	s.unchanged()
+
+	s.drop(app)
+	s.reach(app, v1alpha1.PhaseCutOff)
+	s.config(app, "the second", true)
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)} })
+	s.writeRefused(app, "immutable")
+	s.config(app, "the first", true)
+	s.reach(app, v1alpha1.PhaseFederated)
+	s.unchanged()
+}
+
+// config makes the application's ConfigMap immutable in every member, anew when it is so already.
+func (s *story) config(app static.App, content string, anew bool) {
+	s.Helper()
+	for _, name := range app.Members() {
+		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}}
+		if anew {
+			s.Expect(world.members[name].Delete(s.Context(), config)).To(Succeed())
+			config = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}}
+			config.Data, config.Immutable = map[string]string{"content": content}, ptr.To(true)
+			s.Expect(world.members[name].Create(s.Context(), config)).To(Succeed())
+			continue
+		}
+		s.Expect(world.members[name].Get(s.Context(), client.ObjectKeyFromObject(config), config)).To(Succeed())
+		config.Data, config.Immutable = map[string]string{"content": content}, ptr.To(true)
+		s.Expect(world.members[name].Update(s.Context(), config)).To(Succeed())
+	}
+}
+
+// writeRefused waits until the control plane's refusal is on record, with what to do about it.
+func (s *story) writeRefused(app static.App, want string) {
+	s.Helper()
+	s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(And(
+		ContainSubstring(v1alpha1.ReasonWriteRefused), ContainSubstring(want), ContainSubstring("change what it names")))
+	if management := s.migration(app).Status.Management; management != v1alpha1.ManagementStatic {
+		s.Errorf("managed: %s while its template is refused", management)
+	}
+	s.unchanged()
+}
