@@ -8,6 +8,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -103,8 +104,12 @@ func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) 
 			return field.ErrorList{field.Forbidden(path, fmt.Sprintf("CronHPA %s scales the same target: add the rules there", other.Name))}, nil
 		}
 	}
-	if formOf(ref) != workload {
+	switch formOf(ref) {
+	case offeredBounds:
+		return v.validateBounds(ctx, cron)
+	case specBounds:
 		return nil, nil
+	case workload:
 	}
 	if wrong := wrongGroup(ref); wrong != nil {
 		return field.ErrorList{field.Invalid(path.Child("apiVersion"), ref.APIVersion, wrong.message)}, nil
@@ -115,6 +120,22 @@ func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) 
 	}
 	if owner != nil {
 		return field.ErrorList{field.Forbidden(path, ownedMessage(ref, *owner))}, nil
+	}
+	return nil, nil
+}
+
+// validateBounds compares the rules with the limits of the FedHPA they move.
+func (v *Validator) validateBounds(ctx context.Context, cron *v1alpha1.CronHPA) (field.ErrorList, error) {
+	fed := &v1alpha1.FedHPA{}
+	err := v.Reader.Get(ctx, client.ObjectKey{Namespace: cron.Namespace, Name: cron.Spec.ScaleTargetRef.Name}, fed)
+	if apierrors.IsNotFound(err) {
+		// The FedHPA is refused when it comes, should its limits not fit.
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("reading FedHPA %s: %w", cron.Spec.ScaleTargetRef.Name, err)
+	}
+	if wrong := owners.Impossible(cron, fed); wrong != nil {
+		return field.ErrorList{field.Invalid(field.NewPath("spec", "rules").Index(wrong.Rule).Child(wrong.Field), wrong.Value, wrong.Why)}, nil
 	}
 	return nil, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/karmada-io/karmada/pkg/util/names"
 	admissionv1 "k8s.io/api/admission/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -46,7 +47,11 @@ func (h *Validator) Handle(ctx context.Context, req admission.Request) admission
 	if err := h.Decoder.Decode(req, fed); err != nil {
 		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding FedHPA: %w", err))
 	}
-	if !fed.DeletionTimestamp.IsZero() {
+	settled, err := h.specStands(req, fed)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding the FedHPA as it was: %w", err))
+	}
+	if settled || !fed.DeletionTimestamp.IsZero() {
 		return admission.Allowed("")
 	}
 	errs, err := h.validate(ctx, fed)
@@ -57,6 +62,19 @@ func (h *Validator) Handle(ctx context.Context, req admission.Request) admission
 		return admission.Denied(errs.ToAggregate().Error())
 	}
 	return admission.Allowed("")
+}
+
+// specStands is whether an update leaves the spec alone. A label, or the controller's finalizer, is no matter of what has
+// become of clusters and other autoscalers since.
+func (h *Validator) specStands(req admission.Request, fed *api.FedHPA) (bool, error) {
+	if req.Operation != admissionv1.Update {
+		return false, nil
+	}
+	old := &api.FedHPA{}
+	if err := h.Decoder.DecodeRaw(req.OldObject, old); err != nil {
+		return false, err
+	}
+	return equality.Semantic.DeepEqual(old.Spec, fed.Spec), nil
 }
 
 func (h *Validator) validate(ctx context.Context, fed *api.FedHPA) (field.ErrorList, error) {
@@ -111,10 +129,21 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 	if err := h.Reader.List(ctx, &crons, client.InNamespace(fed.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing CronHPAs: %w", err)
 	}
-	for _, cron := range crons.Items {
-		if owners.TargetKey(cron.Spec.ScaleTargetRef) == owners.TargetKey(fed.Spec.ScaleTargetRef) && cron.DeletionTimestamp.IsZero() {
-			return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"),
-				fmt.Sprintf("CronHPA %s sets the replicas of the same target: aim it at this FedHPA instead, with targetMinReplicas and targetMaxReplicas", cron.Name))}, nil
+	this := owners.TargetKey(autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: fed.Name})
+	for i := range crons.Items {
+		cron := &crons.Items[i]
+		if !cron.DeletionTimestamp.IsZero() {
+			continue
+		}
+		switch owners.TargetKey(cron.Spec.ScaleTargetRef) {
+		case owners.TargetKey(fed.Spec.ScaleTargetRef):
+			return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"), fmt.Sprintf(
+				"CronHPA %s sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with targetMinReplicas and targetMaxReplicas", cron.Name))}, nil
+		case this:
+			if wrong := owners.Impossible(cron, fed); wrong != nil {
+				return field.ErrorList{field.Forbidden(field.NewPath("spec"), fmt.Sprintf("CronHPA %s is aimed at this FedHPA, and its rule %s sets %s %d: %s",
+					cron.Name, cron.Spec.Rules[wrong.Rule].Name, wrong.Field, wrong.Value, wrong.Why))}, nil
+			}
 		}
 	}
 	return nil, nil

@@ -27,14 +27,14 @@ type handler struct {
 
 // Admission of FedHPA looks for other autoscalers of the target, for who keeps its replicas in members, and for the clusters it names.
 //
-// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas;cronhpas,verbs=list
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas;cronhpas,verbs=get;list
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=list
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=list
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=list
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
 
-// Admission of PodScaleIn looks at its CloneSet; of CronHPA and PodScaleIn, at the autoscalers of the target as for FedHPA.
+// Admission of PodScaleIn looks at its CloneSet; of CronHPA and PodScaleIn, at the autoscalers of the target as for FedHPA, and of CronHPA at the limits of the FedHPA it is aimed at.
 //
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get
 

@@ -37,8 +37,6 @@ type Autoscaler struct {
 
 	newObject func() client.Object
 	newList   func() client.ObjectList
-	// targetOf is what an object of the kind scales.
-	targetOf func(client.Object) autoscalingv2.CrossVersionObjectReference
 }
 
 // Kinds are the autoscalers that can own a workload in the control plane. The CEL rules of CronHPASpec name the same.
@@ -48,34 +46,39 @@ func Kinds() []Autoscaler {
 			Kind: "FedHPA", APIVersion: v1alpha1.GroupVersion.String(),
 			newObject: func() client.Object { return &v1alpha1.FedHPA{} },
 			newList:   func() client.ObjectList { return &v1alpha1.FedHPAList{} },
-			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
-				return o.(*v1alpha1.FedHPA).Spec.ScaleTargetRef
-			},
 		},
 		{
 			Kind: "HorizontalPodAutoscaler", APIVersion: autoscalingv2.SchemeGroupVersion.String(),
 			newObject: func() client.Object { return &autoscalingv2.HorizontalPodAutoscaler{} },
 			newList:   func() client.ObjectList { return &autoscalingv2.HorizontalPodAutoscalerList{} },
-			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
-				return o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.ScaleTargetRef
-			},
 		},
 		{
 			Kind: "FederatedHPA", APIVersion: karmadaautoscaling.GroupVersion.String(),
 			newObject: func() client.Object { return &karmadaautoscaling.FederatedHPA{} },
 			newList:   func() client.ObjectList { return &karmadaautoscaling.FederatedHPAList{} },
-			targetOf: func(o client.Object) autoscalingv2.CrossVersionObjectReference {
-				return o.(*karmadaautoscaling.FederatedHPA).Spec.ScaleTargetRef
-			},
 		},
 	}
+}
+
+// Target is what an autoscaler scales; ok is false for any other object.
+func Target(object client.Object) (ref autoscalingv2.CrossVersionObjectReference, ok bool) {
+	switch o := object.(type) {
+	case *v1alpha1.FedHPA:
+		return o.Spec.ScaleTargetRef, true
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		return o.Spec.ScaleTargetRef, true
+	case *karmadaautoscaling.FederatedHPA:
+		return o.Spec.ScaleTargetRef, true
+	}
+	return ref, false
 }
 
 // AddIndexes lets a cache find autoscalers by what they scale. Once for a cache.
 func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, kind := range Kinds() {
 		err := indexer.IndexField(ctx, kind.newObject(), ByTarget, func(o client.Object) []string {
-			return []string{TargetKey(kind.targetOf(o))}
+			ref, _ := Target(o)
+			return []string{TargetKey(ref)}
 		})
 		if err != nil {
 			return fmt.Errorf("indexing %s by target: %w", kind.Kind, err)
@@ -113,7 +116,8 @@ func All(ctx context.Context, reader client.Reader, namespace string, ref autosc
 			return nil, fmt.Errorf("reading the list of %s: %w", kind.Kind, err)
 		}
 		for _, item := range items {
-			if object, ok := item.(client.Object); ok && TargetKey(kind.targetOf(object)) == key {
+			object, _ := item.(client.Object)
+			if ref, ok := Target(object); ok && TargetKey(ref) == key {
 				kind.Name, kind.Object = object.GetName(), object
 				out = append(out, kind)
 			}

@@ -120,10 +120,16 @@ func (a autoscaled) runControllers(estimators config.Estimators) {
 	})
 }
 
+// cronOn is a CronHPA aimed at the story's workload or FedHPA, each night.
+func cronOn(version, kind, sets string) string {
+	return fmt.Sprintf(`{apiVersion: autoscaling.argosy.dev/v1alpha1, kind: CronHPA, metadata: {namespace: $NS, name: nightly}, spec: {
+  scaleTargetRef: {apiVersion: %s, kind: %s, name: web}, rules: [{name: night, schedule: "0 1 * * *", %s}]}}`, version, kind, sets)
+}
+
 // refusals: what can only fail later is refused by karmada-apiserver at once, with what to do.
 func refusals(t *testing.T) {
 	a := deployed(t, fedhpaTarget())
-	for name, tc := range map[string]struct{ before, object, want string }{
+	for name, tc := range map[string]struct{ before, object, want, gone string }{
 		"min above max": {
 			object: strings.ReplaceAll(fedhpaObject, "minReplicas: 4", "minReplicas: 40"),
 			want:   "spec.minReplicas must not be above spec.maxReplicas",
@@ -136,7 +142,32 @@ func refusals(t *testing.T) {
 			before: `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {namespace: $NS, name: native}, spec: {maxReplicas: 5,
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`,
 			object: fedhpaObject,
+			gone:   "hpa/native",
 			want:   "HorizontalPodAutoscaler native of the control plane names the same target: delete it, or delete this FedHPA and annotate that one",
+		},
+		"a CronHPA on the target": {
+			before: cronOn("apps/v1", "Deployment", "targetReplicas: 6"),
+			object: fedhpaObject,
+			gone:   "cronhpa/nightly",
+			want:   "CronHPA nightly sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with targetMinReplicas and targetMaxReplicas",
+		},
+		"a CronHPA whose limits cross": {
+			before: cronOn("autoscaling.argosy.dev/v1alpha1", "FedHPA", "targetMinReplicas: 30"),
+			object: fedhpaObject,
+			gone:   "cronhpa/nightly",
+			want:   "its rule night sets targetMinReplicas 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set targetMaxReplicas in the rule as well",
+		},
+		"limits that cross the FedHPA's": {
+			before: fedhpaObject,
+			object: cronOn("autoscaling.argosy.dev/v1alpha1", "FedHPA", "targetMinReplicas: 30"),
+			gone:   "fedhpa/web",
+			want:   "spec.rules[0].targetMinReplicas: Invalid value: 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set targetMaxReplicas in the rule as well",
+		},
+		"a CronHPA of what a FedHPA scales": {
+			before: fedhpaObject,
+			object: cronOn("apps/v1", "Deployment", "targetReplicas: 6"),
+			gone:   "fedhpa/web",
+			want:   "the replicas of Deployment web belong to FedHPA web: target that (apiVersion autoscaling.argosy.dev/v1alpha1, kind FedHPA, name web) and set targetMinReplicas/targetMaxReplicas instead of targetReplicas",
 		},
 		"a kind nobody keeps the replicas of": {
 			object: strings.ReplaceAll(fedhpaObject, "kind: Deployment", "kind: StatefulSet"),
@@ -150,8 +181,8 @@ func refusals(t *testing.T) {
 			}
 			err := demo.Apply(t.Context(), a.karmada, strings.ReplaceAll(tc.object, "$NS", a.ns))
 			g.Expect(err).To(MatchError(ContainSubstring(tc.want)))
-			if tc.before != "" {
-				a.kubectl("delete", "hpa", "native")
+			if tc.gone != "" {
+				a.kubectl("delete", tc.gone)
 			}
 		})
 	}

@@ -330,6 +330,7 @@ const (
 	FedHPAReasonTargetNotFound    = "TargetNotFound"
 	FedHPAReasonTargetNotScalable = "TargetNotScalable"
 	FedHPAReasonTargetKindUnknown = "TargetKindUnknown"
+	FedHPAReasonTargetForbidden   = "TargetForbidden"
 	FedHPAReasonNotPropagated     = "TargetNotPropagated"
 	FedHPAReasonNotDivided        = "PlacementNotDivided"
 	FedHPAReasonSecondAutoscaler  = "SecondAutoscaler"
@@ -363,7 +364,11 @@ const (
 	FedHPAReasonTakenOver         = "TakenOver"
 	FedHPAReasonNameTaken         = "NameTaken"
 	FedHPAReasonWriteFailed       = "WriteFailed"
+	FedHPAReasonReadFailed        = "ReadFailed"
 )
+
+// FedHPAMostReplicas is the highest limit a FedHPA divides: the Maximum of its fields above, and of a CronHPA's rule aimed at it.
+const FedHPAMostReplicas int32 = 100000
 
 const (
 	// FederateAnnotation, set to "true" on an autoscaling/v2 HorizontalPodAutoscaler of the control plane, makes it a FedHPA.

@@ -90,6 +90,16 @@ func TestAdmission(t *testing.T) {
 	w := newWorld(t)
 	w.hpa("owner", "owned", 2, 8)
 	w.cron("first", workloadRef("taken"), replicasAt("out", "0 9 * * *", 3))
+	w.Expect(apiserver.Create(w.ctx, &v1alpha1.FedHPA{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "fed"},
+		Spec:       v1alpha1.FedHPASpec{ScaleTargetRef: workloadRef("fedowned"), MinReplicas: 4, MaxReplicas: 20},
+	})).To(gomega.Succeed())
+	onlyMin := func(n int32) v1alpha1.CronHPARule {
+		return v1alpha1.CronHPARule{Name: "out", Schedule: "0 9 * * *", TargetMinReplicas: &n}
+	}
+	onlyMax := func(n int32) v1alpha1.CronHPARule {
+		return v1alpha1.CronHPARule{Name: "out", Schedule: "0 9 * * *", TargetMaxReplicas: &n}
+	}
 	with := func(change func(*v1alpha1.CronHPARule)) v1alpha1.CronHPARule {
 		r := replicasAt("out", "0 9 * * *", 3)
 		change(&r)
@@ -101,14 +111,23 @@ func TestAdmission(t *testing.T) {
 		wantSays    []string
 		wantWarning string
 	}{
-		"good":            {target: workloadRef("web"), rule: replicasAt("out", "0 9 * * *", 3)},
-		"its target HPA":  {target: hpaRef("owner"), rule: boundsAt("out", "0 9 * * *", 3, 9)},
-		"cron syntax":     {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 25 * * *" }), wantSays: []string{"spec.rules[0].schedule", "above maximum"}},
-		"zone":            {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.TimeZone = "Asia/Atlantis" }), wantSays: []string{"spec.rules[0].timeZone", "IANA"}},
-		"date":            {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"2026-02-30"} }), wantSays: []string{"spec.rules[0].excludeDates[0]"}},
-		"never fires":     {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 0 30 2 *" }), wantSays: []string{"spec.rules[0].schedule", "never fires"}},
-		"owned by an HPA": {target: workloadRef("owned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"HorizontalPodAutoscaler owner", "targetMinReplicas"}},
-		"taken":           {target: workloadRef("taken"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"CronHPA first", "add the rules there"}},
+		"good":               {target: workloadRef("web"), rule: replicasAt("out", "0 9 * * *", 3)},
+		"its target HPA":     {target: hpaRef("owner"), rule: boundsAt("out", "0 9 * * *", 3, 9)},
+		"cron syntax":        {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 25 * * *" }), wantSays: []string{"spec.rules[0].schedule", "above maximum"}},
+		"zone":               {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.TimeZone = "Asia/Atlantis" }), wantSays: []string{"spec.rules[0].timeZone", "IANA"}},
+		"date":               {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"2026-02-30"} }), wantSays: []string{"spec.rules[0].excludeDates[0]"}},
+		"never fires":        {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 0 30 2 *" }), wantSays: []string{"spec.rules[0].schedule", "never fires"}},
+		"owned by an HPA":    {target: workloadRef("owned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"HorizontalPodAutoscaler owner", "targetMinReplicas"}},
+		"owned by a FedHPA":  {target: workloadRef("fedowned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"FedHPA fed", "targetMinReplicas"}},
+		"limits of a FedHPA": {target: fedRef("fed"), rule: boundsAt("out", "0 9 * * *", 30, 40)},
+		"a FedHPA to come":   {target: fedRef("later"), rule: onlyMin(30)},
+		"above its max": {target: fedRef("fed"), rule: onlyMin(30), wantSays: []string{
+			"spec.rules[0].targetMinReplicas: Invalid value: 30", "with maxReplicas 20 of FedHPA fed the limits would be 30..20: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas of the FedHPA first"}},
+		"below its min": {target: fedRef("fed"), rule: onlyMax(2), wantSays: []string{
+			"spec.rules[0].targetMaxReplicas: Invalid value: 2", "with minReplicas 4 of FedHPA fed the limits would be 4..2: set targetMinReplicas in the rule as well"}},
+		"a lower limit of zero": {target: fedRef("fed"), rule: onlyMin(0), wantSays: []string{"spec.rules[0].targetMinReplicas: Invalid value: 0", "at least 1"}},
+		"more than is divided":  {target: fedRef("fed"), rule: onlyMax(2_000_000_000), wantSays: []string{"spec.rules[0].targetMaxReplicas", "at most 100000"}},
+		"taken":                 {target: workloadRef("taken"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"CronHPA first", "add the rules there"}},
 		"a wrong group": {
 			target: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "FedHPA", Name: "x"}, rule: boundsAt("out", "0 9 * * *", 1, 2),
 			wantSays: []string{"spec.scaleTargetRef.apiVersion", "autoscaling.argosy.dev/v1alpha1"},

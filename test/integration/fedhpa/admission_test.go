@@ -58,7 +58,13 @@ func TestAdmission(t *testing.T) {
 				Spec: api.CronHPASpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef,
 					Rules: []api.CronHPARule{{Name: "night", Schedule: "0 1 * * *", TargetReplicas: ptr.To[int32](3)}}},
 			})
-		}, want: "aim it at this FedHPA instead"},
+		}, want: "delete it, and create one aimed at this FedHPA instead"},
+		"cronhpa-with-limits-that-cross": {prepare: func(s story) error {
+			return s.plane.Client.Create(s.t.Context(), s.peak(30))
+		}, want: "CronHPA web-peak is aimed at this FedHPA, and its rule peak sets targetMinReplicas 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas"},
+		"cronhpa-inside": {prepare: func(s story) error {
+			return s.plane.Client.Create(s.t.Context(), s.peak(12))
+		}},
 		"second-autoscaler": {prepare: func(s story) error {
 			other := s.app.FedHPA(1, 5)
 			other.Name = "other"
@@ -74,11 +80,8 @@ func TestAdmission(t *testing.T) {
 			if tc.change != nil {
 				tc.change(fed)
 			}
-			fed.APIVersion, fed.Kind = api.GroupVersion.String(), "FedHPA"
-			raw, err := json.Marshal(fed)
-			s.g.Expect(err).NotTo(HaveOccurred())
 			response := validator.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
-				Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: raw},
+				Operation: admissionv1.Create, Object: s.raw(fed),
 			}})
 			if tc.want == "" {
 				s.g.Expect(response.Allowed).To(BeTrue(), "%v", response.Result)
@@ -88,4 +91,39 @@ func TestAdmission(t *testing.T) {
 			s.g.Expect(response.Result.Message).To(ContainSubstring(tc.want))
 		})
 	}
+}
+
+func (s story) raw(fed *api.FedHPA) runtime.RawExtension {
+	fed.APIVersion, fed.Kind = api.GroupVersion.String(), "FedHPA"
+	raw, err := json.Marshal(fed)
+	s.g.Expect(err).NotTo(HaveOccurred())
+	return runtime.RawExtension{Raw: raw}
+}
+
+// peak is a CronHPA that raises the lower limit of the app's FedHPA.
+func (s story) peak(least int32) *api.CronHPA {
+	return &api.CronHPA{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web-peak"},
+		Spec: api.CronHPASpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: s.app.Name},
+			Rules:          []api.CronHPARule{{Name: "peak", Schedule: "0 19 * * *", TargetMinReplicas: &least}},
+		},
+	}
+}
+
+// TestAnUntouchedSpecIsNotJudgedAgain: what has become of a cluster since is no reason to refuse a label.
+func TestAnUntouchedSpecIsNotJudgedAgain(t *testing.T) {
+	s := newStory(t)
+	validator := &fedhpa.Validator{Reader: plane.Client, Decoder: admission.NewDecoder(plane.Client.Scheme())}
+	fed := s.app.FedHPA(2, 20)
+	fed.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "unjoined", Weight: ptr.To[int32](1)}}}
+	update := func(change func(*api.FedHPA)) admission.Response {
+		changed := fed.DeepCopy()
+		change(changed)
+		return validator.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+			Operation: admissionv1.Update, Object: s.raw(changed), OldObject: s.raw(fed),
+		}})
+	}
+	s.g.Expect(update(func(f *api.FedHPA) { f.Labels = map[string]string{"team": "shop"} }).Allowed).To(BeTrue())
+	s.g.Expect(update(func(f *api.FedHPA) { f.Spec.MaxReplicas = 30 }).Allowed).To(BeFalse())
 }
