@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/utils/ptr"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -24,9 +25,67 @@ type Explanation struct {
 	WhatIf *split.Range
 }
 
-// Write prints it.
+// Account is an explanation for programs.
+type Account struct {
+	Namespace string                                    `json:"namespace"`
+	Name      string                                    `json:"name"`
+	Target    autoscalingv2.CrossVersionObjectReference `json:"target"`
+	Status    api.FedHPAStatus                          `json:"status"`
+	// Books are absent when the target is not propagated.
+	Books  *Books `json:"books,omitempty"`
+	WhatIf *Paper `json:"whatIf,omitempty"`
+}
+
+// Books are what the control plane says beside what members' autoscalers ask for, by cluster.
+type Books struct {
+	SchedulingResult decide.Counts `json:"schedulingResult"`
+	Replicas         int32         `json:"replicas"`
+	MembersAsk       decide.Counts `json:"membersAsk"`
+}
+
+// Paper is a division that nobody carries out.
+type Paper struct {
+	MinReplicas     int32   `json:"minReplicas"`
+	MaxReplicas     int32   `json:"maxReplicas"`
+	Clusters        []Share `json:"clusters"`
+	ReserveReplicas int32   `json:"reserveReplicas"`
+	// MinUnplaced is the part of MinReplicas that fits nowhere.
+	MinUnplaced int32 `json:"minUnplaced"`
+}
+
+// Share is one cluster's part of it. FreeReplicas is absent where nobody knows.
+type Share struct {
+	Name         string `json:"name"`
+	MinReplicas  int32  `json:"minReplicas"`
+	MaxReplicas  int32  `json:"maxReplicas"`
+	FreeReplicas *int32 `json:"freeReplicas,omitempty"`
+}
+
+// Account gathers it.
+func (e Explanation) Account() Account {
+	out := Account{Namespace: e.FedHPA.Namespace, Name: e.FedHPA.Name, Target: e.FedHPA.Spec.ScaleTargetRef, Status: e.FedHPA.Status}
+	if e.Binding != nil {
+		b := bindingOf(e.Binding)
+		out.Books = &Books{SchedulingResult: b.Clusters, Replicas: b.Replicas, MembersAsk: decide.Counts{}}
+		for _, c := range e.FedHPA.Status.Clusters {
+			if takesPart(c) {
+				out.Books.MembersAsk[c.Name] = c.DesiredReplicas
+			}
+		}
+	}
+	if e.WhatIf != nil {
+		out.WhatIf = e.onPaper()
+	}
+	return out
+}
+
+func takesPart(c api.FedHPAClusterStatus) bool {
+	return c.State != api.ClusterStandby && c.State != api.ClusterLeaving
+}
+
+// Write prints it for a person; lines stay short enough for a terminal of 80 columns where names allow it.
 func (e Explanation) Write(out io.Writer) error {
-	s := e.FedHPA.Status
+	account, s := e.Account(), e.FedHPA.Status
 	from := "its spec"
 	if s.BoundsFrom != "" {
 		from = s.BoundsFrom
@@ -42,50 +101,60 @@ func (e Explanation) Write(out io.Writer) error {
 	if err := e.clusters(out); err != nil {
 		return err
 	}
-	e.books(out)
+	e.books(out, account.Books)
 	for _, c := range s.Conditions {
 		if c.Status != "True" {
 			fmt.Fprintf(out, "%s is %s since %s: %s (%s)\n", c.Type, c.Status, c.LastTransitionTime.UTC().Format("15:04:05 UTC"), c.Message, c.Reason)
 		}
 	}
-	if e.WhatIf != nil {
-		return e.whatIf(out)
+	if account.WhatIf != nil {
+		return account.WhatIf.write(out)
 	}
 	return nil
 }
 
+// clusters prints the numbers as a table, and the reasons below it: side by side they are wider than a terminal.
 func (e Explanation) clusters(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "\nCLUSTER\tSTATE\tMIN\tMAX\tRUNS\tASKS\tWHY")
-	for _, c := range e.FedHPA.Status.Clusters {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n", c.Name, c.State, c.MinReplicas, c.MaxReplicas, c.CurrentReplicas, c.DesiredReplicas, c.Message)
+	if len(e.FedHPA.Status.Clusters) == 0 {
+		fmt.Fprintln(out, "No cluster has a part yet.")
+		return nil
 	}
-	fmt.Fprintln(table)
-	return table.Flush()
+	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "\nCLUSTER\tSTATE\tMIN\tMAX\tRUNS\tASKS")
+	for _, c := range e.FedHPA.Status.Clusters {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", c.Name, c.State, c.MinReplicas, c.MaxReplicas, c.CurrentReplicas, c.DesiredReplicas)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	for _, c := range e.FedHPA.Status.Clusters {
+		message := c.Message
+		if !strings.HasPrefix(message, c.Name+" ") {
+			message = c.Name + ": " + orNone(message)
+		}
+		fmt.Fprintln(out, message)
+	}
+	fmt.Fprintln(out)
+	return nil
 }
 
 // books compares what the control plane says with what members' autoscalers ask for.
-func (e Explanation) books(out io.Writer) {
-	if e.Binding == nil {
+func (e Explanation) books(out io.Writer, b *Books) {
+	if b == nil {
 		fmt.Fprintln(out, "The target has no ResourceBinding: no policy propagates it.")
 		return
 	}
-	b := bindingOf(e.Binding)
-	members := decide.Counts{}
-	for _, c := range e.FedHPA.Status.Clusters {
-		if c.State != api.ClusterStandby && c.State != api.ClusterLeaving {
-			members[c.Name] = c.DesiredReplicas
-		}
-	}
-	fmt.Fprintf(out, "Scheduling result: %s (sum %d, replicas %d). Members ask for: %s.\n", orNone(b.Clusters.String()), b.Clusters.Sum(), b.Replicas, orNone(members.String()))
-	if e.FedHPA.Status.Overwrites > 0 {
+	fmt.Fprintf(out, "Scheduling result: %s (sum %d, replicas %d).\nMembers ask for: %s.\n",
+		orNone(b.SchedulingResult.String()), b.SchedulingResult.Sum(), b.Replicas, orNone(b.MembersAsk.String()))
+	if s := e.FedHPA.Status; s.Overwrites > 0 && s.LastOverwriteTime != nil {
 		fmt.Fprintf(out, "The scheduling result was overwritten by others and put right %d times, last at %s.\n",
-			e.FedHPA.Status.Overwrites, e.FedHPA.Status.LastOverwriteTime.UTC().Format("2006-01-02 15:04:05 UTC"))
+			s.Overwrites, s.LastOverwriteTime.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 }
 
-// whatIf divides other limits with the room that was known at the last division.
-func (e Explanation) whatIf(out io.Writer) error {
+// onPaper divides other limits with the room that was known at the last division.
+func (e Explanation) onPaper() *Paper {
 	in := split.Input{Min: e.WhatIf.Min, Max: e.WhatIf.Max, Seed: string(e.FedHPA.UID)}
 	wishes := map[string]api.ClusterDistribution{}
 	if d := e.FedHPA.Spec.Distribution; d != nil {
@@ -95,32 +164,43 @@ func (e Explanation) whatIf(out io.Writer) error {
 		}
 	}
 	for _, c := range e.FedHPA.Status.Clusters {
-		if c.State == api.ClusterStandby || c.State == api.ClusterLeaving {
+		if !takesPart(c) {
 			continue
 		}
 		wish := wishes[c.Name]
 		in.Clusters = append(in.Clusters, split.Cluster{
 			Name: c.Name, Current: c.DesiredReplicas, Free: c.FreeReplicas, Frozen: c.State == api.ClusterUnreachable,
-			Weight: int64(ptr.Deref(wish.Weight, 1)), Least: ptr.Deref(wish.MinReplicas, 0), Most: ptr.Deref(wish.MaxReplicas, 0),
+			Standby: wish.Role == api.ClusterRoleStandby,
+			Weight:  int64(ptr.Deref(wish.Weight, 1)), Least: ptr.Deref(wish.MinReplicas, 0), Most: ptr.Deref(wish.MaxReplicas, 0),
 			Last: &split.Range{Min: c.MinReplicas, Max: c.MaxReplicas},
 		})
 	}
 	result := split.Divide(in)
-	fmt.Fprintf(out, "\nWith %d..%d, and the room known at the last division:\n", in.Min, in.Max)
+	paper := &Paper{MinReplicas: in.Min, MaxReplicas: in.Max, ReserveReplicas: result.Reserve, MinUnplaced: result.MinUnplaced}
+	for i, c := range in.Clusters {
+		paper.Clusters = append(paper.Clusters, Share{
+			Name: c.Name, MinReplicas: result.Ranges[i].Min, MaxReplicas: result.Ranges[i].Max, FreeReplicas: c.Free,
+		})
+	}
+	return paper
+}
+
+func (p *Paper) write(out io.Writer) error {
+	fmt.Fprintf(out, "\nWith %d..%d, and the room known at the last division:\n", p.MinReplicas, p.MaxReplicas)
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "CLUSTER\tMIN\tMAX\tROOM")
-	for i, c := range in.Clusters {
+	for _, c := range p.Clusters {
 		room := "unknown"
-		if c.Free != nil {
-			room = strconv.Itoa(int(*c.Free))
+		if c.FreeReplicas != nil {
+			room = strconv.Itoa(int(*c.FreeReplicas))
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\n", c.Name, result.Ranges[i].Min, result.Ranges[i].Max, room)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%s\n", c.Name, c.MinReplicas, c.MaxReplicas, room)
 	}
-	if result.Reserve > 0 {
-		fmt.Fprintf(table, "(reserve)\t\t%d\t\n", result.Reserve)
+	if p.ReserveReplicas > 0 {
+		fmt.Fprintf(table, "(reserve)\t\t%d\t\n", p.ReserveReplicas)
 	}
-	if result.MinUnplaced > 0 {
-		fmt.Fprintf(table, "(min that fits nowhere)\t%d\t\t\n", result.MinUnplaced)
+	if p.MinUnplaced > 0 {
+		fmt.Fprintf(table, "(min that fits nowhere)\t%d\t\t\n", p.MinUnplaced)
 	}
 	return table.Flush()
 }

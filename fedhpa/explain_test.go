@@ -37,11 +37,15 @@ func TestExplanation(t *testing.T) {
 Divided at 2026-05-01 10:00:00 UTC because member1 asks for 9 of at most 10 (ClusterNearMax).
 3 of maxReplicas fit in no cluster and stay in reserve.
 
-CLUSTER  STATE        MIN  MAX  RUNS  ASKS  WHY
-member1  Active       3    13   9     9     member1 got 3..13 of 4..20: 14 more fit (estimator), weight 1
-member2  Unreachable  1    4    2     2     member2 is unreachable, keeps its last 1..4
+CLUSTER  STATE        MIN  MAX  RUNS  ASKS
+member1  Active       3    13   9     9
+member2  Unreachable  1    4    2     2
 
-Scheduling result: member1=9,member2=2 (sum 11, replicas 11). Members ask for: member1=9,member2=2.
+member1 got 3..13 of 4..20: 14 more fit (estimator), weight 1
+member2 is unreachable, keeps its last 1..4
+
+Scheduling result: member1=9,member2=2 (sum 11, replicas 11).
+Members ask for: member1=9,member2=2.
 MembersScaling is Unknown since 10:00:00 UTC: member2 cannot be reached (MemberUnreachable)
 
 With 4..40, and the room known at the last division:

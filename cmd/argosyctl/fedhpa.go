@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,7 +26,8 @@ func newFedHPACommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 }
 
 func newFedHPAExplainCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	var whatIf split.Range
+	var limits split.Range
+	format := ""
 	command := &cobra.Command{
 		Use:   "explain name",
 		Short: "Say what each member got and why, whether the books are true, and what other limits would give",
@@ -32,43 +36,88 @@ func newFedHPAExplainCommand(flags *genericclioptions.ConfigFlags, streams gener
 
   # What would maxReplicas 40 give?
   argosyctl fedhpa explain web -n shop --max 40`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			control, namespace, err := controlPlane(flags)
 			if err != nil {
 				return err
 			}
-			key := client.ObjectKey{Namespace: namespace, Name: args[0]}
-			fed := &autoscalingv1alpha1.FedHPA{}
-			if err := control.Get(command.Context(), key, fed); err != nil {
-				return fmt.Errorf("reading FedHPA %s: %w", key, err)
+			name := ""
+			if len(args) == 1 {
+				name = args[0]
 			}
-			explanation := fedhpa.Explanation{FedHPA: fed}
-			ref := fed.Spec.ScaleTargetRef
-			binding := &workv1alpha2.ResourceBinding{}
-			err = control.Get(command.Context(), client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
-			if client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("reading the target's ResourceBinding: %w", err)
+			explanation, err := explanationOf(command.Context(), control, client.ObjectKey{Namespace: namespace, Name: name})
+			if err != nil {
+				return err
 			}
-			if err == nil {
-				explanation.Binding = binding
+			if explanation.WhatIf, err = whatIf(command, explanation.FedHPA, limits); err != nil {
+				return err
 			}
-			if command.Flags().Changed("min") || command.Flags().Changed("max") {
-				if !command.Flags().Changed("min") {
-					whatIf.Min = fed.Status.MinReplicas
-				}
-				if !command.Flags().Changed("max") {
-					whatIf.Max = fed.Status.MaxReplicas
-				}
-				if whatIf.Min < 1 || whatIf.Min > whatIf.Max {
-					return fmt.Errorf("--min %d and --max %d are not 1 <= min <= max", whatIf.Min, whatIf.Max)
-				}
-				explanation.WhatIf = &whatIf
+			if done, err := structured(streams.Out, format, explanation.Account()); done {
+				return err
 			}
 			return explanation.Write(streams.Out)
 		},
 	}
-	command.Flags().Int32Var(&whatIf.Min, "min", 0, "divide this minReplicas instead, on paper")
-	command.Flags().Int32Var(&whatIf.Max, "max", 0, "divide this maxReplicas instead, on paper")
+	command.Flags().Int32Var(&limits.Min, "min", 0, "divide this minReplicas instead, on paper")
+	command.Flags().Int32Var(&limits.Max, "max", 0, "divide this maxReplicas instead, on paper")
+	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
 	return command
+}
+
+// explanationOf reads a FedHPA and its target's binding.
+func explanationOf(ctx context.Context, control client.Reader, key client.ObjectKey) (fedhpa.Explanation, error) {
+	out := fedhpa.Explanation{FedHPA: &autoscalingv1alpha1.FedHPA{}}
+	if key.Name == "" {
+		return out, notNamed(ctx, control, key, "name a FedHPA")
+	}
+	if err := control.Get(ctx, key, out.FedHPA); apierrors.IsNotFound(err) {
+		return out, notNamed(ctx, control, key, fmt.Sprintf("FedHPA %s does not exist", key.Name))
+	} else if err != nil {
+		return out, fmt.Errorf("reading FedHPA %s: %w", key, err)
+	}
+	ref := out.FedHPA.Spec.ScaleTargetRef
+	binding := &workv1alpha2.ResourceBinding{}
+	err := control.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
+	if client.IgnoreNotFound(err) != nil {
+		return out, fmt.Errorf("reading the target's ResourceBinding: %w", err)
+	}
+	if err == nil {
+		out.Binding = binding
+	}
+	return out, nil
+}
+
+// notNamed says which FedHPAs there are to name.
+func notNamed(ctx context.Context, control client.Reader, key client.ObjectKey, problem string) error {
+	var list autoscalingv1alpha1.FedHPAList
+	if err := control.List(ctx, &list, client.InNamespace(key.Namespace)); err != nil {
+		return fmt.Errorf("listing the FedHPAs of namespace %s: %w", key.Namespace, err)
+	}
+	if len(list.Items) == 0 {
+		return fmt.Errorf("%s: namespace %s of the control plane has none; name another with -n", problem, key.Namespace)
+	}
+	var there []string
+	for _, fed := range list.Items {
+		there = append(there, fed.Name)
+	}
+	return fmt.Errorf("%s: namespace %s of the control plane has %s", problem, key.Namespace, strings.Join(there, ", "))
+}
+
+// whatIf reads the limits to be divided on paper; nil when none are asked for. The one left out is the one in force.
+func whatIf(command *cobra.Command, fed *autoscalingv1alpha1.FedHPA, limits split.Range) (*split.Range, error) {
+	lo, hi := command.Flags().Changed("min"), command.Flags().Changed("max")
+	if !lo && !hi {
+		return nil, nil
+	}
+	if !lo {
+		limits.Min = fed.Status.MinReplicas
+	}
+	if !hi {
+		limits.Max = fed.Status.MaxReplicas
+	}
+	if limits.Min < 1 || limits.Min > limits.Max || limits.Max > autoscalingv1alpha1.FedHPAMostReplicas {
+		return nil, fmt.Errorf("--min %d and --max %d are not 1 <= min <= max <= %d", limits.Min, limits.Max, autoscalingv1alpha1.FedHPAMostReplicas)
+	}
+	return &limits, nil
 }

@@ -74,7 +74,7 @@ func loadUpAndDown(t *testing.T, table *sideBySide) {
 	}
 	explained := a.explain()
 	a.g.Expect(explained).To(MatchRegexp(`member1 got \d+\.\.\d+ of 4\.\.20: \d+ more fit \(estimator\), weight 1`), "said in words")
-	a.g.Expect(explained).To(ContainSubstring("Scheduling result: member1=9,member2=2 (sum 11, replicas 11). Members ask for: member1=9,member2=2."))
+	a.g.Expect(explained).To(ContainSubstring("Scheduling result: member1=9,member2=2 (sum 11, replicas 11).\nMembers ask for: member1=9,member2=2."))
 	t.Log(explained)
 
 	a.load("member1", 100)
