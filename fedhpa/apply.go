@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,10 +20,7 @@ import (
 // applier carries out a plan. Writes bear the resourceVersion of what was decided upon, so that nothing is
 // ever written over something newer: on a conflict the world is gathered again. Only the template's scale does not: its status
 // changes with every pod of every member, and its replicas are nobody else's while a FedHPA owns them.
-type applier struct {
-	client client.Client
-	works  client.Reader
-}
+type applier struct{ client client.Client }
 
 func (a *applier) apply(ctx context.Context, v *view, action decide.Action) error {
 	switch action.Kind {
@@ -134,19 +130,16 @@ func (a *applier) sendAutoscaler(ctx context.Context, v *view, action decide.Act
 	if err != nil {
 		return err
 	}
-	work := &workv1alpha1.Work{}
-	err = a.works.Get(ctx, client.ObjectKeyFromObject(wanted), work)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("reading Work %s/%s: %w", wanted.Namespace, wanted.Name, err)
-	}
-	if err != nil {
+	work := v.works[action.Cluster]
+	if work == nil {
 		if err := a.client.Create(ctx, wanted); err != nil {
 			return fmt.Errorf("creating Work %s/%s: %w", wanted.Namespace, wanted.Name, err)
 		}
 		return nil
 	}
 	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": work.ResourceVersion},
+		// A label that somebody took off would hide the Work from its watch.
+		"metadata": map[string]any{"resourceVersion": work.ResourceVersion, "labels": wanted.Labels},
 		"spec":     map[string]any{"workload": wanted.Spec.Workload},
 	})
 	if err != nil {
@@ -159,15 +152,13 @@ func (a *applier) sendAutoscaler(ctx context.Context, v *view, action decide.Act
 }
 
 func (a *applier) deleteAutoscaler(ctx context.Context, v *view, cluster string) error {
-	key := workKey(cluster, client.ObjectKeyFromObject(v.fed))
-	work := &workv1alpha1.Work{}
-	if err := a.works.Get(ctx, key, work); err != nil {
-		return client.IgnoreNotFound(err)
+	work := v.works[cluster]
+	if work == nil {
+		return nil
 	}
-	version := work.ResourceVersion
-	err := a.client.Delete(ctx, work, client.Preconditions{UID: &work.UID, ResourceVersion: &version})
+	err := a.client.Delete(ctx, work.DeepCopy(), client.Preconditions{UID: &work.UID, ResourceVersion: &work.ResourceVersion})
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("deleting Work %s: %w", key, err)
+		return fmt.Errorf("deleting Work %s/%s: %w", work.Namespace, work.Name, err)
 	}
 	return nil
 }

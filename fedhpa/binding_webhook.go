@@ -2,13 +2,13 @@ package fedhpa
 
 import (
 	"context"
-	"fmt"
-	"net/http"
+	"errors"
 	"slices"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"gomodules.xyz/jsonpatch/v2"
 	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -26,16 +26,15 @@ type BindingKeeper struct {
 }
 
 // Handle one admission request.
-func (h *BindingKeeper) Handle(_ context.Context, req admission.Request) admission.Response {
+func (h *BindingKeeper) Handle(ctx context.Context, req admission.Request) admission.Response {
 	if req.Operation != admissionv1.Update {
 		return admission.Allowed("")
 	}
 	var before, after workv1alpha2.ResourceBinding
-	if err := h.Decoder.DecodeRaw(req.OldObject, &before); err != nil {
-		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding the old ResourceBinding: %w", err))
-	}
-	if err := h.Decoder.Decode(req, &after); err != nil {
-		return admission.Errored(http.StatusBadRequest, fmt.Errorf("decoding the ResourceBinding: %w", err))
+	if err := errors.Join(h.Decoder.DecodeRaw(req.OldObject, &before), h.Decoder.Decode(req, &after)); err != nil {
+		// An answer that refuses is a refusal, whatever the failure policy: what cannot be read here must not stop Karmada's writers.
+		klog.FromContext(ctx).Error(err, "Letting a ResourceBinding pass unread", "resourceBinding", klog.KRef(req.Namespace, req.Name))
+		return admission.Allowed("")
 	}
 	sum, keep := keepReplicas(&before, &after)
 	if !keep {

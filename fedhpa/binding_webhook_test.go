@@ -79,10 +79,12 @@ func TestBindingKeeper(t *testing.T) {
 	}
 }
 
-// FuzzBindingKeeper: whatever arrives, no panic, and never more than one patch, which is of spec.replicas.
+// FuzzBindingKeeper: whatever arrives, no panic, no refusal (Karmada's own writers would stand still), and never more than one patch, which is of
+// spec.replicas.
 func FuzzBindingKeeper(f *testing.F) {
 	f.Add([]byte(`{"spec":{"replicas":1}}`), []byte(`{"metadata":{"annotations":{"fedhpa.argosy.dev/ledger":"member1=1"}},"spec":{"clusters":[{"name":"member1","replicas":2}]}}`))
 	f.Add([]byte(`null`), []byte(`[]`))
+	f.Add([]byte(`{}`), []byte(`{"spec":{"replicas":"three"}}`))
 	scheme := runtime.NewScheme()
 	if err := workv1alpha2.Install(scheme); err != nil {
 		f.Fatal(err)
@@ -92,6 +94,9 @@ func FuzzBindingKeeper(f *testing.F) {
 		response := keeper.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 			Operation: admissionv1.Update, Object: runtime.RawExtension{Raw: after}, OldObject: runtime.RawExtension{Raw: before},
 		}})
+		if !response.Allowed {
+			t.Errorf("refused: %v", response.Result)
+		}
 		if len(response.Patches) > 1 || len(response.Patches) == 1 && response.Patches[0].Path != "/spec/replicas" {
 			t.Errorf("patches = %+v", response.Patches)
 		}

@@ -38,12 +38,15 @@ type Controller struct {
 // Reconcile looks at one FedHPA once.
 func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	fed := &api.FedHPA{}
-	if err := c.client.Get(ctx, req.NamespacedName, fed); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	if err := c.client.Get(ctx, req.NamespacedName, fed); apierrors.IsNotFound(err) {
+		c.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
+	} else if err != nil {
+		return ctrl.Result{}, fmt.Errorf("reading FedHPA %s: %w", req, err)
 	}
 	view, err := c.gatherer.gather(ctx, fed)
 	if err != nil {
-		return ctrl.Result{}, err
+		return ctrl.Result{}, c.failed(ctx, fed, metav1.ConditionUnknown, api.FedHPAReasonReadFailed, err)
 	}
 	view.world.Now = c.clock.Now()
 	plan := decide.Decide(view.world)
@@ -52,10 +55,10 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			klog.FromContext(ctx).V(1).Info("Something newer is there: looking again", "reason", err.Error())
 			return ctrl.Result{RequeueAfter: conflictRetry}, nil
 		}
-		return ctrl.Result{}, c.writeFailed(ctx, fed, err)
+		return ctrl.Result{}, c.failed(ctx, fed, metav1.ConditionFalse, api.FedHPAReasonWriteFailed, err)
 	}
 	if fed.DeletionTimestamp != nil && !view.world.Finalizer || released(&plan) {
-		c.forget(fed.UID, view)
+		c.forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	// Spread over the fleet: a thousand FedHPAs do not ask about room in the same second.
@@ -84,7 +87,7 @@ func (c *Controller) carryOut(ctx context.Context, v *view, plan *decide.Plan) e
 		}
 		c.recorder.Event(v.fed, kind, e.Reason, e.Message)
 	}
-	c.metrics.observe(v.fed.UID, plan, c.clock.Now())
+	c.metrics.observe(v.key(), plan, c.clock.Now())
 	return nil
 }
 
@@ -124,11 +127,15 @@ func (c *Controller) patchStatus(ctx context.Context, fed *api.FedHPA, status ap
 	return nil
 }
 
-// writeFailed says in the status what could not be written, and returns it for another try.
-func (c *Controller) writeFailed(ctx context.Context, fed *api.FedHPA, failure error) error {
+// failed says in the status what could not be read or written, and returns it for another try.
+func (c *Controller) failed(ctx context.Context, fed *api.FedHPA, ready metav1.ConditionStatus, reason string, failure error) error {
+	if ctx.Err() != nil {
+		// This process is ending: the next one looks anew.
+		return failure
+	}
 	status := *fed.Status.DeepCopy()
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
-		Type: api.FedHPAReady, Status: metav1.ConditionFalse, Reason: api.FedHPAReasonWriteFailed,
+		Type: api.FedHPAReady, Status: ready, Reason: reason,
 		Message: failure.Error(), ObservedGeneration: fed.Generation, LastTransitionTime: metav1.NewTime(c.clock.Now()),
 	})
 	if err := c.patchStatus(ctx, fed, status); err != nil && !apierrors.IsConflict(err) {
@@ -137,10 +144,9 @@ func (c *Controller) writeFailed(ctx context.Context, fed *api.FedHPA, failure e
 	return failure
 }
 
-func (c *Controller) forget(uid types.UID, v *view) {
-	c.metrics.forget(uid)
-	c.gatherer.room.forget(uid)
-	if v.target != nil {
-		c.gatherer.scales.forget(v.target.UID)
-	}
+// forget drops what was remembered of a FedHPA that is gone, whoever took its finalizer.
+func (c *Controller) forget(fed types.NamespacedName) {
+	c.metrics.forget(fed)
+	c.gatherer.room.forget(fed)
+	c.gatherer.scales.forget(fed)
 }

@@ -36,6 +36,9 @@ const unschedulableAfter = 30 * time.Second
 // addressFresh is how long an estimator's address is trusted.
 const addressFresh = time.Minute
 
+// connectionIdle is how long a connection that nobody uses is kept. Every member in use is asked about every two minutes.
+const connectionIdle = 10 * time.Minute
+
 // estimators speaks to the members' scheduler estimators, found as karmada-scheduler finds them (pkg/estimator/client/service.go): a Service of
 // type ExternalName in karmada-apiserver, or without one its cluster-local name.
 type estimators struct {
@@ -147,11 +150,12 @@ func (e *estimators) call(ctx context.Context, cluster string, binding *workv1al
 func (e *estimators) connection(ctx context.Context, cluster string) (*grpc.ClientConn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	known := e.conns[cluster]
 	now := e.clock.Now()
-	if known != nil && now.Sub(known.checked) < addressFresh {
+	if known := e.conns[cluster]; known != nil && now.Sub(known.checked) < addressFresh {
 		return known.conn, nil
 	}
+	e.sweep(now)
+	known := e.conns[cluster]
 	address, err := e.address(ctx, cluster)
 	if err != nil {
 		return nil, err
@@ -169,6 +173,16 @@ func (e *estimators) connection(ctx context.Context, cluster string) (*grpc.Clie
 	}
 	e.conns[cluster] = &estimatorConn{address: address, checked: now, conn: conn}
 	return conn, nil
+}
+
+// sweep closes connections to estimators that nobody has asked for long: their clusters were unjoined.
+func (e *estimators) sweep(now time.Time) {
+	for cluster, known := range e.conns {
+		if now.Sub(known.checked) >= connectionIdle {
+			_ = known.conn.Close() // nobody waits for an answer on it
+			delete(e.conns, cluster)
+		}
+	}
 }
 
 func (e *estimators) address(ctx context.Context, cluster string) (string, error) {

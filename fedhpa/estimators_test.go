@@ -2,7 +2,9 @@ package fedhpa
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,6 +174,25 @@ func TestEstimatorMoves(t *testing.T) {
 	clk.Step(addressFresh)
 	if n := answers(); n != 2 {
 		t.Errorf("after the move %d is answered, want 2", n)
+	}
+}
+
+// TestUnusedConnectionsAreClosed: of a cluster that nobody asks about any more, no connection is kept.
+func TestUnusedConnectionsAreClosed(t *testing.T) {
+	clk := clocktesting.NewFakeClock(time.Unix(0, 0))
+	asker, _ := askerOf(t, clk)
+	connected := func(cluster string) {
+		if _, err := asker.connection(t.Context(), cluster); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connected("unjoined")
+	for range int(connectionIdle / addressFresh) {
+		clk.Step(addressFresh)
+		connected("m1")
+	}
+	if got := slices.Collect(maps.Keys(asker.conns)); !slices.Equal(got, []string{"m1"}) {
+		t.Errorf("connections are held to %v, want m1 alone", got)
 	}
 }
 

@@ -1,12 +1,15 @@
 package fedhpa
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,13 +26,20 @@ import (
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
+// targetPatience is how long a first look at targets of a kind may take. A cache that may not list the kind never has an answer.
+const targetPatience = 5 * time.Second
+
 // view is everything one reconcile has read: the world for decide, and the objects apply writes to.
 type view struct {
 	world   decide.World
 	fed     *api.FedHPA
 	target  *metav1.PartialObjectMetadata
 	binding *workv1alpha2.ResourceBinding
+	// works are those of members' autoscalers, by cluster.
+	works map[string]*workv1alpha1.Work
 }
+
+func (v *view) key() types.NamespacedName { return client.ObjectKeyFromObject(v.fed) }
 
 // gatherer reads the world. Everything but the scale of a changed target comes from watches.
 type gatherer struct {
@@ -66,11 +76,16 @@ func (g *gatherer) bounds(ctx context.Context, v *view) error {
 	if err := g.client.List(ctx, &crons, client.InNamespace(v.fed.Namespace), client.MatchingFields{cronTargetIndex: v.fed.Name}); err != nil {
 		return fmt.Errorf("listing CronHPAs of FedHPA %s/%s: %w", v.fed.Namespace, v.fed.Name, err)
 	}
+	// Of several the oldest counts, as for their own controller, whatever the cache lists first.
+	slices.SortFunc(crons.Items, func(a, b api.CronHPA) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
 	for _, cron := range crons.Items {
 		if b := cron.Status.Bounds; b != nil && cron.DeletionTimestamp.IsZero() {
 			v.world.Bounds.Min = ptr.Deref(b.MinReplicas, v.world.Bounds.Min)
 			v.world.Bounds.Max = ptr.Deref(b.MaxReplicas, v.world.Bounds.Max)
 			v.world.Bounds.From = fmt.Sprintf("CronHPA %s, rule %s", cron.Name, b.RuleName)
+			return nil
 		}
 	}
 	return nil
@@ -85,24 +100,37 @@ func (g *gatherer) readTarget(ctx context.Context, v *view) error {
 	gvk, key := targetGVK(v.fed), types.NamespacedName{Namespace: v.fed.Namespace, Name: v.fed.Spec.ScaleTargetRef.Name}
 	target := &metav1.PartialObjectMetadata{}
 	target.SetGroupVersionKind(gvk)
-	err := g.targets.Get(ctx, key, target)
+	first, cancel := context.WithTimeout(ctx, targetPatience)
+	err := g.targets.Get(first, key, target)
+	cancel()
 	switch {
 	case apierrors.IsNotFound(err):
+		g.scales.forget(v.key())
 		return nil
 	case meta.IsNoMatchError(err):
+		g.scales.forget(v.key())
 		v.world.Problem = &decide.Problem{Reason: api.FedHPAReasonTargetKindUnknown,
 			Message: fmt.Sprintf("karmada-apiserver does not serve %s %s: install its CRD there, or correct spec.scaleTargetRef", gvk.GroupVersion(), gvk.Kind)}
 		return nil
 	case err != nil:
+		// A cache that may not list a kind only ever says that it took too long: ask for the reason.
+		if g.forbidden(ctx, gvk, key.Namespace) {
+			v.world.Problem = forbiddenKind(gvk)
+			return nil
+		}
 		return fmt.Errorf("reading target %s %s: %w", gvk.Kind, key, err)
 	}
 	v.target = target
-	replicas, err := g.scales.replicas(ctx, g.live, target)
-	if apierrors.IsNotFound(err) {
+	replicas, err := g.scales.replicas(ctx, g.live, v.key(), target)
+	switch {
+	case apierrors.IsNotFound(err):
 		v.world.Problem = &decide.Problem{Reason: api.FedHPAReasonTargetNotScalable,
 			Message: fmt.Sprintf("%s %s has no scale subresource in karmada-apiserver: only scalable kinds can be autoscaled", gvk.Kind, key.Name)}
 		return nil
-	} else if err != nil {
+	case apierrors.IsForbidden(err):
+		v.world.Problem = forbiddenKind(gvk)
+		return nil
+	case err != nil:
 		return fmt.Errorf("reading scale of %s %s: %w", gvk.Kind, key, err)
 	}
 	v.world.Template = &decide.Template{
@@ -111,6 +139,19 @@ func (g *gatherer) readTarget(ctx context.Context, v *view) error {
 		RetainOurs: target.Annotations[api.FedHPARetainedByAnnotation] == v.fed.Name,
 	}
 	return nil
+}
+
+// forbidden reports whether targets of this kind may not be listed, by asking.
+func (g *gatherer) forbidden(ctx context.Context, gvk schema.GroupVersionKind, namespace string) bool {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	return apierrors.IsForbidden(g.live.List(ctx, list, client.InNamespace(namespace), client.Limit(1)))
+}
+
+func forbiddenKind(gvk schema.GroupVersionKind) *decide.Problem {
+	return &decide.Problem{Reason: api.FedHPAReasonTargetForbidden, Message: fmt.Sprintf(
+		"argosy-controller-manager has no right to scale %s of %s: give it a ClusterRole in karmada-apiserver with get, list, watch and patch of the kind, and get and patch of its scale",
+		gvk.Kind, gvk.GroupVersion())}
 }
 
 // readBinding reads the scheduling result.
@@ -160,22 +201,23 @@ func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	return out
 }
 
-// scales remembers each target's replicas as long as its resourceVersion stays the same, so that an idle FedHPA costs no request.
+// scales remembers the replicas of each FedHPA's target as long as its resourceVersion stays the same, so that an idle FedHPA costs no request.
 type scales struct {
 	mu    sync.Mutex
-	known map[types.UID]knownScale
+	known map[types.NamespacedName]knownScale
 }
 
 type knownScale struct {
+	target   types.UID
 	version  string
 	replicas int32
 }
 
-func (s *scales) replicas(ctx context.Context, reader client.Reader, target *metav1.PartialObjectMetadata) (int32, error) {
+func (s *scales) replicas(ctx context.Context, reader client.Reader, fed types.NamespacedName, target *metav1.PartialObjectMetadata) (int32, error) {
 	s.mu.Lock()
-	known, ok := s.known[target.UID]
+	known := s.known[fed]
 	s.mu.Unlock()
-	if ok && known.version == target.ResourceVersion {
+	if known.target == target.UID && known.version == target.ResourceVersion {
 		return known.replicas, nil
 	}
 	scale, err := readScale(ctx, reader, target)
@@ -188,15 +230,15 @@ func (s *scales) replicas(ctx context.Context, reader client.Reader, target *met
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known[target.UID] = knownScale{version: scale.GetResourceVersion(), replicas: int32(replicas)}
+	s.known[fed] = knownScale{target: target.UID, version: scale.GetResourceVersion(), replicas: int32(replicas)}
 	return int32(replicas), nil
 }
 
 // forget drops what is no longer there.
-func (s *scales) forget(uid types.UID) {
+func (s *scales) forget(fed types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.known, uid)
+	delete(s.known, fed)
 }
 
 // readScale reads the scale subresource as an object, whatever the target's kind.

@@ -38,6 +38,7 @@ func (g *gatherer) members(ctx context.Context, v *view) error {
 	if err != nil {
 		return err
 	}
+	v.works = works
 	wanted := map[string]bool{}
 	for name := range works {
 		wanted[name] = true
@@ -124,13 +125,16 @@ func (g *gatherer) joining(ctx context.Context, v *view, m *decide.Member) error
 			m.Workload.Retained = manifest.GetLabels()[mark.RetainReplicas] == "true"
 		}
 	}
-	err = g.live.Get(ctx, workKey(m.Name, client.ObjectKeyFromObject(v.fed)), &work)
+	// Another object: what is decoded into one that is not empty keeps the conditions of the first.
+	autoscaler := &workv1alpha1.Work{}
+	err = g.live.Get(ctx, workKey(m.Name, v.key()), autoscaler)
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return fmt.Errorf("reading the autoscaler's Work in %s: %w", space, err)
 	default:
-		m.HPA = autoscalerIn(&work, v.fed)
+		m.HPA = autoscalerIn(autoscaler, v.fed)
+		v.works[m.Name] = autoscaler
 	}
 	return nil
 }

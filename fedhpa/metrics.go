@@ -23,12 +23,12 @@ type measures struct {
 
 	mu sync.Mutex
 	// since is when books and members were first seen to differ. It feeds a metric and nothing else.
-	since map[types.UID]time.Time
+	since map[types.NamespacedName]time.Time
 }
 
 func newMeasures() *measures {
 	return &measures{
-		since: map[types.UID]time.Time{},
+		since: map[types.NamespacedName]time.Time{},
 		divisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "argosy_fedhpa_divisions_total", Help: "Divisions of limits over members, by what asked for them.",
 		}, []string{"reason"}),
@@ -58,7 +58,7 @@ func (m *measures) register(registerer prometheus.Registerer) error {
 }
 
 // observe counts what a plan that was carried out tells.
-func (m *measures) observe(uid types.UID, plan *decide.Plan, now time.Time) {
+func (m *measures) observe(fed types.NamespacedName, plan *decide.Plan, now time.Time) {
 	if plan.Divided != "" {
 		m.divisions.WithLabelValues(plan.Divided).Inc()
 	}
@@ -70,13 +70,13 @@ func (m *measures) observe(uid types.UID, plan *decide.Plan, now time.Time) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	since, differed := m.since[uid]
+	since, differed := m.since[fed]
 	switch agree := !disagrees(plan.Status.Conditions); {
 	case agree && differed:
 		m.disagreement.Observe(now.Sub(since).Seconds())
-		delete(m.since, uid)
+		delete(m.since, fed)
 	case !agree && !differed:
-		m.since[uid] = now
+		m.since[fed] = now
 	}
 }
 
@@ -86,8 +86,8 @@ func disagrees(conditions []metav1.Condition) bool {
 	return c != nil && c.Status == metav1.ConditionFalse && c.Reason != api.FedHPAReasonTakingOver
 }
 
-func (m *measures) forget(uid types.UID) {
+func (m *measures) forget(fed types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.since, uid)
+	delete(m.since, fed)
 }

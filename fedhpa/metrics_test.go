@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
@@ -22,7 +23,7 @@ func TestMeasures(t *testing.T) {
 	start := time.Unix(0, 0)
 	look := func(seconds int, status metav1.ConditionStatus, reason string, plan decide.Plan) {
 		plan.Status.Conditions = []metav1.Condition{{Type: api.FedHPABooksAgree, Status: status, Reason: reason}}
-		m.observe("uid", &plan, start.Add(time.Duration(seconds)*time.Second))
+		m.observe(types.NamespacedName{Namespace: "shop", Name: "web"}, &plan, start.Add(time.Duration(seconds)*time.Second))
 	}
 	look(0, metav1.ConditionFalse, api.FedHPAReasonTakingOver, decide.Plan{Divided: api.FedHPAReasonTakenOver})
 	look(90, metav1.ConditionTrue, api.FedHPAReasonBooksAgree, decide.Plan{Divided: api.FedHPAReasonActive})

@@ -32,10 +32,11 @@ type room struct {
 	metrics   *measures
 
 	mu    sync.Mutex
-	known map[types.UID]knownRoom
+	known map[types.NamespacedName]knownRoom
 }
 
 type knownRoom struct {
+	of      types.UID
 	at      time.Time
 	answers map[string]answer
 }
@@ -68,9 +69,9 @@ func (r *room) fill(ctx context.Context, v *view, clusters map[string]*clusterv1
 func (r *room) answers(ctx context.Context, v *view, clusters map[string]*clusterv1alpha1.Cluster) map[string]answer {
 	now := r.clock.Now()
 	r.mu.Lock()
-	known, ok := r.known[v.fed.UID]
+	known := r.known[v.key()]
 	r.mu.Unlock()
-	if ok && now.Sub(known.at) < roomFresh && sameMembers(known.answers, v.world.Members) {
+	if known.of == v.fed.UID && now.Sub(known.at) < roomFresh && sameMembers(known.answers, v.world.Members) {
 		return known.answers
 	}
 	answers := make([]answer, len(v.world.Members))
@@ -79,13 +80,13 @@ func (r *room) answers(ctx context.Context, v *view, clusters map[string]*cluste
 		wg.Go(func() { answers[i] = r.ask(ctx, v, &v.world.Members[i], clusters[v.world.Members[i].Name]) })
 	}
 	wg.Wait()
-	known = knownRoom{at: now, answers: map[string]answer{}}
+	known = knownRoom{of: v.fed.UID, at: now, answers: map[string]answer{}}
 	for i, m := range v.world.Members {
 		known.answers[m.Name] = answers[i]
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known[v.fed.UID] = known
+	r.known[v.key()] = known
 	return known.answers
 }
 
@@ -126,10 +127,10 @@ func (r *room) ask(ctx context.Context, v *view, m *decide.Member, cluster *clus
 }
 
 // forget drops what is no longer there.
-func (r *room) forget(uid types.UID) {
+func (r *room) forget(fed types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.known, uid)
+	delete(r.known, fed)
 }
 
 // noEstimators is used where none are configured.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -85,10 +86,10 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 		gatherer: gatherer{
 			client: mgr.GetClient(), works: own, targets: own,
 			live:   liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
-			scales: &scales{known: map[types.UID]knownScale{}},
-			room:   &room{estimator: estimators, clock: clock.RealClock{}, metrics: measures, known: map[types.UID]knownRoom{}},
+			scales: &scales{known: map[types.NamespacedName]knownScale{}},
+			room:   &room{estimator: estimators, clock: clock.RealClock{}, metrics: measures, known: map[types.NamespacedName]knownRoom{}},
 		},
-		applier:  applier{client: mgr.GetClient(), works: own},
+		applier:  applier{client: mgr.GetClient()},
 		recorder: mgr.GetEventRecorderFor("fedhpa"),
 		metrics:  measures,
 		clock:    clock.RealClock{},
@@ -163,6 +164,9 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 			}
 			return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: cron.Namespace, Name: cron.Spec.ScaleTargetRef.Name}}}
 		})).
+		Watches(&api.FedHPA{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), builder.WithPredicates(rivalChanged())).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), builder.WithPredicates(rivalChanged())).
+		Watches(&karmadaautoscaling.FederatedHPA{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), builder.WithPredicates(rivalChanged())).
 		Watches(&clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(c.ofCluster), builder.WithPredicates(reachabilityChanged())).
 		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
 		Complete(c)
@@ -185,6 +189,27 @@ func (c *Controller) withTarget(ctx context.Context, namespace string, target au
 		return nil
 	}
 	return requests(feds.Items, func(*api.FedHPA) bool { return true })
+}
+
+// ofRival lists the FedHPAs that another autoscaler of the same target keeps from acting, or no longer does.
+func (c *Controller) ofRival(ctx context.Context, o client.Object) []reconcile.Request {
+	target, ok := owners.Target(o)
+	if !ok {
+		return nil
+	}
+	return c.withTarget(ctx, o.GetNamespace(), target)
+}
+
+// rivalChanged lets pass what makes an autoscaler a rival or ends it: that it comes, goes, is annotated, or aims elsewhere. What it says of
+// itself all the time, its status, does not.
+func rivalChanged() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, _ := owners.Target(e.ObjectOld)
+			after, _ := owners.Target(e.ObjectNew)
+			return before != after || e.ObjectOld.GetAnnotations()[api.FederateAnnotation] != e.ObjectNew.GetAnnotations()[api.FederateAnnotation]
+		},
+	}
 }
 
 // ofCluster lists the FedHPAs that have to do with a cluster.

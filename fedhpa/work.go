@@ -10,6 +10,7 @@ import (
 	"github.com/karmada-io/karmada/pkg/util"
 	"github.com/karmada-io/karmada/pkg/util/names"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -111,7 +112,8 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 	var sent autoscalingv2.HorizontalPodAutoscaler
 	if len(work.Spec.Workload.Manifests) == 1 && json.Unmarshal(work.Spec.Workload.Manifests[0].Raw, &sent) == nil {
 		out.Sent = split.Range{Min: ptr.Deref(sent.Spec.MinReplicas, 1), Max: sent.Spec.MaxReplicas}
-		out.SpecCurrent = equality.Semantic.DeepEqual(sent.Spec, specOf(fed, out.Sent))
+		// Without the label the Work's watch does not see it: it is written again, as if it said something else.
+		out.SpecCurrent = equality.Semantic.DeepEqual(sent.Spec, specOf(fed, out.Sent)) && work.Labels[api.FedHPAManagedLabel] == "true"
 	}
 	if applied := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); applied != nil {
 		out.Applied = applied.Status == metav1.ConditionTrue
@@ -122,7 +124,7 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 	var status reported
 	if s := work.Status.ManifestStatuses; len(s) == 1 && s[0].Status != nil && json.Unmarshal(s[0].Status.Raw, &status) == nil {
 		out.Current, out.Desired = status.CurrentReplicas, status.DesiredReplicas
-		out.Fault = faultOf(status)
+		out.Fault, out.Lost = faultOf(status)
 		if status.MaxReplicas != nil {
 			out.InForce = &split.Range{Min: ptr.Deref(status.MinReplicas, 1), Max: *status.MaxReplicas}
 		} else if out.Applied {
@@ -134,15 +136,20 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 	return out
 }
 
-// faultOf is why a member's autoscaler cannot scale, empty when it can.
-func faultOf(status reported) string {
+// faultOf is why a member's autoscaler cannot scale, empty when it can; lost is set when it does not find its workload, so
+// that its counts are those of before.
+func faultOf(status reported) (fault string, lost bool) {
 	var out []string
 	for _, c := range status.Conditions {
-		bad := c.Status == "False" && (c.Type == autoscalingv2.ScalingActive || c.Type == autoscalingv2.AbleToScale)
-		// A workload at zero switches its autoscaler off, which is no fault.
-		if bad && c.Reason != "ScalingDisabled" {
-			out = append(out, fmt.Sprintf("%s (%s)", c.Message, c.Reason))
+		if c.Status != corev1.ConditionFalse || c.Type != autoscalingv2.ScalingActive && c.Type != autoscalingv2.AbleToScale {
+			continue
 		}
+		message := c.Message
+		if c.Reason == "ScalingDisabled" {
+			message = "the workload stands at zero there, which switches its autoscaler off: scale it to one or more in the member"
+		}
+		out = append(out, fmt.Sprintf("%s (%s)", message, c.Reason))
+		lost = lost || c.Reason == "FailedGetScale"
 	}
-	return strings.Join(out, "; ")
+	return strings.Join(out, "; "), lost
 }

@@ -53,6 +53,24 @@ func TestWorkRoundTrip(t *testing.T) {
 			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 5,
 				Fault: "no metrics (FailedGetResourceMetric)"},
 		},
+		"its workload is gone": {
+			condition: &applied,
+			status: `{"currentReplicas":5,"desiredReplicas":5,"minReplicas":2,"maxReplicas":7,
+				"conditions":[{"type":"AbleToScale","status":"False","reason":"FailedGetScale","message":"web not found"}]}`,
+			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 5,
+				Fault: "web not found (FailedGetScale)", Lost: true},
+		},
+		"somebody scaled its workload to zero in the member": {
+			condition: &applied,
+			status: `{"currentReplicas":0,"desiredReplicas":0,"minReplicas":2,"maxReplicas":7,
+				"conditions":[{"type":"ScalingActive","status":"False","reason":"ScalingDisabled","message":"scaling is disabled since the replica count of the target is zero"}]}`,
+			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce,
+				Fault: "the workload stands at zero there, which switches its autoscaler off: scale it to one or more in the member (ScalingDisabled)"},
+		},
+		"somebody took its label off": {
+			change: func(work *workv1alpha1.Work, _ *api.FedHPA) { work.Labels = nil },
+			want:   decide.Autoscaler{Sent: sent, Owned: true},
+		},
 		"the member refuses it": {
 			condition: &metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionFalse, Message: "already exists"},
 			want:      decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Message: "already exists"},

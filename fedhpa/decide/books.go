@@ -22,10 +22,10 @@ func (d *decision) books() bool {
 		d.wait(api.FedHPAReasonSchedulerBusy, "scheduling of the ResourceBinding is suspended; the books wait until it is resumed")
 	case !b.Settled:
 		d.wait(api.FedHPAReasonSchedulerBusy, "the scheduler has not yet seen the present ResourceBinding; the books wait for it")
-	case b.Ledger != nil && !sameClusters(b.Ledger, b.Clusters) && d.adopt():
-		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("the scheduler changed the clusters to %s; members are being raised to what it moved to them", b.Clusters))
 	case d.overwritten():
 		d.reassert()
+	case b.Ledger != nil && !sameClusters(b.Ledger, b.Clusters) && d.adopt():
+		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("the scheduler changed the clusters to %s; members are being raised to what it moved to them", b.Clusters))
 	default:
 		d.follow()
 	}
@@ -54,13 +54,36 @@ func (d *decision) adopt() bool {
 	return len(d.floors) > 0
 }
 
-// overwritten reports whether somebody wrote another split over ours: the same clusters, other numbers. Members hold on to their
-// replicas, so that result is a mistake, not a movement: a scheduler that worked from an old binding, or one that divided a count
-// somebody pushed with the template.
+// overwritten reports whether somebody wrote another result over ours that is a mistake, not a movement.
 func (d *decision) overwritten() bool {
 	b := d.w.Binding
-	return b.Ledger != nil && sameClusters(b.Ledger, b.Clusters) && b.Clusters.String() != b.Ledger.String() &&
-		b.Clusters.String() != d.counts.String()
+	return d.mistaken() && b.Clusters.String() != b.Ledger.String() && b.Clusters.String() != d.counts.String()
+}
+
+// mistaken reports whether the result moves nothing and is not to be believed where it differs from the ledger. Members hold on to their
+// replicas, so other numbers over the same clusters come from a scheduler that worked from an old binding, or divided a count that
+// somebody pushed with the template. One that divided too low a count leaves clusters out as well: fewer replicas in all than the ledger has, and
+// nothing ails the clusters that are missing. A movement keeps the sum.
+func (d *decision) mistaken() bool {
+	b := d.w.Binding
+	if b.Ledger == nil || sameClusters(b.Ledger, b.Clusters) {
+		return b.Ledger != nil
+	}
+	if len(b.Clusters) == 0 || len(b.Evicting) > 0 || b.Clusters.Sum() >= b.Ledger.Sum() {
+		return false
+	}
+	for name := range b.Clusters {
+		if _, ours := b.Ledger[name]; !ours {
+			return false
+		}
+	}
+	for name := range b.Ledger {
+		m, missing := d.member(name), b.Clusters[name] == 0
+		if missing && (m == nil || !m.Ready || !m.Eligible) {
+			return false
+		}
+	}
+	return true
 }
 
 // reassert writes the truth over it, at once the first time, and with growing pauses should somebody insist.

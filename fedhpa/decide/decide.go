@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -40,7 +41,7 @@ const (
 type decision struct {
 	w    World
 	plan Plan
-	// counts is what each cluster of the scheduling result runs: its autoscaler's word where that is fresh, else the book's.
+	// counts is what each cluster of the scheduling result runs.
 	counts Counts
 	// floors are replicas the scheduler moved to a cluster that the member does not run yet.
 	floors Counts
@@ -51,13 +52,32 @@ type decision struct {
 	divisionMessage map[string]string
 	// trueBooks: binding and template say what the members run.
 	trueBooks bool
+	// badBounds says what is wrong with the limits asked for; the last good ones are in force meanwhile.
+	badBounds string
 }
+
+// keepBounds stays with the limits of the last division where those asked for cannot be: members go on, and the books with them.
+func (d *decision) keepBounds() {
+	bounds := &d.w.Bounds
+	if !bounds.valid() {
+		d.badBounds = fmt.Sprintf("the limits asked for%s are %d..%d and not 1 <= min <= max <= %d: correct them; the members keep what they have",
+			fromWords(*bounds), bounds.Min, bounds.Max, api.FedHPAMostReplicas)
+		if last := d.w.Status.LastDivision; last != nil {
+			*bounds = Bounds{Min: last.MinReplicas, Max: last.MaxReplicas, From: d.w.Status.BoundsFrom}
+		}
+	}
+	s := &d.plan.Status
+	s.MinReplicas, s.MaxReplicas, s.BoundsFrom = bounds.Min, bounds.Max, bounds.From
+}
+
+// valid reports whether the limits can be divided. Admission, where those of a CronHPA are compared with the FedHPA's own, may have been away.
+func (b Bounds) valid() bool { return 1 <= b.Min && b.Min <= b.Max && b.Max <= api.FedHPAMostReplicas }
 
 // Decide says what to do about the world.
 func Decide(w World) Plan {
 	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain}}
 	d.plan.Status.ObservedGeneration = w.Generation
-	d.plan.Status.MinReplicas, d.plan.Status.MaxReplicas, d.plan.Status.BoundsFrom = w.Bounds.Min, w.Bounds.Max, w.Bounds.From
+	d.keepBounds()
 	d.count()
 	if w.Deleting {
 		d.release()
@@ -79,13 +99,17 @@ func Decide(w World) Plan {
 	return d.finish()
 }
 
-// count settles on what each cluster of the scheduling result runs.
+// count settles on what each cluster of the scheduling result runs: its autoscaler's word, else the ledger's, else the book's.
 func (d *decision) count() {
 	d.counts = Counts{}
 	if d.w.Binding == nil {
 		return
 	}
-	for name, booked := range d.w.Binding.Clusters {
+	book := d.w.Binding.Clusters
+	if d.mistaken() {
+		book = d.w.Binding.Ledger
+	}
+	for name, booked := range book {
 		d.counts[name] = booked
 		if m := d.member(name); m != nil && m.fresh() {
 			d.counts[name] = m.HPA.Desired
@@ -93,10 +117,10 @@ func (d *decision) count() {
 	}
 }
 
-// fresh reports whether the member's autoscaler is a witness: reachable, ours, applied, and past its first tick. Anything else is
-// unknown, and unknown never becomes a number.
+// fresh reports whether the member's autoscaler is a witness: reachable, ours, applied, past its first tick, and seeing its workload. Anything
+// else is unknown, and unknown never becomes a number.
 func (m *Member) fresh() bool {
-	return m.Ready && m.HPA != nil && m.HPA.Owned && m.HPA.Applied && !m.HPA.Deleting && m.HPA.Desired > 0
+	return m.Ready && m.HPA != nil && m.HPA.Owned && m.HPA.Applied && !m.HPA.Deleting && !m.HPA.Lost && m.HPA.Desired > 0
 }
 
 func (d *decision) member(name string) *Member {
@@ -141,9 +165,10 @@ func (d *decision) preconditions() bool {
 		p = &Problem{api.FedHPAReasonNotPropagated, "no PropagationPolicy has claimed the target: write one that selects it, with replicaSchedulingType Divided"}
 	case !b.Divided:
 		p = &Problem{api.FedHPAReasonNotDivided, "the target's placement duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided"}
-	case d.w.Bounds.Min < 1 || d.w.Bounds.Min > d.w.Bounds.Max:
-		p = &Problem{api.FedHPAReasonInvalidBounds, "the limits in force" + d.fromWords() + " are not 1 <= min <= max: correct them; the members keep what they have"}
-	case d.w.Template.Replicas == 0 && b.Replicas == 0:
+	case !d.w.Bounds.valid():
+		p = &Problem{api.FedHPAReasonInvalidBounds, d.badBounds}
+	case d.w.Template.Replicas == 0:
+		// Whether Karmada's detector has told the binding yet or not: writing the sum would undo it.
 		p = &Problem{api.FedHPAReasonNotScheduled, "the target is scaled to zero, which switches autoscaling off as for a native HPA: scale it to one or more"}
 	case len(b.Clusters) == 0:
 		p = &Problem{api.FedHPAReasonNotScheduled, "the scheduler has not placed the target in any cluster: see the Scheduled condition of its ResourceBinding"}
@@ -151,10 +176,36 @@ func (d *decision) preconditions() bool {
 	if p == nil {
 		return false
 	}
+	if d.atZero() {
+		d.letGo()
+	}
 	d.plan.Status.Phase = api.FedHPAPending
 	d.condition(api.FedHPAReady, metav1.ConditionFalse, p.Reason, p.Message)
+	for _, c := range d.w.Status.Conditions {
+		if c.Type != api.FedHPAReady {
+			d.condition(c.Type, metav1.ConditionUnknown, p.Reason, "not looked at until Ready is True")
+		}
+	}
 	d.changed(true, p.Reason, p.Message)
 	return true
+}
+
+// atZero reports whether the workload was scaled to zero, and Karmada is done with that. An empty result without it may mean that no cluster
+// could be reached.
+func (d *decision) atZero() bool {
+	t, b := d.w.Template, d.w.Binding
+	return t != nil && t.Replicas == 0 && b != nil && b.Settled && b.Replicas == 0 && len(b.Clusters) == 0
+}
+
+// letGo forgets what the members ran. When the workload comes back it runs what it is given then, and neither the ledger nor an autoscaler that
+// was left behind must say otherwise.
+func (d *decision) letGo() {
+	d.takeBack()
+	if d.w.Binding.Ledger != nil {
+		d.act(Action{Kind: ClearLedger})
+	}
+	s := &d.plan.Status
+	s.Clusters, s.CurrentReplicas, s.DesiredReplicas, s.ReserveReplicas = nil, 0, 0, 0
 }
 
 // takeOver makes members own their replicas. Karmada puts the label into every Work; a member gets its autoscaler in send, and only

@@ -38,7 +38,7 @@ func (d *decision) divide() bool {
 	d.plan.Status.DriftSince = nil
 	d.plan.Status.ReserveReplicas = result.Reserve
 	d.plan.Status.LastDivision = &api.Division{
-		Time: now, Reason: t.reason, Message: t.message, ObservedGeneration: d.w.Generation,
+		Time: now, Reason: t.reason, Message: clip(t.message, 1024), ObservedGeneration: d.w.Generation,
 		MinReplicas: in.Min, MaxReplicas: in.Max,
 	}
 	d.tell(false, api.FedHPAReasonDivided, d.divisionWords(t, names, result))
@@ -130,7 +130,7 @@ func (d *decision) asked(names []string, in split.Input, last *api.Division) *tr
 	case last.ObservedGeneration != d.w.Generation:
 		return &trigger{api.FedHPAReasonSpecChanged, "the spec changed"}
 	case last.MinReplicas != in.Min || last.MaxReplicas != in.Max:
-		return &trigger{api.FedHPAReasonBoundsChanged, fmt.Sprintf("the limits are now %d..%d%s", in.Min, in.Max, d.fromWords())}
+		return &trigger{api.FedHPAReasonBoundsChanged, fmt.Sprintf("the limits are now %d..%d%s", in.Min, in.Max, fromWords(d.w.Bounds))}
 	case !slices.Equal(names, d.dividedOver()):
 		return &trigger{api.FedHPAReasonClustersChanged, "the clusters are now " + list(names)}
 	case d.w.Binding.RescheduledAt.After(last.Time.Time):

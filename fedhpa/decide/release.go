@@ -21,11 +21,16 @@ func (d *decision) release() {
 	}
 	left := d.ownAutoscalers()
 	if d.w.Template == nil || d.w.Binding == nil {
-		// The workload itself is gone: nothing to keep true.
-		d.deleteAll(left)
-		if len(left) == 0 {
-			d.act(Action{Kind: RemoveFinalizer})
+		// The workload is gone, or no policy propagates it: there is nothing to keep true.
+		if len(left) > 0 {
+			d.deleteAll(left)
+			d.releasing("the autoscalers of " + list(left) + " are being removed")
+			return
 		}
+		if d.w.Template != nil && d.w.Template.RetainOurs {
+			d.act(Action{Kind: ClearRetain})
+		}
+		d.act(Action{Kind: RemoveFinalizer})
 		return
 	}
 	if len(left) > 0 {
@@ -83,7 +88,11 @@ func (d *decision) releaseBooks(counts Counts) bool {
 		d.trueBooks = true
 		return true
 	}
-	if !b.Settled || len(b.Evicting) > 0 || b.Suspended {
+	switch {
+	case b.Suspended:
+		d.releasing("scheduling of the ResourceBinding is suspended: resume it")
+		return false
+	case !b.Settled || len(b.Evicting) > 0:
 		d.releasing("the scheduler is still working on the ResourceBinding")
 		return false
 	}

@@ -229,6 +229,9 @@ func (d *decision) readyCondition() {
 	switch {
 	case d.takingOver() && d.joining():
 		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonTakingOver, "members are getting their autoscalers")
+	case d.badBounds != "":
+		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonInvalidBounds, d.badBounds)
+		d.changed(true, api.FedHPAReasonInvalidBounds, d.badBounds)
 	case len(d.w.UnknownClusters) > 0:
 		message := "spec.distribution.clusters names " + list(d.w.UnknownClusters) + ", which are not members of the federation: correct the names or join them"
 		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonUnknownClusters, message)

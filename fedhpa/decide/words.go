@@ -77,12 +77,12 @@ func outsideWords(state api.FedHPAClusterState) string {
 	return "empty; woken when the active clusters have no room left"
 }
 
-// fromWords names where the limits in force come from.
-func (d *decision) fromWords() string {
-	if d.w.Bounds.From == "" {
+// fromWords names where limits come from.
+func fromWords(b Bounds) string {
+	if b.From == "" {
 		return ""
 	}
-	return " (from " + d.w.Bounds.From + ")"
+	return " (from " + b.From + ")"
 }
 
 func list(items []string) string { return strings.Join(items, ", ") }

@@ -110,7 +110,9 @@ type Autoscaler struct {
 	// Current and Desired are the HPA's own; Desired 0 before its first tick.
 	Current, Desired int32
 	// Fault is why the HPA cannot scale, empty when it can.
-	Fault    string
+	Fault string
+	// Lost: it does not find its workload. Current and Desired are those of before.
+	Lost     bool
 	Deleting bool
 }
 
