@@ -12,7 +12,6 @@ import (
 
 	karmada "github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -26,6 +25,7 @@ import (
 	"k8s.io/klog/v2"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/utils/clock"
+	controllermetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/argosy-dev/argosy/estimator/fleet"
 	"github.com/argosy-dev/argosy/estimator/inflight"
@@ -106,7 +106,7 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 			Target:   register.Target{Prefix: to.ServicePrefix, Host: to.Host, Port: to.Port},
 		}).Sync
 	}
-	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), fleet.NewCollector(p.fleet))
+	p.metrics.MustRegister(fleet.NewCollector(p.fleet))
 	creds, err := options.credentials()
 	if err != nil {
 		return nil, err
@@ -189,7 +189,8 @@ func (p *process) run(ctx context.Context) error {
 		return p.grpc.Serve(listener)
 	})
 	metrics := http.NewServeMux()
-	metrics.Handle("/metrics", promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}))
+	// The second is what controller-runtime's packages register for every program that links them: of the process, and of its requests to API servers.
+	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
 	serve(ctx, group, p.options.metricsAddress, metrics)
 	serve(ctx, group, p.options.healthAddress, fleet.HealthHandler(p.fleet))
 	return group.Wait()

@@ -22,9 +22,32 @@ A metric with labels appears once something happened that has a value for them.
 
 `
 
+// metricsOutro tells of those metrics of libraries that alerts and dashboards ask for. No code of ours names them: test/e2e/install reads each from the
+// running programs.
 const metricsOutro = `
-Beside these each program exports what its libraries do: ` + "`go_*`, `process_*`" + `; those built on controller-runtime also ` +
-	"`controller_runtime_*`, `workqueue_*`, `rest_client_requests_total`, `certwatcher_*`, `leader_election_master_status`" + `.
+## libraries (argosy-webhook, argosy-controller-manager, argosy-estimator)
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+| ` + "`process_cpu_seconds_total`" + ` | counter |  | Time of processors that the process has used. |
+| ` + "`process_resident_memory_bytes`" + ` | gauge |  | Memory that the process holds. |
+| ` + "`rest_client_requests_total`" + ` | counter | code, host, method | Answers of API servers: karmada-apiserver, and the members of those who ask them. |
+
+## libraries (argosy-webhook, argosy-controller-manager)
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+| ` + "`controller_runtime_reconcile_errors_total`" + ` | counter | controller | Runs of a controller that failed. |
+| ` + "`controller_runtime_reconcile_total`" + ` | counter | controller, result | Runs of a controller, by how they ended. |
+| ` + "`workqueue_depth`" + ` | gauge | controller, name, priority | Objects that wait for a controller. |
+
+## libraries (argosy-controller-manager)
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+| ` + "`leader_election_master_status`" + ` | gauge | name | 1 in the replica that leads, 0 in the others. |
+
+Each program exports more of what its libraries measure: ` + "`go_*`, `process_*`, `controller_runtime_*`, `workqueue_*`, `rest_client_*`, `certwatcher_*`" + `.
 `
 
 func metricsPage(all source) (string, error) {

@@ -1,7 +1,6 @@
 package monitoring
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,40 +20,55 @@ const (
 	runbooks = root + "/docs/runbooks"
 )
 
-// libraries is what the programs export by way of client_golang, client-go and controller-runtime, and Prometheus itself.
-// test/e2e/install demands that a running argosy-webhook and argosy-controller-manager really do.
-func libraries() []string {
-	return []string{
-		"up", "process_resident_memory_bytes", "leader_election_master_status", "rest_client_requests_total", "workqueue_depth",
-		"controller_runtime_reconcile_total", "controller_runtime_reconcile_errors_total",
-	}
+// series is one that a query may ask for.
+type series struct {
+	labels []string
+	// programs that export it; none where Prometheus makes it itself.
+	programs []string
+	ours     bool
 }
 
-// exported is every series name of docs/reference/metrics.md, with its labels.
-func exported(t *testing.T) map[string][]string {
+// exported is every series name of docs/reference/metrics.md. Tests of cmd/ and test/e2e/install hold that page against the programs.
+func exported(t *testing.T) map[string]series {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "docs/reference/metrics.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string][]string{}
-	row := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| ([a-z]+) \\| ([a-z_, ]*) \\|")
-	for _, match := range row.FindAllStringSubmatch(string(content), -1) {
-		var names []string
-		for _, label := range strings.Split(match[3], ",") {
-			if label = strings.TrimSpace(label); label != "" {
-				names = append(names, label)
-			}
+	out := map[string]series{"up": {}}
+	heading := regexp.MustCompile(`^## .* \((.*)\)$`)
+	row := regexp.MustCompile("^\\| `([a-z0-9_]+)` \\| ([a-z]+) \\| ([a-z_, ]*) \\|")
+	var programs []string
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		if match := heading.FindStringSubmatch(line); match != nil {
+			programs = list(match[1])
 		}
-		if match[2] != "histogram" {
-			out[match[1]] = names
+		match := row.FindStringSubmatch(line)
+		if match == nil {
 			continue
 		}
-		out[match[1]+"_bucket"] = append(slices.Clone(names), "le")
-		out[match[1]+"_sum"], out[match[1]+"_count"] = names, names
+		found := series{labels: list(match[3]), programs: programs, ours: strings.HasPrefix(match[1], "argosy_")}
+		if match[2] != "histogram" {
+			out[match[1]] = found
+			continue
+		}
+		out[match[1]+"_sum"], out[match[1]+"_count"] = found, found
+		found.labels = append(slices.Clone(found.labels), "le")
+		out[match[1]+"_bucket"] = found
 	}
-	if len(out) < 10 {
+	if len(out) < 40 {
 		t.Fatalf("the reference lists %d series: it cannot be read any more", len(out))
+	}
+	return out
+}
+
+func list(text string) []string {
+	var out []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
 	}
 	return out
 }
@@ -68,50 +82,16 @@ func ruleGroups(t *testing.T) []rulefmt.RuleGroup {
 	return groups.Groups
 }
 
-// panels is each query of each dashboard, by a name that a person finds.
-func panels(t *testing.T) map[string]string {
-	t.Helper()
-	files, err := filepath.Glob(root + "/deploy/chart/dashboards/*.json")
-	if err != nil || len(files) != 4 {
-		t.Fatalf("dashboards: %v, %v", files, err)
-	}
-	out := map[string]string{}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var board struct {
-			UID    string `json:"uid"`
-			Panels []struct {
-				Title   string `json:"title"`
-				Targets []struct {
-					RefID string `json:"refId"`
-					Expr  string `json:"expr"`
-				} `json:"targets"`
-			} `json:"panels"`
-		}
-		if err := json.Unmarshal(content, &board); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if board.UID == "" || len(board.Panels) == 0 {
-			t.Errorf("%s has no uid or no panels", file)
-		}
-		for _, panel := range board.Panels {
-			if len(panel.Targets) == 0 {
-				t.Errorf("%s: %s asks nothing", board.UID, panel.Title)
-			}
-			for _, target := range panel.Targets {
-				out[board.UID+"/"+panel.Title+"/"+target.RefID] = target.Expr
-			}
-		}
-	}
-	return out
-}
-
 // TestQueriesAskForWhatIsExported walks every expression of alerts and dashboards.
 func TestQueriesAskForWhatIsExported(t *testing.T) {
-	queries := panels(t)
+	queries := map[string]string{}
+	for _, board := range boards(t) {
+		for _, panel := range board.Panels {
+			for _, target := range panel.Targets {
+				queries[board.UID+"/"+panel.Title+"/"+target.RefID] = target.Expr
+			}
+		}
+	}
 	for _, group := range ruleGroups(t) {
 		for _, rule := range group.Rules {
 			queries["alert/"+rule.Alert] = rule.Expr
@@ -130,16 +110,16 @@ func TestQueriesAskForWhatIsExported(t *testing.T) {
 			}
 		})
 	}
-	for series := range known {
-		base := regexp.MustCompile("_(bucket|sum|count)$").ReplaceAllString(series, "")
-		if !used[base] && !used[base+"_bucket"] && !used[series] {
+	for name, series := range known {
+		base := regexp.MustCompile("_(bucket|sum|count)$").ReplaceAllString(name, "")
+		if series.ours && !used[base] && !used[base+"_bucket"] && !used[name] {
 			t.Errorf("no dashboard and no alert shows %s", base)
 		}
 	}
 }
 
-// problems of an expression: series that nobody exports, labels they do not have.
-func problems(expr parser.Expr, known map[string][]string, used map[string]bool) []string {
+// problems of an expression: series that nobody exports, labels they do not have, programs that do not export them.
+func problems(expr parser.Expr, known map[string]series, used map[string]bool) []string {
 	var out []string
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		selector, ok := node.(*parser.VectorSelector)
@@ -147,18 +127,68 @@ func problems(expr parser.Expr, known map[string][]string, used map[string]bool)
 			return nil
 		}
 		used[selector.Name] = true
-		names, ours := known[selector.Name]
-		if !ours && !slices.Contains(libraries(), selector.Name) {
+		asked, ok := known[selector.Name]
+		if !ok {
 			out = append(out, selector.Name+" is exported by nobody")
+			return nil
 		}
+		ofJob := false
 		for _, matcher := range selector.LabelMatchers {
-			if ours && matcher.Name != labels.MetricName && matcher.Name != "job" && !slices.Contains(names, matcher.Name) {
+			switch {
+			case matcher.Name == labels.MetricName:
+			case matcher.Name == "job":
+				ofJob = true
+				out = append(out, jobs(selector.Name, asked, matcher)...)
+			case matcher.Name != "instance" && !slices.Contains(asked.labels, matcher.Name):
 				out = append(out, selector.Name+" has no label "+matcher.Name)
 			}
+		}
+		if !ofJob && !asked.ours {
+			out = append(out, selector.Name+" is asked of every program of the cluster: give the job")
 		}
 		return nil
 	})
 	return out
+}
+
+// jobs that a matcher names, ours, and that do not export the series.
+func jobs(name string, asked series, matcher *labels.Matcher) []string {
+	var out []string
+	some := false
+	for _, program := range []string{"argosy-webhook", "argosy-controller-manager", "argosy-estimator"} {
+		if !matcher.Matches(program) {
+			continue
+		}
+		some = true
+		if len(asked.programs) > 0 && !slices.Contains(asked.programs, program) {
+			out = append(out, program+" does not export "+name)
+		}
+	}
+	if !some {
+		out = append(out, matcher.String()+" is none of our programs")
+	}
+	return out
+}
+
+// TestProblemsAreSeen shows that the test above can fail.
+func TestProblemsAreSeen(t *testing.T) {
+	for query, want := range map[string]string{
+		`argosy_nothing_total`:                                       "argosy_nothing_total is exported by nobody",
+		`argosy_interpreter_overridden{kin="CloneSet"}`:              "argosy_interpreter_overridden has no label kin",
+		`argosy_interpreter_overridden{job="argosy-estimator"}`:      "argosy-estimator does not export argosy_interpreter_overridden",
+		`leader_election_master_status{job=~"argosy-.*"}`:            "argosy-webhook does not export leader_election_master_status",
+		`workqueue_depth`:                                            "workqueue_depth is asked of every program of the cluster: give the job",
+		`up{job="argosy-webhok"} == 1 or absent(nobody_has_this)`:    `job="argosy-webhok" is none of our programs`,
+		`sum(rate(rest_client_requests_total{job="x",cod="4"}[5m]))`: "rest_client_requests_total has no label cod",
+	} {
+		expr, err := parser.ParseExpr(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := problems(expr, exported(t), map[string]bool{}); !slices.Contains(got, want) {
+			t.Errorf("%s: %q, want %q among them", query, got, want)
+		}
+	}
 }
 
 func TestEveryAlertHasItsRunbook(t *testing.T) {
