@@ -36,6 +36,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/template"
 	"github.com/argosy-dev/argosy/estimator/wire"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/drain"
 )
 
 // flagOptions carry karmada-scheduler-estimator's names and defaults, so that its manifests need a new image and little else.
@@ -66,6 +67,7 @@ type process struct {
 	grpc    *grpc.Server
 	metrics *prometheus.Registry
 	health  *health.Server
+	ending  *drain.Drain
 }
 
 func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) (*process, error) {
@@ -73,6 +75,7 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 	options.healthAddress = cmp.Or(options.healthAddress, cfg.HealthBindAddress)
 	p := &process{options: options, metrics: prometheus.NewRegistry(), health: health.NewServer()}
 	clk := clock.RealClock{}
+	p.ending = &drain.Drain{Clock: clk, Period: time.Duration(cfg.DrainSeconds) * time.Second}
 	configure, err := mirrorConfigs(cfg, plugins)
 	if err != nil {
 		return nil, err
@@ -176,7 +179,8 @@ func (p *process) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening for gRPC (--server-port): %w", err)
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	// Told to stop, it answers on while Services hear of it; what fails ends the process at once.
+	group, ctx := errgroup.WithContext(p.ending.Until(ctx))
 	group.Go(func() error { return p.watcher.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
@@ -192,7 +196,7 @@ func (p *process) run(ctx context.Context) error {
 	// The second is what controller-runtime's packages register for every program that links them: of the process, and of its requests to API servers.
 	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
 	serve(ctx, group, p.options.metricsAddress, metrics)
-	serve(ctx, group, p.options.healthAddress, fleet.HealthHandler(p.fleet))
+	serve(ctx, group, p.options.healthAddress, fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready))
 	return group.Wait()
 }
 

@@ -7,6 +7,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -16,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/drain"
 	"github.com/argosy-dev/argosy/internal/program"
 )
 
@@ -50,8 +52,8 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
 	}
-	ending := &drain{clock: clock.RealClock{}, period: time.Duration(cfg.DrainSeconds) * time.Second}
-	mgr, err := newManager(rest, cfg, *pprof, ending.ready)
+	ending := &drain.Drain{Clock: clock.RealClock{}, Period: time.Duration(cfg.DrainSeconds) * time.Second}
+	mgr, err := newManager(rest, cfg, *pprof, func(*http.Request) error { return ending.Ready() })
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func run(args []string) error {
 		if err != nil {
 			return fmt.Errorf("setting up %s: %w", h.path, err)
 		}
-		mgr.GetWebhookServer().Register(h.path, ending.handler(served))
+		mgr.GetWebhookServer().Register(h.path, ending.Handler(served))
 	}
-	return mgr.Start(ending.until(ctrl.SetupSignalHandler()))
+	return mgr.Start(ending.Until(ctrl.SetupSignalHandler()))
 }

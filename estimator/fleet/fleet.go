@@ -140,6 +140,20 @@ func (f *Fleet) settle(member *running) {
 	}
 }
 
+// untried are the members that have neither been read yet nor refused to be.
+func (f *Fleet) untried() []string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []string
+	for name, member := range f.members {
+		if !member.mirror.Tried() {
+			out = append(out, name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
 // Status is one member's state, for health and metrics.
 type Status struct {
 	Name       string

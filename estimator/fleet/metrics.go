@@ -38,12 +38,17 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// HealthHandler serves /healthz and /readyz. A member that is away makes nobody unready: its neighbours must be answered for. The body of /readyz lists
-// the members all the same.
-func HealthHandler(fleet *Fleet) http.Handler {
+// HealthHandler serves /healthz and /readyz, which lists the members unless one of the conditions says that a Service had better send nothing here.
+func HealthHandler(fleet *Fleet, ready ...func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		for _, condition := range ready {
+			if err := condition(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+		}
 		w.Header().Set("Content-Type", "application/json")
 		// The peer's going away is its own affair.
 		_ = json.NewEncoder(w).Encode(fleet.Statuses())

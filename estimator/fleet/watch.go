@@ -2,11 +2,14 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -28,6 +31,8 @@ import (
 const (
 	// again is how often every Cluster's secret is read anew, so that a renewed token is noticed.
 	again = time.Minute
+	// firstReading bounds how long a new replica is not ready for the sake of a member that neither answers nor refuses.
+	firstReading = 30 * time.Second
 	// soon is when a Cluster that could not be joined is tried again: its secret may come after it.
 	soon = 5 * time.Second
 )
@@ -53,6 +58,27 @@ type Watcher struct {
 	// Expected are registered though they have no Cluster yet.
 	Expected []string
 	Clock    clock.WithTicker
+
+	// listed is when every Cluster of the first list had been joined, or could not be.
+	listed atomic.Pointer[time.Time]
+	ready  atomic.Bool
+}
+
+// Ready says whether this process may be asked in place of another: it knows the members, and has read each of them or could not. From then on it stays ready.
+// A member that joins later, or is away, makes nobody unready: its neighbours must be answered for.
+func (w *Watcher) Ready() error {
+	if w.ready.Load() {
+		return nil
+	}
+	listed := w.listed.Load()
+	if listed == nil {
+		return errors.New("the members are not known yet")
+	}
+	if untried := w.Fleet.untried(); len(untried) > 0 && w.Clock.Since(*listed) < firstReading {
+		return fmt.Errorf("still reading %s", strings.Join(untried, ", "))
+	}
+	w.ready.Store(true)
+	return nil
 }
 
 // Run joins the fixed members and follows the Clusters until the context ends.
@@ -61,6 +87,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 		w.Fleet.Join(ctx, name, connection)
 	}
 	if w.Karmada == nil {
+		now := w.Clock.Now()
+		w.listed.Store(&now)
 		<-ctx.Done()
 		return nil
 	}
@@ -167,6 +195,8 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 			w.Fleet.Leave(ctx, status.Name)
 		}
 	}
+	now := w.Clock.Now()
+	w.listed.CompareAndSwap(nil, &now)
 	return all
 }
 

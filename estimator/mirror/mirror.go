@@ -271,6 +271,13 @@ func (m *Mirror) note(err error) {
 	}
 }
 
+// Tried is true once the member has been read, or could not be.
+func (m *Mirror) Tried() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.members != nil || m.problem != nil
+}
+
 // State says what the mirror's knowledge is worth now.
 func (m *Mirror) State() State {
 	m.mu.RLock()

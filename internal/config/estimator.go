@@ -26,6 +26,8 @@ type Estimator struct {
 	Staleness Staleness `json:"staleness"`
 	// Registration lets karmada-scheduler find this process.
 	Registration Registration `json:"registration"`
+	// DrainSeconds is how long a process that is told to stop still answers, while it says that it is not ready: Services learn of that with a delay.
+	DrainSeconds int32 `json:"drainSeconds"`
 }
 
 // Registration keeps a Service of karmada-apiserver for each member: where karmada-scheduler looks for its estimator.
@@ -84,6 +86,7 @@ func DefaultEstimator() *Estimator {
 		FollowClusters:     Enabled,
 		Staleness:          Staleness{ProbeSeconds: 5, ProbeTimeoutSeconds: 3, FreshSeconds: 15, KeepSeconds: 120},
 		Registration:       Registration{Mode: Disabled, ServiceNamespace: "karmada-system", ServicePrefix: "karmada-scheduler-estimator", Port: 10352},
+		DrainSeconds:       5,
 	}
 }
 
@@ -111,6 +114,9 @@ func (e *Estimator) Validate() field.ErrorList {
 		if member.Kubeconfig == "" && e.FollowClusters == Disabled {
 			errs = append(errs, field.Required(path.Child("kubeconfig"), "followClusters is Disabled"))
 		}
+	}
+	if e.DrainSeconds < 0 {
+		errs = append(errs, field.Invalid(field.NewPath("drainSeconds"), e.DrainSeconds, "must be at least 0"))
 	}
 	errs = append(errs, e.Staleness.validate(field.NewPath("staleness"))...)
 	return append(errs, e.Registration.validate(field.NewPath("registration"))...)

@@ -29,6 +29,7 @@ func TestLoadEstimator(t *testing.T) {
 		"registered at no port":  {head + "registration: {mode: Enabled, host: estimator, port: 0}\n", "registration.port"},
 		"registered too early":   {head + "registration: {mode: Enabled, host: estimator, expected: [m1, M_2]}\n", "registration.expected[1]"},
 		"maybe registered":       {head + "registration: {mode: Perhaps}\n", "registration.mode"},
+		"drained backwards":      {head + "drainSeconds: -1\n", "drainSeconds"},
 		"fresh too short":        {head + "staleness: {freshSeconds: 6}\n", "staleness.freshSeconds"},
 	}
 	for name, tc := range tests {

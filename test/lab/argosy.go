@@ -78,6 +78,7 @@ func (a *argosy) parts() []part {
 			},
 			config: map[string]any{
 				// A person who stops a member should see it go stale while watching.
+				"drainSeconds": 0,
 				"staleness":    map[string]any{"probeSeconds": 2, "probeTimeoutSeconds": 2, "freshSeconds": 6, "keepSeconds": 60},
 				"registration": map[string]any{"mode": "Enabled", "host": "localhost", "port": a.estimator, "expected": a.members},
 			},

@@ -1,4 +1,4 @@
-package main
+package drain
 
 import (
 	"context"
@@ -14,10 +14,10 @@ import (
 func TestDrain(t *testing.T) {
 	g := NewWithT(t)
 	clk := testingclock.NewFakeClock(time.Unix(0, 0))
-	d := &drain{clock: clk, period: 5 * time.Second}
+	d := &Drain{Clock: clk, Period: 5 * time.Second}
 	asked, ask := context.WithCancel(t.Context())
-	ctx := d.until(asked)
-	server := httptest.NewServer(d.handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	ctx := d.Until(asked)
+	server := httptest.NewServer(d.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	defer server.Close()
 	closes := func() bool {
 		response, err := http.Get(server.URL)
@@ -26,12 +26,12 @@ func TestDrain(t *testing.T) {
 		return response.Close
 	}
 
-	g.Expect(d.ready(nil)).To(Succeed())
+	g.Expect(d.Ready()).To(Succeed())
 	g.Expect(closes()).To(BeFalse(), "a connection was closed that may stay")
 
 	ask()
 	g.Eventually(clk.HasWaiters).Should(BeTrue())
-	g.Expect(d.ready(nil)).NotTo(Succeed(), "a Service would go on sending")
+	g.Expect(d.Ready()).NotTo(Succeed(), "a Service would go on sending")
 	g.Expect(closes()).To(BeTrue(), "a caller would come back on a connection that is about to go")
 	g.Expect(ctx.Err()).NotTo(HaveOccurred(), "stopped at once")
 
