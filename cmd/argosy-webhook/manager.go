@@ -4,11 +4,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -33,11 +36,16 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, pprof string, stay
 	}
 	restConfig.QPS, restConfig.Burst = cfg.Client.QPS, cfg.Client.Burst
 	shutdown := time.Duration(cfg.ShutdownSeconds) * time.Second
+	files, err := certwatcher.New(filepath.Join(cfg.CertDir, "tls.crt"), filepath.Join(cfg.CertDir, "tls.key"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate of certDir: %w", err)
+	}
+	certificate := &handover{newest: files.GetCertificate, clock: clock.RealClock{}}
 	server := webhook.NewServer(webhook.Options{
 		Host: host, Port: port, CertDir: cfg.CertDir,
 		// Karmada and karmada-apiserver speak HTTP/1.1 to webhooks; one connection then carries one request at a time,
 		// which is also the shorter way on both sides.
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos, c.MinVersion = []string{"http/1.1"}, tls.VersionTLS12 }},
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos, c.MinVersion = []string{"http/1.1"}, tls.VersionTLS12 }, func(c *tls.Config) { c.GetCertificate = certificate.get }},
 	})
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
@@ -49,6 +57,12 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, pprof string, stay
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
+	}
+	certificate.reader = mgr.GetAPIReader()
+	for _, runnable := range []manager.Runnable{files, certificate} {
+		if err := mgr.Add(runnable); err != nil {
+			return nil, fmt.Errorf("adding the certificate's watch: %w", err)
+		}
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, fmt.Errorf("adding health check: %w", err)
