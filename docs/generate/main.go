@@ -34,5 +34,5 @@ func run(root string) error {
 			return err
 		}
 	}
-	return nil
+	return writeSchema(root, files)
 }

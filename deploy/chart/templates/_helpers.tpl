@@ -180,9 +180,12 @@ readinessProbe:
     matchLabels: {kubernetes.io/metadata.name: {{ .root.Values.karmada.namespace }}}
 {{- end }}
 
+{{/* No peers means nobody; to NetworkPolicy an empty list would mean everybody. */}}
 {{- define "argosy.metricsIngress" -}}
+{{- with .root.Values.networkPolicy.metricsFrom -}}
 - ports: [{protocol: TCP, port: metrics}]
-  from: {{- toYaml .root.Values.networkPolicy.metricsFrom | nindent 4 }}
+  from: {{- toYaml . | nindent 4 }}
+{{- end }}
 {{- end }}
 
 {{/* The serving certificate's names; the first is in the URL that Karmada is given. */}}

@@ -53,12 +53,18 @@ func TestLint(t *testing.T) {
 
 func TestValuesThatCannotStandAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ values, want string }{
-		"no images":           {values: "webhook: {replicas: 2}\n", want: "/image/repository"},
-		"a typo":              {values: images + "webhok: {replicas: 2}\n", want: "webhok"},
-		"a typo deep inside":  {values: images + "webhook: {certificates: {mode: SelfManaged, isuerRef: {}}}\n", want: "isuerRef"},
-		"no replica":          {values: images + "controllerManager: {replicas: 0}\n", want: "/controllerManager/replicas"},
-		"an unknown mode":     {values: images + "webhook: {certificates: {mode: Vault}}\n", want: "/webhook/certificates/mode"},
-		"a life without unit": {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
+		"no images":          {values: "webhook: {replicas: 2}\n", want: "/image/repository"},
+		"a typo":             {values: images + "webhok: {replicas: 2}\n", want: "webhok"},
+		"a typo deep inside": {values: images + "webhook: {certificates: {mode: SelfManaged, isuerRef: {}}}\n", want: "isuerRef"},
+		"no replica":         {values: images + "controllerManager: {replicas: 0}\n", want: "/controllerManager/replicas"},
+		"an unknown mode":    {values: images + "webhook: {certificates: {mode: Vault}}\n", want: "/webhook/certificates/mode"},
+		"a number in words":  {values: images + "webhook: {replicas: two}\n", want: "/webhook/replicas"},
+		"a field of a program's file that does not exist": {values: images + "webhook: {config: {drainSecond: 3}}\n", want: "drainSecond"},
+		"deep inside the file":                            {values: images + "controllerManager: {config: {controllers: {fedHPA: {estimators: {ports: 1}}}}}\n", want: "ports"},
+		"a word for a number inside the file":             {values: images + "estimator: {config: {staleness: {keepSeconds: long}}}\n", want: "/estimator/config/staleness/keepSeconds"},
+		"an address that the chart's ports go by":         {values: images + "webhook: {config: {metricsBindAddress: \":9090\"}}\n", want: "metricsBindAddress"},
+		"a resource that is a list":                       {values: images + "install: {resources: {limits: {memory: [1]}}}\n", want: "/install/resources/limits/memory"},
+		"a life without unit":                             {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := helm(t, "template", tc.values)

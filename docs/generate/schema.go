@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+const valuesSchema = "deploy/chart/values.schema.json"
+
+// writeSchema puts the fields of the programs' files into the schema of the chart's values, so that helm refuses a typo before a pod does. The rest of the
+// schema is written by hand and stays.
+func writeSchema(root string, files source) error {
+	path := filepath.Join(root, valuesSchema)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(text, &schema); err != nil {
+		return fmt.Errorf("reading %s: %w", valuesSchema, err)
+	}
+	definitions, ok := schema["definitions"].(map[string]any)
+	if !ok {
+		return fmt.Errorf("%s has no definitions", valuesSchema)
+	}
+	docs := fieldDocs(files.in("internal/config"))
+	for _, of := range configurations() {
+		kind := reflect.TypeOf(of.defaults).Elem()
+		definitions[of.program] = object(kind, docs, chartsOwn())
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(schema); err != nil {
+		return err
+	}
+	return os.WriteFile(path, out.Bytes(), 0o644)
+}
+
+// chartsOwn are the fields that the chart's ports, probes and mounts go by: values cannot change them alone.
+func chartsOwn() []string {
+	return []string{"apiVersion", "kind", "bindAddress", "certDir", "metricsBindAddress", "healthBindAddress"}
+}
+
+// object is the schema of a struct of package config.
+func object(kind reflect.Type, docs map[string]string, without []string) map[string]any {
+	properties := map[string]any{}
+	collect(properties, kind, docs, without)
+	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+}
+
+func collect(properties map[string]any, kind reflect.Type, docs map[string]string, without []string) {
+	for i := range kind.NumField() {
+		field := kind.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			collect(properties, field.Type, docs, without)
+		case !slices.Contains(without, name):
+			property := typed(field.Type, docs)
+			property["description"] = strings.ReplaceAll(docs[kind.Name()+"."+field.Name], "\n", " ")
+			properties[name] = property
+		}
+	}
+}
+
+func typed(kind reflect.Type, docs map[string]string) map[string]any {
+	switch kind.Kind() {
+	case reflect.Struct:
+		return object(kind, docs, nil)
+	case reflect.Slice:
+		return map[string]any{"type": "array", "items": typed(kind.Elem(), docs)}
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case reflect.Int, reflect.Int32:
+		return map[string]any{"type": "integer"}
+	case reflect.Float32:
+		return map[string]any{"type": "number"}
+	case reflect.String:
+		if kind == reflect.TypeFor[string]() {
+			return map[string]any{"type": "string"}
+		}
+	}
+	// A test of the chart sets every field; one of another type shows there.
+	return map[string]any{}
+}
