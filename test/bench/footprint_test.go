@@ -56,6 +56,7 @@ func TestFootprint(t *testing.T) {
 	}
 	pushes := pushWorkloads(t, karmada, meters)
 	printFootprint(os.Stdout, programs, meters, pushes)
+	printInstall(t, os.Stdout, federation)
 }
 
 func printFootprint(out io.Writer, programs []string, meters map[string]*meter, pushes int64) {
