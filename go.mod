@@ -221,6 +221,7 @@ require (
 
 // The processes of the lab (test/lab): real Kubernetes, Karmada and etcd, built from their modules.
 tool (
+	github.com/karmada-io/karmada/cmd/agent
 	github.com/karmada-io/karmada/cmd/aggregated-apiserver
 	github.com/karmada-io/karmada/cmd/controller-manager
 	github.com/karmada-io/karmada/cmd/descheduler

@@ -20,13 +20,14 @@ import (
 type shape struct {
 	members, nodes int
 	memberNodes    string
+	pull           []string
 	stock          bool
 	port           int
 }
 
 func (s shape) options(dir string) (lab.Options, error) {
 	o := lab.DefaultOptions()
-	o.Dir, o.Stock, o.APIServerPort = dir, s.stock, s.port
+	o.Dir, o.Stock, o.APIServerPort, o.Pull = dir, s.stock, s.port, s.pull
 	o.Nodes = nil
 	if s.memberNodes != "" {
 		for field := range strings.SplitSeq(s.memberNodes, ",") {
@@ -66,6 +67,7 @@ func upCommand(at func() (string, error)) *cobra.Command {
 	c.Flags().IntVar(&s.members, "members", 3, "number of member clusters")
 	c.Flags().IntVar(&s.nodes, "nodes", 5, "nodes of each member")
 	c.Flags().StringVar(&s.memberNodes, "member-nodes", "", "nodes member by member, such as 3,4,5; overrides --members and --nodes")
+	c.Flags().StringSliceVar(&s.pull, "pull", nil, "members registered in pull mode, each with a karmada-agent, such as member3")
 	c.Flags().BoolVar(&s.stock, "stock", false, "leave Argosy out: Karmada as it comes")
 	c.Flags().IntVar(&s.port, "apiserver-port", 0, "port of karmada-apiserver; 0 chooses a free one")
 	return c

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,16 +34,19 @@ type member struct {
 	karmada *karmadaPlane
 	options Options
 	nodes   int
-	server  apiServer
+	// pull is true for a member that its own agent registers.
+	pull   bool
+	server apiServer
 
-	kcm, scheduler, kwok, metrics            int
+	kcm, scheduler, kwok, metrics, agent     int
 	kruiseWebhook, kruiseHealth, kruiseStats int
 }
 
 func newMember(w *workspace, k *karmadaPlane, options Options, i int) (*member, error) {
 	m := &member{workspace: w, name: memberName(i), karmada: k, options: options, nodes: options.Nodes[i]}
+	m.pull = slices.Contains(options.Pull, m.name)
 	m.server = apiServer{name: m.name, etcd: k.server.etcd}
-	err := w.take(&m.server.port, &m.kcm, &m.scheduler, &m.kwok, &m.metrics, &m.kruiseWebhook, &m.kruiseHealth, &m.kruiseStats)
+	err := w.take(&m.server.port, &m.kcm, &m.scheduler, &m.kwok, &m.metrics, &m.agent, &m.kruiseWebhook, &m.kruiseHealth, &m.kruiseStats)
 	return m, err
 }
 
@@ -60,13 +64,14 @@ func (m *member) units() []unit {
 		{Name: name("kube-scheduler"), After: needs, Process: m.kubeScheduler()},
 		{Name: name("kwok"), After: needs, Prepare: m.prepareKWOK, Process: m.kwokSpec()},
 		{Name: name("nodes"), After: []string{name("kwok")}, Prepare: m.createNodes, Check: m.nodesReady},
-		{
-			Name:    name("joined"),
-			After:   []string{name("kube-controller-manager"), name("nodes"), "karmada/cluster-api", "karmada/webhook", "karmada/kube-controller-manager"},
-			Prepare: m.join,
-			Check:   m.clusterReady,
-		},
 	}
+	member := unit{Name: name("joined"), Prepare: m.join}
+	if m.pull {
+		member = unit{Name: name("agent"), Prepare: m.prepareAgent, Process: m.agentSpec()}
+	}
+	member.After = []string{name("kube-controller-manager"), name("nodes"), "karmada/cluster-api", "karmada/webhook", "karmada/kube-controller-manager"}
+	member.Check = m.clusterReady
+	units = append(units, member)
 	if m.options.Kruise {
 		units = append(units, unit{Name: name("kruise-manager"), After: needs, Prepare: m.prepareKruise, Process: m.kruiseManager()})
 	}
@@ -230,7 +235,7 @@ func (m *member) nodesReady(ctx context.Context) error {
 	return nil
 }
 
-// join makes the cluster a member, as a platform admin would.
+// join makes the cluster a member in push mode, as a platform admin would.
 func (m *member) join(ctx context.Context) error {
 	_, err := process.Run(ctx, m.programs["karmadactl"], "join", m.name,
 		"--kubeconfig="+m.karmada.kubeconfig(),

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 )
 
 // Options says what federation to start. The zero value is not useful: begin with DefaultOptions.
@@ -16,6 +18,12 @@ type Options struct {
 	Nodes []int
 	// NodeCPU and NodeMemory are the capacity of every node, as Kubernetes quantities.
 	NodeCPU, NodeMemory string
+	// Pull names the members that are registered in pull mode: a karmada-agent of their own carries Works to them. The others are
+	// joined in push mode.
+	Pull []string
+	// AgentRoute says where these agents reach karmada-apiserver, which listens at address: a test puts something in between that
+	// it can cut. Nil is straight.
+	AgentRoute func(address string) (string, error) `json:"-"`
 	// Stock leaves Argosy out: Karmada as it comes, for side-by-side tests.
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.
@@ -54,7 +62,21 @@ func (o Options) Validate() error {
 			return fmt.Errorf("member%d cannot have %d nodes: between 0 and 5000 are possible", i+1, n)
 		}
 	}
+	names := o.members()
+	for _, name := range o.Pull {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("--pull %s: there is no such member, only %s", name, strings.Join(names, ", "))
+		}
+	}
 	return nil
+}
+
+func (o Options) members() []string {
+	names := make([]string, len(o.Nodes))
+	for i := range o.Nodes {
+		names[i] = memberName(i)
+	}
+	return names
 }
 
 func memberName(i int) string { return fmt.Sprintf("member%d", i+1) }

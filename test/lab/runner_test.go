@@ -181,6 +181,8 @@ func TestOptionsValidate(t *testing.T) {
 		"no members":      {func(o *Options) { o.Nodes = nil }, "--members"},
 		"too many":        {func(o *Options) { o.Nodes = make([]int, 21) }, "at most 20"},
 		"negative nodes":  {func(o *Options) { o.Nodes = []int{3, -1} }, "member2 cannot have -1 nodes"},
+		"one pulls":       {func(o *Options) { o.Pull = []string{"member3"} }, ""},
+		"nobody pulls":    {func(o *Options) { o.Pull = []string{"member4"} }, "only member1, member2, member3"},
 		"a port too high": {func(o *Options) { o.APIServerPort = 65536 }, "--apiserver-port 65536"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -46,6 +46,7 @@ func groups() []group {
 				{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
 				{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
 				{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
+				{"karmada-agent", "github.com/karmada-io/karmada/cmd/agent"},
 				{"karmada-aggregated-apiserver", "github.com/karmada-io/karmada/cmd/aggregated-apiserver"},
 				{"karmada-controller-manager", "github.com/karmada-io/karmada/cmd/controller-manager"},
 				{"karmada-scheduler", "github.com/karmada-io/karmada/cmd/scheduler"},
