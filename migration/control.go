@@ -119,7 +119,7 @@ func workOf(work *workv1alpha1.Work) plan.Work {
 		Deleting:  !work.DeletionTimestamp.IsZero(),
 	}
 	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkDispatching); condition != nil {
-		out.Dispatching = condition.Status
+		out.Dispatching, out.DispatchingSince = condition.Status, condition.LastTransitionTime.Time
 	}
 	if manifests := work.Spec.Workload.Manifests; len(manifests) == 1 {
 		manifest := &unstructured.Unstructured{}

@@ -100,7 +100,11 @@ func (c *Controller) clusters(ctx context.Context, world *plan.World) error {
 			Joined:  cluster.DeletionTimestamp.IsZero(),
 			Leaving: !cluster.DeletionTimestamp.IsZero(),
 			Ready:   meta.IsStatusConditionTrue(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady),
+			Pull:    cluster.Spec.SyncMode == clusterv1alpha1.Pull,
 			Kinds:   map[string]bool{}, Works: map[plan.Ref]plan.Work{},
+		}
+		if ready := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady); ready != nil {
+			found.ReadySince = ready.LastTransitionTime.Time
 		}
 		for _, enabled := range cluster.Status.APIEnablements {
 			for _, resource := range enabled.Resources {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -111,6 +112,9 @@ func (j *journey) departFence() outcome {
 			if why := j.dispatching(resource, name); why != "" {
 				message := fmt.Sprintf("%s for cluster %s %s", policy.User(resource.ResourceReference), name, why)
 				j.condition(v1alpha1.ConditionFenced, metav1.ConditionFalse, v1alpha1.ReasonAwaitingKarmada, message)
+				if j.Now.Sub(ApprovalsSince(j.next)) > overdue {
+					return j.block(v1alpha1.ReasonAwaitingKarmada, "%s", message)
+				}
 				return j.wait(v1alpha1.ReasonAwaitingKarmada, message, soon)
 			}
 		}
@@ -137,10 +141,36 @@ func (j *journey) dispatching(resource v1alpha1.ResourceStatus, cluster string) 
 		return "has a Work being deleted"
 	case !work.Suspended || !work.Preserve:
 		return "has a Work that is not suspended and preserving yet"
-	case work.Dispatching != metav1.ConditionFalse:
-		return "has a suspended Work whose execution controller has not confirmed it yet"
 	}
-	return ""
+	return j.unconfirmed(work, cluster)
+}
+
+// How long a cut-off may take before people are told, and how long it takes Karmada to notice, with room to spare, that an
+// agent is away: 40 s unless karmada-controller-manager is told otherwise.
+const (
+	overdue = 30 * time.Second
+	noticed = 2 * time.Minute
+)
+
+// unconfirmed says who has not seen the suspension of a Work. In pull mode a cluster's agent works from what it last saw: while it is
+// away from the control plane it undoes every static release.
+func (j *journey) unconfirmed(work Work, cluster string) string {
+	confirmed := work.Dispatching == metav1.ConditionFalse
+	if !j.Clusters[cluster].Pull {
+		if confirmed {
+			return ""
+		}
+		return "has a suspended Work whose execution controller has not confirmed it yet: if this lasts, look at karmada-controller-manager"
+	}
+	// An agent that saw the opening, and lost the control plane before it could say so, leaves the word of an earlier suspension
+	// standing. Karmada would have found it missing by now; one that is Ready all the while has seen this suspension.
+	if status := j.clusterStatus(cluster); confirmed && status != nil && status.OpenedTime != nil && work.DispatchingSince.Before(status.OpenedTime.Time) {
+		confirmed = j.Clusters[cluster].Ready && j.Now.Sub(ApprovalsSince(j.next)) > noticed && j.Now.Sub(j.Clusters[cluster].ReadySince) > noticed
+	}
+	if confirmed {
+		return ""
+	}
+	return fmt.Sprintf("has a suspended Work that the cluster's karmada-agent has not confirmed yet, and may go on enforcing: release nothing statically there before it has. If this lasts, look whether it runs and reaches karmada-apiserver ('kubectl get cluster %s')", cluster)
 }
 
 // mark the application's objects, those it shares too: admission refuses to delete what bears the mark, since Karmada would

@@ -162,13 +162,14 @@ func release(f *federation, image string, replicas int) {
 }
 
 // TestAnyOrder lets Karmada's controllers react in any order, the controller die between any two writes,
-// members go down or turn not Ready, records and policies be deleted by hand, releases and whitelist edits happen
+// members go down or turn not Ready, the agent of one in pull mode lose the control plane and find it again, records and policies be deleted by hand, releases and whitelist edits happen
 // in the middle, and applications be asked to leave. Nothing is deleted or restarted, every member keeps what its
 // owners released, and once left alone the application arrives where the whitelist wants it.
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFederation(rt)
-		moves := rapid.SliceOfN(rapid.IntRange(0, 18), 20, 160).Draw(rt, "moves")
+		f.members["b"].agent = &agent{}
+		moves := rapid.SliceOfN(rapid.IntRange(0, 20), 20, 160).Draw(rt, "moves")
 		for _, move := range moves {
 			f.move(move, rapid.IntRange(-1, 4).Draw(rt, "cut"))
 			f.invariants()
@@ -176,6 +177,9 @@ func TestAnyOrder(t *testing.T) {
 		// Left alone, it converges.
 		for name, m := range f.members {
 			m.down, m.ready = false, true
+			if m.agent != nil {
+				m.agent.away, m.agent.missing = false, false
+			}
 			f.putConfig(name)
 		}
 		f.tireless = true
@@ -232,7 +236,7 @@ func (f *federation) move(move, cut int) {
 	case move == 12 && f.status.Management == v1alpha1.ManagementStatic:
 		// CI/CD asks isKarmada first, and publishes to the members only when the answer is Static.
 		release(f, fmt.Sprintf("web:%d", len(f.status.History)%7), 4+len(f.status.History)%3)
-	case move == 13:
+	case move == 13 && !f.members["b"].agent.away: // who is away does not report
 		f.members["b"].ready = !f.members["b"].ready
 	case move == 14 && f.status.Phase != v1alpha1.PhaseLeaving:
 		// The record is deleted past admission; the whitelist's controller makes it anew while the entry stands.
@@ -252,6 +256,16 @@ func (f *federation) move(move, cut int) {
 		f.spec.AfterCutOff = []v1alpha1.AfterCutOff{v1alpha1.AfterCutOffKeep, v1alpha1.AfterCutOffLeave}[(cut+1)%2]
 	case move == 18:
 		f.losePolicy(cut)
+	case move == 19:
+		if agent := f.members["b"].agent; agent.away {
+			agent.away = false
+		} else {
+			agent.leave(f.now)
+		}
+	case move == 20 && !f.members["b"].agent.away:
+		// It sees one more change of the control plane, and is cut off before it could answer.
+		f.members["b"].agent.see(f.works["b"])
+		f.members["b"].agent.leave(f.now)
 	}
 }
 

@@ -132,7 +132,7 @@ func (f *federation) bind() {
 			suspended := binding.Spec.Suspension != nil && policy.Suspended(&binding.Spec.Suspension.Suspension, target.Name)
 			work := &Work{Suspended: suspended, Preserve: ptr.Deref(binding.Spec.PreserveResourcesOnDeletion, false), Manifest: manifest}
 			if old := f.works[target.Name][ref]; old != nil {
-				work.Dispatching = old.Dispatching
+				work.Dispatching, work.DispatchingSince = old.Dispatching, old.DispatchingSince
 			}
 			f.works[target.Name][ref] = work
 		}
@@ -208,25 +208,41 @@ func (f *federation) patch(manifest *unstructured.Unstructured, overriders []pol
 // execute writes Works that are not suspended into members, as a full PUT.
 func (f *federation) execute() {
 	for name, works := range f.works {
-		for ref, work := range works {
+		m := f.members[name]
+		if m.agent != nil {
+			if works = m.agent.see(works); m.agent.away {
+				f.enforce(name, works)
+				continue
+			}
+		}
+		for _, work := range works {
+			dispatching := metav1.ConditionTrue
 			if work.Suspended {
-				work.Dispatching = metav1.ConditionFalse
-				continue
+				dispatching = metav1.ConditionFalse
 			}
-			work.Dispatching = metav1.ConditionTrue
-			m := f.members[name]
-			if m.down {
-				continue
+			if work.Dispatching != dispatching {
+				work.Dispatching, work.DispatchingSince = dispatching, f.now
 			}
-			live := m.objects[ref]
-			if live == nil {
-				f.write(name, work.Manifest)
-				continue
-			}
-			next := applied(live, work.Manifest)
-			if fmt.Sprint(next.Object) != fmt.Sprint(live.Object) {
-				f.write(name, next)
-			}
+		}
+		f.enforce(name, works)
+	}
+}
+
+// enforce what an execution controller sees.
+func (f *federation) enforce(name string, works map[Ref]*Work) {
+	m := f.members[name]
+	for ref, work := range works {
+		if work.Suspended || m.down {
+			continue
+		}
+		live := m.objects[ref]
+		if live == nil {
+			f.write(name, work.Manifest)
+			continue
+		}
+		next := applied(live, work.Manifest)
+		if fmt.Sprint(next.Object) != fmt.Sprint(live.Object) {
+			f.write(name, next)
 		}
 	}
 }

@@ -67,7 +67,11 @@ type member struct {
 	pods    []Pod
 	down    bool
 	ready   bool
-	kinds   map[string]bool
+	// since is when Karmada's opinion of it last changed.
+	since time.Time
+	kinds map[string]bool
+	// agent is nil where karmada-controller-manager carries Works out.
+	agent *agent
 }
 
 func object(t reporter, text string) *unstructured.Unstructured {
@@ -202,7 +206,8 @@ func (f *federation) world() World {
 			MaxUnavailable: func(int32) int32 { return 0 }},
 	}
 	for name, m := range f.members {
-		cluster := Cluster{Joined: true, Ready: m.ready, Kinds: m.kinds, Works: map[Ref]Work{}, DryRuns: map[Ref]DryRun{}}
+		m.notice(f.now)
+		cluster := Cluster{Joined: true, Ready: m.ready, ReadySince: m.since, Pull: m.agent != nil, Kinds: m.kinds, Works: map[Ref]Work{}, DryRuns: map[Ref]DryRun{}}
 		for ref, work := range f.works[name] {
 			cluster.Works[ref] = *work
 		}

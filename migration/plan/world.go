@@ -70,6 +70,10 @@ type Cluster struct {
 	Leaving bool
 	// Ready is Karmada's own opinion; a cluster that is not would be left out by its scheduler.
 	Ready bool
+	// ReadySince is when that opinion last changed.
+	ReadySince time.Time
+	// Pull is true where an agent of the cluster's own carries Works out, not karmada-controller-manager.
+	Pull bool
 	// Unreachable says why nothing below is known; empty when it was read.
 	Unreachable string
 	// Kinds the member serves, as Karmada sees them: "apps/v1/Deployment".
@@ -102,7 +106,9 @@ type Work struct {
 	// Dispatching is the condition its execution controller writes: in pull mode that is the agent, so
 	// False proves that the agent itself saw the suspension.
 	Dispatching metav1.ConditionStatus
-	Manifest    *unstructured.Unstructured
+	// DispatchingSince is when that condition last changed.
+	DispatchingSince time.Time
+	Manifest         *unstructured.Unstructured
 }
 
 // silent Works are not dispatched: suspended, and their execution controller was not seen to think otherwise.
