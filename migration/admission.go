@@ -27,6 +27,8 @@ const (
 	CutOffPath    = "/validate-cut-off"
 	UnjoinPath    = "/validate-unjoin"
 	ApproversPath = "/validate-approvers"
+	// DispatchedPath is asked about bindings and Works.
+	DispatchedPath = "/validate-dispatched"
 )
 
 // Approvals stamps each new approval with the request's own user and time: nobody approves in another's name.

@@ -25,7 +25,8 @@ type handler struct {
 // A whitelist's edit is checked against the others, and a Migration's.
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists;migrations,verbs=get;list
 
-// Admission of FedHPA looks for other autoscalers of the target, for who keeps its replicas in members, and for the clusters it names.
+// Admission of FedHPA looks for other autoscalers of the target, for who keeps its replicas in members, and for the clusters it names. A
+// Work's binding also tells who deletes it.
 //
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas;cronhpas,verbs=get;list
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=list
@@ -59,6 +60,9 @@ func handlers() []handler {
 		})},
 		{path: migration.UnjoinPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.Unjoin{Reader: mgr.GetAPIReader()}
+		})},
+		{path: migration.DispatchedPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migration.Dispatched{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
 		})},
 		{path: cronhpa.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &cronhpa.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}

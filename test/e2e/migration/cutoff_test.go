@@ -65,13 +65,7 @@ func outAndBackAndAway(t *testing.T, kind string) {
 
 	s.drop(app)
 	s.reach(app, v1alpha1.PhaseCutOff)
-	migration := s.migration(app)
-	before := migration.DeepCopy()
-	migration.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave
-	if err := world.karmada.Patch(t.Context(), migration, client.MergeFrom(before)); err != nil {
-		t.Fatal(err)
-	}
-	s.reach(app, v1alpha1.PhaseLeft)
+	s.leave(app)
 	s.unchanged()
 	var policies policyv1alpha1.PropagationPolicyList
 	if err := world.karmada.List(t.Context(), &policies, client.InNamespace(app.Namespace)); err != nil {

@@ -40,7 +40,8 @@ func TestHardCases(t *testing.T) {
 	}
 	want := map[string]int32{"member1": 31001, "member2": 31002}
 	got := map[string]int32{}
-	for name, member := range world.members {
+	for _, name := range first.Members() {
+		member := world.members[name]
 		service := &corev1.Service{}
 		if err := member.Get(t.Context(), client.ObjectKey{Namespace: "hard", Name: "first"}, service); err != nil {
 			t.Fatal(err)

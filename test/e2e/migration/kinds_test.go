@@ -36,7 +36,8 @@ func TestEveryKind(t *testing.T) {
 		s.reach(app, v1alpha1.PhaseFederated)
 	}
 	s.unchanged()
-	for name, member := range world.members {
+	for _, name := range apps[0].Members() {
+		member := world.members[name]
 		claim, ingress := &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}
 		s.Expect(member.Get(t.Context(), client.ObjectKey{Namespace: "kinds", Name: "db"}, claim)).To(Succeed())
 		s.Expect(member.Get(t.Context(), client.ObjectKey{Namespace: "kinds", Name: "front"}, ingress)).To(Succeed())

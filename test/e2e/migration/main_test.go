@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -26,6 +27,8 @@ var world struct {
 	lab     *lab.Lab
 	karmada client.Client
 	members map[string]client.Client
+	// wire is what the agent of the member in pull mode reaches the control plane through.
+	wire wire
 }
 
 func TestMain(m *testing.M) {
@@ -34,7 +37,8 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	options := lab.DefaultOptions()
-	options.Nodes = []int{3, 3}
+	options.Nodes = []int{3, 3, 2}
+	options.Pull, options.AgentRoute = []string{pulled}, world.wire.route
 	options.Metrics = false
 	options.Progress = os.Stderr
 	federation, closeLab, err := lab.Run(context.Background(), options)
@@ -72,7 +76,7 @@ func run(m *testing.M) int {
 func newClient(config *rest.Config) (client.Client, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install, v1alpha1.AddToScheme,
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, clusterv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install, v1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, err

@@ -63,12 +63,13 @@ func newGuarded(t *testing.T) *guarded {
 	decoder := admission.NewDecoder(kinds)
 	mux := http.NewServeMux()
 	for path, handler := range map[string]admission.Handler{
-		migrations.ApprovalPath:  &migrations.Approvals{Decoder: decoder, Clock: clock.RealClock{}},
-		migrations.MigrationPath: &migrations.Migrations{Decoder: decoder},
-		migrations.ApproversPath: &migrations.Approvers{Decoder: decoder},
-		migrations.WhitelistPath: &migrations.WhitelistChecks{Decoder: decoder, Reader: g.Client},
-		migrations.CutOffPath:    &migrations.CutOff{Decoder: decoder},
-		migrations.UnjoinPath:    &migrations.Unjoin{Reader: g.Client},
+		migrations.ApprovalPath:   &migrations.Approvals{Decoder: decoder, Clock: clock.RealClock{}},
+		migrations.MigrationPath:  &migrations.Migrations{Decoder: decoder},
+		migrations.ApproversPath:  &migrations.Approvers{Decoder: decoder},
+		migrations.WhitelistPath:  &migrations.WhitelistChecks{Decoder: decoder, Reader: g.Client},
+		migrations.CutOffPath:     &migrations.CutOff{Decoder: decoder},
+		migrations.UnjoinPath:     &migrations.Unjoin{Reader: g.Client},
+		migrations.DispatchedPath: &migrations.Dispatched{Decoder: decoder, Reader: g.Client},
 	} {
 		mux.Handle(path, &admission.Webhook{Handler: handler})
 	}

@@ -1,0 +1,155 @@
+package migration
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/process"
+	"github.com/argosy-dev/argosy/test/static"
+)
+
+const (
+	// pulled is the member that its own agent serves.
+	pulled      = "member3"
+	pulledAgent = pulled + "/agent"
+)
+
+// An application over a member in push mode and one in pull mode is taken over. While it is cut off, the agent of the second loses
+// the control plane: it goes on undoing what is released there, so nobody is told to release statically before it is back and has
+// said that it saw the suspension. Then the cluster is to go: refused, at once and with the remedy, until the application has left.
+func TestPullMember(t *testing.T) {
+	app := static.App{Namespace: "pulled", Name: "pulled", Kind: "Deployment", Image: "pulled:1", Replicas: map[string]int64{"member1": 2, pulled: 3}}
+	s := newStory(t, app)
+	s.list(0, app)
+	s.reach(app, v1alpha1.PhaseFederated)
+	s.unchanged()
+
+	world.wire.cut()
+	t.Cleanup(world.wire.heal)
+	s.drop(app)
+	s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring("karmada-agent has not confirmed yet"))
+	s.is(app, "Changing", 2)
+	s.configure(app, "debug")
+	s.Eventually(s.configured, patience, look).WithArguments(app).Should(Equal("info"), "the agent is away, and enforces what it last saw")
+	s.is(app, "Changing", 2)
+	if migration := s.migration(app); migration.Status.Phase != v1alpha1.PhaseCuttingOff {
+		t.Errorf("the agent is away, and the application %s", describe(migration))
+	}
+
+	world.wire.heal()
+	s.reach(app, v1alpha1.PhaseCutOff)
+	s.is(app, "Static", 1)
+	s.configure(app, "debug")
+	s.Consistently(s.configured, 3*time.Second, look).WithArguments(app).Should(Equal("debug"))
+	s.unchanged()
+
+	s.kept(app)
+	if out, err := unregister(t.Context()); err == nil || !strings.Contains(out, "argosyctl migration rollback -n pulled deployment/pulled") {
+		t.Errorf("unregister: %v, want a refusal that names the remedy:\n%s", err, out)
+	}
+	cluster := &clusterv1alpha1.Cluster{}
+	if err := world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster); err != nil || !cluster.DeletionTimestamp.IsZero() {
+		t.Errorf("after a refusal the cluster is being deleted: %v, %v", cluster.DeletionTimestamp, err)
+	}
+	s.unchanged()
+
+	s.leave(app)
+	t.Cleanup(func() { register(t) })
+	if out, err := unregister(t.Context()); err != nil {
+		t.Fatalf("unregister once the application left: %v", out)
+	}
+	s.unchanged()
+	if got := s.configured(app); got != "debug" {
+		t.Errorf("the ConfigMap is at level %s, want debug as it was released", got)
+	}
+}
+
+// configure releases another ConfigMap statically to the member in pull mode.
+func (s *story) configure(app static.App, level string) {
+	s.Helper()
+	config := &corev1.ConfigMap{}
+	config.Namespace, config.Name = app.Namespace, app.Name
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"data":{"level":"`+level+`"}}`))
+	if err := world.members[pulled].Patch(s.Context(), config, patch); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *story) configured(app static.App) string {
+	config := &corev1.ConfigMap{}
+	if err := world.members[pulled].Get(s.Context(), client.ObjectKey{Namespace: app.Namespace, Name: app.Name}, config); err != nil {
+		return err.Error()
+	}
+	return config.Data["level"]
+}
+
+// kept tries to delete binding and Work of what is cut off.
+func (s *story) kept(app static.App) {
+	s.Helper()
+	binding := &workv1alpha2.ResourceBinding{}
+	binding.Namespace, binding.Name = app.Namespace, names.GenerateBindingName(app.Kind, app.Name)
+	work := &workv1alpha1.Work{}
+	work.Namespace, work.Name = names.GenerateExecutionSpaceName(pulled), names.GenerateWorkName(app.Kind, app.Name, app.Namespace)
+	for _, object := range []client.Object{binding, work} {
+		if err := world.karmada.Delete(s.Context(), object); err == nil || !strings.Contains(err.Error(), "argosyctl migration leave") {
+			s.Errorf("deletion of %T %s: %v, want a refusal that names the remedy", object, object.GetName(), err)
+		}
+	}
+}
+
+// leave for good.
+func (s *story) leave(app static.App) {
+	s.Helper()
+	migration := s.migration(app)
+	before := migration.DeepCopy()
+	migration.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+	if err := world.karmada.Patch(s.Context(), migration, client.MergeFrom(before)); err != nil {
+		s.Fatal(err)
+	}
+	s.reach(app, v1alpha1.PhaseLeft)
+}
+
+func karmadactl(ctx context.Context, args ...string) (string, error) {
+	return process.Run(ctx, world.lab.Programs["karmadactl"], args...)
+}
+
+// unregister the member in pull mode, as a platform admin does.
+func unregister(ctx context.Context) (string, error) {
+	return karmadactl(ctx, "unregister", pulled, "--wait=1m",
+		"--karmada-config="+world.lab.Kubeconfigs["karmada"], "--cluster-kubeconfig="+world.lab.Kubeconfigs[pulled])
+}
+
+// register it again: its agent does so when it starts.
+func register(t *testing.T) {
+	t.Helper()
+	unregistered(t)
+	ctx := context.WithoutCancel(t.Context())
+	if err := world.lab.Stop(ctx, pulledAgent); err != nil {
+		t.Fatal(err)
+	}
+	if err := world.lab.Start(ctx, pulledAgent); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unregistered waits until nothing is under way in the member any more that an unregistration began: credentials made before would go too.
+func unregistered(t *testing.T) {
+	t.Helper()
+	NewWithT(t).Eventually(func() bool {
+		home := &corev1.Namespace{}
+		err := world.members[pulled].Get(context.WithoutCancel(t.Context()), client.ObjectKey{Name: "karmada-cluster"}, home)
+		return apierrors.IsNotFound(err) || err == nil && home.DeletionTimestamp.IsZero()
+	}, patience, look).Should(BeTrue(), "namespace karmada-cluster of "+pulled+" is still being deleted")
+}
