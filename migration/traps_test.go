@@ -23,12 +23,13 @@ var traps = map[string]proofs{
 	"8 the Work of a namespace that members have fails for ever":                                          {"e2e TestNobodyNotices", "integration TestWhitelistMakesMigrations"},
 	"9 ConfigMaps and Secrets carry no generation; Secrets that differ stay local":                        {"plan TestTakenOver", "policy TestWhatStaysLocal", "plan TestSecretsAreNeverShown"},
 	"10 karmada.io/managed copied with YAML permits overwriting":                                          {"plan TestBlocked"},
-	"11 unjoin deletes the execution namespace and so the members' objects":                               {"integration TestUnjoinWaitsForApplications", "e2e TestEveryKind"},
-	"12 an agent that is cut off goes on enforcing what it last saw":                                      {"plan TestCutOffWaitsForTheAgent", "plan TestFence"},
+	"11 unjoin deletes the execution namespace and so the members' objects":                               {"integration TestUnjoinWaitsForApplications", "e2e TestUnjoin", "e2e TestPullMember"},
+	"12 an agent that is cut off goes on enforcing what it last saw":                                      {"plan TestCutOffWaitsForTheAgent", "plan TestAgentLeavesAnOldWord", "e2e TestPullMember"},
 	"13 a dependency taken from the set is deleted everywhere at once":                                    {"plan TestADependencyIsNeverForgotten", "plan TestAClusterNeverDropsOutUnseen"},
 	"14 an edit of an OverridePolicy reaches every matching binding at once":                              {"e2e TestNobodyNotices", "plan TestAnOverrideReachesEveryClusterAtOnce"},
 	"15 metadata Karmada adds to members is the allow-list of the plan":                                   {"plan TestKarmadasOwnMetadata", "plan TestCompare"},
 	"stale manifests: a template that is deleted while cut off is written back into the members":          {"e2e TestOutAndBackAndAway", "integration TestWhatIsCutOffStays"},
+	"the same, when its bindings or Works are deleted by hand":                                            {". TestBindingsOfCutOffApplicationsAreKept", ". TestWorksAreKept", "integration TestBindingsAndWorksStay", "e2e TestPullMember"},
 	"equal sums are not scheduled, others are: scaling a cut-off template would divide its replicas anew": {"plan TestRollbackAlwaysWins"},
 }
 
