@@ -112,6 +112,9 @@ func (w *Whitelists) sum(ctx context.Context, whitelist *v1alpha1.MigrationWhite
 	parts = append(parts, fmt.Sprintf("%d of %d federated", federated, len(listed)))
 	whitelist.Status.Progress = strings.Join(parts, ", ")
 	switch {
+	case len(listed) == 0:
+		whitelist.Status.Progress = "lists no application"
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonAllDone, "no application is listed"
 	case int(federated) == len(listed):
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonAllDone, "every application listed is federated"
 	case whitelist.Spec.Mode == v1alpha1.ModePause:

@@ -137,7 +137,7 @@ func (m *migrationCommands) plan() *cobra.Command {
 				return err
 			}
 			if migration.Status.Plan == nil {
-				fmt.Fprintf(m.out, "No plan has been drawn up yet: %s\n", advancing(migration))
+				fmt.Fprintf(m.out, "There is no plan now: %s\n", advancing(migration))
 				return nil
 			}
 			if done, err := structured(m.out, format, migration.Status.Plan); done {

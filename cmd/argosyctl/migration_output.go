@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -72,6 +73,11 @@ func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
 	}
 	status := &migration.Status
 	fmt.Fprintf(out, "\n%s\n", advancing(migration))
+	for _, condition := range status.Conditions {
+		if condition.Type == v1alpha1.ConditionApproved && condition.Status == metav1.ConditionTrue && status.Plan != nil {
+			fmt.Fprintf(out, "Plan %s is %s\n", status.Plan.Hash, condition.Message)
+		}
+	}
 	if status.Failure != nil {
 		fmt.Fprintf(out, "Attempt %d failed %s (%s, %s): %s\n", status.Failure.Attempt, status.Failure.Time.UTC().Format("2006-01-02 15:04:05"),
 			status.Failure.Reason, status.Failure.Action, status.Failure.Message)

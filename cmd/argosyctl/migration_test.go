@@ -119,8 +119,12 @@ func TestWriteStatus(t *testing.T) {
 			{ResourceReference: v1alpha1.ResourceReference{Kind: "CloneSet", Name: "web"}, Clusters: []string{"a"}, Policy: "cloneset-web"},
 			{ResourceReference: v1alpha1.ResourceReference{Kind: "ConfigMap", Name: "common"}, Note: "shared with deployment/other, which is not federated"},
 		},
-		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionAdvancing, Reason: v1alpha1.ReasonFailedBefore, Message: "rolled back"}},
-		History:    []v1alpha1.HistoryEntry{{Time: at, Phase: v1alpha1.PhaseCutOff, Message: "cut off"}},
+		Plan: &v1alpha1.Plan{Hash: "0123456789abcdef"},
+		Conditions: []metav1.Condition{
+			{Type: v1alpha1.ConditionAdvancing, Reason: v1alpha1.ReasonFailedBefore, Message: "rolled back"},
+			{Type: v1alpha1.ConditionApproved, Status: metav1.ConditionTrue, Message: "approved by alice, bob"},
+		},
+		History: []v1alpha1.HistoryEntry{{Time: at, Phase: v1alpha1.PhaseCutOff, Message: "cut off"}},
 	}
 	var out bytes.Buffer
 	if err := writeStatus(&out, migration); err != nil {
@@ -130,6 +134,7 @@ func TestWriteStatus(t *testing.T) {
 shop       cloneset/web  CutOff  Static   Test 1/3  0/1       FailedBefore
 
 FailedBefore: rolled back
+Plan 0123456789abcdef is approved by alice, bob
 Attempt 1 failed 2026-03-02 10:00:00 (EvidenceChanged, Rollback): in cluster a pods are gone: web-1
 
 Clusters

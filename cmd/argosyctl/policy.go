@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -81,6 +82,7 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 		if held, err = holders(ctx, control, namespace); err != nil {
 			return err
 		}
+		joined(ctx, control, clusters, streams.ErrOut)
 	}
 	for i := range resources {
 		resource := &resources[i]
@@ -102,6 +104,15 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 		}
 	}
 	return nil
+}
+
+// joined complains of clusters that are not: a slip of the pen would propagate to nowhere.
+func joined(ctx context.Context, control client.Client, clusters []string, out io.Writer) {
+	for _, name := range clusters {
+		if err := control.Get(ctx, client.ObjectKey{Name: name}, &clusterv1alpha1.Cluster{}); apierrors.IsNotFound(err) {
+			fmt.Fprintf(out, "cluster %s is not joined to the federation\n", name)
+		}
+	}
 }
 
 // holders finds the policy that holds an object, or would claim it before ours.

@@ -51,6 +51,9 @@ func (j *journey) turn() outcome {
 	if j.next.Phase == "" || j.next.Phase == v1alpha1.PhaseLeft {
 		j.enter(v1alpha1.PhasePending, v1alpha1.ReasonAdvancing, "on whitelist "+j.Whitelist)
 	}
+	if !j.plannedFor(v1alpha1.PlanTakeOver) {
+		j.forget()
+	}
 	if j.Conflict != "" {
 		return j.block(v1alpha1.ReasonConflictingOwners, "whitelists %s and %s both list the application: take it off one of them", j.Whitelist, j.Conflict)
 	}

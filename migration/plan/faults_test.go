@@ -181,8 +181,14 @@ func TestOldApprovalsDoNotCount(t *testing.T) {
 	f.approve("alice", "bob")
 	hash := f.status.Plan.Hash
 	f.settle(v1alpha1.PhaseFederated)
+	if said := f.said(v1alpha1.PhaseOpening); !strings.Contains(said, "plan "+hash+", approved by alice, bob") {
+		t.Errorf("the history says of the opening %q", said)
+	}
 	f.entry = nil
 	f.settle(v1alpha1.PhaseCutOff)
+	if planned := meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionPlanned); f.status.Plan != nil || f.status.ApprovalsDone != "" || planned != nil {
+		t.Errorf("the plan that is past is still shown: %+v, %q, %+v", f.status.Plan, f.status.ApprovalsDone, planned)
+	}
 	f.whitelist()
 	f.settle(v1alpha1.PhaseAwaitingApproval)
 	f.run(5)
@@ -191,6 +197,36 @@ func TestOldApprovalsDoNotCount(t *testing.T) {
 	}
 	if f.status.Phase != v1alpha1.PhaseAwaitingApproval || f.status.ApprovalsDone != "0/2" {
 		t.Errorf("%s with %s approvals: the old ones counted", f.status.Phase, f.status.ApprovalsDone)
+	}
+}
+
+// said in the history of a phase's beginning.
+func (f *federation) said(phase v1alpha1.Phase) string {
+	for _, entry := range f.status.History {
+		if entry.Phase == phase {
+			return entry.Message
+		}
+	}
+	return ""
+}
+
+// A leave plan is none for coming in, nor the other way round.
+func TestAPlanIsForItsPurpose(t *testing.T) {
+	f := newFederation(t)
+	f.settle(v1alpha1.PhaseFederated)
+	f.entry, f.spec.AfterCutOff = nil, v1alpha1.AfterCutOffLeave
+	f.settle(v1alpha1.PhaseLeft)
+	f.run(1)
+	if f.status.Plan == nil || f.status.Plan.Purpose != v1alpha1.PlanLeave {
+		t.Fatalf("it left by %+v", f.status.Plan)
+	}
+	f.image("b", "web:9")
+	f.expect("b")
+	f.whitelist()
+	f.run(3)
+	f.blocked(v1alpha1.ReasonImagesDiffer, "release one version")
+	if f.status.Plan != nil || f.status.ApprovalsDone != "" {
+		t.Errorf("it is to come in by %+v, approved %s", f.status.Plan, f.status.ApprovalsDone)
 	}
 }
 

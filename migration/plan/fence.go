@@ -151,6 +151,18 @@ func orNothing(value string) string {
 	return value
 }
 
+// consent names the plan and who approved it, for the history: approvals of past plans are not kept.
+func (j *journey) consent() string {
+	if j.next.Plan == nil {
+		return "no plan is on record"
+	}
+	text := "plan " + j.next.Plan.Hash
+	if approvers := Approvers(j.Spec.Approvals, j.next.Plan.Hash, ApprovalsSince(j.next)); len(approvers) > 0 {
+		text += ", approved by " + strings.Join(approvers, ", ")
+	}
+	return text
+}
+
 // approve waits for enough people to have read and approved exactly this plan.
 func (j *journey) approve() outcome {
 	approvers := Approvers(j.Spec.Approvals, j.next.Plan.Hash, ApprovalsSince(j.next))
@@ -160,7 +172,7 @@ func (j *journey) approve() outcome {
 			j.next.Plan.Hash, len(approvers), j.Strategy.Approvals, j.Namespace, policy.User(j.workload()))
 		j.condition(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 		if j.Entry != nil {
-			j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)
+			j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, fmt.Sprintf("plan %s waits for %d approvals", j.next.Plan.Hash, j.Strategy.Approvals))
 		}
 		return j.wait(v1alpha1.ReasonAwaitingApproval, message, waiting)
 	}

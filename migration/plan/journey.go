@@ -235,6 +235,19 @@ func (j *journey) shut(reason, message string) {
 		j.next.Clusters[i].State = v1alpha1.ClusterSuspended
 	}
 	j.next.SoakStartTime = nil
+	j.forget()
+}
+
+// forget a plan that is past, with its approvals: nobody shall read it for the next.
+func (j *journey) forget() {
+	j.next.Plan, j.next.ApprovalsDone = nil, ""
+	meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionPlanned)
+	meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionApproved)
+}
+
+// plannedFor says whether the plan on record, if any, is for this purpose.
+func (j *journey) plannedFor(purpose v1alpha1.PlanPurpose) bool {
+	return j.next.Plan == nil || j.next.Plan.Purpose == purpose
 }
 
 func (j *journey) held() outcome {

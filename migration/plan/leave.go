@@ -35,6 +35,9 @@ func (j *journey) leaving() outcome {
 	if j.purging() {
 		return proceed
 	}
+	if !j.plannedFor(v1alpha1.PlanLeave) {
+		j.forget()
+	}
 	j.enter(v1alpha1.PhaseLeaving, v1alpha1.ReasonLeaving, "leaving the federation for good")
 	return proceed
 }
@@ -50,7 +53,7 @@ func (j *journey) commit() outcome {
 	}
 	now := metav1.NewTime(j.Now)
 	j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementChanging, &now
-	j.history(v1alpha1.ReasonLeaving, "the plan is approved; removing the control plane's objects")
+	j.history(v1alpha1.ReasonLeaving, "removing the control plane's objects: "+j.consent())
 	return j.wait(v1alpha1.ReasonLeaving, "removing the control plane's objects", soon)
 }
 

@@ -36,7 +36,7 @@ func (j *journey) openClusters() outcome {
 		workload := j.live(name, j.workload())
 		status.State, status.OpenedTime, status.After = v1alpha1.ClusterOpening, &now, nil
 		status.Before = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[name].Pods, clusters: len(j.next.Clusters)})
-		j.enter(v1alpha1.PhaseOpening, v1alpha1.ReasonOpened, "opening cluster by cluster")
+		j.enter(v1alpha1.PhaseOpening, v1alpha1.ReasonOpened, "opening cluster by cluster: "+j.consent())
 		j.event(false, v1alpha1.ReasonOpened, "opening cluster "+name)
 		j.suspendPolicies()
 		return j.wait(v1alpha1.ReasonAwaitingKarmada, "opening cluster "+name, soon)
@@ -277,7 +277,8 @@ func (j *journey) soak() outcome {
 		}
 	}
 	if left := j.Strategy.Soak - j.Now.Sub(j.next.SoakStartTime.Time); left > 0 {
-		return j.wait(v1alpha1.ReasonSoaking, "watched for "+j.Strategy.Soak.String(), min(left, waiting))
+		until := j.next.SoakStartTime.Add(j.Strategy.Soak).UTC().Format("15:04:05 MST")
+		return j.wait(v1alpha1.ReasonSoaking, fmt.Sprintf("watched for %s, until %s", j.Strategy.Soak, until), min(left, waiting))
 	}
 	return proceed
 }

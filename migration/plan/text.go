@@ -15,7 +15,7 @@ import (
 func Write(out io.Writer, status v1alpha1.MigrationStatus, all bool) error {
 	plan := status.Plan
 	if plan == nil {
-		_, err := fmt.Fprintln(out, "No plan has been drawn up yet.")
+		_, err := fmt.Fprintln(out, "There is no plan now.")
 		return err
 	}
 	var text strings.Builder
