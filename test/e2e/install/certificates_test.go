@@ -25,21 +25,23 @@ import (
 	"github.com/argosy-dev/argosy/internal/install"
 )
 
-// edge is when the certificates below become due: after one run of the renewal job, which must leave them alone.
-const edge = 12 * time.Second
+// edge is when the certificates below become due: after one run of the renewal job, which must leave them alone, and after they are served.
+const edge = 30 * time.Second
 
 // rotated lets authority and certificate become due by the real clock while the webhook is asked without pause. The callers
 // trust what karmada-apiserver was told to trust, as Karmada does, and nobody is refused.
 func (r *release) rotated(t *testing.T) {
 	now := clock.RealClock{}
 	due := now.Now().Add(edge)
+	former := r.serials(t)
 	r.ageCertificates(t, due)
 	if out := r.runJob(t, r.chart.job(t, "argosy-renew")); strings.Contains(out, "made ") || now.Now().After(due) {
 		t.Fatalf("the renewal job did not run before the certificates were due, or renewed them too soon:\n%s", out)
 	}
-	r.mountAgain(t)
+	r.mountAgain(t, "argosy-webhook", "certificate")
+	r.servesAnew(t, former)
 	before := r.serials(t)
-	l := r.load(t, r.trusting(t), 3*edge)
+	l := startLoad(t, 5*edge, r.callers(r.trusting(t))...)
 	<-now.After(due.Sub(now.Now()) + time.Second)
 	out := r.runJob(t, r.chart.job(t, "argosy-renew"))
 	for _, want := range []string{"made     certificate authority: it ends", "made     serving certificate: "} {
@@ -47,9 +49,16 @@ func (r *release) rotated(t *testing.T) {
 			t.Errorf("the renewal job said nothing of %q:\n%s", want, out)
 		}
 	}
-	r.mountAgain(t)
-	g := NewWithT(t)
-	g.Eventually(func() int {
+	r.mountAgain(t, "argosy-webhook", "certificate")
+	r.servesAnew(t, before)
+	l.goesOn(t, 300)
+	l.ends(t, "authority and certificate were renewed", 0)
+}
+
+// servesAnew waits until both replicas serve another certificate than before.
+func (r *release) servesAnew(t *testing.T, before []string) {
+	t.Helper()
+	NewWithT(t).Eventually(func() int {
 		fresh := 0
 		for i, serial := range r.serials(t) {
 			if serial != before[i] {
@@ -57,13 +66,7 @@ func (r *release) rotated(t *testing.T) {
 			}
 		}
 		return fresh
-	}).WithTimeout(20*time.Second).Should(Equal(2), "replicas that serve the new certificate")
-	l.goesOn(t, 300)
-	l.stop()
-	t.Logf("%d questions while authority and certificate were renewed, %d refused", l.asked.Load(), l.refused.Load())
-	if l.refused.Load() != 0 {
-		t.Errorf("%d questions were refused", l.refused.Load())
-	}
+	}).WithTimeout(40*time.Second).Should(Equal(2), "replicas that serve the new certificate")
 }
 
 // ageCertificates puts an authority and a certificate in place that are due at that moment, both made by our own code with an
@@ -92,13 +95,13 @@ func (r *release) ageCertificates(t *testing.T, due time.Time) {
 	}
 }
 
-// mountAgain is what a kubelet does when a Secret has changed.
-func (r *release) mountAgain(t *testing.T) {
+// mountAgain is what kubelets do when what a volume of a program's pods holds has changed.
+func (r *release) mountAgain(t *testing.T, program, volume string) {
 	t.Helper()
-	spec := r.chart.deployment(t, "argosy-webhook").Spec.Template.Spec
+	spec := r.chart.deployment(t, program).Spec.Template.Spec
 	for name, p := range r.pods {
-		if p.program == "argosy-webhook" {
-			if err := r.volume(t.Context(), spec, "certificate", r.podDir(name)); err != nil {
+		if p.program == program {
+			if err := r.volume(t.Context(), spec, volume, r.podDir(name)); err != nil {
 				t.Fatal(err)
 			}
 		}

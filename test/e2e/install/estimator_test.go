@@ -58,23 +58,28 @@ func (r *release) estimated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(stop)
-	g := NewWithT(t)
-	g.Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).WithTimeout(10 * time.Second).Should(Succeed())
-	if err := demo.Apply(t.Context(), r.karmada, apart); err != nil {
+	r.whole.Cleanup(stop)
+	NewWithT(t).Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).WithTimeout(10 * time.Second).Should(Succeed())
+	r.heldApart(t, "apart")
+}
+
+// heldApart propagates three pods into a namespace of this name, and waits for what karmada-scheduler can know from the estimator alone.
+func (r *release) heldApart(t *testing.T, namespace string) {
+	t.Helper()
+	if err := demo.Apply(t.Context(), r.karmada, strings.ReplaceAll(apart, "apart", namespace)); err != nil {
 		t.Fatal(err)
 	}
-	g.Eventually(func(ctx context.Context) string { return r.scheduling(ctx) }).WithContext(t.Context()).WithTimeout(time.Minute).
+	NewWithT(t).Eventually(func(ctx context.Context) string { return r.scheduling(ctx, namespace) }).WithContext(t.Context()).WithTimeout(time.Minute).
 		Should(ContainSubstring("Clusters available replicas 1 are not enough to schedule"), "what karmada-scheduler says of three pods that one node cannot hold apart")
-	if err := r.karmada.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "apart"}}); err != nil {
+	if err := r.karmada.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // scheduling is the scheduler's own message.
-func (r *release) scheduling(ctx context.Context) string {
+func (r *release) scheduling(ctx context.Context, namespace string) string {
 	binding := &workv1alpha2.ResourceBinding{}
-	if err := r.karmada.Get(ctx, client.ObjectKey{Namespace: "apart", Name: "web-deployment"}, binding); err != nil {
+	if err := r.karmada.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "web-deployment"}, binding); err != nil {
 		return err.Error()
 	}
 	condition := meta.FindStatusCondition(binding.Status.Conditions, workv1alpha2.Scheduled)

@@ -2,16 +2,16 @@ package install
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,14 +84,23 @@ func newHost(t *testing.T, l *lab.Lab) *host {
 	t.Cleanup(h.ports.Close)
 	h.webhook, h.estimator = newService(t), newService(t)
 	t.Cleanup(func() {
+		h.stopAll()
 		for _, p := range h.pods {
-			p.Stop()
 			if t.Failed() {
 				t.Logf("%s: last lines%s", p.Name(), p.LastLines(15))
 			}
 		}
 	})
 	return h
+}
+
+// stopAll ends every pod at once, each as kubelet would.
+func (h *host) stopAll() {
+	var stopping sync.WaitGroup
+	for _, p := range h.pods {
+		stopping.Go(p.Stop)
+	}
+	stopping.Wait()
 }
 
 // apply writes rendered objects as helm would, except what only nodes need.
@@ -144,11 +153,27 @@ func (h *host) runJob(t *testing.T, spec corev1.PodSpec) string {
 	args := append(h.localize(dir, spec.Containers[0].Args), "--host-kubeconfig="+kubeconfig)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := process.Run(ctx, h.programs["argosyctl"], args...)
+	cmd := exec.CommandContext(ctx, h.programs["argosyctl"], args...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("argosyctl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	return out
+	withinLimits(t, spec.Containers[0], cmd.ProcessState)
+	return string(out)
+}
+
+// withinLimits fails if a job held more memory than its container may: the node's kernel would have ended it.
+func withinLimits(t *testing.T, container corev1.Container, state *os.ProcessState) {
+	t.Helper()
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		t.Fatal("this system does not tell what a process used")
+	}
+	held := usage.Maxrss << 10
+	t.Logf("%s: at most %d MiB, %s of a processor", strings.Join(container.Args[:2], " "), held>>20, (state.UserTime() + state.SystemTime()).Round(time.Millisecond))
+	if limit := container.Resources.Limits.Memory().Value(); held > limit*3/4 {
+		t.Errorf("it held %d bytes, more than three quarters of its limit of %d", held, limit)
+	}
 }
 
 // account writes a kubeconfig with what a pod of this service account would find in itself.
@@ -227,6 +252,13 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 	}
 }
 
+// startAgain is what a Deployment does for a pod that is gone: another starts, as the chart says.
+func (r *release) startAgain(t *testing.T, name string) {
+	t.Helper()
+	program := r.pods[name].program
+	r.startPod(t, program, name, r.chart.deployment(t, program).Spec.Template.Spec)
+}
+
 // podDir is the root of a pod's files.
 func (h *host) podDir(name string) string { return filepath.Join(h.dir, name) }
 
@@ -273,87 +305,6 @@ func ok(ctx context.Context, url string) error {
 		return fmt.Errorf("%s answers %s", url, response.Status)
 	}
 	return nil
-}
-
-// service sends each new connection to the next replica that lives, as kube-proxy does.
-type service struct {
-	port int
-	mu   sync.Mutex
-	next int
-	pods []*pod
-}
-
-func newService(t *testing.T) *service {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &service{port: listener.Addr().(*net.TCPAddr).Port}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go s.forward(conn)
-		}
-	}()
-	return s
-}
-
-func (s *service) add(p *pod) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pods = append(s.pods, p)
-}
-
-// remove ends sending to a replica, as kube-proxy does when it has heard that it is not ready.
-func (s *service) remove(p *pod) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p.left = true
-}
-
-// endpoint is the next replica whose process runs.
-func (s *service) endpoint() (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for range s.pods {
-		p := s.pods[s.next%len(s.pods)]
-		s.next++
-		select {
-		case <-p.Done():
-		default:
-			if !p.left {
-				return p.address, nil
-			}
-		}
-	}
-	return "", errors.New("no replica is ready")
-}
-
-func (s *service) forward(in net.Conn) {
-	defer in.Close()
-	address, err := s.endpoint()
-	if err != nil {
-		return
-	}
-	out, err := net.Dial("tcp", address)
-	if err != nil {
-		return
-	}
-	defer out.Close()
-	done := make(chan struct{}, 2)
-	for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
-		go func() {
-			// A cut connection is what this test is about: the caller sees it.
-			_, _ = io.Copy(pair[0], pair[1])
-			done <- struct{}{}
-		}()
-	}
-	<-done
 }
 
 func scrape(ctx context.Context, p *pod) (string, error) {

@@ -1,0 +1,98 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	estimatorclient "github.com/karmada-io/karmada/pkg/estimator/client"
+	"github.com/karmada-io/karmada/pkg/util/grpcconnection"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
+)
+
+// schedulerWaits is karmada-scheduler's --scheduler-estimator-timeout. A question that is answered within it costs a scheduling nothing but time.
+const schedulerWaits = 3 * time.Second
+
+// estimatorDies kills one replica, and the other once the first is back: whichever karmada-scheduler was connected to, it was cut off once. It asks
+// no question twice, so each time it must still place by what the estimator says.
+func (r *release) estimatorDies(t *testing.T) {
+	l := startLoad(t, 3*time.Minute, r.schedulers(t)...)
+	for i := range 2 {
+		name := fmt.Sprintf("argosy-estimator-%d", i)
+		r.pods[name].Kill()
+		l.goesOn(t, 500)
+		r.heldApart(t, fmt.Sprintf("apart-%d", i))
+		r.startAgain(t, name)
+	}
+	l.goesOn(t, 500)
+	l.ends(t, "one replica was killed, and then the other", schedulerWaits)
+}
+
+// estimatorStops is what an upgrade or a drained node does.
+func (r *release) estimatorStops(t *testing.T) {
+	l := startLoad(t, time.Minute, r.schedulers(t)...)
+	r.stops(t, r.estimator, "argosy-estimator-0", l)
+	l.ends(t, "a replica was told to stop and ended", 0)
+	r.startAgain(t, "argosy-estimator-0")
+}
+
+// schedulers are four of Karmada's own clients, each with the one connection that a scheduler has: found by the member's Service, held open, and made again
+// only by gRPC's rules. They demand the same answer each time; only a connection that is cut may refuse them.
+func (r *release) schedulers(t *testing.T) []question {
+	t.Helper()
+	config, err := r.lab.Karmada()
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := kubernetes.NewForConfigOrDie(config)
+	files := &grpcconnection.ClientConfig{TargetPort: r.estimator.port,
+		ServerAuthCAFile: r.lab.PKI("ca.crt"), CertFile: r.lab.PKI("server.crt"), KeyFile: r.lab.PKI("server.key")}
+	var want int32
+	var out []question
+	for range 4 {
+		cache := estimatorclient.NewSchedulerEstimatorCache()
+		of := estimatorclient.SchedulerEstimatorServiceInfo{Name: "member1", NamePrefix: "karmada-scheduler-estimator", Namespace: "karmada-system"}
+		if err := estimatorclient.EstablishConnection(services, of, cache, files); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cache.DeleteCluster("member1") })
+		scheduler := estimatorclient.NewSchedulerEstimator(cache, schedulerWaits)
+		got, err := room(t.Context(), scheduler)
+		if err != nil || got < 1 || (want != 0 && got != want) {
+			t.Fatalf("room for %d replicas, %v, want as another replica says: %d", got, err, want)
+		}
+		want = got
+		out = append(out, func(ctx context.Context) error {
+			// A scheduler does other things too; the estimator runs the member's scheduler for each answer.
+			<-clock.RealClock{}.After(again)
+			got, err := room(ctx, scheduler)
+			switch {
+			case err != nil && !strings.Contains(err.Error(), "code = Unavailable"):
+				return falsely("%v", err)
+			case err == nil && got != want:
+				return falsely("room for %d replicas, want %d", got, want)
+			}
+			return err
+		})
+	}
+	return out
+}
+
+// room for one size of pod, as karmada-scheduler asks for it.
+func room(ctx context.Context, scheduler *estimatorclient.SchedulerEstimator) (int32, error) {
+	clusters := []*clusterv1alpha1.Cluster{{ObjectMeta: metav1.ObjectMeta{Name: "member1"}}}
+	size := &workv1alpha2.ReplicaRequirements{Namespace: "default", ResourceRequest: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}}
+	answer, err := scheduler.MaxAvailableReplicas(ctx, clusters, size)
+	if err != nil {
+		return 0, err
+	}
+	return answer[0].Replicas, nil
+}
