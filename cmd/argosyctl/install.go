@@ -9,6 +9,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/clock"
 
@@ -116,6 +117,8 @@ func (f *installFlags) installer(karmada *genericclioptions.ConfigFlags, streams
 	}
 	// A few dozen objects at once; karmada-apiserver's own priority and fairness bounds us.
 	karmadaConfig.QPS = -1
+	// Uninstall lists every kind there is, deprecated ones too; whoever reads along can do nothing about that.
+	karmadaConfig.WarningHandler = rest.NoWarnings{}
 	hostConfig, err := clientcmd.BuildConfigFromFlags("", f.hostKubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading kubeconfig of the host cluster (--host-kubeconfig): %w", err)
