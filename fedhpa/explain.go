@@ -116,7 +116,7 @@ func (e Explanation) Write(out io.Writer) error {
 // clusters prints the numbers as a table, and the reasons below it: side by side they are wider than a terminal.
 func (e Explanation) clusters(out io.Writer) error {
 	if len(e.FedHPA.Status.Clusters) == 0 {
-		fmt.Fprintln(out, "No cluster has a part yet.")
+		fmt.Fprintln(out, "No cluster has a part.")
 		return nil
 	}
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
@@ -148,8 +148,12 @@ func (e Explanation) books(out io.Writer, b *Books) {
 	fmt.Fprintf(out, "Scheduling result: %s (sum %d, replicas %d).\nMembers ask for: %s.\n",
 		orNone(b.SchedulingResult.String()), b.SchedulingResult.Sum(), b.Replicas, orNone(b.MembersAsk.String()))
 	if s := e.FedHPA.Status; s.Overwrites > 0 && s.LastOverwriteTime != nil {
-		fmt.Fprintf(out, "The scheduling result was overwritten by others and put right %d times, last at %s.\n",
-			s.Overwrites, s.LastOverwriteTime.UTC().Format("2006-01-02 15:04:05 UTC"))
+		times := "once"
+		if s.Overwrites > 1 {
+			times = fmt.Sprintf("%d times", s.Overwrites)
+		}
+		fmt.Fprintf(out, "The scheduling result was overwritten by others and put right %s, last at %s.\n",
+			times, s.LastOverwriteTime.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 }
 

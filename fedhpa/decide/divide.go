@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -21,16 +22,22 @@ func (d *decision) divide() bool {
 	result := split.Divide(in)
 	d.last(names)
 	t := d.trigger(names, in, result)
+	var frozen []string
+	for _, c := range in.Clusters {
+		if c.Frozen {
+			frozen = append(frozen, c.Name)
+		}
+	}
 	if t == nil {
+		if c := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPACapacitySufficient); c != nil && c.Status == metav1.ConditionUnknown {
+			// It was not looked at while something kept the FedHPA from acting.
+			d.capacityCondition(result, frozen)
+		}
 		return false
 	}
 	d.targets = map[string]split.Range{}
-	var frozen []string
 	for i, name := range names {
 		d.targets[name] = result.Ranges[i]
-		if in.Clusters[i].Frozen {
-			frozen = append(frozen, name)
-		}
 		d.noteDivision(name, in.Clusters[i], result.Ranges[i], in)
 	}
 	now := metav1.NewTime(d.w.Now)
@@ -110,7 +117,7 @@ func (d *decision) trigger(names []string, in split.Input, result split.Result) 
 		}
 		return &trigger{api.FedHPAReasonTakenOver, "first division: every cluster's present count lies inside its limits"}
 	case last.Reason == api.FedHPAReasonTakenOver && (!d.joining() || d.room() > d.w.Bounds.Max):
-		return &trigger{api.FedHPAReasonActive, "every member scales by itself now"}
+		return &trigger{api.FedHPAReasonActive, "every member has its autoscaler now"}
 	}
 	if t := d.asked(names, in, last); t != nil {
 		return t

@@ -221,6 +221,40 @@ func TestTargetGone(t *testing.T) {
 			t.Errorf("%s = %s %s, want %s", c.Type, c.Status, c.Reason, want)
 		}
 	}
+	m.status = plan.Status
+	for _, c := range m.reconcile(-1).Status.Conditions {
+		if c.Status != metav1.ConditionTrue {
+			t.Errorf("back again, %s = %s %s: %s", c.Type, c.Status, c.Reason, c.Message)
+		}
+	}
+}
+
+// TestWorkloadOnItsWay: a cluster that Karmada has not brought the workload to is waited for; that is no fault to warn of.
+func TestWorkloadOnItsWay(t *testing.T) {
+	for name, tc := range map[string]struct {
+		workload *Workload
+		want     string
+		warns    bool
+	}{
+		"no Work yet":   {nil, "False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way", false},
+		"not taken yet": {&Workload{Retained: true}, "False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way", false},
+		"not looked at": {&Workload{Retained: true, Applied: true}, "False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way", false},
+		"refused":       {&Workload{Retained: true, Message: "no such namespace"}, "False MemberNotScaling: m1: the workload could not be applied: no such namespace", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settled(t).world()
+			w.Members[0].HPA, w.Members[0].Workload = nil, tc.workload
+			plan := Decide(w)
+			wantSaid(t, plan.Status, api.FedHPAMembersScaling, tc.want)
+			warned := false
+			for _, e := range plan.Events {
+				warned = warned || e.Warning
+			}
+			if warned != tc.warns {
+				t.Errorf("events %+v", plan.Events)
+			}
+		})
+	}
 }
 
 // TestReleaseWithoutAPolicy: where no policy propagates the workload any more, the template gets its replicas back all the same.
@@ -242,4 +276,19 @@ func TestReleaseWithoutAPolicy(t *testing.T) {
 	if diff := cmp.Diff([]ActionKind{RemoveFinalizer}, actionsOf(Decide(w))); diff != "" {
 		t.Errorf("when the template is gone too (-want +got):\n%s", diff)
 	}
+}
+
+// TestTheSameFaultIsSaidOnce: three members ill with the same are one sentence, and Ready does not say that they scale.
+func TestTheSameFaultIsSaidOnce(t *testing.T) {
+	m := settled(t)
+	w := m.world()
+	for i := range w.Members {
+		w.Members[i].HPA.Fault = "no metrics (FailedGetResourceMetric)"
+	}
+	plan := Decide(w)
+	const want = "False MemberNotScaling: m1, m2: the member's autoscaler cannot scale: no metrics (FailedGetResourceMetric)"
+	if got := saying(plan.Status, api.FedHPAMembersScaling); got != want {
+		t.Errorf("MembersScaling = %q, want %q", got, want)
+	}
+	wantSaid(t, plan.Status, api.FedHPAReady, "True Active: the control plane follows the members, but not all is well with them: see MembersScaling")
 }

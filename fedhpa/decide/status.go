@@ -121,14 +121,8 @@ func (d *decision) outside(m *Member) api.FedHPAClusterState {
 // fault is what keeps a reachable member's autoscaler from working, in words, empty when nothing does.
 func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 	switch {
-	case m.HPA == nil && m.Workload == nil:
-		return "waiting for Karmada to deliver the workload"
-	case m.HPA == nil && !m.Workload.Retained:
-		return "waiting until its Work carries the label that lets the member own its replicas"
-	case m.HPA == nil && !m.Workload.Applied:
-		return "the workload could not be applied: " + m.Workload.Message
 	case m.HPA == nil:
-		return ""
+		return before(m.Workload)
 	case !m.HPA.Owned:
 		return "a Work of the autoscaler's name exists and is not this FedHPA's: remove the policy that propagates a HorizontalPodAutoscaler of the same name"
 	case !m.HPA.Applied && m.HPA.Message != "":
@@ -140,6 +134,26 @@ func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 			m.HPA.InForce.Min, m.HPA.InForce.Max, m.HPA.Sent.Min, m.HPA.Sent.Max)
 	}
 	return ""
+}
+
+// before is what keeps a member from getting an autoscaler at all.
+func before(w *Workload) string {
+	switch {
+	case w == nil:
+		return "waiting for Karmada to deliver the workload"
+	case !w.Retained:
+		return "waiting until its Work carries the label that lets the member own its replicas"
+	case !w.Applied && w.Message == "":
+		return "waiting until the member has taken the workload"
+	case !w.Applied:
+		return "the workload could not be applied: " + w.Message
+	}
+	return ""
+}
+
+// onItsWay reports whether a member without a working autoscaler only has to be waited for.
+func onItsWay(m *Member, fault string) bool {
+	return fault == "" || m.HPA == nil && (m.Workload == nil || m.Workload.Applied || m.Workload.Message == "")
 }
 
 // reasonOf tells a fault that is not the member's autoscaler's own.
@@ -166,7 +180,8 @@ func (d *decision) edited(m *Member, c *api.FedHPAClusterStatus) bool {
 }
 
 func (d *decision) membersCondition() {
-	var unreachable, faults []string
+	var unreachable, waiting, faults []string
+	with := map[string][]string{}
 	reason := api.FedHPAReasonMemberNotScaling
 	for _, name := range d.clusters() {
 		m := d.member(name)
@@ -174,15 +189,29 @@ func (d *decision) membersCondition() {
 			unreachable = append(unreachable, name)
 			continue
 		}
-		if fault := d.fault(m, d.clusterStatus(name)); fault != "" && (m.HPA != nil || m.Workload == nil || !m.Workload.Applied) {
-			faults = append(faults, name+": "+fault)
+		switch fault := d.fault(m, d.clusterStatus(name)); {
+		case fault == "" && m.fresh():
+		case onItsWay(m, fault):
+			waiting = append(waiting, name)
+		default:
+			// Members are often ill with the same: it is said once.
+			if with[fault] == nil {
+				faults = append(faults, fault)
+			}
+			with[fault] = append(with[fault], name)
 			reason = cmp.Or(reasonOf(m.HPA), reason)
 		}
 	}
+	for i, fault := range faults {
+		faults[i] = list(with[fault]) + ": " + fault
+	}
 	switch {
 	case len(faults) > 0:
-		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, reason, list(faults))
-		d.changed(true, reason, list(faults))
+		message := strings.Join(faults, "; ")
+		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, reason, message)
+		d.changed(true, reason, message)
+	case len(waiting) > 0:
+		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, api.FedHPAReasonTakingOver, list(waiting)+": the workload, or its autoscaler's first look at it, is on its way")
 	case len(unreachable) > 0:
 		message := list(unreachable) + " cannot be reached: its autoscaler goes on, its last limits stay reserved"
 		d.condition(api.FedHPAMembersScaling, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable, message)
@@ -237,8 +266,12 @@ func (d *decision) readyCondition() {
 		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonUnknownClusters, message)
 		d.changed(true, api.FedHPAReasonUnknownClusters, message)
 	default:
-		d.condition(api.FedHPAReady, metav1.ConditionTrue, api.FedHPAReasonActive, "members scale by themselves, and the control plane follows")
-		d.changed(false, api.FedHPAReasonActive, "members scale by themselves, and the control plane follows")
+		message := "members scale by themselves, and the control plane follows"
+		if !meta.IsStatusConditionTrue(d.plan.Status.Conditions, api.FedHPAMembersScaling) {
+			message = "the control plane follows the members, but not all is well with them: see MembersScaling"
+		}
+		d.condition(api.FedHPAReady, metav1.ConditionTrue, api.FedHPAReasonActive, message)
+		d.changed(false, api.FedHPAReasonActive, message)
 	}
 }
 

@@ -43,6 +43,9 @@ func (d *decision) shareWords(name string, r, all split.Range) string {
 		weight = *wish.Weight
 	}
 	why = append(why, fmt.Sprintf("weight %d", weight))
+	if wish.Role == api.ClusterRoleStandby {
+		why = append(why, "a standby")
+	}
 	if wish.MinReplicas != nil || wish.MaxReplicas != nil {
 		why = append(why, fmt.Sprintf("own bounds %s..%s", orDash(wish.MinReplicas), orDash(wish.MaxReplicas)))
 	}

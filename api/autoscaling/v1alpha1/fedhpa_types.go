@@ -19,6 +19,9 @@ import (
 // +kubebuilder:printcolumn:name=Reserve,type=integer,JSONPath=`.status.reserveReplicas`
 // +kubebuilder:printcolumn:name=Phase,type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name=Limits from,type=string,priority=1,JSONPath=`.status.boundsFrom`
+// +kubebuilder:printcolumn:name=Divided because,type=string,priority=1,JSONPath=`.status.lastDivision.reason`
+// +kubebuilder:printcolumn:name=Message,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
 type FedHPA struct {
 	metav1.TypeMeta   `json:",inline"`
