@@ -143,7 +143,12 @@ func (s *Server) within(parent context.Context, method, cluster, object, key str
 	select {
 	case r = <-answered:
 	case <-ctx.Done():
-		r = s.late(key)
+		// It is also done when the answer has just been given.
+		select {
+		case r = <-answered:
+		default:
+			r = s.late(key)
+		}
 	}
 	took := s.clock.Now().Sub(begun)
 	s.metrics.answered(method, cluster, r, took)

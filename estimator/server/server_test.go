@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,6 +162,23 @@ func TestOneBadMemberHarmsNoOther(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer that is there at once is never taken for one that is late, however the two goroutines of a question meet.
+func TestQuickAnswersAreNotLate(t *testing.T) {
+	s := newServer(members{}, nil, nil)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 2000 {
+				if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "nowhere", Requirements: requests("1")}); got != Unknown {
+					t.Errorf("a member that is not known: %d, want Unknown: unknown is never zero", got)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestTenThousandNodesAtOnce(t *testing.T) {
