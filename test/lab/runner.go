@@ -96,12 +96,7 @@ func (r *runner) launch(ctx context.Context, u unit, e *entry, giveUp context.Ca
 		e.prepared = true
 	}
 	if u.Process != nil {
-		child, err := r.startProcess(u)
-		if err != nil {
-			return err
-		}
-		go r.watch(u, child, giveUp)
-		if err := child.WaitReady(ctx); err != nil {
+		if err := r.serve(ctx, u, giveUp); err != nil {
 			return err
 		}
 	}
@@ -115,6 +110,26 @@ func (r *runner) launch(ctx context.Context, u unit, e *entry, giveUp context.Ca
 		e.finished = true
 	}
 	return nil
+}
+
+// serve starts a unit's process, anew as often as it may die, and returns when it serves.
+func (r *runner) serve(ctx context.Context, u unit, giveUp context.CancelCauseFunc) error {
+	for range u.Deaths {
+		child, err := r.startProcess(u)
+		if err != nil {
+			return err
+		}
+		if err := child.WaitReady(ctx); child.Err() == nil {
+			go r.watch(u, child, giveUp)
+			return err
+		}
+	}
+	child, err := r.startProcess(u)
+	if err != nil {
+		return err
+	}
+	go r.watch(u, child, giveUp)
+	return child.WaitReady(ctx)
 }
 
 // startProcess refuses once the lab is closing: a child started then would outlive it.

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,6 +91,31 @@ func TestRunnerGivesUpWithTheCause(t *testing.T) {
 			r := newRunner(tc.units, func(string, State, error) {})
 			t.Cleanup(r.close)
 			if err := r.start(t.Context(), ""); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestRunnerForgivesADeathAtStart(t *testing.T) {
+	for name, tc := range map[string]struct {
+		deaths, forgiven int
+		want             string
+	}{
+		"none to forgive":     {forgiven: 1},
+		"as many as forgiven": {deaths: 1, forgiven: 1},
+		"one more":            {deaths: 2, forgiven: 1, want: "m/manager died (exit status 2)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lives, served := filepath.Join(t.TempDir(), "lives"), filepath.Join(t.TempDir(), "served")
+			script := fmt.Sprintf("echo x >>%[1]s; [ $(wc -l <%[1]s) -gt %[2]d ] || exit 2; touch %[3]s; exec sleep 60", lives, tc.deaths, served)
+			r := newRunner([]unit{{Name: "m/manager", Deaths: tc.forgiven, Process: &process.Spec{
+				Name: "m/manager", Path: "/bin/sh", Args: []string{"-c", script}, Log: filepath.Join(t.TempDir(), "log"),
+				Ready: func(context.Context) error { _, err := os.Stat(served); return err },
+			}}}, func(string, State, error) {})
+			t.Cleanup(r.close)
+			err := r.start(t.Context(), "")
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
 		})

@@ -19,6 +19,8 @@ type unit struct {
 	Prepare func(context.Context) error
 	// Process is nil for a step.
 	Process *process.Spec
+	// Deaths are forgiven until the process serves: it is started again, as a cluster would.
+	Deaths int
 	// Check is polled until it returns nil, at every start. A process with a Ready of its own needs none.
 	Check func(context.Context) error
 	// CheckWithin bounds the wait for Check; zero means two minutes.
