@@ -35,9 +35,9 @@ ResourceBinding. It changes nothing. Each finding comes with what to do; with a 
 			if output != "table" && output != "json" {
 				return fmt.Errorf("--output: %q is none of table, json", output)
 			}
-			config, err := karmada.ToRESTConfig()
+			config, err := restConfig(karmada)
 			if err != nil {
-				return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+				return err
 			}
 			reader, err := doctor.NewReader(config, interpreter.Families(), address)
 			if err != nil {

@@ -166,9 +166,9 @@ func (o *fitOptions) workloads() ([]*unstructured.Unstructured, error) {
 
 // members are the names asked for, or all, and how to reach those that can be reached.
 func (o *fitOptions) members(ctx context.Context) ([]string, map[string]fleet.Connection, error) {
-	config, err := o.flags.ToRESTConfig()
+	config, err := restConfig(o.flags)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig of karmada-apiserver: %w", err)
+		return nil, nil, err
 	}
 	clusters, err := karmada.NewForConfig(config)
 	if err != nil {

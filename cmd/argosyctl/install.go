@@ -111,9 +111,9 @@ func (f *installFlags) hostFlags(cmd *cobra.Command) {
 
 // installer reaches both clusters.
 func (f *installFlags) installer(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) (*install.Installer, error) {
-	karmadaConfig, err := karmada.ToRESTConfig()
+	karmadaConfig, err := restConfig(karmada)
 	if err != nil {
-		return nil, fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+		return nil, err
 	}
 	// A few dozen objects at once; karmada-apiserver's own priority and fairness bounds us.
 	karmadaConfig.QPS = -1

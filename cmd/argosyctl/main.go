@@ -63,7 +63,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newIsKarmadaCommand(flags, streams),
 	)
 	for _, group := range root.Commands() {
-		if group.HasSubCommands() {
+		if group.HasSubCommands() && !group.Runnable() {
 			// Without these a subcommand that is none prints the help and ends well.
 			group.Args = cobra.NoArgs
 			group.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
@@ -21,11 +23,23 @@ import (
 	"github.com/argosy-dev/argosy/migration/publish"
 )
 
-// controlPlane reaches karmada-apiserver as the flags say, with the namespace they say.
-func controlPlane(flags *genericclioptions.ConfigFlags) (client.Client, string, error) {
+// restConfig is how to reach karmada-apiserver as the flags say.
+func restConfig(flags *genericclioptions.ConfigFlags) (*rest.Config, error) {
 	config, err := flags.ToRESTConfig()
 	if err != nil {
-		return nil, "", fmt.Errorf("reading the kubeconfig of karmada-apiserver (--kubeconfig, --context): %w", err)
+		return nil, fmt.Errorf("reading the kubeconfig of karmada-apiserver (--kubeconfig, --context): %w", err)
+	}
+	if config.Host == clientcmd.ClusterDefaults.Server {
+		return nil, errors.New("no kubeconfig says where karmada-apiserver is: set KUBECONFIG, --kubeconfig or --server")
+	}
+	return config, nil
+}
+
+// controlPlane reaches karmada-apiserver as the flags say, with the namespace they say.
+func controlPlane(flags *genericclioptions.ConfigFlags) (client.Client, string, error) {
+	config, err := restConfig(flags)
+	if err != nil {
+		return nil, "", err
 	}
 	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {

@@ -35,7 +35,7 @@ func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 		Long: "Writes a PodScaleIn and follows it until the pods are gone. Template, scheduling result and members agree afterwards.\n" +
 			"A pod named without its cluster is looked for in every member.",
 		Example: "  argosyctl scalein shop -n prod --pod member1/shop-x7k2p --pod shop-9qv4z --reason 'bad disks'",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneCloneSet,
 		RunE: func(command *cobra.Command, args []string) error {
 			return options.run(command.Context(), args[0])
 		},
@@ -46,6 +46,14 @@ func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.Flags().BoolVar(&options.wait, "wait", true, "follow the order until it ends")
 	command.AddCommand(newScaleInAdoptCommand(flags, streams))
 	return command
+}
+
+// oneCloneSet is the argument of both commands.
+func oneCloneSet(command *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return fmt.Errorf("name one CloneSet, such as: %s shop -n prod", command.CommandPath())
 }
 
 func (o scaleInOptions) run(ctx context.Context, name string) error {
