@@ -2,43 +2,18 @@ package main
 
 import (
 	"maps"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/meta/testrestmapper"
-	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/program"
 )
 
 // TestMetricsPage holds docs/reference/metrics.md against what this program registers when all it serves is set up: nothing missing, nothing too much.
 // What libraries export beside it, test/e2e/install reads from the running program.
 func TestMetricsPage(t *testing.T) {
-	registry := fixture.NewRegistry()
-	before := metrics.Registry
-	metrics.Registry = registry
-	t.Cleanup(func() { metrics.Registry = before })
-	scheme, err := program.Scheme()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Nothing is started, so nobody is asked.
-	mgr, err := ctrl.NewManager(&rest.Config{Host: "http://127.0.0.1:1"}, ctrl.Options{
-		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
-		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) {
-			return testrestmapper.TestOnlyStaticRESTMapper(scheme), nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	registry, mgr := fixture.NewManager(t)
 	for _, h := range handlers() {
 		if _, err := h.setup(mgr); err != nil {
 			t.Fatalf("%s: %v", h.path, err)
