@@ -86,6 +86,10 @@ func takesPart(c api.FedHPAClusterStatus) bool {
 // Write prints it for a person; lines stay short enough for a terminal of 80 columns where names allow it.
 func (e Explanation) Write(out io.Writer) error {
 	account, s := e.Account(), e.FedHPA.Status
+	if s.MaxReplicas == 0 {
+		_, err := fmt.Fprintf(out, "FedHPA %s/%s was made and not looked at yet: if this lasts, see whether argosy-controller-manager runs.\n", e.FedHPA.Namespace, e.FedHPA.Name)
+		return err
+	}
 	from := "its spec"
 	if s.BoundsFrom != "" {
 		from = s.BoundsFrom

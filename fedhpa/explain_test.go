@@ -13,6 +13,16 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
+func TestExplanationOfWhatWasJustMade(t *testing.T) {
+	var out strings.Builder
+	if err := (Explanation{FedHPA: makeFedHPA()}).Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	if want := "FedHPA shop/web was made and not looked at yet: if this lasts, see whether argosy-controller-manager runs.\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
 func TestExplanation(t *testing.T) {
 	fed := makeFedHPA()
 	at := metav1.NewTime(time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC))
