@@ -129,7 +129,7 @@ func approvals(migration, old *v1alpha1.Migration, user string) string {
 		approval := migration.Spec.Approvals[i]
 		switch {
 		case isProgram(user):
-			return "a plan is approved by people, and " + user + " is a program"
+			return byPeople(user)
 		case hash == "":
 			return "there is no plan yet that could be approved"
 		case approval.PlanHash != hash:

@@ -34,11 +34,20 @@ func (a *Approvers) Handle(_ context.Context, request admission.Request) admissi
 		theirs, may = "spec.releasedTime", "say that it released the application"
 	}
 	for _, field := range touched(old, migration) {
-		if field != theirs {
+		switch field {
+		case theirs:
+		case "spec.approvals":
+			return admission.Denied(field + ": " + byPeople(user))
+		default:
 			return admission.Denied(fmt.Sprintf("%s: %s may %s and no more: whoever has the role argosy-migration-admin can do this", field, user, may))
 		}
 	}
 	return admission.Allowed("")
+}
+
+// byPeople refuses a program's approval. Two webhooks do, and the API server shows whichever answers first.
+func byPeople(user string) string {
+	return "a plan is approved by people, and " + user + " is a program"
 }
 
 // isProgram tells service accounts from people.

@@ -264,7 +264,7 @@ func TestWhatApproversMayChange(t *testing.T) {
 		"a finalizer":          {user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers"},
 		"an annotation":        {user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations"},
 		"a program's release":  {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.ReleasedTime = &now }},
-		"a program's approval": {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, robot)} }, want: "spec.approvals: " + robot + " may say that it released"},
+		"a program's approval": {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, robot)} }, want: "spec.approvals: a plan is approved by people, and " + robot},
 		"a program's wish":     {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave }, want: "spec.afterCutOff"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func TestApproversApproveAndNoMore(t *testing.T) {
 		"an approver marks it":                        {user: "argosy-migration-approver", change: func(m *v1alpha1.Migration) { m.Labels = map[string]string{"a": "b"} }, want: "metadata.labels: "},
 		"a pipeline released":                         {user: robot, change: released},
 		"a pipeline lets it leave":                    {user: robot, change: leaves, want: "spec.afterCutOff: " + robot + " may say that it released the application and no more"},
-		"a pipeline approves":                         {user: robot, change: approved, want: "a plan is approved by people"},
+		"a pipeline approves":                         {user: robot, change: approved, want: "spec.approvals: a plan is approved by people"},
 		"an admin lets it leave":                      {user: "argosy-migration-admin", change: leaves},
 		"an admin tries it again":                     {user: "argosy-migration-admin", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 2 }},
 		"a viewer may not even look like an approver": {user: "argosy-migration-viewer", change: approved, want: "is forbidden"},
