@@ -31,12 +31,15 @@ func Remove(path ...string) Edit { return Edit{Path: path, Remove: true} }
 // Annotate is an edit that gives the object an annotation.
 func Annotate(key, value string) Edit { return Set(value, "metadata", "annotations", key) }
 
-// Apply makes the edits in obj. On an error obj may hold some of them: give it a copy where that matters.
+// Apply makes the edits in obj; of two edits of one field the later holds. On an error obj may hold some of them: give it a copy where that matters.
 func (l List) Apply(obj map[string]any) error {
-	for _, e := range l {
+	for i, e := range l {
 		parent, missing, err := descend(obj, e.Path)
 		if err != nil {
 			return err
+		}
+		if l[i+1:].covers(e.Path) {
+			continue
 		}
 		last := e.Path[len(e.Path)-1]
 		if e.Remove {
@@ -104,7 +107,7 @@ func (l List) Patch(obj map[string]any) ([]byte, error) {
 	return json.Marshal(operations)
 }
 
-// covers is true when an edit of the list writes the same field: the later one holds.
+// covers is true when an edit of the list is of the same field.
 func (l List) covers(path []string) bool {
 	for _, e := range l {
 		if slices.Equal(e.Path, path) {

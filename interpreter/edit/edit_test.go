@@ -30,6 +30,7 @@ func TestPatch(t *testing.T) {
 		"parents are made once":           {edits: List{Set("x", "status", "a", "b"), Set("y", "status", "a", "c")}, want: `[{"op":"add","path":"/status","value":{}},{"op":"add","path":"/status/a","value":{}},{"op":"add","path":"/status/a/b","value":"x"},{"op":"add","path":"/status/a/c","value":"y"}]`},
 		"null is absent":                  {edits: List{Set(true, "spec", "paused", "why")}, want: `[{"op":"add","path":"/spec/paused","value":{}},{"op":"add","path":"/spec/paused/why","value":true}]`},
 		"the later edit of a field holds": {edits: List{Set(int64(4), "spec", "replicas"), Set(int64(3), "spec", "replicas")}},
+		"set and taken away again":        {edits: List{Set("x", "status", "phase"), Remove("status", "phase")}},
 		"below what is no object":         {edits: List{Set("x", "spec", "image", "name")}, wantErr: "spec.image: want an object, have web"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,6 +47,7 @@ func TestPatch(t *testing.T) {
 			if diff := cmp.Diff(tc.want, string(got)); diff != "" {
 				t.Error(diff)
 			}
+			patchIsApply(t, object, tc.edits)
 		})
 	}
 }
@@ -81,43 +83,48 @@ func TestPatchIsApply(t *testing.T) {
 				}
 			}
 		}
-		before, err := json.Marshal(object)
-		if err != nil {
-			t.Fatal(err)
-		}
-		patch, patchErr := edits.Patch(object)
-		applied := runtime.DeepCopyJSON(object)
-		applyErr := edits.Apply(applied)
-		if (patchErr == nil) != (applyErr == nil) {
-			t.Fatalf("Patch says %v, Apply says %v", patchErr, applyErr)
-		}
-		if patchErr != nil {
-			return
-		}
-		after := before
-		if patch != nil {
-			decoded, err := jsonpatch.DecodePatch(patch)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if after, err = decoded.Apply(before); err != nil {
-				t.Fatalf("%s on %s: %v", patch, before, err)
-			}
-		}
-		var got map[string]any
-		if err := json.Unmarshal(after, &got); err != nil {
-			t.Fatal(err)
-		}
-		text, err := json.Marshal(applied)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var want map[string]any
-		if err := json.Unmarshal(text, &want); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("%s on %s: %s", patch, before, diff)
-		}
+		patchIsApply(t, object, edits)
 	})
+}
+
+func patchIsApply(t rapid.TB, object map[string]any, edits List) {
+	t.Helper()
+	before, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch, patchErr := edits.Patch(object)
+	applied := runtime.DeepCopyJSON(object)
+	applyErr := edits.Apply(applied)
+	if (patchErr == nil) != (applyErr == nil) {
+		t.Fatalf("Patch says %v, Apply says %v", patchErr, applyErr)
+	}
+	if patchErr != nil {
+		return
+	}
+	after := before
+	if patch != nil {
+		decoded, err := jsonpatch.DecodePatch(patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, err = decoded.Apply(before); err != nil {
+			t.Fatalf("%s on %s: %v", patch, before, err)
+		}
+	}
+	var got map[string]any
+	if err := json.Unmarshal(after, &got); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(applied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]any
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%s on %s: %s", patch, before, diff)
+	}
 }
