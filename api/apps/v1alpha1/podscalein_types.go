@@ -138,9 +138,11 @@ type PodScaleInStatus struct {
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 
-	// ReplicasBefore and ReplicasAfter are the workload's total.
+	// ReplicasBefore is the workload's total before the order.
 	// +optional
 	ReplicasBefore *int32 `json:"replicasBefore,omitempty"`
+
+	// ReplicasAfter is the workload's total after it.
 	// +optional
 	ReplicasAfter *int32 `json:"replicasAfter,omitempty"`
 
@@ -165,9 +167,11 @@ type ClusterScaleIn struct {
 	// +required
 	Name string `json:"name"`
 
-	// ReplicasBefore and ReplicasAfter are this member's replicas.
+	// ReplicasBefore are this member's replicas before the order.
 	// +required
 	ReplicasBefore int32 `json:"replicasBefore"`
+
+	// ReplicasAfter are this member's replicas after it.
 	// +required
 	ReplicasAfter int32 `json:"replicasAfter"`
 

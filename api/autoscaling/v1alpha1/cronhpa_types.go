@@ -300,11 +300,15 @@ type Firing struct {
 	// +required
 	Result FiringResult `json:"result"`
 
-	// Replicas, MinReplicas and MaxReplicas are what was applied.
+	// Replicas the target was set to.
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
+
+	// MinReplicas the autoscaler was given.
 	// +optional
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// MaxReplicas the autoscaler was given.
 	// +optional
 	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
 

@@ -10,7 +10,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=fedhpas,scope=Namespaced,shortName=fhpa,categories=argosy
+// +kubebuilder:resource:path=fedhpas,scope=Namespaced,categories=argosy
 // +kubebuilder:printcolumn:name=Kind,type=string,JSONPath=`.spec.scaleTargetRef.kind`
 // +kubebuilder:printcolumn:name=Target,type=string,JSONPath=`.spec.scaleTargetRef.name`
 // +kubebuilder:printcolumn:name=Min,type=integer,JSONPath=`.status.minReplicas`
@@ -178,9 +178,11 @@ type FedHPAStatus struct {
 	// +optional
 	Phase FedHPAPhase `json:"phase,omitempty"`
 
-	// MinReplicas and MaxReplicas are the limits in force: the spec's, or those of a CronHPA's rule.
+	// MinReplicas is the lower limit in force: the spec's, or that of a CronHPA's rule.
 	// +optional
 	MinReplicas int32 `json:"minReplicas,omitempty"`
+
+	// MaxReplicas is the upper limit in force: the spec's, or that of a CronHPA's rule.
 	// +optional
 	MaxReplicas int32 `json:"maxReplicas,omitempty"`
 
@@ -214,13 +216,13 @@ type FedHPAStatus struct {
 	// +optional
 	DriftSince *metav1.Time `json:"driftSince,omitempty"`
 
-	// OverwriteStreak counts those that followed each other closely; each makes the next repair wait longer.
-	// +optional
-	OverwriteStreak int32 `json:"overwriteStreak,omitempty"`
-
 	// Overwrites is how often the scheduling result was overwritten and put right again.
 	// +optional
 	Overwrites int32 `json:"overwrites,omitempty"`
+
+	// OverwriteStreak counts the overwrites that followed each other closely; each makes the next repair wait longer.
+	// +optional
+	OverwriteStreak int32 `json:"overwriteStreak,omitempty"`
 
 	// LastOverwriteTime is when it was last put right.
 	// +optional
@@ -250,9 +252,10 @@ type Division struct {
 	// ObservedGeneration is the generation of the spec that was divided.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// MinReplicas and MaxReplicas that were divided.
+	// MinReplicas that was divided.
 	// +optional
 	MinReplicas int32 `json:"minReplicas,omitempty"`
+	// MaxReplicas that was divided.
 	// +optional
 	MaxReplicas int32 `json:"maxReplicas,omitempty"`
 }
@@ -282,9 +285,10 @@ type FedHPAClusterStatus struct {
 	// State of the cluster.
 	// +optional
 	State FedHPAClusterState `json:"state,omitempty"`
-	// MinReplicas and MaxReplicas the last division gives it.
+	// MinReplicas the last division gives it.
 	// +optional
 	MinReplicas int32 `json:"minReplicas,omitempty"`
+	// MaxReplicas the last division gives it.
 	// +optional
 	MaxReplicas int32 `json:"maxReplicas,omitempty"`
 	// CurrentReplicas it runs.

@@ -99,9 +99,12 @@ const (
 
 // ResourceReference names one object of the application.
 type ResourceReference struct {
+	// apiVersion of the object.
 	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Name       string `json:"name"`
+	// kind of the object.
+	Kind string `json:"kind"`
+	// name of the object, in the Migration's namespace.
+	Name string `json:"name"`
 }
 
 // ResourceStatus is one object of the application and how it reaches the members.
@@ -196,8 +199,10 @@ type Plan struct {
 
 // PodEvidence is one pod as it was seen.
 type PodEvidence struct {
+	// name of the pod.
 	Name string `json:"name"`
-	UID  string `json:"uid"`
+	// uid of the pod: another one is another pod.
+	UID string `json:"uid"`
 	// restarts of all its containers.
 	Restarts int32 `json:"restarts"`
 }
@@ -240,6 +245,7 @@ const (
 
 // ClusterStatus is the application in one member cluster.
 type ClusterStatus struct {
+	// name of the member cluster.
 	Name string `json:"name"`
 	// state of the cluster.
 	State ClusterState `json:"state"`
@@ -273,10 +279,14 @@ type Failure struct {
 
 // HistoryEntry is one turn of the application's way.
 type HistoryEntry struct {
-	Time    metav1.Time `json:"time"`
-	Phase   Phase       `json:"phase"`
-	Reason  string      `json:"reason"`
-	Message string      `json:"message"`
+	// time of the turn.
+	Time metav1.Time `json:"time"`
+	// phase it led to.
+	Phase Phase `json:"phase"`
+	// reason as in conditions.
+	Reason string `json:"reason"`
+	// message for people.
+	Message string `json:"message"`
 }
 
 // MigrationStatus is where the application stands. The controller resumes from it.

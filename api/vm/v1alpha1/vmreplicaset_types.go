@@ -192,8 +192,8 @@ type VMReplicaSetSpec struct {
 	Paused bool `json:"paused,omitempty"`
 
 	// serversToDelete names servers to take out first when replicas shrink (stateful services name theirs). A name
-	// leaves the list by itself when its server is gone. The list is each member's own: from the control plane it is
-	// reached by a PodScaleIn, and names on the template stay there.
+	// leaves the list by itself when its server is gone. The list is each member's own: names are written in the member,
+	// and those on the template in the control plane stay there.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MinLength=1
