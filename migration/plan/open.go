@@ -329,8 +329,8 @@ func (j *journey) stay() outcome {
 	return stop
 }
 
-// Strays are the clusters a federated application came from and was scheduled away from since. Karmada preserves
-// what it deschedules: pods may run on there that nobody counts.
+// Strays are the clusters a federated application came from and was scheduled away from since, because they are being unjoined,
+// say. Karmada preserves what it deschedules: pods may run on there that nobody counts.
 func Strays(world World) []string {
 	j := &journey{World: world, next: world.Status}
 	binding := world.Control.Bindings[j.workload()]
@@ -338,7 +338,7 @@ func Strays(world World) []string {
 		return nil
 	}
 	return slices.DeleteFunc(j.names(), func(name string) bool {
-		return !world.Clusters[name].Joined || slices.ContainsFunc(binding.Spec.Clusters, func(target workv1alpha2.TargetCluster) bool { return target.Name == name })
+		return slices.ContainsFunc(binding.Spec.Clusters, func(target workv1alpha2.TargetCluster) bool { return target.Name == name })
 	})
 }
 
@@ -351,7 +351,11 @@ func (j *journey) leftBehind() string {
 		case cluster.Unreachable != "":
 			found = append(found, fmt.Sprintf("%s was scheduled away from cluster %s, and whether its pods run on there is unknown: cluster %s does not answer (%s)", user, name, name, cluster.Unreachable))
 		case len(cluster.Pods) > 0:
-			found = append(found, fmt.Sprintf("%d pods of %s run on in cluster %s, which it was scheduled away from: nobody manages or counts them; scale it down there by hand, or put the cluster back into its policy", len(cluster.Pods), user, name))
+			remedy := "put the cluster back into its policy"
+			if cluster.Leaving {
+				remedy = "let the application leave before the cluster is gone"
+			}
+			found = append(found, fmt.Sprintf("%d pods of %s run on in cluster %s, which it was scheduled away from: nobody manages or counts them; scale it down there by hand, or %s", len(cluster.Pods), user, name, remedy))
 		}
 	}
 	return strings.Join(found, "; ")

@@ -67,6 +67,8 @@ type member struct {
 	pods    []Pod
 	down    bool
 	ready   bool
+	// leaving while it is being unjoined.
+	leaving bool
 	// since is when Karmada's opinion of it last changed.
 	since time.Time
 	kinds map[string]bool
@@ -207,7 +209,7 @@ func (f *federation) world() World {
 	}
 	for name, m := range f.members {
 		m.notice(f.now)
-		cluster := Cluster{Joined: true, Ready: m.ready, ReadySince: m.since, Pull: m.agent != nil, Kinds: m.kinds, Works: map[Ref]Work{}, DryRuns: map[Ref]DryRun{}}
+		cluster := Cluster{Joined: !m.leaving, Leaving: m.leaving, Ready: m.ready, ReadySince: m.since, Pull: m.agent != nil, Kinds: m.kinds, Works: map[Ref]Work{}, DryRuns: map[Ref]DryRun{}}
 		for ref, work := range f.works[name] {
 			cluster.Works[ref] = *work
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -97,6 +98,17 @@ func TestUnmanagedPodsAreCounted(t *testing.T) {
 		t.Errorf("of a cluster that is silent it says %q", got)
 	}
 	f.members["b"].down = false
+	f.members["b"].leaving = true
+	f.run(1)
+	if got := f.advancing().Message; !strings.Contains(got, says) || !strings.Contains(got, "let the application leave") {
+		t.Errorf("of a cluster that is being unjoined it says %q", got)
+	}
+	world := f.world()
+	delete(world.Clusters, "b")
+	if got := meta.FindStatusCondition(Next(world).Status.Conditions, v1alpha1.ConditionAdvancing).Reason; got != v1alpha1.ReasonAllDone {
+		t.Errorf("of a cluster that is unjoined it says %s", got)
+	}
+	f.members["b"].leaving = false
 	f.entry = nil
 	f.settle(v1alpha1.PhaseCutOff)
 	f.whitelist()
