@@ -131,18 +131,30 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	decision := plan.Next(world)
 	stepSeconds.WithLabelValues(decision.Step).Observe(c.Clock.Since(started).Seconds())
+	decided := *decision.Status.DeepCopy()
+	again := repeat(&migration.Status, &decision)
 	// The status goes first: a step that opens a cluster is recorded, with its evidence, before it is taken.
 	if err := c.record(ctx, migration, decision); err != nil {
-		if apierrors.IsConflict(err) {
-			return reconcile.Result{RequeueAfter: conflictRetry}, nil
-		}
-		return reconcile.Result{}, fmt.Errorf("recording the status of %s: %w", request, err)
+		return unrecorded(request, err)
 	}
 	log.FromContext(ctx).V(1).Info("Decided", "step", decision.Step, "phase", decision.Status.Phase, "actions", len(decision.Actions))
 	if err := c.apply(ctx, migration.Namespace, decision.Actions); err != nil {
 		return c.failed(ctx, migration, err)
 	}
+	if again {
+		migration.Status = decided
+		if err := c.Client.Status().Update(ctx, migration); err != nil {
+			return unrecorded(request, err)
+		}
+	}
 	return reconcile.Result{RequeueAfter: decision.Requeue}, nil
+}
+
+func unrecorded(request reconcile.Request, err error) (reconcile.Result, error) {
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: conflictRetry}, nil
+	}
+	return reconcile.Result{}, fmt.Errorf("recording the status of %s: %w", request, err)
 }
 
 // conflictRetry is how soon a pass is repeated that found its world already outdated.

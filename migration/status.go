@@ -34,6 +34,18 @@ func (c *Controller) record(ctx context.Context, migration *v1alpha1.Migration, 
 	return nil
 }
 
+// repeat goes on saying that a write was refused while it is tried again, and whether that is so: only then it is known whether
+// it goes through. What people read would change twice with every try.
+func repeat(before *v1alpha1.MigrationStatus, decision *plan.Decision) bool {
+	said := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionAdvancing)
+	if said == nil || said.Reason != v1alpha1.ReasonWriteRefused || len(decision.Actions) == 0 {
+		return false
+	}
+	meta.SetStatusCondition(&decision.Status.Conditions, *said)
+	decision.Status.Blocked = v1alpha1.ReasonWriteRefused
+	return true
+}
+
 // refused records that the control plane refused a write, with its words.
 func (c *Controller) refused(ctx context.Context, migration *v1alpha1.Migration, cause error) error {
 	message := fmt.Sprintf("the control plane refused a write, which is tried again every %s: %v: change what it names, in the control plane or in the members", refusedRetry, cause)
