@@ -40,7 +40,7 @@ var faults = map[string]proofs{
 	"half-finished rollout":               {"plan TestBlocked"},
 	"already managed by another policy":   {"plan TestBlocked", "plan TestATemplateOfAnotherMigrationIsLeftAlone", "integration TestArgosyctl"},
 	"images that differ between clusters": {"plan TestBlocked"},
-	"immutable fields":                    {"plan TestHarmfulPlan", "e2e TestBadInput"},
+	"immutable fields":                    {"plan TestHarmfulPlan", "plan TestWhatNoTemplateCanTakeOn", "e2e TestBadInput"},
 	"NodePorts":                           {"e2e TestHardCases", "e2e TestBadInput"},
 	"a member unreachable in the middle":  {"plan TestFailuresAfterOpening", "e2e TestMemberSilentInTheMiddle"},
 	"whitelist edited in the middle":      {"plan TestRollbackAlwaysWins", "plan TestAnyOrder", "integration TestWhitelistEditsAreChecked"},

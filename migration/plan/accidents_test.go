@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/policy"
 )
 
 // The accidents that only the order of events makes possible. The model of Karmada writes a stored manifest back
@@ -72,6 +73,74 @@ func TestAClusterNeverDropsOutUnseen(t *testing.T) {
 			f.settle(v1alpha1.PhaseFederated)
 		})
 	}
+}
+
+// While the application was cut off its owners deleted an object and made it anew, with what no API server lets an update
+// change. It is not taken in, and nothing is tried; it can leave, and come in as what it is then.
+func TestWhatNoTemplateCanTakeOn(t *testing.T) {
+	deployment := `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {replicas: 3, selector: {matchLabels: {app: web, tier: front}},
+  template: {metadata: {labels: {app: web, tier: front}}, spec: {containers: [{name: web, image: "web:2", envFrom: [{configMapRef: {name: web}}, {secretRef: {name: web}}]}]}}}}`
+	for name, tc := range map[string]struct {
+		before, after string
+		// where it is made anew; everywhere when empty.
+		where string
+		// field that is named; empty when an override takes the difference.
+		field string
+	}{
+		"a Deployment's selector":               {after: deployment, field: "spec.selector"},
+		"a selector where the template is from": {after: deployment, where: "a", field: "spec.selector"},
+		"a selector where the template is not":  {after: strings.Replace(deployment, "replicas: 3", "replicas: 1", 1), where: "b"},
+		"an immutable ConfigMap's data": {
+			before: `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, immutable: true, data: {level: info}}`,
+			after:  `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, immutable: true, data: {level: debug}}`,
+			field:  "data",
+		},
+		"a Service that becomes headless": {
+			after: `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}], clusterIP: None}}`,
+			field: "spec.clusterIP",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFederation(t)
+			for cluster := range f.members {
+				if tc.before != "" {
+					f.put(cluster, tc.before)
+				}
+			}
+			f.settle(v1alpha1.PhaseFederated)
+			f.entry = nil
+			f.settle(v1alpha1.PhaseCutOff)
+			release(f, "web:2", 2)
+			for cluster := range f.members {
+				if tc.where == "" || tc.where == cluster {
+					f.anew(cluster, tc.after)
+				}
+			}
+			f.whitelist()
+			if tc.field == "" {
+				f.settle(v1alpha1.PhaseFederated)
+				return
+			}
+			f.run(20)
+			f.blocked(v1alpha1.ReasonWriteRefused, tc.field+" in the members")
+			f.blocked(v1alpha1.ReasonWriteRefused, "'leave') and list it anew")
+			f.entry = nil
+			f.settle(v1alpha1.PhaseCutOff)
+			f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+			f.settle(v1alpha1.PhaseLeft)
+			f.spec.AfterCutOff = ""
+			f.whitelist()
+			f.settle(v1alpha1.PhaseFederated)
+		})
+	}
+}
+
+// anew deletes an object in a member and makes another in its place.
+func (f *federation) anew(cluster, text string) {
+	f.t.Helper()
+	delete(f.members[cluster].objects, policy.RefOf(object(f.t, text)))
+	f.put(cluster, text)
+	f.startPods(cluster)
 }
 
 // A dependency that the pods stopped using, or that is gone everywhere, is not forgotten in the control plane: it

@@ -35,6 +35,7 @@ var prepare = []step{
 	{name: "quiet", run: (*journey).quiet, prepares: true},
 	{name: "ownership", run: (*journey).ownership, prepares: true},
 	{name: "whole", run: (*journey).whole, prepares: true},
+	{name: "fixed", run: (*journey).fixed, prepares: true},
 	{name: "protect", run: (*journey).protect, prepares: true},
 	{name: "close", run: (*journey).closeFirst, prepares: true},
 	{name: "overrides", run: (*journey).overrides, prepares: true},

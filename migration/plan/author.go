@@ -157,14 +157,19 @@ func (j *journey) templates() outcome {
 	return proceed
 }
 
-// base keeps the template of a shared object that is open for others as it is: rewriting it together with
-// its overrides is two writes, and between them a cluster would get another's content.
+// base keeps templates as they are whose overrides then say what each cluster has. That of a shared object that is open for
+// others: rewriting it together with its overrides is two writes, and between them a cluster would get another's content.
+// And, on the way out, that of an object which was made anew in the members with what no update can bring about: it goes
+// with its overrides. (Overrides would show a Secret in plain text.)
 func (j *journey) base(objects map[string][]policy.Found) map[Ref]*unstructured.Unstructured {
 	out := map[Ref]*unstructured.Unstructured{}
 	for _, found := range objects {
 		for _, one := range found {
 			ref := policy.RefOf(one.Object)
-			if template := j.Control.Templates[ref]; len(one.Users) > 1 && template != nil {
+			template := j.Control.Templates[ref]
+			switch {
+			case template == nil:
+			case len(one.Users) > 1, j.Entry == nil && ref.Kind != "Secret" && policy.Fixed(template, policy.Template(one.Object)) != "":
 				out[ref] = template
 			}
 		}

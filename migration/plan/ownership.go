@@ -178,6 +178,29 @@ func (j *journey) reaches(resource v1alpha1.ResourceStatus, cluster string) bool
 	return existing != nil && existing.Spec.Placement.ClusterAffinity != nil && inside(existing.Spec.Placement.ClusterAffinity.ClusterNames, cluster)
 }
 
+// fixed refuses an object that its owners deleted and made anew while the application was cut off, with another selector, say:
+// the API server of the control plane lets no template follow. Once the application has left, there is none.
+func (j *journey) fixed() outcome {
+	for i := range j.resources {
+		resource := &j.resources[i]
+		template := j.Control.Templates[resource.ResourceReference]
+		if resource.Local != "" || template == nil {
+			continue
+		}
+		field := policy.Fixed(template, resource.Template)
+		if field == "" {
+			continue
+		}
+		remedy := "put it back there as it was"
+		if j.Entry != nil && resource.Kind != "Secret" {
+			remedy += ", or let the application leave ('argosyctl migration rollback', then 'leave') and list it anew"
+		}
+		return j.block(v1alpha1.ReasonWriteRefused, "%s has another %s in the members than in the control plane, where it can never be changed: %s",
+			policy.User(resource.ResourceReference), field, remedy)
+	}
+	return proceed
+}
+
 // protect the namespace before there is anything in it that its deletion would take along.
 func (j *journey) protect() outcome {
 	if j.Home.Protected {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/policy"
 )
 
 // step lets the planner decide once and carries its decision out, status first. stopAfter cuts the
@@ -41,6 +42,9 @@ func (f *federation) apply(action Action) {
 	case WriteTemplate:
 		next := action.Object.DeepCopy()
 		if old := f.control.Templates[action.Ref]; old != nil {
+			if field := policy.Fixed(old, next); field != "" {
+				f.t.Fatalf("karmada-apiserver refuses to change %s of %s", field, action.Ref.Name)
+			}
 			next.SetUID(old.GetUID())
 			next.SetGeneration(old.GetGeneration() + 1)
 		} else {

@@ -6,15 +6,18 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/policy"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
-// What only real API servers refuse: a node port that somebody has in the control plane, and the content of an immutable
-// ConfigMap that its owners replaced while the application was cut off. Both are said, with what to do, and no member notices.
+// What only real API servers refuse: a node port that somebody has in the control plane; the content of an immutable ConfigMap, and
+// a Deployment's selector, that the owners replaced while the application was cut off. It is said, with what to do, and no member
+// notices. What was put back comes in again; what shall stay leaves, and comes in anew.
 func TestBadInput(t *testing.T) {
 	app := static.App{Namespace: "bad", Name: "bad", Kind: "Deployment", Image: "bad:1", Replicas: map[string]int64{"member1": 2, "member2": 1},
 		NodePort: map[string]int64{"member1": 31100, "member2": 31100}}
@@ -27,7 +30,7 @@ func TestBadInput(t *testing.T) {
 	s := newStory(t, app)
 	s.config(app, "the first", false)
 	s.list(0, app)
-	s.writeRefused(app, "provided port is already allocated")
+	s.writeRefused(app, "provided port is already allocated", "change what it names")
 	s.Expect(world.karmada.Delete(t.Context(), taken)).To(Succeed())
 	s.reach(app, v1alpha1.PhaseFederated)
 	s.unchanged()
@@ -36,10 +39,39 @@ func TestBadInput(t *testing.T) {
 	s.reach(app, v1alpha1.PhaseCutOff)
 	s.config(app, "the second", true)
 	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)} })
-	s.writeRefused(app, "immutable")
+	s.writeRefused(app, "configmap/bad has another data in the members")
 	s.config(app, "the first", true)
 	s.reach(app, v1alpha1.PhaseFederated)
 	s.unchanged()
+
+	s.drop(app)
+	s.reach(app, v1alpha1.PhaseCutOff)
+	s.reselect(app)
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)} })
+	s.writeRefused(app, "'leave') and list it anew")
+	s.drop(app)
+	s.reach(app, v1alpha1.PhaseCutOff)
+	s.leave(app)
+	s.unchanged()
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)} })
+	s.reach(app, v1alpha1.PhaseFederated)
+	s.unchanged()
+}
+
+// reselect deletes the workload in every member and makes it anew, with a selector that asks for more.
+func (s *story) reselect(app static.App) {
+	s.Helper()
+	for _, name := range app.Members() {
+		live := workload(app)
+		s.Expect(world.members[name].Get(s.Context(), client.ObjectKeyFromObject(live), live)).To(Succeed())
+		s.Expect(world.members[name].Delete(s.Context(), live, client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		anew := policy.Template(live)
+		for _, field := range [][]string{{"spec", "selector", "matchLabels", "tier"}, {"spec", "template", "metadata", "labels", "tier"}} {
+			s.Expect(unstructured.SetNestedField(anew.Object, "front", field...)).To(Succeed())
+		}
+		s.Expect(world.members[name].Create(s.Context(), anew)).To(Succeed())
+	}
+	s.remember()
 }
 
 // config makes the application's ConfigMap immutable in every member, anew when it is so already.
@@ -61,10 +93,11 @@ func (s *story) config(app static.App, content string, anew bool) {
 }
 
 // writeRefused waits until the control plane's refusal is on record, with what to do about it.
-func (s *story) writeRefused(app static.App, want string) {
+func (s *story) writeRefused(app static.App, want ...string) {
 	s.Helper()
-	s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(And(
-		ContainSubstring(v1alpha1.ReasonWriteRefused), ContainSubstring(want), ContainSubstring("change what it names")))
+	for _, part := range append(want, v1alpha1.ReasonWriteRefused) {
+		s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring(part))
+	}
 	if management := s.migration(app).Status.Management; management != v1alpha1.ManagementStatic {
 		s.Errorf("managed: %s while its template is refused", management)
 	}
