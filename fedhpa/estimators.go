@@ -2,12 +2,8 @@ package fedhpa
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -19,11 +15,11 @@ import (
 	"github.com/karmada-io/karmada/pkg/util/names"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -68,32 +64,6 @@ func newEstimators(reader client.Reader, cfg config.Estimators, clk clock.Clock)
 	return &estimators{reader: reader, cfg: cfg, credentials: creds, clock: clk, conns: map[string]*estimatorConn{}}, nil
 }
 
-func estimatorCredentials(cfg config.Estimators) (credentials.TransportCredentials, error) {
-	if cfg.CAFile == "" && !cfg.InsecureSkipServerVerify {
-		return insecure.NewCredentials(), nil
-	}
-	// The name in an estimator's certificate is not that of every ExternalName; the operator may switch the check off, as for karmada-scheduler.
-	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.InsecureSkipServerVerify}
-	if cfg.CAFile != "" {
-		ca, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading estimators.caFile: %w", err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(ca) {
-			return nil, errors.New("estimators.caFile holds no certificate")
-		}
-	}
-	if cfg.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading estimators.certFile and keyFile: %w", err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	return credentials.NewTLS(conf), nil
-}
-
 func (e *estimators) free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
 	req := &pb.MaxAvailableReplicasRequest{Cluster: cluster}
 	if r := binding.Spec.ReplicaRequirements; r != nil {
@@ -136,14 +106,20 @@ func (e *estimators) call(ctx context.Context, cluster string, binding *workv1al
 	defer cancel()
 	conn, err := e.connection(ctx, cluster)
 	if err != nil {
+		unanswered(ctx, cluster, err)
 		return 0, false
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, string(util.ContextKeyObject), objectOf(binding.Spec.Resource))
 	n, err := ask(ctx, service.NewEstimatorClient(conn))
 	if err != nil {
+		unanswered(ctx, cluster, err)
 		return 0, false
 	}
 	return bounded(n)
+}
+
+func unanswered(ctx context.Context, cluster string, why error) {
+	klog.FromContext(ctx).V(1).Info("The cluster's estimator did not answer", "cluster", cluster, "reason", why.Error())
 }
 
 // connection to the cluster's estimator; a moved address is followed.

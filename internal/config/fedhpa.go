@@ -21,7 +21,7 @@ type Estimators struct {
 	Port int32 `json:"port"`
 	// TimeoutSeconds of one question.
 	TimeoutSeconds int32 `json:"timeoutSeconds"`
-	// CAFile verifies the estimators; empty means no TLS.
+	// CAFile verifies the estimators; empty means no TLS. This file and the next two are read anew for every connection.
 	CAFile string `json:"caFile"`
 	// CertFile and KeyFile are this process's own, for estimators that ask for one.
 	CertFile string `json:"certFile"`
