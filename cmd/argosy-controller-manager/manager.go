@@ -37,6 +37,7 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.Contro
 	election := cfg.LeaderElection
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
+		MapperProvider:          newMapper,
 		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
 		HealthProbeBindAddress:  cfg.HealthBindAddress,
 		LeaderElection:          election.Enabled,

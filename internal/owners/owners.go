@@ -8,6 +8,7 @@ import (
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,6 +36,8 @@ type Autoscaler struct {
 	// Object is set for one object.
 	Object client.Object
 
+	// optional is a kind that a control plane may lack. No cache can index what is not served.
+	optional  bool
 	newObject func() client.Object
 	newList   func() client.ObjectList
 }
@@ -53,7 +56,7 @@ func Kinds() []Autoscaler {
 			newList:   func() client.ObjectList { return &autoscalingv2.HorizontalPodAutoscalerList{} },
 		},
 		{
-			Kind: "FederatedHPA", APIVersion: karmadaautoscaling.GroupVersion.String(),
+			Kind: "FederatedHPA", APIVersion: karmadaautoscaling.GroupVersion.String(), optional: true,
 			newObject: func() client.Object { return &karmadaautoscaling.FederatedHPA{} },
 			newList:   func() client.ObjectList { return &karmadaautoscaling.FederatedHPAList{} },
 		},
@@ -76,6 +79,9 @@ func Target(object client.Object) (ref autoscalingv2.CrossVersionObjectReference
 // AddIndexes lets a cache find autoscalers by what they scale. Once for a cache.
 func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, kind := range Kinds() {
+		if kind.optional {
+			continue
+		}
 		err := indexer.IndexField(ctx, kind.newObject(), ByTarget, func(o client.Object) []string {
 			ref, _ := Target(o)
 			return []string{TargetKey(ref)}
@@ -102,13 +108,21 @@ func Find(ctx context.Context, reader client.Reader, namespace string, ref autos
 	return &all[0], nil
 }
 
-// All autoscalers that name the workload, in the order of Kinds.
+// All autoscalers that name the workload, in the order of Kinds. They may be a cache's own: not to be changed.
 func All(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference, narrow ...client.ListOption) ([]Autoscaler, error) {
 	key := TargetKey(ref)
 	var out []Autoscaler
 	for _, kind := range Kinds() {
 		list := kind.newList()
-		if err := reader.List(ctx, list, append(narrow, client.InNamespace(namespace))...); err != nil {
+		options := append([]client.ListOption{client.InNamespace(namespace), client.UnsafeDisableDeepCopy}, narrow...)
+		if kind.optional {
+			options = options[:2]
+		}
+		err := reader.List(ctx, list, options...)
+		if kind.optional && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {
+			continue
+		}
+		if err != nil {
 			return nil, fmt.Errorf("listing %s of the target: %w", kind.Kind, err)
 		}
 		items, err := meta.ExtractList(list)

@@ -1,0 +1,58 @@
+package fedhpa
+
+import (
+	"testing"
+
+	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
+
+	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/test/fedhpaplane"
+)
+
+// TestWithoutFederatedHPA: a control plane without Karmada's own autoscaler is served like any other, and one that gets it later finds its objects
+// watched, with no restart in between.
+func TestWithoutFederatedHPA(t *testing.T) {
+	g := NewWithT(t)
+	p, err := fedhpaplane.New(t.Context())
+	g.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(p.Close)
+	for _, name := range []string{"member1", "member2"} {
+		g.Expect(p.Join(t.Context(), name)).To(Succeed())
+	}
+	kind := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "federatedhpas.autoscaling.karmada.io"}}
+	g.Expect(p.Client.Get(t.Context(), client.ObjectKeyFromObject(kind), kind)).To(Succeed())
+	g.Expect(p.Client.Delete(t.Context(), kind)).To(Succeed())
+	g.Eventually(func() bool {
+		err := p.Client.List(t.Context(), &karmadaautoscaling.FederatedHPAList{})
+		return apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
+	}, "20s").Should(BeTrue(), "the kind is no longer served")
+
+	stop, err := p.Run()
+	g.Expect(err).NotTo(HaveOccurred(), "an optional kind that is absent ends nobody")
+	s := storyIn(t, p, "absent")
+	s.active()
+	// The webhooks ask the API server itself.
+	owner, err := owners.Find(t.Context(), p.Client, s.app.Namespace, s.app.FedHPA(1, 2).Spec.ScaleTargetRef)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(owner.Kind).To(Equal("FedHPA"))
+
+	kind.ResourceVersion, kind.UID = "", ""
+	g.Expect(p.Client.Create(t.Context(), kind)).To(Succeed())
+	rival := &karmadaautoscaling.FederatedHPA{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "rival"},
+		Spec:       karmadaautoscaling.FederatedHPASpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MaxReplicas: 3},
+	}
+	g.Eventually(func() error { return p.Client.Create(t.Context(), rival) }, "20s").Should(Succeed())
+	g.Eventually(s.ready, "60s").Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the rival is seen though its kind came late")
+	g.Expect(p.Client.Delete(t.Context(), rival)).To(Succeed())
+	g.Eventually(s.ready, "20s").Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")
+	g.Expect(stop()).To(Succeed())
+}
