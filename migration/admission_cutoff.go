@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
@@ -119,7 +120,7 @@ func runsIn(migration *v1alpha1.Migration, cluster string) bool {
 		}
 	}
 	for i := range migration.Status.Resources {
-		if inside(migration.Status.Resources[i].Clusters, cluster) {
+		if slices.Contains(migration.Status.Resources[i].Clusters, cluster) {
 			return true
 		}
 	}

@@ -83,7 +83,7 @@ func (c *Controller) listedBy(ctx context.Context, object client.Object) []recon
 // owners of a policy that we authored: its Migration, and those of all who share its object.
 func owners(_ context.Context, object client.Object) []reconcile.Request {
 	names := map[string]bool{object.GetLabels()[v1alpha1.LabelManagedBy]: true}
-	for _, user := range strings.Split(object.GetAnnotations()[v1alpha1.AnnotationReferrers], ",") {
+	for user := range strings.SplitSeq(object.GetAnnotations()[v1alpha1.AnnotationReferrers], ",") {
 		if kind, name, ok := strings.Cut(user, "/"); ok {
 			names[policy.Name(kind, name)] = true
 		}

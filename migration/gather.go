@@ -3,7 +3,9 @@ package migration
 import (
 	"context"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -77,7 +79,7 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 		return world, err
 	}
 	if strays := plan.Strays(world); len(strays) > 0 {
-		c.members(ctx, &world, func(name string) bool { return inside(strays, name) })
+		c.members(ctx, &world, func(name string) bool { return slices.Contains(strays, name) })
 	}
 	if needs.DryRuns {
 		c.dryRuns(ctx, &world, needs.Release)
@@ -142,11 +144,11 @@ func (c *Controller) members(ctx context.Context, world *plan.World, wanted func
 
 // concerns says whether the application is, was or may be in a cluster, or shares an object there.
 func concerns(world *plan.World, name string) bool {
-	if world.Entry == nil || len(world.Entry.Clusters) == 0 || inside(world.Entry.Clusters, name) {
+	if world.Entry == nil || len(world.Entry.Clusters) == 0 || slices.Contains(world.Entry.Clusters, name) {
 		return true
 	}
 	for _, resource := range world.Status.Resources {
-		if inside(resource.Clusters, name) {
+		if slices.Contains(resource.Clusters, name) {
 			return true
 		}
 	}
@@ -266,12 +268,7 @@ func references(world plan.World) []plan.Ref {
 			seen[policy.RefOf(one.Object)] = true
 		}
 	}
-	refs := make([]plan.Ref, 0, len(seen))
-	for ref := range seen {
-		refs = append(refs, ref)
-	}
-	sort.Slice(refs, func(i, j int) bool {
-		return refs[i].Kind+"/"+refs[i].Name < refs[j].Kind+"/"+refs[j].Name
+	return slices.SortedFunc(maps.Keys(seen), func(a, b plan.Ref) int {
+		return strings.Compare(a.Kind+"/"+a.Name, b.Kind+"/"+b.Name)
 	})
-	return refs
 }

@@ -3,7 +3,8 @@ package migration
 import (
 	"context"
 	"fmt"
-	"sort"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -19,7 +20,7 @@ func (c *Controller) listed(ctx context.Context, migration *v1alpha1.Migration, 
 	if err := c.Reader.List(ctx, &whitelists); err != nil {
 		return fmt.Errorf("listing whitelists: %w", err)
 	}
-	sort.Slice(whitelists.Items, func(i, j int) bool { return whitelists.Items[i].Name < whitelists.Items[j].Name })
+	slices.SortFunc(whitelists.Items, func(a, b v1alpha1.MigrationWhitelist) int { return strings.Compare(a.Name, b.Name) })
 	var migrations v1alpha1.MigrationList
 	if err := c.Reader.List(ctx, &migrations); err != nil {
 		return fmt.Errorf("listing migrations: %w", err)
@@ -116,13 +117,4 @@ func strategyOf(strategy v1alpha1.MigrationStrategy) plan.Strategy {
 		Approvals: int(ptr.Deref(strategy.RequiredApprovals, 2)), Freeze: strategy.FreezeWindows, OnFailure: onFailure,
 		MaxUnavailable: allowance(strategy.Health.MaxUnavailable), Prometheus: strategy.Health.Prometheus,
 	}
-}
-
-func inside(list []string, name string) bool {
-	for _, one := range list {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }

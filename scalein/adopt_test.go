@@ -1,6 +1,7 @@
 package scalein
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,9 +114,7 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 			f := newFederation(map[string]int32{"member1": 4, "member2": 3}).facts()
 			f.template.retained, f.template.adopt = true, v1alpha1.AdoptAlways
 			f.members = map[string]member{}
-			for name, m := range all {
-				f.members[name] = m
-			}
+			maps.Copy(f.members, all)
 			tc.change(&f)
 			got := nextAdoption(f)
 			if got.do != nothing || got.refused != tc.wantRefused || got.reason != tc.wantReason || got.settled != tc.wantSettled {

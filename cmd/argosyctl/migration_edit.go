@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,13 +20,10 @@ func approve(ctx context.Context, control client.Client, migration *v1alpha1.Mig
 		}
 		before.DeepCopyInto(migration)
 		// Approvals of plans that are past only take room.
-		kept := migration.Spec.Approvals[:0:0]
-		for _, approval := range migration.Spec.Approvals {
-			if migration.Status.Plan != nil && approval.PlanHash == migration.Status.Plan.Hash {
-				kept = append(kept, approval)
-			}
-		}
-		migration.Spec.Approvals = append(kept, v1alpha1.Approval{PlanHash: hash})
+		migration.Spec.Approvals = slices.DeleteFunc(migration.Spec.Approvals, func(approval v1alpha1.Approval) bool {
+			return migration.Status.Plan == nil || approval.PlanHash != migration.Status.Plan.Hash
+		})
+		migration.Spec.Approvals = append(migration.Spec.Approvals, v1alpha1.Approval{PlanHash: hash})
 		return control.Patch(ctx, migration, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	})
 }
@@ -65,11 +63,7 @@ func editWhitelist(ctx context.Context, control client.Client, whitelist *v1alph
 }
 
 func without(entries []v1alpha1.WhitelistEntry, migration *v1alpha1.Migration) []v1alpha1.WhitelistEntry {
-	var kept []v1alpha1.WhitelistEntry
-	for _, entry := range entries {
-		if entry.Namespace != migration.Namespace || entry.WorkloadReference != migration.Spec.WorkloadReference {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(entries), func(entry v1alpha1.WhitelistEntry) bool {
+		return entry.Namespace == migration.Namespace && entry.WorkloadReference == migration.Spec.WorkloadReference
+	})
 }

@@ -63,9 +63,9 @@ func TestPolicyOffline(t *testing.T) {
 		t.Errorf("standard error is %q, want %q", errOut.String(), want)
 	}
 	var got []string
-	for _, document := range strings.Split(out.String(), "---\n") {
+	for document := range strings.SplitSeq(out.String(), "---\n") {
 		var kind, name string
-		for _, line := range strings.Split(document, "\n") {
+		for line := range strings.SplitSeq(document, "\n") {
 			if value, ok := strings.CutPrefix(line, "kind: "); ok {
 				kind = value
 			}

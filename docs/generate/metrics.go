@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -96,7 +96,7 @@ func metricsOf(files source) ([]metric, error) {
 			return true
 		})
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
+	slices.SortFunc(out, func(a, b metric) int { return strings.Compare(a.name, b.name) })
 	return out, failure
 }
 

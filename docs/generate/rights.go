@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"go/ast"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -40,7 +40,7 @@ func rightsPage(all source) (string, error) {
 			continue
 		}
 		fmt.Fprintf(&page, "## %s\n\n| API group | resources | verbs | asked for by |\n|---|---|---|---|\n", program.name)
-		sort.SliceStable(found, func(i, j int) bool { return found[i].groups+found[i].resources < found[j].groups+found[j].resources })
+		slices.SortStableFunc(found, func(a, b right) int { return strings.Compare(a.groups+a.resources, b.groups+b.resources) })
 		for _, r := range found {
 			where := ""
 			if r.names != "" {
@@ -72,7 +72,7 @@ func rightsOf(files source) []right {
 
 func rightOf(comment *ast.Comment, at int, path string) right {
 	r := right{path: path, groups: "core"}
-	for _, setting := range strings.Split(comment.Text[at+len(marker):], ",") {
+	for setting := range strings.SplitSeq(comment.Text[at+len(marker):], ",") {
 		key, value, _ := strings.Cut(setting, "=")
 		value = strings.ReplaceAll(strings.Trim(value, `"`), ";", ", ")
 		switch key {

@@ -57,8 +57,7 @@ func object(kind reflect.Type, docs map[string]string, without []string) map[str
 }
 
 func collect(properties map[string]any, kind reflect.Type, docs map[string]string, without []string) {
-	for i := range kind.NumField() {
-		field := kind.Field(i)
+	for field := range kind.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
 		case field.Anonymous && name == "":

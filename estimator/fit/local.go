@@ -2,6 +2,7 @@ package fit
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,17 +46,10 @@ func (i Ignored) covers(name string) bool {
 	if !domain || group == "kubernetes.io" || strings.HasSuffix(group, ".kubernetes.io") {
 		return false
 	}
-	for _, resource := range i.Resources {
-		if resource == name {
-			return true
-		}
+	if slices.Contains(i.Resources, name) {
+		return true
 	}
-	for _, ignored := range i.Groups {
-		if ignored == group {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(i.Groups, group)
 }
 
 // Bound is the largest number of copies that NodeResourcesFit can let onto a node, whatever the other plugins say.

@@ -3,6 +3,7 @@ package fit
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -190,8 +191,7 @@ func matchesScope(pod *corev1.Pod, requirement corev1.ScopedResourceSelectorRequ
 		return qos.ComputePodQOS(pod) != corev1.PodQOSBestEffort
 	case corev1.ResourceQuotaScopePriorityClass:
 		return matchesPriority(pod.Spec.PriorityClassName, requirement)
-	}
-	if requirement.ScopeName == corev1.ResourceQuotaScopeCrossNamespacePodAffinity {
+	case corev1.ResourceQuotaScopeCrossNamespacePodAffinity:
 		return crossesNamespaces(pod)
 	}
 	// A scope of a later Kubernetes: count the quota rather than ignore it.
@@ -199,10 +199,7 @@ func matchesScope(pod *corev1.Pod, requirement corev1.ScopedResourceSelectorRequ
 }
 
 func matchesPriority(class string, requirement corev1.ScopedResourceSelectorRequirement) bool {
-	listed := false
-	for _, value := range requirement.Values {
-		listed = listed || value == class
-	}
+	listed := slices.Contains(requirement.Values, class)
 	switch requirement.Operator {
 	case corev1.ScopeSelectorOpIn:
 		return class != "" && listed

@@ -1,9 +1,10 @@
 package oracle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"sort"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -37,11 +38,8 @@ func (o *Oracle) claims(q Question) ([]Claim, map[string][]fwk.PodInfo) {
 		}
 		pending = append(pending, pod)
 	}
-	sort.Slice(pending, func(i, j int) bool {
-		if priorityOf(pending[i]) != priorityOf(pending[j]) {
-			return priorityOf(pending[i]) > priorityOf(pending[j])
-		}
-		return pending[i].CreationTimestamp.Before(&pending[j].CreationTimestamp)
+	slices.SortFunc(pending, func(a, b *corev1.Pod) int {
+		return cmp.Or(cmp.Compare(priorityOf(b), priorityOf(a)), a.CreationTimestamp.Compare(b.CreationTimestamp.Time))
 	})
 	var claims []Claim
 	for _, pod := range pending {

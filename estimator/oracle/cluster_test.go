@@ -3,6 +3,7 @@ package oracle
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -56,9 +57,7 @@ func (c *cluster) startWith(ctx context.Context, fail func(error)) *Oracle {
 
 func node(name string, cpu, pods int, labels map[string]string) *corev1.Node {
 	all := map[string]string{corev1.LabelHostname: name}
-	for key, value := range labels {
-		all[key] = value
-	}
+	maps.Copy(all, labels)
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: all},
 		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{

@@ -3,7 +3,8 @@ package oracle
 import (
 	"context"
 	"fmt"
-	"sort"
+	"slices"
+	"strings"
 	"time"
 
 	fwk "k8s.io/kube-scheduler/framework"
@@ -108,7 +109,7 @@ func (a *Answer) explainRun(r run, explain bool) {
 	for node, copies := range r.nodes {
 		a.Nodes = append(a.Nodes, NodeFit{Node: node, Copies: copies})
 	}
-	sort.Slice(a.Nodes, func(i, j int) bool { return a.Nodes[i].Node < a.Nodes[j].Node })
+	slices.SortFunc(a.Nodes, func(x, y NodeFit) int { return strings.Compare(x.Node, y.Node) })
 }
 
 // stateFor runs PreFilter of the cut-down framework for an explanation.

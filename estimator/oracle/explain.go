@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"context"
+	"slices"
 
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
@@ -14,7 +15,7 @@ import (
 func (c *closed) explain(ctx context.Context, answer *Answer) {
 	answer.Limits = map[string]int{}
 	taken := map[string]bool{}
-	shares := append([]int64(nil), c.shares...)
+	shares := slices.Clone(c.shares)
 	for i, node := range c.nodes {
 		one := NodeFit{Node: node.Node().Name, Copies: c.room(i), Stopped: c.barred[i]}
 		if one.Stopped == "" {

@@ -24,9 +24,7 @@ func inParallel(n int, work func(worker, i int)) {
 	var fault atomic.Value
 	var group sync.WaitGroup
 	for worker := range count {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			defer func() {
 				if r := recover(); r != nil {
 					fault.CompareAndSwap(nil, &r)
@@ -41,7 +39,7 @@ func inParallel(n int, work func(worker, i int)) {
 					work(worker, i)
 				}
 			}
-		}()
+		})
 	}
 	group.Wait()
 	if r, ok := fault.Load().(*any); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -84,8 +85,8 @@ func (o *Oracle) undo(ctx context.Context, p *placed) error {
 // undoAll takes pods back, last first.
 func (o *Oracle) undoAll(ctx context.Context, pods []*placed) error {
 	var errs []error
-	for i := len(pods) - 1; i >= 0; i-- {
-		errs = append(errs, o.undo(ctx, pods[i]))
+	for _, pod := range slices.Backward(pods) {
+		errs = append(errs, o.undo(ctx, pod))
 	}
 	return errors.Join(errs...)
 }

@@ -2,10 +2,11 @@ package oracle
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/component-helpers/resource"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -51,7 +52,7 @@ func (v *view) localKey(c *copied) (string, error) {
 	for name, value := range c.resource.ScalarResources {
 		names = append(names, fmt.Sprintf("%s=%d|", name, value))
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	for _, name := range names {
 		key.WriteString(name)
 	}
@@ -67,9 +68,7 @@ func termsKey(kind string, terms []fwk.AffinityTerm) string {
 	var key strings.Builder
 	key.WriteString(kind)
 	for i := range terms {
-		namespaces := terms[i].Namespaces.UnsortedList()
-		sort.Strings(namespaces)
-		fmt.Fprintf(&key, "|%s|%s|%s|%q", terms[i].TopologyKey, terms[i].Selector, terms[i].NamespaceSelector, namespaces)
+		fmt.Fprintf(&key, "|%s|%s|%s|%q", terms[i].TopologyKey, terms[i].Selector, terms[i].NamespaceSelector, sets.List(terms[i].Namespaces))
 	}
 	return key.String()
 }

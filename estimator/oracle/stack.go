@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -36,9 +38,7 @@ func (s *stack) load(node fwk.NodeInfo, pod *copied, copies int64) *stack {
 	}
 	if len(pod.resource.ScalarResources) > 0 {
 		s.requested.ScalarResources = make(map[corev1.ResourceName]int64, len(used.GetScalarResources())+len(pod.resource.ScalarResources))
-		for name, value := range used.GetScalarResources() {
-			s.requested.ScalarResources[name] = value
-		}
+		maps.Copy(s.requested.ScalarResources, used.GetScalarResources())
 		for name, value := range pod.resource.ScalarResources {
 			s.requested.ScalarResources[name] += copies * value
 		}

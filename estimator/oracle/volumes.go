@@ -110,13 +110,9 @@ func (s *volumes) provide(pod *corev1.Pod, claims []*corev1.PersistentVolumeClai
 }
 
 func dropVolume(pod *corev1.Pod, claim string) {
-	var kept []corev1.Volume
-	for _, volume := range pod.Spec.Volumes {
-		if volume.PersistentVolumeClaim == nil || volume.PersistentVolumeClaim.ClaimName != claim {
-			kept = append(kept, volume)
-		}
-	}
-	pod.Spec.Volumes = kept
+	pod.Spec.Volumes = slices.DeleteFunc(pod.Spec.Volumes, func(volume corev1.Volume) bool {
+		return volume.PersistentVolumeClaim != nil && volume.PersistentVolumeClaim.ClaimName == claim
+	})
 }
 
 // remove takes the made-up claims back, and waits until they are gone: the next run makes claims of the same names, and must not take these for real ones.

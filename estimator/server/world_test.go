@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -142,9 +143,7 @@ func (p preferred) ServerPreferredResources() ([]*metav1.APIResourceList, error)
 func workload(apiVersion, kind, name, cpu string, podSpec map[string]any) *unstructured.Unstructured {
 	spec := map[string]any{"containers": []any{map[string]any{"name": "main", "image": "app:1",
 		"resources": map[string]any{"requests": map[string]any{"cpu": cpu}}}}}
-	for key, value := range podSpec {
-		spec[key] = value
-	}
+	maps.Copy(spec, podSpec)
 	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind,
 		"metadata": map[string]any{"namespace": "shop", "name": name},
 		"spec": map[string]any{"replicas": int64(3), "template": map[string]any{

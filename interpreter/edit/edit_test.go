@@ -52,21 +52,6 @@ func TestPatch(t *testing.T) {
 	}
 }
 
-// TestLaterEditHolds: an edit that a later one of the same field overrides leaves nothing behind, not even the objects above the field.
-func TestLaterEditHolds(t *testing.T) {
-	object := map[string]any{}
-	edits := List{Set("x", "spec", "a"), Remove("spec", "a")}
-	if patch, err := edits.Patch(object); patch != nil || err != nil {
-		t.Errorf("patch %s, error %v, want neither", patch, err)
-	}
-	if err := edits.Apply(object); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[string]any{}, object); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // TestPatchIsApply: whatever the object and the edits, what Karmada makes of the patch is what Apply makes.
 func TestPatchIsApply(t *testing.T) {
 	key := rapid.SampledFrom([]string{"a", "b", "c/d", "~"})

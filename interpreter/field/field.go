@@ -143,7 +143,7 @@ func metadataString(obj map[string]any, of, key string) string {
 
 // Index is the path of a list's element: spec.containers -> spec.containers[2].
 func Index(path []string, i int) []string {
-	out := append([]string(nil), path...)
+	out := slices.Clone(path)
 	if len(out) == 0 {
 		return []string{fmt.Sprintf("[%d]", i)}
 	}

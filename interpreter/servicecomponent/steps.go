@@ -1,6 +1,7 @@
 package servicecomponent
 
 import (
+	"maps"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -101,10 +102,7 @@ func (s steps) translate(edits edit.List, replicas int32) edit.List {
 }
 
 func withReplicas(step map[string]any, replicas int64) map[string]any {
-	out := make(map[string]any, len(step))
-	for key, value := range step {
-		out[key] = value
-	}
+	out := maps.Clone(step)
 	out["replicas"] = replicas
 	return out
 }

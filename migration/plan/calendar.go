@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 	_ "time/tzdata" // zones must not depend on what the host has installed
 
@@ -89,9 +90,9 @@ func Released(spec v1alpha1.MigrationSpec, status v1alpha1.MigrationStatus) bool
 // ApprovalsSince is when approvals begin to count: what was approved before the last cut-off was another
 // attempt, even when its plan reads the same.
 func ApprovalsSince(status v1alpha1.MigrationStatus) time.Time {
-	for i := len(status.History) - 1; i >= 0; i-- {
-		if status.History[i].Phase == v1alpha1.PhaseCuttingOff {
-			return status.History[i].Time.Time
+	for _, entry := range slices.Backward(status.History) {
+		if entry.Phase == v1alpha1.PhaseCuttingOff {
+			return entry.Time.Time
 		}
 	}
 	return time.Time{}

@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,8 +41,7 @@ func take(of evidenceOf) *v1alpha1.Evidence {
 		Time: metav1.NewTime(now), UID: string(workload.GetUID()), Generation: workload.GetGeneration(),
 		Revision: revision(workload), TemplateHash: templateHash(workload), Replicas: replicas, PodCount: int32(len(pods)),
 	}
-	pods = append([]Pod(nil), pods...)
-	sort.Slice(pods, func(i, j int) bool { return pods[i].Name < pods[j].Name })
+	pods = slices.SortedFunc(slices.Values(pods), func(a, b Pod) int { return strings.Compare(a.Name, b.Name) })
 	for i := range pods[:min(len(pods), room)] {
 		evidence.Pods = append(evidence.Pods, v1alpha1.PodEvidence{Name: pods[i].Name, UID: pods[i].UID, Restarts: pods[i].Restarts})
 	}
@@ -121,7 +120,7 @@ func podsChanged(before, after *v1alpha1.Evidence, autoscaled bool) string {
 }
 
 func list(names []string) string {
-	sort.Strings(names)
+	slices.Sort(names)
 	if len(names) > 5 {
 		return strings.Join(names[:5], ", ") + fmt.Sprintf(" and %d more", len(names)-5)
 	}

@@ -2,7 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -323,7 +323,7 @@ func (j *journey) names() []string {
 	for _, cluster := range j.next.Clusters {
 		out = append(out, cluster.Name)
 	}
-	sort.Strings(out)
+	slices.Sort(out)
 	return out
 }
 

@@ -362,10 +362,5 @@ func (j *journey) leftBehind() string {
 }
 
 func inside(names []string, name string) bool {
-	for _, one := range names {
-		if one == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(names, name)
 }

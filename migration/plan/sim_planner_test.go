@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -125,9 +126,7 @@ func (f *federation) version() string {
 func (f *federation) mark(action Action) {
 	change := func(from map[string]string, by map[string]*string) map[string]string {
 		out := map[string]string{}
-		for key, value := range from {
-			out[key] = value
-		}
+		maps.Copy(out, from)
 		for key, value := range by {
 			if value == nil {
 				delete(out, key)

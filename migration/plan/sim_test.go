@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 	"time"
@@ -254,12 +255,8 @@ func applied(live, manifest *unstructured.Unstructured) *unstructured.Unstructur
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	for key, value := range manifest.GetLabels() {
-		labels[key] = value
-	}
-	for key, value := range manifest.GetAnnotations() {
-		annotations[key] = value
-	}
+	maps.Copy(labels, manifest.GetLabels())
+	maps.Copy(annotations, manifest.GetAnnotations())
 	out.SetLabels(labels)
 	out.SetAnnotations(annotations)
 	out.SetUID(live.GetUID())

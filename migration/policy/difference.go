@@ -2,7 +2,7 @@ package policy
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -154,7 +154,7 @@ func sortedKeys(a, b map[string]any) []string {
 			keys = append(keys, key)
 		}
 	}
-	sort.Strings(keys)
+	slices.Sort(keys)
 	return keys
 }
 
@@ -166,7 +166,7 @@ func escape(key string) string {
 // spec.containers[0].image, and keys with dots or slashes are put in brackets.
 func Human(pointer string) string {
 	var out strings.Builder
-	for _, token := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 		switch {
 		case isIndex(token):

@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"sort"
+	"slices"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	"k8s.io/utils/ptr"
@@ -23,7 +23,7 @@ func Suspension(clusters []string, open func(cluster string) bool) *policyv1alph
 	case len(closed) == 0:
 		return nil
 	}
-	sort.Strings(closed)
+	slices.Sort(closed)
 	return &policyv1alpha1.Suspension{
 		DispatchingOnClusters: &policyv1alpha1.SuspendClusters{ClusterNames: closed},
 	}
@@ -38,10 +38,8 @@ func Suspended(suspension *policyv1alpha1.Suspension, cluster string) bool {
 		return true
 	}
 	if suspension.DispatchingOnClusters != nil {
-		for _, name := range suspension.DispatchingOnClusters.ClusterNames {
-			if name == cluster {
-				return true
-			}
+		if slices.Contains(suspension.DispatchingOnClusters.ClusterNames, cluster) {
+			return true
 		}
 	}
 	return false

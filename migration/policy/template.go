@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -117,12 +118,8 @@ func without(from map[string]string, drop func(string) bool) map[string]string {
 
 func union(a, b map[string]string) map[string]string {
 	out := make(map[string]string, len(a)+len(b))
-	for key, value := range a {
-		out[key] = value
-	}
-	for key, value := range b {
-		out[key] = value
-	}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
 	return out
 }
 

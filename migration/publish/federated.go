@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -188,8 +189,6 @@ func carry(existing, desired map[string]string) map[string]string {
 			out[key] = value
 		}
 	}
-	for key, value := range desired {
-		out[key] = value
-	}
+	maps.Copy(out, desired)
 	return out
 }

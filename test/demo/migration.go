@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -88,9 +89,7 @@ func (s *townScene) pods(ctx context.Context) (map[string]static.Pod, error) {
 		if err != nil {
 			return out, err
 		}
-		for name, pod := range pods {
-			out[name] = pod
-		}
+		maps.Copy(out, pods)
 	}
 	return out, nil
 }

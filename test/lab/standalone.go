@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"k8s.io/client-go/rest"
@@ -117,9 +118,9 @@ func (s *APIServer) firstDeath() error {
 
 // Close stops the server and removes its files.
 func (s *APIServer) Close() {
-	for i := len(s.children) - 1; i >= 0; i-- {
+	for _, v := range slices.Backward(s.children) {
 		// Nothing of it is kept, so there is nothing to flush in order.
-		s.children[i].Kill()
+		v.Kill()
 	}
 	if s.work != nil {
 		s.work.ports.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -142,8 +143,8 @@ func (b *beside) register(ctx context.Context, services map[string]int) error {
 }
 
 func (b *beside) stop() {
-	for i := len(b.children) - 1; i >= 0; i-- {
-		b.children[i].Kill()
+	for _, v := range slices.Backward(b.children) {
+		v.Kill()
 	}
 	b.ports.Close()
 }

@@ -11,7 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,7 +171,7 @@ func (b build) layer(files []file) (v1.Layer, error) {
 		for dir := filepath.Dir(f.name); dir != "."; dir = filepath.Dir(dir) {
 			folders = append(folders, dir)
 		}
-		sort.Strings(folders)
+		slices.Sort(folders)
 		for _, dir := range folders {
 			if seen[dir] {
 				continue

@@ -5,7 +5,8 @@ import (
 	"debug/buildinfo"
 	"fmt"
 	"runtime/debug"
-	"sort"
+	"slices"
+	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
@@ -36,7 +37,7 @@ func billOfMaterials(program, version string, info *buildinfo.BuildInfo) ([]byte
 		}
 		components = append(components, c)
 	}
-	sort.Slice(components, func(i, j int) bool { return components[i].BOMRef < components[j].BOMRef })
+	slices.SortFunc(components, func(a, b cdx.Component) int { return strings.Compare(a.BOMRef, b.BOMRef) })
 	refs := make([]string, len(components))
 	for i, c := range components {
 		refs[i] = c.BOMRef
@@ -65,6 +66,6 @@ func settings(all []debug.BuildSetting) *[]cdx.Property {
 	for _, s := range all {
 		out = append(out, cdx.Property{Name: "go:build:" + s.Key, Value: s.Value})
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	slices.SortFunc(out, func(a, b cdx.Property) int { return strings.Compare(a.Name, b.Name) })
 	return &out
 }

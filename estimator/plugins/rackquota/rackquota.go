@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -66,11 +67,7 @@ type counts map[string]int
 
 // Clone implements fwk.StateData.
 func (c counts) Clone() fwk.StateData {
-	clone := make(counts, len(c))
-	for rack, count := range c {
-		clone[rack] = count
-	}
-	return clone
+	return maps.Clone(c)
 }
 
 // PreFilter counts the application's pods by rack, once a scheduling cycle.

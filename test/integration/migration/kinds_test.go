@@ -160,7 +160,7 @@ func bindRoles(t *testing.T, plane client.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range strings.Split(string(content), "\n---\n") {
+	for document := range strings.SplitSeq(string(content), "\n---\n") {
 		role := &rbacv1.ClusterRole{}
 		if err := yaml.UnmarshalStrict([]byte(document), role); err != nil {
 			t.Fatal(err)

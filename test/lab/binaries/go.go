@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -101,8 +102,8 @@ func isNetworkTrouble(stderr string) bool {
 // lastMeaningfulLine skips progress so that an error message ends with the cause.
 func lastMeaningfulLine(stderr string) string {
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		line := strings.TrimSpace(lines[i])
+	for _, line := range slices.Backward(lines) {
+		line := strings.TrimSpace(line)
 		if line != "" && !strings.HasPrefix(line, "go: downloading") && strings.ContainsAny(line, " :") {
 			return line
 		}
