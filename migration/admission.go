@@ -26,7 +26,9 @@ const (
 	WhitelistPath = "/validate-migrationwhitelist"
 	CutOffPath    = "/validate-cut-off"
 	UnjoinPath    = "/validate-unjoin"
-	ApproversPath = "/validate-approvers"
+	// ApproversPath and PublishersPath are asked about updates by those who are no administrators.
+	ApproversPath  = "/validate-approvers"
+	PublishersPath = "/validate-publishers"
 	// DispatchedPath is asked about bindings and Works.
 	DispatchedPath = "/validate-dispatched"
 )

@@ -13,39 +13,49 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
-// Approvers says what somebody may change in a Migration who may patch it and not update it: a person the approvals, a
-// program the time of its release. It is asked about those alone: the registration's matchCondition has the API server's own
-// authorizer say who may update, which is the administrator's verb.
-type Approvers struct {
-	Decoder admission.Decoder
+// OwnField lets somebody who may patch a Migration, and not update it, change one field of it and no more: an approver the
+// approvals, CI/CD the time of its release. Who is what the registration's matchConditions say, by the API server's own
+// authorizer: "update" is the administrator's verb, "approve" the approver's, and CI/CD has neither.
+type OwnField struct {
+	decoder    admission.Decoder
+	field, may string
+}
+
+// Approvers are asked about at ApproversPath.
+func Approvers(decoder admission.Decoder) *OwnField {
+	return &OwnField{decoder: decoder, field: "spec.approvals", may: "approve plans"}
+}
+
+// Publishers are asked about at PublishersPath.
+func Publishers(decoder admission.Decoder) *OwnField {
+	return &OwnField{decoder: decoder, field: "spec.releasedTime", may: "say that it released the application"}
 }
 
 // Handle the update of a Migration.
-func (a *Approvers) Handle(_ context.Context, request admission.Request) admission.Response {
+func (o *OwnField) Handle(_ context.Context, request admission.Request) admission.Response {
 	if request.Operation != admissionv1.Update {
 		return admission.Allowed("")
 	}
-	migration, old, err := decode[v1alpha1.Migration](a.Decoder, request)
+	migration, old, err := decode[v1alpha1.Migration](o.decoder, request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	user, theirs, may := request.UserInfo.Username, "spec.approvals", "approve plans"
-	if isProgram(user) {
-		theirs, may = "spec.releasedTime", "say that it released the application"
-	}
+	user := request.UserInfo.Username
 	for _, field := range touched(old, migration) {
-		switch field {
-		case theirs:
-		case "spec.approvals":
+		switch {
+		case field == "spec.approvals" && isProgram(user):
 			return admission.Denied(field + ": " + byPeople(user))
+		case field == o.field:
+		case field == "spec.approvals":
+			return admission.Denied(fmt.Sprintf("%s: %s may %s and no more: whoever has the role argosy-migration-approver can do this", field, user, o.may))
 		default:
-			return admission.Denied(fmt.Sprintf("%s: %s may %s and no more: whoever has the role argosy-migration-admin can do this", field, user, may))
+			return admission.Denied(fmt.Sprintf("%s: %s may %s and no more: whoever has the role argosy-migration-admin can do this", field, user, o.may))
 		}
 	}
 	return admission.Allowed("")
 }
 
-// byPeople refuses a program's approval. Two webhooks do, and the API server shows whichever answers first.
+// byPeople refuses a service account's approval, whatever it is bound to. Two webhooks do, and the API server shows whichever answers first.
 func byPeople(user string) string {
 	return "a plan is approved by people, and " + user + " is a program"
 }

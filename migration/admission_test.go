@@ -247,31 +247,37 @@ func TestWhitelistEdits(t *testing.T) {
 	}
 }
 
-// The registration asks only about those who may patch and not update; see test/integration/migration for that half.
-func TestWhatApproversMayChange(t *testing.T) {
-	now := metav1.NewTime(noon)
+// The registration asks each only about those who may patch and not update; see test/integration/migration for that half.
+func TestWhatApproversAndPublishersMayChange(t *testing.T) {
 	const robot = "system:serviceaccount:ci:robot"
+	decoder := admission.NewDecoder(scheme(t))
+	approve := func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, "bob")} }
+	release := func(m *v1alpha1.Migration) { m.Spec.ReleasedTime = &metav1.Time{Time: noon} }
+	leave := func(m *v1alpha1.Migration) { m.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave }
 	for name, tc := range map[string]struct {
+		who    *OwnField
 		user   string
 		change func(*v1alpha1.Migration)
 		want   string
 	}{
-		"nothing":              {user: "bob", change: func(*v1alpha1.Migration) {}},
-		"an approval":          {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, "bob")} }},
-		"the wish to leave":    {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave }, want: "spec.afterCutOff: bob may approve plans and no more"},
-		"the attempt":          {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 7 }, want: "spec.attempt"},
-		"a release":            {user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.ReleasedTime = &now }, want: "spec.releasedTime"},
-		"a finalizer":          {user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers"},
-		"an annotation":        {user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations"},
-		"a program's release":  {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.ReleasedTime = &now }},
-		"a program's approval": {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, robot)} }, want: "spec.approvals: a plan is approved by people, and " + robot},
-		"a program's wish":     {user: robot, change: func(m *v1alpha1.Migration) { m.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave }, want: "spec.afterCutOff"},
+		"nothing":                      {who: Approvers(decoder), user: "bob", change: func(*v1alpha1.Migration) {}},
+		"an approval":                  {who: Approvers(decoder), user: "bob", change: approve},
+		"the wish to leave":            {who: Approvers(decoder), user: "bob", change: leave, want: "spec.afterCutOff: bob may approve plans and no more"},
+		"the attempt":                  {who: Approvers(decoder), user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 7 }, want: "spec.attempt"},
+		"a release":                    {who: Approvers(decoder), user: "bob", change: release, want: "spec.releasedTime"},
+		"a finalizer":                  {who: Approvers(decoder), user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers"},
+		"an annotation":                {who: Approvers(decoder), user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations"},
+		"an approving service account": {who: Approvers(decoder), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
+		"a service account's release":  {who: Publishers(decoder), user: robot, change: release},
+		"a service account's approval": {who: Publishers(decoder), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
+		"a service account's wish":     {who: Publishers(decoder), user: robot, change: leave, want: "spec.afterCutOff"},
+		"a release by a certificate":   {who: Publishers(decoder), user: "ci", change: release},
+		"an approval by that":          {who: Publishers(decoder), user: "ci", change: approve, want: "spec.approvals: ci may say that it released the application and no more: whoever has the role argosy-migration-approver"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := planned()
 			tc.change(next)
-			handler := &Approvers{Decoder: admission.NewDecoder(scheme(t))}
-			judge(t, handler.Handle(t.Context(), request(t, tc.user, planned(), next)), tc.want)
+			judge(t, tc.who.Handle(t.Context(), request(t, tc.user, planned(), next)), tc.want)
 		})
 	}
 }

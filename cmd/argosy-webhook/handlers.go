@@ -50,7 +50,10 @@ func handlers() []handler {
 			return &migration.Migrations{Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
 		{path: migration.ApproversPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &migration.Approvers{Decoder: admission.NewDecoder(mgr.GetScheme())}
+			return migration.Approvers(admission.NewDecoder(mgr.GetScheme()))
+		})},
+		{path: migration.PublishersPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return migration.Publishers(admission.NewDecoder(mgr.GetScheme()))
 		})},
 		{path: migration.WhitelistPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.WhitelistChecks{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}

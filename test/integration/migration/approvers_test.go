@@ -12,8 +12,8 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
-// Whoever may patch Migrations and not update them approves plans, or as a program says that it released, and changes
-// nothing else. By the shipped roles and registrations; the API server's own authorizer tells who is an administrator.
+// Whoever may patch Migrations and not update them approves plans, or as CI/CD says that it released, and changes nothing
+// else. By the shipped roles and registrations; the API server's own authorizer tells who is an administrator, and who approves.
 func TestApproversApproveAndNoMore(t *testing.T) {
 	g := newGuarded(t)
 	bindRoles(t, g)
@@ -36,6 +36,9 @@ func TestApproversApproveAndNoMore(t *testing.T) {
 		"a pipeline released":                         {user: robot, change: released},
 		"a pipeline lets it leave":                    {user: robot, change: leaves, want: "spec.afterCutOff: " + robot + " may say that it released the application and no more"},
 		"a pipeline approves":                         {user: robot, change: approved, want: "spec.approvals: a plan is approved by people"},
+		"a pipeline with a certificate released":      {user: "argosy-migration-publisher", change: released},
+		"a pipeline with a certificate approves":      {user: "argosy-migration-publisher", change: approved, want: "spec.approvals: argosy-migration-publisher may say that it released the application and no more"},
+		"a pipeline with a certificate lets it leave": {user: "argosy-migration-publisher", change: leaves, want: "spec.afterCutOff: "},
 		"an admin lets it leave":                      {user: "argosy-migration-admin", change: leaves},
 		"an admin tries it again":                     {user: "argosy-migration-admin", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 2 }},
 		"a viewer may not even look like an approver": {user: "argosy-migration-viewer", change: approved, want: "is forbidden"},
