@@ -63,6 +63,39 @@ func TestOverwrittenWhileAway(t *testing.T) {
 	}
 }
 
+// TestMaxLoweredWhileAway: night limits come while a member cannot be asked that may run far more than they allow. What it is known to run counts, not
+// what it might: the others are cut to what is left of max, and not to nothing.
+func TestMaxLoweredWhileAway(t *testing.T) {
+	m := newModel(limits(2, 100), Counts{"m1": 30, "m2": 10})
+	mustSettle(t, m)
+	m.members["m2"].ready = false
+	m.spec.MaxReplicas = 20
+	m.generation++
+	if err := m.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.members["m1"].replicas; got != 10 {
+		t.Errorf("m1 runs %d beside the 10 of the member that is away, want the other 10 of 20", got)
+	}
+	// It comes down with its load and does not grow again: the room is the other's.
+	m.members["m1"].load = 4
+	if err := m.settle(); err != nil {
+		t.Fatal(err)
+	}
+	m.members["m1"].load = 30
+	if err := m.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.members["m1"].replicas; got > 10 {
+		t.Errorf("m1 runs %d, above what was left of max", got)
+	}
+	m.members["m2"].ready = true
+	mustSettle(t, m)
+	if got := m.binding.clusters.Sum(); got > 20 {
+		t.Errorf("with both there %s run, above 20", m.binding.clusters)
+	}
+}
+
 // TestLowCountPushedPastTheWebhook: a count so low that the scheduler leaves clusters out. Nothing ails them, so they are put back as large as they were.
 func TestLowCountPushedPastTheWebhook(t *testing.T) {
 	cases := map[string]struct {

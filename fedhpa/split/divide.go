@@ -38,8 +38,8 @@ type Input struct {
 	Seed string
 }
 
-// Result is the division. sum(Min) + MinUnplaced = Input.Min and sum(Max) + Reserve = Input.Max, unless frozen
-// clusters alone exceed them.
+// Result is the division. sum(Min) + MinUnplaced = Input.Min and sum(Max) + Reserve = Input.Max, unless frozen clusters alone exceed them, or
+// what they might run and what the others do run together.
 type Result struct {
 	// Ranges has one entry per Input.Clusters, in its order. A cluster with Max 0 is surplus: there are fewer maxReplicas than
 	// clusters. One with Min 0 and Max > 0 may go to standby when it is idle.
@@ -63,9 +63,12 @@ func Divide(in Input) Result {
 	out := Result{Ranges: make([]Range, len(in.Clusters))}
 	left := Range{Min: in.Min, Max: in.Max}
 	var live []int
+	var running int32
+	others := in.Max
 	for i, c := range in.Clusters {
 		if !c.Frozen {
 			live = append(live, i)
+			running += baseOf(c, in.TakeOver)
 			continue
 		}
 		if c.Last != nil {
@@ -75,8 +78,10 @@ func Divide(in Input) Result {
 		}
 		left.Min -= out.Ranges[i].Min
 		left.Max -= out.Ranges[i].Max
+		others -= c.Current
 	}
-	left.Min, left.Max = max(left.Min, 0), max(left.Max, 0)
+	// What a frozen cluster might run keeps the others from growing. Only what it is known to run takes from what they run.
+	left.Min, left.Max = max(left.Min, 0), max(left.Max, min(others, running), 0)
 	maxes, reserve := divideMax(in, live, left.Max)
 	mins, unplaced := divideMin(in, live, left.Min, maxes)
 	for n, i := range live {

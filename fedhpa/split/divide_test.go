@@ -55,6 +55,16 @@ func TestDivide(t *testing.T) {
 			members: []member{makeMember("m1", 5, 30), makeMember("m2", 4, 30).frozen()},
 			want:    Result{Ranges: []Range{{3, 16}, {1, 4}}},
 		},
+		"what an unreachable cluster might run takes nothing from what others run": {
+			min: 4, max: 20,
+			members: []member{makeMember("m1", 8, 30), makeMember("m2", 10, 30).last(2, 60).frozen()},
+			want:    Result{Ranges: []Range{{2, 8}, {2, 60}}},
+		},
+		"max below what runs counts what an unreachable cluster runs, not what it might": {
+			min: 4, max: 20,
+			members: []member{makeMember("m1", 15, 30), makeMember("m2", 10, 30).last(2, 60).frozen()},
+			want:    Result{Ranges: []Range{{2, 10}, {2, 60}}},
+		},
 		"unknown capacity keeps the room it had, and is not zero": {
 			min: 2, max: 20,
 			members: []member{makeMember("m1", 5, 4), makeMember("m2", 5, 0).last(1, 11).unknown()},
@@ -270,17 +280,19 @@ type fataler interface {
 }
 
 func checkSums(t fataler, in Input, got Result) {
-	var mins, maxes, frozenMin, frozenMax, running int32
+	var mins, maxes, frozenMin, frozenMax, frozenRuns, keeps int32
 	for i, r := range got.Ranges {
-		mins, maxes, running = mins+r.Min, maxes+r.Max, running+in.Clusters[i].Current
-		if in.Clusters[i].Frozen {
-			frozenMin, frozenMax = frozenMin+r.Min, frozenMax+r.Max
+		mins, maxes = mins+r.Min, maxes+r.Max
+		if c := in.Clusters[i]; c.Frozen {
+			frozenMin, frozenMax, frozenRuns = frozenMin+r.Min, frozenMax+r.Max, frozenRuns+c.Current
+		} else {
+			keeps += baseOf(c, in.TakeOver)
 		}
 	}
 	if want := max(in.Min, frozenMin); mins+got.MinUnplaced != want {
 		t.Fatalf("mins %d and unplaced %d are not %d: %+v", mins, got.MinUnplaced, want, got)
 	}
-	want := max(in.Max, frozenMax)
+	want := max(in.Max, frozenMax+min(max(in.Max-frozenRuns, 0), keeps))
 	if in.TakeOver && maxes > want && got.Reserve == 0 {
 		return // more runs than max allows: nothing is cut while taking over
 	}
