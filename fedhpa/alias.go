@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -26,7 +27,9 @@ type Alias struct {
 }
 
 func (a *Alias) setup(mgr manager.Manager) error {
-	err := ctrl.NewControllerManagedBy(mgr).Named("fedhpa-alias").For(&autoscalingv2.HorizontalPodAutoscaler{}).Owns(&api.FedHPA{}).Complete(a)
+	err := ctrl.NewControllerManagedBy(mgr).Named("fedhpa-alias").For(&autoscalingv2.HorizontalPodAutoscaler{}).Owns(&api.FedHPA{}).
+		WithOptions(controller.Options{RateLimiter: retries()}).
+		Complete(a)
 	if err != nil {
 		return fmt.Errorf("setting up the FedHPA alias controller: %w", err)
 	}
