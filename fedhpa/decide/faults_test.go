@@ -311,6 +311,25 @@ func TestReleaseWithoutAPolicy(t *testing.T) {
 	}
 }
 
+// TestReleaseNeedsToSeeTheTarget: as long as the target is there and cannot be read, nothing is let go of; what is left on it and on its binding would
+// keep its replicas from everybody.
+func TestReleaseNeedsToSeeTheTarget(t *testing.T) {
+	m := settled(t)
+	m.deleting, m.deletedAt = true, m.now
+	w := m.world()
+	w.Template, w.Problem = nil, &Problem{api.FedHPAReasonTargetForbidden, "no right to scale Deployment"}
+	plan := Decide(w)
+	if len(plan.Actions) != 0 {
+		t.Errorf("actions %v, want none", actionsOf(plan))
+	}
+	wantSaid(t, plan.Status, api.FedHPAReady, "False Releasing: no right to scale Deployment")
+	// A kind that is gone took the target with it; a binding that is still there may be the next target's.
+	w.Problem, w.Members = &Problem{api.FedHPAReasonTargetKindUnknown, "no such kind"}, nil
+	if diff := cmp.Diff([]ActionKind{ClearLedger, RemoveFinalizer}, actionsOf(Decide(w))); diff != "" {
+		t.Errorf("without the kind (-want +got):\n%s", diff)
+	}
+}
+
 // TestTheSameFaultIsSaidOnce: three members ill with the same are one sentence, and Ready does not say that they scale.
 func TestTheSameFaultIsSaidOnce(t *testing.T) {
 	m := settled(t)

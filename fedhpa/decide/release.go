@@ -20,27 +20,27 @@ func (d *decision) release() {
 		return
 	}
 	left := d.ownAutoscalers()
-	if d.w.Template == nil || d.w.Binding == nil {
-		// The workload is gone, or no policy propagates it: there is nothing to keep true.
-		if len(left) > 0 {
-			d.deleteAll(left)
-			d.releasing("the autoscalers of " + list(left) + " are being removed")
-			return
-		}
-		if d.w.Template != nil && d.w.Template.RetainOurs {
-			d.act(Action{Kind: ClearRetain})
-		}
-		d.act(Action{Kind: RemoveFinalizer})
-		return
-	}
-	if len(left) > 0 {
-		if d.releaseBooks(d.counts) {
+	p := d.w.Problem
+	switch {
+	case p != nil && p.Reason != api.FedHPAReasonTargetKindUnknown:
+		// It is there, and cannot be read: what it says of replicas must be known before anybody else may write them.
+		d.releasing(p.Message)
+	case len(left) > 0:
+		// Without template or binding there is nothing to keep true.
+		if d.w.Template == nil || d.w.Binding == nil || d.releaseBooks(d.counts) {
 			d.deleteAll(left)
 			d.releasing("the autoscalers of " + list(left) + " are being removed")
 		}
-		return
+	default:
+		d.releaseReplicas()
 	}
-	if d.w.Binding.Ledger != nil {
+}
+
+// releaseReplicas lets go of a workload whose members have no autoscaler any more. It may be gone, or propagated by no policy.
+func (d *decision) releaseReplicas() {
+	whole := d.w.Template != nil && d.w.Binding != nil
+	ledger := d.w.Binding != nil && d.w.Binding.Ledger != nil
+	if whole && ledger {
 		counts, wait := d.finalCounts()
 		if wait != "" {
 			d.releasing(wait)
@@ -50,14 +50,16 @@ func (d *decision) release() {
 			return
 		}
 	}
-	if d.w.Template.RetainOurs {
+	if d.w.Template != nil && d.w.Template.RetainOurs {
 		d.act(Action{Kind: ClearRetain})
 	}
-	if d.w.Binding.Ledger != nil {
+	if ledger {
 		d.act(Action{Kind: ClearLedger})
 	}
 	d.act(Action{Kind: RemoveFinalizer})
-	d.tell(false, api.FedHPAReasonReleased, fmt.Sprintf("replicas stay as they are (%s) and are Karmada's again", d.counts))
+	if whole {
+		d.tell(false, api.FedHPAReasonReleased, fmt.Sprintf("replicas stay as they are (%s) and are Karmada's again", d.counts))
+	}
 }
 
 func (d *decision) ownAutoscalers() []string {
