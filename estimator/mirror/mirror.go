@@ -184,6 +184,7 @@ func NewMember(ctx context.Context, config Config, clients Clients) (*Member, er
 	}
 	factory.Core().V1().LimitRanges().Informer()
 	factory.Core().V1().ResourceQuotas().Informer()
+	factory.Core().V1().PersistentVolumes().Informer()
 	factory.Scheduling().V1().PriorityClasses().Informer()
 	factory.Node().V1().RuntimeClasses().Informer()
 	factory.Apps().V1().ReplicaSets().Informer()

@@ -179,9 +179,10 @@ func (o *Oracle) bringsVolumeAtOnce(claims []*corev1.PersistentVolumeClaim) bool
 	return slices.ContainsFunc(claims, func(claim *corev1.PersistentVolumeClaim) bool { return o.provisionsAtOnce(claim) != nil })
 }
 
-// provisionsAtOnce returns the class of a claim that the member lacks and would bind before its pod is scheduled; nil of any other claim.
+// provisionsAtOnce returns the class of a claim that the member lacks and would make a volume for before its pod is scheduled; nil of any other claim. For one that names its
+// volume, none is made.
 func (o *Oracle) provisionsAtOnce(claim *corev1.PersistentVolumeClaim) *storagev1.StorageClass {
-	if claim.Spec.StorageClassName == nil {
+	if claim.Spec.StorageClassName == nil || claim.Spec.VolumeName != "" {
 		return nil
 	}
 	if _, err := o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {

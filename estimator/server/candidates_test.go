@@ -148,6 +148,32 @@ func TestReplicasWithClaims(t *testing.T) {
 	reserved.Object["spec"].(map[string]any)["reserveOrdinals"] = []any{int64(1)}
 	claim := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"namespace": "shop", "name": "shared"},
 		"spec": map[string]any{"storageClassName": "later", "accessModes": []any{"ReadWriteMany"}, "resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}}}}}
+	// named is the claim as it asks for one volume of its own, which is not of its making.
+	named := func(class string) *unstructured.Unstructured {
+		one := claim.DeepCopy()
+		one.Object["spec"].(map[string]any)["volumeName"], one.Object["spec"].(map[string]any)["storageClassName"] = "exports", class
+		return one
+	}
+	volume := func(class string, change ...func(*corev1.PersistentVolume)) *corev1.PersistentVolume {
+		v := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "exports"}, Spec: corev1.PersistentVolumeSpec{StorageClassName: class,
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}, Capacity: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}}
+		for _, c := range change {
+			c(v)
+		}
+		return v
+	}
+	inZoneB := func(v *corev1.PersistentVolume) {
+		v.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+			{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"b"}}}}}}}
+	}
+	heldBy := func(claim string, uid types.UID) func(*corev1.PersistentVolume) {
+		return func(v *corev1.PersistentVolume) {
+			v.Spec.ClaimRef = &corev1.ObjectReference{Namespace: "shop", Name: claim, UID: uid}
+		}
+	}
+	tooSmall := func(v *corev1.PersistentVolume) {
+		v.Spec.Capacity[corev1.ResourceStorage] = resource.MustParse("500Mi")
+	}
 	shared := mounting(map[string]any{"name": "v", "persistentVolumeClaim": map[string]any{"claimName": "shared"}})
 	ephemeral := mounting(map[string]any{"name": "v", "ephemeral": map[string]any{"volumeClaimTemplate": map[string]any{"spec": map[string]any{
 		"storageClassName": "later", "accessModes": []any{"ReadWriteOnce"}, "resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}}}}}})
@@ -171,6 +197,29 @@ func TestReplicasWithClaims(t *testing.T) {
 		"a claim that will travel: all where the first goes": {[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", shared), claim}, []runtime.Object{storageClass("later", later)}, 4},
 		"a claim that neither side has":                      {[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", shared)}, []runtime.Object{storageClass("later", later)}, 0},
 		"an ephemeral volume each":                           {[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", ephemeral)}, []runtime.Object{storageClass("later", later, "b")}, 4},
+	}
+	web := workload("apps/v1", "Deployment", "web", "1", shared)
+	for name, tc := range map[string]struct {
+		class   string
+		objects []runtime.Object
+		want    int32
+	}{
+		"the member has it":                             {"", []runtime.Object{volume("")}, 12},
+		"the member has it in one zone":                 {"", []runtime.Object{volume("", inZoneB)}, 4},
+		"kept for the claim":                            {"", []runtime.Object{volume("", heldBy("shared", ""))}, 12},
+		"the member lacks it":                           {"", nil, 0},
+		"another claim has it":                          {"", []runtime.Object{volume("", heldBy("other", ""))}, 0},
+		"a claim of before had it":                      {"", []runtime.Object{volume("", heldBy("shared", "before"))}, 0},
+		"too small":                                     {"", []runtime.Object{volume("", tooSmall)}, 0},
+		"of another class":                              {"", []runtime.Object{volume("fast")}, 0},
+		"of a class that waits for pods":                {"later", []runtime.Object{storageClass("later", later), volume("later")}, 12},
+		"not there, of a class that waits for pods":     {"later", []runtime.Object{storageClass("later", later)}, 0},
+		"of a class that provisions at once":            {"now", []runtime.Object{storageClass("now", atOnce), volume("now")}, 12},
+		"not there, of a class that provisions at once": {"now", []runtime.Object{storageClass("now", atOnce)}, 0},
+	} {
+		row := tests["a claim that neither side has"]
+		row.workload, row.objects, row.want = []*unstructured.Unstructured{web, named(tc.class)}, tc.objects, tc.want
+		tests["a claim that will travel and names its volume: "+name] = row
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -70,6 +70,7 @@ func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ah
 	if err != nil {
 		return none("Listers", err)
 	}
+	member.Bind(shared)
 	if len(replica.Claims)+len(shared) > 0 {
 		q.Each = func(i int) (*corev1.Pod, []*corev1.PersistentVolumeClaim) {
 			one, claims := template.Replica(pod, replica.Claims, c.ordinal(i))
