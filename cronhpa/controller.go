@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
@@ -163,7 +164,7 @@ func (r *Reconciler) conclude(ctx context.Context, a attempt) error {
 	if err := r.writeStatus(ctx, cron, status); err != nil {
 		return err
 	}
-	targetBad := !conditionTrue(status.Conditions, v1alpha1.CronHPATargetScalable)
+	targetBad := !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.CronHPATargetScalable)
 	r.wakeups.set(client.ObjectKeyFromObject(cron), a.decision.wakeAt(a.seen.now, a.outcome.problem != nil, targetBad))
 	if len(a.decision.plan.Due) > 0 {
 		r.measures.observe(a.decision, a.outcome, a.appliedAt)

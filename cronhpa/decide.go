@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa/schedule"
 )
@@ -114,7 +116,7 @@ func findRule(rules []v1alpha1.CronHPARuleStatus, name string) *v1alpha1.CronHPA
 // of date or bad.
 func (d decision) needsTarget(cron *v1alpha1.CronHPA) bool {
 	return d.plan.Apply != nil || cron.Status.ObservedGeneration != cron.Generation ||
-		!conditionTrue(cron.Status.Conditions, v1alpha1.CronHPATargetScalable)
+		!meta.IsStatusConditionTrue(cron.Status.Conditions, v1alpha1.CronHPATargetScalable)
 }
 
 // wakeAt is when to look again, at the latest; zero for never.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -229,10 +228,6 @@ func cut(message string) string {
 		return strings.ToValidUTF8(message[:longestMessage-3], "") + "..."
 	}
 	return message
-}
-
-func conditionTrue(conditions []metav1.Condition, name string) bool {
-	return meta.IsStatusConditionTrue(conditions, name)
 }
 
 // resultOf names a passed firing in history and metrics.

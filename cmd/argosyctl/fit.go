@@ -30,10 +30,10 @@ import (
 )
 
 const fitExample = `  # How many replicas of a workload fit each member, and what stops the next
-  %[1]s fit -f deployment.yaml
+  argosyctl fit -f deployment.yaml
 
   # One member, all its nodes, with the configuration of its scheduler
-  %[1]s fit -f deployment.yaml --cluster member1 --all-nodes --scheduler-config member1-scheduler.yaml`
+  argosyctl fit -f deployment.yaml --cluster member1 --all-nodes --scheduler-config member1-scheduler.yaml`
 
 type fitOptions struct {
 	genericiooptions.IOStreams
@@ -55,7 +55,8 @@ func newFitCommand(flags *genericclioptions.ConfigFlags, streams genericiooption
 
 Every member's own scheduler is run on a copy of the member's state, read now; nothing is written anywhere. It is the
 answer argosy-estimator gives karmada-scheduler.`,
-		Args: cobra.NoArgs,
+		Example: fitExample,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if _, err := structured(io.Discard, o.output, nil); err != nil {
 				return err
@@ -73,8 +74,6 @@ answer argosy-estimator gives karmada-scheduler.`,
 	if err := command.MarkFlagRequired("filename"); err != nil {
 		panic(err) // the flag is made three lines above
 	}
-	command.PreRun = func(c *cobra.Command, _ []string) { c.Example = fmt.Sprintf(fitExample, c.Root().Name()) }
-	command.Example = fmt.Sprintf(fitExample, "argosyctl")
 	return command
 }
 

@@ -24,19 +24,19 @@ import (
 )
 
 const interpretExample = `  # What the scheduler is told of a workload
-  %[1]s interpret -f cloneset.yaml --operation InterpretReplica
+  argosyctl interpret -f cloneset.yaml --operation InterpretReplica
 
   # The manifest of a member that gets 4 replicas, with the partition divided over the clusters
-  %[1]s interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 4 --division member1=4,member2=3,member3=3
+  argosyctl interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 4 --division member1=4,member2=3,member3=3
 
   # What stays of a member's object when Karmada updates it
-  %[1]s interpret --operation Retain --desired-file desired.yaml --observed-file observed.yaml --cluster member1
+  argosyctl interpret --operation Retain --desired-file desired.yaml --observed-file observed.yaml --cluster member1
 
   # One status out of many
-  %[1]s interpret -f cloneset.yaml --operation AggregateStatus --status-file status.yaml
+  argosyctl interpret -f cloneset.yaml --operation AggregateStatus --status-file status.yaml
 
   # The JSON patch the webhook would answer
-  %[1]s interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 4 -o patch`
+  argosyctl interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 4 -o patch`
 
 // operations by the name users of karmadactl know, without regard to case.
 var operations = []configv1alpha1.InterpreterOperation{
@@ -77,10 +77,10 @@ func newInterpretCommand(streams genericiooptions.IOStreams) *cobra.Command {
 
 karmadactl interpret does this for Lua rules; it cannot run webhooks. Flags and output are the same where both have
 them. An object of a kind Argosy does not interpret is an error.`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return o.run() },
+		Example: interpretExample,
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return o.run() },
 	}
-	cmd.Example = exampleOf(interpretExample, "argosyctl")
 	flags := cmd.Flags()
 	flags.StringSliceVarP(&o.files, "filename", "f", nil, "files with the objects; - is the standard input")
 	flags.StringVar(&o.operation, "operation", "", "one of "+strings.Join(names, ", "))
@@ -93,8 +93,6 @@ them. An object of a kind Argosy does not interpret is an error.`,
 	flags.StringVarP(&o.output, "output", "o", "yaml", "yaml, json, or patch: the JSON patch of ReviseReplica, Retain and AggregateStatus")
 	return cmd
 }
-
-func exampleOf(text, name string) string { return strings.ReplaceAll(text, "%[1]s", name) }
 
 func (o *interpretOptions) run() error {
 	question, err := o.question()

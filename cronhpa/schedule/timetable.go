@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,10 +84,10 @@ func parseSchedule(text string) (*cron.SpecSchedule, error) {
 	trimmed := strings.TrimSpace(text)
 	if strings.Contains(trimmed, "TZ=") {
 		// robfig would read a zone here, and panics on one without an expression behind it.
-		return nil, fmt.Errorf("a zone does not belong into the expression: set timeZone")
+		return nil, errors.New("a zone does not belong into the expression: set timeZone")
 	}
 	if strings.HasPrefix(trimmed, "@every") {
-		return nil, fmt.Errorf("@every has no fixed instants on a clock: write a step such as */15 * * * *")
+		return nil, errors.New("@every has no fixed instants on a clock: write a step such as */15 * * * *")
 	}
 	parsed, err := cron.ParseStandard(trimmed)
 	if err != nil {
@@ -94,7 +95,7 @@ func parseSchedule(text string) (*cron.SpecSchedule, error) {
 	}
 	wall, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
-		return nil, fmt.Errorf("want five fields: minute, hour, day of month, month, day of week")
+		return nil, errors.New("want five fields: minute, hour, day of month, month, day of week")
 	}
 	// A field of commas alone parses to an empty set.
 	for _, set := range []struct {
@@ -114,11 +115,11 @@ func parseZone(name string) (*time.Location, error) {
 	case "":
 		return time.UTC, nil
 	case "Local":
-		return nil, fmt.Errorf("the zone of a process is nobody's zone: want an IANA name such as Asia/Shanghai")
+		return nil, errors.New("the zone of a process is nobody's zone: want an IANA name such as Asia/Shanghai")
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("unknown time zone: want an IANA name such as Asia/Shanghai")
+		return nil, errors.New("unknown time zone: want an IANA name such as Asia/Shanghai")
 	}
 	return zone, nil
 }

@@ -51,13 +51,8 @@ func sum(shares []int64) int64 {
 	return total
 }
 
-// SpreadFixed is how many copies fit where the constraint does not count the copies: its verdict on a domain never changes.
+// SpreadFixedShares are what each domain takes where the constraint does not count the copies: its verdict on a domain never changes.
 // self is 1 where the constraint's own check adds the incoming pod all the same (a selector that is empty matches the pod but counts none).
-func SpreadFixed(domains []Domain, skew int64, minDomains int, self int64) int64 {
-	return sum(SpreadFixedShares(domains, skew, minDomains, self))
-}
-
-// SpreadFixedShares are the terms of SpreadFixed.
 func SpreadFixedShares(domains []Domain, skew int64, minDomains int, self int64) []int64 {
 	if len(domains) == 0 {
 		return nil

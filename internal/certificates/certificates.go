@@ -48,7 +48,7 @@ func EnsureAuthority(have Authority, now time.Time) (Authority, string, error) {
 	case !cert.IsCA:
 		reason = "it was no authority"
 	case due(cert, now):
-		reason = fmt.Sprintf("it ends at %s", cert.NotAfter.UTC().Format(time.RFC3339))
+		reason = "it ends at " + cert.NotAfter.UTC().Format(time.RFC3339)
 	}
 	if reason == "" {
 		return Authority{Pair: have.Pair, Trust: Trust(now, have.Cert, have.Trust)}, "", nil
@@ -84,7 +84,7 @@ func EnsureServing(have Pair, authority Authority, names []string, now time.Time
 	case cert.CheckSignatureFrom(ca) != nil:
 		reason = "another authority signed it"
 	case due(cert, now):
-		reason = fmt.Sprintf("it ends at %s", cert.NotAfter.UTC().Format(time.RFC3339))
+		reason = "it ends at " + cert.NotAfter.UTC().Format(time.RFC3339)
 	}
 	if reason == "" {
 		return have, "", nil
@@ -123,15 +123,6 @@ func Trust(now time.Time, bundles ...[]byte) []byte {
 		}
 	}
 	return out
-}
-
-// Expiry of the first certificate of a PEM bundle.
-func Expiry(bundle []byte) (time.Time, error) {
-	cert, err := parse(bundle)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return cert.NotAfter, nil
 }
 
 func (p Pair) decode() (*x509.Certificate, *ecdsa.PrivateKey, error) {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"path"
 	"reflect"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -71,7 +70,7 @@ func (i *Installer) kubeconfig(program string) ([]byte, error) {
 		Server: i.Karmada.Host, CertificateAuthorityData: authority, TLSServerName: i.Karmada.ServerName,
 	}
 	// Relative to the kubeconfig: both come out of one Secret.
-	cfg.AuthInfos[program] = &clientcmdapi.AuthInfo{TokenFile: path.Base("token")}
+	cfg.AuthInfos[program] = &clientcmdapi.AuthInfo{TokenFile: "token"}
 	cfg.Contexts["karmada"] = &clientcmdapi.Context{Cluster: "karmada", AuthInfo: program}
 	cfg.CurrentContext = "karmada"
 	out, err := clientcmd.Write(*cfg)

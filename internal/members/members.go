@@ -6,7 +6,6 @@ package members
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,12 +14,8 @@ import (
 	"github.com/karmada-io/karmada/pkg/util"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
-
-// ErrNotJoined is returned for a cluster the federation does not know.
-var ErrNotJoined = errors.New("not joined to the federation")
 
 // timeout of one request to a member: a member that is slower is as good as unreachable to a decision.
 const timeout = 10 * time.Second
@@ -45,7 +40,7 @@ func (m *Members) Client(ctx context.Context, name string) (client.Client, error
 	cluster := &clusterv1alpha1.Cluster{}
 	if err := m.Reader.Get(ctx, client.ObjectKey{Name: name}, cluster); err != nil {
 		if apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("cluster %s: %w", name, ErrNotJoined)
+			return nil, fmt.Errorf("cluster %s: not joined to the federation", name)
 		}
 		return nil, fmt.Errorf("reading cluster %s: %w", name, err)
 	}
@@ -66,7 +61,8 @@ func (m *Members) Client(ctx context.Context, name string) (client.Client, error
 	}
 	config.Timeout = timeout
 	config.QPS, config.Burst = 50, 100
-	built, err := newClient(config)
+	// Kinds are mapped to resources lazily, by discovery: members are of other versions than we are.
+	built, err := client.New(config, client.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("building the client of cluster %s: %w", name, err)
 	}
@@ -89,9 +85,4 @@ func (m *Members) secret(ctx context.Context, cluster *clusterv1alpha1.Cluster) 
 	}
 	return fmt.Sprintf("%s|%s|%v|%s|%s|%s", cluster.UID, cluster.Spec.APIEndpoint, cluster.Spec.InsecureSkipTLSVerification,
 		cluster.Spec.ProxyURL, secret.UID, secret.ResourceVersion), secret, nil
-}
-
-// newClient maps kinds to resources lazily, by discovery: members are of other versions than we are.
-func newClient(config *rest.Config) (client.Client, error) {
-	return client.New(config, client.Options{})
 }

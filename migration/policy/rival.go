@@ -8,11 +8,6 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// Selects says whether a policy's selectors match an object.
-func Selects(spec *policyv1alpha1.PropagationSpec, object *unstructured.Unstructured) bool {
-	return selection(spec, object) != selectsNot
-}
-
 // Rivals says whether a policy could claim an object before a policy of priority 0 that names it exactly,
 // or take it from one: by naming it too, by a higher priority, or by preemption.
 func Rivals(spec *policyv1alpha1.PropagationSpec, object *unstructured.Unstructured) bool {
