@@ -126,7 +126,7 @@ func (o *fitOptions) ask(ctx context.Context, asked *server.Server, known *fleet
 	if err != nil {
 		return memberFit{Cluster: name, Error: err.Error()}
 	}
-	answer, err := server.Explain(ctx, asked, member, workload)
+	answer, err := asked.Explain(ctx, member, workload)
 	if err != nil {
 		return memberFit{Cluster: name, Error: err.Error()}
 	}

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// House is what a member's API server would read when a pod is created in one namespace.
-type House struct {
+// AdmissionRules are what a member's API server would read when a pod is created in one namespace.
+type AdmissionRules struct {
 	LimitRanges     []*corev1.LimitRange
 	PriorityClasses []*schedulingv1.PriorityClass
 	RuntimeClasses  []*nodev1.RuntimeClass
@@ -19,7 +19,7 @@ type House struct {
 // Admit makes of a template's pod the pod that the member would store: priority, runtime overhead, limit defaults, and the tolerations every pod gets.
 // An error says that the member would refuse the pod: no copy fits. Webhooks of the member are not known here; a live pod of the same workload
 // is the better model where there is one.
-func Admit(pod *corev1.Pod, rules House) (*corev1.Pod, error) {
+func Admit(pod *corev1.Pod, rules AdmissionRules) (*corev1.Pod, error) {
 	pod = pod.DeepCopy()
 	if pod.Spec.SchedulerName == "" {
 		pod.Spec.SchedulerName = corev1.DefaultSchedulerName

@@ -13,8 +13,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-func limits(items ...corev1.LimitRangeItem) House {
-	return House{LimitRanges: []*corev1.LimitRange{{ObjectMeta: metav1.ObjectMeta{Name: "lr"}, Spec: corev1.LimitRangeSpec{Limits: items}}}}
+func limits(items ...corev1.LimitRangeItem) AdmissionRules {
+	return AdmissionRules{LimitRanges: []*corev1.LimitRange{{ObjectMeta: metav1.ObjectMeta{Name: "lr"}, Spec: corev1.LimitRangeSpec{Limits: items}}}}
 }
 
 // seen is what the tests look at of an admitted pod.
@@ -49,18 +49,18 @@ func see(pod *corev1.Pod) seen {
 
 func TestAdmit(t *testing.T) {
 	container := corev1.LimitTypeContainer
-	classes := House{PriorityClasses: []*schedulingv1.PriorityClass{
+	classes := AdmissionRules{PriorityClasses: []*schedulingv1.PriorityClass{
 		{ObjectMeta: metav1.ObjectMeta{Name: "low"}, Value: -5, GlobalDefault: true}, {ObjectMeta: metav1.ObjectMeta{Name: "urgent"}, Value: 9}}}
-	gvisor := House{RuntimeClasses: []*nodev1.RuntimeClass{{ObjectMeta: metav1.ObjectMeta{Name: "gvisor"}, Overhead: &nodev1.Overhead{PodFixed: list("cpu", "250m")},
+	gvisor := AdmissionRules{RuntimeClasses: []*nodev1.RuntimeClass{{ObjectMeta: metav1.ObjectMeta{Name: "gvisor"}, Overhead: &nodev1.Overhead{PodFixed: list("cpu", "250m")},
 		Scheduling: &nodev1.Scheduling{NodeSelector: map[string]string{"runtime": "gvisor"}, Tolerations: []corev1.Toleration{{Key: "sandboxed"}}}}}}
 	tolerated := []string{"not-ready", "unreachable"}
 	tests := map[string]struct {
 		pod   *corev1.Pod
-		house House
+		rules AdmissionRules
 		want  seen
 	}{
-		"a pod as it is": {podOf(list("cpu", "1"), nil), House{}, seen{Requests: map[string]string{"cpu": "1"}, Tolerations: tolerated, Scheduler: "default-scheduler"}},
-		"a limit is a request": {podOf(nil, list("cpu", "2")), House{},
+		"a pod as it is": {podOf(list("cpu", "1"), nil), AdmissionRules{}, seen{Requests: map[string]string{"cpu": "1"}, Tolerations: tolerated, Scheduler: "default-scheduler"}},
+		"a limit is a request": {podOf(nil, list("cpu", "2")), AdmissionRules{},
 			seen{Requests: map[string]string{"cpu": "2"}, Limits: map[string]string{"cpu": "2"}, Tolerations: tolerated, Scheduler: "default-scheduler"}},
 		"LimitRange's defaults": {podOf(nil, nil), limits(corev1.LimitRangeItem{Type: container, Default: list("cpu", "2"), DefaultRequest: list("cpu", "500m")}),
 			seen{Requests: map[string]string{"cpu": "500m"}, Limits: map[string]string{"cpu": "2"}, Tolerations: tolerated, Scheduler: "default-scheduler"}},
@@ -75,12 +75,12 @@ func TestAdmit(t *testing.T) {
 			seen{Overhead: map[string]string{"cpu": "250m"}, Selector: map[string]string{"runtime": "gvisor"}, Tolerations: append([]string{"sandboxed"}, tolerated...), Scheduler: "default-scheduler"}},
 		"a scheduler of its own, all tolerated": {podOf(nil, nil, func(p *corev1.Pod) {
 			p.Spec.SchedulerName, p.Spec.Tolerations = "packing", []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
-		}), House{}, seen{Scheduler: "packing", Tolerations: []string{""}}},
+		}), AdmissionRules{}, seen{Scheduler: "packing", Tolerations: []string{""}}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			before := tc.pod.DeepCopy()
-			pod, err := Admit(tc.pod, tc.house)
+			pod, err := Admit(tc.pod, tc.rules)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,28 +98,28 @@ func TestAdmitRefuses(t *testing.T) {
 	container, whole := corev1.LimitTypeContainer, corev1.LimitTypePod
 	tests := map[string]struct {
 		pod   *corev1.Pod
-		house House
+		rules AdmissionRules
 		want  string
 	}{
-		"an unknown priority class": {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.PriorityClassName = "none" }), House{}, `no PriorityClass "none"`},
-		"an unknown runtime class":  {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.RuntimeClassName = ptr.To("none") }), House{}, `no RuntimeClass "none"`},
+		"an unknown priority class": {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.PriorityClassName = "none" }), AdmissionRules{}, `no PriorityClass "none"`},
+		"an unknown runtime class":  {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.RuntimeClassName = ptr.To("none") }), AdmissionRules{}, `no RuntimeClass "none"`},
 		"a runtime class of other nodes": {podOf(nil, nil, func(p *corev1.Pod) {
 			p.Spec.RuntimeClassName, p.Spec.NodeSelector = ptr.To("kata"), map[string]string{"arch": "arm"}
-		}), House{RuntimeClasses: []*nodev1.RuntimeClass{{ObjectMeta: metav1.ObjectMeta{Name: "kata"}, Scheduling: &nodev1.Scheduling{NodeSelector: map[string]string{"arch": "amd"}}}}}, "contradicts RuntimeClass kata"},
+		}), AdmissionRules{RuntimeClasses: []*nodev1.RuntimeClass{{ObjectMeta: metav1.ObjectMeta{Name: "kata"}, Scheduling: &nodev1.Scheduling{NodeSelector: map[string]string{"arch": "amd"}}}}}, "contradicts RuntimeClass kata"},
 		"less than the minimum":             {podOf(list("cpu", "1"), nil), limits(corev1.LimitRangeItem{Type: container, Min: list("cpu", "2")}), "LimitRange lr: container main requests less cpu than 2"},
 		"more than the maximum":             {podOf(nil, list("cpu", "3")), limits(corev1.LimitRangeItem{Type: container, Max: list("cpu", "2")}), "no limit of cpu up to 2"},
 		"no limit where a maximum is set":   {podOf(list("cpu", "1"), nil), limits(corev1.LimitRangeItem{Type: container, Max: list("cpu", "2")}), "no limit of cpu up to 2"},
 		"a limit too far above its request": {podOf(list("cpu", "1"), list("cpu", "3")), limits(corev1.LimitRangeItem{Type: container, MaxLimitRequestRatio: list("cpu", "2")}), "over 2 times its request"},
 		"the pod as a whole": {podOf(list("cpu", "1"), list("cpu", "1"), func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, p.Spec.Containers[0]) }),
 			limits(corev1.LimitRangeItem{Type: whole, Max: list("cpu", "1500m")}), "pod has no limit of cpu up to 1500m"},
-		"a negative request":        {podOf(list("cpu", "-1"), nil), House{}, "requests -1 of cpu"},
-		"an absurd request":         {podOf(list("memory", "10E"), nil), House{}, "more than any node has"},
-		"an absurd init container":  {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.InitContainers = podOf(list("cpu", "1E"), nil).Spec.Containers }), House{}, "more than any node has"},
-		"an absurd extended demand": {podOf(corev1.ResourceList{"x.io/y": *resource.NewQuantity(1<<62, resource.DecimalSI)}, nil), House{}, "more than any node has"},
+		"a negative request":        {podOf(list("cpu", "-1"), nil), AdmissionRules{}, "requests -1 of cpu"},
+		"an absurd request":         {podOf(list("memory", "10E"), nil), AdmissionRules{}, "more than any node has"},
+		"an absurd init container":  {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.InitContainers = podOf(list("cpu", "1E"), nil).Spec.Containers }), AdmissionRules{}, "more than any node has"},
+		"an absurd extended demand": {podOf(corev1.ResourceList{"x.io/y": *resource.NewQuantity(1<<62, resource.DecimalSI)}, nil), AdmissionRules{}, "more than any node has"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Admit(tc.pod, tc.house); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := Admit(tc.pod, tc.rules); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error = %v, want %q in it", err, tc.want)
 			}
 		})

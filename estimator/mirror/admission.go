@@ -13,29 +13,29 @@ import (
 	"github.com/argosy-dev/argosy/estimator/fit"
 )
 
-// House gathers what the member's admission would read for a pod in the namespace. Listers read memory.
-func (m *Member) House(namespace string) (fit.House, error) {
-	house := fit.House{}
+// AdmissionRules gathers what the member's admission would read for a pod in the namespace. Listers read memory.
+func (m *Member) AdmissionRules(namespace string) (fit.AdmissionRules, error) {
+	rules := fit.AdmissionRules{}
 	var err error
-	if house.LimitRanges, err = m.Informers.Core().V1().LimitRanges().Lister().LimitRanges(namespace).List(labels.Everything()); err != nil {
-		return house, fmt.Errorf("listing limit ranges: %w", err)
+	if rules.LimitRanges, err = m.Informers.Core().V1().LimitRanges().Lister().LimitRanges(namespace).List(labels.Everything()); err != nil {
+		return rules, fmt.Errorf("listing limit ranges: %w", err)
 	}
-	if house.PriorityClasses, err = m.Informers.Scheduling().V1().PriorityClasses().Lister().List(labels.Everything()); err != nil {
-		return house, fmt.Errorf("listing priority classes: %w", err)
+	if rules.PriorityClasses, err = m.Informers.Scheduling().V1().PriorityClasses().Lister().List(labels.Everything()); err != nil {
+		return rules, fmt.Errorf("listing priority classes: %w", err)
 	}
-	if house.RuntimeClasses, err = m.Informers.Node().V1().RuntimeClasses().Lister().List(labels.Everything()); err != nil {
-		return house, fmt.Errorf("listing runtime classes: %w", err)
+	if rules.RuntimeClasses, err = m.Informers.Node().V1().RuntimeClasses().Lister().List(labels.Everything()); err != nil {
+		return rules, fmt.Errorf("listing runtime classes: %w", err)
 	}
-	return house, nil
+	return rules, nil
 }
 
 // Admit is what the member's admission makes of a new pod, or why it would refuse it.
 func (m *Member) Admit(pod *corev1.Pod) (*corev1.Pod, error) {
-	house, err := m.House(pod.Namespace)
+	rules, err := m.AdmissionRules(pod.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	return fit.Admit(pod, house)
+	return fit.Admit(pod, rules)
 }
 
 // HasClaim says whether the member has the claim.
@@ -83,8 +83,8 @@ func (m *Member) Quotas(namespace string) ([]*corev1.ResourceQuota, error) {
 	return quotas, nil
 }
 
-// PodsIn returns the namespace's pods that are not finished.
-func (m *Member) PodsIn(namespace string) ([]*corev1.Pod, error) {
+// podsIn returns the namespace's pods that are not finished.
+func (m *Member) podsIn(namespace string) ([]*corev1.Pod, error) {
 	objects, err := m.Pods.ByIndex(cache.NamespaceIndex, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("listing pods: %w", err)

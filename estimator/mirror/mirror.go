@@ -60,7 +60,7 @@ type Mirror struct {
 
 	mu      sync.RWMutex
 	heard   time.Time
-	members *Member
+	member  *Member
 	problem error
 }
 
@@ -84,7 +84,7 @@ func (m *Mirror) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := m.start(ctx)
 		if err == nil {
-			logger.Info("Mirror of member is in sync", "nodes", m.members.Oracle.Nodes())
+			logger.Info("Mirror of member is in sync", "nodes", m.member.Oracle.Nodes())
 			m.probe(ctx)
 			return
 		}
@@ -129,7 +129,7 @@ func (m *Mirror) start(parent context.Context) (err error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.members, m.heard, m.problem = member, m.config.Clock.Now(), nil
+	m.member, m.heard, m.problem = member, m.config.Clock.Now(), nil
 	return nil
 }
 
@@ -205,7 +205,7 @@ func (m *Mirror) served(ctx context.Context) (sets.Set[string], error) {
 	if err != nil {
 		return nil, fmt.Errorf("building a discovery client: %w", err)
 	}
-	lists, err := discoverWithin(ctx, client)
+	lists, err := discover(ctx, client)
 	if err != nil {
 		return nil, fmt.Errorf("discovering what the member serves: %w", err)
 	}
@@ -218,8 +218,8 @@ func (m *Mirror) served(ctx context.Context) (sets.Set[string], error) {
 	return served, nil
 }
 
-// discoverWithin: a group whose extension API server is down makes discovery partial, which is no reason not to mirror the rest.
-func discoverWithin(ctx context.Context, client discovery.DiscoveryInterface) ([]*metav1.APIResourceList, error) {
+// discover lists what the member serves: a group whose extension API server is down makes discovery partial, which is no reason not to mirror the rest.
+func discover(ctx context.Context, client discovery.DiscoveryInterface) ([]*metav1.APIResourceList, error) {
 	_, lists, err := client.ServerGroupsAndResources()
 	if discovery.IsGroupDiscoveryFailedError(err) && len(lists) > 0 {
 		klog.FromContext(ctx).V(1).Info("Discovery is partial", "reason", "GroupUnavailable", "error", err.Error())
@@ -276,7 +276,7 @@ func (m *Mirror) note(err error) {
 func (m *Mirror) Tried() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.members != nil || m.problem != nil
+	return m.member != nil || m.problem != nil
 }
 
 // State says what the mirror's knowledge is worth now.
@@ -287,7 +287,7 @@ func (m *Mirror) State() State {
 }
 
 func (m *Mirror) state() State {
-	if m.members == nil {
+	if m.member == nil {
 		return Joining
 	}
 	switch age := m.config.Clock.Now().Sub(m.heard); {
@@ -309,7 +309,7 @@ func (m *Mirror) Member() (*Member, error) {
 	case Lost:
 		return nil, errors.Join(fmt.Errorf("the member has not answered for more than %s", m.config.KeepFor), m.problem)
 	}
-	return m.members, nil
+	return m.member, nil
 }
 
 // Age is how long ago the member last answered; 0 before it ever did.

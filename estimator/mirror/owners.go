@@ -33,7 +33,7 @@ const maxOwners = 6
 
 // PodsOf returns the pods that belong to the workload through any chain of controllers, whatever their kinds.
 func (m *Member) PodsOf(ctx context.Context, workload Workload) ([]*corev1.Pod, error) {
-	pods, err := m.PodsIn(workload.Namespace)
+	pods, err := m.podsIn(workload.Namespace)
 	if err != nil {
 		return nil, err
 	}

@@ -20,8 +20,8 @@ const (
 	PathGated Path = "gated"
 )
 
-// Claim is room that others take first: Count pods like Pod.
-type Claim struct {
+// Reservation is room that others take first: Count pods like Pod.
+type Reservation struct {
 	Pod   *corev1.Pod
 	Count int
 	// Who it is for, for logs and explanations.
@@ -34,7 +34,7 @@ type Question struct {
 	// Each, if set, makes the i-th copy where copies differ in more than their name, with the claims that come with it (a StatefulSet's).
 	Each func(i int) (*corev1.Pod, []*corev1.PersistentVolumeClaim)
 	// Ahead is room promised to others whose pods are not there yet. Pending pods of the member come on their own.
-	Ahead []Claim
+	Ahead []Reservation
 	// Most bounds the answer, 0 for no bound: a quota allows no more.
 	Most int64
 	// Budget bounds the time spent placing copies.

@@ -8,7 +8,7 @@
 // of placement (fit.Shape), the same Filter plugins are asked node by node and the closed forms of package fit do the rest; what was found for
 // a node is kept until the node's generation changes, so that a repeated question costs only what changed.
 //
-//	Fit ──> claims ahead? ──> take the turn, place them ──┐
+//	Fit ──> anyone ahead? ──> take the turn, place them ──┐
 //	  │ none                                              │
 //	  ├──> refresh the shared snapshot <──────────────────┘
 //	  ├──> closed form:  memo(node caps), memo(pods matched) -> fit.Spread ...   (many at a time)

@@ -18,8 +18,8 @@ type inquiry struct {
 	view  *view
 	pod   *copied
 	rules fit.Rules
-	// claims are placed before the pod is counted.
-	claims []Claim
+	// reservations are placed before the pod is counted.
+	reservations []Reservation
 	// nominated are the pods that hold room on a node they do not occupy yet.
 	nominated map[string][]fwk.PodInfo
 }
@@ -35,7 +35,7 @@ func (o *Oracle) Fit(ctx context.Context, q Question) (Answer, error) {
 		return Answer{Path: PathGated, Exact: true, Why: fmt.Sprintf("the pod does not parse: %v", err), Foreign: !known}, nil
 	}
 	i := &inquiry{Question: q, view: v, pod: pod}
-	i.claims, i.nominated = o.claims(q)
+	i.reservations, i.nominated = o.reservations(q)
 	i.rules = o.rules(i)
 	answer, err := o.fit(ctx, i)
 	answer.Foreign = !known
@@ -43,7 +43,7 @@ func (o *Oracle) Fit(ctx context.Context, q Question) (Answer, error) {
 }
 
 func (o *Oracle) fit(ctx context.Context, i *inquiry) (answer Answer, err error) {
-	if len(i.claims) == 0 && i.rules.Shape != fit.Ordered {
+	if len(i.reservations) == 0 && i.rules.Shape != fit.Ordered {
 		if err := o.refreshIfFree(ctx); err != nil {
 			return Answer{}, err
 		}
@@ -76,7 +76,7 @@ func (o *Oracle) fit(ctx context.Context, i *inquiry) (answer Answer, err error)
 // uncounted is why a spread constraint's closed form declined.
 const uncounted = "copies may land where the constraint does not count them"
 
-// fitBehind counts after the claims ahead have been placed. Where the scheduler puts those is partly chance, so it is done several times and the least is
+// fitBehind counts after the reservations ahead have been placed. Where the scheduler puts those is partly chance, so it is done several times and the least is
 // the answer, unless none of them found a place. The caller holds the turn.
 func (o *Oracle) fitBehind(ctx context.Context, i *inquiry) (Answer, error) {
 	deadline := o.clock.Now().Add(i.Budget)
@@ -104,15 +104,15 @@ func (o *Oracle) fitBehind(ctx context.Context, i *inquiry) (Answer, error) {
 	return least, nil
 }
 
-// fitOnce places the claims, counts, and takes the claims back. It returns how many found a place.
+// fitOnce places the reservations, counts, and takes the reservations back. It returns how many found a place.
 func (o *Oracle) fitOnce(ctx context.Context, i *inquiry) (answer Answer, found int, err error) {
-	ahead, complete, err := o.placeClaims(ctx, i.claims, i.Budget/2)
+	ahead, complete, err := o.placeReservations(ctx, i.reservations, i.Budget/2)
 	defer func() { err = errors.Join(err, o.undoAll(ctx, ahead)) }()
 	if err != nil {
 		return Answer{}, 0, err
 	}
 	if !complete {
-		return Answer{TimedOut: true, Path: PathPlaced, Why: "others' claims alone took all the time"}, len(ahead), nil
+		return Answer{TimedOut: true, Path: PathPlaced, Why: "others' reservations alone took all the time"}, len(ahead), nil
 	}
 	why := i.rules.Why
 	if i.rules.Shape != fit.Ordered {

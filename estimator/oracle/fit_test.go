@@ -190,9 +190,9 @@ func TestPendingPodsAlikeAreTriedOnce(t *testing.T) {
 		c.objects = append(c.objects, podWith(fmt.Sprintf("stuck-%d", i), 100, web, antiAffinity(corev1.LabelHostname, selecting(web)), func(p *corev1.Pod) { p.OwnerReferences = owner }))
 	}
 	o := c.start(t)
-	claims, _ := o.claims(Question{Pod: podWith("p", 1000, nil)})
-	if len(claims) != 300 {
-		t.Fatalf("%d claims, want all 300: each node would take one", len(claims))
+	reservations, _ := o.reservations(Question{Pod: podWith("p", 1000, nil)})
+	if len(reservations) != 300 {
+		t.Fatalf("%d reservations, want all 300: each node would take one", len(reservations))
 	}
 	got := ask(t, o, Question{Pod: podWith("p", 1000, nil), Budget: time.Second})
 	if got.Count != 12 || got.TimedOut {

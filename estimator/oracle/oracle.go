@@ -78,7 +78,7 @@ type Oracle struct {
 	// guard: shared is written under Lock (in place: UpdateSnapshot keeps the nodes' pointers) and read under RLock.
 	guard  sync.RWMutex
 	shared picture
-	// behind is the state with the claims ahead of one question in place; it belongs to whoever holds the turn.
+	// behind is the state with the reservations ahead of one question in place; it belongs to whoever holds the turn.
 	behind picture
 }
 

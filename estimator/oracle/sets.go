@@ -19,7 +19,7 @@ type Part struct {
 // SetQuestion asks how many whole sets of parts fit.
 type SetQuestion struct {
 	Parts  []Part
-	Ahead  []Claim
+	Ahead  []Reservation
 	Most   int64
 	Budget time.Duration
 }
@@ -75,8 +75,8 @@ func (o *Oracle) placeSets(ctx context.Context, q SetQuestion, parts []Part) (an
 			err = undone
 		}
 	}()
-	claims, _ := o.claims(Question{Pod: parts[0].Pod, Ahead: q.Ahead})
-	ahead, complete, err := o.placeClaims(ctx, claims, q.Budget/2)
+	reservations, _ := o.reservations(Question{Pod: parts[0].Pod, Ahead: q.Ahead})
+	ahead, complete, err := o.placeReservations(ctx, reservations, q.Budget/2)
 	pods = append(pods, ahead...)
 	if err != nil || !complete {
 		answer.TimedOut = !complete

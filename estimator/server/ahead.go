@@ -18,14 +18,14 @@ import (
 
 // ahead is the room held for replicas that are promised to the member and not there yet: those that bindings say, and those that karmada-scheduler says
 // it has assumed (1.19). They tell of the same replicas, so what is held by one is taken off the other.
-func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed []wire.AssumedWorkload) []oracle.Claim {
-	var claims []oracle.Claim
+func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed []wire.AssumedWorkload) []oracle.Reservation {
+	var reservations []oracle.Reservation
 	held := map[string]int{}
 	if s.promises != nil {
 		for _, promise := range s.promises.Ahead(member.Name, s.clock.Now()) {
-			if claim, ok := s.promised(reading, member, promise); ok {
-				claims = append(claims, claim)
-				held[alike(promise.Workload.Namespace, requirementsOf(promise.Requirements))] += claim.Count
+			if reservation, ok := s.promised(reading, member, promise); ok {
+				reservations = append(reservations, reservation)
+				held[alike(promise.Workload.Namespace, requirementsOf(promise.Requirements))] += reservation.Count
 			}
 		}
 	}
@@ -35,10 +35,10 @@ func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed [
 			told := min(int(component.Replicas), held[kind])
 			held[kind] -= told
 			pod := template.Synthetic(component.Requirements, workload.Namespace, component.Name)
-			claims = append(claims, oracle.Claim{Pod: pod, Count: int(component.Replicas) - told, For: "assumed " + workload.Namespace + "/" + component.Name})
+			reservations = append(reservations, oracle.Reservation{Pod: pod, Count: int(component.Replicas) - told, For: "assumed " + workload.Namespace + "/" + component.Name})
 		}
 	}
-	return claims
+	return reservations
 }
 
 // alike names what an assumed workload tells of itself: it has no name.
@@ -49,8 +49,8 @@ func alike(namespace string, requirements wire.Requirements) string {
 	return namespace + "|" + string(text)
 }
 
-// promised is the claim for one promise, if pods of it are missing.
-func (s *Server) promised(reading context.Context, member *mirror.Member, promise inflight.Promise) (oracle.Claim, bool) {
+// promised is the reservation for one promise, if pods of it are missing.
+func (s *Server) promised(reading context.Context, member *mirror.Member, promise inflight.Promise) (oracle.Reservation, bool) {
 	workload := mirror.Workload{Kind: promise.Workload.Kind, Namespace: promise.Workload.Namespace, Name: promise.Workload.Name,
 		Group: schema.FromAPIVersionAndKind(promise.Workload.APIVersion, promise.Workload.Kind).Group}
 	seen, err := member.PodsOf(reading, workload)
@@ -59,7 +59,7 @@ func (s *Server) promised(reading context.Context, member *mirror.Member, promis
 	}
 	missing := int(promise.Replicas) - len(seen)
 	if missing <= 0 || promise.Requirements == nil {
-		return oracle.Claim{}, false
+		return oracle.Reservation{}, false
 	}
 	object := template.Object{Kind: workload.Kind, Namespace: workload.Namespace, Name: workload.Name}
 	requirements := requirementsOf(promise.Requirements)
@@ -71,7 +71,7 @@ func (s *Server) promised(reading context.Context, member *mirror.Member, promis
 	if made, refusal, err := s.admit(member, one); err == nil && refusal == "" {
 		pod = made
 	}
-	return oracle.Claim{Pod: pod, Count: missing, For: fmt.Sprintf("promised %s %s/%s", object.Kind, object.Namespace, object.Name)}, true
+	return oracle.Reservation{Pod: pod, Count: missing, For: fmt.Sprintf("promised %s %s/%s", object.Kind, object.Namespace, object.Name)}, true
 }
 
 func requirementsOf(r *workv1alpha2.ReplicaRequirements) wire.Requirements {

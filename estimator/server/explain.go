@@ -14,7 +14,7 @@ import (
 
 // Explain answers a person: how many replicas of the workload fit the member, on which nodes, and what refuses the next. It is the answer that
 // karmada-scheduler would get, with nothing promised to others.
-func Explain(ctx context.Context, s *Server, member *mirror.Member, workload *unstructured.Unstructured) (oracle.Answer, error) {
+func (s *Server) Explain(ctx context.Context, member *mirror.Member, workload *unstructured.Unstructured) (oracle.Answer, error) {
 	pod, ok, err := template.Of(workload)
 	if err != nil {
 		return oracle.Answer{}, err

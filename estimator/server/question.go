@@ -45,7 +45,7 @@ func (s *Server) replicas(ctx context.Context, request *wire.MaxAvailableReplica
 }
 
 // fit asks the oracle for one candidate, behind the member's admission and quotas.
-func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ahead []oracle.Claim, explain bool) reply {
+func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ahead []oracle.Reservation, explain bool) reply {
 	pod, refusal, err := s.admit(member, c)
 	if err != nil {
 		return none("Listers", err)
@@ -109,11 +109,11 @@ func refused(why string) reply {
 func (s *Server) admit(member *mirror.Member, c candidate) (*corev1.Pod, string, error) {
 	pod := c.pod
 	if !c.admitted {
-		house, err := member.House(pod.Namespace)
+		rules, err := member.AdmissionRules(pod.Namespace)
 		if err != nil {
 			return nil, "", err
 		}
-		made, err := fit.Admit(pod, house)
+		made, err := fit.Admit(pod, rules)
 		if err != nil {
 			return nil, err.Error(), nil
 		}
@@ -126,14 +126,14 @@ func (s *Server) admit(member *mirror.Member, c candidate) (*corev1.Pod, string,
 }
 
 // quotas of the namespace, with what is promised counted as used.
-func (s *Server) quotas(member *mirror.Member, namespace string, ahead []oracle.Claim) ([]*corev1.ResourceQuota, error) {
+func (s *Server) quotas(member *mirror.Member, namespace string, ahead []oracle.Reservation) ([]*corev1.ResourceQuota, error) {
 	quotas, err := member.Quotas(namespace)
 	if err != nil {
 		return nil, err
 	}
-	for _, claim := range ahead {
-		if claim.Pod.Namespace == namespace {
-			quotas = fit.Charge(quotas, fit.Replica{Pod: claim.Pod}, claim.Count)
+	for _, reservation := range ahead {
+		if reservation.Pod.Namespace == namespace {
+			quotas = fit.Charge(quotas, fit.Replica{Pod: reservation.Pod}, reservation.Count)
 		}
 	}
 	return quotas, nil

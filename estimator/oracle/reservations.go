@@ -15,9 +15,9 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// claims gathers who takes room before the question's pod: the member's pending pods of the same or a higher priority, in the scheduler's order, and then what is
+// reservations gathers who takes room before the question's pod: the member's pending pods of the same or a higher priority, in the scheduler's order, and then what is
 // promised to others. Pods nominated to a node hold that node's room and are returned apart.
-func (o *Oracle) claims(q Question) ([]Claim, map[string][]fwk.PodInfo) {
+func (o *Oracle) reservations(q Question) ([]Reservation, map[string][]fwk.PodInfo) {
 	objects, _ := o.pods.ByIndex(PendingIndex, PendingIndex)
 	var pending []*corev1.Pod
 	var nominated map[string][]fwk.PodInfo
@@ -41,35 +41,35 @@ func (o *Oracle) claims(q Question) ([]Claim, map[string][]fwk.PodInfo) {
 	slices.SortFunc(pending, func(a, b *corev1.Pod) int {
 		return cmp.Or(cmp.Compare(priorityOf(b), priorityOf(a)), a.CreationTimestamp.Compare(b.CreationTimestamp.Time))
 	})
-	var claims []Claim
+	var reservations []Reservation
 	for _, pod := range pending {
-		claims = append(claims, Claim{Pod: pod, Count: 1, For: "pending pod " + klog.KObj(pod).String()})
+		reservations = append(reservations, Reservation{Pod: pod, Count: 1, For: "pending pod " + klog.KObj(pod).String()})
 	}
-	for _, claim := range q.Ahead {
-		if claim.Count > 0 {
-			claims = append(claims, claim)
+	for _, reservation := range q.Ahead {
+		if reservation.Count > 0 {
+			reservations = append(reservations, reservation)
 		}
 	}
-	return o.hopeless(claims), nominated
+	return o.hopeless(reservations), nominated
 }
 
-// hopeless drops the claims for which there is no room anyway: clusters carry pods that stay pending for days, and they take nothing from anyone. Found by
-// closed form on the last snapshot, which remembers the nodes; a claim that is not surely hopeless stays and is placed.
-func (o *Oracle) hopeless(claims []Claim) []Claim {
-	var kept []Claim
+// hopeless drops the reservations for which there is no room anyway: clusters carry pods that stay pending for days, and they take nothing from anyone. Found by
+// closed form on the last snapshot, which remembers the nodes; a reservation that is not surely hopeless stays and is placed.
+func (o *Oracle) hopeless(reservations []Reservation) []Reservation {
+	var kept []Reservation
 	verdicts := map[string]bool{}
-	for _, claim := range claims {
-		v, _ := o.view(claim.Pod)
-		if v.gated(context.Background(), claim.Pod) != nil {
+	for _, reservation := range reservations {
+		v, _ := o.view(reservation.Pod)
+		if v.gated(context.Background(), reservation.Pod) != nil {
 			continue
 		}
-		pod, err := newCopied(v.relevant(claim.Pod))
+		pod, err := newCopied(v.relevant(reservation.Pod))
 		if err != nil {
 			continue
 		}
 		key, err := v.localKey(pod)
 		if err != nil {
-			kept = append(kept, claim)
+			kept = append(kept, reservation)
 			continue
 		}
 		hopeless, asked := verdicts[key]
@@ -78,7 +78,7 @@ func (o *Oracle) hopeless(claims []Claim) []Claim {
 			verdicts[key] = hopeless
 		}
 		if !hopeless {
-			kept = append(kept, claim)
+			kept = append(kept, reservation)
 		}
 	}
 	return kept
@@ -107,26 +107,26 @@ func (o *Oracle) noRoom(v *view, pod *copied) bool {
 	return true
 }
 
-// placeClaims places what is ahead. It reports false if its time ran out before all had been tried. The caller holds the turn.
-func (o *Oracle) placeClaims(ctx context.Context, claims []Claim, budget time.Duration) ([]*placed, bool, error) {
+// placeReservations places what is ahead. It reports false if its time ran out before all had been tried. The caller holds the turn.
+func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservation, budget time.Duration) ([]*placed, bool, error) {
 	deadline := o.clock.Now().Add(budget)
 	var pods []*placed
 	refused := map[string]bool{}
-	for number, claim := range claims {
-		v, _ := o.view(claim.Pod)
-		kind := kindOf(claim.Pod)
+	for number, reservation := range reservations {
+		v, _ := o.view(reservation.Pod)
+		kind := kindOf(reservation.Pod)
 		if kind != "" && refused[kind] {
 			continue
 		}
-		for i := range claim.Count {
+		for i := range reservation.Count {
 			if ctx.Err() != nil || (budget > 0 && o.clock.Now().After(deadline)) {
 				return pods, false, nil
 			}
-			one := copyOf(claim.Pod, i)
+			one := copyOf(reservation.Pod, i)
 			one.Name, one.UID = fmt.Sprintf("%s-ahead-%d", one.Name, number), one.UID+"-ahead"
 			p, why, err := o.place(ctx, v, one)
 			if err != nil {
-				return pods, false, fmt.Errorf("placing %s: %w", claim.For, err)
+				return pods, false, fmt.Errorf("placing %s: %w", reservation.For, err)
 			}
 			if why != nil {
 				refused[kind] = true // the next one like it would be refused too
