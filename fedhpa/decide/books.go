@@ -38,20 +38,22 @@ func (d *decision) wait(reason, message string) {
 	d.wake(waitForOthers)
 }
 
-// adopt finds what the scheduler moved to clusters whose members do not run it yet: their replicas are retained, so
-// that only the lower limit of their autoscaler can raise them. It reports whether any is still missing.
+// adopt finds what the scheduler moved, and reports whether any of it does not run yet. The members' replicas are retained, so that only the
+// lower limit of their autoscaler can raise them; it holds until all of them are there, or one would fall again while another rises.
 func (d *decision) adopt() bool {
-	d.floors = Counts{}
+	moved, missing := Counts{}, false
 	for name, booked := range d.w.Binding.Clusters {
 		m := d.member(name)
 		if m == nil || !m.fresh() || booked <= d.w.Binding.Ledger[name] {
 			continue
 		}
-		if floor := min(booked, d.w.Bounds.Max); m.HPA.Desired < floor {
-			d.floors[name] = floor
-		}
+		moved[name] = min(booked, d.w.Bounds.Max)
+		missing = missing || m.HPA.Desired < moved[name]
 	}
-	return len(d.floors) > 0
+	if missing {
+		d.floors = moved
+	}
+	return missing
 }
 
 // overwritten reports whether somebody wrote another result over ours that is a mistake, not a movement.

@@ -32,6 +32,7 @@ type model struct {
 
 	overwrites int
 	rounds     int
+	limits     int32 // the sum of the limits sent and in force, when last checked
 	faults     []string
 }
 

@@ -17,10 +17,11 @@ func (d *decision) send() bool {
 	for _, name := range names {
 		d.steps = append(d.steps, d.step(name))
 		running += int64(d.counts[name])
-		must += int64(max(d.counts[name], d.floors[name], 1))
+		must += int64(d.needs(name))
 	}
-	d.steps = append(d.steps, d.leaving()...)
 	total := int32(max(int64(d.w.Bounds.Max), must))
+	d.makeRoom(int64(total))
+	d.steps = append(d.steps, d.leaving()...)
 	for i, r := range split.Next(d.steps, total, running > int64(d.w.Bounds.Max)) {
 		if i >= len(names) {
 			break
@@ -41,6 +42,25 @@ func (d *decision) send() bool {
 	}
 	d.takeBack()
 	return false
+}
+
+// needs is the least upper limit of a cluster: what runs there, and what the scheduler moved there.
+func (d *decision) needs(name string) int32 { return max(d.counts[name], d.floors[name], 1) }
+
+// makeRoom lowers what clusters may grow to where that and what was moved to others are beyond total: the targets know nothing of a movement.
+func (d *decision) makeRoom(total int64) {
+	over := -total
+	for _, s := range d.steps {
+		over += int64(s.Want.Max)
+	}
+	for i := range d.steps {
+		want := &d.steps[i].Want
+		cut := min(over, int64(max(want.Max-d.needs(d.steps[i].Name), 0)))
+		if cut > 0 {
+			want.Max -= int32(cut)
+			over -= cut
+		}
+	}
 }
 
 // sendable reports whether a member may get an autoscaler, or new limits for the one it has. The Work of the workload must bear the

@@ -123,6 +123,23 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// TestMovedBeyondMax: replicas that the scheduler spreads anew, after a push of more than max, are adopted in every cluster before max cuts them.
+func TestMovedBeyondMax(t *testing.T) {
+	m := newModel(limits(4, 30), Counts{"m1": 10, "m2": 10, "m3": 10})
+	mustSettle(t, m)
+	m.members["m1"].load, m.members["m2"].load, m.members["m3"].load = 5, 5, 5
+	// All ran in m1 when the books were last written.
+	m.template.Replicas = 35
+	m.binding.replicas, m.binding.clusters, m.binding.ledger = 35, Counts{"m1": 10, "m2": 12, "m3": 13}, Counts{"m1": 30}
+	m.binding.generation++
+	m.binding.observed = m.binding.generation
+	m.binding.version++
+	mustSettle(t, m)
+	if got := m.binding.clusters.Sum(); got > 30 {
+		t.Errorf("%d run of at most 30", got)
+	}
+}
+
 // TestRelease: deleting a FedHPA changes no replica, also when an autoscaler moves at the last moment.
 func TestRelease(t *testing.T) {
 	m := newModel(limits(2, 20), Counts{"m1": 5, "m2": 3})
@@ -210,8 +227,8 @@ func TestRandomOrder(t *testing.T) {
 	})
 }
 
-// checkMax: the limits sent and in force stay within max, or what runs if that is more. The one exception is a cluster that was given up while it was away and is back
-// in the scheduling result before it could be told.
+// checkMax: the limits sent and in force never rise beyond max, or beyond what is known to run if that is more. The one exception is a cluster that was given
+// up while it was away and is back in the scheduling result before it could be told.
 func checkMax(t *rapid.T, m *model) {
 	var sum, everywhere, runs int32
 	returned := false
@@ -225,13 +242,14 @@ func checkMax(t *rapid.T, m *model) {
 		everywhere += top
 		if _, in := m.binding.clusters[name]; in {
 			sum += top
-			runs += max(member.replicas, m.binding.clusters[name])
+			runs += max(member.replicas, member.reported.replicas, m.binding.clusters[name])
 			returned = returned || m.dropped()
 		}
 	}
-	if sum > max(m.spec.MaxReplicas, runs) && !returned {
+	if sum > max(m.spec.MaxReplicas, runs) && sum > m.limits && !returned {
 		t.Fatalf("limits reach %d of %d\n%s", sum, m.spec.MaxReplicas, m)
 	}
+	m.limits = sum
 	if everywhere <= m.spec.MaxReplicas {
 		for _, member := range m.members {
 			member.dropped = false

@@ -93,11 +93,12 @@ func nextMax(s Step, budget *int64, shrink bool) int32 {
 	case want <= have:
 		return min(have, max(want, s.Current))
 	default:
-		// What the cluster's unconfirmed ceiling already counts is not asked for twice.
-		top := ceiling(s)
-		give := min(max(int64(want)-int64(top), 0), max(*budget, 0))
-		*budget -= give
-		return min(want, top+int32(give))
+		// What the cluster's unconfirmed ceiling already counts is not asked for twice. Where the ceilings are over the total, a limit on its
+		// way down is not called back.
+		top := int64(ceiling(s))
+		next := max(int64(have), min(int64(want), top+*budget))
+		*budget -= max(next-top, 0)
+		return int32(next)
 	}
 }
 

@@ -82,6 +82,14 @@ func TestNext(t *testing.T) {
 			},
 			want: []*Range{nil, at(1, 4)},
 		},
+		"over the total, a limit on its way down goes back only as far as there is room": {
+			total: 30,
+			steps: []Step{
+				{Name: "m1", Want: Range{1, 24}, Sent: at(1, 13), InForce: at(1, 30), Current: 21, Ready: 21},
+				{Name: "m2", Want: Range{1, 6}, Sent: at(1, 15), Current: 3, Ready: 3},
+			},
+			want: []*Range{at(1, 15), nil},
+		},
 		"surplus holds one": {
 			total: 1, shrink: true,
 			steps: []Step{
