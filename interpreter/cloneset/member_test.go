@@ -5,92 +5,94 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/argosy-dev/argosy/internal/fixture"
 )
 
 func TestRetain(t *testing.T) {
-	divided := makeCloneSet().replicas(3).partition(int64(3)).
-		annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=2,member3=3").
-		annotation("interpreter.argosy.dev/divided", "partition=3")
-	request := makeCloneSet().replicas(3).annotation("scalein.argosy.dev/request", "7f3a;member1:3=web-a,web-b;member2:1=web-c")
+	divided := makeCloneSet(t).With(3, replicasPath...).With(3, partitionPath...).
+		Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=2,member3=3").
+		Annotation("interpreter.argosy.dev/divided", "partition=3")
+	request := makeCloneSet(t).With(3, replicasPath...).Annotation("scalein.argosy.dev/request", "7f3a;member1:3=web-a,web-b;member2:1=web-c")
 	for name, tc := range map[string]struct {
-		desired, observed cloneSet
-		want              cloneSet
+		desired, observed fixture.Object
+		want              fixture.Object
 		wantErr           string
 	}{
 		"nothing belongs to the member": {
-			desired: makeCloneSet().replicas(3), observed: makeCloneSet().replicas(7).in("member1"),
-			want: makeCloneSet().replicas(3),
+			desired: makeCloneSet(t).With(3, replicasPath...), observed: makeCloneSet(t).With(7, replicasPath...).In("member1"),
+			want: makeCloneSet(t).With(3, replicasPath...),
 		},
 		"the member's exact partition": {
-			desired: divided, observed: makeCloneSet().in("member2"),
-			want: divided.partition(int64(2)),
+			desired: divided, observed: makeCloneSet(t).In("member2"),
+			want: divided.With(2, partitionPath...),
 		},
 		"a cluster the division does not know": {
-			desired: divided, observed: makeCloneSet().in("member9"),
+			desired: divided, observed: makeCloneSet(t).In("member9"),
 			want: divided,
 		},
 		"an object that does not say where it is": {
-			desired: divided, observed: makeCloneSet(),
+			desired: divided, observed: makeCloneSet(t),
 			want: divided,
 		},
 		"an OverridePolicy has the last word": {
-			desired: divided.partition(int64(1)), observed: makeCloneSet().in("member2"),
-			want: divided.partition(int64(1)),
+			desired: divided.With(1, partitionPath...), observed: makeCloneSet(t).In("member2"),
+			want: divided.With(1, partitionPath...),
 		},
 		"an OverridePolicy's percentage has it too": {
-			desired: divided.partition("50%"), observed: makeCloneSet().in("member2"),
-			want: divided.partition("50%"),
+			desired: divided.With("50%", partitionPath...), observed: makeCloneSet(t).In("member2"),
+			want: divided.With("50%", partitionPath...),
 		},
 		"replicas an HPA of the member owns": {
-			desired: makeCloneSet().label("resourcetemplate.karmada.io/retain-replicas", "true"), observed: makeCloneSet().replicas(7).in("member1"),
-			want: makeCloneSet().label("resourcetemplate.karmada.io/retain-replicas", "true").replicas(7),
+			desired: makeCloneSet(t).Label("resourcetemplate.karmada.io/retain-replicas", "true"), observed: makeCloneSet(t).With(7, replicasPath...).In("member1"),
+			want: makeCloneSet(t).Label("resourcetemplate.karmada.io/retain-replicas", "true").With(7, replicasPath...),
 		},
 		"a rollout the member owns, by annotation": {
-			desired:  divided.annotation("interpreter.argosy.dev/retain", "rollout"),
-			observed: makeCloneSet().in("member2").partition("10%").with(true, pausedPath...),
-			want:     divided.annotation("interpreter.argosy.dev/retain", "rollout").partition("10%").with(true, pausedPath...),
+			desired:  divided.Annotation("interpreter.argosy.dev/retain", "rollout"),
+			observed: makeCloneSet(t).In("member2").With("10%", partitionPath...).With(true, pausedPath...),
+			want:     divided.Annotation("interpreter.argosy.dev/retain", "rollout").With("10%", partitionPath...).With(true, pausedPath...),
 		},
 		"a rollout the member owns, by label, where the member has no value": {
-			desired:  makeCloneSet().label("interpreter.argosy.dev/retain", "rollout").partition(int64(4)),
-			observed: makeCloneSet().in("member2"),
-			want:     makeCloneSet().label("interpreter.argosy.dev/retain", "rollout").with(map[string]any{}, "spec", "updateStrategy"),
+			desired:  makeCloneSet(t).Label("interpreter.argosy.dev/retain", "rollout").With(4, partitionPath...),
+			observed: makeCloneSet(t).In("member2"),
+			want:     makeCloneSet(t).Label("interpreter.argosy.dev/retain", "rollout").With(map[string]any{}, "spec", "updateStrategy"),
 		},
 		"names set in the member by hand survive": {
-			desired: makeCloneSet(), observed: makeCloneSet().in("member1").with([]any{"web-z"}, podsToDeletePath...),
-			want: makeCloneSet().with([]any{"web-z"}, podsToDeletePath...),
+			desired: makeCloneSet(t), observed: makeCloneSet(t).In("member1").With([]any{"web-z"}, podsToDeletePath...),
+			want: makeCloneSet(t).With([]any{"web-z"}, podsToDeletePath...),
 		},
 		"a request reaches its member once": {
-			desired: request, observed: makeCloneSet().in("member1").with([]any{"web-z"}, podsToDeletePath...),
-			want: request.with([]any{"web-z", "web-a", "web-b"}, podsToDeletePath...).annotation("scalein.argosy.dev/delivered", "7f3a"),
+			desired: request, observed: makeCloneSet(t).In("member1").With([]any{"web-z"}, podsToDeletePath...),
+			want: request.With([]any{"web-z", "web-a", "web-b"}, podsToDeletePath...).Annotation("scalein.argosy.dev/delivered", "7f3a"),
 		},
 		"names delivered are not sent again": {
-			desired:  request.annotation("scalein.argosy.dev/delivered", "7f3a"),
-			observed: makeCloneSet().in("member1").with([]any{"web-b"}, podsToDeletePath...).annotation("scalein.argosy.dev/delivered", "7f3a"),
-			want:     request.annotation("scalein.argosy.dev/delivered", "7f3a").with([]any{"web-b"}, podsToDeletePath...),
+			desired:  request.Annotation("scalein.argosy.dev/delivered", "7f3a"),
+			observed: makeCloneSet(t).In("member1").With([]any{"web-b"}, podsToDeletePath...).Annotation("scalein.argosy.dev/delivered", "7f3a"),
+			want:     request.Annotation("scalein.argosy.dev/delivered", "7f3a").With([]any{"web-b"}, podsToDeletePath...),
 		},
 		"names wait for the lowered replicas": {
-			desired: request, observed: makeCloneSet().in("member2"),
+			desired: request, observed: makeCloneSet(t).In("member2"),
 			want: request,
 		},
 		"a request for others": {
-			desired: request, observed: makeCloneSet().in("member3").with([]any{"web-z"}, podsToDeletePath...),
-			want: request.with([]any{"web-z"}, podsToDeletePath...),
+			desired: request, observed: makeCloneSet(t).In("member3").With([]any{"web-z"}, podsToDeletePath...),
+			want: request.With([]any{"web-z"}, podsToDeletePath...),
 		},
 		"a request that cannot be read": {
-			desired: makeCloneSet().annotation("scalein.argosy.dev/request", "7f3a;member1"), observed: makeCloneSet().in("member1"),
+			desired: makeCloneSet(t).Annotation("scalein.argosy.dev/request", "7f3a;member1"), observed: makeCloneSet(t).In("member1"),
 			wantErr: "metadata.annotations: annotation scalein.argosy.dev/request",
 		},
 		"a division that cannot be read": {
-			desired: divided.annotation("interpreter.argosy.dev/partition-by-cluster", "member2=x"), observed: makeCloneSet().in("member2"),
+			desired: divided.Annotation("interpreter.argosy.dev/partition-by-cluster", "member2=x"), observed: makeCloneSet(t).In("member2"),
 			wantErr: "metadata.annotations[interpreter.argosy.dev/partition-by-cluster]",
 		},
 		"an observed list of the wrong type": {
-			desired: makeCloneSet(), observed: makeCloneSet().with([]any{int64(1)}, podsToDeletePath...),
+			desired: makeCloneSet(t), observed: makeCloneSet(t).With([]any{int64(1)}, podsToDeletePath...),
 			wantErr: "observedObject.spec.scaleStrategy.podsToDelete[0]: want a string, have 1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			desired, observed := tc.desired.obj(), tc.observed.obj()
+			desired, observed := tc.desired.Unstructured(), tc.observed.Unstructured()
 			edits, err := fleet.Retain(desired, observed)
 			if tc.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.wantErr) || edits != nil {
@@ -101,7 +103,7 @@ func TestRetain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want.obj(), after(t, desired, edits)); diff != "" {
+			if diff := cmp.Diff(tc.want.Map(), fixture.Edited(t, desired, edits)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -110,35 +112,32 @@ func TestRetain(t *testing.T) {
 
 func TestInterpretHealth(t *testing.T) {
 	// Ten replicas, all updated and available, generation observed.
-	well := makeCloneSet().status(map[string]any{
-		"observedGeneration": int64(3), "replicas": int64(10), "updatedReplicas": int64(10),
-		"availableReplicas": int64(10), "expectedUpdatedReplicas": int64(10),
-	})
-	status := func(name string, n int64) map[string]any { return map[string]any{name: n} }
+	well := makeCloneSet(t).
+		WithYAML("{observedGeneration: 3, replicas: 10, updatedReplicas: 10, availableReplicas: 10, expectedUpdatedReplicas: 10}", "status")
 	for name, tc := range map[string]struct {
-		observed cloneSet
+		observed fixture.Object
 		want     bool
 	}{
 		"well":                                 {observed: well, want: true},
-		"no status yet":                        {observed: makeCloneSet()},
-		"generation not seen":                  {observed: well.status(status("observedGeneration", 2))},
-		"rollout on its way":                   {observed: well.status(status("updatedReplicas", 6))},
-		"paused half way":                      {observed: well.status(status("updatedReplicas", 6)).with(true, pausedPath...), want: true},
-		"held at its partition":                {observed: well.partition(int64(8)).status(map[string]any{"updatedReplicas": int64(2), "expectedUpdatedReplicas": int64(2)}), want: true},
-		"held by a percentage":                 {observed: well.partition("75%").without("status", "expectedUpdatedReplicas").status(status("updatedReplicas", 2)), want: true},
-		"not yet at a partition":               {observed: well.partition("75%").without("status", "expectedUpdatedReplicas").status(status("updatedReplicas", 1))},
-		"partition above all":                  {observed: well.partition(int64(1000)).without("status", "expectedUpdatedReplicas").status(status("updatedReplicas", 0)), want: true},
-		"as many missing as OpenKruise allows": {observed: well.status(status("availableReplicas", 8)), want: true},
-		"more missing than it allows":          {observed: well.status(status("availableReplicas", 7))},
-		"as many missing as the user allows":   {observed: well.with(int64(5), unavailablePath...).status(status("availableReplicas", 5)), want: true},
-		"one replica of one is missing":        {observed: well.replicas(1).status(map[string]any{"updatedReplicas": int64(1), "expectedUpdatedReplicas": int64(1), "availableReplicas": int64(0)})},
-		"one of two, by the default":           {observed: well.replicas(2).status(map[string]any{"updatedReplicas": int64(2), "expectedUpdatedReplicas": int64(2), "availableReplicas": int64(1)})},
-		"all may be missing, none is there":    {observed: well.with("100%", unavailablePath...).status(status("availableReplicas", 0))},
-		"paused and broken":                    {observed: well.with(true, pausedPath...).status(status("availableReplicas", 0))},
-		"scaled to nothing":                    {observed: makeCloneSet().replicas(0).status(status("observedGeneration", 3)), want: true},
+		"no status yet":                        {observed: makeCloneSet(t)},
+		"generation not seen":                  {observed: well.With(2, "status", "observedGeneration")},
+		"rollout on its way":                   {observed: well.With(6, "status", "updatedReplicas")},
+		"paused half way":                      {observed: well.With(6, "status", "updatedReplicas").With(true, pausedPath...), want: true},
+		"held at its partition":                {observed: well.With(8, partitionPath...).With(2, "status", "updatedReplicas").With(2, "status", "expectedUpdatedReplicas"), want: true},
+		"held by a percentage":                 {observed: well.With("75%", partitionPath...).Without("status", "expectedUpdatedReplicas").With(2, "status", "updatedReplicas"), want: true},
+		"not yet at a partition":               {observed: well.With("75%", partitionPath...).Without("status", "expectedUpdatedReplicas").With(1, "status", "updatedReplicas")},
+		"partition above all":                  {observed: well.With(1000, partitionPath...).Without("status", "expectedUpdatedReplicas").With(0, "status", "updatedReplicas"), want: true},
+		"as many missing as OpenKruise allows": {observed: well.With(8, "status", "availableReplicas"), want: true},
+		"more missing than it allows":          {observed: well.With(7, "status", "availableReplicas")},
+		"as many missing as the user allows":   {observed: well.With(5, unavailablePath...).With(5, "status", "availableReplicas"), want: true},
+		"one replica of one is missing":        {observed: well.With(1, replicasPath...).With(1, "status", "updatedReplicas").With(1, "status", "expectedUpdatedReplicas").With(0, "status", "availableReplicas")},
+		"one of two, by the default":           {observed: well.With(2, replicasPath...).With(2, "status", "updatedReplicas").With(2, "status", "expectedUpdatedReplicas").With(1, "status", "availableReplicas")},
+		"all may be missing, none is there":    {observed: well.With("100%", unavailablePath...).With(0, "status", "availableReplicas")},
+		"paused and broken":                    {observed: well.With(true, pausedPath...).With(0, "status", "availableReplicas")},
+		"scaled to nothing":                    {observed: makeCloneSet(t).With(0, replicasPath...).With(3, "status", "observedGeneration"), want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := interpretHealth(tc.observed.obj())
+			got, err := interpretHealth(tc.observed.Unstructured())
 			if err != nil {
 				t.Fatal(err)
 			}

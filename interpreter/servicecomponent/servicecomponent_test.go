@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
@@ -133,7 +132,7 @@ func TestRevise(t *testing.T) {
 			if diff := cmp.Diff(tc.template.Map(), object.Object); diff != "" {
 				t.Errorf("the rule changed its input:\n%s", diff)
 			}
-			if diff := cmp.Diff(tc.want(tc.template).Map(), applied(t, edits, object.Object)); diff != "" {
+			if diff := cmp.Diff(tc.want(tc.template).Map(), fixture.Edited(t, object, edits)); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})
@@ -158,12 +157,12 @@ func TestCanaryStepReachesExactlyOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		applied(t, edits, manifest.Object)
+		manifest.Object = fixture.Edited(t, manifest, edits)
 		edits, err = Family().Retain(manifest, member(t).In(c.Name).Unstructured())
 		if err != nil {
 			t.Fatal(err)
 		}
-		applied(t, edits, manifest.Object)
+		manifest.Object = fixture.Edited(t, manifest, edits)
 		strategy := manifest.Object["spec"].(map[string]any)["strategy"].(map[string]any)
 		for i, step := range strategy["canary"].(map[string]any)["steps"].([]any) {
 			sums[i] += step.(map[string]any)["replicas"].(int64)
@@ -189,7 +188,7 @@ func TestRetain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want.Map(), applied(t, edits, desired.Object)); diff != "" {
+			if diff := cmp.Diff(tc.want.Map(), fixture.Edited(t, desired, edits)); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})
@@ -288,7 +287,7 @@ conditions:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(fixture.Parse(t, tc.want).Map(), applied(t, edits, object.Object)["status"]); diff != "" {
+			if diff := cmp.Diff(fixture.Parse(t, tc.want).Map(), fixture.Edited(t, object, edits)["status"]); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})
@@ -341,12 +340,4 @@ func TestErrorsNameTheField(t *testing.T) {
 			t.Errorf("have %v, want an error that begins with %q", err, want)
 		}
 	}
-}
-
-func applied(t *testing.T, edits edit.List, object map[string]any) map[string]any {
-	t.Helper()
-	if err := edits.Apply(object); err != nil {
-		t.Fatal(err)
-	}
-	return object
 }

@@ -100,10 +100,7 @@ func TestRevise(t *testing.T) {
 			if diff := cmp.Diff(base.Map(), object.Object); diff != "" {
 				t.Errorf("the rule changed its input:\n%s", diff)
 			}
-			if err := edits.Apply(object.Object); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want(template(t)).Map(), object.Object); diff != "" {
+			if diff := cmp.Diff(tc.want(template(t)).Map(), fixture.Edited(t, object, edits)); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})
@@ -137,10 +134,7 @@ func TestRetain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := edits.Apply(desired.Object); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want.Map(), desired.Object); diff != "" {
+			if diff := cmp.Diff(tc.want.Map(), fixture.Edited(t, desired, edits)); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})
@@ -252,10 +246,7 @@ labelSelector: app=db`},
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := edits.Apply(object.Object); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(fixture.Parse(t, tc.want).Map(), object.Object["status"]); diff != "" {
+			if diff := cmp.Diff(fixture.Parse(t, tc.want).Map(), fixture.Edited(t, object, edits)["status"]); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})

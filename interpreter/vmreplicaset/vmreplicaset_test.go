@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
@@ -65,7 +64,7 @@ func TestRevise(t *testing.T) {
 		Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
 		Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
 		Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=1")
-	if diff := cmp.Diff(want.Map(), applied(t, edits, object.Object)); diff != "" {
+	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
 	if !Family().NeedsDivision(base.Unstructured(), 3) {
@@ -107,7 +106,7 @@ func TestRetain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want.Map(), applied(t, edits, desired.Object)); diff != "" {
+			if diff := cmp.Diff(tc.want.Map(), fixture.Edited(t, desired, edits)); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 		})
@@ -202,7 +201,7 @@ conditions:
 - {type: AwaitingApproval, status: "True", reason: GateWaiting, message: "member1: payments-7xk2p waits at give-up; member2: two wait at give-up", lastTransitionTime: "2026-01-02T09:00:00Z", observedGeneration: 3}
 - {type: RemediationAllowed, status: Unknown, reason: MembersUnknown, message: not reported by member1, lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: 3}
 `)
-	if diff := cmp.Diff(want.Map(), applied(t, edits, object.Object)["status"]); diff != "" {
+	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)["status"]); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
 }
@@ -225,7 +224,7 @@ func TestAggregateStaysWithinTheSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, _ := applied(t, edits, object.Object)["status"].(map[string]any)
+	status, _ := fixture.Edited(t, object, edits)["status"].(map[string]any)
 	if have := len(status["pendingApprovals"].([]any)); have != 256 {
 		t.Errorf("%d pending approvals, want 256", have)
 	}
@@ -281,12 +280,4 @@ func TestErrorsNameTheField(t *testing.T) {
 			t.Errorf("have %v, want an error that begins with %q", err, want)
 		}
 	}
-}
-
-func applied(t *testing.T, edits edit.List, object map[string]any) map[string]any {
-	t.Helper()
-	if err := edits.Apply(object); err != nil {
-		t.Fatal(err)
-	}
-	return object
 }
