@@ -144,8 +144,8 @@ func (p *process) controlPlane(config *rest.Config, clk clock.PassiveClock) (*te
 	return template.NewResolver(reader, kinds, clk), nil
 }
 
-// mirrorConfigs reads every scheduler configuration now. A wrong common one stops the process at its start; a wrong one of one member leaves that member out, for the others'
-// sake.
+// mirrorConfigs reads every scheduler configuration at the start. A wrong common one stops the process; a wrong one of a single member leaves out that member
+// alone.
 func mirrorConfigs(cfg *config.Estimator, plugins oracle.Plugins) (func(string) (mirror.Config, error), error) {
 	fallback, err := oracle.LoadConfiguration(cfg.SchedulerConfiguration, plugins)
 	if err != nil {

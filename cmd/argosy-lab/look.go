@@ -129,28 +129,34 @@ func listLogs(out io.Writer, logs string) error {
 	return nil
 }
 
-// faultCommand stops or starts a member or a component, to see what the federation makes of it.
-func faultCommand(at func() (string, error), verb string) *cobra.Command {
-	short := map[string]string{
-		"stop":  "End a member or one component at once, as a power cut would",
-		"start": "Bring a stopped member or component back and wait until it is ready",
-	}
+// fault is what can be done to a member or a component, to see what the federation makes of it.
+type fault struct {
+	verb, short string
+	do          func(*lab.Lab, context.Context, string) error
+	// done is what the component is then.
+	done string
+}
+
+var (
+	stopFault  = fault{"stop", "End a member or one component at once, as a power cut would", (*lab.Lab).Stop, "stopped"}
+	startFault = fault{"start", "Bring a stopped member or component back and wait until it is ready", (*lab.Lab).Start, "ready"}
+)
+
+func faultCommand(at func() (string, error), f fault) *cobra.Command {
 	return &cobra.Command{
-		Use:     verb + " MEMBER[/COMPONENT]",
-		Short:   short[verb],
-		Example: fmt.Sprintf("  argosy-lab %[1]s member2\n  argosy-lab %[1]s member2/kruise-manager\n  argosy-lab %[1]s karmada/scheduler", verb),
+		Use:     f.verb + " MEMBER[/COMPONENT]",
+		Short:   f.short,
+		Example: fmt.Sprintf("  argosy-lab %[1]s member2\n  argosy-lab %[1]s member2/kruise-manager\n  argosy-lab %[1]s karmada/scheduler", f.verb),
 		Args:    cobra.ExactArgs(1),
 		RunE: in(at, func(cmd *cobra.Command, dir string, args []string) error {
 			l, err := lab.Open(dir)
 			if err != nil {
 				return err
 			}
-			do := map[string]func(context.Context, string) error{"stop": l.Stop, "start": l.Start}[verb]
-			if err := do(cmd.Context(), args[0]); err != nil {
+			if err := f.do(l, cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			past := map[string]string{"stop": "stopped", "start": "ready"}[verb]
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is %s.\n", args[0], past)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is %s.\n", args[0], f.done)
 			return nil
 		}),
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,7 +150,7 @@ func (m *migrationCommands) plan() *cobra.Command {
 			if migration.Status.Plan.Harmful > 0 {
 				return nil
 			}
-			fmt.Fprintf(m.out, "Approved: %s\n", orDash(migration.Status.ApprovalsDone))
+			fmt.Fprintf(m.out, "Approved: %s\n", cmp.Or(migration.Status.ApprovalsDone, "-"))
 			if reason(migration) == v1alpha1.ReasonAwaitingApproval {
 				fmt.Fprintf(m.out, "To approve it:\n  argosyctl migration approve -n %s %s --plan %s\n", migration.Namespace, named(migration), migration.Status.Plan.Hash)
 			}
@@ -178,7 +179,7 @@ func (m *migrationCommands) approve() *cobra.Command {
 			last := migration.Spec.Approvals[len(migration.Spec.Approvals)-1]
 			given := len(plan.Approvers(migration.Spec.Approvals, hash, plan.ApprovalsSince(migration.Status)))
 			_, needed, _ := strings.Cut(migration.Status.ApprovalsDone, "/")
-			fmt.Fprintf(m.out, "plan %s of %s is approved by %s: %d of %s\n", hash, named(migration), orDash(last.User), given, orDash(needed))
+			fmt.Fprintf(m.out, "plan %s of %s is approved by %s: %d of %s\n", hash, named(migration), cmp.Or(last.User, "-"), given, cmp.Or(needed, "-"))
 			return nil
 		},
 	}

@@ -1,40 +1,17 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
-
-// outputs a person or a program may ask for.
-const outputHelp = "text, json or yaml"
-
-// structured writes an object for programs; done is false when the format is for people.
-func structured(out io.Writer, format string, object any) (done bool, err error) {
-	var raw []byte
-	switch format {
-	case "text":
-		return false, nil
-	case "json":
-		raw, err = json.MarshalIndent(object, "", "  ")
-		raw = append(raw, '\n')
-	case "yaml":
-		raw, err = yaml.Marshal(object)
-	default:
-		return true, fmt.Errorf("--output %q is not known: use %s", format, outputHelp)
-	}
-	if err == nil {
-		_, err = out.Write(raw)
-	}
-	return true, err
-}
 
 // writeStatuses is a table of 80 columns for names of ordinary length.
 func writeStatuses(out io.Writer, migrations []v1alpha1.Migration, namespaces bool) error {
@@ -50,7 +27,7 @@ func writeStatuses(out io.Writer, migrations []v1alpha1.Migration, namespaces bo
 		migration, status := &migrations[i], &migrations[i].Status
 		batch := strings.TrimSpace(string(status.Environment) + " " + status.Batch)
 		fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\t%s\t%s\n", home(migration.Namespace), named(migration),
-			orDash(string(status.Phase)), orDash(string(status.Management)), orDash(batch), orDash(status.ClustersDone), why(migration))
+			cmp.Or(string(status.Phase), "-"), cmp.Or(string(status.Management), "-"), cmp.Or(batch, "-"), cmp.Or(status.ClustersDone, "-"), why(migration))
 	}
 	return table.Flush()
 }
@@ -73,10 +50,8 @@ func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
 	}
 	status := &migration.Status
 	fmt.Fprintf(out, "\n%s\n", advancing(migration))
-	for _, condition := range status.Conditions {
-		if condition.Type == v1alpha1.ConditionApproved && condition.Status == metav1.ConditionTrue && status.Plan != nil {
-			fmt.Fprintf(out, "Plan %s is %s\n", status.Plan.Hash, condition.Message)
-		}
+	if approved := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionApproved); approved != nil && approved.Status == metav1.ConditionTrue && status.Plan != nil {
+		fmt.Fprintf(out, "Plan %s is %s\n", status.Plan.Hash, approved.Message)
 	}
 	if status.Failure != nil {
 		fmt.Fprintf(out, "Attempt %d failed %s (%s, %s): %s\n", status.Failure.Attempt, status.Failure.Time.UTC().Format("2006-01-02 15:04:05"),
@@ -117,26 +92,15 @@ func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
 }
 
 func reason(migration *v1alpha1.Migration) string {
-	for _, condition := range migration.Status.Conditions {
-		if condition.Type == v1alpha1.ConditionAdvancing {
-			return condition.Reason
-		}
+	if condition := meta.FindStatusCondition(migration.Status.Conditions, v1alpha1.ConditionAdvancing); condition != nil {
+		return condition.Reason
 	}
 	return ""
 }
 
 func advancing(migration *v1alpha1.Migration) string {
-	for _, condition := range migration.Status.Conditions {
-		if condition.Type == v1alpha1.ConditionAdvancing {
-			return condition.Reason + ": " + condition.Message
-		}
+	if condition := meta.FindStatusCondition(migration.Status.Conditions, v1alpha1.ConditionAdvancing); condition != nil {
+		return condition.Reason + ": " + condition.Message
 	}
 	return "the controller has not looked at it yet"
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
