@@ -66,7 +66,7 @@ type Controller struct {
 	Concurrency int `json:"concurrency"`
 }
 
-// Modes of a controller.
+// Modes of whatever can be switched off.
 const (
 	Enabled  = "Enabled"
 	Disabled = "Disabled"
@@ -152,14 +152,18 @@ func (c Client) validate(path *field.Path) field.ErrorList {
 }
 
 func (c Controller) validate(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if c.Mode != Enabled && c.Mode != Disabled {
-		errs = append(errs, field.NotSupported(path.Child("mode"), c.Mode, []string{Enabled, Disabled}))
-	}
+	errs := validateMode(c.Mode, path.Child("mode"))
 	if c.Concurrency < 1 || c.Concurrency > 256 {
 		errs = append(errs, field.Invalid(path.Child("concurrency"), c.Concurrency, "must be between 1 and 256"))
 	}
 	return errs
+}
+
+func validateMode(mode string, path *field.Path) field.ErrorList {
+	if mode == Enabled || mode == Disabled {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, mode, []string{Enabled, Disabled})}
 }
 
 func validateAddress(address string, path *field.Path) field.ErrorList {

@@ -39,11 +39,11 @@ type Registration struct {
 	ServicePrefix    string `json:"servicePrefix"`
 	// Host is what karmada-scheduler dials, and a name in the certificate of this process.
 	Host string `json:"host"`
+	// Port is dialled there; it is also the Services', karmada-scheduler's --scheduler-estimator-port.
+	Port int32 `json:"port"`
 	// Expected are members that have not joined yet. karmada-scheduler dials the moment it sees a Cluster and waits ten seconds for a Service that comes after it:
 	// a member named here is estimated from its first moment, any other about ten seconds later.
 	Expected []string `json:"expected"`
-	// Port is dialled there; it is also the Services', karmada-scheduler's --scheduler-estimator-port.
-	Port int32 `json:"port"`
 }
 
 // EstimatorMember is what one member needs said.
@@ -93,9 +93,7 @@ func DefaultEstimator() *Estimator {
 // Validate names every field that cannot stand.
 func (e *Estimator) Validate() field.ErrorList {
 	errs := e.validate(EstimatorKind)
-	if e.FollowClusters != Enabled && e.FollowClusters != Disabled {
-		errs = append(errs, field.NotSupported(field.NewPath("followClusters"), e.FollowClusters, []string{Enabled, Disabled}))
-	}
+	errs = append(errs, validateMode(e.FollowClusters, field.NewPath("followClusters"))...)
 	errs = append(errs, validateAddress(e.MetricsBindAddress, field.NewPath("metricsBindAddress"))...)
 	errs = append(errs, validateAddress(e.HealthBindAddress, field.NewPath("healthBindAddress"))...)
 	seen := map[string]bool{}
@@ -123,10 +121,7 @@ func (e *Estimator) Validate() field.ErrorList {
 }
 
 func (r Registration) validate(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if r.Mode != Enabled && r.Mode != Disabled {
-		errs = append(errs, field.NotSupported(path.Child("mode"), r.Mode, []string{Enabled, Disabled}))
-	}
+	errs := validateMode(r.Mode, path.Child("mode"))
 	if r.Mode != Enabled {
 		return errs
 	}

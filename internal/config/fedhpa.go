@@ -1,6 +1,9 @@
 package config
 
-import "k8s.io/apimachinery/pkg/util/validation/field"
+import (
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
 
 // FedHPA is the section of the FedHPA controller.
 type FedHPA struct {
@@ -43,14 +46,12 @@ func (f FedHPA) validate(path *field.Path) field.ErrorList {
 	errs := f.Controller.validate(path)
 	path = path.Child("estimators")
 	e := f.Estimators
-	if e.Mode != Enabled && e.Mode != Disabled {
-		errs = append(errs, field.NotSupported(path.Child("mode"), e.Mode, []string{Enabled, Disabled}))
-	}
+	errs = append(errs, validateMode(e.Mode, path.Child("mode"))...)
 	if e.Mode == Disabled {
 		return errs
 	}
-	if e.Port < 1 || e.Port > 65535 {
-		errs = append(errs, field.Invalid(path.Child("port"), e.Port, "must be between 1 and 65535"))
+	for _, problem := range validation.IsValidPortNum(int(e.Port)) {
+		errs = append(errs, field.Invalid(path.Child("port"), e.Port, problem))
 	}
 	if e.TimeoutSeconds < 1 || e.TimeoutSeconds > 30 {
 		errs = append(errs, field.Invalid(path.Child("timeoutSeconds"), e.TimeoutSeconds, "must be between 1 and 30"))
