@@ -93,7 +93,7 @@ func specOf(fed *api.FedHPA, r split.Range) autoscalingv2.HorizontalPodAutoscale
 	return hpa.Spec
 }
 
-// reported is a member autoscaler's status as deploy/fedhpa/member-status.yaml makes Karmada reflect it. Without that
+// reported is a member autoscaler's status as deploy/controller-manager/member-status.yaml makes Karmada reflect it. Without that
 // customization Karmada reflects the two counts only.
 type reported struct {
 	CurrentReplicas int32                                            `json:"currentReplicas"`

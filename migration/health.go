@@ -29,9 +29,8 @@ func allowance(value *intstr.IntOrString) func(replicas int32) int32 {
 	}
 }
 
-// gate asks Prometheus, when the whitelist names one, and lays its answer to every cluster of the application:
-// one that is not well is not opened either. A
-// Prometheus that does not answer says nothing good: it counts as not well.
+// gate asks Prometheus, when the whitelist names one, and gives its answer to every cluster of the application:
+// what is not well is not opened either. A Prometheus that does not answer counts as not well.
 func (c *Controller) gate(ctx context.Context, world *plan.World) {
 	prometheus := world.Strategy.Prometheus
 	if prometheus == nil {

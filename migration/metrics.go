@@ -29,8 +29,8 @@ var (
 	}, []string{"environment", "state"})
 )
 
-// RegisterMetrics of this capability, once for a process.
-func RegisterMetrics() error {
+// registerMetrics of this capability, once for a process.
+func registerMetrics() error {
 	for _, collector := range []prometheus.Collector{actionsTotal, phasesTotal, failuresTotal, stepSeconds, applications} {
 		if err := metrics.Registry.Register(collector); err != nil {
 			return err

@@ -29,7 +29,7 @@ type Options struct {
 
 // AddToManager adds both controllers and the isKarmada endpoint to a manager of karmada-apiserver.
 func AddToManager(mgr manager.Manager, options Options) error {
-	if err := RegisterMetrics(); err != nil {
+	if err := registerMetrics(); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	interpreter := &interpreter{config: mgr.GetConfig(), ready: make(chan struct{})}

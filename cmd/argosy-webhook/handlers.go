@@ -22,7 +22,8 @@ type handler struct {
 	setup func(manager.Manager) (http.Handler, error)
 }
 
-// A whitelist's edit is checked against the others, and a Migration's.
+// Admission of a MigrationWhitelist looks at the other whitelists and at the Migrations.
+//
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists;migrations,verbs=get;list
 
 // Admission of FedHPA looks for other autoscalers of the target, for who keeps its replicas in members, and for the clusters it names. A

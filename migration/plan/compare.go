@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -224,7 +225,7 @@ func hash(plan v1alpha1.Plan, resources []policy.Resource) string {
 		retained := false
 		if template := resources[i].Template; template != nil {
 			copied := template.DeepCopy()
-			if retained = copied.GetLabels()["resourcetemplate.karmada.io/retain-replicas"] == "true"; retained {
+			if retained = copied.GetLabels()[mark.RetainReplicas] == "true"; retained {
 				// An autoscaler moves them all the time, and Karmada leaves them alone.
 				unstructured.RemoveNestedField(copied.Object, "spec", "replicas")
 			}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -83,7 +84,7 @@ func rendered(resource *policy.Resource, cluster string, manifest *unstructured.
 }
 
 func generationOf(manifest *unstructured.Unstructured) int64 {
-	value, err := strconv.ParseInt(manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], 10, 64)
+	value, err := strconv.ParseInt(manifest.GetAnnotations()[mark.TemplateGeneration], 10, 64)
 	if err != nil {
 		return 0
 	}

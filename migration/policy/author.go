@@ -14,10 +14,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 )
-
-// retainReplicasLabel tells Karmada that a member's autoscaler owns the replicas.
-const retainReplicasLabel = "resourcetemplate.karmada.io/retain-replicas"
 
 // Application is what is to be federated: its objects as they are in each cluster.
 type Application struct {
@@ -159,7 +157,7 @@ func (app Application) template(resource *Resource, base *unstructured.Unstructu
 	}
 	marks := map[string]string{}
 	if autoscaled {
-		marks[retainReplicasLabel] = "true"
+		marks[mark.RetainReplicas] = "true"
 	}
 	if app.Owner != "" {
 		marks[v1alpha1.LabelManagedBy] = app.Owner

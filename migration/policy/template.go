@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 )
 
 // Template is what the control plane keeps of a live object: what its owner wrote, without what the
@@ -99,7 +100,7 @@ func Merge(existing, desired *unstructured.Unstructured) *unstructured.Unstructu
 // kept is the metadata of a template that Karmada put there (its claim), apart from our own marks.
 func kept(metadata map[string]string) map[string]string {
 	return without(metadata, func(key string) bool {
-		return !strings.Contains(key, "karmada.io/") || key == retainReplicasLabel
+		return !strings.Contains(key, "karmada.io/") || key == mark.RetainReplicas
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -184,7 +185,7 @@ func (p *Publisher) template(ctx context.Context, resource *policy.Resource, res
 // carry our own marks of a template over to its next version.
 func carry(existing, desired map[string]string) map[string]string {
 	out := map[string]string{}
-	for _, key := range []string{v1alpha1.LabelManagedBy, v1alpha1.AnnotationContentHash, v1alpha1.AnnotationCutOff, "resourcetemplate.karmada.io/retain-replicas"} {
+	for _, key := range []string{v1alpha1.LabelManagedBy, v1alpha1.AnnotationContentHash, v1alpha1.AnnotationCutOff, mark.RetainReplicas} {
 		if value, ok := existing[key]; ok {
 			out[key] = value
 		}
