@@ -70,7 +70,7 @@ func estimatorService(kind corev1.ServiceType, target int) *corev1.Service {
 func askerOf(t *testing.T, clk *clocktesting.FakeClock, objects ...client.Object) (*estimators, client.Client) {
 	t.Helper()
 	section := config.DefaultControllerManager().Controllers.FedHPA.Estimators
-	section.TimeoutSeconds = 1
+	section.TimeoutSeconds = 30
 	reader := fake.NewClientBuilder().WithObjects(objects...).Build()
 	asker, err := newEstimators(reader, section, clk)
 	if err != nil {
@@ -94,32 +94,37 @@ func closedPort(t *testing.T) int {
 func TestEstimatorAnswers(t *testing.T) {
 	cases := map[string]struct {
 		service func(*testing.T) *corev1.Service
+		// timeout in seconds, where it is what ends the question.
+		timeout int32
 		want    int32
 		wantOK  bool
 	}{
 		"14 fit": {func(t *testing.T) *corev1.Service {
 			return estimatorService(corev1.ServiceTypeExternalName, (&answering{replicas: 14}).serve(t))
-		}, 14, true},
+		}, 0, 14, true},
 		"none fits is an answer": {func(t *testing.T) *corev1.Service {
 			return estimatorService(corev1.ServiceTypeExternalName, (&answering{}).serve(t))
-		}, 0, true},
+		}, 0, 0, true},
 		"-1 says ask somebody else": {func(t *testing.T) *corev1.Service {
 			return estimatorService(corev1.ServiceTypeExternalName, (&answering{replicas: -1}).serve(t))
-		}, 0, false},
+		}, 0, 0, false},
 		"too slow": {func(t *testing.T) *corev1.Service {
 			return estimatorService(corev1.ServiceTypeExternalName, (&answering{hold: true}).serve(t))
-		}, 0, false},
+		}, 1, 0, false},
 		"nobody listens": {func(t *testing.T) *corev1.Service {
 			return estimatorService(corev1.ServiceTypeExternalName, closedPort(t))
-		}, 0, false},
+		}, 0, 0, false},
 		"a Service of another type": {func(t *testing.T) *corev1.Service {
 			return estimatorService(corev1.ServiceTypeClusterIP, (&answering{replicas: 14}).serve(t))
-		}, 0, false},
+		}, 1, 0, false},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			clk := clocktesting.NewFakeClock(time.Unix(0, 0))
 			asker, _ := askerOf(t, clk, tc.service(t))
+			if tc.timeout != 0 {
+				asker.cfg.TimeoutSeconds = tc.timeout
+			}
 			binding := &workv1alpha2.ResourceBinding{}
 			n, ok := asker.free(t.Context(), "m1", binding)
 			if ok != tc.wantOK || ok && n != tc.want {

@@ -53,10 +53,10 @@ func TestReadyOnceEveryMemberWasTried(t *testing.T) {
 			g.Expect(w.Ready()).To(gomega.MatchError(gomega.ContainSubstring("not known yet")))
 			go func() { _ = w.Run(ctx) }()
 			if tc.waits {
-				g.Eventually(w.Ready, 10*time.Second, 5*time.Millisecond).Should(gomega.MatchError("still reading m1"))
+				g.Eventually(w.Ready, patience, 5*time.Millisecond).Should(gomega.MatchError("still reading m1"))
 				clk.Step(firstReading)
 			}
-			g.Eventually(w.Ready, 10*time.Second, 5*time.Millisecond).Should(gomega.Succeed())
+			g.Eventually(w.Ready, patience, 5*time.Millisecond).Should(gomega.Succeed())
 			w.Fleet.Join(ctx, "later", Connection{Rest: w.Fleet.members["m1"].connection.Rest})
 			g.Expect(w.Ready()).To(gomega.Succeed(), "a member that joins later makes nobody unready")
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/klog/v2"
 	testclock "k8s.io/utils/clock/testing"
 
@@ -88,6 +91,20 @@ func TestConnectionsThatDiffer(t *testing.T) {
 	}
 }
 
+const patience = 30 * time.Second
+
+// watching is closed once the kind is watched: what is written between a list and the watch after it a real server would still tell, a fake one does not.
+func watching(plane *karmadafake.Clientset, kind string) <-chan struct{} {
+	watched := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(watched) })
+	plane.PrependWatchReactor(kind, func(action clienttesting.Action) (bool, watch.Interface, error) {
+		defer tell()
+		watcher, err := plane.Tracker().Watch(action.GetResource(), action.GetNamespace(), action.(clienttesting.WatchActionImpl).ListOptions)
+		return true, watcher, err
+	})
+	return watched
+}
+
 // Clusters come, get their secret late, renew it, and go; the fleet follows. No member answers here, which is the mirrors' business.
 func TestWatcherFollowsClusters(t *testing.T) {
 	g := gomega.NewWithT(t)
@@ -99,8 +116,10 @@ func TestWatcherFollowsClusters(t *testing.T) {
 		return mirror.Config{Clock: clk, ProbeEvery: time.Second, ProbeTimeout: time.Millisecond, FreshFor: time.Second, KeepFor: time.Second}, nil
 	})
 	w := &Watcher{Fleet: fleet, Promises: inflight.NewLedger(), Karmada: plane, Secrets: secrets, FollowClusters: true, Clock: clk}
+	watched := watching(plane, "clusters")
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
+	g.Eventually(watched, patience).Should(gomega.BeClosed())
 	token := func(name string) string {
 		fleet.mu.RLock()
 		defer fleet.mu.RUnlock()
@@ -111,7 +130,7 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	}
 	eventually := func(name, want, why string) {
 		t.Helper()
-		g.Eventually(func() string { return token(name) }, 10*time.Second, 5*time.Millisecond).Should(gomega.Equal(want), why)
+		g.Eventually(func() string { return token(name) }, patience, 5*time.Millisecond).Should(gomega.Equal(want), why)
 	}
 	eventually("m1", "old", "m1 has joined")
 	g.Expect(token("edge")).To(gomega.Equal("none"), "a pull-mode member has no secret to join by, and keeps nobody else out")
@@ -122,12 +141,12 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	_, err = secrets.CoreV1().Secrets("karmada-cluster").Create(ctx, secret("m2", "late"), metav1.CreateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
-	g.Eventually(func() string { clk.Step(soon); return token("m2") }, 10*time.Second, 20*time.Millisecond).Should(gomega.Equal("late"), "tried again soon")
+	g.Eventually(func() string { clk.Step(soon); return token("m2") }, patience, 20*time.Millisecond).Should(gomega.Equal("late"), "tried again soon")
 
 	renewed := secret("m1", "new")
 	_, err = secrets.CoreV1().Secrets("karmada-cluster").Update(ctx, renewed, metav1.UpdateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
-	g.Eventually(func() string { clk.Step(again); return token("m1") }, 10*time.Second, 20*time.Millisecond).Should(gomega.Equal("new"), "a renewed token is noticed")
+	g.Eventually(func() string { clk.Step(again); return token("m1") }, patience, 20*time.Millisecond).Should(gomega.Equal("new"), "a renewed token is noticed")
 
 	g.Expect(plane.ClusterV1alpha1().Clusters().Delete(ctx, "m1", metav1.DeleteOptions{})).To(gomega.Succeed())
 	eventually("m1", "none", "m1 has left")
@@ -136,7 +155,7 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	g.Expect(token("m2")).To(gomega.Equal("late"), "its neighbour stays")
 
 	cancel()
-	g.Eventually(ended, 5*time.Second).Should(gomega.Receive(gomega.BeNil()))
+	g.Eventually(ended, patience).Should(gomega.Receive(gomega.BeNil()))
 }
 
 // Promises come from bindings as they change, not from those that were there before; those forgotten are forgotten.
@@ -152,18 +171,20 @@ func TestWatcherKeepsTheLedger(t *testing.T) {
 	}
 	plane := karmadafake.NewSimpleClientset(binding("old", 3))
 	w := &Watcher{Fleet: New(nil), Promises: inflight.NewLedger(), Karmada: plane, Secrets: fake.NewClientset(), Clock: clk}
+	watched := watching(plane, "resourcebindings")
 	go func() { _ = w.Run(ctx) }()
+	g.Eventually(watched, patience).Should(gomega.BeClosed())
 	promised := func() int { return len(w.Promises.Ahead("m1", clk.Now())) }
 	g.Consistently(promised, 200*time.Millisecond, 10*time.Millisecond).Should(gomega.BeZero(), "what was there before is no promise")
 	bindings := plane.WorkV1alpha2().ResourceBindings("shop")
 	_, err := bindings.Create(ctx, binding("new", 2), metav1.CreateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
-	g.Eventually(promised, 5*time.Second).Should(gomega.Equal(1))
+	g.Eventually(promised, patience).Should(gomega.Equal(1))
 	_, err = bindings.Update(ctx, binding("old", 5), metav1.UpdateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
-	g.Eventually(promised, 5*time.Second).Should(gomega.Equal(2))
+	g.Eventually(promised, patience).Should(gomega.Equal(2))
 	g.Expect(bindings.Delete(ctx, "new", metav1.DeleteOptions{})).To(gomega.Succeed())
-	g.Eventually(promised, 5*time.Second).Should(gomega.Equal(1))
+	g.Eventually(promised, patience).Should(gomega.Equal(1))
 }
 
 // One member's configuration cannot stand: it is left out and says why, in metrics too, and once in the log; its neighbour is mirrored.

@@ -80,16 +80,29 @@ func ask(t *testing.T, s *Server, object string, request *wire.MaxAvailableRepli
 	if object != "" {
 		ctx = metadata.NewIncomingContext(ctx, metadata.Pairs(wire.ObjectKey, object))
 	}
-	begun := time.Now() //nolint:forbidigo // the promise is one of real time
-	answer, err := s.MaxAvailableReplicas(ctx, request)
-	if err != nil {
-		t.Fatalf("an error discards the other clusters' answers: %v", err)
+	once := func() (int32, time.Duration) {
+		begun := time.Now() //nolint:forbidigo // the promise is one of real time
+		answer, err := s.MaxAvailableReplicas(ctx, request)
+		if err != nil {
+			t.Fatalf("an error discards the other clusters' answers: %v", err)
+		}
+		return answer.Value, time.Since(begun)
 	}
-	if took := time.Since(begun); took > 1500*time.Millisecond {
-		t.Errorf("answered after %s", took)
+	value, took := once()
+	// A busy machine may lose a moment. A promise that is broken is broken each time.
+	for range 2 {
+		if took > promised {
+			_, took = once()
+		}
 	}
-	return answer.Value
+	if took > promised {
+		t.Errorf("answered after %s, three times in a row", took)
+	}
+	return value
 }
+
+// promised is within what an answer is given, whatever is known by then.
+const promised = 1500 * time.Millisecond
 
 // served are the kinds of the control plane. Guarded may not be read, Slow takes its time.
 var served = map[schema.GroupVersionKind]string{

@@ -53,7 +53,7 @@ func TestVerdict(t *testing.T) {
 	}{
 		"comes true late": {
 			play: func(ctx context.Context, s *Stage) error {
-				s.ExpectWithin(ctx, soon, "pods", "10", says("0", "10"))
+				s.ExpectWithin(ctx, time.Minute, "pods", "10", says("0", "10"))
 				return nil
 			},
 			want: map[string]bool{"pods": true},

@@ -14,6 +14,9 @@ import (
 	"github.com/onsi/gomega"
 )
 
+// patience with a busy machine.
+const patience = 30 * time.Second
+
 func shell(t *testing.T, script string) Spec {
 	t.Helper()
 	return Spec{Name: "plane/child", Path: "/bin/sh", Args: []string{"-c", script}, Log: filepath.Join(t.TempDir(), "logs", "child.log")}
@@ -55,7 +58,9 @@ func TestNeverReady(t *testing.T) {
 	spec := shell(t, "echo waiting for a database; exec sleep 60")
 	spec.ReadyWithin = 300 * time.Millisecond
 	spec.Ready = func(context.Context) error { return errors.New("the port is closed") }
-	err := start(t, spec).WaitReady(t.Context())
+	p := start(t, spec)
+	gomega.NewWithT(t).Eventually(func() string { return p.LastLines(1) }, patience).Should(gomega.ContainSubstring("waiting for a database"))
+	err := p.WaitReady(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "the port is closed") || !strings.Contains(err.Error(), "waiting for a database") {
 		t.Errorf("got %v, want the last answer and the log", err)
 	}
@@ -77,7 +82,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("a stopped child is called failed: %v", err)
 			}
 			// What the child started is reaped by whoever adopted it, in its own time.
-			gomega.NewWithT(t).Eventually(func() error { return syscall.Kill(-p.PID(), 0) }).WithTimeout(5*time.Second).
+			gomega.NewWithT(t).Eventually(func() error { return syscall.Kill(-p.PID(), 0) }).WithTimeout(patience).
 				Should(gomega.MatchError(syscall.ESRCH), "the child's process group is still there")
 			p.Stop() // again does nothing
 		})
