@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/argosy-dev/argosy/test/lab/process"
@@ -104,7 +105,8 @@ func (a apiServer) spec(w *workspace) process.Spec {
 	}
 }
 
-// ready asks as an administrator: an answer proves TLS, authentication and etcd at once.
+// ready asks as an administrator: an answer proves TLS, authentication and etcd at once. The namespaces that every cluster has may come a moment after the server says
+// that it is ready: tests write into default at once.
 func (a apiServer) ready(ctx context.Context, w *workspace) error {
 	cfg, err := restConfig(a.kubeconfig(w))
 	if err != nil {
@@ -116,6 +118,9 @@ func (a apiServer) ready(ctx context.Context, w *workspace) error {
 	}
 	if _, err := client.RESTClient().Get().AbsPath("/readyz").DoRaw(ctx); err != nil {
 		return fmt.Errorf("asking %s/readyz: %w", a.url(), err)
+	}
+	if _, err := client.CoreV1().Namespaces().Get(ctx, metav1.NamespaceDefault, metav1.GetOptions{}); err != nil {
+		return fmt.Errorf("asking %s for its first namespaces: %w", a.url(), err)
 	}
 	return nil
 }

@@ -55,8 +55,8 @@ func PrometheusOperatorCRDs() CRDs {
 
 const operators = "test/lab/modules/operators"
 
-// crdsWithin is how long CRDs may take to be served; a busy machine needs more than envtest's ten seconds.
-const crdsWithin = time.Minute
+// CRDsWithin is how long CRDs may take to be served; a busy machine needs more than envtest's ten seconds.
+const CRDsWithin = 3 * time.Minute
 
 // ArgosyCRDs are the kinds of this repository.
 func ArgosyCRDs() CRDs { return CRDs{Dir: "deploy/crds", Optional: true} }
@@ -126,7 +126,7 @@ func InstallCRDs(ctx context.Context, cfg *rest.Config, root string, sources ...
 	if err != nil {
 		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds, MaxTime: crdsWithin}); err != nil {
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds, MaxTime: CRDsWithin}); err != nil {
 		return fmt.Errorf("installing CRDs: %w", err)
 	}
 	return nil

@@ -84,7 +84,7 @@ func (k *karmadaPlane) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: append(crds, more...), MaxTime: crdsWithin}); err != nil {
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: append(crds, more...), MaxTime: CRDsWithin}); err != nil {
 		return fmt.Errorf("installing CRDs: %w", err)
 	}
 	objects, err := k.deployed(ctx, "admin-clusterrole-aggregation.yaml", "cluster-proxy-admin-rbac.yaml")

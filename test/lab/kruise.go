@@ -26,7 +26,7 @@ func (m *member) prepareKruise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds, MaxTime: crdsWithin}); err != nil {
+	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds, MaxTime: CRDsWithin}); err != nil {
 		return fmt.Errorf("installing OpenKruise's CRDs: %w", err)
 	}
 	if manifests, err = m.kustomize(ctx, kruiseModule, "config/webhook"); err != nil {

@@ -92,7 +92,7 @@ func (m *member) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: memberKinds(crds), MaxTime: crdsWithin})
+	_, err = envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: memberKinds(crds), MaxTime: CRDsWithin})
 	return err
 }
 

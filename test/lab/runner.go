@@ -162,12 +162,12 @@ func poll(ctx context.Context, u unit) error {
 	}
 	within := u.CheckWithin
 	if within == 0 {
-		within = 2 * time.Minute
+		within = 5 * time.Minute
 	}
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
 		err := u.Check(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err != nil && (last == nil || ctx.Err() == nil) {
 			last = err
 		}
 		return err == nil, nil

@@ -43,6 +43,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/wire"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/ports"
 )
 
 const (
@@ -322,14 +323,19 @@ func (r *rig) startScheduler(w *world) func() {
 	}
 }
 
+// freePort is one that no connection on its way out is given meanwhile.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	pool, err := ports.NewPool()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Cleanup(pool.Close)
+	port, err := pool.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // toPlace is 1.2 times the larger answer, and never so few that a wrong answer of zero goes unseen.
