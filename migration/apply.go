@@ -89,6 +89,8 @@ func (c *Controller) writePolicy(ctx context.Context, action *plan.Action) error
 	if want.Annotations[v1alpha1.AnnotationCutOff] == "" {
 		delete(existing.Annotations, v1alpha1.AnnotationCutOff)
 	}
+	// A removal that was given up leaves it behind, and with it the policy would be unguarded.
+	delete(existing.Annotations, v1alpha1.AnnotationLeaving)
 	return c.Client.Update(ctx, existing, client.FieldOwner(v1alpha1.FieldManager))
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
@@ -25,6 +27,44 @@ func TestLeavingIsProvedAgain(t *testing.T) {
 	if f.status.Plan.Hash == hash {
 		t.Error("it left by the plan of before the edit")
 	}
+}
+
+// Templates and policies are let go of, and then a member turns out to be in the middle of a release. Until that is over and another
+// plan approved nothing is removed, and nobody may: all are guarded again.
+func TestWhatWasLetGoOfIsGuardedAgain(t *testing.T) {
+	f := cutOffAndReleased(t)
+	f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+	for range 60 {
+		if template := f.control.Templates[f.app]; template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
+			break
+		}
+		f.step(-1)
+		for _, reaction := range reactions {
+			reaction.run(f)
+		}
+	}
+	f.put("b", `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {region: edited}}`)
+	set64(f.workloadIn("b"), 1, "status", "updatedReplicas")
+	f.run(10)
+	f.blocked(v1alpha1.ReasonRolloutRunning, "finish it first")
+	guarded := func(object metav1.Object) {
+		t.Helper()
+		annotations := object.GetAnnotations()
+		if annotations[v1alpha1.AnnotationLeaving] != "" || annotations[v1alpha1.AnnotationCutOff] == "" || object.GetLabels()["resourcetemplate.karmada.io/deletion-protected"] == "" {
+			t.Errorf("%s may be deleted: %v, %v", object.GetName(), annotations, object.GetLabels())
+		}
+	}
+	if len(f.control.Templates) != 4 {
+		t.Fatalf("%d templates, want 4", len(f.control.Templates))
+	}
+	for _, template := range f.control.Templates {
+		guarded(template)
+	}
+	for _, existing := range f.control.Policies {
+		guarded(existing)
+	}
+	set64(f.workloadIn("b"), 7, "status", "updatedReplicas")
+	f.settle(v1alpha1.PhaseLeft)
 }
 
 // While the control plane's objects are removed somebody takes preservation away: no template is deleted any more.

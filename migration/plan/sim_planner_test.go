@@ -8,6 +8,7 @@ import (
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -162,13 +163,21 @@ func (f *federation) mark(action Action) {
 func (f *federation) delete(ref Ref) {
 	switch ref.Kind {
 	case "PropagationPolicy":
+		f.unprotected(f.control.Policies[ref.Name])
 		delete(f.control.Policies, ref.Name)
 	case "OverridePolicy":
+		f.unprotected(f.control.Overrides[ref.Name])
 		delete(f.control.Overrides, ref.Name)
 	default:
-		if f.control.Templates[ref].GetLabels()["resourcetemplate.karmada.io/deletion-protected"] != "" {
-			f.t.Fatalf("deleted %s while it is protected", ref.Name)
-		}
+		f.unprotected(f.control.Templates[ref])
 		delete(f.control.Templates, ref)
+	}
+}
+
+// unprotected fails where Karmada's webhook refuses a deletion.
+func (f *federation) unprotected(object metav1.Object) {
+	f.t.Helper()
+	if object.GetLabels()["resourcetemplate.karmada.io/deletion-protected"] != "" {
+		f.t.Fatalf("deleted %s while it is protected", object.GetName())
 	}
 }
