@@ -137,13 +137,18 @@ func (c *Controller) setSuspension(ctx context.Context, namespace string, action
 	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
 }
 
-// setScheduling freezes or frees a binding. The placement is noted as applied, the way the scheduler notes it:
-// once free, it finds nothing changed and leaves the division alone.
+// setScheduling freezes or frees a binding; to freeze one is right whatever it has become. The placement is noted as applied, the
+// way the scheduler notes it: once free, it finds nothing changed and leaves the division alone.
 func (c *Controller) setScheduling(ctx context.Context, namespace string, action *plan.Action) error {
 	existing := &workv1alpha2.ResourceBinding{}
 	key := client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(action.Ref.Kind, action.Ref.Name)}
 	if err := c.Reader.Get(ctx, key, existing); err != nil {
 		return err
+	}
+	if action.Seen != "" {
+		if err := unseen(existing, action); err != nil {
+			return err
+		}
 	}
 	next := existing.DeepCopy()
 	if next.Spec.Suspension == nil {

@@ -3,7 +3,9 @@ package migration
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -11,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
 )
 
@@ -69,6 +72,63 @@ func TestOutdatedDecisionsAreNotCarriedOut(t *testing.T) {
 			}
 			if existing.Spec.Suspension == nil || !ptr.Deref(existing.Spec.Suspension.Dispatching, false) {
 				t.Error("what was closed is open again")
+			}
+		})
+	}
+}
+
+// A policy that a removal had let go of, and that is written again since the removal was given up, is guarded again.
+func TestAWrittenPolicyIsNotLetGoOf(t *testing.T) {
+	kinds := scheme(t)
+	if err := policyv1alpha1.Install(kinds); err != nil {
+		t.Fatal(err)
+	}
+	existing := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-web", Annotations: map[string]string{v1alpha1.AnnotationLeaving: "deployment-web", "mine": "stays"}}}
+	control := fake.NewClientBuilder().WithScheme(kinds).WithObjects(existing).Build()
+	if err := control.Get(t.Context(), client.ObjectKeyFromObject(existing), existing); err != nil {
+		t.Fatal(err)
+	}
+	want := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-web", Annotations: map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"}}}
+	action := plan.Action{Verb: plan.WritePolicy, Policy: want, Seen: existing.ResourceVersion}
+	if err := (&Controller{Client: control, Reader: control}).apply(t.Context(), "shop", []plan.Action{action}); err != nil {
+		t.Fatal(err)
+	}
+	if err := control.Get(t.Context(), client.ObjectKeyFromObject(existing), existing); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{v1alpha1.AnnotationCutOff: "deployment-web", "mine": "stays"}, existing.Annotations); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+}
+
+// A controller that lost its lease wakes up late, and would free a binding that was frozen since, or divide it as it was: it does
+// neither. To freeze one is right whatever it has become.
+func TestOutdatedDecisionsDoNotSchedule(t *testing.T) {
+	for name, tc := range map[string]struct {
+		action plan.Action
+		want   bool
+	}{
+		"frees":   {action: plan.Action{Seen: "1"}},
+		"presets": {action: plan.Action{Seen: "1", Frozen: true, Clusters: []workv1alpha2.TargetCluster{{Name: "a", Replicas: 9}}}},
+		"freezes": {action: plan.Action{Frozen: true}, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kinds := scheme(t)
+			if err := workv1alpha2.Install(kinds); err != nil {
+				t.Fatal(err)
+			}
+			binding := &workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-deployment"}}
+			control := fake.NewClientBuilder().WithScheme(kinds).WithObjects(binding).Build()
+			tc.action.Verb, tc.action.Ref = plan.SetScheduling, plan.Ref{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
+			err := (&Controller{Client: control, Reader: control}).apply(t.Context(), "shop", []plan.Action{tc.action})
+			if apierrors.IsConflict(err) == tc.want || tc.want && err != nil {
+				t.Fatalf("error %v, want it written: %v", err, tc.want)
+			}
+			if err := control.Get(t.Context(), client.ObjectKeyFromObject(binding), binding); err != nil {
+				t.Fatal(err)
+			}
+			if got := binding.Spec.SchedulingSuspended(); got != tc.want || len(binding.Spec.Clusters) > 0 {
+				t.Errorf("frozen: %v, clusters %v", got, binding.Spec.Clusters)
 			}
 		})
 	}

@@ -206,7 +206,7 @@ func (j *journey) bindings() outcome {
 		if !frozen(binding) || !equality.Semantic.DeepEqual(byName(binding.Spec.Clusters), clusters) {
 			action := Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: true}
 			if frozen(binding) {
-				action.Clusters = clusters
+				action.Clusters, action.Seen = clusters, seen(binding)
 			}
 			j.act(action)
 		}

@@ -289,7 +289,7 @@ func (j *journey) release() outcome {
 	for _, resource := range j.federated() {
 		binding := j.Control.Bindings[resource.ResourceReference]
 		if binding != nil && frozen(binding) && len(resource.Clusters) > 0 {
-			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: false})
+			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: false, Seen: seen(binding)})
 		}
 	}
 	if len(j.decision.Actions) > 0 {

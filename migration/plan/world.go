@@ -206,7 +206,8 @@ const (
 type Action struct {
 	Verb Verb
 	// Seen is the resourceVersion of the object that the decision rests on, empty when there was none. The
-	// write fails when the object is another by then: what one application opens, another may have closed.
+	// write fails when the object is another by then: what one application opens, another may have closed, and what a
+	// controller decided that has lost its lease since, the next may have decided otherwise.
 	Seen string
 	// Ref of the object acted on; its APIVersion and Kind tell policies from templates.
 	Ref Ref
