@@ -1,18 +1,16 @@
 package install
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/argosy-dev/argosy/deploy"
+	"github.com/argosy-dev/argosy/internal/manifest"
 )
 
 // Part is one of Argosy's programs that works against karmada-apiserver.
@@ -130,31 +128,13 @@ func glob(pattern string) ([]*unstructured.Unstructured, error) {
 		if err != nil {
 			return nil, err
 		}
-		objects, err := parse(content)
+		objects, err := manifest.Parse(content)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
 		out = append(out, objects...)
 	}
 	return out, nil
-}
-
-func parse(manifests []byte) ([]*unstructured.Unstructured, error) {
-	var out []*unstructured.Unstructured
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifests), 4096)
-	for {
-		u := &unstructured.Unstructured{}
-		err := decoder.Decode(&u.Object)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(u.Object) > 0 {
-			out = append(out, u)
-		}
-	}
 }
 
 func newObject(apiVersion, kind, namespace, name string) *unstructured.Unstructured {

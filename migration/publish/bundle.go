@@ -1,18 +1,16 @@
 package publish
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -64,25 +62,16 @@ func read(folder fs.FS, name string) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
-	var objects []*unstructured.Unstructured
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(&object.Object)
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(object.Object) == 0 {
-			continue
-		}
+	objects, err := manifest.Parse(content)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
 		if object.GetAPIVersion() == "" || object.GetKind() == "" || object.GetName() == "" {
 			return nil, errors.New("an object lacks apiVersion, kind or metadata.name")
 		}
-		objects = append(objects, object)
 	}
+	return objects, nil
 }
 
 // Clusters that have files of their own, sorted.

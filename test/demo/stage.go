@@ -1,9 +1,7 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -18,10 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +27,7 @@ import (
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -210,21 +207,16 @@ func (s *Stage) Apply(ctx context.Context, manifests string) error {
 
 // Apply writes YAML to a plane as `kubectl apply --server-side` does.
 func Apply(ctx context.Context, plane client.Client, manifests string) error {
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(manifests)), 4096)
-	for {
-		u := &unstructured.Unstructured{}
-		err := decoder.Decode(&u.Object)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading a manifest: %w", err)
-		}
-		err = plane.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("demo"), client.ForceOwnership)
-		if err != nil {
+	objects, err := manifest.Parse([]byte(manifests))
+	if err != nil {
+		return fmt.Errorf("reading manifests: %w", err)
+	}
+	for _, u := range objects {
+		if err := plane.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("demo"), client.ForceOwnership); err != nil {
 			return fmt.Errorf("applying %s %s: %w", u.GetKind(), u.GetName(), err)
 		}
 	}
+	return nil
 }
 
 // Fresh makes the namespace, and empties it first if an earlier performance left it, in the control

@@ -15,15 +15,14 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/pki"
 )
 
-// argosyNamespace holds what Argosy itself keeps in the control plane, such as its leader lease.
-const argosyNamespace = "argosy-system"
-
 // A part is one of Argosy's own programs, as the lab runs it: ./cmd/<command> with a configuration
-// file, a kubeconfig of karmada-apiserver and its health on a port of its own.
+// file, a kubeconfig of karmada-apiserver and its health on a port of its own. It runs as a user with
+// exactly the rights that argosyctl install grants the program, so that a missing right shows here.
 type part struct {
 	// name is the component's: "argosy/webhook".
 	name    string
@@ -33,11 +32,8 @@ type part struct {
 	// config is added to the fields every part has: addresses of metrics and health.
 	config map[string]any
 	// args are added to --config, --kubeconfig and -v.
-	args []string
-	// rights is what argosyctl install grants this program. Such a part runs as a user with exactly
-	// these, so that a missing right shows here; one without runs as an administrator.
-	rights *install.Part
-	after  []string
+	args  []string
+	after []string
 	// register runs once the part serves.
 	register func(context.Context) error
 }
@@ -46,7 +42,7 @@ type part struct {
 func (a *argosy) parts() []part {
 	return []part{
 		{
-			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration", rights: rightsOf("argosy-webhook"),
+			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration",
 			config: map[string]any{
 				"bindAddress": fmt.Sprintf("127.0.0.1:%d", a.webhook),
 				"certDir":     filepath.Dir(a.pki("serving/tls.crt")),
@@ -58,7 +54,6 @@ func (a *argosy) parts() []part {
 		},
 		{
 			name: "argosy/controller-manager", command: "argosy-controller-manager", kind: "ControllerManagerConfiguration",
-			rights: rightsOf("argosy-controller-manager"),
 			config: map[string]any{
 				"leaderElection": map[string]any{"enabled": false},
 				// FedHPA asks the estimator as karmada-scheduler does, and shows the same certificate.
@@ -69,7 +64,7 @@ func (a *argosy) parts() []part {
 			after: []string{"karmada/cluster-api"},
 		},
 		{
-			name: "argosy/estimator", command: "argosy-estimator", kind: "EstimatorConfiguration", rights: rightsOf("argosy-estimator"),
+			name: "argosy/estimator", command: "argosy-estimator", kind: "EstimatorConfiguration",
 			args: []string{
 				fmt.Sprintf("--server-port=%d", a.estimator),
 				"--grpc-auth-cert-file=" + a.pki("server.crt"),
@@ -155,17 +150,14 @@ func (a *argosy) unit(p part, program string, endpoints map[string]string) (unit
 }
 
 // rightsOf is the program's line in the installation's list.
-func rightsOf(program string) *install.Part {
+func rightsOf(program string) install.Part {
 	parts := install.Parts()
 	at := slices.IndexFunc(parts, func(p install.Part) bool { return p.Program == program })
-	return &parts[at]
+	return parts[at]
 }
 
 // userKubeconfig lets the part in as the user that has its rights.
 func (a *argosy) userKubeconfig(p part) (string, error) {
-	if p.rights == nil {
-		return a.kubeconfig(), nil
-	}
 	pair, err := a.ca.Client(p.command)
 	if err != nil {
 		return "", err
@@ -179,10 +171,10 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
-	if err := apply(ctx, cfg, namespace(argosyNamespace)); err != nil || p.rights == nil {
+	if err := apply(ctx, cfg, namespace(install.Namespace)); err != nil {
 		return err
 	}
-	objects, err := install.Rights(*p.rights, install.User(p.command))
+	objects, err := install.Rights(rightsOf(p.command), install.User(p.command))
 	if err != nil {
 		return err
 	}
@@ -228,7 +220,11 @@ func readManifests(path string) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading manifests: %w", err)
 	}
-	return parse(content)
+	objects, err := manifest.Parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("reading manifests: %w", err)
+	}
+	return objects, nil
 }
 
 // UseArgosy makes Karmada ask argosy-webhook, as it does from the start; UseStock makes it fall

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
@@ -110,7 +111,7 @@ func (k *karmadaPlane) deployed(ctx context.Context, files ...string) ([]*unstru
 		if err != nil {
 			return nil, fmt.Errorf("reading Karmada's manifests: %w", err)
 		}
-		objects, err := parse([]byte(fill.Replace(string(content))))
+		objects, err := manifest.Parse([]byte(fill.Replace(string(content))))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}

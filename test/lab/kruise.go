@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
 
@@ -32,9 +33,9 @@ func (m *member) prepareKruise(ctx context.Context) error {
 	if manifests, err = m.kustomize(ctx, kruiseModule, "config/webhook"); err != nil {
 		return err
 	}
-	objects, err := parse(manifests)
+	objects, err := manifest.Parse(manifests)
 	if err != nil {
-		return err
+		return fmt.Errorf("reading OpenKruise's webhooks: %w", err)
 	}
 	hooks := []*unstructured.Unstructured{namespace(kruiseSystem)}
 	for _, object := range objects {

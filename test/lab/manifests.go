@@ -1,24 +1,21 @@
 package lab
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
@@ -37,30 +34,11 @@ func (w *workspace) kustomize(ctx context.Context, module, dir string) ([]byte, 
 	return result.AsYaml()
 }
 
-// parse reads the objects of a YAML stream.
-func parse(manifests []byte) ([]*unstructured.Unstructured, error) {
-	var out []*unstructured.Unstructured
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifests), 4096)
-	for {
-		u := &unstructured.Unstructured{}
-		err := decoder.Decode(&u.Object)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading manifests: %w", err)
-		}
-		if len(u.Object) > 0 {
-			out = append(out, u)
-		}
-	}
-}
-
 // parseCRDs reads a YAML stream of CustomResourceDefinitions.
 func parseCRDs(manifests []byte) ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	objects, err := parse(manifests)
+	objects, err := manifest.Parse(manifests)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading manifests: %w", err)
 	}
 	var out []*apiextensionsv1.CustomResourceDefinition
 	for _, u := range objects {

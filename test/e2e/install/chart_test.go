@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +16,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	volumeutil "k8s.io/kubernetes/pkg/volume/util"
+
+	"github.com/argosy-dev/argosy/internal/manifest"
 )
 
 const hookAnnotation = "helm.sh/hook"
@@ -46,20 +45,15 @@ func render(t *testing.T, root, values string, args ...string) rendered {
 	if err != nil {
 		t.Fatalf("rendering the chart: %v\n%s", err, stderr.String())
 	}
+	objects, err := manifest.Parse(out)
+	if err != nil {
+		t.Fatalf("reading the rendered chart: %v", err)
+	}
 	var r rendered
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(out), 4096)
-	for {
-		u := &unstructured.Unstructured{}
-		if err := decoder.Decode(&u.Object); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatalf("reading the rendered chart: %v", err)
-		}
-		switch {
-		case len(u.Object) == 0:
-		case u.GetAnnotations()[hookAnnotation] != "":
+	for _, u := range objects {
+		if u.GetAnnotations()[hookAnnotation] != "" {
 			r.hooks = append(r.hooks, u)
-		default:
+		} else {
 			r.objects = append(r.objects, u)
 		}
 	}

@@ -4,7 +4,6 @@ package chart
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
@@ -187,16 +186,11 @@ func dryRun(t *testing.T, c client.Client, manifests string) map[string]int {
 
 func each(t *testing.T, manifests string, do func(*unstructured.Unstructured)) {
 	t.Helper()
-	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
-	for {
-		u := &unstructured.Unstructured{}
-		if err := decoder.Decode(&u.Object); errors.Is(err, io.EOF) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if len(u.Object) > 0 {
-			do(u)
-		}
+	objects, err := manifest.Parse([]byte(manifests))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range objects {
+		do(u)
 	}
 }
