@@ -3,18 +3,19 @@
 export CGO_ENABLED := 0
 export GOTOOLCHAIN ?= local
 
-BIN   := bin
-TOOLS := go tool -modfile=tools/go.mod
+BIN       := bin
+ARTIFACTS := _artifacts
+TOOLS     := go tool -modfile=tools/go.mod
 
 # make images: every program but the lab, for these platforms, named and dated by the commit.
-ARTIFACTS := _artifacts
 PROGRAMS  := $(filter-out argosy-lab,$(notdir $(wildcard cmd/argosy*)))
-comma     := ,
-space     := $(subst ,, )
 PLATFORMS := linux/amd64 linux/arm64
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-API   := ./api/...
-# Folders whose rights argosy-controller-manager needs.
+comma     := ,
+space     := $(subst ,, )
+
+# make generate: the kinds, and the folders whose rights argosy-controller-manager needs.
+API         := ./api/...
 CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration)
 
 .DEFAULT_GOAL := help

@@ -20,13 +20,13 @@ const StockScheduler = "stock"
 // StartStockScheduler runs, beside the federation's own, a second karmada-scheduler that asks Karmada's stock estimators, one for each member, as Karmada's
 // installers set them up. So one federation shows both estimators at work. The caller stops them.
 func (l *Lab) StartStockScheduler(ctx context.Context) (stop func(), err error) {
-	return l.besideIt(ctx, (*beside).stock)
+	return l.startBeside(ctx, (*beside).stock)
 }
 
 // StartScheduler runs a further karmada-scheduler, which a policy chooses by its name (spec.schedulerName). It asks the estimators whose Services have this
 // port, over TLS that both sides verify. The caller stops it.
 func (l *Lab) StartScheduler(ctx context.Context, name string, estimatorPort int) (stop func(), err error) {
-	return l.besideIt(ctx, func(b *beside, ctx context.Context) error {
+	return l.startBeside(ctx, func(b *beside, _ context.Context) error {
 		return b.scheduler(name, fmt.Sprintf("--scheduler-estimator-port=%d", estimatorPort),
 			"--scheduler-estimator-ca-file="+l.PKI("ca.crt"), "--scheduler-estimator-cert-file="+l.PKI("server.crt"), "--scheduler-estimator-key-file="+l.PKI("server.key"))
 	})
@@ -35,7 +35,7 @@ func (l *Lab) StartScheduler(ctx context.Context, name string, estimatorPort int
 // PKI is a file of the lab's authority: ca.crt, or the certificate that its servers and clients share, server.crt and server.key.
 func (l *Lab) PKI(file string) string { return (&workspace{dir: l.Dir}).pki(file) }
 
-func (l *Lab) besideIt(ctx context.Context, start func(*beside, context.Context) error) (stop func(), err error) {
+func (l *Lab) startBeside(ctx context.Context, start func(*beside, context.Context) error) (stop func(), err error) {
 	programs, err := binaries.Ensure(ctx, binaries.Options{Root: l.Root}, "karmada-scheduler", "karmada-scheduler-estimator")
 	if err != nil {
 		return nil, err

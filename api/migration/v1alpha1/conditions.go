@@ -59,7 +59,6 @@ const (
 	ReasonFenced     = "Fenced"
 	ReasonPlanEmpty  = "PlanEmpty"
 	ReasonApproved   = "Approved"
-	ReasonPrepared   = "Prepared"
 	ReasonOpened     = "Opened"
 	ReasonTakenOver  = "TakenOver"
 	ReasonFederated  = "Federated"
