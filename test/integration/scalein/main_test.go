@@ -29,13 +29,12 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/scalein"
 	"github.com/argosy-dev/argosy/test/lab"
@@ -287,39 +286,13 @@ func (w *world) lead(funcs *interceptor.Funcs) (kill func()) {
 
 func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func()) {
 	w.t.Helper()
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
-		// What other tests left is none of this world's business.
-		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
-		NewClient: func(config *rest.Config, options client.Options) (client.Client, error) {
-			inner, err := client.NewWithWatch(config, options)
-			if err != nil || funcs == nil {
-				return inner, err
-			}
-			return interceptor.NewClient(inner, *funcs), nil
-		},
-	})
-	w.Expect(err).NotTo(gomega.HaveOccurred())
-	ctx, cancel := context.WithCancel(w.ctx)
-	w.Expect(owners.AddIndexes(ctx, mgr.GetFieldIndexer())).To(gomega.Succeed())
 	w.metrics = prometheus.NewRegistry()
-	w.Expect(scalein.AddToManager(mgr, scalein.Options{
-		Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: w.metrics, AllowSameName: true,
-	})).To(gomega.Succeed())
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		if err := mgr.Start(ctx); err != nil {
-			w.t.Errorf("controller: %v", err)
+	return fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs, Add: func(ctx context.Context, mgr ctrl.Manager) error {
+		if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+			return err
 		}
-	}()
-	kill = func() {
-		cancel()
-		<-gone
-	}
-	w.t.Cleanup(kill)
-	w.Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(gomega.BeTrue())
-	return kill
+		return scalein.AddToManager(mgr, scalein.Options{Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: w.metrics, AllowSameName: true})
+	}}.Start(w.t)
 }
 
 // order makes a PodScaleIn for the pods of member1.
