@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -18,10 +19,17 @@ func makeBinding(m1, m2, replicas int32, ledger string) *workv1alpha2.ResourceBi
 	b.APIVersion, b.Kind = workv1alpha2.GroupVersion.String(), "ResourceBinding"
 	b.Name, b.Namespace = "web-deployment", "shop"
 	b.Spec.Replicas = replicas
+	b.Spec.Placement = &policyv1alpha1.Placement{ReplicaScheduling: &policyv1alpha1.ReplicaSchedulingStrategy{ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided}}
 	b.Spec.Clusters = []workv1alpha2.TargetCluster{{Name: "member1", Replicas: m1}, {Name: "member2", Replicas: m2}}
 	if ledger != "" {
 		b.Annotations = map[string]string{api.FedHPALedgerAnnotation: ledger}
 	}
+	return b
+}
+
+// duplicated is the binding after its policy was changed: every cluster has all replicas.
+func duplicated(b *workv1alpha2.ResourceBinding) *workv1alpha2.ResourceBinding {
+	b.Spec.Placement.ReplicaScheduling.ReplicaSchedulingType = policyv1alpha1.ReplicaSchedulingTypeDuplicated
 	return b
 }
 
@@ -49,6 +57,9 @@ func TestBindingKeeper(t *testing.T) {
 		},
 		"scaling to zero passes": {
 			before: makeBinding(9, 5, 14, "member1=9,member2=5"), after: makeBinding(9, 5, 0, "member1=9,member2=5"),
+		},
+		"where replicas are duplicated the sum is no count": {
+			before: duplicated(makeBinding(14, 14, 14, "member1=9,member2=5")), after: duplicated(makeBinding(14, 14, 10, "member1=9,member2=5")),
 		},
 		"giving the binding up passes": {
 			before: makeBinding(9, 5, 14, "member1=9,member2=5"), after: makeBinding(9, 5, 10, ""),

@@ -330,6 +330,46 @@ func TestReleaseNeedsToSeeTheTarget(t *testing.T) {
 	}
 }
 
+// TestReleaseFromADuplicatingPolicy: where the policy was changed before, no count of ours is true any more: none is written, and none is waited for.
+func TestReleaseFromADuplicatingPolicy(t *testing.T) {
+	m := settled(t)
+	m.deleting, m.deletedAt = true, m.now
+	m.schedule(8, Counts{"m1": 8, "m2": 8})
+	w := m.world()
+	w.Binding.Divided = false
+	if diff := cmp.Diff([]ActionKind{DeleteAutoscaler, DeleteAutoscaler}, actionsOf(Decide(w))); diff != "" {
+		t.Errorf("with autoscalers in members (-want +got):\n%s", diff)
+	}
+	for i := range w.Members {
+		w.Members[i].HPA = nil
+	}
+	plan := Decide(w)
+	if diff := cmp.Diff([]ActionKind{ClearRetain, ClearLedger, RemoveFinalizer}, actionsOf(plan)); diff != "" {
+		t.Errorf("when they are gone (-want +got):\n%s", diff)
+	}
+	if want := "the policy duplicates replicas: every cluster is given the template's 8"; len(plan.Events) != 1 || plan.Events[0].Message != want {
+		t.Errorf("told %+v, want %q", plan.Events, want)
+	}
+}
+
+// TestReleaseAtZero: who scales to zero and deletes the FedHPA at once gets zero, whichever Karmada hears of first.
+func TestReleaseAtZero(t *testing.T) {
+	m := settled(t)
+	m.deleting, m.deletedAt = true, m.now
+	m.template.Replicas = 0
+	plan := Decide(m.world())
+	if len(plan.Actions) != 0 {
+		t.Errorf("before the binding knows: %v", actionsOf(plan))
+	}
+	wantSaid(t, plan.Status, api.FedHPAReady, "False Releasing: the target was scaled to zero")
+	if err := m.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if !m.gone || m.template.Replicas != 0 || m.template.Retain || m.members["m1"].exists {
+		t.Errorf("in the end: %s\n%+v", m, m.status.Conditions)
+	}
+}
+
 // TestTheSameFaultIsSaidOnce: three members ill with the same are one sentence, and Ready does not say that they scale.
 func TestTheSameFaultIsSaidOnce(t *testing.T) {
 	m := settled(t)

@@ -40,7 +40,7 @@ func (d *decision) release() {
 func (d *decision) releaseReplicas() {
 	whole := d.w.Template != nil && d.w.Binding != nil
 	ledger := d.w.Binding != nil && d.w.Binding.Ledger != nil
-	if whole && ledger {
+	if whole && ledger && d.w.Binding.Divided {
 		counts, wait := d.finalCounts()
 		if wait != "" {
 			d.releasing(wait)
@@ -57,7 +57,10 @@ func (d *decision) releaseReplicas() {
 		d.act(Action{Kind: ClearLedger})
 	}
 	d.act(Action{Kind: RemoveFinalizer})
-	if whole {
+	switch {
+	case whole && !d.w.Binding.Divided:
+		d.tell(true, api.FedHPAReasonReleased, fmt.Sprintf("the policy duplicates replicas: every cluster is given the template's %d", d.w.Template.Replicas))
+	case whole:
 		d.tell(false, api.FedHPAReasonReleased, fmt.Sprintf("replicas stay as they are (%s) and are Karmada's again", d.counts))
 	}
 }
@@ -86,11 +89,17 @@ func (d *decision) deleteAll(names []string) {
 // releaseBooks writes what is not yet true and reports whether writing was possible.
 func (d *decision) releaseBooks(counts Counts) bool {
 	b := d.w.Binding
-	if len(b.Clusters) == 0 {
+	zero := d.w.Template.Replicas == 0
+	if len(b.Clusters) == 0 || !b.Divided || zero && b.Settled && b.Replicas == 0 {
+		// Nothing runs, or is not to; or replicas are duplicated, and every cluster is to have the template's.
 		d.trueBooks = true
 		return true
 	}
 	switch {
+	case zero:
+		// Writing the sum would undo it.
+		d.releasing("the target was scaled to zero: waiting until Karmada has done that")
+		return false
 	case b.Suspended:
 		d.releasing("scheduling of the ResourceBinding is suspended: resume it")
 		return false
