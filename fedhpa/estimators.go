@@ -3,6 +3,7 @@ package fedhpa
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"sync"
@@ -14,8 +15,10 @@ import (
 	"github.com/karmada-io/karmada/pkg/util"
 	"github.com/karmada-io/karmada/pkg/util/names"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -32,6 +35,10 @@ const unschedulableAfter = 30 * time.Second
 // addressFresh is how long an estimator's address is trusted.
 const addressFresh = time.Minute
 
+// silentFor is how long an estimator that says nothing is not asked again. Each question to it costs a worker the whole timeout, and after a power cut nothing closes the connection: a
+// thousand FedHPAs would wait for one lost node.
+const silentFor = 30 * time.Second
+
 // connectionIdle is how long a connection that nobody uses is kept. Every member in use is asked about every two minutes.
 const connectionIdle = 10 * time.Minute
 
@@ -45,12 +52,16 @@ type estimators struct {
 
 	mu    sync.Mutex
 	conns map[string]*estimatorConn
+	// silent is when an estimator was last found to say nothing.
+	silent map[string]time.Time
 }
 
 type estimatorConn struct {
 	address string
 	checked time.Time
 	conn    *grpc.ClientConn
+	// answered is when anything was last heard on the connection.
+	answered time.Time
 }
 
 func newEstimators(reader client.Reader, cfg config.Estimators, clk clock.Clock) (asker, error) {
@@ -61,7 +72,8 @@ func newEstimators(reader client.Reader, cfg config.Estimators, clk clock.Clock)
 	if err != nil {
 		return nil, err
 	}
-	return &estimators{reader: reader, cfg: cfg, credentials: creds, clock: clk, conns: map[string]*estimatorConn{}}, nil
+	return &estimators{reader: reader, cfg: cfg, credentials: creds, clock: clk,
+		conns: map[string]*estimatorConn{}, silent: map[string]time.Time{}}, nil
 }
 
 func (e *estimators) free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
@@ -110,12 +122,30 @@ func (e *estimators) call(ctx context.Context, cluster string, binding *workv1al
 		return 0, false
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, string(util.ContextKeyObject), objectOf(binding.Spec.Resource))
+	began := e.clock.Now()
 	n, err := ask(ctx, service.NewEstimatorClient(conn))
+	e.heard(cluster, conn, began, err)
 	if err != nil {
 		unanswered(ctx, cluster, err)
 		return 0, false
 	}
 	return bounded(n)
+}
+
+// heard notes whether an estimator spoke. One that has said nothing to anybody while a question ran out is left alone for a while, and then connected to anew.
+func (e *estimators) heard(cluster string, conn *grpc.ClientConn, began time.Time, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := e.conns[cluster]
+	switch {
+	case known == nil || known.conn != conn:
+	case status.Code(err) != codes.DeadlineExceeded:
+		known.answered = e.clock.Now()
+	case known.answered.Before(began):
+		e.silent[cluster] = e.clock.Now()
+		_ = conn.Close() // nobody hears anything on it
+		delete(e.conns, cluster)
+	}
 }
 
 func unanswered(ctx context.Context, cluster string, why error) {
@@ -127,6 +157,9 @@ func (e *estimators) connection(ctx context.Context, cluster string) (*grpc.Clie
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.clock.Now()
+	if since, silent := e.silent[cluster]; silent && now.Sub(since) < silentFor {
+		return nil, fmt.Errorf("the estimator of %s said nothing at %s", cluster, since.UTC().Format(time.TimeOnly))
+	}
 	if known := e.conns[cluster]; known != nil && now.Sub(known.checked) < addressFresh {
 		return known.conn, nil
 	}
@@ -159,6 +192,7 @@ func (e *estimators) sweep(now time.Time) {
 			delete(e.conns, cluster)
 		}
 	}
+	maps.DeleteFunc(e.silent, func(_ string, since time.Time) bool { return now.Sub(since) >= silentFor })
 }
 
 func (e *estimators) address(ctx context.Context, cluster string) (string, error) {

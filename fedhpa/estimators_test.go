@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,10 +35,13 @@ type answering struct {
 	asked    chan *pb.MaxAvailableReplicasRequest
 	// hold keeps the answer back until the asker has given up.
 	hold bool
+	// held counts those askers.
+	held atomic.Int32
 }
 
 func (a *answering) MaxAvailableReplicas(ctx context.Context, req *pb.MaxAvailableReplicasRequest) (*pb.MaxAvailableReplicasResponse, error) {
 	if a.hold {
+		a.held.Add(1)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -179,6 +183,29 @@ func TestEstimatorMoves(t *testing.T) {
 	clk.Step(addressFresh)
 	if n := answers(); n != 2 {
 		t.Errorf("after the move %d is answered, want 2", n)
+	}
+}
+
+// TestSilentEstimatorIsLeftAlone: one that says nothing costs one question in a while, not every FedHPA's worker its patience; then it is asked on a new connection.
+func TestSilentEstimatorIsLeftAlone(t *testing.T) {
+	clk := clocktesting.NewFakeClock(time.Unix(0, 0))
+	estimator := &answering{hold: true}
+	asker, _ := askerOf(t, clk, estimatorService(corev1.ServiceTypeExternalName, estimator.serve(t)))
+	ask := func() {
+		if _, ok := asker.free(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); ok {
+			t.Fatal("an answer")
+		}
+	}
+	for range 5 {
+		ask()
+	}
+	if got := estimator.held.Load(); got != 1 {
+		t.Errorf("it was asked %d times, want once", got)
+	}
+	clk.Step(silentFor)
+	ask()
+	if got := estimator.held.Load(); got != 2 {
+		t.Errorf("after a while it was asked %d times in all, want twice", got)
 	}
 }
 
