@@ -180,12 +180,7 @@ func (d *decision) preconditions() bool {
 		d.letGo()
 	}
 	d.plan.Status.Phase = api.FedHPAPending
-	d.condition(api.FedHPAReady, metav1.ConditionFalse, p.Reason, p.Message)
-	for _, c := range d.w.Status.Conditions {
-		if c.Type != api.FedHPAReady {
-			d.condition(c.Type, metav1.ConditionUnknown, p.Reason, "not looked at until Ready is True")
-		}
-	}
+	d.notReady(p.Reason, p.Message)
 	d.changed(true, p.Reason, p.Message)
 	return true
 }

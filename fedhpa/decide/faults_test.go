@@ -323,6 +323,7 @@ func TestReleaseNeedsToSeeTheTarget(t *testing.T) {
 		t.Errorf("actions %v, want none", actionsOf(plan))
 	}
 	wantSaid(t, plan.Status, api.FedHPAReady, "False Releasing: no right to scale Deployment")
+	wantSaid(t, plan.Status, api.FedHPAMembersScaling, "Unknown Releasing")
 	// A kind that is gone took the target with it; a binding that is still there may be the next target's.
 	w.Problem, w.Members = &Problem{api.FedHPAReasonTargetKindUnknown, "no such kind"}, nil
 	if diff := cmp.Diff([]ActionKind{ClearLedger, RemoveFinalizer}, actionsOf(Decide(w))); diff != "" {

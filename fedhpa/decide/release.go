@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
@@ -144,6 +142,6 @@ func (d *decision) releasing(message string) {
 	if unreachable := slices.DeleteFunc(d.ownAutoscalers(), func(name string) bool { return d.member(name).Ready }); len(unreachable) > 0 {
 		message += "; " + list(unreachable) + " cannot be reached: waiting until it can, or until it is unjoined"
 	}
-	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonReleasing, message)
+	d.notReady(api.FedHPAReasonReleasing, message)
 	d.wake(waitForOthers)
 }

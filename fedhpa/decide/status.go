@@ -287,6 +287,16 @@ func (d *decision) condition(kind string, status metav1.ConditionStatus, reason,
 	})
 }
 
+// notReady says why nothing is done for now. What nobody looks at meanwhile is unknown.
+func (d *decision) notReady(reason, message string) {
+	d.condition(api.FedHPAReady, metav1.ConditionFalse, reason, message)
+	for _, c := range d.w.Status.Conditions {
+		if c.Type != api.FedHPAReady {
+			d.condition(c.Type, metav1.ConditionUnknown, reason, "not looked at while Ready is False")
+		}
+	}
+}
+
 // changed tells an event only when the condition's reason is new: a state is told once, not on every look.
 func (d *decision) changed(warning bool, reason, message string) {
 	for _, c := range d.w.Status.Conditions {
