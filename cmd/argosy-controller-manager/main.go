@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/internal/config"
@@ -25,7 +24,7 @@ func run(args []string) error {
 	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
 	verbosity := flags.Int("v", 0, "0 logs what was changed, 1 also what was left alone and why")
-	if err := flags.Parse(args); err != nil {
+	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 
@@ -35,9 +34,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	rest, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	rest, err := program.Reach("karmada-apiserver", "--kubeconfig", *kubeconfig)
 	if err != nil {
-		return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+		return err
 	}
 	ctx := ctrl.SetupSignalHandler()
 	mgr, err := newManager(ctx, rest, cfg)

@@ -28,7 +28,7 @@ func run(args []string) error {
 	options := addFlags(flags)
 	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")
 	verbosity := flags.Int("v", 0, "0 logs what went wrong and what changed, 1 also every answer and why")
-	if err := flags.Parse(args); err != nil {
+	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	logger := program.Log(*verbosity)

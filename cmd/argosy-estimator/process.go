@@ -37,6 +37,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/wire"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/drain"
+	"github.com/argosy-dev/argosy/internal/program"
 )
 
 // flagOptions carry karmada-scheduler-estimator's names and defaults, so that its manifests need a new image and little else.
@@ -94,9 +95,9 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 		}
 		p.watcher.Fixed[member.Name] = fleet.Connection{Rest: connection}
 	}
-	control, err := clientcmd.BuildConfigFromFlags("", options.kubeconfig)
+	control, err := program.Reach("karmada-apiserver", "--kubeconfig", options.kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+		return nil, err
 	}
 	templates, err := p.controlPlane(control, clk)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -34,7 +33,7 @@ func run(args []string) error {
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
 	pprof := flags.String("pprof-bind-address", "", "serve /debug/pprof at this host:port; empty means not at all")
 	verbosity := flags.Int("v", 0, "0 logs refusals and warnings, 1 also what was left alone and why")
-	if err := flags.Parse(args); err != nil {
+	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 
@@ -48,9 +47,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	rest, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	rest, err := program.Reach("karmada-apiserver", "--kubeconfig", *kubeconfig)
 	if err != nil {
-		return fmt.Errorf("reading kubeconfig of karmada-apiserver (--kubeconfig): %w", err)
+		return err
 	}
 	ending := &drain.Drain{Clock: clock.RealClock{}, Period: time.Duration(cfg.DrainSeconds) * time.Second}
 	mgr, err := newManager(rest, cfg, *pprof, func(*http.Request) error { return ending.Ready() })

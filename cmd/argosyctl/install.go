@@ -10,10 +10,10 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/internal/program"
 )
 
 // Stages of an installation. The chart runs the first before its programs start and the second when they serve.
@@ -90,7 +90,8 @@ func newUninstallCommand(karmada *genericclioptions.ConfigFlags, streams generic
 		Long: `Removes the registrations first, so that Karmada no longer calls the webhook, then accounts, rights and Secrets.
 Argosy's kinds stay, with every object of theirs: an installation later finds them as they were. From then on Karmada's own
 rules read CloneSets and Advanced StatefulSets; docs/uninstall.md says what that means for running workloads.`,
-		Args: cobra.NoArgs,
+		Example: "  argosyctl uninstall --kubeconfig karmada.kubeconfig --host-kubeconfig host.kubeconfig --host-namespace karmada-system",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			installer, err := f.installer(karmada, streams)
 			if err != nil {
@@ -119,9 +120,9 @@ func (f *installFlags) installer(karmada *genericclioptions.ConfigFlags, streams
 	karmadaConfig.QPS = -1
 	// Uninstall lists every kind there is, deprecated ones too; whoever reads along can do nothing about that.
 	karmadaConfig.WarningHandler = rest.NoWarnings{}
-	hostConfig, err := clientcmd.BuildConfigFromFlags("", f.hostKubeconfig)
+	hostConfig, err := program.Reach("the host cluster", "--host-kubeconfig", f.hostKubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("reading kubeconfig of the host cluster (--host-kubeconfig): %w", err)
+		return nil, err
 	}
 	host, err := kubernetes.NewForConfig(hostConfig)
 	if err != nil {
