@@ -132,12 +132,18 @@ func (e Explanation) clusters(out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out)
+	// What is said of several clusters alike is said once.
+	said := map[string][]string{}
 	for _, c := range e.FedHPA.Status.Clusters {
-		message := c.Message
-		if !strings.HasPrefix(message, c.Name+" ") {
-			message = c.Name + ": " + orNone(message)
+		said[c.Message] = append(said[c.Message], c.Name)
+	}
+	for _, c := range e.FedHPA.Status.Clusters {
+		switch names := said[c.Message]; {
+		case strings.HasPrefix(c.Message, c.Name+" "):
+			fmt.Fprintln(out, c.Message)
+		case names[0] == c.Name:
+			fmt.Fprintf(out, "%s: %s\n", strings.Join(names, ", "), orNone(c.Message))
 		}
-		fmt.Fprintln(out, message)
 	}
 	fmt.Fprintln(out)
 	return nil

@@ -68,3 +68,21 @@ member2    1    4    unknown
 		t.Errorf("explanation (-want +got):\n%s", diff)
 	}
 }
+
+// What ails every member alike is said once.
+func TestExplanationSaysAlikeOnce(t *testing.T) {
+	fed := makeFedHPA()
+	const ill = "the member's autoscaler cannot scale: no metrics"
+	fed.Status = api.FedHPAStatus{Phase: api.FedHPAActive, MinReplicas: 4, MaxReplicas: 20, Clusters: []api.FedHPAClusterStatus{
+		{Name: "member1", State: api.ClusterActive, Message: ill},
+		{Name: "member2", State: api.ClusterActive, Message: "member2 got 1..4 of 4..20"},
+		{Name: "member3", State: api.ClusterActive, Message: ill},
+	}}
+	var out strings.Builder
+	if err := (Explanation{FedHPA: fed}).Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\nmember1, member3: " + ill + "\nmember2 got 1..4 of 4..20\n\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("got\n%s\nwant in it\n%s", out.String(), want)
+	}
+}

@@ -69,7 +69,8 @@ func (v *Validator) validateTarget(ctx context.Context, order *v1alpha1.PodScale
 		return field.ErrorList{field.Invalid(path.Child("apiVersion"), target.APIVersion, verdict.message)}, nil
 	}
 	if apierrors.IsNotFound(err) {
-		return field.ErrorList{field.NotFound(path.Child("name"), target.Name)}, nil
+		verdict := checkTarget(facts{order: order})
+		return field.ErrorList{field.Invalid(path.Child("name"), target.Name, verdict.message)}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading CloneSet %s: %w", target.Name, err)

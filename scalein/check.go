@@ -108,7 +108,7 @@ func locate(f facts) (map[string][]string, verdict) {
 			ref.Cluster = found
 		}
 		if _, holds := f.binding.of(ref.Cluster); !holds {
-			return nil, refuse(v1alpha1.ReasonPodNotFound, "%s runs no replicas in cluster %s", f.order.Spec.TargetRef.Name, ref.Cluster)
+			return nil, refuse(v1alpha1.ReasonPodNotFound, "%s runs no replicas in cluster %s; it runs in %s", f.order.Spec.TargetRef.Name, ref.Cluster, f.binding.names())
 		}
 		if seen[ref] {
 			return nil, refuse(v1alpha1.ReasonPodDuplicate, "pod %s of %s is named twice", ref.Name, ref.Cluster)

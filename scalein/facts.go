@@ -1,6 +1,7 @@
 package scalein
 
 import (
+	"strings"
 	"time"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
@@ -66,6 +67,18 @@ func (b *binding) of(cluster string) (int32, bool) {
 		}
 	}
 	return 0, false
+}
+
+// names of the clusters, for people.
+func (b *binding) names() string {
+	var names []string
+	for _, c := range b.clusters {
+		names = append(names, c.name)
+	}
+	if len(names) == 0 {
+		return "no cluster"
+	}
+	return strings.Join(names, ", ")
 }
 
 func (b *binding) sum() int32 {

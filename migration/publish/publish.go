@@ -108,6 +108,12 @@ type release struct {
 
 // static applies to each member, as CI/CD did before.
 func (p *Publisher) static(ctx context.Context, release release, result *Result) error {
+	// A name that is none must not leave the clusters before it released and those behind it not.
+	for _, cluster := range release.clusters {
+		if _, err := p.Member(ctx, cluster); err != nil {
+			return fmt.Errorf("reaching cluster %s: %w", cluster, err)
+		}
+	}
 	for _, cluster := range release.clusters {
 		objects := release.bundle.For(cluster)
 		for _, object := range objects {

@@ -314,3 +314,20 @@ func TestStaticReleaseStartsAWaitingTakeOver(t *testing.T) {
 		t.Errorf("the release was not told: %v", got.Spec.ReleasedTime)
 	}
 }
+
+// A slip in the name of one cluster must not release the application to the others.
+func TestStaticReleaseReachesAllClustersOrNone(t *testing.T) {
+	publisher := &Publisher{Control: plane(t), Member: func(_ context.Context, name string) (client.Client, error) {
+		if name == "b" {
+			return nil, errors.New("not joined to the federation")
+		}
+		return plane(t), nil
+	}}
+	result, err := publisher.Release(t.Context(), "shop", load(t), nil)
+	if err == nil || !strings.Contains(err.Error(), "reaching cluster b: not joined") {
+		t.Errorf("error %v, want that cluster b cannot be reached", err)
+	}
+	if len(result.Written) != 0 {
+		t.Errorf("wrote %v, want nothing", result.Written)
+	}
+}

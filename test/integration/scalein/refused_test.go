@@ -30,7 +30,7 @@ func TestRefusedOrders(t *testing.T) {
 		},
 		"a cluster that runs none of it": {
 			order:      func(o *v1alpha1.PodScaleIn) { o.Spec.Pods[0].Cluster = "member7" },
-			wantReason: v1alpha1.ReasonPodNotFound, wantSays: "web runs no replicas in cluster member7",
+			wantReason: v1alpha1.ReasonPodNotFound, wantSays: "web runs no replicas in cluster member7; it runs in member1, ",
 		},
 		"a pod of another CloneSet": {
 			prepare: func(w *world) {

@@ -121,7 +121,7 @@ func TestAdmission(t *testing.T) {
 		},
 		"no such CloneSet": {
 			change:   func(o *v1alpha1.PodScaleIn) { o.Spec.TargetRef.Name = "shop" },
-			wantSays: []string{"spec.targetRef.name", "Not found", "shop"},
+			wantSays: []string{"spec.targetRef.name", "CloneSet shop does not exist in namespace"},
 		},
 		"an HPA owns the replicas": {
 			prepare: func(w *world) {
