@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/clock"
@@ -90,11 +92,12 @@ func (o cronPreviewOptions) load(ctx context.Context, in previewInput) (*v1alpha
 		if err != nil {
 			return nil, err
 		}
+		var what metav1.TypeMeta
+		if err := yaml.Unmarshal(text, &what); err == nil && what.Kind != "CronHPA" {
+			return nil, fmt.Errorf("%s holds a %q, want a CronHPA", o.file, what.Kind)
+		}
 		if err := yaml.UnmarshalStrict(text, cron); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", o.file, err)
-		}
-		if cron.Kind != "CronHPA" {
-			return nil, fmt.Errorf("%s holds a %q, want a CronHPA", o.file, cron.Kind)
 		}
 		return cron, nil
 	}
@@ -102,8 +105,11 @@ func (o cronPreviewOptions) load(ctx context.Context, in previewInput) (*v1alpha
 	if err != nil {
 		return nil, err
 	}
-	if err := control.Get(ctx, client.ObjectKey{Namespace: namespace, Name: in.args[0]}, cron); err != nil {
-		return nil, fmt.Errorf("reading CronHPA %s of namespace %s: %w", in.args[0], namespace, err)
+	key := client.ObjectKey{Namespace: namespace, Name: in.args[0]}
+	if err := control.Get(ctx, key, cron); apierrors.IsNotFound(err) {
+		return nil, misnamed{problem: "CronHPA " + key.Name + " does not exist", namespace: namespace, list: &v1alpha1.CronHPAList{}}.explain(ctx, control)
+	} else if err != nil {
+		return nil, fmt.Errorf("reading CronHPA %s: %w", key, err)
 	}
 	return cron, nil
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -15,7 +13,7 @@ import (
 	"github.com/argosy-dev/argosy/interpreter"
 )
 
-// diagnosis is the output of -o json.
+// diagnosis is the output for programs.
 type diagnosis struct {
 	Checks   []string         `json:"checks"`
 	Findings []doctor.Finding `json:"findings"`
@@ -30,10 +28,15 @@ func newDoctorCommand(karmada *genericclioptions.ConfigFlags, streams genericioo
 registration, no timeout, a second webhook or a customization for the same kinds, a certificate that has expired, ends
 soon or is not the caBundle's, kinds without status subresource, and workloads of two groups that share one
 ResourceBinding. It changes nothing. Each finding comes with what to do; with a problem the exit code is 1.`,
+		Example: `  argosyctl doctor --kubeconfig karmada.kubeconfig
+
+  # From outside the host cluster, where the webhook's name is not known
+  kubectl -n karmada-system port-forward service/argosy-webhook 9443:443 &
+  argosyctl doctor --kubeconfig karmada.kubeconfig --webhook-address 127.0.0.1:9443`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return fmt.Errorf("--output: %q is none of table, json", output)
+			if _, err := structured(io.Discard, output, nil); err != nil {
+				return err
 			}
 			config, err := restConfig(karmada)
 			if err != nil {
@@ -50,24 +53,22 @@ ResourceBinding. It changes nothing. Each finding comes with what to do; with a 
 			return report(streams.Out, output, doctor.Diagnose(facts, clock.RealClock{}.Now()))
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", outputHelp)
 	cmd.Flags().StringVar(&address, "webhook-address", "", "host:port at which argosy-webhook is reached from here, when the registration's address is not")
 	return cmd
 }
 
 // report prints the findings; with a problem among them it is an error.
 func report(out io.Writer, output string, findings []doctor.Finding) error {
-	if output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		if findings == nil {
-			findings = []doctor.Finding{}
-		}
-		if err := encoder.Encode(diagnosis{Checks: doctor.Checks(), Findings: findings}); err != nil {
-			return err
-		}
-	} else {
-		table(out, findings)
+	if findings == nil {
+		findings = []doctor.Finding{}
+	}
+	done, err := structured(out, output, diagnosis{Checks: doctor.Checks(), Findings: findings})
+	if err != nil {
+		return err
+	}
+	if !done {
+		write(out, findings)
 	}
 	for _, f := range findings {
 		if f.Severity == doctor.Problem {
@@ -77,17 +78,12 @@ func report(out io.Writer, output string, findings []doctor.Finding) error {
 	return nil
 }
 
-func table(out io.Writer, findings []doctor.Finding) {
+// write prints three lines for each finding: a table of them would be wider than a terminal.
+func write(out io.Writer, findings []doctor.Finding) {
 	count := map[doctor.Severity]int{}
-	if len(findings) > 0 {
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "SEVERITY\tCHECK\tOBJECT\tFINDING")
-		for _, f := range findings {
-			count[f.Severity]++
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n\t\t\t-> %s\n", f.Severity, f.Check, f.Object, f.Message, f.Remedy)
-		}
-		w.Flush()
-		fmt.Fprintln(out)
+	for _, f := range findings {
+		count[f.Severity]++
+		fmt.Fprintf(out, "%s (%s): %s\n  %s\n  -> %s\n\n", f.Severity, f.Check, f.Object, f.Message, f.Remedy)
 	}
 	fmt.Fprintf(out, "%d checks; problems: %d, warnings: %d\n", len(doctor.Checks()), count[doctor.Problem], count[doctor.Warning])
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
@@ -29,8 +28,10 @@ func newFedHPAExplainCommand(flags *genericclioptions.ConfigFlags, streams gener
 	var limits split.Range
 	format := ""
 	command := &cobra.Command{
-		Use:   "explain name",
-		Short: "Say what each member got and why, whether the books are true, and what other limits would give",
+		Use:   "explain NAME",
+		Short: "Say what each member got and why, and what other limits would give",
+		Long: "Says what each member got and why, whether scheduling result and template agree with what the members run, and with --min or\n" +
+			"--max what other limits would give.",
 		Example: `  # Why did member2 get 3 of 10?
   argosyctl fedhpa explain web -n shop
 
@@ -68,11 +69,13 @@ func newFedHPAExplainCommand(flags *genericclioptions.ConfigFlags, streams gener
 // explanationOf reads a FedHPA and its target's binding.
 func explanationOf(ctx context.Context, control client.Reader, key client.ObjectKey) (fedhpa.Explanation, error) {
 	out := fedhpa.Explanation{FedHPA: &autoscalingv1alpha1.FedHPA{}}
+	wrong := misnamed{problem: "name a FedHPA", namespace: key.Namespace, list: &autoscalingv1alpha1.FedHPAList{}}
 	if key.Name == "" {
-		return out, notNamed(ctx, control, key, "name a FedHPA")
+		return out, wrong.explain(ctx, control)
 	}
 	if err := control.Get(ctx, key, out.FedHPA); apierrors.IsNotFound(err) {
-		return out, notNamed(ctx, control, key, fmt.Sprintf("FedHPA %s does not exist", key.Name))
+		wrong.problem = "FedHPA " + key.Name + " does not exist"
+		return out, wrong.explain(ctx, control)
 	} else if err != nil {
 		return out, fmt.Errorf("reading FedHPA %s: %w", key, err)
 	}
@@ -86,22 +89,6 @@ func explanationOf(ctx context.Context, control client.Reader, key client.Object
 		out.Binding = binding
 	}
 	return out, nil
-}
-
-// notNamed says which FedHPAs there are to name.
-func notNamed(ctx context.Context, control client.Reader, key client.ObjectKey, problem string) error {
-	var list autoscalingv1alpha1.FedHPAList
-	if err := control.List(ctx, &list, client.InNamespace(key.Namespace)); err != nil {
-		return fmt.Errorf("listing the FedHPAs of namespace %s: %w", key.Namespace, err)
-	}
-	if len(list.Items) == 0 {
-		return fmt.Errorf("%s: namespace %s of the control plane has none; name another with -n", problem, key.Namespace)
-	}
-	var there []string
-	for _, fed := range list.Items {
-		there = append(there, fed.Name)
-	}
-	return fmt.Errorf("%s: namespace %s of the control plane has %s", problem, key.Namespace, strings.Join(there, ", "))
 }
 
 // whatIf reads the limits to be divided on paper; nil when none are asked for. The one left out is the one in force.

@@ -160,7 +160,7 @@ func TestFitRefusesBadFlags(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no file":                    {nil, `required flag(s) "filename" not set`},
+		"no file":                    {nil, "name the workload's file with -f"},
 		"a file that is not there":   {[]string{"-f", "none.yaml"}, "none.yaml"},
 		"an unknown output":          {[]string{"-f", "cloneset.yaml", "-o", "table"}, `--output "table" is not known: use text, json or yaml`},
 		"an unknown plugin":          {[]string{"-f", "cloneset.yaml", "--scheduler-config", scheduler}, `plugin "Wishful" is not compiled`},

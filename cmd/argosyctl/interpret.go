@@ -66,10 +66,6 @@ type interpretOptions struct {
 
 func newInterpretCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	o := &interpretOptions{IOStreams: streams}
-	names := make([]string, len(operations))
-	for i, operation := range operations {
-		names[i] = string(operation)
-	}
 	cmd := &cobra.Command{
 		Use:   "interpret -f FILE --operation OPERATION",
 		Short: "Run the interpreter's rules on files, without a cluster",
@@ -83,7 +79,7 @@ them. An object of a kind Argosy does not interpret is an error.`,
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVarP(&o.files, "filename", "f", nil, "files with the objects; - is the standard input")
-	flags.StringVar(&o.operation, "operation", "", "one of "+strings.Join(names, ", "))
+	flags.StringVar(&o.operation, "operation", "", "one of "+operationNames())
 	flags.StringVar(&o.desiredFile, "desired-file", "", "the same as -f: the template, or for Retain the manifest")
 	flags.StringVar(&o.observedFile, "observed-file", "", "the member's object: for Retain beside the manifest; for status and health the same as -f")
 	flags.StringVar(&o.statusFile, "status-file", "", "for AggregateStatus: the members' statuses, as status.aggregatedStatus of a ResourceBinding has them, one a document")
@@ -92,6 +88,14 @@ them. An object of a kind Argosy does not interpret is an error.`,
 	flags.StringVar(&o.cluster, "cluster", "", "for Retain: the member; empty takes it from the observed object's annotation "+mark.WorkNamespace)
 	flags.StringVarP(&o.output, "output", "o", "yaml", "yaml, json, or patch: the JSON patch of ReviseReplica, Retain and AggregateStatus")
 	return cmd
+}
+
+func operationNames() string {
+	names := make([]string, len(operations))
+	for i, operation := range operations {
+		names[i] = string(operation)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (o *interpretOptions) run() error {
@@ -126,7 +130,10 @@ func (o *interpretOptions) question() (q interpreter.Question, err error) {
 		}
 	}
 	if q.Operation == "" {
-		return q, fmt.Errorf("--operation: %q is none of %v", o.operation, operations)
+		if o.operation == "" {
+			return q, fmt.Errorf("name the question with --operation: %s", operationNames())
+		}
+		return q, fmt.Errorf("--operation: %q is none of %s", o.operation, operationNames())
 	}
 	switch o.output {
 	case "yaml", "json", "patch":

@@ -164,7 +164,7 @@ func TestInterpretRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no operation":         {args: []string{"-f", "cloneset.yaml"}, want: `--operation: "" is none of`},
+		"no operation":         {args: []string{"-f", "cloneset.yaml"}, want: "name the question with --operation"},
 		"an unknown operation": {args: []string{"-f", "cloneset.yaml", "--operation", "Prune"}, want: `--operation: "Prune" is none of`},
 		"no objects":           {args: []string{"--operation", "InterpretHealth"}, want: "name the objects with -f"},
 		"a missing file":       {args: []string{"-f", "absent.yaml", "--operation", "InterpretHealth"}, want: "absent.yaml"},

@@ -37,7 +37,8 @@ var errReported = errors.New("reported")
 // newCommand is the root with every command group: one line each.
 func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command {
 	root := &cobra.Command{
-		Use:           name,
+		Use:           "argosyctl",
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
 		Short:         "Operate workloads in a Karmada federation",
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -62,6 +63,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newPublishCommand(flags, streams),
 		newIsKarmadaCommand(flags, streams),
 	)
+	callItself(root, name)
 	for _, group := range root.Commands() {
 		if group.HasSubCommands() && !group.Runnable() {
 			// Without these a subcommand that is none prints the help and ends well.
@@ -70,6 +72,14 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		}
 	}
 	return root
+}
+
+// callItself writes the program's name into every example.
+func callItself(command *cobra.Command, name string) {
+	command.Example = strings.ReplaceAll(command.Example, "argosyctl", name)
+	for _, child := range command.Commands() {
+		callItself(child, name)
+	}
 }
 
 // commandName is how the help calls the program: kubectl runs plugins as kubectl-<name>.

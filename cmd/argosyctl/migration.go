@@ -24,7 +24,7 @@ func newMigrationCommand(flags *genericclioptions.ConfigFlags, streams genericio
 		Use:     "migration",
 		Aliases: []string{"migrations", "mig"},
 		Short:   "Bring applications under federation, and back",
-		Long: "Applications are named kind/name, such as deployment/web, in the namespace of -n.\n" +
+		Long: "Applications are named KIND/NAME, such as deployment/web, in the namespace of -n.\n" +
 			"An admin lists them on a MigrationWhitelist; these commands show where each stands and what a person decides.",
 	}
 	m := &migrationCommands{flags: flags, out: streams.Out, errOut: streams.ErrOut}
@@ -63,10 +63,10 @@ func (m *migrationCommands) missing(ctx context.Context, control client.Client, 
 	if err := control.List(ctx, &list, client.InNamespace(application.Namespace)); err != nil {
 		return fmt.Errorf("listing migrations: %w", err)
 	}
-	there := "nothing there has one"
+	there := "no other of the namespace has one"
 	for i := range list.Items {
 		if i == 0 {
-			there = "there are " + named(&list.Items[i])
+			there = "the namespace has " + named(&list.Items[i])
 		} else if i < 5 {
 			there += ", " + named(&list.Items[i])
 		}
@@ -85,9 +85,11 @@ func named(migration *v1alpha1.Migration) string {
 func (m *migrationCommands) status() *cobra.Command {
 	all, format := false, ""
 	command := &cobra.Command{
-		Use:   "status [kind/name]",
+		Use:   "status [KIND/NAME]",
 		Short: "Show where applications stand; with a name, everything known about one",
-		Args:  cobra.MaximumNArgs(1),
+		Example: "  argosyctl migration status -A\n" +
+			"  argosyctl migration status -n shop deployment/web",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				_, migration, err := m.one(command.Context(), args[0])
@@ -129,9 +131,11 @@ func (m *migrationCommands) status() *cobra.Command {
 func (m *migrationCommands) plan() *cobra.Command {
 	all, format := false, ""
 	command := &cobra.Command{
-		Use:   "plan kind/name",
+		Use:   "plan KIND/NAME",
 		Short: "Show what a take-over would change, per cluster, object and field",
-		Args:  oneApplication,
+		Example: "  argosyctl migration plan -n shop deployment/web\n" +
+			"  argosyctl migration plan -n shop deployment/web -o json",
+		Args: oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			_, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
@@ -165,10 +169,15 @@ func (m *migrationCommands) plan() *cobra.Command {
 func (m *migrationCommands) approve() *cobra.Command {
 	hash := ""
 	command := &cobra.Command{
-		Use:   "approve kind/name --plan HASH",
+		Use:   "approve KIND/NAME --plan HASH",
 		Short: "Approve a plan you have read; another person must as well",
-		Args:  oneApplication,
+		Example: "  argosyctl migration plan -n shop deployment/web      # read it; it ends with the hash\n" +
+			"  argosyctl migration approve -n shop deployment/web --plan 6087a9a274663561",
+		Args: oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
+			if hash == "" {
+				return fmt.Errorf("name the plan you have read with --plan: 'argosyctl migration plan %s' shows it", args[0])
+			}
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
 				return err
@@ -184,15 +193,17 @@ func (m *migrationCommands) approve() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&hash, "plan", "", "hash of the plan you have read ('argosyctl migration plan' shows it)")
-	_ = command.MarkFlagRequired("plan")
 	return command
 }
 
 func (m *migrationCommands) rollback() *cobra.Command {
 	return &cobra.Command{
-		Use:   "rollback kind/name",
-		Short: "Take an application off its whitelist: back under static management, nothing deleted, no pod restarted",
-		Args:  oneApplication,
+		Use:   "rollback KIND/NAME",
+		Short: "Take an application off its whitelist; nothing is deleted, no pod restarts",
+		Long: "Takes an application off its whitelist: it goes back under static management. Nothing is deleted and no pod restarts.\n" +
+			"It can be adopted again with readopt, or leave the control plane for good with leave.",
+		Example: "  argosyctl migration rollback -n shop deployment/web",
+		Args:    oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
@@ -216,9 +227,10 @@ func (m *migrationCommands) rollback() *cobra.Command {
 func (m *migrationCommands) readopt() *cobra.Command {
 	name := ""
 	command := &cobra.Command{
-		Use:   "readopt kind/name",
-		Short: "Adopt an application again: after a rollback, or after a failure was put right",
-		Args:  oneApplication,
+		Use:     "readopt KIND/NAME",
+		Short:   "Adopt an application again: after a rollback, or after a failure was put right",
+		Example: "  argosyctl migration readopt -n shop deployment/web",
+		Args:    oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {
@@ -292,9 +304,12 @@ func (m *migrationCommands) relist(ctx context.Context, control client.Client, m
 
 func (m *migrationCommands) leave() *cobra.Command {
 	return &cobra.Command{
-		Use:   "leave kind/name",
-		Short: "Remove an application that is cut off from the control plane for good; the members keep everything",
-		Args:  oneApplication,
+		Use:   "leave KIND/NAME",
+		Short: "Remove a cut-off application from the control plane; the members keep everything",
+		Long: "Removes an application that was rolled back from the control plane for good, once a plan that changes nothing in its\n" +
+			"members is approved. The members keep everything.",
+		Example: "  argosyctl migration leave -n shop deployment/web",
+		Args:    oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), args[0])
 			if err != nil {

@@ -19,9 +19,16 @@ func approve(ctx context.Context, control client.Client, migration *v1alpha1.Mig
 			return err
 		}
 		before.DeepCopyInto(migration)
+		switch plan := migration.Status.Plan; {
+		case plan == nil:
+			return fmt.Errorf("there is no plan to approve now: %s", advancing(migration))
+		case plan.Hash != hash:
+			return fmt.Errorf("it is not the current plan, which is %s: read it with 'argosyctl migration plan -n %s %s' and approve that",
+				plan.Hash, migration.Namespace, named(migration))
+		}
 		// Approvals of plans that are past only take room.
 		migration.Spec.Approvals = slices.DeleteFunc(migration.Spec.Approvals, func(approval v1alpha1.Approval) bool {
-			return migration.Status.Plan == nil || approval.PlanHash != migration.Status.Plan.Hash
+			return approval.PlanHash != hash
 		})
 		migration.Spec.Approvals = append(migration.Spec.Approvals, v1alpha1.Approval{PlanHash: hash})
 		return control.Patch(ctx, migration, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,6 +56,10 @@ func TestEditsMeetTheControllers(t *testing.T) {
 	}
 	if got := migration.Spec.Approvals; len(got) != 2 || got[0].User != "alice" || got[1].PlanHash != "now" {
 		t.Errorf("approvals %+v, want alice's and the new one", got)
+	}
+	if err := approve(t.Context(), control, migration, "abc"); err == nil ||
+		!strings.Contains(err.Error(), "it is not the current plan, which is now: read it with 'argosyctl migration plan -n shop deployment/web' and approve that") {
+		t.Errorf("approving another plan: %v", err)
 	}
 	name, err := editEntries(t.Context(), control, migration, func(entries []v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry { return without(entries, migration) })
 	if err != nil || name != "all" {

@@ -57,10 +57,36 @@ func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
 		fmt.Fprintf(out, "Attempt %d failed %s (%s, %s): %s\n", status.Failure.Attempt, status.Failure.Time.UTC().Format("2006-01-02 15:04:05"),
 			status.Failure.Reason, status.Failure.Action, status.Failure.Message)
 	}
+	if err := writeClusters(out, status.Clusters); err != nil {
+		return err
+	}
+	if len(status.Resources) > 0 {
+		fmt.Fprintln(out, "\nObjects")
+	}
+	for _, resource := range status.Resources {
+		where := "in " + strings.Join(resource.Clusters, ", ")
+		if resource.Policy == "" {
+			where = "static: " + resource.Note
+		}
+		fmt.Fprintf(out, "  %s/%s %s\n", strings.ToLower(resource.Kind), resource.Name, where)
+	}
+	if len(status.History) > 0 {
+		fmt.Fprintln(out, "\nHistory")
+	}
+	for _, entry := range status.History {
+		fmt.Fprintf(out, "  %s %s: %s\n", entry.Time.UTC().Format("2006-01-02 15:04:05"), entry.Phase, entry.Message)
+	}
+	return nil
+}
+
+func writeClusters(out io.Writer, clusters []v1alpha1.ClusterStatus) error {
+	if len(clusters) == 0 {
+		return nil
+	}
 	fmt.Fprintln(out, "\nClusters")
 	table := tabwriter.NewWriter(out, 2, 4, 3, ' ', 0)
 	fmt.Fprintln(table, "  NAME\tSTATE\tREPLICAS\tPODS BEFORE\tPODS AFTER\tREVISION")
-	for _, cluster := range status.Clusters {
+	for _, cluster := range clusters {
 		before, after, revision := "-", "-", "-"
 		if cluster.Before != nil {
 			before, revision = fmt.Sprint(cluster.Before.PodCount), cluster.Before.Revision
@@ -73,22 +99,7 @@ func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%d\t%s\t%s\t%s\n", cluster.Name, cluster.State, cluster.Replicas, before, after, revision)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "\nObjects")
-	for _, resource := range status.Resources {
-		where := "in " + strings.Join(resource.Clusters, ", ")
-		if resource.Policy == "" {
-			where = "static: " + resource.Note
-		}
-		fmt.Fprintf(out, "  %s/%s %s\n", strings.ToLower(resource.Kind), resource.Name, where)
-	}
-	fmt.Fprintln(out, "\nHistory")
-	for _, entry := range status.History {
-		fmt.Fprintf(out, "  %s %s: %s\n", entry.Time.UTC().Format("2006-01-02 15:04:05"), entry.Phase, entry.Message)
-	}
-	return nil
+	return table.Flush()
 }
 
 func reason(migration *v1alpha1.Migration) string {

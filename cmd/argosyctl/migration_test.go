@@ -152,3 +152,21 @@ History
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 }
+
+// What is not there yet has no heading.
+func TestWriteStatusOfWhatHasJustBegun(t *testing.T) {
+	migration := &v1alpha1.Migration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-web"}}
+	migration.Spec.WorkloadReference = v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
+	var out bytes.Buffer
+	if err := writeStatus(&out, migration); err != nil {
+		t.Fatal(err)
+	}
+	want := `NAMESPACE  APPLICATION     PHASE  MANAGED  BATCH  CLUSTERS  WHY
+shop       deployment/web  -      -        -      -         
+
+the controller has not looked at it yet
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}

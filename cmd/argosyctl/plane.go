@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -61,6 +63,34 @@ func controlPlane(flags *genericclioptions.ConfigFlags) (client.Client, string, 
 		return nil, "", fmt.Errorf("reaching karmada-apiserver: %w", err)
 	}
 	return control, namespace, nil
+}
+
+// misnamed is a name that leads to nothing, or none at all, where one of a kind was to be named.
+type misnamed struct {
+	problem, namespace string
+	list               client.ObjectList
+}
+
+// explain says what there is to name instead.
+func (m misnamed) explain(ctx context.Context, control client.Reader) error {
+	err := control.List(ctx, m.list, client.InNamespace(m.namespace))
+	var there []string
+	if err == nil {
+		err = meta.EachListItem(m.list, func(object runtime.Object) error {
+			item, err := meta.Accessor(object)
+			if err == nil {
+				there = append(there, item.GetName())
+			}
+			return err
+		})
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: listing those of namespace %s: %w", m.problem, m.namespace, err)
+	case len(there) == 0:
+		return fmt.Errorf("%s: namespace %s of the control plane has none; name another with -n", m.problem, m.namespace)
+	}
+	return fmt.Errorf("%s: namespace %s of the control plane has %s", m.problem, m.namespace, strings.Join(there, ", "))
 }
 
 // oneApplication is the argument of commands about one.

@@ -40,6 +40,8 @@ func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 			"differs in one. Policies are named <kind>-<name>, one for each object, with an override for every\n" +
 			"difference. Objects that another policy in the control plane holds already are named on standard error\n" +
 			"and left out.",
+		Example: "  argosyctl policy -f app/ -n shop\n" +
+			"  argosyctl policy -f app/ -n shop --clusters member1,member2 --templates | kubectl apply -f -",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return options.run(command.Context(), flags, streams)
@@ -49,14 +51,13 @@ func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters to propagate to; default those with a folder of their own")
 	command.Flags().BoolVar(&options.templates, "templates", false, "print the templates as well")
 	command.Flags().BoolVar(&options.offline, "offline", false, "do not ask the control plane who holds the objects")
-	_ = command.MarkFlagRequired("filename")
 	return command
 }
 
 func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) error {
-	bundle, err := publish.Load(os.DirFS(o.folder))
+	bundle, err := loadFolder(o.folder)
 	if err != nil {
-		return fmt.Errorf("loading %s: %w", o.folder, err)
+		return err
 	}
 	clusters := o.clusters
 	if len(clusters) == 0 {
@@ -104,6 +105,25 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 		}
 	}
 	return nil
+}
+
+// loadFolder reads the files of an application, of which -f names the folder.
+func loadFolder(folder string) (*publish.Bundle, error) {
+	if folder == "" {
+		return nil, errors.New("name the application's folder with -f")
+	}
+	info, err := os.Stat(folder)
+	if err != nil {
+		return nil, fmt.Errorf("reading the application's folder (-f): %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("-f %s is a file: name the folder that holds the application's objects", folder)
+	}
+	bundle, err := publish.Load(os.DirFS(folder))
+	if err != nil {
+		return nil, fmt.Errorf("loading %s: %w", folder, err)
+	}
+	return bundle, nil
 }
 
 // joined complains of clusters that are not: a slip of the pen would propagate to nowhere.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,8 +23,14 @@ import (
 // newIsKarmadaCommand answers CI/CD: is this application federated?
 func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	command := &cobra.Command{
-		Use:   "is-karmada kind/name",
-		Short: "Say who manages an application: exit status 0 federated, 1 static, 2 changing (ask again), 3 no answer (publish nowhere)",
+		Use:   "is-karmada KIND/NAME",
+		Short: "Say who manages an application, as JSON and as exit status",
+		Long: "Tells CI/CD where an application is published now, as one line of JSON and as exit status:\n\n" +
+			"  0  federated: to karmada-apiserver\n" +
+			"  1  static: to the clusters, as before\n" +
+			"  2  changing: nowhere; ask again\n" +
+			"  3  no answer, or a question that is none: nowhere",
+		Example: "  argosyctl is-karmada -n shop deployment/web",
 		Args: func(command *cobra.Command, args []string) error {
 			if err := oneApplication(command, args); err != nil {
 				return exitError{code: exitUnknown, err: err}
@@ -93,9 +98,12 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	options := publishOptions{}
 	command := &cobra.Command{
 		Use:   "publish -f FOLDER",
-		Short: "Release an application: to the control plane when it is federated, else to its clusters as before",
+		Short: "Release an application: to the control plane when federated, else to its clusters",
 		Long: "The folder holds the application's objects: *.yaml for every cluster, and clusters/<name>/*.yaml for what\n" +
-			"differs in one. While the application is being moved, publishing waits.",
+			"differs in one. While the application is being moved, publishing waits. A static release goes to the clusters that\n" +
+			"have a folder of their own, or to those of --clusters.",
+		Example: "  argosyctl publish -f app/ -n shop\n" +
+			"  argosyctl publish -f app/ -n shop --clusters member1,member2",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return options.run(command.Context(), flags, streams.Out)
@@ -105,14 +113,13 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters of a static release; default those with a folder of their own")
 	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil, "name=path: reach a cluster directly, not with the control plane's credentials")
 	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
-	_ = command.MarkFlagRequired("filename")
 	return command
 }
 
 func (o publishOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, out io.Writer) error {
-	bundle, err := publish.Load(os.DirFS(o.folder))
+	bundle, err := loadFolder(o.folder)
 	if err != nil {
-		return fmt.Errorf("loading %s: %w", o.folder, err)
+		return err
 	}
 	control, namespace, err := controlPlane(flags)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestReference(t *testing.T) {
 	root := newCommand("argosyctl", genericiooptions.NewTestIOStreamsDiscard())
 	root.DisableAutoGenTag = true
 	var page bytes.Buffer
-	page.WriteString("<!-- Written by make generate from the code. -->\n\n# argosyctl\n\n")
+	page.WriteString("<!-- Written by make generate from the code. -->\n\n# argosyctl\n\nEvery command also takes the [options of argosyctl itself](#options).\n\n")
 	if err := document(root, &page); err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +46,9 @@ func TestReference(t *testing.T) {
 	}
 }
 
+// inherited options stand once, with the command they come from.
+var inherited = regexp.MustCompile("(?s)### Options inherited from parent commands\n\n```.*?```\n\n")
+
 // document writes a command and those below it, but not what cobra adds by itself.
 func document(c *cobra.Command, page *bytes.Buffer) error {
 	if c.Name() == "completion" || c.Name() == "help" || c.Hidden {
@@ -55,9 +59,11 @@ func document(c *cobra.Command, page *bytes.Buffer) error {
 	link := func(name string) string {
 		return "#" + strings.ReplaceAll(strings.TrimSuffix(name, ".md"), "_", "-")
 	}
-	if err := doc.GenMarkdownCustom(c, page, link); err != nil {
+	var section bytes.Buffer
+	if err := doc.GenMarkdownCustom(c, &section, link); err != nil {
 		return err
 	}
+	page.WriteString(inherited.ReplaceAllString(section.String(), ""))
 	for _, child := range c.Commands() {
 		if err := document(child, page); err != nil {
 			return err

@@ -27,7 +27,8 @@ func newScaleInAdoptCommand(flags *genericclioptions.ConfigFlags, streams generi
 		Short: "Lower the control plane's replicas to what members were scaled in to by hand",
 		Long: "For a CloneSet whose members own their replicas (label resourcetemplate.karmada.io/retain-replicas=true): where a member\n" +
 			"holds fewer replicas than the scheduling result says, result and template are lowered to it. No pod is touched.",
-		Args: oneCloneSet,
+		Example: "  argosyctl scalein adopt shop -n prod",
+		Args:    oneCloneSet,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, namespace, err := controlPlane(flags)
 			if err != nil {
