@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -111,8 +112,17 @@ func (p *Plane) Propagate(ctx context.Context, a App) error {
 	return p.Schedule(ctx, a)
 }
 
+// unhurried writes what it read, and both again when the controllers under test were quicker, as Karmada's own controllers do.
+func unhurried(readAndWrite func() error) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, readAndWrite)
+}
+
 // Deliver is Karmada's binding and execution controllers: the workload's Work in each cluster of the result bears the template's labels.
 func (p *Plane) Deliver(ctx context.Context, a App) error {
+	return unhurried(func() error { return p.deliver(ctx, a) })
+}
+
+func (p *Plane) deliver(ctx context.Context, a App) error {
 	d := &appsv1.Deployment{}
 	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: a.Name}, d); err != nil {
 		return fmt.Errorf("reading the template: %w", err)
@@ -143,6 +153,10 @@ func (p *Plane) Deliver(ctx context.Context, a App) error {
 
 // Schedule is karmada-scheduler seeing the binding's present generation, and Karmada's status collection beside it.
 func (p *Plane) Schedule(ctx context.Context, a App) error {
+	return unhurried(func() error { return p.schedule(ctx, a) })
+}
+
+func (p *Plane) schedule(ctx context.Context, a App) error {
 	b := &workv1alpha2.ResourceBinding{}
 	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)}, b); err != nil {
 		return fmt.Errorf("reading the binding: %w", err)
@@ -161,6 +175,10 @@ func (p *Plane) Schedule(ctx context.Context, a App) error {
 
 // Report is a member's autoscaler asking for a count, as Karmada reflects it: the limits it was sent are in force.
 func (p *Plane) Report(ctx context.Context, a App, cluster string, desired int32) error {
+	return unhurried(func() error { return p.report(ctx, a, cluster, desired) })
+}
+
+func (p *Plane) report(ctx context.Context, a App, cluster string, desired int32) error {
 	work, err := p.AutoscalerWork(ctx, a, cluster)
 	if err != nil {
 		return err
@@ -206,6 +224,21 @@ func (p *Plane) AutoscalerWork(ctx context.Context, a App, cluster string) (*wor
 		return nil, fmt.Errorf("reading the autoscaler's Work of %s: %w", cluster, err)
 	}
 	return work, nil
+}
+
+// Release is Karmada's execution controller once the member's autoscaler is gone: it lets the Work go.
+func (p *Plane) Release(ctx context.Context, a App, cluster string) error {
+	return unhurried(func() error {
+		work, err := p.AutoscalerWork(ctx, a, cluster)
+		if err != nil {
+			return err
+		}
+		work.Finalizers = nil
+		if err := p.Client.Update(ctx, work); err != nil {
+			return fmt.Errorf("releasing the autoscaler's Work of %s: %w", cluster, err)
+		}
+		return nil
+	})
 }
 
 // FedHPA for the app, with the app's name.

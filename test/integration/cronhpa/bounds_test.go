@@ -94,7 +94,7 @@ func TestOwnBoundsSurviveACrash(t *testing.T) {
 			w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("peak"))
 			kill()
 
-			reached := make(chan struct{})
+			reached, reach := signal()
 			kill = w.lead(&interceptor.Funcs{
 				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 					if _, ours := o.(*v1alpha1.CronHPA); ours {
@@ -103,13 +103,13 @@ func TestOwnBoundsSurviveACrash(t *testing.T) {
 					if tc.written {
 						w.Expect(c.Patch(ctx, o, p, opts...)).To(gomega.Succeed())
 					}
-					close(reached)
+					reach()
 					<-ctx.Done()
 					return ctx.Err()
 				},
 			})
 			w.setClock(20 * minute)
-			w.Eventually(reached, "20s").Should(gomega.BeClosed())
+			w.Eventually(reached).Should(gomega.BeClosed())
 			kill()
 
 			w.lead(nil)

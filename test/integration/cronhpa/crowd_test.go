@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,15 +102,16 @@ func TestAResultThatCannotBeWrittenSetsTheTargetOnce(t *testing.T) {
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
-	refusals, armed := 0, false
+	var refusals atomic.Int32
+	armed := false
 	seen := &journal{refuse: func(sub string, o client.Object) error {
 		if sub == "scale" {
 			armed = true
 		}
-		if sub != "status" || !armed || refusals == 5 {
+		if sub != "status" || !armed || refusals.Load() == 5 {
 			return nil
 		}
-		refusals++
+		refusals.Add(1)
 		return conflict("cronhpas", o)
 	}}
 	w.lead(seen.funcs())
@@ -121,7 +123,7 @@ func TestAResultThatCannotBeWrittenSetsTheTargetOnce(t *testing.T) {
 	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(10)))
 	w.scale(6)
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("out"))
-	w.Expect(refusals).To(gomega.Equal(5))
+	w.Expect(refusals.Load()).To(gomega.Equal(int32(5)))
 	w.Expect(seen.count("scale")).To(gomega.Equal(1), "the firing was applied again")
 	w.Expect(w.replicas("web")).To(gomega.Equal(int32(6)))
 	w.Expect(results(w.cronStatus("web").Rules[0])).To(gomega.Equal("Applied*1"))

@@ -23,10 +23,16 @@ import (
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }
 
+// signal is a channel, and what closes it. A controller that is told to end may come once more to where that is called.
+func signal() (<-chan struct{}, func()) {
+	reached := make(chan struct{})
+	return reached, sync.OnceFunc(func() { close(reached) })
+}
+
 // stuckAt is a client whose writes of one subresource reach the server or not, and never return: the process can only be
 // killed there.
 func stuckAt(subresource string, written bool) (*interceptor.Funcs, <-chan struct{}) {
-	reached := make(chan struct{})
+	reached, reach := signal()
 	var armed atomic.Bool
 	return &interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
@@ -40,7 +46,7 @@ func stuckAt(subresource string, written bool) (*interceptor.Funcs, <-chan struc
 			if written {
 				err = c.SubResource(sub).Patch(ctx, o, p, opts...)
 			}
-			close(reached)
+			reach()
 			<-ctx.Done()
 			if err == nil {
 				err = ctx.Err()
@@ -68,7 +74,7 @@ func TestLeaderKilledBetweenDueAndDone(t *testing.T) {
 			kill := w.lead(funcs)
 			_ = w.observed("web")
 			w.setClock(10 * minute)
-			w.Eventually(reached, "20s").Should(gomega.BeClosed())
+			w.Eventually(reached).Should(gomega.BeClosed())
 			kill()
 
 			w.setClock(11 * minute)

@@ -89,7 +89,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatalf("creating a namespace: %v", err)
 	}
 	g := gomega.NewWithT(t)
-	g.SetDefaultEventuallyTimeout(20 * time.Second)
+	g.SetDefaultEventuallyTimeout(time.Minute)
 	g.SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	start := clock.RealClock{}.Now().UTC().Truncate(time.Minute).Add(time.Minute)
 	return &world{WithT: g, t: t, ctx: t.Context(), namespace: namespace.Name, start: start, clock: clocktesting.NewFakeClock(start)}

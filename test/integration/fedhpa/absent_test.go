@@ -33,7 +33,7 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	g.Eventually(func() bool {
 		err := p.Client.List(t.Context(), &karmadaautoscaling.FederatedHPAList{})
 		return apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
-	}, "20s").Should(BeTrue(), "the kind is no longer served")
+	}, patience).Should(BeTrue(), "the kind is no longer served")
 
 	stop, err := p.Run()
 	g.Expect(err).NotTo(HaveOccurred(), "an optional kind that is absent ends nobody")
@@ -50,9 +50,9 @@ func TestWithoutFederatedHPA(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "rival"},
 		Spec:       karmadaautoscaling.FederatedHPASpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MaxReplicas: 3},
 	}
-	g.Eventually(func() error { return p.Client.Create(t.Context(), rival) }, "20s").Should(Succeed())
-	g.Eventually(s.ready, "60s").Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the rival is seen though its kind came late")
+	g.Eventually(func() error { return p.Client.Create(t.Context(), rival) }, patience).Should(Succeed())
+	g.Eventually(s.ready, patience).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the rival is seen though its kind came late")
 	g.Expect(p.Client.Delete(t.Context(), rival)).To(Succeed())
-	g.Eventually(s.ready, "20s").Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")
+	g.Eventually(s.ready, patience).Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")
 	g.Expect(stop()).To(Succeed())
 }

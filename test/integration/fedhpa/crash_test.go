@@ -72,7 +72,7 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 // played goes on until done, or until the write that the controllers do not survive; it reports whether that came.
 func (s story) played(done func(story) bool) bool {
 	s.t.Helper()
-	s.g.Eventually(func() bool { return s.plane.Cut.Load() || done(s) }, "60s", "50ms").Should(BeTrue())
+	s.g.Eventually(func() bool { return s.plane.Cut.Load() || done(s) }, patience, "50ms").Should(BeTrue())
 	cut := s.plane.Cut.Swap(false)
 	if !cut {
 		s.plane.Fuse.Store(0)

@@ -20,6 +20,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -152,20 +153,31 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// changed updates an object, and puts it back when the test ends.
+// changed updates an object, and puts it back when the test ends. The API server itself writes into CRDs meanwhile.
 func changed(t *testing.T, object client.Object, change func()) {
 	t.Helper()
-	if err := plane.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
-		t.Fatal(err)
-	}
-	before := object.DeepCopyObject().(client.Object)
-	change()
-	if err := plane.Client.Update(t.Context(), object); err != nil {
+	var before client.Object
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := plane.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		before = object.DeepCopyObject().(client.Object)
+		change()
+		return plane.Client.Update(t.Context(), object)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		before.SetResourceVersion(object.GetResourceVersion())
-		if err := plane.Client.Update(context.Background(), before); err != nil {
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			now := before.DeepCopyObject().(client.Object)
+			if err := plane.Client.Get(context.Background(), client.ObjectKeyFromObject(before), now); err != nil {
+				return err
+			}
+			before.SetResourceVersion(now.GetResourceVersion())
+			return plane.Client.Update(context.Background(), before)
+		})
+		if err != nil {
 			t.Error(err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -163,6 +164,13 @@ func TestApprovals(t *testing.T) {
 		}
 		return err
 	}
+	// Stamps are another registration's than refusals: it too takes a moment to be in force.
+	NewWithT(t).Eventually(func() (string, error) {
+		trial := migration.DeepCopy()
+		trial.Spec.Approvals = []v1alpha1.Approval{{PlanHash: firstPlan, User: "bob"}}
+		err := g.as(t, "alice").Patch(t.Context(), trial, client.MergeFrom(migration), client.DryRunAll)
+		return trial.Spec.Approvals[0].User, err
+	}, patience).Should(Equal("alice"))
 	refusal(t, "alice approves, as bob", approve("alice", firstPlan, "bob"), "")
 	if got := migration.Spec.Approvals[0]; got.User != "alice" || got.Time == nil {
 		t.Errorf("stamped with %+v, want alice and the time", got)

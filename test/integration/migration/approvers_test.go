@@ -51,7 +51,7 @@ func TestApproversApproveAndNoMore(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The authorizer sees new bindings a moment later.
-			NewWithT(t).Eventually(func() error { return as.List(t.Context(), &v1alpha1.MigrationList{}) }).Should(Succeed())
+			NewWithT(t).Eventually(func() error { return as.List(t.Context(), &v1alpha1.MigrationList{}) }, patience).Should(Succeed())
 			next := migration.DeepCopy()
 			tc.change(next)
 			refusal(t, name, as.Patch(t.Context(), next, client.MergeFrom(migration), client.DryRunAll), tc.want)

@@ -211,7 +211,7 @@ func TestRoles(t *testing.T) {
 			}
 			NewWithT(t).Eventually(func() bool {
 				return apierrors.IsForbidden(as.List(t.Context(), &v1alpha1.MigrationList{})) != tc.look
-			}).Should(BeTrue(), "looking is not as its role says")
+			}, patience).Should(BeTrue(), "looking is not as its role says")
 			next := migration.DeepCopy()
 			next.Spec.Approvals = []v1alpha1.Approval{{PlanHash: "aaaaaaaaaaaaaaaa"}}
 			allowed("approving", as.Patch(t.Context(), next, client.MergeFrom(migration), client.DryRunAll), tc.approve)
@@ -227,11 +227,14 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: kinds, Metrics: metricsserver.Options{BindAddress: "0"}})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect((&migrations.Whitelists{Client: mgr.GetClient()}).SetupWithManager(mgr)).To(Succeed())
-	go func() {
-		if err := mgr.Start(t.Context()); err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(t.Context()) }()
+	// Its context has ended by then. Another test's whitelists are none of its business.
+	t.Cleanup(func() {
+		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	whitelist := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "makes"}}
 	for _, name := range []string{"a", "b", "c"} {
 		one := entry(name)
@@ -242,7 +245,7 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 	made := &v1alpha1.Migration{}
 	g.Eventually(func() error {
 		return plane.Get(t.Context(), client.ObjectKey{Namespace: "makes", Name: "deployment-c"}, made)
-	}, "20s").Should(Succeed())
+	}, patience).Should(Succeed())
 	home := &corev1.Namespace{}
 	g.Expect(plane.Get(t.Context(), client.ObjectKey{Name: "makes"}, home)).To(Succeed())
 	g.Expect(home.Labels).To(HaveKeyWithValue("namespace.karmada.io/skip-auto-propagation", "true"))
@@ -261,11 +264,11 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 			return nil
 		}
 		return whitelist.Status.Environments
-	}, "20s").Should(Equal(want))
+	}, patience).Should(Equal(want))
 	g.Eventually(func() string {
 		if err := plane.Get(t.Context(), client.ObjectKeyFromObject(whitelist), whitelist); err != nil || len(whitelist.Status.Conditions) == 0 {
 			return ""
 		}
 		return whitelist.Status.Conditions[0].Reason
-	}, "20s").Should(Equal(v1alpha1.ReasonBatchStopped))
+	}, patience).Should(Equal(v1alpha1.ReasonBatchStopped))
 }

@@ -27,6 +27,9 @@ var (
 	kinds  = runtime.NewScheme()
 )
 
+// patience with controllers and with the API server's own watches, on a busy machine.
+const patience = "60s"
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {

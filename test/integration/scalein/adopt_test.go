@@ -2,6 +2,7 @@ package scalein
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,11 +112,13 @@ func TestTheWishIsTakenBackWhileNobodyIsThere(t *testing.T) {
 	w := newWorld(t)
 	w.scaledInByHand("true", v1alpha1.AdoptAlways)
 	died := make(chan struct{})
+	// A controller that is told to end may come here once more.
+	die := sync.OnceFunc(func() { close(died) })
 	kill := w.lead(eachWrite(func(ctx context.Context, _ string, o client.Object, write func() error) error {
 		_, binding := o.(*workv1alpha2.ResourceBinding)
 		err := write()
 		if binding {
-			close(died)
+			die()
 			<-ctx.Done()
 			return ctx.Err()
 		}

@@ -114,7 +114,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatalf("creating a namespace: %v", err)
 	}
 	g := gomega.NewWithT(t)
-	g.SetDefaultEventuallyTimeout(30 * time.Second)
+	g.SetDefaultEventuallyTimeout(time.Minute)
 	g.SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	w := &world{
 		WithT: g, t: t, ctx: t.Context(), namespace: object.Name,
