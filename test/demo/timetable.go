@@ -36,7 +36,7 @@ func playTimetable(ctx context.Context, s *Stage) error {
 	s.Expect(ctx, "Ready pods in the three members", "1+1+1", s.sharesOf(timetableNamespace))
 
 	// A minute that is about to begin could pass while the object is on its way.
-	due := s.options.Clock.Now().UTC().Add(5 * time.Second).Truncate(time.Minute).Add(time.Minute)
+	due := s.options.Clock.Now().UTC().Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
 	cron := &v1alpha1.CronHPA{}
 	cron.Namespace, cron.Name = timetableNamespace, "web"
 	cron.Spec.ScaleTargetRef.APIVersion, cron.Spec.ScaleTargetRef.Kind, cron.Spec.ScaleTargetRef.Name = "apps.kruise.io/v1alpha1", "CloneSet", "web"
@@ -51,7 +51,7 @@ func playTimetable(ctx context.Context, s *Stage) error {
 		}
 		return status.NextRunTime.UTC().Format(time.TimeOnly)
 	}))
-	s.ExpectWithin(ctx, 90*time.Second, "Ready pods after the firing, divided by the scheduler", "3+3+3", s.sharesOf(timetableNamespace))
+	s.ExpectWithin(ctx, 3*time.Minute, "Ready pods after the firing, divided by the scheduler", "3+3+3", s.sharesOf(timetableNamespace))
 	s.Expect(ctx, "rule in force and its result", "morning Applied", s.cronField(func(status v1alpha1.CronHPAStatus) string {
 		return status.RuleInForce + " " + string(status.LastResult)
 	}))

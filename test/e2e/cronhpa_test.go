@@ -21,7 +21,7 @@ import (
 // inTheNextMinutes are the schedules of the next minutes: a minute that is about to begin could pass while the object is on
 // its way.
 func inTheNextMinutes(count int) []string {
-	first := clock.RealClock{}.Now().UTC().Add(5 * time.Second).Truncate(time.Minute).Add(time.Minute)
+	first := clock.RealClock{}.Now().UTC().Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
 	var out []string
 	for i := range count {
 		out = append(out, first.Add(time.Duration(i)*time.Minute).Format("4 15 2 1 *"))
@@ -53,16 +53,16 @@ func TestTimetableToZeroAndBack(t *testing.T) {
 			return c.Message
 		}
 		return ""
-	}), "20s", "200ms").Should(ContainSubstring("--enable-empty-workload-propagation"))
+	}), "2m", "200ms").Should(ContainSubstring("--enable-empty-workload-propagation"))
 	inForce := status(func(s api.CronHPAStatus) string { return s.RuleInForce + " " + string(s.LastResult) })
-	d.Eventually(inForce, "90s", "200ms").Should(Equal("night Applied"))
+	d.Eventually(inForce, "3m", "200ms").Should(Equal("night Applied"))
 	for _, member := range d.members {
 		d.Eventually(func() bool {
 			return apierrors.IsNotFound(member.Get(t.Context(), d.key(), &kruisev1alpha1.CloneSet{}))
 		}, "40s", "200ms").Should(BeTrue())
 	}
-	d.Eventually(inForce, "90s", "200ms").Should(Equal("morning Applied"))
-	d.Eventually(d.books, "60s", "200ms").Should(Equal("template 6, binding 2+2+2 of 6, members 2+2+2, pods 2+2+2"))
+	d.Eventually(inForce, "3m", "200ms").Should(Equal("morning Applied"))
+	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 6, binding 2+2+2 of 6, members 2+2+2, pods 2+2+2"))
 }
 
 // TestTimetableMovesTheBoundsOfAFedHPA: a rule raises the least number of replicas; the FedHPA divides it over the members'
@@ -77,7 +77,7 @@ func TestTimetableMovesTheBoundsOfAFedHPA(t *testing.T) {
 		return fmt.Sprintf("spec %d-%d, in force %d-%d from %q", fed.Spec.MinReplicas, fed.Spec.MaxReplicas,
 			fed.Status.MinReplicas, fed.Status.MaxReplicas, fed.Status.BoundsFrom), nil
 	}
-	a.g.Eventually(bounds, "30s", "200ms").Should(Equal(`spec 4-20, in force 4-20 from ""`))
+	a.g.Eventually(bounds, "2m", "200ms").Should(Equal(`spec 4-20, in force 4-20 from ""`))
 	cron := &api.CronHPA{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "peaks"}, Spec: api.CronHPASpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: "web"},
 		Rules: []api.CronHPARule{{
@@ -85,8 +85,8 @@ func TestTimetableMovesTheBoundsOfAFedHPA(t *testing.T) {
 		}},
 	}}
 	a.g.Expect(a.karmada.Create(t.Context(), cron)).To(Succeed())
-	a.g.Eventually(bounds, "90s", "200ms").Should(Equal(`spec 4-20, in force 8-30 from "CronHPA peaks, rule peak"`))
+	a.g.Eventually(bounds, "3m", "200ms").Should(Equal(`spec 4-20, in force 8-30 from "CronHPA peaks, rule peak"`))
 	a.g.Eventually(a.members, slow, "500ms").Should(Equal("member1=4 member2=4"))
 	a.g.Expect(a.karmada.Delete(t.Context(), cron)).To(Succeed())
-	a.g.Eventually(bounds, "30s", "200ms").Should(Equal(`spec 4-20, in force 4-20 from ""`))
+	a.g.Eventually(bounds, "2m", "200ms").Should(Equal(`spec 4-20, in force 4-20 from ""`))
 }

@@ -81,7 +81,7 @@ func newDivided(t *testing.T) divided {
 	}
 	d := divided{planes: p, Gomega: NewWithT(t), t: t, ns: newNamespace(t, p), argosyctl: programs["argosyctl"]}
 	p.apply(t, d.ns, fleet)
-	d.Eventually(d.books, "60s", "200ms").Should(Equal("template 9, binding 3+3+3 of 9, members 3+3+3, pods 3+3+3"))
+	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 9, binding 3+3+3 of 9, members 3+3+3, pods 3+3+3"))
 	return d
 }
 
@@ -173,7 +173,7 @@ func (d divided) applied() (string, error) {
 // patch changes an object as kubectl patch does.
 func (d divided) patch(plane client.Client, o client.Object, format string, args ...any) {
 	d.t.Helper()
-	if err := plane.Patch(d.t.Context(), o, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, format, args...))); err != nil {
+	if err := plane.Patch(d.t.Context(), o, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, format, args...))); err != nil && d.t.Context().Err() == nil {
 		d.t.Errorf("patching %T %s: %v", o, o.GetName(), err)
 	}
 }
@@ -200,11 +200,13 @@ func (d divided) push() (stop func() int) {
 			}
 		}
 	})
-	return func() int {
+	stop = func() int {
 		cancel()
 		group.Wait()
 		return pushes
 	}
+	d.t.Cleanup(func() { stop() })
+	return stop
 }
 
 // update is one state of a member's CloneSet.

@@ -70,9 +70,9 @@ func TestPausedRolloutIsNoReasonToMove(t *testing.T) {
 	}
 
 	p.apply(t, ns, pausedManifests)
-	g.Eventually(health, "60s", "200ms").Should(Equal("Healthy Healthy"), "two members run it")
+	g.Eventually(health, "2m", "200ms").Should(Equal("Healthy Healthy"), "two members run it")
 	rollOutPaused(t, p, ns)
-	g.Eventually(updated(t, p, ns), "30s", "200ms").Should(Equal("0 of 6 updated, generation observed"), "paused before the first pod")
+	g.Eventually(updated(t, p, ns), "2m", "200ms").Should(Equal("0 of 6 updated, generation observed"), "paused before the first pod")
 	g.Consistently(func() (string, error) {
 		now, err := health()
 		n, evictErr := evictions()
@@ -90,7 +90,7 @@ func TestPausedRolloutIsNoReasonToMove(t *testing.T) {
 	g.Expect(p.lab.UseStock(t.Context())).To(Succeed())
 	// Karmada asks about health on the next event of the members' objects.
 	touchMembers(t, p, ns)
-	g.Eventually(evictions, "60s", "200ms").Should(BeNumerically(">", 0), "stock Karmada evicts it: does this test still see what it is about?")
+	g.Eventually(evictions, "2m", "200ms").Should(BeNumerically(">", 0), "stock Karmada evicts it: does this test still see what it is about?")
 }
 
 // rollOutPaused changes the image of a CloneSet that is paused.

@@ -78,7 +78,7 @@ func (a autoscaled) controlPlaneAway() {
 	since := clock.RealClock{}.Now()
 	away := func() time.Duration { return clock.RealClock{}.Since(since) }
 	a.load("member2", 300)
-	a.g.Eventually(a.members, "110s", "500ms").Should(Equal("member1=8 member2=6"), "the member scales by itself")
+	a.g.Eventually(a.members, slow, "500ms").Should(Equal("member1=8 member2=6"), "the member scales by itself")
 	_, err := a.fed()
 	a.g.Expect(err).To(HaveOccurred(), "nobody keeps the books")
 	a.g.Eventually(away, "2m", "1s").Should(BeNumerically(">=", 2*time.Minute))
@@ -116,7 +116,7 @@ func (a autoscaled) memberStopped() {
 		}
 		return "not there", nil
 	}
-	a.g.Eventually(state, "2m", "500ms").Should(MatchRegexp(`^Unreachable runs 6: member2 is unreachable, keeps its last \d+\.\.\d+$`))
+	a.g.Eventually(state, slow, "500ms").Should(MatchRegexp(`^Unreachable runs 6: member2 is unreachable, keeps its last \d+\.\.\d+$`))
 	a.g.Expect(a.condition(api.FedHPAMembersScaling)).To(HavePrefix("Unknown MemberUnreachable: member2 cannot be reached: its autoscaler goes on, its last limits stay reserved"))
 	a.g.Expect(a.explain()).To(MatchRegexp(`member2 is unreachable, keeps its last \d+\.\.\d+`))
 	a.load("member1", 1000)
@@ -125,6 +125,6 @@ func (a autoscaled) memberStopped() {
 	a.g.Consistently(a.members, "20s", "500ms").Should(Equal(full))
 	a.g.Eventually(a.books, "10s", "200ms").Should(Equal(full+" member2=6"), "unknown is not zero")
 	a.g.Expect(a.lab.Start(t.Context(), "member2")).To(Succeed())
-	a.g.Eventually(a.members, "2m", "500ms").Should(ContainSubstring("member2=6"), "its replicas were never touched")
+	a.g.Eventually(a.members, slow, "500ms").Should(ContainSubstring("member2=6"), "its replicas were never touched")
 	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))
 }

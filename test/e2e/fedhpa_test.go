@@ -70,7 +70,7 @@ func deployed(t *testing.T, manifests string) autoscaled {
 	p := federation(t)
 	a := autoscaled{planes: p, t: t, g: NewWithT(t), ns: newNamespace(t, p), loads: map[string]context.CancelFunc{}}
 	p.apply(t, a.ns, manifests)
-	a.g.Eventually(a.members, "60s", "200ms").Should(MatchRegexp("member1=. member[23]=."))
+	a.g.Eventually(a.members, slow, "200ms").Should(MatchRegexp("member1=. member[23]=."))
 	return a
 }
 
@@ -91,7 +91,7 @@ func (a autoscaled) releaseInTheEnd() {
 		}
 		NewWithT(t).Eventually(func() error {
 			return p.karmada.Get(context.Background(), client.ObjectKeyFromObject(a.object()), &api.FedHPA{})
-		}, "90s", "500ms").ShouldNot(Succeed(), "the FedHPA lets go")
+		}, slow, "500ms").ShouldNot(Succeed(), "the FedHPA lets go")
 	})
 }
 
@@ -125,7 +125,8 @@ func (a autoscaled) fed() (*api.FedHPA, error) {
 func (a autoscaled) members() string {
 	out := map[string]int32{}
 	for name, member := range a.planes.members {
-		ctx, cancel := context.WithTimeout(a.t.Context(), 2*time.Second)
+		// A member that is stopped refuses at once; one that is busy is waited for.
+		ctx, cancel := context.WithTimeout(a.t.Context(), 30*time.Second)
 		var d appsv1.Deployment
 		if member.Get(ctx, client.ObjectKey{Namespace: a.ns, Name: "web"}, &d) == nil {
 			out[name] = ptr.Deref(d.Spec.Replicas, 1)

@@ -66,7 +66,7 @@ spec:
 			g.Expect(member.Fits).To(And(BeNumerically(">", 0), BeNumerically("<=", len(member.Nodes))), member.Cluster)
 			g.Expect(member.LimitedBy).To(HaveKey("InterPodAffinity"), member.Cluster)
 		}
-	}, "60s", "2s").Should(Succeed())
+	}, "2m", "2s").Should(Succeed())
 
 	out, problems, err := fit("--cluster", "member1")
 	g.Expect(err).NotTo(HaveOccurred(), problems)

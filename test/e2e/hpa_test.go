@@ -81,10 +81,10 @@ func TestMemberHPAKeepsItsReplicas(t *testing.T) {
 	}
 
 	p.apply(t, ns, hpaManifests)
-	g.Eventually(replicas, "30s", "200ms").Should(BeEquivalentTo(memberReplicas), "Karmada divides 4 replicas over two members")
+	g.Eventually(replicas, "2m", "200ms").Should(BeEquivalentTo(memberReplicas), "Karmada divides 4 replicas over two members")
 	g.Expect(member.Create(t.Context(), autoscaler(ns))).To(Succeed())
 	// The first figures of metrics-server take about a minute.
-	g.Eventually(replicas, "3m", "500ms").Should(BeEquivalentTo(hpaMaximum), "the member's autoscaler raises the replicas")
+	g.Eventually(replicas, slow, "500ms").Should(BeEquivalentTo(hpaMaximum), "the member's autoscaler raises the replicas")
 
 	ours := countReverts(t, p, key)
 	t.Logf("with argosy-webhook: replicas taken back %d times in %s", ours, watched)

@@ -39,7 +39,7 @@ func TestScaleInUnderPushes(t *testing.T) {
 	d.Consistently(d.applied, "5s", "100ms").Should(Equal("True True True"))
 	pushes := stop()
 
-	d.Eventually(d.books, "20s", "200ms").Should(Equal("template 6, binding 1+2+3 of 6, members 1+2+3, pods 1+2+3"))
+	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 6, binding 1+2+3 of 6, members 1+2+3, pods 1+2+3"))
 	d.Expect(d.pods()).To(Equal(map[string][]string{
 		"member1": {before["member1"][1]}, "member2": {before["member2"][0], before["member2"][2]}, "member3": before["member3"],
 	}))
@@ -61,7 +61,7 @@ func TestScaleInUnderPushes(t *testing.T) {
 			in := d.cloneSet()
 			err := member.Get(t.Context(), d.key(), in)
 			return in.Spec.Template.Spec.Containers[0].Image, err
-		}, "30s", "200ms").Should(HaveSuffix(":v2"))
+		}, "2m", "200ms").Should(HaveSuffix(":v2"))
 	}
 }
 
@@ -83,7 +83,7 @@ func TestAMembersLastPods(t *testing.T) {
 	d.Consistently(d.books, "3s", "200ms").Should(Equal("template 6, binding 3+3+0 of 6, members 3+3+0, pods 3+3+0"))
 	stop()
 	d.patch(d.karmada, d.cloneSet(), `{"spec":{"replicas":12}}`)
-	d.Eventually(d.books, "60s", "200ms").Should(Equal("template 12, binding 4+4+4 of 12, members 4+4+4, pods 4+4+4"))
+	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 12, binding 4+4+4 of 12, members 4+4+4, pods 4+4+4"))
 }
 
 // TestAPodVanishesOnTheWay: member1's Work holds the names, but is not dispatched yet, when one of the pods goes by itself.
@@ -97,12 +97,12 @@ func TestAPodVanishesOnTheWay(t *testing.T) {
 	d.Eventually(func() (bool, error) {
 		binding, err := d.binding()
 		return binding.Spec.Suspension != nil && binding.Spec.Suspension.DispatchingOnClusters != nil, err
-	}, "30s", "200ms").Should(BeTrue())
+	}, "2m", "200ms").Should(BeTrue())
 
 	out, err := d.run("scalein", "web", "--pod", "member1/"+before["member1"][0], "--pod", "member1/"+before["member1"][1], "--wait=false")
 	d.Expect(err).NotTo(HaveOccurred(), out)
 	order := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(out), "podscalein/"), " created")
-	d.Eventually(func() (string, error) { return d.complete(order) }, "30s", "200ms").
+	d.Eventually(func() (string, error) { return d.complete(order) }, "2m", "200ms").
 		Should(Equal("Following WaitingForPods member1 has not taken the names yet"))
 	gone := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: before["member1"][0]}}
 	d.Expect(d.members["member1"].Delete(t.Context(), gone, client.GracePeriodSeconds(0))).To(Succeed())
@@ -114,11 +114,11 @@ func TestAPodVanishesOnTheWay(t *testing.T) {
 			return nil, parseErr
 		}
 		return request.Members["member1"].Pods, err
-	}, "30s", "200ms").Should(Equal([]string{before["member1"][1]}), "the name that is gone is taken off the request")
+	}, "2m", "200ms").Should(Equal([]string{before["member1"][1]}), "the name that is gone is taken off the request")
 
 	d.patch(d.karmada, policy, `{"spec":{"suspension":null}}`)
-	d.Eventually(func() (string, error) { return d.complete(order) }, "60s", "200ms").Should(HavePrefix("Succeeded PodsGone"))
-	d.Eventually(d.books, "20s", "200ms").Should(Equal("template 7, binding 1+3+3 of 7, members 1+3+3, pods 1+3+3"))
+	d.Eventually(func() (string, error) { return d.complete(order) }, "2m", "200ms").Should(HavePrefix("Succeeded PodsGone"))
+	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 7, binding 1+3+3 of 7, members 1+3+3, pods 1+3+3"))
 	d.Expect(d.applied()).To(Equal("True True True"))
 }
 
@@ -156,7 +156,7 @@ func TestAdoption(t *testing.T) {
 		in := d.cloneSet()
 		err := d.members["member1"].Get(t.Context(), d.key(), in)
 		return in.Labels[mark.RetainReplicas], err
-	}, "30s", "200ms").Should(Equal("true"))
+	}, "2m", "200ms").Should(Equal("true"))
 	out, err = d.run("scalein", "adopt", "web")
 	d.Expect(err).NotTo(HaveOccurred(), out)
 	d.Expect(out).To(And(ContainSubstring("9 replicas, 9 before"), ContainSubstring("no member holds fewer replicas")))
@@ -168,17 +168,17 @@ func TestAdoption(t *testing.T) {
 		d.patch(d.members[member], d.cloneSet(), `{"spec":{"replicas":2,"scaleStrategy":{"podsToDelete":[%q]}}}`, named)
 		want = maps.Clone(want)
 		want[member] = slices.DeleteFunc(slices.Clone(want[member]), func(name string) bool { return name == named })
-		d.Eventually(d.pods, "30s", "200ms").Should(Equal(want))
+		d.Eventually(d.pods, "2m", "200ms").Should(Equal(want))
 	}
 	byHand("member1")
 	out, err = d.run("scalein", "adopt", "web")
 	d.Expect(err).NotTo(HaveOccurred(), out)
 	d.Expect(out).To(And(ContainSubstring("8 replicas, 9 before"), ContainSubstring("MemberScaleInAdopted: member1 3 -> 2")))
-	d.Eventually(d.books, "20s", "200ms").Should(Equal("template 8, binding 2+3+3 of 8, members 2+3+3, pods 2+3+3"))
+	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 8, binding 2+3+3 of 8, members 2+3+3, pods 2+3+3"))
 
 	// From now on without being asked.
 	d.patch(d.karmada, d.cloneSet(), `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ScaleInAdoptAnnotation, v1alpha1.AdoptAlways)
 	byHand("member3")
-	d.Eventually(d.books, "30s", "200ms").Should(Equal("template 7, binding 2+3+2 of 7, members 2+3+2, pods 2+3+2"))
+	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 7, binding 2+3+2 of 7, members 2+3+2, pods 2+3+2"))
 	d.Consistently(d.pods, "3s", "200ms").Should(Equal(want), "adoption touched a pod")
 }

@@ -41,7 +41,7 @@ func (r *release) rotated(t *testing.T) {
 	r.mountAgain(t, "argosy-webhook", "certificate")
 	r.servesAnew(t, former)
 	before := r.serials(t)
-	l := startLoad(t, 5*edge, r.callers(r.trusting(t))...)
+	l := startLoad(t, 10*time.Minute, r.callers(r.trusting(t))...)
 	<-now.After(due.Sub(now.Now()) + time.Second)
 	out := r.runJob(t, r.chart.job(t, "argosy-renew"))
 	for _, want := range []string{"made     certificate authority: it ends", "made     serving certificate: "} {
@@ -66,7 +66,7 @@ func (r *release) servesAnew(t *testing.T, before []string) {
 			}
 		}
 		return fresh
-	}).WithTimeout(40*time.Second).Should(Equal(2), "replicas that serve the new certificate")
+	}).WithTimeout(patience).Should(Equal(2), "replicas that serve the new certificate")
 }
 
 // ageCertificates puts an authority and a certificate in place that are due at that moment, both made by our own code with an

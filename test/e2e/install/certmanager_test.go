@@ -42,8 +42,8 @@ func (r *release) certManaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &certManager{release: r}
-	l := startLoad(t, 5*time.Minute, r.callers(r.trusting(t))...)
-	estimates := startLoad(t, 5*time.Minute, r.schedulers(t)...)
+	l := startLoad(t, 15*time.Minute, r.callers(r.trusting(t))...)
+	estimates := startLoad(t, 15*time.Minute, r.schedulers(t)...)
 
 	before := r.serials(t)
 	r.upgradeTo(t, values+"webhook: {certificates: {mode: CertManager}}\n", func(rendered) {
@@ -201,7 +201,7 @@ func (r *release) otherSecretsRenewed(t *testing.T) {
 		conn.Close()
 	}
 	// Whoever connects from now on must be let in by it.
-	startLoad(t, time.Minute, r.schedulers(t)...).ends(t, "the estimator serves another certificate", 0)
+	startLoad(t, 5*time.Minute, r.schedulers(t)...).ends(t, "the estimator serves another certificate", 0)
 }
 
 // signed is a certificate as Karmada's installers make it, of the lab's authority.

@@ -24,7 +24,7 @@ const schedulerWaits = 3 * time.Second
 // estimatorDies kills one replica, and the other once the first is back: whichever karmada-scheduler was connected to, it was cut off once. It asks
 // no question twice, so each time it must still place by what the estimator says.
 func (r *release) estimatorDies(t *testing.T) {
-	l := startLoad(t, 3*time.Minute, r.schedulers(t)...)
+	l := startLoad(t, 15*time.Minute, r.schedulers(t)...)
 	for i := range 2 {
 		name := fmt.Sprintf("argosy-estimator-%d", i)
 		r.pods[name].Kill()
@@ -38,7 +38,7 @@ func (r *release) estimatorDies(t *testing.T) {
 
 // estimatorStops is what an upgrade or a drained node does.
 func (r *release) estimatorStops(t *testing.T) {
-	l := startLoad(t, time.Minute, r.schedulers(t)...)
+	l := startLoad(t, 5*time.Minute, r.schedulers(t)...)
 	r.stops(t, r.estimator, "argosy-estimator-0", l)
 	l.ends(t, "a replica was told to stop and ended", 0)
 	r.startAgain(t, "argosy-estimator-0")

@@ -59,7 +59,7 @@ func (r *release) estimated(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.whole.Cleanup(stop)
-	NewWithT(t).Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).WithTimeout(10 * time.Second).Should(Succeed())
+	NewWithT(t).Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
 	r.heldApart(t, "apart")
 }
 
@@ -69,7 +69,7 @@ func (r *release) heldApart(t *testing.T, namespace string) {
 	if err := demo.Apply(t.Context(), r.karmada, strings.ReplaceAll(apart, "apart", namespace)); err != nil {
 		t.Fatal(err)
 	}
-	NewWithT(t).Eventually(func(ctx context.Context) string { return r.scheduling(ctx, namespace) }).WithContext(t.Context()).WithTimeout(time.Minute).
+	NewWithT(t).Eventually(func(ctx context.Context) string { return r.scheduling(ctx, namespace) }).WithContext(t.Context()).WithTimeout(patience).
 		Should(ContainSubstring("Clusters available replicas 1 are not enough to schedule"), "what karmada-scheduler says of three pods that one node cannot hold apart")
 	if err := r.karmada.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func (r *release) joined(t *testing.T) {
 		g.Eventually(func(ctx context.Context) (bool, error) {
 			text, err := scrape(ctx, r.pods[name])
 			return strings.Contains(text, `argosy_estimator_member_state_info{member="newcomer",state="Fresh"} 1`), err
-		}).WithContext(t.Context()).WithTimeout(30*time.Second).Should(BeTrue(), "%s mirrors the newcomer", name)
+		}).WithContext(t.Context()).WithTimeout(patience).Should(BeTrue(), "%s mirrors the newcomer", name)
 	}
 	if err := r.karmada.Delete(t.Context(), second); err != nil {
 		t.Fatal(err)

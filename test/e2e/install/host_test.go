@@ -35,6 +35,9 @@ import (
 // namespace of the release in the host cluster.
 const namespace = "argosy-system"
 
+// patience with a busy machine, where no aim is stated.
+const patience = 90 * time.Second
+
 var getOptions = metav1.GetOptions{}
 
 // host is a member that plays the host cluster: API objects are real, and what its nodes would do is done here.

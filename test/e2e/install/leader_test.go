@@ -51,9 +51,9 @@ func (r *release) leaderDies(t *testing.T) {
 	r.pods[leader].Kill()
 	killed := now.Now()
 	g := NewWithT(t)
-	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(45 * time.Second).ShouldNot(BeElementOf("", leader))
+	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(patience).ShouldNot(BeElementOf("", leader))
 	t.Logf("another leads %s after the leader was killed", now.Since(killed).Round(100*time.Millisecond))
-	g.Eventually(func(ctx context.Context) error { return r.firedAt(ctx, minute) }).WithContext(t.Context()).WithTimeout(20 * time.Second).Should(Succeed())
+	g.Eventually(func(ctx context.Context) error { return r.firedAt(ctx, minute) }).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
 	r.startAgain(t, leader)
 }
 

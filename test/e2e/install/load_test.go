@@ -49,7 +49,7 @@ func startLoad(t *testing.T, atMost time.Duration, callers ...question) *load {
 			}
 		})
 	}
-	NewWithT(t).Eventually(l.asked.Load).WithTimeout(20 * time.Second).Should(BeNumerically(">", 200))
+	NewWithT(t).Eventually(l.asked.Load).WithTimeout(patience).Should(BeNumerically(">", 200))
 	return l
 }
 
@@ -94,7 +94,7 @@ func (l *load) answered(wrong, why error, after time.Duration) {
 func (l *load) goesOn(t *testing.T, more int64) {
 	t.Helper()
 	before := l.asked.Load()
-	NewWithT(t).Eventually(l.asked.Load).WithTimeout(20 * time.Second).Should(BeNumerically(">", before+more))
+	NewWithT(t).Eventually(l.asked.Load).WithTimeout(patience).Should(BeNumerically(">", before+more))
 }
 
 // ends stops the callers and fails if a question was without an answer for longer than this; 0 demands that none was refused.

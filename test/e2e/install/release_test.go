@@ -154,7 +154,7 @@ func (r *release) running(t *testing.T) {
 		t.Fatalf("%v run, want two of each", slices.Sorted(maps.Keys(r.pods)))
 	}
 	g := NewWithT(t)
-	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(30 * time.Second).ShouldNot(BeEmpty())
+	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(patience).ShouldNot(BeEmpty())
 }
 
 // nothingForbidden reads what the processes said: a missing right shows here, by its name.

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -83,7 +82,7 @@ func (r *release) uninstall(t *testing.T) {
 	r.delete(t, r.chart.objects)
 	r.stopAll()
 	g := NewWithT(t)
-	g.Eventually(func() []string { return r.ours(t) }).WithTimeout(30 * time.Second).Should(BeEmpty())
+	g.Eventually(func() []string { return r.ours(t) }).WithTimeout(patience).Should(BeEmpty())
 	secrets, err := r.clients.CoreV1().Secrets(namespace).List(t.Context(), metav1.ListOptions{})
 	var left []string
 	for _, secret := range secrets.Items {

@@ -31,7 +31,7 @@ const component = "argosy/controller-manager"
 func (s *story) killUntil(app static.App, phase v1alpha1.Phase) int {
 	s.Helper()
 	kills, seen := 0, s.migration(app).ResourceVersion
-	deadline := time.After(4 * time.Minute)
+	deadline := time.After(10 * time.Minute)
 	for {
 		migration := s.migration(app)
 		switch {

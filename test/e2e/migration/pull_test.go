@@ -127,7 +127,7 @@ func karmadactl(ctx context.Context, args ...string) (string, error) {
 
 // unregister the member in pull mode, as a platform admin does.
 func unregister(ctx context.Context) (string, error) {
-	return karmadactl(ctx, "unregister", pulled, "--wait=1m",
+	return karmadactl(ctx, "unregister", pulled, "--wait=3m",
 		"--karmada-config="+world.lab.Kubeconfigs["karmada"], "--cluster-kubeconfig="+world.lab.Kubeconfigs[pulled])
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,9 +18,12 @@ import (
 )
 
 const (
-	patience = 2 * time.Minute
+	patience = 4 * time.Minute
 	look     = 250 * time.Millisecond
 )
+
+// busy is for objects that controllers write several times a second.
+var busy = wait.Backoff{Steps: 30, Duration: 50 * time.Millisecond, Jitter: 1}
 
 // story is one test with its applications and its whitelist.
 type story struct {
@@ -115,7 +119,7 @@ func (s *story) list(approvals int32, apps ...static.App) {
 // edit the whitelist.
 func (s *story) edit(change func(*v1alpha1.MigrationWhitelistSpec)) {
 	s.Helper()
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	err := retry.RetryOnConflict(busy, func() error {
 		whitelist := &v1alpha1.MigrationWhitelist{}
 		if err := world.karmada.Get(context.WithoutCancel(s.Context()), client.ObjectKey{Name: s.whitelist}, whitelist); err != nil {
 			return err
@@ -173,15 +177,17 @@ func describe(migration *v1alpha1.Migration) string {
 	return text
 }
 
-// approve the current plan as one person.
+// approve the current plan as one person. A record that the controller has just written is read again: that is no refusal.
 func (s *story) approve(app static.App, user string) error {
 	s.Helper()
-	migration := s.migration(app)
-	hash := "0000000000000000"
-	if migration.Status.Plan != nil {
-		hash = migration.Status.Plan.Hash
-	}
-	before := migration.DeepCopy()
-	migration.Spec.Approvals = append(migration.Spec.Approvals, v1alpha1.Approval{PlanHash: hash})
-	return as(s.T, user).Patch(s.Context(), migration, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return retry.RetryOnConflict(busy, func() error {
+		migration := s.migration(app)
+		hash := "0000000000000000"
+		if migration.Status.Plan != nil {
+			hash = migration.Status.Plan.Hash
+		}
+		before := migration.DeepCopy()
+		migration.Spec.Approvals = append(migration.Spec.Approvals, v1alpha1.Approval{PlanHash: hash})
+		return as(s.T, user).Patch(s.Context(), migration, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	})
 }
