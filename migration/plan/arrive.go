@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -94,9 +93,7 @@ func (j *journey) retry() {
 func (j *journey) candidates() []string {
 	switch {
 	case j.Entry != nil && len(j.Entry.Clusters) > 0:
-		names := append([]string(nil), j.Entry.Clusters...)
-		sort.Strings(names)
-		return names
+		return slices.Sorted(slices.Values(j.Entry.Clusters))
 	case j.Entry == nil:
 		return j.everywhere()
 	}

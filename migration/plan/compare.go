@@ -1,12 +1,13 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -67,9 +68,13 @@ func Compare(live, planned *unstructured.Unstructured) []v1alpha1.FieldChange {
 			Live: show(difference.Path, difference.From), Planned: show(difference.Path, difference.To),
 		})
 	}
-	sort.SliceStable(changes, func(i, j int) bool {
-		return changes[i].Kind == v1alpha1.ChangeHarmful && changes[j].Kind != v1alpha1.ChangeHarmful
-	})
+	rank := func(change v1alpha1.FieldChange) int {
+		if change.Kind == v1alpha1.ChangeHarmful {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(changes, func(a, b v1alpha1.FieldChange) int { return cmp.Compare(rank(a), rank(b)) })
 	return changes
 }
 
@@ -272,10 +277,5 @@ func sortedClusters(resources []policy.Resource) []string {
 }
 
 func sortedKeys[V any](from map[string]V) []string {
-	out := make([]string, 0, len(from))
-	for key := range from {
-		out = append(out, key)
-	}
-	sort.Strings(out)
-	return out
+	return slices.Sorted(maps.Keys(from))
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
@@ -63,7 +64,7 @@ func (j *journey) suspendShared() {
 	for _, name := range sortedKeys(j.Control.Policies) {
 		existing := j.Control.Policies[name]
 		users := referrers(existing)
-		if len(users) < 2 || !inside(users, self) || existing.Spec.Placement.ClusterAffinity == nil {
+		if len(users) < 2 || !slices.Contains(users, self) || existing.Spec.Placement.ClusterAffinity == nil {
 			continue
 		}
 		want := policy.Suspension(existing.Spec.Placement.ClusterAffinity.ClusterNames, func(cluster string) bool {
@@ -126,7 +127,7 @@ func (j *journey) departFence() outcome {
 // dispatching says what may still write an object into a cluster.
 func (j *journey) dispatching(resource v1alpha1.ResourceStatus, cluster string) string {
 	work, exists := j.Clusters[cluster].Works[resource.ResourceReference]
-	if binding := j.Control.Bindings[resource.ResourceReference]; binding != nil && (exists || inside(resource.Clusters, cluster)) {
+	if binding := j.Control.Bindings[resource.ResourceReference]; binding != nil && (exists || slices.Contains(resource.Clusters, cluster)) {
 		switch {
 		case binding.Spec.Suspension == nil || !policy.Suspended(&binding.Spec.Suspension.Suspension, cluster):
 			return "is not suspended in its binding yet"

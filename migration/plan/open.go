@@ -118,7 +118,7 @@ func (j *journey) mayOpen(name string) outcome {
 // static release there after the approval shows here; with other clusters open already, that is a failure.
 func (j *journey) stillEmpty(name string) outcome {
 	for _, resource := range j.federated() {
-		if !inside(resource.Clusters, name) {
+		if !slices.Contains(resource.Clusters, name) {
 			continue
 		}
 		run, ran := j.Clusters[name].DryRuns[resource.ResourceReference]
@@ -166,7 +166,7 @@ func (j *journey) follow(status *v1alpha1.ClusterStatus) outcome {
 		}
 	}
 	for _, resource := range j.federated() {
-		if !inside(resource.Clusters, status.Name) || !j.open(resource.Users, status.Name) {
+		if !slices.Contains(resource.Clusters, status.Name) || !j.open(resource.Users, status.Name) {
 			continue
 		}
 		if why := j.notTakenOver(resource, status.Name); why != "" {
@@ -359,8 +359,4 @@ func (j *journey) leftBehind() string {
 		}
 	}
 	return strings.Join(found, "; ")
-}
-
-func inside(names []string, name string) bool {
-	return slices.Contains(names, name)
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -149,10 +150,10 @@ func (j *journey) whole() outcome {
 			work := j.Clusters[name].Works[resource.ResourceReference]
 			user := policy.User(resource.ResourceReference)
 			switch {
-			case inside(resource.Clusters, name) || !j.reaches(resource, name):
+			case slices.Contains(resource.Clusters, name) || !j.reaches(resource, name):
 			case work.Deleting:
 				return j.block(v1alpha1.ReasonClusterDropped, "Karmada is deleting the Work of %s for cluster %s, and will write its stored manifest there: wait until it is gone", user, name)
-			case j.live(name, resource.ResourceReference) == nil && j.Clusters[name].Unreachable == "" && inside(j.candidates(), name):
+			case j.live(name, resource.ResourceReference) == nil && j.Clusters[name].Unreachable == "" && slices.Contains(j.candidates(), name):
 				return j.block(v1alpha1.ReasonClusterDropped, "%s is missing in cluster %s, which Karmada would write it to: put it back there; to be rid of it there, let the application leave ('argosyctl migration rollback', then 'leave') before you remove it", user, name)
 			default:
 				return j.block(v1alpha1.ReasonClusterDropped, "Karmada has %s for cluster %s as well, and dropping that cluster would write a stale manifest there: put it back into the whitelist's entry, or let the application leave ('argosyctl migration rollback', then 'leave') and list it anew", user, name)
@@ -175,7 +176,7 @@ func (j *journey) reaches(resource v1alpha1.ResourceStatus, cluster string) bool
 		}
 	}
 	existing := j.Control.Policies[resource.Policy]
-	return existing != nil && existing.Spec.Placement.ClusterAffinity != nil && inside(existing.Spec.Placement.ClusterAffinity.ClusterNames, cluster)
+	return existing != nil && existing.Spec.Placement.ClusterAffinity != nil && slices.Contains(existing.Spec.Placement.ClusterAffinity.ClusterNames, cluster)
 }
 
 // fixed refuses an object that its owners deleted and made anew while the application was cut off, with another selector, say:

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,7 +155,7 @@ func TestKarmadasOwnMetadata(t *testing.T) {
 			planned := live.DeepCopy()
 			_ = unstructured.SetNestedStringMap(planned.Object, map[string]string{key: "x"}, "metadata", field)
 			want := v1alpha1.ChangeHarmful
-			if inside(keys, key) {
+			if slices.Contains(keys, key) {
 				want = v1alpha1.ChangeBookkeeping
 			}
 			if got := Compare(live, planned); len(got) != 1 || got[0].Kind != want {

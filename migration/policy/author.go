@@ -3,7 +3,8 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
@@ -86,17 +87,19 @@ func byReference(app Application) (map[v1alpha1.ResourceReference]*Resource, []v
 			resource.Users = append(resource.Users, found.Users...)
 		}
 	}
-	order := make([]v1alpha1.ResourceReference, 0, len(gathered))
-	for ref, resource := range gathered {
-		sort.Strings(resource.Clusters)
-		resource.Users = unique(resource.Users)
-		order = append(order, ref)
+	for _, resource := range gathered {
+		slices.Sort(resource.Clusters)
+		slices.Sort(resource.Users)
+		resource.Users = slices.Compact(resource.Users)
 	}
-	sort.Slice(order, func(i, j int) bool {
-		if (order[i] == app.Workload) != (order[j] == app.Workload) {
-			return order[i] == app.Workload
+	order := slices.SortedFunc(maps.Keys(gathered), func(a, b v1alpha1.ResourceReference) int {
+		switch app.Workload {
+		case a:
+			return -1
+		case b:
+			return 1
 		}
-		return less(order[i], order[j])
+		return compareRefs(a, b)
 	})
 	return gathered, order
 }
@@ -281,12 +284,4 @@ func withoutReplicas(object *unstructured.Unstructured, divided bool) map[string
 		}
 	}
 	return out.Object
-}
-
-func unique(values []string) []string {
-	set := map[string]bool{}
-	for _, value := range values {
-		set[value] = true
-	}
-	return sortedSet(set)
 }

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,12 +65,10 @@ func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceRe
 	found := []Found{{Object: own, Users: []string{User(workload)}}}
 	for ref, by := range users {
 		if by[User(workload)] {
-			found = append(found, Found{Object: index[ref], Users: sortedSet(by)})
+			found = append(found, Found{Object: index[ref], Users: slices.Sorted(maps.Keys(by))})
 		}
 	}
-	sort.Slice(found[1:], func(i, j int) bool {
-		return less(RefOf(found[1+i].Object), RefOf(found[1+j].Object))
-	})
+	slices.SortFunc(found[1:], func(a, b Found) int { return compareRefs(RefOf(a.Object), RefOf(b.Object)) })
 	return found, nil
 }
 
@@ -77,11 +77,8 @@ func User(ref v1alpha1.ResourceReference) string {
 	return strings.ToLower(ref.Kind) + "/" + ref.Name
 }
 
-func less(a, b v1alpha1.ResourceReference) bool {
-	if a.Kind != b.Kind {
-		return a.Kind < b.Kind
-	}
-	return a.Name < b.Name
+func compareRefs(a, b v1alpha1.ResourceReference) int {
+	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 }
 
 type index map[v1alpha1.ResourceReference]*unstructured.Unstructured
@@ -288,13 +285,4 @@ func madeByCluster(object *unstructured.Unstructured) bool {
 		return kind == string(corev1.SecretTypeServiceAccountToken)
 	}
 	return false
-}
-
-func sortedSet(set map[string]bool) []string {
-	out := make([]string, 0, len(set))
-	for key := range set {
-		out = append(out, key)
-	}
-	sort.Strings(out)
-	return out
 }
