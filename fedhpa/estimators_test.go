@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,13 +34,10 @@ type answering struct {
 	asked    chan *pb.MaxAvailableReplicasRequest
 	// hold keeps the answer back until the asker has given up.
 	hold bool
-	// held counts those askers.
-	held atomic.Int32
 }
 
 func (a *answering) MaxAvailableReplicas(ctx context.Context, req *pb.MaxAvailableReplicasRequest) (*pb.MaxAvailableReplicasResponse, error) {
 	if a.hold {
-		a.held.Add(1)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -189,24 +185,25 @@ func TestEstimatorMoves(t *testing.T) {
 // TestSilentEstimatorIsLeftAlone: one that says nothing costs one question in a while, not every FedHPA's worker its patience; then it is asked on a new connection.
 func TestSilentEstimatorIsLeftAlone(t *testing.T) {
 	clk := clocktesting.NewFakeClock(time.Unix(0, 0))
-	estimator := &answering{hold: true}
-	asker, _ := askerOf(t, clk, estimatorService(corev1.ServiceTypeExternalName, estimator.serve(t)))
-	ask := func() {
+	asker, _ := askerOf(t, clk, estimatorService(corev1.ServiceTypeExternalName, (&answering{hold: true}).serve(t)))
+	asker.cfg.TimeoutSeconds = 1
+	foundSilent := func(at time.Time) {
+		t.Helper()
 		if _, ok := asker.free(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); ok {
 			t.Fatal("an answer")
 		}
+		if since, silent := asker.silent["m1"]; !silent || !since.Equal(at) || len(asker.conns) != 0 {
+			t.Fatalf("silent since %s (%v), %d connections, want since %s and none", since, silent, len(asker.conns), at)
+		}
 	}
-	for range 5 {
-		ask()
+	first := clk.Now()
+	foundSilent(first)
+	clk.Step(silentFor - time.Second)
+	for range 1000 {
+		foundSilent(first)
 	}
-	if got := estimator.held.Load(); got != 1 {
-		t.Errorf("it was asked %d times, want once", got)
-	}
-	clk.Step(silentFor)
-	ask()
-	if got := estimator.held.Load(); got != 2 {
-		t.Errorf("after a while it was asked %d times in all, want twice", got)
-	}
+	clk.Step(time.Second)
+	foundSilent(clk.Now())
 }
 
 // TestUnusedConnectionsAreClosed: of a cluster that nobody asks about any more, no connection is kept.
