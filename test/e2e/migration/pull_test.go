@@ -144,12 +144,18 @@ func register(t *testing.T) {
 	}
 }
 
-// unregistered waits until nothing is under way in the member any more that an unregistration began: credentials made before would go too.
+// unregistered waits until nothing is under way any more that the end of a registration began: credentials made before in the member
+// would go too, and who joins while the control plane's own are still there, which go as garbage, is given the old ones.
 func unregistered(t *testing.T) {
 	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
 	NewWithT(t).Eventually(func() bool {
 		home := &corev1.Namespace{}
-		err := world.members[pulled].Get(context.WithoutCancel(t.Context()), client.ObjectKey{Name: "karmada-cluster"}, home)
+		err := world.members[pulled].Get(ctx, client.ObjectKey{Name: "karmada-cluster"}, home)
 		return apierrors.IsNotFound(err) || err == nil && home.DeletionTimestamp.IsZero()
 	}, patience, look).Should(BeTrue(), "namespace karmada-cluster of "+pulled+" is still being deleted")
+	NewWithT(t).Eventually(func() bool {
+		joined := world.karmada.Get(ctx, client.ObjectKey{Name: pulled}, &clusterv1alpha1.Cluster{})
+		return joined == nil || apierrors.IsNotFound(world.karmada.Get(ctx, client.ObjectKey{Namespace: "karmada-cluster", Name: pulled}, &corev1.Secret{}))
+	}, patience, look).Should(BeTrue(), "the control plane still has the credentials of "+pulled+" from before")
 }

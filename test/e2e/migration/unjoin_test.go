@@ -18,10 +18,11 @@ import (
 )
 
 // A cluster in push mode is unjoined while an application that is cut off, and was released statically since, has Works for it. No
-// webhook is asked about a Cluster, so karmadactl only waits in vain: the deletion gets no further than the execution namespace. No
-// member object is touched; when the application has left, the cluster goes, and nothing of the application with it.
+// webhook is asked about a Cluster, so karmadactl only waits in vain: the deletion gets no further than the execution namespace. By
+// force the Cluster goes all the same, and leaves namespace and Works behind; joined again, it is as before. No member object is
+// touched; when the application has left, the cluster goes, and nothing of the application with it.
 func TestUnjoin(t *testing.T) {
-	joinPush(t)
+	pushed(t)
 	app := static.App{Namespace: "unjoined", Name: "unjoined", Kind: "Deployment", Image: "unjoined:1", Replicas: map[string]int64{"member1": 2, pulled: 3}}
 	s := newStory(t, app)
 	s.list(0, app)
@@ -31,15 +32,23 @@ func TestUnjoin(t *testing.T) {
 	s.configure(app, "debug")
 	s.unchanged()
 
-	out, err := karmadactl(t.Context(), "unjoin", pulled, "--wait=3s", "--kubeconfig="+world.lab.Kubeconfigs["karmada"], "--cluster-kubeconfig="+world.lab.Kubeconfigs[pulled])
-	if err == nil {
-		t.Fatalf("unjoined while an application has Works there:\n%s", out)
-	}
-	t.Log(out)
 	cluster := &clusterv1alpha1.Cluster{}
-	if err := world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster); err != nil || cluster.DeletionTimestamp.IsZero() {
-		t.Fatalf("the cluster is not being deleted: %v", err)
+	unjoin := func(flag string) (string, error) {
+		t.Helper()
+		return karmadactl(t.Context(), "unjoin", pulled, "--wait=3s", "--kubeconfig="+world.lab.Kubeconfigs["karmada"], flag)
 	}
+	waitsInVain := func() {
+		t.Helper()
+		out, err := unjoin("--cluster-kubeconfig=" + world.lab.Kubeconfigs[pulled])
+		if err == nil {
+			t.Fatalf("unjoined while an application has Works there:\n%s", out)
+		}
+		t.Log(out)
+		if err := world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster); err != nil || cluster.DeletionTimestamp.IsZero() {
+			t.Fatalf("the cluster is not being deleted: %v", err)
+		}
+	}
+	waitsInVain()
 	// What a person asks to learn whom the cluster waits for.
 	space := &corev1.Namespace{}
 	space.Name = names.GenerateExecutionSpaceName(pulled)
@@ -52,6 +61,22 @@ func TestUnjoin(t *testing.T) {
 	}
 	s.unchanged()
 
+	if out, err := unjoin("--force"); err != nil {
+		t.Fatalf("unjoin --force: %v\n%s", err, out)
+	}
+	if err := world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster); !apierrors.IsNotFound(err) {
+		t.Errorf("after --force the cluster is there: %v", err)
+	}
+	work := &workv1alpha1.Work{}
+	if err := world.karmada.Get(t.Context(), client.ObjectKey{Namespace: space.Name, Name: names.GenerateWorkName(app.Kind, app.Name, app.Namespace)}, work); err != nil || !work.DeletionTimestamp.IsZero() {
+		t.Errorf("after --force the Work of the application: deleted %v, %v", work.DeletionTimestamp, err)
+	}
+	s.unchanged()
+	unregistered(t)
+	join(t)
+	s.unchanged()
+	waitsInVain()
+
 	s.leave(app)
 	s.Eventually(func() bool {
 		return apierrors.IsNotFound(world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster))
@@ -63,8 +88,8 @@ func TestUnjoin(t *testing.T) {
 	}
 }
 
-// joinPush joins the member in pull mode in push mode instead, for one story.
-func joinPush(t *testing.T) {
+// pushed joins the member in pull mode in push mode instead, for one story.
+func pushed(t *testing.T) {
 	t.Helper()
 	if out, err := unregister(t.Context()); err != nil {
 		t.Fatalf("unregister: %s", out)
@@ -74,6 +99,11 @@ func joinPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	unregistered(t)
+	join(t)
+}
+
+func join(t *testing.T) {
+	t.Helper()
 	if out, err := karmadactl(t.Context(), "join", pulled, "--kubeconfig="+world.lab.Kubeconfigs["karmada"], "--cluster-kubeconfig="+world.lab.Kubeconfigs[pulled]); err != nil {
 		t.Fatalf("join: %s", out)
 	}
