@@ -54,10 +54,11 @@ func (d *decision) makeRoom(total int64) {
 		over += int64(s.Want.Max)
 	}
 	for i := range d.steps {
-		want := &d.steps[i].Want
-		cut := min(over, int64(max(want.Max-d.needs(d.steps[i].Name), 0)))
-		if cut > 0 {
-			want.Max -= int32(cut)
+		step := &d.steps[i]
+		spare := step.Want.Max - d.needs(step.Name)
+		if over > 0 && spare > 0 && !step.Frozen {
+			cut := min(over, int64(spare))
+			step.Want.Max -= int32(cut)
 			over -= cut
 		}
 	}

@@ -140,6 +140,29 @@ func TestMovedBeyondMax(t *testing.T) {
 	}
 }
 
+// TestMovedWhileOneIsAway: the room for what was moved comes from clusters that can be told.
+func TestMovedWhileOneIsAway(t *testing.T) {
+	m := newModel(limits(2, 24), Counts{"m1": 5, "m2": 3, "m3": 12})
+	mustSettle(t, m)
+	m.members["m1"].ready = false
+	if err := m.settle(); err != nil {
+		t.Fatal(err)
+	}
+	// All but what the others may grow to was moved to m3 from a cluster that is gone.
+	moved := 24 - m.members["m1"].hpa.Max - 3
+	if now := m.members["m3"].hpa.Max; moved <= now {
+		t.Fatalf("m3 may run %d already", now)
+	}
+	m.template.Replicas = 5 + 3 + moved
+	m.binding.replicas, m.binding.clusters = 5+3+moved, Counts{"m1": 5, "m2": 3, "m3": moved}
+	m.binding.ledger = Counts{"m1": 5, "m2": 3, "m3": 12, "gone": moved - 12}
+	m.binding.generation++
+	m.binding.observed = m.binding.generation
+	m.binding.version++
+	m.members["m3"].load = moved
+	mustSettle(t, m)
+}
+
 // TestRelease: deleting a FedHPA changes no replica, also when an autoscaler moves at the last moment.
 func TestRelease(t *testing.T) {
 	m := newModel(limits(2, 20), Counts{"m1": 5, "m2": 3})
