@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/retry"
 )
 
 // Alias keeps a FedHPA of the same name for every native HorizontalPodAutoscaler of the control plane that bears the annotation
@@ -28,7 +29,7 @@ type Alias struct {
 
 func (a *Alias) setup(mgr manager.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("fedhpa-alias").For(&autoscalingv2.HorizontalPodAutoscaler{}).Owns(&api.FedHPA{}).
-		WithOptions(controller.Options{RateLimiter: retries()}).
+		WithOptions(controller.Options{RateLimiter: retry.Limiter()}).
 		Complete(a)
 	if err != nil {
 		return fmt.Errorf("setting up the FedHPA alias controller: %w", err)

@@ -34,6 +34,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/retry"
 )
 
 // Indexes of the caches.
@@ -157,7 +158,7 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("fedhpa").
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: retries()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: retry.Limiter()}).
 		For(&api.FedHPA{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&workv1alpha2.ResourceBinding{}, handler.EnqueueRequestsFromMapFunc(toTarget)).
 		Watches(&api.CronHPA{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
@@ -200,11 +201,6 @@ func whenServed(mgr manager.Manager, object client.Object, then handler.EventHan
 		}()
 		return nil
 	})
-}
-
-// retries of what failed: soon, and after a long outage of karmada-apiserver half a minute late at most. controller-runtime's own would be a quarter of an hour late.
-func retries() workqueue.TypedRateLimiter[reconcile.Request] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](100*time.Millisecond, 30*time.Second)
 }
 
 // ownerOf maps the Work of a member's autoscaler to its FedHPA.

@@ -13,11 +13,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -39,6 +41,7 @@ func (w *Whitelists) SetupWithManager(mgr manager.Manager) error {
 			}
 			return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: migration.Status.Whitelist}}}
 		})).
+		WithOptions(controller.Options{RateLimiter: retry.Limiter()}).
 		Complete(w)
 }
 

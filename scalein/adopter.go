@@ -22,6 +22,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/retry"
 )
 
 // cloneSetKind is the version the adopter reads; OpenKruise serves every version of one object.
@@ -75,7 +76,7 @@ func addAdopter(mgr manager.Manager, r *Reconciler, options Options) error {
 	})
 	return builder.ControllerManagedBy(mgr).Named("scalein-adopter").
 		For(template, builder.OnlyMetadata, builder.WithPredicates(concerned)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter()}).
 		Complete(adopter{r})
 }
 

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/retry"
 )
 
 // +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;update
@@ -82,7 +83,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	}
 	err := builder.ControllerManagedBy(mgr).Named("podscalein").
 		For(&v1alpha1.PodScaleIn{}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter()}).
 		Complete(r)
 	if err != nil {
 		return err

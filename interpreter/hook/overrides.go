@@ -13,8 +13,10 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/interpreter"
 )
 
@@ -70,6 +72,7 @@ func (w *OverrideWatch) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("interpreter-overrides").
 		For(&configv1alpha1.ResourceInterpreterCustomization{}).
+		WithOptions(controller.Options{RateLimiter: retry.Limiter()}).
 		Complete(w)
 }
 
