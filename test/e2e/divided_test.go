@@ -82,6 +82,8 @@ func newDivided(t *testing.T) divided {
 	d := divided{planes: p, Gomega: NewWithT(t), t: t, ns: newNamespace(t, p), argosyctl: programs["argosyctl"]}
 	p.apply(t, d.ns, fleet)
 	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 9, binding 3+3+3 of 9, members 3+3+3, pods 3+3+3"))
+	// Karmada may try to create what it has just created, and says so until it has seen it.
+	d.Eventually(d.applied, "2m", "200ms").Should(Equal("True True True"))
 	return d
 }
 

@@ -119,7 +119,7 @@ func TestAPodVanishesOnTheWay(t *testing.T) {
 	d.patch(d.karmada, policy, `{"spec":{"suspension":null}}`)
 	d.Eventually(func() (string, error) { return d.complete(order) }, "2m", "200ms").Should(HavePrefix("Succeeded PodsGone"))
 	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 7, binding 1+3+3 of 7, members 1+3+3, pods 1+3+3"))
-	d.Expect(d.applied()).To(Equal("True True True"))
+	d.Eventually(d.applied, "2m", "200ms").Should(Equal("True True True"))
 }
 
 // TestScaleInRefused is what a person sees who asks for what cannot be.
