@@ -48,8 +48,8 @@ type Plane struct {
 	server *lab.APIServer
 }
 
-// New starts the API server; the controllers wait for Run.
-func New(ctx context.Context) (*Plane, error) {
+// New starts the API server, with these members joined; the controllers wait for Run.
+func New(ctx context.Context, members ...string) (*Plane, error) {
 	server, err := lab.NewAPIServer(ctx, lab.KarmadaPlane())
 	if err != nil {
 		return nil, fmt.Errorf("starting an API server: %w", err)
@@ -71,6 +71,11 @@ func New(ctx context.Context) (*Plane, error) {
 	}
 	if p.Client, err = client.New(p.Config, client.Options{Scheme: p.scheme}); err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
+	}
+	for _, name := range members {
+		if err := p.Join(ctx, name); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }

@@ -21,12 +21,9 @@ import (
 // watched, with no restart in between.
 func TestWithoutFederatedHPA(t *testing.T) {
 	g := NewWithT(t)
-	p, err := fedhpaplane.New(t.Context())
+	p, err := fedhpaplane.New(t.Context(), "member1", "member2")
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(p.Close)
-	for _, name := range []string{"member1", "member2"} {
-		g.Expect(p.Join(t.Context(), name)).To(Succeed())
-	}
 	kind := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "federatedhpas.autoscaling.karmada.io"}}
 	g.Expect(p.Client.Get(t.Context(), client.ObjectKeyFromObject(kind), kind)).To(Succeed())
 	g.Expect(p.Client.Delete(t.Context(), kind)).To(Succeed())

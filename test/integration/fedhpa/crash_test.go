@@ -20,12 +20,9 @@ import (
 // go. What a half done step leaves is understood, and the end is the same.
 func TestPowerCutAtEveryWrite(t *testing.T) {
 	g := NewWithT(t)
-	p, err := fedhpaplane.New(t.Context())
+	p, err := fedhpaplane.New(t.Context(), "member1", "member2")
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(p.Close)
-	for _, name := range []string{"member1", "member2"} {
-		g.Expect(p.Join(t.Context(), name)).To(Succeed())
-	}
 	steps := []struct {
 		name string
 		// prepare gives the controllers something to do. done plays the others, and reports that it is done; after is what the books say then.

@@ -24,17 +24,11 @@ func run(m *testing.M) int {
 	klog.SetLogger(log)
 	ctrl.SetLogger(log)
 	var err error
-	if plane, err = fedhpaplane.New(context.Background()); err != nil {
+	if plane, err = fedhpaplane.New(context.Background(), "member1", "member2"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer plane.Close()
-	for _, name := range []string{"member1", "member2"} {
-		if err := plane.Join(context.Background(), name); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
 	stop, err := plane.Run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
