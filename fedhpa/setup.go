@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -15,8 +14,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -35,6 +34,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/retry"
+	"github.com/argosy-dev/argosy/internal/served"
 )
 
 // Indexes of the caches.
@@ -172,31 +172,21 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), builder.WithPredicates(rivalChanged())).
 		Watches(&clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(c.ofCluster), builder.WithPredicates(reachabilityChanged())).
 		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
-		WatchesRawSource(whenServed(mgr, &karmadaautoscaling.FederatedHPA{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), rivalChanged())).
+		WatchesRawSource(whenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"), &karmadaautoscaling.FederatedHPA{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), rivalChanged())).
 		Complete(c)
 }
 
-// lookForKind lies between two looks for a kind that karmada-apiserver does not serve.
-const lookForKind = 10 * time.Second
-
 // whenServed watches a kind that karmada-apiserver may not serve, or serve only later. No controller waits for it.
-func whenServed(mgr manager.Manager, object client.Object, then handler.EventHandler, of ...predicate.Predicate) source.Source {
+func whenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object, then handler.EventHandler, of ...predicate.Predicate) source.Source {
 	watch := source.Kind(mgr.GetCache(), object, then, of...)
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		go func() {
-			err := wait.PollUntilContextCancel(ctx, lookForKind, true, func(context.Context) (bool, error) {
-				gvk, err := mgr.GetClient().GroupVersionKindFor(object)
-				if err != nil {
-					return false, err
-				}
-				_, err = mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
-				return err == nil, nil
-			})
+			err := served.Wait(ctx, mgr, kind, "no second autoscaler of that kind is looked for")
 			if err == nil {
 				err = watch.Start(ctx, queue)
 			}
 			if err != nil && ctx.Err() == nil {
-				mgr.GetLogger().Error(err, "Watching an optional kind", "kind", fmt.Sprintf("%T", object))
+				mgr.GetLogger().Error(err, "Watching an optional kind", "kind", kind.String())
 			}
 		}()
 		return nil

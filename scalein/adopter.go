@@ -23,6 +23,7 @@ import (
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/retry"
+	"github.com/argosy-dev/argosy/internal/served"
 )
 
 // cloneSetKind is the version the adopter reads; OpenKruise serves every version of one object.
@@ -30,9 +31,6 @@ var cloneSetKind = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1
 
 // adopter brings binding and template into line with members that were scaled in by hand, for templates that ask for it.
 type adopter struct{ *Reconciler }
-
-// lookForCloneSets lies between two looks for OpenKruise's CRDs in a control plane that lacks them.
-const lookForCloneSets = 30 * time.Second
 
 // adopterStart adds the adopter once karmada-apiserver serves CloneSets: OpenKruise may be installed there after us.
 type adopterStart struct {
@@ -43,27 +41,14 @@ type adopterStart struct {
 
 // Start waits for the CRD; while there is none, nothing asks to be adopted.
 func (a adopterStart) Start(ctx context.Context) error {
-	told := false
-	for {
-		_, err := a.mgr.GetRESTMapper().RESTMapping(cloneSetKind.GroupKind(), cloneSetKind.Version)
-		if err == nil {
-			if err = addAdopter(a.mgr, a.r, a.options); ctx.Err() != nil {
-				return nil // A manager that stops takes nothing on.
-			}
-			return err
-		}
-		if !told {
-			a.mgr.GetLogger().Info("No scale-in by hand is adopted until karmada-apiserver has OpenKruise's CloneSet CRD", "reason", err.Error())
-			told = true
-		}
-		timer := a.r.clock.NewTimer(lookForCloneSets)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C():
-		}
+	err := served.Wait(ctx, a.mgr, cloneSetKind, "no scale-in by hand is adopted")
+	if err == nil {
+		err = addAdopter(a.mgr, a.r, a.options)
 	}
+	if ctx.Err() != nil {
+		return nil // A manager that stops takes nothing on.
+	}
+	return err
 }
 
 // addAdopter watches the metadata of CloneSets.
