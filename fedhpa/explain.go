@@ -108,7 +108,7 @@ func (e Explanation) Write(out io.Writer) error {
 	e.books(out, account.Books)
 	for _, c := range s.Conditions {
 		if c.Status != "True" {
-			fmt.Fprintf(out, "%s is %s since %s: %s (%s)\n", c.Type, c.Status, c.LastTransitionTime.UTC().Format("15:04:05 UTC"), c.Message, c.Reason)
+			fmt.Fprintf(out, "%s is %s since %s: %s (%s)\n", c.Type, c.Status, c.LastTransitionTime.UTC().Format("15:04:05 UTC"), e.unsaid(c.Message), c.Reason)
 		}
 	}
 	if account.WhatIf != nil {
@@ -147,6 +147,16 @@ func (e Explanation) clusters(out io.Writer) error {
 	}
 	fmt.Fprintln(out)
 	return nil
+}
+
+// unsaid points to what clusters has printed in full already.
+func (e Explanation) unsaid(message string) string {
+	for _, c := range e.FedHPA.Status.Clusters {
+		if c.Message != "" {
+			message = strings.ReplaceAll(message, ": "+c.Message, ": see above")
+		}
+	}
+	return message
 }
 
 // books compares what the control plane says with what members' autoscalers ask for.

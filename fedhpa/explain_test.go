@@ -69,7 +69,7 @@ member2    1    4    unknown
 	}
 }
 
-// What ails every member alike is said once.
+// What ails every member alike is said once, in the conditions too.
 func TestExplanationSaysAlikeOnce(t *testing.T) {
 	fed := makeFedHPA()
 	const ill = "the member's autoscaler cannot scale: no metrics"
@@ -77,6 +77,8 @@ func TestExplanationSaysAlikeOnce(t *testing.T) {
 		{Name: "member1", State: api.ClusterActive, Message: ill},
 		{Name: "member2", State: api.ClusterActive, Message: "member2 got 1..4 of 4..20"},
 		{Name: "member3", State: api.ClusterActive, Message: ill},
+	}, Conditions: []metav1.Condition{
+		{Type: api.FedHPAMembersScaling, Status: metav1.ConditionFalse, Reason: api.FedHPAReasonMemberNotScaling, Message: "member1, member3: " + ill},
 	}}
 	var out strings.Builder
 	if err := (Explanation{FedHPA: fed}).Write(&out); err != nil {
@@ -84,5 +86,8 @@ func TestExplanationSaysAlikeOnce(t *testing.T) {
 	}
 	if want := "\nmember1, member3: " + ill + "\nmember2 got 1..4 of 4..20\n\n"; !strings.Contains(out.String(), want) {
 		t.Errorf("got\n%s\nwant in it\n%s", out.String(), want)
+	}
+	if want := "member1, member3: see above (MemberNotScaling)\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("got\n%s\nwant at its end\n%s", out.String(), want)
 	}
 }
