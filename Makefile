@@ -66,7 +66,7 @@ test-integration: build ## controllers and CRDs against a real kube-apiserver
 
 .PHONY: test-e2e
 test-e2e: build ## stories on a real federation, one federation at a time
-	go test -count=1 -p=1 -timeout=40m ./test/e2e/...
+	go test -count=1 -p=1 -timeout=120m ./test/e2e/...
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

@@ -167,7 +167,7 @@ func Down(ctx context.Context, dir string) error {
 	if err := (remote{dir: dir}).post(ctx, "/down", ""); err != nil {
 		return err
 	}
-	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 5*time.Minute, true, func(context.Context) (bool, error) {
 		return syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil, nil
 	})
 	if err != nil {
@@ -191,7 +191,7 @@ func ReadStatus(ctx context.Context, dir string) (Status, error) {
 // ends reports whether a supervisor that does not answer is on its way out: the kernel closes a killed process' socket a moment
 // before it drops the lock.
 func ends(ctx context.Context, dir string) bool {
-	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 2*time.Second, true, func(context.Context) (bool, error) {
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
 		return !held(dir), nil
 	}) == nil
 }
@@ -206,7 +206,7 @@ func takeLab(dir string) (func(), error) {
 		return nil, fmt.Errorf("opening the lab's lock: %w", err)
 	}
 	// Whoever asks whether a lab is up holds the lock for a moment: try a few times.
-	err = wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, time.Second, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
 		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil, nil
 	})
 	if err != nil {

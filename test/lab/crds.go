@@ -56,7 +56,7 @@ func PrometheusOperatorCRDs() CRDs {
 const operators = "test/lab/modules/operators"
 
 // CRDsWithin is how long CRDs may take to be served; a busy machine needs more than envtest's ten seconds.
-const CRDsWithin = 3 * time.Minute
+const CRDsWithin = 10 * time.Minute
 
 // ArgosyCRDs are the kinds of this repository.
 func ArgosyCRDs() CRDs { return CRDs{Dir: "deploy/crds", Optional: true} }
@@ -126,7 +126,11 @@ func InstallCRDs(ctx context.Context, cfg *rest.Config, root string, sources ...
 	if err != nil {
 		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds, MaxTime: CRDsWithin}); err != nil {
+	return installCRDs(cfg, crds)
+}
+
+func installCRDs(cfg *rest.Config, crds []*apiextensionsv1.CustomResourceDefinition) error {
+	if _, err := envtest.InstallCRDs(Patient(cfg), envtest.CRDInstallOptions{CRDs: crds, MaxTime: CRDsWithin}); err != nil {
 		return fmt.Errorf("installing CRDs: %w", err)
 	}
 	return nil

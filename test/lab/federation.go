@@ -102,10 +102,17 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 	if err := f.mergeKubeconfigs(); err != nil {
 		return err
 	}
+	for i := range units {
+		// Several programs give up at once when the API server is slow to answer their first question: in a cluster they would be started again.
+		units[i].Deaths = deathsForgiven
+	}
 	f.total = len(units)
 	f.runner = newRunner(units, f.changed)
 	return nil
 }
+
+// deathsForgiven each process until it serves.
+const deathsForgiven = 2
 
 func (f *federation) addPlane(server apiServer) error {
 	path := server.kubeconfig(f.work)
@@ -173,6 +180,8 @@ func (f *federation) changed(name string, state State, err error) {
 	case state == Ready && !f.whole:
 		f.ready++
 		fmt.Fprintf(f.progress, "  %5.1f s  %2d/%d ready  %s\n", since, f.ready, f.total, name)
+	case state == Starting && err != nil:
+		fmt.Fprintf(f.progress, "  %5.1f s  starting %s again: %v\n", since, name, err)
 	case f.whole && err != nil:
 		fmt.Fprintf(f.progress, "%s is %s: %v\n", name, state, err)
 	case f.whole:

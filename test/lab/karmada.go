@@ -10,7 +10,6 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
@@ -85,8 +84,8 @@ func (k *karmadaPlane) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: append(crds, more...), MaxTime: CRDsWithin}); err != nil {
-		return fmt.Errorf("installing CRDs: %w", err)
+	if err := installCRDs(cfg, append(crds, more...)); err != nil {
+		return err
 	}
 	objects, err := k.deployed(ctx, "admin-clusterrole-aggregation.yaml", "cluster-proxy-admin-rbac.yaml")
 	if err != nil {

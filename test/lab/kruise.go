@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab/process"
@@ -27,8 +26,8 @@ func (m *member) prepareKruise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: crds, MaxTime: CRDsWithin}); err != nil {
-		return fmt.Errorf("installing OpenKruise's CRDs: %w", err)
+	if err := installCRDs(cfg, crds); err != nil {
+		return fmt.Errorf("of OpenKruise: %w", err)
 	}
 	if manifests, err = m.kustomize(ctx, kruiseModule, "config/webhook"); err != nil {
 		return err

@@ -53,7 +53,7 @@ func parseCRDs(manifests []byte) ([]*apiextensionsv1.CustomResourceDefinition, e
 
 // apply writes the objects as they are given, over whatever is there.
 func apply(ctx context.Context, cfg *rest.Config, objects ...*unstructured.Unstructured) error {
-	c, err := client.New(cfg, client.Options{})
+	c, err := client.New(Patient(cfg), client.Options{})
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
@@ -66,7 +66,7 @@ func apply(ctx context.Context, cfg *rest.Config, objects ...*unstructured.Unstr
 }
 
 func remove(ctx context.Context, cfg *rest.Config, objects ...*unstructured.Unstructured) error {
-	c, err := client.New(cfg, client.Options{})
+	c, err := client.New(Patient(cfg), client.Options{})
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}

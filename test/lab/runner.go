@@ -123,6 +123,7 @@ func (r *runner) serve(ctx context.Context, u unit, giveUp context.CancelCauseFu
 			go r.watch(u, child, giveUp)
 			return err
 		}
+		r.changed(u.Name, Starting, child.Err())
 	}
 	child, err := r.startProcess(u)
 	if err != nil {
@@ -162,11 +163,13 @@ func poll(ctx context.Context, u unit) error {
 	}
 	within := u.CheckWithin
 	if within == 0 {
-		within = 5 * time.Minute
+		within = 10 * time.Minute
 	}
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
-		err := u.Check(ctx)
+		attempt, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		err := u.Check(attempt)
 		if err != nil && (last == nil || ctx.Err() == nil) {
 			last = err
 		}

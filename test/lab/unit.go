@@ -23,7 +23,7 @@ type unit struct {
 	Deaths int
 	// Check is polled until it returns nil, at every start. A process with a Ready of its own needs none.
 	Check func(context.Context) error
-	// CheckWithin bounds the wait for Check; zero means five minutes.
+	// CheckWithin bounds the wait for Check; zero means ten minutes.
 	CheckWithin time.Duration
 	// Finish runs once in the lab's life, after the first start.
 	Finish func(context.Context) error

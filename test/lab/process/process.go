@@ -27,7 +27,7 @@ type Spec struct {
 	Log string
 	// Ready returns nil once the child serves. A nil Ready means that running is enough.
 	Ready func(context.Context) error
-	// ReadyWithin bounds the wait for Ready; zero means three minutes: a cold machine may start twenty children at once.
+	// ReadyWithin bounds the wait for Ready; zero means ten minutes: a cold machine may start twenty children at once.
 	ReadyWithin time.Duration
 	// StopWithin is the patience between SIGTERM and SIGKILL; zero means five seconds.
 	StopWithin time.Duration
@@ -104,7 +104,7 @@ func (p *Process) WaitReady(ctx context.Context) error {
 	}
 	within := p.spec.ReadyWithin
 	if within == 0 {
-		within = 3 * time.Minute
+		within = 10 * time.Minute
 	}
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
@@ -116,7 +116,7 @@ func (p *Process) WaitReady(ctx context.Context) error {
 			return false, p.err
 		default:
 		}
-		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
+		attempt, cancel := context.WithTimeout(ctx, 15*time.Second)
 		defer cancel()
 		err := p.spec.Ready(attempt)
 		if err != nil && (last == nil || ctx.Err() == nil) {
