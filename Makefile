@@ -62,7 +62,7 @@ test-unit: go-version ## pure rules and packages: no cluster
 
 .PHONY: test-integration
 test-integration: build ## controllers and CRDs against a real kube-apiserver
-	go test -count=1 -p=1 -timeout=20m ./test/integration/...
+	go test -count=1 -p=1 -timeout=60m ./test/integration/...
 
 .PHONY: test-e2e
 test-e2e: build ## stories on a real federation, one federation at a time

@@ -118,7 +118,7 @@ func TestRenewedCertificatesNeedNoRestart(t *testing.T) {
 	estimator, folder := guard(t), t.TempDir()
 	estimator.renew(issue(t, folder, "first"))
 	section := config.DefaultControllerManager().Controllers.FedHPA.Estimators
-	section.TimeoutSeconds = 30
+	section.TimeoutSeconds = 180
 	section.CAFile, section.CertFile, section.KeyFile = filepath.Join(folder, "ca.crt"), filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
 	svc := estimatorService(corev1.ServiceTypeExternalName, estimator.Addr().(*net.TCPAddr).Port)
 	start := func() func() bool {
@@ -134,7 +134,7 @@ func TestRenewedCertificatesNeedNoRestart(t *testing.T) {
 	g.Expect(estimator.lastCaller()).To(Equal("first"))
 
 	estimator.renew(issue(t, folder, "second"))
-	g.Eventually(answers, "60s").Should(BeTrue(), "the new authority is trusted")
+	g.Eventually(answers, "180s").Should(BeTrue(), "the new authority is trusted")
 	g.Expect(estimator.lastCaller()).To(Equal("second"), "the new certificate is shown")
 
 	estimator.renew(issue(t, t.TempDir(), "stranger"))

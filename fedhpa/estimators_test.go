@@ -70,7 +70,7 @@ func estimatorService(kind corev1.ServiceType, target int) *corev1.Service {
 func askerOf(t *testing.T, clk *clocktesting.FakeClock, objects ...client.Object) (*estimators, client.Client) {
 	t.Helper()
 	section := config.DefaultControllerManager().Controllers.FedHPA.Estimators
-	section.TimeoutSeconds = 30
+	section.TimeoutSeconds = 180
 	reader := fake.NewClientBuilder().WithObjects(objects...).Build()
 	asker, err := newEstimators(reader, section, clk)
 	if err != nil {

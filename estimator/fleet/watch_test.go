@@ -91,7 +91,7 @@ func TestConnectionsThatDiffer(t *testing.T) {
 	}
 }
 
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // watching is closed once the kind is watched: what is written between a list and the watch after it a real server would still tell, a fake one does not.
 func watching(plane *karmadafake.Clientset, kind string) <-chan struct{} {

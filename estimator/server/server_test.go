@@ -69,7 +69,7 @@ func TestReplicas(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(tc.objects...)...)}, templates, nil)
-			if got := ask(t, s, tc.object, &tc.request); got != tc.want {
+			if got := ask(t, s, tc.object, &tc.request, tc.want); got != tc.want {
 				t.Errorf("%d replicas, want %d", got, tc.want)
 			}
 		})
@@ -88,7 +88,7 @@ func TestLivePodIsTheModel(t *testing.T) {
 	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}
 	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(live, set)...)}, controlPlane(t, workload("apps/v1", "Deployment", "web", "1", nil)), nil)
-	if got := ask(t, s, web, &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}); got != 5 {
+	if got := ask(t, s, web, &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 5); got != 5 {
 		t.Errorf("%d replicas, want 5: ten CPUs are free and each pod takes two with its sidecar", got)
 	}
 }
@@ -114,7 +114,7 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of 3 pods seen", pods), func(t *testing.T) {
 			m := members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(seen(pods)...)...)}
 			s := newServer(m, controlPlane(t, workload("apps/v1", "Deployment", "web", "2", nil)), promises)
-			if got := ask(t, s, "kind=Deployment, name=shop/other", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}); got != 3 {
+			if got := ask(t, s, "kind=Deployment, name=shop/other", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 3); got != 3 {
 				t.Errorf("%d replicas for others, want 3: six places, three of them promised, seen or not", got)
 			}
 		})
@@ -154,10 +154,10 @@ func TestOneBadMemberHarmsNoOther(t *testing.T) {
 				return plugin, nil
 			}}}
 			s := newServer(members{"bad": memberOf(t, "bad", configuration, plugins, threeNodes()...), "good": memberOf(t, "good", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
-			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "bad", Requirements: requests("1")}); got != 0 {
+			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "bad", Requirements: requests("1")}, 0); got != 0 {
 				t.Errorf("the bad member: %d, want 0: nothing is proven", got)
 			}
-			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "good", Requirements: requests("1")}); got != 12 {
+			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "good", Requirements: requests("1")}, 12); got != 12 {
 				t.Errorf("the good member: %d, want 12", got)
 			}
 		})
@@ -171,7 +171,7 @@ func TestQuickAnswersAreNotLate(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 2000 {
-				if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "nowhere", Requirements: requests("1")}); got != Unknown {
+				if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "nowhere", Requirements: requests("1")}, Unknown); got != Unknown {
 					t.Errorf("a member that is not known: %d, want Unknown: unknown is never zero", got)
 					return
 				}
@@ -187,7 +187,7 @@ func TestTenThousandNodesAtOnce(t *testing.T) {
 		objects = append(objects, node(fmt.Sprintf("n%d", i)))
 	}
 	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, objects...)}, nil, nil)
-	if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}); got != 40000 {
+	if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 40000); got != 40000 {
 		t.Errorf("%d replicas, want 40000", got)
 	}
 }
@@ -210,16 +210,19 @@ func TestComponentSets(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
-			answer, err := s.MaxAvailableComponentSets(klog.NewContext(context.Background(), klog.Logger{}),
-				&wire.MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop", Components: tc.components, Fault: tc.fault})
-			if err != nil || answer.Value != tc.want {
-				t.Errorf("%d sets, %v, want %d", answer.Value, err, tc.want)
+			got := unhurriedly(t, tc.want, func() (*wire.Count, error) {
+				return s.MaxAvailableComponentSets(klog.NewContext(context.Background(), klog.Logger{}),
+					&wire.MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop", Components: tc.components, Fault: tc.fault})
+			})
+			if got != tc.want {
+				t.Errorf("%d sets, want %d", got, tc.want)
 			}
 		})
 	}
 }
 
 func TestUnschedulableReplicasOfAnyKind(t *testing.T) {
+	const longAgo = 2 * time.Hour
 	pending := func(name string, owner metav1.OwnerReference, since time.Duration) *corev1.Pod {
 		owner.Controller = ptr.To(true)
 		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{owner}},
@@ -229,21 +232,23 @@ func TestUnschedulableReplicasOfAnyKind(t *testing.T) {
 	objects := []runtime.Object{
 		&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rs", UID: "rs",
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}},
-		pending("a", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "rs", UID: "rs"}, time.Hour),
+		pending("a", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "rs", UID: "rs"}, longAgo),
 		pending("b", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "rs", UID: "rs"}, time.Second),
-		pending("c", metav1.OwnerReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web", UID: "c"}, time.Hour),
-		pending("d", metav1.OwnerReference{APIVersion: "apps.kruise.io/v1beta1", Kind: "StatefulSet", Name: "web", UID: "s"}, time.Hour),
-		pending("e", metav1.OwnerReference{APIVersion: "batch/v1", Kind: "Job", Name: "web", UID: "j"}, time.Hour),
+		pending("c", metav1.OwnerReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web", UID: "c"}, longAgo),
+		pending("d", metav1.OwnerReference{APIVersion: "apps.kruise.io/v1beta1", Kind: "StatefulSet", Name: "web", UID: "s"}, longAgo),
+		pending("e", metav1.OwnerReference{APIVersion: "batch/v1", Kind: "Job", Name: "web", UID: "j"}, longAgo),
 	}
 	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, objects...)}, nil, nil)
 	for kind, tc := range map[string]struct {
 		apiVersion string
 		want       int32
 	}{"Deployment": {"apps/v1", 1}, "CloneSet": {"apps.kruise.io/v1alpha1", 1}, "StatefulSet": {"apps.kruise.io/v1beta1", 1}, "Job": {"batch/v1", 1}, "DaemonSet": {"apps/v1", 0}} {
-		answer, err := s.GetUnschedulableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.UnschedulableReplicasRequest{
-			Cluster: "m1", APIVersion: tc.apiVersion, Kind: kind, Namespace: "shop", Name: "web", Threshold: time.Minute})
-		if err != nil || answer.Value != tc.want {
-			t.Errorf("%s: %d, %v, want %d", kind, answer.Value, err, tc.want)
+		got := unhurriedly(t, tc.want, func() (*wire.Count, error) {
+			return s.GetUnschedulableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.UnschedulableReplicasRequest{
+				Cluster: "m1", APIVersion: tc.apiVersion, Kind: kind, Namespace: "shop", Name: "web", Threshold: longAgo / 2})
+		})
+		if got != tc.want {
+			t.Errorf("%s: %d, want %d", kind, got, tc.want)
 		}
 	}
 }

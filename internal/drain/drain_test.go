@@ -30,11 +30,11 @@ func TestDrain(t *testing.T) {
 	g.Expect(closes()).To(BeFalse(), "a connection was closed that may stay")
 
 	ask()
-	g.Eventually(clk.HasWaiters, "30s").Should(BeTrue())
+	g.Eventually(clk.HasWaiters, "180s").Should(BeTrue())
 	g.Expect(d.Ready()).NotTo(Succeed(), "a Service would go on sending")
 	g.Expect(closes()).To(BeTrue(), "a caller would come back on a connection that is about to go")
 	g.Expect(ctx.Err()).NotTo(HaveOccurred(), "stopped at once")
 
 	clk.Step(5 * time.Second)
-	g.Eventually(ctx.Done(), "30s").Should(BeClosed())
+	g.Eventually(ctx.Done(), "180s").Should(BeClosed())
 }

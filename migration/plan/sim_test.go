@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,7 +195,7 @@ func (f *federation) content(cluster string) string {
 		}
 		lines = append(lines, string(raw))
 	}
-	sort.Strings(lines)
+	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
 
@@ -237,12 +237,7 @@ func (f *federation) world() World {
 }
 
 func sortedRefs[V any](from map[Ref]V) []Ref {
-	out := make([]Ref, 0, len(from))
-	for ref := range from {
-		out = append(out, ref)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Kind+out[i].Name < out[j].Kind+out[j].Name })
-	return out
+	return slices.SortedFunc(maps.Keys(from), func(a, b Ref) int { return strings.Compare(a.Kind+a.Name, b.Kind+b.Name) })
 }
 
 // applied is what Karmada's PUT leaves: the manifest, with the member's own metadata and cluster IP kept.

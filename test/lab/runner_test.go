@@ -38,7 +38,7 @@ func (d *diary) index(entry string) int {
 
 func sleeper(t *testing.T, name string) *process.Spec {
 	t.Helper()
-	return &process.Spec{Name: name, Path: "/bin/sleep", Args: []string{"60"}, Log: filepath.Join(t.TempDir(), "log")}
+	return &process.Spec{Name: name, Path: "/bin/sleep", Args: []string{"600"}, Log: filepath.Join(t.TempDir(), "log")}
 }
 
 func TestRunnerKeepsOrder(t *testing.T) {
@@ -108,7 +108,7 @@ func TestRunnerForgivesADeathAtStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lives, served := filepath.Join(t.TempDir(), "lives"), filepath.Join(t.TempDir(), "served")
-			script := fmt.Sprintf("echo x >>%[1]s; [ $(wc -l <%[1]s) -gt %[2]d ] || exit 2; touch %[3]s; exec sleep 60", lives, tc.deaths, served)
+			script := fmt.Sprintf("echo x >>%[1]s; [ $(wc -l <%[1]s) -gt %[2]d ] || exit 2; touch %[3]s; exec sleep 600", lives, tc.deaths, served)
 			r := newRunner([]unit{{Name: "m/manager", Deaths: tc.forgiven, Process: &process.Spec{
 				Name: "m/manager", Path: "/bin/sh", Args: []string{"-c", script}, Log: filepath.Join(t.TempDir(), "log"),
 				Ready: func(context.Context) error { _, err := os.Stat(served); return err },

@@ -15,7 +15,7 @@ import (
 )
 
 // patience with a busy machine.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 func shell(t *testing.T, script string) Spec {
 	t.Helper()
@@ -55,7 +55,7 @@ func TestEndingByItselfIsAnError(t *testing.T) {
 }
 
 func TestNeverReady(t *testing.T) {
-	spec := shell(t, "echo waiting for a database; exec sleep 60")
+	spec := shell(t, "echo waiting for a database; exec sleep 600")
 	spec.ReadyWithin = 300 * time.Millisecond
 	spec.Ready = func(context.Context) error { return errors.New("the port is closed") }
 	p := start(t, spec)
@@ -68,10 +68,10 @@ func TestNeverReady(t *testing.T) {
 
 func TestStop(t *testing.T) {
 	for name, tc := range map[string]struct{ script string }{
-		"ends when asked":         {"exec sleep 60"},
-		"has to be killed":        {"trap '' TERM; exec sleep 60"},
-		"has a child of its own":  {"sleep 60 & wait"},
-		"leaves a stubborn child": {"(trap '' TERM; exec sleep 60) & wait"},
+		"ends when asked":         {"exec sleep 600"},
+		"has to be killed":        {"trap '' TERM; exec sleep 600"},
+		"has a child of its own":  {"sleep 600 & wait"},
+		"leaves a stubborn child": {"(trap '' TERM; exec sleep 600) & wait"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := shell(t, tc.script)
