@@ -2,8 +2,10 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -32,7 +34,7 @@ import (
 )
 
 // patience is how long an expectation may take to come true, unless the scene says otherwise.
-const patience = 60 * time.Second
+const patience = 4 * time.Minute
 
 // Stage is what a scene acts on.
 type Stage struct {
@@ -89,6 +91,7 @@ func Client(l *lab.Lab, plane string, warnings rest.WarningHandler) (client.Clie
 		return nil, err
 	}
 	cfg.WarningHandler = warnings
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return patient{next: next} })
 	scheme, err := NewScheme()
 	if err != nil {
 		return nil, err
@@ -141,15 +144,26 @@ func (s *Stage) ExpectHeld(ctx context.Context, held time.Duration, what, expect
 	}
 	row.What = fmt.Sprintf("%s, held %.0f s", what, held.Seconds())
 	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, held, true, func(context.Context) (bool, error) {
-		now, err := see(ctx) // a look begun in time may end later
-		if err != nil {
-			now = "error: " + err.Error()
-		}
-		row.Seen = now
-		return now != expected, nil
+		row.Seen = answered(ctx, see) // a look begun in time may end later
+		return row.Seen != expected, nil
 	})
 	row.OK = wait.Interrupted(err)
 	return s.record(row)
+}
+
+// answered looks until somebody answers: that nobody does for a moment is not yet a change of what is held.
+func answered(ctx context.Context, see See) string {
+	seen := "nothing"
+	_ = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		now, err := see(ctx)
+		if err != nil {
+			seen = "error: " + err.Error()
+			return false, nil
+		}
+		seen = now
+		return true, nil
+	})
+	return seen
 }
 
 func (s *Stage) await(ctx context.Context, within time.Duration, what, expected string, see See) Row {
@@ -194,10 +208,14 @@ func (s *Stage) record(row Row) bool {
 	return false
 }
 
-// Elapsed measures from now: call the result later.
+// Elapsed measures from now until the result is called, once. What this process could not see, because it was not let run, does not count.
 func (s *Stage) Elapsed() func() time.Duration {
-	start := s.options.Clock.Now()
-	return func() time.Duration { return s.options.Clock.Since(start) }
+	watch, end := &stopwatch{last: s.options.Clock.Now()}, make(chan struct{})
+	go watch.run(end, s.options.Clock)
+	return func() time.Duration {
+		close(end)
+		return watch.look(s.options.Clock.Now())
+	}
 }
 
 // Apply writes YAML to the control plane as `kubectl apply --server-side` does.
@@ -235,12 +253,13 @@ func (s *Stage) Fresh(ctx context.Context, namespace string) error {
 		planes = append(planes, member)
 	}
 	for _, plane := range planes {
-		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-			err := plane.Get(ctx, client.ObjectKeyFromObject(object), &corev1.Namespace{})
-			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		var last error
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+			last = plane.Get(ctx, client.ObjectKeyFromObject(object), &corev1.Namespace{})
+			return apierrors.IsNotFound(last), nil
 		})
 		if err != nil {
-			return fmt.Errorf("waiting until namespace %s is gone: %w", namespace, err)
+			return fmt.Errorf("waiting until namespace %s is gone: %w", namespace, errors.Join(err, last))
 		}
 	}
 	if err := s.Karmada.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
