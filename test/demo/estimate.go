@@ -6,8 +6,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/test/lab"
@@ -83,7 +86,7 @@ func playEstimate(ctx context.Context, s *Stage) (err error) {
 
 	s.Step("With Argosy's: the same Deployment and policy, and the federation's own scheduler")
 	s.Expect(ctx, "members whose estimator karmada-scheduler has dialled", fmt.Sprint(len(s.Members)), s.estimatorsDialled)
-	if err := s.placeSeparated(ctx, "demo-estimate", "default-scheduler"); err != nil {
+	if err := s.placeEstimated(ctx, "demo-estimate"); err != nil {
 		return err
 	}
 	s.Expect(ctx, "Argosy: replicas Ready and Pending", "10 Ready, 0 Pending", s.readyAndPending("demo-estimate"))
@@ -95,6 +98,46 @@ func (s *Stage) placeSeparated(ctx context.Context, namespace, scheduler string)
 		return err
 	}
 	return s.Apply(ctx, strings.NewReplacer("NAMESPACE", namespace, "SCHEDULER", scheduler).Replace(separated))
+}
+
+// placeEstimated is placeSeparated by the federation's scheduler. On a machine that stands still for some seconds karmada-scheduler gives up on an estimate,
+// says so, and divides by the Clusters' status: that shows nothing of estimators, so it is asked again.
+func (s *Stage) placeEstimated(ctx context.Context, namespace string) error {
+	for range 5 {
+		before, err := s.estimatesMissed()
+		if err != nil {
+			return err
+		}
+		if err := s.placeSeparated(ctx, namespace, "default-scheduler"); err != nil {
+			return err
+		}
+		err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+			rb := &workv1alpha2.ResourceBinding{}
+			err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "hosts-deployment"}, rb)
+			return err == nil && len(rb.Spec.Clusters) > 0, nil
+		})
+		if err != nil {
+			return fmt.Errorf("waiting until the scheduler has divided: %w", err)
+		}
+		missed, err := s.estimatesMissed()
+		if err != nil {
+			return err
+		}
+		if missed == before {
+			return nil
+		}
+		s.Say("karmada-scheduler went without an estimate that came too late: once more")
+	}
+	return nil
+}
+
+// estimatesMissed counts the estimates that did not come within karmada-scheduler's patience.
+func (s *Stage) estimatesMissed() (int, error) {
+	log, err := os.ReadFile(s.Lab.LogFile("karmada/scheduler"))
+	if err != nil {
+		return 0, fmt.Errorf("reading karmada-scheduler's log: %w", err)
+	}
+	return strings.Count(string(log), "DeadlineExceeded"), nil
 }
 
 // estimatorsDialled counts the members for which the federation's karmada-scheduler has a connection. In a federation just started it has none for up to ten seconds:

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -191,6 +192,11 @@ func (s *Stage) serverDependencies(ctx context.Context) (string, error) {
 // reportServers writes what the VM controller of each member would: all servers serve; in member2 one waits for a
 // person, unless that member has failed.
 func (s *Stage) reportServers(ctx context.Context, failed string) error {
+	// Karmada may write at the same time.
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return s.reportServersOnce(ctx, failed) })
+}
+
+func (s *Stage) reportServersOnce(ctx context.Context, failed string) error {
 	return s.eachServers(ctx, func(member string, set *vmv1alpha1.VMReplicaSet) error {
 		n := ptr.Deref(set.Spec.Replicas, 0)
 		held := int32(0)
@@ -220,6 +226,10 @@ func (s *Stage) reportServers(ctx context.Context, failed string) error {
 }
 
 func (s *Stage) reportComponents(ctx context.Context) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return s.reportComponentsOnce(ctx) })
+}
+
+func (s *Stage) reportComponentsOnce(ctx context.Context) error {
 	return s.eachComponent(ctx, func(member string, component *componentv1alpha1.Component) error {
 		n := ptr.Deref(component.Spec.Replicas, 0)
 		component.Status = componentv1alpha1.ComponentStatus{

@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,7 +26,9 @@ import (
 const (
 	town = "demo-migration"
 	// movePatience is for a batch: plan, two approvals, two clusters one after the other, and the soak.
-	movePatience = 3 * time.Minute
+	movePatience = 6 * time.Minute
+	// shortSoak is for who waits for it to end, longSoak for who does something meanwhile.
+	shortSoak, longSoak = 10 * time.Second, 5 * time.Minute
 )
 
 // migration brings five applications under federation that were in the members before.
@@ -95,9 +98,9 @@ func (s *townScene) pods(ctx context.Context) (map[string]static.Pod, error) {
 }
 
 func (s *townScene) enlist(ctx context.Context) error {
-	s.Step("An admin puts them on a whitelist: batches 1:2:7, two approvals for each plan, a soak of 10 s (5 minutes by default)")
+	s.Step("An admin puts them on a whitelist: batches 1:2:7, two approvals for each plan, a soak of %.0f s (5 minutes by default)", shortSoak.Seconds())
 	whitelist := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: town}}
-	whitelist.Spec.Strategy.SoakSeconds = ptr.To[int32](10)
+	whitelist.Spec.Strategy.SoakSeconds = ptr.To(int32(shortSoak.Seconds()))
 	for _, app := range s.apps {
 		whitelist.Spec.Entries = append(whitelist.Spec.Entries, v1alpha1.WhitelistEntry{
 			Namespace: town, Environment: v1alpha1.EnvironmentProduction,
@@ -125,8 +128,16 @@ func (s *townScene) enlist(ctx context.Context) error {
 }
 
 func (s *townScene) firstBatch(ctx context.Context) error {
-	s.Step("alice and bob approve every plan; batch 1 of 3 opens cluster by cluster")
-	for _, app := range s.apps {
+	s.Step("alice and bob approve the first plan; batch 1 of 3 opens cluster by cluster")
+	if err := s.approveAll(ctx, s.apps[:1]); err != nil {
+		return err
+	}
+	s.expectPhase(ctx, s.apps[0], v1alpha1.PhaseFederated)
+	return nil
+}
+
+func (s *townScene) approveAll(ctx context.Context, apps []static.App) error {
+	for _, app := range apps {
 		one, err := s.migration(ctx, app)
 		if err != nil {
 			return err
@@ -135,13 +146,19 @@ func (s *townScene) firstBatch(ctx context.Context) error {
 			return err
 		}
 	}
-	s.expectPhase(ctx, s.apps[0], v1alpha1.PhaseFederated)
 	return nil
 }
 
 func (s *townScene) badOne(ctx context.Context) error {
 	bad := s.apps[1]
-	s.Step("Batch 2: %s soaks, and a container of its restarts in member2", user(bad))
+	s.Step("They approve the others, to soak for %.0f minutes. Batch 2: %s soaks, and a container of its restarts in member2", longSoak.Minutes(), user(bad))
+	// However late it is seen, it still soaks.
+	if err := s.soak(ctx, longSoak); err != nil {
+		return err
+	}
+	if err := s.approveAll(ctx, s.apps[1:]); err != nil {
+		return err
+	}
 	s.expectPhase(ctx, bad, v1alpha1.PhaseSoaking)
 	if err := s.restart(ctx, bad, "member2"); err != nil {
 		return err
@@ -163,24 +180,30 @@ func (s *townScene) badOne(ctx context.Context) error {
 }
 
 func (s *townScene) restart(ctx context.Context, app static.App, member string) error {
-	var pods corev1.PodList
-	if err := s.Members[member].List(ctx, &pods, client.InNamespace(town), client.MatchingLabels{"app": app.Name}); err != nil {
-		return fmt.Errorf("listing pods of %s: %w", member, err)
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		var pods corev1.PodList
+		if err := s.Members[member].List(ctx, &pods, client.InNamespace(town), client.MatchingLabels{"app": app.Name}); err != nil {
+			return err
+		}
+		if len(pods.Items) == 0 || len(pods.Items[0].Status.ContainerStatuses) == 0 {
+			return errors.New("there is no container to restart")
+		}
+		pod := &pods.Items[0]
+		s.restarted = member + "/" + pod.Name
+		pod.Status.ContainerStatuses[0].RestartCount++
+		return s.Members[member].Status().Update(ctx, pod)
+	})
+	if err != nil {
+		return fmt.Errorf("restarting a container of %s in %s: %w", app.Name, member, err)
 	}
-	if len(pods.Items) == 0 || len(pods.Items[0].Status.ContainerStatuses) == 0 {
-		return errors.New("there is no container to restart")
-	}
-	pod := &pods.Items[0]
-	pod.Status.ContainerStatuses[0].RestartCount++
-	if err := s.Members[member].Status().Update(ctx, pod); err != nil {
-		return fmt.Errorf("restarting a container of %s: %w", pod.Name, err)
-	}
-	s.restarted = member + "/" + pod.Name
 	return nil
 }
 
 func (s *townScene) rest(ctx context.Context) error {
-	s.Step("The admin takes the bad one off the whitelist; the batches go on")
+	s.Step("The admin takes the bad one off the whitelist; the batches go on, with a soak of %.0f s again", shortSoak.Seconds())
+	if err := s.soak(ctx, shortSoak); err != nil {
+		return err
+	}
 	if err := s.drop(ctx, s.apps[1]); err != nil {
 		return err
 	}

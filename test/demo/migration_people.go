@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -28,9 +30,12 @@ func (s *townScene) approve(ctx context.Context, one *v1alpha1.Migration) error 
 		if err != nil {
 			return err
 		}
-		err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 			if err := as.Get(ctx, client.ObjectKeyFromObject(one), one); err != nil {
 				return err
+			}
+			if one.Status.Plan == nil {
+				return errors.New("it has no plan")
 			}
 			if slices.Contains(plan.Approvers(one.Spec.Approvals, one.Status.Plan.Hash, plan.ApprovalsSince(one.Status)), person) {
 				return nil
@@ -56,7 +61,7 @@ func (s *townScene) as(person string) (client.Client, error) {
 }
 
 func (s *townScene) edit(ctx context.Context, change func(*v1alpha1.MigrationWhitelistSpec)) error {
-	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		whitelist := &v1alpha1.MigrationWhitelist{}
 		if err := s.Karmada.Get(ctx, client.ObjectKey{Name: town}, whitelist); err != nil {
 			return err
@@ -64,6 +69,17 @@ func (s *townScene) edit(ctx context.Context, change func(*v1alpha1.MigrationWhi
 		change(&whitelist.Spec)
 		return s.Karmada.Update(ctx, whitelist)
 	})
+}
+
+// soak sets how long an application is watched before it counts as federated.
+func (s *townScene) soak(ctx context.Context, period time.Duration) error {
+	err := s.edit(ctx, func(spec *v1alpha1.MigrationWhitelistSpec) {
+		spec.Strategy.SoakSeconds = ptr.To(int32(period.Seconds()))
+	})
+	if err != nil {
+		return fmt.Errorf("setting the soak: %w", err)
+	}
+	return nil
 }
 
 func (s *townScene) drop(ctx context.Context, app static.App) error {

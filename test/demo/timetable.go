@@ -35,14 +35,9 @@ func playTimetable(ctx context.Context, s *Stage) error {
 	}
 	s.Expect(ctx, "Ready pods in the three members", "1+1+1", s.sharesOf(timetableNamespace))
 
-	// A minute that is about to begin could pass while the object is on its way.
-	due := s.options.Clock.Now().UTC().Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
-	cron := &v1alpha1.CronHPA{}
-	cron.Namespace, cron.Name = timetableNamespace, "web"
-	cron.Spec.ScaleTargetRef.APIVersion, cron.Spec.ScaleTargetRef.Kind, cron.Spec.ScaleTargetRef.Name = "apps.kruise.io/v1alpha1", "CloneSet", "web"
-	cron.Spec.Rules = []v1alpha1.CronHPARule{{Name: "morning", Schedule: due.Format("4 15 * * *"), TimeZone: "UTC", TargetReplicas: ptr.To[int32](9)}}
-	if err := s.Karmada.Create(ctx, cron); err != nil {
-		return fmt.Errorf("creating the CronHPA: %w", err)
+	cron, due, err := s.morning(ctx)
+	if err != nil {
+		return err
 	}
 	s.Say("rule morning: schedule %q, due at %s", cron.Spec.Rules[0].Schedule, due.Format(time.TimeOnly))
 	s.Expect(ctx, "next run in the status", due.Format(time.TimeOnly), s.cronField(func(status v1alpha1.CronHPAStatus) string {
@@ -51,7 +46,7 @@ func playTimetable(ctx context.Context, s *Stage) error {
 		}
 		return status.NextRunTime.UTC().Format(time.TimeOnly)
 	}))
-	s.ExpectWithin(ctx, 3*time.Minute, "Ready pods after the firing, divided by the scheduler", "3+3+3", s.sharesOf(timetableNamespace))
+	s.ExpectWithin(ctx, patience+2*time.Minute, "Ready pods after the firing, divided by the scheduler", "3+3+3", s.sharesOf(timetableNamespace))
 	s.Expect(ctx, "rule in force and its result", "morning Applied", s.cronField(func(status v1alpha1.CronHPAStatus) string {
 		return status.RuleInForce + " " + string(status.LastResult)
 	}))
@@ -64,6 +59,27 @@ func playTimetable(ctx context.Context, s *Stage) error {
 	}
 	s.ExpectHeld(ctx, 3*time.Second, "Ready pods, until the next firing", "2+2+2", s.sharesOf(timetableNamespace))
 	return nil
+}
+
+// morning creates a CronHPA whose rule is due at the beginning of a minute to come.
+func (s *Stage) morning(ctx context.Context) (*v1alpha1.CronHPA, time.Time, error) {
+	for {
+		// A minute that is about to begin could pass while the object is on its way.
+		due := s.options.Clock.Now().UTC().Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
+		cron := &v1alpha1.CronHPA{}
+		cron.Namespace, cron.Name = timetableNamespace, "web"
+		cron.Spec.ScaleTargetRef.APIVersion, cron.Spec.ScaleTargetRef.Kind, cron.Spec.ScaleTargetRef.Name = "apps.kruise.io/v1alpha1", "CloneSet", "web"
+		cron.Spec.Rules = []v1alpha1.CronHPARule{{Name: "morning", Schedule: due.Format("4 15 * * *"), TimeZone: "UTC", TargetReplicas: ptr.To[int32](9)}}
+		if err := s.Karmada.Create(ctx, cron); err != nil {
+			return nil, due, fmt.Errorf("creating the CronHPA: %w", err)
+		}
+		if cron.CreationTimestamp.Time.Before(due) {
+			return cron, due, nil
+		}
+		if err := s.Karmada.Delete(ctx, cron); err != nil {
+			return nil, due, fmt.Errorf("deleting a CronHPA that came too late: %w", err)
+		}
+	}
 }
 
 func (s *Stage) cronField(read func(v1alpha1.CronHPAStatus) string) See {
