@@ -28,6 +28,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/lab"
 )
@@ -69,7 +70,7 @@ func New(ctx context.Context, members ...string) (*Plane, error) {
 	if _, err := envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{clusterCRD()}, MaxTime: lab.CRDsWithin}); err != nil {
 		return nil, fmt.Errorf("installing Cluster: %w", err)
 	}
-	if p.Client, err = client.New(p.Config, client.Options{Scheme: p.scheme}); err != nil {
+	if p.Client, err = client.New(lab.Patient(p.Config), client.Options{Scheme: p.scheme}); err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	for _, name := range members {
@@ -102,7 +103,7 @@ func (p *Plane) RunControllers(add func(context.Context, ctrl.Manager) error) (s
 		return wire{next: next, plane: p}
 	})
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: p.scheme, Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme: p.scheme, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(fixture.EndsWithin),
 		// A test may start the same controllers again, as a new process would.
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
 	})

@@ -66,7 +66,7 @@ func (p *Plane) start(ctx context.Context, repository string) error {
 			return err
 		}
 	}
-	if p.Client, err = client.New(p.Config, client.Options{Scheme: scheme}); err != nil {
+	if p.Client, err = client.New(lab.Patient(p.Config), client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
 	return p.installRights(ctx)

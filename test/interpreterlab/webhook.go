@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
@@ -109,10 +110,14 @@ func (w *Webhook) Serving() (string, error) {
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String(), nil
 }
 
-// Registration makes Karmada ask this webhook.
+// Registration makes Karmada ask this webhook, and wait for its answer though the machine stand still for a while.
 func (w *Webhook) Registration() *configv1alpha1.ResourceInterpreterWebhookConfiguration {
 	url := "https://" + w.Address + hook.Path
-	return hook.Registration(interpreter.Families(), admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: w.Authority.PEM})
+	out := hook.Registration(interpreter.Families(), admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: w.Authority.PEM})
+	for i := range out.Webhooks {
+		out.Webhooks[i].TimeoutSeconds = ptr.To[int32](30)
+	}
+	return out
 }
 
 // webhookKubeconfig lets the administrator act as the webhook's user: the rights are the user's.

@@ -158,9 +158,13 @@ func TestASpecChangedBeforeTheResultIsWritten(t *testing.T) {
 	w.setClock(10 * minute)
 	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(10)))
 	w.Eventually(func() int { return seen.count("status") }).Should(gomega.BeNumerically(">", 0))
-	w.Expect(apiserver.Get(w.ctx, client.ObjectKeyFromObject(cron), cron)).To(gomega.Succeed())
-	cron.Spec.Rules[0].TargetReplicas = ptr.To[int32](12)
-	w.Expect(apiserver.Update(w.ctx, cron)).To(gomega.Succeed())
+	w.Eventually(func() error {
+		if err := apiserver.Get(w.ctx, client.ObjectKeyFromObject(cron), cron); err != nil {
+			return err
+		}
+		cron.Spec.Rules[0].TargetReplicas = ptr.To[int32](12)
+		return apiserver.Update(w.ctx, cron)
+	}).Should(gomega.Succeed())
 	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(12)))
 	release()
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("out"))

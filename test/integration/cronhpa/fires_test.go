@@ -128,9 +128,13 @@ func TestRunOnceSuspendAndResume(t *testing.T) {
 
 	// Resumed after its time: what it slept through never comes due.
 	c := &v1alpha1.CronHPA{}
-	w.Expect(apiserver.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "web"}, c)).To(gomega.Succeed())
-	c.Spec.Rules[1].Suspend = false
-	w.Expect(apiserver.Update(w.ctx, c)).To(gomega.Succeed())
+	w.Eventually(func() error {
+		if err := apiserver.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "web"}, c); err != nil {
+			return err
+		}
+		c.Spec.Rules[1].Suspend = false
+		return apiserver.Update(w.ctx, c)
+	}).Should(gomega.Succeed())
 	w.Eventually(func() int64 { return w.cronStatus("web").ObservedGeneration }).Should(gomega.Equal(c.Generation))
 	w.Consistently(func() int32 { return w.replicas("web") }, "300ms").Should(gomega.Equal(int32(2)))
 	w.Expect(w.cronStatus("web").Rules[1].NextRunTime).NotTo(gomega.BeNil())

@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 	}
 	defer server.Close()
 	restConfig = server.Config
-	if apiserver, err = client.New(restConfig, client.Options{Scheme: scheme}); err != nil {
+	if apiserver, err = client.New(lab.Patient(restConfig), client.Options{Scheme: scheme}); err != nil {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1
 	}
@@ -89,7 +89,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatalf("creating a namespace: %v", err)
 	}
 	g := gomega.NewWithT(t)
-	g.SetDefaultEventuallyTimeout(time.Minute)
+	g.SetDefaultEventuallyTimeout(3 * time.Minute)
 	g.SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	start := clock.RealClock{}.Now().UTC().Truncate(time.Minute).Add(time.Minute)
 	return &world{WithT: g, t: t, ctx: t.Context(), namespace: namespace.Name, start: start, clock: clocktesting.NewFakeClock(start)}

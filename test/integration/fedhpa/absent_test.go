@@ -48,8 +48,8 @@ func TestWithoutFederatedHPA(t *testing.T) {
 		Spec:       karmadaautoscaling.FederatedHPASpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MaxReplicas: 3},
 	}
 	g.Eventually(func() error { return p.Client.Create(t.Context(), rival) }, patience).Should(Succeed())
-	g.Eventually(s.ready, patience).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the rival is seen though its kind came late")
+	g.Eventually(s.ready, noticed).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the rival is seen though its kind came late")
 	g.Expect(p.Client.Delete(t.Context(), rival)).To(Succeed())
-	g.Eventually(s.ready, patience).Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")
+	g.Eventually(s.ready, noticed).Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")
 	g.Expect(stop()).To(Succeed())
 }

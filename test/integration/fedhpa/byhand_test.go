@@ -109,6 +109,6 @@ func TestRivalGoes(t *testing.T) {
 	s.g.Expect(s.plane.Client.Create(t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
 	s.g.Eventually(s.ready, patience).Should(Equal("False " + api.FedHPAReasonSecondAutoscaler))
 	s.g.Expect(s.plane.Client.Delete(t.Context(), rival)).To(Succeed())
-	s.g.Eventually(s.ready, patience).ShouldNot(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the next look without an event is two minutes away")
+	s.g.Eventually(s.ready, noticed).ShouldNot(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the next look without an event is two minutes away")
 	s.takenOver()
 }

@@ -31,7 +31,7 @@ import (
 const hostNamespace = "argosy-system"
 
 // patience with what an API server sees only by its own watches: rights, policies.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // planes is a karmada-apiserver that has never met Argosy, and the host cluster's API server.
 type planes struct {
@@ -66,10 +66,10 @@ func start(t *testing.T) *planes {
 	}
 	p.karmada, p.host = servers[0], servers[1]
 	var err error
-	if p.objects, err = client.New(p.karmada.Config, client.Options{}); err != nil {
+	if p.objects, err = client.New(lab.Patient(p.karmada.Config), client.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	p.secrets = kubernetes.NewForConfigOrDie(p.host.Config)
+	p.secrets = kubernetes.NewForConfigOrDie(lab.Patient(p.host.Config))
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: hostNamespace}}
 	if _, err := p.secrets.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func (p *planes) as(t *testing.T, program string) *rest.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cfg
+	return lab.Patient(cfg)
 }
 
 // may asks about one verb on a resource, in namespace default unless the resource is given as namespace/resource.

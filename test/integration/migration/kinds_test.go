@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/fixture"
 	migrations "github.com/argosy-dev/argosy/migration"
 )
 
@@ -224,7 +225,7 @@ func TestRoles(t *testing.T) {
 // TestWhitelistMakesMigrations runs the controller of whitelists.
 func TestWhitelistMakesMigrations(t *testing.T) {
 	g := NewWithT(t)
-	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: kinds, Metrics: metricsserver.Options{BindAddress: "0"}})
+	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: kinds, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(fixture.EndsWithin)})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect((&migrations.Whitelists{Client: mgr.GetClient()}).SetupWithManager(mgr)).To(Succeed())
 	ended := make(chan error, 1)
@@ -251,12 +252,16 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 	g.Expect(home.Labels).To(HaveKeyWithValue("namespace.karmada.io/skip-auto-propagation", "true"))
 	// The sum follows the applications' states.
 	for name, phase := range map[string]v1alpha1.Phase{"deployment-a": v1alpha1.PhaseFederated, "deployment-b": v1alpha1.PhaseCutOff} {
-		g.Expect(plane.Get(t.Context(), client.ObjectKey{Namespace: "makes", Name: name}, made)).To(Succeed())
-		made.Status.Phase, made.Status.Whitelist, made.Status.Management = phase, "makes", v1alpha1.ManagementStatic
-		if phase == v1alpha1.PhaseCutOff {
-			made.Status.Failure = &v1alpha1.Failure{Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback}
-		}
-		g.Expect(plane.Status().Update(t.Context(), made)).To(Succeed())
+		g.Eventually(func() error {
+			if err := plane.Get(t.Context(), client.ObjectKey{Namespace: "makes", Name: name}, made); err != nil {
+				return err
+			}
+			made.Status.Phase, made.Status.Whitelist, made.Status.Management = phase, "makes", v1alpha1.ManagementStatic
+			if phase == v1alpha1.PhaseCutOff {
+				made.Status.Failure = &v1alpha1.Failure{Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback}
+			}
+			return plane.Status().Update(t.Context(), made)
+		}, patience).Should(Succeed())
 	}
 	want := []v1alpha1.EnvironmentStatus{{Name: v1alpha1.EnvironmentTest, Batch: 2, Batches: 2, Applications: 3, Federated: 1, Failed: 1}}
 	g.Eventually(func() []v1alpha1.EnvironmentStatus {

@@ -28,7 +28,7 @@ var (
 )
 
 // patience with controllers and with the API server's own watches, on a busy machine.
-const patience = "60s"
+const patience = "180s"
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -46,7 +46,7 @@ func run(m *testing.M) int {
 	}
 	defer server.Close()
 	config = server.Config
-	if plane, err = client.New(config, client.Options{Scheme: kinds}); err != nil {
+	if plane, err = client.New(lab.Patient(config), client.Options{Scheme: kinds}); err != nil {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1
 	}

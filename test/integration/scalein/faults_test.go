@@ -116,7 +116,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 					}
 				}).Should(gomega.BeTrue())
 				kill()
-				if deaths++; deaths > 60 {
+				if deaths++; deaths > 300 {
 					t.Fatal("no leader gets on")
 				}
 			}
@@ -236,7 +236,7 @@ func TestAMemberThatTakesTheNamesLate(t *testing.T) {
 		return phase + " " + reason
 	}
 	w.Eventually(phase).Should(gomega.Equal("Following WaitingForPods"))
-	w.clock.SetTime(w.clock.Now().Add(2 * time.Minute))
+	w.clock.SetTime(w.clock.Now().Add(time.Hour))
 	w.Eventually(phase).Should(gomega.Equal("Failed TimedOut"))
 	w.Eventually(func() []string { return w.told(v1alpha1.ReasonTimedOut) }).
 		Should(gomega.Equal([]string{"member1 has not taken the names yet"}))

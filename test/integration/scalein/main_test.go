@@ -76,7 +76,7 @@ func run(m *testing.M) int {
 		}
 		defer running.Close()
 		*server.config = running.Config
-		if *server.client, err = client.New(running.Config, client.Options{Scheme: scheme}); err != nil {
+		if *server.client, err = client.New(lab.Patient(running.Config), client.Options{Scheme: scheme}); err != nil {
 			fmt.Fprintln(os.Stderr, "making a client:", err)
 			return 1
 		}
@@ -114,7 +114,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatalf("creating a namespace: %v", err)
 	}
 	g := gomega.NewWithT(t)
-	g.SetDefaultEventuallyTimeout(time.Minute)
+	g.SetDefaultEventuallyTimeout(3 * time.Minute)
 	g.SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	w := &world{
 		WithT: g, t: t, ctx: t.Context(), namespace: object.Name,

@@ -206,7 +206,7 @@ func TestWaitingOrders(t *testing.T) {
 			w.Eventually(func() int { return len(w.told(tc.wantReason)) }).Should(gomega.Equal(1))
 			kill()
 
-			w.clock.SetTime(w.clock.Now().Add(2 * time.Minute))
+			w.clock.SetTime(w.clock.Now().Add(time.Hour))
 			w.lead(nil)
 			w.Eventually(func() string { phase, reason, _ := w.complete(); return phase + " " + reason }).
 				Should(gomega.Equal("Refused " + tc.wantReason))

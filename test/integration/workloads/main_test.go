@@ -32,7 +32,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer server.Close()
-	apiserver, err = client.New(server.Config, client.Options{})
+	apiserver, err = client.New(lab.Patient(server.Config), client.Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1
