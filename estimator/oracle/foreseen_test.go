@@ -66,11 +66,11 @@ func TestDaemonSetPodsToComeAreForeseen(t *testing.T) {
 			}
 			o := c.start(t)
 			for _, judge := range []bool{false, true, false} {
-				if got := ask(t, o, Question{Pod: tc.pod, Budget: time.Minute, Judge: judge}); got.Count != tc.want {
+				if got := ask(t, o, Question{Pod: tc.pod, Budget: time.Hour, Judge: judge}); got.Count != tc.want {
 					t.Errorf("%d by %s, want %d", got.Count, got.Path, tc.want)
 				}
 			}
-			sets, err := o.FitSets(context.Background(), SetQuestion{Parts: []Part{{tc.pod, 1}, {podWith("q", 0, nil), 1}}, Budget: time.Minute})
+			sets, err := o.FitSets(context.Background(), SetQuestion{Parts: []Part{{tc.pod, 1}, {podWith("q", 0, nil), 1}}, Budget: time.Hour})
 			if err != nil || sets.Count != tc.want {
 				t.Errorf("%d sets, %v, want %d", sets.Count, err, tc.want)
 			}
