@@ -172,18 +172,29 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), builder.WithPredicates(rivalChanged())).
 		Watches(&clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(c.ofCluster), builder.WithPredicates(reachabilityChanged())).
 		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
-		WatchesRawSource(whenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"), &karmadaautoscaling.FederatedHPA{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), rivalChanged())).
+		WatchesRawSource(c.rivalsWhenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"), &karmadaautoscaling.FederatedHPA{})).
 		Complete(c)
 }
 
-// whenServed watches a kind that karmada-apiserver may not serve, or serve only later. No controller waits for it.
-func whenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object, then handler.EventHandler, of ...predicate.Predicate) source.Source {
-	watch := source.Kind(mgr.GetCache(), object, then, of...)
+// rivalsWhenServed watches a kind of autoscaler that karmada-apiserver may not serve, or serve only later. No controller waits for it. One that was met before its
+// kind was watched may be gone again by then: once it is, all is looked at anew.
+func (c *Controller) rivalsWhenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object) source.Source {
+	watch := source.Kind(mgr.GetCache(), object, handler.EnqueueRequestsFromMapFunc(c.ofRival), rivalChanged())
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		go func() {
 			err := served.Wait(ctx, mgr, kind, "no second autoscaler of that kind is looked for")
 			if err == nil {
 				err = watch.Start(ctx, queue)
+			}
+			if err == nil {
+				err = watch.WaitForSync(ctx)
+			}
+			var feds api.FedHPAList
+			if err == nil {
+				err = c.client.List(ctx, &feds)
+			}
+			for _, request := range requests(feds.Items, func(*api.FedHPA) bool { return true }) {
+				queue.Add(request)
 			}
 			if err != nil && ctx.Err() == nil {
 				mgr.GetLogger().Error(err, "Watching an optional kind", "kind", kind.String())
