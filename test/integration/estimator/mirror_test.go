@@ -29,7 +29,7 @@ import (
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // world is one API server, two members on it (one behind a line), and the estimator that serves both.
 type world struct {
@@ -44,15 +44,15 @@ type world struct {
 func start(t *testing.T) *world {
 	t.Helper()
 	api := lab.StartAPIServer(t, lab.APIServerOptions{})
-	w := &world{t: t, client: kubernetes.NewForConfigOrDie(api.Config), config: api.Config}
+	w := &world{t: t, client: kubernetes.NewForConfigOrDie(lab.Patient(api.Config)), config: api.Config}
 	configuration, err := oracle.LoadConfiguration("", plugins.Registry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.fleet = fleet.New(func(string) (mirror.Config, error) {
 		return mirror.Config{Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{},
-			// A busy API server may take a second for a probe; a member that lives is not silent for ten.
-			ProbeEvery: 200 * time.Millisecond, ProbeTimeout: 2 * time.Second, FreshFor: 3 * time.Second, KeepFor: 10 * time.Second}, nil
+			// A busy API server may take seconds for a probe, and a machine may stand still for half a minute: a member that lives is not silent for longer.
+			ProbeEvery: 200 * time.Millisecond, ProbeTimeout: 10 * time.Second, FreshFor: 15 * time.Second, KeepFor: 45 * time.Second}, nil
 	})
 	w.server = server.New(server.Options{Members: w.fleet, Clock: clock.RealClock{}})
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
@@ -65,32 +65,34 @@ func start(t *testing.T) *world {
 	return w
 }
 
-// ask never sees an error, and never waits longer than promised. A busy machine may lose a moment: a promise that is broken is broken each time.
+// ask never sees an error, and never waits longer than promised. A busy machine may lose a moment, or many: a promise that is broken is broken until patience ends, and an
+// answer counts when it came so soon that no part of the server ran out of its time, or did not three times.
 func (w *world) ask(member string) int32 {
 	return w.askFor(member, wire.Requirements{Namespace: "default", Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}})
 }
 
 func (w *world) askFor(member string, requirements wire.Requirements) int32 {
-	once := func() (int32, time.Duration) {
+	const unhurried, promised = 300 * time.Millisecond, 1500 * time.Millisecond
+	first, kept := (clock.RealClock{}).Now(), 0
+	for {
 		begun := clock.RealClock{}.Now()
 		answer, err := w.server.MaxAvailableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.MaxAvailableReplicasRequest{Cluster: member, Requirements: requirements})
 		if err != nil {
 			w.t.Errorf("asking about %s: %v: an error discards the other members' answers", member, err)
-			return server.Unknown, 0
+			return server.Unknown
 		}
-		return answer.Value, clock.RealClock{}.Since(begun)
-	}
-	const promised = 1500 * time.Millisecond
-	value, took := once()
-	for range 2 {
-		if took > promised {
-			_, took = once()
+		took := clock.RealClock{}.Since(begun)
+		if took <= promised {
+			kept++
+		}
+		if took <= unhurried || kept == 3 {
+			return answer.Value
+		}
+		if (clock.RealClock{}).Since(first) > patience {
+			w.t.Errorf("asking about %s took %s, for %s", member, took, patience)
+			return answer.Value
 		}
 	}
-	if took > promised {
-		w.t.Errorf("asking about %s took %s, three times in a row", member, took)
-	}
-	return value
 }
 
 func (w *world) addNode(t *testing.T, name string) {
@@ -197,7 +199,9 @@ func TestMemberIsReachedAnotherWay(t *testing.T) {
 	w.fleet.Join(ctx, "faulty", fleet.Connection{Rest: moved})
 	w.line.set(true, false)
 	w.addNode(t, "n2")
-	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(8))) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+	for _, member := range []string{"faulty", "good"} {
+		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(int32(8))) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+	}
 	line.set(true, false)
 	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(server.Unknown)) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
 
@@ -211,7 +215,7 @@ func TestThousandsOfNodesAppear(t *testing.T) {
 	const count = 10000
 	w, g := start(t), gomega.NewWithT(t)
 	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("good")).To(gomega.BeZero()) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
-	config := rest.CopyConfig(w.config)
+	config := lab.Patient(w.config)
 	config.QPS = -1
 	client := kubernetes.NewForConfigOrDie(config)
 	var group errgroup.Group
@@ -237,7 +241,7 @@ func TestThousandsOfNodesAppear(t *testing.T) {
 		last = now
 		asked++
 		g.Expect(now).To(gomega.Equal(int32(4 * count)))
-	}, 6*time.Minute, 20*time.Millisecond).Should(gomega.Succeed())
+	}, 15*time.Minute, 20*time.Millisecond).Should(gomega.Succeed())
 	if err := <-created; err != nil {
 		t.Fatal(err)
 	}
