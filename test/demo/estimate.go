@@ -83,6 +83,10 @@ func playEstimate(ctx context.Context, s *Stage) (err error) {
 	if seen, err := s.readyAndPending("demo-estimate-stock")(ctx); err == nil {
 		s.Say("%s", seen)
 	}
+	// Left behind by its scheduler it would stay in its member for ever, and keep that from being unjoined.
+	if err := s.empty(ctx, "demo-estimate-stock"); err != nil {
+		return err
+	}
 
 	s.Step("With Argosy's: the same Deployment and policy, and the federation's own scheduler")
 	s.Expect(ctx, "members whose estimator karmada-scheduler has dialled", fmt.Sprint(len(s.Members)), s.estimatorsDialled)

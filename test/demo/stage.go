@@ -240,13 +240,23 @@ func Apply(ctx context.Context, plane client.Client, manifests string) error {
 // Fresh makes the namespace, and empties it first if an earlier performance left it, in the control
 // plane and, by Karmada, in the members.
 func (s *Stage) Fresh(ctx context.Context, namespace string) error {
-	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-	err := s.Karmada.Delete(ctx, object)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("emptying namespace %s: %w", namespace, err)
-	}
-	if err == nil {
+	if s.Karmada.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{}) == nil {
 		s.Say("removing what an earlier performance left in namespace %s", namespace)
+	}
+	if err := s.empty(ctx, namespace); err != nil {
+		return err
+	}
+	if err := s.Karmada.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+		return fmt.Errorf("making namespace %s: %w", namespace, err)
+	}
+	return nil
+}
+
+// empty deletes the namespace and all in it, and waits until it is gone everywhere.
+func (s *Stage) empty(ctx context.Context, namespace string) error {
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	if err := client.IgnoreNotFound(s.Karmada.Delete(ctx, object)); err != nil {
+		return fmt.Errorf("emptying namespace %s: %w", namespace, err)
 	}
 	planes := []client.Client{s.Karmada}
 	for _, member := range s.Members {
@@ -261,9 +271,6 @@ func (s *Stage) Fresh(ctx context.Context, namespace string) error {
 		if err != nil {
 			return fmt.Errorf("waiting until namespace %s is gone: %w", namespace, errors.Join(err, last))
 		}
-	}
-	if err := s.Karmada.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
-		return fmt.Errorf("making namespace %s: %w", namespace, err)
 	}
 	return nil
 }
