@@ -159,7 +159,7 @@ func (s *supervisor) serve(dir string) (func(), error) {
 	})
 	mux.HandleFunc("POST /stop", s.command(func(ctx context.Context, f *federation, name string) error { return f.Stop(ctx, name) }))
 	mux.HandleFunc("POST /start", s.command(func(ctx context.Context, f *federation, name string) error { return f.Start(ctx, name) }))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Minute}
 	go func() {
 		_ = server.Serve(listener) // ends with the supervisor
 	}()
