@@ -149,7 +149,7 @@ func (r *release) trusting(t *testing.T) *http.Client {
 		dialer := tls.Dialer{Config: &tls.Config{RootCAs: bundle.Load(), ServerName: "localhost", MinVersion: tls.VersionTLS12}}
 		return dialer.DialContext(ctx, network, address)
 	}
-	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialTLSContext: dial}}
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DialTLSContext: dial}}
 }
 
 // trusted is the bundle of the interpreter's registration.

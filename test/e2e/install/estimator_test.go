@@ -125,5 +125,5 @@ func (r *release) joined(t *testing.T) {
 	if err := r.karmada.Delete(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
-	g.Eventually(func(ctx context.Context) bool { return apierrors.IsNotFound(r.registered(ctx, "newcomer")) }).WithContext(t.Context()).WithTimeout(time.Minute).Should(BeTrue(), "the Service of a member that left is gone")
+	g.Eventually(func(ctx context.Context) bool { return apierrors.IsNotFound(r.registered(ctx, "newcomer")) }).WithContext(t.Context()).WithTimeout(patience).Should(BeTrue(), "the Service of a member that left is gone")
 }

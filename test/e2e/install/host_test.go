@@ -36,7 +36,7 @@ import (
 const namespace = "argosy-system"
 
 // patience with a busy machine, where no aim is stated.
-const patience = 90 * time.Second
+const patience = 6 * time.Minute
 
 var getOptions = metav1.GetOptions{}
 
@@ -73,6 +73,7 @@ func newHost(t *testing.T, l *lab.Lab) *host {
 	if h.config, err = l.Config(l.Members[0]); err != nil {
 		t.Fatal(err)
 	}
+	h.config = lab.Patient(h.config)
 	h.clients = kubernetes.NewForConfigOrDie(h.config)
 	if h.objects, err = client.New(h.config, client.Options{}); err != nil {
 		t.Fatal(err)
@@ -154,7 +155,7 @@ func (h *host) runJob(t *testing.T, spec corev1.PodSpec) string {
 		t.Fatal(err)
 	}
 	args := append(h.localize(dir, spec.Containers[0].Args), "--host-kubeconfig="+kubeconfig)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, h.programs["argosyctl"], args...)
 	out, err := cmd.CombinedOutput()

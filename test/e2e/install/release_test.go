@@ -94,7 +94,7 @@ func karmadaClient(l *lab.Lab) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.New(cfg, client.Options{Scheme: scheme})
+	return client.New(lab.Patient(cfg), client.Options{Scheme: scheme})
 }
 
 func (r *release) install(t *testing.T) {

@@ -54,7 +54,7 @@ func (r *release) ours(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := lab.Labelled(t.Context(), config, "app.kubernetes.io/managed-by in (argosy-install, argosy-estimator)")
+	objects, err := lab.Labelled(t.Context(), lab.Patient(config), "app.kubernetes.io/managed-by in (argosy-install, argosy-estimator)")
 	if err != nil {
 		t.Fatal(err)
 	}
