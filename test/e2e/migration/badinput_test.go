@@ -61,6 +61,7 @@ func TestBadInput(t *testing.T) {
 // reselect deletes the workload in every member and makes it anew, with a selector that asks for more.
 func (s *story) reselect(app static.App) {
 	s.Helper()
+	former := s.before[app.Name]
 	for _, name := range app.Members() {
 		live := workload(app)
 		s.Expect(world.members[name].Get(s.Context(), client.ObjectKeyFromObject(live), live)).To(Succeed())
@@ -71,6 +72,13 @@ func (s *story) reselect(app static.App) {
 		}
 		s.Expect(world.members[name].Create(s.Context(), anew)).To(Succeed())
 	}
+	s.Eventually(func(g Gomega) {
+		pods, err := app.Pods(s.Context(), world.members)
+		g.Expect(err).NotTo(HaveOccurred())
+		for name := range pods {
+			g.Expect(former).NotTo(HaveKey(name), "a pod of the workload that was deleted")
+		}
+	}, patience, look).Should(Succeed())
 	s.remember()
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -76,8 +75,7 @@ func (s *story) policyOf(app static.App, config string) string {
 func TestMemberSilentInTheMiddle(t *testing.T) {
 	app := static.App{Namespace: "silent", Name: "silent", Kind: "Deployment", Image: "silent:1", Replicas: map[string]int64{"member1": 2, "member2": 2}}
 	s := newStory(t, app)
-	s.list(0, app)
-	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Strategy.SoakSeconds = ptr.To[int32](600) })
+	s.listSoaking(endless, 0, app)
 	s.reach(app, v1alpha1.PhaseSoaking)
 	const server = "member2/apiserver"
 	if err := world.lab.Stop(t.Context(), server); err != nil {

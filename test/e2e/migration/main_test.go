@@ -82,6 +82,7 @@ func newClient(config *rest.Config) (client.Client, error) {
 			return nil, err
 		}
 	}
+	config = lab.Patient(config)
 	config.QPS, config.Burst = 200, 400
 	config.WarningHandler = rest.NoWarnings{}
 	return client.New(config, client.Options{Scheme: scheme})

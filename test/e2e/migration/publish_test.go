@@ -141,27 +141,35 @@ func (s *story) images(app static.App) {
 // is asks who manages the application, on the command line and over HTTP.
 func (s *story) is(app static.App, management string, exit int) {
 	s.Helper()
-	out, code := s.argosyctl("is-karmada", "-n", app.Namespace, "deployment/"+app.Name)
-	if code != exit || !strings.Contains(out, `"management":"`+management+`"`) {
-		s.Errorf("is-karmada ended with %d: %s, want %d and %s", code, out, exit, management)
-	}
+	s.Eventually(func(g Gomega) {
+		out, code := s.argosyctl("is-karmada", "-n", app.Namespace, "deployment/"+app.Name)
+		g.Expect(code).To(Equal(exit), out)
+		g.Expect(out).To(ContainSubstring(`"management":"` + management + `"`))
+		// The controller answers from what it has heard of its own writing.
+		g.Expect(s.answer(app)).To(Equal(answer{IsKarmada: management == "Federated", Management: management}))
+	}, patience, look).Should(Succeed())
+}
+
+type answer struct {
+	IsKarmada  bool
+	Management string
+}
+
+// answer of the controller over HTTP.
+func (s *story) answer(app static.App) (answer, error) {
+	s.Helper()
 	base := strings.TrimSuffix(world.lab.Endpoints["argosy/controller-manager metrics"], "/metrics")
 	query := url.Values{"namespace": {app.Namespace}, "kind": {app.Kind}, "name": {app.Name}}
 	response, err := http.Get(base + "/is-karmada?" + query.Encode())
 	if err != nil {
-		s.Fatal(err)
+		return answer{}, err
 	}
 	defer response.Body.Close()
-	var answer struct {
-		IsKarmada  bool
-		Management string
+	if response.StatusCode != http.StatusOK {
+		return answer{}, fmt.Errorf("HTTP %s", response.Status)
 	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusOK {
-		s.Fatalf("HTTP %d: %v", response.StatusCode, err)
-	}
-	if answer.Management != management || answer.IsKarmada != (management == "Federated") {
-		s.Errorf("HTTP answers %+v, want %s", answer, management)
-	}
+	var out answer
+	return out, json.NewDecoder(response.Body).Decode(&out)
 }
 
 // A freeze window holds the opening back, Prometheus that says the application is not well does so too, and when it
@@ -185,7 +193,7 @@ func TestGates(t *testing.T) {
 	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) {
 		start, end := metav1.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), metav1.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
 		spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "sale", Start: &start, End: &end}}
-		spec.Strategy.SoakSeconds = ptr.To[int32](600)
+		spec.Strategy.SoakSeconds = ptr.To[int32](endless)
 		spec.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: prometheus.URL, Query: `errors{namespace="$namespace",app="$name"} > 0`}
 		spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)}
 	})

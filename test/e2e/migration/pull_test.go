@@ -121,13 +121,18 @@ func (s *story) leave(app static.App) {
 	s.reach(app, v1alpha1.PhaseLeft)
 }
 
+// karmadactl is asked again when a webhook or etcd was too slow to be asked, which is neither consent nor refusal.
 func karmadactl(ctx context.Context, args ...string) (string, error) {
-	return process.Run(ctx, world.lab.Programs["karmadactl"], args...)
+	out, err := process.Run(ctx, world.lab.Programs["karmadactl"], args...)
+	for tries := 1; tries < 5 && err != nil && (strings.Contains(out, "failed calling webhook") || strings.Contains(out, "etcdserver: ")); tries++ {
+		out, err = process.Run(ctx, world.lab.Programs["karmadactl"], args...)
+	}
+	return out, err
 }
 
 // unregister the member in pull mode, as a platform admin does.
 func unregister(ctx context.Context) (string, error) {
-	return karmadactl(ctx, "unregister", pulled, "--wait=3m",
+	return karmadactl(ctx, "unregister", pulled, "--wait=10m",
 		"--karmada-config="+world.lab.Kubeconfigs["karmada"], "--cluster-kubeconfig="+world.lab.Kubeconfigs[pulled])
 }
 

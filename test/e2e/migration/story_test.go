@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	patience = 4 * time.Minute
+	patience = 10 * time.Minute
 	look     = 250 * time.Millisecond
 )
 
@@ -103,9 +103,18 @@ func entryOf(app static.App) v1alpha1.WhitelistEntry {
 // list puts the applications on a whitelist with a short soak.
 func (s *story) list(approvals int32, apps ...static.App) {
 	s.Helper()
+	s.listSoaking(2, approvals, apps...)
+}
+
+// endless is a soak that no test outlasts.
+const endless = 24 * 60 * 60
+
+// listSoaking puts the applications on a whitelist with a soak of that many seconds.
+func (s *story) listSoaking(seconds, approvals int32, apps ...static.App) {
+	s.Helper()
 	whitelist := &v1alpha1.MigrationWhitelist{}
 	whitelist.Name = s.whitelist
-	whitelist.Spec.Strategy.SoakSeconds = ptr.To[int32](2)
+	whitelist.Spec.Strategy.SoakSeconds = ptr.To(seconds)
 	whitelist.Spec.Strategy.RequiredApprovals = ptr.To(approvals)
 	for _, app := range apps {
 		whitelist.Spec.Entries = append(whitelist.Spec.Entries, entryOf(app))

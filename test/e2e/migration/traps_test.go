@@ -2,8 +2,10 @@ package migration
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
@@ -185,7 +187,13 @@ func (s *story) overrideReachesEveryCluster(app, other static.App) {
 		}
 		return out
 	}
-	before := generations()
+	// Karmada may still be writing what came with the take-over.
+	var before []int64
+	s.Eventually(func() bool {
+		last := before
+		before = generations()
+		return slices.Equal(last, before)
+	}, patience, 5*time.Second).Should(BeTrue())
 	s.level(app, "debug")
 	s.Eventually(func() []string { return s.levels(app) }, patience, look).Should(Equal([]string{"debug", "debug"}))
 	s.Expect(generations()).To(Equal(before), "the Works of another application were written")
