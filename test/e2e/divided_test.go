@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,14 +17,13 @@ import (
 	. "github.com/onsi/gomega"
 	kruisev1alpha1 "github.com/openkruise/kruise-api/apps/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
-	"github.com/argosy-dev/argosy/test/demo"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/process"
@@ -81,9 +81,13 @@ func newDivided(t *testing.T) divided {
 	}
 	d := divided{planes: p, Gomega: NewWithT(t), t: t, ns: newNamespace(t, p), argosyctl: programs["argosyctl"]}
 	p.apply(t, d.ns, fleet)
-	d.Eventually(d.books, "2m", "200ms").Should(Equal("template 9, binding 3+3+3 of 9, members 3+3+3, pods 3+3+3"))
+	d.Eventually(d.books, slow, "200ms").Should(Equal("template 9, binding 3+3+3 of 9, members 3+3+3, pods 3+3+3"))
 	// Karmada may try to create what it has just created, and says so until it has seen it.
-	d.Eventually(d.applied, "2m", "200ms").Should(Equal("True True True"))
+	d.Eventually(d.applied, slow, "200ms").Should(Equal("True True True"))
+	d.Eventually(func() (bool, error) {
+		binding, err := d.binding()
+		return binding.Status.SchedulerObservedGeneration == binding.Generation && binding.Status.LastScheduledTime != nil, err
+	}, slow, "200ms").Should(BeTrue(), "the scheduler has said that it is done")
 	return d
 }
 
@@ -121,11 +125,15 @@ func (d divided) books() (string, error) {
 	var shares [3][]string
 	for _, name := range d.lab.Members {
 		var in kruisev1alpha1.CloneSet
-		if err := d.members[name].Get(d.t.Context(), d.key(), &in); err != nil {
+		replicas := "none"
+		switch err := d.members[name].Get(d.t.Context(), d.key(), &in); {
+		case err == nil:
+			replicas = fmt.Sprint(*in.Spec.Replicas)
+		case !apierrors.IsNotFound(err):
 			return "", err
 		}
-		for i, number := range []int32{booked[name], *in.Spec.Replicas, int32(len(pods[name]))} {
-			shares[i] = append(shares[i], fmt.Sprint(number))
+		for i, number := range []string{fmt.Sprint(booked[name]), replicas, fmt.Sprint(len(pods[name]))} {
+			shares[i] = append(shares[i], number)
 		}
 	}
 	return fmt.Sprintf("template %d, binding %s of %d, members %s, pods %s", *template.Spec.Replicas,
@@ -150,8 +158,12 @@ func (d divided) pods() (map[string][]string, error) {
 	return out, nil
 }
 
-// applied is what the Works say of the last update of each member: "True True True". An update that met a newer object,
-// which Karmada makes again by itself, does not count as refused.
+// passing are words of updates that Karmada makes again by itself: one that met a newer object, or came while the member or
+// a webhook did not answer in time.
+var passing = []string{"the object has been modified", "context deadline exceeded", "Client.Timeout exceeded", "request timed out", "did not complete within"}
+
+// applied is what the Works say of the last update of each member: "True True True". An update that Karmada makes again by itself
+// does not count as refused.
 func (d divided) applied() (string, error) {
 	var out []string
 	for _, name := range d.lab.Members {
@@ -163,7 +175,7 @@ func (d divided) applied() (string, error) {
 		state := "Unknown"
 		if c := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); c != nil {
 			state = string(c.Status) + ": " + c.Message
-			if c.Status == metav1.ConditionTrue || strings.Contains(c.Message, "the object has been modified") {
+			if c.Status == metav1.ConditionTrue || slices.ContainsFunc(passing, func(words string) bool { return strings.Contains(c.Message, words) }) {
 				state = "True"
 			}
 		}
@@ -184,11 +196,11 @@ func (d divided) cloneSet() *kruisev1alpha1.CloneSet {
 	return &kruisev1alpha1.CloneSet{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: "web"}}
 }
 
-// push changes the template over and over, as a release pipeline may, until stop is called, which tells how often.
-func (d divided) push() (stop func() int) {
+// push changes the template over and over, as a release pipeline may, until stop is called, after the given number of times at least.
+func (d divided) push() (stop func(least int)) {
 	ctx, cancel := context.WithCancel(d.t.Context())
 	var group sync.WaitGroup
-	pushes := 0
+	var pushes atomic.Int64
 	group.Go(func() {
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
@@ -197,74 +209,63 @@ func (d divided) push() (stop func() int) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				pushes++
-				d.patch(d.karmada, d.cloneSet(), `{"metadata":{"labels":{"release":"r%d"}}}`, pushes)
+				d.patch(d.karmada, d.cloneSet(), `{"metadata":{"labels":{"release":"r%d"}}}`, pushes.Add(1))
 			}
 		}
 	})
-	stop = func() int {
+	d.t.Cleanup(func() {
 		cancel()
 		group.Wait()
-		return pushes
+	})
+	return func(least int) {
+		d.Eventually(pushes.Load, slow, "100ms").Should(BeNumerically(">=", least), "fewer pushes test nothing")
+		cancel()
+		group.Wait()
 	}
-	d.t.Cleanup(func() { stop() })
-	return stop
 }
 
 // update is one state of a member's CloneSet.
 type update struct {
 	replicas     int32
 	podsToDelete []string
+	image        string
 }
 
-// record keeps every state of the members' CloneSets from now on.
-func (d divided) record() (states func() map[string][]update) {
+// record keeps every state of the members' CloneSets from now on, until each has the given image: what came before has been seen then.
+func (d divided) record() (untilImage func(suffix string) map[string][]update) {
 	d.t.Helper()
 	ctx, cancel := context.WithCancel(d.t.Context())
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	seen := map[string][]update{}
 	for _, name := range d.lab.Members {
-		watcher := d.watch(ctx, name)
+		events := follow(d.t, ctx, d.planes, name, d.ns, &kruisev1alpha1.CloneSetList{})
 		group.Go(func() {
-			defer watcher.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case event, open := <-watcher.ResultChan():
-					if !open {
-						d.t.Errorf("the watch of %s ended", name)
-						return
-					}
-					if in, ok := event.Object.(*kruisev1alpha1.CloneSet); ok {
-						mu.Lock()
-						seen[name] = append(seen[name], update{*in.Spec.Replicas, in.Spec.ScaleStrategy.PodsToDelete})
-						mu.Unlock()
-					}
+			for event := range events {
+				if in, ok := event.Object.(*kruisev1alpha1.CloneSet); ok {
+					mu.Lock()
+					seen[name] = append(seen[name], update{*in.Spec.Replicas, in.Spec.ScaleStrategy.PodsToDelete, in.Spec.Template.Spec.Containers[0].Image})
+					mu.Unlock()
 				}
 			}
 		})
 	}
 	d.t.Cleanup(cancel)
-	return func() map[string][]update {
+	return func(suffix string) map[string][]update {
+		for _, name := range d.lab.Members {
+			d.Eventually(func() string {
+				mu.Lock()
+				defer mu.Unlock()
+				if len(seen[name]) == 0 {
+					return "nothing"
+				}
+				return seen[name][len(seen[name])-1].image
+			}, slow, "200ms").Should(HaveSuffix(suffix), name)
+		}
 		cancel()
 		group.Wait()
 		return seen
 	}
-}
-
-func (d divided) watch(ctx context.Context, member string) watch.Interface {
-	d.t.Helper()
-	config, err := d.lab.Config(member)
-	d.Expect(err).NotTo(HaveOccurred())
-	scheme, err := demo.NewScheme()
-	d.Expect(err).NotTo(HaveOccurred())
-	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
-	d.Expect(err).NotTo(HaveOccurred())
-	watcher, err := c.Watch(ctx, &kruisev1alpha1.CloneSetList{}, client.InNamespace(d.ns))
-	d.Expect(err).NotTo(HaveOccurred())
-	return watcher
 }
 
 // arrivals tells how replicas changed, and whether names came with the change: "3 1+names". Names that come by themselves
