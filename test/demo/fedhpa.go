@@ -112,13 +112,13 @@ func playFedHPA(ctx context.Context, s *Stage) error {
 		return err
 	}
 
-	s.Step("member2 keeps its usual 100 m, enough for two replicas; member1 gets 450 m, enough for nine")
+	s.Step("member2 keeps its usual 100 m, enough for two replicas; member1 gets 400 m, enough for eight")
 	defer s.loadFedHPA(ctx, "member2", 100)()
-	stop := s.loadFedHPA(ctx, "member1", 450)
+	stop := s.loadFedHPA(ctx, "member1", 400)
 	defer stop()
-	s.ExpectWithin(ctx, firstFigures, "member1 scales by its own HPA", "member1=9 member2=2", s.deployed)
+	s.ExpectWithin(ctx, firstFigures, "member1 scales by its own HPA", "member1=8 member2=2", s.deployed)
 	since := s.Elapsed()
-	if s.Expect(ctx, "the books follow", "binding member1=9 member2=2, template 11", s.books) {
+	if s.Expect(ctx, "the books follow", "binding member1=8 member2=2, template 10", s.books) {
 		s.ExpectUnder("from the member's change to true books", booksAim, since())
 	}
 	s.Say("member1 came near its 10, so that what member2 did not use was given to it:")
@@ -128,7 +128,7 @@ func playFedHPA(ctx context.Context, s *Stage) error {
 	if err := s.push(ctx, 3); err != nil {
 		return err
 	}
-	s.ExpectHeld(ctx, 5*time.Second, "nothing moves, and the template is put right", "member1=9 member2=2, binding member1=9 member2=2, template 11", s.everything)
+	s.ExpectHeld(ctx, 5*time.Second, "nothing moves, and the template is put right", "member1=8 member2=2, binding member1=8 member2=2, template 10", s.everything)
 	s.Expect(ctx, "the scheduler was never asked again", scheduled, s.lastScheduled)
 
 	s.Step("member1's load falls to 100 m")

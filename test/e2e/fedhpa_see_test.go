@@ -86,15 +86,24 @@ func (a autoscaled) replicas(member string) int32 {
 	return ptr.Deref(d.Spec.Replicas, 1)
 }
 
-func (a autoscaled) pods(member string, phase corev1.PodPhase) int {
+func (a autoscaled) pods(member string, counts func(corev1.Pod) bool) int {
 	var list corev1.PodList
 	a.g.Expect(a.planes.members[member].List(a.t.Context(), &list, client.InNamespace(a.ns))).To(Succeed())
-	return len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.Status.Phase != phase }))
+	return len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !counts(p) }))
 }
 
-func (a autoscaled) running(member string) int { return a.pods(member, corev1.PodRunning) }
+func (a autoscaled) running(member string) int {
+	return a.pods(member, func(p corev1.Pod) bool { return p.Status.Phase == corev1.PodRunning })
+}
 
-func (a autoscaled) pending(member string) int { return a.pods(member, corev1.PodPending) }
+// unschedulable is how many pods the member's scheduler found no room for; one that is only starting is not among them.
+func (a autoscaled) unschedulable(member string) int {
+	return a.pods(member, func(p corev1.Pod) bool {
+		return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
+		})
+	})
+}
 
 func (a autoscaled) condition(kind string) (string, error) {
 	fed, err := a.fed()
