@@ -172,22 +172,30 @@ func (d *decision) pressed(name string, c split.Cluster, now split.Range, age ti
 	}
 	desired := m.HPA.Desired
 	gain := now.Max - have.Max
-	if gain > 0 && int64(desired)*100 >= int64(have.Max)*nearMaxPercent {
-		if atLimit := desired >= have.Max; age >= helpAge || atLimit && age >= urgentAge {
-			return &trigger{api.FedHPAReasonNearMax, fmt.Sprintf("%s asks for %d of at most %d", name, desired, have.Max)}
-		}
-		d.wake(helpAge - age)
-		return nil
-	}
+	var found *trigger
+	var due time.Duration
 	switch {
-	case gain >= 0 || age < driftGap:
+	case gain > 0 && int64(desired)*100 >= int64(have.Max)*nearMaxPercent:
+		due = helpAge
+		if desired >= have.Max {
+			due = urgentAge
+		}
+		found = &trigger{api.FedHPAReasonNearMax, fmt.Sprintf("%s asks for %d of at most %d", name, desired, have.Max)}
+	case gain >= 0:
+		return nil
 	case d.pendingLong(name):
-		return &trigger{api.FedHPAReasonPodsPending, fmt.Sprintf("%d pods in %s have waited for room since %s", m.Unschedulable, name,
+		due = driftGap
+		found = &trigger{api.FedHPAReasonPodsPending, fmt.Sprintf("%d pods in %s have waited for room since %s", m.Unschedulable, name,
 			d.clusterStatus(name).PendingSince.UTC().Format(time.TimeOnly))}
 	case c.Free != nil && *c.Free == 0 && have.Max-desired >= max(driftLimit(d.w.Bounds.Max), 1):
-		return &trigger{api.FedHPAReasonClusterFull, fmt.Sprintf("%s is full at %d of the %d it was given", name, desired, have.Max)}
+		due = driftGap
+		found = &trigger{api.FedHPAReasonClusterFull, fmt.Sprintf("%s is full at %d of the %d it was given", name, desired, have.Max)}
 	}
-	return nil
+	if found != nil && age < due {
+		d.wake(due - age)
+		return nil
+	}
+	return found
 }
 
 // drifted finds limits that are far from what they would be now, twice, and not just divided.

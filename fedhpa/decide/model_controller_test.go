@@ -87,7 +87,7 @@ func (m *model) world() World {
 
 func (m *memberModel) seen(name string) Member {
 	free := max(m.free-m.replicas, 0)
-	out := Member{Name: name, Ready: m.ready, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model"}
+	out := Member{Name: name, Ready: m.ready, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model", Unschedulable: m.waiting}
 	if m.work != nil {
 		out.Workload = &Workload{
 			Retained: m.work.retain, Applied: m.work.applied, Observed: true,

@@ -52,6 +52,8 @@ type memberModel struct {
 	ready bool
 	free  int32
 	load  int32
+	// waiting is how many replicas its scheduler finds no room for.
+	waiting int32
 	// Works in the control plane.
 	work    *workModel
 	hpaWork *split.Range

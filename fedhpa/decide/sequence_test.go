@@ -1,7 +1,10 @@
 package decide
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -248,6 +251,61 @@ func TestRandomOrder(t *testing.T) {
 		mustSettle(t, m)
 		checkMax(t, m)
 	})
+}
+
+// TestWakesInTime: between one look and the time that look asks to be woken at, time alone changes nothing that is done or said. So whatever becomes due is
+// done when it is due, also when an event or a restart made the queue forget what an earlier look had asked for.
+func TestWakesInTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(limits(rapid.Int32Range(1, 6).Draw(t, "min"), 30), Counts{"m1": 5, "m2": 3})
+		m.members["m3"] = &memberModel{ready: true, free: 20}
+		if rapid.Bool().Draw(t, "standby") {
+			m.spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "m3", Role: api.ClusterRoleStandby}}}
+		}
+		m.webhook = rapid.Bool().Draw(t, "webhook")
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+			member := m.members[rapid.SampledFrom([]string{"m1", "m2", "m3"}).Draw(t, "who")]
+			switch rapid.IntRange(0, 15).Draw(t, "what") {
+			case 0:
+				member.load = rapid.Int32Range(0, 30).Draw(t, "load")
+			case 1:
+				member.waiting = rapid.Int32Range(0, 3).Draw(t, "waiting")
+			case 2:
+				member.ready = !member.ready
+			case 3:
+				m.template.Replicas = max(m.template.Replicas+rapid.Int32Range(-2, 2).Draw(t, "by"), 1)
+			case 4:
+				m.deleting, m.deletedAt = m.deleting || rapid.IntRange(0, 9).Draw(t, "delete") == 0, m.now
+			default:
+				m.step(t)
+			}
+			checkWake(t, m)
+		}
+	})
+}
+
+func checkWake(t *rapid.T, m *model) {
+	seen := m.world()
+	first := Decide(seen)
+	if len(first.Actions) > 0 {
+		return // whose events come
+	}
+	seen.Status = first.Status
+	at := rapid.Int64Range(1, int64(first.Wake)-1).Draw(t, "before the wake")
+	seen.Now = seen.Now.Add(time.Duration(at))
+	then := Decide(seen)
+	if len(then.Actions) > 0 || len(then.Events) > 0 || said(then) != said(first) {
+		t.Fatalf("woken after %s, but after %s: %v %v\nbefore %s\nthen   %s\n%s", first.Wake, time.Duration(at), actionsOf(then), then.Events, said(first), said(then), m)
+	}
+}
+
+// said is each condition with its reason: in words there may be times that are left.
+func said(plan Plan) string {
+	var out []string
+	for _, c := range plan.Status.Conditions {
+		out = append(out, fmt.Sprintf("%s=%s %s", c.Type, c.Status, c.Reason))
+	}
+	return strings.Join(out, ", ")
 }
 
 // checkMax: the limits sent and in force never rise beyond max, or beyond what is known to run if that is more. The one exception is a cluster that was given

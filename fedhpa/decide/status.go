@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,7 +63,6 @@ func (d *decision) clusterStatuses() {
 
 // observed fills in what the member itself tells.
 func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
-	now := metav1.NewTime(d.w.Now)
 	switch {
 	case m == nil || !m.Ready:
 		c.State = api.ClusterUnreachable
@@ -75,23 +75,9 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 		c.DesiredReplicas = m.HPA.Desired
 		c.CurrentReplicas = m.HPA.Current
 	}
-	if m.Unschedulable == 0 {
-		c.PendingSince = nil
-	} else if c.PendingSince == nil {
-		c.PendingSince = &now
-		d.wake(pendingNoted)
-	}
-	if !otherLimits(m) {
-		c.LimitsDifferSince = nil
-	} else if c.LimitsDifferSince == nil {
-		c.LimitsDifferSince = &now
-		d.wake(limitsLate)
-	}
-	if !d.idle(m.Name) {
-		c.IdleSince = nil
-	} else if c.IdleSince == nil {
-		c.IdleSince = &now
-	}
+	d.clock(&c.PendingSince, m.Unschedulable > 0, pendingNoted, pendingLong)
+	d.clock(&c.LimitsDifferSince, otherLimits(m), limitsLate)
+	d.clock(&c.IdleSince, d.idle(m.Name))
 	switch words := d.divisionMessage[m.Name]; {
 	case d.fault(m, c) != "":
 		c.Message = clip(d.fault(m, c), 1024)
@@ -101,6 +87,24 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 		// What stood there, a fault or an absence, is over.
 		last := d.plan.Status.LastDivision
 		c.Message = d.shareWords(m.Name, d.targets[m.Name], split.Range{Min: last.MinReplicas, Max: last.MaxReplicas})
+	}
+}
+
+// clock runs since the state began, as long as it lasts, and looks again when a wait is over. Each look asks for that anew: an event in between makes the
+// queue forget what the look before it asked for.
+func (d *decision) clock(since **metav1.Time, lasts bool, waits ...time.Duration) {
+	if !lasts {
+		*since = nil
+		return
+	}
+	if *since == nil {
+		now := metav1.NewTime(d.w.Now)
+		*since = &now
+	}
+	for _, wait := range waits {
+		if left := wait - d.w.Now.Sub((*since).Time); left > 0 {
+			d.wake(left)
+		}
 	}
 }
 

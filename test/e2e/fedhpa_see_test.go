@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -71,8 +72,27 @@ func (a autoscaled) disagreement() func() time.Duration {
 // touch gives Karmada a reason to write to the members.
 func (a autoscaled) touch() {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
-	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())) //nolint:forbidigo // a value that is new each time
-	a.g.Expect(a.karmada.Patch(a.t.Context(), d, patch)).To(Succeed())
+	a.g.Expect(a.karmada.Patch(a.t.Context(), d, touched())).To(Succeed())
+}
+
+// touched is an annotation that is new each time.
+func touched() client.Patch {
+	return client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())) //nolint:forbidigo // new each time
+}
+
+// touchReplicaSets gives the controller of a member's ReplicaSets a reason to look at them.
+func (a autoscaled) touchReplicaSets(member string) error {
+	c, ctx := a.planes.members[member], a.t.Context()
+	var list appsv1.ReplicaSetList
+	if err := c.List(ctx, &list, client.InNamespace(a.ns)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		if err := c.Patch(ctx, &list.Items[i], touched()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replicas a member's Deployment asks for, 0 when there is none.

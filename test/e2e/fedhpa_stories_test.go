@@ -191,8 +191,10 @@ func quotaRefuses(t *testing.T) {
 	a.g.Eventually(func() int { return a.running("member1") }, "30s", "200ms").Should(Equal(3), "what the quota allows runs")
 	a.g.Eventually(a.agree, "10s", "200ms").Should(BeTrue())
 	a.g.Expect(member.Delete(t.Context(), quota)).To(Succeed())
-	// The Deployment's controller tries refused pods again with growing pauses.
-	a.g.Eventually(func() int { return a.running("member1") }, slow, "500ms").Should(Equal(6))
+	// The ReplicaSet's controller tries refused pods again after pauses that double each time; of a change it takes notice at once.
+	a.g.Eventually(func() (int, error) {
+		return a.running("member1"), a.touchReplicaSets("member1")
+	}, slow, "2s").Should(Equal(6))
 	a.g.Eventually(capacity, "60s", "500ms").Should(HavePrefix("True Sufficient"))
 }
 
