@@ -3,6 +3,7 @@ package migration
 import (
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -10,7 +11,6 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -30,8 +30,13 @@ func TestEveryKind(t *testing.T) {
 	}
 	// Advanced StatefulSet and StatefulSet of one name would share a Migration; of different names they do not.
 	s := newStory(t, apps...)
-	s.list(0, apps...)
-	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Strategy.BatchWeights = []int32{1} })
+	s.list(0)
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) {
+		spec.Strategy.BatchWeights = []int32{1}
+		for _, app := range apps {
+			spec.Entries = append(spec.Entries, entryOf(app))
+		}
+	})
 	for _, app := range apps {
 		s.reach(app, v1alpha1.PhaseFederated)
 	}
@@ -105,8 +110,7 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 func TestAutoscalerScalesMeanwhile(t *testing.T) {
 	app := static.App{Namespace: "scales", Name: "scales", Kind: "CloneSet", Image: "scales:1", Replicas: map[string]int64{"member1": 2, "member2": 2}, Autoscaled: true}
 	s := newStory(t, app)
-	s.list(0, app)
-	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Strategy.SoakSeconds = ptr.To[int32](25) })
+	s.listSoaking(endless, 0, app)
 	s.reach(app, v1alpha1.PhaseSoaking)
 	// Its floor is raised in the member by hand, while nobody of Karmada's looks. The autoscaler scales; then Karmada
 	// puts the floor back and leaves the replicas to the autoscaler, which has no reason to take them away again.
@@ -124,6 +128,8 @@ func TestAutoscalerScalesMeanwhile(t *testing.T) {
 	}, patience, look).Should(Equal(int64(4)))
 	s.Expect(world.lab.Start(t.Context(), karmada)).To(Succeed())
 	before := s.before[app.Name]
+	// It is watched with its new pods for as long again as it takes to look at them several times.
+	s.soak(int32(time.Since(s.migration(app).Status.SoakStartTime.Time)/time.Second) + 20)
 	s.reach(app, v1alpha1.PhaseFederated)
 	app.Replicas = map[string]int64{"member1": 4, "member2": 2}
 	s.apps = []static.App{app}

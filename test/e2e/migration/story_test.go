@@ -106,7 +106,7 @@ func (s *story) list(approvals int32, apps ...static.App) {
 	s.listSoaking(2, approvals, apps...)
 }
 
-// endless is a soak that no test outlasts.
+// endless is a soak that no test outlasts: whoever acts while an application soaks ends it by soak.
 const endless = 24 * 60 * 60
 
 // listSoaking puts the applications on a whitelist with a soak of that many seconds.
@@ -139,6 +139,12 @@ func (s *story) edit(change func(*v1alpha1.MigrationWhitelistSpec)) {
 	if err != nil {
 		s.Fatal(err)
 	}
+}
+
+// soak changes how long applications soak, also those that do.
+func (s *story) soak(seconds int32) {
+	s.Helper()
+	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Strategy.SoakSeconds = ptr.To(seconds) })
 }
 
 func (s *story) drop(app static.App) {
