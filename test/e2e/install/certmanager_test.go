@@ -42,8 +42,8 @@ func (r *release) certManaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &certManager{release: r}
-	l := startLoad(t, 15*time.Minute, r.callers(r.trusting(t))...)
-	estimates := startLoad(t, 15*time.Minute, r.schedulers(t)...)
+	l := r.startLoad(t, r.callers(r.trusting(t))...)
+	estimates := r.startLoad(t, r.schedulers(t)...)
 
 	before := r.serials(t)
 	r.upgradeTo(t, values+"webhook: {certificates: {mode: CertManager}}\n", func(rendered) {
@@ -191,17 +191,18 @@ func (r *release) otherSecretsRenewed(t *testing.T) {
 	}
 	for _, name := range []string{"argosy-estimator-0", "argosy-estimator-1"} {
 		// Which certificate it is, is the question here; whether it is trusted, the callers find out.
-		conn, err := tls.Dial("tcp", r.pods[name].address, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{own}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		var conn *tls.Conn
+		NewWithT(t).Eventually(func() (err error) {
+			conn, err = tls.Dial("tcp", r.pods[name].address, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{own}})
+			return err
+		}).WithTimeout(patience).Should(Succeed())
 		if got := conn.ConnectionState().PeerCertificates[0].SerialNumber; got.Cmp(serial) != 0 {
 			t.Errorf("%s serves certificate %s, want the renewed %s", name, got, serial)
 		}
 		conn.Close()
 	}
 	// Whoever connects from now on must be let in by it.
-	startLoad(t, 5*time.Minute, r.schedulers(t)...).ends(t, "the estimator serves another certificate", 0)
+	r.startLoad(t, r.schedulers(t)...).ends(t, "the estimator serves another certificate", 0)
 }
 
 // signed is a certificate as Karmada's installers make it, of the lab's authority.

@@ -11,11 +11,14 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	estimatorclient "github.com/karmada-io/karmada/pkg/estimator/client"
 	"github.com/karmada-io/karmada/pkg/util/grpcconnection"
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/test/lab"
 )
 
 // schedulerWaits is karmada-scheduler's --scheduler-estimator-timeout. A question that is answered within it costs a scheduling nothing but time.
@@ -24,7 +27,7 @@ const schedulerWaits = 3 * time.Second
 // estimatorDies kills one replica, and the other once the first is back: whichever karmada-scheduler was connected to, it was cut off once. It asks
 // no question twice, so each time it must still place by what the estimator says.
 func (r *release) estimatorDies(t *testing.T) {
-	l := startLoad(t, 15*time.Minute, r.schedulers(t)...)
+	l := r.startLoad(t, r.schedulers(t)...)
 	for i := range 2 {
 		name := fmt.Sprintf("argosy-estimator-%d", i)
 		r.pods[name].Kill()
@@ -38,7 +41,7 @@ func (r *release) estimatorDies(t *testing.T) {
 
 // estimatorStops is what an upgrade or a drained node does.
 func (r *release) estimatorStops(t *testing.T) {
-	l := startLoad(t, 5*time.Minute, r.schedulers(t)...)
+	l := r.startLoad(t, r.schedulers(t)...)
 	r.stops(t, r.estimator, "argosy-estimator-0", l)
 	l.ends(t, "a replica was told to stop and ended", 0)
 	r.startAgain(t, "argosy-estimator-0")
@@ -52,7 +55,7 @@ func (r *release) schedulers(t *testing.T) []question {
 	if err != nil {
 		t.Fatal(err)
 	}
-	services := kubernetes.NewForConfigOrDie(config)
+	services := kubernetes.NewForConfigOrDie(lab.Patient(config))
 	files := &grpcconnection.ClientConfig{TargetPort: r.estimator.port,
 		ServerAuthCAFile: r.lab.PKI("ca.crt"), CertFile: r.lab.PKI("server.crt"), KeyFile: r.lab.PKI("server.key")}
 	var want int32
@@ -60,14 +63,16 @@ func (r *release) schedulers(t *testing.T) []question {
 	for range 4 {
 		cache := estimatorclient.NewSchedulerEstimatorCache()
 		of := estimatorclient.SchedulerEstimatorServiceInfo{Name: "member1", NamePrefix: "karmada-scheduler-estimator", Namespace: "karmada-system"}
-		if err := estimatorclient.EstablishConnection(services, of, cache, files); err != nil {
-			t.Fatal(err)
-		}
+		NewWithT(t).Eventually(func() error { return estimatorclient.EstablishConnection(services, of, cache, files) }).WithTimeout(patience).Should(Succeed())
 		t.Cleanup(func() { cache.DeleteCluster("member1") })
 		scheduler := estimatorclient.NewSchedulerEstimator(cache, schedulerWaits)
-		got, err := room(t.Context(), scheduler)
-		if err != nil || got < 1 || (want != 0 && got != want) {
-			t.Fatalf("room for %d replicas, %v, want as another replica says: %d", got, err, want)
+		var got int32
+		NewWithT(t).Eventually(func(ctx context.Context) (err error) {
+			got, err = room(ctx, scheduler)
+			return err
+		}).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
+		if got < 1 || (want != 0 && got != want) {
+			t.Fatalf("room for %d replicas, want as another replica says: %d", got, want)
 		}
 		want = got
 		out = append(out, func(ctx context.Context) error {
@@ -76,7 +81,7 @@ func (r *release) schedulers(t *testing.T) []question {
 			got, err := room(ctx, scheduler)
 			switch {
 			case err != nil && !strings.Contains(err.Error(), "code = Unavailable"):
-				return falsely("%v", err)
+				return fmt.Errorf("%w: %w", errOdd, err)
 			case err == nil && got != want:
 				return falsely("room for %d replicas, want %d", got, want)
 			}

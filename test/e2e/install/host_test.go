@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -49,6 +50,7 @@ type host struct {
 	programs binaries.Set
 	ports    *ports.Pool
 	dir      string
+	pulse    *pulse
 	// webhook and estimator are their Services.
 	webhook, estimator *service
 	// pods that were started, by their names.
@@ -59,6 +61,7 @@ type host struct {
 // pod is one replica's process.
 type pod struct {
 	*process.Process
+	spec    process.Spec
 	program string
 	// left is set when the Service sends nothing more.
 	left bool
@@ -68,7 +71,7 @@ type pod struct {
 
 func newHost(t *testing.T, l *lab.Lab) *host {
 	t.Helper()
-	h := &host{lab: l, dir: t.TempDir(), pods: map[string]*pod{}}
+	h := &host{lab: l, dir: t.TempDir(), pods: map[string]*pod{}, pulse: newPulse(t)}
 	var err error
 	if h.config, err = l.Config(l.Members[0]); err != nil {
 		t.Fatal(err)
@@ -157,13 +160,21 @@ func (h *host) runJob(t *testing.T, spec corev1.PodSpec) string {
 	args := append(h.localize(dir, spec.Containers[0].Args), "--host-kubeconfig="+kubeconfig)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, h.programs["argosyctl"], args...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("argosyctl %s: %v\n%s", strings.Join(args, " "), err, out)
+	now := clock.RealClock{}
+	for all := ""; ; {
+		start := now.Now()
+		cmd := exec.CommandContext(ctx, h.programs["argosyctl"], args...)
+		out, err := cmd.CombinedOutput()
+		all += string(out)
+		if err == nil {
+			withinLimits(t, spec.Containers[0], cmd.ProcessState)
+			return all
+		}
+		// A Job's pod is started again after a failure; here, only when the machine may be what failed.
+		if !h.pulse.disturbed(start, now.Now()) || ctx.Err() != nil {
+			t.Fatalf("argosyctl %s: %v\n%s", strings.Join(args, " "), err, all)
+		}
 	}
-	withinLimits(t, spec.Containers[0], cmd.ProcessState)
-	return string(out)
 }
 
 // withinLimits fails if a job held more memory than its container may: the node's kernel would have ended it.
@@ -232,12 +243,13 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 	if err := overwrite(dir, own); err != nil {
 		t.Fatal(err)
 	}
-	started, err := process.Start(process.Spec{
+	p.spec = process.Spec{
 		Name: name, Path: h.programs[program], Args: args, Log: p.log, StopWithin: time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second,
 		Ready: func(ctx context.Context) error {
 			return ok(ctx, "http://"+p.health+spec.Containers[0].ReadinessProbe.HTTPGet.Path)
 		},
-	})
+	}
+	started, err := process.Start(p.spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,6 +266,21 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 	case "argosy-estimator":
 		h.estimator.add(p)
 	}
+}
+
+// revive is what a kubelet does for a leader that lost its lease while the machine stood still, and so ended: its container starts again.
+func (h *host) revive() error {
+	for _, p := range h.pods {
+		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "leader election lost") {
+			continue
+		}
+		again, err := process.Start(p.spec)
+		if err != nil {
+			return err
+		}
+		p.Process = again
+	}
+	return nil
 }
 
 // startAgain is what a Deployment does for a pod that is gone: another starts, as the chart says.

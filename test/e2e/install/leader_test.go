@@ -19,6 +19,9 @@ import (
 
 // leader is the pod that holds the lease, by the metric each exports.
 func (r *release) leader(ctx context.Context) (string, error) {
+	if err := r.revive(); err != nil {
+		return "", err
+	}
 	lease := &coordinationv1.Lease{}
 	if err := r.karmada.Get(ctx, client.ObjectKey{Namespace: install.Namespace, Name: "argosy-controller-manager"}, lease); err != nil {
 		return "", err
@@ -39,10 +42,12 @@ func (r *release) leader(ctx context.Context) (string, error) {
 // leaderDies kills the leader right before firings are due; the other takes over and none is lost.
 func (r *release) leaderDies(t *testing.T) {
 	now := clock.RealClock{}
-	leader, err := r.leader(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := NewWithT(t)
+	var leader string
+	g.Eventually(func(ctx context.Context) (err error) {
+		leader, err = r.leader(ctx)
+		return err
+	}).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
 	minute := now.Now().Truncate(time.Minute).Add(time.Minute)
 	if until := minute.Sub(now.Now()); until < 3*time.Second {
 		minute = minute.Add(time.Minute)
@@ -50,7 +55,6 @@ func (r *release) leaderDies(t *testing.T) {
 	<-now.After(minute.Add(-2 * time.Second).Sub(now.Now()))
 	r.pods[leader].Kill()
 	killed := now.Now()
-	g := NewWithT(t)
 	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(patience).ShouldNot(BeElementOf("", leader))
 	t.Logf("another leads %s after the leader was killed", now.Since(killed).Round(100*time.Millisecond))
 	g.Eventually(func(ctx context.Context) error { return r.firedAt(ctx, minute) }).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())

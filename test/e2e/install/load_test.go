@@ -16,16 +16,22 @@ import (
 // question asks once. It is refused by an error, which a caller answers by asking again.
 type question func(context.Context) error
 
-// errFalse marks an answer that came and is not true: no retry excuses it.
-var errFalse = errors.New("a false answer")
+var (
+	// errFalse marks an answer that came and is not true: no retry excuses it.
+	errFalse = errors.New("a false answer")
+	// errOdd marks a refusal that a caller does not answer by asking again.
+	errOdd = errors.New("an odd refusal")
+)
 
 // load is callers who ask without pause. A caller that is refused asks again, as Karmada's queues do.
 type load struct {
 	asked atomic.Int64
 	stop  func()
+	pulse *pulse
 
 	mu sync.Mutex
-	// refused questions; how long the one that waited longest went without an answer, and why.
+	// excused questions were refused while the machine stood still. refused questions; how long the one that waited longest went without an answer, and why.
+	excused int
 	refused int
 	longest time.Duration
 	why     error
@@ -35,10 +41,10 @@ type load struct {
 // again is the pause before a refused question is repeated.
 const again = 5 * time.Millisecond
 
-func startLoad(t *testing.T, atMost time.Duration, callers ...question) *load {
+func (h *host) startLoad(t *testing.T, callers ...question) *load {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), atMost)
-	l := &load{}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	l := &load{pulse: h.pulse}
 	var running sync.WaitGroup
 	l.stop = func() { cancel(); running.Wait() }
 	t.Cleanup(l.stop)
@@ -63,8 +69,8 @@ func (l *load) one(ctx context.Context, ask question) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err == nil || errors.Is(err, errFalse) {
-			l.answered(err, why, now.Since(start))
+		if err == nil || errors.Is(err, errFalse) || errors.Is(err, errOdd) && !l.pulse.disturbed(start, now.Now()) {
+			l.answered(err, why, start, now.Now())
 			return
 		}
 		why = err
@@ -72,13 +78,18 @@ func (l *load) one(ctx context.Context, ask question) {
 	}
 }
 
-func (l *load) answered(wrong, why error, after time.Duration) {
+func (l *load) answered(wrong, why error, start, now time.Time) {
 	l.asked.Add(1)
 	if wrong == nil && why == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if wrong == nil && l.pulse.disturbed(start, now) {
+		l.excused++
+		return
+	}
+	after := now.Sub(start)
 	if wrong != nil {
 		l.wrong = wrong
 	}
@@ -97,11 +108,19 @@ func (l *load) goesOn(t *testing.T, more int64) {
 	NewWithT(t).Eventually(l.asked.Load).WithTimeout(patience).Should(BeNumerically(">", before+more))
 }
 
+// goesOnFor waits for so many questions more, and no longer than this: for what happens in so much time, however fast the questions are.
+func (l *load) goesOnFor(t *testing.T, more int64, atMost time.Duration) {
+	t.Helper()
+	now := clock.RealClock{}
+	before, end := l.asked.Load(), now.Now().Add(atMost)
+	NewWithT(t).Eventually(func() bool { return l.asked.Load() > before+more || now.Now().After(end) }).WithTimeout(patience).Should(BeTrue())
+}
+
 // ends stops the callers and fails if a question was without an answer for longer than this; 0 demands that none was refused.
 func (l *load) ends(t *testing.T, what string, atMost time.Duration) {
 	t.Helper()
 	l.stop()
-	t.Logf("%d questions while %s, %d asked again, the longest for %s", l.asked.Load(), what, l.refused, l.longest.Round(time.Millisecond))
+	t.Logf("%d questions while %s, %d asked again, the longest for %s; %d while the machine stood still", l.asked.Load(), what, l.refused, l.longest.Round(time.Millisecond), l.excused)
 	if l.wrong != nil {
 		t.Error(l.wrong)
 	}

@@ -1,11 +1,13 @@
 package install
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
@@ -16,6 +18,7 @@ import (
 // that the page does not know, and everything that is there from the start. Tests of cmd/ hold it against what is registered and has no value yet.
 func (r *release) documented(t *testing.T) {
 	page := fixture.MetricsPage(t, r.lab.Root)
+	NewWithT(t).Eventually(r.leader).WithContext(t.Context()).WithTimeout(patience).ShouldNot(BeEmpty())
 	for _, program := range slices.Sorted(maps.Keys(page)) {
 		t.Run(program, func(t *testing.T) {
 			live := map[string]*dto.MetricFamily{}
@@ -23,10 +26,11 @@ func (r *release) documented(t *testing.T) {
 				if p.program != program {
 					continue
 				}
-				text, err := scrape(t.Context(), p)
-				if err != nil {
-					t.Fatal(err)
-				}
+				var text string
+				NewWithT(t).Eventually(func(ctx context.Context) (err error) {
+					text, err = scrape(ctx, p)
+					return err
+				}).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
 				var parser expfmt.TextParser
 				families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 				if err != nil {

@@ -114,16 +114,16 @@ func (r *release) ask(ctx context.Context, caller *http.Client) error {
 
 // webhookDies kills one of two replicas: no refusal may outlast a retry.
 func (r *release) webhookDies(t *testing.T) {
-	l := startLoad(t, 5*time.Minute, r.callers(r.caller(t))...)
+	l := r.startLoad(t, r.callers(r.caller(t))...)
 	r.pods["argosy-webhook-0"].Kill()
 	l.goesOn(t, 2000)
-	l.ends(t, "a replica was killed", time.Second)
+	l.ends(t, "a replica was killed", 3*time.Second)
 	r.startAgain(t, "argosy-webhook-0")
 }
 
 // webhookStops is what an upgrade or a drained node does. kube-proxy goes on sending for a while; nobody may notice.
 func (r *release) webhookStops(t *testing.T) {
-	l := startLoad(t, 5*time.Minute, r.callers(r.caller(t))...)
+	l := r.startLoad(t, r.callers(r.caller(t))...)
 	r.stops(t, r.webhook, "argosy-webhook-0", l)
 	l.ends(t, "a replica was told to stop and ended", 0)
 	r.startAgain(t, "argosy-webhook-0")
@@ -142,7 +142,7 @@ func (r *release) stops(t *testing.T, s *service, name string, l *load) {
 	go func() { p.Stop(); close(ended) }()
 	g := NewWithT(t)
 	g.Eventually(func(ctx context.Context) error { return ok(ctx, "http://"+p.health+"/readyz") }).WithContext(t.Context()).WithTimeout(patience).ShouldNot(Succeed())
-	l.goesOn(t, 500)
+	l.goesOnFor(t, 500, 2*time.Second)
 	s.remove(p)
 	g.Eventually(ended).WithTimeout(patience).Should(BeClosed())
 	l.goesOn(t, 500)
