@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,31 +39,32 @@ func (a autoscaled) agree() (bool, error) {
 	return books == members, err
 }
 
-// disagreement watches members and control plane; the returned function ends that and says how long they differed at most.
+// disagreement watches members and control plane; the returned function ends that and says how long they differed at most. Of the time between two looks no
+// more than a second counts: what is longer is this process not being let run.
 func (a autoscaled) disagreement() func() time.Duration {
 	ctx, cancel := context.WithCancel(a.t.Context())
 	longest := make(chan time.Duration)
 	go func() {
-		var since time.Time
-		var most time.Duration
-		for tick := time.NewTicker(200 * time.Millisecond); ; {
-			select {
-			case <-ctx.Done():
-				tick.Stop()
-				longest <- most
-				return
-			case now := <-tick.C:
-				switch same, err := a.agree(); {
-				case err != nil || ctx.Err() != nil:
-				case same:
-					since = time.Time{}
-				case since.IsZero():
-					since = now
-				default:
-					most = max(most, now.Sub(since))
-				}
+		var lasts, most time.Duration
+		differed, last := false, clock.RealClock{}.Now()
+		_ = wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(context.Context) (bool, error) {
+			now := clock.RealClock{}.Now()
+			since := min(now.Sub(last), time.Second)
+			last = now
+			same, err := a.agree()
+			switch {
+			case err != nil || ctx.Err() != nil:
+			case same:
+				differed, lasts = false, 0
+			case differed:
+				lasts += since
+				most = max(most, lasts)
+			default:
+				differed = true
 			}
-		}
+			return false, nil
+		})
+		longest <- most
 	}()
 	return func() time.Duration {
 		cancel()

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,6 +45,10 @@ const allTrue = "Ready=True BooksAgree=True MembersScaling=True"
 
 // slow is how long a load may take to be seen: metrics-server first, then the autoscaler's own rhythm.
 const slow = "6m"
+
+// soon is for what the control plane does upon an event or when a time is up: less than the two minutes after which FedHPA looks around anyway, and than the
+// pause of a controller that waits twice as long after each failure.
+const soon = "90s"
 
 // autoscaled is one Deployment under a FedHPA.
 type autoscaled struct {
@@ -188,40 +192,25 @@ func (a autoscaled) rests(want string) {
 	a.g.Eventually(a.members, slow, "500ms").MustPassRepeatedly(40).Should(Equal(want))
 }
 
-// falls counts how often anybody but its own autoscaler sets a member's Deployment lower than it was, until stopped.
-func (a autoscaled) falls(member string) func() int {
-	ctx, cancel := context.WithCancel(a.t.Context())
-	cfg, err := a.lab.Config(member)
-	a.g.Expect(err).NotTo(HaveOccurred())
-	scheme, err := demo.NewScheme()
-	a.g.Expect(err).NotTo(HaveOccurred())
-	c, err := client.NewWithWatch(cfg, client.Options{Scheme: scheme})
-	a.g.Expect(err).NotTo(HaveOccurred())
-	w, err := c.Watch(ctx, &appsv1.DeploymentList{}, client.InNamespace(a.ns))
-	a.g.Expect(err).NotTo(HaveOccurred())
-	counted := make(chan int)
-	go func() { counted <- countFalls(w) }()
-	return func() int {
-		w.Stop()
-		cancel()
-		return <-counted
-	}
-}
-
-func countFalls(w watch.Interface) int {
-	falls, last := 0, int32(-1)
-	for event := range w.ResultChan() {
-		d, ok := event.Object.(*appsv1.Deployment)
-		if !ok {
-			continue
+// falls counts from now on how often anybody but its own autoscaler sets a member's Deployment lower than it was; the result is the count so far.
+func (a autoscaled) falls(member string) func() int32 {
+	var falls atomic.Int32
+	changes := follow(a.t, a.t.Context(), a.planes, member, a.ns, &appsv1.DeploymentList{})
+	go func() {
+		last := int32(-1)
+		for event := range changes {
+			d, ok := event.Object.(*appsv1.Deployment)
+			if !ok {
+				continue
+			}
+			now := ptr.Deref(d.Spec.Replicas, 1)
+			if now < last && !setByAutoscaler(d) {
+				falls.Add(1)
+			}
+			last = now
 		}
-		now := ptr.Deref(d.Spec.Replicas, 1)
-		if now < last && !setByAutoscaler(d) {
-			falls++
-		}
-		last = now
-	}
-	return falls
+	}()
+	return falls.Load
 }
 
 // setByAutoscaler reports whether it was an autoscaler that last changed the replicas: only they write through the scale.
