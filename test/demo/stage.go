@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -91,12 +90,11 @@ func Client(l *lab.Lab, plane string, warnings rest.WarningHandler) (client.Clie
 		return nil, err
 	}
 	cfg.WarningHandler = warnings
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return patient{next: next} })
 	scheme, err := NewScheme()
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(cfg, client.Options{Scheme: scheme})
+	c, err := client.New(lab.PatientWithTheSlow(cfg), client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("making a client of %s: %w", plane, err)
 	}

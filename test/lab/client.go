@@ -206,7 +206,7 @@ func takeLab(dir string) (func(), error) {
 		return nil, fmt.Errorf("opening the lab's lock: %w", err)
 	}
 	// Whoever asks whether a lab is up holds the lock for a moment: try a few times.
-	err = wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 3*time.Second, true, func(context.Context) (bool, error) {
 		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil, nil
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ func TestPatient(t *testing.T) {
 	for name, tc := range map[string]struct {
 		// answers in order; the last one is given for ever.
 		answers []string
+		passes  passing
 		want    string
 	}{
 		"an answer":                  {answers: []string{"200 yes"}, want: "200 yes after 1"},
@@ -24,6 +25,10 @@ func TestPatient(t *testing.T) {
 		"not served yet, then no":    {answers: []string{"503 wait", "403 no"}, want: "403 no after 2"},
 		"a timeout of the server":    {answers: []string{"504 late", "200 yes"}, want: "200 yes after 2"},
 		"the connection was cut off": {answers: []string{"0 cut", "200 yes"}, want: "200 yes after 2"},
+
+		"only the slow: a webhook was slow":    {answers: []string{"500 failed calling webhook: context deadline exceeded", "200 yes"}, passes: isLate, want: "200 yes after 2"},
+		"only the slow: no webhook is there":   {answers: []string{"500 failed calling webhook: connection refused", "200 yes"}, passes: isLate, want: "500 failed calling webhook: connection refused after 1"},
+		"only the slow: a refusal of the late": {answers: []string{"403 context deadline exceeded", "200 yes"}, passes: isLate, want: "403 context deadline exceeded after 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
@@ -48,7 +53,10 @@ func TestPatient(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			response, err := (&patient{next: http.DefaultTransport, pause: 1}).RoundTrip(request)
+			if tc.passes == nil {
+				tc.passes = isPassing
+			}
+			response, err := (&patient{next: http.DefaultTransport, passes: tc.passes, pause: 1}).RoundTrip(request)
 			if err != nil {
 				t.Fatal(err)
 			}
