@@ -194,7 +194,7 @@ func (j *journey) mark() outcome {
 
 func (j *journey) cutOff() outcome {
 	j.enter(v1alpha1.PhaseCutOff, v1alpha1.ReasonCutOff, "cut off: static management is open again, nothing was deleted")
-	message := "cut off; put it back on the whitelist to adopt it again, or 'argosyctl migration leave' to remove it from the control plane"
+	message := "put it back on the whitelist to adopt it again, or 'argosyctl migration leave' to remove it from the control plane"
 	if j.Status.Failure != nil && j.Entry != nil {
 		j.next.Blocked = v1alpha1.ReasonFailedBefore
 		return j.wait(v1alpha1.ReasonFailedBefore, "rolled back: "+j.Status.Failure.Message+"; 'argosyctl migration readopt' tries again", resting)
