@@ -2,6 +2,8 @@
 # No C compiler is needed: one setting of cgo also lets every build share one cache.
 export CGO_ENABLED := 0
 export GOTOOLCHAIN ?= local
+# Karmada's own builds carry this tag (test/lab/binaries/go.go says why); the same for all keeps one cache.
+export GOFLAGS := $(GOFLAGS) -tags=kubernetes_protomessage_one_more_release
 
 BIN       := bin
 ARTIFACTS := _artifacts

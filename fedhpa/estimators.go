@@ -77,16 +77,12 @@ func newEstimators(reader client.Reader, cfg config.Estimators, clk clock.Clock)
 }
 
 func (e *estimators) free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
-	req := &pb.MaxAvailableReplicasRequest{Cluster: cluster}
-	if r := binding.Spec.ReplicaRequirements; r != nil {
-		r = r.DeepCopy()
-		req.ReplicaRequirements = pb.ReplicaRequirements{ResourceRequest: r.ResourceRequest, Namespace: r.Namespace, PriorityClassName: r.PriorityClassName}
-		if r.NodeClaim != nil {
-			req.ReplicaRequirements.NodeClaim = &pb.NodeClaim{
-				NodeAffinity: r.NodeClaim.HardNodeAffinity, NodeSelector: r.NodeClaim.NodeSelector, Tolerations: r.NodeClaim.Tolerations,
-			}
-		}
+	requirements, err := onTheWire(binding.Spec.ReplicaRequirements)
+	if err != nil {
+		unanswered(ctx, cluster, err)
+		return 0, false
 	}
+	req := &pb.MaxAvailableReplicasRequest{Cluster: cluster, ReplicaRequirements: requirements}
 	return e.call(ctx, cluster, binding, func(ctx context.Context, c service.EstimatorClient) (int32, error) {
 		res, err := c.MaxAvailableReplicas(ctx, req)
 		if err != nil {
@@ -96,12 +92,35 @@ func (e *estimators) free(ctx context.Context, cluster string, binding *workv1al
 	})
 }
 
+// onTheWire writes requirements in the form of every Karmada's estimator (pkg/estimator/client/accurate.go): typed for 1.16 and 1.17, as bytes for later ones.
+func onTheWire(r *workv1alpha2.ReplicaRequirements) (*pb.ReplicaRequirements, error) {
+	out := &pb.ReplicaRequirements{}
+	if r == nil {
+		return out, nil // present and empty: 1.16 and 1.17 read an absent message as a fault
+	}
+	out.Namespace, out.PriorityClassName = r.Namespace, r.PriorityClassName
+	if err := out.SetResourceRequest(r.ResourceRequest); err != nil {
+		return nil, fmt.Errorf("encoding the requests: %w", err)
+	}
+	if r.NodeClaim == nil {
+		return out, nil
+	}
+	out.NodeClaim = &pb.NodeClaim{NodeSelector: r.NodeClaim.NodeSelector}
+	if err := out.NodeClaim.SetNodeAffinity(r.NodeClaim.HardNodeAffinity); err != nil {
+		return nil, fmt.Errorf("encoding the node affinity: %w", err)
+	}
+	if err := out.NodeClaim.SetTolerations(r.NodeClaim.Tolerations); err != nil {
+		return nil, fmt.Errorf("encoding the tolerations: %w", err)
+	}
+	return out, nil
+}
+
 func (e *estimators) unschedulable(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
 	ref := binding.Spec.Resource
 	req := &pb.UnschedulableReplicasRequest{
 		Cluster:                cluster,
-		Resource:               pb.ObjectReference{APIVersion: ref.APIVersion, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name},
-		UnschedulableThreshold: unschedulableAfter,
+		Resource:               &pb.ObjectReference{ApiVersion: ref.APIVersion, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name},
+		UnschedulableThreshold: int64(unschedulableAfter),
 	}
 	return e.call(ctx, cluster, binding, func(ctx context.Context, c service.EstimatorClient) (int32, error) {
 		res, err := c.GetUnschedulableReplicas(ctx, req)

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -176,9 +177,9 @@ func eligible(cluster *clusterv1alpha1.Cluster, binding *workv1alpha2.ResourceBi
 			return false
 		}
 	}
-	_, tainted := corev1helpers.FindMatchingUntoleratedTaint(cluster.Spec.Taints, p.ClusterTolerations, func(t *corev1.Taint) bool {
+	_, tainted := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), cluster.Spec.Taints, p.ClusterTolerations, func(t *corev1.Taint) bool {
 		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
-	})
+	}, false) // numeric comparisons: Karmada's own filter knows none (tainttoleration/taint_toleration.go)
 	ref := fed.Spec.ScaleTargetRef
 	return !tainted && slices.ContainsFunc(cluster.Status.APIEnablements, func(e clusterv1alpha1.APIEnablement) bool {
 		return e.GroupVersion == ref.APIVersion && slices.ContainsFunc(e.Resources, func(r clusterv1alpha1.APIResource) bool { return r.Kind == ref.Kind })

@@ -117,7 +117,9 @@ func (r *room) ask(ctx context.Context, v *view, m *decide.Member, cluster *clus
 	}
 	if cluster != nil && cluster.Status.ResourceSummary != nil {
 		general := estimatorclient.NewGeneralEstimator()
-		if answers, err := general.MaxAvailableReplicas(ctx, []*clusterv1alpha1.Cluster{cluster}, v.binding.Spec.ReplicaRequirements); err == nil && len(answers) == 1 {
+		if answers, err := general.MaxAvailableReplicas(ctx, estimatorclient.ReplicaEstimationRequest{
+			Clusters: []*clusterv1alpha1.Cluster{cluster}, ReplicaRequirements: v.binding.Spec.ReplicaRequirements,
+		}); err == nil && len(answers) == 1 {
 			out.free, out.from = &answers[0].Replicas, "Cluster status"
 			return out
 		}

@@ -7,9 +7,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/argosy-dev/argosy/estimator/fit"
@@ -323,9 +326,10 @@ func (c *closed) eligible(node *corev1.Node, rule *fit.Spreading, affinity nodea
 		}
 	}
 	if rule.HonorTaints && len(node.Spec.Taints) > 0 {
-		_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(node.Spec.Taints, c.pod.pod.Spec.Tolerations, func(taint *corev1.Taint) bool {
+		_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, c.pod.pod.Spec.Tolerations, func(taint *corev1.Taint) bool {
 			return taint.Effect == corev1.TaintEffectNoSchedule || taint.Effect == corev1.TaintEffectNoExecute
-		})
+		}, utilfeature.DefaultFeatureGate.Enabled(features.TaintTolerationComparisonOperators)) // as the scheduler's own plugins ask
+
 		return !untolerated
 	}
 	return true

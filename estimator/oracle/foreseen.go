@@ -89,7 +89,7 @@ func (f *foreseen) expect(node fwk.NodeInfo, sets []*appsv1.DaemonSet) (expectin
 		if there[set.UID] {
 			continue
 		}
-		if wanted, _ := daemon.NodeShouldRunDaemonPod(node.Node(), set); !wanted {
+		if wanted, _ := daemon.NodeShouldRunDaemonPod(klog.Background(), node.Node(), set); !wanted {
 			continue
 		}
 		pod, err := f.podOf(set, node.Node().Name)

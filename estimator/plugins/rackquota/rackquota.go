@@ -16,7 +16,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
 // Name of the plugin in a KubeSchedulerConfiguration.
@@ -35,16 +34,16 @@ type Args struct {
 // Plugin is the plugin.
 type Plugin struct {
 	args   Args
-	handle framework.Handle
+	handle fwk.Handle
 }
 
 var (
-	_ framework.PreFilterPlugin = &Plugin{}
-	_ framework.FilterPlugin    = &Plugin{}
+	_ fwk.PreFilterPlugin = &Plugin{}
+	_ fwk.FilterPlugin    = &Plugin{}
 )
 
 // New is the plugin's factory.
-func New(_ context.Context, object runtime.Object, handle framework.Handle) (framework.Plugin, error) {
+func New(_ context.Context, object runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	args := Args{NodeLabel: "rack", PodLabel: "app"}
 	if raw, ok := object.(*runtime.Unknown); ok && len(raw.Raw) > 0 {
 		if err := json.Unmarshal(raw.Raw, &args); err != nil {
@@ -57,7 +56,7 @@ func New(_ context.Context, object runtime.Object, handle framework.Handle) (fra
 	return &Plugin{args: args, handle: handle}, nil
 }
 
-// Name implements framework.Plugin.
+// Name implements fwk.Plugin.
 func (p *Plugin) Name() string { return Name }
 
 const stateKey = Name + "/counts"
@@ -71,7 +70,7 @@ func (c counts) Clone() fwk.StateData {
 }
 
 // PreFilter counts the application's pods by rack, once a scheduling cycle.
-func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*framework.PreFilterResult, *fwk.Status) {
+func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	application, ok := pod.Labels[p.args.PodLabel]
 	if !ok {
 		return nil, fwk.NewStatus(fwk.Skip)
@@ -97,14 +96,14 @@ func (p *Plugin) counted(pod *corev1.Pod, namespace, application string) bool {
 }
 
 // PreFilterExtensions keeps the counts right when the scheduler tries pods on and off a node (preemption, nominated pods).
-func (p *Plugin) PreFilterExtensions() framework.PreFilterExtensions { return p }
+func (p *Plugin) PreFilterExtensions() fwk.PreFilterExtensions { return p }
 
-// AddPod implements framework.PreFilterExtensions.
+// AddPod implements fwk.PreFilterExtensions.
 func (p *Plugin) AddPod(_ context.Context, state fwk.CycleState, pod *corev1.Pod, added fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
 	return p.change(state, pod, added.GetPod(), node, 1)
 }
 
-// RemovePod implements framework.PreFilterExtensions.
+// RemovePod implements fwk.PreFilterExtensions.
 func (p *Plugin) RemovePod(_ context.Context, state fwk.CycleState, pod *corev1.Pod, removed fwk.PodInfo, node fwk.NodeInfo) *fwk.Status {
 	return p.change(state, pod, removed.GetPod(), node, -1)
 }

@@ -175,7 +175,7 @@ func (b builder) dir(ctx context.Context) (string, error) {
 		return "", err
 	}
 	quick := sha256.New()
-	fmt.Fprintln(quick, goVersion, b.group.linkerFlags(), b.group.packages())
+	fmt.Fprintln(quick, goVersion, buildTags, b.group.linkerFlags(), b.group.packages())
 	for _, name := range []string{"go.mod", "go.sum"} {
 		content, err := os.ReadFile(filepath.Join(b.tool.dir, name))
 		if err != nil {
@@ -196,7 +196,7 @@ func (b builder) dir(ctx context.Context) (string, error) {
 	modules := strings.Split(deps, "\n")
 	slices.Sort(modules)
 	full := sha256.New()
-	fmt.Fprintln(full, goVersion, b.group.linkerFlags(), slices.Compact(modules))
+	fmt.Fprintln(full, goVersion, buildTags, b.group.linkerFlags(), slices.Compact(modules))
 	key := b.group.name + "-" + hex.EncodeToString(full.Sum(nil))[:16]
 	return filepath.Join(b.cache, key), writeWhole(index, key)
 }

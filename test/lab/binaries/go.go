@@ -14,6 +14,10 @@ import (
 	"time"
 )
 
+// buildTags are those of Karmada's own builds (hack/build.sh): Kubernetes 0.35 shows its types as protobuf messages only under this one, and without it karmada-scheduler cannot speak to
+// an estimator. The Makefile exports the same, so that every build shares one cache.
+const buildTags = "kubernetes_protomessage_one_more_release"
+
 // goTool runs the go command in one module of the clone.
 type goTool struct {
 	dir string
@@ -27,7 +31,7 @@ func (g goTool) command(ctx context.Context, args ...string) *exec.Cmd {
 	// On an interrupt go ends its compilers too; killed, it would leave them running.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -tags="+buildTags, "GOWORK=off")
 	return cmd
 }
 

@@ -21,8 +21,8 @@ type group struct {
 }
 
 const (
-	kubernetesVersion = "v1.34.2"
-	karmadaVersion    = "v1.16.0"
+	kubernetesVersion = "v1.35.4"
+	karmadaVersion    = "v1.18.2"
 )
 
 // groups lists every program the lab can run. A program is added with one line here and, if the
@@ -37,7 +37,7 @@ func groups() []group {
 			ldflags: []string{
 				"-X", "k8s.io/component-base/version.gitVersion=" + kubernetesVersion,
 				"-X", "k8s.io/component-base/version.gitMajor=1",
-				"-X", "k8s.io/component-base/version.gitMinor=34",
+				"-X", "k8s.io/component-base/version.gitMinor=35",
 				"-X", "github.com/karmada-io/karmada/pkg/version.gitVersion=" + karmadaVersion,
 			},
 			programs: []program{
