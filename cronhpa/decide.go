@@ -72,10 +72,17 @@ func stateOf(cron *v1alpha1.CronHPA, index int, now time.Time) (ruleState, error
 		state.from = known.HandledUntil.Time
 	case known != nil:
 		state.status = v1alpha1.CronHPARuleStatus{History: known.DeepCopy().History}
+		if rule.RunOnce && known.Finished && known.FinishedSchedule == scheduleHash(rule) {
+			state.status.Finished, state.status.FinishedSchedule = true, known.FinishedSchedule
+		}
 	case cron.Status.ObservedGeneration == 0 && cron.CreationTimestamp.Time.Before(now):
 		state.from = cron.CreationTimestamp.Time
 	}
 	state.status.Name, state.status.Timetable = rule.Name, hash
+	if state.status.Finished {
+		// A status written before there was such a hash gets it while the timetable is still the one that finished.
+		state.status.FinishedSchedule = scheduleHash(rule)
+	}
 	timetable, err := schedule.Parse(specOf(rule))
 	if err != nil {
 		return state, fmt.Errorf("spec.rules[%d].%w", index, err)
@@ -93,11 +100,16 @@ func specOf(rule v1alpha1.CronHPARule) schedule.Spec {
 
 // timetableHash covers all that decides when a rule fires, and whether.
 func timetableHash(cron *v1alpha1.CronHPA, rule v1alpha1.CronHPARule) string {
+	return hashOf(rule.Schedule, rule.TimeZone, strings.Join(rule.ExcludeDates, " "),
+		strconv.FormatBool(rule.Suspend || cron.Spec.Suspend), strconv.FormatBool(rule.RunOnce))
+}
+
+// scheduleHash covers what makes a finished rule another one. Suspending it, or a holiday more, does not: what has run has run.
+func scheduleHash(rule v1alpha1.CronHPARule) string { return hashOf(rule.Schedule, rule.TimeZone) }
+
+func hashOf(parts ...string) string {
 	hash := fnv.New64a()
-	for _, part := range []string{
-		rule.Schedule, rule.TimeZone, strings.Join(rule.ExcludeDates, " "),
-		strconv.FormatBool(rule.Suspend || cron.Spec.Suspend), strconv.FormatBool(rule.RunOnce),
-	} {
+	for _, part := range parts {
 		_, _ = hash.Write([]byte(part + "\n"))
 	}
 	return strconv.FormatUint(hash.Sum64(), 16)

@@ -61,7 +61,7 @@ func settleRule(seen observation, d decision, index int, rule ruleState, handled
 	// Firings lie on whole minutes, so a handled time cut to whole seconds still covers them.
 	status.HandledUntil = &metav1.Time{Time: until.Truncate(time.Second)}
 	if handled && rule.spec.RunOnce && slices.Contains(d.plan.Due, index) {
-		status.Finished = true
+		status.Finished, status.FinishedSchedule = true, scheduleHash(rule.spec)
 	}
 	status.NextRunTime = nil
 	if next := d.plan.NextOf[index]; !next.IsZero() {
@@ -118,7 +118,7 @@ func settlePassed(seen observation, d decision, status *v1alpha1.CronHPAStatus) 
 		switch passed.Why {
 		case schedule.Superseded:
 			reason = v1alpha1.CronHPAReasonRulesOverlap
-			entry.Message = fmt.Sprintf("rule %s is due at the same instant and listed later", d.winner(passed.At))
+			entry.Message = fmt.Sprintf("rule %s is due at the same instant and goes last: later on the wall clock, or listed later", d.winner(passed.At))
 		case schedule.Late:
 			entry.Message = fmt.Sprintf("handled %s late, beyond startingDeadlineSeconds: not applied; scale by hand if it is still wanted", seen.now.Sub(passed.At).Truncate(time.Second))
 		case schedule.Overtaken:
@@ -138,7 +138,7 @@ func settlePassed(seen observation, d decision, status *v1alpha1.CronHPAStatus) 
 	return told
 }
 
-// winner is the rule listed last of those due at the instant.
+// winner is the rule that goes last of those due at the instant.
 func (d decision) winner(at time.Time) string {
 	if d.plan.Apply != nil && d.plan.Apply.At.Equal(at) {
 		return d.rules[d.plan.Apply.Rule].spec.Name

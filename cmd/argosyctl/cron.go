@@ -154,8 +154,8 @@ func printFirings(out io.Writer, cron *v1alpha1.CronHPA, from time.Time, count i
 		}
 	}
 	slices.SortStableFunc(all, func(a, b firing) int {
-		if c := a.at.Compare(b.at); c != 0 {
-			return c
+		if order := schedule.Order(a.table, a.at, b.table, b.at); order != 0 {
+			return order
 		}
 		return a.order - b.order
 	})
@@ -168,13 +168,26 @@ func printFirings(out io.Writer, cron *v1alpha1.CronHPA, from time.Time, count i
 	for i, f := range all[:min(count, len(all))] {
 		note := f.table.Note(f.at)
 		if i+1 < len(all) && all[i+1].at.Equal(f.at) {
-			note = "superseded by rule " + all[i+1].rule.Name + ", due at the same instant and listed later"
+			note = supersededBy(all, i)
 		}
 		local := f.at.In(f.table.Zone())
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.at.UTC().Format("2006-01-02 15:04"), local.Format("Mon 2006-01-02 15:04 -0700"),
 			f.table.Zone(), f.rule.Name, sets(f.rule), note)
 	}
 	return w.Flush()
+}
+
+// supersededBy names the rule that goes last at the instant of firing i.
+func supersededBy(all []firing, i int) string {
+	last := i
+	for last+1 < len(all) && all[last+1].at.Equal(all[i].at) {
+		last++
+	}
+	why := "listed later"
+	if schedule.Order(all[i].table, all[i].at, all[last].table, all[last].at) != 0 {
+		why = "later on the wall clock"
+	}
+	return "superseded by rule " + all[last].rule.Name + ", due at the same instant and " + why
 }
 
 func sets(rule v1alpha1.CronHPARule) string {

@@ -100,6 +100,22 @@ func (t *Timetable) firesAtGapEnd(previous, s stretch) bool {
 	return !wall.IsZero() && wall.Before(s.onWall(s.start))
 }
 
+// Meant is where the firing belongs on the wall clock, as an instant: its own, or earlier by as much as the gap moved it. Of
+// firings that a gap brings to one instant, "02:30 up" so comes before "03:00 down", as on every other day.
+func (t *Timetable) Meant(firing time.Time) time.Time {
+	s := t.stretchAt(firing)
+	previous, ok := t.before(s)
+	if !ok || !firing.Equal(s.start) || !t.firesAtGapEnd(previous, s) {
+		return firing
+	}
+	end := s.onWall(s.start)
+	meant := end
+	for wall := t.nextOnWall(previous.onWall(s.start).Add(-time.Second)); !wall.IsZero() && !wall.After(end); wall = t.nextOnWall(wall) {
+		meant = wall
+	}
+	return firing.Add(-end.Sub(meant))
+}
+
 // shownBefore is whether the wall clock showed this time already in the stretch before s.
 func shownBefore(previous, s stretch, wall time.Time) bool {
 	if !wall.Before(previous.onWall(s.start)) {

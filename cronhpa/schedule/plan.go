@@ -55,7 +55,7 @@ type Passed struct {
 type Why string
 
 const (
-	// Superseded by another rule due at the same instant, listed later.
+	// Superseded by another rule due at the same instant: later on the wall clock, or listed later.
 	Superseded Why = "Superseded"
 	// Overtaken by a later firing before anybody handled it.
 	Overtaken Why = "Overtaken"
@@ -64,7 +64,7 @@ const (
 )
 
 // MakePlan derives what is due at now. Of all due firings the latest is applied if it is inside its deadline; at the same
-// instant the rule listed last wins. Everything else that is due is passed over, even when the latest is late: applying an
+// instant the one that is later on the wall clock wins, and at the same wall time the rule listed last. Everything else that is due is passed over, even when the latest is late: applying an
 // older one would set what the timetable itself had already ended.
 func MakePlan(rules []Rule, now time.Time) Plan {
 	plan := Plan{NextOf: make([]time.Time, len(rules))}
@@ -85,7 +85,7 @@ func MakePlan(rules []Rule, now time.Time) Plan {
 		if due {
 			latest[i] = at
 			plan.Due = append(plan.Due, i)
-			if chosen < 0 || !at.Before(latest[chosen]) {
+			if chosen < 0 || Order(rule.Timetable, at, rules[chosen].Timetable, latest[chosen]) >= 0 {
 				chosen = i
 			}
 		}
@@ -104,6 +104,15 @@ func MakePlan(rules []Rule, now time.Time) Plan {
 		plan.passOver(i, rules[i], latest[i], Firing{Rule: chosen, At: latest[chosen]})
 	}
 	return plan
+}
+
+// Order compares a firing of one timetable with a firing of another: by instant, then by wall clock. Of equal ones that of the
+// rule listed later wins.
+func Order(a *Timetable, at time.Time, b *Timetable, other time.Time) int {
+	if order := at.Compare(other); order != 0 {
+		return order
+	}
+	return a.Meant(at).Compare(b.Meant(other))
 }
 
 // lastDue is the firing of the rule that would be applied at now.

@@ -47,7 +47,8 @@ type CronHPASpec struct {
 	ScaleTargetRef autoscalingv2.CrossVersionObjectReference `json:"scaleTargetRef"`
 
 	// Rules is the timetable. Of rules due at the same instant the one listed last wins, as if all had run in the
-	// order of the list; an event tells.
+	// order of the list; an event tells. Of those that the end of the spring gap brings together, the one later on the wall
+	// clock wins.
 	// +required
 	// +listType=map
 	// +listMapKey=name
@@ -128,7 +129,8 @@ type CronHPARule struct {
 	// +kubebuilder:validation:Minimum=10
 	StartingDeadlineSeconds *int32 `json:"startingDeadlineSeconds,omitempty"`
 
-	// RunOnce makes the first firing that comes due the rule's last, applied or missed.
+	// RunOnce makes the first firing that comes due the rule's last, applied or missed. Another schedule or time zone
+	// makes it a new order, and so does another name.
 	// +optional
 	// +kubebuilder:default=false
 	RunOnce bool `json:"runOnce,omitempty"`
@@ -275,9 +277,14 @@ type CronHPARuleStatus struct {
 	// +optional
 	NextRunTime *metav1.Time `json:"nextRunTime,omitempty"`
 
-	// Finished: the rule has runOnce and its one firing is behind it.
+	// Finished: the rule has runOnce and its one firing is behind it. It stays so until the rule's own schedule or time
+	// zone is edited: suspending, resuming and any other edit make nothing fire again.
 	// +optional
 	Finished bool `json:"finished,omitempty"`
+
+	// FinishedSchedule is a hash of the schedule and time zone the rule finished with.
+	// +optional
+	FinishedSchedule string `json:"finishedSchedule,omitempty"`
 
 	// History holds the latest firings, newest first.
 	// +optional
