@@ -2,6 +2,7 @@ package fedhpa
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/testing/protocmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,11 +148,13 @@ func TestEstimatorIsAskedForThePod(t *testing.T) {
 	if _, ok := asker.free(t.Context(), "m1", binding); !ok {
 		t.Fatal("no answer")
 	}
-	want := &pb.MaxAvailableReplicasRequest{Cluster: "m1", ReplicaRequirements: pb.ReplicaRequirements{
-		NodeClaim:       &pb.NodeClaim{NodeSelector: map[string]string{"disk": "fast"}, Tolerations: []corev1.Toleration{{Key: "gpu"}}},
-		ResourceRequest: requests, Namespace: "shop", PriorityClassName: "high",
-	}}
-	if diff := cmp.Diff(want, <-estimator.asked); diff != "" {
+	requirements := &pb.ReplicaRequirements{NodeClaim: &pb.NodeClaim{NodeSelector: map[string]string{"disk": "fast"}},
+		Namespace: "shop", PriorityClassName: "high"}
+	if err := errors.Join(requirements.SetResourceRequest(requests), requirements.NodeClaim.SetTolerations([]corev1.Toleration{{Key: "gpu"}})); err != nil {
+		t.Fatal(err)
+	}
+	want := &pb.MaxAvailableReplicasRequest{Cluster: "m1", ReplicaRequirements: requirements}
+	if diff := cmp.Diff(want, <-estimator.asked, protocmp.Transform()); diff != "" {
 		t.Errorf("question (-want +got):\n%s", diff)
 	}
 }

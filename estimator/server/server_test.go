@@ -18,7 +18,6 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/utils/ptr"
 
@@ -126,7 +125,7 @@ type rogue struct{ preFilter, filter func() }
 
 func (rogue) Name() string { return "Rogue" }
 
-func (r rogue) PreFilter(context.Context, fwk.CycleState, *corev1.Pod, []fwk.NodeInfo) (*framework.PreFilterResult, *fwk.Status) {
+func (r rogue) PreFilter(context.Context, fwk.CycleState, *corev1.Pod, []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	r.preFilter()
 	return nil, nil
 }
@@ -136,7 +135,7 @@ func (r rogue) Filter(context.Context, fwk.CycleState, *corev1.Pod, fwk.NodeInfo
 	return nil
 }
 
-func (rogue) PreFilterExtensions() framework.PreFilterExtensions { return nil }
+func (rogue) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 
 func TestMain(m *testing.M) {
 	utilruntime.ReallyCrash = false // as cmd/argosy-estimator sets it
@@ -150,7 +149,7 @@ func TestOneBadMemberHarmsNoOther(t *testing.T) {
 	nothing, hang, fault := func() {}, func() { <-wake }, func() { panic("out of order") }
 	for name, plugin := range map[string]rogue{"hangs": {hang, nothing}, "hangs on a node": {nothing, hang}, "panics": {fault, nothing}, "panics on a node": {nothing, fault}} {
 		t.Run(name, func(t *testing.T) {
-			plugins := oracle.Plugins{Factories: frameworkruntime.Registry{"Rogue": func(context.Context, runtime.Object, framework.Handle) (framework.Plugin, error) {
+			plugins := oracle.Plugins{Factories: frameworkruntime.Registry{"Rogue": func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
 				return plugin, nil
 			}}}
 			s := newServer(members{"bad": memberOf(t, "bad", configuration, plugins, threeNodes()...), "good": memberOf(t, "good", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)

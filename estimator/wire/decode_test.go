@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
@@ -53,6 +54,15 @@ func bytesOf(t *testing.T, object marshaler) []byte {
 	data, err := object.Marshal()
 	if err != nil {
 		t.Fatalf("marshalling %T: %v", object, err)
+	}
+	return data
+}
+
+func written(t *testing.T, message proto.Message) []byte {
+	t.Helper()
+	data, err := proto.Marshal(message)
+	if err != nil {
+		t.Fatalf("marshalling %T: %v", message, err)
 	}
 	return data
 }
@@ -143,23 +153,26 @@ func TestDecodeSetsInEveryForm(t *testing.T) {
 	}
 }
 
-// Karmada 1.16's own types are the judge of the oldest form, both ways.
+// Karmada's own types, which write what 1.18 writes, are the judge of the form, both ways.
 func TestKarmadaTypesAgree(t *testing.T) {
-	request := &pb.MaxAvailableReplicasRequest{Cluster: "m1", ReplicaRequirements: pb.ReplicaRequirements{
-		NodeClaim:       &pb.NodeClaim{NodeAffinity: &affinity, NodeSelector: wanted.NodeSelector, Tolerations: wanted.Tolerations},
-		ResourceRequest: wanted.Requests, Namespace: "shop", PriorityClassName: "high"}}
+	requirements := &pb.ReplicaRequirements{NodeClaim: &pb.NodeClaim{NodeSelector: wanted.NodeSelector}, Namespace: "shop", PriorityClassName: "high"}
+	if err := errors.Join(requirements.SetResourceRequest(wanted.Requests), requirements.NodeClaim.SetNodeAffinity(&affinity),
+		requirements.NodeClaim.SetTolerations(wanted.Tolerations)); err != nil {
+		t.Fatal(err)
+	}
+	request := &pb.MaxAvailableReplicasRequest{Cluster: "m1", ReplicaRequirements: requirements}
 	var got MaxAvailableReplicasRequest
-	if err := unmarshal(bytesOf(t, request), &got); err != nil {
+	if err := unmarshal(written(t, request), &got); err != nil {
 		t.Fatalf("decoding: %v", err)
 	}
 	if diff := cmp.Diff(MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wanted}, got, quantities, faults); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 
-	unschedulable := &pb.UnschedulableReplicasRequest{Cluster: "m1", UnschedulableThreshold: time.Minute,
-		Resource: pb.ObjectReference{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "shop", Name: "db"}}
+	unschedulable := &pb.UnschedulableReplicasRequest{Cluster: "m1", UnschedulableThreshold: int64(time.Minute),
+		Resource: &pb.ObjectReference{ApiVersion: "apps/v1", Kind: "StatefulSet", Namespace: "shop", Name: "db"}}
 	var gotUnschedulable UnschedulableReplicasRequest
-	if err := unmarshal(bytesOf(t, unschedulable), &gotUnschedulable); err != nil {
+	if err := unmarshal(written(t, unschedulable), &gotUnschedulable); err != nil {
 		t.Fatalf("decoding: %v", err)
 	}
 	wantUnschedulable := UnschedulableReplicasRequest{Cluster: "m1", APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "shop", Name: "db",
@@ -170,7 +183,7 @@ func TestKarmadaTypesAgree(t *testing.T) {
 
 	for _, value := range []int32{-1, 0, 1, 1 << 30} {
 		var answer pb.MaxAvailableReplicasResponse
-		if err := answer.Unmarshal((&Count{Value: value}).encode()); err != nil || answer.MaxReplicas != value {
+		if err := proto.Unmarshal((&Count{Value: value}).encode(), &answer); err != nil || answer.MaxReplicas != value {
 			t.Errorf("Karmada reads our %d as %d, %v", value, answer.MaxReplicas, err)
 		}
 	}

@@ -140,8 +140,9 @@ func (s size) objects() []kruntime.Object {
 func (s size) plain() int32 { return int32(60 * s.nodes) }
 
 func question(milliCPU int64) *pb.MaxAvailableReplicasRequest {
-	return &pb.MaxAvailableReplicasRequest{Cluster: benchMember, ReplicaRequirements: pb.ReplicaRequirements{Namespace: metav1.NamespaceDefault,
-		ResourceRequest: testhelper.NewResourceList(milliCPU, 2*testhelper.ResourceUnitMem, testhelper.ResourceUnitZero)}}
+	requests := testhelper.NewResourceList(milliCPU, 2*testhelper.ResourceUnitMem, testhelper.ResourceUnitZero)
+	requirements := (&pb.ReplicaRequirements{Namespace: metav1.NamespaceDefault}).MustSetResourceRequest(requests)
+	return &pb.MaxAvailableReplicasRequest{Cluster: benchMember, ReplicaRequirements: requirements}
 }
 
 func podOf(milliCPU int64, change func(*corev1.Pod)) *corev1.Pod {
@@ -242,8 +243,12 @@ func startOurs(t *testing.T, objects []kruntime.Object) *ourServer {
 }
 
 func (s *ourServer) replicas(t *testing.T, request *pb.MaxAvailableReplicasRequest) int32 {
+	requests, err := request.ReplicaRequirements.UnmarshalResourceRequest() // the peer's server decodes them for each answer too
+	if err != nil {
+		t.Fatal(err)
+	}
 	answer, err := s.MaxAvailableReplicas(s.ctx, &wire.MaxAvailableReplicasRequest{Cluster: benchMember, Requirements: wire.Requirements{
-		Requests: request.ReplicaRequirements.ResourceRequest, Namespace: request.ReplicaRequirements.Namespace}})
+		Requests: requests, Namespace: request.ReplicaRequirements.Namespace}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func (r *release) schedulers(t *testing.T) []question {
 func room(ctx context.Context, scheduler *estimatorclient.SchedulerEstimator) (int32, error) {
 	clusters := []*clusterv1alpha1.Cluster{{ObjectMeta: metav1.ObjectMeta{Name: "member1"}}}
 	size := &workv1alpha2.ReplicaRequirements{Namespace: "default", ResourceRequest: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}}
-	answer, err := scheduler.MaxAvailableReplicas(ctx, clusters, size)
+	answer, err := scheduler.MaxAvailableReplicas(ctx, estimatorclient.ReplicaEstimationRequest{Clusters: clusters, ReplicaRequirements: size})
 	if err != nil {
 		return 0, err
 	}

@@ -163,11 +163,14 @@ func (r *rig) ask(address string, w *world) int32 {
 	if replica == nil {
 		replica = &workv1alpha2.ReplicaRequirements{}
 	}
-	request := &pb.MaxAvailableReplicasRequest{Cluster: memberName, ReplicaRequirements: pb.ReplicaRequirements{
-		ResourceRequest: replica.ResourceRequest, Namespace: metav1.NamespaceDefault, PriorityClassName: replica.PriorityClassName}}
+	requirements := &pb.ReplicaRequirements{Namespace: metav1.NamespaceDefault, PriorityClassName: replica.PriorityClassName}
+	r.check("encoding the requests", requirements.SetResourceRequest(replica.ResourceRequest))
 	if claim := replica.NodeClaim; claim != nil {
-		request.ReplicaRequirements.NodeClaim = &pb.NodeClaim{NodeAffinity: claim.HardNodeAffinity, NodeSelector: claim.NodeSelector, Tolerations: claim.Tolerations}
+		requirements.NodeClaim = &pb.NodeClaim{NodeSelector: claim.NodeSelector}
+		r.check("encoding the node affinity", requirements.NodeClaim.SetNodeAffinity(claim.HardNodeAffinity))
+		r.check("encoding the tolerations", requirements.NodeClaim.SetTolerations(claim.Tolerations))
 	}
+	request := &pb.MaxAvailableReplicasRequest{Cluster: memberName, ReplicaRequirements: requirements}
 	ctx := metadata.AppendToOutgoingContext(r.ctx, wire.ObjectKey, "kind=Deployment, name=default/web")
 	// What an estimator says while the machine stands still is what it could find out in its time.
 	const unhurried = 300 * time.Millisecond
