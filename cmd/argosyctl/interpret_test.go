@@ -44,16 +44,17 @@ resourceRequest:
   memory: 128Mi
 `,
 		},
-		"components, the operation in karmadactl's letters": {
-			args: []string{"-f", "cloneset.yaml", "--operation", "interpretComponent"},
+		"replicas, the operation in karmadactl's letters": {
+			args: []string{"-f", "cloneset.yaml", "--operation", "interpretReplica"},
 			want: `---
-# [1/1] components:
-- name: pod
-  replicaRequirements:
-    resourceRequest:
-      cpu: 250m
-      memory: 128Mi
-  replicas: 10
+# [1/2] replica:
+10
+---
+# [2/2] requires:
+namespace: shop
+resourceRequest:
+  cpu: 250m
+  memory: 128Mi
 `,
 		},
 		"health of the standard input": {

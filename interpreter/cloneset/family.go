@@ -18,7 +18,6 @@ func Family() *family.Family {
 			{Group: "apps.kruise.io", Version: "v1beta1", Kind: "CloneSet"},
 		},
 		InterpretReplica:    podtemplate.Replicas,
-		InterpretComponent:  podtemplate.Components,
 		NeedsDivision:       fleet.NeedsDivision,
 		ReviseReplica:       fleet.ReviseReplica,
 		Retain:              fleet.Retain,

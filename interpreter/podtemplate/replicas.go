@@ -1,7 +1,6 @@
 package podtemplate
 
 import (
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/interpreter/family"
@@ -21,13 +20,4 @@ func Replicas(object *unstructured.Unstructured) (family.Replicas, error) {
 		return family.Replicas{}, err
 	}
 	return family.Replicas{Count: count, Requirements: requirements}, nil
-}
-
-// Components is the answer to InterpretComponent for the same: one component, all pods being alike.
-func Components(object *unstructured.Unstructured) ([]workv1alpha2.Component, error) {
-	replicas, err := Replicas(object)
-	if err != nil {
-		return nil, err
-	}
-	return []workv1alpha2.Component{Component("pod", replicas.Count, replicas.Requirements)}, nil
 }

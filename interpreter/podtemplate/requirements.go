@@ -40,19 +40,6 @@ func Requirements(object map[string]any, namespace string, path ...string) (*wor
 	return out, nil
 }
 
-// Component is the same as one of the components Karmada asks for where a workload may have several.
-func Component(name string, replicas int32, requirements *workv1alpha2.ReplicaRequirements) workv1alpha2.Component {
-	out := workv1alpha2.Component{Name: name, Replicas: replicas}
-	if requirements != nil {
-		out.ReplicaRequirements = &workv1alpha2.ComponentReplicaRequirements{
-			NodeClaim:         requirements.NodeClaim,
-			ResourceRequest:   requirements.ResourceRequest,
-			PriorityClassName: requirements.PriorityClassName,
-		}
-	}
-	return out
-}
-
 func nodeClaim(spec *corev1.PodSpec) *workv1alpha2.NodeClaim {
 	claim := workv1alpha2.NodeClaim{NodeSelector: spec.NodeSelector, Tolerations: spec.Tolerations}
 	if spec.Affinity != nil && spec.Affinity.NodeAffinity != nil {

@@ -14,7 +14,6 @@ func Family() *family.Family {
 		Name:                "component",
 		Kinds:               []schema.GroupVersionKind{{Group: "component.luojilab.com", Version: "v1alpha1", Kind: "Component"}},
 		InterpretReplica:    interpretReplica,
-		InterpretComponent:  interpretComponent,
 		NeedsDivision:       needsDivision,
 		ReviseReplica:       reviseReplica,
 		Retain:              retainMember,

@@ -2,7 +2,6 @@ package servicecomponent
 
 import (
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/interpreter/edit"
@@ -34,14 +33,6 @@ func interpretReplica(object *unstructured.Unstructured) (family.Replicas, error
 	}
 	requirements.ResourceRequest = withReported(requirements.ResourceRequest, reported)
 	return family.Replicas{Count: count, Requirements: requirements}, nil
-}
-
-func interpretComponent(object *unstructured.Unstructured) ([]workv1alpha2.Component, error) {
-	replicas, err := interpretReplica(object)
-	if err != nil {
-		return nil, err
-	}
-	return []workv1alpha2.Component{podtemplate.Component("pod", replicas.Count, replicas.Requirements)}, nil
 }
 
 func needsDivision(object *unstructured.Unstructured, _ int32) bool {

@@ -15,7 +15,6 @@ func Family() *family.Family {
 		Name:                "statefulset",
 		Kinds:               []schema.GroupVersionKind{{Group: "apps.kruise.io", Version: "v1beta1", Kind: "StatefulSet"}},
 		InterpretReplica:    podtemplate.Replicas,
-		InterpretComponent:  podtemplate.Components,
 		NeedsDivision:       fleet.NeedsDivision,
 		ReviseReplica:       fleet.ReviseReplica,
 		Retain:              fleet.Retain,

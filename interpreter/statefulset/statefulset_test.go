@@ -36,10 +36,6 @@ func TestReplicas(t *testing.T) {
 	if err != nil || have.Count != 1 {
 		t.Errorf("no replicas: have %d and %v, want OpenKruise's default 1", have.Count, err)
 	}
-	components, err := Family().InterpretComponent(template(t).Unstructured())
-	if err != nil || len(components) != 1 || components[0].Replicas != 10 {
-		t.Errorf("components: %v, %v", components, err)
-	}
 }
 
 func TestRevise(t *testing.T) {

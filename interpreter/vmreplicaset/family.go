@@ -14,7 +14,6 @@ func Family() *family.Family {
 		Name:                "vmreplicaset",
 		Kinds:               []schema.GroupVersionKind{{Group: "vm.argosy.dev", Version: "v1alpha1", Kind: "VMReplicaSet"}},
 		InterpretReplica:    interpretReplica,
-		InterpretComponent:  interpretComponent,
 		NeedsDivision:       fleet.NeedsDivision,
 		ReviseReplica:       fleet.ReviseReplica,
 		Retain:              fleet.Retain,

@@ -50,14 +50,6 @@ func requirements(machine map[string]any, namespace string) (*workv1alpha2.Repli
 	return out, nil
 }
 
-func interpretComponent(object *unstructured.Unstructured) ([]workv1alpha2.Component, error) {
-	replicas, err := interpretReplica(object)
-	if err != nil {
-		return nil, err
-	}
-	return []workv1alpha2.Component{podtemplate.Component("server", replicas.Count, replicas.Requirements)}, nil
-}
-
 // interpretDependency follows every name in the spec. A Secret the control plane does not have, such as a member's own
 // driver credentials, is passed over by Karmada.
 func interpretDependency(object *unstructured.Unstructured) ([]configv1alpha1.DependentObjectReference, error) {
