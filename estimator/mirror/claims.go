@@ -32,8 +32,12 @@ func newClaims(client kubernetes.Interface) *claims {
 // informer takes the place of the factory's own informer for claims.
 func (c *claims) informer() cache.SharedIndexInformer {
 	source := &cache.ListWatch{ListWithContextFunc: c.list, WatchFuncWithContext: c.watch}
-	return cache.NewSharedIndexInformer(source, &corev1.PersistentVolumeClaim{}, 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	return cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(source, c), &corev1.PersistentVolumeClaim{}, 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 }
+
+// IsWatchListSemanticsUnSupported has the reflector list (client-go asks its source for this method): what a watch streams at its start is the member's own
+// claims alone, and those added here would be missing after each new connection.
+func (c *claims) IsWatchListSemanticsUnSupported() bool { return true }
 
 // Add makes claims appear. Remove makes them disappear.
 func (c *claims) Add(list ...*corev1.PersistentVolumeClaim) { c.send(watch.Added, list) }
