@@ -53,10 +53,12 @@ lab-down: ## stop it and remove its state
 
 .PHONY: test
 test: ## all tests, with the time each stage took
+	@rm -f $(ARTIFACTS)/retries.txt
 	@for stage in test-unit test-tools test-integration test-e2e; do \
 		start=$$(date +%s); $(MAKE) --no-print-directory $$stage || exit 1; \
 		echo "== $$stage: $$(($$(date +%s) - start)) s"; \
 	done
+	@if [ -s $(ARTIFACTS)/retries.txt ]; then echo "== asked again, since the machine did not answer:"; cat $(ARTIFACTS)/retries.txt; fi
 
 .PHONY: test-unit
 test-unit: go-version ## pure rules and packages: no cluster

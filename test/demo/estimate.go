@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // estimate is the oldest complaint about multi-cluster scheduling: replicas sent where they cannot run.
@@ -115,7 +116,7 @@ func (s *Stage) placeEstimated(ctx context.Context, namespace string) error {
 		if err := s.placeSeparated(ctx, namespace, "default-scheduler"); err != nil {
 			return err
 		}
-		err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, machine.Patience, true, func(ctx context.Context) (bool, error) {
 			rb := &workv1alpha2.ResourceBinding{}
 			err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "hosts-deployment"}, rb)
 			return err == nil && len(rb.Spec.Clusters) > 0, nil

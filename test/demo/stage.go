@@ -30,10 +30,8 @@ import (
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
-
-// patience is how long an expectation may take to come true, unless the scene says otherwise.
-const patience = 4 * time.Minute
 
 // Stage is what a scene acts on.
 type Stage struct {
@@ -125,7 +123,7 @@ type See func(context.Context) (string, error)
 // Expect waits until what is seen equals what is expected, shows both and keeps them for the table.
 // It returns whether they met.
 func (s *Stage) Expect(ctx context.Context, what, expected string, see See) bool {
-	return s.ExpectWithin(ctx, patience, what, expected, see)
+	return s.ExpectWithin(ctx, machine.Patience, what, expected, see)
 }
 
 // ExpectWithin is Expect with a patience of its own.
@@ -136,7 +134,7 @@ func (s *Stage) ExpectWithin(ctx context.Context, within time.Duration, what, ex
 // ExpectHeld is Expect for what must not only come true but stay so: it looks on for the given time.
 // A canary that goes through one pod on its way to three is no canary.
 func (s *Stage) ExpectHeld(ctx context.Context, held time.Duration, what, expected string, see See) bool {
-	row := s.await(ctx, patience, what, expected, see)
+	row := s.await(ctx, machine.Patience, what, expected, see)
 	if !row.OK {
 		return s.record(row)
 	}
@@ -149,18 +147,12 @@ func (s *Stage) ExpectHeld(ctx context.Context, held time.Duration, what, expect
 	return s.record(row)
 }
 
-// answered looks until somebody answers: that nobody does for a moment is not yet a change of what is held.
+// answered is what is seen once somebody answers.
 func answered(ctx context.Context, see See) string {
-	seen := "nothing"
-	_ = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
-		now, err := see(ctx)
-		if err != nil {
-			seen = "error: " + err.Error()
-			return false, nil
-		}
-		seen = now
-		return true, nil
-	})
+	seen, err := machine.Answered(ctx, see)
+	if err != nil {
+		return "error: " + err.Error()
+	}
 	return seen
 }
 
@@ -262,7 +254,7 @@ func (s *Stage) empty(ctx context.Context, namespace string) error {
 	}
 	for _, plane := range planes {
 		var last error
-		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, machine.Patience, true, func(ctx context.Context) (bool, error) {
 			last = plane.Get(ctx, client.ObjectKeyFromObject(object), &corev1.Namespace{})
 			return apierrors.IsNotFound(last), nil
 		})

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 const timetableNamespace = "demo-timetable"
@@ -46,7 +47,7 @@ func playTimetable(ctx context.Context, s *Stage) error {
 		}
 		return status.NextRunTime.UTC().Format(time.TimeOnly)
 	}))
-	s.ExpectWithin(ctx, patience+2*time.Minute, "Ready pods after the firing, divided by the scheduler", "3+3+3", s.sharesOf(timetableNamespace))
+	s.ExpectWithin(ctx, machine.Patience+2*time.Minute, "Ready pods after the firing, divided by the scheduler", "3+3+3", s.sharesOf(timetableNamespace))
 	s.Expect(ctx, "rule in force and its result", "morning Applied", s.cronField(func(status v1alpha1.CronHPAStatus) string {
 		return status.RuleInForce + " " + string(status.LastResult)
 	}))

@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // Pods use 90 m of the 100 m they ask for and the autoscaler wants 50 %: it goes to its maximum and
@@ -60,8 +62,6 @@ const (
 	hpaMaximum     = 5
 	// watched is how long each side is looked at; stock Karmada took replicas back about every 12 s.
 	watched = 45 * time.Second
-	// patience is how much longer that may take on a machine that is slow.
-	patience = 5 * time.Minute
 	// enoughWrites by Karmada, the state it began with among them, make a count mean something.
 	enoughWrites = 2
 )
@@ -131,7 +131,7 @@ func autoscaler(ns string) *autoscalingv2.HorizontalPodAutoscaler {
 // Karmada has written and as many reverts as expected have been seen.
 func countReverts(t *testing.T, p planes, key client.ObjectKey, expected int) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), machine.Patience)
 	defer cancel()
 	events := follow(t, ctx, p, "member1", key.Namespace, &kruisev1alpha1.CloneSetList{})
 	over, due := time.After(watched), false

@@ -3,19 +3,18 @@ package e2e
 import (
 	"context"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	toolswatch "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/test/demo"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // How stories look at what may be late, or silent for a moment, without that being the product's doing.
@@ -23,13 +22,7 @@ import (
 // answered is a look for Consistently: that nobody answers for a moment is not yet a change of what is looked at.
 func answered[T any](t *testing.T, look func() (T, error)) func() (T, error) {
 	return func() (T, error) {
-		var seen T
-		var err error
-		_ = wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, 4*time.Minute, true, func(context.Context) (bool, error) {
-			seen, err = look()
-			return err == nil, nil
-		})
-		return seen, err
+		return machine.Answered(t.Context(), func(context.Context) (T, error) { return look() })
 	}
 }
 

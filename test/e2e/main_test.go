@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 	units, _ := l.Status(context.Background())                                                        // of a lab in this process it cannot fail
 	fmt.Printf("federation ready after %.1f s, %d MiB\n", l.ReadySeconds, lab.MemoryBytes(units)>>20) //nolint:forbidigo // TestMain has no t.Log
 	shared = l
-	code := m.Run()
+	code := lab.Judge(m)
 	failed := code != 0
 	if failed {
 		if err := l.Dump(context.Background()); err != nil {

@@ -2,7 +2,7 @@ package lab
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -11,13 +11,17 @@ import (
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// patience is how long a trouble of the machine may last before it is taken for more than that.
-const patience = 2 * time.Minute
+// longEnough is how long a trouble of the machine may last before it is taken for more than that.
+const longEnough = 2 * time.Minute
 
 // Patient is the same access for whoever would otherwise take a trouble of the machine for an answer: what an API server could not do just now, since the
-// connection was lost, etcd did not answer in time or a webhook was not reached, is asked again. What is refused is refused at once.
+// connection was lost, etcd did not answer in time or a foreign webhook was not reached, is asked again, and counted (Judge). What is refused is refused at once,
+// and so is what a webhook of ours failed at.
 func Patient(config *rest.Config) *rest.Config { return patiently(config, isPassing) }
 
 // PatientWithTheSlow is Patient for whoever looks at a federation of which parts are stopped on purpose: only what came too late is asked again, and what is not
@@ -27,68 +31,103 @@ func PatientWithTheSlow(config *rest.Config) *rest.Config { return patiently(con
 func patiently(config *rest.Config, passes passing) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &patient{next: next, passes: passes, pause: 250 * time.Millisecond}
+		return &patient{next: next, passes: passes, pause: 250 * time.Millisecond, counts: ofThisProcess, disturbed: machine.This().Disturbed}
 	})
 	return config
 }
 
-// passing tells a trouble of the machine from an answer, whose body stays readable.
-type passing func(*http.Response, error) bool
+// trouble is what came instead of an answer; text is the body of a fault of the server.
+type trouble struct {
+	err  error
+	code int
+	text string
+}
+
+func (t trouble) String() string {
+	if t.err != nil {
+		return t.err.Error()
+	}
+	return fmt.Sprintf("%d %s", t.code, shortened(t.text))
+}
+
+// passing tells a trouble of the machine from an answer.
+type passing func(trouble) bool
 
 type patient struct {
 	next   http.RoundTripper
 	passes passing
 	pause  time.Duration
+	counts *counts
+	// disturbed tells whether the machine stood still, machine.Watch.
+	disturbed func(start, now time.Time) bool
 }
 
-// RoundTrip sends a request until it has an answer of its own.
+// RoundTrip sends a request until it has an answer of its own, or its test has repeated enough.
 func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
-	enough, cancel := context.WithTimeout(request.Context(), patience)
-	defer cancel()
-	response, err := p.next.RoundTrip(request)
-	for p.passes(response, err) && (request.Body == nil || request.GetBody != nil) {
-		select {
-		case <-enough.Done():
+	now := clock.RealClock{}
+	begun := now.Now()
+	for attempt := request; ; {
+		start := now.Now()
+		response, err := p.next.RoundTrip(attempt)
+		seen := look(response, err)
+		if seen == (trouble{}) || (request.Body != nil && request.GetBody == nil) {
 			return response, err
-		case <-time.After(p.pause):
 		}
-		again := request.Clone(request.Context())
+		passes := p.passes(seen)
+		if webhook := ourWebhook(seen.text); webhook != "" {
+			passes = isLate(seen) && p.disturbed(start, now.Now())
+			if !passes {
+				p.counts.fails(asker(), webhook, seen)
+			}
+		}
+		if !passes || now.Since(begun) > longEnough || !p.counts.repeats(asker(), seen) {
+			return response, err
+		}
+		select {
+		case <-request.Context().Done():
+			return response, err
+		case <-now.After(p.pause):
+		}
+		attempt = request.Clone(request.Context())
 		if request.GetBody != nil {
 			body, failed := request.GetBody()
 			if failed != nil {
 				return response, err
 			}
-			again.Body = body
+			attempt.Body = body
 		}
 		if response != nil {
 			response.Body.Close()
 		}
-		response, err = p.next.RoundTrip(again)
 	}
-	return response, err
 }
 
-// isPassing is whatever a busy machine brings about.
-func isPassing(response *http.Response, err error) bool {
-	if err != nil {
-		return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) || utilnet.IsTimeout(err) || utilnet.IsHTTP2ConnectionLost(err)
-	}
-	return response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusGatewayTimeout ||
-		says(response, "etcdserver: ", "failed calling webhook", "context deadline exceeded", "http2: client connection lost", "connection refused", "connection reset")
-}
-
-// isLate is an API server that says that its etcd or a webhook did not answer in time.
-func isLate(response *http.Response, err error) bool {
-	return err == nil && says(response, "context deadline exceeded", "Client.Timeout exceeded", "request timed out", "did not complete within", "etcdserver: leader changed")
-}
-
-// says reports whether an answer is a fault of the server with one of these words in it.
-func says(response *http.Response, signs ...string) bool {
-	if response.StatusCode < http.StatusInternalServerError {
-		return false
+// look reads what a request met, if that was a trouble; the body stays readable.
+func look(response *http.Response, err error) trouble {
+	if err != nil || response.StatusCode < http.StatusInternalServerError {
+		return trouble{err: err}
 	}
 	text, err := io.ReadAll(response.Body)
 	response.Body.Close()
 	response.Body = io.NopCloser(bytes.NewReader(text))
-	return err != nil || slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(string(text), sign) })
+	return trouble{err: err, code: response.StatusCode, text: string(text)}
+}
+
+// isPassing is whatever a busy machine brings about.
+func isPassing(t trouble) bool {
+	if t.err != nil {
+		return utilnet.IsConnectionRefused(t.err) || utilnet.IsConnectionReset(t.err) || utilnet.IsProbableEOF(t.err) || utilnet.IsTimeout(t.err) || utilnet.IsHTTP2ConnectionLost(t.err)
+	}
+	return t.code == http.StatusServiceUnavailable || t.code == http.StatusGatewayTimeout ||
+		t.says("etcdserver: ", "failed calling webhook", "context deadline exceeded", "http2: client connection lost", "connection refused", "connection reset")
+}
+
+// isLate is an API server that says that its etcd or a webhook did not answer in time.
+func isLate(t trouble) bool {
+	return t.err == nil && t.says("context deadline exceeded", "Client.Timeout exceeded", "request timed out", "did not complete within", "etcdserver: leader changed")
+}
+
+// says reports whether a fault of the server has one of these words in it.
+func (t trouble) says(signs ...string) bool {
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(t.text, sign) })
 }

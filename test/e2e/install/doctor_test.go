@@ -11,6 +11,7 @@ import (
 
 	"github.com/argosy-dev/argosy/internal/certificates"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
 
@@ -46,12 +47,12 @@ func (r *release) doctor(t *testing.T) (string, error) {
 	for tries := 1; ; tries++ {
 		start := now.Now()
 		out, err := process.Run(t.Context(), r.programs["argosyctl"], "--kubeconfig="+r.lab.Kubeconfigs[lab.KarmadaPlaneName], "doctor")
-		if !r.pulse.disturbed(start, now.Now()) || tries == 10 {
+		if !machine.This().Disturbed(start, now.Now()) || tries == machine.Tries {
 			return out, err
 		}
 		// What the doctor could not reach while the machine stood still is no finding.
 		t.Logf("the machine stood still while the doctor looked: %v", err)
-		<-now.After(echo)
+		<-now.After(machine.Echo)
 	}
 }
 

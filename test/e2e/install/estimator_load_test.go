@@ -19,6 +19,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // schedulerWaits is karmada-scheduler's --scheduler-estimator-timeout. A question that is answered within it costs a scheduling nothing but time.
@@ -27,24 +28,31 @@ const schedulerWaits = 3 * time.Second
 // estimatorDies kills one replica, and the other once the first is back: whichever karmada-scheduler was connected to, it was cut off once. It asks
 // no question twice, so each time it must still place by what the estimator says.
 func (r *release) estimatorDies(t *testing.T) {
-	l := r.startLoad(t, r.schedulers(t)...)
-	for i := range 2 {
-		name := fmt.Sprintf("argosy-estimator-%d", i)
-		r.pods[name].Kill()
+	try := 0
+	conclusively(t, func() bool {
+		try++
+		l := startLoad(t, schedulerWaits, r.schedulers(t)...)
+		for i := range 2 {
+			name := fmt.Sprintf("argosy-estimator-%d", i)
+			r.pods[name].Kill()
+			l.goesOn(t, 500)
+			r.heldApart(t, fmt.Sprintf("apart-%d-%d", try, i))
+			r.startAgain(t, name)
+		}
 		l.goesOn(t, 500)
-		r.heldApart(t, fmt.Sprintf("apart-%d", i))
-		r.startAgain(t, name)
-	}
-	l.goesOn(t, 500)
-	l.ends(t, "one replica was killed, and then the other", schedulerWaits)
+		return l.ends(t, "one replica was killed, and then the other")
+	})
 }
 
 // estimatorStops is what an upgrade or a drained node does.
 func (r *release) estimatorStops(t *testing.T) {
-	l := r.startLoad(t, r.schedulers(t)...)
-	r.stops(t, r.estimator, "argosy-estimator-0", l)
-	l.ends(t, "a replica was told to stop and ended", 0)
-	r.startAgain(t, "argosy-estimator-0")
+	conclusively(t, func() bool {
+		l := startLoad(t, 0, r.schedulers(t)...)
+		r.stops(t, r.estimator, "argosy-estimator-0", l)
+		conclusive := l.ends(t, "a replica was told to stop and ended")
+		r.startAgain(t, "argosy-estimator-0")
+		return conclusive
+	})
 }
 
 // schedulers are four of Karmada's own clients, each with the one connection that a scheduler has: found by the member's Service, held open, and made again
@@ -63,14 +71,14 @@ func (r *release) schedulers(t *testing.T) []question {
 	for range 4 {
 		cache := estimatorclient.NewSchedulerEstimatorCache()
 		of := estimatorclient.SchedulerEstimatorServiceInfo{Name: "member1", NamePrefix: "karmada-scheduler-estimator", Namespace: "karmada-system"}
-		NewWithT(t).Eventually(func() error { return estimatorclient.EstablishConnection(services, of, cache, files) }).WithTimeout(patience).Should(Succeed())
+		NewWithT(t).Eventually(func() error { return estimatorclient.EstablishConnection(services, of, cache, files) }).WithTimeout(machine.Patience).Should(Succeed())
 		t.Cleanup(func() { cache.DeleteCluster("member1") })
 		scheduler := estimatorclient.NewSchedulerEstimator(cache, schedulerWaits)
 		var got int32
 		NewWithT(t).Eventually(func(ctx context.Context) (err error) {
 			got, err = room(ctx, scheduler)
 			return err
-		}).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
+		}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
 		if got < 1 || (want != 0 && got != want) {
 			t.Fatalf("room for %d replicas, want as another replica says: %d", got, want)
 		}

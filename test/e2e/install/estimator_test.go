@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/test/demo"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // apart asks for three pods on three nodes, of which the member has one. Free sums have room for all of them; only the
@@ -59,13 +60,13 @@ func (r *release) estimated(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.whole.Cleanup(stop)
-	NewWithT(t).Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
+	NewWithT(t).Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
 	tries := 0
 	// A scheduler that has just started places by free sums until it is connected.
 	NewWithT(t).Eventually(func() string {
 		tries++
 		return r.heldAs(t, fmt.Sprintf("apart-first-%d", tries))
-	}).WithContext(t.Context()).WithTimeout(patience).Should(ContainSubstring(apartIsHeld), "what karmada-scheduler says of three pods that one node cannot hold apart")
+	}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(ContainSubstring(apartIsHeld), "what karmada-scheduler says of three pods that one node cannot hold apart")
 }
 
 // apartIsHeld is what karmada-scheduler says of three pods that one node cannot hold apart.
@@ -81,7 +82,7 @@ func (r *release) heldApart(t *testing.T, namespace string) {
 		if strings.Contains(said, apartIsHeld) {
 			return
 		}
-		if tries == 5 || !r.pulse.disturbed(start, now.Now()) {
+		if tries == machine.Tries || !machine.This().Disturbed(start, now.Now()) {
 			t.Fatalf("of three pods that one node cannot hold apart karmada-scheduler says %q, want %q", said, apartIsHeld)
 		}
 	}
@@ -97,20 +98,20 @@ func (r *release) heldAs(t *testing.T, namespace string) (said string) {
 	g.Eventually(func(ctx context.Context) string {
 		said = r.scheduling(ctx, namespace)
 		return said
-	}).WithContext(t.Context()).WithTimeout(patience).Should(SatisfyAny(ContainSubstring(apartIsHeld), HavePrefix(workv1alpha2.BindingReasonSuccess+": ")))
+	}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(SatisfyAny(ContainSubstring(apartIsHeld), HavePrefix(workv1alpha2.BindingReasonSuccess+": ")))
 	if err := r.karmada.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		t.Fatal(err)
 	}
 	// karmada-scheduler goes on trying, and would place by free sums what it tries while the next replica dies.
 	g.Eventually(func(ctx context.Context) bool {
 		return apierrors.IsNotFound(r.karmada.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "web-deployment"}, &workv1alpha2.ResourceBinding{}))
-	}).WithContext(t.Context()).WithTimeout(patience).Should(BeTrue(), "the binding in namespace %s is still there", namespace)
+	}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(BeTrue(), "the binding in namespace %s is still there", namespace)
 	if !strings.Contains(said, apartIsHeld) {
 		// Pods came of it, which would take room from others.
 		g.Eventually(func(ctx context.Context) bool {
 			_, err := r.clients.CoreV1().Namespaces().Get(ctx, namespace, getOptions)
 			return apierrors.IsNotFound(err)
-		}).WithContext(t.Context()).WithTimeout(patience).Should(BeTrue(), "the member still has namespace %s", namespace)
+		}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(BeTrue(), "the member still has namespace %s", namespace)
 	}
 	return said
 }
@@ -151,7 +152,7 @@ func (r *release) joined(t *testing.T) {
 		if took <= atOnce {
 			return
 		}
-		if tries == 5 || !r.pulse.disturbed(start, now.Now()) {
+		if tries == machine.Tries || !machine.This().Disturbed(start, now.Now()) {
 			t.Fatalf("registered %s after it joined, want %s at most", took, atOnce)
 		}
 	}
@@ -172,17 +173,17 @@ func (r *release) joins(t *testing.T, name string) time.Duration {
 		t.Fatal(err)
 	}
 	g := NewWithT(t)
-	g.Eventually(func(ctx context.Context) error { return r.registered(ctx, name) }).WithContext(t.Context()).WithTimeout(patience).WithPolling(50 * time.Millisecond).Should(Succeed())
+	g.Eventually(func(ctx context.Context) error { return r.registered(ctx, name) }).WithContext(t.Context()).WithTimeout(machine.Patience).WithPolling(50 * time.Millisecond).Should(Succeed())
 	took := now.Since(start)
 	for _, replica := range []string{"argosy-estimator-0", "argosy-estimator-1"} {
 		g.Eventually(func(ctx context.Context) (bool, error) {
 			text, err := scrape(ctx, r.pods[replica])
 			return strings.Contains(text, `argosy_estimator_member_state_info{member="`+name+`",state="Fresh"} 1`), err
-		}).WithContext(t.Context()).WithTimeout(patience).Should(BeTrue(), "%s mirrors the newcomer", replica)
+		}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(BeTrue(), "%s mirrors the newcomer", replica)
 	}
 	if err := r.karmada.Delete(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
-	g.Eventually(func(ctx context.Context) bool { return apierrors.IsNotFound(r.registered(ctx, name)) }).WithContext(t.Context()).WithTimeout(patience).Should(BeTrue(), "the Service of a member that left is gone")
+	g.Eventually(func(ctx context.Context) bool { return apierrors.IsNotFound(r.registered(ctx, name)) }).WithContext(t.Context()).WithTimeout(machine.Patience).Should(BeTrue(), "the Service of a member that left is gone")
 	return took
 }

@@ -29,15 +29,13 @@ import (
 
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/lab/ports"
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
 
 // namespace of the release in the host cluster.
 const namespace = "argosy-system"
-
-// patience with a busy machine, where no aim is stated.
-const patience = 6 * time.Minute
 
 var getOptions = metav1.GetOptions{}
 
@@ -50,7 +48,6 @@ type host struct {
 	programs binaries.Set
 	ports    *ports.Pool
 	dir      string
-	pulse    *pulse
 	// webhook and estimator are their Services.
 	webhook, estimator *service
 	// pods that were started, by their names.
@@ -71,7 +68,7 @@ type pod struct {
 
 func newHost(t *testing.T, l *lab.Lab) *host {
 	t.Helper()
-	h := &host{lab: l, dir: t.TempDir(), pods: map[string]*pod{}, pulse: newPulse(t)}
+	h := &host{lab: l, dir: t.TempDir(), pods: map[string]*pod{}}
 	var err error
 	if h.config, err = l.Config(l.Members[0]); err != nil {
 		t.Fatal(err)
@@ -161,7 +158,7 @@ func (h *host) runJob(t *testing.T, spec corev1.PodSpec) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	now := clock.RealClock{}
-	for all := ""; ; {
+	for all, tries := "", 1; ; tries++ {
 		start := now.Now()
 		cmd := exec.CommandContext(ctx, h.programs["argosyctl"], args...)
 		out, err := cmd.CombinedOutput()
@@ -171,7 +168,7 @@ func (h *host) runJob(t *testing.T, spec corev1.PodSpec) string {
 			return all
 		}
 		// A Job's pod is started again after a failure; here, only when the machine may be what failed.
-		if !h.pulse.disturbed(start, now.Now()) || ctx.Err() != nil {
+		if !machine.This().Disturbed(start, now.Now()) || tries == machine.Tries || ctx.Err() != nil {
 			t.Fatalf("argosyctl %s: %v\n%s", strings.Join(args, " "), err, all)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // leader is the pod that holds the lease, by the metric each exports.
@@ -47,7 +48,7 @@ func (r *release) leaderDies(t *testing.T) {
 	g.Eventually(func(ctx context.Context) (err error) {
 		leader, err = r.leader(ctx)
 		return err
-	}).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
+	}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
 	minute := now.Now().Truncate(time.Minute).Add(time.Minute)
 	if until := minute.Sub(now.Now()); until < 3*time.Second {
 		minute = minute.Add(time.Minute)
@@ -55,9 +56,9 @@ func (r *release) leaderDies(t *testing.T) {
 	<-now.After(minute.Add(-2 * time.Second).Sub(now.Now()))
 	r.pods[leader].Kill()
 	killed := now.Now()
-	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(patience).ShouldNot(BeElementOf("", leader))
+	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(machine.Patience).ShouldNot(BeElementOf("", leader))
 	t.Logf("another leads %s after the leader was killed", now.Since(killed).Round(100*time.Millisecond))
-	g.Eventually(func(ctx context.Context) error { return r.firedAt(ctx, minute) }).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
+	g.Eventually(func(ctx context.Context) error { return r.firedAt(ctx, minute) }).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
 	r.startAgain(t, leader)
 }
 

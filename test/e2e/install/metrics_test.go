@@ -12,13 +12,14 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/argosy-dev/argosy/internal/fixture"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // documented holds docs/reference/metrics.md against what the running programs export after all that happened: types and labels as they say, nothing of ours
 // that the page does not know, and everything that is there from the start. Tests of cmd/ hold it against what is registered and has no value yet.
 func (r *release) documented(t *testing.T) {
 	page := fixture.MetricsPage(t, r.lab.Root)
-	NewWithT(t).Eventually(r.leader).WithContext(t.Context()).WithTimeout(patience).ShouldNot(BeEmpty())
+	NewWithT(t).Eventually(r.leader).WithContext(t.Context()).WithTimeout(machine.Patience).ShouldNot(BeEmpty())
 	for _, program := range slices.Sorted(maps.Keys(page)) {
 		t.Run(program, func(t *testing.T) {
 			live := map[string]*dto.MetricFamily{}
@@ -30,7 +31,7 @@ func (r *release) documented(t *testing.T) {
 				NewWithT(t).Eventually(func(ctx context.Context) (err error) {
 					text, err = scrape(ctx, p)
 					return err
-				}).WithContext(t.Context()).WithTimeout(patience).Should(Succeed())
+				}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
 				var parser expfmt.TextParser
 				families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 				if err != nil {

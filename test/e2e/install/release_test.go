@@ -24,6 +24,7 @@ import (
 
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // values of a platform team that has pushed the images and left the rest alone.
@@ -154,7 +155,7 @@ func (r *release) running(t *testing.T) {
 		t.Fatalf("%v run, want two of each", slices.Sorted(maps.Keys(r.pods)))
 	}
 	g := NewWithT(t)
-	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(patience).ShouldNot(BeEmpty())
+	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(machine.Patience).ShouldNot(BeEmpty())
 }
 
 // nothingForbidden reads what the processes said: a missing right shows here, by its name.

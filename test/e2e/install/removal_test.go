@@ -12,6 +12,7 @@ import (
 
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 func (r *release) upgrade(t *testing.T) {
@@ -82,7 +83,7 @@ func (r *release) uninstall(t *testing.T) {
 	r.delete(t, r.chart.objects)
 	r.stopAll()
 	g := NewWithT(t)
-	g.Eventually(func() []string { return r.ours(t) }).WithTimeout(patience).Should(BeEmpty())
+	g.Eventually(func() []string { return r.ours(t) }).WithTimeout(machine.Patience).Should(BeEmpty())
 	secrets, err := r.clients.CoreV1().Secrets(namespace).List(t.Context(), metav1.ListOptions{})
 	var left []string
 	for _, secret := range secrets.Items {

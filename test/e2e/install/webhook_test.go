@@ -19,6 +19,7 @@ import (
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/test/demo"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // answered sends Karmada's own path: a CronHPA and the workload it scales, in the control plane.
@@ -114,19 +115,25 @@ func (r *release) ask(ctx context.Context, caller *http.Client) error {
 
 // webhookDies kills one of two replicas: no refusal may outlast a retry.
 func (r *release) webhookDies(t *testing.T) {
-	l := r.startLoad(t, r.callers(r.caller(t))...)
-	r.pods["argosy-webhook-0"].Kill()
-	l.goesOn(t, 2000)
-	l.ends(t, "a replica was killed", 3*time.Second)
-	r.startAgain(t, "argosy-webhook-0")
+	conclusively(t, func() bool {
+		l := startLoad(t, 3*time.Second, r.callers(r.caller(t))...)
+		r.pods["argosy-webhook-0"].Kill()
+		l.goesOn(t, 2000)
+		conclusive := l.ends(t, "a replica was killed")
+		r.startAgain(t, "argosy-webhook-0")
+		return conclusive
+	})
 }
 
 // webhookStops is what an upgrade or a drained node does. kube-proxy goes on sending for a while; nobody may notice.
 func (r *release) webhookStops(t *testing.T) {
-	l := r.startLoad(t, r.callers(r.caller(t))...)
-	r.stops(t, r.webhook, "argosy-webhook-0", l)
-	l.ends(t, "a replica was told to stop and ended", 0)
-	r.startAgain(t, "argosy-webhook-0")
+	conclusively(t, func() bool {
+		l := startLoad(t, 0, r.callers(r.caller(t))...)
+		r.stops(t, r.webhook, "argosy-webhook-0", l)
+		conclusive := l.ends(t, "a replica was told to stop and ended")
+		r.startAgain(t, "argosy-webhook-0")
+		return conclusive
+	})
 }
 
 // callers are four of Karmada's workers.
@@ -141,9 +148,9 @@ func (r *release) stops(t *testing.T, s *service, name string, l *load) {
 	p, ended := r.pods[name], make(chan struct{})
 	go func() { p.Stop(); close(ended) }()
 	g := NewWithT(t)
-	g.Eventually(func(ctx context.Context) error { return ok(ctx, "http://"+p.health+"/readyz") }).WithContext(t.Context()).WithTimeout(patience).ShouldNot(Succeed())
+	g.Eventually(func(ctx context.Context) error { return ok(ctx, "http://"+p.health+"/readyz") }).WithContext(t.Context()).WithTimeout(machine.Patience).ShouldNot(Succeed())
 	l.goesOnFor(t, 500, 2*time.Second)
 	s.remove(p)
-	g.Eventually(ended).WithTimeout(patience).Should(BeClosed())
+	g.Eventually(ended).WithTimeout(machine.Patience).Should(BeClosed())
 	l.goesOn(t, 500)
 }

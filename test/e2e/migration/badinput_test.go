@@ -12,6 +12,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -78,7 +79,7 @@ func (s *story) reselect(app static.App) {
 		for name := range pods {
 			g.Expect(former).NotTo(HaveKey(name), "a pod of the workload that was deleted")
 		}
-	}, patience, look).Should(Succeed())
+	}, machine.Patience, look).Should(Succeed())
 	s.remember()
 }
 
@@ -104,7 +105,7 @@ func (s *story) config(app static.App, content string, anew bool) {
 func (s *story) writeRefused(app static.App, want ...string) {
 	s.Helper()
 	for _, part := range append(want, v1alpha1.ReasonWriteRefused) {
-		s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring(part))
+		s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring(part))
 	}
 	if management := s.migration(app).Status.Management; management != v1alpha1.ManagementStatic {
 		s.Errorf("managed: %s while its template is refused", management)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -64,7 +65,7 @@ func TestOneBadApplicationStopsTheBatches(t *testing.T) {
 			return v1alpha1.EnvironmentStatus{}
 		}
 		return whitelist.Status.Environments[0]
-	}, patience, look).Should(Equal(v1alpha1.EnvironmentStatus{
+	}, machine.Patience, look).Should(Equal(v1alpha1.EnvironmentStatus{
 		Name: v1alpha1.EnvironmentTest, Batch: 2, Batches: 3, Applications: 20, Federated: 5, Failed: 1,
 	}))
 	for _, app := range apps[6:] {

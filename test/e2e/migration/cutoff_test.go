@@ -11,6 +11,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -53,7 +54,7 @@ func outAndBackAndAway(t *testing.T, kind string) {
 			images = append(images, containers[0].(map[string]any)["image"].(string))
 		}
 		return images
-	}, patience, look).Should(Equal([]string{"books:2", "books:2"}))
+	}, machine.Patience, look).Should(Equal([]string{"books:2", "books:2"}))
 	s.remember()
 
 	s.refused(app)
@@ -138,7 +139,7 @@ func TestPolicyDeletedByHand(t *testing.T) {
 	if err := world.karmada.Delete(t.Context(), pp); err != nil {
 		t.Fatal(err)
 	}
-	s.Eventually(func() string { return s.migration(app).Status.Blocked }, patience, look).Should(Equal(v1alpha1.ReasonPolicyLost))
+	s.Eventually(func() string { return s.migration(app).Status.Blocked }, machine.Patience, look).Should(Equal(v1alpha1.ReasonPolicyLost))
 	s.unchanged()
 	// A rollback makes it again, suspended, and gets to its end.
 	s.drop(app)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -96,6 +97,6 @@ func TestMemberSilentInTheMiddle(t *testing.T) {
 	s.Eventually(func() error {
 		_, err := app.Pods(t.Context(), world.members)
 		return err
-	}, patience, look).ShouldNot(HaveOccurred())
+	}, machine.Patience, look).ShouldNot(HaveOccurred())
 	s.unchanged()
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -92,7 +93,7 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 		Extra: map[string]any{"minReadySeconds": int64(1)}}
 	s := newStory(t, app)
 	s.list(0, app)
-	s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring("differs from the members at spec.minReadySeconds"))
+	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring("differs from the members at spec.minReadySeconds"))
 	if migration := s.migration(app); migration.Status.Blocked != v1alpha1.ReasonTemplateNotKept || migration.Status.Management != v1alpha1.ManagementStatic {
 		t.Errorf("blocked by %q, managed: %s", migration.Status.Blocked, migration.Status.Management)
 	}
@@ -125,7 +126,7 @@ func TestAutoscalerScalesMeanwhile(t *testing.T) {
 			return err
 		}
 		return spec["replicas"]
-	}, patience, look).Should(Equal(int64(4)))
+	}, machine.Patience, look).Should(Equal(int64(4)))
 	s.Expect(world.lab.Start(t.Context(), karmada)).To(Succeed())
 	before := s.before[app.Name]
 	// It is watched with its new pods for as long again as it takes to look at them several times.

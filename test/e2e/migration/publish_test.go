@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -70,7 +71,7 @@ func TestPublishBothWays(t *testing.T) {
 	s := newStory(t, app)
 	s.is(app, "Static", 1)
 	s.listOnRelease(app)
-	s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring(v1alpha1.ReasonTriggerPending))
+	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring(v1alpha1.ReasonTriggerPending))
 
 	s.release(&app, "web:2", "published; managed: Static")
 	s.reach(app, v1alpha1.PhaseFederated)
@@ -135,7 +136,7 @@ func (s *story) images(app static.App) {
 			}
 		}
 		return ""
-	}, patience, look).Should(BeEmpty())
+	}, machine.Patience, look).Should(BeEmpty())
 }
 
 // is asks who manages the application, on the command line and over HTTP.
@@ -147,7 +148,7 @@ func (s *story) is(app static.App, management string, exit int) {
 		g.Expect(out).To(ContainSubstring(`"management":"` + management + `"`))
 		// The controller answers from what it has heard of its own writing.
 		g.Expect(s.answer(app)).To(Equal(answer{IsKarmada: management == "Federated", Management: management}))
-	}, patience, look).Should(Succeed())
+	}, machine.Patience, look).Should(Succeed())
 }
 
 type answer struct {
@@ -199,7 +200,7 @@ func TestGates(t *testing.T) {
 	})
 	waitsFor := func(what string) {
 		s.Helper()
-		s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring(what))
+		s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring(what))
 		if management := s.migration(app).Status.Management; management != v1alpha1.ManagementStatic {
 			s.Errorf("managed: %s while it waits", management)
 		}

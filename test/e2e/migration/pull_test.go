@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/lab/process"
 	"github.com/argosy-dev/argosy/test/static"
 )
@@ -39,10 +40,10 @@ func TestPullMember(t *testing.T) {
 	world.wire.cut()
 	t.Cleanup(world.wire.heal)
 	s.drop(app)
-	s.Eventually(func() string { return describe(s.migration(app)) }, patience, look).Should(ContainSubstring("karmada-agent has not confirmed yet"))
+	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring("karmada-agent has not confirmed yet"))
 	s.is(app, "Changing", 2)
 	s.configure(app, "debug")
-	s.Eventually(s.configured, patience, look).WithArguments(app).Should(Equal("info"), "the agent is away, and enforces what it last saw")
+	s.Eventually(s.configured, machine.Patience, look).WithArguments(app).Should(Equal("info"), "the agent is away, and enforces what it last saw")
 	s.is(app, "Changing", 2)
 	if migration := s.migration(app); migration.Status.Phase != v1alpha1.PhaseCuttingOff {
 		t.Errorf("the agent is away, and the application %s", describe(migration))
@@ -158,9 +159,9 @@ func unregistered(t *testing.T) {
 		home := &corev1.Namespace{}
 		err := world.members[pulled].Get(ctx, client.ObjectKey{Name: "karmada-cluster"}, home)
 		return apierrors.IsNotFound(err) || err == nil && home.DeletionTimestamp.IsZero()
-	}, patience, look).Should(BeTrue(), "namespace karmada-cluster of "+pulled+" is still being deleted")
+	}, machine.Patience, look).Should(BeTrue(), "namespace karmada-cluster of "+pulled+" is still being deleted")
 	NewWithT(t).Eventually(func() bool {
 		joined := world.karmada.Get(ctx, client.ObjectKey{Name: pulled}, &clusterv1alpha1.Cluster{})
 		return joined == nil || apierrors.IsNotFound(world.karmada.Get(ctx, client.ObjectKey{Namespace: "karmada-cluster", Name: pulled}, &corev1.Secret{}))
-	}, patience, look).Should(BeTrue(), "the control plane still has the credentials of "+pulled+" from before")
+	}, machine.Patience, look).Should(BeTrue(), "the control plane still has the credentials of "+pulled+" from before")
 }

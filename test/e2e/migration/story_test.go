@@ -14,12 +14,14 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
 const (
-	patience = 10 * time.Minute
-	look     = 250 * time.Millisecond
+	look = 250 * time.Millisecond
+	// stage is how long a phase may be away: plan, approvals, two clusters one after the other, and the soak.
+	stage = 10 * time.Minute
 )
 
 // busy is for objects that controllers write several times a second.
@@ -59,7 +61,7 @@ func (s *story) remember() {
 			pods, err := app.Pods(s.Context(), world.members)
 			s.before[app.Name] = pods
 			return err
-		}, patience, look).Should(Succeed())
+		}, machine.Patience, look).Should(Succeed())
 		for _, member := range app.Members() {
 			spec, _, err := app.Spec(s.Context(), world.members[member])
 			if err != nil {
@@ -177,7 +179,7 @@ func (s *story) reach(app static.App, phase v1alpha1.Phase) *v1alpha1.Migration 
 	s.Eventually(func() v1alpha1.Phase {
 		migration = s.migration(app)
 		return migration.Status.Phase
-	}, patience, look).Should(Equal(phase), func() string { return describe(migration) })
+	}, stage, look).Should(Equal(phase), func() string { return describe(migration) })
 	return migration
 }
 

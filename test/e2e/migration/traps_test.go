@@ -23,6 +23,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -98,18 +99,18 @@ func TestSuspensionSetOnABindingIsOverwritten(t *testing.T) {
 	selected.Spec.PropagateDeps = true
 	g.Expect(world.karmada.Create(t.Context(), selected)).To(Succeed())
 	for kind := range map[string]bool{"Deployment": true, "ConfigMap": true} {
-		g.Eventually(func() int { return len(workOf(t, "member1", kind, trapped, name).Spec.Workload.Manifests) }, patience, look).Should(Equal(1), kind)
+		g.Eventually(func() int { return len(workOf(t, "member1", kind, trapped, name).Spec.Workload.Manifests) }, machine.Patience, look).Should(Equal(1), kind)
 		patch(t, bindingOf(t, kind, name), `{"spec":{"suspension":{"dispatching":true,"scheduling":true}}}`)
 	}
 	// The detector looks at its template again.
 	patch(t, app, `{"metadata":{"annotations":{"seen":"again"}}}`)
-	g.Eventually(func() *workv1alpha2.Suspension { return bindingOf(t, "Deployment", name).Spec.Suspension }, patience, look).
+	g.Eventually(func() *workv1alpha2.Suspension { return bindingOf(t, "Deployment", name).Spec.Suspension }, machine.Patience, look).
 		Should(Equal(&workv1alpha2.Suspension{Scheduling: ptr.To(true)}))
 	// And the distributor of dependencies at all of them: a second one shows that it did.
 	more := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: trapped, Name: "second"}}
 	g.Expect(world.karmada.Create(t.Context(), more)).To(Succeed())
 	patch(t, app, `{"spec":{"template":{"spec":{"volumes":[{"name":"second","configMap":{"name":"second"}}]}}}}`)
-	g.Eventually(func() string { return bindingOf(t, "ConfigMap", "second").Spec.Resource.Name }, patience, look).Should(Equal("second"))
+	g.Eventually(func() string { return bindingOf(t, "ConfigMap", "second").Spec.Resource.Name }, machine.Patience, look).Should(Equal("second"))
 	if attached := bindingOf(t, "ConfigMap", name).Spec.Suspension; attached == nil || !ptr.Deref(attached.Dispatching, false) || !ptr.Deref(attached.Scheduling, false) {
 		t.Errorf("the attached binding has %+v", attached)
 	}
@@ -118,11 +119,11 @@ func TestSuspensionSetOnABindingIsOverwritten(t *testing.T) {
 	suspended := func() bool {
 		return ptr.Deref(workOf(t, "member1", "Deployment", trapped, name).Spec.SuspendDispatching, false)
 	}
-	g.Eventually(suspended, patience, look).Should(BeTrue())
+	g.Eventually(suspended, machine.Patience, look).Should(BeTrue())
 	patch(t, app, `{"metadata":{"annotations":{"seen":"once more"}}}`)
 	g.Eventually(func() string {
 		return strings.Join(annotationsOf(t, workOf(t, "member1", "Deployment", trapped, name), "seen"), " ")
-	}, patience, look).Should(Equal("once more"))
+	}, machine.Patience, look).Should(Equal("once more"))
 	if !suspended() || ptr.Deref(workOf(t, "member1", "ConfigMap", trapped, "second").Spec.SuspendDispatching, false) {
 		t.Error("the Deployment's Work is open, or that of its dependency is suspended")
 	}
@@ -166,11 +167,11 @@ func TestPresetClustersWithoutReplicas(t *testing.T) {
 		}
 		return out
 	}
-	g.Eventually(replicas, patience, look).Should(Equal([]int32{2, 2}))
+	g.Eventually(replicas, machine.Patience, look).Should(Equal([]int32{2, 2}))
 	patch(t, bindingOf(t, "Deployment", name), `{"spec":{"suspension":{"scheduling":true},"clusters":[{"name":"member1"},{"name":"member2"}]}}`)
-	g.Eventually(replicas, patience, look).Should(Equal([]int32{0, 0}))
+	g.Eventually(replicas, machine.Patience, look).Should(Equal([]int32{0, 0}))
 	patch(t, bindingOf(t, "Deployment", name), `{"spec":{"clusters":[{"name":"member1","replicas":3},{"name":"member2","replicas":1}]}}`)
-	g.Eventually(replicas, patience, look).Should(Equal([]int32{3, 1}))
+	g.Eventually(replicas, machine.Patience, look).Should(Equal([]int32{3, 1}))
 	g.Expect(world.karmada.Delete(t.Context(), selected)).To(Succeed())
 }
 
@@ -193,9 +194,9 @@ func (s *story) overrideReachesEveryCluster(app, other static.App) {
 		last := before
 		before = generations()
 		return slices.Equal(last, before)
-	}, patience, 5*time.Second).Should(BeTrue())
+	}, machine.Patience, 5*time.Second).Should(BeTrue())
 	s.level(app, "debug")
-	s.Eventually(func() []string { return s.levels(app) }, patience, look).Should(Equal([]string{"debug", "debug"}))
+	s.Eventually(func() []string { return s.levels(app) }, machine.Patience, look).Should(Equal([]string{"debug", "debug"}))
 	s.Expect(generations()).To(Equal(before), "the Works of another application were written")
 
 	s.drop(app)
@@ -209,7 +210,7 @@ func (s *story) overrideReachesEveryCluster(app, other static.App) {
 			}
 		}
 		return true
-	}, patience, look).Should(BeTrue(), "Karmada has not rendered the edit")
+	}, machine.Patience, look).Should(BeTrue(), "Karmada has not rendered the edit")
 	s.Expect(s.levels(app)).To(Equal([]string{"debug", "debug"}))
 }
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -67,7 +68,7 @@ func TestUnjoin(t *testing.T) {
 			t.Logf("unjoin --force: %v\n%s", err, out)
 		}
 		return world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster)
-	}, patience, look).Should(WithTransform(apierrors.IsNotFound, BeTrue()), "after --force the cluster is there")
+	}, machine.Patience, look).Should(WithTransform(apierrors.IsNotFound, BeTrue()), "after --force the cluster is there")
 	work := &workv1alpha1.Work{}
 	if err := world.karmada.Get(t.Context(), client.ObjectKey{Namespace: space.Name, Name: names.GenerateWorkName(app.Kind, app.Name, app.Namespace)}, work); err != nil || !work.DeletionTimestamp.IsZero() {
 		t.Errorf("after --force the Work of the application: deleted %v, %v", work.DeletionTimestamp, err)
@@ -81,7 +82,7 @@ func TestUnjoin(t *testing.T) {
 	s.leave(app)
 	s.Eventually(func() bool {
 		return apierrors.IsNotFound(world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster))
-	}, patience, look).
+	}, machine.Patience, look).
 		Should(BeTrue(), "the cluster is not unjoined though the application left")
 	s.unchanged()
 	if got := s.configured(app); got != "debug" {
@@ -112,5 +113,5 @@ func join(t *testing.T) {
 		cluster := &clusterv1alpha1.Cluster{}
 		err := world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster)
 		return err == nil && meta.IsStatusConditionTrue(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady)
-	}, patience, look).Should(BeTrue(), pulled+" does not become Ready")
+	}, machine.Patience, look).Should(BeTrue(), pulled+" does not become Ready")
 }

@@ -43,12 +43,12 @@ import (
 	"github.com/argosy-dev/argosy/estimator/wire"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/lab/ports"
 )
 
 const (
 	memberName = "m1"
-	patience   = 5 * time.Minute
 )
 
 // rig is one API server that is the member and, as far as the estimators need one, the control plane.
@@ -216,7 +216,7 @@ func (r *rig) askOurs(w *world) int32 {
 			ProbeEvery: time.Second, ProbeTimeout: time.Minute, FreshFor: time.Hour, KeepFor: time.Hour}, nil
 	})
 	members.Join(ctx, memberName, fleet.Connection{Rest: r.config})
-	r.check("waiting for the mirror", wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+	r.check("waiting for the mirror", wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, machine.Patience, true, func(context.Context) (bool, error) {
 		_, err := members.Member(memberName)
 		return err == nil, nil
 	}))
@@ -243,7 +243,7 @@ func (r *rig) place(w *world, replicas int) int32 {
 	stop := r.startScheduler(w)
 	defer stop()
 	bound, quiet := int32(0), 0
-	r.check("waiting for kube-scheduler to rest", wait.PollUntilContextTimeout(r.ctx, 200*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+	r.check("waiting for kube-scheduler to rest", wait.PollUntilContextTimeout(r.ctx, 200*time.Millisecond, machine.Patience, true, func(context.Context) (bool, error) {
 		list, err := pods.List(r.ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err
@@ -288,7 +288,7 @@ func (r *rig) runAgents(w *world) {
 	r.check("building the DaemonSet controller", err)
 	factory.Start(ctx.Done())
 	go controller.Run(ctx, 1)
-	r.check("waiting for the DaemonSets' pods", wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+	r.check("waiting for the DaemonSets' pods", wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, machine.Patience, true, func(ctx context.Context) (bool, error) {
 		list, err := r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err

@@ -62,7 +62,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1
 	}
-	return m.Run()
+	return lab.Judge(m)
 }
 
 // workers is how many CronHPAs a test's controller works on at once.

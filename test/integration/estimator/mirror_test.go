@@ -27,9 +27,8 @@ import (
 	"github.com/argosy-dev/argosy/estimator/server"
 	"github.com/argosy-dev/argosy/estimator/wire"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
-
-const patience = 3 * time.Minute
 
 // world is one API server, two members on it (one behind a line), and the estimator that serves both.
 type world struct {
@@ -88,8 +87,8 @@ func (w *world) askFor(member string, requirements wire.Requirements) int32 {
 		if took <= unhurried || kept == 3 {
 			return answer.Value
 		}
-		if (clock.RealClock{}).Since(first) > patience {
-			w.t.Errorf("asking about %s took %s, for %s", member, took, patience)
+		if (clock.RealClock{}).Since(first) > machine.Patience {
+			w.t.Errorf("asking about %s took %s, for %s", member, took, machine.Patience)
 			return answer.Value
 		}
 	}
@@ -114,7 +113,7 @@ func TestMemberThatGoesAwayAndComesBack(t *testing.T) {
 	w.addNode(t, "n1")
 	eventually := func(member string, want int32, why string) {
 		t.Helper()
-		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(want), why) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(want), why) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
 	}
 	eventually("good", 4, "one node of four CPUs")
 	eventually("faulty", 4, "one node of four CPUs")
@@ -179,14 +178,14 @@ func TestOwnersOfAnyKind(t *testing.T) {
 			APIVersion: "component.luojilab.com/v1alpha1", Kind: "Component", Namespace: "default", Name: "shop"})
 		g.Expect(err).NotTo(gomega.HaveOccurred())
 		g.Expect(answer.Value).To(gomega.Equal(int32(2)))
-	}, patience, 50*time.Millisecond).Should(gomega.Succeed())
+	}, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
 }
 
 // A member's endpoint or token changes: the old mirror answers until the new one has read the member, also where the new way leads nowhere.
 func TestMemberIsReachedAnotherWay(t *testing.T) {
 	w, g := start(t), gomega.NewWithT(t)
 	w.addNode(t, "n1")
-	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4))) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4))) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
 
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 	t.Cleanup(cancel)
@@ -200,10 +199,10 @@ func TestMemberIsReachedAnotherWay(t *testing.T) {
 	w.line.set(true, false)
 	w.addNode(t, "n2")
 	for _, member := range []string{"faulty", "good"} {
-		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(int32(8))) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(int32(8))) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
 	}
 	line.set(true, false)
-	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(server.Unknown)) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(server.Unknown)) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
 
 	w.fleet.Leave(ctx, "faulty")
 	g.Expect(w.ask("faulty")).To(gomega.Equal(server.Unknown), "it has left")
@@ -214,7 +213,7 @@ func TestMemberIsReachedAnotherWay(t *testing.T) {
 func TestThousandsOfNodesAppear(t *testing.T) {
 	const count = 10000
 	w, g := start(t), gomega.NewWithT(t)
-	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("good")).To(gomega.BeZero()) }, patience, 50*time.Millisecond).Should(gomega.Succeed())
+	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("good")).To(gomega.BeZero()) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
 	config := lab.Patient(w.config)
 	config.QPS = -1
 	client := kubernetes.NewForConfigOrDie(config)

@@ -15,6 +15,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // TestWithoutFederatedHPA: a control plane without Karmada's own autoscaler is served like any other, and one that gets it later finds its objects
@@ -30,7 +31,7 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	g.Eventually(func() bool {
 		err := p.Client.List(t.Context(), &karmadaautoscaling.FederatedHPAList{})
 		return apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
-	}, patience).Should(BeTrue(), "the kind is no longer served")
+	}, machine.Patience).Should(BeTrue(), "the kind is no longer served")
 
 	stop, err := p.Run()
 	g.Expect(err).NotTo(HaveOccurred(), "an optional kind that is absent ends nobody")
@@ -47,7 +48,7 @@ func TestWithoutFederatedHPA(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "rival"},
 		Spec:       karmadaautoscaling.FederatedHPASpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MaxReplicas: 3},
 	}
-	g.Eventually(func() error { return p.Client.Create(t.Context(), rival) }, patience).Should(Succeed())
+	g.Eventually(func() error { return p.Client.Create(t.Context(), rival) }, machine.Patience).Should(Succeed())
 	g.Eventually(s.ready, noticed).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the rival is seen though its kind came late")
 	g.Expect(p.Client.Delete(t.Context(), rival)).To(Succeed())
 	g.Eventually(s.ready, noticed).Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // work of the autoscaler of one member.
@@ -37,7 +38,7 @@ func (s story) complains(cluster string, count int32, condition, reason string) 
 			`{"currentReplicas":%d,"desiredReplicas":%d,"minReplicas":%d,"maxReplicas":%d,"conditions":[{"type":%q,"status":"False","reason":%q,"message":"it cannot"}]}`,
 			count, count, limits.Min, limits.Max, condition, reason)}
 		return s.plane.Client.Status().Update(s.t.Context(), work)
-	}, patience).Should(Succeed())
+	}, machine.Patience).Should(Succeed())
 }
 
 // TestMetricsUnread: a member's autoscaler that cannot read its metrics is said, and what runs stays in the books.
@@ -45,7 +46,7 @@ func TestMetricsUnread(t *testing.T) {
 	s := newStory(t)
 	s.active()
 	s.complains("member1", 3, "ScalingActive", "FailedGetResourceMetric")
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, patience).Should(Equal("False " + api.FedHPAReasonMemberNotScaling))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).Should(Equal("False " + api.FedHPAReasonMemberNotScaling))
 	s.g.Expect(s.message(api.FedHPAMembersScaling)).To(Equal("member1: the member's autoscaler cannot scale: it cannot (FailedGetResourceMetric)"))
 	s.follows("member1=3 member2=2 of 5, template 5")
 }
@@ -65,12 +66,12 @@ func TestAutoscalersWorkByHand(t *testing.T) {
 		limits, err := s.plane.Limits(work)
 		s.g.Expect(limits.Min <= 3 && limits.Max >= 3).To(BeTrue(), "%+v would move the 3 that run", limits)
 		return work.UID, err
-	}, patience).ShouldNot(Equal(gone.UID))
+	}, machine.Patience).ShouldNot(Equal(gone.UID))
 	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
 
 	s.g.Expect(s.plane.Client.Patch(t.Context(), s.work("member1"), client.RawPatch(types.MergePatchType,
 		fmt.Appendf(nil, `{"metadata":{"labels":{%q:null}}}`, api.FedHPAManagedLabel)))).To(Succeed())
-	s.g.Eventually(func() map[string]string { return s.work("member1").Labels }, patience).Should(HaveKeyWithValue(api.FedHPAManagedLabel, "true"))
+	s.g.Eventually(func() map[string]string { return s.work("member1").Labels }, machine.Patience).Should(HaveKeyWithValue(api.FedHPAManagedLabel, "true"))
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 6)).To(Succeed())
 	s.follows("member1=6 member2=2 of 8, template 8")
 }
@@ -85,14 +86,14 @@ func TestTargetDeletedAndMadeAgain(t *testing.T) {
 
 	s.g.Expect(s.plane.Client.Delete(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: s.app.Name}})).To(Succeed())
 	s.g.Expect(s.plane.Client.Delete(t.Context(), s.binding())).To(Succeed())
-	s.g.Eventually(s.ready, patience).Should(Equal("False " + api.FedHPAReasonTargetNotFound))
+	s.g.Eventually(s.ready, machine.Patience).Should(Equal("False " + api.FedHPAReasonTargetNotFound))
 	s.g.Expect(s.condition(api.FedHPABooksAgree)).To(Equal("Unknown " + api.FedHPAReasonTargetNotFound))
 	s.complains("member1", 9, "AbleToScale", "FailedGetScale")
 	s.complains("member2", 2, "AbleToScale", "FailedGetScale")
 
 	s.g.Expect(s.plane.Propagate(t.Context(), s.app)).To(Succeed())
-	s.g.Eventually(s.retained, patience).Should(BeTrue())
-	s.g.Eventually(s.ready, patience).Should(Equal("True " + api.FedHPAReasonActive))
+	s.g.Eventually(s.retained, machine.Patience).Should(BeTrue())
+	s.g.Eventually(s.ready, machine.Patience).Should(Equal("True " + api.FedHPAReasonActive))
 	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
 	s.takenOver()
 	s.follows("member1=3 member2=2 of 5, template 5")
@@ -107,7 +108,7 @@ func TestRivalGoes(t *testing.T) {
 	}
 	s.g.Expect(s.plane.Client.Create(t.Context(), rival)).To(Succeed())
 	s.g.Expect(s.plane.Client.Create(t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
-	s.g.Eventually(s.ready, patience).Should(Equal("False " + api.FedHPAReasonSecondAutoscaler))
+	s.g.Eventually(s.ready, machine.Patience).Should(Equal("False " + api.FedHPAReasonSecondAutoscaler))
 	s.g.Expect(s.plane.Client.Delete(t.Context(), rival)).To(Succeed())
 	s.g.Eventually(s.ready, noticed).ShouldNot(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the next look without an event is two minutes away")
 	s.takenOver()

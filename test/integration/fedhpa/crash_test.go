@@ -14,6 +14,7 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // TestPowerCutAtEveryWrite ends the controllers at each of their writes in turn, with a new process after it: taking over, following a member, letting
@@ -69,7 +70,7 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 // played goes on until done, or until the write that the controllers do not survive; it reports whether that came.
 func (s story) played(done func(story) bool) bool {
 	s.t.Helper()
-	s.g.Eventually(func() bool { return s.plane.Cut.Load() || done(s) }, patience, "50ms").Should(BeTrue())
+	s.g.Eventually(func() bool { return s.plane.Cut.Load() || done(s) }, machine.Patience, "50ms").Should(BeTrue())
 	cut := s.plane.Cut.Swap(false)
 	if !cut {
 		s.plane.Fuse.Store(0)

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 func (s story) binding() *workv1alpha2.ResourceBinding {
@@ -37,7 +38,7 @@ func (s story) scheduled(clusters ...workv1alpha2.TargetCluster) {
 		b := s.binding()
 		b.Spec.Clusters = clusters
 		return s.plane.Client.Update(s.t.Context(), b)
-	}, patience).Should(Succeed())
+	}, machine.Patience).Should(Succeed())
 }
 
 // TestClusterJoinsAndLeaves: the scheduler moves replicas to a cluster that was joined, while another member scales; then the cluster is
@@ -68,7 +69,7 @@ func TestClusterJoinsAndLeaves(t *testing.T) {
 			}
 		}
 		return s.plane.Report(t.Context(), s.app, joined, 2)
-	}, patience, "200ms").Should(Succeed(), "the new member gets its autoscaler")
+	}, machine.Patience, "200ms").Should(Succeed(), "the new member gets its autoscaler")
 	s.follows("member1=6 member2=2 member-joined=2 of 10, template 10")
 
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 7)).To(Succeed())
@@ -95,7 +96,7 @@ func TestClusterJoinsAndLeaves(t *testing.T) {
 		var fed api.FedHPA
 		err := s.plane.Client.Get(t.Context(), s.key(), &fed)
 		return len(fed.Status.Clusters), err
-	}, patience).Should(Equal(2))
+	}, machine.Patience).Should(Equal(2))
 	s.g.Expect(s.plane.Client.List(t.Context(), &works, ours...)).To(Succeed())
 	s.g.Expect(works.Items).To(BeEmpty(), "nothing is sent to a cluster that is gone")
 }
@@ -105,7 +106,7 @@ func TestMinAboveCapacity(t *testing.T) {
 	s := newStory(t)
 	s.g.Expect(s.plane.Client.Create(t.Context(), s.app.FedHPA(500, 600))).To(Succeed())
 	s.takenOver()
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPACapacitySufficient) }, patience).Should(Equal("False " + api.FedHPAReasonMinUnplaced))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPACapacitySufficient) }, machine.Patience).Should(Equal("False " + api.FedHPAReasonMinUnplaced))
 	s.g.Expect(s.message(api.FedHPACapacitySufficient)).To(MatchRegexp(`\d+ of minReplicas 500 fit in no cluster: add room, add a cluster, or lower minReplicas`))
 	s.follows("member1=3 member2=2 of 5, template 5")
 	// 100 pods fit into each cluster beside what runs.
@@ -117,7 +118,7 @@ func TestMinAboveCapacity(t *testing.T) {
 			}
 			limits, err := s.plane.Limits(work)
 			return limits.Max, err
-		}, patience).Should(BeNumerically("<=", 100+c.Replicas))
+		}, machine.Patience).Should(BeNumerically("<=", 100+c.Replicas))
 	}
 }
 
@@ -134,8 +135,8 @@ func TestMemberRefuses(t *testing.T) {
 			Type: workv1alpha1.WorkApplied, Status: metav1.ConditionFalse, Reason: "AppliedFailed", Message: "resource(kind=HorizontalPodAutoscaler) already exist in cluster member2",
 		})
 		return s.plane.Client.Status().Update(t.Context(), work)
-	}, patience).Should(Succeed())
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, patience).Should(Equal("False " + api.FedHPAReasonMemberRefuses))
+	}, machine.Patience).Should(Succeed())
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).Should(Equal("False " + api.FedHPAReasonMemberRefuses))
 	s.g.Expect(s.message(api.FedHPAMembersScaling)).To(Equal("member2: the autoscaler could not be applied: resource(kind=HorizontalPodAutoscaler) already exist in cluster member2"))
 	s.follows("member1=3 member2=2 of 5, template 5")
 }
@@ -150,7 +151,7 @@ func TestUnreachable(t *testing.T) {
 	s.g.Expect(s.plane.Propagate(t.Context(), s.app)).To(Succeed())
 	s.active()
 	s.g.Expect(s.plane.SetReady(t.Context(), away, false)).To(Succeed())
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, patience).Should(Equal("Unknown " + api.FedHPAReasonMemberUnreachable))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).Should(Equal("Unknown " + api.FedHPAReasonMemberUnreachable))
 	// Karmada clears nothing, but a stale report of nothing must not count either.
 	s.g.Expect(s.plane.Report(t.Context(), s.app, away, 0)).To(Succeed())
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 5)).To(Succeed())

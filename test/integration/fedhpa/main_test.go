@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
+	"github.com/argosy-dev/argosy/test/lab"
 )
 
 // plane is the package's control plane: written by TestMain before any test runs. Its controllers serve every test; each test has a
@@ -34,7 +35,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	code := m.Run()
+	code := lab.Judge(m)
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "the manager ended:", err)
 		return 1

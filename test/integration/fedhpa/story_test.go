@@ -20,6 +20,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // story is one app and what is asked of it.
@@ -51,8 +52,6 @@ func (s story) key() client.ObjectKey {
 }
 
 const (
-	// patience with controllers on a machine that is busy, or stands still for a while.
-	patience = "180s"
 	// noticed is within what an event is followed: the next look without one is two minutes away.
 	noticed = "90s"
 )
@@ -92,7 +91,7 @@ func (s story) books() (string, error) {
 func (s story) active() {
 	s.t.Helper()
 	s.g.Expect(s.plane.Client.Create(s.t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
-	s.g.Eventually(s.retained, patience).Should(BeTrue(), "the template learns to leave replicas to members")
+	s.g.Eventually(s.retained, machine.Patience).Should(BeTrue(), "the template learns to leave replicas to members")
 	_, err := s.plane.AutoscalerWork(s.t.Context(), s.app, "member1")
 	s.g.Expect(err).To(HaveOccurred(), "no autoscaler before the Works bear the label")
 	s.takenOver()
@@ -115,7 +114,7 @@ func (s story) takenOver() {
 			return "", err
 		}
 		return s.ready()
-	}, patience, "200ms").Should(Equal("True " + api.FedHPAReasonActive))
+	}, machine.Patience, "200ms").Should(Equal("True " + api.FedHPAReasonActive))
 }
 
 // TestTakeOverFollowRelease is the whole life of a FedHPA.
@@ -124,7 +123,7 @@ func TestTakeOverFollowRelease(t *testing.T) {
 	s.active()
 	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
 
-	s.g.Eventually(func() error { return s.plane.Schedule(t.Context(), s.app) }, patience).Should(Succeed())
+	s.g.Eventually(func() error { return s.plane.Schedule(t.Context(), s.app) }, machine.Patience).Should(Succeed())
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 7)).To(Succeed())
 	s.follows("member1=7 member2=2 of 9, template 9")
 
@@ -133,7 +132,7 @@ func TestTakeOverFollowRelease(t *testing.T) {
 	s.follows("member1=7 member2=2 of 9, template 9")
 
 	s.g.Expect(s.plane.Client.Delete(t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
-	s.g.Eventually(s.letGo, patience).Should(BeTrue())
+	s.g.Eventually(s.letGo, machine.Patience).Should(BeTrue())
 	s.released("member1=7 member2=2 of 9, template 9")
 }
 
@@ -185,7 +184,7 @@ func (s story) follows(books string) {
 			return "", err
 		}
 		return s.books()
-	}, patience).Should(Equal(books))
+	}, machine.Patience).Should(Equal(books))
 }
 
 // TestWhatCannotBeScaledIsSaid: each precondition has its reason, and nothing is touched.
@@ -229,7 +228,7 @@ func TestWhatCannotBeScaledIsSaid(t *testing.T) {
 				tc.change(fed)
 			}
 			s.g.Expect(s.plane.Client.Create(t.Context(), fed)).To(Succeed())
-			s.g.Eventually(s.ready, patience).Should(Equal("False " + tc.want))
+			s.g.Eventually(s.ready, machine.Patience).Should(Equal("False " + tc.want))
 			var d appsv1.Deployment
 			s.g.Expect(s.plane.Client.Get(t.Context(), s.key(), &d)).To(Succeed())
 			s.g.Expect(d.Labels).NotTo(HaveKey(mark.RetainReplicas))
@@ -274,18 +273,18 @@ func TestAnnotatedHPAIsAFedHPA(t *testing.T) {
 		var fed api.FedHPA
 		err := s.plane.Client.Get(t.Context(), s.key(), &fed)
 		return fed.Spec.MaxReplicas, err
-	}, patience).Should(BeEquivalentTo(12))
-	s.g.Eventually(func() error { return s.plane.Deliver(t.Context(), s.app) }, patience).Should(Succeed())
+	}, machine.Patience).Should(BeEquivalentTo(12))
+	s.g.Eventually(func() error { return s.plane.Deliver(t.Context(), s.app) }, machine.Patience).Should(Succeed())
 	for _, c := range s.app.Clusters {
 		s.g.Eventually(func() error {
 			if err := s.plane.Deliver(t.Context(), s.app); err != nil {
 				return err
 			}
 			return s.plane.Report(t.Context(), s.app, c.Name, c.Replicas)
-		}, patience, "500ms").Should(Succeed())
+		}, machine.Patience, "500ms").Should(Succeed())
 	}
 	s.g.Eventually(func() (int32, error) {
 		err := s.plane.Client.Get(t.Context(), s.key(), hpa)
 		return hpa.Status.CurrentReplicas, err
-	}, patience).Should(BeEquivalentTo(5))
+	}, machine.Patience).Should(BeEquivalentTo(5))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/register"
 	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 func TestInstallRenewAndUninstall(t *testing.T) {
@@ -93,7 +94,7 @@ func (p *planes) leastPrivilege(t *testing.T) {
 			cfg := p.as(t, program)
 			// The authorizer sees new bindings a moment later, and until then nobody may do what is not theirs either.
 			for _, ask := range tc.may {
-				gomega.NewWithT(t).Eventually(func() bool { return may(t, cfg, ask[0], ask[1], ask[2]) }).WithTimeout(patience).Should(gomega.BeTrue(), "it may not %v", ask)
+				gomega.NewWithT(t).Eventually(func() bool { return may(t, cfg, ask[0], ask[1], ask[2]) }).WithTimeout(machine.Patience).Should(gomega.BeTrue(), "it may not %v", ask)
 			}
 			for _, ask := range tc.mayNot {
 				if may(t, cfg, ask[0], ask[1], ask[2]) {
@@ -183,7 +184,7 @@ func (p *planes) estimatorServices(t *testing.T) {
 	gomega.NewWithT(t).Eventually(func() error {
 		_, err := services.Patch(t.Context(), karmadas.Name, types.MergePatchType, []byte(`{"spec":{"externalName":"evil.example"}}`), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 		return err
-	}).WithTimeout(patience).Should(gomega.MatchError(gomega.ContainSubstring("argosy-estimator writes Services")))
+	}).WithTimeout(machine.Patience).Should(gomega.MatchError(gomega.ContainSubstring("argosy-estimator writes Services")))
 	for what, do := range map[string]func() error{
 		"take a Service over by the label": func() error {
 			_, err := services.Patch(t.Context(), karmadas.Name, types.MergePatchType,
@@ -240,7 +241,7 @@ func (p *planes) estimatorOff(t *testing.T) {
 	services := kubernetes.NewForConfigOrDie(p.as(t, "argosy-estimator")).CoreV1().Services("karmada-system")
 	gomega.NewWithT(t).Eventually(func() error {
 		return (&register.Registrar{Services: services, Target: register.Target{Prefix: "karmada-scheduler-estimator", Host: "argosy-estimator.argosy-system.svc", Port: 10352}}).Sync(t.Context(), []string{"member1"})
-	}).WithTimeout(patience).Should(gomega.Succeed())
+	}).WithTimeout(machine.Patience).Should(gomega.Succeed())
 }
 
 func (p *planes) upgrade(t *testing.T) {

@@ -30,9 +30,6 @@ import (
 
 const hostNamespace = "argosy-system"
 
-// patience with what an API server sees only by its own watches: rights, policies.
-const patience = 3 * time.Minute
-
 // planes is a karmada-apiserver that has never met Argosy, and the host cluster's API server.
 type planes struct {
 	karmada, host *lab.APIServer

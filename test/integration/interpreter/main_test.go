@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/argosy-dev/argosy/test/interpreterlab"
+	"github.com/argosy-dev/argosy/test/lab"
 )
 
 // repository is the root of the clone.
@@ -26,5 +27,5 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer plane.Close()
-	return m.Run()
+	return lab.Judge(m)
 }

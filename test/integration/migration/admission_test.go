@@ -26,6 +26,7 @@ import (
 	migrations "github.com/argosy-dev/argosy/migration"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // guarded is an API server that asks the handlers of migration, by the registrations that are shipped.
@@ -187,7 +188,7 @@ func TestApprovals(t *testing.T) {
 		trial.Spec.Approvals = []v1alpha1.Approval{{PlanHash: firstPlan, User: "bob"}}
 		err := g.as(t, "alice").Patch(t.Context(), trial, client.MergeFrom(migration), client.DryRunAll)
 		return trial.Spec.Approvals[0].User, err
-	}, patience).Should(Equal("alice"))
+	}, machine.Patience).Should(Equal("alice"))
 	refusal(t, "alice approves, as bob", approve("alice", firstPlan, "bob"), "")
 	if got := migration.Spec.Approvals[0]; got.User != "alice" || got.Time == nil {
 		t.Errorf("stamped with %+v, want alice and the time", got)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // Whoever may patch Migrations and not update them approves plans, or as CI/CD says that it released, and changes nothing
@@ -51,7 +52,7 @@ func TestApproversApproveAndNoMore(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The authorizer sees new bindings a moment later.
-			NewWithT(t).Eventually(func() error { return as.List(t.Context(), &v1alpha1.MigrationList{}) }, patience).Should(Succeed())
+			NewWithT(t).Eventually(func() error { return as.List(t.Context(), &v1alpha1.MigrationList{}) }, machine.Patience).Should(Succeed())
 			next := migration.DeepCopy()
 			tc.change(next)
 			refusal(t, name, as.Patch(t.Context(), next, client.MergeFrom(migration), client.DryRunAll), tc.want)

@@ -23,6 +23,7 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	migrations "github.com/argosy-dev/argosy/migration"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 func sample(t *testing.T, name string, into client.Object) {
@@ -212,7 +213,7 @@ func TestRoles(t *testing.T) {
 			}
 			NewWithT(t).Eventually(func() bool {
 				return apierrors.IsForbidden(as.List(t.Context(), &v1alpha1.MigrationList{})) != tc.look
-			}, patience).Should(BeTrue(), "looking is not as its role says")
+			}, machine.Patience).Should(BeTrue(), "looking is not as its role says")
 			next := migration.DeepCopy()
 			next.Spec.Approvals = []v1alpha1.Approval{{PlanHash: "aaaaaaaaaaaaaaaa"}}
 			allowed("approving", as.Patch(t.Context(), next, client.MergeFrom(migration), client.DryRunAll), tc.approve)
@@ -246,7 +247,7 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 	made := &v1alpha1.Migration{}
 	g.Eventually(func() error {
 		return plane.Get(t.Context(), client.ObjectKey{Namespace: "makes", Name: "deployment-c"}, made)
-	}, patience).Should(Succeed())
+	}, machine.Patience).Should(Succeed())
 	home := &corev1.Namespace{}
 	g.Expect(plane.Get(t.Context(), client.ObjectKey{Name: "makes"}, home)).To(Succeed())
 	g.Expect(home.Labels).To(HaveKeyWithValue("namespace.karmada.io/skip-auto-propagation", "true"))
@@ -261,7 +262,7 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 				made.Status.Failure = &v1alpha1.Failure{Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback}
 			}
 			return plane.Status().Update(t.Context(), made)
-		}, patience).Should(Succeed())
+		}, machine.Patience).Should(Succeed())
 	}
 	want := []v1alpha1.EnvironmentStatus{{Name: v1alpha1.EnvironmentTest, Batch: 2, Batches: 2, Applications: 3, Federated: 1, Failed: 1}}
 	g.Eventually(func() []v1alpha1.EnvironmentStatus {
@@ -269,11 +270,11 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 			return nil
 		}
 		return whitelist.Status.Environments
-	}, patience).Should(Equal(want))
+	}, machine.Patience).Should(Equal(want))
 	g.Eventually(func() string {
 		if err := plane.Get(t.Context(), client.ObjectKeyFromObject(whitelist), whitelist); err != nil || len(whitelist.Status.Conditions) == 0 {
 			return ""
 		}
 		return whitelist.Status.Conditions[0].Reason
-	}, patience).Should(Equal(v1alpha1.ReasonBatchStopped))
+	}, machine.Patience).Should(Equal(v1alpha1.ReasonBatchStopped))
 }

@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1
 	}
-	return m.Run()
+	return lab.Judge(m)
 }
 
 // object decodes YAML into an object of a generated name in the default namespace.

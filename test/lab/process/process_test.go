@@ -12,10 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/onsi/gomega"
-)
 
-// patience with a busy machine.
-const patience = 3 * time.Minute
+	"github.com/argosy-dev/argosy/test/lab/machine"
+)
 
 func shell(t *testing.T, script string) Spec {
 	t.Helper()
@@ -59,7 +58,7 @@ func TestNeverReady(t *testing.T) {
 	spec.ReadyWithin = 300 * time.Millisecond
 	spec.Ready = func(context.Context) error { return errors.New("the port is closed") }
 	p := start(t, spec)
-	gomega.NewWithT(t).Eventually(func() string { return p.LastLines(1) }, patience).Should(gomega.ContainSubstring("waiting for a database"))
+	gomega.NewWithT(t).Eventually(func() string { return p.LastLines(1) }, machine.Patience).Should(gomega.ContainSubstring("waiting for a database"))
 	err := p.WaitReady(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "the port is closed") || !strings.Contains(err.Error(), "waiting for a database") {
 		t.Errorf("got %v, want the last answer and the log", err)
@@ -82,7 +81,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("a stopped child is called failed: %v", err)
 			}
 			// What the child started is reaped by whoever adopted it, in its own time.
-			gomega.NewWithT(t).Eventually(func() error { return syscall.Kill(-p.PID(), 0) }).WithTimeout(patience).
+			gomega.NewWithT(t).Eventually(func() error { return syscall.Kill(-p.PID(), 0) }).WithTimeout(machine.Patience).
 				Should(gomega.MatchError(syscall.ESRCH), "the child's process group is still there")
 			p.Stop() // again does nothing
 		})

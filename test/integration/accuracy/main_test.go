@@ -1,0 +1,10 @@
+package accuracy
+
+import (
+	"os"
+	"testing"
+
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+func TestMain(m *testing.M) { os.Exit(lab.Judge(m)) }
