@@ -23,6 +23,8 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("argosy-controller-manager", flag.ExitOnError)
 	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
+	var profiles string
+	program.ProfilesFlag(flags, &profiles)
 	verbosity := flags.Int("v", 0, "0 logs what was changed, 1 also what was left alone and why")
 	if err := program.Parse(flags, args); err != nil {
 		return err
@@ -39,7 +41,7 @@ func run(args []string) error {
 		return err
 	}
 	ctx := ctrl.SetupSignalHandler()
-	mgr, err := newManager(ctx, rest, cfg)
+	mgr, err := newManager(ctx, rest, cfg, profiles)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,resourceNames=argosy-controller-manager,verbs=get;update
 // +kubebuilder:rbac:groups="",namespace=argosy-system,resources=events,verbs=create;patch
 
-func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.ControllerManager) (manager.Manager, error) {
+func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.ControllerManager, profiles string) (manager.Manager, error) {
 	scheme, err := program.Scheme()
 	if err != nil {
 		return nil, err
@@ -38,8 +38,10 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.Contro
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
 		MapperProvider:          newMapper,
+		Cache:                   program.Cache(),
 		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
 		HealthProbeBindAddress:  cfg.HealthBindAddress,
+		PprofBindAddress:        profiles,
 		LeaderElection:          election.Enabled,
 		LeaderElectionNamespace: election.Namespace,
 		LeaderElectionID:        election.Name,

@@ -42,9 +42,9 @@ import (
 
 // flagOptions carry karmada-scheduler-estimator's names and defaults, so that its manifests need a new image and little else.
 type flagOptions struct {
-	kubeconfig, certFile, keyFile, clientCA, metricsAddress, healthAddress string
-	port                                                                   int
-	skipClientVerify                                                       bool
+	kubeconfig, certFile, keyFile, clientCA, metricsAddress, healthAddress, profiles string
+	port                                                                             int
+	skipClientVerify                                                                 bool
 }
 
 func addFlags(flags *flag.FlagSet) *flagOptions {
@@ -57,6 +57,7 @@ func addFlags(flags *flag.FlagSet) *flagOptions {
 	flags.BoolVar(&o.skipClientVerify, "insecure-skip-grpc-client-verify", false, "accept clients without a certificate")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", `address of /metrics, or "0" for none; empty means the configuration's`)
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", "", `address of /healthz and /readyz, or "0" for none; empty means the configuration's`)
+	program.ProfilesFlag(flags, &o.profiles)
 	return o
 }
 
@@ -198,6 +199,9 @@ func (p *process) run(ctx context.Context) error {
 	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
 	serve(ctx, group, p.options.metricsAddress, metrics)
 	serve(ctx, group, p.options.healthAddress, fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready))
+	if p.options.profiles != "" {
+		serve(ctx, group, p.options.profiles, program.Profiles())
+	}
 	return group.Wait()
 }
 

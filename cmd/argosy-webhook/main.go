@@ -31,7 +31,8 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("argosy-webhook", flag.ExitOnError)
 	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1, kind WebhookConfiguration); empty means the defaults")
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
-	pprof := flags.String("pprof-bind-address", "", "serve /debug/pprof at this host:port; empty means not at all")
+	var profiles string
+	program.ProfilesFlag(flags, &profiles)
 	verbosity := flags.Int("v", 0, "0 logs refusals and warnings, 1 also what was left alone and why")
 	if err := program.Parse(flags, args); err != nil {
 		return err
@@ -52,7 +53,7 @@ func run(args []string) error {
 		return err
 	}
 	ending := &drain.Drain{Clock: clock.RealClock{}, Period: time.Duration(cfg.DrainSeconds) * time.Second}
-	mgr, err := newManager(rest, cfg, *pprof, func(*http.Request) error { return ending.Ready() })
+	mgr, err := newManager(rest, cfg, profiles, func(*http.Request) error { return ending.Ready() })
 	if err != nil {
 		return err
 	}

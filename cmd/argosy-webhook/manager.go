@@ -21,7 +21,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/program"
 )
 
-func newManager(restConfig *rest.Config, cfg *config.Webhook, pprof string, staying healthz.Checker) (manager.Manager, error) {
+func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, staying healthz.Checker) (manager.Manager, error) {
 	scheme, err := program.Scheme()
 	if err != nil {
 		return nil, err
@@ -49,9 +49,10 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, pprof string, stay
 	})
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
+		Cache:                   program.Cache(),
 		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
 		HealthProbeBindAddress:  cfg.HealthBindAddress,
-		PprofBindAddress:        pprof,
+		PprofBindAddress:        profiles,
 		WebhookServer:           server,
 		GracefulShutdownTimeout: &shutdown,
 	})

@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -50,4 +51,9 @@ func Scheme() (*runtime.Scheme, error) {
 		}
 	}
 	return scheme, nil
+}
+
+// Cache is how every manager of ours keeps objects: without managedFields, often half of an object, which no rule of ours reads.
+func Cache() cache.Options {
+	return cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
 }

@@ -70,17 +70,7 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 		start := now.Now()
 		response, err := p.next.RoundTrip(attempt)
 		seen := look(response, err)
-		if seen == (trouble{}) || (request.Body != nil && request.GetBody == nil) {
-			return response, err
-		}
-		passes := p.passes(seen)
-		if webhook := ourWebhook(seen.text); webhook != "" {
-			passes = isLate(seen) && p.disturbed(start, now.Now())
-			if !passes {
-				p.counts.fails(asker(), webhook, seen)
-			}
-		}
-		if !passes || now.Since(begun) > longEnough || !p.counts.repeats(asker(), seen) {
+		if seen == (trouble{}) || !p.forgives(seen, start, now.Now()) || now.Since(begun) > longEnough || !p.counts.repeats(asker(), seen) {
 			return response, err
 		}
 		select {
@@ -88,18 +78,41 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 			return response, err
 		case <-now.After(p.pause):
 		}
-		attempt = request.Clone(request.Context())
-		if request.GetBody != nil {
-			body, failed := request.GetBody()
-			if failed != nil {
-				return response, err
-			}
-			attempt.Body = body
+		var same bool
+		if attempt, same = again(request); !same {
+			return response, err
 		}
 		if response != nil {
 			response.Body.Close()
 		}
 	}
+}
+
+// forgives tells whether a trouble is the machine's. One of a webhook of ours is so only if it came too late while the machine stood still.
+func (p *patient) forgives(seen trouble, start, now time.Time) bool {
+	webhook := ourWebhook(seen.text)
+	if webhook == "" {
+		return p.passes(seen)
+	}
+	if isLate(seen) && p.disturbed(start, now) {
+		return true
+	}
+	p.counts.fails(asker(), webhook, seen)
+	return false
+}
+
+// again is the same request once more, unless its body can be read only once.
+func again(request *http.Request) (*http.Request, bool) {
+	once := request.Clone(request.Context())
+	if request.Body == nil {
+		return once, true
+	}
+	if request.GetBody == nil {
+		return nil, false
+	}
+	body, err := request.GetBody()
+	once.Body = body
+	return once, err == nil
 }
 
 // look reads what a request met, if that was a trouble; the body stays readable.
