@@ -9,14 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// Field numbers, from Karmada's pkg/estimator/pb (1.16, 1.18) and pkg/estimator/service (1.19). A comment names the form.
+// Field numbers, from Karmada's pkg/estimator/pb (1.16 to 1.18) and pkg/estimator/service (1.19). A comment names the form.
 const (
 	requestCluster        protowire.Number = 1
 	requestRequirements   protowire.Number = 2
-	requestAssumed        protowire.Number = 3 // 1.19
+	requestAssumed        protowire.Number = 3 // 1.18 and later
 	setsComponents        protowire.Number = 2
 	setsNamespace         protowire.Number = 3
-	setsAssumed           protowire.Number = 4 // 1.19
+	setsAssumed           protowire.Number = 4 // 1.18 and later
 	assumedNamespace      protowire.Number = 1
 	assumedComponents     protowire.Number = 2
 	componentName         protowire.Number = 1
@@ -75,8 +75,10 @@ func each(message []byte, visit func(field) error) error {
 	return nil
 }
 
+// decode takes absent requirements for empty ones: Karmada 1.18 leaves them out where a replica asks for nothing (a best-effort workload), which up to 1.17
+// were sent empty. Only where something else stands in the message, of which nothing is known, may they have moved there.
 func (r *MaxAvailableReplicasRequest) decode(data []byte) error {
-	seen := false
+	seen, unknown := false, false
 	err := each(data, func(f field) error {
 		switch f.number {
 		case requestCluster:
@@ -86,11 +88,13 @@ func (r *MaxAvailableReplicasRequest) decode(data []byte) error {
 			return r.Requirements.decode(f.bytes, replicaFields)
 		case requestAssumed:
 			return appendAssumed(&r.Assumed, f.bytes)
+		default:
+			unknown = true
 		}
 		return nil
 	})
-	if err == nil && !seen {
-		return ErrNoRequirements
+	if err == nil && unknown && !seen {
+		return fmt.Errorf("requirements: %w", ErrUnknownForm)
 	}
 	return err
 }
@@ -110,7 +114,7 @@ func (r *MaxAvailableComponentSetsRequest) decode(data []byte) error {
 		return nil
 	})
 	if err == nil && len(r.Components) == 0 {
-		return ErrNoRequirements
+		return ErrNoComponents
 	}
 	return err
 }
@@ -158,7 +162,7 @@ func appendAssumed(list *[]AssumedWorkload, data []byte) error {
 
 func appendComponent(list *[]Component, data []byte) error {
 	var component Component
-	seen := false
+	seen, unknown := false, false
 	err := each(data, func(f field) error {
 		switch f.number {
 		case componentName:
@@ -168,14 +172,16 @@ func appendComponent(list *[]Component, data []byte) error {
 			return component.Requirements.decode(f.bytes, componentFields)
 		case componentReplicas:
 			component.Replicas = int32(f.varint)
+		default:
+			unknown = true
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
-	case !seen:
-		return fmt.Errorf("component %q: %w", component.Name, ErrNoRequirements)
+	case unknown && !seen:
+		return fmt.Errorf("component %q: requirements: %w", component.Name, ErrUnknownForm)
 	case component.Replicas < 0:
 		return fmt.Errorf("component %q: %d replicas: %w", component.Name, component.Replicas, ErrQuantity)
 	}

@@ -69,10 +69,10 @@ func written(t *testing.T, message proto.Message) []byte {
 
 func entry(key string, value []byte) []byte { return message{}.text(1, key).raw(2, value) }
 
-// form is a generation of the protocol: whether it sends Kubernetes messages, bytes, or both.
-type form struct{ messages, bytes bool }
+// form is a generation of the protocol: whether it sends Kubernetes messages, bytes, or both, and what workloads are assumed.
+type form struct{ messages, bytes, assumed bool }
 
-var forms = map[string]form{"1.16": {messages: true}, "1.18": {messages: true, bytes: true}, "1.19": {bytes: true}}
+var forms = map[string]form{"1.16": {messages: true}, "1.18": {messages: true, bytes: true, assumed: true}, "1.19": {bytes: true, assumed: true}}
 
 func (f form) claim(t *testing.T) message {
 	m := message{}
@@ -116,7 +116,7 @@ func TestDecodeReplicasInEveryForm(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			data := message{}.text(1, "m1").raw(2, f.requirements(t))
 			want := MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wanted}
-			if version == "1.19" {
+			if f.assumed {
 				data = data.raw(3, message{}.text(1, "other").raw(2, f.component(t)))
 				want.Assumed = []AssumedWorkload{{Namespace: "other", Components: []Component{
 					{Name: "jobmanager", Replicas: 3, Requirements: wantedPart}}}}
@@ -138,7 +138,7 @@ func TestDecodeSetsInEveryForm(t *testing.T) {
 			data := message{}.text(1, "m1").raw(2, f.component(t)).text(3, "shop")
 			want := MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop",
 				Components: []Component{{Name: "jobmanager", Replicas: 3, Requirements: wantedPart}}}
-			if version == "1.19" {
+			if f.assumed {
 				data = data.raw(4, message{}.text(1, "other").raw(2, f.component(t)))
 				want.Assumed = []AssumedWorkload{{Namespace: "other", Components: want.Components}}
 			}
@@ -195,14 +195,15 @@ func TestFaultyRequests(t *testing.T) {
 		data message
 		want error
 	}{
-		"no requirements":                    {message{}.text(1, "m1"), ErrNoRequirements},
-		"empty bytes":                        {message{}, ErrNoRequirements},
-		"requirements of a form yet to come": {message{}.text(1, "m1").raw(2, message{}.raw(9, []byte("x")).text(3, "ns")), ErrUnknownForm},
-		"claim of a form yet to come":        {message{}.raw(2, message{}.raw(1, message{}.raw(9, []byte("x")))), ErrUnknownForm},
-		"negative quantity":                  {message{}.raw(2, message{}.raw(2, entry("cpu", bytesOf(t, &negative)))), ErrQuantity},
-		"quantity that is none":              {bad, ErrMalformed},
-		"truncated":                          {message{}.text(1, "m1").raw(2, forms["1.16"].requirements(t))[:40], ErrMalformed},
-		"best effort is no fault":            {message{}.text(1, "m1").raw(2, message{}.text(3, "ns")), nil},
+		"requirements at a place yet to come": {message{}.text(1, "m1").raw(9, message{}.text(3, "ns")), ErrUnknownForm},
+		"none, as 1.18 writes best effort":    {message{}.text(1, "m1"), nil},
+		"empty bytes":                         {message{}, nil},
+		"requirements of a form yet to come":  {message{}.text(1, "m1").raw(2, message{}.raw(9, []byte("x")).text(3, "ns")), ErrUnknownForm},
+		"claim of a form yet to come":         {message{}.raw(2, message{}.raw(1, message{}.raw(9, []byte("x")))), ErrUnknownForm},
+		"negative quantity":                   {message{}.raw(2, message{}.raw(2, entry("cpu", bytesOf(t, &negative)))), ErrQuantity},
+		"quantity that is none":               {bad, ErrMalformed},
+		"truncated":                           {message{}.text(1, "m1").raw(2, forms["1.16"].requirements(t))[:40], ErrMalformed},
+		"best effort is no fault":             {message{}.text(1, "m1").raw(2, message{}.text(3, "ns")), nil},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -214,6 +215,42 @@ func TestFaultyRequests(t *testing.T) {
 				t.Errorf("fault = %v, want %v", got.Fault, tc.want)
 			}
 		})
+	}
+}
+
+// Karmada 1.18 leaves requirements out where a replica asks for nothing, also of what it has assumed; its own types are the judge.
+func TestAbsentRequirementsAreEmpty(t *testing.T) {
+	bestEffort := &pb.AssumedWorkload{Namespace: "shop", Components: []*pb.Component{{Name: "web", Replicas: 2}}}
+	want := []AssumedWorkload{{Namespace: "shop", Components: []Component{{Name: "web", Replicas: 2}}}}
+
+	var replicas MaxAvailableReplicasRequest
+	if err := unmarshal(written(t, &pb.MaxAvailableReplicasRequest{Cluster: "m1", AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}), &replicas); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(MaxAvailableReplicasRequest{Cluster: "m1", Assumed: want}, replicas, faults); diff != "" {
+		t.Errorf("replicas (-want +got):\n%s", diff)
+	}
+
+	var sets MaxAvailableComponentSetsRequest
+	if err := unmarshal(written(t, &pb.MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop",
+		Components: bestEffort.Components, AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}), &sets); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop", Components: want[0].Components, Assumed: want}, sets, faults); diff != "" {
+		t.Errorf("sets (-want +got):\n%s", diff)
+	}
+
+	for name, tc := range map[string]struct {
+		data message
+		want error
+	}{
+		"no components": {message{}.text(1, "m1").text(3, "shop"), ErrNoComponents},
+		"a component's requirements at a place yet to come": {message{}.text(1, "m1").raw(2, message{}.text(1, "web").int(3, 2).raw(9, []byte("x"))), ErrUnknownForm},
+	} {
+		var got MaxAvailableComponentSetsRequest
+		if err := unmarshal(tc.data, &got); err != nil || !errors.Is(got.Fault, tc.want) {
+			t.Errorf("%s: fault %v (%v), want %v", name, got.Fault, err, tc.want)
+		}
 	}
 }
 

@@ -12,8 +12,8 @@ var (
 	ErrMalformed = errors.New("malformed request")
 	// ErrUnknownForm: the message has content, but in none of the forms known here.
 	ErrUnknownForm = errors.New("requirements in no known wire form")
-	// ErrNoRequirements: the message lacks the requirements altogether.
-	ErrNoRequirements = errors.New("no requirements in the request")
+	// ErrNoComponents: a question about sets of components names none.
+	ErrNoComponents = errors.New("no components in the request")
 	// ErrQuantity: a quantity that no pod can ask for.
 	ErrQuantity = errors.New("impossible quantity")
 )
@@ -35,7 +35,7 @@ type Component struct {
 	Replicas     int32
 }
 
-// AssumedWorkload is a workload that the scheduler has assigned and the member does not show yet (Karmada 1.19).
+// AssumedWorkload is a workload that the scheduler has assigned and the member does not show yet (Karmada 1.18 with its gate SchedulingOvercommitProtection).
 type AssumedWorkload struct {
 	Namespace  string
 	Components []Component
