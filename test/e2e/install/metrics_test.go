@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/test/lab/machine"
@@ -32,7 +33,7 @@ func (r *release) documented(t *testing.T) {
 					text, err = scrape(ctx, p)
 					return err
 				}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
-				var parser expfmt.TextParser
+				parser := expfmt.NewTextParser(model.UTF8Validation)
 				families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 				if err != nil {
 					t.Fatal(err)
