@@ -82,6 +82,37 @@ test-tools: ## the modules of their own: images, chart, alerts and dashboards
 	cd tools/chart && go test ./...
 	cd test/monitoring && go test ./...
 
+# What has goroutines or is called by some: under the race detector these alone are worth their minutes.
+CONCURRENT := ./cmd/... ./cronhpa/... ./estimator/... ./fedhpa/... ./internal/... ./interpreter/hook/... ./migration/... ./scalein/...
+# The race detector is written in C: only these targets need a compiler of it.
+RACE := CGO_ENABLED=1 go test -race
+
+.PHONY: c-compiler
+c-compiler:
+	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || { \
+	echo "error: the race detector needs a C compiler, and \"$$cc\" is not there: install gcc, or name another with CC=" >&2; exit 1; }
+
+.PHONY: test-race
+test-race: test-race-unit test-race-integration ## unit and integration tests under the race detector; needs a C compiler
+
+.PHONY: test-race-unit
+test-race-unit: go-version c-compiler
+	$(RACE) $(CONCURRENT)
+
+.PHONY: test-race-integration
+test-race-integration: build c-compiler
+	$(RACE) -count=1 -p=1 -timeout=90m ./test/integration/...
+
+# How long each fuzz target looks for inputs that break it.
+FUZZTIME ?= 1m
+
+.PHONY: test-fuzz
+test-fuzz: go-version ## each fuzz target for FUZZTIME (1m)
+	@grep -rn --include='*_test.go' '^func Fuzz' . | sed -E 's/^(.*)\/[^/]*_test\.go:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*/\1 \2/' | sort | \
+	while read -r package target; do \
+		go test "$$package" -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) </dev/null || exit 1; \
+	done
+
 ##@ Release
 
 .PHONY: images

@@ -11,13 +11,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -56,8 +56,7 @@ func (s *townScene) as(person string) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Impersonate = rest.ImpersonationConfig{UserName: person, Groups: []string{"system:masters"}}
-	return client.New(config, client.Options{Scheme: s.Karmada.Scheme()})
+	return client.New(lab.Person(config, person, lab.Approver), client.Options{Scheme: s.Karmada.Scheme()})
 }
 
 func (s *townScene) edit(ctx context.Context, change func(*v1alpha1.MigrationWhitelistSpec)) error {

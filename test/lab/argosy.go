@@ -189,7 +189,7 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	return apply(ctx, cfg, objects...)
 }
 
-// register makes Karmada and karmada-apiserver call the local process, as argosyctl install does.
+// register makes Karmada and karmada-apiserver call the local process, and the roles for people, as argosyctl install does.
 func (a *argosy) register(ctx context.Context) error {
 	objects, err := install.Registrations(fmt.Sprintf("https://127.0.0.1:%d", a.webhook), a.ca.PEM)
 	if err != nil {
@@ -208,6 +208,9 @@ func (a *argosy) register(ctx context.Context) error {
 	}
 	cfg, err := restConfig(a.kubeconfig())
 	if err != nil {
+		return err
+	}
+	if err := grantPeople(ctx, cfg); err != nil {
 		return err
 	}
 	return apply(ctx, cfg, objects...)

@@ -103,6 +103,9 @@ func Run(ctx context.Context, opts Options) (*Lab, func(keepLogs bool), error) {
 		return nil, nil, err
 	}
 	closeLab := func(keepLogs bool) {
+		if config, err := restConfig(f.info.Kubeconfigs[KarmadaPlaneName]); err == nil {
+			tellUnanswered("karmada-apiserver", config)
+		}
 		f.close()
 		if err := clean(f.info.Dir, keepLogs); err != nil {
 			fmt.Fprintf(os.Stderr, "removing the lab's files: %v\n", err)

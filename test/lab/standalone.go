@@ -118,6 +118,7 @@ func (s *APIServer) firstDeath() error {
 
 // Close stops the server and removes its files.
 func (s *APIServer) Close() {
+	tellUnanswered("the API server", s.Config)
 	for _, v := range slices.Backward(s.children) {
 		// Nothing of it is kept, so there is nothing to flush in order.
 		v.Kill()

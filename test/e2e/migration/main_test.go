@@ -88,15 +88,14 @@ func newClient(config *rest.Config) (client.Client, error) {
 	return client.New(config, client.Options{Scheme: scheme})
 }
 
-// as another person.
+// as a person who may approve.
 func as(t *testing.T, user string) client.Client {
 	t.Helper()
 	config, err := world.lab.Karmada()
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:masters"}}
-	impersonated, err := newClient(config)
+	impersonated, err := newClient(lab.Person(config, user, lab.Approver))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,99 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"k8s.io/client-go/rest"
+)
+
+// tellUnanswered prints how often an API server asked a webhook of ours in vain, whoever's request it was. Where the webhook's failurePolicy is Ignore, nobody
+// else hears of it.
+func tellUnanswered(plane string, config *rest.Config) {
+	if config == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	text, err := metricsOf(ctx, config)
+	var told string
+	if err == nil {
+		told, err = unanswered(text)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "asking %s which webhooks failed: %v\n", plane, err)
+		return
+	}
+	if told == "" {
+		return
+	}
+	told = fmt.Sprintf("%s: %s asked in vain: %s\n", filepath.Base(os.Args[0]), plane, told)
+	fmt.Fprint(os.Stderr, told)
+	if err := keep(told, retriesFile()); err != nil {
+		fmt.Fprintln(os.Stderr, "keeping which webhooks failed:", err)
+	}
+}
+
+func metricsOf(ctx context.Context, config *rest.Config) (string, error) {
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.Host+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("/metrics answers %s", response.Status)
+	}
+	return string(text), err
+}
+
+// unanswered reads an API server's own counts: requests that passed though a webhook failed, and such as were refused since it failed.
+func unanswered(text string) (string, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		return "", err
+	}
+	times := map[string]float64{}
+	for _, name := range []string{"apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count"} {
+		for _, metric := range families[name].GetMetric() {
+			webhook, fault := label(metric, "name"), label(metric, "error_type")
+			if strings.HasSuffix(webhook, ".argosy.dev") && fault != "no_error" {
+				times[webhook] += metric.GetCounter().GetValue()
+			}
+		}
+	}
+	var told []string
+	for _, webhook := range slices.Sorted(maps.Keys(times)) {
+		told = append(told, fmt.Sprintf("%s %.0f times", webhook, times[webhook]))
+	}
+	return strings.Join(told, ", "), nil
+}
+
+func label(metric *dto.Metric, name string) string {
+	for _, pair := range metric.GetLabel() {
+		if pair.GetName() == name {
+			return pair.GetValue()
+		}
+	}
+	return ""
+}
