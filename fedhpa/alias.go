@@ -92,12 +92,11 @@ func (a *Alias) create(ctx context.Context, hpa *autoscalingv2.HorizontalPodAuto
 	return nil
 }
 
-// update follows the HPA's spec. What an HPA cannot say, the distribution, stays as it was set on the FedHPA.
+// update follows the HPA's spec. What an HPA cannot say, the distribution and a pause, stays as it was set on the FedHPA.
 func (a *Alias) update(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler, fed *api.FedHPA) error {
 	before := fed.DeepCopy()
-	distribution := fed.Spec.Distribution
 	fed.Spec = specFrom(hpa)
-	fed.Spec.Distribution = distribution
+	fed.Spec.Distribution, fed.Spec.Suspend = before.Spec.Distribution, before.Spec.Suspend
 	if equality.Semantic.DeepEqual(before.Spec, fed.Spec) {
 		return nil
 	}

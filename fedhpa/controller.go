@@ -2,10 +2,12 @@ package fedhpa
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/karmada-io/karmada/pkg/util"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -40,7 +42,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	fed := &api.FedHPA{}
 	if err := c.client.Get(ctx, req.NamespacedName, fed); apierrors.IsNotFound(err) {
 		c.forget(req.NamespacedName)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, c.sweep(ctx, req.NamespacedName)
 	} else if err != nil {
 		return ctrl.Result{}, fmt.Errorf("reading FedHPA %s: %w", req, err)
 	}
@@ -50,12 +52,22 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	view.world.Now = c.clock.Now()
 	plan := decide.Decide(view.world)
-	if err := c.carryOut(ctx, view, &plan); err != nil {
-		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-			klog.FromContext(ctx).V(1).Info("Something newer is there: looking again", "reason", err.Error())
+	written := c.write(ctx, view, &plan)
+	if written.stopped != nil {
+		if newer(written.stopped) {
+			klog.FromContext(ctx).V(1).Info("Something newer is there: looking again", "reason", written.stopped.Error())
+			return ctrl.Result{RequeueAfter: conflictRetry}, nil
+		}
+		return ctrl.Result{}, c.failed(ctx, fed, metav1.ConditionFalse, api.FedHPAReasonWriteFailed, written.stopped)
+	}
+	if err := c.say(ctx, view, &plan); err != nil {
+		if newer(err) {
 			return ctrl.Result{RequeueAfter: conflictRetry}, nil
 		}
 		return ctrl.Result{}, c.failed(ctx, fed, metav1.ConditionFalse, api.FedHPAReasonWriteFailed, err)
+	}
+	if written.refused != nil {
+		return ctrl.Result{}, written.refused
 	}
 	if fed.DeletionTimestamp != nil && !view.world.Finalizer || released(&plan) {
 		c.forget(req.NamespacedName)
@@ -65,22 +77,88 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return ctrl.Result{RequeueAfter: wait.Jitter(plan.Wake, 0.2)}, nil
 }
 
-// carryOut writes in the plan's order; what comes after a failed write is not done. Events and metrics follow the status, so that a
-// plan made from an old cache says nothing.
-func (c *Controller) carryOut(ctx context.Context, v *view, plan *decide.Plan) error {
-	log := klog.FromContext(ctx)
-	for _, action := range plan.Actions {
-		if err := c.applier.apply(ctx, v, action); err != nil {
-			return err
-		}
-		logAction(log, action)
+// sweep takes back the autoscalers of a FedHPA whose finalizer somebody took off: nobody would ever again. An autoscaler that goes changes no replica. That the FedHPA
+// is gone is asked of karmada-apiserver, since a cache may not know yet of one made anew.
+func (c *Controller) sweep(ctx context.Context, key types.NamespacedName) error {
+	left, err := c.gatherer.autoscalers(ctx, key)
+	if err != nil || len(left) == 0 {
+		return err
 	}
+	if err := c.gatherer.live.Get(ctx, key, &api.FedHPA{}); !apierrors.IsNotFound(err) {
+		return err
+	}
+	for cluster, work := range left {
+		if !work.DeletionTimestamp.IsZero() {
+			continue
+		}
+		err := c.client.Delete(ctx, work.DeepCopy(), client.Preconditions{UID: &work.UID, ResourceVersion: &work.ResourceVersion})
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting Work %s/%s of a FedHPA that is gone: %w", work.Namespace, work.Name, err)
+		}
+		klog.FromContext(ctx).Info("Took back the autoscaler of a FedHPA that is gone", "cluster", cluster)
+	}
+	return nil
+}
+
+// newer reports whether a write met something that was written since the world was looked at.
+func newer(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
+
+// outcome of a plan's writes.
+type outcome struct {
+	// stopped is what nothing could be written after; refused is what kept only its own group, and is in the plan's words already.
+	stopped, refused error
+}
+
+// write carries a plan out, in its order. Where something newer is met, or the ground of everything is refused, nothing after it is done. Any other refusal
+// (a quota, a policy engine) keeps back what belongs to it: the template when the binding was refused, and of autoscalers each one alone.
+func (c *Controller) write(ctx context.Context, v *view, plan *decide.Plan) outcome {
+	log := klog.FromContext(ctx)
+	var done []decide.Action
+	var books, limits []error
+	for _, action := range plan.Actions {
+		group := action.Group()
+		if group == decide.BookKeeping && len(books) > 0 {
+			continue
+		}
+		err := c.applier.apply(ctx, v, action)
+		switch {
+		case err == nil:
+			logAction(log, action)
+			done = append(done, action)
+		case group == decide.Ownership || newer(err) || ctx.Err() != nil:
+			return outcome{stopped: err}
+		case group == decide.BookKeeping:
+			books = append(books, err)
+		default:
+			limits = append(limits, err)
+		}
+	}
+	plan.Actions = done
+	if err := errors.Join(books...); err != nil {
+		plan.Refuse(decide.BookKeeping, refusal(err), err.Error())
+	}
+	if err := errors.Join(limits...); err != nil {
+		plan.Refuse(decide.Limits, refusal(err), err.Error())
+	}
+	return outcome{refused: errors.Join(append(books, limits...)...)}
+}
+
+// refusal is the reason to give: a FederatedResourceQuota whose enforcement is on refuses the count that members run, and only people can end that.
+func refusal(err error) string {
+	if apierrors.ReasonForError(err) == util.QuotaExceededReason {
+		return api.FedHPAReasonQuotaExceeded
+	}
+	return api.FedHPAReasonWriteFailed
+}
+
+// say writes the status. Events and metrics follow it, so that a plan made from an old cache says nothing.
+func (c *Controller) say(ctx context.Context, v *view, plan *decide.Plan) error {
 	if !released(plan) {
 		if err := c.patchStatus(ctx, v.fed, plan.Status); err != nil {
 			return err
 		}
 	}
-	for _, e := range plan.Events {
+	for _, e := range plan.Told() {
 		kind := "Normal"
 		if e.Warning {
 			kind = "Warning"

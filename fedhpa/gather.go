@@ -176,6 +176,7 @@ func (g *gatherer) readBinding(ctx context.Context, v *view) error {
 func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	out := &decide.Binding{
 		Settled:  b.Generation == b.Status.SchedulerObservedGeneration,
+		Claimed:  claimedBy(b) != "",
 		Replicas: b.Spec.Replicas,
 		Clusters: decide.Counts{},
 		Ledger:   decide.ParseCounts(b.Annotations[api.FedHPALedgerAnnotation]),

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -35,7 +36,7 @@ func (g *gatherer) members(ctx context.Context, v *view) error {
 	for i := range clusters.Items {
 		byName[clusters.Items[i].Name] = &clusters.Items[i]
 	}
-	works, err := g.autoscalers(ctx, v.fed)
+	works, err := g.autoscalers(ctx, v.key())
 	if err != nil {
 		return err
 	}
@@ -73,10 +74,10 @@ func (g *gatherer) members(ctx context.Context, v *view) error {
 }
 
 // autoscalers are the Works of this FedHPA's members, by cluster.
-func (g *gatherer) autoscalers(ctx context.Context, fed *api.FedHPA) (map[string]*workv1alpha1.Work, error) {
+func (g *gatherer) autoscalers(ctx context.Context, fed types.NamespacedName) (map[string]*workv1alpha1.Work, error) {
 	var list workv1alpha1.WorkList
-	if err := g.works.List(ctx, &list, client.MatchingFields{workOwnerIndex: fed.Namespace + "/" + fed.Name}); err != nil {
-		return nil, fmt.Errorf("listing Works of FedHPA %s/%s: %w", fed.Namespace, fed.Name, err)
+	if err := g.works.List(ctx, &list, client.MatchingFields{workOwnerIndex: fed.String()}); err != nil {
+		return nil, fmt.Errorf("listing Works of FedHPA %s: %w", fed, err)
 	}
 	out := map[string]*workv1alpha1.Work{}
 	for i := range list.Items {
@@ -96,7 +97,11 @@ func (g *gatherer) member(ctx context.Context, v *view, name string, cluster *cl
 	if work != nil {
 		m.HPA = autoscalerIn(work, v.fed)
 	}
-	if v.binding == nil || !v.binding.Spec.TargetContains(name) {
+	if v.binding == nil {
+		return m, nil
+	}
+	m.Held = held(v.binding.Spec.Suspension, name)
+	if !v.binding.Spec.TargetContains(name) {
 		return m, nil
 	}
 	m.Workload = workloadOf(v.binding, name)
@@ -106,6 +111,11 @@ func (g *gatherer) member(ctx context.Context, v *view, name string, cluster *cl
 		}
 	}
 	return m, nil
+}
+
+// held reports whether dispatching to a cluster is suspended (Karmada's shouldSuspendDispatching, pkg/controllers/binding/common.go).
+func held(s *workv1alpha2.Suspension, cluster string) bool {
+	return s != nil && (ptr.Deref(s.Dispatching, false) || s.DispatchingOnClusters != nil && slices.Contains(s.DispatchingOnClusters.ClusterNames, cluster))
 }
 
 // joining looks, live, at what decides whether a cluster may get its autoscaler: whether the workload's Work bears the retain
@@ -149,13 +159,14 @@ func workloadOf(binding *workv1alpha2.ResourceBinding, cluster string) *decide.W
 		}
 		out.Applied, out.Message = item.Applied, item.AppliedMessage
 		var status struct {
-			Replicas           int32 `json:"replicas"`
-			ReadyReplicas      int32 `json:"readyReplicas"`
-			Generation         int64 `json:"generation"`
-			ObservedGeneration int64 `json:"observedGeneration"`
+			Replicas           int32  `json:"replicas"`
+			ReadyReplicas      int32  `json:"readyReplicas"`
+			UpdatedReplicas    *int32 `json:"updatedReplicas"`
+			Generation         int64  `json:"generation"`
+			ObservedGeneration int64  `json:"observedGeneration"`
 		}
 		if item.Status != nil && json.Unmarshal(item.Status.Raw, &status) == nil {
-			out.Replicas, out.Ready = status.Replicas, status.ReadyReplicas
+			out.Replicas, out.Ready, out.Updated = status.Replicas, status.ReadyReplicas, status.UpdatedReplicas
 			// The member's own controller has seen the member's present spec.
 			out.Observed = status.ObservedGeneration >= status.Generation
 		}

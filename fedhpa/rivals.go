@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +22,7 @@ import (
 // rivals finds what would make autoscaling this target a fight: another autoscaler, or a kind whose members' replicas Karmada would
 // write over.
 func (g *gatherer) rivals(ctx context.Context, v *view) error {
-	if v.world.Problem != nil || v.world.Deleting {
+	if v.world.Problem != nil || v.world.Deleting || v.fed.Spec.Suspend {
 		return nil
 	}
 	rival, err := rivalOf(ctx, g.client, v.fed, owners.Indexed(v.fed.Spec.ScaleTargetRef))
@@ -61,6 +63,10 @@ func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow 
 				return fmt.Sprintf("FedHPA %s scales the same target: delete one of the two", one.Name), nil
 			}
 		case *autoscalingv2.HorizontalPodAutoscaler:
+			if by := claimedBy(other); by != "" && aliasOf(other, fed) {
+				return fmt.Sprintf("HorizontalPodAutoscaler %s is annotated with %s and propagated by %s as well, so that every member has the whole of its limits: take it out of that policy",
+					one.Name, api.FederateAnnotation, by), nil
+			}
 			if !aliasOf(other, fed) {
 				return fmt.Sprintf("HorizontalPodAutoscaler %s of the control plane names the same target: delete it, or delete this FedHPA and annotate that one with %s=true",
 					one.Name, api.FederateAnnotation), nil
@@ -70,6 +76,18 @@ func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow 
 		}
 	}
 	return "", nil
+}
+
+// claimedBy names the kind of policy that propagates an object, with its name where Karmada notes it; empty for none.
+func claimedBy(o metav1.Object) string {
+	notes := o.GetAnnotations()
+	switch {
+	case o.GetLabels()[policyv1alpha1.PropagationPolicyPermanentIDLabel] != "":
+		return strings.TrimSpace("PropagationPolicy " + notes[policyv1alpha1.PropagationPolicyNameAnnotation])
+	case o.GetLabels()[policyv1alpha1.ClusterPropagationPolicyPermanentIDLabel] != "":
+		return strings.TrimSpace("ClusterPropagationPolicy " + notes[policyv1alpha1.ClusterPropagationPolicyAnnotation])
+	}
+	return ""
 }
 
 // aliasOf reports whether the FedHPA was made from the HPA.

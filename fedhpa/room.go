@@ -51,7 +51,7 @@ type answer struct {
 
 // fill completes the view's members.
 func (r *room) fill(ctx context.Context, v *view, clusters map[string]*clusterv1alpha1.Cluster) {
-	if v.binding == nil || v.world.Deleting {
+	if v.binding == nil || v.world.Deleting || v.fed.Spec.Suspend {
 		return
 	}
 	answers := r.answers(ctx, v, clusters)
@@ -59,8 +59,8 @@ func (r *room) fill(ctx context.Context, v *view, clusters map[string]*clusterv1
 		m := &v.world.Members[i]
 		a := answers[m.Name]
 		m.Free, m.FreeAt, m.FreeFrom, m.Unschedulable = a.free, a.replicas, a.from, a.unschedulable
-		if m.HPA != nil && m.Workload != nil && m.Workload.Observed {
-			// Replicas the workload's controller could not even create: a quota, or admission in the member.
+		if m.HPA != nil && m.HPA.Fault == "" && m.Workload != nil && m.Workload.Observed {
+			// Replicas the workload's controller could not even create: a quota, or admission in the member. One that cannot scale asks for what it asked before.
 			m.Unschedulable = max(m.Unschedulable, m.HPA.Desired-m.Workload.Replicas)
 		}
 	}

@@ -232,14 +232,14 @@ func (c *Controller) ofRival(ctx context.Context, o client.Object) []reconcile.R
 	return c.withTarget(ctx, o.GetNamespace(), target)
 }
 
-// rivalChanged lets pass what makes an autoscaler a rival or ends it: that it comes, goes, is annotated, or aims elsewhere. What it says of
+// rivalChanged lets pass what makes an autoscaler a rival or ends it: that it comes, goes, is annotated, propagated, or aims elsewhere. What it says of
 // itself all the time, its status, does not.
 func rivalChanged() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, _ := owners.Target(e.ObjectOld)
 			after, _ := owners.Target(e.ObjectNew)
-			return before != after || e.ObjectOld.GetAnnotations()[api.FederateAnnotation] != e.ObjectNew.GetAnnotations()[api.FederateAnnotation]
+			return before != after || claimedBy(e.ObjectOld) != claimedBy(e.ObjectNew) || e.ObjectOld.GetAnnotations()[api.FederateAnnotation] != e.ObjectNew.GetAnnotations()[api.FederateAnnotation]
 		},
 	}
 }

@@ -124,8 +124,9 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 	var status reported
 	if s := work.Status.ManifestStatuses; len(s) == 1 && s[0].Status != nil && json.Unmarshal(s[0].Status.Raw, &status) == nil {
 		out.Current, out.Desired = status.CurrentReplicas, status.DesiredReplicas
-		out.Fault, out.Lost = faultOf(status)
+		out.Fault, out.Lost, out.Ambiguous = faultOf(status)
 		if status.MaxReplicas != nil {
+			out.Judged = true
 			out.InForce = &split.Range{Min: ptr.Deref(status.MinReplicas, 1), Max: *status.MaxReplicas}
 		} else if out.Applied {
 			// Karmada reflects only the counts: what it says it applied is all there is to go by.
@@ -137,8 +138,8 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 }
 
 // faultOf is why a member's autoscaler cannot scale, empty when it can; lost is set when it does not find its workload, so
-// that its counts are those of before.
-func faultOf(status reported) (fault string, lost bool) {
+// that its counts are those of before, and ambiguous when another one selects the same pods.
+func faultOf(status reported) (fault string, lost, ambiguous bool) {
 	var out []string
 	for _, c := range status.Conditions {
 		if c.Status != corev1.ConditionFalse || c.Type != autoscalingv2.ScalingActive && c.Type != autoscalingv2.AbleToScale {
@@ -150,6 +151,7 @@ func faultOf(status reported) (fault string, lost bool) {
 		}
 		out = append(out, fmt.Sprintf("%s (%s)", message, c.Reason))
 		lost = lost || c.Reason == "FailedGetScale"
+		ambiguous = ambiguous || c.Reason == "AmbiguousSelector"
 	}
-	return strings.Join(out, "; "), lost
+	return strings.Join(out, "; "), lost, ambiguous
 }

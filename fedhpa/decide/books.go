@@ -44,11 +44,12 @@ func (d *decision) adopt() bool {
 	moved, missing := Counts{}, false
 	for name, booked := range d.w.Binding.Clusters {
 		m := d.member(name)
-		if m == nil || !m.fresh() || booked <= d.w.Binding.Ledger[name] {
+		runs, known := d.runs(m)
+		if !known || !m.speaks() || m.Held || booked <= d.w.Binding.Ledger[name] {
 			continue
 		}
 		moved[name] = min(booked, d.w.Bounds.Max)
-		missing = missing || m.HPA.Desired < moved[name]
+		missing = missing || runs < moved[name]
 	}
 	if missing {
 		d.floors = moved
@@ -103,12 +104,11 @@ func (d *decision) reassert() {
 			return
 		}
 	}
-	now := metav1.NewTime(d.w.Now)
 	s.Overwrites++
 	s.OverwriteStreak++
-	s.LastOverwriteTime = &now
+	s.LastOverwriteTime = d.stamp()
 	d.plan.Overwritten = true
-	d.tell(true, api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
+	d.tellOf(BookKeeping, true, api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
 	d.follow()
 }
 
@@ -132,7 +132,7 @@ func overwritePause(streak int32) time.Duration {
 // follow writes what is not yet true.
 func (d *decision) follow() {
 	b, sum := d.w.Binding, d.counts.Sum()
-	if b.Ledger == nil && !slices.ContainsFunc(d.clusters(), func(name string) bool { m := d.member(name); return m != nil && m.fresh() }) {
+	if b.Ledger == nil && !slices.ContainsFunc(d.clusters(), func(name string) bool { _, known := d.runs(d.member(name)); return known }) {
 		// Before the first autoscaler has spoken the book is Karmada's own, and right.
 		d.wait(api.FedHPAReasonTakingOver, "members are getting their autoscalers")
 		return
@@ -152,8 +152,22 @@ func (d *decision) follow() {
 		return
 	}
 	d.trueBooks = true
-	d.condition(api.FedHPABooksAgree, metav1.ConditionTrue, api.FedHPAReasonBooksAgree,
-		"ResourceBinding and template say what the members run")
+	d.agreed()
+}
+
+// agreed says of books that nothing has to be written to whether the members say the same.
+func (d *decision) agreed() {
+	away := slices.DeleteFunc(d.clusters(), func(name string) bool { m := d.member(name); return m != nil && m.Ready })
+	switch denied := d.denied(); {
+	case denied != "":
+		d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, api.FedHPAReasonMemberRunsMore, denied)
+	case len(away) > 0:
+		d.condition(api.FedHPABooksAgree, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable,
+			"ResourceBinding and template say what the members run, and of "+list(away)+" what they ran when they were last seen")
+	default:
+		d.condition(api.FedHPABooksAgree, metav1.ConditionTrue, api.FedHPAReasonBooksAgree,
+			"ResourceBinding and template say what the members run")
+	}
 }
 
 // writeBooks writes the binding, then the template.
@@ -168,6 +182,6 @@ func (d *decision) writeBooks(counts Counts) {
 func (d *decision) joining() bool {
 	return slices.ContainsFunc(d.clusters(), func(name string) bool {
 		m := d.member(name)
-		return m != nil && m.Ready && !m.fresh() && (m.HPA == nil || m.HPA.Owned && m.HPA.Fault == "")
+		return m != nil && m.Ready && !m.Held && !m.scales() && !m.ill() && !d.foreign(m)
 	})
 }

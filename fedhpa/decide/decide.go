@@ -75,14 +75,15 @@ func (b Bounds) valid() bool { return 1 <= b.Min && b.Min <= b.Max && b.Max <= a
 
 // Decide says what to do about the world.
 func Decide(w World) Plan {
-	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain}}
+	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain, before: w.Status.Conditions}}
 	d.plan.Status.ObservedGeneration = w.Generation
 	d.keepBounds()
 	d.count()
-	if w.Deleting {
+	if w.Deleting || w.Spec.Suspend {
 		d.release()
 		return d.finish()
 	}
+	d.plan.Status.SuspendedSince = nil
 	// Each step returns true when nothing after it may be done yet.
 	for _, step := range []func(*decision) bool{
 		(*decision).preconditions,
@@ -99,7 +100,7 @@ func Decide(w World) Plan {
 	return d.finish()
 }
 
-// count settles on what each cluster of the scheduling result runs: its autoscaler's word, else the ledger's, else the book's.
+// count settles on what each cluster of the scheduling result runs: its witness' word, else the ledger's, else the book's.
 func (d *decision) count() {
 	d.counts = Counts{}
 	if d.w.Binding == nil {
@@ -111,16 +112,10 @@ func (d *decision) count() {
 	}
 	for name, booked := range book {
 		d.counts[name] = booked
-		if m := d.member(name); m != nil && m.fresh() {
-			d.counts[name] = m.HPA.Desired
+		if runs, known := d.runs(d.member(name)); known {
+			d.counts[name] = runs
 		}
 	}
-}
-
-// fresh reports whether the member's autoscaler is a witness: reachable, ours, applied, past its first tick, and seeing its workload. Anything
-// else is unknown, and unknown never becomes a number.
-func (m *Member) fresh() bool {
-	return m.Ready && m.HPA != nil && m.HPA.Owned && m.HPA.Applied && !m.HPA.Deleting && !m.HPA.Lost && m.HPA.Desired > 0
 }
 
 func (d *decision) member(name string) *Member {
@@ -163,6 +158,9 @@ func (d *decision) preconditions() bool {
 		p = &Problem{api.FedHPAReasonTargetNotFound, "the target of spec.scaleTargetRef does not exist in this namespace of the control plane: create it"}
 	case b == nil:
 		p = &Problem{api.FedHPAReasonNotPropagated, "no PropagationPolicy has claimed the target: write one that selects it, with replicaSchedulingType Divided"}
+	case !b.Claimed && !d.tookOver():
+		p = &Problem{api.FedHPAReasonNotPropagated, "the policy that propagated the target is gone, and without one its members do not learn to own their replicas: " +
+			"write one that selects it, with replicaSchedulingType Divided"}
 	case !b.Divided:
 		p = &Problem{api.FedHPAReasonNotDivided, "the target's placement duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided"}
 	case !d.w.Bounds.valid():
@@ -183,6 +181,12 @@ func (d *decision) preconditions() bool {
 	d.notReady(p.Reason, p.Message)
 	d.changed(true, p.Reason, p.Message)
 	return true
+}
+
+// tookOver reports whether every member once had its autoscaler.
+func (d *decision) tookOver() bool {
+	last := d.w.Status.LastDivision
+	return last != nil && last.Reason != api.FedHPAReasonTakenOver
 }
 
 // atZero reports whether the workload was scaled to zero, and Karmada is done with that. An empty result without it may mean that no cluster
@@ -219,6 +223,12 @@ func (d *decision) takeOver() bool {
 	return true
 }
 
+// stamp is the present time for the status.
+func (d *decision) stamp() *metav1.Time {
+	now := metav1.NewTime(d.w.Now)
+	return &now
+}
+
 func (d *decision) act(a Action) { d.plan.Actions = append(d.plan.Actions, a) }
 
 // wake looks again after at most wait.
@@ -226,6 +236,11 @@ func (d *decision) wake(wait time.Duration) {
 	if d.plan.Wake == 0 || wait < d.plan.Wake {
 		d.plan.Wake = max(wait, time.Second)
 	}
+}
+
+// tellOf tells what is true only when the writes of a group are made.
+func (d *decision) tellOf(group Group, warning bool, reason, message string) {
+	d.plan.Events = append(d.plan.Events, Event{Warning: warning, Reason: reason, Message: message, Of: group})
 }
 
 func (d *decision) tell(warning bool, reason, message string) {

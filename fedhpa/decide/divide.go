@@ -18,13 +18,20 @@ type trigger struct{ reason, message string }
 // divide settles what each cluster is to get: the last division's word, or a new one where something asks for it.
 func (d *decision) divide() bool {
 	names := d.clusters()
-	in := d.input(names)
-	result := split.Divide(in)
 	d.last(names)
-	t := d.trigger(names, in, result)
+	// What somebody asked for reaches ill members too, as far as it cuts nothing; what only got better by itself does not move their limits.
+	in := d.input(names, false)
+	t := d.asked(names, in)
+	if t == nil {
+		in = d.input(names, true)
+	}
+	result := split.Divide(in)
+	if t == nil {
+		t = d.noticed(names, in, result)
+	}
 	var frozen []string
 	for _, c := range in.Clusters {
-		if c.Frozen {
+		if m := d.member(c.Name); m == nil || !m.Ready {
 			frozen = append(frozen, c.Name)
 		}
 	}
@@ -40,12 +47,11 @@ func (d *decision) divide() bool {
 		d.targets[name] = result.Ranges[i]
 		d.noteDivision(name, in.Clusters[i], result.Ranges[i], in)
 	}
-	now := metav1.NewTime(d.w.Now)
 	d.plan.Divided = t.reason
 	d.plan.Status.DriftSince = nil
 	d.plan.Status.ReserveReplicas = result.Reserve
 	d.plan.Status.LastDivision = &api.Division{
-		Time: now, Reason: t.reason, Message: clip(t.message, 1024), ObservedGeneration: d.w.Generation,
+		Time: *d.stamp(), Reason: t.reason, Message: clip(t.message, 1024), ObservedGeneration: d.w.Generation,
 		MinReplicas: in.Min, MaxReplicas: in.Max,
 	}
 	d.tell(false, api.FedHPAReasonDivided, d.divisionWords(t, names, result))
@@ -53,15 +59,15 @@ func (d *decision) divide() bool {
 	return false
 }
 
-// input is the division's view of the world.
-func (d *decision) input(names []string) split.Input {
+// input is the division's view of the world. With holdIll, members whose autoscaler cannot scale keep the limits they have.
+func (d *decision) input(names []string, holdIll bool) split.Input {
 	in := split.Input{Min: d.w.Bounds.Min, Max: d.w.Bounds.Max, Seed: d.w.UID, TakeOver: true}
 	if dist := d.w.Spec.Distribution; dist != nil {
 		in.WeightedMin = slices.ContainsFunc(dist.Clusters, func(c api.ClusterDistribution) bool { return c.Weight != nil })
 	}
 	for _, name := range names {
 		m, wish := d.member(name), d.distribution(name)
-		c := split.Cluster{Name: name, Current: d.counts[name], Weight: 1, Frozen: m == nil || !m.Ready}
+		c := split.Cluster{Name: name, Current: d.counts[name], Weight: 1, Frozen: m == nil || !m.Ready, Rigid: m.ill()}
 		if wish.Weight != nil {
 			c.Weight = int64(*wish.Weight)
 		}
@@ -69,11 +75,18 @@ func (d *decision) input(names []string) split.Input {
 		c.Least, c.Most = deref(wish.MinReplicas), deref(wish.MaxReplicas)
 		if m != nil && m.HPA != nil && m.HPA.Owned {
 			last := m.HPA.Sent
-			c.Last = &last
 			in.TakeOver = in.TakeOver && c.Frozen
+			if m.ill() {
+				last.Max, c.Frozen = max(last.Max, c.Current), holdIll
+			}
+			c.Frozen = c.Frozen || m.Held
+			c.Last = &last
+		}
+		if d.foreign(m) {
+			c.Frozen, c.Last = true, &split.Range{Min: c.Current, Max: c.Current}
 		}
 		c.Free = d.free(name, m)
-		if d.pendingLong(name) {
+		if d.pendingLong(name) && !c.Rigid {
 			// What has waited that long does not fit: it is not what the cluster can run.
 			c.Current = max(c.Current-m.Unschedulable, 1)
 			c.Free = new(int32)
@@ -107,22 +120,18 @@ func (d *decision) last(names []string) {
 	}
 }
 
-// trigger finds the first reason to divide anew.
-func (d *decision) trigger(names []string, in split.Input, result split.Result) *trigger {
+// firstOnly reports whether the first division is in force and stands until members have their autoscalers.
+func (d *decision) firstOnly(names []string, in split.Input) bool {
 	last := d.plan.Status.LastDivision
-	switch {
-	case last == nil || in.TakeOver:
-		if last != nil && last.Reason == api.FedHPAReasonTakenOver && len(d.targets) == len(names) {
-			return nil
-		}
-		return &trigger{api.FedHPAReasonTakenOver, "first division: every cluster's present count lies inside its limits"}
-	case last.Reason == api.FedHPAReasonTakenOver && (!d.joining() || d.room() > d.w.Bounds.Max):
-		return &trigger{api.FedHPAReasonActive, "every member has its autoscaler now"}
+	return in.TakeOver && last != nil && last.Reason == api.FedHPAReasonTakenOver && len(d.targets) == len(names)
+}
+
+// noticed finds what nobody asked for and makes another division better.
+func (d *decision) noticed(names []string, in split.Input, result split.Result) *trigger {
+	if d.firstOnly(names, in) {
+		return nil
 	}
-	if t := d.asked(names, in, last); t != nil {
-		return t
-	}
-	age := d.w.Now.Sub(last.Time.Time)
+	age := d.w.Now.Sub(d.plan.Status.LastDivision.Time.Time)
 	for i, name := range names {
 		if t := d.pressed(name, in.Clusters[i], result.Ranges[i], age); t != nil {
 			return t
@@ -131,9 +140,16 @@ func (d *decision) trigger(names []string, in split.Input, result split.Result) 
 	return d.drifted(names, result, age)
 }
 
-// asked finds what somebody changed since the last division: spec, limits, clusters, or a rebalance.
-func (d *decision) asked(names []string, in split.Input, last *api.Division) *trigger {
+// asked finds what somebody changed since the last division: taken over, spec, limits, clusters, or a rebalance.
+func (d *decision) asked(names []string, in split.Input) *trigger {
+	last := d.plan.Status.LastDivision
 	switch {
+	case d.firstOnly(names, in):
+		return nil
+	case last == nil || in.TakeOver:
+		return &trigger{api.FedHPAReasonTakenOver, "first division: every cluster's present count lies inside its limits"}
+	case last.Reason == api.FedHPAReasonTakenOver && (!d.joining() || d.room() > d.w.Bounds.Max):
+		return &trigger{api.FedHPAReasonActive, "every member has its autoscaler now"}
 	case last.ObservedGeneration != d.w.Generation:
 		return &trigger{api.FedHPAReasonSpecChanged, "the spec changed"}
 	case last.MinReplicas != in.Min || last.MaxReplicas != in.Max:
@@ -167,7 +183,7 @@ func takesPart(s api.FedHPAClusterState) bool {
 // of room it no longer has.
 func (d *decision) pressed(name string, c split.Cluster, now split.Range, age time.Duration) *trigger {
 	have, m := d.targets[name], d.member(name)
-	if m == nil || !m.fresh() {
+	if !m.scales() {
 		return nil
 	}
 	desired := m.HPA.Desired
@@ -211,8 +227,7 @@ func (d *decision) drifted(names []string, result split.Result, age time.Duratio
 		return nil
 	}
 	if s.DriftSince == nil {
-		now := metav1.NewTime(d.w.Now)
-		s.DriftSince = &now
+		s.DriftSince = d.stamp()
 	}
 	if d.w.Now.Sub(s.DriftSince.Time) < driftGap || age < driftAge {
 		d.wake(max(driftGap-d.w.Now.Sub(s.DriftSince.Time), driftAge-age))

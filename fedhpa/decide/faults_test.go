@@ -210,6 +210,7 @@ func TestPodsRefused(t *testing.T) {
 	m := settled(t)
 	m.members["m1"].load = 9
 	m.tick("m1")
+	m.tick("m1") // which sees that the count of the first is the workload's
 	m.report("m1")
 	look := func(after time.Duration) Plan {
 		m.now = m.now.Add(after)
@@ -259,6 +260,30 @@ func TestTargetGone(t *testing.T) {
 		if c.Status != metav1.ConditionTrue {
 			t.Errorf("back again, %s = %s %s: %s", c.Type, c.Status, c.Reason, c.Message)
 		}
+	}
+}
+
+// TestPolicyGone: without a policy Karmada brings no label into members, so nothing is being taken over. What was taken over before goes on.
+func TestPolicyGone(t *testing.T) {
+	m := newModel(limits(2, 20), Counts{"m1": 5, "m2": 3})
+	m.reconcile(-1)
+	w := m.world()
+	w.Binding.Claimed = false
+	plan := Decide(w)
+	wantSaid(t, plan.Status, api.FedHPAReady, "False TargetNotPropagated: the policy that propagated the target is gone")
+	if len(plan.Actions) != 0 {
+		t.Errorf("actions %v, want none", actionsOf(plan))
+	}
+	m = settled(t)
+	m.members["m1"].load = 7
+	m.tick("m1")
+	m.report("m1")
+	w = m.world()
+	w.Binding.Claimed = false
+	plan = Decide(w)
+	wantSaid(t, plan.Status, api.FedHPAReady, "True Active: members scale by themselves, and the control plane follows; no policy propagates the target any more")
+	if diff := cmp.Diff([]ActionKind{WriteBinding, ScaleTemplate}, actionsOf(plan)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -371,7 +396,7 @@ func TestReleaseAtZero(t *testing.T) {
 	}
 }
 
-// TestTheSameFaultIsSaidOnce: three members ill with the same are one sentence, and Ready does not say that they scale.
+// TestTheSameFaultIsSaidOnce: members ill with the same are one sentence, and Ready is False while nobody scales.
 func TestTheSameFaultIsSaidOnce(t *testing.T) {
 	m := settled(t)
 	w := m.world()
@@ -383,5 +408,7 @@ func TestTheSameFaultIsSaidOnce(t *testing.T) {
 	if got := saying(plan.Status, api.FedHPAMembersScaling); got != want {
 		t.Errorf("MembersScaling = %q, want %q", got, want)
 	}
-	wantSaid(t, plan.Status, api.FedHPAReady, "True Active: the control plane follows the members, but not all is well with them: see MembersScaling")
+	wantSaid(t, plan.Status, api.FedHPAReady, "False MemberNotScaling: no member's autoscaler works: m1, m2: the member's autoscaler cannot scale")
+	w.Members[1].HPA.Fault = ""
+	wantSaid(t, Decide(w).Status, api.FedHPAReady, "True Active: the control plane follows the members, but not all is well with them: see MembersScaling")
 }

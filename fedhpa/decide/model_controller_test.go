@@ -75,7 +75,7 @@ func (m *model) world() World {
 		Bounds:   Bounds{Min: m.spec.MinReplicas, Max: m.spec.MaxReplicas},
 		Template: &Template{Replicas: m.template.Replicas, Retain: m.template.Retain, RetainOurs: m.template.RetainOurs},
 		Binding: &Binding{
-			Settled: m.binding.generation == m.binding.observed, Divided: true, Replicas: m.binding.replicas,
+			Settled: m.binding.generation == m.binding.observed, Claimed: true, Divided: true, Replicas: m.binding.replicas,
 			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger),
 		},
 	}
@@ -87,17 +87,23 @@ func (m *model) world() World {
 
 func (m *memberModel) seen(name string) Member {
 	free := max(m.free-m.replicas, 0)
-	out := Member{Name: name, Ready: m.ready, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model", Unschedulable: m.waiting}
+	out := Member{Name: name, Ready: m.ready, Held: m.held, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model", Unschedulable: m.waiting}
 	if m.work != nil {
 		out.Workload = &Workload{
 			Retained: m.work.retain, Applied: m.work.applied, Observed: true,
-			Replicas: m.reported.replicas, Ready: m.reported.replicas,
+			Replicas: m.reported.replicas + m.reported.surge, Ready: m.reported.replicas + m.reported.surge,
 		}
+		updated := m.reported.replicas - m.reported.surge
+		if m.reported.surge == 0 {
+			updated = m.reported.replicas
+		}
+		out.Workload.Updated = &updated
 	}
 	if m.hpaWork != nil {
-		out.HPA = &Autoscaler{Sent: *m.hpaWork, SpecCurrent: true, Owned: true, Applied: m.reported.hpa != nil, InForce: m.reported.hpa, Deleting: m.hpaGone}
+		out.HPA = &Autoscaler{Sent: *m.hpaWork, SpecCurrent: true, Owned: true, Applied: m.reported.hpa != nil, InForce: m.reported.hpa, Deleting: m.hpaGone, Judged: true}
 		if m.reported.ticked {
-			out.HPA.Desired, out.HPA.Current = m.reported.desired, m.reported.replicas
+			out.HPA.Desired, out.HPA.Current = m.reported.desired, m.reported.current
+			out.HPA.Fault, out.HPA.Ambiguous = m.reported.fault, m.reported.ambiguous
 		}
 	}
 	return out

@@ -34,6 +34,8 @@ type model struct {
 	rounds     int
 	limits     int32 // the sum of the limits sent and in force, when last checked
 	faults     []string
+	// cuts are replicas that a limit took from a member whose autoscaler could not look.
+	cuts []string
 }
 
 type bindingModel struct {
@@ -58,6 +60,13 @@ type memberModel struct {
 	work    *workModel
 	hpaWork *split.Range
 	hpaGone bool // the Work is being deleted
+	// ill: its metrics are away. rival is the lower limit of another autoscaler of the same pods, 0 for none. surge is how many pods more a
+	// rolling update runs for now.
+	ill   bool
+	rival int32
+	surge int32
+	// held: dispatching to it is suspended.
+	held bool
 	// dropped: the cluster was given up while it was away, so what its autoscaler holds was given to others.
 	dropped bool
 	// Objects in the member.
@@ -66,12 +75,16 @@ type memberModel struct {
 	peak     int32
 	hpa      *split.Range
 	ticked   bool
+	// current and desired are the autoscaler's own words at its last tick.
+	current, desired int32
 	// What the member reported last.
 	reported struct {
-		replicas int32
-		hpa      *split.Range
-		ticked   bool
-		desired  int32
+		replicas, surge  int32
+		hpa              *split.Range
+		ticked           bool
+		current, desired int32
+		fault            string
+		ambiguous        bool
 	}
 }
 
@@ -171,6 +184,13 @@ func (m *model) execute(name string) {
 	if !member.ready {
 		return
 	}
+	if member.held {
+		// Karmada stops what it creates and updates, and deletes all the same.
+		if member.hpaGone {
+			member.hpa, member.hpaWork, member.hpaGone, member.ticked = nil, nil, false, false
+		}
+		return
+	}
 	switch {
 	case member.work == nil:
 		member.exists, member.replicas = false, 0
@@ -199,13 +219,33 @@ func (m *model) execute(name string) {
 	}
 }
 
-// tick is the member's own autoscaler: it goes on whether anybody can reach the member or not.
+// tick is the member's own autoscaler: it goes on whether anybody can reach the member or not. As in Kubernetes' own
+// (pkg/controller/podautoscaler/horizontal.go) limits hold without any metric, and desiredReplicas stays as it was while there is none.
 func (m *model) tick(name string) {
 	member := m.members[name]
-	if member.hpa == nil || !member.exists {
+	if !member.exists {
 		return
 	}
-	member.replicas = min(max(member.load, member.hpa.Min), member.hpa.Max)
+	if member.rival > 0 && (member.hpa == nil || member.replicas < member.rival) {
+		member.replicas = max(member.load, member.rival)
+	}
+	if member.hpa == nil {
+		return
+	}
+	member.current = member.replicas
+	inside := min(max(member.replicas, member.hpa.Min), member.hpa.Max)
+	switch {
+	case member.ill || member.rival > 0:
+		if inside < member.replicas {
+			m.cuts = append(m.cuts, fmt.Sprintf("%s is cut from %d to %d though nobody knows its load", name, member.replicas, inside))
+		}
+		if inside != member.replicas {
+			member.replicas, member.desired = inside, inside
+		}
+	default:
+		member.replicas = min(max(member.load, member.hpa.Min), member.hpa.Max)
+		member.desired = member.replicas
+	}
 	member.peak = max(member.peak, member.replicas)
 	member.ticked = true
 }
@@ -217,7 +257,15 @@ func (m *model) report(name string) {
 		return
 	}
 	member.reported.replicas = member.replicas
-	member.reported.hpa, member.reported.ticked, member.reported.desired = nil, member.ticked, member.replicas
+	member.reported.hpa, member.reported.ticked, member.reported.surge = nil, member.ticked, member.surge
+	member.reported.current, member.reported.desired = member.current, member.desired
+	member.reported.fault, member.reported.ambiguous = "", member.rival > 0 && member.hpa != nil && member.ticked
+	switch {
+	case member.reported.ambiguous:
+		member.reported.fault = "pods by selector app=web are controlled by multiple HPAs (AmbiguousSelector)"
+	case member.ill && member.ticked:
+		member.reported.fault = "no metrics (FailedGetResourceMetric)"
+	}
 	if member.hpa != nil {
 		r := *member.hpa
 		member.reported.hpa = &r

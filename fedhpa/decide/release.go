@@ -14,6 +14,9 @@ import (
 func (d *decision) release() {
 	d.plan.Status.Phase = api.FedHPAReleasing
 	d.targets = nil
+	if d.w.Spec.Suspend && !d.w.Deleting {
+		d.suspend()
+	}
 	if !d.w.Finalizer {
 		return
 	}
@@ -48,19 +51,42 @@ func (d *decision) releaseReplicas() {
 			return
 		}
 	}
+	before := len(d.plan.Actions)
 	if d.w.Template != nil && d.w.Template.RetainOurs {
 		d.act(Action{Kind: ClearRetain})
 	}
 	if ledger {
 		d.act(Action{Kind: ClearLedger})
 	}
-	d.act(Action{Kind: RemoveFinalizer})
+	if d.w.Deleting {
+		d.act(Action{Kind: RemoveFinalizer})
+	}
+	if len(d.plan.Actions) > before {
+		d.letGoWords(whole)
+	}
+}
+
+// letGoWords tells whose the replicas are from now on.
+func (d *decision) letGoWords(whole bool) {
 	switch {
 	case whole && !d.w.Binding.Divided:
 		d.tell(true, api.FedHPAReasonReleased, fmt.Sprintf("the policy duplicates replicas: every cluster is given the template's %d", d.w.Template.Replicas))
 	case whole:
 		d.tell(false, api.FedHPAReasonReleased, fmt.Sprintf("replicas stay as they are (%s) and are Karmada's again", d.counts))
 	}
+}
+
+// suspend is a release that the FedHPA outlives. What it knew of the members is forgotten: it takes over anew what runs when it goes on.
+func (d *decision) suspend() {
+	s := &d.plan.Status
+	s.Phase = api.FedHPASuspended
+	if s.SuspendedSince == nil {
+		s.SuspendedSince = d.stamp()
+	}
+	s.Clusters, s.LastDivision, s.DriftSince = nil, nil, nil
+	s.CurrentReplicas, s.DesiredReplicas, s.ReserveReplicas = 0, 0, 0
+	d.notReady(api.FedHPAReasonSuspended, "spec.suspend is true: the workload's replicas are Karmada's and yours to set")
+	d.changed(false, api.FedHPAReasonSuspended, "suspended: members' autoscalers are taken back, replicas stay as they are")
 }
 
 func (d *decision) ownAutoscalers() []string {
@@ -115,20 +141,25 @@ func (d *decision) releaseBooks(counts Counts) bool {
 }
 
 // finalCounts is what the members run now that no autoscaler speaks for them. A workload that is still on its way to a count is waited
-// for; when that takes too long the larger of book and member is kept, so that nothing is lost.
+// for; when that takes too long the larger of book and member is kept, so that nothing is lost. While its pods are updated more run than it is to have: of them only
+// those of the newest template are counted, which are never more than that.
 func (d *decision) finalCounts() (counts Counts, wait string) {
 	counts = maps.Clone(d.counts)
-	patient := d.deletedFor() < releasePatience
+	patient := d.releasedFor() < releasePatience
 	for _, name := range d.clusters() {
 		m := d.member(name)
 		if m == nil || !m.Ready || m.Workload == nil || !m.Workload.Observed || m.Workload.Replicas < 1 {
 			continue
 		}
 		switch {
-		case m.Workload.Replicas == m.Workload.Ready:
+		case m.Workload.still() && m.Workload.Replicas == m.Workload.Ready:
 			counts[name] = m.Workload.Replicas
+		case patient && m.Workload.rolling():
+			return nil, fmt.Sprintf("%s is updating its pods, %d of %d so far: waiting, since more of them run meanwhile than it is to have", name, *m.Workload.Updated, m.Workload.Replicas)
 		case patient:
 			return nil, fmt.Sprintf("%s is still on its way to its count: %d of %d replicas are ready", name, m.Workload.Ready, m.Workload.Replicas)
+		case m.Workload.rolling():
+			counts[name] = max(counts[name], *m.Workload.Updated)
 		default:
 			counts[name] = max(counts[name], m.Workload.Replicas)
 		}
@@ -136,12 +167,22 @@ func (d *decision) finalCounts() (counts Counts, wait string) {
 	return counts, ""
 }
 
-func (d *decision) deletedFor() time.Duration { return d.w.Now.Sub(d.w.DeletedAt) }
+// releasedFor is how long ago it was asked to let go.
+func (d *decision) releasedFor() time.Duration {
+	if !d.w.Deleting && d.plan.Status.SuspendedSince != nil {
+		return d.w.Now.Sub(d.plan.Status.SuspendedSince.Time)
+	}
+	return d.w.Now.Sub(d.w.DeletedAt)
+}
 
 func (d *decision) releasing(message string) {
 	if unreachable := slices.DeleteFunc(d.ownAutoscalers(), func(name string) bool { return d.member(name).Ready }); len(unreachable) > 0 {
 		message += "; " + list(unreachable) + " cannot be reached: waiting until it can, or until it is unjoined"
 	}
-	d.notReady(api.FedHPAReasonReleasing, message)
+	if d.w.Deleting {
+		d.notReady(api.FedHPAReasonReleasing, message)
+	} else {
+		d.notReady(api.FedHPAReasonSuspended, "being suspended: "+message)
+	}
 	d.wake(waitForOthers)
 }

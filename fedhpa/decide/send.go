@@ -12,6 +12,7 @@ import (
 // left the scheduling result.
 func (d *decision) send() bool {
 	names := d.clusters()
+	d.withdraw()
 	// More than the user's max may have to be in force: what already runs, what the scheduler moved, one replica for each cluster.
 	var must, running int64
 	for _, name := range names {
@@ -27,7 +28,7 @@ func (d *decision) send() bool {
 			break
 		}
 		m := d.member(names[i])
-		if m == nil || !m.Ready || !sendable(m) {
+		if m == nil || !m.Ready || m.Held || !sendable(m) || d.withdrawn(names[i]) > 0 {
 			continue
 		}
 		switch {
@@ -77,14 +78,20 @@ func sendable(m *Member) bool {
 // step is one cluster's way to its target.
 func (d *decision) step(name string) split.Step {
 	m := d.member(name)
-	step := split.Step{Name: name, Want: d.targets[name].Native(), Current: d.counts[name], Frozen: m == nil || !m.Ready}
+	step := split.Step{Name: name, Want: d.targets[name].Native(), Current: d.counts[name], Frozen: m == nil || !m.Ready || m.Held}
 	if m == nil {
 		return step
 	}
 	if m.Workload != nil {
 		step.Ready = m.Workload.Ready
 	}
-	if d.pendingLong(name) {
+	if d.foreign(m) {
+		// What runs there is taken from the whole, and nothing is sent.
+		runs := split.Range{Min: d.counts[name], Max: d.counts[name]}
+		step.Sent, step.InForce, step.Frozen = &runs, &runs, true
+		return step
+	}
+	if d.pendingLong(name) && !m.ill() {
 		step.Current = max(step.Current-m.Unschedulable, 1)
 	}
 	if h := m.HPA; h != nil && h.Owned {

@@ -240,13 +240,21 @@ func TestRandomOrder(t *testing.T) {
 				m.template.Replicas = max(m.template.Replicas+rapid.Int32Range(-2, 2).Draw(t, "by"), 1)
 			case rapid.IntRange(0, 29).Draw(t, "away") == 0 && m.members[name] != nil:
 				m.members[name].ready = !m.members[name].ready
+			case rapid.IntRange(0, 29).Draw(t, "ill") == 0 && m.members[name] != nil:
+				m.members[name].ill = !m.members[name].ill
+			case rapid.IntRange(0, 29).Draw(t, "held") == 0 && m.members[name] != nil:
+				m.members[name].held = !m.members[name].held
+			case rapid.IntRange(0, 29).Draw(t, "by hand") == 0 && m.members[name] != nil && m.members[name].hpa != nil:
+				m.members[name].replicas = rapid.Int32Range(1, 30).Draw(t, "replicas")
+			case rapid.IntRange(0, 29).Draw(t, "surge") == 0 && m.members[name] != nil:
+				m.members[name].surge = rapid.Int32Range(0, 3).Draw(t, "more")
 			default:
 				m.step(t)
 			}
 			checkMax(t, m)
 		}
 		for _, member := range m.members {
-			member.ready = true
+			member.ready, member.ill, member.surge, member.held = true, false, 0, false
 		}
 		mustSettle(t, m)
 		checkMax(t, m)
@@ -272,6 +280,12 @@ func TestWakesInTime(t *testing.T) {
 				member.waiting = rapid.Int32Range(0, 3).Draw(t, "waiting")
 			case 2:
 				member.ready = !member.ready
+			case 5:
+				member.ill = !member.ill
+			case 6:
+				member.rival = rapid.Int32Range(0, 4).Draw(t, "rival")
+			case 7:
+				member.surge = rapid.Int32Range(0, 3).Draw(t, "surge")
 			case 3:
 				m.template.Replicas = max(m.template.Replicas+rapid.Int32Range(-2, 2).Draw(t, "by"), 1)
 			case 4:

@@ -13,14 +13,14 @@ import (
 // standby wakes an empty cluster when the active ones have no room left for what the user allows, and empties one that is
 // idle again. Both only on full knowledge: every cluster reachable and speaking, books true, limits settled.
 func (d *decision) standby() bool {
-	if !d.trueBooks || d.joining() || !split.Settled(d.steps) || d.plan.Divided != "" || len(d.unreachable()) > 0 {
+	if !d.trueBooks || d.joining() || !split.Settled(d.steps) || d.plan.Divided != "" || len(d.silent()) > 0 {
 		return false
 	}
 	if name := d.toWake(); name != "" {
 		counts := maps.Clone(d.counts)
 		counts[name] = 1
 		d.writeBooks(counts)
-		d.tell(false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the %d they have room for, and %d more are allowed",
+		d.tellOf(BookKeeping, false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the %d they have room for, and %d more are allowed",
 			name, d.counts.Sum(), d.room(), d.w.Bounds.Max-d.room()))
 		return false
 	}
@@ -28,15 +28,16 @@ func (d *decision) standby() bool {
 		counts := maps.Clone(d.counts)
 		delete(counts, name)
 		d.writeBooks(counts)
-		d.tell(false, api.FedHPAReasonClusterEmptied, fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
+		d.tellOf(BookKeeping, false, api.FedHPAReasonClusterEmptied, fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
 	}
 	return false
 }
 
-func (d *decision) unreachable() []string {
+// silent are the clusters of the result whose autoscaler does not do its work.
+func (d *decision) silent() []string {
 	var out []string
 	for _, name := range d.clusters() {
-		if m := d.member(name); m == nil || !m.fresh() {
+		if !d.member(name).scales() {
 			out = append(out, name)
 		}
 	}
@@ -67,7 +68,7 @@ func (d *decision) toWake() string {
 	best, most := "", int64(0)
 	for i := range d.w.Members {
 		m := &d.w.Members[i]
-		if _, active := d.counts[m.Name]; active || !m.Ready || !m.Eligible || !d.standsBy(m.Name) || m.HPA != nil {
+		if !d.wakeable(m) {
 			continue
 		}
 		wish := d.distribution(m.Name)
@@ -80,6 +81,12 @@ func (d *decision) toWake() string {
 		}
 	}
 	return best
+}
+
+// wakeable reports whether a cluster is empty, may have the workload, and can be given it.
+func (d *decision) wakeable(m *Member) bool {
+	_, active := d.counts[m.Name]
+	return !active && m.Ready && !m.Held && m.Eligible && m.HPA == nil && d.standsBy(m.Name)
 }
 
 // standsBy reports whether an empty cluster may be woken: the user made it a standby, or it was emptied here.
@@ -118,13 +125,13 @@ func (d *decision) toEmpty() string {
 // emptiable reports whether a cluster of the result may be emptied when idle, and is.
 func (d *decision) emptiable(name string) bool {
 	surplus := d.targets[name].Min == 0 && deref(d.distribution(name).MinReplicas) == 0
-	return (surplus || d.distribution(name).Role == api.ClusterRoleStandby) && d.idle(name)
+	return (surplus || d.distribution(name).Role == api.ClusterRoleStandby) && d.idle(name) && !d.member(name).Held
 }
 
 // idle reports whether a cluster runs one replica and its autoscaler asks for no more.
 func (d *decision) idle(name string) bool {
 	m := d.member(name)
-	return m != nil && m.fresh() && m.HPA.Desired == 1 && m.Workload != nil && m.Workload.Observed && m.Workload.Replicas == 1
+	return m.scales() && m.HPA.Desired == 1 && m.Workload != nil && m.Workload.Observed && m.Workload.Replicas == 1
 }
 
 // idleWindow is how long a cluster must have been idle: as long as its autoscaler waits before it scales down. A cluster that has no

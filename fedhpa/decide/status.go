@@ -68,7 +68,9 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 		c.State = api.ClusterUnreachable
 		c.Message = unreachableWords(c)
 		return
-	case !m.fresh():
+	case m.ill() || d.foreign(m):
+		c.State = api.ClusterNotScaling
+	case !m.scales():
 		c.State = api.ClusterJoining
 	default:
 		c.State = api.ClusterActive
@@ -81,6 +83,8 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 	switch words := d.divisionMessage[m.Name]; {
 	case d.fault(m, c) != "":
 		c.Message = clip(d.fault(m, c), 1024)
+	case m.Held:
+		c.Message = fmt.Sprintf("dispatching to %s is suspended, it keeps its last %d..%d", m.Name, m.HPA.Sent.Min, m.HPA.Sent.Max)
 	case words != "":
 		c.Message = words
 	case !strings.HasPrefix(c.Message, m.Name+" got "):
@@ -98,8 +102,7 @@ func (d *decision) clock(since **metav1.Time, lasts bool, waits ...time.Duration
 		return
 	}
 	if *since == nil {
-		now := metav1.NewTime(d.w.Now)
-		*since = &now
+		*since = d.stamp()
 	}
 	for _, wait := range waits {
 		if left := wait - d.w.Now.Sub((*since).Time); left > 0 {
@@ -125,6 +128,11 @@ func (d *decision) outside(m *Member) api.FedHPAClusterState {
 // fault is what keeps a reachable member's autoscaler from working, in words, empty when nothing does.
 func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 	switch {
+	case d.withdrawn(m.Name) > 0:
+		return "another HorizontalPodAutoscaler in the member scales the same pods, and Kubernetes switches both off: ours is withdrawn, and tried again ten minutes later; " +
+			"delete the other one there"
+	case m.Held && m.HPA == nil:
+		return "dispatching to the cluster is suspended: its autoscaler is sent when it is resumed"
 	case m.HPA == nil:
 		return before(m.Workload)
 	case !m.HPA.Owned:
@@ -156,13 +164,21 @@ func before(w *Workload) string {
 }
 
 // onItsWay reports whether a member without a working autoscaler only has to be waited for.
-func onItsWay(m *Member, fault string) bool {
+func (d *decision) onItsWay(m *Member, fault string) bool {
+	if m.Held || d.withdrawn(m.Name) > 0 {
+		return false
+	}
 	return fault == "" || m.HPA == nil && (m.Workload == nil || m.Workload.Applied || m.Workload.Message == "")
 }
 
 // reasonOf tells a fault that is not the member's autoscaler's own.
-func reasonOf(h *Autoscaler) string {
+func (d *decision) reasonOf(m *Member) string {
+	h := m.HPA
 	switch {
+	case d.withdrawn(m.Name) > 0:
+		return api.FedHPAReasonSecondInMember
+	case h == nil && m.Held:
+		return api.FedHPAReasonHeld
 	case h == nil:
 		return ""
 	case !h.Owned || !h.Applied:
@@ -194,8 +210,8 @@ func (d *decision) membersCondition() {
 			continue
 		}
 		switch fault := d.fault(m, d.clusterStatus(name)); {
-		case fault == "" && m.fresh():
-		case onItsWay(m, fault):
+		case fault == "" && m.scales():
+		case d.onItsWay(m, fault):
 			waiting = append(waiting, name)
 		default:
 			// Members are often ill with the same: it is said once.
@@ -203,7 +219,7 @@ func (d *decision) membersCondition() {
 				faults = append(faults, fault)
 			}
 			with[fault] = append(with[fault], name)
-			reason = cmp.Or(reasonOf(m.HPA), reason)
+			reason = cmp.Or(d.reasonOf(m), reason)
 		}
 	}
 	for i, fault := range faults {
@@ -269,14 +285,33 @@ func (d *decision) readyCondition() {
 		message := "spec.distribution.clusters names " + list(d.w.UnknownClusters) + ", which are not members of the federation: correct the names or join them"
 		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonUnknownClusters, message)
 		d.changed(true, api.FedHPAReasonUnknownClusters, message)
+	case len(d.silent()) == len(d.counts):
+		d.nobodyScales()
 	default:
 		message := "members scale by themselves, and the control plane follows"
 		if !meta.IsStatusConditionTrue(d.plan.Status.Conditions, api.FedHPAMembersScaling) {
 			message = "the control plane follows the members, but not all is well with them: see MembersScaling"
 		}
+		if !d.w.Binding.Claimed {
+			message += "; no policy propagates the target any more, so changes of its template reach no member"
+		}
 		d.condition(api.FedHPAReady, metav1.ConditionTrue, api.FedHPAReasonActive, message)
 		d.changed(false, api.FedHPAReasonActive, message)
 	}
+}
+
+// nobodyScales says of Ready what MembersScaling says: no member's autoscaler does its work, or none can be asked.
+func (d *decision) nobodyScales() {
+	status, reason, message := metav1.ConditionFalse, api.FedHPAReasonMemberNotScaling, "no member's autoscaler works"
+	if c := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPAMembersScaling); c != nil {
+		reason, message = c.Reason, message+": "+c.Message
+		if c.Status == metav1.ConditionUnknown {
+			status = metav1.ConditionUnknown
+			message = "no member can be asked: " + c.Message
+		}
+	}
+	d.condition(api.FedHPAReady, status, reason, message)
+	d.changed(true, reason, message)
 }
 
 func (d *decision) takingOver() bool {

@@ -3,6 +3,8 @@ package decide
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
@@ -53,6 +55,8 @@ type Template struct {
 type Binding struct {
 	// Settled: the scheduler has seen the present generation.
 	Settled bool
+	// Claimed: a policy propagates the workload. Without one Karmada leaves the binding as it is, and brings no change of the template anywhere.
+	Claimed bool
 	// Divided: replicaSchedulingType is Divided.
 	Divided bool
 	// Suspended: scheduling is suspended by someone.
@@ -73,6 +77,8 @@ type Member struct {
 	Name string
 	// Ready is the Cluster's Ready condition; a cluster that is being removed is not ready.
 	Ready bool
+	// Held: dispatching to it is suspended. It is not written to, whatever its Works' Applied conditions say: they stay True meanwhile.
+	Held bool
 	// Eligible: the placement lets the workload run here.
 	Eligible bool
 	Workload *Workload
@@ -92,7 +98,9 @@ type Workload struct {
 	// Observed: the member has reported on it. Replicas and Ready mean something only then.
 	Observed        bool
 	Replicas, Ready int32
-	Message         string
+	// Updated is how many of Replicas are of the newest pod template; nil where the kind does not tell.
+	Updated *int32
+	Message string
 }
 
 // Autoscaler is a member's HPA, as its Work shows it.
@@ -107,10 +115,13 @@ type Autoscaler struct {
 	Message string
 	// InForce is what the member's object says, nil while the member has not reported it.
 	InForce *split.Range
-	// Current and Desired are the HPA's own; Desired 0 before its first tick.
+	// Current and Desired are the HPA's own; Desired 0 before its first tick. Current is the workload's spec.replicas when the HPA last looked.
 	Current, Desired int32
-	// Fault is why the HPA cannot scale, empty when it can.
-	Fault string
+	// Fault is why the HPA cannot scale, empty when it can. Judged is false where Karmada does not reflect that.
+	Fault  string
+	Judged bool
+	// Ambiguous: it cannot scale because another HPA of the member selects the same pods. Kubernetes then switches both off.
+	Ambiguous bool
 	// Lost: it does not find its workload. Current and Desired are those of before.
 	Lost     bool
 	Deleting bool
@@ -118,7 +129,7 @@ type Autoscaler struct {
 
 // Plan is what is to be done.
 type Plan struct {
-	// Actions in order. Each is safe if the ones after it never happen.
+	// Actions in order. Each is safe if the ones after it never happen, and those of another group than Ownership if ones of other groups before it did not.
 	Actions []Action
 	Status  api.FedHPAStatus
 	Events  []Event
@@ -128,6 +139,33 @@ type Plan struct {
 	Overwritten bool
 	// Divided is the reason of a division, empty if none was made.
 	Divided string
+
+	// before is what the conditions said before this plan; refused are the groups whose writes were.
+	before  []metav1.Condition
+	refused []Group
+}
+
+// Group is writes that stand or fall together. What one group is refused keeps no other from being written.
+type Group string
+
+const (
+	// Ownership is who owns the workload's replicas: finalizer, label, ledger. Everything else rests on it.
+	Ownership Group = "Ownership"
+	// BookKeeping is the scheduling result, then the template.
+	BookKeeping Group = "BookKeeping"
+	// Limits are the members' autoscalers. Their order is kept by what is in force, so each is a write of its own.
+	Limits Group = "Limits"
+)
+
+// Group of the write.
+func (a Action) Group() Group {
+	switch a.Kind {
+	case WriteBinding, ScaleTemplate:
+		return BookKeeping
+	case SendAutoscaler, DeleteAutoscaler:
+		return Limits
+	}
+	return Ownership
 }
 
 // Action is one write.
@@ -164,4 +202,6 @@ const (
 type Event struct {
 	Warning         bool
 	Reason, Message string
+	// Of is the group of writes without which it is not true; empty for none.
+	Of Group
 }

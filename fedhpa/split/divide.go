@@ -21,6 +21,8 @@ type Cluster struct {
 	Last *Range
 	// Standby gets of Min no more than its lower bound while others have room for it: it is to be emptied when idle.
 	Standby bool
+	// Rigid is set for a member whose autoscaler cannot scale and still obeys its limits: its upper one never falls below Current.
+	Rigid bool
 	// Frozen is set for a member that cannot be reached: its autoscaler goes on with Last, so Last stays reserved.
 	Frozen bool
 }
@@ -103,12 +105,7 @@ func divideMax(in Input, live []int, total int32) (maxes []int32, reserve int32)
 			// More run than the user's max allows: take over what runs, then shrink in the open.
 			return base, 0
 		}
-		parties := make([]Party, len(live))
-		for n, i := range live {
-			c := in.Clusters[i]
-			parties[n] = Party{Name: c.Name, Weight: int64(base[n]), Lo: min(1, base[n]), Hi: base[n], Holds: lastMax(c)}
-		}
-		return Bounded(total, parties, in.Seed)
+		return shrink(in, live, base, total), 0
 	}
 	parties := make([]Party, len(live))
 	for n, i := range live {
@@ -130,6 +127,27 @@ func divideMax(in Input, live []int, total int32) (maxes []int32, reserve int32)
 		base[n] += extra[n]
 	}
 	return base, reserve
+}
+
+// shrink apportions fewer than run over what runs. A rigid cluster keeps all of it, and the others share what that leaves.
+func shrink(in Input, live []int, base []int32, total int32) []int32 {
+	out := make([]int32, len(base))
+	var parties []Party
+	var at []int
+	for n, i := range live {
+		c := in.Clusters[i]
+		if c.Rigid {
+			out[n] = base[n]
+			total = max(total-base[n], 0)
+			continue
+		}
+		parties, at = append(parties, Party{Name: c.Name, Weight: int64(base[n]), Lo: min(1, base[n]), Hi: base[n], Holds: lastMax(c)}), append(at, n)
+	}
+	seats, _ := Bounded(total, parties, in.Seed)
+	for p, n := range at {
+		out[n] = seats[p]
+	}
+	return out
 }
 
 func divideMin(in Input, live []int, total int32, maxes []int32) (mins []int32, unplaced int32) {
@@ -154,7 +172,7 @@ func divideMin(in Input, live []int, total int32, maxes []int32) (mins []int32, 
 
 // baseOf is what a cluster keeps before anything is divided.
 func baseOf(c Cluster, takeOver bool) int32 {
-	if c.Most > 0 && !takeOver {
+	if c.Most > 0 && !takeOver && !c.Rigid {
 		return min(c.Current, c.Most)
 	}
 	return c.Current

@@ -178,7 +178,19 @@ func (p *Plane) Report(ctx context.Context, a App, cluster string, desired int32
 	return unhurried(func() error { return p.report(ctx, a, cluster, desired) })
 }
 
+// ReportIll is a member's autoscaler that has no metrics: the workload stands at current, whoever put it there, and desired is of before.
+func (p *Plane) ReportIll(ctx context.Context, a App, cluster string, current, desired int32) error {
+	return unhurried(func() error {
+		return p.reportAs(ctx, a, cluster, fmt.Sprintf(`"currentReplicas":%d,"desiredReplicas":%d,`, current, desired)+
+			`"conditions":[{"type":"ScalingActive","status":"False","reason":"FailedGetResourceMetric","message":"no metrics"}]`)
+	})
+}
+
 func (p *Plane) report(ctx context.Context, a App, cluster string, desired int32) error {
+	return p.reportAs(ctx, a, cluster, fmt.Sprintf(`"currentReplicas":%d,"desiredReplicas":%d`, desired, desired))
+}
+
+func (p *Plane) reportAs(ctx context.Context, a App, cluster, says string) error {
 	work, err := p.AutoscalerWork(ctx, a, cluster)
 	if err != nil {
 		return err
@@ -188,7 +200,7 @@ func (p *Plane) report(ctx context.Context, a App, cluster string, desired int32
 		return err
 	}
 	meta.SetStatusCondition(&work.Status.Conditions, metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful"})
-	raw := fmt.Appendf(nil, `{"currentReplicas":%d,"desiredReplicas":%d,"minReplicas":%d,"maxReplicas":%d}`, desired, desired, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas)
+	raw := fmt.Appendf(nil, `{%s,"minReplicas":%d,"maxReplicas":%d}`, says, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas)
 	work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{
 		Identifier: workv1alpha1.ResourceIdentifier{Group: "autoscaling", Version: "v2", Kind: hpa.Kind, Resource: "horizontalpodautoscalers", Name: hpa.Name, Namespace: hpa.Namespace},
 		Status:     &runtime.RawExtension{Raw: raw},

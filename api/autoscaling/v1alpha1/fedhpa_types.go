@@ -19,6 +19,8 @@ import (
 // +kubebuilder:printcolumn:name=Reserve,type=integer,JSONPath=`.status.reserveReplicas`
 // +kubebuilder:printcolumn:name=Phase,type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name=Scaling,type=string,JSONPath=`.status.conditions[?(@.type=="MembersScaling")].status`
+// +kubebuilder:printcolumn:name=Books,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BooksAgree")].status`
 // +kubebuilder:printcolumn:name=Limits from,type=string,priority=1,JSONPath=`.status.boundsFrom`
 // +kubebuilder:printcolumn:name=Divided because,type=string,priority=1,JSONPath=`.status.lastDivision.reason`
 // +kubebuilder:printcolumn:name=Message,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
@@ -73,6 +75,11 @@ type FedHPASpec struct {
 	// Behavior is given to every member's autoscaler as it is.
 	// +optional
 	Behavior *autoscalingv2.HorizontalPodAutoscalerBehavior `json:"behavior,omitempty"`
+
+	// Suspend pauses it: members' autoscalers are taken back, not a replica changes, and the workload's replicas are Karmada's and yours to set, as if there was
+	// no FedHPA. Set to false again, it takes over what runs then.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
 
 	// Distribution says how the limits are divided. Unset: by the room each member has.
 	// +optional
@@ -154,7 +161,7 @@ type ClusterDistribution struct {
 }
 
 // FedHPAPhase is where a FedHPA stands.
-// +kubebuilder:validation:Enum=Pending;TakingOver;Active;Releasing
+// +kubebuilder:validation:Enum=Pending;TakingOver;Active;Releasing;Suspended
 type FedHPAPhase string
 
 const (
@@ -164,6 +171,8 @@ const (
 	FedHPATakingOver FedHPAPhase = "TakingOver"
 	// FedHPAActive: the members scale, the control plane follows.
 	FedHPAActive FedHPAPhase = "Active"
+	// FedHPASuspended: paused; replicas are Karmada's, or about to be.
+	FedHPASuspended FedHPAPhase = "Suspended"
 	// FedHPAReleasing: deleted; replicas stay as they are, then Karmada owns them again.
 	FedHPAReleasing FedHPAPhase = "Releasing"
 )
@@ -207,6 +216,10 @@ type FedHPAStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Clusters []FedHPAClusterStatus `json:"clusters,omitempty"`
+
+	// SuspendedSince is since when it is paused.
+	// +optional
+	SuspendedSince *metav1.Time `json:"suspendedSince,omitempty"`
 
 	// LastDivision is when the limits were last divided, and why.
 	// +optional
@@ -261,7 +274,7 @@ type Division struct {
 }
 
 // FedHPAClusterState is where one member stands.
-// +kubebuilder:validation:Enum=Joining;Active;Standby;Unreachable;Leaving
+// +kubebuilder:validation:Enum=Joining;Active;NotScaling;Standby;Unreachable;Leaving
 type FedHPAClusterState string
 
 const (
@@ -269,6 +282,8 @@ const (
 	ClusterJoining FedHPAClusterState = "Joining"
 	// ClusterActive scales by itself.
 	ClusterActive FedHPAClusterState = "Active"
+	// ClusterNotScaling can be reached and its autoscaler cannot scale, or is not ours; the message says why. What runs there stays.
+	ClusterNotScaling FedHPAClusterState = "NotScaling"
 	// ClusterStandby is empty and waits for a burst.
 	ClusterStandby FedHPAClusterState = "Standby"
 	// ClusterUnreachable goes on with its last limits, which stay reserved.
@@ -291,10 +306,10 @@ type FedHPAClusterStatus struct {
 	// MaxReplicas the last division gives it.
 	// +optional
 	MaxReplicas int32 `json:"maxReplicas,omitempty"`
-	// CurrentReplicas it runs.
+	// CurrentReplicas it runs, as its autoscaler, or else its workload, saw last.
 	// +optional
 	CurrentReplicas int32 `json:"currentReplicas,omitempty"`
-	// DesiredReplicas its autoscaler asks for.
+	// DesiredReplicas its autoscaler asks for; what it runs, where its autoscaler cannot scale.
 	// +optional
 	DesiredReplicas int32 `json:"desiredReplicas,omitempty"`
 	// FreeReplicas is how many more fitted at the last division; absent when nobody knew.
@@ -311,6 +326,10 @@ type FedHPAClusterStatus struct {
 	// member writes its own.
 	// +optional
 	LimitsDifferSince *metav1.Time `json:"limitsDifferSince,omitempty"`
+	// WithdrawnSince is since when our autoscaler is kept out of the cluster, because another one there scales the same pods. It is tried again
+	// ten minutes later.
+	// +optional
+	WithdrawnSince *metav1.Time `json:"withdrawnSince,omitempty"`
 	// IdleSince is since when the cluster runs one replica and could be emptied.
 	// +optional
 	IdleSince *metav1.Time `json:"idleSince,omitempty"`
@@ -318,9 +337,9 @@ type FedHPAClusterStatus struct {
 
 // Condition types of a FedHPA.
 const (
-	// FedHPAReady: the members scale and the control plane follows them.
+	// FedHPAReady: at least one member scales, nothing has to be corrected, and the control plane follows.
 	FedHPAReady = "Ready"
-	// FedHPABooksAgree: the scheduling result and the template say what the members run.
+	// FedHPABooksAgree: the scheduling result and the template say what the members run. Unknown while one of them cannot be reached.
 	FedHPABooksAgree = "BooksAgree"
 	// FedHPACapacitySufficient: minReplicas fits, and no pods wait for room.
 	FedHPACapacitySufficient = "CapacitySufficient"
@@ -357,6 +376,9 @@ const (
 	FedHPAReasonMemberUnreachable = "MemberUnreachable"
 	FedHPAReasonMemberNotScaling  = "MemberNotScaling"
 	FedHPAReasonMemberRefuses     = "MemberRefusesAutoscaler"
+	FedHPAReasonSecondInMember    = "SecondAutoscalerInMember"
+	FedHPAReasonMemberRunsMore    = "MemberRunsMore"
+	FedHPAReasonHeld              = "DispatchingSuspended"
 	FedHPAReasonDivided           = "Divided"
 	FedHPAReasonSpecChanged       = "SpecChanged"
 	FedHPAReasonBoundsChanged     = "BoundsChanged"
@@ -371,6 +393,8 @@ const (
 	FedHPAReasonTakenOver         = "TakenOver"
 	FedHPAReasonNameTaken         = "NameTaken"
 	FedHPAReasonWriteFailed       = "WriteFailed"
+	FedHPAReasonQuotaExceeded     = "QuotaExceeded"
+	FedHPAReasonSuspended         = "Suspended"
 	FedHPAReasonReadFailed        = "ReadFailed"
 )
 

@@ -350,6 +350,10 @@ func (in *FedHPAClusterStatus) DeepCopyInto(out *FedHPAClusterStatus) {
 		in, out := &in.LimitsDifferSince, &out.LimitsDifferSince
 		*out = (*in).DeepCopy()
 	}
+	if in.WithdrawnSince != nil {
+		in, out := &in.WithdrawnSince, &out.WithdrawnSince
+		*out = (*in).DeepCopy()
+	}
 	if in.IdleSince != nil {
 		in, out := &in.IdleSince, &out.IdleSince
 		*out = (*in).DeepCopy()
@@ -440,6 +444,10 @@ func (in *FedHPAStatus) DeepCopyInto(out *FedHPAStatus) {
 		for i := range *in {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
+	}
+	if in.SuspendedSince != nil {
+		in, out := &in.SuspendedSince, &out.SuspendedSince
+		*out = (*in).DeepCopy()
 	}
 	if in.LastDivision != nil {
 		in, out := &in.LastDivision, &out.LastDivision

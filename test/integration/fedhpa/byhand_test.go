@@ -93,7 +93,7 @@ func TestTargetDeletedAndMadeAgain(t *testing.T) {
 
 	s.g.Expect(s.plane.Propagate(t.Context(), s.app)).To(Succeed())
 	s.g.Eventually(s.retained, machine.Patience).Should(BeTrue())
-	s.g.Eventually(s.ready, machine.Patience).Should(Equal("True " + api.FedHPAReasonActive))
+	s.g.Eventually(s.ready, machine.Patience).Should(Equal("False "+api.FedHPAReasonMemberNotScaling), "as long as no member finds the new one")
 	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
 	s.takenOver()
 	s.follows("member1=3 member2=2 of 5, template 5")
