@@ -193,11 +193,6 @@ func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	}
 	if p := b.Spec.Placement; p != nil {
 		out.Divided = p.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDivided
-		for _, c := range p.SpreadConstraints {
-			if c.SpreadByField == policyv1alpha1.SpreadByFieldCluster {
-				out.MinGroups, out.MaxGroups = c.MinGroups, c.MaxGroups
-			}
-		}
 	}
 	return out
 }

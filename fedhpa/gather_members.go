@@ -12,13 +12,9 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util"
 	"github.com/karmada-io/karmada/pkg/util/names"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
-	"k8s.io/klog/v2"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -28,21 +24,45 @@ import (
 
 // members reads the clusters that matter: those of the scheduling result, those with an autoscaler of ours, and those that may be woken.
 func (g *gatherer) members(ctx context.Context, v *view) error {
-	var clusters clusterv1alpha1.ClusterList
-	if err := g.client.List(ctx, &clusters); err != nil {
-		return fmt.Errorf("listing Clusters: %w", err)
-	}
-	byName := map[string]*clusterv1alpha1.Cluster{}
-	for i := range clusters.Items {
-		byName[clusters.Items[i].Name] = &clusters.Items[i]
-	}
 	works, err := g.autoscalers(ctx, v.key())
 	if err != nil {
 		return err
 	}
 	v.works = works
-	wanted := map[string]bool{}
-	for name := range works {
+	policy, err := g.placement(ctx, v)
+	if err != nil {
+		return err
+	}
+	wanted, err := g.inOverflow(ctx, policy)
+	if err != nil {
+		return err
+	}
+	if v.world.Binding != nil {
+		v.world.Binding.Spread = policy.spread()
+	}
+	byName, err := g.named(ctx, v, wanted)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if byName[name] == nil {
+			if byName[name], err = g.cluster(ctx, name); err != nil {
+				return err
+			}
+		}
+		m, err := g.member(ctx, v, member{name: name, cluster: byName[name], work: works[name], policy: policy})
+		if err != nil {
+			return err
+		}
+		v.world.Members = append(v.world.Members, m)
+	}
+	g.room.fill(ctx, v, byName)
+	return nil
+}
+
+// named adds the clusters that the FedHPA has to do with to those wanted, and reads those its distribution names.
+func (g *gatherer) named(ctx context.Context, v *view, wanted map[string]bool) (map[string]*clusterv1alpha1.Cluster, error) {
+	for name := range v.works {
 		wanted[name] = true
 	}
 	if v.binding != nil {
@@ -53,24 +73,62 @@ func (g *gatherer) members(ctx context.Context, v *view) error {
 	for _, c := range v.fed.Status.Clusters {
 		wanted[c.Name] = true
 	}
-	if d := v.fed.Spec.Distribution; d != nil {
-		for _, c := range d.Clusters {
-			if byName[c.Name] == nil {
-				v.world.UnknownClusters = append(v.world.UnknownClusters, c.Name)
-			} else if c.Role == api.ClusterRoleStandby {
-				wanted[c.Name] = true
-			}
+	byName := map[string]*clusterv1alpha1.Cluster{}
+	if v.fed.Spec.Distribution == nil {
+		return byName, nil
+	}
+	for _, c := range v.fed.Spec.Distribution.Clusters {
+		cluster, err := g.cluster(ctx, c.Name)
+		switch {
+		case err != nil:
+			return nil, err
+		case cluster == nil:
+			v.world.UnknownClusters = append(v.world.UnknownClusters, c.Name)
+		default:
+			byName[c.Name] = cluster
+			wanted[c.Name] = wanted[c.Name] || c.Role == api.ClusterRoleStandby
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		m, err := g.member(ctx, v, name, byName[name], works[name])
-		if err != nil {
-			return err
-		}
-		v.world.Members = append(v.world.Members, m)
+	maps.DeleteFunc(wanted, func(_ string, is bool) bool { return !is })
+	return byName, nil
+}
+
+// cluster by name, nil when there is none. A federation's Clusters are large, so that only those are copied that matter.
+func (g *gatherer) cluster(ctx context.Context, name string) (*clusterv1alpha1.Cluster, error) {
+	cluster := &clusterv1alpha1.Cluster{}
+	err := g.client.Get(ctx, types.NamespacedName{Name: name}, cluster)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("reading Cluster %s: %w", name, err)
 	}
-	g.room.fill(ctx, v, byName)
-	return nil
+	return cluster, nil
+}
+
+// inOverflow are the clusters that may be used when the others are full.
+func (g *gatherer) inOverflow(ctx context.Context, policy *placement) (map[string]bool, error) {
+	out := map[string]bool{}
+	if len(policy.overflow()) == 0 {
+		return out, nil
+	}
+	var clusters clusterv1alpha1.ClusterList
+	if err := g.client.List(ctx, &clusters, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing Clusters: %w", err)
+	}
+	for i := range clusters.Items {
+		if policy.tier(&clusters.Items[i]) > 0 {
+			out[clusters.Items[i].Name] = true
+		}
+	}
+	return out, nil
+}
+
+// member is one cluster and what there is to read of it; cluster and work may be nil.
+type member struct {
+	name    string
+	cluster *clusterv1alpha1.Cluster
+	work    *workv1alpha1.Work
+	policy  *placement
 }
 
 // autoscalers are the Works of this FedHPA's members, by cluster.
@@ -88,34 +146,29 @@ func (g *gatherer) autoscalers(ctx context.Context, fed types.NamespacedName) (m
 	return out, nil
 }
 
-func (g *gatherer) member(ctx context.Context, v *view, name string, cluster *clusterv1alpha1.Cluster, work *workv1alpha1.Work) (decide.Member, error) {
-	m := decide.Member{Name: name}
-	if cluster != nil {
-		m.Ready = cluster.DeletionTimestamp.IsZero() && util.IsClusterReady(&cluster.Status)
-		m.Eligible = v.binding != nil && cluster.DeletionTimestamp.IsZero() && eligible(cluster, v.binding, v.fed)
+func (g *gatherer) member(ctx context.Context, v *view, of member) (decide.Member, error) {
+	m := decide.Member{Name: of.name}
+	if of.cluster != nil {
+		m.Ready = of.cluster.DeletionTimestamp.IsZero() && util.IsClusterReady(&of.cluster.Status)
+		m.Eligible, m.Tier, m.Groups = of.policy.lets(ctx, of.cluster), of.policy.tier(of.cluster), of.policy.groups(of.cluster)
 	}
-	if work != nil {
-		m.HPA = autoscalerIn(work, v.fed)
+	if of.work != nil {
+		m.HPA = autoscalerIn(of.work, v.fed)
 	}
 	if v.binding == nil {
 		return m, nil
 	}
-	m.Held = held(v.binding.Spec.Suspension, name)
-	if !v.binding.Spec.TargetContains(name) {
+	m.Held = held(v.binding.Spec.Suspension, of.name)
+	if !v.binding.Spec.TargetContains(of.name) {
 		return m, nil
 	}
-	m.Workload = workloadOf(v.binding, name)
-	if work == nil {
+	m.Workload = workloadOf(v.binding, of.name)
+	if of.work == nil {
 		if err := g.joining(ctx, v, &m); err != nil {
 			return m, err
 		}
 	}
 	return m, nil
-}
-
-// held reports whether dispatching to a cluster is suspended (Karmada's shouldSuspendDispatching, pkg/controllers/binding/common.go).
-func held(s *workv1alpha2.Suspension, cluster string) bool {
-	return s != nil && (ptr.Deref(s.Dispatching, false) || s.DispatchingOnClusters != nil && slices.Contains(s.DispatchingOnClusters.ClusterNames, cluster))
 }
 
 // joining looks, live, at what decides whether a cluster may get its autoscaler: whether the workload's Work bears the retain
@@ -172,27 +225,4 @@ func workloadOf(binding *workv1alpha2.ResourceBinding, cluster string) *decide.W
 		}
 	}
 	return out
-}
-
-// eligible reports whether the placement would let the workload run in the cluster: affinity, taints, and the kind being served there.
-func eligible(cluster *clusterv1alpha1.Cluster, binding *workv1alpha2.ResourceBinding, fed *api.FedHPA) bool {
-	p := binding.Spec.Placement
-	if p == nil {
-		return false
-	}
-	if p.ClusterAffinity != nil && !util.ClusterMatches(cluster, *p.ClusterAffinity) {
-		return false
-	}
-	for _, term := range p.ClusterAffinities {
-		if term.AffinityName == binding.Status.SchedulerObservedAffinityName && !util.ClusterMatches(cluster, term.ClusterAffinity) {
-			return false
-		}
-	}
-	_, tainted := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), cluster.Spec.Taints, p.ClusterTolerations, func(t *corev1.Taint) bool {
-		return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
-	}, false) // numeric comparisons: Karmada's own filter knows none (tainttoleration/taint_toleration.go)
-	ref := fed.Spec.ScaleTargetRef
-	return !tainted && slices.ContainsFunc(cluster.Status.APIEnablements, func(e clusterv1alpha1.APIEnablement) bool {
-		return e.GroupVersion == ref.APIVersion && slices.ContainsFunc(e.Resources, func(r clusterv1alpha1.APIResource) bool { return r.Kind == ref.Kind })
-	})
 }

@@ -71,7 +71,7 @@ func (d *decision) input(names []string, holdIll bool) split.Input {
 		if wish.Weight != nil {
 			c.Weight = int64(*wish.Weight)
 		}
-		c.Standby = wish.Role == api.ClusterRoleStandby
+		c.Standby = d.aside(name)
 		c.Least, c.Most = deref(wish.MinReplicas), deref(wish.MaxReplicas)
 		if m != nil && m.HPA != nil && m.HPA.Owned {
 			last := m.HPA.Sent

@@ -76,7 +76,7 @@ func (m *model) world() World {
 		Template: &Template{Replicas: m.template.Replicas, Retain: m.template.Retain, RetainOurs: m.template.RetainOurs},
 		Binding: &Binding{
 			Settled: m.binding.generation == m.binding.observed, Claimed: true, Divided: true, Replicas: m.binding.replicas,
-			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger),
+			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger), Spread: []Spread{m.regions},
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.members)) {
@@ -87,7 +87,7 @@ func (m *model) world() World {
 
 func (m *memberModel) seen(name string) Member {
 	free := max(m.free-m.replicas, 0)
-	out := Member{Name: name, Ready: m.ready, Held: m.held, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model", Unschedulable: m.waiting}
+	out := Member{Name: name, Ready: m.ready, Held: m.held, Tier: m.tier, Groups: [][]string{{m.region}}, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model", Unschedulable: m.waiting}
 	if m.work != nil {
 		out.Workload = &Workload{
 			Retained: m.work.retain, Applied: m.work.applied, Observed: true,

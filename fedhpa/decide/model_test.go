@@ -27,6 +27,8 @@ type model struct {
 	binding  bindingModel
 	seen     *bindingModel // what the scheduler has read and not yet acted upon
 	webhook  bool
+	// regions bounds how many regions are used.
+	regions Spread
 
 	members map[string]*memberModel
 
@@ -65,6 +67,9 @@ type memberModel struct {
 	ill   bool
 	rival int32
 	surge int32
+	// region and tier of its placement.
+	region string
+	tier   int
 	// held: dispatching to it is suspended.
 	held bool
 	// dropped: the cluster was given up while it was away, so what its autoscaler holds was given to others.

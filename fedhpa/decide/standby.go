@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,12 +61,10 @@ func (d *decision) pressedTogether(running, room int32) bool {
 // toWake names the standby cluster with the most weighted room, if one is needed.
 func (d *decision) toWake() string {
 	room := d.room()
-	b := d.w.Binding
-	if room >= d.w.Bounds.Max || !d.pressedTogether(d.counts.Sum(), room) || d.counts.Sum() >= d.w.Bounds.Max ||
-		b.MaxGroups > 0 && len(d.counts) >= b.MaxGroups {
+	if room >= d.w.Bounds.Max || !d.pressedTogether(d.counts.Sum(), room) || d.counts.Sum() >= d.w.Bounds.Max {
 		return ""
 	}
-	best, most := "", int64(0)
+	best, most, tier := "", int64(0), 0
 	for i := range d.w.Members {
 		m := &d.w.Members[i]
 		if !d.wakeable(m) {
@@ -76,8 +75,13 @@ func (d *decision) toWake() string {
 		if wish.Weight != nil {
 			weight = int64(*wish.Weight)
 		}
-		if free := d.free(m.Name, m); free != nil && int64(*free)*weight > most {
-			best, most = m.Name, int64(*free)*weight
+		free := d.free(m.Name, m)
+		if free == nil || *free < 1 || weight < 1 {
+			continue
+		}
+		// Overflows are used in their order.
+		if claim := int64(*free) * weight; best == "" || m.Tier < tier || m.Tier == tier && claim > most {
+			best, most, tier = m.Name, claim, m.Tier
 		}
 	}
 	return best
@@ -86,29 +90,70 @@ func (d *decision) toWake() string {
 // wakeable reports whether a cluster is empty, may have the workload, and can be given it.
 func (d *decision) wakeable(m *Member) bool {
 	_, active := d.counts[m.Name]
-	return !active && m.Ready && !m.Held && m.Eligible && m.HPA == nil && d.standsBy(m.Name)
+	return !active && m.Ready && !m.Held && m.Eligible && m.HPA == nil && d.standsBy(m.Name) && d.spreadWith(m.Name)
+}
+
+// spreadWith reports whether the result with one cluster more is within the placement's upper bounds.
+func (d *decision) spreadWith(name string) bool {
+	for i, s := range d.w.Binding.Spread {
+		if s.MaxGroups > 0 && d.groups(i, append(d.clusters(), name)) > max(s.MaxGroups, d.groups(i, d.clusters())) {
+			return false
+		}
+	}
+	return true
+}
+
+// spreadWithout reports whether the result with one cluster less is within the placement's lower bounds.
+func (d *decision) spreadWithout(name string) bool {
+	rest := slices.DeleteFunc(d.clusters(), func(other string) bool { return other == name })
+	for i, s := range d.w.Binding.Spread {
+		if left := d.groups(i, rest); left < s.MinGroups && left < d.groups(i, d.clusters()) {
+			return false
+		}
+	}
+	return true
+}
+
+// groups counts the groups of one constraint that clusters belong to together.
+func (d *decision) groups(constraint int, clusters []string) int {
+	seen := map[string]bool{}
+	for _, name := range clusters {
+		if m := d.member(name); m != nil && constraint < len(m.Groups) {
+			for _, group := range m.Groups[constraint] {
+				seen[group] = true
+			}
+		}
+	}
+	return len(seen)
 }
 
 // standsBy reports whether an empty cluster may be woken: the user made it a standby, or it was emptied here.
 func (d *decision) standsBy(name string) bool {
-	if d.distribution(name).Role == api.ClusterRoleStandby {
+	if d.aside(name) {
 		return true
 	}
 	c := d.clusterStatus(name)
 	return c != nil && c.State == api.ClusterStandby
 }
 
+// aside reports whether a cluster takes part only while the others are full: the user made it a standby, or the placement an overflow.
+func (d *decision) aside(name string) bool {
+	m := d.member(name)
+	return d.distribution(name).Role == api.ClusterRoleStandby || m != nil && m.Tier > 0
+}
+
 // toEmpty names a cluster whose last replica is not needed: a standby after its burst, or one of more clusters than
 // the limits have replicas for.
 func (d *decision) toEmpty() string {
-	b := d.w.Binding
-	for _, name := range slices.Backward(d.clusters()) {
+	last := d.clusters()
+	slices.SortStableFunc(last, func(a, b string) int { return cmp.Compare(d.tier(a), d.tier(b)) })
+	for _, name := range slices.Backward(last) {
 		c := d.clusterStatus(name)
 		rest := d.counts.Sum() - 1
 		room := d.room() - d.targets[name].Max
 		switch {
 		case !d.emptiable(name) || c == nil || c.IdleSince == nil:
-		case len(d.counts) <= max(b.MinGroups, 1) || rest < d.w.Bounds.Min:
+		case len(d.counts) <= 1 || rest < d.w.Bounds.Min || !d.spreadWithout(name):
 		case d.targets[name].Max > 0 && d.pressedTogether(rest, room):
 			// It would be woken again at once.
 		default:
@@ -122,10 +167,17 @@ func (d *decision) toEmpty() string {
 	return ""
 }
 
+func (d *decision) tier(name string) int {
+	if m := d.member(name); m != nil {
+		return m.Tier
+	}
+	return 0
+}
+
 // emptiable reports whether a cluster of the result may be emptied when idle, and is.
 func (d *decision) emptiable(name string) bool {
 	surplus := d.targets[name].Min == 0 && deref(d.distribution(name).MinReplicas) == 0
-	return (surplus || d.distribution(name).Role == api.ClusterRoleStandby) && d.idle(name) && !d.member(name).Held
+	return (surplus || d.aside(name)) && d.idle(name) && !d.member(name).Held
 }
 
 // idle reports whether a cluster runs one replica and its autoscaler asks for no more.

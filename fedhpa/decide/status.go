@@ -119,7 +119,7 @@ func (d *decision) outside(m *Member) api.FedHPAClusterState {
 		return api.ClusterLeaving
 	case !m.Eligible:
 		return ""
-	case d.distribution(m.Name).Role == api.ClusterRoleStandby, old != nil:
+	case d.aside(m.Name), old != nil:
 		return api.ClusterStandby
 	}
 	return ""

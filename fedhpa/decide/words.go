@@ -43,8 +43,11 @@ func (d *decision) shareWords(name string, r, all split.Range) string {
 		weight = *wish.Weight
 	}
 	why = append(why, fmt.Sprintf("weight %d", weight))
-	if wish.Role == api.ClusterRoleStandby {
+	switch {
+	case wish.Role == api.ClusterRoleStandby:
 		why = append(why, "a standby")
+	case d.tier(name) > 0:
+		why = append(why, fmt.Sprintf("overflow %d of its placement", d.tier(name)))
 	}
 	if wish.MinReplicas != nil || wish.MaxReplicas != nil {
 		why = append(why, fmt.Sprintf("own bounds %s..%s", orDash(wish.MinReplicas), orDash(wish.MaxReplicas)))

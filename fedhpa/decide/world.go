@@ -68,9 +68,12 @@ type Binding struct {
 	Evicting []string
 	// RescheduledAt is when a rebalance was asked for, zero if never.
 	RescheduledAt time.Time
-	// MinGroups and MaxGroups bound the number of clusters (0: unbounded).
-	MinGroups, MaxGroups int
+	// Spread bounds how many groups of clusters are used.
+	Spread []Spread
 }
+
+// Spread bounds the number of groups of one kind: clusters, regions, zones, providers, values of a label. 0 is no bound.
+type Spread struct{ MinGroups, MaxGroups int }
 
 // Member is one cluster.
 type Member struct {
@@ -81,6 +84,10 @@ type Member struct {
 	Held bool
 	// Eligible: the placement lets the workload run here.
 	Eligible bool
+	// Tier is 0, or that of the overflow the cluster belongs to: used only when all before it are full, and emptied first.
+	Tier int
+	// Groups the cluster belongs to, one list for each of the binding's Spread.
+	Groups   [][]string
 	Workload *Workload
 	HPA      *Autoscaler
 	// Free is how many more replicas fitted beside the FreeAt that ran when the question was asked; nil is unknown. FreeFrom names who said so.
