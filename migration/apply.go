@@ -83,15 +83,16 @@ func (c *Controller) writePolicy(ctx context.Context, action *plan.Action) error
 	if err := unseen(existing, action); err != nil {
 		return err
 	}
-	existing.Spec = want.Spec
-	existing.Labels = merged(existing.Labels, want.Labels)
-	existing.Annotations = merged(existing.Annotations, want.Annotations)
+	next := existing.DeepCopy()
+	next.Spec = want.Spec
+	next.Labels = merged(next.Labels, want.Labels)
+	next.Annotations = merged(next.Annotations, want.Annotations)
 	if want.Annotations[v1alpha1.AnnotationCutOff] == "" {
-		delete(existing.Annotations, v1alpha1.AnnotationCutOff)
+		delete(next.Annotations, v1alpha1.AnnotationCutOff)
 	}
 	// A removal that was given up leaves it behind, and with it the policy would be unguarded.
-	delete(existing.Annotations, v1alpha1.AnnotationLeaving)
-	return c.Client.Update(ctx, existing, client.FieldOwner(v1alpha1.FieldManager))
+	delete(next.Annotations, v1alpha1.AnnotationLeaving)
+	return c.patch(ctx, existing, next)
 }
 
 func (c *Controller) writeOverride(ctx context.Context, action *plan.Action) error {
@@ -106,9 +107,16 @@ func (c *Controller) writeOverride(ctx context.Context, action *plan.Action) err
 	if err := unseen(existing, action); err != nil {
 		return err
 	}
-	existing.Spec = want.Spec
-	existing.Labels = merged(existing.Labels, want.Labels)
-	return c.Client.Update(ctx, existing, client.FieldOwner(v1alpha1.FieldManager))
+	next := existing.DeepCopy()
+	next.Spec = want.Spec
+	next.Labels = merged(next.Labels, want.Labels)
+	return c.patch(ctx, existing, next)
+}
+
+// patch sends what changed, of the version that was read. An update would send the whole object as the types built in here know it, and drop the fields of a newer
+// Karmada.
+func (c *Controller) patch(ctx context.Context, existing, next client.Object) error {
+	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
 }
 
 func merged(into, from map[string]string) map[string]string {

@@ -1,6 +1,8 @@
 package migration
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
@@ -98,6 +101,54 @@ func TestAWrittenPolicyIsNotLetGoOf(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{v1alpha1.AnnotationCutOff: "deployment-web", "mine": "stays"}, existing.Annotations); diff != "" {
 		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+}
+
+// Fields of a Karmada newer than the types built in here stay: what is sent is what changed, not the object as it was understood.
+func TestNewerFieldsOfAPolicyStay(t *testing.T) {
+	kinds := scheme(t)
+	if err := policyv1alpha1.Install(kinds); err != nil {
+		t.Fatal(err)
+	}
+	named := metav1.ObjectMeta{Namespace: "shop", Name: "web"}
+	for name, tc := range map[string]struct {
+		existing client.Object
+		action   plan.Action
+		want     string
+	}{
+		"policy": {
+			existing: &policyv1alpha1.PropagationPolicy{ObjectMeta: named, Spec: policyv1alpha1.PropagationSpec{Priority: ptr.To[int32](1), SchedulerName: "other"}},
+			action: plan.Action{Verb: plan.WritePolicy, Ref: plan.Ref{Kind: "PropagationPolicy", Name: "web"},
+				Policy: &policyv1alpha1.PropagationPolicy{ObjectMeta: named, Spec: policyv1alpha1.PropagationSpec{Priority: ptr.To[int32](2)}}},
+			want: `{"metadata":{"resourceVersion":"999"},"spec":{"priority":2,"schedulerName":null}}`,
+		},
+		"override": {
+			existing: &policyv1alpha1.OverridePolicy{ObjectMeta: named},
+			action: plan.Action{Verb: plan.WriteOverride, Ref: plan.Ref{Kind: "OverridePolicy", Name: "web"},
+				Over: &policyv1alpha1.OverridePolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Labels: map[string]string{"a": "b"}}}},
+			want: `{"metadata":{"labels":{"a":"b"},"resourceVersion":"999"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := ""
+			control := fake.NewClientBuilder().WithScheme(kinds).WithObjects(tc.existing).WithInterceptorFuncs(interceptor.Funcs{
+				Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error {
+					return errors.New("the whole object was sent")
+				},
+				Patch: func(_ context.Context, _ client.WithWatch, object client.Object, patch client.Patch, _ ...client.PatchOption) error {
+					raw, err := patch.Data(object)
+					sent = string(raw)
+					return err
+				},
+			}).Build()
+			tc.action.Seen = "999"
+			if err := (&Controller{Client: control, Reader: control}).apply(t.Context(), "shop", []plan.Action{tc.action}); err != nil {
+				t.Fatal(err)
+			}
+			if sent != tc.want {
+				t.Errorf("sent %s, want %s", sent, tc.want)
+			}
+		})
 	}
 }
 
