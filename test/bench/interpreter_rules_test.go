@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,12 +44,29 @@ func subjects(t *testing.T) []subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundled := filepath.Join(module, "pkg/resourceinterpreter/default/thirdparty/resourcecustomizations/apps.kruise.io")
 	var out []subject
 	for _, k := range peer.Kinds {
-		folder := filepath.Join(bundled, k.Version, k.Name, "testdata")
-		file := strings.ToLower(k.Name) + "-nginx.yaml"
-		out = append(out, subject{k.Name, fixture.Load(t, filepath.Join(folder, "desired-"+file)), fixture.Load(t, filepath.Join(folder, "observed-"+file)), true})
+		cases, err := k.Bundled(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The template that depends on something, and the member's object with all of a status.
+		object := func(operation configv1alpha1.InterpreterOperation) fixture.Object {
+			i := slices.IndexFunc(cases, func(c peer.Case) bool { return c.Operation == string(operation) })
+			if i < 0 {
+				t.Fatalf("Karmada has no case %s for %s", operation, k.Name)
+			}
+			q, err := cases[i].Question()
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := q.Object.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fixture.Parse(t, string(text))
+		}
+		out = append(out, subject{k.Name, object(configv1alpha1.InterpreterOperationInterpretDependency), object(configv1alpha1.InterpreterOperationInterpretStatus), true})
 	}
 	for _, own := range []struct{ name, folder string }{
 		{"VMReplicaSet", "vmreplicaset"}, {"VMDeployment", "vmdeployment"}, {"Component", "servicecomponent"},

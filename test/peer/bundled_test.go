@@ -1,25 +1,11 @@
 package peer
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	kjson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apimachinery/pkg/util/yaml"
-	sigsyaml "sigs.k8s.io/yaml"
 
-	"github.com/argosy-dev/argosy/interpreter"
-	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
@@ -58,11 +44,17 @@ func TestBundledObjects(t *testing.T) {
 	}
 	ran := 0
 	for _, k := range Kinds {
-		folder := filepath.Join(module, "pkg/resourceinterpreter/default/thirdparty/resourcecustomizations/apps.kruise.io", k.Version, k.Name)
-		for _, c := range bundled(t, folder) {
+		cases, err := k.Bundled(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
 			t.Run(k.Name+"/"+c.Operation+"/"+c.Name, func(t *testing.T) {
 				ran++
-				q := c.question(t)
+				q, err := c.Question()
+				if err != nil {
+					t.Fatal(err)
+				}
 				var paths []string
 				for _, d := range Differences(karmada.Ask(q), Ours(q)) {
 					t.Log(d)
@@ -81,72 +73,4 @@ func TestBundledObjects(t *testing.T) {
 	if ran != bundledCases {
 		t.Errorf("ran %d of Karmada's cases, want %d", ran, bundledCases)
 	}
-}
-
-// bundledCase is a document of Karmada's testdata/<operation>-test.yaml.
-type bundledCase struct {
-	Name          string                              `json:"name"`
-	DesiredObj    map[string]any                      `json:"desiredObj"`
-	ObservedObj   map[string]any                      `json:"observedObj"`
-	StatusItems   []workv1alpha2.AggregatedStatusItem `json:"statusItems"`
-	InputReplicas int32                               `json:"inputReplicas"`
-	Operation     string                              `json:"operation"`
-}
-
-func bundled(t *testing.T, folder string) []bundledCase {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "testdata", "*-test.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []bundledCase
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content)))
-		for {
-			document, err := documents.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			text, err := sigsyaml.YAMLToJSON(document)
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			var c bundledCase
-			if err := kjson.Unmarshal(text, &c); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func (c bundledCase) question(t *testing.T) interpreter.Question {
-	t.Helper()
-	object := c.DesiredObj
-	if object == nil {
-		object = c.ObservedObj
-	}
-	q := interpreter.Question{
-		Operation: configv1alpha1.InterpreterOperation(c.Operation),
-		Object:    &unstructured.Unstructured{Object: object},
-		Target:    family.Target{Replicas: c.InputReplicas},
-	}
-	for _, item := range c.StatusItems {
-		member := family.Member{Cluster: item.ClusterName, Applied: item.Applied, Health: item.Health}
-		if item.Status != nil {
-			if err := kjson.Unmarshal(item.Status.Raw, &member.Status); err != nil {
-				t.Fatalf("%s: the status of %s: %v", c.Name, item.ClusterName, err)
-			}
-		}
-		q.Members = append(q.Members, member)
-	}
-	return q
 }
