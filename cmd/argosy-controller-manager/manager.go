@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -30,27 +31,7 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.Contro
 		return nil, err
 	}
 	restConfig.QPS, restConfig.Burst = cfg.Client.QPS, cfg.Client.Burst
-	seconds := func(n int32) *time.Duration {
-		d := time.Duration(n) * time.Second
-		return &d
-	}
-	election := cfg.LeaderElection
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:                  scheme,
-		MapperProvider:          newMapper,
-		Cache:                   program.Cache(),
-		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
-		HealthProbeBindAddress:  cfg.HealthBindAddress,
-		PprofBindAddress:        profiles,
-		LeaderElection:          election.Enabled,
-		LeaderElectionNamespace: election.Namespace,
-		LeaderElectionID:        election.Name,
-		LeaseDuration:           seconds(election.LeaseDurationSeconds),
-		RenewDeadline:           seconds(election.RenewDeadlineSeconds),
-		RetryPeriod:             seconds(election.RetryPeriodSeconds),
-		// The process ends as soon as the manager stops, so a lease given back early is never held by two.
-		LeaderElectionReleaseOnCancel: true,
-	})
+	mgr, err := ctrl.NewManager(restConfig, managerOptions(scheme, cfg, profiles))
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
@@ -64,6 +45,31 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.Contro
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}
 	return mgr, nil
+}
+
+func managerOptions(scheme *runtime.Scheme, cfg *config.ControllerManager, profiles string) ctrl.Options {
+	seconds := func(n int32) *time.Duration {
+		d := time.Duration(n) * time.Second
+		return &d
+	}
+	election := cfg.LeaderElection
+	return ctrl.Options{
+		Scheme:                  scheme,
+		MapperProvider:          newMapper,
+		Cache:                   program.Cache(),
+		Controller:              program.Queues(),
+		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
+		HealthProbeBindAddress:  cfg.HealthBindAddress,
+		PprofBindAddress:        profiles,
+		LeaderElection:          election.Enabled,
+		LeaderElectionNamespace: election.Namespace,
+		LeaderElectionID:        election.Name,
+		LeaseDuration:           seconds(election.LeaseDurationSeconds),
+		RenewDeadline:           seconds(election.RenewDeadlineSeconds),
+		RetryPeriod:             seconds(election.RetryPeriodSeconds),
+		// The process ends as soon as the manager stops, so a lease given back early is never held by two.
+		LeaderElectionReleaseOnCancel: true,
+	}
 }
 
 // cachesSynced is ready once the informers have listed what they watch. A standby is ready too: it can take over.

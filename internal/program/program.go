@@ -14,8 +14,10 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -56,4 +58,10 @@ func Scheme() (*runtime.Scheme, error) {
 // Cache is how every manager of ours keeps objects: without managedFields, often half of an object, which no rule of ours reads.
 func Cache() cache.Options {
 	return cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+}
+
+// Queues is how every controller of ours waits: first come, first served. controller-runtime's priority queue, its default, lets what a new leader finds wait behind every
+// fresh change, and whatever asks to be looked at again at a later time keeps that place.
+func Queues() config.Controller {
+	return config.Controller{UsePriorityQueue: ptr.To(false)}
 }
