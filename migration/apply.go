@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -140,6 +141,12 @@ func (c *Controller) setSuspension(ctx context.Context, namespace string, action
 	next := existing.DeepCopy()
 	next.Spec.Suspension = action.Suspension
 	next.Spec.PreserveResourcesOnDeletion = ptr.To(true)
+	switch {
+	case action.Suspension != nil:
+		policy.Hold(&next.Spec.Placement)
+	case action.LetGo:
+		policy.LetGo(&next.Spec.Placement)
+	}
 	// A Lazy policy would keep its suspension to itself until the template changes.
 	next.Spec.ActivationPreference = ""
 	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
@@ -169,14 +176,51 @@ func (c *Controller) setScheduling(ctx context.Context, namespace string, action
 	if len(action.Clusters) > 0 {
 		next.Spec.Clusters = action.Clusters
 	}
-	if next.Spec.Placement != nil && (!action.Frozen || len(action.Clusters) > 0) {
-		raw, err := json.Marshal(next.Spec.Placement)
+	if err := markScheduling(next, action); err != nil {
+		return err
+	}
+	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
+}
+
+// markScheduling notes the placement that counts as applied, and whether the binding is held. Karmada's taint manager goes by the
+// placement that was applied and not by the policy's: a binding that is frozen tolerates evictions there at once.
+func markScheduling(binding *workv1alpha2.ResourceBinding, action *plan.Action) error {
+	if binding.Annotations == nil {
+		binding.Annotations = map[string]string{}
+	}
+	applied := binding.Annotations[util.PolicyPlacementAnnotation]
+	if binding.Spec.Placement != nil && (!action.Frozen || len(action.Clusters) > 0 || applied == "") {
+		raw, err := json.Marshal(binding.Spec.Placement)
 		if err != nil {
 			return fmt.Errorf("encoding the placement: %w", err)
 		}
-		next.Annotations = merged(next.Annotations, map[string]string{util.PolicyPlacementAnnotation: string(raw)})
+		applied = string(raw)
 	}
-	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
+	delete(binding.Annotations, v1alpha1.AnnotationHeld)
+	if action.Frozen {
+		binding.Annotations[v1alpha1.AnnotationHeld] = clustersOf(binding)
+		held, err := policy.HoldApplied(applied)
+		if err != nil {
+			return fmt.Errorf("reading the placement that was applied: %w", err)
+		}
+		applied = held
+	}
+	if applied != "" {
+		binding.Annotations[util.PolicyPlacementAnnotation] = applied
+	}
+	return nil
+}
+
+// clustersOf a binding, as its mark lists them; "none" has none yet.
+func clustersOf(binding *workv1alpha2.ResourceBinding) string {
+	if len(binding.Spec.Clusters) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, target := range binding.Spec.Clusters {
+		names = append(names, target.Name)
+	}
+	return strings.Join(names, ",")
 }
 
 // mark patches metadata only, of the object as it was read where the decision rests on that.

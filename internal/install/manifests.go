@@ -67,7 +67,8 @@ func Account(namespace, name string) map[string]any {
 }
 
 // Registrations make Karmada and karmada-apiserver call the webhook at a URL such as
-// https://argosy-webhook.argosy-system.svc:443. By URL and not by Service, for the Service lives in the host cluster.
+// https://argosy-webhook.argosy-system.svc:443. By URL and not by Service, for the Service lives in the host cluster. The guards that
+// the API server evaluates itself are among them.
 func Registrations(url string, trust []byte) ([]*unstructured.Unstructured, error) {
 	objects, err := glob("webhook/*.yaml")
 	if err != nil {
@@ -75,7 +76,11 @@ func Registrations(url string, trust []byte) ([]*unstructured.Unstructured, erro
 	}
 	var out []*unstructured.Unstructured
 	for _, object := range objects {
-		if !strings.HasSuffix(object.GetKind(), "WebhookConfiguration") {
+		switch {
+		case strings.HasPrefix(object.GetKind(), "ValidatingAdmissionPolicy"):
+			out = append(out, object) // the API server's own: it calls nobody
+			continue
+		case !strings.HasSuffix(object.GetKind(), "WebhookConfiguration"):
 			continue
 		}
 		if err := pointAt(object, url, trust); err != nil {

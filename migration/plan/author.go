@@ -64,6 +64,9 @@ func (j *journey) policies() outcome {
 		}
 		want := resource.Policy.DeepCopy()
 		want.Spec.Suspension = policy.Suspension(resource.Clusters, func(cluster string) bool { return j.open(resource.Users, cluster) })
+		if want.Spec.Suspension != nil {
+			policy.Hold(&want.Spec.Placement)
+		}
 		j.markDeparted(want)
 		existing := j.Control.Policies[want.Name]
 		if existing != nil && samePolicy(existing, want) {
@@ -129,12 +132,16 @@ func (j *journey) templates() outcome {
 		annotations[v1alpha1.AnnotationContentHash] = contentHash(resource.Template)
 		if j.Entry == nil {
 			annotations[v1alpha1.AnnotationGuarded] = j.Owner
+			if len(resource.Users) < 2 {
+				annotations[v1alpha1.AnnotationClosed] = j.Owner
+			}
 		}
 		want.SetAnnotations(annotations)
 		existing := j.Control.Templates[resource.ResourceReference]
 		outdated := existing == nil ||
 			existing.GetAnnotations()[v1alpha1.AnnotationContentHash] != annotations[v1alpha1.AnnotationContentHash] ||
 			existing.GetAnnotations()[v1alpha1.AnnotationCutOff] != "" ||
+			existing.GetAnnotations()[v1alpha1.AnnotationClosed] != annotations[v1alpha1.AnnotationClosed] ||
 			existing.GetAnnotations()[v1alpha1.AnnotationGuarded] != annotations[v1alpha1.AnnotationGuarded]
 		altered := ""
 		if !outdated {
@@ -203,9 +210,9 @@ func (j *journey) bindings() outcome {
 			return j.wait(v1alpha1.ReasonAwaitingKarmada, "the binding of "+name+" "+why, soon)
 		}
 		clusters := targets(resource)
-		if !frozen(binding) || !equality.Semantic.DeepEqual(byName(binding.Spec.Clusters), clusters) {
+		if !held(binding) || !equality.Semantic.DeepEqual(byName(binding.Spec.Clusters), clusters) {
 			action := Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: true}
-			if frozen(binding) {
+			if held(binding) {
 				action.Clusters, action.Seen = clusters, seen(binding)
 			}
 			j.act(action)
@@ -243,6 +250,11 @@ func bindingLags(binding *workv1alpha2.ResourceBinding, resource *policy.Resourc
 
 func frozen(binding *workv1alpha2.ResourceBinding) bool {
 	return binding.Spec.Suspension != nil && ptr.Deref(binding.Spec.Suspension.Scheduling, false)
+}
+
+// held bindings are frozen and bear the mark by which the API server refuses to take a cluster out of them.
+func held(binding *workv1alpha2.ResourceBinding) bool {
+	return frozen(binding) && binding.Annotations[v1alpha1.AnnotationHeld] != ""
 }
 
 // targets are what the scheduler would write: clusters by name, with their replicas.

@@ -2,12 +2,15 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -71,7 +74,8 @@ func (j *journey) suspendShared() {
 			// Only ever closes: another application's way in opens what it needs itself.
 			return j.open(users, cluster) && !policy.Suspended(existing.Spec.Suspension, cluster)
 		})
-		if !equality.Semantic.DeepEqual(existing.Spec.Suspension, want) || !ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
+		held := want == nil || policy.Held(&existing.Spec.Placement)
+		if !held || !equality.Semantic.DeepEqual(existing.Spec.Suspension, want) || !ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
 			j.act(Action{Verb: SetSuspension, Ref: policyRef(name), Suspension: want, Seen: seen(existing)})
 		}
 	}
@@ -95,10 +99,37 @@ func (j *journey) remake(resource v1alpha1.ResourceStatus) {
 func (j *journey) freeze() {
 	for _, resource := range j.federated() {
 		binding := j.Control.Bindings[resource.ResourceReference]
-		if len(resource.Users) < 2 && binding != nil && !frozen(binding) {
+		if len(resource.Users) > 1 || binding == nil {
+			continue
+		}
+		if !held(binding) {
 			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: true})
+			continue
+		}
+		if clusters, dropped := j.putBack(resource, binding); dropped {
+			j.act(Action{Verb: SetScheduling, Ref: resource.ResourceReference, Frozen: true, Clusters: clusters, Seen: seen(binding)})
 		}
 	}
+}
+
+// putBack the clusters that a binding no longer names while their Works are still there, an eviction that had begun before the
+// freeze, say: Karmada is about to delete those Works, and would write their stored manifests into the members.
+func (j *journey) putBack(resource v1alpha1.ResourceStatus, binding *workv1alpha2.ResourceBinding) ([]workv1alpha2.TargetCluster, bool) {
+	clusters, dropped := slices.Clone(binding.Spec.Clusters), false
+	for _, name := range sortedKeys(j.Clusters) {
+		work, exists := j.Clusters[name].Works[resource.ResourceReference]
+		named := slices.ContainsFunc(clusters, func(target workv1alpha2.TargetCluster) bool { return target.Name == name })
+		if !exists || named || work.Deleting || work.Manifest == nil || !j.Clusters[name].Joined || !binding.DeletionTimestamp.IsZero() {
+			continue
+		}
+		target := workv1alpha2.TargetCluster{Name: name}
+		if resource.ResourceReference == j.workload() {
+			target.Replicas, _ = policy.Replicas(work.Manifest)
+		}
+		clusters, dropped = append(clusters, target), true
+		j.event(true, v1alpha1.ReasonClusterDropped, fmt.Sprintf("cluster %s was taken out of the binding of %s: put back before its Work goes", name, policy.User(resource.ResourceReference)))
+	}
+	return byName(clusters), dropped
 }
 
 // departFence proves on bindings and Works that nothing is dispatched any more. In pull mode the agent
@@ -179,8 +210,12 @@ func (j *journey) unconfirmed(work Work, cluster string) string {
 func (j *journey) mark() outcome {
 	for _, resource := range j.federated() {
 		set := map[string]*string{v1alpha1.AnnotationCutOff: ptr.To(j.Owner)}
-		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationCutOff] == "" {
-			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: set})
+		if template := j.Control.Templates[resource.ResourceReference]; template != nil && !j.marked(resource, template) {
+			annotations := maps.Clone(set)
+			if len(resource.Users) < 2 {
+				annotations[v1alpha1.AnnotationClosed] = ptr.To(j.Owner)
+			}
+			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: annotations})
 		}
 		if existing := j.Control.Policies[resource.Policy]; existing != nil && existing.Annotations[v1alpha1.AnnotationCutOff] == "" {
 			j.act(Action{Verb: Mark, Ref: policyRef(resource.Policy), Annotations: set})
@@ -190,6 +225,12 @@ func (j *journey) mark() outcome {
 		return j.wait(v1alpha1.ReasonCuttingOff, "marking templates and policies", soon)
 	}
 	return proceed
+}
+
+// marked templates bear the mark of the cut-off, and those no other application has open the one that closes their Works.
+func (j *journey) marked(resource v1alpha1.ResourceStatus, template *unstructured.Unstructured) bool {
+	annotations := template.GetAnnotations()
+	return annotations[v1alpha1.AnnotationCutOff] != "" && (len(resource.Users) > 1 || annotations[v1alpha1.AnnotationClosed] != "")
 }
 
 func (j *journey) cutOff() outcome {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,7 +50,9 @@ func (j *journey) guardAgain() outcome {
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: ptr.To(workv1alpha2.DeletionProtectionAlways)}
 	for _, resource := range j.own() {
 		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
-			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: annotations, Labels: labels})
+			closed := maps.Clone(annotations)
+			closed[v1alpha1.AnnotationClosed] = ptr.To(j.Owner)
+			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: closed, Labels: labels})
 		}
 		if existing := j.Control.Policies[resource.Policy]; existing != nil && existing.Annotations[v1alpha1.AnnotationLeaving] != "" {
 			j.act(Action{Verb: Mark, Ref: policyRef(resource.Policy), Annotations: annotations, Labels: labels})
@@ -89,7 +92,9 @@ func (j *journey) own() []v1alpha1.ResourceStatus {
 
 // unprotect replaces the mark that admission guards by the one that lets go.
 func (j *journey) unprotect() outcome {
-	annotations := map[string]*string{v1alpha1.AnnotationCutOff: nil, v1alpha1.AnnotationGuarded: nil, v1alpha1.AnnotationLeaving: ptr.To(j.Owner)}
+	annotations := map[string]*string{
+		v1alpha1.AnnotationCutOff: nil, v1alpha1.AnnotationGuarded: nil, v1alpha1.AnnotationClosed: nil, v1alpha1.AnnotationLeaving: ptr.To(j.Owner),
+	}
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: nil}
 	for _, resource := range j.own() {
 		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationLeaving] == "" {
@@ -184,6 +189,8 @@ func (j *journey) unpreserved(resource v1alpha1.ResourceStatus) string {
 		work := j.Clusters[name].Works[resource.ResourceReference]
 		user := policy.User(resource.ResourceReference)
 		switch {
+		case work.Manifest != nil && work.Manifest.GetAnnotations()[v1alpha1.AnnotationClosed] != "":
+			return fmt.Sprintf("the Work of %s for cluster %s does not show yet that it may go", user, name)
 		case !work.Preserve:
 			return fmt.Sprintf("the Work of %s for cluster %s does not preserve on deletion: its template is not deleted until it does", user, name)
 		case j.Clusters[name].Unreachable != "":

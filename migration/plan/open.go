@@ -226,7 +226,8 @@ func (j *journey) suspendPolicies() {
 			continue
 		}
 		want := policy.Suspension(resource.Clusters, func(cluster string) bool { return j.open(resource.Users, cluster) })
-		if equality.Semantic.DeepEqual(existing.Spec.Suspension, want) && ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
+		held := want == nil || policy.Held(&existing.Spec.Placement)
+		if held && equality.Semantic.DeepEqual(existing.Spec.Suspension, want) && ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) {
 			continue
 		}
 		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: want, Seen: seen(existing)})
@@ -283,9 +284,24 @@ func (j *journey) soak() outcome {
 	return proceed
 }
 
-// release gives scheduling back. The placement is marked as applied, so that the scheduler, which finds sums
-// and placement unchanged, does not schedule.
+// release gives scheduling back, and what is open everywhere to Karmada's failover. The placement is marked as applied, so that
+// the scheduler, which finds sums and placement unchanged, does not schedule.
 func (j *journey) release() outcome {
+	for _, resource := range j.federated() {
+		existing := j.Control.Policies[resource.Policy]
+		if existing != nil && existing.Spec.Suspension == nil && policy.Held(&existing.Spec.Placement) {
+			j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), LetGo: true, Seen: seen(existing)})
+		}
+	}
+	if len(j.decision.Actions) > 0 {
+		return j.wait(v1alpha1.ReasonAwaitingKarmada, "giving evictions back", soon)
+	}
+	for _, resource := range j.federated() {
+		existing, binding := j.Control.Policies[resource.Policy], j.Control.Bindings[resource.ResourceReference]
+		if existing != nil && binding != nil && frozen(binding) && existing.Spec.Suspension == nil && policy.Held(binding.Spec.Placement) {
+			return j.wait(v1alpha1.ReasonAwaitingKarmada, "Karmada has not given the binding of "+policy.User(resource.ResourceReference)+" its policy's placement yet", soon)
+		}
+	}
 	for _, resource := range j.federated() {
 		binding := j.Control.Bindings[resource.ResourceReference]
 		if binding != nil && frozen(binding) && len(resource.Clusters) > 0 {

@@ -267,5 +267,5 @@ func (j *journey) closeFirst() outcome {
 // closed policies dispatch nowhere, and take nothing with them when they go.
 func closed(existing *policyv1alpha1.PropagationPolicy) bool {
 	return ptr.Deref(deref(existing.Spec.Suspension).Dispatching, false) && ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) &&
-		existing.Spec.ActivationPreference == ""
+		existing.Spec.ActivationPreference == "" && policy.Held(&existing.Spec.Placement)
 }

@@ -169,14 +169,14 @@ func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFederation(rt)
 		f.members["b"].agent = &agent{}
-		moves := rapid.SliceOfN(rapid.IntRange(0, 20), 20, 160).Draw(rt, "moves")
+		moves := rapid.SliceOfN(rapid.IntRange(0, 22), 20, 160).Draw(rt, "moves")
 		for _, move := range moves {
 			f.move(move, rapid.IntRange(-1, 4).Draw(rt, "cut"))
 			f.invariants()
 		}
 		// Left alone, it converges.
 		for name, m := range f.members {
-			m.down, m.ready = false, true
+			m.down, m.ready, m.tainted = false, true, false
 			if m.agent != nil {
 				m.agent.away, m.agent.missing = false, false
 			}
@@ -219,9 +219,9 @@ func (f *federation) move(move, cut int) {
 		f.step(cut)
 	case move < 4+len(reactions):
 		reactions[move-4].run(f)
-	case move == 9:
-		f.now = f.now.Add(time.Minute)
 	case move == 10:
+		f.now = f.now.Add(time.Minute)
+	case move == 11:
 		if f.entry == nil {
 			f.whitelist()
 		} else {
@@ -230,42 +230,45 @@ func (f *federation) move(move, cut int) {
 		if f.unprepared() {
 			f.whitelist()
 		}
-	case move == 11:
+	case move == 12:
 		m := f.members[[]string{"a", "b"}[len(f.status.History)%2]]
 		m.down = !m.down
-	case move == 12 && f.status.Management == v1alpha1.ManagementStatic:
+	case move == 13 && f.status.Management == v1alpha1.ManagementStatic:
 		// CI/CD asks isKarmada first, and publishes to the members only when the answer is Static.
 		release(f, fmt.Sprintf("web:%d", len(f.status.History)%7), 4+len(f.status.History)%3)
-	case move == 13 && !f.members["b"].agent.away: // who is away does not report
+	case move == 14 && !f.members["b"].agent.away: // who is away does not report
 		f.members["b"].ready = !f.members["b"].ready
-	case move == 14 && f.status.Phase != v1alpha1.PhaseLeaving:
+	case move == 15 && f.status.Phase != v1alpha1.PhaseLeaving:
 		// The record is deleted past admission; the whitelist's controller makes it anew while the entry stands.
 		if f.whitelist(); cut == 0 {
 			f.status = v1alpha1.MigrationStatus{}
 		}
-	case move == 15 && f.entry != nil && (f.status.Management == v1alpha1.ManagementStatic || f.status.Management == ""):
+	case move == 16 && f.entry != nil && (f.status.Management == v1alpha1.ManagementStatic || f.status.Management == ""):
 		f.entry.Clusters = [][]string{nil, {"a"}, {"a", "b"}}[(cut+1)%3] // admission refuses it once opened
-	case move == 16 && f.status.Management == v1alpha1.ManagementStatic:
+	case move == 17 && f.status.Management == v1alpha1.ManagementStatic:
 		if name := []string{"a", "b"}[(cut+1)%2]; f.members[name].objects[webConfig] != nil {
 			delete(f.members[name].objects, webConfig)
 			f.expect(name)
 		} else {
 			f.putConfig(name)
 		}
-	case move == 17:
-		f.spec.AfterCutOff = []v1alpha1.AfterCutOff{v1alpha1.AfterCutOffKeep, v1alpha1.AfterCutOffLeave}[(cut+1)%2]
 	case move == 18:
-		f.losePolicy(cut)
+		f.spec.AfterCutOff = []v1alpha1.AfterCutOff{v1alpha1.AfterCutOffKeep, v1alpha1.AfterCutOffLeave}[(cut+1)%2]
 	case move == 19:
+		f.losePolicy(cut)
+	case move == 20:
 		if agent := f.members["b"].agent; agent.away {
 			agent.away = false
 		} else {
 			agent.leave(f.now)
 		}
-	case move == 20 && !f.members["b"].agent.away:
+	case move == 21 && !f.members["b"].agent.away:
 		// It sees one more change of the control plane, and is cut off before it could answer.
 		f.members["b"].agent.see(f.works["b"])
 		f.members["b"].agent.leave(f.now)
+	case move == 22:
+		m := f.members[[]string{"a", "b"}[(cut+1)%2]]
+		m.tainted = !m.tainted
 	}
 }
 

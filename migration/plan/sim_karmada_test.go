@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -26,6 +28,7 @@ var reactions = []struct {
 	{"binding", (*federation).bind},
 	{"execution", (*federation).execute},
 	{"garbage", (*federation).collect},
+	{"taints", (*federation).evict},
 }
 
 // detect claims templates and carries policy and template into the binding.
@@ -289,4 +292,34 @@ func (f *federation) removeWork(name string, ref Ref) {
 		}
 	}
 	f.write(name, next)
+}
+
+// evict takes clusters with a NoExecute taint out of the bindings that do not tolerate it, as the taint manager does by the placement that
+// was applied, suspended and frozen or not. What is federated it moves by right; that is not looked at here.
+func (f *federation) evict() {
+	for ref, old := range f.control.Bindings {
+		placement := &policyv1alpha1.Placement{}
+		if applied := old.Annotations["policy.karmada.io/applied-placement"]; f.atHome() || applied != "" && json.Unmarshal([]byte(applied), placement) != nil {
+			continue
+		}
+		if policy.Held(placement) {
+			continue
+		}
+		binding := old.DeepCopy()
+		binding.Spec.Clusters = slices.DeleteFunc(binding.Spec.Clusters, func(target workv1alpha2.TargetCluster) bool { return f.members[target.Name].tainted })
+		f.control.Bindings[ref] = binding
+	}
+}
+
+// atHome is true while the application is federated, and until a cut-off has reached its bindings.
+func (f *federation) atHome() bool {
+	if f.status.Phase == v1alpha1.PhaseFederated {
+		return true
+	}
+	for _, binding := range f.control.Bindings {
+		if f.status.Phase == v1alpha1.PhaseCuttingOff && !held(binding) {
+			return true
+		}
+	}
+	return false
 }

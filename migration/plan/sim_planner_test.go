@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strconv"
@@ -63,6 +64,11 @@ func (f *federation) apply(action Action) {
 		existing := f.control.Policies[action.Ref.Name].DeepCopy()
 		existing.ResourceVersion = f.version()
 		existing.Spec.Suspension, existing.Spec.PreserveResourcesOnDeletion = action.Suspension, ptr.To(true)
+		if action.Suspension != nil {
+			policy.Hold(&existing.Spec.Placement)
+		} else if action.LetGo {
+			policy.LetGo(&existing.Spec.Placement)
+		}
 		f.control.Policies[action.Ref.Name] = existing
 	case SetScheduling:
 		binding := f.control.Bindings[action.Ref].DeepCopy()
@@ -70,6 +76,7 @@ func (f *federation) apply(action Action) {
 			binding.Spec.Suspension = &workv1alpha2.Suspension{}
 		}
 		binding.Spec.Suspension.Scheduling = ptr.To(action.Frozen)
+		f.schedulingMarks(binding, action.Frozen)
 		if len(action.Clusters) > 0 {
 			binding.Spec.Clusters = action.Clusters
 		}
@@ -180,4 +187,23 @@ func (f *federation) unprotected(object metav1.Object) {
 	if object.GetLabels()["resourcetemplate.karmada.io/deletion-protected"] != "" {
 		f.t.Fatalf("deleted %s while it is protected", object.GetName())
 	}
+}
+
+// schedulingMarks are what the write of a binding's scheduling leaves in its annotations.
+func (f *federation) schedulingMarks(binding *workv1alpha2.ResourceBinding, frozen bool) {
+	f.t.Helper()
+	if binding.Annotations == nil {
+		binding.Annotations = map[string]string{}
+	}
+	placement := binding.Spec.Placement.DeepCopy()
+	delete(binding.Annotations, v1alpha1.AnnotationHeld)
+	if frozen {
+		binding.Annotations[v1alpha1.AnnotationHeld] = "true"
+		policy.Hold(placement)
+	}
+	applied, err := json.Marshal(placement)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	binding.Annotations["policy.karmada.io/applied-placement"] = string(applied)
 }

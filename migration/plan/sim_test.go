@@ -73,6 +73,8 @@ type member struct {
 	// since is when Karmada's opinion of it last changed.
 	since time.Time
 	kinds map[string]bool
+	// tainted NoExecute.
+	tainted bool
 	// agent is nil where karmada-controller-manager carries Works out.
 	agent *agent
 }

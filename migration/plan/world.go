@@ -192,9 +192,10 @@ const (
 	WriteTemplate Verb = "WriteTemplate"
 	WritePolicy   Verb = "WritePolicy"
 	WriteOverride Verb = "WriteOverride"
-	// SetSuspension writes only spec.suspension and preserveResourcesOnDeletion of a policy, in one update.
+	// SetSuspension writes only spec.suspension, preserveResourcesOnDeletion and what is tolerated of a policy, in one update.
+	// While anything is closed its placement is held (policy.Hold).
 	SetSuspension Verb = "SetSuspension"
-	// SetScheduling freezes or frees a binding, and presets its clusters when they are given.
+	// SetScheduling freezes or frees a binding, and presets its clusters when they are given. A frozen one is held.
 	SetScheduling Verb = "SetScheduling"
 	// Mark sets or removes annotations and labels on a template or policy.
 	Mark Verb = "Mark"
@@ -217,6 +218,8 @@ type Action struct {
 	Over   *policyv1alpha1.OverridePolicy
 	// Suspension for SetSuspension; nil opens every cluster.
 	Suspension *policyv1alpha1.Suspension
+	// LetGo for SetSuspension gives a placement that was held back to Karmada's failover.
+	LetGo bool
 	// Frozen and Clusters for SetScheduling.
 	Frozen   bool
 	Clusters []workv1alpha2.TargetCluster

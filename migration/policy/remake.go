@@ -25,5 +25,6 @@ func Remake(in RemakeInput) *policyv1alpha1.PropagationPolicy {
 		made.Spec.Placement = *in.Binding.Spec.Placement.DeepCopy()
 	}
 	made.Spec.Suspension = &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}
+	Hold(&made.Spec.Placement)
 	return made
 }

@@ -85,6 +85,11 @@ const (
 	AnnotationGuarded = "migration.argosy.dev/guarded"
 	// AnnotationLeaving replaces AnnotationCutOff on objects an approved leave plan removes.
 	AnnotationLeaving = "migration.argosy.dev/leaving"
+	// AnnotationClosed on the template of an object that only one application uses, and so on its Works' manifests, says that the
+	// application is cut off: the API server itself lets no such Work be dispatched or deleted.
+	AnnotationClosed = "migration.argosy.dev/closed"
+	// AnnotationHeld on a ResourceBinding lists the clusters that stay in it, whoever would take one out: some of them are closed.
+	AnnotationHeld = "migration.argosy.dev/held"
 	// AnnotationReferrers of a shared object's policy lists the workloads that use it, as kind/name, comma separated.
 	AnnotationReferrers = "migration.argosy.dev/referrers"
 	// AnnotationContentHash of a template names the members' state it was last written from.
