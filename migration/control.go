@@ -23,7 +23,7 @@ import (
 // policies of the namespace, and those of the whole control plane.
 func (c *Controller) policies(ctx context.Context, world *plan.World) error {
 	control := plan.Control{
-		Kinds: map[string]bool{}, Templates: map[plan.Ref]*unstructured.Unstructured{},
+		Kinds: map[string]bool{}, Templates: map[plan.Ref]*unstructured.Unstructured{}, Unread: map[plan.Ref]string{},
 		Policies:        map[string]*policyv1alpha1.PropagationPolicy{},
 		Overrides:       map[string]*policyv1alpha1.OverridePolicy{},
 		ClusterPolicies: map[string]*policyv1alpha1.ClusterPropagationPolicy{},
@@ -79,7 +79,8 @@ func (c *Controller) template(ctx context.Context, namespace string, ref plan.Re
 	case err == nil:
 		control.Templates[ref] = template
 	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("reading template %s: %w", policy.User(ref), err)
+		// Whatever cannot be read, a kind that our rights do not cover, say, must not stop a rollback: policy, binding and Work suffice for it.
+		control.Unread[ref] = err.Error()
 	}
 	control.Kinds[ref.APIVersion+"/"+ref.Kind] = true
 	binding := &workv1alpha2.ResourceBinding{}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
@@ -44,6 +45,8 @@ type Controller struct {
 	Events   record.EventRecorder
 	// HTTP asks Prometheus gates.
 	HTTP *http.Client
+	// failing since when, by Migration. It only says how soon people are told: a restart begins to count anew.
+	failing sync.Map
 }
 
 // SetupWithManager runs the controller with so many applications at a time.
@@ -128,8 +131,11 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	started := c.Clock.Now()
 	world, err := c.gather(ctx, migration)
 	if err != nil {
-		return reconcile.Result{}, fmt.Errorf("gathering the world of %s: %w", request, err)
+		err = fmt.Errorf("gathering the world of %s: %w", request, err)
+		c.lasting(ctx, migration, err)
+		return reconcile.Result{}, err
 	}
+	c.failing.Delete(request.NamespacedName)
 	decision := plan.Next(world)
 	stepSeconds.WithLabelValues(decision.Step).Observe(c.Clock.Since(started).Seconds())
 	decided := *decision.Status.DeepCopy()

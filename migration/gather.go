@@ -16,31 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
-
-// kinds of objects an application may consist of. A member that lacks one simply has none of it.
-var kinds = []schema.GroupVersionKind{
-	{Group: "apps", Version: "v1", Kind: "Deployment"},
-	{Group: "apps", Version: "v1", Kind: "StatefulSet"},
-	{Group: "apps", Version: "v1", Kind: "DaemonSet"},
-	{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "CloneSet"},
-	{Group: "apps.kruise.io", Version: "v1beta1", Kind: "StatefulSet"},
-	{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "DaemonSet"},
-	{Version: "v1", Kind: "ConfigMap"},
-	{Version: "v1", Kind: "Secret"},
-	{Version: "v1", Kind: "ServiceAccount"},
-	{Version: "v1", Kind: "PersistentVolumeClaim"},
-	{Version: "v1", Kind: "Service"},
-	{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
-	{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"},
-	{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"},
-}
 
 // gather reads the world of one application. It reads past every cache: a decision about somebody's
 // production must not rest on what was true a moment ago.
@@ -170,7 +151,7 @@ func (c *Controller) member(ctx context.Context, world *plan.World, name string,
 	if err != nil {
 		return err
 	}
-	for _, gvk := range kinds {
+	for _, gvk := range policy.Carried() {
 		var list unstructured.UnstructuredList
 		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 		err := member.List(ctx, &list, client.InNamespace(world.Namespace))

@@ -3,11 +3,13 @@ package migration
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -62,4 +64,30 @@ func (c *Controller) refused(ctx context.Context, migration *v1alpha1.Migration,
 		return fmt.Errorf("recording a refused write: %w", err)
 	}
 	return nil
+}
+
+// lastingAfter so long an error is no passing one.
+const lastingAfter = time.Minute
+
+// lasting tells people of an error that has stopped every pass for a minute. The first pass that succeeds overwrites it.
+func (c *Controller) lasting(ctx context.Context, migration *v1alpha1.Migration, cause error) {
+	now := c.Clock.Now()
+	since, _ := c.failing.LoadOrStore(client.ObjectKeyFromObject(migration), now)
+	if began, ok := since.(time.Time); !ok || now.Sub(began) < lastingAfter {
+		return
+	}
+	message := fmt.Sprintf("every look at it fails, and nothing is decided: %v", cause)
+	changed := meta.SetStatusCondition(&migration.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonFailing,
+		Message: message[:min(len(message), 1000)], ObservedGeneration: migration.Generation,
+	})
+	if !changed {
+		return
+	}
+	migration.Status.Blocked = v1alpha1.ReasonFailing
+	if err := c.Client.Status().Update(ctx, migration); err != nil {
+		log.FromContext(ctx).Error(err, "Recording that every look fails")
+		return
+	}
+	c.tell(migration, []plan.Event{{Warning: true, Reason: v1alpha1.ReasonFailing, Message: message}})
 }

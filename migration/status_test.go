@@ -89,3 +89,60 @@ func TestARefusedWriteIsSaidOnce(t *testing.T) {
 		t.Errorf("once it went through it says %+v, blocked by %q", got, migration.Status.Blocked)
 	}
 }
+
+// An error that stops every pass is told of once it has lasted a minute, and an API server that answers again ends it.
+func TestAnErrorThatLastsIsACondition(t *testing.T) {
+	kinds := scheme(t)
+	for _, add := range []func() error{
+		func() error { return clientgoscheme.AddToScheme(kinds) }, func() error { return policyv1alpha1.Install(kinds) },
+		func() error { return clusterv1alpha1.Install(kinds) }, func() error { return workv1alpha1.Install(kinds) },
+		func() error { return workv1alpha2.Install(kinds) },
+	} {
+		if err := add(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	migration := &v1alpha1.Migration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-web"}}
+	migration.Spec.WorkloadReference = v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
+	failing := true
+	control := fake.NewClientBuilder().WithScheme(kinds).WithStatusSubresource(migration).
+		WithObjects(migration, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}).
+		WithInterceptorFuncs(interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			if _, clusters := list.(*clusterv1alpha1.ClusterList); clusters && failing {
+				return apierrors.NewServiceUnavailable("aggregated API server")
+			}
+			return c.List(ctx, list, options...)
+		}}).Build()
+	clock := testingclock.NewFakePassiveClock(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
+	events := record.NewFakeRecorder(10)
+	controller := &Controller{Client: control, Reader: control, Clock: clock, Events: events}
+	advancing := func() metav1.Condition {
+		t.Helper()
+		_, err := controller.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(migration)})
+		if (err != nil) != failing {
+			t.Fatalf("reconciling: %v", err)
+		}
+		if err := control.Get(t.Context(), client.ObjectKeyFromObject(migration), migration); err != nil {
+			t.Fatal(err)
+		}
+		if found := meta.FindStatusCondition(migration.Status.Conditions, v1alpha1.ConditionAdvancing); found != nil {
+			return *found
+		}
+		return metav1.Condition{}
+	}
+	if said := advancing(); said.Reason == v1alpha1.ReasonFailing {
+		t.Errorf("said at once: %+v", said)
+	}
+	clock.SetTime(clock.Now().Add(time.Minute))
+	advancing()
+	if said := advancing(); said.Reason != v1alpha1.ReasonFailing || said.Status != metav1.ConditionUnknown || migration.Status.Blocked != v1alpha1.ReasonFailing {
+		t.Errorf("after a minute: %+v, blocked by %q", said, migration.Status.Blocked)
+	}
+	if len(events.Events) != 1 {
+		t.Errorf("%d events, want 1", len(events.Events))
+	}
+	failing = false
+	if said := advancing(); said.Reason == v1alpha1.ReasonFailing || migration.Status.Blocked == v1alpha1.ReasonFailing {
+		t.Errorf("still said: %+v", said)
+	}
+}

@@ -16,7 +16,7 @@ import (
 // Until the first cluster is open every pass starts again from what the members hold, so a static release
 // in between is taken in (and, being another plan, needs new approvals).
 var arrive = slices.Concat(
-	[]step{{name: "turn", run: (*journey).turn}},
+	[]step{{name: "turn", run: (*journey).turn}, {name: "readable", run: (*journey).readable}},
 	prepare,
 	[]step{
 		{name: "open", run: (*journey).openClusters},

@@ -236,6 +236,9 @@ func (j *journey) marked(resource v1alpha1.ResourceStatus, template *unstructure
 func (j *journey) cutOff() outcome {
 	j.enter(v1alpha1.PhaseCutOff, v1alpha1.ReasonCutOff, "cut off: static management is open again, nothing was deleted")
 	message := "put it back on the whitelist to adopt it again, or 'argosyctl migration leave' to remove it from the control plane"
+	for _, ref := range slices.SortedFunc(maps.Keys(j.Control.Unread), byUser) {
+		message += fmt.Sprintf("; the template of %s could not be read or marked (%s)", policy.User(ref), j.Control.Unread[ref])
+	}
 	if j.Status.Failure != nil && j.Entry != nil {
 		j.next.Blocked = v1alpha1.ReasonFailedBefore
 		return j.wait(v1alpha1.ReasonFailedBefore, "rolled back: "+j.Status.Failure.Message+"; 'argosyctl migration readopt' tries again", resting)

@@ -19,7 +19,7 @@ import (
 // Karmada write the Work's stored manifest into the member (minus its own metadata): so the templates are
 // first made exactly what the members have, that is proved and approved like a take-over, and only then deleted.
 var leave = slices.Concat(
-	[]step{{name: "leave-closed", run: (*journey).leaving}},
+	[]step{{name: "readable", run: (*journey).readable}, {name: "leave-closed", run: (*journey).leaving}},
 	prepare,
 	[]step{
 		{name: "leave-commit", run: (*journey).commit},

@@ -2,7 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -73,6 +75,16 @@ func (j *journey) ownership() outcome {
 	}
 	return proceed
 }
+
+// readable blocks while a template of the application cannot be read. A rollback does not ask: it works on policies, bindings and Works.
+func (j *journey) readable() outcome {
+	for _, ref := range slices.SortedFunc(maps.Keys(j.Control.Unread), byUser) {
+		return j.block(v1alpha1.ReasonUnreadable, "%s in the control plane cannot be read (%s): a kind that argosy-controller-manager has no rights for is taken out of the application with its policy, or granted to it in a ClusterRole; a rollback needs neither", policy.User(ref), j.Control.Unread[ref])
+	}
+	return proceed
+}
+
+func byUser(a, b Ref) int { return strings.Compare(policy.User(a), policy.User(b)) }
 
 // alive says whether another Migration of that name has anything in the control plane.
 func (j *journey) alive(owner string) bool {

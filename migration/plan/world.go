@@ -127,6 +127,8 @@ type Control struct {
 	// Kinds karmada-apiserver serves: "apps/v1/Deployment".
 	Kinds     map[string]bool
 	Templates map[Ref]*unstructured.Unstructured
+	// Unread says of templates that could not be read why: they may or may not be there.
+	Unread map[Ref]string
 	// Policies and Overrides of the namespace, by name.
 	Policies  map[string]*policyv1alpha1.PropagationPolicy
 	Overrides map[string]*policyv1alpha1.OverridePolicy

@@ -68,6 +68,9 @@ func (p *Publisher) sort(ctx context.Context, all []policy.Resource, migration *
 			static[all[i].ResourceReference] = note
 		case all[i].Local != "":
 			return nil, nil, fmt.Errorf("%s cannot be federated: %s", policy.User(all[i].ResourceReference), all[i].Local)
+		case !policy.IsCarried(all[i].APIVersion, all[i].Kind):
+			return nil, nil, fmt.Errorf("%s: %s %s is no kind that a migration carries, and could not be rolled back with its application; nothing was published. Take it out of the folder, and apply it to the members or with a policy of its own ('argosyctl policy')",
+				policy.User(all[i].ResourceReference), all[i].APIVersion, all[i].Kind)
 		default:
 			resources = append(resources, all[i])
 		}
@@ -87,6 +90,9 @@ func (p *Publisher) staysStatic(ctx context.Context, resource *policy.Resource, 
 			return "static: " + recorded.Note, nil
 		}
 		return "", nil
+	}
+	if resource.Local != "" {
+		return "", nil // nothing was authored for it, and the caller says why
 	}
 	existing := &policyv1alpha1.PropagationPolicy{}
 	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing)

@@ -331,3 +331,35 @@ func TestStaticReleaseReachesAllClustersOrNone(t *testing.T) {
 		t.Errorf("wrote %v, want nothing", result.Written)
 	}
 }
+
+// A kind that no migration carries could not be rolled back with its application: it is refused before anything is written.
+func TestAFederatedReleaseRefusesWhatCouldNotBeRolledBack(t *testing.T) {
+	for name, tc := range map[string]struct{ object, want string }{
+		"a NetworkPolicy": {
+			object: `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web}, spec: {podSelector: {}}}`,
+			want:   "networkpolicy/web: networking.k8s.io/v1 NetworkPolicy is no kind that a migration carries",
+		},
+		"a Secret that differs": {
+			object: `{apiVersion: v1, kind: Secret, metadata: {name: web}, stringData: {key: a}}`,
+			want:   "secret/web cannot be federated: its content differs between clusters",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := fstest.MapFS{"web.yaml": folder["web.yaml"], "clusters/a/x.yaml": {Data: []byte(tc.object)}, "clusters/b/x.yaml": {Data: []byte(strings.Replace(tc.object, "key: a", "key: b", 1))}}
+			bundle, err := Load(files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			control := plane(t, migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing(v1alpha1.TriggerImmediate))
+			empty := plane(t)
+			publisher := Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return empty, nil }, Clock: testingclock.NewFakePassiveClock(time.Now())}
+			result, err := publisher.Release(t.Context(), "shop", bundle, nil)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
+			}
+			if len(result.Written) > 0 {
+				t.Errorf("wrote %v", result.Written)
+			}
+		})
+	}
+}

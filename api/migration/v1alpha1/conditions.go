@@ -45,6 +45,8 @@ const (
 	ReasonImagesDiffer       = "ImagesDiffer"       // clusters run different images
 	ReasonKindUnsupported    = "KindUnsupported"    // the workload's kind cannot be divided
 	ReasonWriteRefused       = "WriteRefused"       // the control plane refused a template or policy
+	ReasonUnreadable         = "Unreadable"         // the control plane does not let one of the application's objects be read
+	ReasonFailing            = "Failing"            // every pass of the last minute failed
 	ReasonTemplateNotKept    = "TemplateNotKept"    // the control plane holds another template than was written
 	ReasonPolicyLost         = "PolicyLost"         // a policy was deleted or taken from us by hand
 	ReasonClusterDropped     = "ClusterDropped"     // a cluster Karmada holds a Work for would drop out
