@@ -20,6 +20,9 @@ space     := $(subst ,, )
 API         := ./api/...
 CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration)
 
+# go test, with the slowest tests told in the end.
+TIMED := go run ./test/timings
+
 .DEFAULT_GOAL := help
 
 ##@ Use
@@ -62,15 +65,15 @@ test: ## all tests, with the time each stage took
 
 .PHONY: test-unit
 test-unit: go-version ## pure rules and packages: no cluster
-	go test $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench)
+	$(TIMED) $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench)
 
 .PHONY: test-integration
 test-integration: build ## controllers and CRDs against a real kube-apiserver
-	go test -count=1 -p=1 -timeout=60m ./test/integration/...
+	$(TIMED) -count=1 -p=2 -parallel=6 -timeout=60m ./test/integration/...
 
 .PHONY: test-e2e
 test-e2e: build ## stories on a real federation, one federation at a time
-	go test -count=1 -p=1 -timeout=120m ./test/e2e/...
+	$(TIMED) -count=1 -p=1 -timeout=120m ./test/e2e/...
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

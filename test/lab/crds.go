@@ -58,6 +58,9 @@ const operators = "test/lab/modules/operators"
 // CRDsWithin is how long CRDs may take to be served; a busy machine needs more than envtest's ten seconds.
 const CRDsWithin = 10 * time.Minute
 
+// crdsPoll is how often discovery is asked for CRDs meanwhile.
+const crdsPoll = 100 * time.Millisecond
+
 // ArgosyCRDs are the kinds of this repository.
 func ArgosyCRDs() CRDs { return CRDs{Dir: "deploy/crds", Optional: true} }
 

@@ -91,7 +91,47 @@ func (s *APIServer) start(ctx context.Context, opts APIServerOptions) error {
 	if s.Config, err = restConfig(s.Kubeconfig); err != nil {
 		return err
 	}
-	for _, spec := range []process.Spec{store.spec(w), server.spec(w)} {
+	crds, err := readCRDs(ctx, w.root, opts.CRDs...)
+	if err != nil {
+		return err
+	}
+	state, err := preparedFor(w, crds)
+	if err != nil {
+		return err
+	}
+	found, err := state.restore(w.data("etcd"))
+	if err != nil {
+		return err
+	}
+	if !found {
+		if err := s.prepare(ctx, state, store, server); err != nil {
+			return err
+		}
+	}
+	if err := s.run(ctx, store, server); err != nil {
+		return err
+	}
+	return state.served(s.Config)
+}
+
+// prepare makes the state, and ends both programs so that it can be copied.
+func (s *APIServer) prepare(ctx context.Context, state prepared, store etcd, server apiServer) error {
+	if err := s.run(ctx, store, server); err != nil {
+		return err
+	}
+	if err := installCRDs(s.Config, state.crds); err != nil {
+		return err
+	}
+	for _, child := range slices.Backward(s.children) {
+		child.Stop()
+	}
+	return state.keep(s.work.data("etcd"))
+}
+
+// run starts etcd and the API server on what the data folder holds, and returns when both serve.
+func (s *APIServer) run(ctx context.Context, store etcd, server apiServer) error {
+	s.children = nil
+	for _, spec := range []process.Spec{store.spec(s.work), server.spec(s.work)} {
 		child, err := process.Start(spec)
 		if err != nil {
 			return err
@@ -103,7 +143,7 @@ func (s *APIServer) start(ctx context.Context, opts APIServerOptions) error {
 			return errors.Join(err, s.firstDeath())
 		}
 	}
-	return InstallCRDs(ctx, s.Config, w.root, opts.CRDs...)
+	return nil
 }
 
 // firstDeath names a child whose end explains why another is not ready.

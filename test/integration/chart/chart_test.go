@@ -4,6 +4,7 @@ package chart
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,28 @@ import (
 
 const images = "image: {repository: registry.example/argosy}\n"
 
+// program is tools/chart, built by TestMain before any test runs.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "argosy-chart-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "making a folder:", err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "chart")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Dir = "../../../tools/chart"
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building tools/chart: %v\n%s", err, out)
+		return 1
+	}
+	return lab.Judge(m)
+}
+
 // helm runs tools/chart, which is Helm's own engine, linter and schema check.
 func helm(t *testing.T, command, values string) (string, error) {
 	t.Helper()
@@ -33,8 +56,7 @@ func helm(t *testing.T, command, values string) (string, error) {
 	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "run", ".", command, "-chart", filepath.Join(root, "deploy/chart"), "-values", file)
-	cmd.Dir = filepath.Join(root, "tools/chart")
+	cmd := exec.CommandContext(t.Context(), program, command, "-chart", filepath.Join(root, "deploy/chart"), "-values", file)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -45,12 +67,14 @@ func helm(t *testing.T, command, values string) (string, error) {
 }
 
 func TestLint(t *testing.T) {
+	t.Parallel()
 	if out, err := helm(t, "lint", images); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
 func TestValuesThatCannotStandAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct{ values, want string }{
 		"no images":          {values: "webhook: {replicas: 2}\n", want: "/image/repository"},
 		"a typo":             {values: images + "webhok: {replicas: 2}\n", want: "webhok"},
@@ -77,6 +101,7 @@ func TestValuesThatCannotStandAreRefused(t *testing.T) {
 // TestAServerTakesWhatIsRendered applies every object by dry run, with strict field validation: a field that does not
 // exist is an error, as a missing one is.
 func TestAServerTakesWhatIsRendered(t *testing.T) {
+	t.Parallel()
 	server := lab.StartAPIServer(t, lab.APIServerOptions{CRDs: []lab.CRDs{lab.CertManagerCRDs(), lab.PrometheusOperatorCRDs()}})
 	c, err := client.New(server.Config, client.Options{})
 	if err != nil {
@@ -122,6 +147,7 @@ func TestAServerTakesWhatIsRendered(t *testing.T) {
 
 // TestHooks: what karmada-apiserver needs is put in place before the programs change and after, whichever way a release goes.
 func TestHooks(t *testing.T) {
+	t.Parallel()
 	out, err := helm(t, "template", images)
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +181,7 @@ func TestHooks(t *testing.T) {
 
 // TestAServerRefusesWhatDoesNotExist shows that the test above can fail: a field of another operator's kind, misspelt.
 func TestAServerRefusesWhatDoesNotExist(t *testing.T) {
+	t.Parallel()
 	server := lab.StartAPIServer(t, lab.APIServerOptions{CRDs: []lab.CRDs{lab.PrometheusOperatorCRDs()}})
 	c, err := client.New(server.Config, client.Options{})
 	if err != nil {

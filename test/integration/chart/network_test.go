@@ -86,6 +86,7 @@ var (
 
 // TestNetworkPolicies holds the policies against every connection that the code makes, and some that nobody should.
 func TestNetworkPolicies(t *testing.T) {
+	t.Parallel()
 	n := networkOf(t, images+"controllerManager: {asksEstimator: true}\n")
 	webhook, controllers, estimator := n.pods["argosy-webhook"], n.pods["argosy-controller-manager"], n.pods["argosy-estimator"]
 	prepare, renew := n.pods["argosy-prepare"], n.pods["argosy-renew"]
@@ -146,6 +147,7 @@ func TestNetworkPolicies(t *testing.T) {
 
 // TestNetworkPoliciesOfValues: what the values open, and that nothing else opens with it.
 func TestNetworkPoliciesOfValues(t *testing.T) {
+	t.Parallel()
 	agent, apiserver := end{ip: "203.0.113.7"}, end{ip: "192.0.2.10"}
 	n := networkOf(t, images+"karmada: {apiserverPort: 6443}\nnetworkPolicy: {webhookFrom: [{ipBlock: {cidr: 203.0.113.0/24}}], karmadaApiserver: [{ipBlock: {cidr: 192.0.2.10/32}}], "+
 		"metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}\n")
@@ -181,6 +183,7 @@ func TestNetworkPoliciesOfValues(t *testing.T) {
 
 // TestPortsAreTheProgramsOwn: what the chart names is what each program listens on, by its own reading of the rendered file.
 func TestPortsAreTheProgramsOwn(t *testing.T) {
+	t.Parallel()
 	n := networkOf(t, images)
 	dir := t.TempDir()
 	file := func(program string) string {

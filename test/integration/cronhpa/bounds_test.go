@@ -16,6 +16,7 @@ import (
 )
 
 func TestBoundsOfAnHPAAndBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.hpa("web", "web", 2, 8)
@@ -45,6 +46,7 @@ func TestBoundsOfAnHPAAndBack(t *testing.T) {
 }
 
 func TestBoundsAPersonChangedStay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.hpa("web", "web", 2, 8)
 	cron := w.cron("web", hpaRef("web"), boundsAt("peak", w.schedule(10*minute), 10, 40))
@@ -60,6 +62,7 @@ func TestBoundsAPersonChangedStay(t *testing.T) {
 }
 
 func TestAnHPACreatedAgainHasBoundsOfItsOwn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.hpa("web", "web", 2, 8)
 	cron := w.cron("web", hpaRef("web"), boundsAt("peak", w.schedule(10*minute), 10, 40), boundsAt("more", w.schedule(20*minute), 20, 50))
@@ -80,11 +83,13 @@ func TestAnHPACreatedAgainHasBoundsOfItsOwn(t *testing.T) {
 // TestOwnBoundsSurviveACrash kills the controller around each write of a second rule: what is put back in the end is the
 // HPA's own, never what a rule wrote.
 func TestOwnBoundsSurviveACrash(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct{ written bool }{
 		"before the bounds were written": {false},
 		"after the bounds were written":  {true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.hpa("web", "web", 2, 8)
 			cron := w.cron("web", hpaRef("web"), boundsAt("peak", w.schedule(10*minute), 10, 40), boundsAt("more", w.schedule(20*minute), 20, 50))

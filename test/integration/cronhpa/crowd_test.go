@@ -99,6 +99,7 @@ func TestEveryTargetIsSetBeforeTheFirstResult(t *testing.T) {
 // TestAResultThatCannotBeWrittenSetsTheTargetOnce: as long as the process lives, what a person scales by hand after the
 // firing stands, though its result is still on the way.
 func TestAResultThatCannotBeWrittenSetsTheTargetOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
@@ -148,6 +149,7 @@ func holdingResults() (seen *journal, release func()) {
 
 // TestASpecChangedBeforeTheResultIsWritten: the firing is due under the new spec, whose number is the one that counts.
 func TestASpecChangedBeforeTheResultIsWritten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	cron := w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
@@ -176,6 +178,7 @@ func TestASpecChangedBeforeTheResultIsWritten(t *testing.T) {
 // TestFiringsAMinuteApartWhileResultsLag: a result that is written after the next firing came due tells both as applied,
 // neither as missed.
 func TestFiringsAMinuteApartWhileResultsLag(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10), replicasAt("more", w.schedule(11*minute), 20))
@@ -198,6 +201,7 @@ func TestFiringsAMinuteApartWhileResultsLag(t *testing.T) {
 // TestSomebodyBehindTheAPIServerIsInTheWay: an admission webhook that is down makes the API server answer with an error of
 // its own. That is told, tried again, counted once, and over when the webhook is back.
 func TestSomebodyBehindTheAPIServerIsInTheWay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
@@ -230,6 +234,7 @@ func TestSomebodyBehindTheAPIServerIsInTheWay(t *testing.T) {
 
 // TestScaledToZero is said while it is in force.
 func TestScaledToZero(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("night", w.schedule(10*minute), 0), replicasAt("day", w.schedule(20*minute), 4))

@@ -57,6 +57,7 @@ func stuckAt(subresource string, written bool) (*interceptor.Funcs, <-chan struc
 }
 
 func TestLeaderKilledBetweenDueAndDone(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		subresource string
 		written     bool
@@ -67,6 +68,7 @@ func TestLeaderKilledBetweenDueAndDone(t *testing.T) {
 		"after the result, before it knew": {"status", true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.deployment("web", 3)
 			w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
@@ -122,6 +124,7 @@ func conflictOnEveryWrite(tries int) *interceptor.Funcs {
 }
 
 func TestConflictsOnEveryWrite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
@@ -153,6 +156,7 @@ func (w *world) gone(o client.Object) {
 }
 
 func TestTargetMissingThenCreated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
 	w.lead(nil)
@@ -179,6 +183,7 @@ func TestTargetMissingThenCreated(t *testing.T) {
 }
 
 func TestTargetsThatCannotBeScaled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.create(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "settings"}})
 	w.deployment("owned", 3)
@@ -226,6 +231,7 @@ func TestTargetsThatCannotBeScaled(t *testing.T) {
 }
 
 func TestAnObjectNobodyValidated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	badZone := replicasAt("zone", w.schedule(5*minute), 1)
@@ -250,6 +256,7 @@ func TestAnObjectNobodyValidated(t *testing.T) {
 }
 
 func TestARuleThatNeverFires(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("leap", "0 0 30 2 *", 1))

@@ -19,6 +19,7 @@ import (
 const minute = time.Minute
 
 func TestAFiringSetsReplicasOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10), replicasAt("in", w.schedule(30*minute), 2))
@@ -55,6 +56,7 @@ func (w *world) scale(replicas int32) {
 }
 
 func TestFiringsMissedDuringAnAbsence(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	hourly := w.start.Add(-5 * minute).Format("4 * * * *")
@@ -95,6 +97,7 @@ func results(rule v1alpha1.CronHPARuleStatus) string {
 }
 
 func TestRulesDueAtOneInstant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	at := w.schedule(10 * minute)
@@ -109,6 +112,7 @@ func TestRulesDueAtOneInstant(t *testing.T) {
 }
 
 func TestRunOnceSuspendAndResume(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	once := replicasAt("once", "*/10 * * * *", 9)
@@ -141,6 +145,7 @@ func TestRunOnceSuspendAndResume(t *testing.T) {
 }
 
 func TestClockGoingBackwards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deployment("web", 3)
 	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10), replicasAt("in", w.schedule(40*minute), 4))
@@ -173,6 +178,7 @@ func (w *world) touch(name string) {
 }
 
 func TestAFedHPAIsOfferedBoundsAndNeverWritten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	fed := &v1alpha1.FedHPA{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"},

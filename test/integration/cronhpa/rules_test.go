@@ -25,6 +25,7 @@ func fedRef(name string) autoscalingv2.CrossVersionObjectReference {
 
 // TestRulesOfTheKind are those the API server enforces by itself.
 func TestRulesOfTheKind(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := replicasAt("out", "0 9 * * *", 3)
 	rule := func(change func(*v1alpha1.CronHPARule)) []v1alpha1.CronHPARule {
@@ -76,6 +77,7 @@ func TestRulesOfTheKind(t *testing.T) {
 }
 
 func TestTheTargetCannotBeChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cron := w.cron("web", workloadRef("web"), replicasAt("out", "0 9 * * *", 3))
 	cron.Spec.ScaleTargetRef.Name = "other"
@@ -87,6 +89,7 @@ func TestTheTargetCannotBeChanged(t *testing.T) {
 
 // TestAdmission is what the webhook refuses beyond the kind's own rules.
 func TestAdmission(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.hpa("owner", "owned", 2, 8)
 	w.cron("first", workloadRef("taken"), replicasAt("out", "0 9 * * *", 3))
@@ -180,6 +183,7 @@ func raw(w *world, cron *v1alpha1.CronHPA) runtime.RawExtension {
 // TestAdmissionOfUpdates: the spec is judged when it changes. What has come to scale the target since is no reason to refuse a
 // label, the controller's finalizer or a deletion.
 func TestAdmissionOfUpdates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cron := w.cron("web", workloadRef("web"), replicasAt("out", "0 9 * * *", 3))
 	labelled, rescheduled, rivalled := cron.DeepCopy(), cron.DeepCopy(), cron.DeepCopy()
@@ -198,6 +202,7 @@ func TestAdmissionOfUpdates(t *testing.T) {
 
 // TestSamples are accepted as they are, by the kind's rules and by admission.
 func TestSamples(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, name := range []string{"cronhpa", "cronhpa-bounds"} {
 		text, err := os.ReadFile("../../../deploy/samples/" + name + ".yaml")

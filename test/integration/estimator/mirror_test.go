@@ -109,32 +109,35 @@ func (w *world) addNode(t *testing.T, name string) {
 }
 
 func TestMemberThatGoesAwayAndComesBack(t *testing.T) {
-	w, g := start(t), gomega.NewWithT(t)
-	w.addNode(t, "n1")
-	eventually := func(member string, want int32, why string) {
-		t.Helper()
-		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(want), why) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
-	}
-	eventually("good", 4, "one node of four CPUs")
-	eventually("faulty", 4, "one node of four CPUs")
-
-	for fault, set := range map[string]func(){"hangs": func() { w.line.set(false, true) }, "is cut off": func() { w.line.set(true, false) }} {
+	t.Parallel()
+	for fault, broken := range map[string]struct{ cut, hung bool }{"hangs": {hung: true}, "is cut off": {cut: true}} {
 		t.Run(fault, func(t *testing.T) {
-			set()
+			t.Parallel()
+			w, g := start(t), gomega.NewWithT(t)
+			w.addNode(t, "n1")
+			eventually := func(member string, want int32, why string) {
+				t.Helper()
+				g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(want), why) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
+			}
+			eventually("good", 4, "one node of four CPUs")
+			eventually("faulty", 4, "one node of four CPUs")
+
+			w.line.set(broken.cut, broken.hung)
 			g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4)), "the last state is answered from")
 			eventually("faulty", server.Unknown, "nothing may be said of a member that is silent for too long")
 			g.Expect(w.ask("good")).To(gomega.Equal(int32(4)), "its neighbour is answered for all the while")
 			w.line.set(false, false)
 			eventually("faulty", 4, "it is back")
+
+			// The watch broke with the line: what changes now must still arrive.
+			w.addNode(t, "n2")
+			eventually("faulty", 8, "a second node, seen through the mended watch")
 		})
 	}
-
-	// The watch broke with the line: what changes now must still arrive.
-	w.addNode(t, "n2")
-	eventually("faulty", 8, "a second node, seen through the mended watch")
 }
 
 func TestNothingIsWritten(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	client := kubernetes.NewForConfigOrDie(mirror.ReadOnly(w.config, sets.New[string]()))
 	_, err := client.CoreV1().ConfigMaps("default").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
@@ -150,6 +153,7 @@ func TestNothingIsWritten(t *testing.T) {
 
 // A StatefulSet's owner is found through any chain, by reading the member.
 func TestOwnersOfAnyKind(t *testing.T) {
+	t.Parallel()
 	w, g := start(t), gomega.NewWithT(t)
 	set, err := w.client.AppsV1().StatefulSets("default").Create(t.Context(), &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "middle", OwnerReferences: []metav1.OwnerReference{
@@ -183,6 +187,7 @@ func TestOwnersOfAnyKind(t *testing.T) {
 
 // A member's endpoint or token changes: the old mirror answers until the new one has read the member, also where the new way leads nowhere.
 func TestMemberIsReachedAnotherWay(t *testing.T) {
+	t.Parallel()
 	w, g := start(t), gomega.NewWithT(t)
 	w.addNode(t, "n1")
 	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4))) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
@@ -211,6 +216,7 @@ func TestMemberIsReachedAnotherWay(t *testing.T) {
 
 // A rack row is switched on: thousands of nodes in a row through the watch, and every question meanwhile is answered in time.
 func TestThousandsOfNodesAppear(t *testing.T) {
+	t.Parallel()
 	const count = 10000
 	w, g := start(t), gomega.NewWithT(t)
 	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("good")).To(gomega.BeZero()) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())

@@ -21,6 +21,7 @@ import (
 // TestWithoutFederatedHPA: a control plane without Karmada's own autoscaler is served like any other, and one that gets it later finds its objects
 // watched, with no restart in between.
 func TestWithoutFederatedHPA(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	p, err := fedhpaplane.New(t.Context(), "member1", "member2")
 	g.Expect(err).NotTo(HaveOccurred())

@@ -22,6 +22,7 @@ import (
 
 // TestAdmission: what can only fail later is refused at once, with what to do.
 func TestAdmission(t *testing.T) {
+	t.Parallel()
 	validator := &fedhpa.Validator{Reader: plane.Client, Decoder: admission.NewDecoder(plane.Client.Scheme())}
 	for name, tc := range map[string]struct {
 		prepare func(story) error
@@ -113,6 +114,7 @@ func (s story) peak(least int32) *api.CronHPA {
 
 // TestAnUntouchedSpecIsNotJudgedAgain: what has become of a cluster since is no reason to refuse a label.
 func TestAnUntouchedSpecIsNotJudgedAgain(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	validator := &fedhpa.Validator{Reader: plane.Client, Decoder: admission.NewDecoder(plane.Client.Scheme())}
 	fed := s.app.FedHPA(2, 20)

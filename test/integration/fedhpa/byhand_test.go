@@ -43,6 +43,7 @@ func (s story) complains(cluster string, count int32, condition, reason string) 
 
 // TestMetricsUnread: a member's autoscaler that cannot read its metrics is said, and what runs stays in the books.
 func TestMetricsUnread(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	s.active()
 	s.complains("member1", 3, "ScalingActive", "FailedGetResourceMetric")
@@ -53,6 +54,7 @@ func TestMetricsUnread(t *testing.T) {
 
 // TestAutoscalersWorkByHand: the Work of a member's autoscaler is deleted, then loses its label. It is made as it was, and the books do not move.
 func TestAutoscalersWorkByHand(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	s.active()
 	gone := s.work("member1")
@@ -79,6 +81,7 @@ func TestAutoscalersWorkByHand(t *testing.T) {
 // TestTargetDeletedAndMadeAgain: the target goes while its FedHPA stays. The new one runs what it says, not what members' autoscalers remember of the
 // old one.
 func TestTargetDeletedAndMadeAgain(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	s.active()
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 9)).To(Succeed())
@@ -101,6 +104,7 @@ func TestTargetDeletedAndMadeAgain(t *testing.T) {
 
 // TestRivalGoes: the FedHPA begins as soon as the other autoscaler is gone.
 func TestRivalGoes(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	rival := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "other"},

@@ -20,6 +20,7 @@ import (
 // TestPowerCutAtEveryWrite ends the controllers at each of their writes in turn, with a new process after it: taking over, following a member, letting
 // go. What a half done step leaves is understood, and the end is the same.
 func TestPowerCutAtEveryWrite(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	p, err := fedhpaplane.New(t.Context(), "member1", "member2")
 	g.Expect(err).NotTo(HaveOccurred())

@@ -44,6 +44,7 @@ func (s story) scheduled(clusters ...workv1alpha2.TargetCluster) {
 // TestClusterJoinsAndLeaves: the scheduler moves replicas to a cluster that was joined, while another member scales; then the cluster is
 // unjoined, with all its Works. Nobody else loses a replica in the books, and the limits are divided over who is there.
 func TestClusterJoinsAndLeaves(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	s.active()
 	const joined = "member-joined"
@@ -103,6 +104,7 @@ func TestClusterJoinsAndLeaves(t *testing.T) {
 
 // TestMinAboveCapacity: what fits nowhere is said, and nobody is made to run what does not fit, nor less than it runs.
 func TestMinAboveCapacity(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	s.g.Expect(s.plane.Client.Create(t.Context(), s.app.FedHPA(500, 600))).To(Succeed())
 	s.takenOver()
@@ -124,6 +126,7 @@ func TestMinAboveCapacity(t *testing.T) {
 
 // TestMemberRefuses: an autoscaler of the same name is in a member already, and is somebody else's.
 func TestMemberRefuses(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	s.active()
 	s.g.Eventually(func() error {
@@ -143,6 +146,7 @@ func TestMemberRefuses(t *testing.T) {
 
 // TestUnreachable: a member that cannot be asked keeps its count and its limits, whatever its autoscaler said last.
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	const away = "member-away"
 	s.g.Expect(s.plane.Join(t.Context(), away)).To(Succeed())

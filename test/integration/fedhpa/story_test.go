@@ -119,6 +119,7 @@ func (s story) takenOver() {
 
 // TestTakeOverFollowRelease is the whole life of a FedHPA.
 func TestTakeOverFollowRelease(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	s.active()
 	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
@@ -189,6 +190,7 @@ func (s story) follows(books string) {
 
 // TestWhatCannotBeScaledIsSaid: each precondition has its reason, and nothing is touched.
 func TestWhatCannotBeScaledIsSaid(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		prepare func(story) error
 		change  func(*api.FedHPA)
@@ -219,6 +221,7 @@ func TestWhatCannotBeScaledIsSaid(t *testing.T) {
 		}, want: api.FedHPAReasonSecondAutoscaler},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newStory(t)
 			if tc.prepare != nil {
 				s.g.Expect(tc.prepare(s)).To(Succeed())
@@ -238,6 +241,7 @@ func TestWhatCannotBeScaledIsSaid(t *testing.T) {
 
 // TestSpecRules: what one object shows by itself is refused by the API server, with words.
 func TestSpecRules(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	for name, tc := range map[string]struct {
 		change func(*api.FedHPA)
@@ -263,6 +267,7 @@ func TestSpecRules(t *testing.T) {
 
 // TestAnnotatedHPAIsAFedHPA: kubectl autoscale works, and its status shows the federation's counts.
 func TestAnnotatedHPAIsAFedHPA(t *testing.T) {
+	t.Parallel()
 	s := newStory(t)
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web", Annotations: map[string]string{api.FederateAnnotation: "true"}},

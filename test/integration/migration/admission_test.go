@@ -171,6 +171,7 @@ const (
 )
 
 func TestApprovals(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	migration := g.application(t, v1alpha1.PhaseAwaitingApproval)
 	approve := func(user, hash, inTheNameOf string) error {
@@ -218,6 +219,7 @@ func TestApprovals(t *testing.T) {
 }
 
 func TestWhatIsCutOffStays(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.application(t, v1alpha1.PhaseCutOff)
 	meta := func(name string, annotations map[string]string) metav1.ObjectMeta {
@@ -273,6 +275,7 @@ func suspended(meta metav1.ObjectMeta) *policyv1alpha1.PropagationPolicy {
 
 // Unjoining a cluster ends with the deletion of its execution namespace.
 func TestUnjoinWaitsForApplications(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	migration := g.application(t, v1alpha1.PhaseFederated)
 	for name, want := range map[string]string{
@@ -292,6 +295,7 @@ func TestUnjoinWaitsForApplications(t *testing.T) {
 }
 
 func TestWhitelistEditsAreChecked(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.application(t, v1alpha1.PhaseFederated)
 	web := entry("web")

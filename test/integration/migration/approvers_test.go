@@ -16,6 +16,7 @@ import (
 // Whoever may patch Migrations and not update them approves plans, or as CI/CD says that it released, and changes nothing
 // else. By the shipped roles and registrations; the API server's own authorizer tells who is an administrator, and who approves.
 func TestApproversApproveAndNoMore(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	bindRoles(t, g)
 	migration := g.application(t, v1alpha1.PhaseAwaitingApproval)

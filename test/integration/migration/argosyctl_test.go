@@ -113,6 +113,7 @@ To approve it:
 `
 
 func TestArgosyctl(t *testing.T) {
+	t.Parallel()
 	p := newProgram(t)
 	migration := p.planned(t)
 	t.Run("policy", p.policySaysWhoHoldsAnObject)

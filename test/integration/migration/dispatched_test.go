@@ -34,6 +34,7 @@ func boundAs(name, owner string) (*workv1alpha2.ResourceBinding, *workv1alpha1.W
 // Bindings of what is cut off, and Works of what any migration holds, are not deleted by hand; Karmada's own deletions, of what its
 // binding leaves out, are not held back, nor is anything else, nor anything while the webhook is down.
 func TestBindingsAndWorksStay(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	migration := g.application(t, v1alpha1.PhaseCutOff)
 	migration.Status.Resources = []v1alpha1.ResourceStatus{{

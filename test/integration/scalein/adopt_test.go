@@ -67,6 +67,7 @@ func (w *world) expectAdopted(left int) {
 }
 
 func TestAdoptOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.scaledInByHand("true", v1alpha1.AdoptOnce)
 	w.lead(nil)
@@ -75,6 +76,7 @@ func TestAdoptOnce(t *testing.T) {
 }
 
 func TestAdoptAlways(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.scaledInByHand("true", v1alpha1.AdoptAlways)
 	w.lead(nil)
@@ -82,6 +84,7 @@ func TestAdoptAlways(t *testing.T) {
 }
 
 func TestAdoptionNotPossible(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.scaledInByHand("false", v1alpha1.AdoptOnce)
 	w.lead(nil)
@@ -93,6 +96,7 @@ func TestAdoptionNotPossible(t *testing.T) {
 }
 
 func TestNothingToAdopt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.scaledInByHand("true", "")
 	change(w, w.binding(), func(b *workv1alpha2.ResourceBinding) { b.Spec.Replicas, b.Spec.Clusters[0].Replicas = 1, 1 })
@@ -109,6 +113,7 @@ func TestNothingToAdopt(t *testing.T) {
 // TestTheWishIsTakenBackWhileNobodyIsThere: the controller dies with the scheduler held; until another comes, somebody
 // removes the annotation. What was begun is ended all the same.
 func TestTheWishIsTakenBackWhileNobodyIsThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.scaledInByHand("true", v1alpha1.AdoptAlways)
 	died := make(chan struct{})
@@ -137,6 +142,7 @@ func TestTheWishIsTakenBackWhileNobodyIsThere(t *testing.T) {
 // TestOpenKruiseComesLater: without its CRDs the controller runs, an order is refused with what to do, and as soon as they are
 // installed what asks to be adopted is.
 func TestOpenKruiseComesLater(t *testing.T) {
+	t.Parallel()
 	server := lab.StartAPIServer(t, lab.APIServerOptions{CRDs: []lab.CRDs{lab.KarmadaCRDs(), lab.ArgosyCRDs()}})
 	api, err := client.New(server.Config, client.Options{Scheme: scheme})
 	if err != nil {

@@ -74,6 +74,7 @@ func (w *world) expectBooks(total, inMember int32, pods ...string) {
 // TestKilledAtEveryWrite: an order ends as ordered though its controller dies at each of its writes, once it has reached the
 // server or before.
 func TestKilledAtEveryWrite(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		// allowed are the writes that a controller lives through; reaches is whether the next one reaches the server.
 		allowed int
@@ -83,6 +84,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		"right before the other": {allowed: 1, reaches: false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.create(plane, w.order("order", "web-0", "web-2"))
 			deaths := 0
@@ -131,6 +133,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 
 // TestConflictOnEveryWrite: somebody else is always first, twice, before a write goes through.
 func TestConflictOnEveryWrite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.create(plane, w.order("order", "web-0", "web-2"))
 	var mu sync.Mutex
@@ -159,6 +162,7 @@ func TestConflictOnEveryWrite(t *testing.T) {
 
 // TestDeletedBeforeReplicasMove takes the order back.
 func TestDeletedBeforeReplicasMove(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	order := w.order("order", "web-0")
 	w.create(plane, order)
@@ -176,6 +180,7 @@ func TestDeletedBeforeReplicasMove(t *testing.T) {
 
 // TestDeletedAfterReplicasMoved gives up: what was lowered stays lowered, and nothing is left on template and binding.
 func TestDeletedAfterReplicasMoved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	order := w.order("order", "web-0")
 	w.create(plane, order)
@@ -203,6 +208,7 @@ func TestDeletedAfterReplicasMoved(t *testing.T) {
 // TestAPodThatVanishesBetween: a name that is gone before the member took it makes OpenKruise refuse the member's whole
 // update. It is taken off the request.
 func TestAPodThatVanishesBetween(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.create(plane, w.order("order", "web-0", "web-2"))
 	w.lead(nil)
@@ -227,6 +233,7 @@ func TestAPodThatVanishesBetween(t *testing.T) {
 // TestAMemberThatTakesTheNamesLate: when its time is over the order is reported as failed, and is carried out all the same as
 // soon as the member takes it.
 func TestAMemberThatTakesTheNamesLate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.create(plane, w.order("order", "web-0", "web-2"))
 	w.lead(nil)

@@ -19,6 +19,7 @@ import (
 
 // TestRefusedOrders: what cannot be done as written ends at once, with a reason, what to do, an event, and nothing changed.
 func TestRefusedOrders(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		prepare              func(*world)
 		order                func(*v1alpha1.PodScaleIn)
@@ -108,6 +109,7 @@ func TestRefusedOrders(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			if tc.prepare != nil {
 				tc.prepare(w)
@@ -147,6 +149,7 @@ func (w *world) books() []string {
 
 // TestWaitingOrders: what may pass by itself is waited for, and said; it is refused when its time is over.
 func TestWaitingOrders(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		prepare              func(*world)
 		order                func(*v1alpha1.PodScaleIn)
@@ -189,6 +192,7 @@ func TestWaitingOrders(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			if tc.prepare != nil {
 				tc.prepare(w)

@@ -25,6 +25,7 @@ import (
 
 // TestRulesOfTheKind are those the API server enforces by itself; each names the field.
 func TestRulesOfTheKind(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, tc := range map[string]struct {
 		change   func(*v1alpha1.PodScaleInSpec)
@@ -69,6 +70,7 @@ func TestRulesOfTheKind(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	order := &v1alpha1.PodScaleIn{ObjectMeta: w.meta("short"), Spec: v1alpha1.PodScaleInSpec{
 		TargetRef: v1alpha1.ScaleInTarget{Name: "web"}, Pods: []v1alpha1.PodReference{{Name: "web-0"}},
@@ -81,6 +83,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestSample(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	text, err := os.ReadFile(repository + "/deploy/samples/podscalein.yaml")
 	if err != nil {
@@ -95,6 +98,7 @@ func TestSample(t *testing.T) {
 }
 
 func TestTheSpecCannotBeChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	order := w.order("once", "web-0")
 	w.create(plane, order)
@@ -107,6 +111,7 @@ func TestTheSpecCannotBeChanged(t *testing.T) {
 
 // TestAdmission is what the webhook refuses beyond the kind's own rules.
 func TestAdmission(t *testing.T) {
+	t.Parallel()
 	ref := autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"}
 	for name, tc := range map[string]struct {
 		prepare  func(*world)
