@@ -200,6 +200,19 @@ func TestPendingPodsAlikeAreTriedOnce(t *testing.T) {
 	}
 }
 
+// A promise is held by a copy of a pod that the workload has; when that pod is itself pending, both take their room.
+func TestPromiseOfAWorkloadWithAPendingPod(t *testing.T) {
+	c := fourNodes()
+	pending := podWith("x8hnk", 1000, web)
+	c.objects = append(c.objects, pending)
+	o := c.start(t)
+	alone := ask(t, o, Question{Pod: podWith("p", 1000, nil), Budget: time.Hour})
+	got := ask(t, o, Question{Pod: podWith("p", 1000, nil), Ahead: []Reservation{{Pod: pending, Count: 2, For: "promised Deployment default/web"}}, Budget: time.Hour})
+	if got.Count != alone.Count-2 {
+		t.Errorf("%d fit, want 2 fewer than the %d without the promise", got.Count, alone.Count)
+	}
+}
+
 func TestRepeatedQuestionAsksOnlyChangedNodes(t *testing.T) {
 	o := fourNodes().start(t)
 	pod := podWith("p", 1000, web)

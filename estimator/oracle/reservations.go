@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -123,7 +124,8 @@ func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservati
 				return pods, false, nil
 			}
 			one := copyOf(reservation.Pod, i)
-			one.Name, one.UID = fmt.Sprintf("%s-ahead-%d", one.Name, number), one.UID+"-ahead"
+			// The scheduler tells pods by their UID, and a promise is held by copies of a pod that may be pending itself.
+			one.Name, one.UID = fmt.Sprintf("%s-ahead-%d", one.Name, number), types.UID(fmt.Sprintf("%s-ahead-%d", one.UID, number))
 			p, why, err := o.place(ctx, v, one)
 			if err != nil {
 				return pods, false, fmt.Errorf("placing %s: %w", reservation.For, err)
