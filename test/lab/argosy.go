@@ -210,7 +210,7 @@ func (a *argosy) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := grantPeople(ctx, cfg); err != nil {
+	if err := GrantPeople(ctx, cfg); err != nil {
 		return err
 	}
 	return apply(ctx, cfg, objects...)

@@ -20,8 +20,8 @@ func Person(admin *rest.Config, name, role string) *rest.Config {
 	return config
 }
 
-// grantPeople makes the roles for people, and for each of a migration's a group of the same name that has it.
-func grantPeople(ctx context.Context, admin *rest.Config) error {
+// GrantPeople makes the roles for people, and for each of a migration's a group of the same name that has it.
+func GrantPeople(ctx context.Context, admin *rest.Config) error {
 	roles, err := install.UserRoles()
 	if err != nil {
 		return err

@@ -60,6 +60,9 @@ func newGuarded(t *testing.T) *guarded {
 	t.Cleanup(server.Close)
 	g := &guarded{config: rest.CopyConfig(server.Config), kubeconfig: server.Kubeconfig, warned: &warnings{}}
 	g.config.WarningHandler = g.warned
+	if err := lab.GrantPeople(t.Context(), g.config); err != nil {
+		t.Fatal(err)
+	}
 	if g.Client, err = client.New(g.config, client.Options{Scheme: kinds}); err != nil {
 		t.Fatal(err)
 	}
@@ -111,12 +114,10 @@ func waitLonger(t *testing.T, registration *unstructured.Unstructured) {
 	}
 }
 
-// as another person.
+// as another person who may approve.
 func (g *guarded) as(t *testing.T, user string) client.Client {
 	t.Helper()
-	person := rest.CopyConfig(g.config)
-	person.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:masters"}}
-	out, err := client.New(person, client.Options{Scheme: kinds, Mapper: g.RESTMapper()})
+	out, err := client.New(lab.Person(g.config, user, lab.Approver), client.Options{Scheme: kinds, Mapper: g.RESTMapper()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +196,7 @@ func TestApprovals(t *testing.T) {
 		t.Errorf("stamped with %+v, want alice and the time", got)
 	}
 	refusal(t, "alice approves again", approve("alice", firstPlan, ""), "alice has approved plan "+firstPlan+" already: another person must")
-	refusal(t, "a program approves", approve("system:serviceaccount:ci:robot", firstPlan, ""), "approved by people")
+	refusal(t, "a program approves", approve(robot, firstPlan, ""), "approved by people")
 	withdrawn := migration.DeepCopy()
 	withdrawn.Spec.Approvals = nil
 	refusal(t, "bob withdraws alice's", g.as(t, "bob").Patch(t.Context(), withdrawn, client.MergeFrom(migration)), "only alice can withdraw")

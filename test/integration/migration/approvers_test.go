@@ -5,11 +5,11 @@ import (
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
@@ -18,9 +18,8 @@ import (
 func TestApproversApproveAndNoMore(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
-	bindRoles(t, g)
+	bindRoles(t, g.config, g)
 	migration := g.application(t, v1alpha1.PhaseAwaitingApproval)
-	const robot = "system:serviceaccount:ci:robot"
 	for name, tc := range map[string]struct {
 		user   string
 		change func(*v1alpha1.Migration)
@@ -46,9 +45,7 @@ func TestApproversApproveAndNoMore(t *testing.T) {
 		"a viewer may not even look like an approver": {user: "argosy-migration-viewer", change: approved, want: "is forbidden"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			person := rest.CopyConfig(g.config)
-			person.Impersonate = rest.ImpersonationConfig{UserName: tc.user}
-			as, err := client.New(person, client.Options{Scheme: kinds, Mapper: g.RESTMapper()})
+			as, err := client.New(lab.Person(g.config, tc.user, tc.user), client.Options{Scheme: kinds, Mapper: g.RESTMapper()})
 			if err != nil {
 				t.Fatal(err)
 			}

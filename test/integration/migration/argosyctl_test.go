@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab"
 )
 
 // program is argosyctl as people run it, against an API server with the shipped admission.
@@ -37,11 +38,16 @@ func newProgram(t *testing.T) *program {
 	return &program{guarded: newGuarded(t), path: path}
 }
 
+// roles of the people who run commands: each has the rights of one shipped role, but who authors policies, which are Karmada's.
+var roles = map[string]string{
+	"alice": lab.Approver, "bob": lab.Approver, "admin": "argosy-migration-admin", "ci": "argosy-migration-publisher", "author": "system:masters",
+}
+
 // run a command as a person; what it prints and, when it ends badly, what it complains of.
 func (p *program) run(t *testing.T, user string, args ...string) (out, complaint string, code int) {
 	t.Helper()
 	// What the test itself says comes last and wins.
-	args = append(args[:1:1], append([]string{"--kubeconfig", p.kubeconfig, "--as", user, "--as-group", "system:masters", "-n", "shop"}, args[1:]...)...)
+	args = append(args[:1:1], append([]string{"--kubeconfig", p.kubeconfig, "--as", user, "--as-group", roles[user], "-n", "shop"}, args[1:]...)...)
 	command := exec.CommandContext(t.Context(), p.path, args...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -272,7 +278,7 @@ func (p *program) policySaysWhoHoldsAnObject(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "web.yaml"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, complaint, code := p.run(t, "ci", "policy", "-f", dir, "--clusters", "member1,member2")
+	out, complaint, code := p.run(t, "author", "policy", "-f", dir, "--clusters", "member1,member2")
 	if code != 0 || strings.Count(out, "kind: PropagationPolicy") != 1 || !strings.Contains(out, "name: deployment-web") {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}

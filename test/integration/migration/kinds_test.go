@@ -23,6 +23,7 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	migrations "github.com/argosy-dev/argosy/migration"
+	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
@@ -155,37 +156,29 @@ func TestAMigrationIsOfOneWorkload(t *testing.T) {
 	}
 }
 
-// bindRoles gives each shipped role to a person of its name; publisher, to a program as well.
-func bindRoles(t *testing.T, plane client.Client) {
+// robot is a program, with the role of CI/CD.
+const robot = "system:serviceaccount:ci:robot"
+
+// bindRoles gives each shipped role to the group of its name; publisher, to a program as well.
+func bindRoles(t *testing.T, config *rest.Config, plane client.Client) {
 	t.Helper()
-	content, err := os.ReadFile("../../../deploy/users/migration.yaml")
-	if err != nil {
+	if err := lab.GrantPeople(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	for document := range strings.SplitSeq(string(content), "\n---\n") {
-		role := &rbacv1.ClusterRole{}
-		if err := yaml.UnmarshalStrict([]byte(document), role); err != nil {
-			t.Fatal(err)
-		}
-		binding := &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: role.Name}},
-		}
-		if role.Name == "argosy-migration-publisher" {
-			binding.Subjects = append(binding.Subjects, rbacv1.Subject{Kind: "ServiceAccount", Namespace: "ci", Name: "robot"})
-		}
-		for _, object := range []client.Object{role, binding} {
-			if err := plane.Create(t.Context(), object); err != nil {
-				t.Fatal(err)
-			}
-		}
+	const publisher = "argosy-migration-publisher"
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "robot"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: publisher},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "ci", Name: "robot"}},
+	}
+	if err := plane.Create(t.Context(), binding); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // TestRoles binds the shipped roles to people and lets each try what is not theirs.
 func TestRoles(t *testing.T) {
-	bindRoles(t, plane)
+	bindRoles(t, config, plane)
 	namespace(t, "roles")
 	migration := &v1alpha1.Migration{ObjectMeta: metav1.ObjectMeta{Namespace: "roles", Name: "deployment-a"}}
 	migration.Spec.WorkloadReference = entry("a").WorkloadReference
@@ -199,9 +192,7 @@ func TestRoles(t *testing.T) {
 		"somebody":                  {},
 	} {
 		t.Run(user, func(t *testing.T) {
-			person := rest.CopyConfig(config)
-			person.Impersonate = rest.ImpersonationConfig{UserName: user}
-			as, err := client.New(person, client.Options{Scheme: kinds, Mapper: plane.RESTMapper()})
+			as, err := client.New(lab.Person(config, user, user), client.Options{Scheme: kinds, Mapper: plane.RESTMapper()})
 			if err != nil {
 				t.Fatal(err)
 			}
