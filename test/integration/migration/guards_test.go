@@ -17,6 +17,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // guard the shared API server as an installation does, with no program of ours behind it.
@@ -49,7 +50,7 @@ func refusedSoon(t *testing.T, words string, try func() error) {
 			return err.Error()
 		}
 		return ""
-	}, patience, 100*time.Millisecond).Should(ContainSubstring(words))
+	}, machine.Patience, 100*time.Millisecond).Should(ContainSubstring(words))
 }
 
 func makeNamespace(t *testing.T, name string, annotations map[string]string) *corev1.Namespace {
