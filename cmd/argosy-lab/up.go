@@ -14,6 +14,7 @@ import (
 
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/usage"
 )
 
 // shape is how a person describes a federation on the command line.
@@ -150,4 +151,20 @@ func superviseCommand() *cobra.Command {
 			return lab.Supervise(cmd.Context(), options, reports, alive)
 		},
 	}
+}
+
+func usageCommand() *cobra.Command {
+	var options usage.Options
+	c := &cobra.Command{
+		Use:    lab.UsageCommand,
+		Short:  "Serve metrics.k8s.io of a member",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(cmd *cobra.Command, _ []string) error { return usage.Serve(cmd.Context(), options) },
+	}
+	c.Flags().StringVar(&options.Kubeconfig, "kubeconfig", "", "reaches the member")
+	c.Flags().StringVar(&options.Address, "address", "", "to listen at")
+	c.Flags().StringVar(&options.Certificate, "tls-cert-file", "", "certificate")
+	c.Flags().StringVar(&options.Key, "tls-private-key-file", "", "key")
+	return c
 }

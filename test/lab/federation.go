@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/pki"
 )
 
@@ -47,6 +48,13 @@ func newFederation(ctx context.Context, opts Options) (*federation, error) {
 	w, err := newWorkspace(ctx, dir, opts.Progress)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Metrics {
+		own, err := binaries.BuildOwn(ctx, binaries.Options{Root: w.root, Progress: opts.Progress}, labProgram)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(w.programs, own)
 	}
 	f := &federation{work: w, progress: opts.Progress}
 	if err := f.plan(ctx, opts); err != nil {

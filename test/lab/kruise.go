@@ -64,29 +64,3 @@ func (m *member) kruiseManager() *process.Spec {
 	}
 	return spec
 }
-
-// registerMetrics makes the member serve metrics.k8s.io from its metrics-server.
-func (m *member) registerMetrics(ctx context.Context) error {
-	return m.applyService(ctx, m.kubeconfig(), aggregatedService{
-		group: "metrics.k8s.io", version: "v1beta1",
-		namespace: "kube-system", service: "metrics-server", port: m.metrics,
-	})
-}
-
-func (m *member) metricsServer() *process.Spec {
-	return m.spec(m.name+"/metrics-server", "metrics-server", fmt.Sprintf("https://127.0.0.1:%d/livez", m.metrics),
-		"--kubeconfig="+m.kubeconfig(),
-		"--authentication-kubeconfig="+m.kubeconfig(),
-		"--authorization-kubeconfig="+m.kubeconfig(),
-		"--bind-address=127.0.0.1",
-		fmt.Sprintf("--secure-port=%d", m.metrics),
-		"--tls-cert-file="+m.pki("server.crt"),
-		"--tls-private-key-file="+m.pki("server.key"),
-		// KWOK answers for every node on its own port, with the lab's certificate.
-		"--kubelet-insecure-tls",
-		"--kubelet-use-node-status-port",
-		"--kubelet-preferred-address-types=InternalIP",
-		"--metric-resolution=10s",
-		"--kubelet-request-timeout=5s",
-	)
-}

@@ -79,7 +79,12 @@ func (m *member) units() []unit {
 		units = append(units, unit{Name: name("kruise-manager"), After: needs, Prepare: m.prepareKruise, Process: m.kruiseManager()})
 	}
 	if m.options.Metrics {
-		units = append(units, unit{Name: name("metrics-server"), After: []string{name("nodes")}, Prepare: m.registerMetrics, Process: m.metricsServer()})
+		metrics := unit{Name: name("usage"), Process: m.usage()}
+		if m.measured() {
+			metrics = unit{Name: name("metrics-server"), Process: m.metricsServer()}
+		}
+		metrics.After, metrics.Prepare = []string{name("nodes")}, m.registerMetrics
+		units = append(units, metrics)
 	}
 	return units
 }
@@ -102,7 +107,7 @@ func (m *member) kubeControllerManager() *process.Spec {
 		append(m.controllerManagerArgs(m.kubeconfig(), m.kcm),
 			"--cluster-name="+m.name,
 			// A person watching an HPA, and a test, should not wait for the production defaults.
-			"--horizontal-pod-autoscaler-sync-period=5s",
+			"--horizontal-pod-autoscaler-sync-period=1s",
 			"--horizontal-pod-autoscaler-initial-readiness-delay=5s",
 			"--horizontal-pod-autoscaler-cpu-initialization-period=10s",
 			// A pod whose node was silent is marked as not ready, which a kubelet would undo and KWOK does not: a machine that stands still for a minute

@@ -28,7 +28,8 @@ type Options struct {
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.
 	Kruise bool
-	// Metrics runs metrics-server in each member, which member HPAs need.
+	// Metrics serves metrics.k8s.io in each member, which member HPAs need: the last member runs metrics-server, the others a server of the lab's own
+	// that sees a load at once.
 	Metrics bool
 	// APIServerPort fixes karmada-apiserver's port; 0 chooses a free one.
 	APIServerPort int
