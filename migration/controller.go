@@ -47,6 +47,7 @@ type Controller struct {
 	HTTP *http.Client
 	// failing since when, by Migration. It only says how soon people are told: a restart begins to count anew.
 	failing sync.Map
+	pace pace
 }
 
 // SetupWithManager runs the controller with so many applications at a time.
@@ -123,6 +124,7 @@ func owners(_ context.Context, object client.Object) []reconcile.Request {
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	migration := &v1alpha1.Migration{}
 	if err := c.Reader.Get(ctx, request.NamespacedName, migration); err != nil {
+		c.pace.forget(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if !migration.DeletionTimestamp.IsZero() {
@@ -154,7 +156,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 			return unrecorded(request, err)
 		}
 	}
-	return reconcile.Result{RequeueAfter: decision.Requeue}, nil
+	return reconcile.Result{RequeueAfter: c.pace.next(request.NamespacedName, decision)}, nil
 }
 
 func unrecorded(request reconcile.Request, err error) (reconcile.Result, error) {

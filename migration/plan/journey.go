@@ -21,6 +21,9 @@ const (
 	resting = 5 * time.Minute
 )
 
+// Soon is the Requeue of who waits for Karmada, or for a write to be seen: what may well have happened earlier.
+const Soon = soon
+
 // Next decides what to do about an application. It is a pure function of the world.
 func Next(world World) Decision {
 	j := &journey{World: world}
