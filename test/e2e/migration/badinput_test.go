@@ -20,6 +20,7 @@ import (
 // a Deployment's selector, that the owners replaced while the application was cut off. It is said, with what to do, and no member
 // notices. What was put back comes in again; what shall stay leaves, and comes in anew.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	app := static.App{Namespace: "bad", Name: "bad", Kind: "Deployment", Image: "bad:1", Replicas: map[string]int64{"member1": 2, "member2": 1},
 		NodePort: map[string]int64{"member1": 31100, "member2": 31100}}
 	taken := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "taken"}, Spec: corev1.ServiceSpec{

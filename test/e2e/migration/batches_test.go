@@ -20,6 +20,7 @@ import (
 // Twenty applications in batches of 2, 4 and 14. One of the second batch loses a container while it soaks:
 // it and only it is rolled back, its batch comes to its end, and nothing of the third is opened.
 func TestOneBadApplicationStopsTheBatches(t *testing.T) {
+	t.Parallel()
 	var apps []static.App
 	for i := range 20 {
 		apps = append(apps, static.App{

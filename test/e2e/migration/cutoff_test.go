@@ -18,8 +18,12 @@ import (
 // Cut off, released statically, its template's deletion refused, adopted again with what it became, cut off
 // again, and gone from the control plane for good: the members' objects are the same throughout.
 func TestOutAndBackAndAway(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"Deployment", "CloneSet"} {
-		t.Run(kind, func(t *testing.T) { outAndBackAndAway(t, kind) })
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			outAndBackAndAway(t, kind)
+		})
 	}
 }
 
@@ -126,6 +130,7 @@ func named(app static.App, apiVersion, kind string) *unstructured.Unstructured {
 
 // Deleting a policy by hand while the application is cut off or federated never reaches a member.
 func TestPolicyDeletedByHand(t *testing.T) {
+	t.Parallel()
 	app := static.App{Namespace: "lost", Name: "lost", Kind: "Deployment", Image: "lost:1", Replicas: map[string]int64{"member1": 2, "member2": 1}}
 	s := newStory(t, app)
 	s.list(0, app)

@@ -17,6 +17,7 @@ import (
 // Autoscalers in the members, node ports that each member chose for itself, and a ConfigMap that two
 // applications share: it stays static until the second of them comes in.
 func TestHardCases(t *testing.T) {
+	t.Parallel()
 	first := static.App{
 		Namespace: "hard", Name: "first", Kind: "Deployment", Image: "first:1", Replicas: map[string]int64{"member1": 3, "member2": 2},
 		Autoscaled: true, SharedConfig: "common", NodePort: map[string]int64{"member1": 31001, "member2": 31002},

@@ -21,6 +21,7 @@ import (
 // Stateful and per-node workloads, with claims bound to volumes of their cluster, Ingresses whose hosts differ and
 // disruption budgets: in, cut off, and gone from the control plane, and nobody notices.
 func TestEveryKind(t *testing.T) {
+	t.Parallel()
 	both := map[string]int64{"member1": 2, "member2": 1}
 	nodes := map[string]int64{"member1": 3, "member2": 3}
 	apps := []static.App{

@@ -4,6 +4,7 @@ package migration
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -36,6 +37,12 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	// Stories that run in parallel wait for Karmada, not for this machine's two cores. Those that stop parts of the federation come first, one by one.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	options := lab.DefaultOptions()
 	options.Nodes = []int{3, 3, 2}
 	options.Pull, options.AgentRoute = []string{pulled}, world.wire.route

@@ -67,6 +67,7 @@ func folder(t *testing.T, app static.App) string {
 // One pipeline, one command: it releases to the members while the application is static, starts its take-over, goes
 // on through the control plane, and after a rollback to the members again. Each time every member gets its own.
 func TestPublishBothWays(t *testing.T) {
+	t.Parallel()
 	app := static.App{Namespace: "pipeline", Name: "web", Kind: "Deployment", Image: "web:1", Replicas: map[string]int64{"member1": 2, "member2": 1}}
 	s := newStory(t, app)
 	s.is(app, "Static", 1)
@@ -176,6 +177,7 @@ func (s *story) answer(app static.App) (answer, error) {
 // A freeze window holds the opening back, Prometheus that says the application is not well does so too, and when it
 // says so during the soak the application is rolled back.
 func TestGates(t *testing.T) {
+	t.Parallel()
 	app := static.App{Namespace: "gates", Name: "gates", Kind: "Deployment", Image: "gates:1", Replicas: map[string]int64{"member1": 1, "member2": 1}}
 	s := newStory(t, app)
 	var unwell atomic.Bool

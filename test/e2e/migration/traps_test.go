@@ -92,6 +92,7 @@ func workOf(t *testing.T, member, kind, namespace, name string) *workv1alpha1.Wo
 // there; suspension.scheduling is the binding's own and is kept. A binding attached by propagateDeps has no policy and keeps
 // both: so nothing of a migration is carried by propagateDeps.
 func TestSuspensionSetOnABindingIsOverwritten(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	const name = "by-hand"
 	app := plain(t, name, 2)
@@ -146,6 +147,7 @@ func annotationsOf(t *testing.T, work *workv1alpha1.Work, key string) []string {
 
 // Trap 3. Clusters preset in a frozen binding without replicas are written as 0 into their Works; with replicas they are kept.
 func TestPresetClustersWithoutReplicas(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	const name = "preset"
 	plain(t, name, 4)
