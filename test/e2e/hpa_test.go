@@ -60,8 +60,8 @@ spec:
 const (
 	memberReplicas = 2
 	hpaMaximum     = 5
-	// watched is how long each side is looked at; stock Karmada took replicas back about every 12 s.
-	watched = 45 * time.Second
+	// watched is how long each side is looked at, for ten touches of the template.
+	watched, touchEvery = 20 * time.Second, 2 * time.Second
 	// enoughWrites by Karmada, the state it began with among them, make a count mean something.
 	enoughWrites = 2
 )
@@ -83,7 +83,6 @@ func TestMemberHPAKeepsItsReplicas(t *testing.T) {
 	p.apply(t, ns, hpaManifests)
 	g.Eventually(replicas, slow, "200ms").Should(BeEquivalentTo(memberReplicas), "Karmada divides 4 replicas over two members")
 	g.Expect(member.Create(t.Context(), autoscaler(ns))).To(Succeed())
-	// The first figures of metrics-server take about a minute.
 	g.Eventually(replicas, slow, "500ms").Should(BeEquivalentTo(hpaMaximum), "the member's autoscaler raises the replicas")
 
 	ours := countReverts(t, p, key, 0)
@@ -126,7 +125,7 @@ func autoscaler(ns string) *autoscalingv2.HorizontalPodAutoscaler {
 }
 
 // countReverts watches the member's CloneSet and counts how often its replicas go down. The
-// template is touched every five seconds meanwhile: Karmada has a reason to write to the member, so
+// template is touched every two seconds meanwhile: Karmada has a reason to write to the member, so
 // that no revert is not merely no write. It looks on for at least the time of watched, and, on a machine that is slow, until
 // Karmada has written and as many reverts as expected have been seen.
 func countReverts(t *testing.T, p planes, key client.ObjectKey, expected int) int {
@@ -135,7 +134,7 @@ func countReverts(t *testing.T, p planes, key client.ObjectKey, expected int) in
 	defer cancel()
 	events := follow(t, ctx, p, "member1", key.Namespace, &kruisev1alpha1.CloneSetList{})
 	over, due := time.After(watched), false
-	touch := time.NewTicker(5 * time.Second)
+	touch := time.NewTicker(touchEvery)
 	defer touch.Stop()
 	var last int32 = -1
 	reverts, touches, writes := 0, 0, map[string]bool{}

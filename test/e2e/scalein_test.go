@@ -46,7 +46,10 @@ func TestScaleInUnderPushes(t *testing.T) {
 	after, err := d.binding()
 	d.Expect(err).NotTo(HaveOccurred())
 	d.Expect(after.Status.LastScheduledTime).To(Equal(scheduled.Status.LastScheduledTime), "the scheduler ran")
-	d.Expect(after.Annotations).NotTo(HaveKey(v1alpha1.ScaleInLoweredAnnotation))
+	d.Eventually(func() (map[string]string, error) {
+		released, err := d.binding()
+		return released.Annotations, err
+	}, soon, "200ms").ShouldNot(HaveKey(v1alpha1.ScaleInLoweredAnnotation), "left on the binding")
 
 	// An image still reaches every member.
 	d.patch(d.karmada, d.cloneSet(), `{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v2","resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}}}}`)
@@ -59,6 +62,7 @@ func TestScaleInUnderPushes(t *testing.T) {
 // TestAMembersLastPods: a member that gives up all its pods stays in the binding with 0 replicas and an empty CloneSet, until
 // Karmada's scheduler has a reason to divide again.
 func TestAMembersLastPods(t *testing.T) {
+	t.Parallel()
 	d := newDivided(t)
 	before, err := d.pods()
 	d.Expect(err).NotTo(HaveOccurred())
@@ -80,6 +84,7 @@ func TestAMembersLastPods(t *testing.T) {
 // TestAPodVanishesOnTheWay: member1's Work holds the names, but is not dispatched yet, when one of the pods goes by itself.
 // Pushed as it was, OpenKruise would refuse the member's update for the name that is gone, images and all.
 func TestAPodVanishesOnTheWay(t *testing.T) {
+	t.Parallel()
 	d := newDivided(t)
 	before, err := d.pods()
 	d.Expect(err).NotTo(HaveOccurred())
@@ -115,6 +120,7 @@ func TestAPodVanishesOnTheWay(t *testing.T) {
 
 // TestScaleInRefused is what a person sees who asks for what cannot be.
 func TestScaleInRefused(t *testing.T) {
+	t.Parallel()
 	d := newDivided(t)
 	before, err := d.pods()
 	d.Expect(err).NotTo(HaveOccurred())
@@ -142,6 +148,7 @@ func TestScaleInRefused(t *testing.T) {
 
 // TestAdoption: a member is scaled in by hand, names and all; the control plane's books follow, and no other pod goes.
 func TestAdoption(t *testing.T) {
+	t.Parallel()
 	d := newDivided(t)
 	out, err := d.run("scalein", "adopt", "web")
 	d.Expect(err).To(HaveOccurred())
