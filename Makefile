@@ -72,8 +72,8 @@ test-integration: build ## controllers and CRDs against a real kube-apiserver
 	$(TIMED) -count=1 -p=2 -parallel=6 -timeout=60m ./test/integration/...
 
 .PHONY: test-e2e
-test-e2e: build ## stories on a real federation, one federation at a time
-	$(TIMED) -count=1 -p=1 -timeout=120m ./test/e2e/...
+test-e2e: build ## stories on real federations, two federations at a time
+	$(TIMED) -count=1 -p=2 -timeout=120m ./test/e2e/...
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

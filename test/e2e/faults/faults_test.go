@@ -94,6 +94,7 @@ func mustSay(t *testing.T, stderr string, words ...string) {
 }
 
 func TestUpTwiceAndDownTwice(t *testing.T) {
+	t.Parallel()
 	c := newCLI(t)
 	if code, stderr := c.run(t, small...); code != 0 {
 		t.Fatalf("up: exit code %d: %s", code, stderr)
@@ -128,6 +129,7 @@ func TestUpTwiceAndDownTwice(t *testing.T) {
 }
 
 func TestPortTaken(t *testing.T) {
+	t.Parallel()
 	c := newCLI(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -144,6 +146,7 @@ func TestPortTaken(t *testing.T) {
 }
 
 func TestComponentDiesAtStart(t *testing.T) {
+	t.Parallel()
 	c := newCLI(t)
 	c.env = brokenCache(t, "kube-scheduler", "#!/bin/sh\necho 'the flux capacitor is missing' >&2\nexit 7\n")
 	code, stderr := c.run(t, small...)
@@ -206,6 +209,7 @@ func brokenCache(t *testing.T, name, script string) []string {
 }
 
 func TestInterruptedStart(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		signal syscall.Signal
 		// wantCode is what `up` exits with; -1 is a death by signal.
@@ -215,6 +219,7 @@ func TestInterruptedStart(t *testing.T) {
 		"killed, as by a crash": {signal: syscall.SIGKILL, wantCode: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			g := NewWithT(t)
 			c := newCLI(t)
 			c.env = neverReady(t)
@@ -250,6 +255,7 @@ func halfStarted(g Gomega, dir string) {
 }
 
 func TestDownWhileStarting(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	c := newCLI(t)
 	c.env = neverReady(t)
@@ -269,6 +275,7 @@ func TestDownWhileStarting(t *testing.T) {
 // TestKilledSupervisor is the crash of a lab that was up: the kernel ends its processes, and the next
 // `up` starts afresh.
 func TestKilledSupervisor(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	c := newCLI(t)
 	code, stderr := c.run(t, small...)
@@ -287,6 +294,7 @@ func TestKilledSupervisor(t *testing.T) {
 
 // TestComponentDiesLater is a component that ends while the lab is up: status names it and fails, start brings it back.
 func TestComponentDiesLater(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	c := newCLI(t)
 	code, stderr := c.run(t, small...)
@@ -306,6 +314,7 @@ func TestComponentDiesLater(t *testing.T) {
 }
 
 func TestWrongArguments(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		args []string
 		want string
@@ -332,6 +341,7 @@ func TestWrongArguments(t *testing.T) {
 
 // TestStopUnknown names what there is.
 func TestStopUnknown(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	c := newCLI(t)
 	code, stderr := c.run(t, small...)
