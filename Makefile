@@ -104,7 +104,7 @@ test-race-unit: go-version c-compiler
 
 .PHONY: test-race-integration
 test-race-integration: build c-compiler
-	$(RACE) -count=1 -p=1 -timeout=90m ./test/integration/...
+	$(RACE) -count=1 -p=2 -parallel=6 -timeout=90m ./test/integration/...
 
 # How long each fuzz target looks for inputs that break it.
 FUZZTIME ?= 1m

@@ -47,7 +47,7 @@ type Controller struct {
 	HTTP *http.Client
 	// failing since when, by Migration. It only says how soon people are told: a restart begins to count anew.
 	failing sync.Map
-	pace pace
+	pace    pace
 }
 
 // SetupWithManager runs the controller with so many applications at a time.

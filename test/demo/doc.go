@@ -10,6 +10,6 @@
 //
 // Each scene works in a namespace of its own, leaves its objects for the person to look at, and may
 // rely on the shape of lab.DefaultOptions: member1, member2 and member3, each with five nodes of 8
-// CPUs, OpenKruise and metrics-server. It can be played twice on one federation: begin with
+// CPUs, OpenKruise and metrics. It can be played twice on one federation: begin with
 // Stage.Fresh.
 package demo

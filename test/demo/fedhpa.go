@@ -23,7 +23,7 @@ const (
 	fedhpaNamespace = "demo-fedhpa"
 	// booksAim is how soon the control plane must say what a member's autoscaler did.
 	booksAim = 10 * time.Second
-	// firstFigures is how long metrics-server and the members' autoscalers may take to see a load.
+	// firstFigures is how long figures and the members' autoscalers may take to see a load.
 	firstFigures = 6 * time.Minute
 )
 

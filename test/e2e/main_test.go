@@ -38,6 +38,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	options := lab.DefaultOptions()
+	// One member is enough to show that nothing depends on the lab's own server of metrics: the story of the unjoined cluster scales by it.
+	options.MetricsServer = "member3"
 	options.Progress = os.Stdout
 	l, closeLab, err := lab.Run(context.Background(), options)
 	if err != nil {

@@ -45,7 +45,7 @@ func newFederation(ctx context.Context, opts Options) (*federation, error) {
 	if opts.Progress == nil {
 		opts.Progress = io.Discard
 	}
-	w, err := newWorkspace(ctx, dir, opts.Progress)
+	w, err := newWorkspace(ctx, dir, opts.Progress, opts.programs()...)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (m *member) units() []unit {
 	}
 	if m.options.Metrics {
 		metrics := unit{Name: name("usage"), Process: m.usage()}
-		if m.measured() {
+		if m.options.MetricsServer == m.name {
 			metrics = unit{Name: name("metrics-server"), Process: m.metricsServer()}
 		}
 		metrics.After, metrics.Prepare = []string{name("nodes")}, m.registerMetrics

@@ -10,11 +10,11 @@ import (
 // labProgram is this lab's own program, which is built into bin/ of the clone.
 const labProgram = "argosy-lab"
 
+// metricsServer is the real program.
+const metricsServer = "metrics-server"
+
 // UsageCommand is the hidden command of argosy-lab that serves what a member's pods use.
 const UsageCommand = "usage"
-
-// measured tells whether the real metrics-server serves the member: one is enough to show that nothing depends on the other kind.
-func (m *member) measured() bool { return m.name == memberName(len(m.options.Nodes)-1) }
 
 // usage serves what the annotations of the pods say, at once.
 func (m *member) usage() *process.Spec {
@@ -33,7 +33,7 @@ func (m *member) registerMetrics(ctx context.Context) error {
 }
 
 func (m *member) metricsServer() *process.Spec {
-	return m.spec(m.name+"/metrics-server", "metrics-server", fmt.Sprintf("https://127.0.0.1:%d/livez", m.metrics),
+	return m.spec(m.name+"/metrics-server", metricsServer, fmt.Sprintf("https://127.0.0.1:%d/livez", m.metrics),
 		"--kubeconfig="+m.kubeconfig(),
 		"--authentication-kubeconfig="+m.kubeconfig(),
 		"--authorization-kubeconfig="+m.kubeconfig(),

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
 // Options says what federation to start. The zero value is not useful: begin with DefaultOptions.
@@ -28,9 +30,10 @@ type Options struct {
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.
 	Kruise bool
-	// Metrics serves metrics.k8s.io in each member, which member HPAs need: the last member runs metrics-server, the others a server of the lab's own
-	// that sees a load at once.
+	// Metrics serves metrics.k8s.io in each member, which member HPAs need: by a server of the lab's own that sees a load at once, but in MetricsServer.
 	Metrics bool
+	// MetricsServer is the member in which the real metrics-server does so; none when empty.
+	MetricsServer string
 	// APIServerPort fixes karmada-apiserver's port; 0 chooses a free one.
 	APIServerPort int
 	// Progress receives lines for a person; nil discards them.
@@ -64,12 +67,20 @@ func (o Options) Validate() error {
 		}
 	}
 	names := o.members()
+	if o.MetricsServer != "" && !slices.Contains(names, o.MetricsServer) {
+		return fmt.Errorf("metrics-server in %s: there is no such member, only %s", o.MetricsServer, strings.Join(names, ", "))
+	}
 	for _, name := range o.Pull {
 		if !slices.Contains(names, name) {
 			return fmt.Errorf("--pull %s: there is no such member, only %s", name, strings.Join(names, ", "))
 		}
 	}
 	return nil
+}
+
+// programs that the federation is made of.
+func (o Options) programs() []string {
+	return slices.DeleteFunc(binaries.Names(), func(name string) bool { return name == metricsServer && o.MetricsServer == "" })
 }
 
 func (o Options) members() []string {
