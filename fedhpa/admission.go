@@ -61,7 +61,7 @@ func (h *Validator) Handle(ctx context.Context, req admission.Request) admission
 	if len(errs) > 0 {
 		return admission.Denied(errs.ToAggregate().Error())
 	}
-	return admission.Allowed("")
+	return admission.Allowed("").WithWarnings(warnings(fed)...)
 }
 
 // specStands is whether an update leaves the spec alone. A label, or the controller's finalizer, is no matter of what has

@@ -77,6 +77,7 @@ func specFrom(hpa *autoscalingv2.HorizontalPodAutoscaler) api.FedHPASpec {
 		MaxReplicas:    hpa.Spec.MaxReplicas,
 		Metrics:        hpa.Spec.Metrics,
 		Behavior:       hpa.Spec.Behavior,
+		MetricScope:    api.MetricScope(hpa.Annotations[api.MetricScopeAnnotation]),
 	}
 }
 

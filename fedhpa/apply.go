@@ -126,7 +126,7 @@ func (a *applier) scaleTemplate(ctx context.Context, v *view, total int32) error
 }
 
 func (a *applier) sendAutoscaler(ctx context.Context, v *view, action decide.Action) error {
-	wanted, err := newWork(action.Cluster, v.fed, action.Range)
+	wanted, err := newWork(action.Cluster, v.planned, action.Range)
 	if err != nil {
 		return err
 	}

@@ -113,6 +113,8 @@ type outcome struct {
 // (a quota, a policy engine) keeps back what belongs to it: the template when the binding was refused, and of autoscalers each one alone.
 func (c *Controller) write(ctx context.Context, v *view, plan *decide.Plan) outcome {
 	log := klog.FromContext(ctx)
+	v.planned = v.fed.DeepCopy()
+	v.planned.Status = plan.Status
 	var done []decide.Action
 	var books, limits []error
 	for _, action := range plan.Actions {

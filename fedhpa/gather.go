@@ -31,8 +31,10 @@ const targetPatience = 5 * time.Second
 
 // view is everything one reconcile has read: the world for decide, and the objects apply writes to.
 type view struct {
-	world   decide.World
-	fed     *api.FedHPA
+	world decide.World
+	fed   *api.FedHPA
+	// planned is the FedHPA with the status it is to have: by its division members' metrics are shared.
+	planned *api.FedHPA
 	target  *metav1.PartialObjectMetadata
 	binding *workv1alpha2.ResourceBinding
 	// works are those of members' autoscalers, by cluster.
@@ -190,6 +192,9 @@ func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	out.Suspended = b.Spec.Suspension != nil && ptr.Deref(b.Spec.Suspension.Scheduling, false)
 	if at := b.Spec.RescheduleTriggeredAt; at != nil {
 		out.RescheduledAt = at.Time
+	}
+	if at := b.Status.LastScheduledTime; at != nil {
+		out.ScheduledAt = at.Time
 	}
 	if p := b.Spec.Placement; p != nil {
 		out.Divided = p.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDivided

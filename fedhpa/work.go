@@ -80,7 +80,7 @@ func manifestOf(work types.NamespacedName, fed *api.FedHPA, r split.Range) ([]by
 }
 
 // specOf is a member autoscaler's spec with Kubernetes' defaults filled in: what the member's API server would add anyway, so that
-// Karmada sees no difference it would have to write again and again.
+// Karmada sees no difference it would have to write again and again. The shares of metrics that all members see are those of the division in the FedHPA's status.
 func specOf(fed *api.FedHPA, r split.Range) autoscalingv2.HorizontalPodAutoscalerSpec {
 	hpa := autoscalingv2.HorizontalPodAutoscaler{Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: fed.Spec.ScaleTargetRef,
@@ -89,6 +89,9 @@ func specOf(fed *api.FedHPA, r split.Range) autoscalingv2.HorizontalPodAutoscale
 		Metrics:        fed.DeepCopy().Spec.Metrics,
 		Behavior:       fed.Spec.Behavior.DeepCopy(),
 	}}
+	if fed.Spec.MetricScope == api.MetricScopeFederation {
+		shared(hpa.Spec.Metrics, part{Range: r, of: together(&fed.Status)})
+	}
 	hpadefaults.SetDefaults_HorizontalPodAutoscaler(&hpa)
 	return hpa.Spec
 }

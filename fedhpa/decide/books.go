@@ -22,6 +22,8 @@ func (d *decision) books() bool {
 		d.wait(api.FedHPAReasonSchedulerBusy, "scheduling of the ResourceBinding is suspended; the books wait until it is resumed")
 	case !b.Settled:
 		d.wait(api.FedHPAReasonSchedulerBusy, "the scheduler has not yet seen the present ResourceBinding; the books wait for it")
+	case d.rebalanced():
+		d.rebalance()
 	case d.overwritten():
 		d.reassert()
 	case b.Ledger != nil && !sameClusters(b.Ledger, b.Clusters) && d.adopt():
@@ -55,6 +57,39 @@ func (d *decision) adopt() bool {
 		d.floors = moved
 	}
 	return missing
+}
+
+// rebalancePatience is how long a rebalance is followed: a member that cannot run what it was given by then does not hold the books up.
+const rebalancePatience = 5 * time.Minute
+
+// rebalanced reports whether the scheduler divided anew because somebody asked for that, and the members have not followed yet.
+func (d *decision) rebalanced() bool {
+	b, last := d.w.Binding, d.plan.Status.LastRebalanceTime
+	if b.RescheduledAt.IsZero() || last != nil && !last.Time.Before(b.RescheduledAt) {
+		return false
+	}
+	if b.Ledger == nil {
+		// What was asked for before the take-over is in the counts that were taken over.
+		d.plan.Status.LastRebalanceTime = &metav1.Time{Time: b.RescheduledAt}
+		return false
+	}
+	return !b.ScheduledAt.Before(b.RescheduledAt)
+}
+
+// rebalance follows a rebalance as it follows any movement: what a cluster was given more becomes its lower limit until it runs there. After that each autoscaler
+// holds what its load needs, and the books say that.
+func (d *decision) rebalance() {
+	b := d.w.Binding
+	left := rebalancePatience - d.w.Now.Sub(b.RescheduledAt)
+	if d.adopt() && left > 0 {
+		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("a rebalance was asked for, and the scheduler answered %s; members are being raised to what it moved to them", b.Clusters))
+		d.wake(left)
+		return
+	}
+	d.floors = nil
+	d.plan.Status.LastRebalanceTime = &metav1.Time{Time: b.RescheduledAt}
+	d.tellOf(BookKeeping, false, api.FedHPAReasonRescheduled, fmt.Sprintf("the rebalance to %s was followed: members run %s", b.Clusters, d.counts))
+	d.follow()
 }
 
 // overwritten reports whether somebody wrote another result over ours that is a mistake, not a movement.

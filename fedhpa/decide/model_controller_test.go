@@ -77,6 +77,7 @@ func (m *model) world() World {
 		Binding: &Binding{
 			Settled: m.binding.generation == m.binding.observed, Claimed: true, Divided: true, Replicas: m.binding.replicas,
 			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger), Spread: []Spread{m.regions},
+			RescheduledAt: m.binding.rescheduled, ScheduledAt: m.binding.scheduled,
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.members)) {

@@ -44,6 +44,7 @@ type bindingModel struct {
 	version, generation, observed int64
 	replicas                      int32
 	clusters, ledger              Counts
+	rescheduled, scheduled        time.Time
 }
 
 func (b bindingModel) copy() bindingModel {
@@ -141,7 +142,7 @@ func (m *model) write() {
 	}
 	seen := *m.seen
 	m.seen = nil
-	if seen.clusters.Sum() == seen.replicas {
+	if seen.clusters.Sum() == seen.replicas && !seen.rescheduled.After(m.binding.scheduled) {
 		if m.binding.observed < seen.generation {
 			m.binding.observed = seen.generation
 			m.binding.version++
@@ -165,6 +166,27 @@ func (m *model) write() {
 	m.binding.clusters = result
 	m.binding.generation++
 	m.binding.observed = seen.generation
+	if result.String() == seen.clusters.String() {
+		m.binding.generation--
+	}
+	m.binding.scheduled = m.now
+	m.binding.version++
+}
+
+// owned reports whether every member that runs the workload owns its replicas: before that a rebalance cuts them, which is Karmada's own.
+func (m *model) owned() bool {
+	for _, member := range m.members {
+		if member.exists && member.hpa == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// rebalancer is a WorkloadRebalancer: the scheduler is to divide from scratch.
+func (m *model) rebalancer() {
+	m.binding.rescheduled = m.now
+	m.binding.generation++
 	m.binding.version++
 }
 

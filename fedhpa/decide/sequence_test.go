@@ -41,6 +41,33 @@ func TestTakeOverChangesNothing(t *testing.T) {
 	}
 }
 
+// TestRebalancer: a rebalance that somebody asks for is followed, as the movement it is, and nobody is warned of it.
+func TestRebalancer(t *testing.T) {
+	m := newModel(limits(2, 30), Counts{"m1": 12, "m2": 2})
+	mustSettle(t, m)
+	m.members["m1"].load, m.members["m2"].load = 9, 5 // the load will go where replicas are
+	m.rebalancer()
+	m.schedule(14, Counts{"m1": 7, "m2": 7})
+	m.binding.scheduled = m.now.Add(time.Second)
+	mustSettle(t, m)
+	if m.overwrites != 0 {
+		t.Errorf("it was taken for %d overwrites", m.overwrites)
+	}
+	if got := m.members["m2"].peak; got < 7 {
+		t.Errorf("m2 was given 7 and never ran more than %d", got)
+	}
+	if m.status.LastDivision.Reason == api.FedHPAReasonNearMax || m.status.LastRebalanceTime == nil {
+		t.Errorf("%+v", m.status)
+	}
+	wantSaid(t, m.status, api.FedHPABooksAgree, "True BooksAgree")
+	// The next scheduling that nobody asked for is what it always was.
+	m.schedule(14, Counts{"m1": 4, "m2": 10})
+	mustSettle(t, m)
+	if m.overwrites != 1 {
+		t.Errorf("%d overwrites, want 1", m.overwrites)
+	}
+}
+
 // TestLoadInOneMember: it scales by itself, and the books follow without a scheduling.
 func TestLoadInOneMember(t *testing.T) {
 	m := newModel(limits(2, 20), Counts{"m1": 5, "m2": 3})
@@ -242,6 +269,8 @@ func TestRandomOrder(t *testing.T) {
 				m.members[name].ready = !m.members[name].ready
 			case rapid.IntRange(0, 29).Draw(t, "ill") == 0 && m.members[name] != nil:
 				m.members[name].ill = !m.members[name].ill
+			case rapid.IntRange(0, 39).Draw(t, "rebalance") == 0 && m.owned():
+				m.rebalancer()
 			case rapid.IntRange(0, 29).Draw(t, "held") == 0 && m.members[name] != nil:
 				m.members[name].held = !m.members[name].held
 			case rapid.IntRange(0, 29).Draw(t, "by hand") == 0 && m.members[name] != nil && m.members[name].hpa != nil:
@@ -284,6 +313,8 @@ func TestWakesInTime(t *testing.T) {
 				member.ill = !member.ill
 			case 6:
 				member.rival = rapid.Int32Range(0, 4).Draw(t, "rival")
+			case 8:
+				m.rebalancer()
 			case 7:
 				member.surge = rapid.Int32Range(0, 3).Draw(t, "surge")
 			case 3:

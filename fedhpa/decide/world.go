@@ -66,8 +66,8 @@ type Binding struct {
 	Clusters, Ledger Counts
 	// Evicting are the clusters a graceful eviction is emptying.
 	Evicting []string
-	// RescheduledAt is when a rebalance was asked for, zero if never.
-	RescheduledAt time.Time
+	// RescheduledAt is when a rebalance was asked for, zero if never; ScheduledAt when the scheduler ran last.
+	RescheduledAt, ScheduledAt time.Time
 	// Spread bounds how many groups of clusters are used.
 	Spread []Spread
 }

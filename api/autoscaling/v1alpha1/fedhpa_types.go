@@ -42,6 +42,7 @@ type FedHPA struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="spec.minReplicas must not be above spec.maxReplicas"
 // +kubebuilder:validation:XValidation:rule="!has(self.distribution) || !has(self.distribution.clusters) || self.distribution.clusters.all(c, !has(c.minReplicas) || c.minReplicas <= self.maxReplicas)",message="spec.distribution.clusters: a cluster's minReplicas must not be above spec.maxReplicas"
+// +kubebuilder:validation:XValidation:rule="has(self.metricScope) || !has(self.metrics) || !self.metrics.exists(m, has(m.external) && has(m.external.target.averageValue) || has(m.object) && has(m.object.target.averageValue))",message="spec.metricScope is required with an averageValue of an External or Object metric: Federation if all members see the same metric, Member if each sees its own"
 type FedHPASpec struct {
 	// ScaleTargetRef names the workload, in this namespace of the control plane. It must have a scale subresource, be propagated with
 	// replicaSchedulingType Divided, and be of a kind whose replicas a member may own (Deployment, or a kind Argosy's
@@ -65,14 +66,21 @@ type FedHPASpec struct {
 	// +kubebuilder:validation:Maximum=100000
 	MaxReplicas int32 `json:"maxReplicas"`
 
-	// Metrics are given to every member's autoscaler as they are. Empty means 80 % of the CPU request, as for a native HPA.
-	// Prefer values per replica (Utilization, AverageValue): a plain Value is compared in each member by itself.
+	// Metrics are given to every member's autoscaler. Empty means 80 % of the CPU request, as for a native HPA. Those of pods (Resource,
+	// ContainerResource, Pods) are each member's own. An External or Object metric with an averageValue asks for as many replicas as the metric has such
+	// values, and so does every member: see metricScope.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Metrics []autoscalingv2.MetricSpec `json:"metrics,omitempty"`
 
-	// Behavior is given to every member's autoscaler as it is.
+	// MetricScope says whose External and Object metrics with an averageValue are. It must be said where there is one: three members that each see the
+	// whole of a queue would run three times what it asks for.
+	// +optional
+	MetricScope MetricScope `json:"metricScope,omitempty"`
+
+	// Behavior is given to every member's autoscaler as it is: a policy of type Pods allows that many pods in each member, one of type Percent the same
+	// in each and in all.
 	// +optional
 	Behavior *autoscalingv2.HorizontalPodAutoscalerBehavior `json:"behavior,omitempty"`
 
@@ -85,6 +93,18 @@ type FedHPASpec struct {
 	// +optional
 	Distribution *Distribution `json:"distribution,omitempty"`
 }
+
+// MetricScope says whether all members see the same metric.
+// +kubebuilder:validation:Enum=Member;Federation
+type MetricScope string
+
+const (
+	// MetricScopeMember: every member sees a metric of its own, such as the requests of its own gateway. It is given the target as it is.
+	MetricScopeMember MetricScope = "Member"
+	// MetricScopeFederation: every member sees the same metric, such as the length of one queue. Each is given the averageValue divided by its share of
+	// maxReplicas, so that together they run what the metric asks for.
+	MetricScopeFederation MetricScope = "Federation"
+)
 
 // CapacityMode says whether the room in a cluster bounds what it is given.
 // +kubebuilder:validation:Enum=Aware;Ignore
@@ -224,6 +244,10 @@ type FedHPAStatus struct {
 	// LastDivision is when the limits were last divided, and why.
 	// +optional
 	LastDivision *Division `json:"lastDivision,omitempty"`
+
+	// LastRebalanceTime is when the last rebalance was asked for (by a WorkloadRebalancer) that the members have followed.
+	// +optional
+	LastRebalanceTime *metav1.Time `json:"lastRebalanceTime,omitempty"`
 
 	// DriftSince is since when another division would be noticeably better; absent when the present one is good.
 	// +optional
@@ -404,6 +428,8 @@ const FedHPAMostReplicas int32 = 100000
 const (
 	// FederateAnnotation, set to "true" on an autoscaling/v2 HorizontalPodAutoscaler of the control plane, makes it a FedHPA.
 	FederateAnnotation = "fedhpa.argosy.dev/federate"
+	// MetricScopeAnnotation on such an HPA is the FedHPA's spec.metricScope.
+	MetricScopeAnnotation = "fedhpa.argosy.dev/metric-scope"
 	// FedHPALedgerAnnotation on a ResourceBinding is the scheduling result FedHPA wrote last: "member1=9,member2=5".
 	FedHPALedgerAnnotation = "fedhpa.argosy.dev/ledger"
 	// FedHPARetainedByAnnotation on a template names the FedHPA that set Karmada's retain-replicas label there.

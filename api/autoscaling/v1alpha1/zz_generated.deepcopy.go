@@ -454,6 +454,10 @@ func (in *FedHPAStatus) DeepCopyInto(out *FedHPAStatus) {
 		*out = new(Division)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.LastRebalanceTime != nil {
+		in, out := &in.LastRebalanceTime, &out.LastRebalanceTime
+		*out = (*in).DeepCopy()
+	}
 	if in.DriftSince != nil {
 		in, out := &in.DriftSince, &out.DriftSince
 		*out = (*in).DeepCopy()

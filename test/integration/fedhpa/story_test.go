@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -252,6 +253,12 @@ func TestSpecRules(t *testing.T) {
 		"standby-with-min": {func(f *api.FedHPA) {
 			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "member1", Role: api.ClusterRoleStandby, MinReplicas: ptr.To[int32](1)}}}
 		}, "a standby cluster has no minReplicas"},
+		"queue-of-whom": {func(f *api.FedHPA) {
+			f.Spec.Metrics = []autoscalingv2.MetricSpec{{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{
+				Metric: autoscalingv2.MetricIdentifier{Name: "queue"},
+				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: ptr.To(resource.MustParse("10"))},
+			}}}
+		}, "spec.metricScope is required with an averageValue of an External or Object metric"},
 		"own-min-above-own-max": {func(f *api.FedHPA) {
 			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "member1", MinReplicas: ptr.To[int32](5), MaxReplicas: ptr.To[int32](4)}}}
 		}, "a cluster's minReplicas must not be above its maxReplicas"},
