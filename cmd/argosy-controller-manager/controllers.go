@@ -3,11 +3,19 @@ package main
 import (
 	"context"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/fedhpa"
+	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/migration"
@@ -29,6 +37,49 @@ func controllers(cfg *config.ControllerManager) []controller {
 		{"fedHPA", cfg.Controllers.FedHPA.Controller, addFedHPA(cfg.Controllers.FedHPA)},
 		{"podScaleIn", cfg.Controllers.PodScaleIn, addPodScaleIn},
 		{"migration", cfg.Controllers.Migration, addMigration},
+		{"conditions", config.Controller{}, addConditions(cfg)},
+	}
+}
+
+// addConditions exports what the conditions of the kinds say whose controllers run.
+func addConditions(cfg *config.ControllerManager) func(context.Context, manager.Manager, config.Controller) error {
+	return func(_ context.Context, mgr manager.Manager, _ config.Controller) error {
+		var kinds []conditions.Kind
+		for _, of := range []struct {
+			mode  string
+			kinds []conditions.Kind
+		}{
+			{cfg.Controllers.FedHPA.Mode, []conditions.Kind{{
+				Name: "FedHPA", List: func() client.ObjectList { return &autoscalingv1alpha1.FedHPAList{} },
+				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*autoscalingv1alpha1.FedHPA).Status.Conditions },
+			}}},
+			{cfg.Controllers.CronHPA.Mode, []conditions.Kind{{
+				Name: "CronHPA", List: func() client.ObjectList { return &autoscalingv1alpha1.CronHPAList{} },
+				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*autoscalingv1alpha1.CronHPA).Status.Conditions },
+			}}},
+			{cfg.Controllers.PodScaleIn.Mode, []conditions.Kind{{
+				Name: "PodScaleIn", List: func() client.ObjectList { return &appsv1alpha1.PodScaleInList{} },
+				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*appsv1alpha1.PodScaleIn).Status.Conditions },
+			}}},
+			{cfg.Controllers.Migration.Mode, []conditions.Kind{{
+				Name: "Migration", List: func() client.ObjectList { return &migrationv1alpha1.MigrationList{} },
+				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*migrationv1alpha1.Migration).Status.Conditions },
+			}, {
+				Name: "MigrationWhitelist", List: func() client.ObjectList { return &migrationv1alpha1.MigrationWhitelistList{} },
+				Conditions: func(o runtime.Object) []metav1.Condition {
+					return o.(*migrationv1alpha1.MigrationWhitelist).Status.Conditions
+				},
+			}}},
+		} {
+			if of.mode != config.Disabled {
+				kinds = append(kinds, of.kinds...)
+			}
+		}
+		gauges, err := conditions.New(mgr.GetClient(), clock.RealClock{}, metrics.Registry, kinds)
+		if err != nil {
+			return err
+		}
+		return mgr.Add(gauges)
 	}
 }
 

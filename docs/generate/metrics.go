@@ -57,6 +57,7 @@ func metricsPage(all source) (string, error) {
 		{"interpreter", "argosy-webhook"},
 		{"cronhpa", "argosy-controller-manager"}, {"fedhpa", "argosy-controller-manager"},
 		{"scalein", "argosy-controller-manager"}, {"migration", "argosy-controller-manager"},
+		{"internal/conditions", "argosy-controller-manager"},
 		{"estimator", "argosy-estimator"},
 	} {
 		found, err := metricsOf(all.in(area.folder))

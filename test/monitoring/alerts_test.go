@@ -45,8 +45,8 @@ argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le
 argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Applied"} 0+20x120
 argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x120
 argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x120
-argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="1"} 0+5x120
-argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+5x120
+argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 5x120
+argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 30x120
 argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0x120
 argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x120
 argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 0x120
@@ -112,7 +112,10 @@ func worlds() map[string]world {
 			series: but(`argosy_scalein_orders_total`, `argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
 		},
 		"ArgosyFedHPADisagrees": {
-			series: but(`argosy_fedhpa_disagreement_seconds_bucket`, `argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="60"} 0+1x120`, `argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="300"} 0+5x120`, `argosy_fedhpa_disagreement_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+5x120`), wantNot: []int{5}, wantAt: []int{always},
+			series: but(`argosy_conditions_oldest_seconds`, `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 0+60x120`), wantNot: []int{5}, wantAt: []int{15, always},
+		},
+		"ArgosyFedHPAMembersNotScaling": {
+			series: but(`argosy_conditions_oldest_seconds`, `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 0+60x120`), wantNot: []int{10}, wantAt: []int{20, always},
 		},
 		"ArgosyFedHPAOverwritten": {
 			series: but(`argosy_fedhpa_overwrites_repaired_total`, `argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0+1x120`), wantNot: []int{2}, wantAt: []int{always},
