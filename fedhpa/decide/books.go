@@ -37,7 +37,7 @@ func (d *decision) books() bool {
 // wait says that the books are not being written now, and why.
 func (d *decision) wait(reason, message string) {
 	d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, reason, message)
-	d.wake(waitForOthers)
+	d.wakeAfter(d.lasted(api.FedHPABooksAgree))
 }
 
 // adopt finds what the scheduler moved, and reports whether any of it does not run yet. The members' replicas are retained, so that only the
@@ -88,7 +88,7 @@ func (d *decision) rebalance() {
 	}
 	d.floors = nil
 	d.plan.Status.LastRebalanceTime = &metav1.Time{Time: b.RescheduledAt}
-	d.tellOf(BookKeeping, false, api.FedHPAReasonRescheduled, fmt.Sprintf("the rebalance to %s was followed: members run %s", b.Clusters, d.counts))
+	d.tellBooks(false, api.FedHPAReasonRescheduled, fmt.Sprintf("the rebalance to %s was followed: members run %s", b.Clusters, d.counts))
 	d.follow()
 }
 
@@ -143,7 +143,7 @@ func (d *decision) reassert() {
 	s.OverwriteStreak++
 	s.LastOverwriteTime = d.stamp()
 	d.plan.Overwritten = true
-	d.tellOf(BookKeeping, true, api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
+	d.tellBooks(true, api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
 	d.follow()
 }
 
@@ -183,7 +183,7 @@ func (d *decision) follow() {
 	}
 	if binding || d.w.Template.Replicas != sum {
 		d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, api.FedHPAReasonSyncing, fmt.Sprintf("writing that members run %s", d.counts))
-		d.wake(waitForOthers)
+		d.wakeAfter(d.lasted(api.FedHPABooksAgree))
 		return
 	}
 	d.trueBooks = true

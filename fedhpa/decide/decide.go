@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -14,7 +15,8 @@ import (
 const (
 	// lookAgain is how often capacity is looked at without any event. Everything else is driven by watches.
 	lookAgain = 2 * time.Minute
-	// waitForOthers is how soon to look again at what Karmada should do in a moment, should its event be missed.
+	// waitForOthers is how soon to look again at what Karmada should do in a moment, should its event be missed. What has lasted for longer is looked at again
+	// after as long as it has lasted, up to lookAgain: events wake, and with the scheduler down ten thousand FedHPAs wait.
 	waitForOthers = 5 * time.Second
 	// nearMaxPercent of its upper limit is when a cluster is helped before it stands at the limit.
 	nearMaxPercent = 80
@@ -219,7 +221,7 @@ func (d *decision) takeOver() bool {
 	d.act(Action{Kind: SetRetain})
 	d.plan.Status.Phase = api.FedHPATakingOver
 	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonTakingOver, "the template is being labelled so that members own their replicas")
-	d.wake(waitForOthers)
+	d.wakeAfter(d.lasted(api.FedHPAReady))
 	return true
 }
 
@@ -231,6 +233,19 @@ func (d *decision) stamp() *metav1.Time {
 
 func (d *decision) act(a Action) { d.plan.Actions = append(d.plan.Actions, a) }
 
+// wakeAfter looks again at what has lasted for so long.
+func (d *decision) wakeAfter(lasted time.Duration) {
+	d.wake(min(max(lasted, waitForOthers), lookAgain))
+}
+
+// lasted is for how long a condition has had the status it is given now.
+func (d *decision) lasted(kind string) time.Duration {
+	if c := meta.FindStatusCondition(d.plan.Status.Conditions, kind); c != nil {
+		return d.w.Now.Sub(c.LastTransitionTime.Time)
+	}
+	return 0
+}
+
 // wake looks again after at most wait.
 func (d *decision) wake(wait time.Duration) {
 	if d.plan.Wake == 0 || wait < d.plan.Wake {
@@ -238,9 +253,9 @@ func (d *decision) wake(wait time.Duration) {
 	}
 }
 
-// tellOf tells what is true only when the writes of a group are made.
-func (d *decision) tellOf(group Group, warning bool, reason, message string) {
-	d.plan.Events = append(d.plan.Events, Event{Warning: warning, Reason: reason, Message: message, Of: group})
+// tellBooks tells what is true only when the books are written.
+func (d *decision) tellBooks(warning bool, reason, message string) {
+	d.plan.Events = append(d.plan.Events, Event{Warning: warning, Reason: reason, Message: message, Of: BookKeeping})
 }
 
 func (d *decision) tell(warning bool, reason, message string) {

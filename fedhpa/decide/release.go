@@ -105,9 +105,6 @@ func (d *decision) deleteAll(names []string) {
 			d.act(Action{Kind: DeleteAutoscaler, Cluster: name})
 		}
 	}
-	if len(names) > 0 {
-		d.wake(waitForOthers)
-	}
 }
 
 // releaseBooks writes what is not yet true and reports whether writing was possible.
@@ -184,5 +181,8 @@ func (d *decision) releasing(message string) {
 	} else {
 		d.notReady(api.FedHPAReasonSuspended, "being suspended: "+message)
 	}
-	d.wake(waitForOthers)
+	d.wakeAfter(d.releasedFor())
+	if left := releasePatience - d.releasedFor(); left > 0 {
+		d.wake(left)
+	}
 }

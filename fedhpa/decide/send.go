@@ -39,7 +39,7 @@ func (d *decision) send() bool {
 		}
 	}
 	if !split.Settled(d.steps) {
-		d.wake(waitForOthers)
+		d.wakeAfter(d.w.Now.Sub(d.plan.Status.LastDivision.Time.Time))
 	}
 	d.takeBack()
 	return false

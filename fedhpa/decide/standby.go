@@ -21,7 +21,7 @@ func (d *decision) standby() bool {
 		counts := maps.Clone(d.counts)
 		counts[name] = 1
 		d.writeBooks(counts)
-		d.tellOf(BookKeeping, false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the %d they have room for, and %d more are allowed",
+		d.tellBooks(false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the %d they have room for, and %d more are allowed",
 			name, d.counts.Sum(), d.room(), d.w.Bounds.Max-d.room()))
 		return false
 	}
@@ -29,7 +29,7 @@ func (d *decision) standby() bool {
 		counts := maps.Clone(d.counts)
 		delete(counts, name)
 		d.writeBooks(counts)
-		d.tellOf(BookKeeping, false, api.FedHPAReasonClusterEmptied, fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
+		d.tellBooks(false, api.FedHPAReasonClusterEmptied, fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package split
 
 import (
+	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
@@ -40,21 +41,49 @@ func Bounded(total int32, parties []Party, seed string) (seats []int32, unplaced
 	if floor > int64(total) {
 		return Bounded(total, loweredToFloor(parties), seed)
 	}
-	rank := ranks(parties, seed)
+	queue := &claims{parties: parties, seats: seats, rank: ranks(parties, seed)}
+	for i, p := range parties {
+		if seats[i] < p.Hi {
+			queue.open = append(queue.open, i)
+		}
+	}
+	heap.Init(queue)
 	left := int64(total) - floor
-	for ; left > 0; left-- {
-		best := -1
-		for i := range parties {
-			if seats[i] < parties[i].Hi && (best < 0 || precedes(parties, seats, rank, i, best)) {
-				best = i
-			}
+	for ; left > 0 && len(queue.open) > 0; left-- {
+		best := queue.open[0]
+		if seats[best]++; seats[best] < parties[best].Hi {
+			heap.Fix(queue, 0)
+		} else {
+			heap.Pop(queue)
 		}
-		if best < 0 {
-			break
-		}
-		seats[best]++
 	}
 	return seats, int32(left)
+}
+
+// claims are the parties that are not full, the one with the strongest claim to the next seat first.
+type claims struct {
+	parties []Party
+	seats   []int32
+	rank    []uint64
+	open    []int
+}
+
+func (c *claims) Len() int { return len(c.open) }
+
+func (c *claims) Less(a, b int) bool {
+	return precedes(c.parties, c.seats, c.rank, c.open[a], c.open[b])
+}
+
+func (c *claims) Swap(a, b int) { c.open[a], c.open[b] = c.open[b], c.open[a] }
+
+// Push is never called: nobody who is full gets room again.
+func (c *claims) Push(x any) { c.open = append(c.open, x.(int)) }
+
+// Pop drops the last.
+func (c *claims) Pop() any {
+	last := c.open[len(c.open)-1]
+	c.open = c.open[:len(c.open)-1]
+	return last
 }
 
 // loweredToFloor turns lower bounds that cannot all be met into upper bounds.

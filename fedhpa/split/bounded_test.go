@@ -3,6 +3,7 @@ package split
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -232,12 +233,51 @@ func pow(base, exponent int) int {
 	return out
 }
 
+// BenchmarkBounded: 100,000 seats over 100 clusters, as at each look of the largest FedHPA.
 func BenchmarkBounded(b *testing.B) {
-	parties := make([]Party, 10)
+	parties := make([]Party, 100)
 	for i := range parties {
-		parties[i] = Party{Name: fmt.Sprintf("member%d", i), Weight: int64(i + 1), Lo: 1, Hi: 1000}
+		parties[i] = Party{Name: fmt.Sprintf("member%d", i), Weight: int64(1 + i%7), Lo: 1, Hi: 100000}
 	}
 	for b.Loop() {
-		Bounded(1000, parties, "uid")
+		Bounded(100000, parties, "uid")
 	}
+}
+
+// TestBoundedAsOneByOne: the heap gives every seat to whom a look at all parties gives it.
+func TestBoundedAsOneByOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parties := make([]Party, rapid.IntRange(1, 6).Draw(t, "parties"))
+		for i := range parties {
+			lo := rapid.Int32Range(0, 4).Draw(t, "lo")
+			parties[i] = Party{Name: string(rune('a' + i)), Weight: rapid.Int64Range(0, 3).Draw(t, "weight"), Lo: lo,
+				Hi: lo + rapid.Int32Range(0, 9).Draw(t, "room"), Holds: rapid.Int32Range(0, 9).Draw(t, "holds")}
+		}
+		total := rapid.Int32Range(0, 60).Draw(t, "total")
+		seats, unplaced := Bounded(total, parties, "seed")
+		want, left := make([]int32, len(parties)), total
+		for i, p := range parties {
+			want[i] = p.Lo
+			left -= p.Lo
+		}
+		if left < 0 || total == 0 {
+			return // the lower bounds are what is divided
+		}
+		rank := ranks(parties, "seed")
+		for ; left > 0; left-- {
+			best := -1
+			for i := range parties {
+				if want[i] < parties[i].Hi && (best < 0 || precedes(parties, want, rank, i, best)) {
+					best = i
+				}
+			}
+			if best < 0 {
+				break
+			}
+			want[best]++
+		}
+		if !slices.Equal(seats, want) || unplaced != left {
+			t.Fatalf("%v and %d unplaced, one by one %v and %d", seats, unplaced, want, left)
+		}
+	})
 }
