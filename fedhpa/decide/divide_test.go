@@ -66,3 +66,15 @@ func TestLimitsEditedInTheMember(t *testing.T) {
 		t.Errorf("the books say %s", got)
 	}
 }
+
+// TestOwnBoundsAreNoRoom: clusters that may not have what minReplicas asks for are not blamed on room.
+func TestOwnBoundsAreNoRoom(t *testing.T) {
+	spec := limits(2, 20)
+	spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "m1", MaxReplicas: ptr.To[int32](2)}, {Name: "m2", MaxReplicas: ptr.To[int32](1)}}}
+	m := newModel(spec, Counts{"m1": 1, "m2": 1})
+	mustSettle(t, m)
+	m.spec.MinReplicas = 6
+	m.generation++
+	mustSettle(t, m)
+	wantSaid(t, m.status, api.FedHPACapacitySufficient, "False MinReplicasDoNotFit: the clusters' own maxReplicas add up to 3, below minReplicas 6")
+}

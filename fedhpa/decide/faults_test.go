@@ -263,30 +263,6 @@ func TestTargetGone(t *testing.T) {
 	}
 }
 
-// TestPolicyGone: without a policy Karmada brings no label into members, so nothing is being taken over. What was taken over before goes on.
-func TestPolicyGone(t *testing.T) {
-	m := newModel(limits(2, 20), Counts{"m1": 5, "m2": 3})
-	m.reconcile(-1)
-	w := m.world()
-	w.Binding.Claimed = false
-	plan := Decide(w)
-	wantSaid(t, plan.Status, api.FedHPAReady, "False TargetNotPropagated: the policy that propagated the target is gone")
-	if len(plan.Actions) != 0 {
-		t.Errorf("actions %v, want none", actionsOf(plan))
-	}
-	m = settled(t)
-	m.members["m1"].load = 7
-	m.tick("m1")
-	m.report("m1")
-	w = m.world()
-	w.Binding.Claimed = false
-	plan = Decide(w)
-	wantSaid(t, plan.Status, api.FedHPAReady, "True Active: members scale by themselves, and the control plane follows; no policy propagates the target any more")
-	if diff := cmp.Diff([]ActionKind{WriteBinding, ScaleTemplate}, actionsOf(plan)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // TestWorkloadOnItsWay: a cluster that Karmada has not brought the workload to is waited for; that is no fault to warn of.
 func TestWorkloadOnItsWay(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -245,6 +245,9 @@ func (d *decision) membersCondition() {
 func (d *decision) capacityCondition(r split.Result, frozen []string) {
 	if r.MinUnplaced > 0 && !d.takingOver() {
 		message := fmt.Sprintf("%d of minReplicas %d fit in no cluster: add room, add a cluster, or lower minReplicas", r.MinUnplaced, d.w.Bounds.Min)
+		if own, all := d.ownMost(); all && own < int64(d.w.Bounds.Min) {
+			message = fmt.Sprintf("the clusters' own maxReplicas add up to %d, below minReplicas %d: raise those in spec.distribution.clusters, or lower minReplicas", own, d.w.Bounds.Min)
+		}
 		if len(frozen) > 0 {
 			message += "; " + list(frozen) + " cannot be reached"
 		}
@@ -253,6 +256,18 @@ func (d *decision) capacityCondition(r split.Result, frozen []string) {
 		return
 	}
 	d.condition(api.FedHPACapacitySufficient, metav1.ConditionTrue, api.FedHPAReasonSufficient, "minReplicas fit")
+}
+
+// ownMost adds up the upper bounds that clusters of the result have of their own; all is false where one has none.
+func (d *decision) ownMost() (sum int64, all bool) {
+	for _, name := range d.clusters() {
+		most := d.distribution(name).MaxReplicas
+		if most == nil {
+			return 0, false
+		}
+		sum += int64(*most)
+	}
+	return sum, true
 }
 
 // pendingCondition says that pods wait for room, and that they no longer do.
