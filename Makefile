@@ -106,12 +106,13 @@ test-race-unit: go-version c-compiler
 test-race-integration: build c-compiler
 	$(RACE) -count=1 -p=2 -parallel=6 -timeout=90m ./test/integration/...
 
-# How long each fuzz target looks for inputs that break it.
+# How long each fuzz target looks for inputs that break it, and which: all, or those whose line "folder name" has this in it.
 FUZZTIME ?= 1m
+FUZZ     ?= Fuzz
 
 .PHONY: test-fuzz
 test-fuzz: go-version ## each fuzz target for FUZZTIME (1m)
-	@grep -rn --include='*_test.go' '^func Fuzz' . | sed -E 's/^(.*)\/[^/]*_test\.go:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*/\1 \2/' | sort | \
+	@grep -rn --include='*_test.go' '^func Fuzz' . | sed -E 's/^(.*)\/[^/]*_test\.go:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*/\1 \2/' | grep -E '$(FUZZ)' | sort | \
 	while read -r package target; do \
 		go test "$$package" -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) </dev/null || exit 1; \
 	done
