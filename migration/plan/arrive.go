@@ -326,6 +326,9 @@ func (j *journey) record() {
 		}
 		if resource.Local == "" {
 			status.Policy = resource.Policy.Name
+			if len(resource.Marks) > 0 {
+				status.Note = "bears the mark of " + strings.Join(resource.Marks, ", ") + ": point that at the control plane, or it goes on writing in the members"
+			}
 		}
 		j.next.Resources = append(j.next.Resources, status)
 		former = slices.DeleteFunc(former, func(ref Ref) bool { return ref == resource.ResourceReference })

@@ -102,6 +102,11 @@ func (j *journey) mayOpen(name string) outcome {
 	case !cluster.Ready:
 		return j.block(v1alpha1.ReasonClusterNotReady, "Karmada counts cluster %s as not Ready: it is not opened until it is", name)
 	}
+	for _, other := range j.names() {
+		if why := j.Clusters[other].Unreachable; why != "" && j.clusterStatus(other).State != v1alpha1.ClusterSuspended {
+			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s, opened before, does not answer (%s): %s is not opened until it is known how the application fares there", other, why, name)
+		}
+	}
 	workload := j.live(name, j.workload())
 	if workload == nil {
 		return j.block(v1alpha1.ReasonWorkloadMissing, "%s is gone from cluster %s", policy.User(j.workload()), name)

@@ -23,6 +23,8 @@ func (j *journey) quiet() outcome {
 		switch {
 		case !policy.Supported(j.Spec.APIVersion, j.Spec.Kind):
 			return j.block(v1alpha1.ReasonKindUnsupported, "%s %s cannot be migrated: supported are Deployment, StatefulSet and DaemonSet of apps, and CloneSet, StatefulSet and DaemonSet of apps.kruise.io", j.Spec.APIVersion, j.Spec.Kind)
+		case policy.ControlledBy(live) != "":
+			return j.block(v1alpha1.ReasonAlreadyManaged, "%s in cluster %s is owned by %s, which would undo what Karmada writes: federate that instead, or take the application off the whitelist", policy.User(j.workload()), name, policy.ControlledBy(live))
 		case !j.Clusters[name].Ready:
 			return j.block(v1alpha1.ReasonClusterNotReady, "Karmada counts cluster %s as not Ready, and would leave it out when scheduling: see 'kubectl get cluster %s'", name, name)
 		case rolling(live) != "":

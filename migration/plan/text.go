@@ -36,6 +36,7 @@ func Write(out io.Writer, status v1alpha1.MigrationStatus, all bool) error {
 			}
 		}
 	}
+	writeMarks(&text, status)
 	writeLocal(&text, status)
 	text.WriteString("\n")
 	if !all {
@@ -87,6 +88,21 @@ func writeResource(text *strings.Builder, resource *v1alpha1.ResourcePlan, all b
 	}
 	if resource.Omitted > 0 {
 		fmt.Fprintf(text, "    ... and %d more fields\n", resource.Omitted)
+	}
+}
+
+// writeMarks tells of other tools that write what is taken over.
+func writeMarks(text *strings.Builder, status v1alpha1.MigrationStatus) {
+	first := true
+	for _, resource := range status.Resources {
+		if resource.Policy == "" || resource.Note == "" {
+			continue
+		}
+		if first {
+			text.WriteString("\nto know of what is taken over\n")
+			first = false
+		}
+		fmt.Fprintf(text, "  %s %s\n", policy.User(resource.ResourceReference), resource.Note)
 	}
 }
 

@@ -42,6 +42,10 @@ type Resource struct {
 	Users []string
 	// Local is the reason it stays under static management; empty for those that are federated.
 	Local string
+	// Owner is the controller that has it in some cluster, for people; empty where nobody has.
+	Owner string
+	// Marks of other tools on it, for people.
+	Marks []string
 	// Template for the control plane.
 	Template *unstructured.Unstructured
 	// Desired is what each cluster shall have: its own cleaned live object.
@@ -85,12 +89,18 @@ func byReference(app Application) (map[v1alpha1.ResourceReference]*Resource, []v
 			resource.Clusters = append(resource.Clusters, cluster)
 			resource.Desired[cluster] = Template(found.Object)
 			resource.Users = append(resource.Users, found.Users...)
+			if owner := ControlledBy(found.Object); owner != "" {
+				resource.Owner = owner + " in cluster " + cluster
+			}
+			resource.Marks = append(resource.Marks, toolMarks(found.Object)...)
 		}
 	}
 	for _, resource := range gathered {
 		slices.Sort(resource.Clusters)
 		slices.Sort(resource.Users)
 		resource.Users = slices.Compact(resource.Users)
+		slices.Sort(resource.Marks)
+		resource.Marks = slices.Compact(resource.Marks)
 	}
 	order := slices.SortedFunc(maps.Keys(gathered), func(a, b v1alpha1.ResourceReference) int {
 		switch app.Workload {
@@ -112,6 +122,10 @@ func (app Application) author(resource *Resource, autoscaled bool) error {
 		}
 	}
 	isWorkload := resource.ResourceReference == app.Workload
+	if resource.Owner != "" && !isWorkload {
+		resource.Local = "it is owned by " + resource.Owner + ", which goes on writing it: Karmada would undo that"
+		return nil
+	}
 	if isWorkload && Divisible(resource.Kind) {
 		resource.Replicas = map[string]int32{}
 		for _, cluster := range resource.Clusters {

@@ -102,6 +102,21 @@ func (b *Bundle) For(cluster string) []*unstructured.Unstructured {
 	return out
 }
 
+// within refuses, as kubectl does, an object that names another namespace than the release's: it would not be the application's, and
+// no rollback would find it. A release without a namespace of its own meets objects that name theirs here.
+func (b *Bundle) within(namespace string) error {
+	all := slices.Clone(b.common)
+	for _, cluster := range b.Clusters() {
+		all = append(all, b.cluster[cluster]...)
+	}
+	for _, object := range all {
+		if other := object.GetNamespace(); other != "" && other != namespace {
+			return fmt.Errorf("%s is in namespace %s, and the release in %s: the namespaces must match; nothing was published", policy.User(policy.RefOf(object)), other, namespace)
+		}
+	}
+	return nil
+}
+
 // Workload is the bundle's one workload.
 func (b *Bundle) Workload() (*unstructured.Unstructured, error) {
 	var found *unstructured.Unstructured

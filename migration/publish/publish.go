@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,6 +54,9 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	if err != nil {
 		return Result{}, err
 	}
+	if err := bundle.within(namespace); err != nil {
+		return Result{}, err
+	}
 	application := Application{Namespace: namespace, Kind: workload.GetKind(), Name: workload.GetName()}
 	answer, err := Ask(ctx, p.Control, application)
 	if err != nil {
@@ -62,6 +67,11 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	case v1alpha1.ManagementChanging:
 		return result, fmt.Errorf("%w (phase %s)", ErrChanging, answer.Phase)
 	case v1alpha1.ManagementFederated:
+		for _, cluster := range append(bundle.Clusters(), clusters...) {
+			if !slices.Contains(answer.Clusters, cluster) {
+				return result, fmt.Errorf("the application is federated in %s, and %s is none of them: its policies decide where it is; nothing was published", strings.Join(answer.Clusters, ", "), cluster)
+			}
+		}
 		if err := p.federated(ctx, application, bundle, &result); err != nil {
 			return result, err
 		}
@@ -110,8 +120,14 @@ type release struct {
 func (p *Publisher) static(ctx context.Context, release release, result *Result) error {
 	// A name that is none must not leave the clusters before it released and those behind it not.
 	for _, cluster := range release.clusters {
-		if _, err := p.Member(ctx, cluster); err != nil {
+		member, err := p.Member(ctx, cluster)
+		if err != nil {
 			return fmt.Errorf("reaching cluster %s: %w", cluster, err)
+		}
+		for _, object := range release.bundle.For(cluster) {
+			if namespaced, err := member.IsObjectNamespaced(object); err == nil && !namespaced {
+				return fmt.Errorf("%s is no object of a namespace and would be everybody's in cluster %s: apply it by itself; nothing was published", policy.User(policy.RefOf(object)), cluster)
+			}
 		}
 	}
 	for _, cluster := range release.clusters {
@@ -123,7 +139,9 @@ func (p *Publisher) static(ctx context.Context, release release, result *Result)
 			}
 			object.SetNamespace(release.namespace)
 			if autoscaled(objects, object) {
-				unstructured.RemoveNestedField(object.Object, "spec", "replicas")
+				if err := p.giveUpReplicas(ctx, cluster, object); err != nil {
+					return err
+				}
 				note = "replicas are its autoscaler's"
 			}
 			if err := p.apply(ctx, cluster, object, note, result); err != nil {
@@ -178,4 +196,51 @@ func (p *Publisher) released(ctx context.Context, application Application) error
 		return fmt.Errorf("telling migration %s of the release: %w", key, err)
 	}
 	return nil
+}
+
+// givenUp is the field manager under which what this program gives up keeps its value until somebody else writes it.
+const givenUp = "argosy-publish-given-up"
+
+// giveUpReplicas leaves the replicas of a workload to its autoscaler. Server-side apply removes what its last owner gives up, and the
+// API's default of 1 would take the place of what ran: so what this program owns is handed over with its present value first.
+func (p *Publisher) giveUpReplicas(ctx context.Context, cluster string, workload *unstructured.Unstructured) error {
+	unstructured.RemoveNestedField(workload.Object, "spec", "replicas")
+	member, err := p.Member(ctx, cluster)
+	if err != nil {
+		return fmt.Errorf("reaching cluster %s: %w", cluster, err)
+	}
+	name := policy.User(policy.RefOf(workload))
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(workload.GroupVersionKind())
+	if err := member.Get(ctx, client.ObjectKeyFromObject(workload), live); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("reading %s in cluster %s: %w", name, cluster, err)
+	}
+	replicas, found, err := unstructured.NestedInt64(live.Object, "spec", "replicas")
+	if err != nil || !found || !ownsReplicas(live) {
+		return err
+	}
+	kept := &unstructured.Unstructured{}
+	kept.SetGroupVersionKind(workload.GroupVersionKind())
+	kept.SetNamespace(workload.GetNamespace())
+	kept.SetName(workload.GetName())
+	if err := unstructured.SetNestedField(kept.Object, replicas, "spec", "replicas"); err != nil {
+		return err
+	}
+	if err := member.Apply(ctx, client.ApplyConfigurationFromUnstructured(kept), client.FieldOwner(givenUp), client.ForceOwnership); err != nil {
+		return fmt.Errorf("handing over the replicas of %s in cluster %s: %w", name, cluster, err)
+	}
+	return nil
+}
+
+// ownsReplicas says whether a release of before wrote the replicas.
+func ownsReplicas(live *unstructured.Unstructured) bool {
+	for _, entry := range live.GetManagedFields() {
+		if entry.Manager == FieldManager && entry.FieldsV1 != nil && strings.Contains(string(entry.FieldsV1.Raw), `"f:replicas"`) {
+			return true
+		}
+	}
+	return false
 }

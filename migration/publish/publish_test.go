@@ -11,9 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -355,6 +358,85 @@ func TestAFederatedReleaseRefusesWhatCouldNotBeRolledBack(t *testing.T) {
 			publisher := Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return empty, nil }, Clock: testingclock.NewFakePassiveClock(time.Now())}
 			result, err := publisher.Release(t.Context(), "shop", bundle, nil)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
+			}
+			if len(result.Written) > 0 {
+				t.Errorf("wrote %v", result.Written)
+			}
+		})
+	}
+}
+
+// What a release gives up keeps its live value: with the autoscaler in the folder, the replicas stay what they were and do not fall to
+// the API's default.
+func TestAnAutoscalerInTheFolderDropsNoReplicas(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	member := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().Build()
+	control := plane(t)
+	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return member, nil }}
+	files := fstest.MapFS{"web.yaml": folder["web.yaml"]}
+	for _, add := range []string{"", `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`} {
+		if add != "" {
+			files["hpa.yaml"] = &fstest.MapFile{Data: []byte(add)}
+		}
+		for range 2 {
+			bundle, err := Load(files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := publisher.Release(t.Context(), "shop", bundle, []string{"a"}); err != nil {
+				t.Fatal(err)
+			}
+			live := &unstructured.Unstructured{}
+			live.SetAPIVersion("apps/v1")
+			live.SetKind("Deployment")
+			if err := member.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "web"}, live); err != nil {
+				t.Fatal(err)
+			}
+			if replicas, found, _ := unstructured.NestedInt64(live.Object, "spec", "replicas"); !found || replicas != 3 {
+				t.Errorf("replicas %d (%v), want 3", replicas, found)
+			}
+		}
+	}
+}
+
+// Nothing is published beside the namespace of the release, for everybody, or into a cluster that a federated application is not in.
+func TestWhatIsPublishedNowhere(t *testing.T) {
+	for name, tc := range map[string]struct {
+		objects  []client.Object
+		file     string
+		clusters []string
+		want     string
+	}{
+		"another namespace":      {file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: other}}`, want: "configmap/x is in namespace other, and the release in shop"},
+		"everybody's":            {file: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: x}}`, want: "clusterrole/x is no object of a namespace"},
+		"a cluster it is not in": {objects: []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing("")}, clusters: []string{"a", "c"}, file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}`, want: "federated in a, b, and c is none of them"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bundle, err := Load(fstest.MapFS{"web.yaml": folder["web.yaml"], "x.yaml": {Data: []byte(tc.file)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			scheme := runtime.NewScheme()
+			if err := clientgoscheme.AddToScheme(scheme); err != nil {
+				t.Fatal(err)
+			}
+			mapper := meta.NewDefaultRESTMapper(nil)
+			mapper.Add(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), meta.RESTScopeRoot)
+			for _, kind := range []schema.GroupVersionKind{{Group: "apps", Version: "v1", Kind: "Deployment"}, {Version: "v1", Kind: "ConfigMap"}} {
+				mapper.Add(kind, meta.RESTScopeNamespace)
+			}
+			member := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).Build()
+			publisher := &Publisher{Control: plane(t, tc.objects...), Member: func(context.Context, string) (client.Client, error) { return member, nil }}
+			clusters := tc.clusters
+			if clusters == nil {
+				clusters = []string{"a"}
+			}
+			result, err := publisher.Release(t.Context(), "shop", bundle, clusters)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "nothing was published") {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
 			if len(result.Written) > 0 {

@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+)
+
+func owned(f *federation, cluster string, ref Ref, kind string) {
+	next := f.members[cluster].objects[ref].DeepCopy()
+	next.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "x/v1", Kind: kind, Name: "web", UID: "1", Controller: ptr.To(true)}})
+	f.members[cluster].objects[ref] = next
+	f.expect(cluster)
+}
+
+// A Secret that a controller in a member rotates stays static, and the record says whose it is.
+func TestWhatAControllerOwnsStaysStatic(t *testing.T) {
+	f := newFederation(t)
+	secret := Ref{APIVersion: "v1", Kind: "Secret", Name: "web"}
+	for name := range f.members {
+		owned(f, name, secret, "ExternalSecret")
+	}
+	service := Ref{APIVersion: "v1", Kind: "Service", Name: "web"}
+	marked := f.members["a"].objects[service].DeepCopy()
+	marked.SetAnnotations(map[string]string{"meta.helm.sh/release-name": "shop"})
+	f.members["a"].objects[service] = marked
+	f.expect("a")
+	f.settle(v1alpha1.PhaseFederated)
+	if f.control.Templates[secret] != nil || f.control.Policies["secret-web"] != nil {
+		t.Error("the Secret is in the control plane")
+	}
+	notes := map[string]string{}
+	for _, resource := range f.status.Resources {
+		notes[resource.Kind] = resource.Note
+	}
+	if !strings.Contains(notes["Secret"], "owned by ExternalSecret web in cluster") {
+		t.Errorf("note of the Secret: %q", notes["Secret"])
+	}
+	if !strings.Contains(notes["Service"], "Helm release shop") {
+		t.Errorf("note of the Service: %q", notes["Service"])
+	}
+	var out strings.Builder
+	if err := Write(&out, f.status, true); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "ExternalSecret web") || !strings.Contains(text, "Helm release shop") {
+		t.Errorf("the plan does not tell:\n%s", text)
+	}
+}
+
+// A workload that another controller makes is not taken over: that controller would undo what Karmada writes.
+func TestAnOwnedWorkloadIsRefused(t *testing.T) {
+	f := newFederation(t)
+	owned(f, "b", f.app, "Rollout")
+	f.run(3)
+	if f.status.Blocked != v1alpha1.ReasonAlreadyManaged || !strings.Contains(f.advancing().Message, "owned by Rollout web") {
+		t.Errorf("%s: %+v", f.status.Blocked, f.advancing())
+	}
+}
+
+// The next cluster waits while one that was opened before is silent: nobody knows how the application fares there.
+func TestNothingOpensWhileAnOpenClusterIsSilent(t *testing.T) {
+	f := newFederation(t)
+	f.settle(v1alpha1.PhaseOpening)
+	for range 10 {
+		if f.status.Clusters[0].State == v1alpha1.ClusterOpen {
+			break
+		}
+		f.run(1)
+	}
+	f.members["a"].down = true
+	f.run(5)
+	if f.status.Clusters[1].State != v1alpha1.ClusterSuspended || f.status.Blocked != v1alpha1.ReasonClusterUnreachable {
+		t.Errorf("clusters %+v, blocked by %q", f.status.Clusters, f.status.Blocked)
+	}
+	f.members["a"].down = false
+	f.settle(v1alpha1.PhaseFederated)
+}
