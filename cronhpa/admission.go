@@ -99,9 +99,20 @@ func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) 
 	if err := v.Reader.List(ctx, &siblings, client.InNamespace(cron.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing CronHPAs: %w", err)
 	}
+	alias, aliased, err := owners.Alias(ctx, v.Reader, cron.Namespace, ref)
+	if err != nil {
+		return nil, err
+	}
 	for _, other := range siblings.Items {
-		if other.Name != cron.Name && other.DeletionTimestamp == nil && owners.TargetKey(other.Spec.ScaleTargetRef) == owners.TargetKey(ref) {
+		if other.Name == cron.Name || other.DeletionTimestamp != nil {
+			continue
+		}
+		switch theirs := owners.TargetKey(other.Spec.ScaleTargetRef); {
+		case theirs == owners.TargetKey(ref):
 			return field.ErrorList{field.Forbidden(path, fmt.Sprintf("CronHPA %s scales the same target: add the rules there", other.Name))}, nil
+		case aliased && theirs == owners.TargetKey(alias):
+			return field.ErrorList{field.Forbidden(path, fmt.Sprintf("CronHPA %s scales %s %s, which is the same autoscaler as %s %s (annotation %s): add the rules there",
+				other.Name, alias.Kind, alias.Name, ref.Kind, ref.Name, v1alpha1.FederateAnnotation))}, nil
 		}
 	}
 	switch formOf(ref) {

@@ -50,7 +50,10 @@ func targetProblem(seen observation, ended outcome) *problem {
 	if seen.target.problem != nil {
 		return seen.target.problem
 	}
-	return ended.problem
+	if ended.problem != nil {
+		return ended.problem
+	}
+	return seen.target.unheeded
 }
 
 type readyState struct {

@@ -32,6 +32,10 @@ import (
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups="*",resources="*/scale",verbs=get;patch;update
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;replicasets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets;vmdeployments,verbs=get;list;watch
+// +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
 // Reconciler applies timetables.
@@ -41,6 +45,8 @@ type Reconciler struct {
 	clock     clock.Clock
 	wakeups   *wakeups
 	unwritten *unwritten
+	looks     *looks
+	targets   *targets
 	measures  *measures
 }
 
@@ -69,10 +75,15 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	if options.Metrics == nil {
 		options.Metrics = metrics.Registry
 	}
+	watched, err := newTargets(mgr, options.Clock)
+	if err != nil {
+		return err
+	}
 	wakes := newWakeups(options.Clock)
 	r := &Reconciler{
 		client: options.Client, recorder: mgr.GetEventRecorderFor("cronhpa"), clock: options.Clock,
-		wakeups: wakes, unwritten: newUnwritten(), measures: newMeasures(wakes),
+		wakeups: wakes, unwritten: newUnwritten(), looks: &looks{wanted: map[types.NamespacedName]bool{}}, targets: watched,
+		measures: newMeasures(wakes),
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
@@ -80,7 +91,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	if err := AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	return builder.ControllerManagedBy(mgr).Named("cronhpa").
+	c, err := builder.ControllerManagedBy(mgr).Named("cronhpa").
 		For(&v1alpha1.CronHPA{}).
 		WatchesRawSource(wakes).
 		WithOptions(controller.Options{
@@ -88,7 +99,11 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 			SkipNameValidation:      &options.AllowSameName,
 			RateLimiter:             retry.Limiter(),
 		}).
-		Complete(r)
+		Build(r)
+	if err != nil {
+		return fmt.Errorf("setting up the CronHPA controller: %w", err)
+	}
+	return r.watchTargets(mgr, c)
 }
 
 // retryConflict lies between two tries of a write that met a newer object: the cache has it by then.
@@ -119,34 +134,54 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 func (r *Reconciler) forget(key types.NamespacedName) {
 	r.wakeups.set(key, time.Time{})
 	r.unwritten.forget(key)
+	r.looks.forget(key)
 }
 
 // handle gathers, decides, applies and writes what came of it.
 func (r *Reconciler) handle(ctx context.Context, cron *v1alpha1.CronHPA) error {
 	if done, d, ok := r.unwritten.of(cron); ok {
 		return r.conclude(ctx, attempt{
-			seen: observation{cron: cron, now: done.now, target: target{seen: true}}, decision: d, outcome: done.outcome, appliedAt: done.at,
+			seen: observation{cron: cron, now: done.now, target: done.target}, decision: d, outcome: done.outcome, appliedAt: done.at,
 		})
 	}
 	now := r.clock.Now()
 	d := decide(cron, now)
-	seen, err := r.gather(ctx, cron, d, now)
+	key := client.ObjectKeyFromObject(cron)
+	d.look = r.looks.take(key)
+	tried, done, err := r.attempt(ctx, cron, d, now)
 	if err != nil {
+		// What was to be looked at has not been told yet.
+		r.looks.want(key)
 		return err
 	}
-	tried := attempt{seen: seen, decision: d}
-	if firing := d.plan.Apply; firing != nil {
-		if tried.outcome, err = r.apply(ctx, seen, d.rules[firing.Rule].spec); err != nil {
-			return fmt.Errorf("applying rule %s: %w", d.rules[firing.Rule].spec.Name, err)
-		}
-		tried.appliedAt = r.clock.Now()
-		if tried.outcome.replicas != nil && tried.outcome.problem == nil {
-			r.unwritten.keep(cron, applied{firing: *firing, now: now, outcome: tried.outcome, at: tried.appliedAt})
-			r.wakeups.set(client.ObjectKeyFromObject(cron), now)
-			return nil
-		}
+	if done {
+		return nil
 	}
 	return r.conclude(ctx, tried)
+}
+
+// attempt reads the target and sets it. It is done when the result is to be written in the next turn.
+func (r *Reconciler) attempt(ctx context.Context, cron *v1alpha1.CronHPA, d decision, now time.Time) (tried attempt, done bool, err error) {
+	tried.decision = d
+	if tried.seen, err = r.gather(ctx, cron, d, now); err != nil {
+		return tried, false, err
+	}
+	firing := d.plan.Apply
+	if firing == nil {
+		tried.outcome, err = r.hold(ctx, tried.seen)
+		return tried, false, err
+	}
+	rule := d.rules[firing.Rule].spec
+	if tried.outcome, err = r.apply(ctx, tried.seen, rule); err != nil {
+		return tried, false, fmt.Errorf("applying rule %s: %w", rule.Name, err)
+	}
+	tried.appliedAt = r.clock.Now()
+	if tried.outcome.replicas == nil || tried.outcome.problem != nil {
+		return tried, false, nil
+	}
+	r.unwritten.keep(cron, applied{firing: *firing, now: now, target: tried.seen.target, outcome: tried.outcome, at: tried.appliedAt})
+	r.wakeups.set(client.ObjectKeyFromObject(cron), now)
+	return tried, true, nil
 }
 
 // attempt is a reconcile whose target, if one was due, has been written.
@@ -164,8 +199,16 @@ func (r *Reconciler) conclude(ctx context.Context, a attempt) error {
 	if err := r.writeStatus(ctx, cron, status); err != nil {
 		return err
 	}
-	targetBad := !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.CronHPATargetScalable)
-	r.wakeups.set(client.ObjectKeyFromObject(cron), a.decision.wakeAt(a.seen.now, a.outcome.problem != nil, targetBad))
+	key := client.ObjectKeyFromObject(cron)
+	wake := a.decision.wakeAt(a.seen.now, troubles{
+		failed:    a.outcome.problem != nil,
+		targetBad: !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.CronHPATargetScalable),
+		unwatched: a.seen.target.unwatched, holdAgain: a.outcome.holdAgain,
+	})
+	if a.seen.target.unwatched || !a.outcome.holdAgain.IsZero() {
+		r.looks.want(key)
+	}
+	r.wakeups.set(key, wake)
 	if len(a.decision.plan.Due) > 0 {
 		r.measures.observe(a.decision, a.outcome, a.appliedAt)
 	}
@@ -197,6 +240,9 @@ func (r *Reconciler) finalize(ctx context.Context, cron *v1alpha1.CronHPA) error
 		return nil
 	}
 	restored, err := r.restore(ctx, cron)
+	if apierrors.IsConflict(err) {
+		return err
+	}
 	if err != nil {
 		tell(r.recorder, cron, []event{{v1alpha1.CronHPAReasonBoundsRestoreError, fmt.Sprintf(
 			"%v; tried again. To let this CronHPA go without: set the bounds by hand (status.originalBounds) and remove the finalizer %s",

@@ -18,7 +18,8 @@ const (
 	retryLongest = time.Minute
 	// retryShortest is the first of them.
 	retryShortest = time.Second
-	// recheckTarget lies between two looks at a target that cannot be scaled while nothing is due.
+	// recheckTarget lies between two looks at a target that cannot be scaled, or whose kind cannot be watched, while nothing
+	// is due.
 	recheckTarget = 5 * time.Minute
 )
 
@@ -28,6 +29,8 @@ type decision struct {
 	rules []ruleState
 	// invalid says, field by field, what cannot be read.
 	invalid []string
+	// look is whether something about the target changed, or may have.
+	look bool
 }
 
 // ruleState is one rule of the spec beside what the status knows of it.
@@ -127,12 +130,21 @@ func findRule(rules []v1alpha1.CronHPARuleStatus, name string) *v1alpha1.CronHPA
 // needsTarget is whether the target has to be looked at: something is to be applied, or what the status says of it is out
 // of date or bad.
 func (d decision) needsTarget(cron *v1alpha1.CronHPA) bool {
-	return d.plan.Apply != nil || cron.Status.ObservedGeneration != cron.Generation ||
+	return d.look || d.plan.Apply != nil || cron.Status.ObservedGeneration != cron.Generation ||
 		!meta.IsStatusConditionTrue(cron.Status.Conditions, v1alpha1.CronHPATargetScalable)
 }
 
+// troubles are what makes a look necessary before the next firing.
+type troubles struct {
+	// failed: the firing, or bounds to be held, could not be written. targetBad: the target cannot be scaled. unwatched: no
+	// event tells when it no longer can.
+	failed, targetBad, unwatched bool
+	// holdAgain is when bounds that somebody else set over a rule's are put back.
+	holdAgain time.Time
+}
+
 // wakeAt is when to look again, at the latest; zero for never.
-func (d decision) wakeAt(now time.Time, failed, targetBad bool) time.Time {
+func (d decision) wakeAt(now time.Time, t troubles) time.Time {
 	at := d.plan.Next
 	sooner := func(t time.Time) {
 		if at.IsZero() || t.Before(at) {
@@ -143,10 +155,13 @@ func (d decision) wakeAt(now time.Time, failed, targetBad bool) time.Time {
 		sooner(d.rules[i].from)
 	}
 	switch {
-	case failed && d.plan.Apply != nil:
+	case t.failed && d.plan.Apply != nil:
 		sooner(now.Add(retryDelay(now.Sub(d.plan.Apply.At))))
-	case targetBad:
+	case t.targetBad || t.unwatched:
 		sooner(now.Add(recheckTarget))
+	}
+	if !t.holdAgain.IsZero() {
+		sooner(t.holdAgain)
 	}
 	return at
 }

@@ -15,7 +15,8 @@ type event struct {
 // kind is Warning for everything that needs a person.
 func (e event) kind() string {
 	switch e.reason {
-	case v1alpha1.CronHPAReasonFiringApplied, v1alpha1.CronHPAReasonRulesOverlap, v1alpha1.CronHPAReasonBoundsRestored:
+	case v1alpha1.CronHPAReasonFiringApplied, v1alpha1.CronHPAReasonRulesOverlap, v1alpha1.CronHPAReasonBoundsRestored,
+		v1alpha1.CronHPAReasonBoundsHeld:
 		return corev1.EventTypeNormal
 	}
 	return corev1.EventTypeWarning

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/internal/owners"
 )
 
@@ -43,36 +45,52 @@ func (r *Reconciler) gatherTarget(ctx context.Context, cron *v1alpha1.CronHPA, d
 	if err != nil {
 		return found, err
 	}
-	if older != "" {
-		found.problem = &problem{v1alpha1.CronHPAReasonTargetShared, fmt.Sprintf(
-			"CronHPA %s was there first for %s %s: move the rules into it and delete this one", older, ref.Kind, ref.Name)}
+	if older != nil {
+		found.problem = &problem{v1alpha1.CronHPAReasonTargetShared, sharedMessage(ref, older)}
 		return found, nil
 	}
 	if formOf(ref) == workload {
-		found.problem, err = r.gatherWorkload(ctx, cron, due)
-		return found, err
+		return r.gatherWorkload(ctx, cron, due)
 	}
 	return r.gatherAutoscaler(ctx, cron)
 }
 
-// gatherWorkload says why the workload cannot be scaled; nil when it can.
-func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA, due bool) (*problem, error) {
+// gatherWorkload says why the workload cannot be scaled, or to no avail.
+func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA, due bool) (target, error) {
+	found := target{seen: true}
 	ref := cron.Spec.ScaleTargetRef
-	if wrong := wrongGroup(ref); wrong != nil {
-		return wrong, nil
+	if found.problem = wrongGroup(ref); found.problem != nil {
+		return found, nil
 	}
 	owner, err := owners.Find(ctx, r.client, cron.Namespace, ref, owners.Indexed(ref))
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	if owner != nil {
-		return &problem{v1alpha1.CronHPAReasonTargetOwned, ownedMessage(ref, *owner)}, nil
+		found.problem = &problem{v1alpha1.CronHPAReasonTargetOwned, ownedMessage(ref, *owner)}
+		return found, nil
 	}
-	if due {
-		return nil, nil
+	known, err := r.targets.look(ctx, cron)
+	switch {
+	case meta.IsNoMatchError(err):
+		found.unwatched = true
+		found.problem, err = r.explain(ctx, cron, err)
+		return found, err
+	case err != nil:
+		return found, err
+	}
+	found.unwatched = !known.watched
+	if known.retained {
+		found.unheeded = &problem{v1alpha1.CronHPAReasonMembersKeepReplicas, fmt.Sprintf(
+			"label %s of %s %s leaves the replicas to its members: what a rule sets reaches none that runs it. Remove the label, or aim at an autoscaler",
+			mark.RetainReplicas, ref.Kind, ref.Name)}
+	}
+	if due || known.exists && meta.IsStatusConditionTrue(cron.Status.Conditions, v1alpha1.CronHPATargetScalable) {
+		return found, nil
 	}
 	err = r.client.SubResource("scale").Get(ctx, reference(cron), &unstructured.Unstructured{})
-	return r.explain(ctx, cron, err)
+	found.problem, err = r.explain(ctx, cron, err)
+	return found, err
 }
 
 // gatherAutoscaler reads the bounds an autoscaler holds.
@@ -93,7 +111,7 @@ func (r *Reconciler) gatherAutoscaler(ctx context.Context, cron *v1alpha1.CronHP
 
 // boundsOf reads the bounds in an autoscaler's spec.
 func boundsOf(object *unstructured.Unstructured) heldBounds {
-	held := heldBounds{uid: string(object.GetUID())}
+	held := heldBounds{uid: string(object.GetUID()), version: object.GetResourceVersion()}
 	if minimum, ok, _ := unstructured.NestedInt64(object.Object, "spec", "minReplicas"); ok {
 		value := int32(minimum)
 		held.min = &value
@@ -144,20 +162,29 @@ func reference(cron *v1alpha1.CronHPA) *unstructured.Unstructured {
 	return object
 }
 
-// olderSibling is the CronHPA that had this target first; empty when it is this one.
-func (r *Reconciler) olderSibling(ctx context.Context, cron *v1alpha1.CronHPA) (string, error) {
-	var siblings v1alpha1.CronHPAList
-	err := r.client.List(ctx, &siblings, client.InNamespace(cron.Namespace),
-		owners.Indexed(cron.Spec.ScaleTargetRef), client.UnsafeDisableDeepCopy)
+// olderSibling is the CronHPA that had this target first, under this name or its alias; nil when it is this one.
+func (r *Reconciler) olderSibling(ctx context.Context, cron *v1alpha1.CronHPA) (*v1alpha1.CronHPA, error) {
+	refs := []autoscalingv2.CrossVersionObjectReference{cron.Spec.ScaleTargetRef}
+	alias, ok, err := owners.Alias(ctx, r.client, cron.Namespace, cron.Spec.ScaleTargetRef)
 	if err != nil {
-		return "", fmt.Errorf("listing CronHPAs of the target: %w", err)
+		return nil, err
 	}
-	for i := range siblings.Items {
-		if before(&siblings.Items[i], cron) {
-			return siblings.Items[i].Name, nil
+	if ok {
+		refs = append(refs, alias)
+	}
+	for _, ref := range refs {
+		var siblings v1alpha1.CronHPAList
+		err := r.client.List(ctx, &siblings, client.InNamespace(cron.Namespace), owners.Indexed(ref), client.UnsafeDisableDeepCopy)
+		if err != nil {
+			return nil, fmt.Errorf("listing CronHPAs of the target: %w", err)
+		}
+		for i := range siblings.Items {
+			if before(&siblings.Items[i], cron) {
+				return &siblings.Items[i], nil
+			}
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
 // before is the order of CronHPAs that share a target. One being deleted has given it up.

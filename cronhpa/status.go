@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -23,7 +24,8 @@ func settle(seen observation, d decision, ended outcome) (v1alpha1.CronHPAStatus
 	cron := seen.cron
 	status := *cron.Status.DeepCopy()
 	status.ObservedGeneration = cron.Generation
-	handled := len(d.plan.Due) > 0 && ended.problem == nil
+	// What was passed over is handled even when bounds could not be held meanwhile.
+	handled := len(d.plan.Due) > 0 && (d.plan.Apply == nil || ended.problem == nil)
 	var told []event
 
 	status.Rules = make([]v1alpha1.CronHPARuleStatus, 0, len(d.rules))
@@ -37,6 +39,7 @@ func settle(seen observation, d decision, ended outcome) (v1alpha1.CronHPAStatus
 		told = append(told, settlePassed(seen, d, &status)...)
 		setLastRun(&status, d.plan)
 	}
+	told = append(told, settleBounds(seen, ended, &status)...)
 	for i := range status.Rules {
 		trimHistory(&status.Rules[i], cron.Spec)
 	}
@@ -45,7 +48,34 @@ func settle(seen observation, d decision, ended outcome) (v1alpha1.CronHPAStatus
 		status.NextRunTime = &metav1.Time{Time: d.plan.Next}
 	}
 	offerBounds(cron, &status)
-	return status, append(told, settleConditions(seen, d, ended, &status)...)
+	told = append(told, settleConditions(seen, d, ended, &status)...)
+	if bad := meta.FindStatusCondition(status.Conditions, v1alpha1.CronHPATargetScalable); bad != nil && bad.Reason == v1alpha1.CronHPAReasonTargetShared {
+		// Another CronHPA speaks for this autoscaler.
+		status.Bounds = nil
+	}
+	return status, told
+}
+
+// settleBounds records what became of an HPA's bounds: written for a rule, or given back.
+func settleBounds(seen observation, ended outcome, status *v1alpha1.CronHPAStatus) []event {
+	bounds, ref := status.OriginalBounds, seen.cron.Spec.ScaleTargetRef
+	switch {
+	case bounds == nil || ended.problem != nil:
+		return nil
+	case ended.released:
+		status.OriginalBounds = nil
+		return []event{{v1alpha1.CronHPAReasonBoundsRestored, fmt.Sprintf("No rule is in force: %s %s has its own bounds back", ref.Kind, ref.Name)}}
+	case ended.max == nil || bounds.Pending == nil:
+		return nil
+	}
+	bounds.Applied, bounds.Pending = bounds.Pending, nil
+	bounds.AppliedTime = &metav1.Time{Time: seen.now}
+	if ended.held {
+		return []event{{v1alpha1.CronHPAReasonBoundsHeld, fmt.Sprintf(
+			"Somebody else had set other bounds on %s %s: they are kept as its own (minReplicas %d, maxReplicas %d) and come back when rule %s is no longer in force",
+			ref.Kind, ref.Name, ptr.Deref(bounds.MinReplicas, 1), bounds.MaxReplicas, status.RuleInForce)}}
+	}
+	return nil
 }
 
 // settleRule moves the rule's handled time. The firings between are handled together with their results, or not at all.
@@ -88,8 +118,9 @@ func settleFiring(seen observation, d decision, ended outcome, status *v1alpha1.
 	what := fmt.Sprintf("rule %s, due %s, set %s %s to %s", rule.Name, firing.At.Format(time.RFC3339), ref.Kind, ref.Name, describe(entry))
 	if ended.problem == nil {
 		status.RuleInForce = rule.Name
-		if status.OriginalBounds != nil && status.OriginalBounds.Pending != nil {
-			status.OriginalBounds.Applied, status.OriginalBounds.Pending = status.OriginalBounds.Pending, nil
+		if unheeded := seen.target.unheeded; unheeded != nil {
+			entry.Message = cut(unheeded.message)
+			what += ": " + unheeded.message
 		}
 		upsert(&status.Rules[firing.Rule], entry)
 		return []event{{v1alpha1.CronHPAReasonFiringApplied, strings.ToUpper(what[:1]) + what[1:]}}
@@ -124,12 +155,20 @@ func settlePassed(seen observation, d decision, status *v1alpha1.CronHPAStatus) 
 		case schedule.Overtaken:
 			entry.Message = "a later firing came due before this one was handled"
 		}
-		if known := historyEntry(*rule, passed.At); known != nil && known.Result == v1alpha1.FiringFailed {
+		known := historyEntry(*rule, passed.At)
+		failed := known != nil && known.Result == v1alpha1.FiringFailed
+		switch {
+		case failed && passed.Why == schedule.Late:
+			// It is given up: whoever mends the target now must know that nobody will try again.
+			entry.Message = cut(fmt.Sprintf("given up: it failed until startingDeadlineSeconds (%d) had passed and is not tried again; scale by hand if it is still wanted. It failed with: %s",
+				ptr.Deref(d.rules[passed.Rule].spec.StartingDeadlineSeconds, 0), known.Message))
+			upsert(rule, entry)
+		case failed:
 			// This firing is in the history with the reason it failed for. Only those before it are news.
 			if entry.Count--; entry.Count == 0 {
 				continue
 			}
-		} else {
+		default:
 			upsert(rule, entry)
 		}
 		told = append(told, event{reason, fmt.Sprintf("Rule %s, due %s (%d firings): %s",

@@ -47,21 +47,35 @@ type target struct {
 	seen bool
 	// problem is nil when it may be scaled.
 	problem *problem
+	// unheeded: it may be scaled, and no member heeds it.
+	unheeded *problem
+	// unwatched: no event will tell when it changes.
+	unwatched bool
 	// bounds are those in its spec (specBounds only).
 	bounds *heldBounds
 }
 
 // heldBounds are the bounds an autoscaler holds.
 type heldBounds struct {
-	uid string
-	min *int32
-	max int32
+	uid, version string
+	min          *int32
+	max          int32
 }
 
 // ownedMessage says who owns the replicas and what to write instead.
 func ownedMessage(ref autoscalingv2.CrossVersionObjectReference, by owners.Autoscaler) string {
 	return fmt.Sprintf("the replicas of %s %s belong to %s %s: target that (apiVersion %s, kind %s, name %s) and set targetMinReplicas/targetMaxReplicas instead of targetReplicas",
 		ref.Kind, ref.Name, by.Kind, by.Name, by.APIVersion, by.Kind, by.Name)
+}
+
+// sharedMessage says who has the target, and under which name.
+func sharedMessage(ref autoscalingv2.CrossVersionObjectReference, first *v1alpha1.CronHPA) string {
+	theirs := first.Spec.ScaleTargetRef
+	if theirs.Kind == ref.Kind {
+		return fmt.Sprintf("CronHPA %s was there first for %s %s: move the rules into it and delete this one", first.Name, ref.Kind, ref.Name)
+	}
+	return fmt.Sprintf("CronHPA %s was there first for %s %s, which is the same autoscaler as %s %s (annotation %s): move the rules into it and delete this one",
+		first.Name, theirs.Kind, theirs.Name, ref.Kind, ref.Name, v1alpha1.FederateAnnotation)
 }
 
 // wrongGroup is a target with an autoscaler's kind in a group that has none.

@@ -29,6 +29,7 @@ type applied struct {
 	firing     schedule.Firing
 	// now is the instant the reconcile decided at: deciding at it again leads to the same firing.
 	now     time.Time
+	target  target
 	outcome outcome
 	// at is when the API server had answered.
 	at time.Time

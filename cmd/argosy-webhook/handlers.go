@@ -30,7 +30,7 @@ type handler struct {
 // Work's binding also tells who deletes it.
 //
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas;cronhpas,verbs=get;list
-// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=list
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=list
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=list
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get

@@ -160,8 +160,8 @@ type CronHPAStatus struct {
 	// +optional
 	Bounds *ReplicaBounds `json:"bounds,omitempty"`
 
-	// OriginalBounds are those an HPA target had before the first rule wrote it. They are put back when this CronHPA
-	// is deleted, unless someone else has set other bounds since.
+	// OriginalBounds are an HPA target's own. They are put back when no rule is in force any more: the rule was taken out
+	// of the spec, or this CronHPA is deleted.
 	// +optional
 	OriginalBounds *OriginalBounds `json:"originalBounds,omitempty"`
 
@@ -221,10 +221,14 @@ type OriginalBounds struct {
 	// +required
 	MaxReplicas int32 `json:"maxReplicas"`
 
-	// Applied is what the rule in force wrote. An HPA that holds anything else was changed by a person since: what it
-	// holds then are its own bounds.
+	// Applied is what the rule in force wrote. A bound of the HPA that differs was set by somebody else since: it is then
+	// the HPA's own, and comes back when the rule no longer holds.
 	// +optional
 	Applied *AppliedBounds `json:"applied,omitempty"`
+
+	// AppliedTime is when that was.
+	// +optional
+	AppliedTime *metav1.Time `json:"appliedTime,omitempty"`
 
 	// Pending is what is about to be written: recorded first, so that a controller that dies right after the write does
 	// not take its own bounds for the HPA's.
@@ -342,27 +346,29 @@ const (
 
 // Reasons of conditions and events of a CronHPA: one vocabulary for both.
 const (
-	CronHPAReasonScheduled          = "Scheduled"
-	CronHPAReasonSuspended          = "Suspended"
-	CronHPAReasonNeverFires         = "NeverFires"
-	CronHPAReasonFinished           = "Finished"
-	CronHPAReasonSpecAccepted       = "SpecAccepted"
-	CronHPAReasonInvalidSpec        = "InvalidSpec"
-	CronHPAReasonClockBackwards     = "ClockBackwards"
-	CronHPAReasonTargetFound        = "TargetFound"
-	CronHPAReasonTargetNotFound     = "TargetNotFound"
-	CronHPAReasonTargetKindUnknown  = "TargetKindUnknown"
-	CronHPAReasonTargetNotScalable  = "TargetNotScalable"
-	CronHPAReasonTargetOwned        = "TargetOwnedByAutoscaler"
-	CronHPAReasonTargetShared       = "TargetSharedByCronHPAs"
-	CronHPAReasonInvalidBounds      = "InvalidBounds"
-	CronHPAReasonFiringApplied      = "FiringApplied"
-	CronHPAReasonFiringFailed       = "FiringFailed"
-	CronHPAReasonFiringMissed       = "FiringMissed"
-	CronHPAReasonRulesOverlap       = "RulesOverlap"
-	CronHPAReasonScaledToZero       = "ScaledToZero"
-	CronHPAReasonBoundsRestored     = "BoundsRestored"
-	CronHPAReasonBoundsRestoreError = "BoundsNotRestored"
+	CronHPAReasonScheduled           = "Scheduled"
+	CronHPAReasonSuspended           = "Suspended"
+	CronHPAReasonNeverFires          = "NeverFires"
+	CronHPAReasonFinished            = "Finished"
+	CronHPAReasonSpecAccepted        = "SpecAccepted"
+	CronHPAReasonInvalidSpec         = "InvalidSpec"
+	CronHPAReasonClockBackwards      = "ClockBackwards"
+	CronHPAReasonTargetFound         = "TargetFound"
+	CronHPAReasonTargetNotFound      = "TargetNotFound"
+	CronHPAReasonTargetKindUnknown   = "TargetKindUnknown"
+	CronHPAReasonTargetNotScalable   = "TargetNotScalable"
+	CronHPAReasonTargetOwned         = "TargetOwnedByAutoscaler"
+	CronHPAReasonTargetShared        = "TargetSharedByCronHPAs"
+	CronHPAReasonMembersKeepReplicas = "MembersKeepReplicas"
+	CronHPAReasonInvalidBounds       = "InvalidBounds"
+	CronHPAReasonFiringApplied       = "FiringApplied"
+	CronHPAReasonFiringFailed        = "FiringFailed"
+	CronHPAReasonFiringMissed        = "FiringMissed"
+	CronHPAReasonRulesOverlap        = "RulesOverlap"
+	CronHPAReasonScaledToZero        = "ScaledToZero"
+	CronHPAReasonBoundsRestored      = "BoundsRestored"
+	CronHPAReasonBoundsHeld          = "BoundsHeld"
+	CronHPAReasonBoundsRestoreError  = "BoundsNotRestored"
 )
 
 // CronHPARestoreFinalizer keeps a CronHPA with an HPA target until the HPA has its own bounds back.

@@ -530,6 +530,10 @@ func (in *OriginalBounds) DeepCopyInto(out *OriginalBounds) {
 		*out = new(AppliedBounds)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.AppliedTime != nil {
+		in, out := &in.AppliedTime, &out.AppliedTime
+		*out = (*in).DeepCopy()
+	}
 	if in.Pending != nil {
 		in, out := &in.Pending, &out.Pending
 		*out = new(AppliedBounds)

@@ -45,7 +45,8 @@ func TestBoundsOfAnHPAAndBack(t *testing.T) {
 	w.Eventually(func() int { return w.events(v1alpha1.CronHPAReasonBoundsRestored) }).Should(gomega.Equal(1))
 }
 
-func TestBoundsAPersonChangedStay(t *testing.T) {
+// TestABoundAPersonSetIsTheHPAsOwn, as an edited spec is a FedHPA's: the rule in force holds, and what the person set comes back after it.
+func TestABoundAPersonSetIsTheHPAsOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hpa("web", "web", 2, 8)
@@ -56,9 +57,51 @@ func TestBoundsAPersonChangedStay(t *testing.T) {
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("peak"))
 	h := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}}
 	w.Expect(apiserver.Patch(w.ctx, h, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"maxReplicas":25}}`)))).To(gomega.Succeed())
+	w.Consistently(func() [2]int32 { return w.bounds("web") }, "500ms").Should(gomega.Equal([2]int32{10, 25}), "written again within the minute")
+	w.setClock(11*minute + 1)
+	w.Eventually(func() [2]int32 { return w.bounds("web") }).Should(gomega.Equal([2]int32{10, 40}))
+	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonBoundsHeld) }).
+		Should(gomega.ConsistOf(gomega.ContainSubstring("minReplicas 2, maxReplicas 25")))
 	w.delete(cron)
 	w.gone(cron)
-	w.Expect(w.bounds("web")).To(gomega.Equal([2]int32{10, 25}))
+	w.Expect(w.bounds("web")).To(gomega.Equal([2]int32{2, 25}))
+}
+
+// TestBoundsFollowTheSpec as they do on a FedHPA: an edited rule at once, a rule that is taken out at once.
+func TestBoundsFollowTheSpec(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hpa("web", "web", 2, 4)
+	cron := w.cron("web", hpaRef("web"), boundsAt("peak", w.schedule(10*minute), 5, 9), boundsAt("other", w.schedule(1000*minute), 1, 2))
+	w.lead(nil)
+	_ = w.observed("web")
+	w.setClock(10 * minute)
+	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("peak"))
+
+	edit := func(change func(*v1alpha1.CronHPASpec)) {
+		t.Helper()
+		w.Eventually(func() error {
+			if err := apiserver.Get(w.ctx, client.ObjectKeyFromObject(cron), cron); err != nil {
+				return err
+			}
+			change(&cron.Spec)
+			return apiserver.Update(w.ctx, cron)
+		}).Should(gomega.Succeed())
+	}
+	edit(func(s *v1alpha1.CronHPASpec) { s.Rules[0].TargetMaxReplicas = ptr.To[int32](12) })
+	w.Eventually(func() [2]int32 { return w.bounds("web") }).Should(gomega.Equal([2]int32{5, 12}))
+	w.Expect(w.cronStatus("web").RuleInForce).To(gomega.Equal("peak"))
+	edit(func(s *v1alpha1.CronHPASpec) { s.Rules[0].TargetMinReplicas = nil })
+	w.Eventually(func() [2]int32 { return w.bounds("web") }).Should(gomega.Equal([2]int32{2, 12}), "the bound left unset is the HPA's own")
+
+	edit(func(s *v1alpha1.CronHPASpec) { s.Rules = s.Rules[1:] })
+	w.Eventually(func() [2]int32 { return w.bounds("web") }).Should(gomega.Equal([2]int32{2, 4}))
+	w.Eventually(func() *v1alpha1.OriginalBounds { return w.cronStatus("web").OriginalBounds }).Should(gomega.BeNil())
+	w.Expect(w.cronStatus("web").RuleInForce).To(gomega.BeEmpty())
+	w.Eventually(func() int { return w.events(v1alpha1.CronHPAReasonBoundsRestored) }).Should(gomega.Equal(1))
+	w.delete(cron)
+	w.gone(cron)
+	w.Expect(w.bounds("web")).To(gomega.Equal([2]int32{2, 4}))
 }
 
 func TestAnHPACreatedAgainHasBoundsOfItsOwn(t *testing.T) {
@@ -72,6 +115,7 @@ func TestAnHPACreatedAgainHasBoundsOfItsOwn(t *testing.T) {
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("peak"))
 	w.delete(first)
 	w.hpa("web", "web", 3, 9)
+	w.Eventually(func() [2]int32 { return w.bounds("web") }).Should(gomega.Equal([2]int32{10, 40}), "the rule in force holds for the one made again")
 	w.setClock(20 * minute)
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("more"))
 	w.Expect(w.bounds("web")).To(gomega.Equal([2]int32{20, 50}))

@@ -1,0 +1,261 @@
+package cronhpa
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	runtimeevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
+	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/served"
+)
+
+// retryWatch lies between two tries to watch a kind that argosy-controller-manager may not list.
+const retryWatch = 10 * time.Minute
+
+// looks are the CronHPAs whose target is to be looked at again: something about it changed, or this process has not seen it
+// yet. It holds no truth, only what to read: whoever starts anew looks at every target once.
+type looks struct {
+	mu sync.Mutex
+	// wanted by object; one that is absent has not been looked at in this process.
+	wanted map[types.NamespacedName]bool
+}
+
+func (l *looks) want(key types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted[key] = true
+}
+
+// take is whether a look is wanted; none is any more afterwards.
+func (l *looks) take(key types.NamespacedName) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wanted, known := l.wanted[key]
+	l.wanted[key] = false
+	return wanted || !known
+}
+
+func (l *looks) forget(key types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.wanted, key)
+}
+
+// targets watches the metadata of workloads, kind by kind as CronHPAs come to name them.
+type targets struct {
+	// cache holds metadata only; reader asks the API server.
+	cache  cache.Cache
+	reader client.Reader
+	clock  clock.PassiveClock
+	// start watching a kind.
+	start func(*metav1.PartialObjectMetadata) error
+
+	mu sync.Mutex
+	// kinds that are watched, and when it was last tried for those that are not.
+	kinds map[schema.GroupVersionKind]watchedKind
+}
+
+type watchedKind struct {
+	watched bool
+	tried   time.Time
+}
+
+// newTargets has a cache of its own: nothing of a workload is kept but the label that says who owns its replicas.
+func newTargets(mgr manager.Manager, clock clock.PassiveClock) (*targets, error) {
+	own, err := cache.New(mgr.GetConfig(), cache.Options{
+		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+		DefaultTransform: func(object any) (any, error) {
+			if o, ok := object.(*metav1.PartialObjectMetadata); ok {
+				kept := metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion}
+				if value, ok := o.Labels[mark.RetainReplicas]; ok {
+					kept.Labels = map[string]string{mark.RetainReplicas: value}
+				}
+				o.ObjectMeta = kept
+			}
+			return object, nil
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the cache of CronHPA targets: %w", err)
+	}
+	if err := mgr.Add(own); err != nil {
+		return nil, fmt.Errorf("adding the cache of CronHPA targets: %w", err)
+	}
+	return &targets{cache: own, reader: mgr.GetAPIReader(), clock: clock, kinds: map[schema.GroupVersionKind]watchedKind{}}, nil
+}
+
+// seenTarget is what the watch of its kind knows of a workload.
+type seenTarget struct {
+	// watched: events tell of the target. Of other kinds nothing is known.
+	watched bool
+	exists  bool
+	// retained: each member keeps the replicas it has (Karmada's retain-replicas label).
+	retained bool
+}
+
+// look for the target of a CronHPA. Its kind is watched from the first look on, if it may be listed.
+func (t *targets) look(ctx context.Context, cron *v1alpha1.CronHPA) (seenTarget, error) {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(reference(cron).GroupVersionKind())
+	watched, err := t.watch(ctx, object)
+	if err != nil || !watched {
+		return seenTarget{}, err
+	}
+	err = t.cache.Get(ctx, client.ObjectKey{Namespace: cron.Namespace, Name: cron.Spec.ScaleTargetRef.Name}, object)
+	if client.IgnoreNotFound(err) != nil {
+		return seenTarget{}, fmt.Errorf("reading %s from the cache: %w", cron.Spec.ScaleTargetRef.Kind, err)
+	}
+	return seenTarget{watched: true, exists: err == nil, retained: object.Labels[mark.RetainReplicas] == "true"}, nil
+}
+
+func (t *targets) watch(ctx context.Context, object *metav1.PartialObjectMetadata) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kind, now := object.GroupVersionKind(), t.clock.Now()
+	known, ok := t.kinds[kind]
+	if ok && (known.watched || now.Sub(known.tried) < retryWatch) {
+		return known.watched, nil
+	}
+	// An informer that may not list tries for ever: ask once whether it may.
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	err := t.reader.List(ctx, list, client.Limit(1))
+	// A kind may be scaled and not listed, by right or by nature.
+	if apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsNotFound(err) {
+		log.FromContext(ctx).V(1).Info("Not watching a kind of target; its objects are looked at every few minutes", "kind", kind.String(), "reason", err.Error())
+		t.kinds[kind] = watchedKind{tried: now}
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("listing %s: %w", kind.Kind, err)
+	}
+	watched := &metav1.PartialObjectMetadata{}
+	watched.SetGroupVersionKind(kind)
+	if err := t.start(watched); err != nil {
+		return false, fmt.Errorf("watching %s: %w", kind.Kind, err)
+	}
+	t.kinds[kind] = watchedKind{watched: true, tried: now}
+	return true, nil
+}
+
+// watchTargets lets c hear of workloads of any kind as they are named, and of autoscalers: those that are targets, and those
+// that come to own one.
+func (r *Reconciler) watchTargets(mgr manager.Manager, c controller.Controller) error {
+	r.targets.start = func(object *metav1.PartialObjectMetadata) error {
+		kind := object.GroupVersionKind()
+		of := func(ctx context.Context, o client.Object) []reconcile.Request {
+			return r.aimedAt(ctx, o.GetNamespace(), refTo(kind, o.GetName()))
+		}
+		return c.Watch(source.Kind[client.Object](r.targets.cache, object, handler.EnqueueRequestsFromMapFunc(of), retainChanged()))
+	}
+	for _, object := range []client.Object{&v1alpha1.FedHPA{}, &autoscalingv2.HorizontalPodAutoscaler{}} {
+		if err := c.Watch(r.autoscalers(mgr, object)); err != nil {
+			return fmt.Errorf("watching %T: %w", object, err)
+		}
+	}
+	kind := schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA")
+	err := c.Watch(source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		go func() {
+			err := served.Wait(ctx, mgr, kind, "no CronHPA is told of one")
+			if err == nil {
+				err = r.autoscalers(mgr, &karmadaautoscaling.FederatedHPA{}).Start(ctx, queue)
+			}
+			if err != nil && ctx.Err() == nil {
+				mgr.GetLogger().Error(err, "Watching an optional kind", "kind", kind.String())
+			}
+		}()
+		return nil
+	}))
+	if err != nil {
+		return fmt.Errorf("watching FederatedHPA: %w", err)
+	}
+	return nil
+}
+
+func (r *Reconciler) autoscalers(mgr manager.Manager, object client.Object) source.SyncingSource {
+	of := func(ctx context.Context, o client.Object) []reconcile.Request {
+		owned, _ := owners.Target(o)
+		out := r.aimedAt(ctx, o.GetNamespace(), owned)
+		// An HPA and the FedHPA made from it are one: either tells those that aim at the other.
+		for _, known := range owners.Kinds() {
+			out = append(out, r.aimedAt(ctx, o.GetNamespace(), known.Ref(o.GetName()))...)
+		}
+		return out
+	}
+	return source.Kind(mgr.GetCache(), object, handler.EnqueueRequestsFromMapFunc(of), limitsChanged())
+}
+
+// aimedAt are the CronHPAs of a target. Each is to look at it again.
+func (r *Reconciler) aimedAt(ctx context.Context, namespace string, ref autoscalingv2.CrossVersionObjectReference) []reconcile.Request {
+	var crons v1alpha1.CronHPAList
+	if err := r.client.List(ctx, &crons, client.InNamespace(namespace), owners.Indexed(ref), client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "Listing CronHPAs of a target", "target", owners.TargetKey(ref))
+		return nil
+	}
+	out := make([]reconcile.Request, 0, len(crons.Items))
+	for i := range crons.Items {
+		key := client.ObjectKeyFromObject(&crons.Items[i])
+		r.looks.want(key)
+		out = append(out, reconcile.Request{NamespacedName: key})
+	}
+	return out
+}
+
+func refTo(kind schema.GroupVersionKind, name string) autoscalingv2.CrossVersionObjectReference {
+	apiVersion, what := kind.ToAPIVersionAndKind()
+	return autoscalingv2.CrossVersionObjectReference{APIVersion: apiVersion, Kind: what, Name: name}
+}
+
+// retainChanged lets pass that a workload came, went, or changed the owner of its replicas.
+func retainChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e runtimeevent.UpdateEvent) bool {
+		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() ||
+			e.ObjectOld.GetLabels()[mark.RetainReplicas] != e.ObjectNew.GetLabels()[mark.RetainReplicas]
+	}}
+}
+
+// limitsChanged lets pass that an autoscaler came, went, aims elsewhere, was federated or no longer, or holds other bounds.
+func limitsChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e runtimeevent.UpdateEvent) bool {
+		before, _ := owners.Target(e.ObjectOld)
+		after, _ := owners.Target(e.ObjectNew)
+		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() || before != after ||
+			e.ObjectOld.GetAnnotations()[v1alpha1.FederateAnnotation] != e.ObjectNew.GetAnnotations()[v1alpha1.FederateAnnotation] ||
+			len(e.ObjectOld.GetOwnerReferences()) != len(e.ObjectNew.GetOwnerReferences()) ||
+			limitsOf(e.ObjectOld) != limitsOf(e.ObjectNew)
+	}}
+}
+
+// limitsOf an autoscaler that holds its bounds in its spec. A FedHPA's are its own business.
+func limitsOf(object client.Object) [2]int32 {
+	switch o := object.(type) {
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		return [2]int32{ptr.Deref(o.Spec.MinReplicas, -1), o.Spec.MaxReplicas}
+	case *karmadaautoscaling.FederatedHPA:
+		return [2]int32{ptr.Deref(o.Spec.MinReplicas, -1), o.Spec.MaxReplicas}
+	}
+	return [2]int32{}
+}
