@@ -3,7 +3,12 @@ package scalein
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 )
@@ -62,6 +67,70 @@ func check(f facts) verdict {
 	slices.SortFunc(plan, func(a, b v1alpha1.ClusterScaleIn) int { return cmp.Compare(a.Name, b.Name) })
 	return verdict{plan: plan}
 }
+
+// designate turns a selection into names. A member that cannot be asked may hold one more.
+func designate(f facts) ([]v1alpha1.PodReference, verdict) {
+	selection := f.order.Spec.Select
+	if selection == nil {
+		return f.order.Spec.Pods, verdict{}
+	}
+	if v := checkTarget(f); !v.accepted() {
+		return nil, v
+	}
+	selector, err := selectorFor(selection)
+	if err != nil {
+		return nil, refuse(v1alpha1.ReasonNoPodSelected, "spec.select.labelSelector: %v", err)
+	}
+	for _, name := range selection.Clusters {
+		if _, holds := f.binding.of(name); !holds {
+			return nil, refuse(v1alpha1.ReasonPodNotFound, "%s runs no replicas in cluster %s; it runs in %s", f.order.Spec.TargetRef.Name, name, f.binding.names())
+		}
+	}
+	var out []v1alpha1.PodReference
+	for _, cluster := range f.binding.clusters {
+		if len(selection.Clusters) > 0 && !slices.Contains(selection.Clusters, cluster.name) {
+			continue
+		}
+		m := f.members[cluster.name]
+		if m.unreachable != "" {
+			return nil, await(v1alpha1.ReasonMemberUnreachable, "cluster %s cannot be asked for its pods: %s (spec.select.clusters can leave it out)", cluster.name, m.unreachable)
+		}
+		for _, name := range m.meeting(selection.NodeName, selector) {
+			out = append(out, v1alpha1.PodReference{Cluster: cluster.name, Name: name})
+		}
+	}
+	most := int(ptr.Deref(selection.MaxPods, defaultMaxPods))
+	switch {
+	case len(out) == 0:
+		return nil, refuse(v1alpha1.ReasonNoPodSelected, "no pod of %s meets spec.select", f.order.Spec.TargetRef.Name)
+	case len(out) > most:
+		return nil, refuse(v1alpha1.ReasonTooManySelected, "%d pods of %s meet spec.select, and maxPods is %d: select fewer, or raise it in a new order", len(out), f.order.Spec.TargetRef.Name, most)
+	}
+	return out, verdict{}
+}
+
+func selectorFor(selection *v1alpha1.PodSelection) (labels.Selector, error) {
+	if selection.LabelSelector == nil {
+		return labels.Everything(), nil
+	}
+	return metav1.LabelSelectorAsSelector(selection.LabelSelector)
+}
+
+// meeting are the workload's own pods on the node, or on any, that the selector matches and that are not going already.
+func (m member) meeting(node string, selector labels.Selector) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(m.pods)) {
+		p := m.pods[name]
+		ours := m.uid != "" && p.owner == m.uid && !p.terminating
+		if ours && (node == "" || p.node == node) && selector.Matches(labels.Set(p.labels)) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// defaultMaxPods is the CRD's default.
+const defaultMaxPods = 50
 
 // total is what the workload would be left with.
 func total(f facts) int32 { return f.template.replicas - int32(len(f.order.Spec.Pods)) }
@@ -133,6 +202,11 @@ func find(f facts, name string) (string, verdict) {
 	}
 	switch len(in) {
 	case 0:
+		for _, cluster := range f.binding.clusters {
+			if owner := f.strangers[v1alpha1.PodReference{Cluster: cluster.name, Name: name}]; owner != "" {
+				return "", notOwned(f, cluster.name, name, owner)
+			}
+		}
 		return "", refuse(v1alpha1.ReasonPodNotFound, "no member of %s runs a pod %s", f.order.Spec.TargetRef.Name, name)
 	case 1:
 		return in[0], verdict{}
@@ -151,11 +225,11 @@ func checkPods(f facts, cluster string, names []string) verdict {
 		p, ok := m.pods[name]
 		switch {
 		case !ok:
-			return refuse(v1alpha1.ReasonPodNotFound, "pod %s of %s does not exist", name, cluster)
+			return missing(f, cluster, name)
 		case p.terminating:
 			return refuse(v1alpha1.ReasonPodTerminating, "pod %s of %s is terminating already", name, cluster)
 		case m.uid == "" || p.owner != m.uid:
-			return refuse(v1alpha1.ReasonPodNotOwned, "pod %s of %s does not belong to CloneSet %s", name, cluster, f.order.Spec.TargetRef.Name)
+			return notOwned(f, cluster, name, p.ownerName)
 		}
 	}
 	for _, b := range m.budgets {
@@ -170,4 +244,20 @@ func checkPods(f facts, cluster string, names []string) verdict {
 		}
 	}
 	return verdict{}
+}
+
+// missing says of a pod that is not the workload's whose it is, or where it runs.
+func missing(f facts, cluster, name string) verdict {
+	ref := v1alpha1.PodReference{Cluster: cluster, Name: name}
+	if owner := f.strangers[ref]; owner != "" {
+		return notOwned(f, cluster, name, owner)
+	}
+	if elsewhere := f.astray[ref]; elsewhere != "" {
+		return refuse(v1alpha1.ReasonPodNotFound, "pod %s does not exist in %s: it runs in %s", name, cluster, elsewhere)
+	}
+	return refuse(v1alpha1.ReasonPodNotFound, "pod %s of %s does not exist", name, cluster)
+}
+
+func notOwned(f facts, cluster, name, owner string) verdict {
+	return refuse(v1alpha1.ReasonPodNotOwned, "pod %s of %s belongs to %s, not to CloneSet %s", name, cluster, cmp.Or(owner, "nobody"), f.order.Spec.TargetRef.Name)
 }

@@ -24,12 +24,12 @@ import (
 	"github.com/argosy-dev/argosy/internal/retry"
 )
 
-// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;update
+// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;update;delete
 // +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get
-// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch
@@ -78,11 +78,12 @@ func AddToManager(mgr manager.Manager, options Options) error {
 		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), members: options.Members,
 		recorder: mgr.GetEventRecorderFor("podscalein"), clock: options.Clock, measures: newMeasures(),
 	}
-	if err := r.measures.register(options.Metrics); err != nil {
+	if err := r.measures.register(options.Metrics, mgr.GetCache()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	err := builder.ControllerManagedBy(mgr).Named("podscalein").
 		For(&v1alpha1.PodScaleIn{}).
+		WatchesRawSource(r.membersThatComeBack(mgr)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter()}).
 		Complete(r)
 	if err != nil {
@@ -99,11 +100,19 @@ const (
 	lookLater = 10 * time.Second
 	// lookRarely is for what only a person can change.
 	lookRarely = time.Minute
+	// lookRarest is for an order that failed long ago.
+	lookRarest = 30 * time.Minute
 )
 
 // Reconcile does the next step of one order.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	order := &v1alpha1.PodScaleIn{}
+	if err := r.cache.Get(ctx, request.NamespacedName, order); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if left, ended := r.kept(order); ended {
+		return r.clear(ctx, order, left)
+	}
 	if err := r.reader.Get(ctx, request.NamespacedName, order); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -117,7 +126,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 
 func (r *Reconciler) handle(ctx context.Context, order *v1alpha1.PodScaleIn) (reconcile.Result, error) {
 	if order.Status.CompletionTime != nil {
-		return reconcile.Result{}, r.finish(ctx, order)
+		if err := r.finish(ctx, order); err != nil {
+			return reconcile.Result{}, err
+		}
+		left, _ := r.kept(order)
+		return r.clear(ctx, order, left)
 	}
 	if order.DeletionTimestamp == nil && !controllerutil.ContainsFinalizer(order, v1alpha1.PodScaleInFinalizer) {
 		base := order.DeepCopy()
@@ -147,12 +160,25 @@ func (r *Reconciler) handle(ctx context.Context, order *v1alpha1.PodScaleIn) (re
 		log.FromContext(ctx).Info("Did a step of a scale-in", "podScaleIn", klog.KObj(order), "phase", s.phase, "reason", s.reason)
 	}
 	if s.done {
-		return reconcile.Result{}, r.finish(ctx, order)
+		if err := r.finish(ctx, order); err != nil {
+			return reconcile.Result{}, err
+		}
+		left, _ := r.kept(order)
+		return r.clear(ctx, order, left)
 	}
-	if s.phase == v1alpha1.PhaseFailed || s.reason == v1alpha1.ReasonMemberUnreachable {
-		return reconcile.Result{RequeueAfter: lookLater}, nil
+	return reconcile.Result{RequeueAfter: again(seen.facts, s)}, nil
+}
+
+// again is when to look at an order the next time, at the latest. One that failed is looked at ever more rarely: a member that
+// comes back wakes it.
+func again(f facts, s step) time.Duration {
+	switch {
+	case s.phase == v1alpha1.PhaseFailed:
+		return max(lookLater, min(f.now.Sub(f.startTime())/10, lookRarest))
+	case s.reason == v1alpha1.ReasonMemberUnreachable:
+		return lookLater
 	}
-	return reconcile.Result{RequeueAfter: lookSoon}, nil
+	return lookSoon
 }
 
 func (r *Reconciler) writeStatus(ctx context.Context, f facts, s step) error {

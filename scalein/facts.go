@@ -28,6 +28,10 @@ type facts struct {
 	works map[string]work
 	// members are the clusters that matter, by name.
 	members map[string]member
+	// strangers are pods that are named and are none of the workload's, by name and cluster: whose they are.
+	strangers map[v1alpha1.PodReference]string
+	// astray are the clusters in which pods run that were looked for in another.
+	astray map[v1alpha1.PodReference]string
 }
 
 type template struct {
@@ -111,9 +115,13 @@ type member struct {
 }
 
 type pod struct {
-	owner       string
+	owner string
+	// ownerName is the owner for people, such as "CloneSet web".
+	ownerName   string
 	terminating bool
 	ready       bool
+	node        string
+	labels      map[string]string
 }
 
 // budget is a PodDisruptionBudget of the member.

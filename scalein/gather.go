@@ -51,6 +51,9 @@ func (r *Reconciler) gather(ctx context.Context, order *v1alpha1.PodScaleIn) (ga
 		}
 		seen.members[cluster] = r.gatherMember(ctx, seen, cluster)
 	}
+	if order.Status.RequestID == "" {
+		r.gatherStrangers(ctx, &seen)
+	}
 	return seen, nil
 }
 
@@ -63,14 +66,27 @@ func (f facts) clustersThatMatter() map[string]bool {
 	if len(out) > 0 {
 		return out
 	}
-	for _, ref := range f.order.Spec.Pods {
-		if _, holds := f.binding.of(ref.Cluster); holds {
-			out[ref.Cluster] = true
+	named := func(cluster string) {
+		if _, holds := f.binding.of(cluster); holds {
+			out[cluster] = true
 		}
-		if ref.Cluster == "" {
-			for _, cluster := range f.binding.clusters {
-				out[cluster.name] = true
-			}
+	}
+	every := func() {
+		for _, cluster := range f.binding.clusters {
+			out[cluster.name] = true
+		}
+	}
+	for _, ref := range f.order.Spec.Pods {
+		if named(ref.Cluster); ref.Cluster == "" {
+			every()
+		}
+	}
+	if selection := f.order.Spec.Select; selection != nil {
+		for _, cluster := range selection.Clusters {
+			named(cluster)
+		}
+		if len(selection.Clusters) == 0 {
+			every()
 		}
 	}
 	return out
@@ -260,12 +276,15 @@ func (r *Reconciler) readMember(ctx context.Context, seen gathered, cluster stri
 	if err := api.List(ctx, &pods, inNamespace, client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return member{}, fmt.Errorf("listing pods: %w", err)
 	}
+	for _, p := range pods.Items {
+		m.pods[p.Name] = podFacts(&p)
+	}
+	if seen.order.Status.RequestID != "" && seen.template.lowered == seen.order.Status.RequestID {
+		return m, nil // What budgets allow was asked before the replicas were lowered.
+	}
 	var budgets policyv1.PodDisruptionBudgetList
 	if err := api.List(ctx, &budgets, inNamespace); err != nil {
 		return member{}, fmt.Errorf("listing pod disruption budgets: %w", err)
-	}
-	for _, p := range pods.Items {
-		m.pods[p.Name] = podFacts(&p)
 	}
 	for _, b := range budgets.Items {
 		covers, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
@@ -278,9 +297,9 @@ func (r *Reconciler) readMember(ctx context.Context, seen gathered, cluster stri
 }
 
 func podFacts(p *corev1.Pod) pod {
-	out := pod{terminating: p.DeletionTimestamp != nil}
+	out := pod{terminating: p.DeletionTimestamp != nil, node: p.Spec.NodeName, labels: p.Labels}
 	if owner := metav1.GetControllerOf(p); owner != nil {
-		out.owner = string(owner.UID)
+		out.owner, out.ownerName = string(owner.UID), owner.Kind+" "+owner.Name
 	}
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady {

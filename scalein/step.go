@@ -79,7 +79,12 @@ func begin(f facts) step {
 	if f.order.DeletionTimestamp != nil {
 		return step{phase: v1alpha1.PhaseRefused, done: true, reason: v1alpha1.ReasonOrderDeleted, message: "deleted before it began"}
 	}
-	v := check(f)
+	pods, v := designate(f)
+	if v.accepted() {
+		f.order = f.order.DeepCopy()
+		f.order.Spec.Pods = pods
+		v = check(f)
+	}
 	switch {
 	case v.accepted():
 		return step{do: acceptPlan, phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonOrderAccepted, message: describe(v.plan), plan: v.plan}

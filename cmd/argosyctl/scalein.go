@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -21,6 +22,10 @@ type scaleInOptions struct {
 	genericiooptions.IOStreams
 	flags   *genericclioptions.ConfigFlags
 	pods    []string
+	node    string
+	labels  string
+	in      []string
+	most    int32
 	reason  string
 	timeout time.Duration
 	wait    bool
@@ -30,17 +35,22 @@ type scaleInOptions struct {
 func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	options := scaleInOptions{IOStreams: streams, flags: flags}
 	command := &cobra.Command{
-		Use:   "scalein CLONESET --pod [CLUSTER/]POD ...",
-		Short: "Remove pods by name, and lower the replicas of exactly their clusters",
+		Use:   "scalein CLONESET (--pod [CLUSTER/]POD ... | --node NODE | -l SELECTOR)",
+		Short: "Remove pods by name, node or label, and lower the replicas of exactly their clusters",
 		Long: "Writes a PodScaleIn and follows it until the pods are gone. Template, scheduling result and members agree afterwards.\n" +
-			"A pod named without its cluster is looked for in every member.",
-		Example: "  argosyctl scalein shop -n prod --pod member1/shop-x7k2p --pod shop-9qv4z --reason 'bad disks'",
-		Args:    oneCloneSet,
+			"A pod named without its cluster is looked for in every member. Pods of a node, or with labels, are resolved to names once.",
+		Example: "  argosyctl scalein shop -n prod --pod member1/shop-x7k2p --pod shop-9qv4z --reason 'bad disks'\n" +
+			"  argosyctl scalein shop -n prod --node worker-7 --in member1",
+		Args: oneCloneSet,
 		RunE: func(command *cobra.Command, args []string) error {
 			return options.run(command.Context(), args[0])
 		},
 	}
 	command.Flags().StringSliceVar(&options.pods, "pod", nil, "a pod to remove, as POD or CLUSTER/POD; may be repeated")
+	command.Flags().StringVar(&options.node, "node", "", "remove the pods that run on this node")
+	command.Flags().StringVarP(&options.labels, "selector", "l", "", "remove the pods with these labels; with --node, those that meet both")
+	command.Flags().StringSliceVar(&options.in, "in", nil, "with --node or --selector: the member clusters; default every one of the workload")
+	command.Flags().Int32Var(&options.most, "max-pods", 50, "with --node or --selector: when more pods are selected, the order is refused")
 	command.Flags().StringVar(&options.reason, "reason", "", "kept in the order, for people")
 	command.Flags().DurationVar(&options.timeout, "timeout", 10*time.Minute, "how long the pods may take to go")
 	command.Flags().BoolVar(&options.wait, "wait", true, "follow the order until it ends")
@@ -78,8 +88,9 @@ func (o scaleInOptions) run(ctx context.Context, name string) error {
 
 // order is what the flags ask for.
 func (o scaleInOptions) order(name string) (*v1alpha1.PodScaleIn, error) {
-	if len(o.pods) == 0 {
-		return nil, errors.New("name at least one pod with --pod")
+	selecting := o.node != "" || o.labels != ""
+	if selecting == (len(o.pods) > 0) {
+		return nil, errors.New("name at least one pod with --pod, or select pods with --node and --selector")
 	}
 	seconds := int32(o.timeout / time.Second)
 	order := &v1alpha1.PodScaleIn{Spec: v1alpha1.PodScaleInSpec{
@@ -87,6 +98,16 @@ func (o scaleInOptions) order(name string) (*v1alpha1.PodScaleIn, error) {
 		Reason:    o.reason, TimeoutSeconds: &seconds,
 	}}
 	order.GenerateName = name + "-"
+	if selecting {
+		order.Spec.Select = &v1alpha1.PodSelection{Clusters: o.in, NodeName: o.node, MaxPods: &o.most}
+		if o.labels != "" {
+			selector, err := metav1.ParseToLabelSelector(o.labels)
+			if err != nil {
+				return nil, fmt.Errorf("--selector %q: %w", o.labels, err)
+			}
+			order.Spec.Select.LabelSelector = selector
+		}
+	}
 	for _, text := range o.pods {
 		ref := v1alpha1.PodReference{Name: text}
 		if cluster, pod, ok := strings.Cut(text, "/"); ok {

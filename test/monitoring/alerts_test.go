@@ -44,6 +44,8 @@ argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le
 argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+20x120
 argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Applied"} 0+20x120
 argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x120
+argosy_cronhpa_conditions{job="argosy-controller-manager",condition="TargetScalable",status="False"} 0x120
+argosy_cronhpa_conditions{job="argosy-controller-manager",condition="Ready",status="False"} 1x120
 argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x120
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 5x120
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 30x120
@@ -107,6 +109,10 @@ func worlds() map[string]world {
 		},
 		"ArgosyCronHPAFiringsLost": {
 			series: but(`argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"}`, `argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+		},
+		"ArgosyCronHPACannotScale": {
+			series:  but(`argosy_cronhpa_conditions{job="argosy-controller-manager",condition="TargetScalable"`, `argosy_cronhpa_conditions{job="argosy-controller-manager",condition="TargetScalable",status="False"} 0x10 2x110`),
+			wantNot: []int{20}, wantAt: []int{always},
 		},
 		"ArgosyPodScaleInFailed": {
 			series: but(`argosy_scalein_orders_total`, `argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},

@@ -31,18 +31,25 @@ type PodScaleIn struct {
 	Status PodScaleInStatus `json:"status,omitempty"`
 }
 
-// PodScaleInSpec says which pods go.
+// PodScaleInSpec says which pods go: by name, or by what they have in common.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.pods) != has(self.select)",message="spec: name the pods, or select them: set either pods or select"
 type PodScaleInSpec struct {
 	// TargetRef names the CloneSet, in this namespace of the control plane.
 	// +required
 	TargetRef ScaleInTarget `json:"targetRef"`
 
 	// Pods are those to remove, at most 500.
-	// +required
+	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=500
-	Pods []PodReference `json:"pods"`
+	Pods []PodReference `json:"pods,omitempty"`
+
+	// Select designates pods of the workload by what they have in common. It is resolved to names once, when the order is
+	// accepted; status.clusters records them, and no other pod goes.
+	// +optional
+	Select *PodSelection `json:"select,omitempty"`
 
 	// Reason is kept for people: who asked, which incident.
 	// +optional
@@ -55,6 +62,43 @@ type PodScaleInSpec struct {
 	// +kubebuilder:validation:Minimum=30
 	// +kubebuilder:validation:Maximum=86400
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
+
+	// TTLSecondsAfterFinished is how long after its end (status.completionTime) the order is deleted. Unset: it is kept. An
+	// order that Failed and is still followed has not ended.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
+}
+
+// PodSelection designates those pods of the workload that meet all of it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.nodeName) || has(self.labelSelector)",message="spec.select: set nodeName, labelSelector or both"
+type PodSelection struct {
+	// Clusters the pods run in; unset is every member of the workload.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=63
+	Clusters []string `json:"clusters,omitempty"`
+
+	// NodeName is the node they run on.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	NodeName string `json:"nodeName,omitempty"`
+
+	// LabelSelector is matched with the labels of the pods.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) && size(self.matchLabels) > 0 || has(self.matchExpressions) && size(self.matchExpressions) > 0",message="spec.select.labelSelector must not be empty: it would select every pod"
+	LabelSelector *metav1.LabelSelector `json:"labelSelector,omitempty"`
+
+	// MaxPods guards against a selection that is wider than meant: when more pods meet it, the order is refused.
+	// +optional
+	// +kubebuilder:default=50
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=500
+	MaxPods *int32 `json:"maxPods,omitempty"`
 }
 
 // ScaleInTarget is the workload that gives up pods.
@@ -112,7 +156,8 @@ const (
 	PhaseSucceeded PodScaleInPhase = "Succeeded"
 	// PhaseRefused: the order could not be carried out as written. Nothing was changed.
 	PhaseRefused PodScaleInPhase = "Refused"
-	// PhaseFailed: the pods did not go in time. The order goes on being followed: a member that comes back takes it.
+	// PhaseFailed: the pods did not go in time. The order goes on being followed, ever more rarely: a member that comes back
+	// takes it, and wakes it.
 	PhaseFailed PodScaleInPhase = "Failed"
 )
 
@@ -208,6 +253,8 @@ const (
 	ReasonPodNotOwned        = "PodNotOwned"
 	ReasonPodTerminating     = "PodTerminating"
 	ReasonPodDuplicate       = "PodDuplicate"
+	ReasonNoPodSelected      = "NoPodSelected"
+	ReasonTooManySelected    = "TooManyPodsSelected"
 	ReasonDisruptionBudget   = "DisruptionBudget"
 	ReasonNoReplicaLeft      = "NoReplicaLeft"
 	ReasonMemberUnreachable  = "MemberUnreachable"

@@ -11,6 +11,7 @@ import (
 	kruisev1alpha1 "github.com/openkruise/kruise-api/apps/v1alpha1"
 	admissionv1 "k8s.io/api/admission/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,9 +32,19 @@ func TestRulesOfTheKind(t *testing.T) {
 		change   func(*v1alpha1.PodScaleInSpec)
 		wantSays []string
 	}{
-		"good":        {change: func(*v1alpha1.PodScaleInSpec) {}},
-		"v1beta1":     {change: func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.APIVersion = "apps.kruise.io/v1beta1" }},
-		"no pod":      {func(s *v1alpha1.PodScaleInSpec) { s.Pods = []v1alpha1.PodReference{} }, []string{"spec.pods", "at least 1"}},
+		"good":    {change: func(*v1alpha1.PodScaleInSpec) {}},
+		"v1beta1": {change: func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.APIVersion = "apps.kruise.io/v1beta1" }},
+		"no pod":  {func(s *v1alpha1.PodScaleInSpec) { s.Pods = []v1alpha1.PodReference{} }, []string{"set either pods or select"}},
+		"a selection": {change: func(s *v1alpha1.PodScaleInSpec) {
+			s.Pods, s.Select = nil, &v1alpha1.PodSelection{NodeName: "x", Clusters: []string{"member1"}}
+		}},
+		"both": {func(s *v1alpha1.PodScaleInSpec) { s.Select = &v1alpha1.PodSelection{NodeName: "x"} }, []string{"set either pods or select"}},
+		"a selection of everything": {func(s *v1alpha1.PodScaleInSpec) {
+			s.Pods, s.Select = nil, &v1alpha1.PodSelection{}
+		}, []string{"spec.select", "set nodeName, labelSelector or both"}},
+		"an empty selector": {func(s *v1alpha1.PodScaleInSpec) {
+			s.Pods, s.Select = nil, &v1alpha1.PodSelection{LabelSelector: &metav1.LabelSelector{}}
+		}, []string{"labelSelector must not be empty"}},
 		"no pod name": {func(s *v1alpha1.PodScaleInSpec) { s.Pods[0].Name = "" }, []string{"spec.pods[0].name"}},
 		"too many pods": {func(s *v1alpha1.PodScaleInSpec) {
 			for i := range 501 {
