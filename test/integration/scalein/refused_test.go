@@ -41,7 +41,7 @@ func TestRefusedOrders(t *testing.T) {
 				w.pod("other-0", other)
 			},
 			order:      func(o *v1alpha1.PodScaleIn) { o.Spec.Pods[0].Name = "other-0" },
-			wantReason: v1alpha1.ReasonPodNotOwned, wantSays: "does not belong to CloneSet web",
+			wantReason: v1alpha1.ReasonPodNotOwned, wantSays: "pod other-0 of member1 belongs to CloneSet other, not to CloneSet web",
 		},
 		"a pod on its way out": {
 			prepare: func(w *world) {
