@@ -25,14 +25,15 @@ func TestReport(t *testing.T) {
   it takes ReviseReplica of apps.kruise.io/v1beta1 StatefulSet from Argosy
   -> delete it
 
-7 checks; problems: 1, warnings: 0
+8 checks; problems: 1, warnings: 0
 `},
-		"nothing found": {output: "text", want: "7 checks; problems: 0, warnings: 0\n"},
+		"nothing found": {output: "text", want: "8 checks; problems: 0, warnings: 0\n"},
 		"nothing found, for a program": {output: "yaml", want: `checks:
 - registration
 - timeout
 - second-webhook
 - customization
+- components
 - certificate
 - status-subresource
 - binding-name

@@ -66,6 +66,7 @@ var checks = []check{
 	{"timeout", timeouts},
 	{"second-webhook", secondWebhooks},
 	{"customization", customizations},
+	{"components", components},
 	{"certificate", certificates},
 	{"status-subresource", statusSubresources},
 	{"binding-name", bindingNames},
@@ -213,6 +214,55 @@ func customizations(f Facts, _ time.Time) []Finding {
 		out = append(out, Finding{Severity: Problem, Object: "ResourceInterpreterCustomization/" + c.Name,
 			Message: fmt.Sprintf("it takes %s of %s %s from Argosy: Karmada asks customizations first", strings.Join(words, ", "), c.Spec.Target.APIVersion, c.Spec.Target.Kind),
 			Remedy:  "kubectl delete resourceinterpretercustomization " + c.Name + ", unless it is meant"})
+	}
+	return out
+}
+
+// components: with its gate MultiplePodTemplatesScheduling Karmada divides no replicas of a kind whose components somebody answers (docs/decisions/0100). An earlier Argosy
+// registered that question too.
+func components(f Facts, _ time.Time) []Finding {
+	const operation = configv1alpha1.InterpreterOperationInterpretComponent
+	found := func(object, remedy string, kinds []string) []Finding {
+		if len(kinds) == 0 {
+			return nil
+		}
+		return []Finding{{Severity: Warning, Object: object, Remedy: remedy, Message: fmt.Sprintf(
+			"it answers InterpretComponent of %s: with the gate MultiplePodTemplatesScheduling their replicas are not divided", abbreviated(kinds))}}
+	}
+	divided := func(matches func(schema.GroupVersionKind) bool) []string {
+		var out []string
+		for _, family := range f.Families {
+			for _, kind := range family.Kinds {
+				if family.ReviseReplica != nil && matches(kind) {
+					out = append(out, kindName(kind))
+				}
+			}
+		}
+		return out
+	}
+	var out []Finding
+	for i := range f.Registrations {
+		r := &f.Registrations[i]
+		remedy := "take this operation out of its rules"
+		if ours(r) {
+			remedy = "run `argosyctl install`, or apply deploy/webhook/interpreter.yaml of this version"
+		}
+		out = append(out, found("ResourceInterpreterWebhookConfiguration/"+r.Name, remedy, divided(func(kind schema.GroupVersionKind) bool {
+			return slices.ContainsFunc(r.Webhooks, func(w configv1alpha1.ResourceInterpreterWebhook) bool {
+				// One that revises them as well is a second webhook, and said to be.
+				second := !ours(r) && question{kind, configv1alpha1.InterpreterOperationReviseReplica}.matches(&w)
+				return question{kind, operation}.matches(&w) && !second
+			})
+		}))...)
+	}
+	for i := range f.Customizations {
+		c := &f.Customizations[i]
+		if c.Spec.Customizations.ComponentResource == nil {
+			continue
+		}
+		out = append(out, found("ResourceInterpreterCustomization/"+c.Name, "take componentResource out of it", divided(func(kind schema.GroupVersionKind) bool {
+			return c.Spec.Target.APIVersion == kind.GroupVersion().String() && c.Spec.Target.Kind == kind.Kind
+		}))...)
 	}
 	return out
 }

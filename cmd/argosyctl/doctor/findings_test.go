@@ -132,6 +132,23 @@ func TestDiagnose(t *testing.T) {
 			},
 			wantSeverity: Problem, wantCheck: "registration", wantMessage: "it does not list InterpretReplica of apps.kruise.io/v1alpha1 CloneSet",
 		},
+		"a registration of before": {
+			spoil: func(f *Facts) {
+				rules := &f.Registrations[0].Webhooks[0].Rules[0]
+				rules.Operations = append(rules.Operations, configv1alpha1.InterpreterOperationInterpretComponent)
+			},
+			wantSeverity: Warning, wantCheck: "components", wantMessage: "it answers InterpretComponent of apps.kruise.io/v1alpha1 CloneSet: with the gate",
+		},
+		"components of a kind of ours by a customization": {
+			spoil: func(f *Facts) {
+				c := configv1alpha1.ResourceInterpreterCustomization{}
+				c.Name = "stray"
+				c.Spec.Target = configv1alpha1.CustomizationTarget{APIVersion: "apps.kruise.io/v1beta1", Kind: "StatefulSet"}
+				c.Spec.Customizations.ComponentResource = &configv1alpha1.ComponentResourceRequirement{LuaScript: "x"}
+				f.Customizations = append(f.Customizations, c)
+			},
+			wantSeverity: Warning, wantCheck: "components", wantMessage: "it answers InterpretComponent of apps.kruise.io/v1beta1 StatefulSet",
+		},
 		"no timeout": {
 			spoil:        func(f *Facts) { f.Registrations[0].Webhooks[0].TimeoutSeconds = nil },
 			wantSeverity: Problem, wantCheck: "timeout", wantMessage: "webhook cloneset.interpreter.argosy.dev has no timeoutSeconds",
