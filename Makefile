@@ -65,7 +65,7 @@ test: ## all tests, with the time each stage took
 
 .PHONY: test-unit
 test-unit: go-version ## pure rules and packages: no cluster
-	$(TIMED) $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench)
+	$(TIMED) $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench -e /test/compat)
 
 .PHONY: test-integration
 test-integration: build ## controllers and CRDs against a real kube-apiserver
@@ -74,6 +74,14 @@ test-integration: build ## controllers and CRDs against a real kube-apiserver
 .PHONY: test-e2e
 test-e2e: build ## stories on real federations, two federations at a time
 	$(TIMED) -count=1 -p=2 -timeout=120m ./test/e2e/...
+
+# test-compat: which Karmadas, the oldest first, and which scenes of the demo (empty: all).
+KARMADA ?= 1.16,1.17,1.18
+SCENE   ?=
+
+.PHONY: test-compat
+test-compat: build ## the demo's scenes on every Karmada that is served, and the table of docs/upgrade.md
+	go test -v -count=1 -timeout=60m ./test/compat -args -karmada=$(KARMADA) -scene=$(SCENE)
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

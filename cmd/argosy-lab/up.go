@@ -22,6 +22,9 @@ type shape struct {
 	members, nodes int
 	memberNodes    string
 	pull           []string
+	karmada        string
+	flags          []string
+	descheduler    bool
 	stock          bool
 	port           int
 }
@@ -29,6 +32,17 @@ type shape struct {
 func (s shape) options(dir string) (lab.Options, error) {
 	o := lab.DefaultOptions()
 	o.Dir, o.Stock, o.APIServerPort, o.Pull = dir, s.stock, s.port, s.pull
+	o.Karmada, o.Descheduler = s.karmada, s.descheduler
+	for _, given := range s.flags {
+		process, value, ok := strings.Cut(given, "=")
+		if !ok || !strings.HasPrefix(value, "--") {
+			return o, fmt.Errorf("--flag %s: write process=--flag=value, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true", given)
+		}
+		if o.Flags == nil {
+			o.Flags = map[string][]string{}
+		}
+		o.Flags[process] = append(o.Flags[process], value)
+	}
 	o.Nodes = nil
 	if s.memberNodes != "" {
 		for field := range strings.SplitSeq(s.memberNodes, ",") {
@@ -69,6 +83,9 @@ func upCommand(at func() (string, error)) *cobra.Command {
 	c.Flags().IntVar(&s.nodes, "nodes", 5, "nodes of each member")
 	c.Flags().StringVar(&s.memberNodes, "member-nodes", "", "nodes member by member, such as 3,4,5; overrides --members and --nodes")
 	c.Flags().StringSliceVar(&s.pull, "pull", nil, "members registered in pull mode, each with a karmada-agent, such as member3")
+	c.Flags().StringVar(&s.karmada, "karmada", "", "version of Karmada, one of "+strings.Join(binaries.Karmadas(), ", ")+"; empty is the newest")
+	c.Flags().StringArrayVar(&s.flags, "flag", nil, "a further flag of a process, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true; may be given several times")
+	c.Flags().BoolVar(&s.descheduler, "descheduler", false, "run karmada-descheduler too")
 	c.Flags().BoolVar(&s.stock, "stock", false, "leave Argosy out: Karmada as it comes")
 	c.Flags().IntVar(&s.port, "apiserver-port", 0, "port of karmada-apiserver; 0 chooses a free one")
 	return c

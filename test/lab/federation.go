@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,7 +46,7 @@ func newFederation(ctx context.Context, opts Options) (*federation, error) {
 	if opts.Progress == nil {
 		opts.Progress = io.Discard
 	}
-	w, err := newWorkspace(ctx, dir, opts.Progress, opts.programs()...)
+	w, err := newWorkspace(ctx, dir, opts.Karmada, opts.Progress, opts.programs()...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +72,12 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 	if err := w.take(&store.clientPort, &store.peerPort); err != nil {
 		return err
 	}
-	k, err := newKarmadaPlane(w, store, opts.APIServerPort)
+	k, err := newKarmadaPlane(w, store, opts)
 	if err != nil {
 		return err
 	}
 	f.info = Info{
-		Dir: w.dir, Root: w.root, Stock: opts.Stock,
+		Dir: w.dir, Root: w.root, KarmadaVersion: opts.Karmada, Stock: opts.Stock,
 		Kubeconfigs: map[string]string{}, Endpoints: map[string]string{}, Programs: w.programs,
 	}
 	if err := f.addPlane(k.server); err != nil {
@@ -107,6 +108,9 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 		}
 		units = append(units, parts...)
 	}
+	if err := addFlags(units, opts.Flags); err != nil {
+		return err
+	}
 	if err := f.mergeKubeconfigs(); err != nil {
 		return err
 	}
@@ -116,6 +120,18 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 	}
 	f.total = len(units)
 	f.runner = newRunner(units, f.changed)
+	return nil
+}
+
+// addFlags gives components flags beyond those they run with in every lab; of a flag given twice the last counts.
+func addFlags(units []unit, flags map[string][]string) error {
+	for name, more := range flags {
+		i := slices.IndexFunc(units, func(u unit) bool { return u.Name == name && u.Process != nil })
+		if i < 0 {
+			return fmt.Errorf("no process of this lab is called %q", name)
+		}
+		units[i].Process.Args = append(units[i].Process.Args, more...)
+	}
 	return nil
 }
 

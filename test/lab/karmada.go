@@ -17,7 +17,6 @@ import (
 )
 
 const (
-	karmadaModule = "github.com/karmada-io/karmada"
 	// KarmadaPlaneName is the control plane's name among the members'.
 	KarmadaPlaneName = "karmada"
 	karmadaSystem    = "karmada-system"
@@ -30,26 +29,28 @@ type karmadaPlane struct {
 	aggregated, kcm, webhook                    int
 	webhookHealth, managerHealth, schedHealth   int
 	webhookMetrics, managerMetrics, schedMetric int
+	descheduler                                 bool
+	deschedulerHealth                           int
 	// estimator is argosy-estimator's port, the same for every member; 0 in a stock lab.
 	estimator int
 }
 
-func newKarmadaPlane(w *workspace, store etcd, port int) (*karmadaPlane, error) {
-	k := &karmadaPlane{workspace: w}
-	k.server = apiServer{name: KarmadaPlaneName, port: port, etcd: store, args: []string{
+func newKarmadaPlane(w *workspace, store etcd, opts Options) (*karmadaPlane, error) {
+	k := &karmadaPlane{workspace: w, descheduler: opts.Descheduler}
+	k.server = apiServer{name: KarmadaPlaneName, port: opts.APIServerPort, etcd: store, args: []string{
 		// As in Karmada's own manifests: no pod runs here, so no service account is needed to
 		// write one, and templates of volumes must not get a finalizer nobody removes.
 		"--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",
 	}}
 	err := w.take(&k.server.port, &k.aggregated, &k.kcm, &k.webhook, &k.webhookHealth, &k.managerHealth,
-		&k.schedHealth, &k.webhookMetrics, &k.managerMetrics, &k.schedMetric)
+		&k.schedHealth, &k.webhookMetrics, &k.managerMetrics, &k.schedMetric, &k.deschedulerHealth)
 	return k, err
 }
 
 // units lists the control plane. joined names the units that join the members.
 func (k *karmadaPlane) units() []unit {
 	apiserver := k.server.spec(k.workspace)
-	return []unit{
+	units := []unit{
 		{Name: "karmada/apiserver", After: []string{"etcd"}, Process: &apiserver, Finish: k.prepare},
 		{Name: "karmada/aggregated-apiserver", After: []string{"karmada/apiserver"}, Process: k.aggregatedAPIServer(), Finish: k.registerAggregated},
 		{Name: "karmada/cluster-api", After: []string{"karmada/aggregated-apiserver"}, Check: k.servesClusters},
@@ -58,6 +59,10 @@ func (k *karmadaPlane) units() []unit {
 		{Name: "karmada/controller-manager", After: []string{"karmada/cluster-api", "karmada/webhook"}, Process: k.controllerManager()},
 		{Name: "karmada/scheduler", After: []string{"karmada/cluster-api"}, Process: k.scheduler()},
 	}
+	if k.descheduler {
+		units = append(units, unit{Name: "karmada/descheduler", After: []string{"karmada/cluster-api"}, Process: k.deschedulerSpec()})
+	}
+	return units
 }
 
 func (k *karmadaPlane) kubeconfig() string { return k.server.kubeconfig(k.workspace) }
@@ -68,7 +73,7 @@ func (k *karmadaPlane) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	manifests, err := k.kustomize(ctx, karmadaModule, "charts/karmada/_crds")
+	manifests, err := k.kustomize(ctx, binaries.KarmadaModule, "charts/karmada/_crds")
 	if err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func (k *karmadaPlane) prepare(ctx context.Context) error {
 
 // deployed reads manifests that Karmada's own installation applies, with this lab's addresses in them.
 func (k *karmadaPlane) deployed(ctx context.Context, files ...string) ([]*unstructured.Unstructured, error) {
-	base, err := binaries.ModuleDir(ctx, k.root, karmadaModule)
+	base, err := k.moduleDir(ctx, binaries.KarmadaModule)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +217,23 @@ func (k *karmadaPlane) scheduler() *process.Spec {
 		spec.Args = append(spec.Args, k.estimatorFlags(k.estimator)...)
 	}
 	return spec
+}
+
+// deschedulerSpec looks every ten seconds for replicas that have stood unschedulable for thirty: a test should not wait for two minutes and five.
+func (k *karmadaPlane) deschedulerSpec() *process.Spec {
+	return k.spec("karmada/descheduler", "karmada-descheduler", fmt.Sprintf("http://127.0.0.1:%d/healthz", k.deschedulerHealth),
+		"--kubeconfig="+k.kubeconfig(),
+		"--leader-elect=false",
+		"--descheduling-interval=10s",
+		"--unschedulable-threshold=30s",
+		fmt.Sprintf("--scheduler-estimator-port=%d", k.estimator),
+		"--scheduler-estimator-ca-file="+k.pki("ca.crt"),
+		"--scheduler-estimator-cert-file="+k.pki("server.crt"),
+		"--scheduler-estimator-key-file="+k.pki("server.key"),
+		"--metrics-bind-address=0",
+		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", k.deschedulerHealth),
+		"--v=2",
+	)
 }
 
 // estimatorFlags make a karmada-scheduler ask estimators, over TLS that both sides verify.

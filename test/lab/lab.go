@@ -28,6 +28,8 @@ type Info struct {
 	Endpoints map[string]string `json:"endpoints"`
 	// Programs are files by name: "kubectl", "karmadactl".
 	Programs map[string]string `json:"programs"`
+	// KarmadaVersion is the one that runs, as in Options.
+	KarmadaVersion string `json:"karmadaVersion,omitempty"`
 	// Stock is true when Argosy was left out.
 	Stock bool `json:"stock"`
 	// ReadySeconds is how long the start took.

@@ -16,12 +16,11 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/argosy-dev/argosy/internal/manifest"
-	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
 // kustomize builds a kustomization that lies in a Go module.
 func (w *workspace) kustomize(ctx context.Context, module, dir string) ([]byte, error) {
-	base, err := binaries.ModuleDir(ctx, w.root, module)
+	base, err := w.moduleDir(ctx, module)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,12 @@ type Options struct {
 	// AgentRoute says where these agents reach karmada-apiserver, which listens at address: a test puts something in between that
 	// it can cut. Nil is straight.
 	AgentRoute func(address string) (string, error) `json:"-"`
+	// Karmada is the version of its programs, one of binaries.Karmadas; empty is the base's.
+	Karmada string
+	// Flags are further flags by process, such as "karmada/scheduler": feature gates, or what evicts.
+	Flags map[string][]string
+	// Descheduler runs karmada-descheduler, which asks Argosy's estimators what stands unschedulable.
+	Descheduler bool
 	// Stock leaves Argosy out: Karmada as it comes, for side-by-side tests.
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.
@@ -58,6 +64,10 @@ func (o Options) Validate() error {
 		return errors.New("--members must be at least 1")
 	case len(o.Nodes) > 20:
 		return fmt.Errorf("--members is %d: one machine runs at most 20", len(o.Nodes))
+	case o.Karmada != "" && !slices.Contains(binaries.Karmadas(), o.Karmada):
+		return fmt.Errorf("--karmada %s: there are %s", o.Karmada, strings.Join(binaries.Karmadas(), ", "))
+	case o.Descheduler && o.Stock:
+		return errors.New("--descheduler needs estimators, which a stock federation has not")
 	case o.APIServerPort < 0 || o.APIServerPort > 65535:
 		return fmt.Errorf("--apiserver-port %d is not a port", o.APIServerPort)
 	}

@@ -72,7 +72,7 @@ func NewAPIServer(ctx context.Context, opts APIServerOptions) (*APIServer, error
 
 func (s *APIServer) start(ctx context.Context, opts APIServerOptions) error {
 	var err error
-	if s.work, err = newWorkspace(ctx, s.dir, os.Stderr, "etcd", "kube-apiserver"); err != nil {
+	if s.work, err = newWorkspace(ctx, s.dir, "", os.Stderr, "etcd", "kube-apiserver"); err != nil {
 		return err
 	}
 	w := s.work

@@ -36,7 +36,7 @@ func (l *Lab) StartScheduler(ctx context.Context, name string, estimatorPort int
 func (l *Lab) PKI(file string) string { return (&workspace{dir: l.Dir}).pki(file) }
 
 func (l *Lab) startBeside(ctx context.Context, start func(*beside, context.Context) error) (stop func(), err error) {
-	programs, err := binaries.Ensure(ctx, binaries.Options{Root: l.Root}, "karmada-scheduler", "karmada-scheduler-estimator")
+	programs, err := binaries.Ensure(ctx, binaries.Options{Root: l.Root, Karmada: l.KarmadaVersion}, "karmada-scheduler", "karmada-scheduler-estimator")
 	if err != nil {
 		return nil, err
 	}

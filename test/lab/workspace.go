@@ -22,7 +22,9 @@ type workspace struct {
 	// root is the clone's folder.
 	root string
 	// dir holds all the lab writes: pki/, logs/, data/ and kubeconfigs.
-	dir      string
+	dir string
+	// karmada is the version that runs, as in Options.
+	karmada  string
 	programs binaries.Set
 	ports    *ports.Pool
 	clock    clock.PassiveClock
@@ -33,13 +35,13 @@ type workspace struct {
 	accounts   pki.Pair
 }
 
-func newWorkspace(ctx context.Context, dir string, progress io.Writer, programs ...string) (*workspace, error) {
+func newWorkspace(ctx context.Context, dir, karmada string, progress io.Writer, programs ...string) (*workspace, error) {
 	root, err := binaries.FindRoot()
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{root: root, dir: dir, clock: clock.RealClock{}}
-	if w.programs, err = binaries.Ensure(ctx, binaries.Options{Root: root, Progress: progress}, programs...); err != nil {
+	w := &workspace{root: root, dir: dir, karmada: karmada, clock: clock.RealClock{}}
+	if w.programs, err = binaries.Ensure(ctx, binaries.Options{Root: root, Karmada: karmada, Progress: progress}, programs...); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -52,6 +54,14 @@ func newWorkspace(ctx context.Context, dir string, progress io.Writer, programs 
 		return nil, err
 	}
 	return w, nil
+}
+
+// moduleDir is the source of a module, Karmada's of the version that runs.
+func (w *workspace) moduleDir(ctx context.Context, module string) (string, error) {
+	if module == binaries.KarmadaModule {
+		return binaries.ModuleDirOf(ctx, w.root, binaries.KarmadaFolder(w.karmada), module)
+	}
+	return binaries.ModuleDir(ctx, w.root, module)
 }
 
 func (w *workspace) pki(name string) string { return filepath.Join(w.dir, "pki", name) }

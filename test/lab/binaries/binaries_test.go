@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,54 @@ func TestNamesAreUnique(t *testing.T) {
 	if len(seen) < 15 {
 		t.Errorf("%d programs are listed, want at least 15", len(seen))
 	}
+}
+
+// TestOlderKarmada: its programs come from its own module, whose go.mod names that version, and all others from where they always come.
+func TestOlderKarmada(t *testing.T) {
+	root, err := FindRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, karmada := range Karmadas() {
+		gomod, err := os.ReadFile(filepath.Join(root, KarmadaFolder(karmada), "go.mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := KarmadaModule + " v" + karmada + "."; !strings.Contains(string(gomod), want) {
+			t.Errorf("%s/go.mod does not require %s", KarmadaFolder(karmada), want)
+		}
+		from := map[string]string{}
+		for _, g := range groupsWith(karmada) {
+			for _, p := range g.programs {
+				if from[p.name] == "" {
+					from[p.name] = g.dir
+				}
+			}
+		}
+		for _, name := range Names() {
+			want := "."
+			for _, g := range groups() {
+				if slices.Contains(g.packages(), pkgOf(g, name)) {
+					want = g.dir
+				}
+			}
+			if strings.HasPrefix(name, "karmada") {
+				want = KarmadaFolder(karmada)
+			}
+			if from[name] != want {
+				t.Errorf("Karmada %s: %s is built in %s, want %s", karmada, name, from[name], want)
+			}
+		}
+	}
+}
+
+func pkgOf(g group, name string) string {
+	for _, p := range g.programs {
+		if p.name == name {
+			return p.pkg
+		}
+	}
+	return ""
 }
 
 func TestExplain(t *testing.T) {

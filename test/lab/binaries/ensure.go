@@ -18,6 +18,8 @@ import (
 type Options struct {
 	// Root is the clone's folder, see FindRoot.
 	Root string
+	// Karmada is one of Karmadas; empty is the base.
+	Karmada string
 	// Progress receives lines for a person; nil discards them.
 	Progress io.Writer
 	Clock    clock.PassiveClock
@@ -42,8 +44,8 @@ func Ensure(ctx context.Context, opts Options, names ...string) (Set, error) {
 		return nil, err
 	}
 	set := Set{}
-	for _, g := range groups() {
-		wanted := g.pick(names)
+	for _, g := range groupsWith(opts.Karmada) {
+		wanted := slices.DeleteFunc(g.pick(names), func(p program) bool { return set[p.name] != "" })
 		if len(wanted) == 0 {
 			continue
 		}

@@ -1,5 +1,10 @@
 package binaries
 
+import (
+	"maps"
+	"slices"
+)
+
 // A program is one third-party executable of the federation.
 type program struct {
 	// name is what the file is called once built.
@@ -23,7 +28,53 @@ type group struct {
 const (
 	kubernetesVersion = "v1.35.4"
 	karmadaVersion    = "v1.18.2"
+	// KarmadaModule is where Karmada's programs, CRDs and manifests come from.
+	KarmadaModule = "github.com/karmada-io/karmada"
 )
+
+// olderKarmadas are served too, and built from modules of their own under test/lab/modules.
+var olderKarmadas = map[string]string{"1.16": "v1.16.0", "1.17": "v1.17.1"}
+
+// BaseKarmada is the Karmada that the main module names.
+const BaseKarmada = "1.18"
+
+// Karmadas lists what a lab can run, the oldest first.
+func Karmadas() []string { return append(slices.Sorted(maps.Keys(olderKarmadas)), BaseKarmada) }
+
+// KarmadaFolder is the folder in the clone whose go.mod names that Karmada.
+func KarmadaFolder(karmada string) string {
+	if _, older := olderKarmadas[karmada]; older {
+		return "test/lab/modules/karmada-" + karmada
+	}
+	return "."
+}
+
+// karmadaPrograms are the control plane's and the members', whichever version.
+var karmadaPrograms = []program{
+	{"karmada-agent", KarmadaModule + "/cmd/agent"},
+	{"karmada-aggregated-apiserver", KarmadaModule + "/cmd/aggregated-apiserver"},
+	{"karmada-controller-manager", KarmadaModule + "/cmd/controller-manager"},
+	{"karmada-scheduler", KarmadaModule + "/cmd/scheduler"},
+	{"karmada-webhook", KarmadaModule + "/cmd/webhook"},
+	{"karmada-scheduler-estimator", KarmadaModule + "/cmd/scheduler-estimator"},
+	{"karmada-descheduler", KarmadaModule + "/cmd/descheduler"},
+	{"karmadactl", KarmadaModule + "/cmd/karmadactl"},
+}
+
+// groupsWith are the groups with that Karmada: an older one's stands first, so that its programs are taken instead of the base's.
+func groupsWith(karmada string) []group {
+	version, older := olderKarmadas[karmada]
+	if !older {
+		return groups()
+	}
+	return append([]group{{
+		name:     "karmada-" + karmada,
+		dir:      KarmadaFolder(karmada),
+		source:   KarmadaModule,
+		ldflags:  []string{"-X", KarmadaModule + "/pkg/version.gitVersion=" + version},
+		programs: karmadaPrograms,
+	}}, groups()...)
+}
 
 // groups lists every program the lab can run. A program is added with one line here and, if the
 // main module does not require it yet, a tool line in the go.mod.
@@ -32,29 +83,21 @@ func groups() []group {
 		{
 			name:   "kubernetes-karmada",
 			dir:    ".",
-			source: "github.com/karmada-io/karmada",
+			source: KarmadaModule,
 			// Without these a member reports v0.0.0-master+$Format:%H$ as its version.
 			ldflags: []string{
 				"-X", "k8s.io/component-base/version.gitVersion=" + kubernetesVersion,
 				"-X", "k8s.io/component-base/version.gitMajor=1",
 				"-X", "k8s.io/component-base/version.gitMinor=35",
-				"-X", "github.com/karmada-io/karmada/pkg/version.gitVersion=" + karmadaVersion,
+				"-X", KarmadaModule + "/pkg/version.gitVersion=" + karmadaVersion,
 			},
-			programs: []program{
+			programs: append([]program{
 				{"etcd", "go.etcd.io/etcd/server/v3"},
 				{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
 				{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
 				{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
 				{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
-				{"karmada-agent", "github.com/karmada-io/karmada/cmd/agent"},
-				{"karmada-aggregated-apiserver", "github.com/karmada-io/karmada/cmd/aggregated-apiserver"},
-				{"karmada-controller-manager", "github.com/karmada-io/karmada/cmd/controller-manager"},
-				{"karmada-scheduler", "github.com/karmada-io/karmada/cmd/scheduler"},
-				{"karmada-webhook", "github.com/karmada-io/karmada/cmd/webhook"},
-				{"karmada-scheduler-estimator", "github.com/karmada-io/karmada/cmd/scheduler-estimator"},
-				{"karmada-descheduler", "github.com/karmada-io/karmada/cmd/descheduler"},
-				{"karmadactl", "github.com/karmada-io/karmada/cmd/karmadactl"},
-			},
+			}, karmadaPrograms...),
 		},
 		{
 			name:     "kruise",
