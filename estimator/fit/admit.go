@@ -6,7 +6,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
+	core "k8s.io/kubernetes/pkg/apis/core"
+	corev1defaults "k8s.io/kubernetes/pkg/apis/core/v1"
+	"k8s.io/kubernetes/plugin/pkg/admission/limitranger"
 )
 
 // AdmissionRules are what a member's API server would read when a pod is created in one namespace.
@@ -18,36 +20,48 @@ type AdmissionRules struct {
 
 // Admit makes of a template's pod the pod that the member would store: priority, runtime overhead, limit defaults, and the tolerations every pod gets.
 // An error says that the member would refuse the pod: no copy fits. Webhooks of the member are not known here; a live pod of the same workload
-// is the better model where there is one.
+// shows what they add.
+//
+// Defaults and LimitRanges are Kubernetes' own code, of the version this program is built with.
 func Admit(pod *corev1.Pod, rules AdmissionRules) (*corev1.Pod, error) {
 	pod = pod.DeepCopy()
-	if pod.Spec.SchedulerName == "" {
-		pod.Spec.SchedulerName = corev1.DefaultSchedulerName
-	}
+	corev1defaults.SetObjectDefaults_Pod(pod)
 	if err := prioritize(pod, rules.PriorityClasses); err != nil {
 		return nil, err
 	}
 	if err := runtimeClass(pod, rules.RuntimeClasses); err != nil {
 		return nil, err
 	}
-	requestsFromLimits(pod)
-	for _, limits := range rules.LimitRanges {
-		for _, item := range limits.Spec.Limits {
-			if item.Type == corev1.LimitTypeContainer {
-				defaultContainers(pod, item)
-			}
-		}
-	}
-	requestsFromLimits(pod)
-	for _, limits := range rules.LimitRanges {
-		for _, item := range limits.Spec.Limits {
-			if err := within(pod, item); err != nil {
-				return nil, fmt.Errorf("LimitRange %s: %w", limits.Name, err)
-			}
-		}
+	if err := limitRanges(pod, rules.LimitRanges); err != nil {
+		return nil, err
 	}
 	tolerateBrokenNodes(pod)
 	return pod, CheckRequests(pod)
+}
+
+// limitRanges asks the LimitRanger admission plugin: all LimitRanges add their defaults before the first one judges.
+func limitRanges(pod *corev1.Pod, ranges []*corev1.LimitRange) error {
+	if len(ranges) == 0 {
+		return nil
+	}
+	internal := &core.Pod{}
+	if err := corev1defaults.Convert_v1_Pod_To_core_Pod(pod, internal, nil); err != nil {
+		return fmt.Errorf("converting the pod: %w", err)
+	}
+	for _, limits := range ranges {
+		if err := limitranger.PodMutateLimitFunc(limits, internal); err != nil {
+			return fmt.Errorf("LimitRange %s: %w", limits.Name, err)
+		}
+	}
+	for _, limits := range ranges {
+		if err := limitranger.PodValidateLimitFunc(limits, internal); err != nil {
+			return fmt.Errorf("LimitRange %s: %w", limits.Name, err)
+		}
+	}
+	if err := corev1defaults.Convert_core_Pod_To_v1_Pod(internal, pod, nil); err != nil {
+		return fmt.Errorf("converting the pod: %w", err)
+	}
+	return nil
 }
 
 // most is more than any node has of anything, in the scheduler's smallest units (milli-CPU, bytes), and far below where its int64 arithmetic ends.
@@ -55,16 +69,28 @@ const most = int64(1) << 53
 
 // CheckRequests refuses quantities that no pod can have: negative ones, and ones so large that the scheduler's own integers overflow to something small.
 func CheckRequests(pod *corev1.Pod) error {
+	if pod.Spec.Resources != nil {
+		if err := checkRequests("the pod", pod.Spec.Resources.Requests); err != nil {
+			return err
+		}
+	}
 	for _, list := range containerLists(pod) {
 		for i := range list {
-			for name, quantity := range list[i].Resources.Requests {
-				if quantity.Sign() < 0 {
-					return fmt.Errorf("container %s requests %s of %s", list[i].Name, quantity.String(), name)
-				}
-				if quantity.CmpInt64(most/1000) > 0 && (name == corev1.ResourceCPU || quantity.CmpInt64(most) > 0) {
-					return fmt.Errorf("container %s requests %s of %s, more than any node has", list[i].Name, quantity.String(), name)
-				}
+			if err := checkRequests("container "+list[i].Name, list[i].Resources.Requests); err != nil {
+				return err
 			}
+		}
+	}
+	return nil
+}
+
+func checkRequests(whose string, requests corev1.ResourceList) error {
+	for name, quantity := range requests {
+		if quantity.Sign() < 0 {
+			return fmt.Errorf("%s requests %s of %s", whose, quantity.String(), name)
+		}
+		if quantity.CmpInt64(most/1000) > 0 && (name == corev1.ResourceCPU || quantity.CmpInt64(most) > 0) {
+			return fmt.Errorf("%s requests %s of %s, more than any node has", whose, quantity.String(), name)
 		}
 	}
 	return nil
@@ -128,94 +154,6 @@ func runtimeClass(pod *corev1.Pod, classes []*nodev1.RuntimeClass) error {
 		return nil
 	}
 	return fmt.Errorf("the member has no RuntimeClass %q", *pod.Spec.RuntimeClassName)
-}
-
-// requestsFromLimits is the API server's own default.
-func requestsFromLimits(pod *corev1.Pod) {
-	for _, list := range containerLists(pod) {
-		for i := range list {
-			fill(&list[i].Resources.Requests, list[i].Resources.Limits)
-		}
-	}
-}
-
-// defaultContainers follows the LimitRanger admission plugin.
-func defaultContainers(pod *corev1.Pod, item corev1.LimitRangeItem) {
-	for _, list := range containerLists(pod) {
-		for i := range list {
-			// A request defaulted below is not a limit's: the plugin merges limits first, then requests.
-			fill(&list[i].Resources.Limits, item.Default)
-			fill(&list[i].Resources.Requests, item.DefaultRequest)
-		}
-	}
-}
-
-func fill(list *corev1.ResourceList, from corev1.ResourceList) {
-	for name, quantity := range from {
-		if _, ok := (*list)[name]; ok {
-			continue
-		}
-		if *list == nil {
-			*list = corev1.ResourceList{}
-		}
-		(*list)[name] = quantity.DeepCopy()
-	}
-}
-
-// within checks minimum and maximum of containers, and of the pod as the sum of its containers.
-func within(pod *corev1.Pod, item corev1.LimitRangeItem) error {
-	switch item.Type {
-	case corev1.LimitTypeContainer:
-		for _, list := range containerLists(pod) {
-			for i := range list {
-				if err := bounded("container "+list[i].Name, list[i].Resources, item); err != nil {
-					return err
-				}
-			}
-		}
-	case corev1.LimitTypePod:
-		total := corev1.ResourceRequirements{Requests: corev1.ResourceList{}, Limits: corev1.ResourceList{}}
-		for i := range pod.Spec.Containers {
-			add(total.Requests, pod.Spec.Containers[i].Resources.Requests)
-			add(total.Limits, pod.Spec.Containers[i].Resources.Limits)
-		}
-		return bounded("pod", total, item)
-	}
-	return nil
-}
-
-func add(total, more corev1.ResourceList) {
-	for name, quantity := range more {
-		sum := total[name]
-		sum.Add(quantity)
-		total[name] = sum
-	}
-}
-
-func bounded(what string, resources corev1.ResourceRequirements, item corev1.LimitRangeItem) error {
-	for name, least := range item.Min {
-		request, ok := resources.Requests[name]
-		if !ok || request.Cmp(least) < 0 {
-			return fmt.Errorf("%s requests less %s than %s", what, name, least.String())
-		}
-	}
-	for name, most := range item.Max {
-		limit, ok := resources.Limits[name]
-		if !ok || limit.Cmp(most) > 0 {
-			return fmt.Errorf("%s has no limit of %s up to %s", what, name, most.String())
-		}
-	}
-	for name, most := range item.MaxLimitRequestRatio {
-		limit, request := resources.Limits[name], resources.Requests[name]
-		if request.IsZero() || ratio(limit, request) > most.AsApproximateFloat64() {
-			return fmt.Errorf("%s: limit of %s over %s times its request", what, name, most.String())
-		}
-	}
-	return nil
-}
-
-func ratio(limit, request resource.Quantity) float64 {
-	return limit.AsApproximateFloat64() / request.AsApproximateFloat64()
 }
 
 // tolerateBrokenNodes follows the DefaultTolerationSeconds admission plugin, on by default.

@@ -10,16 +10,26 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1defaults "k8s.io/kubernetes/pkg/apis/core/v1"
 	"k8s.io/utils/ptr"
 )
 
+// limits are a LimitRange as an API server stores it.
 func limits(items ...corev1.LimitRangeItem) AdmissionRules {
-	return AdmissionRules{LimitRanges: []*corev1.LimitRange{{ObjectMeta: metav1.ObjectMeta{Name: "lr"}, Spec: corev1.LimitRangeSpec{Limits: items}}}}
+	stored := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Name: "lr"}, Spec: corev1.LimitRangeSpec{Limits: items}}
+	corev1defaults.SetObjectDefaults_LimitRange(stored)
+	return AdmissionRules{LimitRanges: []*corev1.LimitRange{stored}}
+}
+
+// wholePod limits the pod as a whole, not its containers.
+func wholePod(cpu string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Spec.Resources = &corev1.ResourceRequirements{Limits: list("cpu", cpu)} }
 }
 
 // seen is what the tests look at of an admitted pod.
 type seen struct {
 	Requests, Limits map[string]string
+	Whole            map[string]string
 	Priority         int32
 	Class            string
 	Overhead         map[string]string
@@ -41,6 +51,9 @@ func see(pod *corev1.Pod) seen {
 	}
 	s := seen{Requests: spell(pod.Spec.Containers[0].Resources.Requests), Limits: spell(pod.Spec.Containers[0].Resources.Limits), Priority: *pod.Spec.Priority,
 		Class: pod.Spec.PriorityClassName, Overhead: spell(pod.Spec.Overhead), Selector: pod.Spec.NodeSelector, Scheduler: pod.Spec.SchedulerName}
+	if pod.Spec.Resources != nil {
+		s.Whole = spell(pod.Spec.Resources.Requests)
+	}
 	for _, toleration := range pod.Spec.Tolerations {
 		s.Tolerations = append(s.Tolerations, strings.TrimPrefix(toleration.Key, "node.kubernetes.io/"))
 	}
@@ -73,6 +86,7 @@ func TestAdmit(t *testing.T) {
 			seen{Priority: 9, Class: "urgent", Tolerations: tolerated, Scheduler: "default-scheduler"}},
 		"a runtime class": {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.RuntimeClassName = ptr.To("gvisor") }), gvisor,
 			seen{Overhead: map[string]string{"cpu": "250m"}, Selector: map[string]string{"runtime": "gvisor"}, Tolerations: append([]string{"sandboxed"}, tolerated...), Scheduler: "default-scheduler"}},
+		"the pod's own limit is a request of no container": {podOf(nil, nil, wholePod("3")), AdmissionRules{}, seen{Whole: map[string]string{"cpu": "3"}, Tolerations: tolerated, Scheduler: "default-scheduler"}},
 		"a scheduler of its own, all tolerated": {podOf(nil, nil, func(p *corev1.Pod) {
 			p.Spec.SchedulerName, p.Spec.Tolerations = "packing", []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 		}), AdmissionRules{}, seen{Scheduler: "packing", Tolerations: []string{""}}},
@@ -106,12 +120,14 @@ func TestAdmitRefuses(t *testing.T) {
 		"a runtime class of other nodes": {podOf(nil, nil, func(p *corev1.Pod) {
 			p.Spec.RuntimeClassName, p.Spec.NodeSelector = ptr.To("kata"), map[string]string{"arch": "arm"}
 		}), AdmissionRules{RuntimeClasses: []*nodev1.RuntimeClass{{ObjectMeta: metav1.ObjectMeta{Name: "kata"}, Scheduling: &nodev1.Scheduling{NodeSelector: map[string]string{"arch": "amd"}}}}}, "contradicts RuntimeClass kata"},
-		"less than the minimum":             {podOf(list("cpu", "1"), nil), limits(corev1.LimitRangeItem{Type: container, Min: list("cpu", "2")}), "LimitRange lr: container main requests less cpu than 2"},
-		"more than the maximum":             {podOf(nil, list("cpu", "3")), limits(corev1.LimitRangeItem{Type: container, Max: list("cpu", "2")}), "no limit of cpu up to 2"},
-		"no limit where a maximum is set":   {podOf(list("cpu", "1"), nil), limits(corev1.LimitRangeItem{Type: container, Max: list("cpu", "2")}), "no limit of cpu up to 2"},
-		"a limit too far above its request": {podOf(list("cpu", "1"), list("cpu", "3")), limits(corev1.LimitRangeItem{Type: container, MaxLimitRequestRatio: list("cpu", "2")}), "over 2 times its request"},
+		"less than the minimum":             {podOf(list("cpu", "1"), nil), limits(corev1.LimitRangeItem{Type: container, Min: list("cpu", "2")}), "LimitRange lr: minimum cpu usage per Container is 2, but request is 1"},
+		"more than the maximum":             {podOf(nil, list("cpu", "3")), limits(corev1.LimitRangeItem{Type: container, Max: list("cpu", "2")}), "maximum cpu usage per Container is 2, but limit is 3"},
+		"no limit where a maximum is set":   {podOf(list("cpu", "1"), nil), limits(corev1.LimitRangeItem{Type: whole, Max: list("cpu", "2")}), "maximum cpu usage per Pod is 2.  No limit is specified"},
+		"a limit too far above its request": {podOf(list("cpu", "1"), list("cpu", "3")), limits(corev1.LimitRangeItem{Type: container, MaxLimitRequestRatio: list("cpu", "2")}), "cpu max limit to request ratio per Container is 2, but provided ratio is 3"},
 		"the pod as a whole": {podOf(list("cpu", "1"), list("cpu", "1"), func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, p.Spec.Containers[0]) }),
-			limits(corev1.LimitRangeItem{Type: whole, Max: list("cpu", "1500m")}), "pod has no limit of cpu up to 1500m"},
+			limits(corev1.LimitRangeItem{Type: whole, Max: list("cpu", "1500m")}), "maximum cpu usage per Pod is 1500m, but limit is 2"},
+		"the pod's own limit": {podOf(list("cpu", "1"), list("cpu", "1"), wholePod("3")), limits(corev1.LimitRangeItem{Type: whole, Max: list("cpu", "1500m")}),
+			"maximum cpu usage per Pod is 1500m, but limit is 3"},
 		"a negative request":        {podOf(list("cpu", "-1"), nil), AdmissionRules{}, "requests -1 of cpu"},
 		"an absurd request":         {podOf(list("memory", "10E"), nil), AdmissionRules{}, "more than any node has"},
 		"an absurd init container":  {podOf(nil, nil, func(p *corev1.Pod) { p.Spec.InitContainers = podOf(list("cpu", "1E"), nil).Spec.Containers }), AdmissionRules{}, "more than any node has"},

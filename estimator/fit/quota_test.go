@@ -50,6 +50,20 @@ func claim(class *string, size string) corev1.PersistentVolumeClaim {
 		Resources: corev1.VolumeResourceRequirements{Requests: list("storage", size)}}}
 }
 
+func beside(requests corev1.ResourceList) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.Spec.Containers = append(pod.Spec.Containers, podOf(requests, nil).Spec.Containers...)
+	}
+}
+
+func before(requests corev1.ResourceList) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Spec.InitContainers = podOf(requests, nil).Spec.Containers }
+}
+
+func asAWhole(requests corev1.ResourceList) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Spec.Resources = &corev1.ResourceRequirements{Requests: requests} }
+}
+
 func TestQuotaRoom(t *testing.T) {
 	oneCPU := podOf(list("cpu", "1", "memory", "1Gi"), nil)
 	crossing := func(pod *corev1.Pod) {
@@ -71,6 +85,11 @@ func TestQuotaRoom(t *testing.T) {
 		"limits demanded and missing":           {oneCPU, nil, quota(list("limits.cpu", "8"), nil), 0},
 		"limits":                                {podOf(nil, list("cpu", "2")), nil, quota(list("limits.cpu", "8"), nil), 4},
 		"requests demanded and missing":         {podOf(nil, nil), nil, quota(list("requests.memory", "8Gi"), nil), 0},
+		"requests demanded of each container":   {podOf(list("memory", "1Gi"), nil, beside(nil)), nil, quota(list("requests.memory", "8Gi"), nil), 0},
+		"requests in each container":            {podOf(list("memory", "1Gi"), nil, beside(list("memory", "1Gi"))), nil, quota(list("requests.memory", "8Gi"), nil), 4},
+		"demanded of init containers too":       {podOf(list("memory", "1Gi"), nil, before(nil)), nil, quota(list("requests.memory", "8Gi"), nil), 0},
+		"an init container that needs more":     {podOf(list("memory", "1Gi"), nil, before(list("memory", "2Gi"))), nil, quota(list("requests.memory", "8Gi"), nil), 4},
+		"the pod's own requests are enough":     {podOf(nil, nil, asAWhole(list("memory", "2Gi"))), nil, quota(list("requests.memory", "8Gi"), nil), 4},
 		"ephemeral storage is not demanded":     {oneCPU, nil, quota(list("requests.ephemeral-storage", "1Gi", "limits.ephemeral-storage", "1Gi"), nil), Unlimited},
 		"ephemeral storage":                     {podOf(list("ephemeral-storage", "1Gi"), nil), nil, quota(list("ephemeral-storage", "3Gi"), nil), 3},
 		"huge pages":                            {podOf(list("hugepages-2Mi", "4Mi"), nil), nil, quota(list("hugepages-2Mi", "16Mi"), nil), 4},
