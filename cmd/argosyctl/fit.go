@@ -133,7 +133,7 @@ func (o *fitOptions) ask(ctx context.Context, asked *server.Server, known *fleet
 	return fitOf(name, answer)
 }
 
-// workloads are the objects of the file that have pods; Services, policies and what else belongs to an application may stand beside them.
+// workloads are the objects of the file that have pods; Services, policies and what else belongs to an application may stand beside them, and are named.
 func (o *fitOptions) workloads() ([]*unstructured.Unstructured, error) {
 	objects, err := (&interpretOptions{IOStreams: o.IOStreams, files: []string{o.file}}).objects()
 	if err != nil {
@@ -141,11 +141,12 @@ func (o *fitOptions) workloads() ([]*unstructured.Unstructured, error) {
 	}
 	var workloads []*unstructured.Unstructured
 	for _, object := range objects {
-		_, ok, err := template.Of(object)
+		_, ok, err := template.Kinds(nil).Of(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
 		if !ok {
+			fmt.Fprintf(o.ErrOut, "%s %s: no pods are made of it, or not of a template in it: not asked about\n", object.GetKind(), object.GetName())
 			continue
 		}
 		if object.GetNamespace() == "" {

@@ -22,9 +22,10 @@ type workloadFit struct {
 // memberFit is one member's part. With Error nothing is known of it.
 type memberFit struct {
 	Cluster string `json:"cluster"`
-	// Fits is how many replicas fit; at least so many unless Exact.
-	Fits  *int64 `json:"fits,omitempty"`
-	Exact bool   `json:"exact"`
+	// Fits is how many replicas fit; at least so many unless Exact, or as Doubt says.
+	Fits  *int64       `json:"fits,omitempty"`
+	Exact bool         `json:"exact"`
+	Doubt oracle.Doubt `json:"doubt,omitempty"`
 	// TimedOut: time was up before the scheduler refused a replica.
 	TimedOut bool `json:"timedOut,omitempty"`
 	// LimitedBy counts nodes by the plugin that refuses the next replica there; 0 nodes where the pod is refused as a whole.
@@ -41,7 +42,7 @@ type nodeFit struct {
 }
 
 func fitOf(cluster string, answer oracle.Answer) memberFit {
-	fit := memberFit{Cluster: cluster, Fits: &answer.Count, Exact: answer.Exact, TimedOut: answer.TimedOut, LimitedBy: answer.Limits, Reason: strings.TrimSuffix(answer.Why, ".")}
+	fit := memberFit{Cluster: cluster, Fits: &answer.Count, Exact: answer.Exact, Doubt: answer.Doubt, TimedOut: answer.TimedOut, LimitedBy: answer.Limits, Reason: strings.TrimSuffix(answer.Why, ".")}
 	delete(fit.LimitedBy, "")
 	for _, node := range answer.Nodes {
 		fit.Nodes = append(fit.Nodes, nodeFit{Node: node.Node, Takes: node.Copies, LimitedBy: node.Stopped})
@@ -72,6 +73,10 @@ func (o *fitOptions) printMember(fit memberFit) {
 	}
 	certainty := "exactly "
 	switch {
+	case fit.Doubt == oracle.ForeignScheduler:
+		certainty = "at most, for no profile has the name of the pod's scheduler, "
+	case fit.Doubt == oracle.OlderPods && !fit.TimedOut:
+		certainty = "at least, for what the member adds to the pods is known from older ones only, "
 	case fit.TimedOut:
 		certainty = "at least, for time was up, "
 	case !fit.Exact:

@@ -20,9 +20,11 @@ func fits() []workloadFit {
 		{Node: "n3", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n1", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n0", Copies: 1, Stopped: "InterPodAffinity"},
 		{Node: "n2", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n9", Copies: 0, Stopped: "NodeUnschedulable"}}}
 	bound := oracle.Answer{Count: 7, TimedOut: true}
+	foreign, older := oracle.Answer{Count: 3, Doubt: oracle.ForeignScheduler}, oracle.Answer{Count: 2, Doubt: oracle.OlderPods}
 	refused := oracle.Answer{Exact: true, Why: "the member has no PriorityClass \"urgent\"."}
 	return []workloadFit{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", Members: []memberFit{
-		fitOf("m1", answer), fitOf("m2", bound), fitOf("m3", refused), {Cluster: "m4", Error: "not read within 30s\nconnection refused"}}}}
+		fitOf("m1", answer), fitOf("m2", bound), fitOf("m3", refused), {Cluster: "m4", Error: "not read within 30s\nconnection refused"},
+		fitOf("m5", foreign), fitOf("m6", older)}}}
 }
 
 func TestFitPrintsForPeopleAndPrograms(t *testing.T) {
@@ -37,6 +39,8 @@ func TestFitPrintsForPeopleAndPrograms(t *testing.T) {
 m2: at least, for time was up, 7 fit
 m3: exactly 0 fit (the member has no PriorityClass "urgent")
 m4: unknown: not read within 30s: connection refused
+m5: at most, for no profile has the name of the pod's scheduler, 3 fit
+m6: at least, for what the member adds to the pods is known from older ones only, 2 fit
 `},
 		"text, all nodes": {fitOptions{output: "text", allNodes: true}, `m1: exactly 5 fit; the next is refused by InterPodAffinity on 4 nodes, NodeUnschedulable on 1 node
   NODE  TAKES  NEXT REFUSED BY
@@ -48,6 +52,8 @@ m4: unknown: not read within 30s: connection refused
 m2: at least, for time was up, 7 fit
 m3: exactly 0 fit (the member has no PriorityClass "urgent")
 m4: unknown: not read within 30s: connection refused
+m5: at most, for no profile has the name of the pod's scheduler, 3 fit
+m6: at least, for what the member adds to the pods is known from older ones only, 2 fit
 `},
 		"yaml": {fitOptions{output: "yaml"}, `- apiVersion: apps/v1
   kind: Deployment
@@ -87,6 +93,14 @@ m4: unknown: not read within 30s: connection refused
       not read within 30s
       connection refused
     exact: false
+  - cluster: m5
+    doubt: foreignScheduler
+    exact: false
+    fits: 3
+  - cluster: m6
+    doubt: olderPods
+    exact: false
+    fits: 2
   name: web
   namespace: shop
 `},
@@ -108,6 +122,8 @@ func TestFitReadsItsFile(t *testing.T) {
 	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: main, image: web}]}}}\n"
 	const service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n"
 	const component = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {namespace: shop, name: db}\nspec: {workloadType: StatefulSet, image: db}\n"
+	const united = "apiVersion: apps.kruise.io/v1alpha1\nkind: UnitedDeployment\nmetadata: {namespace: shop, name: web}\n" +
+		"spec: {template: {cloneSetTemplate: {spec: {template: {spec: {containers: [{name: main, image: web}]}}}}}}\n"
 	for name, tc := range map[string]struct {
 		text string
 		want []string
@@ -116,6 +132,7 @@ func TestFitReadsItsFile(t *testing.T) {
 		"one workload":              {deployment, []string{"Deployment default/web"}, ""},
 		"among what belongs to it":  {service + "---\n" + deployment, []string{"Deployment default/web"}, ""},
 		"several":                   {deployment + "---\n" + component, []string{"Deployment default/web", "Component shop/db"}, ""},
+		"a UnitedDeployment":        {united, []string{"UnitedDeployment shop/web"}, ""},
 		"none":                      {service, nil, "holds no workload with a pod template"},
 		"a template that is broken": {strings.Replace(deployment, "image: web", "image: [web]", 1), nil, "spec.template does not decode"},
 		"no YAML":                   {"{", nil, "yaml"},
@@ -131,8 +148,12 @@ func TestFitReadsItsFile(t *testing.T) {
 			}
 			flags := genericclioptions.NewConfigFlags(false)
 			flags.KubeConfig = &empty
-			o := fitOptions{file: path, flags: flags, IOStreams: genericiooptions.NewTestIOStreamsDiscard()}
+			streams, _, _, said := genericiooptions.NewTestIOStreams()
+			o := fitOptions{file: path, flags: flags, IOStreams: streams}
 			workloads, err := o.workloads()
+			if named := strings.Contains(said.String(), "Service web: no pods are made of it"); named != strings.Contains(tc.text, "kind: Service") {
+				t.Errorf("said %q of what is not asked about", said)
+			}
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Errorf("error = %v, want %q in it", err, tc.err)

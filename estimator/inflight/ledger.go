@@ -23,8 +23,10 @@ type Promise struct {
 type Ledger struct {
 	mu       sync.Mutex
 	bindings map[types.NamespacedName]*entry
-	// recent are the bindings with a promise that is not older than Patience: all that Ahead has to look at.
-	recent map[types.NamespacedName]struct{}
+	// young are, by member, the bindings with a promise that is not older than Patience: all that Ahead has to look at.
+	young map[string]map[types.NamespacedName]struct{}
+	// named are the bindings by the workload they place: a binding's own name has a kind in it.
+	named map[types.NamespacedName]map[types.NamespacedName]struct{}
 }
 
 type entry struct {
@@ -40,7 +42,8 @@ type assignment struct {
 
 // NewLedger makes an empty ledger.
 func NewLedger() *Ledger {
-	return &Ledger{bindings: map[types.NamespacedName]*entry{}, recent: map[types.NamespacedName]struct{}{}}
+	return &Ledger{bindings: map[types.NamespacedName]*entry{}, young: map[string]map[types.NamespacedName]struct{}{},
+		named: map[types.NamespacedName]map[types.NamespacedName]struct{}{}}
 }
 
 // Observe notes a binding as it is now. first says that it was there before we looked, as after a restart: its replicas are as old as its last scheduling.
@@ -52,12 +55,9 @@ func (l *Ledger) Observe(binding *workv1alpha2.ResourceBinding, now time.Time, f
 	next := &entry{workload: binding.Spec.Resource, requirements: binding.Spec.ReplicaRequirements, clusters: map[string]assignment{}}
 	for _, target := range binding.Spec.Clusters {
 		given := assignment{replicas: target.Replicas}
-		if old != nil {
-			given.since = old.clusters[target.Name].since
-		}
 		before := int32(0)
 		if old != nil {
-			before = old.clusters[target.Name].replicas
+			given.since, before = old.clusters[target.Name].since, old.clusters[target.Name].replicas
 		}
 		if target.Replicas > before {
 			given.since = now
@@ -65,12 +65,20 @@ func (l *Ledger) Observe(binding *workv1alpha2.ResourceBinding, now time.Time, f
 				given.since = scheduled(binding)
 			}
 			if now.Sub(given.since) < Patience {
-				l.recent[key] = struct{}{}
+				insert(l.young, target.Name, key)
 			}
 		}
 		next.clusters[target.Name] = given
 	}
+	if old != nil && old.name() != next.name() {
+		remove(l.named, old.name(), key)
+	}
+	insert(l.named, next.name(), key)
 	l.bindings[key] = next
+}
+
+func (e *entry) name() types.NamespacedName {
+	return types.NamespacedName{Namespace: e.workload.Namespace, Name: e.workload.Name}
 }
 
 // scheduled is when karmada-scheduler last decided; long ago if it never did.
@@ -86,8 +94,22 @@ func (l *Ledger) Forget(namespace, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := types.NamespacedName{Namespace: namespace, Name: name}
+	if gone := l.bindings[key]; gone != nil {
+		remove(l.named, gone.name(), key)
+	}
 	delete(l.bindings, key)
-	delete(l.recent, key)
+}
+
+// Knows says whether a binding of a workload of that name assigns replicas to the member, whatever became of them.
+func (l *Ledger) Knows(cluster, namespace, workload string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.named[types.NamespacedName{Namespace: namespace, Name: workload}] {
+		if _, assigned := l.bindings[key].clusters[cluster]; assigned {
+			return true
+		}
+	}
+	return false
 }
 
 // Ahead returns the promises to a member that are still young, with all replicas assigned: the caller takes off those whose pods it sees.
@@ -95,18 +117,29 @@ func (l *Ledger) Ahead(cluster string, now time.Time) []Promise {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var promises []Promise
-	for key := range l.recent {
-		e, young := l.bindings[key], false
-		for name, given := range e.clusters {
-			fresh := now.Sub(given.since) < Patience
-			young = young || fresh
-			if fresh && name == cluster {
+	for key := range l.young[cluster] {
+		e := l.bindings[key]
+		if e != nil {
+			if given, assigned := e.clusters[cluster]; assigned && now.Sub(given.since) < Patience {
 				promises = append(promises, Promise{Workload: e.workload, Replicas: given.replicas, Requirements: e.requirements})
+				continue
 			}
 		}
-		if !young {
-			delete(l.recent, key)
-		}
+		remove(l.young, cluster, key)
 	}
 	return promises
+}
+
+func insert[K comparable](index map[K]map[types.NamespacedName]struct{}, at K, key types.NamespacedName) {
+	if index[at] == nil {
+		index[at] = map[types.NamespacedName]struct{}{}
+	}
+	index[at][key] = struct{}{}
+}
+
+func remove[K comparable](index map[K]map[types.NamespacedName]struct{}, at K, key types.NamespacedName) {
+	delete(index[at], key)
+	if len(index[at]) == 0 {
+		delete(index, at)
+	}
 }

@@ -14,14 +14,14 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// Workload names what pods may belong to. Group is empty where it is not known (the question's metadata has no group): then any group will do.
+// Workload names what pods may belong to. Where its group is not known (the question's metadata has none), any will do; so will any kind where that is empty.
 type Workload struct {
 	Group, Kind, Namespace, Name string
 	AnyGroup                     bool
 }
 
 func (w Workload) is(owner *metav1.OwnerReference) bool {
-	if owner.Kind != w.Kind || owner.Name != w.Name {
+	if w.Kind != "" && owner.Kind != w.Kind || owner.Name != w.Name {
 		return false
 	}
 	version, err := schema.ParseGroupVersion(owner.APIVersion)
@@ -90,6 +90,19 @@ func (m *Member) ownerOf(ctx context.Context, namespace string, of *metav1.Owner
 		}
 	}
 	return m.owners.of(ctx, namespace, of)
+}
+
+// MadeFrom is the template in the member that a pod was made from, cut down as trimMade says, or nil where that is not known.
+func (m *Member) MadeFrom(pod *corev1.Pod) *corev1.PodTemplateSpec {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil || owner.Kind != "ReplicaSet" {
+		return nil
+	}
+	set, err := m.Informers.Apps().V1().ReplicaSets().Lister().ReplicaSets(pod.Namespace).Get(owner.Name)
+	if err != nil || len(set.Spec.Template.Spec.Containers) == 0 {
+		return nil
+	}
+	return &set.Spec.Template
 }
 
 // owners remembers who controls an object; a controller reference does not change in an object's life, so the UID is key enough.

@@ -21,7 +21,7 @@ func trim(object any) (any, error) {
 	case *corev1.Node:
 		o.Status.Conditions, o.Status.VolumesInUse, o.Status.VolumesAttached, o.Status.Config = nil, nil, nil, nil
 	case *appsv1.ReplicaSet:
-		o.Spec.Template = corev1.PodTemplateSpec{}
+		trimMade(o)
 		o.Status = appsv1.ReplicaSetStatus{}
 	case *appsv1.StatefulSet:
 		o.Spec.Template = corev1.PodTemplateSpec{}
@@ -32,6 +32,24 @@ func trim(object any) (any, error) {
 		o.Status = corev1.ServiceStatus{}
 	}
 	return object, nil
+}
+
+// trimMade keeps of a ReplicaSet's template what tells a member's additions to its pods from the workload's own, and nothing of one without pods.
+func trimMade(set *appsv1.ReplicaSet) {
+	made := set.Spec.Template
+	set.Spec.Template = corev1.PodTemplateSpec{}
+	if set.Spec.Replicas != nil && *set.Spec.Replicas == 0 {
+		return
+	}
+	names := func(list []corev1.Container) (out []corev1.Container) {
+		for i := range list {
+			out = append(out, corev1.Container{Name: list[i].Name})
+		}
+		return out
+	}
+	set.Spec.Template.Labels = made.Labels
+	set.Spec.Template.Spec = corev1.PodSpec{Containers: names(made.Spec.Containers), InitContainers: names(made.Spec.InitContainers), NodeSelector: made.Spec.NodeSelector,
+		Tolerations: made.Spec.Tolerations, PriorityClassName: made.Spec.PriorityClassName, RuntimeClassName: made.Spec.RuntimeClassName, SchedulerName: made.Spec.SchedulerName}
 }
 
 // trimPod keeps of the status what the scheduler reads (phase, nomination, resources in use) and the condition that says why a pod is pending.

@@ -20,6 +20,20 @@ const (
 	PathGated Path = "gated"
 )
 
+// Doubt is what an answer stands on where that may be wrong.
+type Doubt string
+
+// The doubts. The first comes from the oracle, the others from who asks it.
+const (
+	// ForeignScheduler: the pod names a scheduler that the configuration does not have. The first profile stood in for it; another scheduler may have more rules, so
+	// the count is at most.
+	ForeignScheduler Doubt = "foreignScheduler"
+	// WithoutTemplate: the pod is made of what the request says, or of a live pod.
+	WithoutTemplate Doubt = "withoutTemplate"
+	// OlderPods: what the member adds to the workload's pods is known from pods of an older template only.
+	OlderPods Doubt = "olderPods"
+)
+
 // Reservation is room that others take first: Count pods like Pod.
 type Reservation struct {
 	Pod   *corev1.Pod
@@ -53,20 +67,23 @@ type Answer struct {
 	Exact bool
 	// Width is the difference between the best and the worst run of the scheduler.
 	Width int64
-	// TimedOut: the budget ended the search; more may fit.
+	// TimedOut: the budget ended the search; more may fit. With a Count of 0 nothing at all is known.
 	TimedOut bool
 	Path     Path
 	// Why the path had to be PathPlaced, or why nothing fits at all.
 	Why string
 	// Computed is how many nodes had to be asked, the others being remembered.
 	Computed int
-	// Foreign: the pod names a scheduler that the configuration does not have; the first profile stood in for it.
-	Foreign bool
+	// Doubt, if set, is why Count may not be what the member would place.
+	Doubt Doubt
 	// Limits counts, by plugin, the nodes that take no further copy because of it.
 	Limits map[string]int
 	// Nodes is where the copies stand, and what stops the next one.
 	Nodes []NodeFit
 }
+
+// Known tells a number from the lack of one.
+func (a Answer) Known() bool { return a.Count > 0 || !a.TimedOut }
 
 // NodeFit is one node's part in an answer.
 type NodeFit struct {

@@ -35,6 +35,10 @@ type closed struct {
 	// domain of each node and what the domain takes, for an explanation of a spread constraint.
 	domain []int
 	shares []int64
+	// domains of a spread constraint; places of the domains that take one copy each, and outside of them.
+	domains []fit.Domain
+	places  map[string]int64
+	outside int64
 }
 
 // count returns the total and whether the form applies; if not, the oracle has to place.
@@ -245,16 +249,18 @@ func (c *closed) matching(kind string, terms []fwk.AffinityTerm, all bool) map[p
 }
 
 func (c *closed) separate() int64 {
-	hasRoom, outside := map[string]bool{}, int64(0)
+	hasRoom := map[string]bool{}
+	c.places, c.outside = map[string]int64{}, 0
 	for i, node := range c.nodes {
 		value, ok := node.Node().Labels[c.rules.SeparateKey]
 		if !ok {
-			outside += c.room(i)
+			c.outside += c.room(i)
 		} else if c.room(i) > 0 {
 			hasRoom[value] = true
+			c.places[value] += c.room(i)
 		}
 	}
-	return fit.Separate(hasRoom, outside)
+	return fit.Separate(hasRoom, c.outside)
 }
 
 // spread gathers the domains of the one hard constraint, as podtopologyspread.calPreFilterState does. It declines if a node takes copies that the constraint
@@ -302,6 +308,7 @@ func (c *closed) spread() (int64, bool) {
 		domains[at].Existing += counts[i]
 		domains[at].Capacity += c.room(i)
 	}
+	c.domains = domains
 	if rule.CountsCopies {
 		c.shares = fit.SpreadShares(domains, rule.Skew, rule.MinDomains)
 	} else {

@@ -28,29 +28,38 @@ type inquiry struct {
 func (o *Oracle) Fit(ctx context.Context, q Question) (Answer, error) {
 	v, known := o.view(q.Pod)
 	if status := v.gated(ctx, q.Pod); status != nil {
-		return Answer{Path: PathGated, Exact: true, Why: status.Message(), Limits: map[string]int{status.Plugin(): 0}, Foreign: !known}, nil
+		return Answer{Path: PathGated, Exact: true, Why: status.Message(), Limits: map[string]int{status.Plugin(): 0}}, nil
 	}
 	pod, err := newCopied(v.relevant(q.Pod))
 	if err != nil {
-		return Answer{Path: PathGated, Exact: true, Why: fmt.Sprintf("the pod does not parse: %v", err), Foreign: !known}, nil
+		return Answer{Path: PathGated, Exact: true, Why: fmt.Sprintf("the pod does not parse: %v", err)}, nil
 	}
 	i := &inquiry{Question: q, view: v, pod: pod}
 	i.reservations, i.nominated = o.reservations(q)
 	i.rules = o.rules(i)
-	answer, err := o.fit(ctx, i)
-	answer.Foreign = !known
+	answer, ok, err := o.fitPlain(ctx, i)
+	if err == nil && !ok {
+		answer, err = o.fit(ctx, i)
+	}
+	if !known {
+		answer.Doubt, answer.Exact = ForeignScheduler, false
+	}
 	return limit(answer, q.Most), err
 }
 
 func (o *Oracle) fit(ctx context.Context, i *inquiry) (answer Answer, err error) {
-	if len(i.reservations) == 0 && i.rules.Shape != fit.Ordered {
+	place, subtract := o.divide(i)
+	if len(place) == 0 && i.rules.Shape != fit.Ordered {
 		if err := o.refreshIfFree(ctx); err != nil {
 			return Answer{}, err
 		}
-		if answer, ok, err := o.closedShared(ctx, i); ok || err != nil {
+		answer, ok, err := o.closedShared(ctx, i, subtract)
+		if err != nil || ok && answer.Known() {
 			return answer, err
 		}
-		i.rules.Shape, i.rules.Why = fit.Ordered, uncounted
+		if !ok {
+			i.rules.Shape, i.rules.Why = fit.Ordered, uncounted
+		}
 	}
 	if err := o.acquire(ctx); err != nil {
 		return Answer{TimedOut: true, Path: PathPlaced, Why: err.Error()}, nil
@@ -104,48 +113,76 @@ func (o *Oracle) fitBehind(ctx context.Context, i *inquiry) (Answer, error) {
 	return least, nil
 }
 
-// fitOnce places the reservations, counts, and takes the reservations back. It returns how many found a place.
+// fitOnce places the reservations that the scheduler has to place, counts, subtracts the others, and takes the reservations back. It returns how many found
+// a place. What could not be placed in time is subtracted too, if that can be.
 func (o *Oracle) fitOnce(ctx context.Context, i *inquiry) (answer Answer, found int, err error) {
-	ahead, complete, err := o.placeReservations(ctx, i.reservations, i.Budget/2)
+	place, subtract := o.divide(i)
+	if i.rules.Shape != fit.Ordered && copiesIn(subtract) > fewAhead && len(place) == 0 {
+		// Subtracting alone has not told: place what time allows, in their order, and subtract the rest.
+		place, subtract = i.reservations, nil
+	}
+	ahead, left, err := o.placeReservations(ctx, place, i.Budget/2)
 	defer func() { err = errors.Join(err, o.undoAll(ctx, ahead)) }()
 	if err != nil {
 		return Answer{}, 0, err
 	}
-	if !complete {
-		return Answer{TimedOut: true, Path: PathPlaced, Why: "others' reservations alone took all the time"}, len(ahead), nil
-	}
+	late := Answer{TimedOut: true, Path: PathPlaced, Why: "others' reservations alone took all the time"}
 	why := i.rules.Why
 	if i.rules.Shape != fit.Ordered {
+		for _, reservation := range left {
+			if !o.local(i, reservation) {
+				return late, len(ahead), nil
+			}
+		}
 		if err := o.take(ctx, &o.behind); err != nil {
 			return Answer{}, 0, err
 		}
-		answer, ok, err := o.closed(ctx, &o.behind, i)
+		answer, ok, err := o.closed(ctx, &o.behind, i, append(subtract, left...))
 		if ok || err != nil {
 			answer.Exact = answer.Exact && len(ahead) == 0
 			return answer, len(ahead), err
 		}
 		why = uncounted
 	}
+	if len(left)+len(subtract) > 0 {
+		return late, len(ahead), nil
+	}
 	answer, err = o.placeCopies(ctx, i, why)
 	return answer, len(ahead), err
 }
 
-// closedShared counts on the shared picture, many at a time.
-func (o *Oracle) closedShared(ctx context.Context, i *inquiry) (Answer, bool, error) {
-	o.guard.RLock()
-	defer o.guard.RUnlock()
-	return o.closed(ctx, &o.shared, i)
+func copiesIn(reservations []Reservation) int {
+	total := 0
+	for _, reservation := range reservations {
+		total += reservation.Count
+	}
+	return total
 }
 
-// closed counts by closed form and explains.
-func (o *Oracle) closed(ctx context.Context, from *picture, i *inquiry) (Answer, bool, error) {
+// closedShared counts on the shared picture, many at a time.
+func (o *Oracle) closedShared(ctx context.Context, i *inquiry, ahead []Reservation) (Answer, bool, error) {
+	o.guard.RLock()
+	defer o.guard.RUnlock()
+	return o.closed(ctx, &o.shared, i, ahead)
+}
+
+// closed counts by closed form what is left behind those ahead, and explains.
+func (o *Oracle) closed(ctx context.Context, from *picture, i *inquiry, ahead []Reservation) (Answer, bool, error) {
 	c := o.newClosed(i.view, i.pod, from)
 	c.rules, c.nominated = i.rules, i.nominated
-	count, ok, err := c.count(ctx)
+	total, ok, err := c.count(ctx)
 	if !ok || err != nil {
 		return Answer{}, ok, err
 	}
-	answer := Answer{Count: count, Exact: true, Path: Path(i.rules.Shape), Computed: c.computed}
+	least, exact, err := c.less(ctx, from, total, ahead)
+	if err != nil {
+		return Answer{}, false, err
+	}
+	answer := Answer{Count: least, Exact: exact, Path: Path(i.rules.Shape), Computed: c.computed}
+	if !exact {
+		answer.Width, answer.Why = total-least, "it depends on where promised and pending pods go"
+		answer.TimedOut = least == 0
+	}
 	if i.Explain {
 		c.explain(ctx, &answer)
 	}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
@@ -48,6 +50,7 @@ func TestFit(t *testing.T) {
 		"spread that does not count itself": {nil, podWith("p", 1000, nil, spread(corev1.LabelTopologyZone, 1, selecting(web))), 12, PathSpread},
 		"two spread constraints":            {nil, podWith("p", 1000, web, spread(corev1.LabelTopologyZone, 1, selecting(web)), spread(corev1.LabelHostname, 1, selecting(web))), 5, PathPlaced},
 		"behind a pending pod":              {[]*corev1.Pod{podWith("a", 4000, nil)}, podWith("p", 4000, web), 3, PathNodeLocal},
+		"behind one for another scheduler":  {[]*corev1.Pod{podWith("a", 4000, nil, func(p *corev1.Pod) { p.Spec.SchedulerName = "volcano" })}, podWith("p", 4000, web), 3, PathNodeLocal},
 		"before a pending pod":              {[]*corev1.Pod{podWith("a", 4000, nil)}, podWith("p", 4000, web, priority(5)), 4, PathNodeLocal},
 		"behind a pod without hope":         {[]*corev1.Pod{podWith("a", 5000, nil)}, podWith("p", 4000, web), 4, PathNodeLocal},
 		"behind a nominated pod":            {[]*corev1.Pod{podWith("a", 4000, nil, func(p *corev1.Pod) { p.Status.NominatedNodeName = "n3" })}, podWith("p", 4000, web), 3, PathNodeLocal},
@@ -90,6 +93,53 @@ func ask(t testing.TB, o *Oracle, q Question) Answer {
 		t.Fatal(err)
 	}
 	return answer
+}
+
+// A scheduler that the configuration does not know may have more rules than the profile that stands in for it.
+func TestForeignSchedulerIsDoubted(t *testing.T) {
+	got := ask(t, fourNodes().start(t), Question{Pod: podWith("p", 1000, web, func(p *corev1.Pod) { p.Spec.SchedulerName = "volcano" })})
+	if got.Count != 16 || got.Exact || got.Doubt != ForeignScheduler {
+		t.Errorf("%+v, want 16 that are doubted", got)
+	}
+}
+
+// A first StatefulSet's claims bind no replica to any place: thousands are counted, not placed; a claim left behind by an earlier replica is looked at.
+func TestClaimsThatBindNothing(t *testing.T) {
+	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "disk"}, Provisioner: "disk.example.com", VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer)}
+	left := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "data-7"}, Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: ptr.To("disk")}}
+	driver := &storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: "disk.example.com"}, Spec: storagev1.CSIDriverSpec{StorageCapacity: ptr.To(true)}}
+	limited := &storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: "n0"}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{
+		{Name: "disk.example.com", NodeID: "n0", Allocatable: &storagev1.VolumeNodeResources{Count: ptr.To[int32](1)}}}}}
+	zoned := class.DeepCopy()
+	zoned.AllowedTopologies = []corev1.TopologySelectorTerm{{MatchLabelExpressions: []corev1.TopologySelectorLabelRequirement{{Key: corev1.LabelTopologyZone, Values: []string{"z1"}}}}}
+	for name, tc := range map[string]struct {
+		objects []runtime.Object
+		counted bool
+	}{
+		"made anywhere":                {[]runtime.Object{class}, true},
+		"one is there already":         {[]runtime.Object{class, left}, false},
+		"capacity is published":        {[]runtime.Object{class, driver}, false},
+		"nodes take so many":           {[]runtime.Object{class, limited}, false},
+		"the class names its topology": {[]runtime.Object{zoned}, false},
+		"no such class":                {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := fourNodes()
+			c.objects = append(c.objects, tc.objects...)
+			pod := podWith("web", 1000, web)
+			each := func(i int) (*corev1.Pod, []*corev1.PersistentVolumeClaim) {
+				claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("data-%d", i)},
+					Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: ptr.To("disk")}}
+				one := pod.DeepCopy()
+				one.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name}}}}
+				return one, []*corev1.PersistentVolumeClaim{claim}
+			}
+			got := ask(t, c.start(t), Question{Pod: pod, Each: each, Budget: time.Hour})
+			if counted := got.Path == PathNodeLocal && got.Count == 16; counted != tc.counted {
+				t.Errorf("%d by %s, want it counted: %t", got.Count, got.Path, tc.counted)
+			}
+		})
+	}
 }
 
 // Every closed form against the scheduler placing one by one, on random members.

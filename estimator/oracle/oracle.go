@@ -71,6 +71,7 @@ type Oracle struct {
 	volumes    corelisters.PersistentVolumeClaimLister
 	classes    storagelisters.StorageClassLister
 	drivers    storagelisters.CSINodeLister
+	storage    storagelisters.CSIDriverLister
 
 	// turn is held by whoever changes the scheduler's cache by assuming pods. A channel, not a mutex: waiting for it ends with the context.
 	turn     chan struct{}
@@ -124,6 +125,7 @@ func New(ctx context.Context, config Config) (*Oracle, error) {
 		volumes:    config.Informers.Core().V1().PersistentVolumeClaims().Lister(),
 		classes:    config.Informers.Storage().V1().StorageClasses().Lister(),
 		drivers:    config.Informers.Storage().V1().CSINodes().Lister(),
+		storage:    config.Informers.Storage().V1().CSIDrivers().Lister(),
 		turn:       make(chan struct{}, 1),
 		shared:     picture{snapshot: schedulercache.NewEmptySnapshot()},
 		behind:     picture{snapshot: schedulercache.NewEmptySnapshot()},

@@ -109,6 +109,10 @@ func whyRefused(err error) (*refused, error) {
 			why.byPlugin[plugin] = 0
 		}
 	}
+	if len(why.byPlugin) == 0 && misfit.NumAllNodes > 0 {
+		// A plugin that panics leaves nodes without a verdict, and the pod without a place.
+		return nil, fmt.Errorf("scheduling a copy: no plugin says why not: %w", err)
+	}
 	return why, nil
 }
 

@@ -17,15 +17,14 @@ import (
 )
 
 // reservations gathers who takes room before the question's pod: the member's pending pods of the same or a higher priority, in the scheduler's order, and then what is
-// promised to others. Pods nominated to a node hold that node's room and are returned apart.
+// promised to others. Pods for another scheduler take room like any: the first profile stands in for it. Pods nominated to a node hold that node's room and are returned apart.
 func (o *Oracle) reservations(q Question) ([]Reservation, map[string][]fwk.PodInfo) {
 	objects, _ := o.pods.ByIndex(PendingIndex, PendingIndex)
 	var pending []*corev1.Pod
 	var nominated map[string][]fwk.PodInfo
 	for _, object := range objects {
 		pod := object.(*corev1.Pod)
-		if pod.DeletionTimestamp != nil || priorityOf(pod) < priorityOf(q.Pod) || o.views[pod.Spec.SchedulerName] == nil ||
-			o.foreseen.has(pod) {
+		if pod.DeletionTimestamp != nil || priorityOf(pod) < priorityOf(q.Pod) || o.foreseen.has(pod) {
 			continue
 		}
 		if node := pod.Status.NominatedNodeName; node != "" {
@@ -108,10 +107,9 @@ func (o *Oracle) noRoom(v *view, pod *copied) bool {
 	return true
 }
 
-// placeReservations places what is ahead. It reports false if its time ran out before all had been tried. The caller holds the turn.
-func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservation, budget time.Duration) ([]*placed, bool, error) {
+// placeReservations places what is ahead, and returns what its time did not suffice for. The caller holds the turn.
+func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservation, budget time.Duration) (pods []*placed, left []Reservation, err error) {
 	deadline := o.clock.Now().Add(budget)
-	var pods []*placed
 	refused := map[string]bool{}
 	for number, reservation := range reservations {
 		v, _ := o.view(reservation.Pod)
@@ -121,14 +119,16 @@ func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservati
 		}
 		for i := range reservation.Count {
 			if ctx.Err() != nil || (budget > 0 && o.clock.Now().After(deadline)) {
-				return pods, false, nil
+				rest := slices.Clone(reservations[number:])
+				rest[0].Count -= i
+				return pods, rest, nil
 			}
 			one := copyOf(reservation.Pod, i)
 			// The scheduler tells pods by their UID, and a promise is held by copies of a pod that may be pending itself.
 			one.Name, one.UID = fmt.Sprintf("%s-ahead-%d", one.Name, number), types.UID(fmt.Sprintf("%s-ahead-%d", one.UID, number))
 			p, why, err := o.place(ctx, v, one)
 			if err != nil {
-				return pods, false, fmt.Errorf("placing %s: %w", reservation.For, err)
+				return pods, nil, fmt.Errorf("placing %s: %w", reservation.For, err)
 			}
 			if why != nil {
 				refused[kind] = true // the next one like it would be refused too
@@ -137,7 +137,7 @@ func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservati
 			pods = append(pods, p)
 		}
 	}
-	return pods, true, nil
+	return pods, nil, nil
 }
 
 // kindOf names the pods that are alike to the scheduler: those of one controller and revision. A workload may have hundreds of pending pods, refused for one

@@ -76,10 +76,10 @@ func (o *Oracle) placeSets(ctx context.Context, q SetQuestion, parts []Part) (an
 		}
 	}()
 	reservations, _ := o.reservations(Question{Pod: parts[0].Pod, Ahead: q.Ahead})
-	ahead, complete, err := o.placeReservations(ctx, reservations, q.Budget/2)
+	ahead, left, err := o.placeReservations(ctx, reservations, q.Budget/2)
 	pods = append(pods, ahead...)
-	if err != nil || !complete {
-		answer.TimedOut = !complete
+	if err != nil || len(left) > 0 {
+		answer.TimedOut = len(left) > 0
 		return answer, err
 	}
 	deadline := o.clock.Now().Add(q.Budget)

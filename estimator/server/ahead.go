@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -17,36 +16,31 @@ import (
 )
 
 // ahead is the room held for replicas that are promised to the member and not there yet: those that bindings say, and those that karmada-scheduler says
-// it has assumed (1.19). They tell of the same replicas, so what is held by one is taken off the other.
+// it has assumed (1.18, with its gate SchedulingOvercommitProtection). It assumes all replicas of a workload, running ones too, so what a binding tells of is the
+// binding's to say, and of the rest only the pods that are not seen are held for.
 func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed []wire.AssumedWorkload) []oracle.Reservation {
 	var reservations []oracle.Reservation
-	held := map[string]int{}
 	if s.promises != nil {
 		for _, promise := range s.promises.Ahead(member.Name, s.clock.Now()) {
 			if reservation, ok := s.promised(reading, member, promise); ok {
 				reservations = append(reservations, reservation)
-				held[alike(promise.Workload.Namespace, requirementsOf(promise.Requirements))] += reservation.Count
 			}
 		}
 	}
 	for _, workload := range assumed {
 		for _, component := range workload.Components {
-			kind := alike(workload.Namespace, component.Requirements)
-			told := min(int(component.Replicas), held[kind])
-			held[kind] -= told
-			pod := template.Synthetic(component.Requirements, workload.Namespace, component.Name)
-			reservations = append(reservations, oracle.Reservation{Pod: pod, Count: int(component.Replicas) - told, For: "assumed " + workload.Namespace + "/" + component.Name})
+			// A workload of one component bears the component's name.
+			if s.promises != nil && s.promises.Knows(member.Name, workload.Namespace, component.Name) {
+				continue
+			}
+			missing := int(component.Replicas) - len(s.live(reading, member, template.Object{Namespace: workload.Namespace, Name: component.Name}))
+			if missing > 0 {
+				reservations = append(reservations, oracle.Reservation{Pod: template.Synthetic(component.Requirements, workload.Namespace, component.Name),
+					Count: missing, For: "assumed " + workload.Namespace + "/" + component.Name})
+			}
 		}
 	}
 	return reservations
-}
-
-// alike names what an assumed workload tells of itself: it has no name.
-func alike(namespace string, requirements wire.Requirements) string {
-	requirements.Namespace = ""
-	// Requirements always encode.
-	text, _ := json.Marshal(requirements)
-	return namespace + "|" + string(text)
 }
 
 // promised is the reservation for one promise, if pods of it are missing.
@@ -63,12 +57,11 @@ func (s *Server) promised(reading context.Context, member *mirror.Member, promis
 	}
 	object := template.Object{Kind: workload.Kind, Namespace: workload.Namespace, Name: workload.Name}
 	requirements := requirementsOf(promise.Requirements)
-	one := candidate{pod: template.Synthetic(requirements, object.Namespace, object.Name)}
+	pod := template.Synthetic(requirements, object.Namespace, object.Name)
 	if pods, err := s.pods(reading, member, object, true, requirements); err == nil {
-		one = pods[0]
+		pod = pods[0].pod
 	}
-	pod := one.pod
-	if made, refusal, err := s.admit(member, one); err == nil && refusal == "" {
+	if made, refusal, err := s.admit(member, pod); err == nil && refusal == "" {
 		pod = made
 	}
 	return oracle.Reservation{Pod: pod, Count: missing, For: fmt.Sprintf("promised %s %s/%s", object.Kind, object.Namespace, object.Name)}, true

@@ -6,10 +6,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/argosy-dev/argosy/estimator/mirror"
+	"github.com/argosy-dev/argosy/estimator/oracle"
 	"github.com/argosy-dev/argosy/estimator/template"
 	"github.com/argosy-dev/argosy/estimator/wire"
 )
@@ -20,10 +20,10 @@ type candidate struct {
 	claims []corev1.PersistentVolumeClaim
 	// shared are the claims that all replicas mount, which the member lacks and the control plane has: they will travel with the workload.
 	shared []corev1.PersistentVolumeClaim
-	// admitted: the member has admitted such a pod already.
-	admitted bool
 	// known: the pod is the workload's, not made of the request alone.
 	known bool
+	// doubt, if set, is why the pod may not be what the replicas will be.
+	doubt oracle.Doubt
 	// ordinal numbers the next replicas of a workload whose replicas have claims of their own.
 	ordinal func(i int) int
 }
@@ -43,7 +43,7 @@ func (s *Server) pods(reading context.Context, member *mirror.Member, object tem
 	workloads, err := s.templates.Find(reading, object)
 	if err != nil {
 		s.metrics.templateMissing()
-		one, err := withoutTemplate(synthetic, live, err)
+		one, err := withoutTemplate(synthetic, live, requirements, err)
 		if err != nil {
 			return nil, err
 		}
@@ -53,21 +53,17 @@ func (s *Server) pods(reading context.Context, member *mirror.Member, object tem
 	}
 	var all, matching []candidate
 	for _, workload := range workloads {
-		pod, ok, err := template.Of(workload)
+		pod, ok, err := s.kinds.Of(workload)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			continue
 		}
-		one := candidate{pod: pod.Template, claims: pod.Claims, known: true, ordinal: pod.Ordinals.Free(live)}
-		fits := template.Matches(pod.Template, requirements.Requests)
+		one := s.fromTemplate(member, pod, live)
 		one.shared = s.travelling(reading, member, pod)
-		if model := template.Model(pod.Template, live); model != nil {
-			one.pod, one.admitted = model, true
-		}
 		all = append(all, one)
-		if fits {
+		if template.Matches(pod.Template, requirements.Requests) {
 			matching = append(matching, one)
 		}
 	}
@@ -77,14 +73,28 @@ func (s *Server) pods(reading context.Context, member *mirror.Member, object tem
 	if len(all) == 0 {
 		// A kind without a pod template, or a workload that is just being deleted.
 		all = []candidate{synthetic}
-		if model := template.Newest(live); model != nil {
-			all[0].pod, all[0].admitted, all[0].known = model, true, true
+		if model, ok := template.Choose(synthetic.pod, live); ok {
+			all[0].pod, all[0].known = template.FromLive(model, requirements), true
 		}
 	}
 	for i := range all {
 		template.AtLeast(all[i].pod, requirements.Requests)
 	}
 	return all, nil
+}
+
+// fromTemplate is the template's pod with what the member adds to it, as a live pod shows.
+func (s *Server) fromTemplate(member *mirror.Member, pod template.Pod, live []*corev1.Pod) candidate {
+	one := candidate{pod: pod.Template, claims: pod.Claims, known: true, ordinal: pod.Ordinals.Free(live)}
+	model, ok := template.Choose(pod.Template, live)
+	if !ok {
+		return one
+	}
+	var sure bool
+	if one.pod, sure = template.Overlay(pod.Template, template.Live{Pod: model, Made: member.MadeFrom(model)}); !sure {
+		one.doubt = oracle.OlderPods
+	}
+	return one
 }
 
 // travelling are the claims named by the template that only the control plane has. Karmada sends them after the workload, once it is scheduled: were the
@@ -118,23 +128,16 @@ func (s *Server) live(ctx context.Context, member *mirror.Member, object templat
 }
 
 // withoutTemplate decides what stands for replicas whose template could not be read. A live pod shows their rules. Without one, where reading may
-// never succeed (the estimator lacks the right, or the kind is gone), replicas are taken to repel each other: one to a node; a zero would keep the workload from
-// being scheduled for good. A control plane that is slow or away for a moment is no reason to guess: the error stands, and nothing fits.
-func withoutTemplate(synthetic candidate, live []*corev1.Pod, why error) (candidate, error) {
-	if model := template.Newest(live); model != nil {
-		return candidate{pod: model, admitted: true, known: true}, nil
+// never succeed (the estimator lacks the right, or the kind is gone), it is what the request says, as in Karmada's own estimator: a more careful guess
+// would keep the workload from being scheduled for good. A control plane that is slow or away for a moment is no reason to guess: the error stands.
+func withoutTemplate(synthetic candidate, live []*corev1.Pod, requirements wire.Requirements, why error) (candidate, error) {
+	synthetic.doubt = oracle.WithoutTemplate
+	if model, ok := template.Choose(synthetic.pod, live); ok {
+		synthetic.pod, synthetic.known = template.FromLive(model, requirements), true
+		return synthetic, nil
 	}
 	if !apierrors.IsForbidden(why) && !errors.Is(why, template.ErrNoKind) {
 		return candidate{}, why
 	}
-	const label = "estimator.argosy.dev/careful"
-	synthetic.pod.Labels = map[string]string{label: synthetic.pod.Name}
-	affinity := synthetic.pod.Spec.Affinity
-	if affinity == nil {
-		affinity = &corev1.Affinity{}
-		synthetic.pod.Spec.Affinity = affinity
-	}
-	affinity.PodAntiAffinity = &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
-		{TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: synthetic.pod.Labels}}}}
 	return synthetic, nil
 }

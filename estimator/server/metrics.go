@@ -23,7 +23,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Help:    "Time from a request to its answer, by method and by the path the answer was found on.",
 			Buckets: []float64{.0002, .0005, .001, .002, .004, .008, .016, .032, .064, .128, .256, .512, 1.024, 1.5}}, []string{"method", "path"}),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "argosy_estimator_answers_total",
-			Help: "Answers, by method, member and outcome: exact, bound (at least so many), or the reason why there is no estimate."},
+			Help: "Answers, by method, member and outcome: exact, bound (at least so many), cutShort (the same, when time was up), what makes it doubtful (withoutTemplate, olderPods, foreignScheduler), or the reason why there is none."},
 			[]string{"method", "member", "outcome"}),
 		computed: prometheus.NewCounter(prometheus.CounterOpts{Name: "argosy_estimator_nodes_computed_total",
 			Help: "Nodes whose Filter plugins were run for an answer."}),
@@ -47,8 +47,12 @@ func (m *Metrics) answered(method, member string, r reply, took time.Duration) {
 	switch {
 	case r.reason != "":
 		outcome = r.reason
+	case r.answer.Doubt != "":
+		outcome = string(r.answer.Doubt)
 	case r.answer.Exact:
 		outcome = "exact"
+	case r.answer.TimedOut:
+		outcome = "cutShort"
 	}
 	if r.reason == "MemberUnknown" {
 		member = "" // the name comes from the request: anybody's

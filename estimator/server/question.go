@@ -28,16 +28,17 @@ func (s *Server) replicas(ctx context.Context, request *wire.MaxAvailableReplica
 	named, ok := template.ParseObject(object)
 	pods, err := s.pods(reading, member, named, ok, request.Requirements)
 	if err != nil {
-		return none("Template", err)
+		return unknown("Template", err)
 	}
 	if request.Fault != nil && !pods[0].known {
 		// Neither what a replica asks nor what it is: any number would be a guess.
 		return unknown("WireForm", request.Fault)
 	}
 	ahead := s.ahead(reading, member, request.Assumed)
-	least := reply{value: -1}
-	for _, pod := range pods {
-		if r := s.fit(ctx, member, pod, ahead, false); least.value < 0 || r.value < least.value {
+	var least reply
+	for number, pod := range pods {
+		// Unknown is less than any number, and so is what all of them together are worth.
+		if r := s.fit(ctx, member, pod, ahead, false); number == 0 || r.value < least.value {
 			least = r
 		}
 	}
@@ -46,20 +47,20 @@ func (s *Server) replicas(ctx context.Context, request *wire.MaxAvailableReplica
 
 // fit asks the oracle for one candidate, behind the member's admission and quotas.
 func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ahead []oracle.Reservation, explain bool) reply {
-	pod, refusal, err := s.admit(member, c)
+	pod, refusal, err := s.admit(member, c.pod)
 	if err != nil {
-		return none("Listers", err)
+		return unknown("Listers", err)
 	}
 	if refusal != "" {
 		return refused(refusal)
 	}
 	quotas, err := s.quotas(member, pod.Namespace, ahead)
 	if err != nil {
-		return none("Listers", err)
+		return unknown("Listers", err)
 	}
 	replica := fit.Replica{Pod: pod}
 	if replica.Claims, err = member.AdmitClaims(c.claims); err != nil {
-		return none("Listers", err)
+		return unknown("Listers", err)
 	}
 	room, why := fit.QuotaRoom(replica, quotas)
 	if room == 0 {
@@ -68,7 +69,7 @@ func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ah
 	q := oracle.Question{Pod: pod, Ahead: ahead, Most: room, Budget: s.budget(ctx), Explain: explain}
 	shared, err := member.AdmitClaims(c.shared)
 	if err != nil {
-		return none("Listers", err)
+		return unknown("Listers", err)
 	}
 	member.Bind(shared)
 	if len(replica.Claims)+len(shared) > 0 {
@@ -82,13 +83,16 @@ func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ah
 	}
 	answer, err := member.Oracle.Fit(ctx, q)
 	if err != nil {
-		return none("Oracle", err)
+		return unknown("Oracle", err)
 	}
 	if answer.Count == room && why != "" {
 		answer.Why = why
 	}
+	if c.doubt != "" {
+		answer.Doubt, answer.Exact = c.doubt, false
+	}
 	s.metrics.nodes(answer.Computed, member.Oracle.Nodes())
-	return reply{value: clamp(answer.Count), answer: answer}
+	return found(answer)
 }
 
 // budget is the time for placing copies: what is left until the deadline, less what taking them back may need.
@@ -105,24 +109,17 @@ func refused(why string) reply {
 	return reply{answer: oracle.Answer{Path: oracle.PathGated, Exact: true, Why: why}}
 }
 
-// admit is what the member's admission makes of a pod, or why it would refuse it. A live pod has been admitted already.
-func (s *Server) admit(member *mirror.Member, c candidate) (*corev1.Pod, string, error) {
-	pod := c.pod
-	if !c.admitted {
-		rules, err := member.AdmissionRules(pod.Namespace)
-		if err != nil {
-			return nil, "", err
-		}
-		made, err := fit.Admit(pod, rules)
-		if err != nil {
-			return nil, err.Error(), nil
-		}
-		pod = made
+// admit is what the member's admission makes of a pod, or why it would refuse it.
+func (s *Server) admit(member *mirror.Member, pod *corev1.Pod) (*corev1.Pod, string, error) {
+	rules, err := member.AdmissionRules(pod.Namespace)
+	if err != nil {
+		return nil, "", err
 	}
-	if err := fit.CheckRequests(pod); err != nil {
+	made, err := fit.Admit(pod, rules)
+	if err != nil {
 		return nil, err.Error(), nil
 	}
-	return pod, "", nil
+	return made, "", nil
 }
 
 // quotas of the namespace, with what is promised counted as used.
@@ -156,13 +153,13 @@ func (s *Server) sets(ctx context.Context, request *wire.MaxAvailableComponentSe
 	q := oracle.SetQuestion{Ahead: ahead, Budget: s.budget(ctx)}
 	quotas, err := s.quotas(member, request.Namespace, ahead)
 	if err != nil {
-		return none("Listers", err)
+		return unknown("Listers", err)
 	}
 	var parts []fit.QuotaPart
 	for _, component := range request.Components {
-		pod, refusal, err := s.admit(member, candidate{pod: template.Synthetic(component.Requirements, request.Namespace, component.Name)})
+		pod, refusal, err := s.admit(member, template.Synthetic(component.Requirements, request.Namespace, component.Name))
 		if err != nil {
-			return none("Listers", err)
+			return unknown("Listers", err)
 		}
 		if refusal != "" {
 			return refused(refusal)
@@ -177,9 +174,9 @@ func (s *Server) sets(ctx context.Context, request *wire.MaxAvailableComponentSe
 	q.Most = room
 	answer, err := member.Oracle.FitSets(ctx, q)
 	if err != nil {
-		return none("Oracle", err)
+		return unknown("Oracle", err)
 	}
-	return reply{value: clamp(answer.Count), answer: answer}
+	return found(answer)
 }
 
 func (s *Server) unschedulable(ctx context.Context, request *wire.UnschedulableReplicasRequest) reply {

@@ -2,11 +2,9 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -29,8 +27,6 @@ const (
 	searchFor, undoFor = 900 * time.Millisecond, 400 * time.Millisecond
 	// templateFor bounds the reading of all the templates that a question needs.
 	templateFor = 500 * time.Millisecond
-	// lastFor is how long an answer may stand in for one that took too long.
-	lastFor = 30 * time.Second
 )
 
 // Members finds a member by name: an error if it is unknown or nothing is known of it.
@@ -42,32 +38,26 @@ type Members interface {
 type Server struct {
 	members   Members
 	templates *template.Resolver
+	kinds     template.Kinds
 	promises  *inflight.Ledger
 	clock     clock.PassiveClock
 	metrics   *Metrics
-
-	mu   sync.Mutex
-	last map[string]lastAnswer
-}
-
-type lastAnswer struct {
-	value int32
-	at    time.Time
 }
 
 // Options of a Server. Templates and Promises may be nil: pods are then synthetic, and nothing is held for others.
 type Options struct {
 	Members   Members
 	Templates *template.Resolver
-	Promises  *inflight.Ledger
-	Clock     clock.PassiveClock
-	Metrics   *Metrics
+	// Kinds are those whose pod template is not at spec.template.
+	Kinds    template.Kinds
+	Promises *inflight.Ledger
+	Clock    clock.PassiveClock
+	Metrics  *Metrics
 }
 
 // New makes a Server.
 func New(options Options) *Server {
-	return &Server{members: options.Members, templates: options.Templates, promises: options.Promises, clock: options.Clock,
-		metrics: options.Metrics, last: map[string]lastAnswer{}}
+	return &Server{members: options.Members, templates: options.Templates, kinds: options.Kinds, promises: options.Promises, clock: options.Clock, metrics: options.Metrics}
 }
 
 // reply is an answer on its way out.
@@ -79,17 +69,24 @@ type reply struct {
 	err    error
 }
 
+// unknown is the answer where there is no number: Karmada goes by what else it knows. A careful number in its place would be taken for the truth.
 func unknown(reason string, err error) reply { return reply{value: Unknown, reason: reason, err: err} }
 
+// none is the answer where no member can have room.
 func none(reason string, err error) reply { return reply{reason: reason, err: err} }
+
+// found is what the oracle found, if it did.
+func found(answer oracle.Answer) reply {
+	if !answer.Known() {
+		return unknown("TimeUp", fmt.Errorf("nothing is known when the time is up: %s", answer.Why))
+	}
+	return reply{value: clamp(answer.Count), answer: answer}
+}
 
 // MaxAvailableReplicas is how many more replicas fit.
 func (s *Server) MaxAvailableReplicas(ctx context.Context, request *wire.MaxAvailableReplicasRequest) (*wire.Count, error) {
 	object := objectOf(ctx)
-	// Requirements always encode; were they not to, questions of one workload would share their last answer.
-	requirements, _ := json.Marshal(request.Requirements)
-	key := fmt.Sprintf("%s|%s|%s", request.Cluster, object, requirements)
-	return s.within(ctx, "MaxAvailableReplicas", request.Cluster, object, key, func(ctx context.Context) reply {
+	return s.within(ctx, "MaxAvailableReplicas", request.Cluster, object, func(ctx context.Context) reply {
 		return s.replicas(ctx, request, object)
 	})
 }
@@ -97,8 +94,7 @@ func (s *Server) MaxAvailableReplicas(ctx context.Context, request *wire.MaxAvai
 // MaxAvailableComponentSets is how many more whole sets fit.
 func (s *Server) MaxAvailableComponentSets(ctx context.Context, request *wire.MaxAvailableComponentSetsRequest) (*wire.Count, error) {
 	object := objectOf(ctx)
-	key := fmt.Sprintf("%s|%s|sets", request.Cluster, object)
-	return s.within(ctx, "MaxAvailableComponentSets", request.Cluster, object, key, func(ctx context.Context) reply {
+	return s.within(ctx, "MaxAvailableComponentSets", request.Cluster, object, func(ctx context.Context) reply {
 		return s.sets(ctx, request)
 	})
 }
@@ -106,8 +102,7 @@ func (s *Server) MaxAvailableComponentSets(ctx context.Context, request *wire.Ma
 // GetUnschedulableReplicas is how many replicas of a workload the member's scheduler has refused for at least the threshold.
 func (s *Server) GetUnschedulableReplicas(ctx context.Context, request *wire.UnschedulableReplicasRequest) (*wire.Count, error) {
 	object := fmt.Sprintf("kind=%s, name=%s/%s", request.Kind, request.Namespace, request.Name)
-	key := fmt.Sprintf("%s|%s|unschedulable", request.Cluster, object)
-	return s.within(ctx, "GetUnschedulableReplicas", request.Cluster, object, key, func(ctx context.Context) reply {
+	return s.within(ctx, "GetUnschedulableReplicas", request.Cluster, object, func(ctx context.Context) reply {
 		return s.unschedulable(ctx, request)
 	})
 }
@@ -119,8 +114,9 @@ func objectOf(ctx context.Context) string {
 	return ""
 }
 
-// within answers by the deadline. What runs late runs on in its goroutine, bounded by its context, and its answer is kept for the next question.
-func (s *Server) within(parent context.Context, method, cluster, object, key string, ask func(context.Context) reply) (*wire.Count, error) {
+// within answers by the deadline. What runs late runs on in its goroutine, bounded by its context. Its answer comes too late for anybody, and the last one to the same
+// question is none either: all of it may have been promised since.
+func (s *Server) within(parent context.Context, method, cluster, object string, ask func(context.Context) reply) (*wire.Count, error) {
 	begun := s.clock.Now()
 	logger := klog.FromContext(parent).WithValues("method", method, "member", cluster, "object", object)
 	ctx, cancel := context.WithTimeoutCause(klog.NewContext(context.WithoutCancel(parent), logger), deadline, errors.New("the time for an answer is up"))
@@ -130,14 +126,10 @@ func (s *Server) within(parent context.Context, method, cluster, object, key str
 		defer func() {
 			// A plugin that panics must not take the other members' estimates with it.
 			if fault := recover(); fault != nil {
-				answered <- none("Panic", fmt.Errorf("panic: %v", fault))
+				answered <- unknown("Panic", fmt.Errorf("panic: %v", fault))
 			}
 		}()
-		r := ask(ctx)
-		if r.err == nil {
-			s.remember(key, r.value)
-		}
-		answered <- r
+		answered <- ask(ctx)
 	}()
 	var r reply
 	select {
@@ -147,7 +139,7 @@ func (s *Server) within(parent context.Context, method, cluster, object, key str
 		select {
 		case r = <-answered:
 		default:
-			r = s.late(key)
+			r = unknown("Deadline", fmt.Errorf("no answer within %s", deadline))
 		}
 	}
 	took := s.clock.Now().Sub(begun)
@@ -161,32 +153,7 @@ func (s *Server) log(logger klog.Logger, r reply, took time.Duration) {
 		logger.Error(r.err, "Answered without an estimate", "answer", r.value, "reason", r.reason, "took", took)
 		return
 	}
-	logger.V(1).Info("Answered", "answer", r.value, "path", r.answer.Path, "exact", r.answer.Exact, "reason", r.answer.Why, "took", took)
-}
-
-// late is the answer when time is up: the last one to the same question if it is recent, else nothing fits.
-func (s *Server) late(key string) reply {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err := fmt.Errorf("no answer within %s", deadline)
-	if last, ok := s.last[key]; ok && s.clock.Now().Sub(last.at) <= lastFor {
-		return reply{value: last.value, reason: "DeadlineLastAnswer", err: err}
-	}
-	return none("Deadline", err)
-}
-
-func (s *Server) remember(key string, value int32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.clock.Now()
-	if len(s.last) > 10000 {
-		for other, last := range s.last {
-			if now.Sub(last.at) > lastFor {
-				delete(s.last, other)
-			}
-		}
-	}
-	s.last[key] = lastAnswer{value, now}
+	logger.V(1).Info("Answered", "answer", r.value, "path", r.answer.Path, "exact", r.answer.Exact, "doubt", r.answer.Doubt, "reason", r.answer.Why, "took", took)
 }
 
 func clamp(count int64) int32 { return int32(min(count, math.MaxInt32)) }

@@ -48,15 +48,15 @@ func TestReplicas(t *testing.T) {
 		"the template's anti-affinity":           {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
 		"the binding asks for more than it":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("5")}, 0},
 		"a workload that is gone":                {nil, "kind=Deployment, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
-		"a kind nobody knows, one to a node":     {nil, "kind=Widget, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
-		"a kind that may not be read, likewise":  {nil, "kind=Guarded, name=shop/web", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
+		"a kind nobody knows, as it asks":        {nil, "kind=Widget, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
+		"a kind that may not be read, likewise":  {nil, "kind=Guarded, name=shop/web", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
 		"of two kinds, the one that is asked":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 6},
 		"of two kinds that do not tell, less":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("500m")}, 3},
 		"LimitRange defaults":                    {[]runtime.Object{limitRange}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop"}}, 6},
 		"ResourceQuota":                          {[]runtime.Object{quota}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 5},
 		"a priority class the member lacks":      {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop", PriorityClassName: "none"}}, 0},
 		"assumed elsewhere, taken off":           {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1"), Assumed: []wire.AssumedWorkload{{Namespace: "other", Components: []wire.Component{{Name: "c", Replicas: 2, Requirements: requests("4")}}}}}, 4},
-		"a template that does not decode":        {nil, "kind=Deployment, name=shop/broken", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 0},
+		"a template that does not decode":        {nil, "kind=Deployment, name=shop/broken", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, Unknown},
 		"an unknown cluster":                     {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m9", Requirements: requests("1")}, Unknown},
 		"neither wire form, no template":         {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, Unknown},
 		"neither wire form, but a template":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, 3},
@@ -75,20 +75,56 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-func TestLivePodIsTheModel(t *testing.T) {
-	live := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", UID: "web-1", Labels: map[string]string{"app": "web"},
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs", Controller: ptr.To(true)}}},
-		// A sidecar that the member's webhook added.
-		Spec: corev1.PodSpec{NodeName: "n0", SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{
-			{Name: "main", Image: "app:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}},
-			{Name: "sidecar", Image: "proxy", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}},
+// What a member adds to a workload's pods counts, and never makes more of the template's new rules than they allow. Three nodes of four CPUs, a live pod on one.
+func TestLivePodsAdditionsOverTheTemplate(t *testing.T) {
+	sidecar := func(pod *corev1.Pod) {
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "sidecar", Image: "proxy",
+			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}})
 	}
-	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}
-	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(live, set)...)}, controlPlane(t, workload("apps/v1", "Deployment", "web", "1", nil)), nil)
-	if got := ask(t, s, web, &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 5); got != 5 {
-		t.Errorf("%d replicas, want 5: ten CPUs are free and each pod takes two with its sidecar", got)
+	overridden := func(pod *corev1.Pod) {
+		sidecar(pod)
+		pod.Spec.Containers[0].Image = "mirror.example.com/app:1"
+	}
+	inZone := map[string]any{"affinity": map[string]any{"nodeAffinity": map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": map[string]any{
+		"nodeSelectorTerms": []any{map[string]any{"matchExpressions": []any{map[string]any{"key": corev1.LabelHostname, "operator": "In", "values": []any{"n1"}}}}}}}}}
+	withPort := map[string]any{"containers": []any{map[string]any{"name": "main", "image": "app:1", "ports": []any{map[string]any{"containerPort": int64(80), "hostPort": int64(80)}},
+		"resources": map[string]any{"requests": map[string]any{"cpu": "1"}}}}}
+	for name, tc := range map[string]struct {
+		template map[string]any
+		live     func(*corev1.Pod)
+		want     int32
+	}{
+		"a sidecar":                           {nil, sidecar, 5},
+		"a sidecar and an image it overrides": {nil, overridden, 5},
+		"a node affinity that is new":         {inZone, nil, 4},
+		"a host port that is new":             {withPort, nil, 3},
+		"a gate that is new":                  {map[string]any{"schedulingGates": []any{map[string]any{"name": "wait"}}}, nil, 0},
+		"a node selector that is new":         {map[string]any{"nodeSelector": map[string]any{corev1.LabelHostname: "n2"}}, nil, 4},
+		"all of it":                           {inZone, overridden, 2},
+		"a toleration that it gave up": {nil, func(pod *corev1.Pod) {
+			pod.Spec.Tolerations = []corev1.Toleration{{Key: "only", Operator: corev1.TolerationOpExists}}
+		}, 11},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live := &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", UID: "web-1", Labels: map[string]string{"app": "web"},
+					OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs", Controller: ptr.To(true)}}},
+				Spec: corev1.PodSpec{NodeName: "n0", SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{
+					{Name: "main", Image: "app:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}},
+			}
+			if tc.live != nil {
+				tc.live(live)
+			}
+			set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}
+			tainted := node("n3")
+			tainted.Spec.Taints = []corev1.Taint{{Key: "only", Effect: corev1.TaintEffectNoSchedule}}
+			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(live, set, tainted)...)},
+				controlPlane(t, workload("apps/v1", "Deployment", "web", "1", tc.template)), nil)
+			if got := ask(t, s, web, &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, tc.want); got != tc.want {
+				t.Errorf("%d replicas, want %d", got, tc.want)
+			}
+		})
 	}
 }
 
@@ -115,6 +151,32 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 			s := newServer(m, controlPlane(t, workload("apps/v1", "Deployment", "web", "2", nil)), promises)
 			if got := ask(t, s, "kind=Deployment, name=shop/other", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 3); got != 3 {
 				t.Errorf("%d replicas for others, want 3: six places, three of them promised, seen or not", got)
+			}
+		})
+	}
+}
+
+// karmada-scheduler assumes all replicas of a workload it has just scheduled, the running ones too (SchedulingOvercommitProtection): they take their room once.
+func TestAssumedReplicasThatRunTakeNoRoomTwice(t *testing.T) {
+	owner := []metav1.OwnerReference{{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web", UID: "c", Controller: ptr.To(true)}}
+	var objects []runtime.Object
+	for i := range 3 {
+		objects = append(objects, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)), OwnerReferences: owner},
+			Spec: corev1.PodSpec{NodeName: fmt.Sprintf("n%d", i), Containers: []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}})
+	}
+	known := inflight.NewLedger()
+	known.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-cloneset"}, Spec: workv1alpha2.ResourceBindingSpec{
+		Resource:            workv1alpha2.ObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Namespace: "shop", Name: "web"},
+		ReplicaRequirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")}},
+		Clusters:            []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 4}}}}, time.Now(), false) //nolint:forbidigo // the server's clock is the real one
+	for name, promises := range map[string]*inflight.Ledger{"its binding is known": known, "its binding is not known": inflight.NewLedger(), "no bindings are followed": nil} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(objects...)...)}, nil, promises)
+			request := &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2"), Assumed: []wire.AssumedWorkload{
+				{Namespace: "shop", Components: []wire.Component{{Name: "web", Replicas: 4, Requirements: requests("2")}}}}}
+			if got := ask(t, s, "", request, 2); got != 2 {
+				t.Errorf("%d replicas, want 2: three places, and one of four replicas is to come", got)
 			}
 		})
 	}
@@ -153,8 +215,8 @@ func TestOneBadMemberHarmsNoOther(t *testing.T) {
 				return plugin, nil
 			}}}
 			s := newServer(members{"bad": memberOf(t, "bad", configuration, plugins, threeNodes()...), "good": memberOf(t, "good", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
-			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "bad", Requirements: requests("1")}, 0); got != 0 {
-				t.Errorf("the bad member: %d, want 0: nothing is proven", got)
+			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "bad", Requirements: requests("1")}, Unknown); got != Unknown {
+				t.Errorf("the bad member: %d, want Unknown: nothing is known, and that is no zero", got)
 			}
 			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "good", Requirements: requests("1")}, 12); got != 12 {
 				t.Errorf("the good member: %d, want 12", got)

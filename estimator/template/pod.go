@@ -147,20 +147,34 @@ func Synthetic(requirements wire.Requirements, namespace, name string) *corev1.P
 // AtLeast raises the pod's requests to what the scheduler asks for: its figures are of the binding, which may be newer than the template, or counted by
 // an interpreter that knows better. The greater of the two never over-estimates.
 func AtLeast(pod *corev1.Pod, asked corev1.ResourceList) {
+	if len(pod.Spec.Containers) == 0 {
+		return
+	}
 	have := helper.PodRequests(pod, helper.PodResourcesOptions{ExcludeOverhead: true})
+	// An init container runs before the others and hides what is added to them up to its own size.
+	running := pod.DeepCopy()
+	running.Spec.InitContainers = slices.DeleteFunc(running.Spec.InitContainers, func(c corev1.Container) bool {
+		return c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways
+	})
+	together := helper.PodRequests(running, helper.PodResourcesOptions{ExcludeOverhead: true, SkipPodLevelResources: true})
 	for name, want := range asked {
 		got := have[name]
-		if got.Cmp(want) >= 0 || name == corev1.ResourcePods || len(pod.Spec.Containers) == 0 {
+		if got.Cmp(want) >= 0 || name == corev1.ResourcePods {
 			continue
 		}
-		want = want.DeepCopy()
-		want.Sub(got)
+		if whole := pod.Spec.Resources; whole != nil && helper.IsSupportedPodLevelResource(name) && helper.IsPodLevelRequestsSet(pod) {
+			// What a pod asks for as a whole is what counts, whatever its containers ask for.
+			whole.Requests[name] = want.DeepCopy()
+			continue
+		}
 		requests := &pod.Spec.Containers[0].Resources.Requests
 		if *requests == nil {
 			*requests = corev1.ResourceList{}
 		}
+		more := want.DeepCopy()
+		more.Sub(together[name])
 		sum := (*requests)[name]
-		sum.Add(want)
+		sum.Add(more)
 		(*requests)[name] = sum
 	}
 }
@@ -179,67 +193,4 @@ func nonZero(list corev1.ResourceList) map[corev1.ResourceName]string {
 		}
 	}
 	return out
-}
-
-// Model returns a live pod to stand for the template: the newest that was made from it. The member's webhooks and overrides have had their say on it.
-func Model(template *corev1.Pod, live []*corev1.Pod) *corev1.Pod {
-	return Newest(slices.DeleteFunc(slices.Clone(live), func(pod *corev1.Pod) bool { return !madeFrom(template, pod) }))
-}
-
-// Newest returns the newest of the pods as a pod yet to be placed, or nil.
-func Newest(live []*corev1.Pod) *corev1.Pod {
-	var newest *corev1.Pod
-	for _, pod := range live {
-		if pod.DeletionTimestamp == nil && (newest == nil || newest.CreationTimestamp.Before(&pod.CreationTimestamp)) {
-			newest = pod
-		}
-	}
-	if newest == nil {
-		return nil
-	}
-	model := newest.DeepCopy()
-	model.Spec.NodeName, model.Status = "", corev1.PodStatus{}
-	return model
-}
-
-// madeFrom: the template's containers are in the pod, unchanged, and so are its rules of placement; whatever else the pod has was added in the member.
-func madeFrom(template, pod *corev1.Pod) bool {
-	for _, want := range template.Spec.Containers {
-		found := false
-		for _, have := range pod.Spec.Containers {
-			found = found || have.Name == want.Name && have.Image == want.Image && covers(have.Resources.Requests, want.Resources.Requests)
-		}
-		if !found {
-			return false
-		}
-	}
-	for key, value := range template.Spec.NodeSelector {
-		if pod.Spec.NodeSelector[key] != value {
-			return false
-		}
-	}
-	return sameRules(template, pod)
-}
-
-func sameRules(template, pod *corev1.Pod) bool {
-	keys := func(p *corev1.Pod) (out []string) {
-		for _, c := range p.Spec.TopologySpreadConstraints {
-			out = append(out, fmt.Sprint(c.TopologyKey, c.MaxSkew, c.WhenUnsatisfiable))
-		}
-		for _, t := range requiredTerms(p) {
-			out = append(out, t.TopologyKey)
-		}
-		return out
-	}
-	return slices.Equal(keys(template), keys(pod))
-}
-
-func covers(have, want corev1.ResourceList) bool {
-	for name, quantity := range want {
-		got, ok := have[name]
-		if !ok || got.Cmp(quantity) != 0 {
-			return false
-		}
-	}
-	return true
 }

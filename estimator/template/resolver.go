@@ -44,12 +44,12 @@ const (
 	kindsFor = 5 * time.Second
 )
 
-// The kinds with replicas that are known here, and the claims that travel with them. A kind of your own that may not be read is answered for with care, one
-// replica to a node: to have it read too, bind argosy-estimator to a role of yours.
+// The kinds with replicas that are known here, and the claims that travel with them. A kind of your own that may not be read is answered for by its request alone:
+// to have it read too, bind argosy-estimator to a role of yours.
 //
 // +kubebuilder:rbac:groups=apps,resources=deployments;replicasets;statefulsets,verbs=get
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get
-// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets;uniteddeployments,verbs=get
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets,verbs=get
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get

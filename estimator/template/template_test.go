@@ -19,7 +19,9 @@ import (
 	discoveryfake "k8s.io/client-go/discovery/fake"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
+	helper "k8s.io/component-helpers/resource"
 	testclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 )
 
@@ -130,35 +132,139 @@ func live(name, image string, created int, change ...func(*corev1.Pod)) *corev1.
 	return pod
 }
 
-// The newest pod that was made from the template stands for it; one of another template never does.
-func TestModel(t *testing.T) {
+// The newest pod that was made from the template shows what the member adds; where there is none, the newest of all.
+func TestChoose(t *testing.T) {
 	template := live("template", "app:2", 0)
-	template.Spec.NodeName = ""
 	spread := func(pod *corev1.Pod) {
 		pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: "zone", MaxSkew: 1}}
 	}
+	sidecar := func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "proxy"}) }
 	for name, tc := range map[string]struct {
 		live []*corev1.Pod
 		want string
+		sure bool
 	}{
-		"none":                        {nil, ""},
-		"of an older image":           {[]*corev1.Pod{live("a", "app:1", 1)}, ""},
-		"the newest":                  {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3), live("c", "app:2", 2)}, "b"},
-		"not one on its way out":      {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} })}, "a"},
-		"with a sidecar of a webhook": {[]*corev1.Pod{live("a", "app:2", 1, func(p *corev1.Pod) { p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "proxy"}) })}, "a"},
-		"of other requests":           {[]*corev1.Pod{live("a", "app:2", 1, func(p *corev1.Pod) { p.Spec.Containers[0].Resources = corev1.ResourceRequirements{} })}, ""},
-		"of other rules":              {[]*corev1.Pod{live("a", "app:2", 1, spread)}, ""},
+		"none":                        {nil, "", false},
+		"of an older image":           {[]*corev1.Pod{live("a", "app:1", 1)}, "a", false},
+		"the newest":                  {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3), live("c", "app:2", 2)}, "b", true},
+		"of the template, not newer":  {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:1", 3)}, "a", true},
+		"not one on its way out":      {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} })}, "a", true},
+		"with a sidecar of a webhook": {[]*corev1.Pod{live("a", "app:2", 1, sidecar)}, "a", false},
+		"of other requests":           {[]*corev1.Pod{live("a", "app:2", 1, func(p *corev1.Pod) { p.Spec.Containers[0].Resources = corev1.ResourceRequirements{} })}, "a", false},
+		"of other rules":              {[]*corev1.Pod{live("a", "app:2", 1, spread)}, "a", false},
 	} {
-		got := ""
-		if model := Model(template, tc.live); model != nil {
-			got = model.Name
-			if model.Spec.NodeName != "" {
-				t.Errorf("%s: the model is bound to a node", name)
+		model, ok := Choose(template, tc.live)
+		if ok != (tc.want != "") || ok && model.Name != tc.want {
+			t.Errorf("%s: %v, want %q", name, model, tc.want)
+		}
+		if !ok {
+			continue
+		}
+		pod, sure := Overlay(template, Live{Pod: model})
+		if sure != tc.sure || pod.Name != "template" || pod.Spec.NodeName != template.Spec.NodeName {
+			t.Errorf("%s: sure %t, want %t; the pod is %s on %q", name, sure, tc.sure, pod.Name, pod.Spec.NodeName)
+		}
+	}
+}
+
+// What the member adds is laid over the template; what the template says stands, and what it has given up does not come back where that is known.
+func TestOverlay(t *testing.T) {
+	cpu := func(amount string) corev1.ResourceRequirements {
+		return corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(amount)}}
+	}
+	container := func(name, image, amount string) corev1.Container {
+		return corev1.Container{Name: name, Image: image, Resources: cpu(amount)}
+	}
+	type seen struct {
+		Containers, Inits   map[string]string
+		Labels, Selector    map[string]string
+		Tolerations         []string
+		Class, Scheduler    string
+		Gates, Spread, Node int
+	}
+	see := func(pod *corev1.Pod) seen {
+		s := seen{Containers: map[string]string{}, Inits: map[string]string{}, Labels: pod.Labels, Selector: pod.Spec.NodeSelector, Class: pod.Spec.PriorityClassName,
+			Scheduler: pod.Spec.SchedulerName, Gates: len(pod.Spec.SchedulingGates), Spread: len(pod.Spec.TopologySpreadConstraints)}
+		for _, c := range pod.Spec.Containers {
+			s.Containers[c.Name] = c.Resources.Requests.Cpu().String()
+		}
+		for _, c := range pod.Spec.InitContainers {
+			s.Inits[c.Name] = c.Resources.Requests.Cpu().String()
+		}
+		for _, toleration := range pod.Spec.Tolerations {
+			s.Tolerations = append(s.Tolerations, toleration.Key)
+		}
+		if pod.Spec.Affinity != nil {
+			s.Node = 1
+		}
+		return s
+	}
+	webhook := func(pod *corev1.Pod) {
+		pod.Labels = map[string]string{"app": "web", "mesh": "on", "pod-template-hash": "1", "statefulset.kubernetes.io/pod-name": "web-0"}
+		pod.Spec.Containers = append(pod.Spec.Containers, container("proxy", "proxy", "2"))
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, container("prepare", "proxy", "3"))
+		pod.Spec.NodeSelector = map[string]string{"pool": "shop"}
+		pod.Spec.Tolerations = []corev1.Toleration{{Key: "shop"}}
+		pod.Spec.PriorityClassName, pod.Spec.SchedulerName = "shop", "packing"
+	}
+	added := seen{Containers: map[string]string{"main": "1", "proxy": "2"}, Inits: map[string]string{"prepare": "3"}, Labels: map[string]string{"app": "web", "mesh": "on"},
+		Selector: map[string]string{"pool": "shop"}, Class: "shop", Scheduler: "packing"}
+	with := func(from seen, change func(*seen)) seen {
+		change(&from)
+		return from
+	}
+	made := func(change ...func(*corev1.Pod)) *corev1.PodTemplateSpec {
+		pod := live("made", "app:1", 0, change...)
+		return &corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}
+	}
+	for name, tc := range map[string]struct {
+		template func(*corev1.Pod)
+		live     func(*corev1.Pod)
+		made     *corev1.PodTemplateSpec
+		want     seen
+	}{
+		"by a webhook, the template it was made from being known":     {nil, webhook, made(), with(added, func(s *seen) { s.Tolerations = []string{"shop"} })},
+		"by a webhook, the template it was made from not being known": {nil, webhook, nil, added},
+		"given up by the template":                                    {nil, webhook, made(webhook), seen{Containers: map[string]string{"main": "1"}, Inits: map[string]string{}, Labels: map[string]string{"app": "web"}}},
+		"an image that the member overrides":                          {nil, func(p *corev1.Pod) { webhook(p); p.Spec.Containers[0].Image = "mirror/app:2" }, nil, added},
+		"requests that the member raises": {nil, func(p *corev1.Pod) { p.Spec.Containers[0].Resources = cpu("2") }, nil,
+			seen{Containers: map[string]string{"main": "2"}, Inits: map[string]string{}, Labels: map[string]string{"app": "web"}}},
+		"requests that the template raises": {func(p *corev1.Pod) { p.Spec.Containers[0].Resources = cpu("3") }, nil, nil,
+			seen{Containers: map[string]string{"main": "3"}, Inits: map[string]string{}, Labels: map[string]string{"app": "web"}}},
+		"rules that are new in the template": {func(p *corev1.Pod) {
+			p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "wait"}}
+			p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}}
+			p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: "zone"}}
+			p.Spec.NodeSelector = map[string]string{"pool": "new"}
+		}, webhook, nil, with(added, func(s *seen) { s.Gates, s.Node, s.Spread, s.Selector = 1, 1, 1, map[string]string{"pool": "new"} })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			template, pod := live("web", "app:2", 0), live("web-0", "app:2", 1)
+			template.Labels = map[string]string{"app": "web"}
+			for on, change := range map[*corev1.Pod]func(*corev1.Pod){template: tc.template, pod: tc.live} {
+				if change != nil {
+					change(on)
+				}
 			}
-		}
-		if got != tc.want {
-			t.Errorf("%s: %q, want %q", name, got, tc.want)
-		}
+			if tc.template != nil {
+				pod.Spec.Containers[0].Image = "app:1"
+			}
+			before := template.DeepCopy()
+			got, _ := Overlay(template, Live{Pod: pod, Made: tc.made})
+			want := tc.want
+			if want.Labels != nil && pod.Labels["pod-template-hash"] != "" && tc.template == nil && pod.Spec.Containers[0].Image == "app:2" {
+				want.Labels = map[string]string{"pod-template-hash": "1"} // it is of this template, and so of its revision
+				for key, value := range tc.want.Labels {
+					want.Labels[key] = value
+				}
+			}
+			if diff := cmp.Diff(want, see(got)); diff != "" {
+				t.Errorf("the pod (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before, template); diff != "" {
+				t.Errorf("the template itself was changed:\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -253,5 +359,34 @@ func TestResolver(t *testing.T) {
 	}
 	if found, err := r.Find(t.Context(), Object{"Deployment", "shop", "web"}); len(found) != 1 || err != nil {
 		t.Errorf("after another gave up: %d, %v", len(found), err)
+	}
+}
+
+// What is asked for is what the pod then takes, wherever its own requests stand.
+func TestAtLeast(t *testing.T) {
+	cpu := func(amount string) corev1.ResourceRequirements {
+		return corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(amount)}}
+	}
+	whole := cpu("3")
+	for name, tc := range map[string]struct {
+		spec corev1.PodSpec
+		want string
+	}{
+		"one container":                  {corev1.PodSpec{Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
+		"no requests":                    {corev1.PodSpec{Containers: []corev1.Container{{}}}, "6"},
+		"an init container that is more": {corev1.PodSpec{InitContainers: []corev1.Container{{Resources: cpu("4")}}, Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
+		"a sidecar": {corev1.PodSpec{InitContainers: []corev1.Container{{RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways), Resources: cpu("2")}},
+			Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
+		"the pod as a whole":     {corev1.PodSpec{Resources: &whole, Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
+		"more than is asked for": {corev1.PodSpec{Containers: []corev1.Container{{Resources: cpu("7")}}}, "7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pod := &corev1.Pod{Spec: tc.spec}
+			AtLeast(pod, corev1.ResourceList{"cpu": resource.MustParse("6")})
+			got := helper.PodRequests(pod, helper.PodResourcesOptions{})
+			if got.Cpu().Cmp(resource.MustParse(tc.want)) != 0 {
+				t.Errorf("the pod takes %s CPU, want %s", got.Cpu(), tc.want)
+			}
+		})
 	}
 }

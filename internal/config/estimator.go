@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -22,6 +24,8 @@ type Estimator struct {
 	SchedulerConfiguration string `json:"schedulerConfiguration"`
 	// Members that are reached by a kubeconfig, or whose scheduler has a configuration of its own.
 	Members []EstimatorMember `json:"members"`
+	// WorkloadKinds are kinds of yours whose pod template is not at spec.template. argosy-estimator must be bound to a role that may get them.
+	WorkloadKinds []WorkloadKind `json:"workloadKinds"`
 	// Staleness says how long a silent member is answered for.
 	Staleness Staleness `json:"staleness"`
 	// Registration lets karmada-scheduler find this process.
@@ -54,6 +58,16 @@ type EstimatorMember struct {
 	Kubeconfig string `json:"kubeconfig"`
 	// SchedulerConfiguration is the member's KubeSchedulerConfiguration file.
 	SchedulerConfiguration string `json:"schedulerConfiguration"`
+}
+
+// WorkloadKind says where objects of a kind keep their pod template.
+type WorkloadKind struct {
+	// Group of the kind, empty for the core group.
+	Group string `json:"group"`
+	// Kind as objects spell it.
+	Kind string `json:"kind"`
+	// PodTemplatePaths are dotted paths, of which the first that holds a pod template counts: spec.workload.template.
+	PodTemplatePaths []string `json:"podTemplatePaths"`
 }
 
 // Staleness of a member's mirror.
@@ -113,6 +127,9 @@ func (e *Estimator) Validate() field.ErrorList {
 			errs = append(errs, field.Required(path.Child("kubeconfig"), "followClusters is Disabled"))
 		}
 	}
+	for i, kind := range e.WorkloadKinds {
+		errs = append(errs, kind.validate(field.NewPath("workloadKinds").Index(i))...)
+	}
 	if e.DrainSeconds < 0 {
 		errs = append(errs, field.Invalid(field.NewPath("drainSeconds"), e.DrainSeconds, "must be at least 0"))
 	}
@@ -140,6 +157,22 @@ func (r Registration) validate(path *field.Path) field.ErrorList {
 	}
 	for _, problem := range validation.IsValidPortNum(int(r.Port)) {
 		errs = append(errs, field.Invalid(path.Child("port"), r.Port, problem))
+	}
+	return errs
+}
+
+func (k WorkloadKind) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if k.Kind == "" {
+		errs = append(errs, field.Required(path.Child("kind"), "as objects of the kind spell it"))
+	}
+	if len(k.PodTemplatePaths) == 0 {
+		errs = append(errs, field.Required(path.Child("podTemplatePaths"), "where the pod template is: spec.workload.template"))
+	}
+	for i, template := range k.PodTemplatePaths {
+		if strings.Contains("."+template+".", "..") {
+			errs = append(errs, field.Invalid(path.Child("podTemplatePaths").Index(i), template, "must be names of fields with a dot between them"))
+		}
 	}
 	return errs
 }

@@ -138,6 +138,12 @@ func worlds() map[string]world {
 		"ArgosyEstimatorMemberLost": {
 			series: but(`argosy_estimator_member_state_info`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Lost"} 1x50 _x69`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m2",state="Misconfigured"} _x60 1x60`), wantNot: []int{4, 58, 63}, wantAt: []int{30, 70},
 		},
+		"ArgosyEstimatorUnknown": {
+			series: healthy + `argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m1",outcome="exact"} 0+90x120
+argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m1",outcome="Deadline"} 0+10x120
+argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m2",outcome="bound"} 0+90x120
+`, wantNot: []int{9}, wantAt: []int{30, always},
+		},
 		"ArgosyEstimatorSlow": {
 			series: but(`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"}`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+90x120`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.256"} 0+100x120`), wantNot: []int{10}, wantAt: []int{always},
 		},

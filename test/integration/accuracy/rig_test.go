@@ -22,6 +22,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
@@ -128,6 +130,21 @@ func (r *rig) build(w *world) {
 		_, err := r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).Create(r.ctx, set, metav1.CreateOptions{})
 		r.check("creating a DaemonSet", err)
 	}
+	for _, set := range w.sets {
+		_, err := r.client.AppsV1().ReplicaSets(metav1.NamespaceDefault).Create(r.ctx, set, metav1.CreateOptions{})
+		r.check("creating a ReplicaSet", err)
+	}
+	for _, quota := range w.quotas {
+		created, err := r.client.CoreV1().ResourceQuotas(metav1.NamespaceDefault).Create(r.ctx, quota, metav1.CreateOptions{})
+		r.check("creating a quota", err)
+		// Nobody else counts what is used; admission adds to it.
+		created.Status.Hard, created.Status.Used = created.Spec.Hard, corev1.ResourceList{}
+		for name := range created.Spec.Hard {
+			created.Status.Used[name] = resource.MustParse("0")
+		}
+		_, err = r.client.CoreV1().ResourceQuotas(metav1.NamespaceDefault).UpdateStatus(r.ctx, created, metav1.UpdateOptions{})
+		r.check("counting what a quota has used", err)
+	}
 	one := int32(1)
 	_, err := r.client.AppsV1().Deployments(metav1.NamespaceDefault).Create(r.ctx, &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "web"},
@@ -142,6 +159,8 @@ func (r *rig) clear(w *world) {
 	now := int64(0)
 	remove, all := metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}
 	r.check("clearing workloads", r.client.AppsV1().Deployments(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
+	r.check("clearing ReplicaSets", r.client.AppsV1().ReplicaSets(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
+	r.check("clearing quotas", r.client.CoreV1().ResourceQuotas(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
 	r.check("clearing DaemonSets", r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
 	r.check("clearing pods", r.client.CoreV1().Pods(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
 	r.check("clearing claims", r.client.CoreV1().PersistentVolumeClaims(metav1.NamespaceDefault).DeleteCollection(r.ctx, remove, all))
@@ -238,6 +257,10 @@ func (r *rig) place(w *world, replicas int) int32 {
 	for i := range replicas {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%04d", i), Labels: w.replica.Labels}, Spec: *w.replica.Spec.DeepCopy()}
 		_, err := pods.Create(r.ctx, pod, metav1.CreateOptions{})
+		if len(w.quotas) > 0 && apierrors.IsForbidden(err) {
+			replicas = i // a quota: so many there are, and no more
+			break
+		}
 		r.check("creating a replica", err)
 	}
 	stop := r.startScheduler(w)

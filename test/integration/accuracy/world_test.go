@@ -20,6 +20,9 @@ type world struct {
 	storage []*storagev1.StorageClass
 	volumes []*corev1.PersistentVolume
 	claims  []*corev1.PersistentVolumeClaim
+	// sets and quotas are there before the question; a quota has used nothing yet.
+	sets   []*appsv1.ReplicaSet
+	quotas []*corev1.ResourceQuota
 	// agents have no pods yet when the question comes; their controller makes them before the replicas are placed.
 	agents  []*appsv1.DaemonSet
 	replica corev1.PodTemplateSpec
@@ -94,6 +97,24 @@ func (w *world) antiAffinity(key string) {
 		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: key, LabelSelector: w.web()}}}}
 }
 
+// withLivePod adds a replica that was made from the template as it is now, by a ReplicaSet of the workload.
+func (w *world) withLivePod() {
+	controller := true
+	w.sets = append(w.sets, &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-1", OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "web", Controller: &controller}}},
+		Spec:       appsv1.ReplicaSetSpec{Selector: w.web(), Template: *w.replica.DeepCopy()},
+	})
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "web-old", Labels: w.replica.Labels,
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-1", UID: "web-1", Controller: &controller}}}, Spec: *w.replica.Spec.DeepCopy()}
+	pod.Spec.NodeName = w.nodes[0].Name
+	w.pods = append(w.pods, pod)
+}
+
+func (w *world) quota(name corev1.ResourceName, hard string) {
+	w.quotas = append(w.quotas, &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "quota"},
+		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{name: resource.MustParse(hard)}}})
+}
+
 // classes are those that the design names.
 func classes() []class {
 	return []class{
@@ -122,6 +143,32 @@ func classes() []class {
 			w.replica.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
 				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
 					{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"zone-0", "zone-2"}}}}}}}}
+			return w
+		}},
+		{"pod-level limits", func(r *rand.Rand) *world {
+			w := base(r)
+			w.replica.Spec.Resources = &corev1.ResourceRequirements{Limits: w.replica.Spec.Containers[0].Resources.Requests}
+			w.replica.Spec.Containers[0].Resources = corev1.ResourceRequirements{}
+			return w
+		}},
+		{"stale pod", func(r *rand.Rand) *world {
+			// A live pod of the template before: without its node selector and host port.
+			w := base(r)
+			w.withLivePod()
+			w.replica.Spec.NodeSelector = map[string]string{corev1.LabelTopologyZone: "zone-1"}
+			w.replica.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080, HostPort: 8080}}
+			return w
+		}},
+		{"quota of requests", func(r *rand.Rand) *world {
+			w := base(r)
+			w.quota(corev1.ResourceRequestsCPU, "5")
+			return w
+		}},
+		{"quota per container", func(r *rand.Rand) *world {
+			// One container without the request that the quota demands of each: the API server admits none.
+			w := base(r)
+			w.quota(corev1.ResourceRequestsCPU, "50")
+			w.replica.Spec.Containers = append(w.replica.Spec.Containers, corev1.Container{Name: "sidecar", Image: "proxy:1"})
 			return w
 		}},
 		{"host ports", func(r *rand.Rand) *world {
