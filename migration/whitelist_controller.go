@@ -127,7 +127,9 @@ func (w *Whitelists) sum(ctx context.Context, whitelist *v1alpha1.MigrationWhite
 		condition.Message = fmt.Sprintf("applications that failed: %d; see 'argosyctl migration status -A'", failed)
 	}
 	meta.SetStatusCondition(&whitelist.Status.Conditions, condition)
-	count(listed)
+	if err := w.count(ctx, migrations); err != nil {
+		return err
+	}
 	if equality.Semantic.DeepEqual(*before, whitelist.Status) {
 		return nil
 	}
@@ -137,18 +139,31 @@ func (w *Whitelists) sum(ctx context.Context, whitelist *v1alpha1.MigrationWhite
 	return nil
 }
 
-func count(listed []plan.Listed) {
+// count the applications of all whitelists: the gauge has no whitelist in it, and one must not pass for everybody.
+func (w *Whitelists) count(ctx context.Context, migrations []v1alpha1.Migration) error {
+	var whitelists v1alpha1.MigrationWhitelistList
+	if err := w.Client.List(ctx, &whitelists); err != nil {
+		return fmt.Errorf("listing whitelists: %w", err)
+	}
 	names := map[plan.State]string{plan.Waiting: "waiting", plan.Moving: "moving", plan.Done: "federated", plan.Failed: "failed"}
-	totals := map[v1alpha1.Environment]map[string]float64{}
-	for _, one := range listed {
-		if totals[one.Environment] == nil {
-			totals[one.Environment] = map[string]float64{}
+	totals := map[string]map[string]float64{}
+	for i := range whitelists.Items {
+		for _, one := range listedOf(&whitelists.Items[i], migrations) {
+			if totals[string(one.Environment)] == nil {
+				totals[string(one.Environment)] = map[string]float64{}
+			}
+			totals[string(one.Environment)][names[one.State]]++
 		}
-		totals[one.Environment][names[one.State]]++
 	}
-	for environment, states := range totals {
+	for _, environment := range []v1alpha1.Environment{v1alpha1.EnvironmentTest, v1alpha1.EnvironmentPreRelease, v1alpha1.EnvironmentProduction} {
+		states, listed := totals[string(environment)]
 		for _, state := range names {
-			applications.WithLabelValues(string(environment), state).Set(states[state])
+			if listed {
+				applications.WithLabelValues(string(environment), state).Set(states[state])
+			} else {
+				applications.DeleteLabelValues(string(environment), state)
+			}
 		}
 	}
+	return nil
 }

@@ -29,6 +29,9 @@ var depart = []step{
 
 // suspend closes every policy of the application, and its clusters on the policies it shares.
 func (j *journey) suspend() outcome {
+	if j.next.Phase == v1alpha1.PhaseFederated {
+		j.spread()
+	}
 	if j.next.Phase != v1alpha1.PhaseCuttingOff && j.next.Phase != v1alpha1.PhaseCutOff {
 		reason, message := v1alpha1.ReasonCuttingOff, "taken off the whitelist"
 		if j.Status.Failure != nil && j.Entry != nil {

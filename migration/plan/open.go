@@ -348,6 +348,7 @@ func (j *journey) stay() outcome {
 		return j.block(v1alpha1.ReasonPolicyLost, "%s", lost)
 	}
 	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated")
+	j.spread()
 	reason, message := v1alpha1.ReasonAllDone, "federated"
 	if left := j.leftBehind(); left != "" {
 		reason, message = v1alpha1.ReasonUnmanagedPods, left
@@ -356,6 +357,31 @@ func (j *journey) stay() outcome {
 	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, reason, message)
 	j.decision.Requeue = resting
 	return stop
+}
+
+// spread records the clusters that a federated application has come to since it was taken over: publishing reaches them too, and a
+// rollback closes them by name.
+func (j *journey) spread() {
+	if binding := j.Control.Bindings[j.workload()]; binding != nil {
+		for _, target := range binding.Spec.Clusters {
+			if j.clusterStatus(target.Name) == nil {
+				j.next.Clusters = append(j.next.Clusters, v1alpha1.ClusterStatus{Name: target.Name, State: v1alpha1.ClusterOpen, Replicas: target.Replicas})
+				j.history(v1alpha1.ReasonFederated, "spread to cluster "+target.Name)
+			}
+		}
+	}
+	for i := range j.next.Resources {
+		resource := &j.next.Resources[i]
+		binding := j.Control.Bindings[resource.ResourceReference]
+		if resource.Policy == "" || binding == nil {
+			continue
+		}
+		for _, target := range binding.Spec.Clusters {
+			if !slices.Contains(resource.Clusters, target.Name) {
+				resource.Clusters = append(slices.Clone(resource.Clusters), target.Name)
+			}
+		}
+	}
 }
 
 // Strays are the clusters a federated application came from and was scheduled away from since, because they are being unjoined,

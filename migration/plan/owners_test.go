@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -79,4 +80,30 @@ func TestNothingOpensWhileAnOpenClusterIsSilent(t *testing.T) {
 	}
 	f.members["a"].down = false
 	f.settle(v1alpha1.PhaseFederated)
+}
+
+// A federated application that is spread to a further cluster is followed there: the record names it, and a rollback closes it.
+func TestAFurtherClusterIsFollowed(t *testing.T) {
+	f := newFederation(t)
+	f.settle(v1alpha1.PhaseFederated)
+	f.members["c"], f.works["c"] = &member{objects: map[Ref]*unstructured.Unstructured{}, ready: true, kinds: servedKinds}, map[Ref]*Work{}
+	widened := f.control.Policies["deployment-web"].DeepCopy()
+	widened.Spec.Placement.ClusterAffinity.ClusterNames = []string{"a", "b", "c"}
+	f.control.Policies["deployment-web"] = widened
+	for _, reaction := range reactions {
+		reaction.run(f)
+	}
+	f.startPods("c")
+	for name := range f.members {
+		f.expect(name)
+	}
+	f.run(2)
+	if len(f.status.Clusters) != 3 || f.status.Clusters[2].Name != "c" || f.status.Clusters[2].State != v1alpha1.ClusterOpen {
+		t.Fatalf("clusters %+v, want c among them, open", f.status.Clusters)
+	}
+	f.entry = nil
+	f.settle(v1alpha1.PhaseCutOff)
+	if work := f.works["c"][f.app]; work == nil || !work.Suspended || f.status.Clusters[2].State != v1alpha1.ClusterSuspended {
+		t.Errorf("cut off, and in c: %+v, %+v", work, f.status.Clusters[2])
+	}
 }

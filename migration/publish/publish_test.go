@@ -355,7 +355,7 @@ func TestAFederatedReleaseRefusesWhatCouldNotBeRolledBack(t *testing.T) {
 			}
 			control := plane(t, migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing(v1alpha1.TriggerImmediate))
 			empty := plane(t)
-			publisher := Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return empty, nil }, Clock: testingclock.NewFakePassiveClock(time.Now())}
+			publisher := Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return empty, nil }}
 			result, err := publisher.Release(t.Context(), "shop", bundle, nil)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
