@@ -37,6 +37,7 @@ func TestReport(t *testing.T) {
 - certificate
 - status-subresource
 - binding-name
+- descheduler
 findings: []
 `},
 	} {

@@ -44,6 +44,8 @@ type Facts struct {
 	// Endpoints by webhook name, of our own registration.
 	Endpoints map[string]Endpoint
 	Clashes   []Clash
+	// Descheduler is nil where it never ran, or meets no FedHPA.
+	Descheduler *Descheduler
 }
 
 // Clash is a name two workloads of one kind and different groups bear: Karmada gives both one ResourceBinding.
@@ -70,6 +72,7 @@ var checks = []check{
 	{"certificate", certificates},
 	{"status-subresource", statusSubresources},
 	{"binding-name", bindingNames},
+	{"descheduler", deschedulers},
 }
 
 // Checks are the names of all checks.

@@ -122,6 +122,17 @@ func TestDiagnose(t *testing.T) {
 		wantMessage  string
 	}{
 		"nothing is wrong": {spoil: func(*Facts) {}},
+		"a descheduler beside FedHPAs": {
+			spoil: func(f *Facts) {
+				f.Descheduler = &Descheduler{Holder: "host-1", Renewed: now.Add(-5 * time.Second), Lasts: 15 * time.Second, FedHPAs: 3}
+			},
+			wantSeverity: Warning, wantCheck: "descheduler", wantMessage: "karmada-descheduler runs (host-1) beside 3 FedHPAs",
+		},
+		"a descheduler that ran once": {
+			spoil: func(f *Facts) {
+				f.Descheduler = &Descheduler{Holder: "host-1", Renewed: now.Add(-time.Hour), Lasts: 15 * time.Second, FedHPAs: 3}
+			},
+		},
 		"never registered": {
 			spoil:        func(f *Facts) { f.Registrations, f.Endpoints = nil, nil },
 			wantSeverity: Problem, wantCheck: "registration", wantMessage: "it does not exist: Karmada never asks Argosy",

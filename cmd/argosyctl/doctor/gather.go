@@ -27,6 +27,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
@@ -44,6 +45,7 @@ func NewReader(config *rest.Config, families []*family.Family, address string) (
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, configv1alpha1.Install, workv1alpha2.Install, apiextensionsv1.AddToScheme,
+		autoscalingv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)
@@ -85,7 +87,10 @@ func (r *Reader) Gather(ctx context.Context) (Facts, error) {
 		}
 	}
 	var err error
-	facts.Clashes, err = r.clashes(ctx)
+	if facts.Clashes, err = r.clashes(ctx); err != nil {
+		return facts, err
+	}
+	facts.Descheduler, err = r.descheduler(ctx)
 	return facts, err
 }
 
