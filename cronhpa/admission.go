@@ -155,6 +155,9 @@ func (v *Validator) validateBounds(ctx context.Context, cron *v1alpha1.CronHPA) 
 func warnings(cron *v1alpha1.CronHPA) []string {
 	var out []string
 	for i, rule := range cron.Spec.Rules {
+		if note := schedule.EitherDay(rule.Schedule); note != "" {
+			out = append(out, fmt.Sprintf("spec.rules[%d].schedule: %s", i, note))
+		}
 		if ptr.Deref(rule.TargetReplicas, 1) == 0 {
 			out = append(out, fmt.Sprintf("spec.rules[%d].targetReplicas is 0: Karmada then removes the workload from its members unless karmada-scheduler runs with --enable-empty-workload-propagation", i))
 		}

@@ -89,6 +89,9 @@ func parseSchedule(text string) (*cron.SpecSchedule, error) {
 	if strings.HasPrefix(trimmed, "@every") {
 		return nil, errors.New("@every has no fixed instants on a clock: write a step such as */15 * * * *")
 	}
+	if advice := foreign(trimmed); advice != "" {
+		return nil, errors.New(advice)
+	}
 	parsed, err := cron.ParseStandard(trimmed)
 	if err != nil {
 		return nil, err
