@@ -17,11 +17,18 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// guard the shared API server as an installation does, with no program of ours behind it.
+// guard the shared API server as an installation does, with no program of ours behind it; without the policy of approvals, which compares
+// what a webhook stamps.
 func guard(t *testing.T) {
+	t.Helper()
+	guardPlane(t, plane, "argosy-migration-approvals")
+}
+
+func guardPlane(t *testing.T, plane client.Client, but string) {
 	t.Helper()
 	objects, err := install.Registrations("https://127.0.0.1:1", []byte("none"))
 	if err != nil {
@@ -32,13 +39,16 @@ func guard(t *testing.T) {
 		switch object.GetKind() {
 		case "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
 			guards++
+			if object.GetName() == but {
+				continue
+			}
 			if err := plane.Create(t.Context(), object); client.IgnoreAlreadyExists(err) != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if guards != 6 {
-		t.Fatalf("%d guards are registered, want 3 policies and their bindings", guards)
+	if guards != 8 {
+		t.Fatalf("%d guards are registered, want 4 policies and their bindings", guards)
 	}
 }
 
@@ -151,4 +161,31 @@ func TestANamespaceOfAMigrationStays(t *testing.T) {
 	if err := plane.Delete(t.Context(), other, client.DryRunAll); err != nil {
 		t.Errorf("deletion of another namespace: %v", err)
 	}
+}
+
+// Whoever may update Migrations approves nothing by that: the verb is asked of whoever adds an approval.
+func TestAnApprovalNeedsItsVerb(t *testing.T) {
+	g := newGuarded(t)
+	bindRoles(t, g.config, g)
+	guardPlane(t, g.Client, "")
+	migration := g.application(t, v1alpha1.PhaseAwaitingApproval)
+	as := func(role string) client.Client {
+		t.Helper()
+		out, err := client.New(lab.Person(g.config, role, role), client.Options{Scheme: kinds, Mapper: g.RESTMapper()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		NewWithT(t).Eventually(func() error { return out.List(t.Context(), &v1alpha1.MigrationList{}) }, machine.Patience).Should(Succeed())
+		return out
+	}
+	admin, approver := as("argosy-migration-admin"), as("argosy-migration-approver")
+	next := migration.DeepCopy()
+	approved(next)
+	refusedSoon(t, "argosy-migration-admin may not approve plans", func() error {
+		return admin.Patch(t.Context(), next.DeepCopy(), client.MergeFrom(migration), client.DryRunAll)
+	})
+	refusal(t, "an approver's approval", approver.Patch(t.Context(), next.DeepCopy(), client.MergeFrom(migration), client.DryRunAll), "")
+	wish := migration.DeepCopy()
+	leaves(wish)
+	refusal(t, "an admin's wish", admin.Patch(t.Context(), wish, client.MergeFrom(migration), client.DryRunAll), "")
 }
