@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 )
 
@@ -81,7 +82,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	}
 	wakes := newWakeups(options.Clock)
 	r := &Reconciler{
-		client: options.Client, recorder: mgr.GetEventRecorderFor("cronhpa"), clock: options.Clock,
+		client: options.Client, recorder: program.Events(mgr, "cronhpa"), clock: options.Clock,
 		wakeups: wakes, unwritten: newUnwritten(), looks: &looks{wanted: map[types.NamespacedName]bool{}}, targets: watched,
 		measures: newMeasures(wakes),
 	}

@@ -33,6 +33,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/served"
 )
@@ -94,14 +95,14 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 			room:   &room{estimator: estimators, clock: clock.RealClock{}, metrics: measures, known: map[types.NamespacedName]knownRoom{}},
 		},
 		applier:  applier{client: mgr.GetClient()},
-		recorder: mgr.GetEventRecorderFor("fedhpa"),
+		recorder: program.Events(mgr, "fedhpa"),
 		metrics:  measures,
 		clock:    clock.RealClock{},
 	}
 	if err := watch(mgr, c, own, cfg.Concurrency); err != nil {
 		return fmt.Errorf("setting up the FedHPA controller: %w", err)
 	}
-	alias := &Alias{client: mgr.GetClient(), recorder: mgr.GetEventRecorderFor("fedhpa")}
+	alias := &Alias{client: mgr.GetClient(), recorder: program.Events(mgr, "fedhpa")}
 	return alias.setup(mgr)
 }
 

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/argosy-dev/argosy/internal/members"
+	"github.com/argosy-dev/argosy/internal/program"
 )
 
 // Options of the migration controllers.
@@ -38,7 +39,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	}
 	controller := &Controller{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Members: &members.Members{Reader: mgr.GetAPIReader()},
-		Retainer: interpreter, Clock: clock.RealClock{}, Events: mgr.GetEventRecorderFor("argosy-migration"),
+		Retainer: interpreter, Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-migration"),
 		HTTP: &http.Client{Timeout: 10 * time.Second},
 	}
 	if err := controller.SetupWithManager(mgr, options.Concurrency); err != nil {

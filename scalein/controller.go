@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 )
 
@@ -76,7 +77,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	}
 	r := &Reconciler{
 		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), members: options.Members,
-		recorder: mgr.GetEventRecorderFor("podscalein"), clock: options.Clock, measures: newMeasures(),
+		recorder: program.Events(mgr, "podscalein"), clock: options.Clock, measures: newMeasures(),
 	}
 	if err := r.measures.register(options.Metrics, mgr.GetCache()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/fedhpa"
+	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
 	"github.com/argosy-dev/argosy/migration"
@@ -98,7 +99,7 @@ func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
 		return nil, err
 	}
 	watch := &hook.OverrideWatch{
-		Client: mgr.GetClient(), Catalog: catalog, Metrics: m, Events: mgr.GetEventRecorderFor("argosy-webhook"),
+		Client: mgr.GetClient(), Catalog: catalog, Metrics: m, Events: program.Events(mgr, "argosy-webhook"),
 	}
 	if err := watch.SetupWithManager(mgr); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
 	"k8s.io/utils/ptr"
@@ -64,4 +65,10 @@ func Cache() cache.Options {
 // fresh change, and whatever asks to be looked at again at a later time keeps that place.
 func Queues() config.Controller {
 	return config.Controller{UsePriorityQueue: ptr.To(false)}
+}
+
+// Events writes events as the core kind, which the roles that ship allow and every tool shows. The recorder that controller-runtime has beside it writes those of
+// events.k8s.io, which takes other rights in every karmada-apiserver that Argosy runs against already.
+func Events(mgr ctrl.Manager, component string) record.EventRecorder {
+	return mgr.GetEventRecorderFor(component) //nolint:staticcheck // SA1019: deprecated, not gone; the rights come first
 }

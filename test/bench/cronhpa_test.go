@@ -91,7 +91,7 @@ func TestCronHPADueInOneSecond(t *testing.T) {
 		c.Spec.Rules = []karmadaautoscaling.CronFederatedHPARule{{Name: "out", Schedule: schedule, TimeZone: ptr.To("UTC"), TargetReplicas: ptr.To[int32](7)}}
 		return c
 	}, func(mgr ctrl.Manager) error {
-		return (&cronfederatedhpa.CronFHPAController{Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor("peer")}).SetupWithManager(mgr)
+		return (&cronfederatedhpa.CronFHPAController{Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor("peer")}).SetupWithManager(mgr) //nolint:staticcheck // SA1019: the recorder the peer takes
 	})
 	cronTable(floor, ours, peer).Print(os.Stdout)
 }

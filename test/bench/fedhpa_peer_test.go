@@ -73,7 +73,7 @@ func addFederatedHPA(mgr ctrl.Manager) error {
 		return err
 	}
 	return (&federatedhpa.FHPAController{
-		Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor(federatedhpa.ControllerName), RESTMapper: mgr.GetRESTMapper(),
+		Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor(federatedhpa.ControllerName), RESTMapper: mgr.GetRESTMapper(), //nolint:staticcheck // SA1019: the recorder the peer takes
 		DownscaleStabilisationWindow: 5 * time.Minute, HorizontalPodAutoscalerSyncPeriod: 15 * time.Second,
 		ReplicaCalc:               federatedhpa.NewReplicaCalculator(metricsclient.NewRESTMetricsClient(resources, nil, nil), .1, 5*time.Minute, 30*time.Second),
 		ClusterScaleClientSetFunc: util.NewClusterScaleClientSet,
