@@ -172,7 +172,7 @@ func NewMember(ctx context.Context, config Config, clients Clients) (*Member, er
 	})
 	store := newClaims(clients.Typed)
 	factory.InformerFor(&corev1.PersistentVolumeClaim{}, func(kubernetes.Interface, time.Duration) cache.SharedIndexInformer { return store.informer() })
-	member := &Member{Name: config.Name, Informers: factory, owners: newOwners(clients.Dynamic, clients.Mapper),
+	member := &Member{Name: config.Name, Informers: factory, owners: newOwners(clients.Dynamic, clients.Mapper, config.Clock),
 		Pods: factory.Core().V1().Pods().Informer().GetIndexer()}
 	o, err := oracle.New(ctx, oracle.Config{
 		Client: clients.Typed, KubeConfig: clients.Rest, Informers: factory, Claims: store, Admit: member.Admit,

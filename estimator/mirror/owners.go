@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/clock"
 )
 
 // Workload names what pods may belong to. Where its group is not known (the question's metadata has none), any will do; so will any kind where that is empty.
@@ -109,49 +111,66 @@ func (m *Member) MadeFrom(pod *corev1.Pod) *corev1.PodTemplateSpec {
 type owners struct {
 	client dynamic.Interface
 	mapper meta.RESTMapper
+	clock  clock.PassiveClock
 
 	mu    sync.Mutex
-	known map[types.UID]*metav1.OwnerReference
+	known map[types.UID]known
 }
 
-// rememberOwners bounds the memory.
-const rememberOwners = 20000
+// known is an answer. One that says "none" because the kind or the object could not be found or read holds until asked anew: kinds are installed, and
+// rights given, later.
+type known struct {
+	owner *metav1.OwnerReference
+	until time.Time
+}
 
-func newOwners(client dynamic.Interface, mapper meta.RESTMapper) *owners {
-	return &owners{client: client, mapper: mapper, known: map[types.UID]*metav1.OwnerReference{}}
+const (
+	// rememberOwners bounds the memory.
+	rememberOwners = 20000
+	// doubtFor is how long an owner that could not be read is taken for none.
+	doubtFor = time.Minute
+)
+
+func newOwners(client dynamic.Interface, mapper meta.RESTMapper, clock clock.PassiveClock) *owners {
+	return &owners{client: client, mapper: mapper, clock: clock, known: map[types.UID]known{}}
 }
 
 func (o *owners) of(ctx context.Context, namespace string, of *metav1.OwnerReference) (*metav1.OwnerReference, error) {
+	now := o.clock.Now()
 	o.mu.Lock()
-	owner, ok := o.known[of.UID]
+	before, ok := o.known[of.UID]
 	o.mu.Unlock()
-	if ok || o.mapper == nil {
-		return owner, nil
+	if ok && (before.until.IsZero() || now.Before(before.until)) || o.mapper == nil {
+		return before.owner, nil
 	}
 	kind := schema.FromAPIVersionAndKind(of.APIVersion, of.Kind)
 	mapping, err := o.mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	if meta.IsNoMatchError(err) {
-		return o.remember(of.UID, nil), nil
+		meta.MaybeResetRESTMapper(o.mapper)
+		mapping, err = o.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	}
+	if meta.IsNoMatchError(err) {
+		return o.remember(of.UID, known{until: now.Add(doubtFor)}), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("finding the resource of %s: %w", kind, err)
 	}
 	object, err := o.client.Resource(mapping.Resource).Namespace(namespace).Get(ctx, of.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-		return o.remember(of.UID, nil), nil
+		return o.remember(of.UID, known{until: now.Add(doubtFor)}), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading owner %s %s/%s: %w", of.Kind, namespace, of.Name, err)
 	}
-	return o.remember(of.UID, metav1.GetControllerOf(object)), nil
+	return o.remember(of.UID, known{owner: metav1.GetControllerOf(object)}), nil
 }
 
-func (o *owners) remember(uid types.UID, owner *metav1.OwnerReference) *metav1.OwnerReference {
+func (o *owners) remember(uid types.UID, found known) *metav1.OwnerReference {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.known) >= rememberOwners {
-		o.known = map[types.UID]*metav1.OwnerReference{}
+		o.known = map[types.UID]known{}
 	}
-	o.known[uid] = owner
-	return owner
+	o.known[uid] = found
+	return found.owner
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -54,6 +55,10 @@ func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ah
 	if refusal != "" {
 		return refused(refusal)
 	}
+	if claim := templateOfClaim(pod); claim != "" {
+		// Each replica gets a ResourceClaim of its own that nothing makes here: the scheduler would find no place for any, for ever.
+		return unknown("ResourceClaimTemplate", fmt.Errorf("replicas bring ResourceClaims of template %s", claim))
+	}
 	quotas, err := s.quotas(member, pod.Namespace, ahead)
 	if err != nil {
 		return unknown("Listers", err)
@@ -93,6 +98,16 @@ func (s *Server) fit(ctx context.Context, member *mirror.Member, c candidate, ah
 	}
 	s.metrics.nodes(answer.Computed, member.Oracle.Nodes())
 	return found(answer)
+}
+
+// templateOfClaim is the first ResourceClaimTemplate that the pod's claims are to be made from.
+func templateOfClaim(pod *corev1.Pod) string {
+	for _, claim := range pod.Spec.ResourceClaims {
+		if claim.ResourceClaimTemplateName != nil {
+			return *claim.ResourceClaimTemplateName
+		}
+	}
+	return ""
 }
 
 // budget is the time for placing copies: what is left until the deadline, less what taking them back may need.

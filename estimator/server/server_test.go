@@ -57,6 +57,7 @@ func TestReplicas(t *testing.T) {
 		"a priority class the member lacks":      {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop", PriorityClassName: "none"}}, 0},
 		"assumed elsewhere, taken off":           {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1"), Assumed: []wire.AssumedWorkload{{Namespace: "other", Components: []wire.Component{{Name: "c", Replicas: 2, Requirements: requests("4")}}}}}, 4},
 		"a template that does not decode":        {nil, "kind=Deployment, name=shop/broken", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, Unknown},
+		"claims of a template, each its own":     {nil, "kind=Deployment, name=shop/devices", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, Unknown},
 		"an unknown cluster":                     {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m9", Requirements: requests("1")}, Unknown},
 		"neither wire form, no template":         {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, Unknown},
 		"neither wire form, but a template":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, 3},
@@ -64,7 +65,8 @@ func TestReplicas(t *testing.T) {
 		"a quantity that overflows int64 counts": {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("10000000000000000")}, 0},
 	}
 	broken := workload("apps/v1", "Deployment", "broken", "1", map[string]any{"tolerations": "not a list"})
-	templates := controlPlane(t, deployment, broken, workload("apps/v1", "StatefulSet", "db", "2", nil), workload("apps.kruise.io/v1beta1", "StatefulSet", "db", "4", nil))
+	devices := workload("apps/v1", "Deployment", "devices", "1", map[string]any{"resourceClaims": []any{map[string]any{"name": "gpu", "resourceClaimTemplateName": "gpu"}}})
+	templates := controlPlane(t, deployment, broken, devices, workload("apps/v1", "StatefulSet", "db", "2", nil), workload("apps.kruise.io/v1beta1", "StatefulSet", "db", "4", nil))
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(tc.objects...)...)}, templates, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -123,10 +124,24 @@ func (r *Resolver) lookup(object Object) (*lookup, bool) {
 }
 
 func (r *Resolver) read(ctx context.Context, object Object) ([]*unstructured.Unstructured, error) {
-	resources, err := r.resources(object.Kind)
+	resources, err := r.resources(object.Kind, false)
 	if err != nil {
 		return nil, err
 	}
+	found, err := r.get(ctx, object, resources)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	// A kind of that name may have been installed since: Kubernetes' StatefulSet is there, OpenKruise's has come.
+	again, err := r.resources(object.Kind, true)
+	if err != nil {
+		return nil, err
+	}
+	return r.get(ctx, object, slices.DeleteFunc(slices.Clone(again), func(one schema.GroupVersionResource) bool { return slices.Contains(resources, one) }))
+}
+
+// get reads the object in each of the resources.
+func (r *Resolver) get(ctx context.Context, object Object, resources []schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
 	var found []*unstructured.Unstructured
 	var forbidden error
 	for _, resource := range resources {
@@ -147,15 +162,16 @@ func (r *Resolver) read(ctx context.Context, object Object) ([]*unstructured.Uns
 	return found, nil
 }
 
-// resources are the preferred versions of all groups that have the kind.
-func (r *Resolver) resources(kind string) ([]schema.GroupVersionResource, error) {
+// resources are the preferred versions of all groups that have the kind; read anew, if that is asked for and the list is not of the last seconds.
+func (r *Resolver) resources(kind string, anew bool) ([]schema.GroupVersionResource, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	if list, ok := r.kinds[kind]; ok {
+	now := r.clock.Now()
+	recent := r.kinds != nil && now.Sub(r.kindsRead) < kindsFor
+	if list, ok := r.kinds[kind]; ok && (!anew || recent) {
 		return list, nil
 	}
-	now := r.clock.Now()
-	if r.kinds != nil && now.Sub(r.kindsRead) < kindsFor {
+	if recent {
 		return nil, fmt.Errorf("%w %s", ErrNoKind, kind)
 	}
 	lists, err := r.discovery.ServerPreferredResources()

@@ -390,3 +390,23 @@ func TestAtLeast(t *testing.T) {
 		})
 	}
 }
+
+// A second kind of a name that was known before: OpenKruise's StatefulSet, installed while we run.
+func TestKindOfTheSameNameComesLater(t *testing.T) {
+	native := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
+	kruise := schema.GroupVersionResource{Group: "apps.kruise.io", Version: "v1beta1", Resource: "statefulsets"}
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{native: "StatefulSetList", kruise: "StatefulSetList"},
+		object(t, "apiVersion: apps.kruise.io/v1beta1\nkind: StatefulSet\nmetadata: {namespace: shop, name: web}"))
+	served := []metav1.APIResource{{Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}}
+	kinds := &plane{FakeDiscovery: &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{Resources: []*metav1.APIResourceList{{GroupVersion: "apps/v1", APIResources: served}}}}}
+	clk := testclock.NewFakeClock(time.Unix(0, 0))
+	r := NewResolver(client, kinds, clk)
+	if found, err := r.Find(t.Context(), Object{"StatefulSet", "shop", "web"}); len(found) != 0 || err != nil {
+		t.Fatalf("%d, %v before the kind has come", len(found), err)
+	}
+	kinds.Resources = append(kinds.Resources, &metav1.APIResourceList{GroupVersion: "apps.kruise.io/v1beta1", APIResources: served})
+	clk.Step(kindsFor)
+	if found, err := r.Find(t.Context(), Object{"StatefulSet", "shop", "web"}); len(found) != 1 || err != nil {
+		t.Errorf("%d, %v, want the one of the kind that has come", len(found), err)
+	}
+}
