@@ -51,6 +51,7 @@ type gatherer struct {
 	// works holds the Works of members' autoscalers only, and targets the metadata of targets.
 	works, targets client.Reader
 	scales         *scales
+	unlistable     *unlistable
 	room           *room
 }
 
@@ -100,6 +101,10 @@ func targetGVK(fed *api.FedHPA) schema.GroupVersionKind {
 // readTarget reads the workload's metadata and its replicas.
 func (g *gatherer) readTarget(ctx context.Context, v *view) error {
 	gvk, key := targetGVK(v.fed), types.NamespacedName{Namespace: v.fed.Namespace, Name: v.fed.Spec.ScaleTargetRef.Name}
+	if g.unlistable.has(gvk) {
+		v.world.Problem = forbiddenKind(gvk)
+		return nil
+	}
 	target := &metav1.PartialObjectMetadata{}
 	target.SetGroupVersionKind(gvk)
 	first, cancel := context.WithTimeout(ctx, targetPatience)
@@ -117,6 +122,7 @@ func (g *gatherer) readTarget(ctx context.Context, v *view) error {
 	case err != nil:
 		// A cache that may not list a kind only ever says that it took too long: ask for the reason.
 		if g.forbidden(ctx, gvk, key.Namespace) {
+			g.unlistable.add(gvk)
 			v.world.Problem = forbiddenKind(gvk)
 			return nil
 		}

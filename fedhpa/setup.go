@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -90,9 +91,10 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 		client: mgr.GetClient(),
 		gatherer: gatherer{
 			client: mgr.GetClient(), works: own, targets: own,
-			live:   liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
-			scales: &scales{known: map[types.NamespacedName]knownScale{}},
-			room:   &room{estimator: estimators, clock: clock.RealClock{}, metrics: measures, known: map[types.NamespacedName]knownRoom{}},
+			live:       liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
+			scales:     &scales{known: map[types.NamespacedName]knownScale{}},
+			unlistable: &unlistable{clock: clock.RealClock{}, since: map[schema.GroupVersionKind]time.Time{}},
+			room:       &room{estimator: estimators, clock: clock.RealClock{}, metrics: measures, known: map[types.NamespacedName]knownRoom{}},
 		},
 		applier:  applier{client: mgr.GetClient()},
 		recorder: program.Events(mgr, "fedhpa"),
