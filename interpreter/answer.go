@@ -42,7 +42,7 @@ type Answer struct {
 // Family finds the rules for a question, or says why there are none.
 func (c Catalog) Family(q Question) (*family.Family, error) {
 	kind := q.Object.GroupVersionKind()
-	f, ok := c[kind]
+	f, ok := c[kind.GroupKind()]
 	if !ok {
 		return nil, fmt.Errorf("%w: kind %s", ErrUnsupported, kind)
 	}

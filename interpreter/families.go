@@ -24,15 +24,15 @@ func Families() []*family.Family {
 	}
 }
 
-// Catalog finds the family of a kind.
-type Catalog map[schema.GroupVersionKind]*family.Family
+// Catalog finds the family of a kind, in whatever version it is served.
+type Catalog map[schema.GroupKind]*family.Family
 
 // NewCatalog indexes families by kind.
 func NewCatalog(families []*family.Family) Catalog {
 	catalog := Catalog{}
 	for _, f := range families {
 		for _, kind := range f.Kinds {
-			catalog[kind] = f
+			catalog[kind.GroupKind()] = f
 		}
 	}
 	return catalog

@@ -45,6 +45,7 @@ type handler struct {
 func handlers() []handler {
 	return []handler{
 		{path: hook.Path, setup: interpreterHandler},
+		{path: hook.DispatchPath, setup: dispatchHandler},
 		{path: migration.ApprovalPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.Approvals{Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
 		})},
@@ -106,9 +107,22 @@ func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
 	}
 	return &hook.Handler{
 		Catalog: catalog,
-		Divider: hook.Bindings{Reader: mgr.GetAPIReader()},
+		Divider: hook.NewBindings(mgr.GetAPIReader(), mgr.GetCache(), clock.RealClock{}),
 		Metrics: m,
 		Clock:   clock.RealClock{},
 		Log:     mgr.GetLogger().WithName("interpreter"),
 	}, nil
+}
+
+// dispatchHandler gives each member its exact part of what is divided.
+func dispatchHandler(mgr manager.Manager) (http.Handler, error) {
+	works, err := hook.NewWorksMetric(metrics.Registry)
+	if err != nil {
+		return nil, err
+	}
+	return &admission.Webhook{Handler: &hook.Dispatch{
+		Decoder: admission.NewDecoder(mgr.GetScheme()),
+		Catalog: interpreter.NewCatalog(interpreter.Families()),
+		Works:   works,
+	}}, nil
 }

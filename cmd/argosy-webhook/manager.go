@@ -68,8 +68,8 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, fmt.Errorf("adding health check: %w", err)
 	}
-	// Ready as soon as it answers over TLS. An unreachable karmada-apiserver does not matter to that: the rules need none,
-	// and an exact division falls back to the careful one.
+	// Ready as soon as it answers over TLS. An unreachable karmada-apiserver does not matter to that: most rules need none, and
+	// Karmada, which works from the same one, asks again what could not be divided.
 	if err := mgr.AddReadyzCheck("webhook", server.StartedChecker()); err != nil {
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}

@@ -29,6 +29,9 @@ const interpretExample = `  # What the scheduler is told of a workload
   # The manifest of a member that gets 4 replicas, with the partition divided over the clusters
   argosyctl interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 4 --division member1=4,member2=3,member3=3
 
+  # The exact manifest of one of two members with as many replicas
+  argosyctl interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 3 --division member1=4,member2=3,member3=3 --cluster member2
+
   # What stays of a member's object when Karmada updates it
   argosyctl interpret --operation Retain --desired-file desired.yaml --observed-file observed.yaml --cluster member1
 
@@ -84,8 +87,8 @@ them. An object of a kind Argosy does not interpret is an error.`,
 	flags.StringVar(&o.observedFile, "observed-file", "", "the member's object: for Retain beside the manifest; for status and health the same as -f")
 	flags.StringVar(&o.statusFile, "status-file", "", "for AggregateStatus: the members' statuses, as status.aggregatedStatus of a ResourceBinding has them, one a document")
 	flags.Int32Var(&o.desiredReplica, "desired-replica", 0, "for ReviseReplica: the member's replicas")
-	flags.StringVar(&o.division, "division", "", "for ReviseReplica: the replicas of all clusters, cluster=replicas,...; empty is what the webhook does when it cannot read the binding")
-	flags.StringVar(&o.cluster, "cluster", "", "for Retain: the member; empty takes it from the observed object's annotation "+mark.WorkNamespace)
+	flags.StringVar(&o.division, "division", "", "for ReviseReplica: the replicas of all clusters, cluster=replicas,...; empty is what the webhook answers where there is no binding")
+	flags.StringVar(&o.cluster, "cluster", "", "the member; for ReviseReplica: its exact manifest, as the admission of its Work makes it; for Retain: empty takes it from the observed object's annotation "+mark.WorkNamespace)
 	flags.StringVarP(&o.output, "output", "o", "yaml", "yaml, json, or patch: the JSON patch of ReviseReplica, Retain and AggregateStatus")
 	return cmd
 }
@@ -112,7 +115,7 @@ func (o *interpretOptions) run() error {
 	var results []interpreted
 	for _, object := range objects {
 		question.Object = object
-		result, err := interpretOne(catalog, question)
+		result, err := interpretOne(catalog, question, o.cluster)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err))
 			continue

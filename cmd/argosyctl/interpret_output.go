@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/interpreter"
+	"github.com/argosy-dev/argosy/interpreter/dispatch"
 )
 
 // interpreted is one object's answer, its parts named as karmadactl interpret names them.
@@ -27,7 +28,8 @@ type part struct {
 	Value any    `json:"value"`
 }
 
-func interpretOne(catalog interpreter.Catalog, q interpreter.Question) (interpreted, error) {
+// interpretOne answers; a manifest is that of the cluster, where one is named.
+func interpretOne(catalog interpreter.Catalog, q interpreter.Question, cluster string) (interpreted, error) {
 	out := interpreted{
 		APIVersion: q.Object.GetAPIVersion(), Kind: q.Object.GetKind(), Name: q.Object.GetName(), Operation: q.Operation,
 	}
@@ -38,6 +40,17 @@ func interpretOne(catalog interpreter.Catalog, q interpreter.Question) (interpre
 	answer, err := q.Answer(family)
 	if err != nil {
 		return out, err
+	}
+	if q.Operation == configv1alpha1.InterpreterOperationReviseReplica && cluster != "" {
+		manifest := q.Object.DeepCopy()
+		if err := answer.Edits.Apply(manifest.Object); err != nil {
+			return out, err
+		}
+		exact, err := dispatch.Decide(catalog, dispatch.Manifest{Object: manifest, Cluster: cluster})
+		if err != nil {
+			return out, err
+		}
+		answer.Edits = append(answer.Edits, exact...)
 	}
 	switch q.Operation {
 	case configv1alpha1.InterpreterOperationInterpretReplica:

@@ -110,11 +110,19 @@ updatedReplicas: 3
 ]
 `,
 		},
+		"the exact patch of one of two members with as many replicas": {
+			args: []string{"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--desired-replica", "5", "--division", "member1=5,member2=5", "--cluster", "member1", "-o", "patch"},
+			want: `[{"op":"add","path":"/metadata/annotations","value":{}},` +
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},` +
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=5"},` +
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1created-with","value":"92b5c6e5cda2d5bb"},` +
+				`{"op":"add","path":"/spec/replicas","value":5},{"op":"add","path":"/spec/updateStrategy/partition","value":4}]` + "\n",
+		},
 		"the patch of a revision": {
 			args: []string{"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--desired-replica", "4", "--division", "member1=4,member2=6", "-o", "patch"},
 			want: `[{"op":"add","path":"/spec/updateStrategy/partition","value":4},{"op":"add","path":"/metadata/annotations","value":{}},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},` +
-				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},{"op":"add","path":"/spec/replicas","value":4}]` + "\n",
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1created-with","value":"92b5c6e5cda2d5bb"},{"op":"add","path":"/spec/replicas","value":4}]` + "\n",
 		},
 		"a manifest retained in its member": {
 			args: []string{"--desired-file", "desired.yaml", "--observed-file", "observed.yaml", "--cluster", "member2", "--operation", "Retain"},
@@ -134,7 +142,7 @@ spec:
     podsToDelete:
     - web-a
   updateStrategy:
-    partition: 2
+    partition: 3
 `,
 		},
 		"names to delete do not go to every member": {

@@ -15,6 +15,10 @@ const (
 	// ExecutionNamespacePrefix plus the cluster's name is that namespace.
 	ExecutionNamespacePrefix = "karmada-es-"
 
+	// CreatedWith is an annotation on a member's object while all its pods are of one template: the hash of the template it was
+	// created with. The interpreter writes it where a partition holds pods back, and takes it off with the first other template.
+	CreatedWith = "interpreter.argosy.dev/created-with"
+
 	// Retain is a label or annotation on a template. Its one value so far is RetainRollout.
 	Retain = "interpreter.argosy.dev/retain"
 	// RetainRollout leaves partition and paused to the member: a rollout tool there owns them.

@@ -22,13 +22,16 @@ const (
 	templateGeneration = "resourceTemplateGeneration"
 )
 
-// Reflect is what is carried from a member: its whole status, and the two generations.
+// CreatedWith is a third, our own: the annotation mark.CreatedWith of the member's object.
+const CreatedWith = "createdWithTemplate"
+
+// Reflect is what is carried from a member: its whole status, the two generations, and the template it was created with.
 func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
 	status, err := field.Map(observed.Object, "status")
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]any, len(status)+2)
+	out := make(map[string]any, len(status)+3)
 	maps.Copy(out, status)
 	own, err := field.Int64(observed.Object, 0, "metadata", "generation")
 	if err != nil {
@@ -43,6 +46,9 @@ func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
 			return nil, field.Errorf([]string{"metadata", "annotations[" + mark.TemplateGeneration + "]"}, "want a whole number, have %q", text)
 		}
 		out[templateGeneration] = number
+	}
+	if with := field.Annotation(observed.Object, mark.CreatedWith); with != "" {
+		out[CreatedWith] = with
 	}
 	return out, nil
 }

@@ -20,6 +20,7 @@ func Family() *family.Family {
 		InterpretReplica:    podtemplate.Replicas,
 		NeedsDivision:       fleet.NeedsDivision,
 		ReviseReplica:       fleet.ReviseReplica,
+		Dispatch:            fleet.Dispatch,
 		Retain:              fleet.Retain,
 		AggregateStatus:     aggregateStatus,
 		InterpretStatus:     aggregate.Reflect,
@@ -44,11 +45,12 @@ var (
 var fleet = share.Fleet{
 	Replicas: replicasPath,
 	Default:  defaultReplicas,
+	Template: templatePath,
 	Fields: []share.Field{
 		{Name: "partition", Path: partitionPath, Meaning: share.Held},
-		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
-		{Name: "max-surge", Path: surgePath, Meaning: share.Allowance},
-		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
+		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance, RoundUp: true, UnlessAbove: surgePath},
+		{Name: "max-surge", Path: surgePath, Meaning: share.Allowance, RoundUp: true},
+		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance, RoundUp: true},
 	},
 	Rollout: [][]string{partitionPath, pausedPath},
 	Names:   podsToDeletePath,

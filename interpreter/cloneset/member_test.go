@@ -23,25 +23,23 @@ func TestRetain(t *testing.T) {
 			desired: makeCloneSet(t).With(3, replicasPath...), observed: makeCloneSet(t).With(7, replicasPath...).In("member1"),
 			want: makeCloneSet(t).With(3, replicasPath...),
 		},
-		"the member's exact partition": {
-			desired: divided, observed: makeCloneSet(t).In("member2"),
-			want: divided.With(2, partitionPath...),
-		},
-		"a cluster the division does not know": {
-			desired: divided, observed: makeCloneSet(t).In("member9"),
+		"a divided number was made this member's at the Work's admission": {
+			desired: divided, observed: makeCloneSet(t).In("member2").With(2, partitionPath...),
 			want: divided,
 		},
-		"an object that does not say where it is": {
-			desired: divided, observed: makeCloneSet(t),
+		"created with this template and never updated": {
+			desired:  divided.Annotation("interpreter.argosy.dev/created-with", "b"),
+			observed: makeCloneSet(t).In("member2").Annotation("interpreter.argosy.dev/created-with", "b"),
+			want:     divided.Annotation("interpreter.argosy.dev/created-with", "b"),
+		},
+		"created with another template": {
+			desired:  divided.Annotation("interpreter.argosy.dev/created-with", "b"),
+			observed: makeCloneSet(t).In("member2").Annotation("interpreter.argosy.dev/created-with", "a"),
+			want:     divided,
+		},
+		"nobody knows what it was created with": {
+			desired: divided.Annotation("interpreter.argosy.dev/created-with", "b"), observed: makeCloneSet(t).In("member2"),
 			want: divided,
-		},
-		"an OverridePolicy has the last word": {
-			desired: divided.With(1, partitionPath...), observed: makeCloneSet(t).In("member2"),
-			want: divided.With(1, partitionPath...),
-		},
-		"an OverridePolicy's percentage has it too": {
-			desired: divided.With("50%", partitionPath...), observed: makeCloneSet(t).In("member2"),
-			want: divided.With("50%", partitionPath...),
 		},
 		"replicas an HPA of the member owns": {
 			desired: makeCloneSet(t).Label("resourcetemplate.karmada.io/retain-replicas", "true"), observed: makeCloneSet(t).With(7, replicasPath...).In("member1"),
@@ -81,10 +79,6 @@ func TestRetain(t *testing.T) {
 		"a request that cannot be read": {
 			desired: makeCloneSet(t).Annotation("scalein.argosy.dev/request", "7f3a;member1"), observed: makeCloneSet(t).In("member1"),
 			wantErr: "metadata.annotations: annotation scalein.argosy.dev/request",
-		},
-		"a division that cannot be read": {
-			desired: divided.Annotation("interpreter.argosy.dev/partition-by-cluster", "member2=x"), observed: makeCloneSet(t).In("member2"),
-			wantErr: "metadata.annotations[interpreter.argosy.dev/partition-by-cluster]",
 		},
 		"an observed list of the wrong type": {
 			desired: makeCloneSet(t), observed: makeCloneSet(t).With([]any{int64(1)}, podsToDeletePath...),

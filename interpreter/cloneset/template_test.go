@@ -9,10 +9,19 @@ import (
 
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
 func TestReviseReplica(t *testing.T) {
 	three := []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 4}, {Name: "member2", Replicas: 3}, {Name: "member3", Replicas: 3}}
+	ones := []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 1}, {Name: "member2", Replicas: 1}, {Name: "member3", Replicas: 1}}
+	twos := []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 2}, {Name: "member2", Replicas: 2}, {Name: "member3", Replicas: 2}}
+	// Six replicas, of which one is to be new.
+	moved := makeCloneSet(t).With(6, replicasPath...).With(5, partitionPath...).WithYAML("{spec: {containers: [{image: v2}]}}", templatePath...)
+	created, err := share.Hash(moved.Unstructured(), templatePath...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		template fixture.Object
 		target   family.Target
@@ -53,10 +62,63 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 4, Clusters: three},
 			want:     makeCloneSet(t).With(4, replicasPath...).With(1000, partitionPath...),
 		},
-		"a percentage means the same everywhere": {
+		"a percentage is one of the fleet: one of ten": {
 			template: makeCloneSet(t).With("90%", partitionPath...),
 			target:   family.Target{Replicas: 4, Clusters: three},
-			want:     makeCloneSet(t).With(4, replicasPath...).With("90%", partitionPath...),
+			want: makeCloneSet(t).With(4, replicasPath...).With(3, partitionPath...).
+				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
+				Annotation("interpreter.argosy.dev/divided", "partition=3"),
+		},
+		"less than all of the fleet held back is one updated": {
+			template: makeCloneSet(t).With("99%", partitionPath...),
+			target:   family.Target{Replicas: 4, Clusters: three},
+			want: makeCloneSet(t).With(4, replicasPath...).With(3, partitionPath...).
+				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
+				Annotation("interpreter.argosy.dev/divided", "partition=3"),
+		},
+		"half of three over three members: one is updated": {
+			template: makeCloneSet(t).With(3, replicasPath...).With("50%", partitionPath...),
+			target:   family.Target{Replicas: 1, Clusters: ones},
+			want: makeCloneSet(t).With(1, replicasPath...).With(1, partitionPath...).
+				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=0,member2=1,member3=1").
+				Annotation("interpreter.argosy.dev/divided", "partition=1"),
+		},
+		"all of the fleet held back": {
+			template: makeCloneSet(t).With("100%", partitionPath...),
+			target:   family.Target{Replicas: 4, Clusters: three},
+			want:     makeCloneSet(t).With(4, replicasPath...).With("100%", partitionPath...),
+		},
+		"a percentage of what may be away, and of what may be extra": {
+			template: makeCloneSet(t).With("15%", unavailablePath...).With("21%", surgePath...),
+			target:   family.Target{Replicas: 3, Clusters: three},
+			want: makeCloneSet(t).With(3, replicasPath...).With(1, unavailablePath...).With(1, surgePath...).
+				Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=1,member2=1,member3=1").
+				Annotation("interpreter.argosy.dev/max-surge-by-cluster", "member1=1,member2=1,member3=1").
+				Annotation("interpreter.argosy.dev/divided", "max-unavailable=1,max-surge=1"),
+		},
+		"members own their replicas, and a percentage is of those": {
+			template: makeCloneSet(t).With("90%", partitionPath...).Label("resourcetemplate.karmada.io/retain-replicas", "true"),
+			target:   family.Target{Replicas: 4, Clusters: three},
+			want:     makeCloneSet(t).With(4, replicasPath...).With("90%", partitionPath...).Label("resourcetemplate.karmada.io/retain-replicas", "true"),
+		},
+		"replicas in a new member are all new, and nothing else is updated": {
+			template: moved, target: family.Target{Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": ""}},
+			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
+				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=2,member2=2,member3=2").
+				Annotation("interpreter.argosy.dev/divided", "partition=2"),
+		},
+		"what a new member does not spend is divided": {
+			template: moved.With(3, partitionPath...),
+			target:   family.Target{Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": "", "member3": created}},
+			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
+				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=1,member2=2,member3=2").
+				Annotation("interpreter.argosy.dev/divided", "partition=2"),
+		},
+		"a member that was new with another template is as any": {
+			template: moved, target: family.Target{Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": "", "member3": "old"}},
+			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
+				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=1,member2=2,member3=2").
+				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},
 		"replicas on their way down: the binding still has ten": {
 			template: makeCloneSet(t).With(5, replicasPath...).With(3, partitionPath...),

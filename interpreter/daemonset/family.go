@@ -13,8 +13,11 @@ import (
 // Family is the rules for the Advanced DaemonSet.
 func Family() *family.Family {
 	return &family.Family{
-		Name:                "daemonset",
-		Kinds:               []schema.GroupVersionKind{{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "DaemonSet"}},
+		Name: "daemonset",
+		Kinds: []schema.GroupVersionKind{
+			{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "DaemonSet"},
+			{Group: "apps.kruise.io", Version: "v1beta1", Kind: "DaemonSet"},
+		},
 		Retain:              retainMember,
 		AggregateStatus:     aggregateStatus,
 		InterpretStatus:     aggregate.Reflect,

@@ -14,7 +14,9 @@ import (
 type Family struct {
 	// Name in metrics and messages: lower case, such as "cloneset".
 	Name string
-	// Kinds the rules apply to, all versions named.
+	// Kinds the rules apply to, with the versions they were made for. They apply to every other version of these kinds too: Karmada
+	// speaks of a kind in the version karmada-apiserver prefers, which a new CRD changes from one day to the next, and a version that
+	// nobody answers for is read by Karmada's own rules without a word.
 	Kinds []schema.GroupVersionKind
 
 	// InterpretReplica tells the scheduler how many replicas there are and what each needs. Object: the template.
@@ -28,6 +30,9 @@ type Family struct {
 	// ReviseReplica makes the template one member's manifest. Object: a copy of the template whose replicas are still
 	// the fleet's total.
 	ReviseReplica func(object *unstructured.Unstructured, target Target) (edit.List, error)
+	// Dispatch makes the manifest in a Work, which ReviseReplica made without knowing for whom, that of the cluster the Work is for.
+	// nil: ReviseReplica leaves nothing open.
+	Dispatch func(manifest *unstructured.Unstructured, to Destination) (edit.List, error)
 	// Retain keeps in the desired manifest what belongs to the member. The edits are to desired; observed is the
 	// member's object and bears the annotation by which retain.Cluster knows the member.
 	Retain func(desired, observed *unstructured.Unstructured) (edit.List, error)
@@ -52,9 +57,19 @@ type Replicas struct {
 type Target struct {
 	// Replicas of the one member the manifest is for. Karmada does not say which member that is.
 	Replicas int32
-	// Clusters is the whole division as the ResourceBinding has it; nil when it was not needed, could not be read, or
+	// Clusters is the whole division as the ResourceBinding has it; nil when it was not needed, when there is no binding, or
 	// when nothing is divided (every member gets all replicas). Without it answer carefully: never more than asked.
 	Clusters []workv1alpha2.TargetCluster
+	// CreatedWith is, for each cluster that has reported an object, the hash of the template it was created with and has had ever
+	// since (annotation mark.CreatedWith); empty where it was updated since. Empty or nil: nobody has reported.
+	CreatedWith map[string]string
+}
+
+// Destination is where a Work's manifest goes.
+type Destination struct {
+	Cluster string
+	// Overridden is true where an OverridePolicy has set the field at path, or part of it, for this cluster.
+	Overridden func(path ...string) bool
 }
 
 // Member is one member's part in AggregateStatus.

@@ -2,55 +2,106 @@ package hook
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
 )
 
-// readTimeout leaves most of the webhook's own timeout for the answer: without the binding there still is one.
-const readTimeout = time.Second
+// readTimeout leaves part of the registration's timeout for the answer, so that Karmada reads why there is none.
+const readTimeout = (timeoutSeconds - 2) * time.Second
+
+// errNoBinding means that nobody is dividing the workload: whoever asks is not a sync of Karmada's.
+var errNoBinding = errors.New("no such ResourceBinding")
+
+// Division is how a workload's replicas lie over clusters.
+type Division struct {
+	// Clusters in the order of the binding; nil when nothing is divided.
+	Clusters []workv1alpha2.TargetCluster
+	// CreatedWith is as in family.Target.
+	CreatedWith map[string]string
+}
 
 // Divider knows how a workload's replicas are divided over clusters.
 type Divider interface {
-	// Clusters is the division; nil when nothing is divided.
-	Clusters(ctx context.Context, object *unstructured.Unstructured) ([]workv1alpha2.TargetCluster, error)
+	// Division for the question after the manifest of a cluster with so many replicas. errNoBinding: there is none.
+	Division(ctx context.Context, object *unstructured.Unstructured, replicas int32) (Division, error)
 }
 
-// Bindings reads the division from the ResourceBinding.
-type Bindings struct {
-	// Reader must not be a cache: Karmada asks just after the binding has changed, and the division that goes into a
-	// manifest must not be older than the replicas Karmada asks with.
-	Reader client.Reader
+// bound is what one reading of a binding says.
+type bound struct {
+	Division
+	generation int64
+	// replicas are the fleet's, as Karmada last took them from the template.
+	replicas int32
 }
 
-// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get
-
-// Clusters implements Divider.
-func (b Bindings) Clusters(ctx context.Context, object *unstructured.Unstructured) ([]workv1alpha2.TargetCluster, error) {
+func read(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) (bound, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	key := types.NamespacedName{Namespace: object.GetNamespace(), Name: names.GenerateBindingName(object.GetKind(), object.GetName())}
+	key := bindingKey(object)
 	var binding workv1alpha2.ResourceBinding
-	if err := b.Reader.Get(ctx, key, &binding); err != nil {
-		return nil, fmt.Errorf("reading ResourceBinding %s: %w", key, err)
+	err := reader.Get(ctx, key, &binding)
+	if apierrors.IsNotFound(err) {
+		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", key, errNoBinding)
+	}
+	if err != nil {
+		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", key, err)
 	}
 	// A binding's name holds no group: of two kinds of one name, the other may own it.
 	of := binding.Spec.Resource
 	group := schema.FromAPIVersionAndKind(of.APIVersion, of.Kind).GroupKind()
 	if group != object.GroupVersionKind().GroupKind() || of.Name != object.GetName() {
-		return nil, fmt.Errorf("reading ResourceBinding %s: it belongs to %s %s/%s", key, group, of.Namespace, of.Name)
+		return bound{}, fmt.Errorf("reading ResourceBinding %s: it belongs to %s %s/%s", key, group, of.Namespace, of.Name)
 	}
 	if p := binding.Spec.Placement; p != nil && p.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDuplicated {
-		return nil, nil
+		return bound{generation: binding.Generation, replicas: binding.Spec.Replicas}, nil
 	}
-	return merged(binding.Spec), nil
+	created, err := createdWith(binding.Status.AggregatedStatus)
+	if err != nil {
+		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", key, err)
+	}
+	return bound{
+		Division:   Division{Clusters: merged(binding.Spec), CreatedWith: created},
+		generation: binding.Generation, replicas: binding.Spec.Replicas,
+	}, nil
+}
+
+func bindingKey(object *unstructured.Unstructured) types.NamespacedName {
+	return types.NamespacedName{Namespace: object.GetNamespace(), Name: names.GenerateBindingName(object.GetKind(), object.GetName())}
+}
+
+// createdWith is what the clusters have reported of the templates their objects were created with.
+func createdWith(items []workv1alpha2.AggregatedStatusItem) (map[string]string, error) {
+	out := make(map[string]string, len(items))
+	for _, item := range items {
+		if item.Status == nil {
+			continue
+		}
+		var status map[string]json.RawMessage
+		if err := json.Unmarshal(item.Status.Raw, &status); err != nil {
+			return nil, fmt.Errorf("status.aggregatedStatus[%s].status: %w", item.ClusterName, err)
+		}
+		var mark string
+		if raw, ok := status[aggregate.CreatedWith]; ok {
+			if err := json.Unmarshal(raw, &mark); err != nil {
+				return nil, fmt.Errorf("status.aggregatedStatus[%s].status.%s: %w", item.ClusterName, aggregate.CreatedWith, err)
+			}
+		}
+		out[item.ClusterName] = mark
+	}
+	return out, nil
 }
 
 // merged adds the clusters of workloads that depend on this one, as Karmada does when it makes the manifests.

@@ -14,6 +14,12 @@ const (
 	resultPanic       = "panic"
 )
 
+// Results of the admission of a Work, beside refused.
+const (
+	resultDivided   = "divided"
+	resultUnchanged = "unchanged"
+)
+
 // other stands for kinds and operations nobody registered: a label's values stay few whatever is sent.
 const other = "other"
 
@@ -39,7 +45,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		}, []string{"operation"}),
 		bindings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "argosy_interpreter_binding_reads_total",
-			Help: "Live reads of a ResourceBinding by result (read, undivided, unreadable). Unreadable: the member got the careful value.",
+			Help: "Questions that needed a ResourceBinding by result (read, undivided, absent, unreadable). Unreadable: refused, Karmada asks again.",
 		}, []string{"result"}),
 		override: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "argosy_interpreter_overridden",
@@ -57,4 +63,13 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 func (m *Metrics) request(kind, operation, result string, took time.Duration) {
 	m.requests.WithLabelValues(kind, operation, result).Inc()
 	m.seconds.WithLabelValues(operation).Observe(took.Seconds())
+}
+
+// NewWorksMetric registers the counter of the admission of Works.
+func NewWorksMetric(registry prometheus.Registerer) (*prometheus.CounterVec, error) {
+	works := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "argosy_interpreter_works_total",
+		Help: "Works with a division by result (divided: a careful number became exact; unchanged; refused: Karmada writes it again).",
+	}, []string{"result"})
+	return works, registry.Register(works)
 }

@@ -25,7 +25,7 @@ const ReasonOverridden = "InterpreterOverridden"
 
 // Overridden is the operations a ResourceInterpreterCustomization takes from the webhook: Karmada asks it first.
 func Overridden(catalog interpreter.Catalog, c *configv1alpha1.ResourceInterpreterCustomization) []configv1alpha1.InterpreterOperation {
-	family, ok := catalog[target(c)]
+	family, ok := catalog[target(c).GroupKind()]
 	if !ok {
 		return nil
 	}

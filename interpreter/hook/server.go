@@ -13,7 +13,6 @@ import (
 
 	"github.com/go-logr/logr"
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
@@ -100,7 +99,9 @@ func (e *exchange) interpret(w http.ResponseWriter, r *http.Request) (*configv1a
 	}
 	revises := q.Operation == configv1alpha1.InterpreterOperationReviseReplica
 	if revises && family.NeedsDivision != nil && family.NeedsDivision(q.Object, q.Target.Replicas) {
-		q.Target.Clusters = e.clusters(r.Context(), q)
+		if err := e.divide(r.Context(), &q); err != nil {
+			return nil, err
+		}
 	}
 	answer, err := q.Answer(family)
 	if err != nil {
@@ -132,19 +133,23 @@ func (e *exchange) read(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// clusters is the division, or nil: then the rule answers carefully, which is better than no answer.
-func (e *exchange) clusters(ctx context.Context, q interpreter.Question) []workv1alpha2.TargetCluster {
-	clusters, err := e.Divider.Clusters(ctx, q.Object)
+// divide says how the workload is divided, or refuses: Karmada asks a refused question again, and nobody would ever ask again for a
+// member that got a careful number and was told that all is well. Who asks where there is no binding is not making manifests.
+func (e *exchange) divide(ctx context.Context, q *interpreter.Question) error {
+	division, err := e.Divider.Division(ctx, q.Object, q.Target.Replicas)
+	result := "read"
 	switch {
+	case errors.Is(err, errNoBinding):
+		result, err = "absent", nil
 	case err != nil:
-		e.Metrics.bindings.WithLabelValues("unreadable").Inc()
-		e.Log.Error(err, "The member gets the careful value instead of the exact one", e.about()...)
-	case clusters == nil:
-		e.Metrics.bindings.WithLabelValues("undivided").Inc()
-	default:
-		e.Metrics.bindings.WithLabelValues("read").Inc()
+		result = "unreadable"
+		err = refuse(http.StatusServiceUnavailable, "dividing over the members: %v", err)
+	case division.Clusters == nil:
+		result = "undivided"
 	}
-	return clusters
+	e.Metrics.bindings.WithLabelValues(result).Inc()
+	q.Target.Clusters, q.Target.CreatedWith = division.Clusters, division.CreatedWith
+	return err
 }
 
 // labels are of few values: those somebody registered.
@@ -152,7 +157,7 @@ func (e *exchange) labels() (kind, operation string) {
 	if e.request == nil {
 		return other, other
 	}
-	family, ok := e.Catalog[e.request.kind()]
+	family, ok := e.Catalog[e.request.kind().GroupKind()]
 	if !ok {
 		return other, other
 	}

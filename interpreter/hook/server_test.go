@@ -30,8 +30,9 @@ import (
 // dividerFunc is a Divider of a function.
 type dividerFunc func() ([]workv1alpha2.TargetCluster, error)
 
-func (f dividerFunc) Clusters(context.Context, *unstructured.Unstructured) ([]workv1alpha2.TargetCluster, error) {
-	return f()
+func (f dividerFunc) Division(context.Context, *unstructured.Unstructured, int32) (Division, error) {
+	clusters, err := f()
+	return Division{Clusters: clusters}, err
 }
 
 // newHandler is a handler with the real families, one that panics, and a divider.
@@ -60,7 +61,7 @@ func newHandler(t testing.TB, divider Divider) *Handler {
 	}
 }
 
-func noBinding() ([]workv1alpha2.TargetCluster, error) { return nil, errors.New("no binding") }
+func noBinding() ([]workv1alpha2.TargetCluster, error) { return nil, errNoBinding }
 
 // ask posts a body and reads the answer.
 func ask(t *testing.T, h *Handler, body string) *configv1alpha1.ResourceInterpreterResponse {
@@ -110,18 +111,18 @@ func TestReviseReplicaReadsTheDivision(t *testing.T) {
 				{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},
 				{"op":"add","path":"/spec/replicas","value":4}]`,
 		},
-		"careful without the binding": {
+		"careful where nobody divides": {
 			divider: noBinding,
 			object:  cloneSet,
 			want: `[{"op":"add","path":"/spec/updateStrategy/partition","value":4},
 				{"op":"add","path":"/spec/replicas","value":4}]`,
 		},
-		"no read without an integer": {
+		"no read where nothing is to be divided": {
 			divider: func() ([]workv1alpha2.TargetCluster, error) {
 				t.Error("the binding was read though nothing is to be divided")
 				return nil, nil
 			},
-			object: strings.Replace(cloneSet, `"partition":9`, `"partition":"90%"`, 1),
+			object: strings.Replace(cloneSet, `"partition":9`, `"partition":0`, 1),
 			want:   `[{"op":"add","path":"/spec/replicas","value":4}]`,
 		},
 	} {
@@ -148,6 +149,30 @@ func TestReviseReplicaReadsTheDivision(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeDividedIsRefused: told that all is well, Karmada would never ask again for a member that got a careful number.
+func TestWhatCannotBeDividedIsRefused(t *testing.T) {
+	h := newHandler(t, dividerFunc(func() ([]workv1alpha2.TargetCluster, error) {
+		return nil, errors.New("reading ResourceBinding shop/web-cloneset: context deadline exceeded")
+	}))
+	got := ask(t, h, contextOf("ReviseReplica", cloneSet, `,"replicas":4`))
+	want := "dividing over the members: reading ResourceBinding shop/web-cloneset: context deadline exceeded"
+	if got.Successful || got.Patch != nil || got.Status == nil || got.Status.Code != http.StatusServiceUnavailable || got.Status.Message != want {
+		t.Errorf("answer %+v, want a refusal that says %q", got, want)
+	}
+}
+
+// TestEveryVersionIsRead: Karmada speaks in the version karmada-apiserver prefers, which a new CRD changes.
+func TestEveryVersionIsRead(t *testing.T) {
+	for _, object := range []string{
+		`{"apiVersion":"apps.kruise.io/v1","kind":"CloneSet"}`, `{"apiVersion":"apps.kruise.io/v1alpha1","kind":"StatefulSet"}`,
+		`{"apiVersion":"apps.kruise.io/v1beta1","kind":"DaemonSet"}`,
+	} {
+		if got := ask(t, newHandler(t, dividerFunc(noBinding)), contextOf("InterpretHealth", object, "")); !got.Successful || got.Healthy == nil {
+			t.Errorf("%s: %+v", object, got)
+		}
+	}
+}
+
 func TestMalformedIsRefusedByTheFieldsName(t *testing.T) {
 	const broken = `{"apiVersion":"test/v1","kind":"Broken"}`
 	for name, tc := range map[string]struct {
@@ -165,22 +190,22 @@ func TestMalformedIsRefusedByTheFieldsName(t *testing.T) {
 		"no request":             {body: `{"apiVersion":"config.karmada.io/v1alpha1","kind":"ResourceInterpreterContext"}`, want: "request: missing", wantCode: 400},
 		"no uid":                 {body: strings.Replace(contextOf("InterpretHealth", cloneSet, ""), `"uid":"u1"`, `"uid":""`, 1), want: "request.uid: missing", wantCode: 400},
 		"a wrong type, the uid is answered all the same": {body: contextOf("ReviseReplica", cloneSet, `,"replicas":"four"`), want: "request.replicas: a string does not fit", wantCode: 400, wantUID: "u1"},
-		"no operation":                {body: contextOf("", cloneSet, ""), want: "request.operation: missing", wantCode: 400, wantUID: "u1"},
-		"no object":                   {body: contextOf("InterpretHealth", "null", ""), want: "request.object: missing", wantCode: 400, wantUID: "u1"},
-		"an object that is none":      {body: contextOf("InterpretHealth", `"text"`, ""), want: "request.object: a string does not fit", wantCode: 400, wantUID: "u1"},
-		"object of another kind":      {body: strings.Replace(contextOf("InterpretHealth", cloneSet, ""), `"kind":"CloneSet"},"name"`, `"kind":"Other"},"name"`, 1), want: "request.object: it is a apps.kruise.io/v1alpha1, Kind=CloneSet", wantCode: 400, wantUID: "u1"},
-		"Retain without observed":     {body: contextOf("Retain", cloneSet, ""), want: "request.observedObject: missing", wantCode: 400, wantUID: "u1"},
-		"observed of another kind":    {body: contextOf("Retain", cloneSet, `,"observedObject":{"apiVersion":"v1","kind":"Pod"}`), want: "request.observedObject: it is a /v1, Kind=Pod", wantCode: 400, wantUID: "u1"},
-		"Revise without replicas":     {body: contextOf("ReviseReplica", cloneSet, ""), want: "request.replicas: missing", wantCode: 400, wantUID: "u1"},
-		"negative replicas":           {body: contextOf("ReviseReplica", cloneSet, `,"replicas":-1`), want: "request.replicas: want 0 or more, have -1", wantCode: 400, wantUID: "u1"},
-		"too many replicas":           {body: contextOf("ReviseReplica", cloneSet, `,"replicas":4294967296`), want: "request.replicas: a number 4294967296 does not fit", wantCode: 400, wantUID: "u1"},
-		"an unknown kind":             {body: contextOf("InterpretHealth", `{"apiVersion":"apps/v1","kind":"Deployment"}`, ""), want: "not interpreted by Argosy: kind apps/v1, Kind=Deployment", wantCode: 404, wantUID: "u1"},
-		"an unknown version":          {body: contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v9","kind":"CloneSet"}`, ""), want: "not interpreted by Argosy: kind apps.kruise.io/v9", wantCode: 404, wantUID: "u1"},
-		"an unknown operation":        {body: contextOf("Prune", cloneSet, ""), want: `not interpreted by Argosy: operation "Prune"`, wantCode: 404, wantUID: "u1"},
-		"a field of the wrong type":   {body: contextOf("InterpretReplica", strings.Replace(cloneSet, `"replicas":10`, `"replicas":"ten"`, 1), ""), want: `spec.replicas: want a whole number, have "ten"`, wantCode: 400, wantUID: "u1"},
-		"a member's status":           {body: contextOf("AggregateStatus", cloneSet, `,"aggregatedStatus":[{"clusterName":"member1","status":{"replicas":"x"}}]`), want: "aggregatedStatus[member1].status.replicas", wantCode: 400, wantUID: "u1"},
-		"a rule that panics":          {body: contextOf("InterpretHealth", broken, ""), want: "the interpreter failed on this object", wantCode: 500, wantUID: "u1"},
-		"an edit that cannot be made": {body: contextOf("Retain", broken, `,"observedObject":`+broken), want: "kind: want an object, have Broken", wantCode: 400, wantUID: "u1"},
+		"no operation":                 {body: contextOf("", cloneSet, ""), want: "request.operation: missing", wantCode: 400, wantUID: "u1"},
+		"no object":                    {body: contextOf("InterpretHealth", "null", ""), want: "request.object: missing", wantCode: 400, wantUID: "u1"},
+		"an object that is none":       {body: contextOf("InterpretHealth", `"text"`, ""), want: "request.object: a string does not fit", wantCode: 400, wantUID: "u1"},
+		"object of another kind":       {body: strings.Replace(contextOf("InterpretHealth", cloneSet, ""), `"kind":"CloneSet"},"name"`, `"kind":"Other"},"name"`, 1), want: "request.object: it is a apps.kruise.io/v1alpha1, Kind=CloneSet", wantCode: 400, wantUID: "u1"},
+		"Retain without observed":      {body: contextOf("Retain", cloneSet, ""), want: "request.observedObject: missing", wantCode: 400, wantUID: "u1"},
+		"observed of another kind":     {body: contextOf("Retain", cloneSet, `,"observedObject":{"apiVersion":"v1","kind":"Pod"}`), want: "request.observedObject: it is a /v1, Kind=Pod", wantCode: 400, wantUID: "u1"},
+		"Revise without replicas":      {body: contextOf("ReviseReplica", cloneSet, ""), want: "request.replicas: missing", wantCode: 400, wantUID: "u1"},
+		"negative replicas":            {body: contextOf("ReviseReplica", cloneSet, `,"replicas":-1`), want: "request.replicas: want 0 or more, have -1", wantCode: 400, wantUID: "u1"},
+		"too many replicas":            {body: contextOf("ReviseReplica", cloneSet, `,"replicas":4294967296`), want: "request.replicas: a number 4294967296 does not fit", wantCode: 400, wantUID: "u1"},
+		"an unknown kind":              {body: contextOf("InterpretHealth", `{"apiVersion":"apps/v1","kind":"Deployment"}`, ""), want: "not interpreted by Argosy: kind apps/v1, Kind=Deployment", wantCode: 404, wantUID: "u1"},
+		"an unknown kind of a version": {body: contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v9","kind":"Other"}`, ""), want: "not interpreted by Argosy: kind apps.kruise.io/v9", wantCode: 404, wantUID: "u1"},
+		"an unknown operation":         {body: contextOf("Prune", cloneSet, ""), want: `not interpreted by Argosy: operation "Prune"`, wantCode: 404, wantUID: "u1"},
+		"a field of the wrong type":    {body: contextOf("InterpretReplica", strings.Replace(cloneSet, `"replicas":10`, `"replicas":"ten"`, 1), ""), want: `spec.replicas: want a whole number, have "ten"`, wantCode: 400, wantUID: "u1"},
+		"a member's status":            {body: contextOf("AggregateStatus", cloneSet, `,"aggregatedStatus":[{"clusterName":"member1","status":{"replicas":"x"}}]`), want: "aggregatedStatus[member1].status.replicas", wantCode: 400, wantUID: "u1"},
+		"a rule that panics":           {body: contextOf("InterpretHealth", broken, ""), want: "the interpreter failed on this object", wantCode: 500, wantUID: "u1"},
+		"an edit that cannot be made":  {body: contextOf("Retain", broken, `,"observedObject":`+broken), want: "kind: want an object, have Broken", wantCode: 400, wantUID: "u1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ask(t, newHandler(t, dividerFunc(noBinding)), tc.body)

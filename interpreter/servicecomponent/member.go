@@ -7,6 +7,7 @@ import (
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/edit"
+	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
 	"github.com/argosy-dev/argosy/interpreter/retain"
 	"github.com/argosy-dev/argosy/interpreter/rollout"
@@ -15,29 +16,24 @@ import (
 
 // Rules on the member's object.
 
-func retainMember(desired, observed *unstructured.Unstructured) (edit.List, error) {
-	replicas, err := field.Count(desired.Object, defaultReplicas, replicasPath...)
+// dispatch makes the manifest that of the destination.
+func dispatch(manifest *unstructured.Unstructured, to family.Destination) (edit.List, error) {
+	replicas, err := field.Count(manifest.Object, defaultReplicas, replicasPath...)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := readSteps(desired, replicas)
+	steps, err := readSteps(manifest, replicas)
 	if err != nil {
 		return nil, err
 	}
-	var edits edit.List
 	if len(steps.list) > 0 {
-		edits, err = steps.retain(retain.Cluster(observed))
-	} else {
-		edits, err = share.Retain(desired, retain.Cluster(observed), fleetFields)
+		return steps.dispatch(to)
 	}
-	if err != nil {
-		return nil, err
-	}
-	owned, err := retain.Owned(desired, observed, replicasPath, strategyPath)
-	if err != nil {
-		return nil, err
-	}
-	return append(edits, owned...), nil
+	return share.Dispatch(manifest, to, fleetFields)
+}
+
+func retainMember(desired, observed *unstructured.Unstructured) (edit.List, error) {
+	return retain.Owned(desired, observed, replicasPath, strategyPath)
 }
 
 // interpretHealth takes a Component somebody has opted out of as well: its status is nobody's any more, and moving the

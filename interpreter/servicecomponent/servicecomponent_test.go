@@ -92,26 +92,28 @@ func TestRevise(t *testing.T) {
 		"numbers of a rolling change": {
 			template(t), family.Target{Replicas: 3, Clusters: threeMembers},
 			func(o fixture.Object) fixture.Object {
-				return o.With(3, replicasPath...).With(1, unavailablePath...).
+				return o.With(3, replicasPath...).With(1, unavailablePath...).With(1, "spec", "strategy", "rolling", "maxSurge").
 					Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
-					Annotation("interpreter.argosy.dev/divided", "max-unavailable=1")
+					Annotation("interpreter.argosy.dev/max-surge-by-cluster", "member1=1,member2=1,member3=1").
+					Annotation("interpreter.argosy.dev/divided", "max-unavailable=1,max-surge=1")
 			},
 		},
 		"steps of a canary": {
 			canary, family.Target{Replicas: 4, Clusters: threeMembers},
 			func(o fixture.Object) fixture.Object {
 				return o.With(4, replicasPath...).
-					WithYAML(`[{replicas: 1, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 50%, pause: Approval}, {replicas: 0}, {replicas: 4}]`, stepsPath...).
+					WithYAML(`[{replicas: 1, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 0}, {replicas: 4}]`, stepsPath...).
 					Annotation("interpreter.argosy.dev/canary-step-0-by-cluster", "member1=3,member2=3,member3=3").
 					Annotation("interpreter.argosy.dev/canary-step-1-by-cluster", "member1=2,member2=1,member3=2").
-					Annotation("interpreter.argosy.dev/divided", "canary-step-0=3,canary-step-1=2")
+					Annotation("interpreter.argosy.dev/canary-step-2-by-cluster", "member1=2,member2=1,member3=2").
+					Annotation("interpreter.argosy.dev/divided", "canary-step-0=3,canary-step-1=2,canary-step-2=2")
 			},
 		},
 		"steps without a readable binding: never more than asked": {
 			canary, family.Target{Replicas: 4},
 			func(o fixture.Object) fixture.Object {
 				return o.With(4, replicasPath...).
-					WithYAML(`[{replicas: 0, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 50%, pause: Approval}, {replicas: 0}, {replicas: 4}]`, stepsPath...)
+					WithYAML(`[{replicas: 0, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 0}, {replicas: 4}]`, stepsPath...)
 			},
 		},
 		"cut off": {
@@ -143,7 +145,7 @@ func TestRevise(t *testing.T) {
 	}
 }
 
-// TestCanaryStepReachesExactlyOne goes the way of a manifest: revised without the member's name, retained with it.
+// TestCanaryStepReachesExactlyOne goes the way of a manifest: revised without the member's name, dispatched with it.
 func TestCanaryStepReachesExactlyOne(t *testing.T) {
 	canary := template(t).WithYAML(`{type: Canary, canary: {steps: [{replicas: 1}, {replicas: 7}]}}`, strategyPath...)
 	var sums [2]int64
@@ -154,7 +156,7 @@ func TestCanaryStepReachesExactlyOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		manifest.Object = fixture.Edited(t, manifest, edits)
-		edits, err = Family().Retain(manifest, member(t).In(c.Name).Unstructured())
+		edits, err = Family().Dispatch(manifest, family.Destination{Cluster: c.Name, Overridden: func(...string) bool { return false }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +177,7 @@ func TestRetain(t *testing.T) {
 		Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1").
 		Annotation("interpreter.argosy.dev/divided", "max-unavailable=1")
 	for name, tc := range map[string]struct{ desired, observed, want fixture.Object }{
-		"the member's share":                   {divided, member(t), divided.With(2, unavailablePath...)},
+		"a divided number is nobody's to keep": {divided, member(t), divided},
 		"replicas and rollout the member owns": {owned, member(t).With(9, replicasPath...), owned.With(9, replicasPath...).With(member(t).Map("spec", "strategy"), strategyPath...)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,10 +10,11 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
+	"github.com/argosy-dev/argosy/interpreter/retain"
 	"github.com/argosy-dev/argosy/interpreter/share"
 )
 
-// steps are those of a canary. One that is a number says how many replicas of the fleet are new after it; what it holds
+// steps are those of a canary. A number, or a percentage of the fleet, says how many replicas of the fleet are new after it; what it holds
 // back, replicas - number, is a partition, and package share divides partitions. It reads and writes fields of objects,
 // not elements of lists, so the steps are laid out as fields of an object of their own, under the annotations of the
 // real one.
@@ -43,8 +44,17 @@ func readSteps(object *unstructured.Unstructured, replicas int32) (steps, error)
 		}
 		key := strconv.Itoa(i)
 		s.fields = append(s.fields, share.Field{Name: "canary-step-" + key, Path: []string{"held", key}, Meaning: share.Held})
-		if number != nil && number.Type == intstr.Int {
+		switch {
+		case number == nil:
+		case number.Type == intstr.Int:
 			held[key] = int64(replicas - min(number.IntVal, replicas))
+		case !retain.OwnsReplicas(object):
+			// A percentage of the fleet, of which at least one replica is new. A member's manifest has none any more.
+			count, err := intstr.GetScaledValueFromIntOrPercent(number, int(replicas), true)
+			if err != nil {
+				return s, field.Errorf(append(path, "replicas"), "%v", err)
+			}
+			held[key] = int64(replicas - int32(min(max(count, 0), int(replicas))))
 		}
 	}
 	s.held.Object = map[string]any{"held": held}
@@ -55,7 +65,7 @@ func readSteps(object *unstructured.Unstructured, replicas int32) (steps, error)
 }
 
 func (s steps) revise(target family.Target) (edit.List, error) {
-	edits, err := share.Revise(s.held, s.replicas, target, s.fields)
+	edits, err := share.Revise(s.held, share.Asked{Target: target, Total: s.replicas}, s.fields)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +81,11 @@ func (s steps) revise(target family.Target) (edit.List, error) {
 	return s.translate(edits, target.Replicas), nil
 }
 
-func (s steps) retain(cluster string) (edit.List, error) {
-	edits, err := share.Retain(s.held, cluster, s.fields)
+// dispatch is the part of the steps that is the destination's. An override of any step is one of the list.
+func (s steps) dispatch(to family.Destination) (edit.List, error) {
+	overridden := to.Overridden(stepsPath...)
+	to.Overridden = func(...string) bool { return overridden }
+	edits, err := share.Dispatch(s.held, to, s.fields)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func reviseReplica(object *unstructured.Unstructured, target family.Target) (edi
 	if len(steps.list) > 0 {
 		edits, err = steps.revise(target)
 	} else {
-		edits, err = share.Revise(object, total, target, fleetFields)
+		edits, err = share.Revise(object, share.Asked{Target: target, Total: total}, fleetFields)
 	}
 	if err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package share
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/interpreter/edit"
@@ -22,6 +26,8 @@ type Fleet struct {
 	Rollout [][]string
 	// Names is the path of the replicas designated to go; nil where the kind has none.
 	Names []string
+	// Template is the path of what replicas are made from.
+	Template []string
 }
 
 // NeedsDivision is true when a field must be divided, so that the clusters must be known.
@@ -40,7 +46,11 @@ func (f Fleet) ReviseReplica(object *unstructured.Unstructured, target family.Ta
 	if err != nil {
 		return nil, err
 	}
-	edits, err := Revise(object, total, target, f.Fields)
+	template, err := f.template(object, total)
+	if err != nil {
+		return nil, err
+	}
+	edits, err := Revise(object, Asked{Target: target, Total: total, Template: template}, f.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +61,42 @@ func (f Fleet) ReviseReplica(object *unstructured.Unstructured, target family.Ta
 	return edits, nil
 }
 
-// Retain gives the member what is its own: its part of the divided numbers, the fields the template's labels leave to
-// it, and the names designated to go there.
-func (f Fleet) Retain(desired, observed *unstructured.Unstructured) (edit.List, error) {
-	edits, err := Retain(desired, retain.Cluster(observed), f.Fields)
-	if err != nil {
-		return nil, err
+// template is its hash where something is held back; else nobody asks for it.
+func (f Fleet) template(object *unstructured.Unstructured, total int32) (string, error) {
+	for _, held := range f.Fields {
+		number, err := held.fleet(object, total)
+		if err != nil {
+			return "", err
+		}
+		if held.Meaning == Held && number != nil && number.count > 0 {
+			return Hash(object, f.Template...)
+		}
 	}
+	return "", nil
+}
+
+// Hash is one of the object's part at path; empty where it has none.
+func Hash(object *unstructured.Unstructured, path ...string) (string, error) {
+	part, err := field.Value(object.Object, path...)
+	if err != nil || part == nil {
+		return "", err
+	}
+	text, err := json.Marshal(part)
+	if err != nil {
+		return "", field.Errorf(path, "%v", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// Dispatch makes the manifest that of the destination.
+func (f Fleet) Dispatch(manifest *unstructured.Unstructured, to family.Destination) (edit.List, error) {
+	return Dispatch(manifest, to, f.Fields)
+}
+
+// Retain gives the member what is its own: the fields the template's labels leave to it, and the names designated to go there.
+func (f Fleet) Retain(desired, observed *unstructured.Unstructured) (edit.List, error) {
+	edits := Retain(desired, observed)
 	owned, err := retain.Owned(desired, observed, f.Replicas, f.Rollout...)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,9 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
+	"github.com/argosy-dev/argosy/interpreter/retain"
 )
 
 const (
@@ -39,6 +42,11 @@ type Field struct {
 	Name string
 	Path []string
 	Meaning
+	// RoundUp says that the kind's own controller rounds a percentage of this allowance up, and not down. What is held back is
+	// always rounded up.
+	RoundUp bool
+	// UnlessAbove is the path of a number beside which, when it is above 0, the percentage is rounded down all the same.
+	UnlessAbove []string
 }
 
 // Annotation holds the field's division.
@@ -47,48 +55,79 @@ func (f Field) Annotation() string { return prefix + f.Name + suffix }
 // Needed is true when a field must be divided and so the clusters must be known.
 func Needed(object *unstructured.Unstructured, total int32, fields []Field) bool {
 	for _, f := range fields {
-		number, err := f.number(object)
-		if err == nil && number != nil && f.divisible(*number, total) {
+		number, err := f.fleet(object, total)
+		if err == nil && number != nil && f.divisible(number, total) {
 			return true
 		}
 	}
 	return false
 }
 
+// Asked is what Revise is asked for.
+type Asked struct {
+	family.Target
+	// Total of the fleet's replicas.
+	Total int32
+	// Template is the hash of what a new object would start its replicas from; empty: not known.
+	Template string
+}
+
+// fresh is true for a cluster whose replicas are all of the present template, whatever is held back there: its object was created
+// with it, or is yet to be created. While nobody has reported, all are alike.
+func (a Asked) fresh(cluster string) bool {
+	if len(a.CreatedWith) == 0 || a.Template == "" {
+		return false
+	}
+	with, reported := a.CreatedWith[cluster]
+	return !reported || with == a.Template
+}
+
 // Revise makes the fields one member's, as far as can be known without its name.
-func Revise(object *unstructured.Unstructured, total int32, target family.Target, fields []Field) (edit.List, error) {
+func Revise(object *unstructured.Unstructured, asked Asked, fields []Field) (edit.List, error) {
 	var edits edit.List
 	var divided []string
+	holds := false
 	for _, f := range fields {
-		number, err := f.number(object)
+		number, err := f.fleet(object, asked.Total)
 		if err != nil {
 			return nil, err
 		}
-		if number == nil || !f.divisible(*number, total) {
+		holds = holds || number != nil && number.count > 0 && f.Meaning == Held
+		if number == nil || !f.divisible(number, asked.Total) {
 			// A division nobody made, copied with a manifest, would be taken for ours.
 			edits = append(edits, edit.Remove("metadata", "annotations", f.Annotation()))
 			continue
 		}
-		parts := f.divide(*number, total, target.Clusters)
-		value := f.careful(*number, total, target, parts)
+		parts := f.divide(number.count, asked)
+		value := f.careful(number.count, asked, parts)
 		edits = append(edits, edit.Set(int64(value), f.Path...))
 		if len(parts) == 0 {
 			edits = append(edits, edit.Remove("metadata", "annotations", f.Annotation()))
 			continue
 		}
-		edits = append(edits, edit.Annotate(f.Annotation(), text(target.Clusters, parts)))
+		edits = append(edits, edit.Annotate(f.Annotation(), text(asked.Clusters, parts)))
 		divided = append(divided, f.Name+"="+strconv.Itoa(int(value)))
 	}
-	if len(divided) == 0 {
-		return append(edits, edit.Remove("metadata", "annotations", Divided)), nil
+	edits = append(edits, annotation(Divided, strings.Join(divided, ",")))
+	if !holds {
+		return append(edits, edit.Remove("metadata", "annotations", mark.CreatedWith)), nil
 	}
-	return append(edits, edit.Annotate(Divided, strings.Join(divided, ","))), nil
+	return append(edits, annotation(mark.CreatedWith, asked.Template)), nil
 }
 
-// Retain gives the fields the value that is the named cluster's.
-func Retain(desired *unstructured.Unstructured, cluster string, fields []Field) (edit.List, error) {
-	wrote := field.Annotation(desired.Object, Divided)
-	if wrote == "" || cluster == "" {
+// annotation sets it, or takes it off when empty.
+func annotation(key, value string) edit.Edit {
+	if value == "" {
+		return edit.Remove("metadata", "annotations", key)
+	}
+	return edit.Annotate(key, value)
+}
+
+// Dispatch gives the fields the value that is the destination's, where Revise could only write a careful one. What an OverridePolicy
+// set stays: it has the last word in Karmada. So does what anybody else has changed since.
+func Dispatch(manifest *unstructured.Unstructured, to family.Destination, fields []Field) (edit.List, error) {
+	wrote := field.Annotation(manifest.Object, Divided)
+	if wrote == "" || to.Cluster == "" {
 		return nil, nil
 	}
 	var edits edit.List
@@ -97,22 +136,36 @@ func Retain(desired *unstructured.Unstructured, cluster string, fields []Field) 
 		if err != nil {
 			return nil, err
 		}
-		number, numberErr := f.number(desired)
+		number, numberErr := f.number(manifest)
 		if numberErr != nil {
 			return nil, numberErr
 		}
-		if !ok || number == nil || *number != before {
+		if !ok || number == nil || *number != before || to.Overridden(f.Path...) {
 			continue
 		}
-		value, ok, err := lookup(field.Annotation(desired.Object, f.Annotation()), cluster, f.Annotation())
+		value, ok, err := lookup(field.Annotation(manifest.Object, f.Annotation()), to.Cluster, f.Annotation())
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		if !ok {
+			return nil, field.Errorf([]string{"metadata", "annotations[" + f.Annotation() + "]"},
+				"it has no part for %s: the ResourceBinding had no such cluster when it was read", to.Cluster)
+		}
+		if value != before {
 			edits = append(edits, edit.Set(int64(value), f.Path...))
 		}
 	}
 	return edits, nil
+}
+
+// Retain takes the mark of its first template from an object that has had another: what was written for a new object is true of new
+// objects alone.
+func Retain(desired, observed *unstructured.Unstructured) edit.List {
+	with := field.Annotation(desired.Object, mark.CreatedWith)
+	if with == "" || field.Annotation(observed.Object, mark.CreatedWith) == with {
+		return nil
+	}
+	return edit.List{edit.Remove("metadata", "annotations", mark.CreatedWith)}
 }
 
 // number is the field's whole number; nil when absent or a percentage.
@@ -124,45 +177,102 @@ func (f Field) number(object *unstructured.Unstructured) (*int32, error) {
 	return &value.IntVal, nil
 }
 
-// divisible is false where every member gets the template's own number. A partition that holds everything back stays
-// whole: a member whose replicas its own HPA raises is still held.
-func (f Field) divisible(number, total int32) bool {
-	if f.Meaning == Held {
-		return number > 0 && number < total
+// number of a fleet.
+type number struct {
+	count int32
+	// percent is true where the template says a percentage of it.
+	percent bool
+}
+
+// fleet is the number the field means for the whole fleet; nil when absent. A percentage is one of the fleet's replicas, once, by the
+// rounding of the kind's own controller: rounded in each member, "90%" of 4+3+3 would update three of ten. Where members own their
+// replicas, which are then not the template's, a percentage stays each member's own.
+func (f Field) fleet(object *unstructured.Unstructured, total int32) (*number, error) {
+	value, err := field.IntOrPercent(object.Object, f.Path...)
+	if err != nil || value == nil {
+		return nil, err
 	}
-	return number > 1
+	if value.Type == intstr.Int {
+		return &number{count: value.IntVal}, nil
+	}
+	if retain.OwnsReplicas(object) {
+		return nil, nil
+	}
+	count, err := f.scaled(object, value, total)
+	if err != nil {
+		return nil, err
+	}
+	return &number{count: count, percent: true}, nil
+}
+
+// scaled is a percentage of the fleet.
+func (f Field) scaled(object *unstructured.Unstructured, value *intstr.IntOrString, total int32) (int32, error) {
+	up := f.RoundUp || f.Meaning == Held
+	if up && f.UnlessAbove != nil {
+		beside, err := field.IntOrPercent(object.Object, f.UnlessAbove...)
+		if err != nil {
+			return 0, err
+		}
+		up = beside == nil || beside.Type == intstr.Int && beside.IntVal == 0 || beside.Type == intstr.String && beside.StrVal == "0%"
+	}
+	count, err := intstr.GetScaledValueFromIntOrPercent(value, int(total), up)
+	if err != nil {
+		return 0, field.Errorf(f.Path, "%v", err)
+	}
+	// Less than all held back means one updated, as in CalculatePartitionReplicas of OpenKruise's pkg/util.
+	if f.Meaning == Held && total > 1 && count == int(total) && value.StrVal != "100%" {
+		count--
+	}
+	return int32(min(max(count, 0), math.MaxInt32)), nil
+}
+
+// divisible is false where every member gets what the template says. A partition that holds everything back stays
+// whole: a member whose replicas its own HPA raises is still held.
+func (f Field) divisible(n *number, total int32) bool {
+	if f.Meaning == Held {
+		return n.count > 0 && n.count < total
+	}
+	return n.count > 1 || n.percent && n.count == 1
 }
 
 // divide is every cluster's value; nil without clusters.
-func (f Field) divide(number, total int32, clusters []workv1alpha2.TargetCluster) []int32 {
-	if len(clusters) == 0 {
+func (f Field) divide(number int32, asked Asked) []int32 {
+	if len(asked.Clusters) == 0 {
 		return nil
 	}
 	if f.Meaning == Allowance {
-		parts := Webster(number, clusters, 1)
+		parts := Webster(number, asked.Clusters, 1)
 		for i := range parts {
 			// OpenKruise refuses 0, also of a member that has no replicas yet.
 			parts[i] = max(1, parts[i])
 		}
 		return parts
 	}
-	// While a change of replicas is on its way the binding's sum is not yet the template's total.
-	var sum int64
-	for _, c := range clusters {
-		sum += int64(c.Replicas)
+	// Replicas that begin with the present template count as updated, for nothing can hold them back; the others share what is left. A
+	// fresh cluster holds all of its own, so that one that was wrongly taken for fresh updates nothing.
+	old := slices.Clone(asked.Clusters)
+	var spent, sum int64
+	for i, c := range asked.Clusters {
+		if asked.fresh(c.Name) {
+			spent += int64(c.Replicas)
+			old[i].Replicas = 0
+		}
+		sum += int64(old[i].Replicas)
 	}
-	parts := Webster(int32(min(int64(total-number), sum)), clusters, 0)
-	for i, c := range clusters {
+	// While a change of replicas is on its way the binding's sum is not yet the template's total.
+	left := min(max(0, int64(asked.Total-number)-spent), sum)
+	parts := Webster(int32(left), old, 0)
+	for i, c := range asked.Clusters {
 		parts[i] = c.Replicas - parts[i]
 	}
 	return parts
 }
 
 // careful is the value for a member of which only the replicas are known.
-func (f Field) careful(number, total int32, target family.Target, parts []int32) int32 {
+func (f Field) careful(number int32, asked Asked, parts []int32) int32 {
 	value, found := int32(0), false
-	for i, c := range target.Clusters {
-		if c.Replicas != target.Replicas {
+	for i, c := range asked.Clusters {
+		if c.Replicas != asked.Replicas {
 			continue
 		}
 		switch {
@@ -178,10 +288,10 @@ func (f Field) careful(number, total int32, target family.Target, parts []int32)
 		return value
 	}
 	proportion := func(n int32) int32 {
-		return int32(int64(n) * int64(min(target.Replicas, total)) / int64(max(total, 1)))
+		return int32(int64(n) * int64(min(asked.Replicas, asked.Total)) / int64(max(asked.Total, 1)))
 	}
 	if f.Meaning == Held {
-		return target.Replicas - proportion(total-number)
+		return asked.Replicas - proportion(asked.Total-number)
 	}
 	return max(1, proportion(number))
 }

@@ -32,9 +32,9 @@ func value(t *rapid.T, object map[string]any, path []string) int32 {
 	return int32(number)
 }
 
-// manifest is what Revise makes for a member, and Retain of it when the member is named.
+// manifest is what Revise makes for a member, and Dispatch of it when the member is named.
 func manifest(t *rapid.T, template *unstructured.Unstructured, total int32, target family.Target, cluster string) map[string]any {
-	edits, err := Revise(template, total, target, both)
+	edits, err := Revise(template, Asked{Target: target, Total: total}, both)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,18 +42,19 @@ func manifest(t *rapid.T, template *unstructured.Unstructured, total int32, targ
 	if err := edits.Apply(out.Object); err != nil {
 		t.Fatal(err)
 	}
-	var retained edit.List
-	if retained, err = Retain(out, cluster, both); err != nil {
+	var exact edit.List
+	to := family.Destination{Cluster: cluster, Overridden: func(...string) bool { return false }}
+	if exact, err = Dispatch(out, to, both); err != nil {
 		t.Fatal(err)
 	}
-	if err := retained.Apply(out.Object); err != nil {
+	if err := exact.Apply(out.Object); err != nil {
 		t.Fatal(err)
 	}
 	return out.Object
 }
 
-// TestTheFleetKeepsTheNumber is the package's promise, for any fleet: after Retain the members together hold back
-// exactly what the template says, before Retain, and without a binding, never less; and no member's allowance is 0.
+// TestTheFleetKeepsTheNumber is the package's promise, for any fleet: after Dispatch the members together hold back
+// exactly what the template says, before Dispatch, and without a binding, never less; and no member's allowance is 0.
 func TestTheFleetKeepsTheNumber(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		over := clusters(rapid.SliceOfN(rapid.Int32Range(1, 50), 1, 8).Draw(t, "replicas")...)
@@ -83,7 +84,7 @@ func TestTheFleetKeepsTheNumber(t *testing.T) {
 			t.Fatalf("the members hold back %d, the template %d", sum["exact"], held)
 		}
 		if sum["field"] < held || sum["blind"] < held {
-			t.Fatalf("the members hold back %d before Retain and %d without a binding, less than the template's %d", sum["field"], sum["blind"], held)
+			t.Fatalf("the members hold back %d before Dispatch and %d without a binding, less than the template's %d", sum["field"], sum["blind"], held)
 		}
 		if want := max(allowance, int32(len(over))); sum["allowance"] > want {
 			t.Fatalf("the members may miss %d, want at most %d", sum["allowance"], want)
@@ -94,13 +95,13 @@ func TestTheFleetKeepsTheNumber(t *testing.T) {
 	})
 }
 
-func FuzzRetain(f *testing.F) {
+func FuzzDispatch(f *testing.F) {
 	f.Add("member1=3,member2=2", "partition=3", "member1")
 	f.Add("member1=,=3,,", "partition", "")
 	f.Fuzz(func(t *testing.T, division, divided, cluster string) {
 		desired := object(3, 1)
 		desired.SetAnnotations(map[string]string{both[0].Annotation(): division, Divided: divided})
-		edits, err := Retain(desired, cluster, both)
+		edits, err := Dispatch(desired, family.Destination{Cluster: cluster, Overridden: func(...string) bool { return false }}, both)
 		if err != nil {
 			if edits != nil || !strings.Contains(err.Error(), "metadata.annotations[interpreter.argosy.dev/") {
 				t.Fatalf("edits %v, error %v", edits, err)

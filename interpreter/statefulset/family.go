@@ -12,11 +12,15 @@ import (
 // Family is the rules for the Advanced StatefulSet.
 func Family() *family.Family {
 	return &family.Family{
-		Name:                "statefulset",
-		Kinds:               []schema.GroupVersionKind{{Group: "apps.kruise.io", Version: "v1beta1", Kind: "StatefulSet"}},
+		Name: "statefulset",
+		Kinds: []schema.GroupVersionKind{
+			{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "StatefulSet"},
+			{Group: "apps.kruise.io", Version: "v1beta1", Kind: "StatefulSet"},
+		},
 		InterpretReplica:    podtemplate.Replicas,
 		NeedsDivision:       fleet.NeedsDivision,
 		ReviseReplica:       fleet.ReviseReplica,
+		Dispatch:            fleet.Dispatch,
 		Retain:              fleet.Retain,
 		AggregateStatus:     aggregateStatus,
 		InterpretStatus:     aggregate.Reflect,
@@ -41,6 +45,7 @@ var (
 var fleet = share.Fleet{
 	Replicas: replicasPath,
 	Default:  defaultReplicas,
+	Template: templatePath,
 	Fields: []share.Field{
 		{Name: "partition", Path: partitionPath, Meaning: share.Held},
 		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},

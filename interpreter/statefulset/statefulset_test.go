@@ -52,13 +52,15 @@ func TestRevise(t *testing.T) {
 				return o.With(4, "spec", "replicas").With(3, partitionPath...).With(2, unavailablePath...).
 					Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
 					Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
-					Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=2")
+					Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=2").
+					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91")
 			},
 		},
 		"without a readable binding the careful value stands": {
 			target: family.Target{Replicas: 4},
 			want: func(o fixture.Object) fixture.Object {
-				return o.With(4, "spec", "replicas").With(4, partitionPath...).With(1, unavailablePath...)
+				return o.With(4, "spec", "replicas").With(4, partitionPath...).With(1, unavailablePath...).
+					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91")
 			},
 		},
 		"ordinals and reserved ordinals are each member's own": {
@@ -74,7 +76,10 @@ func TestRevise(t *testing.T) {
 			},
 			target: family.Target{Replicas: 3, Clusters: clusters},
 			want: func(o fixture.Object) fixture.Object {
-				return o.With(10, partitionPath...).With("30%", unavailablePath...).With(3, "spec", "replicas")
+				return o.With(10, partitionPath...).With(1, unavailablePath...).With(3, "spec", "replicas").
+					Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=1,member2=1,member3=1").
+					Annotation("interpreter.argosy.dev/divided", "max-unavailable=1").
+					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91")
 			},
 		},
 		"a template that is cut off keeps its replicas": {
@@ -114,10 +119,10 @@ func TestRetain(t *testing.T) {
 		Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3").
 		Annotation("interpreter.argosy.dev/divided", "partition=4")
 	for name, tc := range map[string]struct{ desired, observed, want fixture.Object }{
-		"the member's exact partition": {divided, member(t), divided.With(3, partitionPath...)},
+		"a divided number was made this member's at the Work's admission": {divided, member(t), divided},
 		"replicas of the member's HPA": {
 			divided.Label("resourcetemplate.karmada.io/retain-replicas", "true"), member(t).With(9, "spec", "replicas"),
-			divided.Label("resourcetemplate.karmada.io/retain-replicas", "true").With(3, partitionPath...).With(9, "spec", "replicas"),
+			divided.Label("resourcetemplate.karmada.io/retain-replicas", "true").With(9, "spec", "replicas"),
 		},
 		"a rollout the member owns": {
 			divided.Label("interpreter.argosy.dev/retain", "rollout"), member(t).With(2, partitionPath...).With(true, pausedPath...),

@@ -16,6 +16,7 @@ func Family() *family.Family {
 		InterpretReplica:    interpretReplica,
 		NeedsDivision:       fleet.NeedsDivision,
 		ReviseReplica:       fleet.ReviseReplica,
+		Dispatch:            fleet.Dispatch,
 		Retain:              fleet.Retain,
 		AggregateStatus:     aggregateStatus,
 		InterpretStatus:     aggregate.Reflect,
@@ -41,6 +42,7 @@ var (
 var fleet = share.Fleet{
 	Replicas: replicasPath,
 	Default:  defaultReplicas,
+	Template: []string{"spec", "template"},
 	Fields: []share.Field{
 		{Name: "partition", Path: partitionPath, Meaning: share.Held},
 		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},

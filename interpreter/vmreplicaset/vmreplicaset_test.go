@@ -58,7 +58,8 @@ func TestRevise(t *testing.T) {
 	want := template(t).With(3, replicasPath...).With(3, partitionPath...).With(1, unavailablePath...).
 		Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
 		Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
-		Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=1")
+		Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=1").
+		Annotation("interpreter.argosy.dev/created-with", "a5a87613aca829f9")
 	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
@@ -81,14 +82,14 @@ func TestRetain(t *testing.T) {
 	owned := divided.Label("resourcetemplate.karmada.io/retain-replicas", "true").Label("interpreter.argosy.dev/retain", "rollout")
 	request := divided.Annotation("scalein.argosy.dev/request", "op1;member1:3=payments-a;member2:1=payments-b")
 	for name, tc := range map[string]struct{ desired, observed, want fixture.Object }{
-		"the exact partition": {divided, member(t), divided.With(3, partitionPath...)},
+		"a divided number was made this member's at the Work's admission": {divided, member(t), divided},
 		"servers named in the member stay named": {
 			divided, member(t).WithYAML("[payments-z]", serversToDeletePath...),
-			divided.With(3, partitionPath...).WithYAML("[payments-z]", serversToDeletePath...),
+			divided.WithYAML("[payments-z]", serversToDeletePath...),
 		},
 		"a request brings this member's names": {
 			request, member(t).WithYAML("[payments-z]", serversToDeletePath...),
-			request.With(3, partitionPath...).WithYAML("[payments-z, payments-a]", serversToDeletePath...).Annotation("scalein.argosy.dev/delivered", "op1"),
+			request.WithYAML("[payments-z, payments-a]", serversToDeletePath...).Annotation("scalein.argosy.dev/delivered", "op1"),
 		},
 		"replicas and rollout the member owns": {
 			owned, member(t).With(9, replicasPath...).With("10%", partitionPath...).With(true, pausedPath...),

@@ -113,7 +113,7 @@ func TestInterpreterRules(t *testing.T) {
 	}
 	for _, s := range subjects(t) {
 		object := s.template.Unstructured()
-		f := catalog[schema.FromAPIVersionAndKind(object.GetAPIVersion(), object.GetKind())]
+		f := catalog[schema.FromAPIVersionAndKind(object.GetAPIVersion(), object.GetKind()).GroupKind()]
 		for _, operation := range f.Operations() {
 			table.Rows = append(table.Rows, measure(t, s, f, karmada, operation))
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/interpreter"
+	"github.com/argosy-dev/argosy/interpreter/dispatch"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
@@ -83,6 +84,14 @@ func updated(t *testing.T, ask asker, template fixture.Object, partition []strin
 			Target: family.Target{Replicas: c.Replicas, Clusters: clusters}})
 		manifest := template.Unstructured()
 		manifest.Object, _ = revised.field("object").(map[string]any)
+		// The admission of Works, which is asked after Karmada's own part; where nothing is divided it changes nothing.
+		edits, err := dispatch.Decide(interpreter.NewCatalog(interpreter.Families()), dispatch.Manifest{Object: manifest, Cluster: c.Name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := edits.Apply(manifest.Object); err != nil {
+			t.Fatal(err)
+		}
 		kept := ask(interpreter.Question{Operation: retain, Object: manifest, Observed: template.In(c.Name).Unstructured()})
 		held, _ := kept.field(append([]string{"object"}, partition...)...).(int64)
 		sum += max(0, int64(c.Replicas)-held)

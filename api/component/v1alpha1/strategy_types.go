@@ -24,8 +24,8 @@ const (
 // RollingStrategy is the pace of a rolling change.
 // +kubebuilder:validation:XValidation:rule="!(has(self.maxUnavailable) && has(self.maxSurge)) || !((type(self.maxUnavailable) == string ? self.maxUnavailable == '0%' : self.maxUnavailable == 0) && (type(self.maxSurge) == string ? self.maxSurge == '0%' : self.maxSurge == 0))",message="maxUnavailable and maxSurge must not both be 0: nothing would ever be replaced"
 type RollingStrategy struct {
-	// maxUnavailable is how many replicas may be missing at a time: a number over all members, divided by the
-	// federation but never to 0, or a percentage of each member's replicas.
+	// maxUnavailable is how many replicas may be missing at a time: a number or a percentage over all members,
+	// which the federation divides, but never to 0.
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern=`^(100|[0-9]{1,2})%$`
 	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",message="maxUnavailable must be 0 or more, or a percentage"
@@ -56,8 +56,8 @@ const (
 // CanaryStep is one step of a canary change.
 // +kubebuilder:validation:XValidation:rule="(self.pause == 'Seconds') == has(self.pauseSeconds)",message="pauseSeconds is set exactly when pause is Seconds"
 type CanaryStep struct {
-	// replicas that are new after this step, in all and not in addition: a number over all members, divided by the
-	// federation exactly, or a percentage of each member's replicas.
+	// replicas that are new after this step, in all and not in addition: a number or a percentage over all members,
+	// which the federation divides exactly.
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern=`^(100|[1-9][0-9]?)%$`
 	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",message="replicas of a step must be 0 or more, or a percentage above 0%"

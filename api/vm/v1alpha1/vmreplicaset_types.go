@@ -80,16 +80,16 @@ type UpdateStrategy struct {
 	// +optional
 	Type UpdateStrategyType `json:"type,omitempty"`
 
-	// partition is how many servers keep the old environment: a number over all members, divided by the
-	// federation exactly, or a percentage of each member's servers. Default 0.
+	// partition is how many servers keep the old environment: a number or a percentage over all members, which
+	// the federation divides exactly. Default 0.
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern=`^(100|[0-9]{1,2})%$`
 	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",message="partition must be 0 or more, or a percentage"
 	// +optional
 	Partition *intstr.IntOrString `json:"partition,omitempty"`
 
-	// maxUnavailable is how many servers may be out of service at a time: a number over all members, divided by
-	// the federation but never to 0, or a percentage of each member's servers.
+	// maxUnavailable is how many servers may be out of service at a time: a number or a percentage over all members,
+	// which the federation divides, but never to 0.
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern=`^(100|[1-9][0-9]?)%$`
 	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 1",message="maxUnavailable must be 1 or more, or a percentage above 0%: nothing would ever be updated"

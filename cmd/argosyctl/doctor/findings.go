@@ -142,6 +142,7 @@ func registration(f Facts, _ time.Time) []Finding {
 		return []Finding{{Severity: Problem, Object: object, Message: "it does not exist: Karmada never asks Argosy", Remedy: remedy}}
 	}
 	missing := map[schema.GroupVersionKind][]string{}
+	told := map[string]bool{}
 	for _, q := range questions(f.Families) {
 		asked := false
 		f.each(func(r *configv1alpha1.ResourceInterpreterWebhookConfiguration, w *configv1alpha1.ResourceInterpreterWebhook) {
@@ -153,8 +154,14 @@ func registration(f Facts, _ time.Time) []Finding {
 	}
 	var out []Finding
 	for kind, operations := range missing {
+		// A kind is registered in all its versions: what lacks in one lacks in the others too, and is told once.
+		what := strings.Join(operations, ", ") + " of " + kind.GroupKind().String()
+		if told[what] {
+			continue
+		}
+		told[what] = true
 		out = append(out, Finding{Severity: Problem, Object: object,
-			Message: fmt.Sprintf("it does not list %s of %s: Karmada's own rules answer them", strings.Join(operations, ", "), kindName(kind)), Remedy: remedy})
+			Message: "it does not list " + what + " in every version: Karmada's own rules answer them", Remedy: remedy})
 	}
 	slices.SortFunc(out, func(a, b Finding) int { return strings.Compare(a.Message, b.Message) })
 	return out
@@ -278,21 +285,20 @@ func statusSubresources(f Facts, _ time.Time) []Finding {
 		crds[schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind}] = crd
 	}
 	var out []Finding
-	for _, family := range f.Families {
-		for _, kind := range family.Kinds {
-			crd := crds[kind.GroupKind()]
-			if crd == nil || family.AggregateStatus == nil {
-				continue
-			}
-			for _, version := range crd.Spec.Versions {
-				if version.Name == kind.Version && (version.Subresources == nil || version.Subresources.Status == nil) {
-					out = append(out, Finding{Severity: Problem, Object: "CustomResourceDefinition/" + crd.Name,
-						Message: "version " + version.Name + " has no status subresource in karmada-apiserver: members' status is never aggregated",
-						Remedy:  "apply the same CustomResourceDefinition as in the members, with subresources.status"})
-				}
+	for kind, family := range interpreter.NewCatalog(f.Families) {
+		crd := crds[kind]
+		if crd == nil || family.AggregateStatus == nil {
+			continue
+		}
+		for _, version := range crd.Spec.Versions {
+			if version.Served && (version.Subresources == nil || version.Subresources.Status == nil) {
+				out = append(out, Finding{Severity: Problem, Object: "CustomResourceDefinition/" + crd.Name,
+					Message: "version " + version.Name + " has no status subresource in karmada-apiserver: members' status is never aggregated",
+					Remedy:  "apply the same CustomResourceDefinition as in the members, with subresources.status"})
 			}
 		}
 	}
+	slices.SortFunc(out, func(a, b Finding) int { return strings.Compare(a.Object+a.Message, b.Object+b.Message) })
 	return out
 }
 

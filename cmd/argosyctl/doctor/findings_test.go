@@ -86,7 +86,7 @@ func healthy(t *testing.T, a authority, leaf *x509.Certificate) Facts {
 		crd.Name = strings.ToLower(crd.Spec.Names.Kind) + "s." + crd.Spec.Group
 		for _, kind := range f.Kinds {
 			crd.Spec.Versions = append(crd.Spec.Versions, apiextensionsv1.CustomResourceDefinitionVersion{
-				Name: kind.Version, Subresources: &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}},
+				Name: kind.Version, Served: true, Subresources: &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}},
 			})
 		}
 		facts.CRDs = append(facts.CRDs, crd)
@@ -141,7 +141,7 @@ func TestDiagnose(t *testing.T) {
 			spoil: func(f *Facts) {
 				f.Registrations[0].Webhooks[0].Rules[0].Operations = f.Registrations[0].Webhooks[0].Rules[0].Operations[1:]
 			},
-			wantSeverity: Problem, wantCheck: "registration", wantMessage: "it does not list InterpretReplica of apps.kruise.io/v1alpha1 CloneSet",
+			wantSeverity: Problem, wantCheck: "registration", wantMessage: "it does not list InterpretReplica of CloneSet.apps.kruise.io",
 		},
 		"a registration of before": {
 			spoil: func(f *Facts) {

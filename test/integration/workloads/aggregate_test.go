@@ -28,7 +28,7 @@ func TestAggregatedStatusIsAdmitted(t *testing.T) {
 			if err := apiserver.Create(ctx, obj); err != nil {
 				t.Fatal(err)
 			}
-			fam := catalog[obj.GroupVersionKind()]
+			fam := catalog[obj.GroupVersionKind().GroupKind()]
 			status, err := fam.InterpretStatus(testdata(t, folder, "member.yaml"))
 			if err != nil {
 				t.Fatal(err)

@@ -1,0 +1,193 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// plane answers a live read and a look into the cache; it counts the reads.
+type plane struct {
+	client.Reader
+	binding *workv1alpha2.ResourceBinding
+	err     error
+	reads   int
+}
+
+func (p *plane) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	p.reads++
+	if p.err != nil {
+		return p.err
+	}
+	p.binding.DeepCopyInto(into.(*workv1alpha2.ResourceBinding))
+	return nil
+}
+
+// watch is the cache: it knows a generation.
+type watch struct {
+	client.Reader
+	generation int64
+	err        error
+}
+
+func (w *watch) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	into.(*metav1.PartialObjectMetadata).Generation = w.generation
+	return w.err
+}
+
+func web() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": map[string]any{"name": "web", "namespace": "shop", "generation": int64(1)},
+	}}
+}
+
+func bindingOf(clusters ...workv1alpha2.TargetCluster) *workv1alpha2.ResourceBinding {
+	out := &workv1alpha2.ResourceBinding{}
+	out.Generation = 5
+	out.Spec.Resource = workv1alpha2.ObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Namespace: "shop", Name: "web"}
+	out.Spec.Clusters = clusters
+	for _, c := range clusters {
+		out.Spec.Replicas += c.Replicas
+	}
+	return out
+}
+
+// TestOneReadServesASync: ten members are one sync, and cost one read of the binding.
+func TestOneReadServesASync(t *testing.T) {
+	var clusters []workv1alpha2.TargetCluster
+	for _, name := range strings.Split("abcdefghij", "") {
+		clusters = append(clusters, workv1alpha2.TargetCluster{Name: name, Replicas: int32(3 + len(clusters)%2)})
+	}
+	type sync struct {
+		b     *Bindings
+		live  *plane
+		seen  *watch
+		clock *clocktesting.FakeClock
+		asked *unstructured.Unstructured
+	}
+	ask := func(s sync, clusters []workv1alpha2.TargetCluster) {
+		for _, c := range clusters {
+			got, err := s.b.Division(t.Context(), s.asked, c.Replicas)
+			if err != nil || len(got.Clusters) != len(s.live.binding.Spec.Clusters) || got.Clusters[0] != s.live.binding.Spec.Clusters[0] {
+				t.Errorf("division %v, error %v, want the binding's %v", got.Clusters, err, s.live.binding.Spec.Clusters)
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		between func(*sync)
+		want    int
+	}{
+		"one sync, one read": {want: 1},
+		"the next sync reads again": {between: func(s *sync) {
+			ask(*s, clusters[5:])
+		}, want: 2},
+		"half a sync, and the watch shows a newer binding": {between: func(s *sync) {
+			s.live.binding.Spec.Clusters[0].Name, s.live.binding.Generation, s.seen.generation = "z", 6, 6
+		}, want: 2},
+		"half a sync, and the template is another": {between: func(s *sync) {
+			s.live.binding.Spec.Clusters[0].Name, s.live.binding.Generation = "z", 6
+			s.asked.SetGeneration(2)
+		}, want: 2},
+		"half a sync, and then long nothing": {between: func(s *sync) {
+			s.live.binding.Spec.Clusters[0].Name = "z"
+			s.clock.Step(keptFor + time.Second)
+		}, want: 2},
+		"half a sync, and the watch has ended": {between: func(s *sync) {
+			s.live.binding.Spec.Clusters[0].Name = "z"
+			s.seen.err = errors.New("not started")
+		}, want: 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := sync{live: &plane{binding: bindingOf(clusters...).DeepCopy()}, seen: &watch{generation: 5}, clock: clocktesting.NewFakeClock(time.Unix(0, 0)), asked: web()}
+			s.b = NewBindings(s.live, s.seen, s.clock)
+			ask(s, clusters[:5])
+			if tc.between != nil {
+				tc.between(&s)
+			}
+			ask(s, clusters[5:])
+			if s.live.reads != tc.want {
+				t.Errorf("%d reads, want %d", s.live.reads, tc.want)
+			}
+		})
+	}
+}
+
+// TestWhatIsAboutToChangeIsNotKept: the scheduler answers a binding whose sum is not its replicas at once.
+func TestWhatIsAboutToChangeIsNotKept(t *testing.T) {
+	live := &plane{binding: bindingOf(workv1alpha2.TargetCluster{Name: "a", Replicas: 3}, workv1alpha2.TargetCluster{Name: "b", Replicas: 3})}
+	live.binding.Spec.Replicas = 8
+	b := NewBindings(live, &watch{generation: 5}, clocktesting.NewFakeClock(time.Unix(0, 0)))
+	for range 2 {
+		if _, err := b.Division(t.Context(), web(), 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if live.reads != 2 {
+		t.Errorf("%d reads, want 2", live.reads)
+	}
+}
+
+func TestDivision(t *testing.T) {
+	two := []workv1alpha2.TargetCluster{{Name: "a", Replicas: 4}, {Name: "b", Replicas: 6}}
+	duplicated := bindingOf(two...)
+	duplicated.Spec.Placement = &policyv1alpha1.Placement{}
+	another := bindingOf(two...)
+	another.Spec.Resource.APIVersion = "apps/v1"
+	reported := bindingOf(two...)
+	reported.Status.AggregatedStatus = []workv1alpha2.AggregatedStatusItem{
+		{ClusterName: "a", Status: &runtime.RawExtension{Raw: []byte(`{"replicas":4}`)}},
+		{ClusterName: "b", Status: &runtime.RawExtension{Raw: []byte(`{"createdWithTemplate":"5f"}`)}},
+		{ClusterName: "c"},
+	}
+	unread := bindingOf(two...)
+	unread.Status.AggregatedStatus = []workv1alpha2.AggregatedStatusItem{{ClusterName: "a", Status: &runtime.RawExtension{Raw: []byte(`[]`)}}}
+	for name, tc := range map[string]struct {
+		plane       *plane
+		wantNone    bool
+		wantCreated string
+		wantErr     string
+		absent      bool
+	}{
+		"divided":                     {plane: &plane{binding: bindingOf(two...)}},
+		"duplicated":                  {plane: &plane{binding: duplicated}, wantNone: true},
+		"reported":                    {plane: &plane{binding: reported}, wantCreated: "a= b=5f"},
+		"another group's of the name": {plane: &plane{binding: another}, wantErr: "it belongs to CloneSet.apps"},
+		"a status that is none":       {plane: &plane{binding: unread}, wantErr: "status.aggregatedStatus[a].status"},
+		"no binding":                  {plane: &plane{err: apierrors.NewNotFound(workv1alpha2.Resource("resourcebindings"), "web-cloneset")}, wantErr: "no such ResourceBinding", absent: true},
+		"not readable":                {plane: &plane{err: context.DeadlineExceeded}, wantErr: "context deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := NewBindings(tc.plane, &watch{}, clocktesting.NewFakeClock(time.Unix(0, 0)))
+			got, err := b.Division(t.Context(), web(), 4)
+			if tc.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.wantErr) || errors.Is(err, errNoBinding) != tc.absent {
+					t.Fatalf("error %v, want one with %q", err, tc.wantErr)
+				}
+				return
+			}
+			if err != nil || tc.wantNone != (got.Clusters == nil) {
+				t.Fatalf("division %+v, error %v", got, err)
+			}
+			var created []string
+			for _, name := range []string{"a", "b", "c"} {
+				if with, ok := got.CreatedWith[name]; ok {
+					created = append(created, name+"="+with)
+				}
+			}
+			if have := strings.Join(created, " "); have != tc.wantCreated {
+				t.Errorf("created with %q, want %q", have, tc.wantCreated)
+			}
+		})
+	}
+}
