@@ -3,6 +3,7 @@ package interpreter
 import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/argosy-dev/argosy/interpreter/apps"
 	"github.com/argosy-dev/argosy/interpreter/cloneset"
 	"github.com/argosy-dev/argosy/interpreter/daemonset"
 	"github.com/argosy-dev/argosy/interpreter/family"
@@ -21,6 +22,9 @@ func Families() []*family.Family {
 		vmreplicaset.Family(),
 		vmdeployment.Family(),
 		servicecomponent.Family(),
+		apps.StatefulSet(),
+		apps.Deployment(),
+		apps.DaemonSet(),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
@@ -114,6 +115,7 @@ func (b *Bindings) outdated(ctx context.Context, key types.NamespacedName, gener
 	ctx, cancel := context.WithTimeout(ctx, peekTimeout)
 	defer cancel()
 	var seen metav1.PartialObjectMetadata
-	seen.SetGroupVersionKind(workv1alpha2.SchemeGroupVersion.WithKind(workv1alpha2.ResourceKindResourceBinding))
+	of := schema.GroupVersion(workv1alpha2.GroupVersion)
+	seen.SetGroupVersionKind(of.WithKind(workv1alpha2.ResourceKindResourceBinding))
 	return b.Seen.Get(ctx, key, &seen) != nil || seen.Generation > generation
 }

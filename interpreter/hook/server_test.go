@@ -199,7 +199,7 @@ func TestMalformedIsRefusedByTheFieldsName(t *testing.T) {
 		"Revise without replicas":      {body: contextOf("ReviseReplica", cloneSet, ""), want: "request.replicas: missing", wantCode: 400, wantUID: "u1"},
 		"negative replicas":            {body: contextOf("ReviseReplica", cloneSet, `,"replicas":-1`), want: "request.replicas: want 0 or more, have -1", wantCode: 400, wantUID: "u1"},
 		"too many replicas":            {body: contextOf("ReviseReplica", cloneSet, `,"replicas":4294967296`), want: "request.replicas: a number 4294967296 does not fit", wantCode: 400, wantUID: "u1"},
-		"an unknown kind":              {body: contextOf("InterpretHealth", `{"apiVersion":"apps/v1","kind":"Deployment"}`, ""), want: "not interpreted by Argosy: kind apps/v1, Kind=Deployment", wantCode: 404, wantUID: "u1"},
+		"an unknown kind":              {body: contextOf("InterpretHealth", `{"apiVersion":"batch/v1","kind":"Job"}`, ""), want: "not interpreted by Argosy: kind batch/v1, Kind=Job", wantCode: 404, wantUID: "u1"},
 		"an unknown kind of a version": {body: contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v9","kind":"Other"}`, ""), want: "not interpreted by Argosy: kind apps.kruise.io/v9", wantCode: 404, wantUID: "u1"},
 		"an unknown operation":         {body: contextOf("Prune", cloneSet, ""), want: `not interpreted by Argosy: operation "Prune"`, wantCode: 404, wantUID: "u1"},
 		"a field of the wrong type":    {body: contextOf("InterpretReplica", strings.Replace(cloneSet, `"replicas":10`, `"replicas":"ten"`, 1), ""), want: `spec.replicas: want a whole number, have "ten"`, wantCode: 400, wantUID: "u1"},

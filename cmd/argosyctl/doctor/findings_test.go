@@ -194,7 +194,7 @@ func TestDiagnose(t *testing.T) {
 		"a customization of another kind": {
 			spoil: func(f *Facts) {
 				c := configv1alpha1.ResourceInterpreterCustomization{}
-				c.Spec.Target = configv1alpha1.CustomizationTarget{APIVersion: "apps/v1", Kind: "Deployment"}
+				c.Spec.Target = configv1alpha1.CustomizationTarget{APIVersion: "batch/v1", Kind: "Job"}
 				c.Spec.Customizations.HealthInterpretation = &configv1alpha1.HealthInterpretation{}
 				f.Customizations = append(f.Customizations, c)
 			},

@@ -31,8 +31,11 @@ func dispatching(t *testing.T, w *interpreterlab.Webhook) {
 	t.Fatal("no registration argosy-dispatch")
 }
 
+// inMember2 is where Works for member2 are.
+const inMember2 = "karmada-es-member2"
+
 // work is one of member2's, whose careful partition is 3 and exact one 2.
-func work(t *testing.T, namespace, name string) *workv1alpha1.Work {
+func work(t *testing.T, name string) *workv1alpha1.Work {
 	t.Helper()
 	manifest := cloneSet("shop")
 	manifest.SetAnnotations(map[string]string{
@@ -46,7 +49,7 @@ func work(t *testing.T, namespace, name string) *workv1alpha1.Work {
 		t.Fatal(err)
 	}
 	return &workv1alpha1.Work{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Finalizers: []string{"karmada.io/execution-controller"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: inMember2, Name: name, Finalizers: []string{"karmada.io/execution-controller"}},
 		Spec:       workv1alpha1.WorkSpec{Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}}},
 	}
 }
@@ -68,13 +71,12 @@ func TestWorksBecomeTheirClusters(t *testing.T) {
 	g := gomega.NewWithT(t)
 	w := plane.StartWebhook(t)
 	dispatching(t, w)
-	const namespace = "karmada-es-member2"
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: inMember2}})
 
 	// The API server takes a registration up a moment after it is stored.
-	made := work(t, namespace, "made")
+	made := work(t, "made")
 	g.Eventually(func(g gomega.Gomega) {
-		trial := work(t, namespace, "trial")
+		trial := work(t, "trial")
 		g.Expect(plane.Client.Create(t.Context(), trial, client.DryRunAll)).To(gomega.Succeed())
 		g.Expect(partitionOf(t, trial)).To(gomega.Equal(2))
 	}, within, every).Should(gomega.Succeed())
@@ -83,13 +85,13 @@ func TestWorksBecomeTheirClusters(t *testing.T) {
 
 	// Karmada renders the careful value at each sync and writes it over the exact one.
 	again := made.DeepCopy()
-	again.Spec = work(t, namespace, "made").Spec
+	again.Spec = work(t, "made").Spec
 	g.Expect(plane.Client.Update(t.Context(), again)).To(gomega.Succeed())
 	g.Expect(partitionOf(t, again)).To(gomega.Equal(2))
 	g.Expect(again.Generation).To(gomega.Equal(made.Generation), "the same manifest is no new generation")
 	g.Expect(again.ResourceVersion).To(gomega.Equal(made.ResourceVersion), "and no write")
 
-	overridden := work(t, namespace, "overridden")
+	overridden := work(t, "overridden")
 	overridden.Annotations = map[string]string{
 		"policy.karmada.io/applied-overrides": `[{"policyName":"hold","overriders":{"plaintext":[{"path":"/spec/updateStrategy/partition","operator":"replace","value":3}]}}]`,
 	}
@@ -97,8 +99,8 @@ func TestWorksBecomeTheirClusters(t *testing.T) {
 	g.Expect(partitionOf(t, overridden)).To(gomega.Equal(3), "an override wins, though its value equals the careful one")
 
 	w.Stop()
-	g.Expect(plane.Client.Create(t.Context(), work(t, namespace, "later"))).NotTo(gomega.Succeed(), "a careful number would stay for good")
-	plain := work(t, namespace, "plain")
+	g.Expect(plane.Client.Create(t.Context(), work(t, "later"))).NotTo(gomega.Succeed(), "a careful number would stay for good")
+	plain := work(t, "plain")
 	plain.Spec.Workload.Manifests[0].Raw = []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"plain","namespace":"shop"}}`)
 	g.Expect(plane.Client.Create(t.Context(), plain)).To(gomega.Succeed(), "nothing is divided")
 	for _, gone := range []*workv1alpha1.Work{again, overridden, plain} {

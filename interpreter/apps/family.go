@@ -1,0 +1,73 @@
+package apps
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
+	"github.com/argosy-dev/argosy/interpreter/edit"
+	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/share"
+)
+
+func kind(name string) []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{{Group: "apps", Version: "v1", Kind: name}}
+}
+
+// StatefulSet is the rules for it.
+func StatefulSet() *family.Family {
+	return &family.Family{
+		Name:            "apps-statefulset",
+		Kinds:           kind("StatefulSet"),
+		NeedsDivision:   fleet.NeedsDivision,
+		ReviseReplica:   fleet.ReviseReplica,
+		Dispatch:        fleet.Dispatch,
+		Retain:          fleet.Retain,
+		AggregateStatus: aggregateStatus,
+		InterpretStatus: aggregate.Reflect,
+		InterpretHealth: statefulSetHealth,
+	}
+}
+
+// Deployment is the rule for it.
+func Deployment() *family.Family {
+	return &family.Family{Name: "apps-deployment", Kinds: kind("Deployment"), InterpretHealth: deploymentHealth}
+}
+
+// DaemonSet is the rule for it.
+func DaemonSet() *family.Family {
+	return &family.Family{Name: "apps-daemonset", Kinds: kind("DaemonSet"), InterpretHealth: daemonSetHealth}
+}
+
+// Where the fields the rules touch stand.
+var (
+	replicasPath    = []string{"spec", "replicas"}
+	strategyPath    = []string{"spec", "updateStrategy", "type"}
+	partitionPath   = []string{"spec", "updateStrategy", "rollingUpdate", "partition"}
+	unavailablePath = []string{"spec", "updateStrategy", "rollingUpdate", "maxUnavailable"}
+)
+
+// fleet is what is divided over the members, and what a member may own. Kubernetes rounds maxUnavailable down, and takes 1 for 0.
+var fleet = share.Fleet{
+	Replicas: replicasPath,
+	Default:  defaultReplicas,
+	Template: []string{"spec", "template"},
+	Fields: []share.Field{
+		{Name: "partition", Path: partitionPath, Meaning: share.Held},
+		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
+	},
+	Rollout: [][]string{partitionPath},
+}
+
+// defaultReplicas is the API's.
+const defaultReplicas = 1
+
+// counts are summed over the members.
+var counts = []string{"replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas"}
+
+func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
+	s := aggregate.Begin(object, members, counts...)
+	s.Revisions()
+	s.Conditions()
+	return s.Edits()
+}
