@@ -7,6 +7,7 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/cloneset"
 	"github.com/argosy-dev/argosy/interpreter/daemonset"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/kruise"
 	"github.com/argosy-dev/argosy/interpreter/servicecomponent"
 	"github.com/argosy-dev/argosy/interpreter/statefulset"
 	"github.com/argosy-dev/argosy/interpreter/vmdeployment"
@@ -25,6 +26,9 @@ func Families() []*family.Family {
 		apps.StatefulSet(),
 		apps.Deployment(),
 		apps.DaemonSet(),
+		kruise.UnitedDeployment(),
+		kruise.BroadcastJob(),
+		kruise.AdvancedCronJob(),
 	}
 }
 

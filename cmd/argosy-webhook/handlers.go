@@ -99,8 +99,9 @@ func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	events := program.Events(mgr, "argosy-webhook")
 	watch := &hook.OverrideWatch{
-		Client: mgr.GetClient(), Catalog: catalog, Metrics: m, Events: program.Events(mgr, "argosy-webhook"),
+		Client: mgr.GetClient(), Catalog: catalog, Metrics: m, Events: events,
 	}
 	if err := watch.SetupWithManager(mgr); err != nil {
 		return nil, err
@@ -109,6 +110,7 @@ func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
 		Catalog: catalog,
 		Divider: hook.NewBindings(mgr.GetAPIReader(), mgr.GetCache(), clock.RealClock{}),
 		Metrics: m,
+		Events:  events,
 		Clock:   clock.RealClock{},
 		Log:     mgr.GetLogger().WithName("interpreter"),
 	}, nil

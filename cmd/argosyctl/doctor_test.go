@@ -30,6 +30,7 @@ func TestReport(t *testing.T) {
 		"nothing found": {output: "text", want: "8 checks; problems: 0, warnings: 0\n"},
 		"nothing found, for a program": {output: "yaml", want: `checks:
 - registration
+- works
 - timeout
 - second-webhook
 - customization

@@ -127,7 +127,15 @@ func Text(members []family.Member, name string, passOver ...string) (string, err
 	return "", nil
 }
 
+// memberError is one in a member's status.
+type memberError struct {
+	cluster string
+	error
+}
+
+func (e *memberError) Unwrap() error { return e.error }
+
 // At says whose status an error is in.
 func At(m family.Member, err error) error {
-	return field.Under(err, "aggregatedStatus["+m.Cluster+"]", "status")
+	return &memberError{cluster: m.Cluster, error: field.Under(err, "aggregatedStatus["+m.Cluster+"]", "status")}
 }

@@ -1,41 +1,39 @@
 package aggregate
 
 import (
+	"errors"
+	"slices"
+	"strings"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
-// Status is a template's status in the making. Each step adds what it makes of the members' statuses; the first error is
-// kept, and after it the steps do nothing, so that a kind's rule is the list of its steps.
+// Status is a template's status in the making: the list of its steps, so that a kind's rule is that list.
 type Status struct {
 	template   *unstructured.Unstructured
 	members    []family.Member
+	counts     []string
+	steps      []func(members []family.Member, into map[string]any) error
 	generation int64
-	out        map[string]any
 	// hidden is how many objects of united lists are not shown, by the type of the condition that says so.
 	hidden map[string]int
-	err    error
+	// standard is true where conditions must be what metav1.Condition demands.
+	standard bool
+	// own are conditions of ours that must be said.
+	own []ownCondition
 }
 
 // Begin sums the counts over the members and says which generation of the template all of them have observed.
 func Begin(template *unstructured.Unstructured, members []family.Member, counts ...string) *Status {
-	s := &Status{template: template, members: ordered(members), out: map[string]any{}, hidden: map[string]int{}}
-	if s.err = sum(s.members, s.out, counts...); s.err != nil {
-		return s
-	}
-	if s.generation, s.err = observedGeneration(template, s.members); s.err == nil {
-		s.out["observedGeneration"] = s.generation
-	}
-	return s
+	return &Status{template: template, members: slices.Clone(ordered(members)), counts: counts}
 }
 
 // Add is a step of one kind's own.
 func (s *Status) Add(step func(members []family.Member, into map[string]any) error) {
-	if s.err == nil {
-		s.err = step(s.members, s.out)
-	}
+	s.steps = append(s.steps, step)
 }
 
 // Revisions puts updateRevision and currentRevision: the revision being rolled out, as the members that have the present
@@ -107,6 +105,7 @@ func (s *Status) Conditions(good ...string) {
 // message and the time of the last transition. The time is kept from the template's status while the condition's
 // status stays; else it is the newest the deciding members have. It comes after the lists whose cuts it tells.
 func (s *Status) StandardConditions(good ...string) {
+	s.standard = true
 	s.Add(func(members []family.Member, into map[string]any) error {
 		merged, err := standardConditions(s.template, members, s.generation, good...)
 		for kind, hidden := range s.hidden {
@@ -117,12 +116,65 @@ func (s *Status) StandardConditions(good ...string) {
 	})
 }
 
-// Edits gives the template the status: one edit, none when it has it.
+// Edits gives the template the status: one edit, none when it has it. A member whose status cannot be read counts as one that has not
+// reported, and is said: it must not stop the status of all others.
 func (s *Status) Edits() (edit.List, error) {
-	if s.err != nil {
-		return nil, s.err
+	var unread []string
+	for i, m := range s.members {
+		if m.Unreadable != "" {
+			unread = append(unread, m.Unreadable)
+			s.members[i].Status = nil
+		}
 	}
-	return edit.List{edit.Set(s.out, "status")}, nil
+	for {
+		out, err := s.run()
+		var at *memberError
+		if errors.As(err, &at) && s.forget(at.cluster) {
+			unread = append(unread, at.Error())
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(unread) > 0 {
+			s.own = append(s.own, ownCondition{
+				kind: ConditionMembersReported, reason: ReasonStatusUnreadable, message: "not counted: " + strings.Join(unread, "; "),
+			})
+		}
+		s.say(out)
+		return edit.List{edit.Set(out, "status")}, nil
+	}
+}
+
+// run makes the status of the members as they are known now.
+func (s *Status) run() (map[string]any, error) {
+	out := map[string]any{}
+	s.hidden, s.own = map[string]int{}, nil
+	if err := sum(s.members, out, s.counts...); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.generation, err = observedGeneration(s.template, s.members); err != nil {
+		return nil, err
+	}
+	out["observedGeneration"] = s.generation
+	for _, step := range s.steps {
+		if err := step(s.members, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// forget makes a member one that has not reported; false when it was that already.
+func (s *Status) forget(cluster string) bool {
+	for i := range s.members {
+		if s.members[i].Cluster == cluster && s.members[i].Status != nil {
+			s.members[i].Status = nil
+			return true
+		}
+	}
+	return false
 }
 
 // put leaves out an empty list, as the kinds' own controllers do.

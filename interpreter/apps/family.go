@@ -67,7 +67,14 @@ var counts = []string{"replicas", "readyReplicas", "availableReplicas", "current
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
 	s := aggregate.Begin(object, members, counts...)
+	asked, total, held, err := fleet.Asked(object)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		s.Asked(asked, total)
+	}
 	s.Revisions()
-	s.Conditions()
+	s.Conditions("Available", "Progressing")
 	return s.Edits()
 }

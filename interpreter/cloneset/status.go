@@ -16,8 +16,16 @@ var counts = []string{
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
 	s := aggregate.Begin(object, members, counts...)
+	asked, total, held, err := fleet.Asked(object)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		s.Asked(asked, total)
+	}
 	s.Revisions()
 	s.Selector("labelSelector")
-	s.Conditions()
+	// OpenKruise 1.9 says Progressing of a CloneSet, good when True; of other conditions the bad is True.
+	s.Conditions("Available", "Progressing")
 	return s.Edits()
 }

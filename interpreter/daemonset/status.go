@@ -18,6 +18,6 @@ func aggregateStatus(object *unstructured.Unstructured, members []family.Member)
 	s := aggregate.Begin(object, members, counts...)
 	// The CRD wants the hash, as text, also before any member has reported.
 	s.UpdatedText("daemonSetHash")
-	s.Conditions()
+	s.Conditions("Available", "Progressing")
 	return s.Edits()
 }

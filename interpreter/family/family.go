@@ -77,7 +77,9 @@ type Member struct {
 	Cluster string
 	// Status as InterpretStatus made it; nil when the member has not reported: unknown, which is not zero.
 	Status map[string]any
-	Health workv1alpha2.ResourceHealth
+	// Unreadable says why a status that was reported is no object; then Status is nil.
+	Unreadable string
+	Health     workv1alpha2.ResourceHealth
 	// Applied is false, with the message, when the member refused the manifest.
 	Applied        bool
 	AppliedMessage string

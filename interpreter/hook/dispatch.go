@@ -24,6 +24,9 @@ import (
 // DispatchPath is where the admission of Works is served. deploy/webhook/dispatch.yaml says which Works it is asked about.
 const DispatchPath = "/mutate-work-karmada-io-v1alpha1-work"
 
+// DispatchRegistrationName is the name of its MutatingWebhookConfiguration.
+const DispatchRegistrationName = "argosy-dispatch"
+
 // Dispatch is the admission of Works: each manifest becomes that of the Work's cluster. A Work it cannot decide about is refused, and
 // Karmada writes it again.
 type Dispatch struct {

@@ -29,6 +29,7 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	bindings *prometheus.CounterVec
 	override *prometheus.GaugeVec
+	short    *prometheus.CounterVec
 }
 
 // NewMetrics registers them.
@@ -47,12 +48,16 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "argosy_interpreter_binding_reads_total",
 			Help: "Questions that needed a ResourceBinding by result (read, undivided, absent, unreadable). Unreadable: refused, Karmada asks again.",
 		}, []string{"result"}),
+		short: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "argosy_interpreter_shortfalls_total",
+			Help: "Templates whose members began to differ from what is asked, or whose status began to be incomplete, by the condition's reason.",
+		}, []string{"kind", "reason"}),
 		override: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "argosy_interpreter_overridden",
 			Help: "1 where a ResourceInterpreterCustomization takes this kind's operation from the webhook.",
 		}, []string{"kind", "operation"}),
 	}
-	for _, collector := range []prometheus.Collector{m.requests, m.seconds, m.bindings, m.override} {
+	for _, collector := range []prometheus.Collector{m.requests, m.seconds, m.bindings, m.short, m.override} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err
 		}

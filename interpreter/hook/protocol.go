@@ -40,7 +40,7 @@ type request struct {
 
 type memberStatus struct {
 	ClusterName    string                      `json:"clusterName"`
-	Status         map[string]any              `json:"status"`
+	Status         any                         `json:"status"`
 	Applied        bool                        `json:"applied"`
 	AppliedMessage string                      `json:"appliedMessage"`
 	Health         workv1alpha2.ResourceHealth `json:"health"`
@@ -122,9 +122,15 @@ func (r *request) question() interpreter.Question {
 		q.Target.Replicas = *r.DesiredReplicas
 	}
 	for _, m := range r.AggregatedStatus {
-		q.Members = append(q.Members, family.Member{
-			Cluster: m.ClusterName, Status: m.Status, Health: m.Health, Applied: m.Applied, AppliedMessage: m.AppliedMessage,
-		})
+		member := family.Member{Cluster: m.ClusterName, Health: m.Health, Applied: m.Applied, AppliedMessage: m.AppliedMessage}
+		switch status := m.Status.(type) {
+		case nil:
+		case map[string]any:
+			member.Status = status
+		default:
+			member.Unreadable = fmt.Sprintf("aggregatedStatus[%s].status: want an object, have %v", m.ClusterName, status)
+		}
+		q.Members = append(q.Members, member)
 	}
 	return q
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
@@ -31,8 +32,10 @@ type Handler struct {
 	Catalog interpreter.Catalog
 	Divider Divider
 	Metrics *Metrics
-	Clock   clock.PassiveClock
-	Log     logr.Logger
+	// Events on templates.
+	Events record.EventRecorder
+	Clock  clock.PassiveClock
+	Log    logr.Logger
 
 	// buffers are reused from request to request: bodies are read whole, decoded into copies, and forgotten.
 	buffers sync.Pool
@@ -107,6 +110,7 @@ func (e *exchange) interpret(w http.ResponseWriter, r *http.Request) (*configv1a
 	if err != nil {
 		return nil, err
 	}
+	e.tell(q, answer)
 	return respond(answer, e.request.Object)
 }
 

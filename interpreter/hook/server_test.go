@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/interpreter"
@@ -56,6 +57,7 @@ func newHandler(t testing.TB, divider Divider) *Handler {
 		Catalog: interpreter.NewCatalog(append(interpreter.Families(), broken)),
 		Divider: divider,
 		Metrics: m,
+		Events:  &record.FakeRecorder{},
 		Clock:   clock.RealClock{},
 		Log:     logr.Discard(),
 	}
@@ -161,6 +163,42 @@ func TestWhatCannotBeDividedIsRefused(t *testing.T) {
 	}
 }
 
+// TestWhatFallsShortIsToldOnce: an event when it begins, and none while the template's status says so already.
+func TestWhatFallsShortIsToldOnce(t *testing.T) {
+	h := newHandler(t, dividerFunc(noBinding))
+	events := record.NewFakeRecorder(4)
+	h.Events = events
+	const members = `,"aggregatedStatus":[{"clusterName":"member1","status":{"replicas":"x"}},{"clusterName":"member2","status":7}]`
+	for _, object := range []string{cloneSet, strings.Replace(cloneSet, `"spec"`, `"status":{"conditions":[{"type":"MembersReported","status":"False"}]},"spec"`, 1)} {
+		if got := ask(t, h, contextOf("AggregateStatus", object, members)); !got.Successful {
+			t.Fatalf("one member's status stops all: %+v", got)
+		}
+	}
+	want := `Warning StatusUnreadable not counted: aggregatedStatus[member2].status: want an object, have 7; ` +
+		`aggregatedStatus[member1].status.replicas: want a whole number, have "x"`
+	if have := <-events.Events; have != want || len(events.Events) != 0 {
+		t.Errorf("event %q and %d more, want one: %q", have, len(events.Events), want)
+	}
+}
+
+// TestNamesOnATemplateAreAnswered: they reach no member, and whoever wrote them is told what does.
+func TestNamesOnATemplateAreAnswered(t *testing.T) {
+	h := newHandler(t, dividerFunc(noBinding))
+	events := record.NewFakeRecorder(4)
+	h.Events = events
+	object := strings.Replace(cloneSet, `"replicas":10`, `"replicas":10,"scaleStrategy":{"podsToDelete":["web-a"]}`, 1)
+	if got := ask(t, h, contextOf("ReviseReplica", object, `,"replicas":4`)); !got.Successful {
+		t.Fatalf("refused: %+v", got)
+	}
+	want := "Warning PodsToDeleteIgnored spec.scaleStrategy.podsToDelete names web-a and reaches no member: name them in a PodScaleIn (argosyctl scalein), which tells each member its own"
+	if len(events.Events) != 1 {
+		t.Fatalf("%d events, want one", len(events.Events))
+	}
+	if have := <-events.Events; have != want {
+		t.Errorf("event %q, want %q", have, want)
+	}
+}
+
 // TestEveryVersionIsRead: Karmada speaks in the version karmada-apiserver prefers, which a new CRD changes.
 func TestEveryVersionIsRead(t *testing.T) {
 	for _, object := range []string{
@@ -203,7 +241,6 @@ func TestMalformedIsRefusedByTheFieldsName(t *testing.T) {
 		"an unknown kind of a version": {body: contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v9","kind":"Other"}`, ""), want: "not interpreted by Argosy: kind apps.kruise.io/v9", wantCode: 404, wantUID: "u1"},
 		"an unknown operation":         {body: contextOf("Prune", cloneSet, ""), want: `not interpreted by Argosy: operation "Prune"`, wantCode: 404, wantUID: "u1"},
 		"a field of the wrong type":    {body: contextOf("InterpretReplica", strings.Replace(cloneSet, `"replicas":10`, `"replicas":"ten"`, 1), ""), want: `spec.replicas: want a whole number, have "ten"`, wantCode: 400, wantUID: "u1"},
-		"a member's status":            {body: contextOf("AggregateStatus", cloneSet, `,"aggregatedStatus":[{"clusterName":"member1","status":{"replicas":"x"}}]`), want: "aggregatedStatus[member1].status.replicas", wantCode: 400, wantUID: "u1"},
 		"a rule that panics":           {body: contextOf("InterpretHealth", broken, ""), want: "the interpreter failed on this object", wantCode: 500, wantUID: "u1"},
 		"an edit that cannot be made":  {body: contextOf("Retain", broken, `,"observedObject":`+broken), want: "kind: want an object, have Broken", wantCode: 400, wantUID: "u1"},
 	} {

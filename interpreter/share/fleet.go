@@ -75,6 +75,23 @@ func (f Fleet) template(object *unstructured.Unstructured, total int32) (string,
 	return "", nil
 }
 
+// Asked is how many replicas the template asks to be updated, of how many; ok is false where nothing is held back.
+func (f Fleet) Asked(object *unstructured.Unstructured) (asked, total int32, ok bool, err error) {
+	if total, err = field.Count(object.Object, f.Default, f.Replicas...); err != nil {
+		return 0, 0, false, err
+	}
+	for _, held := range f.Fields {
+		number, err := held.fleet(object, total)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		if held.Meaning == Held && number != nil && number.count > 0 {
+			return max(0, total-number.count), total, true, nil
+		}
+	}
+	return 0, total, false, nil
+}
+
 // Hash is one of the object's part at path; empty where it has none.
 func Hash(object *unstructured.Unstructured, path ...string) (string, error) {
 	part, err := field.Value(object.Object, path...)

@@ -36,6 +36,7 @@ argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operatio
 argosy_interpreter_overridden{job="argosy-webhook",kind="CloneSet",operation="Retain"} 0x120
 argosy_interpreter_binding_reads_total{job="argosy-webhook",result="read"} 0+10x120
 argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"} 0x120
+argosy_interpreter_shortfalls_total{job="argosy-webhook",kind="CloneSet",reason="MoreUpdated"} 0x120
 controller_runtime_reconcile_total{job="argosy-controller-manager",controller="cronhpa",result="success"} 0+60x120
 controller_runtime_reconcile_errors_total{job="argosy-controller-manager",controller="cronhpa"} 0+1x120
 rest_client_requests_total{job="argosy-webhook",code="200"} 0+60x120
@@ -94,6 +95,9 @@ func worlds() map[string]world {
 		},
 		"ArgosyBindingsUnreadable": {
 			series: but(`argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"}`, `argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"} 0+1x120`), wantNot: []int{10}, wantAt: []int{always},
+		},
+		"ArgosyRolloutsNotAsAsked": {
+			series: but(`argosy_interpreter_shortfalls_total`, `argosy_interpreter_shortfalls_total{job="argosy-webhook",kind="CloneSet",reason="MoreUpdated"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
 		},
 		"ArgosyNoLeader": {
 			series: but(`leader_election_master_status{job="argosy-controller-manager",instance="a"}`, `leader_election_master_status{job="argosy-controller-manager",instance="a"} 1x30 0x90`), wantNot: []int{10, 31}, wantAt: []int{always},

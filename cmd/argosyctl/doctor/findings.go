@@ -8,6 +8,7 @@ import (
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	karmadainterpreter "github.com/karmada-io/karmada/pkg/util/interpreter"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -46,6 +47,8 @@ type Facts struct {
 	Clashes   []Clash
 	// Descheduler is nil where it never ran, or meets no FedHPA.
 	Descheduler *Descheduler
+	// Works is the registration of the admission of Works; nil when there is none.
+	Works *admissionregistrationv1.MutatingWebhookConfiguration
 }
 
 // Clash is a name two workloads of one kind and different groups bear: Karmada gives both one ResourceBinding.
@@ -65,6 +68,7 @@ type check struct {
 // checks is every check, in the order of their output.
 var checks = []check{
 	{"registration", registration},
+	{"works", works},
 	{"timeout", timeouts},
 	{"second-webhook", secondWebhooks},
 	{"customization", customizations},
@@ -164,6 +168,25 @@ func registration(f Facts, _ time.Time) []Finding {
 			Message: "it does not list " + what + " in every version: Karmada's own rules answer them", Remedy: remedy})
 	}
 	slices.SortFunc(out, func(a, b Finding) int { return strings.Compare(a.Message, b.Message) })
+	return out
+}
+
+// works: without the admission of Works members keep careful numbers instead of exact ones.
+func works(f Facts, _ time.Time) []Finding {
+	object := "MutatingWebhookConfiguration/" + hook.DispatchRegistrationName
+	remedy := "run `argosyctl install`, or apply deploy/webhook/dispatch.yaml of this version"
+	if f.Works == nil {
+		return []Finding{{Severity: Problem, Object: object, Message: "it does not exist: what means the fleet (partition, maxUnavailable) reaches members as a careful value and not as their exact part", Remedy: remedy}}
+	}
+	var out []Finding
+	for _, w := range f.Works.Webhooks {
+		if w.FailurePolicy != nil && *w.FailurePolicy == admissionregistrationv1.Ignore {
+			out = append(out, Finding{Severity: Warning, Object: object, Message: "webhook " + w.Name + " is ignored when it fails: a member that was written meanwhile keeps a careful value for good", Remedy: "set failurePolicy: Fail"})
+		}
+		if len(w.MatchConditions) == 0 {
+			out = append(out, Finding{Severity: Warning, Object: object, Message: "webhook " + w.Name + " has no matchConditions: every Work waits for it, also one that is being deleted", Remedy: remedy})
+		}
+	}
 	return out
 }
 

@@ -75,6 +75,9 @@ func healthy(t *testing.T, a authority, leaf *x509.Certificate) Facts {
 	families := interpreter.Families()
 	url := "https://webhook.example/interpret"
 	facts := Facts{Families: families, Endpoints: map[string]Endpoint{}}
+	facts.Works = &admissionregistrationv1.MutatingWebhookConfiguration{Webhooks: []admissionregistrationv1.MutatingWebhook{{
+		Name: "works.dispatch.argosy.dev", MatchConditions: []admissionregistrationv1.MatchCondition{{Name: "has-a-division", Expression: "true"}},
+	}}}
 	facts.Registrations = append(facts.Registrations, *hook.Registration(families, admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: a.pem}))
 	for _, w := range facts.Registrations[0].Webhooks {
 		facts.Endpoints[w.Name] = Endpoint{Host: "webhook.example", Address: "webhook.example:443", Chain: []*x509.Certificate{leaf}}
@@ -159,6 +162,21 @@ func TestDiagnose(t *testing.T) {
 				f.Customizations = append(f.Customizations, c)
 			},
 			wantSeverity: Warning, wantCheck: "components", wantMessage: "it answers InterpretComponent of apps.kruise.io/v1beta1 StatefulSet",
+		},
+		"no admission of Works": {
+			spoil:        func(f *Facts) { f.Works = nil },
+			wantSeverity: Problem, wantCheck: "works", wantMessage: "it does not exist",
+		},
+		"an admission of Works that is passed over": {
+			spoil: func(f *Facts) {
+				ignore := admissionregistrationv1.Ignore
+				f.Works.Webhooks[0].FailurePolicy = &ignore
+			},
+			wantSeverity: Warning, wantCheck: "works", wantMessage: "keeps a careful value for good",
+		},
+		"an admission of every Work": {
+			spoil:        func(f *Facts) { f.Works.Webhooks[0].MatchConditions = nil },
+			wantSeverity: Warning, wantCheck: "works", wantMessage: "every Work waits for it",
 		},
 		"no timeout": {
 			spoil:        func(f *Facts) { f.Registrations[0].Webhooks[0].TimeoutSeconds = nil },

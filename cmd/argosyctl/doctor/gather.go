@@ -29,6 +29,7 @@ import (
 
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/hook"
 )
 
 // Reader reads karmada-apiserver.
@@ -86,12 +87,28 @@ func (r *Reader) Gather(ctx context.Context) (Facts, error) {
 			facts.Endpoints[webhook.Name] = r.endpoint(ctx, webhook.ClientConfig)
 		}
 	}
+	if err := r.works(ctx, &facts); err != nil {
+		return facts, err
+	}
 	var err error
 	if facts.Clashes, err = r.clashes(ctx); err != nil {
 		return facts, err
 	}
 	facts.Descheduler, err = r.descheduler(ctx)
 	return facts, err
+}
+
+// works reads the registration of the admission of Works.
+func (r *Reader) works(ctx context.Context, facts *Facts) error {
+	var works admissionregistrationv1.MutatingWebhookConfiguration
+	err := r.client.Get(ctx, types.NamespacedName{Name: hook.DispatchRegistrationName}, &works)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading MutatingWebhookConfiguration %s: %w", hook.DispatchRegistrationName, err)
+	}
+	if err == nil {
+		facts.Works = &works
+	}
+	return nil
 }
 
 // endpoint dials where Karmada would.

@@ -57,6 +57,10 @@ func TestDoctor(t *testing.T) {
 	w := plane.StartWebhook(t)
 	registration := w.Registration()
 	create(t, registration)
+	if found, code := doctor(t); code != 1 || !slices.Contains(found, finding{"Problem", "works", "MutatingWebhookConfiguration/argosy-dispatch"}) {
+		t.Fatalf("without the admission of Works: exit code %d, findings %v", code, found)
+	}
+	dispatching(t, w)
 	if found, code := doctor(t); code != 0 || len(found) != 0 {
 		t.Fatalf("a healthy installation: exit code %d, findings %v", code, found)
 	}
