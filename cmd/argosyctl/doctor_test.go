@@ -25,9 +25,9 @@ func TestReport(t *testing.T) {
   it takes ReviseReplica of apps.kruise.io/v1beta1 StatefulSet from Argosy
   -> delete it
 
-8 checks; problems: 1, warnings: 0
+14 checks; problems: 1, warnings: 0
 `},
-		"nothing found": {output: "text", want: "8 checks; problems: 0, warnings: 0\n"},
+		"nothing found": {output: "text", want: "14 checks; problems: 0, warnings: 0\n"},
 		"nothing found, for a program": {output: "yaml", want: `checks:
 - registration
 - works
@@ -39,6 +39,10 @@ func TestReport(t *testing.T) {
 - status-subresource
 - binding-name
 - descheduler
+- rollout
+- image-override
+- autoscaler
+- selector
 findings: []
 `},
 	} {

@@ -60,10 +60,10 @@ spec: {selector: {matchLabels: {app: web}}}
 		"nobody has reported": {want: `{observedGeneration: 2, replicas: 0, readyReplicas: 0, updatedReplicas: 0, updatedReadyReplicas: 0, currentRevision: "", labelSelector: app=web}`},
 		"two members": {
 			members: []family.Member{
-				{Cluster: "a", Status: map[string]any{"replicas": int64(3), "readyReplicas": int64(3), "updatedReplicas": int64(3), "currentRevision": "r1", "subsetReplicas": map[string]any{"x": int64(2), "y": int64(1)}}},
+				{Cluster: "a", Status: map[string]any{"replicas": int64(3), "readyReplicas": int64(3), "updatedReplicas": int64(3), "currentRevision": "r1", "subsetReplicas": map[string]any{"x": int64(2), "z": int64(1)}}},
 				{Cluster: "b", Status: map[string]any{"replicas": int64(2), "currentRevision": "r1", "subsetReplicas": map[string]any{"x": int64(2)}}},
 			},
-			want: `{observedGeneration: 0, replicas: 5, readyReplicas: 3, updatedReplicas: 3, updatedReadyReplicas: 0, currentRevision: r1, labelSelector: app=web, subsetReplicas: {x: 4, y: 1}}`,
+			want: `{observedGeneration: 0, replicas: 5, readyReplicas: 3, updatedReplicas: 3, updatedReadyReplicas: 0, currentRevision: r1, labelSelector: app=web, subsetReplicas: {x: 4, z: 1}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

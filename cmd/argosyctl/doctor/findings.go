@@ -9,7 +9,9 @@ import (
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	karmadainterpreter "github.com/karmada-io/karmada/pkg/util/interpreter"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/argosy-dev/argosy/interpreter"
@@ -49,6 +51,13 @@ type Facts struct {
 	Descheduler *Descheduler
 	// Works is the registration of the admission of Works; nil when there is none.
 	Works *admissionregistrationv1.MutatingWebhookConfiguration
+	// Workloads are the templates of our kinds that have a status.
+	Workloads    []*unstructured.Unstructured
+	Autoscalers  []autoscalingv2.HorizontalPodAutoscaler
+	Overrides    []Overrides
+	Propagations []Propagation
+	// Preferred is the version of each kind the plane serves in which Karmada watches it.
+	Preferred map[schema.GroupKind]string
 }
 
 // Clash is a name two workloads of one kind and different groups bear: Karmada gives both one ResourceBinding.
@@ -77,6 +86,10 @@ var checks = []check{
 	{"status-subresource", statusSubresources},
 	{"binding-name", bindingNames},
 	{"descheduler", deschedulers},
+	{"rollout", rollouts},
+	{"image-override", imageOverrides},
+	{"autoscaler", autoscalers},
+	{"selector", selectors},
 }
 
 // Checks are the names of all checks.

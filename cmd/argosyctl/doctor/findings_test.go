@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -14,8 +15,12 @@ import (
 	"time"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/interpreter"
@@ -67,6 +72,38 @@ func (a authority) sign(t *testing.T, name string, until time.Time) *x509.Certif
 		t.Fatal(err)
 	}
 	return cert
+}
+
+// template is shop/web of a kind of OpenKruise, with more of it as JSON.
+func template(kind, more string) *unstructured.Unstructured {
+	out := &unstructured.Unstructured{}
+	if err := json.Unmarshal([]byte(more), &out.Object); err != nil {
+		panic(err)
+	}
+	out.SetAPIVersion("apps.kruise.io/v1alpha1")
+	out.SetKind(kind)
+	out.SetNamespace("shop")
+	out.SetName("web")
+	return out
+}
+
+func autoscaler(claimed bool) autoscalingv2.HorizontalPodAutoscaler {
+	out := autoscalingv2.HorizontalPodAutoscaler{}
+	out.Namespace, out.Name = "shop", "web"
+	out.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"}
+	if claimed {
+		out.Annotations = map[string]string{"propagationpolicy.karmada.io/name": "web"}
+	}
+	return out
+}
+
+func imageOverride(apiVersion, kind string, predicate *policyv1alpha1.ImagePredicate) Overrides {
+	return Overrides{Object: "OverridePolicy/shop/mirror", Spec: policyv1alpha1.OverrideSpec{
+		ResourceSelectors: []policyv1alpha1.ResourceSelector{{APIVersion: apiVersion, Kind: kind, Name: "web"}},
+		OverrideRules: []policyv1alpha1.RuleWithCluster{{Overriders: policyv1alpha1.Overriders{ImageOverrider: []policyv1alpha1.ImageOverrider{
+			{Predicate: predicate, Component: policyv1alpha1.Registry, Operator: policyv1alpha1.OverriderOpReplace, Value: "mirror.example"},
+		}}}},
+	}}
 }
 
 // healthy are the facts of an installation with nothing wrong.
@@ -162,6 +199,52 @@ func TestDiagnose(t *testing.T) {
 				f.Customizations = append(f.Customizations, c)
 			},
 			wantSeverity: Warning, wantCheck: "components", wantMessage: "it answers InterpretComponent of apps.kruise.io/v1beta1 StatefulSet",
+		},
+		"more is updated than asked": {
+			spoil: func(f *Facts) {
+				f.Workloads = append(f.Workloads, template("CloneSet", `{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
+			},
+			wantSeverity: Warning, wantCheck: "rollout", wantMessage: "asked 1 of 6 updated, 3 are",
+		},
+		"an image override of a CloneSet": {
+			spoil: func(f *Facts) {
+				f.Overrides = append(f.Overrides, imageOverride("apps.kruise.io/v1alpha1", "CloneSet", nil))
+			},
+			wantSeverity: Problem, wantCheck: "image-override", wantMessage: "does nothing on apps.kruise.io/v1alpha1 CloneSet web",
+		},
+		"an image override that says where, and one of a Deployment": {
+			spoil: func(f *Facts) {
+				f.Overrides = append(f.Overrides, imageOverride("apps.kruise.io/v1alpha1", "CloneSet", &policyv1alpha1.ImagePredicate{Path: "/spec/template/spec/containers/0/image"}),
+					imageOverride("apps/v1", "Deployment", nil))
+			},
+		},
+		"an autoscaler in members": {
+			spoil: func(f *Facts) {
+				f.Workloads = append(f.Workloads, template("CloneSet", `{}`))
+				f.Autoscalers = append(f.Autoscalers, autoscaler(true))
+			},
+			wantSeverity: Problem, wantCheck: "autoscaler", wantMessage: "members scale apps.kruise.io/v1alpha1 CloneSet web",
+		},
+		"an autoscaler in members that own their replicas": {
+			spoil: func(f *Facts) {
+				f.Workloads = append(f.Workloads, template("CloneSet", `{"metadata":{"labels":{"resourcetemplate.karmada.io/retain-replicas":"true"}}}`))
+				f.Autoscalers = append(f.Autoscalers, autoscaler(true))
+			},
+		},
+		"an autoscaler in the control plane": {
+			spoil: func(f *Facts) {
+				f.Workloads = append(f.Workloads, template("CloneSet", `{}`))
+				f.Autoscalers = append(f.Autoscalers, autoscaler(false))
+			},
+		},
+		"a policy of another version": {
+			spoil: func(f *Facts) {
+				f.Preferred = map[schema.GroupKind]string{{Group: "apps.kruise.io", Kind: "StatefulSet"}: "v1beta1"}
+				f.Propagations = append(f.Propagations, Propagation{Object: "PropagationPolicy/shop/web", Selectors: []policyv1alpha1.ResourceSelector{
+					{APIVersion: "apps.kruise.io/v1alpha1", Kind: "StatefulSet", Name: "web"}, {APIVersion: "apps.kruise.io/v1beta1", Kind: "StatefulSet", Name: "new"},
+				}})
+			},
+			wantSeverity: Problem, wantCheck: "selector", wantMessage: "watches version v1beta1",
 		},
 		"no admission of Works": {
 			spoil:        func(f *Facts) { f.Works = nil },

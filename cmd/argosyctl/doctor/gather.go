@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -45,7 +46,7 @@ type Reader struct {
 func NewReader(config *rest.Config, families []*family.Family, address string) (*Reader, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, configv1alpha1.Install, workv1alpha2.Install, apiextensionsv1.AddToScheme,
+		clientgoscheme.AddToScheme, configv1alpha1.Install, policyv1alpha1.Install, workv1alpha2.Install, apiextensionsv1.AddToScheme,
 		autoscalingv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
@@ -88,6 +89,9 @@ func (r *Reader) Gather(ctx context.Context) (Facts, error) {
 		}
 	}
 	if err := r.works(ctx, &facts); err != nil {
+		return facts, err
+	}
+	if err := r.workloads(ctx, &facts); err != nil {
 		return facts, err
 	}
 	var err error
