@@ -68,7 +68,7 @@ var intendedDifferences = []intended{
 		ours, ok := d.Ours.(int64)
 		_, percent := at(q.Object, d.Path).(string)
 		total, _ := at(q.Object, "object/spec/replicas").(int64)
-		return ok && percent && ours >= 0 && ours <= max(1, total) && q.Object.GetLabels()["resourcetemplate.karmada.io/retain-replicas"] != "true"
+		return ok && percent && ours >= 0 && ours <= max(1, total, int64(q.Target.Replicas)) && q.Object.GetLabels()["resourcetemplate.karmada.io/retain-replicas"] != "true"
 	}},
 	{"ReviseReplica", "object/metadata/annotations/interpreter.argosy.dev/created-with", factCreated, func(k Kind, q interpreter.Question, d Difference) bool {
 		return d.Lua == nil && !slices.Contains([]any{nil, int64(0), "0%"}, at(q.Object, "object/"+strings.Join(k.rolling, "/")+"/partition"))
