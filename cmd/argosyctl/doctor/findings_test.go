@@ -188,7 +188,7 @@ func TestDiagnose(t *testing.T) {
 				rules := &f.Registrations[0].Webhooks[0].Rules[0]
 				rules.Operations = append(rules.Operations, configv1alpha1.InterpreterOperationInterpretComponent)
 			},
-			wantSeverity: Warning, wantCheck: "components", wantMessage: "it answers InterpretComponent of apps.kruise.io/v1alpha1 CloneSet: with the gate",
+			wantSeverity: Warning, wantCheck: "components", wantMessage: "it answers InterpretComponent of apps.kruise.io/v1alpha1 CloneSet, apps.kruise.io/v1beta1 CloneSet: with the gate",
 		},
 		"components of a kind of ours by a customization": {
 			spoil: func(f *Facts) {
