@@ -74,14 +74,14 @@ func (a authority) sign(t *testing.T, name string, until time.Time) *x509.Certif
 	return cert
 }
 
-// template is shop/web of a kind of OpenKruise, with more of it as JSON.
-func template(kind, more string) *unstructured.Unstructured {
+// template is CloneSet shop/web, with more of it as JSON.
+func template(more string) *unstructured.Unstructured {
 	out := &unstructured.Unstructured{}
 	if err := json.Unmarshal([]byte(more), &out.Object); err != nil {
 		panic(err)
 	}
 	out.SetAPIVersion("apps.kruise.io/v1alpha1")
-	out.SetKind(kind)
+	out.SetKind("CloneSet")
 	out.SetNamespace("shop")
 	out.SetName("web")
 	return out
@@ -202,7 +202,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"more is updated than asked": {
 			spoil: func(f *Facts) {
-				f.Workloads = append(f.Workloads, template("CloneSet", `{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
+				f.Workloads = append(f.Workloads, template(`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
 			},
 			wantSeverity: Warning, wantCheck: "rollout", wantMessage: "asked 1 of 6 updated, 3 are",
 		},
@@ -220,20 +220,20 @@ func TestDiagnose(t *testing.T) {
 		},
 		"an autoscaler in members": {
 			spoil: func(f *Facts) {
-				f.Workloads = append(f.Workloads, template("CloneSet", `{}`))
+				f.Workloads = append(f.Workloads, template(`{}`))
 				f.Autoscalers = append(f.Autoscalers, autoscaler(true))
 			},
 			wantSeverity: Problem, wantCheck: "autoscaler", wantMessage: "members scale apps.kruise.io/v1alpha1 CloneSet web",
 		},
 		"an autoscaler in members that own their replicas": {
 			spoil: func(f *Facts) {
-				f.Workloads = append(f.Workloads, template("CloneSet", `{"metadata":{"labels":{"resourcetemplate.karmada.io/retain-replicas":"true"}}}`))
+				f.Workloads = append(f.Workloads, template(`{"metadata":{"labels":{"resourcetemplate.karmada.io/retain-replicas":"true"}}}`))
 				f.Autoscalers = append(f.Autoscalers, autoscaler(true))
 			},
 		},
 		"an autoscaler in the control plane": {
 			spoil: func(f *Facts) {
-				f.Workloads = append(f.Workloads, template("CloneSet", `{}`))
+				f.Workloads = append(f.Workloads, template(`{}`))
 				f.Autoscalers = append(f.Autoscalers, autoscaler(false))
 			},
 		},
