@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
@@ -87,6 +88,9 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 	promises := inflight.NewLedger()
 	p.watcher = &fleet.Watcher{Fleet: p.fleet, Promises: promises, Fixed: map[string]fleet.Connection{},
 		FollowClusters: cfg.FollowClusters == config.Enabled, Clock: clk}
+	if p.watcher.Selector, err = labels.Parse(cfg.ClusterSelector); err != nil {
+		return nil, fmt.Errorf("clusterSelector: %w", err)
+	}
 	for _, member := range cfg.Members {
 		if member.Kubeconfig == "" {
 			continue
@@ -109,7 +113,7 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 		p.watcher.Expected = to.Expected
 		p.watcher.Register = (&register.Registrar{
 			Services: p.watcher.Secrets.CoreV1().Services(to.ServiceNamespace),
-			Target:   register.Target{Prefix: to.ServicePrefix, Host: to.Host, Port: to.Port},
+			Target:   register.Target{Prefix: to.ServicePrefix, Host: to.Host, Port: to.Port, Shared: cfg.ClusterSelector != ""},
 		}).Sync
 	}
 	p.metrics.MustRegister(fleet.NewCollector(p.fleet))

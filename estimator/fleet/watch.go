@@ -53,6 +53,8 @@ type Watcher struct {
 	Fixed map[string]Connection
 	// FollowClusters is off where only the fixed members are served.
 	FollowClusters bool
+	// Selector, if set, narrows the Clusters that are followed.
+	Selector labels.Selector
 	// Register lets Karmada find us for these members; nil leaves that to somebody else.
 	Register func(ctx context.Context, members []string) error
 	// Expected are registered though they have no Cluster yet.
@@ -150,12 +152,17 @@ func (w *Watcher) follow(ctx context.Context) (func() ([]*clusterv1alpha1.Cluste
 		return nil, nil, fmt.Errorf("listing clusters: %w", context.Cause(ctx))
 	}
 	signal()
-	return func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(labels.Everything()) }, changed, nil
+	selected := labels.Everything()
+	if w.Selector != nil {
+		selected = w.Selector
+	}
+	return func() ([]*clusterv1alpha1.Cluster, error) { return clusters.Lister().List(selected) }, changed, nil
 }
 
-// movedOrLeaves: the way to the member is another, or the member is on its way out.
+// movedOrLeaves: the way to the member is another, the member may be another instance's now, or it is on its way out.
 func movedOrLeaves(before, now *clusterv1alpha1.Cluster) bool {
-	return before.UID != now.UID || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() || !equality.Semantic.DeepEqual(before.Spec, now.Spec)
+	return before.UID != now.UID || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() || !equality.Semantic.DeepEqual(before.Spec, now.Spec) ||
+		!maps.Equal(before.Labels, now.Labels)
 }
 
 // sync makes the fleet what the Clusters say, and tells whether it could. One bad Cluster does not keep the others from joining.

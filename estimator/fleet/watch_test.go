@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
@@ -229,4 +230,29 @@ argosy_estimator_member_state_info{member="good",state="Joining"} 1
 	if statuses := fleet.Statuses(); len(statuses) != 1 {
 		t.Errorf("after it left: %+v", statuses)
 	}
+}
+
+// Several instances share a fleet by the labels of its Clusters: one registers and mirrors those it selects, as their labels change.
+func TestSelectorSharesTheFleet(t *testing.T) {
+	g := gomega.NewWithT(t)
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
+	defer cancel()
+	clk := testclock.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	ours, theirs := cluster("m1"), cluster("m2")
+	ours.Labels, theirs.Labels = map[string]string{"region": "eu"}, map[string]string{"region": "us"}
+	plane := karmadafake.NewSimpleClientset(ours, theirs)
+	fleet := New(func(string) (mirror.Config, error) { return mirror.Config{}, errors.New("not asked about here") })
+	registered := make(chan []string, 10)
+	w := &Watcher{Fleet: fleet, Promises: inflight.NewLedger(), Karmada: plane, Secrets: fake.NewClientset(), FollowClusters: true,
+		Selector: labels.SelectorFromSet(labels.Set{"region": "eu"}), Clock: clk,
+		Register: func(_ context.Context, members []string) error { registered <- members; return nil }}
+	watched := watching(plane, "clusters")
+	go func() { _ = w.Run(ctx) }()
+	g.Eventually(watched, patience).Should(gomega.BeClosed())
+	g.Eventually(registered, patience).Should(gomega.Receive(gomega.Equal([]string{"m1"})))
+	moved := theirs.DeepCopy()
+	moved.Labels = ours.Labels
+	_, err := plane.ClusterV1alpha1().Clusters().Update(ctx, moved, metav1.UpdateOptions{})
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	g.Eventually(registered, patience).Should(gomega.Receive(gomega.Equal([]string{"m1", "m2"})))
 }

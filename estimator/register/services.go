@@ -33,6 +33,8 @@ type Target struct {
 	Host string
 	// Port of the Services and of the host.
 	Port int32
+	// Shared: other instances register other members, each under a host of its own.
+	Shared bool
 }
 
 // Registrar keeps the Services.
@@ -85,6 +87,8 @@ func decide(have []corev1.Service, members []string, target Target) steps {
 		service := &have[i]
 		ours := service.Labels[managedBy] == Manager
 		switch {
+		case !wanted[service.Name] && ours && target.Shared && service.Spec.ExternalName != target.Host:
+			// Another instance's.
 		case !wanted[service.Name] && ours:
 			out.remove = append(out.remove, service.Name)
 		case !wanted[service.Name]:

@@ -23,6 +23,13 @@ func TestDecide(t *testing.T) {
 		return s
 	}
 	foreign := func(s *corev1.Service) { s.Labels = map[string]string{managedBy: "Helm"} }
+	shared := target
+	shared.Shared = true
+	elsewhere := func(s *corev1.Service) { s.Spec.ExternalName = "other.karmada-system.svc" }
+	if diff := cmp.Diff(steps{apply: []string{"estimator-m1"}, remove: []string{"estimator-m2"}}, decide([]corev1.Service{service("estimator-m1", elsewhere), service("estimator-m2", nil),
+		service("estimator-m3", elsewhere)}, []string{"m1"}, shared), cmp.AllowUnexported(steps{})); diff != "" {
+		t.Errorf("beside another instance: one member comes from it, one leaves, one is its own (-want +got):\n%s", diff)
+	}
 	for name, tc := range map[string]struct {
 		have    []corev1.Service
 		members []string

@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -20,6 +21,9 @@ type Estimator struct {
 	HealthBindAddress string `json:"healthBindAddress"`
 	// FollowClusters joins every Cluster of karmada-apiserver: Enabled or Disabled.
 	FollowClusters string `json:"followClusters"`
+	// ClusterSelector narrows that to Clusters with these labels ("region=eu"), so that several instances share a fleet, each with a registration.host of
+	// its own. Empty means all.
+	ClusterSelector string `json:"clusterSelector"`
 	// SchedulerConfiguration is the KubeSchedulerConfiguration file of the members that name none; empty means kube-scheduler's own defaults.
 	SchedulerConfiguration string `json:"schedulerConfiguration"`
 	// Members that are reached by a kubeconfig, or whose scheduler has a configuration of its own.
@@ -108,6 +112,9 @@ func DefaultEstimator() *Estimator {
 func (e *Estimator) Validate() field.ErrorList {
 	errs := e.validate(EstimatorKind)
 	errs = append(errs, validateMode(e.FollowClusters, field.NewPath("followClusters"))...)
+	if _, err := labels.Parse(e.ClusterSelector); err != nil {
+		errs = append(errs, field.Invalid(field.NewPath("clusterSelector"), e.ClusterSelector, err.Error()))
+	}
 	errs = append(errs, validateAddress(e.MetricsBindAddress, field.NewPath("metricsBindAddress"))...)
 	errs = append(errs, validateAddress(e.HealthBindAddress, field.NewPath("healthBindAddress"))...)
 	seen := map[string]bool{}
