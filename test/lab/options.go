@@ -71,6 +71,10 @@ func (o Options) Validate() error {
 	case o.APIServerPort < 0 || o.APIServerPort > 65535:
 		return fmt.Errorf("--apiserver-port %d is not a port", o.APIServerPort)
 	}
+	return o.validateMembers()
+}
+
+func (o Options) validateMembers() error {
 	for i, n := range o.Nodes {
 		if n < 0 || n > 5000 {
 			return fmt.Errorf("member%d cannot have %d nodes: between 0 and 5000 are possible", i+1, n)
