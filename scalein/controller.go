@@ -175,7 +175,7 @@ func (r *Reconciler) handle(ctx context.Context, order *v1alpha1.PodScaleIn) (re
 func again(f facts, s step) time.Duration {
 	switch {
 	case s.phase == v1alpha1.PhaseFailed:
-		return max(lookLater, min(f.now.Sub(f.startTime())/10, lookRarest))
+		return max(lookLater, min(f.now.Sub(f.startTime().Add(f.timeout()))/10, lookRarest))
 	case s.reason == v1alpha1.ReasonMemberUnreachable:
 		return lookLater
 	}

@@ -146,7 +146,7 @@ func TestAFailedOrderIsLookedAtEverMoreRarely(t *testing.T) {
 	f.order.Status.StartTime = &metav1.Time{Time: f.now}
 	failed := step{phase: v1alpha1.PhaseFailed}
 	for age, want := range map[time.Duration]time.Duration{
-		0: lookLater, 10 * time.Minute: time.Minute, 100 * time.Minute: 10 * time.Minute, 24 * time.Hour: lookRarest,
+		601 * time.Second: lookLater, 20 * time.Minute: time.Minute, 110 * time.Minute: 10 * time.Minute, 24 * time.Hour: lookRarest,
 	} {
 		aged := f
 		aged.now = f.now.Add(age)

@@ -280,6 +280,8 @@ func (f facts) startTime() time.Time {
 
 const defaultTimeoutSeconds = 600
 
-func (f facts) expired(since time.Time) bool {
-	return f.now.Sub(since) > time.Duration(ptr.Deref(f.order.Spec.TimeoutSeconds, defaultTimeoutSeconds))*time.Second
+func (f facts) timeout() time.Duration {
+	return time.Duration(ptr.Deref(f.order.Spec.TimeoutSeconds, defaultTimeoutSeconds)) * time.Second
 }
+
+func (f facts) expired(since time.Time) bool { return f.now.Sub(since) > f.timeout() }

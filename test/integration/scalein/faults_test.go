@@ -243,7 +243,7 @@ func TestAMemberThatTakesTheNamesLate(t *testing.T) {
 		return phase + " " + reason
 	}
 	w.Eventually(phase).Should(gomega.Equal("Following WaitingForPods"))
-	w.clock.SetTime(w.clock.Now().Add(time.Hour))
+	w.clock.SetTime(w.clock.Now().Add(61 * time.Second)) // One that failed long ago is looked at rarely.
 	w.Eventually(phase).Should(gomega.Equal("Failed TimedOut"))
 	w.Eventually(func() []string { return w.told(v1alpha1.ReasonTimedOut) }).
 		Should(gomega.Equal([]string{"member1 has not taken the names yet"}))
