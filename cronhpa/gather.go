@@ -80,6 +80,10 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA,
 		return found, err
 	}
 	found.unwatched = !known.watched
+	if known.cutOff {
+		found.problem = cutOff(ref)
+		return found, nil
+	}
 	if known.retained {
 		found.unheeded = &problem{v1alpha1.CronHPAReasonMembersKeepReplicas, fmt.Sprintf(
 			"label %s of %s %s leaves the replicas to its members: what a rule sets reaches none that runs it. Remove the label, or aim at an autoscaler",
@@ -100,6 +104,10 @@ func (r *Reconciler) gatherAutoscaler(ctx context.Context, cron *v1alpha1.CronHP
 	if err := r.client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 		found.problem, err = r.explain(ctx, cron, err)
 		return found, err
+	}
+	if isCutOff(object) {
+		found.problem = cutOff(cron.Spec.ScaleTargetRef)
+		return found, nil
 	}
 	if formOf(cron.Spec.ScaleTargetRef) == offeredBounds {
 		return found, nil

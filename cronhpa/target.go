@@ -3,12 +3,15 @@ package cronhpa
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/owners"
 )
 
@@ -76,6 +79,25 @@ func sharedMessage(ref autoscalingv2.CrossVersionObjectReference, first *v1alpha
 	}
 	return fmt.Sprintf("CronHPA %s was there first for %s %s, which is the same autoscaler as %s %s (annotation %s): move the rules into it and delete this one",
 		first.Name, theirs.Kind, theirs.Name, ref.Kind, ref.Name, v1alpha1.FederateAnnotation)
+}
+
+// cutOff is a target that a migration's rollback took out of the federation: whatever is set here would reach its members on the day it is adopted again, or
+// never.
+func cutOff(ref autoscalingv2.CrossVersionObjectReference) *problem {
+	return &problem{v1alpha1.CronHPAReasonCutOff, fmt.Sprintf(
+		"%s %s is cut off from the federation: no rule sets it until it is adopted again. Scale it in its members meanwhile", ref.Kind, ref.Name)}
+}
+
+// isCutOff reads the mark of an autoscaler that is carried itself, and the word of a FedHPA whose target is.
+func isCutOff(object *unstructured.Unstructured) bool {
+	if object.GetAnnotations()[migration.AnnotationCutOff] != "" {
+		return true
+	}
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(one any) bool {
+		condition, ok := one.(map[string]any)
+		return ok && condition["type"] == v1alpha1.FedHPAReady && condition["reason"] == v1alpha1.FedHPAReasonCutOff
+	})
 }
 
 // wrongGroup is a target with an autoscaler's kind in a group that has none.

@@ -9,6 +9,7 @@ import (
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/served"
@@ -83,7 +85,7 @@ type watchedKind struct {
 	tried   time.Time
 }
 
-// newTargets has a cache of its own: nothing of a workload is kept but the label that says who owns its replicas.
+// newTargets has a cache of its own: nothing of a workload is kept but the label that says who owns its replicas, and the mark of one that is cut off.
 func newTargets(mgr manager.Manager, clock clock.PassiveClock) (*targets, error) {
 	own, err := cache.New(mgr.GetConfig(), cache.Options{
 		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
@@ -92,6 +94,9 @@ func newTargets(mgr manager.Manager, clock clock.PassiveClock) (*targets, error)
 				kept := metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion}
 				if value, ok := o.Labels[mark.RetainReplicas]; ok {
 					kept.Labels = map[string]string{mark.RetainReplicas: value}
+				}
+				if value, ok := o.Annotations[migration.AnnotationCutOff]; ok {
+					kept.Annotations = map[string]string{migration.AnnotationCutOff: value}
 				}
 				o.ObjectMeta = kept
 			}
@@ -114,6 +119,8 @@ type seenTarget struct {
 	exists  bool
 	// retained: each member keeps the replicas it has (Karmada's retain-replicas label).
 	retained bool
+	// cutOff: a migration's rollback took it out of the federation.
+	cutOff bool
 }
 
 // look for the target of a CronHPA. Its kind is watched from the first look on, if it may be listed.
@@ -128,7 +135,10 @@ func (t *targets) look(ctx context.Context, cron *v1alpha1.CronHPA) (seenTarget,
 	if client.IgnoreNotFound(err) != nil {
 		return seenTarget{}, fmt.Errorf("reading %s from the cache: %w", cron.Spec.ScaleTargetRef.Kind, err)
 	}
-	return seenTarget{watched: true, exists: err == nil, retained: object.Labels[mark.RetainReplicas] == "true"}, nil
+	return seenTarget{
+		watched: true, exists: err == nil,
+		retained: object.Labels[mark.RetainReplicas] == "true", cutOff: object.Annotations[migration.AnnotationCutOff] != "",
+	}, nil
 }
 
 func (t *targets) watch(ctx context.Context, object *metav1.PartialObjectMetadata) (bool, error) {
@@ -229,15 +239,24 @@ func refTo(kind schema.GroupVersionKind, name string) autoscalingv2.CrossVersion
 	return autoscalingv2.CrossVersionObjectReference{APIVersion: apiVersion, Kind: what, Name: name}
 }
 
-// retainChanged lets pass that a workload came, went, or changed the owner of its replicas.
+// retainChanged lets pass that a workload came, went, changed the owner of its replicas, or was cut off or adopted again.
 func retainChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e runtimeevent.UpdateEvent) bool {
 		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() ||
-			e.ObjectOld.GetLabels()[mark.RetainReplicas] != e.ObjectNew.GetLabels()[mark.RetainReplicas]
+			e.ObjectOld.GetLabels()[mark.RetainReplicas] != e.ObjectNew.GetLabels()[mark.RetainReplicas] || cutOffChanged(e)
 	}}
 }
 
-// limitsChanged lets pass that an autoscaler came, went, aims elsewhere, was federated or no longer, or holds other bounds.
+func cutOffChanged(e runtimeevent.UpdateEvent) bool {
+	said := func(object client.Object) bool {
+		fed, ok := object.(*v1alpha1.FedHPA)
+		ready := ok && meta.FindStatusCondition(fed.Status.Conditions, v1alpha1.FedHPAReady) != nil
+		return ready && meta.FindStatusCondition(fed.Status.Conditions, v1alpha1.FedHPAReady).Reason == v1alpha1.FedHPAReasonCutOff
+	}
+	return e.ObjectOld.GetAnnotations()[migration.AnnotationCutOff] != e.ObjectNew.GetAnnotations()[migration.AnnotationCutOff] || said(e.ObjectOld) != said(e.ObjectNew)
+}
+
+// limitsChanged lets pass that an autoscaler came, went, aims elsewhere, was federated or no longer, holds other bounds, or is cut off.
 func limitsChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e runtimeevent.UpdateEvent) bool {
 		before, _ := owners.Target(e.ObjectOld)
@@ -245,7 +264,7 @@ func limitsChanged() predicate.Predicate {
 		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() || before != after ||
 			e.ObjectOld.GetAnnotations()[v1alpha1.FederateAnnotation] != e.ObjectNew.GetAnnotations()[v1alpha1.FederateAnnotation] ||
 			len(e.ObjectOld.GetOwnerReferences()) != len(e.ObjectNew.GetOwnerReferences()) ||
-			limitsOf(e.ObjectOld) != limitsOf(e.ObjectNew)
+			limitsOf(e.ObjectOld) != limitsOf(e.ObjectNew) || cutOffChanged(e)
 	}}
 }
 

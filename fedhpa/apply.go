@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
@@ -38,6 +41,10 @@ func (a *applier) apply(ctx context.Context, v *view, action decide.Action) erro
 		return a.sendAutoscaler(ctx, v, action)
 	case decide.DeleteAutoscaler:
 		return a.deleteAutoscaler(ctx, v, action.Cluster)
+	case decide.WithholdAutoscaler:
+		return a.withholdAutoscaler(ctx, v, action.Cluster)
+	case decide.AbandonAutoscaler:
+		return abandon(ctx, a.client, v.works[action.Cluster])
 	}
 	return fmt.Errorf("no write is known for action %q", action.Kind)
 }
@@ -137,15 +144,49 @@ func (a *applier) sendAutoscaler(ctx context.Context, v *view, action decide.Act
 		}
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{
-		// A label that somebody took off would hide the Work from its watch.
-		"metadata": map[string]any{"resourceVersion": work.ResourceVersion, "labels": wanted.Labels},
-		"spec":     map[string]any{"workload": wanted.Spec.Workload},
-	})
+	// A label that somebody took off would hide the Work from its watch.
+	metadata, spec := map[string]any{"labels": wanted.Labels}, map[string]any{"workload": wanted.Spec.Workload}
+	if autoscalerIn(work, v.fed).Withheld {
+		metadata["annotations"], spec["suspendDispatching"] = map[string]any{migration.AnnotationCutOff: nil}, nil
+	}
+	return patchWork(ctx, a.client, work, metadata, spec)
+}
+
+// withholdAutoscaler stops the dispatching of a member's autoscaler. The mark tells our suspension from one of somebody else.
+func (a *applier) withholdAutoscaler(ctx context.Context, v *view, cluster string) error {
+	work := v.works[cluster]
+	if work == nil {
+		return nil
+	}
+	return patchWork(ctx, a.client, work, map[string]any{"annotations": map[string]any{migration.AnnotationCutOff: v.fed.Name}}, map[string]any{"suspendDispatching": true})
+}
+
+// abandon removes a Work and leaves the member's object as it is. On its deletion Karmada deletes that object, or with preserveResourcesOnDeletion writes the
+// manifest over it; it does neither for a Work that no longer bears its finalizer.
+func abandon(ctx context.Context, writer client.Client, work *workv1alpha1.Work) error {
+	if work == nil {
+		return nil
+	}
+	bare := work.DeepCopy()
+	if controllerutil.RemoveFinalizer(bare, util.ExecutionControllerFinalizer) {
+		if err := writer.Patch(ctx, bare, client.MergeFromWithOptions(work, client.MergeFromWithOptimisticLock{})); err != nil {
+			return fmt.Errorf("patching finalizers of Work %s/%s: %w", work.Namespace, work.Name, err)
+		}
+	}
+	err := writer.Delete(ctx, bare, client.Preconditions{UID: &bare.UID, ResourceVersion: &bare.ResourceVersion})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("deleting Work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	return nil
+}
+
+func patchWork(ctx context.Context, writer client.Client, work *workv1alpha1.Work, metadata, spec map[string]any) error {
+	metadata["resourceVersion"] = work.ResourceVersion
+	patch, err := json.Marshal(map[string]any{"metadata": metadata, "spec": spec})
 	if err != nil {
 		return fmt.Errorf("encoding the patch of Work %s: %w", work.Name, err)
 	}
-	if err := a.client.Patch(ctx, work.DeepCopy(), client.RawPatch(types.MergePatchType, patch)); err != nil {
+	if err := writer.Patch(ctx, work.DeepCopy(), client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("patching Work %s/%s: %w", work.Namespace, work.Name, err)
 	}
 	return nil

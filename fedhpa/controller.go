@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 )
 
@@ -89,6 +90,13 @@ func (c *Controller) sweep(ctx context.Context, key types.NamespacedName) error 
 	}
 	for cluster, work := range left {
 		if !work.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if work.Annotations[migration.AnnotationCutOff] != "" {
+			// The workload is cut off, or left: what is in the member is its owner's.
+			if err := abandon(ctx, c.client, work); err != nil {
+				return err
+			}
 			continue
 		}
 		err := c.client.Delete(ctx, work.DeepCopy(), client.Preconditions{UID: &work.UID, ResourceVersion: &work.ResourceVersion})

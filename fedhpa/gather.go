@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
@@ -145,6 +146,7 @@ func (g *gatherer) readTarget(ctx context.Context, v *view) error {
 		Replicas:   replicas,
 		Retain:     target.Labels[mark.RetainReplicas] == "true",
 		RetainOurs: target.Annotations[api.FedHPARetainedByAnnotation] == v.fed.Name,
+		CutOff:     target.Annotations[migration.AnnotationCutOff] != "",
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func (g *gatherer) member(ctx context.Context, v *view, of member) (decide.Membe
 		return m, nil
 	}
 	m.Workload = workloadOf(v.binding, of.name)
-	if of.work == nil {
+	if of.work == nil || m.HPA.Withheld {
 		if err := g.joining(ctx, v, &m); err != nil {
 			return m, err
 		}

@@ -20,6 +20,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
@@ -124,6 +125,8 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 			out.Message = applied.Message
 		}
 	}
+	out.Withheld = ptr.Deref(work.Spec.SuspendDispatching, false) && work.Annotations[migration.AnnotationCutOff] != ""
+	out.Confirmed = out.Withheld && meta.IsStatusConditionFalse(work.Status.Conditions, workv1alpha1.WorkDispatching)
 	var status reported
 	if s := work.Status.ManifestStatuses; len(s) == 1 && s[0].Status != nil && json.Unmarshal(s[0].Status.Raw, &status) == nil {
 		out.Current, out.Desired = status.CurrentReplicas, status.DesiredReplicas

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/internal/owners"
 )
@@ -75,7 +76,9 @@ func (v *Validator) validateTarget(ctx context.Context, order *v1alpha1.PodScale
 	if err != nil {
 		return nil, fmt.Errorf("reading CloneSet %s: %w", target.Name, err)
 	}
-	f := facts{order: order, template: &template{retained: object.GetLabels()[mark.RetainReplicas] == "true"}}
+	f := facts{order: order, template: &template{
+		retained: object.GetLabels()[mark.RetainReplicas] == "true", cutOff: object.GetAnnotations()[migration.AnnotationCutOff] != "",
+	}}
 	owner, err := owners.Find(ctx, v.Reader, order.Namespace, autoscalingv2.CrossVersionObjectReference{
 		APIVersion: target.APIVersion, Kind: target.Kind, Name: target.Name,
 	})
@@ -86,7 +89,7 @@ func (v *Validator) validateTarget(ctx context.Context, order *v1alpha1.PodScale
 		f.owner = owner.Kind + " " + owner.Name
 	}
 	// Of the rules only those that need nothing else than the template and its owner are asked here.
-	if verdict := checkTarget(f); verdict.reason == v1alpha1.ReasonTargetOwned {
+	if verdict := checkTarget(f); verdict.reason == v1alpha1.ReasonTargetOwned || verdict.reason == v1alpha1.ReasonCutOff {
 		return field.ErrorList{field.Forbidden(path, verdict.message)}, nil
 	}
 	return nil, nil

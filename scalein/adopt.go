@@ -29,6 +29,9 @@ type adoption struct {
 
 // nextAdoption derives the next write. What an adoption has begun is brought to its end first, whatever became of the wish.
 func nextAdoption(f facts) adoption {
+	if f.template.cutOff {
+		return adoption{refused: true, reason: v1alpha1.ReasonCutOff, message: "the CloneSet is cut off from the federation: nothing is adopted until it is in it again"}
+	}
 	if f.binding != nil && f.binding.lowered == adoptMark {
 		return completeAdoption(f)
 	}

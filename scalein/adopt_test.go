@@ -99,6 +99,7 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 		"nobody asks":                 {change: func(f *facts) { f.template.adopt, f.binding = "", nil }, wantSettled: true},
 		"the control plane owns them": {change: func(f *facts) { f.template.retained = false }, wantRefused: true, wantReason: v1alpha1.ReasonAdoptionNotWritten},
 		"a FedHPA keeps the books":    {change: func(f *facts) { f.owner = "FedHPA web" }, wantRefused: true, wantReason: v1alpha1.ReasonTargetOwned},
+		"cut off":                     {change: func(f *facts) { f.template.cutOff, f.binding.lowered = true, adoptMark }, wantRefused: true, wantReason: v1alpha1.ReasonCutOff},
 		"not propagated":              {change: func(f *facts) { f.binding = nil }, wantRefused: true, wantReason: v1alpha1.ReasonAdoptionNotWritten},
 		"an order is at work":         {change: func(f *facts) { f.template.request = "id;" }},
 		"a member unknown is no zero": {change: func(f *facts) { f.members["member1"] = member{unreachable: "timeout"} }},

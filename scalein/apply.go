@@ -85,7 +85,8 @@ func (r *Reconciler) tidy(ctx context.Context, seen gathered) error {
 	id := seen.order.Status.RequestID
 	if seen.binding != nil && requestOfMark(seen.binding.lowered) == id {
 		err := r.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
-			if seen.binding.lowered == id {
+			// That of a workload that is cut off is held by its migration.
+			if seen.binding.lowered == id && (seen.template == nil || !seen.template.cutOff) {
 				releaseScheduler(b)
 			}
 			annotate(b, v1alpha1.ScaleInLoweredAnnotation, "")

@@ -144,6 +144,8 @@ func checkTarget(f facts) verdict {
 			f.order.Spec.TargetRef.Kind, f.order.Spec.TargetRef.APIVersion)
 	case f.template == nil:
 		return refuse(v1alpha1.ReasonTargetNotFound, "CloneSet %s does not exist in namespace %s of the control plane", name, f.order.Namespace)
+	case f.template.cutOff:
+		return refuse(v1alpha1.ReasonCutOff, "%s is cut off from the federation: nothing is dispatched to its members; scale in there, naming the pods in spec.scaleStrategy.podsToDelete", name)
 	case f.owner != "":
 		return refuse(v1alpha1.ReasonTargetOwned, "the replicas of %s belong to %s: it would put the removed ones back; lower its maxReplicas or delete it first", name, f.owner)
 	case f.template.retained:

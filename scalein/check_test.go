@@ -31,6 +31,9 @@ func TestCheck(t *testing.T) {
 		"the members own the replicas": {
 			change: func(f *facts) { f.template.retained = true }, wantReason: v1alpha1.ReasonTargetOwned, wantSays: "scalein adopt",
 		},
+		"cut off from the federation": {
+			change: func(f *facts) { f.template.cutOff, f.owner = true, "FedHPA web" }, wantReason: v1alpha1.ReasonCutOff, wantSays: "scale in there",
+		},
 		"not propagated": {
 			change: func(f *facts) { f.binding = nil }, wantReason: v1alpha1.ReasonBindingUnsettled, wantWait: true,
 		},

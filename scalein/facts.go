@@ -42,6 +42,8 @@ type template struct {
 	adopt string
 	// retained: the members own their replicas (Karmada's retain-replicas label).
 	retained bool
+	// cutOff: a migration's rollback took the workload out of the federation.
+	cutOff bool
 }
 
 type binding struct {

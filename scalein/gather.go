@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/internal/owners"
 )
@@ -116,6 +117,7 @@ func templateFacts(object *unstructured.Unstructured) *template {
 		loweredFrom: object.GetAnnotations()[v1alpha1.ScaleInLoweredFromAnnotation],
 		adopt:       wish(object.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation]),
 		retained:    object.GetLabels()[mark.RetainReplicas] == "true",
+		cutOff:      object.GetAnnotations()[migration.AnnotationCutOff] != "",
 	}
 }
 

@@ -61,6 +61,10 @@ func next(f facts) step {
 			message: "the CloneSet was deleted while its pods were being removed"}
 	case requestOfMark(f.binding.lowered) != id:
 		return approach(f)
+	case f.template.cutOff:
+		// What the members run by the time the workload is adopted again is another count: there is nothing to go on from.
+		return step{phase: v1alpha1.PhaseFailed, reason: v1alpha1.ReasonCutOff, done: true,
+			message: "the workload was cut off from the federation while its pods were being removed: what is left is to be done in its members"}
 	case f.template.lowered != id:
 		// A push of the template may have changed its replicas meanwhile: what was removed is taken off whatever stands there.
 		return step{do: lowerTemplate, phase: v1alpha1.PhaseLowering, reason: v1alpha1.ReasonReplicasLowered,

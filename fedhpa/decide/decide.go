@@ -81,6 +81,10 @@ func Decide(w World) Plan {
 	d.plan.Status.ObservedGeneration = w.Generation
 	d.keepBounds()
 	d.count()
+	if w.Template != nil && w.Template.CutOff {
+		d.cutOff()
+		return d.finish()
+	}
 	if w.Deleting || w.Spec.Suspend {
 		d.release()
 		return d.finish()

@@ -73,8 +73,8 @@ func (d *decision) input(names []string, holdIll bool) split.Input {
 		}
 		c.Standby = d.aside(name)
 		c.Least, c.Most = deref(wish.MinReplicas), deref(wish.MaxReplicas)
-		if m != nil && m.HPA != nil && m.HPA.Owned {
-			last := m.HPA.Sent
+		if standing := m.standing(); standing != nil {
+			last := standing.Sent
 			in.TakeOver = in.TakeOver && c.Frozen
 			if m.ill() {
 				last.Max, c.Frozen = max(last.Max, c.Current), holdIll

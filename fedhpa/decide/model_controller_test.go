@@ -56,7 +56,11 @@ func (m *model) apply(a Action, version *int64) bool {
 		if r.Min < 1 || r.Min > r.Max {
 			m.fault("%s is sent %+v, which no HPA can hold", a.Cluster, r)
 		}
-		m.members[a.Cluster].hpaWork = &r
+		m.members[a.Cluster].hpaWork, m.members[a.Cluster].withheld = &r, false
+	case WithholdAutoscaler:
+		m.members[a.Cluster].withheld = true
+	case AbandonAutoscaler:
+		m.members[a.Cluster].abandoned = true
 	case DeleteAutoscaler:
 		m.members[a.Cluster].hpaGone = true
 	}
@@ -73,7 +77,7 @@ func (m *model) world() World {
 		Now: m.now, UID: "uid", Name: "web", Deleting: m.deleting, DeletedAt: m.deletedAt, Finalizer: m.finalizer, Generation: m.generation,
 		Spec: m.spec, Status: *m.status.DeepCopy(),
 		Bounds:   Bounds{Min: m.spec.MinReplicas, Max: m.spec.MaxReplicas},
-		Template: &Template{Replicas: m.template.Replicas, Retain: m.template.Retain, RetainOurs: m.template.RetainOurs},
+		Template: &Template{Replicas: m.template.Replicas, Retain: m.template.Retain, RetainOurs: m.template.RetainOurs, CutOff: m.template.CutOff},
 		Binding: &Binding{
 			Settled: m.binding.generation == m.binding.observed, Claimed: true, Divided: true, Replicas: m.binding.replicas,
 			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger), Spread: []Spread{m.regions},
@@ -101,7 +105,7 @@ func (m *memberModel) seen(name string) Member {
 		out.Workload.Updated = &updated
 	}
 	if m.hpaWork != nil {
-		out.HPA = &Autoscaler{Sent: *m.hpaWork, SpecCurrent: true, Owned: true, Applied: m.reported.hpa != nil, InForce: m.reported.hpa, Deleting: m.hpaGone, Judged: true}
+		out.HPA = &Autoscaler{Sent: *m.hpaWork, SpecCurrent: true, Owned: true, Applied: m.reported.hpa != nil, InForce: m.reported.hpa, Deleting: m.hpaGone || m.abandoned, Judged: true, Withheld: m.withheld, Confirmed: m.withheld}
 		if m.reported.ticked {
 			out.HPA.Desired, out.HPA.Current = m.reported.desired, m.reported.current
 			out.HPA.Fault, out.HPA.Ambiguous = m.reported.fault, m.reported.ambiguous

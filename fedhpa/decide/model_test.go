@@ -63,6 +63,8 @@ type memberModel struct {
 	work    *workModel
 	hpaWork *split.Range
 	hpaGone bool // the Work is being deleted
+	// withheld: the Work is suspended. abandoned: it goes without a word to the member.
+	withheld, abandoned bool
 	// ill: its metrics are away. rival is the lower limit of another autoscaler of the same pods, 0 for none. surge is how many pods more a
 	// rolling update runs for now.
 	ill   bool
@@ -237,7 +239,9 @@ func (m *model) execute(name string) {
 		member.work.applied = true
 	}
 	switch {
-	case member.hpaWork == nil:
+	case member.abandoned:
+		member.hpaWork, member.abandoned, member.withheld = nil, false, false
+	case member.hpaWork == nil || member.withheld && !member.hpaGone:
 	case member.hpaGone:
 		member.hpa, member.hpaWork, member.hpaGone, member.ticked = nil, nil, false, false
 	default:

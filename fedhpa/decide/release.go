@@ -101,7 +101,12 @@ func (d *decision) ownAutoscalers() []string {
 
 func (d *decision) deleteAll(names []string) {
 	for _, name := range names {
-		if !d.member(name).HPA.Deleting {
+		switch hpa := d.member(name).HPA; {
+		case hpa.Deleting:
+		case hpa.Withheld && d.w.Template == nil:
+			// The workload left the federation while it was cut off: what is in the member is its owner's.
+			d.act(Action{Kind: AbandonAutoscaler, Cluster: name})
+		default:
 			d.act(Action{Kind: DeleteAutoscaler, Cluster: name})
 		}
 	}

@@ -34,7 +34,7 @@ func (d *decision) send() bool {
 		switch {
 		case r != nil:
 			d.act(Action{Kind: SendAutoscaler, Cluster: names[i], Range: *r})
-		case m.HPA != nil && !m.HPA.SpecCurrent:
+		case m.HPA != nil && !m.HPA.SpecCurrent && !m.HPA.Withheld:
 			d.act(Action{Kind: SendAutoscaler, Cluster: names[i], Range: m.HPA.Sent})
 		}
 	}
@@ -69,10 +69,19 @@ func (d *decision) makeRoom(total int64) {
 // retain label and be applied. There is no race with a sync that still reads the old Work: Karmada's execution controller reads Works from
 // one watch, so when it creates the autoscaler it has seen the label, which was written before.
 func sendable(m *Member) bool {
-	if m.HPA != nil {
+	if m.HPA != nil && (!m.HPA.Withheld || !m.HPA.Owned || m.HPA.Deleting) {
 		return m.HPA.Owned && !m.HPA.Deleting
 	}
+	// One that was withheld is as good as new: nobody knows what was done in the member meanwhile.
 	return m.Workload != nil && m.Workload.Retained && m.Workload.Applied
+}
+
+// standing is the autoscaler of ours whose limits the member has, or is about to have. One that is withheld its owner may have changed or deleted.
+func (m *Member) standing() *Autoscaler {
+	if m == nil || m.HPA == nil || !m.HPA.Owned || m.HPA.Withheld {
+		return nil
+	}
+	return m.HPA
 }
 
 // step is one cluster's way to its target.
@@ -94,7 +103,7 @@ func (d *decision) step(name string) split.Step {
 	if d.pendingLong(name) && !m.ill() {
 		step.Current = max(step.Current-m.Unschedulable, 1)
 	}
-	if h := m.HPA; h != nil && h.Owned {
+	if h := m.standing(); h != nil {
 		sent := h.Sent
 		step.Sent, step.InForce = &sent, h.InForce
 	} else if !step.Frozen {

@@ -11,9 +11,10 @@ import (
 // the seconds of a try Kubernetes switches both off.
 const withdrawnFor = 10 * time.Minute
 
-// speaks reports whether what the member's autoscaler says is of today: reachable, ours, applied, and seeing its workload.
+// speaks reports whether what the member's autoscaler says is of today: reachable, ours, applied, seeing its workload, and not withheld, when its owner may have
+// deleted it.
 func (m *Member) speaks() bool {
-	return m != nil && m.Ready && m.HPA != nil && m.HPA.Owned && m.HPA.Applied && !m.HPA.Deleting && !m.HPA.Lost
+	return m != nil && m.Ready && m.HPA != nil && m.HPA.Owned && m.HPA.Applied && !m.HPA.Deleting && !m.HPA.Lost && !m.HPA.Withheld
 }
 
 // scales reports whether the member's autoscaler does its work: past its first tick, with nothing that keeps it from scaling.
@@ -55,7 +56,7 @@ func (d *decision) runs(m *Member) (count int32, known bool) {
 		return m.HPA.Current, m.HPA.Current > 0
 	case m.speaks():
 		return m.HPA.Desired, m.HPA.Desired > 0
-	case (d.foreign(m) || m.refused()) && m.Workload.still():
+	case (d.foreign(m) || m.refused() || m.HPA != nil && m.HPA.Withheld) && m.Workload.still():
 		return m.Workload.Replicas, true
 	}
 	return 0, false

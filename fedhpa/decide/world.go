@@ -49,6 +49,8 @@ type Template struct {
 	Replicas int32
 	// Retain is set when it bears Karmada's label that lets members own their replicas; RetainOurs when this FedHPA put it there.
 	Retain, RetainOurs bool
+	// CutOff: a migration's rollback took the workload out of the federation. It is managed statically in its members.
+	CutOff bool
 }
 
 // Binding is the scheduling result.
@@ -132,6 +134,8 @@ type Autoscaler struct {
 	// Lost: it does not find its workload. Current and Desired are those of before.
 	Lost     bool
 	Deleting bool
+	// Withheld: its Work was suspended because the workload was cut off. Confirmed: the execution controller has said so.
+	Withheld, Confirmed bool
 }
 
 // Plan is what is to be done.
@@ -169,7 +173,7 @@ func (a Action) Group() Group {
 	switch a.Kind {
 	case WriteBinding, ScaleTemplate:
 		return BookKeeping
-	case SendAutoscaler, DeleteAutoscaler:
+	case SendAutoscaler, DeleteAutoscaler, WithholdAutoscaler, AbandonAutoscaler:
 		return Limits
 	}
 	return Ownership
@@ -203,6 +207,9 @@ const (
 	ScaleTemplate    ActionKind = "ScaleTemplate"
 	SendAutoscaler   ActionKind = "SendAutoscaler"
 	DeleteAutoscaler ActionKind = "DeleteAutoscaler"
+	// WithholdAutoscaler suspends a Work, AbandonAutoscaler removes one: either leaves the member's object as it is.
+	WithholdAutoscaler ActionKind = "WithholdAutoscaler"
+	AbandonAutoscaler  ActionKind = "AbandonAutoscaler"
 )
 
 // Event is told to the user.

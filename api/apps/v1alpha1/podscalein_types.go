@@ -269,6 +269,8 @@ const (
 	ReasonAdopted            = "MemberScaleInAdopted"
 	ReasonNothingToAdopt     = "NothingToAdopt"
 	ReasonAdoptionNotWritten = "MemberScaleInNotAdopted"
+	// ReasonCutOff: a migration's rollback took the target out of the federation; its pods are removed in its members.
+	ReasonCutOff = "CutOff"
 )
 
 // PodScaleInList is a list of PodScaleIn.

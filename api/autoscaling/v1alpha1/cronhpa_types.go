@@ -369,6 +369,8 @@ const (
 	CronHPAReasonBoundsRestored      = "BoundsRestored"
 	CronHPAReasonBoundsHeld          = "BoundsHeld"
 	CronHPAReasonBoundsRestoreError  = "BoundsNotRestored"
+	// CronHPAReasonCutOff: a migration's rollback took the target out of the federation; no rule sets it until it is adopted again.
+	CronHPAReasonCutOff = "CutOff"
 )
 
 // CronHPARestoreFinalizer keeps a CronHPA with an HPA target until the HPA has its own bounds back.

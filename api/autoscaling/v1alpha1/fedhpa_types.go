@@ -420,6 +420,8 @@ const (
 	FedHPAReasonQuotaExceeded     = "QuotaExceeded"
 	FedHPAReasonSuspended         = "Suspended"
 	FedHPAReasonReadFailed        = "ReadFailed"
+	// FedHPAReasonCutOff: a migration's rollback took the target out of the federation; nothing is written for it until it is adopted again.
+	FedHPAReasonCutOff = "CutOff"
 )
 
 // FedHPAMostReplicas is the highest limit a FedHPA divides: the Maximum of its fields above, and of a CronHPA's rule aimed at it.

@@ -72,6 +72,31 @@ func TestMembersThatKeepTheirReplicas(t *testing.T) {
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
 }
 
+// TestATargetThatIsCutOff: after a rollback no rule scales the template, and the CronHPA says so; the firing comes once the workload is adopted again.
+func TestATargetThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.deployment("web", 3)
+	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
+	w.lead(nil)
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
+	mark := func(value string) {
+		patch := `{"metadata":{"annotations":{"migration.argosy.dev/cut-off":` + value + `}}}`
+		w.Expect(apiserver.Patch(w.ctx, d, client.RawPatch(types.MergePatchType, []byte(patch)))).To(gomega.Succeed())
+	}
+	mark(`"deployment-web"`)
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/CutOff"))
+
+	w.setClock(10 * minute)
+	w.Eventually(func() string { return results(w.cronStatus("web").Rules[0]) }).Should(gomega.Equal("Failed*1"))
+	w.Expect(w.cronStatus("web").Rules[0].History[0].Message).To(gomega.ContainSubstring("cut off from the federation"))
+	w.Expect(w.replicas("web")).To(gomega.Equal(int32(3)))
+
+	mark("null")
+	w.Eventually(func() int32 { return w.replicas("web") }).Should(gomega.Equal(int32(10)))
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
+}
+
 // label sets the label by which the members keep their replicas.
 func (w *world) label(name, value string) {
 	w.t.Helper()

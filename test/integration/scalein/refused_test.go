@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -69,6 +70,15 @@ func TestRefusedOrders(t *testing.T) {
 				w.Expect(member.Status().Update(w.ctx, budget)).To(gomega.Succeed())
 			},
 			wantReason: v1alpha1.ReasonDisruptionBudget, wantSays: "PodDisruptionBudget keep of member1 allows 0 disruptions, 1 healthy pods are named",
+		},
+		"a workload that is cut off": {
+			prepare: func(w *world) {
+				template := w.cloneSet(0)
+				w.get(plane, template)
+				template.Annotations = map[string]string{migration.AnnotationCutOff: "cloneset-web"}
+				w.Expect(plane.Update(w.ctx, template)).To(gomega.Succeed())
+			},
+			wantReason: v1alpha1.ReasonCutOff, wantSays: "web is cut off from the federation: nothing is dispatched to its members",
 		},
 		"replicas of an HPA": {
 			prepare: func(w *world) {
