@@ -201,7 +201,7 @@ func refusals(t *testing.T) {
 			want:   "the replicas of Deployment web belong to FedHPA web: target that (apiVersion autoscaling.argosy.dev/v1alpha1, kind FedHPA, name web) and set targetMinReplicas/targetMaxReplicas instead of targetReplicas",
 		},
 		"a kind nobody keeps the replicas of": {
-			object: strings.ReplaceAll(fedhpaObject, "kind: Deployment", "kind: StatefulSet"),
+			object: strings.ReplaceAll(fedhpaObject, "kind: Deployment", "kind: ReplicaSet"),
 			want:   "register argosy-webhook's interpreter, or a ResourceInterpreterCustomization",
 		},
 	} {

@@ -67,9 +67,9 @@ func (p *planes) registered(t *testing.T) {
 func (p *planes) leastPrivilege(t *testing.T) {
 	for program, tc := range map[string]struct{ may, mayNot [][3]string }{
 		"argosy-webhook": {
-			may: [][3]string{{"get", "work.karmada.io", "resourcebindings"}, {"watch", "config.karmada.io", "resourceinterpretercustomizations"}, {"create", "", "events"}},
+			may: [][3]string{{"get", "work.karmada.io", "resourcebindings"}, {"watch", "work.karmada.io", "resourcebindings"}, {"watch", "config.karmada.io", "resourceinterpretercustomizations"}, {"create", "", "events"}},
 			mayNot: [][3]string{
-				{"list", "work.karmada.io", "resourcebindings"}, {"update", "work.karmada.io", "resourcebindings"}, {"get", "", "secrets"},
+				{"update", "work.karmada.io", "resourcebindings"}, {"get", "", "secrets"},
 				{"create", "coordination.k8s.io", "leases"}, {"patch", "config.karmada.io", "resourceinterpretercustomizations"},
 			},
 		},

@@ -117,9 +117,8 @@ func TestEveryOperationThroughKarmada(t *testing.T) {
 	if err != nil || replicas != 10 || requirements == nil || requirements.Namespace != "shop" {
 		t.Errorf("replicas %d, requirements %+v, error %v", replicas, requirements, err)
 	}
-	components, err := k.GetComponents(template)
-	if err != nil || len(components) != 1 || components[0].Replicas != 10 {
-		t.Errorf("components %+v, error %v", components, err)
+	if k.HookEnabled(template.GroupVersionKind(), configv1alpha1.InterpreterOperationInterpretComponent) {
+		t.Error("components are offered beside replicas that are divided (decision 0100)")
 	}
 	if healthy, err := k.InterpretHealth(template); err != nil || healthy {
 		t.Errorf("health of an object without status: %t, error %v", healthy, err)

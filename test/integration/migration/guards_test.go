@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,9 @@ func guardPlane(t *testing.T, plane client.Client, but string) {
 	for _, object := range objects {
 		switch object.GetKind() {
 		case "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+			if !strings.HasPrefix(object.GetName(), "argosy-migration-") {
+				continue
+			}
 			guards++
 			if object.GetName() == but {
 				continue
