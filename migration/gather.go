@@ -59,6 +59,11 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 	if err := c.works(ctx, &world, refs); err != nil {
 		return world, err
 	}
+	if needs.Scalers {
+		if err := c.scalers(ctx, &world); err != nil {
+			return world, err
+		}
+	}
 	if strays := plan.Strays(world); len(strays) > 0 {
 		c.members(ctx, &world, func(name string) bool { return slices.Contains(strays, name) })
 	}

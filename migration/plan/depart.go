@@ -24,6 +24,7 @@ var depart = []step{
 	{name: "suspend", run: (*journey).suspend},
 	{name: "cutoff-fence", run: (*journey).departFence},
 	{name: "mark", run: (*journey).mark},
+	{name: "scalers", run: (*journey).scalers},
 	{name: "cutoff", run: (*journey).cutOff},
 }
 
@@ -236,11 +237,37 @@ func (j *journey) marked(resource v1alpha1.ResourceStatus, template *unstructure
 	return annotations[v1alpha1.AnnotationCutOff] != "" && (len(resource.Users) > 1 || annotations[v1alpha1.AnnotationClosed] != "")
 }
 
+// scalers waits for the autoscalers of the workload that are none of its own objects: FedHPA suspends its Works when it sees the mark. One that somebody propagates by
+// hand goes on until that ends.
+func (j *journey) scalers() outcome {
+	for _, cluster := range sortedKeys(j.Clusters) {
+		for _, name := range sortedKeys(j.Clusters[cluster].Scalers) {
+			work := j.Clusters[cluster].Scalers[name]
+			why := "is still dispatched: if this lasts, look at argosy-controller-manager, or suspend dispatching in the policy that propagates it"
+			if work.Suspended {
+				why = j.unconfirmed(work, cluster)
+			}
+			if why == "" || work.Deleting {
+				continue
+			}
+			message := fmt.Sprintf("%s of the workload for cluster %s %s", name, cluster, why)
+			if j.Now.Sub(ApprovalsSince(j.next)) > overdue {
+				return j.block(v1alpha1.ReasonAwaitingKarmada, "%s", message)
+			}
+			return j.wait(v1alpha1.ReasonAwaitingKarmada, message, soon)
+		}
+	}
+	return proceed
+}
+
 func (j *journey) cutOff() outcome {
 	j.enter(v1alpha1.PhaseCutOff, v1alpha1.ReasonCutOff, "cut off: static management is open again, nothing was deleted")
 	message := "put it back on the whitelist to adopt it again, or 'argosyctl migration leave' to remove it from the control plane"
 	for _, ref := range slices.SortedFunc(maps.Keys(j.Control.Unread), byUser) {
 		message += fmt.Sprintf("; the template of %s could not be read or marked (%s)", policy.User(ref), j.Control.Unread[ref])
+	}
+	if j.Control.ScalersUnread != "" {
+		message += "; whether an autoscaler is still dispatched is not known (" + j.Control.ScalersUnread + ")"
 	}
 	if j.Status.Failure != nil && j.Entry != nil {
 		j.next.Blocked = v1alpha1.ReasonFailedBefore

@@ -7,7 +7,7 @@
 //
 //	              +--> arrive: turn, reach, discover, quiet, author, fence, prove, approve, open, soak, release
 //	World -> way -+--> stay:   watch over a federated application
-//	              +--> depart: suspend, freeze, fence, mark              (rollback: always wins)
+//	              +--> depart: suspend, freeze, fence, mark, scalers     (rollback: always wins)
 //	              +--> leave:  arrive as far as approve, then delete the control plane's objects
 //
 // Each way is an ordered list of small steps; the first that is not done decides.

@@ -47,7 +47,9 @@ type federation struct {
 	members  map[string]*member
 	control  Control
 	works    map[string]map[Ref]*Work
-	uid      int
+	// scaler is the Work of FedHPA's autoscaler in each cluster; nil when there is none.
+	scaler *Work
+	uid    int
 	// deletedInMember and restarted are what must stay empty for ever.
 	deletedInMember []string
 	restarted       []string
@@ -215,6 +217,9 @@ func (f *federation) world() World {
 		cluster := Cluster{Joined: !m.leaving, Leaving: m.leaving, Ready: m.ready, ReadySince: m.since, Pull: m.agent != nil, Kinds: m.kinds, Works: map[Ref]Work{}, DryRuns: map[Ref]DryRun{}}
 		for ref, work := range f.works[name] {
 			cluster.Works[ref] = *work
+		}
+		if f.scaler != nil {
+			cluster.Scalers = map[string]Work{"the autoscaler of FedHPA web": *f.scaler}
 		}
 		if m.down {
 			cluster.Unreachable = "connection refused"

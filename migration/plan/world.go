@@ -84,6 +84,8 @@ type Cluster struct {
 	Pods []Pod
 	// Works of the application's objects for this cluster.
 	Works map[Ref]Work
+	// Scalers are Works of autoscalers that scale the workload and are none of the application's objects, by the autoscaler: FedHPA's, or ones propagated by hand.
+	Scalers map[string]Work
 	// DryRuns of those Works into this cluster; only while the application is being prepared or opened.
 	DryRuns map[Ref]DryRun
 	// Unwell is what the Prometheus gate answered; empty when it is content or not set.
@@ -129,6 +131,8 @@ type Control struct {
 	Templates map[Ref]*unstructured.Unstructured
 	// Unread says of templates that could not be read why: they may or may not be there.
 	Unread map[Ref]string
+	// ScalersUnread says why it is not known which autoscalers scale the workload; empty when it is.
+	ScalersUnread string
 	// Policies and Overrides of the namespace, by name.
 	Policies  map[string]*policyv1alpha1.PropagationPolicy
 	Overrides map[string]*policyv1alpha1.OverridePolicy
@@ -157,6 +161,8 @@ type Reading struct {
 	DryRuns bool
 	// Release asks for dry runs of what Karmada writes when it lets go of an object.
 	Release bool
+	// Scalers asks for the Works of autoscalers: a rollback is over when these, too, are no longer dispatched.
+	Scalers bool
 }
 
 // Needs of an application, from its entry and record alone.
@@ -168,6 +174,8 @@ func Needs(world World) Reading {
 		return Reading{Members: true, DryRuns: phase != v1alpha1.PhaseSoaking && world.Turn.Prepare}
 	case leave[0].name:
 		return Reading{Members: true, DryRuns: true, Release: true}
+	case depart[0].name:
+		return Reading{Scalers: world.Status.Phase != v1alpha1.PhaseCutOff}
 	}
 	return Reading{}
 }
