@@ -21,7 +21,7 @@ func TestAsk(t *testing.T) {
 		unwell  string
 		wantErr string
 	}{
-		"nothing":             {file: "nothing"},
+		"nothing":             {file: "nothing", unwell: `Prometheus has no sample for "errors": it must answer 0 when all is well`},
 		"zeroes":              {file: "zeroes"},
 		"a sample":            {file: "a-sample", unwell: `Prometheus says 0.25 for "errors"`},
 		"not a number":        {file: "not-a-number", unwell: "Prometheus says NaN"},

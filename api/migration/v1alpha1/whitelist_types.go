@@ -99,14 +99,14 @@ type HealthGate struct {
 	Prometheus *PrometheusGate `json:"prometheus,omitempty"`
 }
 
-// PrometheusGate is a query that must return nothing, or only zeroes, while an application is well.
+// PrometheusGate is a query that must return zeroes, and nothing else, while an application is well.
 type PrometheusGate struct {
 	// address of Prometheus, such as https://prometheus.example:9090.
 	// +kubebuilder:validation:Pattern=`^https?://`
 	// +kubebuilder:validation:MaxLength=253
 	Address string `json:"address"`
 	// query in PromQL. $namespace, $kind and $name stand for the application's own.
-	// A sample other than 0 means the application is not well.
+	// A sample other than 0 means the application is not well, and so does no sample at all: compare with bool, as in "... > bool 0".
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Query string `json:"query"`

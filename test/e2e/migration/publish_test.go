@@ -180,11 +180,14 @@ func TestGates(t *testing.T) {
 	t.Parallel()
 	app := static.App{Namespace: "gates", Name: "gates", Kind: "Deployment", Image: "gates:1", Replicas: map[string]int64{"member1": 1, "member2": 1}}
 	s := newStory(t, app)
-	var unwell atomic.Bool
+	var unwell, silent atomic.Bool
 	var asked atomic.Value
 	prometheus := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		asked.Store(in.URL.Query().Get("query"))
-		result := "[]"
+		result := `[{"metric":{"job":"gates"},"value":[1772445600,"0"]}]`
+		if silent.Load() {
+			result = "[]"
+		}
 		if unwell.Load() {
 			result = `[{"metric":{"job":"gates"},"value":[1772445600,"0.25"]}]`
 		}
@@ -197,7 +200,7 @@ func TestGates(t *testing.T) {
 		start, end := metav1.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), metav1.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
 		spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "sale", Start: &start, End: &end}}
 		spec.Strategy.SoakSeconds = ptr.To[int32](endless)
-		spec.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: prometheus.URL, Query: `errors{namespace="$namespace",app="$name"} > 0`}
+		spec.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: prometheus.URL, Query: `errors{namespace="$namespace",app="$name"} > bool 0`}
 		spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)}
 	})
 	waitsFor := func(what string) {
@@ -210,10 +213,13 @@ func TestGates(t *testing.T) {
 	waitsFor("freeze window sale is open until")
 	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) { spec.Strategy.FreezeWindows = nil })
 	waitsFor("Prometheus says 0.25")
-	if want := `errors{namespace="gates",app="gates"} > 0`; asked.Load() != want {
+	if want := `errors{namespace="gates",app="gates"} > bool 0`; asked.Load() != want {
 		t.Errorf("asked %q, want %q", asked.Load(), want)
 	}
+	silent.Store(true)
 	unwell.Store(false)
+	waitsFor("Prometheus has no sample")
+	silent.Store(false)
 	s.reach(app, v1alpha1.PhaseSoaking)
 	unwell.Store(true)
 	migration := s.reach(app, v1alpha1.PhaseCutOff)
