@@ -42,7 +42,11 @@ type APIServer struct {
 	dir      string
 	work     *workspace
 	children []*process.Process
+	stopped  []string
 }
+
+// StopsOnPurpose names webhooks of ours that a test stops, to see what the API server does without them: they are not told as asked in vain.
+func (s *APIServer) StopsOnPurpose(webhooks ...string) { s.stopped = append(s.stopped, webhooks...) }
 
 // StartAPIServer starts one API server for a test and stops it when the test ends. To share one
 // among the tests of a package, call NewAPIServer in TestMain.
@@ -158,7 +162,7 @@ func (s *APIServer) firstDeath() error {
 
 // Close stops the server and removes its files.
 func (s *APIServer) Close() {
-	tellUnanswered("the API server", s.Config)
+	tellUnanswered("the API server", s.Config, s.stopped...)
 	for _, v := range slices.Backward(s.children) {
 		// Nothing of it is kept, so there is nothing to flush in order.
 		v.Kill()

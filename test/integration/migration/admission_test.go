@@ -32,6 +32,7 @@ import (
 // guarded is an API server that asks the handlers of migration, by the registrations that are shipped.
 type guarded struct {
 	client.Client
+	server *lab.APIServer
 	config *rest.Config
 	// kubeconfig is a file that reaches it, for programs.
 	kubeconfig string
@@ -58,7 +59,7 @@ func newGuarded(t *testing.T) *guarded {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	g := &guarded{config: rest.CopyConfig(server.Config), kubeconfig: server.Kubeconfig, warned: &warnings{}}
+	g := &guarded{server: server, config: rest.CopyConfig(server.Config), kubeconfig: server.Kubeconfig, warned: &warnings{}}
 	g.config.WarningHandler = g.warned
 	if err := lab.GrantPeople(t.Context(), g.config); err != nil {
 		t.Fatal(err)

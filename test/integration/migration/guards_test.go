@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -192,4 +193,32 @@ func TestAnApprovalNeedsItsVerb(t *testing.T) {
 	wish := migration.DeepCopy()
 	leaves(wish)
 	refusal(t, "an admin's wish", admin.Patch(t.Context(), wish, client.MergeFrom(migration), client.DryRunAll), "")
+}
+
+// A person's rollback needs no webhook of ours: entries are taken off a list of the greatest length while it is down, and nothing else is done.
+func TestARollbackNeedsNoWebhook(t *testing.T) {
+	g := newGuarded(t)
+	list := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "long"}}
+	for i := range 500 {
+		one := entry(fmt.Sprintf("application-%d", i))
+		one.Clusters = []string{"member1", "member2", "member3"}
+		list.Spec.Entries = append(list.Spec.Entries, one)
+	}
+	NewWithT(t).Eventually(func() error { return g.Create(t.Context(), list) }, machine.Patience).Should(Succeed())
+	shorter := list.DeepCopy()
+	shorter.Spec.Entries = shorter.Spec.Entries[:499]
+	if err := g.Update(t.Context(), shorter.DeepCopy(), client.DryRunAll); err != nil {
+		t.Errorf("taking one off: %v", err)
+	}
+	if said := strings.Join(g.warned.said, " "); !strings.Contains(said, "application-499 is taken off") {
+		t.Errorf("warned of %q", said)
+	}
+	g.server.StopsOnPurpose("whitelists.migration.argosy.dev", "removals.migration.argosy.dev")
+	g.hooks.Close()
+	if err := g.Update(t.Context(), shorter.DeepCopy(), client.DryRunAll); err != nil {
+		t.Errorf("taking one off, the webhook down: %v", err)
+	}
+	calmer := list.DeepCopy()
+	calmer.Spec.Strategy.RequiredApprovals = ptr.To[int32](0)
+	refusal(t, "fewer approvals, the webhook down", g.Update(t.Context(), calmer, client.DryRunAll), "whitelists.migration.argosy.dev")
 }
