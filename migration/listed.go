@@ -112,9 +112,14 @@ func strategyOf(strategy v1alpha1.MigrationStrategy) plan.Strategy {
 	if onFailure == "" {
 		onFailure = v1alpha1.OnFailureRollback
 	}
+	approvals := ptr.Deref(strategy.RequiredApprovals, 2)
 	return plan.Strategy{
+		Terms: v1alpha1.MigrationStrategy{
+			SoakSeconds: ptr.To(ptr.Deref(strategy.SoakSeconds, 300)), RequiredApprovals: &approvals,
+			Health: strategy.Health, FreezeWindows: strategy.FreezeWindows,
+		},
 		Soak: seconds(strategy.SoakSeconds, 300), StepTimeout: seconds(strategy.StepTimeoutSeconds, 600),
-		Approvals: int(ptr.Deref(strategy.RequiredApprovals, 2)), Freeze: strategy.FreezeWindows, OnFailure: onFailure,
+		Approvals: int(approvals), Freeze: strategy.FreezeWindows, OnFailure: onFailure,
 		MaxUnavailable: allowance(strategy.Health.MaxUnavailable), Prometheus: strategy.Health.Prometheus,
 	}
 }

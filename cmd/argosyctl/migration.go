@@ -172,7 +172,7 @@ func (m *migrationCommands) approve() *cobra.Command {
 		Use:   "approve KIND/NAME --plan HASH",
 		Short: "Approve a plan you have read; another person must as well",
 		Example: "  argosyctl migration plan -n shop deployment/web      # read it; it ends with the hash\n" +
-			"  argosyctl migration approve -n shop deployment/web --plan 6087a9a274663561",
+			"  argosyctl migration approve -n shop deployment/web --plan 05b37a0f5f91a76b68c5bed271e446933fcefea0acba980dfc6c84da15ad4877",
 		Args: oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			if hash == "" {

@@ -138,7 +138,7 @@ const (
 // draw writes the plan: every object in every cluster, with what the dry run there showed and what an
 // override keeps. The hash covers what is decided, not what Karmada counts: bookkeeping values (uids,
 // generations) change with every rewrite and are left out.
-func draw(purpose v1alpha1.PlanPurpose, resources []policy.Resource, clusters map[string]Cluster) v1alpha1.Plan {
+func draw(purpose v1alpha1.PlanPurpose, resources []policy.Resource, clusters map[string]Cluster, terms v1alpha1.MigrationStrategy) v1alpha1.Plan {
 	plan := v1alpha1.Plan{Purpose: purpose}
 	for _, cluster := range sortedClusters(resources) {
 		for i := range resources {
@@ -166,7 +166,7 @@ func draw(purpose v1alpha1.PlanPurpose, resources []policy.Resource, clusters ma
 			plan.Resources = append(plan.Resources, one)
 		}
 	}
-	plan.Hash = hash(plan, resources)
+	plan.Hash = hash(plan, resources, terms)
 	sumUp(plan.Resources)
 	return plan
 }
@@ -213,7 +213,7 @@ func kept(resource *policy.Resource, cluster string) []v1alpha1.FieldChange {
 	return out
 }
 
-func hash(plan v1alpha1.Plan, resources []policy.Resource) string {
+func hash(plan v1alpha1.Plan, resources []policy.Resource, terms v1alpha1.MigrationStrategy) string {
 	type decided struct {
 		Template map[string]any
 		Override any
@@ -224,7 +224,8 @@ func hash(plan v1alpha1.Plan, resources []policy.Resource) string {
 		Purpose   v1alpha1.PlanPurpose
 		Decided   []decided
 		Resources []v1alpha1.ResourcePlan
-	}{Purpose: plan.Purpose}
+		Terms     v1alpha1.MigrationStrategy
+	}{Purpose: plan.Purpose, Terms: terms}
 	for i := range resources {
 		one := decided{Local: resources[i].Local, Clusters: map[string]int32{}}
 		retained := false
@@ -263,7 +264,7 @@ func hash(plan v1alpha1.Plan, resources []policy.Resource) string {
 		return ""
 	}
 	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:])
 }
 
 func sortedClusters(resources []policy.Resource) []string {

@@ -108,7 +108,7 @@ func (j *journey) prove() outcome {
 	if j.Entry == nil {
 		purpose = v1alpha1.PlanLeave
 	}
-	plan := draw(purpose, j.resources, j.Clusters)
+	plan := draw(purpose, j.resources, j.Clusters, j.Strategy.Terms)
 	plan.Time = metav1.NewTime(j.Now)
 	if old := j.next.Plan; old != nil && old.Hash == plan.Hash {
 		plan.Time = old.Time
@@ -167,16 +167,20 @@ func (j *journey) consent() string {
 // approve waits for enough people to have read and approved exactly this plan.
 func (j *journey) approve() outcome {
 	approvers := Approvers(j.Spec.Approvals, j.next.Plan.Hash, ApprovalsSince(j.next))
-	j.next.ApprovalsDone = fmt.Sprintf("%d/%d", len(approvers), j.Strategy.Approvals)
-	if len(approvers) < j.Strategy.Approvals {
+	// Who lowers the number does not approve with it: as many as before must, once.
+	j.next.RequiredApprovals = max(j.next.RequiredApprovals, int32(j.Strategy.Approvals))
+	needed := int(j.next.RequiredApprovals)
+	j.next.ApprovalsDone = fmt.Sprintf("%d/%d", len(approvers), needed)
+	if len(approvers) < needed {
 		message := fmt.Sprintf("plan %s has %d of %d approvals: read it with 'argosyctl migration plan -n %s %s', approve it with 'argosyctl migration approve'",
-			j.next.Plan.Hash, len(approvers), j.Strategy.Approvals, j.Namespace, policy.User(j.workload()))
+			j.next.Plan.Hash, len(approvers), needed, j.Namespace, policy.User(j.workload()))
 		j.condition(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 		if j.Entry != nil {
-			j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, fmt.Sprintf("plan %s waits for %d approvals", j.next.Plan.Hash, j.Strategy.Approvals))
+			j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, fmt.Sprintf("plan %s waits for %d approvals", j.next.Plan.Hash, needed))
 		}
 		return j.wait(v1alpha1.ReasonAwaitingApproval, message, waiting)
 	}
+	j.next.RequiredApprovals = int32(j.Strategy.Approvals)
 	j.condition(v1alpha1.ConditionApproved, metav1.ConditionTrue, v1alpha1.ReasonApproved, "approved by "+strings.Join(approvers, ", "))
 	return proceed
 }

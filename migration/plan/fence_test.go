@@ -157,7 +157,7 @@ func TestARecordCanAlwaysBeStored(t *testing.T) {
 		}
 		status.Clusters = append(status.Clusters, v1alpha1.ClusterStatus{Name: name, Before: evidence, After: evidence})
 	}
-	drawn := draw(v1alpha1.PlanTakeOver, resources, clusters)
+	drawn := draw(v1alpha1.PlanTakeOver, resources, clusters, v1alpha1.MigrationStrategy{})
 	status.Plan = &drawn
 	raw, err := json.Marshal(status)
 	if err != nil {

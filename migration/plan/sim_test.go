@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -210,7 +211,8 @@ func (f *federation) world() World {
 		Entry: f.entry, Whitelist: "all", Mode: f.mode, Turn: f.turn, Control: f.control, Clusters: map[string]Cluster{},
 		Neighbours: f.neighbours, Conflict: f.conflict, Home: f.home,
 		Strategy: Strategy{Soak: 5 * time.Minute, StepTimeout: 10 * time.Minute, Approvals: f.need, OnFailure: f.onFail, Freeze: f.freeze,
-			MaxUnavailable: func(int32) int32 { return 0 }},
+			MaxUnavailable: func(int32) int32 { return 0 },
+			Terms:          v1alpha1.MigrationStrategy{RequiredApprovals: ptr.To(int32(f.need)), FreezeWindows: f.freeze}},
 	}
 	for name, m := range f.members {
 		m.notice(f.now)

@@ -61,6 +61,8 @@ type Strategy struct {
 	OnFailure      v1alpha1.OnFailure
 	// Prometheus is asked by whoever gathers the world; nil when there is no such gate.
 	Prometheus *v1alpha1.PrometheusGate
+	// Terms are what people consent to beside the plan's changes: soak, gates, freeze windows and the number of approvals.
+	Terms v1alpha1.MigrationStrategy
 }
 
 // Cluster is a member as it was found.

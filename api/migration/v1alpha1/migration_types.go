@@ -20,7 +20,7 @@ const (
 // in the rest from the request, so nobody can approve in another's name.
 type Approval struct {
 	// planHash of the plan that was read. An approval of any other plan counts for nothing.
-	// +kubebuilder:validation:Pattern=`^[0-9a-f]{16}$`
+	// +kubebuilder:validation:Pattern=`^([0-9a-f]{16}|[0-9a-f]{64})$`
 	PlanHash string `json:"planHash"`
 	// user who approved.
 	// +kubebuilder:validation:MaxLength=253
@@ -183,7 +183,8 @@ const (
 
 // Plan is everything a person approves.
 type Plan struct {
-	// hash of purpose, clusters, templates, overrides and changes: approvals are bound to it.
+	// hash (SHA-256) of purpose, clusters, templates, overrides, changes, and the strategy's soak, gates, freeze windows and
+	// requiredApprovals: approvals are bound to it.
 	Hash string `json:"hash"`
 	// purpose of the plan.
 	Purpose PlanPurpose `json:"purpose"`
@@ -331,6 +332,9 @@ type MigrationStatus struct {
 	// approvals that count for the plan, such as 1/2.
 	// +optional
 	ApprovalsDone string `json:"approvalsDone,omitempty"`
+	// requiredApprovals of the plan that waits: the strategy's, or those of before it was lowered. Once that many people approved, the lower number holds.
+	// +optional
+	RequiredApprovals int32 `json:"requiredApprovals,omitempty"`
 	// soakStartTime is when the last cluster was open.
 	// +optional
 	SoakStartTime *metav1.Time `json:"soakStartTime,omitempty"`

@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+)
+
+// TestOneAdminOpensNothing: who lowers the number of approvals makes another plan of every one that waits, and that needs as many as before. The number is what
+// is consented to: once that many did, the lower one holds.
+func TestOneAdminOpensNothing(t *testing.T) {
+	f := newFederation(t)
+	f.need = 2
+	f.settle(v1alpha1.PhaseAwaitingApproval)
+	f.approve("alice")
+	f.run(3)
+	drawn := f.status.Plan.Hash
+	if len(drawn) != 64 {
+		t.Errorf("the hash has %d digits, want 64", len(drawn))
+	}
+	f.need = 0
+	f.run(20)
+	if f.status.Phase != v1alpha1.PhaseAwaitingApproval || f.status.ApprovalsDone != "0/2" || f.status.Plan.Hash == drawn {
+		t.Fatalf("%s with %s approvals once the number is 0", f.status.Phase, f.status.ApprovalsDone)
+	}
+	// Taking the application off and listing it again is no way round.
+	entry := f.entry
+	f.entry = nil
+	f.settle(v1alpha1.PhaseCutOff)
+	f.entry = entry
+	f.settle(v1alpha1.PhaseAwaitingApproval)
+	f.run(5)
+	if f.status.ApprovalsDone != "0/2" {
+		t.Fatalf("%s approvals after it was listed again", f.status.ApprovalsDone)
+	}
+	f.approve("alice")
+	f.approve("bob")
+	f.settle(v1alpha1.PhaseFederated)
+
+	f.entry = nil
+	f.settle(v1alpha1.PhaseCutOff)
+	f.entry = entry
+	f.settle(v1alpha1.PhaseFederated)
+}
+
+// TestTermsAreConsentedTo: approvals are of what is watched, for how long and when, too.
+func TestTermsAreConsentedTo(t *testing.T) {
+	f := newFederation(t)
+	f.need = 1
+	f.settle(v1alpha1.PhaseAwaitingApproval)
+	world := f.world()
+	hashOf := func(change func(*v1alpha1.MigrationStrategy)) string {
+		terms := world.Strategy.Terms
+		change(&terms)
+		return draw(v1alpha1.PlanTakeOver, nil, nil, terms).Hash
+	}
+	seen := map[string]string{}
+	for name, change := range map[string]func(*v1alpha1.MigrationStrategy){
+		"as it is": func(*v1alpha1.MigrationStrategy) {},
+		"soak":     func(s *v1alpha1.MigrationStrategy) { s.SoakSeconds = new(int32) },
+		"gate":     func(s *v1alpha1.MigrationStrategy) { s.Health.Prometheus = &v1alpha1.PrometheusGate{Query: "errors"} },
+		"freeze": func(s *v1alpha1.MigrationStrategy) {
+			now := metav1.NewTime(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
+			s.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "sale", Start: &now, End: &now}}
+		},
+		"number": func(s *v1alpha1.MigrationStrategy) { s.RequiredApprovals = new(int32) },
+	} {
+		hash := hashOf(change)
+		if other := seen[hash]; other != "" {
+			t.Errorf("%s and %s are one plan", name, other)
+		}
+		seen[hash] = name
+	}
+}
