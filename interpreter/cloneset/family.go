@@ -48,9 +48,9 @@ var fleet = share.Fleet{
 	Template: templatePath,
 	Fields: []share.Field{
 		{Name: "partition", Path: partitionPath, Meaning: share.Held},
-		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance, RoundUp: true, UnlessAbove: surgePath},
-		{Name: "max-surge", Path: surgePath, Meaning: share.Allowance, RoundUp: true},
-		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance, RoundUp: true},
+		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
+		{Name: "max-surge", Path: surgePath, Meaning: share.Allowance},
+		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
 	},
 	Rollout: [][]string{partitionPath, pausedPath},
 	Names:   podsToDeletePath,

@@ -88,13 +88,10 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 4, Clusters: three},
 			want:     makeCloneSet(t).With(4, replicasPath...).With("100%", partitionPath...),
 		},
-		"a percentage of what may be away, and of what may be extra": {
+		"a percentage of what may be away, and of what may be extra, is each member's": {
 			template: makeCloneSet(t).With("15%", unavailablePath...).With("21%", surgePath...),
 			target:   family.Target{Replicas: 3, Clusters: three},
-			want: makeCloneSet(t).With(3, replicasPath...).With(1, unavailablePath...).With(1, surgePath...).
-				Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=1,member2=1,member3=1").
-				Annotation("interpreter.argosy.dev/max-surge-by-cluster", "member1=1,member2=1,member3=1").
-				Annotation("interpreter.argosy.dev/divided", "max-unavailable=1,max-surge=1"),
+			want:     makeCloneSet(t).With(3, replicasPath...).With("15%", unavailablePath...).With("21%", surgePath...),
 		},
 		"members own their replicas, and a percentage is of those": {
 			template: makeCloneSet(t).With("90%", partitionPath...).Label("resourcetemplate.karmada.io/retain-replicas", "true"),

@@ -36,7 +36,7 @@ var (
 // fleetFields are the numbers that mean the whole fleet; the steps of a canary are in steps.go.
 var fleetFields = []share.Field{
 	{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
-	{Name: "max-surge", Path: []string{"spec", "strategy", "rolling", "maxSurge"}, Meaning: share.Allowance, RoundUp: true},
+	{Name: "max-surge", Path: []string{"spec", "strategy", "rolling", "maxSurge"}, Meaning: share.Allowance},
 }
 
 // defaultReplicas is the CRD's default; an object written before the CRD had it may lack the field.

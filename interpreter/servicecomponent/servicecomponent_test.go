@@ -92,10 +92,9 @@ func TestRevise(t *testing.T) {
 		"numbers of a rolling change": {
 			template(t), family.Target{Replicas: 3, Clusters: threeMembers},
 			func(o fixture.Object) fixture.Object {
-				return o.With(3, replicasPath...).With(1, unavailablePath...).With(1, "spec", "strategy", "rolling", "maxSurge").
+				return o.With(3, replicasPath...).With(1, unavailablePath...).
 					Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
-					Annotation("interpreter.argosy.dev/max-surge-by-cluster", "member1=1,member2=1,member3=1").
-					Annotation("interpreter.argosy.dev/divided", "max-unavailable=1,max-surge=1")
+					Annotation("interpreter.argosy.dev/divided", "max-unavailable=1")
 			},
 		},
 		"steps of a canary": {

@@ -14,7 +14,8 @@
 // A field that is no longer what Revise wrote was changed by an OverridePolicy, which has the last word in Karmada:
 // Retain leaves it. What Revise wrote is kept in one more annotation, interpreter.argosy.dev/divided.
 //
-// Percentages mean the same in every member and are never touched.
+// A percentage that is held back is made the fleet's number once. Percentages of allowances mean nearly the same in every member and are
+// never touched.
 //
 // Fleet puts these together with package retain as the rules of a kind that has replicas.
 package share

@@ -68,7 +68,7 @@ func (f Fleet) template(object *unstructured.Unstructured, total int32) (string,
 		if err != nil {
 			return "", err
 		}
-		if held.Meaning == Held && number != nil && number.count > 0 {
+		if held.Meaning == Held && number != nil && *number > 0 {
 			return Hash(object, f.Template...)
 		}
 	}
@@ -85,8 +85,8 @@ func (f Fleet) Asked(object *unstructured.Unstructured) (asked, total int32, ok 
 		if err != nil {
 			return 0, 0, false, err
 		}
-		if held.Meaning == Held && number != nil && number.count > 0 {
-			return max(0, total-number.count), total, true, nil
+		if held.Meaning == Held && number != nil && *number > 0 {
+			return max(0, total-*number), total, true, nil
 		}
 	}
 	return 0, total, false, nil

@@ -42,11 +42,6 @@ type Field struct {
 	Name string
 	Path []string
 	Meaning
-	// RoundUp says that the kind's own controller rounds a percentage of this allowance up, and not down. What is held back is
-	// always rounded up.
-	RoundUp bool
-	// UnlessAbove is the path of a number beside which, when it is above 0, the percentage is rounded down all the same.
-	UnlessAbove []string
 }
 
 // Annotation holds the field's division.
@@ -56,7 +51,7 @@ func (f Field) Annotation() string { return prefix + f.Name + suffix }
 func Needed(object *unstructured.Unstructured, total int32, fields []Field) bool {
 	for _, f := range fields {
 		number, err := f.fleet(object, total)
-		if err == nil && number != nil && f.divisible(number, total) {
+		if err == nil && number != nil && f.divisible(*number, total) {
 			return true
 		}
 	}
@@ -92,14 +87,14 @@ func Revise(object *unstructured.Unstructured, asked Asked, fields []Field) (edi
 		if err != nil {
 			return nil, err
 		}
-		holds = holds || number != nil && number.count > 0 && f.Meaning == Held
-		if number == nil || !f.divisible(number, asked.Total) {
+		holds = holds || number != nil && *number > 0 && f.Meaning == Held
+		if number == nil || !f.divisible(*number, asked.Total) {
 			// A division nobody made, copied with a manifest, would be taken for ours.
 			edits = append(edits, edit.Remove("metadata", "annotations", f.Annotation()))
 			continue
 		}
-		parts := f.divide(number.count, asked)
-		value := f.careful(number.count, asked, parts)
+		parts := f.divide(*number, asked)
+		value := f.careful(*number, asked, parts)
 		edits = append(edits, edit.Set(int64(value), f.Path...))
 		if len(parts) == 0 {
 			edits = append(edits, edit.Remove("metadata", "annotations", f.Annotation()))
@@ -177,62 +172,40 @@ func (f Field) number(object *unstructured.Unstructured) (*int32, error) {
 	return &value.IntVal, nil
 }
 
-// number of a fleet.
-type number struct {
-	count int32
-	// percent is true where the template says a percentage of it.
-	percent bool
-}
-
-// fleet is the number the field means for the whole fleet; nil when absent. A percentage is one of the fleet's replicas, once, by the
-// rounding of the kind's own controller: rounded in each member, "90%" of 4+3+3 would update three of ten. Where members own their
-// replicas, which are then not the template's, a percentage stays each member's own.
-func (f Field) fleet(object *unstructured.Unstructured, total int32) (*number, error) {
+// fleet is the number the field means for the whole fleet; nil when absent. A percentage that is held back is one of the fleet's replicas,
+// once, by the rounding of the kind's own controller: rounded in each member, "90%" of 4+3+3 would update three of ten. A percentage of an
+// allowance says nearly the same in every member, and stays (decision 0124). So does every percentage where members own their replicas,
+// which are then not the template's.
+func (f Field) fleet(object *unstructured.Unstructured, total int32) (*int32, error) {
 	value, err := field.IntOrPercent(object.Object, f.Path...)
 	if err != nil || value == nil {
 		return nil, err
 	}
 	if value.Type == intstr.Int {
-		return &number{count: value.IntVal}, nil
+		return &value.IntVal, nil
 	}
-	if retain.OwnsReplicas(object) {
+	if f.Meaning != Held || retain.OwnsReplicas(object) {
 		return nil, nil
 	}
-	count, err := f.scaled(object, value, total)
+	count, err := intstr.GetScaledValueFromIntOrPercent(value, int(total), true)
 	if err != nil {
-		return nil, err
-	}
-	return &number{count: count, percent: true}, nil
-}
-
-// scaled is a percentage of the fleet.
-func (f Field) scaled(object *unstructured.Unstructured, value *intstr.IntOrString, total int32) (int32, error) {
-	up := f.RoundUp || f.Meaning == Held
-	if up && f.UnlessAbove != nil {
-		beside, err := field.IntOrPercent(object.Object, f.UnlessAbove...)
-		if err != nil {
-			return 0, err
-		}
-		up = beside == nil || beside.Type == intstr.Int && beside.IntVal == 0 || beside.Type == intstr.String && beside.StrVal == "0%"
-	}
-	count, err := intstr.GetScaledValueFromIntOrPercent(value, int(total), up)
-	if err != nil {
-		return 0, field.Errorf(f.Path, "%v", err)
+		return nil, field.Errorf(f.Path, "%v", err)
 	}
 	// Less than all held back means one updated, as in CalculatePartitionReplicas of OpenKruise's pkg/util.
-	if f.Meaning == Held && total > 1 && count == int(total) && value.StrVal != "100%" {
+	if total > 1 && count == int(total) && value.StrVal != "100%" {
 		count--
 	}
-	return int32(min(max(count, 0), math.MaxInt32)), nil
+	held := int32(min(max(count, 0), math.MaxInt32))
+	return &held, nil
 }
 
 // divisible is false where every member gets what the template says. A partition that holds everything back stays
 // whole: a member whose replicas its own HPA raises is still held.
-func (f Field) divisible(n *number, total int32) bool {
+func (f Field) divisible(number, total int32) bool {
 	if f.Meaning == Held {
-		return n.count > 0 && n.count < total
+		return number > 0 && number < total
 	}
-	return n.count > 1 || n.percent && n.count == 1
+	return number > 1
 }
 
 // divide is every cluster's value; nil without clusters.

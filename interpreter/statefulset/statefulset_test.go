@@ -76,9 +76,7 @@ func TestRevise(t *testing.T) {
 			},
 			target: family.Target{Replicas: 3, Clusters: clusters},
 			want: func(o fixture.Object) fixture.Object {
-				return o.With(10, partitionPath...).With(1, unavailablePath...).With(3, "spec", "replicas").
-					Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=1,member2=1,member3=1").
-					Annotation("interpreter.argosy.dev/divided", "max-unavailable=1").
+				return o.With(10, partitionPath...).With("30%", unavailablePath...).With(3, "spec", "replicas").
 					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91")
 			},
 		},
