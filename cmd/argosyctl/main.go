@@ -56,6 +56,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newInstallCommand(flags, streams),
 		newUninstallCommand(flags, streams),
 		newPolicyCommand(flags, streams),
+		newComponentCommand(flags, streams),
 		newCronCommand(flags, streams),
 		newScaleInCommand(flags, streams),
 		newFedHPACommand(flags, streams),

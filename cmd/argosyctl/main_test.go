@@ -28,6 +28,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		"uninstall":                     "no kubeconfig says where karmada-apiserver is",
 		"scalein adopt web":             "no kubeconfig says where karmada-apiserver is",
 		"fit":                           "name the workload's file with -f",
+		"component preview":             "name the Component's file with -f",
 		"policy":                        "name the application's folder with -f",
 		"policy -f nosuch":              "reading the application's folder (-f): stat nosuch",
 		"policy -f main.go":             "-f main.go is a file: name the folder that holds the application's objects",

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +21,11 @@ func rendered(object *unstructured.Unstructured) (*unstructured.Unstructured, er
 		return nil, err
 	}
 	spec := component.Spec
-	main := corev1.Container{Name: componentv1alpha1.MainContainer, Image: spec.Image, Env: spec.Env, EnvFrom: spec.EnvFrom,
+	container, workload := componentv1alpha1.MainContainer, object.GetName()
+	if spec.Adopt != nil {
+		container, workload = cmp.Or(spec.Adopt.Container, container), cmp.Or(spec.Adopt.Workload, workload)
+	}
+	main := corev1.Container{Name: container, Image: spec.Image, Env: spec.Env, EnvFrom: spec.EnvFrom,
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList(spec.Resources.Requests), Limits: corev1.ResourceList(spec.Resources.Limits)}}
 	pod, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{main}}})
 	if err != nil {
@@ -28,7 +33,7 @@ func rendered(object *unstructured.Unstructured) (*unstructured.Unstructured, er
 	}
 	out := &unstructured.Unstructured{Object: map[string]any{}}
 	for i, patch := range spec.Patches {
-		if string(patch.Target.Kind) != string(spec.WorkloadType) || patch.Target.Name != "" && patch.Target.Name != object.GetName() {
+		if string(patch.Target.Kind) != string(spec.WorkloadType) || patch.Target.Name != "" && patch.Target.Name != workload {
 			continue
 		}
 		if pod, err = patched(pod, patch.Patch.Raw, out); err != nil {

@@ -76,6 +76,17 @@ func TestOf(t *testing.T) {
 		"no pod template": {"kind: VMReplicaSet\nspec: {template: {spec: {machine: {}}}}", got{Missing: true}},
 		"no template":     {"kind: Service\nspec: {}", got{Missing: true}},
 		"a Component":     {"apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nspec: {workloadType: Deployment, image: app, resources: {requests: {cpu: 2}}}", got{Cpu: "2"}},
+		"a Component, adopted": {`apiVersion: component.luojilab.com/v1alpha1
+kind: Component
+metadata: {name: web}
+spec:
+  workloadType: Deployment
+  image: app
+  adopt: {workload: old, container: app, selector: {app: old}}
+  patches:
+  - {target: {kind: Deployment, name: web}, patch: {spec: {template: {metadata: {labels: {no: "1"}}}}}}
+  - {target: {kind: Deployment, name: old}, patch: {spec: {template: {spec: {containers: [{name: app, resources: {requests: {cpu: 3}}}]}}}}}
+`, got{Cpu: "3"}},
 		"a Component, patched": {`apiVersion: component.luojilab.com/v1alpha1
 kind: Component
 metadata: {name: web}

@@ -1,6 +1,7 @@
 package servicecomponent
 
 import (
+	"cmp"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,14 +20,24 @@ func podTemplate(object *unstructured.Unstructured) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	main := map[string]any{"name": componentv1alpha1.MainContainer}
+	adopt, err := field.Map(spec, "adopt")
+	if err != nil {
+		return nil, field.Under(err, "spec")
+	}
+	adopted := field.Read(adopt)
+	container := cmp.Or(adopted.String("container"), componentv1alpha1.MainContainer)
+	workload := cmp.Or(adopted.String("workload"), object.GetName())
+	if adopted.Err() != nil {
+		return nil, field.Under(adopted.Err(), "spec", "adopt")
+	}
+	main := map[string]any{"name": container}
 	for _, name := range []string{"image", "resources", "env", "envFrom"} {
 		if value := spec[name]; value != nil {
 			main[name] = value
 		}
 	}
 	template := map[string]any{"spec": map[string]any{"containers": []any{main}}}
-	patches, err := podPatches(object, spec)
+	patches, err := podPatches(workload, spec)
 	if err != nil || len(patches) == 0 {
 		return template, err
 	}
@@ -47,8 +58,8 @@ type podPatch struct {
 	template map[string]any
 }
 
-// podPatches are those of the patches that reach the workload's pod template.
-func podPatches(object *unstructured.Unstructured, spec map[string]any) ([]podPatch, error) {
+// podPatches are those of the patches that reach the pod template of the workload of that name.
+func podPatches(workloadName string, spec map[string]any) ([]podPatch, error) {
 	list, err := field.Slice(spec, "patches")
 	if err != nil {
 		return nil, field.Under(err, "spec")
@@ -69,7 +80,7 @@ func podPatches(object *unstructured.Unstructured, spec map[string]any) ([]podPa
 		if r.Err() != nil {
 			return nil, field.Under(r.Err(), path...)
 		}
-		if kind != workload || name != "" && name != object.GetName() {
+		if kind != workload || name != "" && name != workloadName {
 			continue
 		}
 		template, err := field.Map(patch, "patch", "spec", "template")

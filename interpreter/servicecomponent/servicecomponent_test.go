@@ -55,6 +55,12 @@ func TestReplicas(t *testing.T) {
 				Namespace: "shop", NodeClaim: patched, ResourceRequest: amounts("cpu", "1100m", "memory", "2176Mi"),
 			}},
 		},
+		"an adopted workload has names of its own": {
+			minimal(t).WithYAML(`{workload: old, container: app, selector: {app: old}}`, "spec", "adopt").WithYAML(`[
+				{target: {kind: Deployment, name: old}, patch: {spec: {template: {spec: {containers: [{name: app, resources: {requests: {cpu: 2}}}]}}}}},
+				{target: {kind: Deployment, name: orders}, patch: {spec: {template: {spec: {containers: [{name: app, resources: {requests: {cpu: 9}}}]}}}}}]`, "spec", "patches"),
+			family.Replicas{Count: 1, Requirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: amounts("cpu", "2")}},
+		},
 		"the spec speaks before the members": {
 			template(t).WithYAML(`{cpu: "9", ephemeral-storage: 1Gi}`, "status", "requests"),
 			family.Replicas{Count: 10, Requirements: &workv1alpha2.ReplicaRequirements{
@@ -322,8 +328,10 @@ func TestErrorsNameTheField(t *testing.T) {
 		return err
 	}
 	for want, err := range map[string]error{
-		"spec.replicas: ": replica(template(t).With("x", replicasPath...)),
-		"spec.patches: ":  replica(template(t).With("x", "spec", "patches")),
+		"spec.replicas: ":        replica(template(t).With("x", replicasPath...)),
+		"spec.adopt: ":           replica(template(t).With("x", "spec", "adopt")),
+		"spec.adopt.container: ": replica(template(t).WithYAML(`{container: 1}`, "spec", "adopt")),
+		"spec.patches: ":         replica(template(t).With("x", "spec", "patches")),
 		"spec.patches[0].patch.spec.template: ": replica(template(t).WithYAML(
 			`[{target: {kind: Deployment}, patch: {spec: {template: {spec: {containers: [main]}}}}}]`, "spec", "patches")),
 		"rendered pod template.spec.containers: ": replica(template(t).WithYAML(

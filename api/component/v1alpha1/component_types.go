@@ -17,8 +17,9 @@ const (
 	WorkloadStatefulSet WorkloadType = "StatefulSet"
 )
 
-// ServiceType is the type of the rendered Service.
-// +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer;None
+// ServiceType is the type of the rendered Service, or the name of a load balancer provider.
+// +kubebuilder:validation:MaxLength=127
+// +kubebuilder:validation:XValidation:rule="self in ['ClusterIP', 'NodePort', 'LoadBalancer', 'None'] || (self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && !(self in ['clusterip', 'nodeport', 'loadbalancer', 'none', 'externalname']))",message="svc.type must be ClusterIP, NodePort, LoadBalancer, None, or the name of a load balancer provider such as aliyun-slb"
 type ServiceType string
 
 const (
@@ -26,7 +27,7 @@ const (
 	ServiceClusterIP ServiceType = "ClusterIP"
 	// ServiceNodePort is reachable on a port of each node; each cluster allocates its own.
 	ServiceNodePort ServiceType = "NodePort"
-	// ServiceLoadBalancer is reachable by an address of its own.
+	// ServiceLoadBalancer is reachable by an address of its own, from the cluster's own provider.
 	ServiceLoadBalancer ServiceType = "LoadBalancer"
 	// ServiceNone renders no Service.
 	ServiceNone ServiceType = "None"
@@ -34,7 +35,8 @@ const (
 
 // ServiceSpec says how the component is reached.
 type ServiceSpec struct {
-	// type of the Service.
+	// type of the Service: ClusterIP, NodePort, LoadBalancer or None. Any other value, such as aliyun-slb, is the load
+	// balancer provider: the Service is of type LoadBalancer with that loadBalancerClass, and no other provider acts on it.
 	// +kubebuilder:default=ClusterIP
 	// +optional
 	Type ServiceType `json:"type,omitempty"`
@@ -58,6 +60,7 @@ type IngressSpec struct {
 
 // ComponentSpec is what a developer asks. Five fields are enough: workloadType, developLanguage, runType, image, port.
 // +kubebuilder:validation:XValidation:rule="!has(self.ingress) || !has(self.svc) || self.svc.type != 'None'",message="ingress needs a Service: svc.type must not be None"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.adopt) || (has(self.adopt) && self.adopt == oldSelf.adopt)",message="adopt is set once: other names would be other objects"
 type ComponentSpec struct {
 	// workloadType is the kind of workload to render. It cannot be changed: the kind holds the pods.
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="workloadType is immutable: make another Component and move the traffic"
@@ -126,11 +129,49 @@ type ComponentSpec struct {
 	// +optional
 	Strategy Strategy `json:"strategy,omitempty"`
 
-	// patches change rendered objects where five fields do not suffice, in order. The main container's name is main.
+	// patches change rendered objects where five fields do not suffice, in order. The main container's name is main, or
+	// what adopt.container says.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
 	Patches []Patch `json:"patches,omitempty"`
+
+	// adopt names the objects of a service that runs already, so that the rendered ones are those. It is set once.
+	// +optional
+	Adopt *Adopt `json:"adopt,omitempty"`
+}
+
+// Adopt names the objects of a service that runs already.
+type Adopt struct {
+	// workload is the name of the Deployment or StatefulSet.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Workload string `json:"workload"`
+
+	// selector is the matchLabels of its selector, which cannot be changed: the pods get these labels and no others, and
+	// the Service selects by them.
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=16
+	// +required
+	Selector map[string]string `json:"selector"`
+
+	// container is the name of the main container in it.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:default=main
+	// +optional
+	Container string `json:"container,omitempty"`
+
+	// service is the name of the Service; by default the component's.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Service string `json:"service,omitempty"`
+
+	// ingress is the name of the Ingress; by default the component's.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Ingress string `json:"ingress,omitempty"`
 }
 
 // Resources of the main container.

@@ -18,10 +18,10 @@ const (
 
 // Reasons of those conditions.
 const (
-	// ReasonRendered says that templates were found and filled.
+	// ReasonRendered says that the objects were made; where no template matches, of the Component alone.
 	ReasonRendered = "Rendered"
-	// ReasonTemplateMissing says that this cluster has no template for the workload type, language and run type.
-	ReasonTemplateMissing = "TemplateMissing"
+	// ReasonTemplateInvalid says which template of this cluster does not fit, and where.
+	ReasonTemplateInvalid = "TemplateInvalid"
 	// ReasonPatchInvalid says which of spec.patches does not apply.
 	ReasonPatchInvalid = "PatchInvalid"
 	// ReasonReplicasReady says why Ready is True.
@@ -43,5 +43,8 @@ const (
 const AnnotationUnmanaged = "component.luojilab.com/unmanaged"
 
 // MainContainer is the name of the container that runs spec.image in every rendered pod template, so that
-// spec.patches can speak of it.
+// spec.patches can speak of it; spec.adopt may name another.
 const MainContainer = "main"
+
+// LabelComponent names the Component on every object rendered from it and on its pods: workload and Service select by it.
+const LabelComponent = "component.luojilab.com/component"

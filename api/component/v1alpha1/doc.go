@@ -1,4 +1,4 @@
-// Package v1alpha1 holds Component: a service in five fields.
+// Package v1alpha1 holds Component, a service in five fields, and ComponentTemplate, what a cluster adds to it.
 //
 // A developer writes workloadType, developLanguage, runType, image and port; a controller in each member renders a
 // Deployment or StatefulSet, a Service and an Ingress from that cluster's templates. Component is authored in the

@@ -11,7 +11,7 @@ var GroupVersion = schema.GroupVersion{Group: "component.luojilab.com", Version:
 
 // AddToScheme makes the kinds of this package known to a scheme.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Component{}, &ComponentList{})
+	scheme.AddKnownTypes(GroupVersion, &Component{}, &ComponentList{}, &ComponentTemplate{}, &ComponentTemplateList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

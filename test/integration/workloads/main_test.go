@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 	return lab.Judge(m)
 }
 
-// object decodes YAML into an object of a generated name in the default namespace.
+// object decodes YAML into an object of a generated name, in the default namespace if its kind has namespaces.
 func object(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	obj := &unstructured.Unstructured{}
@@ -53,7 +53,9 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 	}
 	obj.SetName("")
 	obj.SetGenerateName("test-")
-	obj.SetNamespace("default")
+	if obj.GetKind() != "ComponentTemplate" {
+		obj.SetNamespace("default")
+	}
 	return obj
 }
 
