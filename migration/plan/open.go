@@ -35,6 +35,7 @@ func (j *journey) openClusters() outcome {
 		now := metav1.NewTime(j.Now)
 		workload := j.live(name, j.workload())
 		status.State, status.OpenedTime, status.After = v1alpha1.ClusterOpening, &now, nil
+		status.Doubt = nil
 		status.Before = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[name].Pods, clusters: len(j.next.Clusters)})
 		j.enter(v1alpha1.PhaseOpening, v1alpha1.ReasonOpened, "opening cluster by cluster: "+j.consent())
 		j.event(false, v1alpha1.ReasonOpened, "opening cluster "+name)
@@ -58,8 +59,8 @@ func (j *journey) watch() outcome {
 		if why := j.compared(status, workload); why != "" {
 			return j.fail(v1alpha1.ReasonEvidenceChanged, "in cluster %s %s", name, why)
 		}
-		if why := unhealthy(workload, j.Clusters[name], j.Strategy.MaxUnavailable); why != "" {
-			return j.fail(v1alpha1.ReasonUnhealthy, "in cluster %s %s", name, why)
+		if result := j.health(status, unhealthy(workload, j.Clusters[name], j.Strategy.MaxUnavailable)); result == stop {
+			return stop
 		}
 	}
 	if j.opened() {

@@ -244,6 +244,17 @@ const (
 	ClusterOpen ClusterState = "Open"
 )
 
+// HealthDoubt is one missed look at an application's health. Two of three are a failure.
+type HealthDoubt struct {
+	// message says what was not well.
+	Message string `json:"message"`
+	// lookTime of the last look.
+	LookTime metav1.Time `json:"lookTime"`
+	// well looks since.
+	// +optional
+	Well int32 `json:"well,omitempty"`
+}
+
 // ClusterStatus is the application in one member cluster.
 type ClusterStatus struct {
 	// name of the member cluster.
@@ -262,6 +273,9 @@ type ClusterStatus struct {
 	// after is the evidence taken when it had taken over.
 	// +optional
 	After *Evidence `json:"after,omitempty"`
+	// doubt there is while a look at the health did not find the application well, and two more are not over.
+	// +optional
+	Doubt *HealthDoubt `json:"doubt,omitempty"`
 }
 
 // Failure is why an application was stopped or rolled back. It stands until a person raises spec.attempt.
