@@ -129,7 +129,7 @@ func TestScaleInRefused(t *testing.T) {
 	d.Expect(out).To(ContainSubstring("Refused: pod web-nobody of member1 does not exist"))
 	out, err = d.run("scalein", "web", "--pod", "member1/"+before["member2"][0])
 	d.Expect(err).To(HaveOccurred())
-	d.Expect(out).To(ContainSubstring("Refused: pod " + before["member2"][0] + " of member1 does not exist"))
+	d.Expect(out).To(ContainSubstring("Refused: pod " + before["member2"][0] + " does not exist in member1: it runs in member2"))
 
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: "keeper"}, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"}, MaxReplicas: 20,
