@@ -1,7 +1,6 @@
 package migration
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -107,14 +106,17 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 	}
 	// A watch of Karmada's that the old schema still served saw the template written anew without the field, and no event comes after it: whoever
 	// upgrades a CRD under a waiting application touches its template (docs/concepts/migration-runbook.md).
-	touched := 0
 	s.Eventually(func() (string, error) {
 		if s.migration(app).Status.Blocked != v1alpha1.ReasonPlanHarmful {
 			return string(s.migration(app).Status.Phase), nil
 		}
-		touched++
-		touch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, touched))
-		return "", world.karmada.Patch(t.Context(), named(app, "apps.kruise.io/v1alpha1", "CloneSet"), touch)
+		template := named(app, "apps.kruise.io/v1alpha1", "CloneSet")
+		for _, touch := range []string{`{"metadata":{"annotations":{"touched":"yes"}}}`, `{"metadata":{"annotations":{"touched":null}}}`} {
+			if err := world.karmada.Patch(t.Context(), template, client.RawPatch(types.MergePatchType, []byte(touch))); err != nil {
+				return "", err
+			}
+		}
+		return "touched", nil
 	}, machine.Patience, "3s").Should(Equal(string(v1alpha1.PhaseFederated)))
 	s.unchanged()
 }
