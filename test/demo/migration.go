@@ -153,10 +153,7 @@ func (s *townScene) badOne(ctx context.Context) error {
 	bad := s.apps[1]
 	s.Step("They approve the others, to soak for %.0f minutes. Batch 2: %s soaks, and a container of its restarts in member2", longSoak.Minutes(), user(bad))
 	// However late it is seen, it still soaks.
-	if err := s.soak(ctx, longSoak); err != nil {
-		return err
-	}
-	if err := s.approveAll(ctx, s.apps[1:]); err != nil {
+	if err := s.soakAnew(ctx, longSoak, s.apps[1:]); err != nil {
 		return err
 	}
 	s.expectPhase(ctx, bad, v1alpha1.PhaseSoaking)
@@ -200,8 +197,8 @@ func (s *townScene) restart(ctx context.Context, app static.App, member string) 
 }
 
 func (s *townScene) rest(ctx context.Context) error {
-	s.Step("The admin takes the bad one off the whitelist; the batches go on, with a soak of %.0f s again", shortSoak.Seconds())
-	if err := s.soak(ctx, shortSoak); err != nil {
+	s.Step("The admin takes the bad one off the whitelist; the batches go on, with a soak of %.0f s again, which is approved again", shortSoak.Seconds())
+	if err := s.soakAnew(ctx, shortSoak, s.apps[2:]); err != nil {
 		return err
 	}
 	if err := s.drop(ctx, s.apps[1]); err != nil {

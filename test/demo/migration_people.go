@@ -81,6 +81,37 @@ func (s *townScene) soak(ctx context.Context, period time.Duration) error {
 	return nil
 }
 
+// soakAnew changes the soak and has it approved: the terms are part of a plan, so those of applications that wait are drawn anew.
+func (s *townScene) soakAnew(ctx context.Context, period time.Duration, waiting []static.App) error {
+	before := map[string]string{}
+	for _, app := range waiting {
+		one, err := s.migration(ctx, app)
+		if err != nil {
+			return err
+		}
+		if one.Status.Plan != nil {
+			before[app.Name] = one.Status.Plan.Hash
+		}
+	}
+	if err := s.soak(ctx, period); err != nil {
+		return err
+	}
+	s.Expect(ctx, "plans drawn anew, for the terms have changed", fmt.Sprint(len(waiting)), func(ctx context.Context) (string, error) {
+		anew := 0
+		for _, app := range waiting {
+			one, err := s.migration(ctx, app)
+			if err != nil {
+				return "", err
+			}
+			if one.Status.Plan != nil && one.Status.Plan.Hash != before[app.Name] {
+				anew++
+			}
+		}
+		return fmt.Sprint(anew), nil
+	})
+	return s.approveAll(ctx, waiting)
+}
+
 func (s *townScene) drop(ctx context.Context, app static.App) error {
 	err := s.edit(ctx, func(spec *v1alpha1.MigrationWhitelistSpec) {
 		spec.Entries = slices.DeleteFunc(spec.Entries, func(entry v1alpha1.WhitelistEntry) bool { return entry.Name == app.Name })
