@@ -82,7 +82,6 @@ func newDivided(t *testing.T) divided {
 	d := divided{planes: p, Gomega: NewWithT(t), t: t, ns: newNamespace(t, p), argosyctl: programs["argosyctl"]}
 	p.apply(t, d.ns, fleet)
 	d.Eventually(d.books, slow, "200ms").Should(Equal("template 9, binding 3+3+3 of 9, members 3+3+3, pods 3+3+3"))
-	// Karmada may try to create what it has just created, and says so until it has seen it.
 	d.Eventually(d.applied, slow, "200ms").Should(Equal("True True True"))
 	d.Eventually(func() (bool, error) {
 		binding, err := d.binding()
@@ -158,9 +157,12 @@ func (d divided) pods() (map[string][]string, error) {
 	return out, nil
 }
 
-// passing are words of updates that Karmada makes again by itself: one that met a newer object, or came while the member or
-// a webhook did not answer in time.
-var passing = []string{"the object has been modified", "context deadline exceeded", "Client.Timeout exceeded", "request timed out", "did not complete within"}
+// passing are words of what Karmada does again by itself: an update that met a newer object, or came while the member or a
+// webhook did not answer in time, and the creation of what its informer has not shown it yet.
+var passing = []string{
+	"the object has been modified", "already exists",
+	"context deadline exceeded", "Client.Timeout exceeded", "request timed out", "did not complete within",
+}
 
 // applied is what the Works say of the last update of each member: "True True True". An update that Karmada makes again by itself
 // does not count as refused.
