@@ -86,7 +86,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 		wakeups: wakes, unwritten: newUnwritten(), looks: &looks{wanted: map[types.NamespacedName]bool{}}, targets: watched,
 		measures: newMeasures(wakes),
 	}
-	if err := r.measures.register(options.Metrics, mgr.GetCache()); err != nil {
+	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	if err := AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {

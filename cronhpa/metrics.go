@@ -4,11 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/census"
 )
 
 // measures are the capability's metrics.
@@ -42,24 +39,8 @@ func newMeasures(wakes *wakeups) *measures {
 	}
 }
 
-// states counts the objects by condition, for as long as they are in it.
-func states(reader client.Reader) prometheus.Collector {
-	return census.Collector[*v1alpha1.CronHPAList]{
-		Desc:   prometheus.NewDesc("argosy_cronhpa_conditions", "CronHPAs by condition and its status now.", []string{"condition", "status"}, nil),
-		Reader: reader, Types: []string{v1alpha1.CronHPAReady, v1alpha1.CronHPASpecValid, v1alpha1.CronHPATargetScalable},
-		New: func() *v1alpha1.CronHPAList { return &v1alpha1.CronHPAList{} },
-		Conditions: func(list *v1alpha1.CronHPAList) [][]metav1.Condition {
-			out := make([][]metav1.Condition, 0, len(list.Items))
-			for i := range list.Items {
-				out = append(out, list.Items[i].Status.Conditions)
-			}
-			return out
-		},
-	}
-}
-
-func (m *measures) register(registerer prometheus.Registerer, reader client.Reader) error {
-	for _, c := range []prometheus.Collector{states(reader), m.firings, m.lateness, m.next} {
+func (m *measures) register(registerer prometheus.Registerer) error {
+	for _, c := range []prometheus.Collector{m.firings, m.lateness, m.next} {
 		if err := registerer.Register(c); err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), members: options.Members,
 		recorder: program.Events(mgr, "podscalein"), clock: options.Clock, measures: newMeasures(),
 	}
-	if err := r.measures.register(options.Metrics, mgr.GetCache()); err != nil {
+	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	err := builder.ControllerManagedBy(mgr).Named("podscalein").

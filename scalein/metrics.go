@@ -4,11 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/census"
 )
 
 // measures are the capability's metrics.
@@ -36,24 +33,8 @@ func newMeasures() *measures {
 	}
 }
 
-// states counts the objects by condition, for as long as they are in it.
-func states(reader client.Reader) prometheus.Collector {
-	return census.Collector[*v1alpha1.PodScaleInList]{
-		Desc:   prometheus.NewDesc("argosy_scalein_conditions", "PodScaleIns by condition and its status now.", []string{"condition", "status"}, nil),
-		Reader: reader, Types: []string{v1alpha1.PodScaleInAccepted, v1alpha1.PodScaleInComplete},
-		New: func() *v1alpha1.PodScaleInList { return &v1alpha1.PodScaleInList{} },
-		Conditions: func(list *v1alpha1.PodScaleInList) [][]metav1.Condition {
-			out := make([][]metav1.Condition, 0, len(list.Items))
-			for i := range list.Items {
-				out = append(out, list.Items[i].Status.Conditions)
-			}
-			return out
-		},
-	}
-}
-
-func (m *measures) register(registerer prometheus.Registerer, reader client.Reader) error {
-	for _, c := range []prometheus.Collector{states(reader), m.orders, m.pods, m.duration} {
+func (m *measures) register(registerer prometheus.Registerer) error {
+	for _, c := range []prometheus.Collector{m.orders, m.pods, m.duration} {
 		if err := registerer.Register(c); err != nil {
 			return err
 		}

@@ -45,8 +45,9 @@ argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le
 argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+20x120
 argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Applied"} 0+20x120
 argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x120
-argosy_cronhpa_conditions{job="argosy-controller-manager",condition="TargetScalable",status="False"} 0x120
-argosy_cronhpa_conditions{job="argosy-controller-manager",condition="Ready",status="False"} 1x120
+argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable",status="True",reason="Scalable"} 5x120
+argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="Ready",status="False",reason="Suspended"} 1x120
+argosy_conditions_objects{job="argosy-controller-manager",kind="PodScaleIn",condition="Accepted",status="False",reason="Refused"} 1x120
 argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x120
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 5x120
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 30x120
@@ -115,7 +116,10 @@ func worlds() map[string]world {
 			series: but(`argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"}`, `argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
 		},
 		"ArgosyCronHPACannotScale": {
-			series:  but(`argosy_cronhpa_conditions{job="argosy-controller-manager",condition="TargetScalable"`, `argosy_cronhpa_conditions{job="argosy-controller-manager",condition="TargetScalable",status="False"} 0x10 2x110`),
+			// What a reason says may change while the condition stays False.
+			series: but(`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable"`,
+				`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable",status="False",reason="TargetNotFound"} _x10 2x10 _x100`,
+				`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable",status="False",reason="TargetNotScalable"} _x20 2x100`),
 			wantNot: []int{20}, wantAt: []int{always},
 		},
 		"ArgosyPodScaleInFailed": {
