@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/newer"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -74,7 +75,8 @@ func unseen(object client.Object, action *plan.Action) error {
 
 func (c *Controller) writePolicy(ctx context.Context, action *plan.Action) error {
 	want, existing := action.Policy, &policyv1alpha1.PropagationPolicy{}
-	err := c.Reader.Get(ctx, client.ObjectKeyFromObject(want), existing)
+	existing.Namespace, existing.Name = want.Namespace, want.Name
+	raw, err := newer.Get(ctx, c.Client, c.Reader, existing)
 	if apierrors.IsNotFound(err) && action.Seen == "" {
 		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
 	}
@@ -93,12 +95,13 @@ func (c *Controller) writePolicy(ctx context.Context, action *plan.Action) error
 	}
 	// A removal that was given up leaves it behind, and with it the policy would be unguarded.
 	delete(next.Annotations, v1alpha1.AnnotationLeaving)
-	return c.patch(ctx, existing, next)
+	return c.patch(ctx, raw, next)
 }
 
 func (c *Controller) writeOverride(ctx context.Context, action *plan.Action) error {
 	want, existing := action.Over, &policyv1alpha1.OverridePolicy{}
-	err := c.Reader.Get(ctx, client.ObjectKeyFromObject(want), existing)
+	existing.Namespace, existing.Name = want.Namespace, want.Name
+	raw, err := newer.Get(ctx, c.Client, c.Reader, existing)
 	if apierrors.IsNotFound(err) && action.Seen == "" {
 		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
 	}
@@ -111,13 +114,12 @@ func (c *Controller) writeOverride(ctx context.Context, action *plan.Action) err
 	next := existing.DeepCopy()
 	next.Spec = want.Spec
 	next.Labels = merged(next.Labels, want.Labels)
-	return c.patch(ctx, existing, next)
+	return c.patch(ctx, raw, next)
 }
 
-// patch sends what changed, of the version that was read. An update would send the whole object as the types built in here know it, and drop the fields of a newer
-// Karmada.
-func (c *Controller) patch(ctx context.Context, existing, next client.Object) error {
-	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
+// patch sends what changed, of the version that was read, and with it what a newer Karmada has in the same lists.
+func (c *Controller) patch(ctx context.Context, raw *unstructured.Unstructured, next client.Object) error {
+	return newer.Patch(ctx, c.Client, raw, next, client.FieldOwner(v1alpha1.FieldManager))
 }
 
 func merged(into, from map[string]string) map[string]string {
@@ -132,7 +134,9 @@ func merged(into, from map[string]string) map[string]string {
 // changed since it was read is not written: another application's rollback may have closed it.
 func (c *Controller) setSuspension(ctx context.Context, namespace string, action *plan.Action) error {
 	existing := &policyv1alpha1.PropagationPolicy{}
-	if err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: action.Ref.Name}, existing); err != nil {
+	existing.Namespace, existing.Name = namespace, action.Ref.Name
+	raw, err := newer.Get(ctx, c.Client, c.Reader, existing)
+	if err != nil {
 		return err
 	}
 	if err := unseen(existing, action); err != nil {
@@ -149,15 +153,16 @@ func (c *Controller) setSuspension(ctx context.Context, namespace string, action
 	}
 	// A Lazy policy would keep its suspension to itself until the template changes.
 	next.Spec.ActivationPreference = ""
-	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
+	return c.patch(ctx, raw, next)
 }
 
 // setScheduling freezes or frees a binding; to freeze one is right whatever it has become. The placement is noted as applied, the
 // way the scheduler notes it: once free, it finds nothing changed and leaves the division alone.
 func (c *Controller) setScheduling(ctx context.Context, namespace string, action *plan.Action) error {
 	existing := &workv1alpha2.ResourceBinding{}
-	key := client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(action.Ref.Kind, action.Ref.Name)}
-	if err := c.Reader.Get(ctx, key, existing); err != nil {
+	existing.Namespace, existing.Name = namespace, names.GenerateBindingName(action.Ref.Kind, action.Ref.Name)
+	raw, err := newer.Get(ctx, c.Client, c.Reader, existing)
+	if err != nil {
 		return err
 	}
 	if action.Seen != "" {
@@ -176,21 +181,25 @@ func (c *Controller) setScheduling(ctx context.Context, namespace string, action
 	if len(action.Clusters) > 0 {
 		next.Spec.Clusters = action.Clusters
 	}
-	if err := markScheduling(next, action); err != nil {
+	placement, _, err := unstructured.NestedMap(raw.Object, "spec", "placement")
+	if err != nil {
+		return fmt.Errorf("reading the placement: %w", err)
+	}
+	if err := markScheduling(next, placement, action); err != nil {
 		return err
 	}
-	return c.Client.Patch(ctx, next, client.MergeFromWithOptions(existing, client.MergeFromWithOptimisticLock{}), client.FieldOwner(v1alpha1.FieldManager))
+	return c.patch(ctx, raw, next)
 }
 
-// markScheduling notes the placement that counts as applied, and whether the binding is held. Karmada's taint manager goes by the
-// placement that was applied and not by the policy's: a binding that is frozen tolerates evictions there at once.
-func markScheduling(binding *workv1alpha2.ResourceBinding, action *plan.Action) error {
+// markScheduling notes the placement that counts as applied, word for word as the binding has it, and whether the binding is held. Karmada's
+// taint manager goes by the placement that was applied and not by the policy's: a binding that is frozen tolerates evictions there at once.
+func markScheduling(binding *workv1alpha2.ResourceBinding, placement map[string]any, action *plan.Action) error {
 	if binding.Annotations == nil {
 		binding.Annotations = map[string]string{}
 	}
 	applied := binding.Annotations[util.PolicyPlacementAnnotation]
-	if binding.Spec.Placement != nil && (!action.Frozen || len(action.Clusters) > 0 || applied == "") {
-		raw, err := json.Marshal(binding.Spec.Placement)
+	if placement != nil && (!action.Frozen || len(action.Clusters) > 0 || applied == "") {
+		raw, err := json.Marshal(placement)
 		if err != nil {
 			return fmt.Errorf("encoding the placement: %w", err)
 		}

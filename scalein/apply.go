@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/newer"
 )
 
 // apply is the one write of the step outside the status. A conflict means that the facts are stale: gather anew.
@@ -146,16 +147,16 @@ func (r *Reconciler) patchTemplate(ctx context.Context, seen gathered, change fu
 // patchBinding does the same with the binding, which Karmada writes after every push.
 func (r *Reconciler) patchBinding(ctx context.Context, seen gathered, change func(*workv1alpha2.ResourceBinding)) error {
 	object := &workv1alpha2.ResourceBinding{}
-	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(seen.bindingObject), object); err != nil {
+	object.Namespace, object.Name = seen.bindingObject.Namespace, seen.bindingObject.Name
+	raw, err := newer.Get(ctx, r.writer, r.reader, object)
+	if err != nil {
 		return fmt.Errorf("reading ResourceBinding %s again: %w", seen.bindingObject.Name, err)
 	}
 	if object.UID != seen.bindingObject.UID || !reflect.DeepEqual(bindingFacts(object), seen.binding) {
 		return overtaken("resourcebindings.work.karmada.io", object)
 	}
-	base := object.DeepCopy()
 	change(object)
-	patch := client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})
-	if err := r.writer.Patch(ctx, object, patch); err != nil {
+	if err := newer.Patch(ctx, r.writer, raw, object); err != nil {
 		return fmt.Errorf("writing ResourceBinding %s: %w", object.Name, err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
+	"github.com/argosy-dev/argosy/internal/newer"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -127,7 +128,8 @@ func (p *Publisher) staysStatic(ctx context.Context, resource *policy.Resource, 
 
 func (p *Publisher) override(ctx context.Context, resource *policy.Resource) error {
 	existing := &policyv1alpha1.OverridePolicy{}
-	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing)
+	existing.Namespace, existing.Name = resource.Policy.Namespace, resource.Policy.Name
+	raw, err := newer.Get(ctx, p.Control, p.Control, existing)
 	switch {
 	case apierrors.IsNotFound(err) && resource.Override == nil:
 		return nil
@@ -140,7 +142,7 @@ func (p *Publisher) override(ctx context.Context, resource *policy.Resource) err
 	if resource.Override != nil {
 		existing.Spec.OverrideRules = resource.Override.Spec.OverrideRules
 	}
-	return p.Control.Update(ctx, existing, client.FieldOwner(FieldManager))
+	return newer.Patch(ctx, p.Control, raw, existing, client.FieldOwner(FieldManager))
 }
 
 // policy of an object that is new; one that exists is its owner's to change.
