@@ -53,6 +53,8 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		newInterpretCommand(streams),
 		newDoctorCommand(flags, streams),
 		newFitCommand(flags, streams),
+		newStatusCommand(flags, streams),
+		newTraceCommand(flags, streams),
 		newInstallCommand(flags, streams),
 		newUninstallCommand(flags, streams),
 		newPolicyCommand(flags, streams),
