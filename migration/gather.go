@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -221,7 +222,10 @@ func selectorOf(workload *unstructured.Unstructured) (labels.Selector, error) {
 }
 
 func podOf(pod *corev1.Pod) plan.Pod {
-	out := plan.Pod{Name: pod.Name, UID: string(pod.UID)}
+	out := plan.Pod{Name: pod.Name, UID: string(pod.UID), Revision: pod.Labels[appsv1.ControllerRevisionHashLabelKey]}
+	if out.Revision == "" {
+		out.Revision = pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	}
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for i := range statuses {
 			out.Restarts += statuses[i].RestartCount

@@ -42,6 +42,12 @@ func take(of evidenceOf) *v1alpha1.Evidence {
 		Revision: revision(workload), TemplateHash: templateHash(workload), Replicas: replicas, PodCount: int32(len(pods)),
 	}
 	pods = slices.SortedFunc(slices.Values(pods), func(a, b Pod) int { return strings.Compare(a.Name, b.Name) })
+	for i := range pods {
+		if revision := pods[i].Revision; revision != "" && !slices.Contains(evidence.PodRevisions, revision) {
+			evidence.PodRevisions = append(evidence.PodRevisions, revision)
+		}
+	}
+	slices.Sort(evidence.PodRevisions)
 	for i := range pods[:min(len(pods), room)] {
 		evidence.Pods = append(evidence.Pods, v1alpha1.PodEvidence{Name: pods[i].Name, UID: pods[i].UID, Restarts: pods[i].Restarts})
 	}
@@ -70,6 +76,9 @@ func templateHash(workload *unstructured.Unstructured) string {
 // changed says what differs between two pieces of evidence that a take-over must not change; empty when it
 // proves that nothing restarted. Generation is left out: it rises on any annotation of a Deployment.
 // Where an autoscaler owns the replicas, pods may come, and as many may go as the replicas fell.
+//
+// A pod that went is no accident while workload, template and revision stand: a node is drained or a descheduler evicts, and no write of
+// Karmada's leaves another pod of the same revision. One that has no successor yet is the health gate's to count.
 func changed(before, after *v1alpha1.Evidence, autoscaled bool) string {
 	switch {
 	case before.UID != after.UID:
@@ -81,42 +90,84 @@ func changed(before, after *v1alpha1.Evidence, autoscaled bool) string {
 	case before.Replicas != after.Replicas && !autoscaled:
 		return fmt.Sprintf("replicas changed: %d became %d", before.Replicas, after.Replicas)
 	}
-	return podsChanged(before, after, autoscaled)
+	if restarted := restartedPods(before, after); len(restarted) > 0 {
+		return "containers restarted in " + list(restarted)
+	}
+	if len(before.PodRevisions) == 0 {
+		return podsGone(before, after, autoscaled)
+	}
+	for _, revision := range after.PodRevisions {
+		if !slices.Contains(before.PodRevisions, revision) {
+			return fmt.Sprintf("there are pods of revision %s, and there were those of %s only", revision, list(slices.Clone(before.PodRevisions)))
+		}
+	}
+	return ""
 }
 
-func podsChanged(before, after *v1alpha1.Evidence, autoscaled bool) string {
+// restartedPods of those that are there still.
+func restartedPods(before, after *v1alpha1.Evidence) []string {
 	seen := map[string]v1alpha1.PodEvidence{}
 	for _, pod := range after.Pods {
 		seen[pod.UID] = pod
 	}
-	var restarted, gone []string
+	var restarted []string
 	for _, pod := range before.Pods {
-		now, ok := seen[pod.UID]
-		switch {
-		case !ok:
-			gone = append(gone, pod.Name)
-		case now.Restarts > pod.Restarts:
+		if now, ok := seen[pod.UID]; ok && now.Restarts > pod.Restarts {
 			restarted = append(restarted, fmt.Sprintf("%s (%d to %d)", pod.Name, pod.Restarts, now.Restarts))
 		}
 	}
-	if len(restarted) > 0 {
-		return "containers restarted in " + list(restarted)
-	}
+	return restarted
+}
+
+// podsGone counts every pod that went where it is not known which revision those of before bore.
+func podsGone(before, after *v1alpha1.Evidence, autoscaled bool) string {
 	allowed := 0
 	if autoscaled {
 		allowed = max(0, int(before.Replicas-after.Replicas))
 	}
-	if int(after.PodCount) > len(after.Pods) || int(before.PodCount) > len(before.Pods) {
+	if !whole(before) || !whole(after) {
 		// Beyond the listed ones only their number is known.
 		if int(before.PodCount-after.PodCount) > allowed {
 			return fmt.Sprintf("pods are gone: %d became %d", before.PodCount, after.PodCount)
 		}
 		return ""
 	}
-	if len(gone) > allowed {
+	if gone := missing(before, after); len(gone) > allowed {
 		return "pods are gone: " + list(gone)
 	}
 	return ""
+}
+
+// whole evidence lists every pod.
+func whole(evidence *v1alpha1.Evidence) bool { return int(evidence.PodCount) <= len(evidence.Pods) }
+
+// missing are the pods of one evidence that another has not.
+func missing(from, in *v1alpha1.Evidence) []string {
+	var out []string
+	for _, pod := range from.Pods {
+		if !slices.ContainsFunc(in.Pods, func(other v1alpha1.PodEvidence) bool { return other.UID == pod.UID }) {
+			out = append(out, pod.Name)
+		}
+	}
+	return out
+}
+
+// unfollowed says which pods went without others in their place.
+func unfollowed(before, now *v1alpha1.Evidence, autoscaled bool) string {
+	if fell := int(before.PodCount - now.PodCount); fell > 0 && !(autoscaled && fell <= int(before.Replicas-now.Replicas)) {
+		return fmt.Sprintf("pods are gone: %d became %d (%s)", before.PodCount, now.PodCount, list(missing(before, now)))
+	}
+	return ""
+}
+
+// replaced are the pods that went and were followed by others.
+func replaced(before, now *v1alpha1.Evidence) (gone, came []string) {
+	if !whole(before) || !whole(now) {
+		return nil, nil
+	}
+	gone, came = missing(before, now), missing(now, before)
+	n := min(len(gone), len(came))
+	return gone[:n], came[:n]
 }
 
 func list(names []string) string {

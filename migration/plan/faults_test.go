@@ -145,12 +145,13 @@ func TestFailuresAfterOpening(t *testing.T) {
 		fault  func(*federation)
 		reason string
 	}{
-		"a container restarted":  {fault: func(f *federation) { f.members["a"].pods[1].Restarts++ }, reason: v1alpha1.ReasonEvidenceChanged},
-		"a pod is gone":          {fault: func(f *federation) { f.members["a"].pods = f.members["a"].pods[1:] }, reason: v1alpha1.ReasonEvidenceChanged},
-		"a pod is not ready":     {fault: func(f *federation) { f.members["a"].pods[0].Ready = false }, reason: v1alpha1.ReasonUnhealthy},
-		"a static release in b":  {fault: func(f *federation) { f.image("b", "web:2"); f.expect("b") }, reason: v1alpha1.ReasonPlanHarmful},
-		"a policy deleted":       {fault: func(f *federation) { delete(f.control.Policies, "configmap-web") }, reason: v1alpha1.ReasonPolicyLost},
-		"the member went silent": {fault: func(f *federation) { f.members["a"].down = true; f.now = f.now.Add(time.Hour) }, reason: v1alpha1.ReasonStepTimedOut},
+		"a container restarted":        {fault: func(f *federation) { f.members["a"].pods[1].Restarts++ }, reason: v1alpha1.ReasonEvidenceChanged},
+		"a pod is gone":                {fault: func(f *federation) { f.members["a"].pods = f.members["a"].pods[1:] }, reason: v1alpha1.ReasonUnhealthy},
+		"a pod is of another revision": {fault: func(f *federation) { f.members["a"].pods[0] = Pod{Name: "x", UID: "x", Ready: true, Revision: "x"} }, reason: v1alpha1.ReasonEvidenceChanged},
+		"a pod is not ready":           {fault: func(f *federation) { f.members["a"].pods[0].Ready = false }, reason: v1alpha1.ReasonUnhealthy},
+		"a static release in b":        {fault: func(f *federation) { f.image("b", "web:2"); f.expect("b") }, reason: v1alpha1.ReasonPlanHarmful},
+		"a policy deleted":             {fault: func(f *federation) { delete(f.control.Policies, "configmap-web") }, reason: v1alpha1.ReasonPolicyLost},
+		"the member went silent":       {fault: func(f *federation) { f.members["a"].down = true; f.now = f.now.Add(time.Hour) }, reason: v1alpha1.ReasonStepTimedOut},
 	} {
 		for _, action := range []v1alpha1.OnFailure{v1alpha1.OnFailureRollback, v1alpha1.OnFailurePause} {
 			t.Run(name+", "+string(action), func(t *testing.T) {

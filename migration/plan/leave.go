@@ -249,9 +249,16 @@ func (j *journey) verify() outcome {
 			continue
 		}
 		cluster.After = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)})
-		if why := changed(cluster.Before, cluster.After, j.autoscaled()); why != "" {
+		why := changed(cluster.Before, cluster.After, j.autoscaled())
+		if why == "" {
+			// Nobody looks at the health any more: pods without a successor are said here.
+			why = unfollowed(cluster.Before, cluster.After, j.autoscaled())
+		}
+		if why != "" {
 			found = append(found, "in cluster "+cluster.Name+" "+why)
 		}
+		gone, _ := replaced(cluster.Before, cluster.After)
+		cluster.Replaced = int32(len(gone))
 	}
 	if len(found) > 0 {
 		j.event(true, v1alpha1.ReasonEvidenceChanged, strings.Join(found, "; "))
@@ -260,7 +267,7 @@ func (j *journey) verify() outcome {
 		return j.wait(v1alpha1.ReasonLeft, "left the federation", soon) // then the namespace is let go of
 	}
 	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "left the federation; every object is still in "+list(j.names()))
-	j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions, pods and restart counts are as they were")
+	j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions and restart counts are as they were; "+j.unchanged())
 	return j.wait(v1alpha1.ReasonLeft, "left the federation", soon)
 }
 

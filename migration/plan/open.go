@@ -35,7 +35,7 @@ func (j *journey) openClusters() outcome {
 		now := metav1.NewTime(j.Now)
 		workload := j.live(name, j.workload())
 		status.State, status.OpenedTime, status.After = v1alpha1.ClusterOpening, &now, nil
-		status.Doubt = nil
+		status.Doubt, status.Replaced = nil, 0
 		status.Before = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[name].Pods, clusters: len(j.next.Clusters)})
 		j.enter(v1alpha1.PhaseOpening, v1alpha1.ReasonOpened, "opening cluster by cluster: "+j.consent())
 		j.event(false, v1alpha1.ReasonOpened, "opening cluster "+name)
@@ -64,27 +64,56 @@ func (j *journey) watch() outcome {
 		}
 	}
 	if j.opened() {
-		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions, pods and restart counts are as they were in every opened cluster")
+		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions and restart counts are as they were in every opened cluster; "+j.unchanged())
 	}
 	return proceed
 }
 
-// compared says how a cluster's workload differs from what it was. Where an autoscaler owns the replicas, what
-// was seen last is what is compared with: out and in again may leave other pods than there were at first.
+// compared says how a cluster's workload differs from what was seen of it last: pods that came since must not restart either.
 func (j *journey) compared(status *v1alpha1.ClusterStatus, workload *unstructured.Unstructured) string {
 	now := take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[status.Name].Pods, clusters: len(j.next.Clusters)})
-	if !j.autoscaled() {
-		return changed(status.Before, now, false)
-	}
 	last := status.Before
 	if status.After != nil {
 		last = status.After
 	}
-	why := changed(last, now, true)
-	if why == "" && (!equality.Semantic.DeepEqual(last.Pods, now.Pods) || last.Replicas != now.Replicas) {
+	why := changed(last, now, j.autoscaled())
+	if why != "" {
+		return why
+	}
+	if !equality.Semantic.DeepEqual(last.Pods, now.Pods) || last.Replicas != now.Replicas {
 		status.After = now
 	}
-	return why
+	if !j.autoscaled() {
+		j.noteReplaced(status, now)
+	}
+	return ""
+}
+
+// noteReplaced tells of pods that went and were followed by others of the same revision: it did not come from the take-over, and people shall
+// not read that every pod is the one it was.
+func (j *journey) noteReplaced(status *v1alpha1.ClusterStatus, now *v1alpha1.Evidence) {
+	gone, came := replaced(status.Before, now)
+	if len(gone) > int(status.Replaced) {
+		message := fmt.Sprintf("in cluster %s pods went and others of the same revision took their place: %s, now %s; the workload is what it was (a drained node, or an eviction?)",
+			status.Name, list(gone), list(came))
+		j.event(true, v1alpha1.ReasonPodsReplaced, message)
+		j.history(v1alpha1.ReasonPodsReplaced, message)
+	}
+	status.Replaced = max(status.Replaced, int32(len(gone)))
+}
+
+// unchanged says what is proved of the clusters that are open.
+func (j *journey) unchanged() string {
+	var evicted []string
+	for _, name := range j.names() {
+		if n := j.clusterStatus(name).Replaced; n > 0 {
+			evicted = append(evicted, fmt.Sprintf("%d in %s", n, name))
+		}
+	}
+	if len(evicted) == 0 {
+		return "no pod restarted"
+	}
+	return "no pod was restarted by it; replaced by others of the same revision meanwhile: " + strings.Join(evicted, ", ")
 }
 
 // mayOpen holds the next cluster back while anything speaks against it.
@@ -186,6 +215,10 @@ func (j *journey) follow(status *v1alpha1.ClusterStatus) outcome {
 	status.State = v1alpha1.ClusterOpen
 	status.After = take(evidenceOf{now: j.Now, workload: j.live(status.Name, j.workload()), pods: j.Clusters[status.Name].Pods, clusters: len(j.next.Clusters)})
 	message := fmt.Sprintf("cluster %s took over %d pods, none restarted", status.Name, status.After.PodCount)
+	if status.Replaced > 0 {
+		message = fmt.Sprintf("cluster %s took over %d pods; none was restarted by it, %d were replaced by others of the same revision meanwhile",
+			status.Name, status.After.PodCount, status.Replaced)
+	}
 	j.event(false, v1alpha1.ReasonTakenOver, message)
 	j.history(v1alpha1.ReasonTakenOver, message)
 	return j.wait(v1alpha1.ReasonTakenOver, message, soon)
@@ -334,7 +367,7 @@ func (j *journey) arrived() outcome {
 		cluster := &j.next.Clusters[i]
 		cluster.After = take(evidenceOf{now: j.Now, workload: j.live(cluster.Name, j.workload()), pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)})
 	}
-	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated in "+list(j.names())+"; no pod restarted")
+	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated in "+list(j.names())+"; "+j.unchanged())
 	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, v1alpha1.ReasonAllDone, "federated")
 	j.decision.Requeue = resting
 	return stop

@@ -140,24 +140,30 @@ func TestChanged(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change     func(*v1alpha1.Evidence)
 		autoscaled bool
+		revisions  []string
 		want       string
 	}{
-		"nothing":                         {change: func(*v1alpha1.Evidence) {}},
-		"the generation alone":            {change: func(e *v1alpha1.Evidence) { e.Generation++ }},
-		"another object":                  {change: func(e *v1alpha1.Evidence) { e.UID = "v" }, want: "another object"},
-		"another pod template":            {change: func(e *v1alpha1.Evidence) { e.TemplateHash = "g" }, want: "pod template"},
-		"another revision":                {change: func(e *v1alpha1.Evidence) { e.Revision = "2" }, want: "revision"},
-		"other replicas":                  {change: func(e *v1alpha1.Evidence) { e.Replicas = 3 }, want: "replicas"},
-		"a restart":                       {change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 4 }, want: "restarted in b (3 to 4)"},
-		"a pod replaced":                  {change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9" }, want: "pods are gone: a"},
-		"scaled out by its autoscaler":    {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 3; e.Pods = append(e.Pods, v1alpha1.PodEvidence{UID: "3"}) }},
-		"scaled in by its autoscaler":     {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = e.Pods[1:]; e.PodCount = 1 }},
-		"more gone than it scaled in":     {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = nil; e.PodCount = 0 }, want: "pods are gone: a, b"},
-		"a restart under an autoscaler":   {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 9 }, want: "restarted"},
-		"fewer than a list that was full": {change: func(e *v1alpha1.Evidence) { e.PodCount = 1; e.Pods = nil }, want: "pods are gone"},
+		"nothing":                              {change: func(*v1alpha1.Evidence) {}},
+		"the generation alone":                 {change: func(e *v1alpha1.Evidence) { e.Generation++ }},
+		"another object":                       {change: func(e *v1alpha1.Evidence) { e.UID = "v" }, want: "another object"},
+		"another pod template":                 {change: func(e *v1alpha1.Evidence) { e.TemplateHash = "g" }, want: "pod template"},
+		"another revision":                     {change: func(e *v1alpha1.Evidence) { e.Revision = "2" }, want: "revision"},
+		"other replicas":                       {change: func(e *v1alpha1.Evidence) { e.Replicas = 3 }, want: "replicas"},
+		"a restart":                            {change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 4 }, want: "restarted in b (3 to 4)"},
+		"a pod replaced, nobody knows by what": {change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9" }, want: "pods are gone: a"},
+		"a pod replaced by its like":           {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9" }},
+		"a pod gone without another":           {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods = e.Pods[1:]; e.PodCount = 1 }},
+		"a pod of another revision":            {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9"; e.PodRevisions = []string{"q", "r"} }, want: "pods of revision q"},
+		"a restart of one that stays":          {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9"; e.Pods[1].Restarts = 4 }, want: "restarted in b (3 to 4)"},
+		"scaled out by its autoscaler":         {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 3; e.Pods = append(e.Pods, v1alpha1.PodEvidence{UID: "3"}) }},
+		"scaled in by its autoscaler":          {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = e.Pods[1:]; e.PodCount = 1 }},
+		"more gone than it scaled in":          {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = nil; e.PodCount = 0 }, want: "pods are gone: a, b"},
+		"a restart under an autoscaler":        {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 9 }, want: "restarted"},
+		"fewer than a list that was full":      {change: func(e *v1alpha1.Evidence) { e.PodCount = 1; e.Pods = nil }, want: "pods are gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			after := before.DeepCopy()
+			before, after := before.DeepCopy(), before.DeepCopy()
+			before.PodRevisions, after.PodRevisions = tc.revisions, tc.revisions
 			tc.change(after)
 			got := changed(before, after, tc.autoscaled)
 			if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {

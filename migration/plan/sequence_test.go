@@ -162,14 +162,14 @@ func release(f *federation, image string, replicas int) {
 }
 
 // TestAnyOrder lets Karmada's controllers react in any order, the controller die between any two writes,
-// members go down or turn not Ready, the agent of one in pull mode lose the control plane and find it again, records and policies be deleted by hand, releases and whitelist edits happen
+// members go down or turn not Ready, the agent of one in pull mode lose the control plane and find it again, records and policies be deleted by hand, nodes be drained, releases and whitelist edits happen
 // in the middle, and applications be asked to leave. Nothing is deleted or restarted, every member keeps what its
 // owners released, and once left alone the application arrives where the whitelist wants it.
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFederation(rt)
 		f.members["b"].agent = &agent{}
-		moves := rapid.SliceOfN(rapid.IntRange(0, 22), 20, 160).Draw(rt, "moves")
+		moves := rapid.SliceOfN(rapid.IntRange(0, 23), 20, 160).Draw(rt, "moves")
 		for _, move := range moves {
 			f.move(move, rapid.IntRange(-1, 4).Draw(rt, "cut"))
 			f.invariants()
@@ -270,6 +270,17 @@ func (f *federation) move(move, cut int) {
 	case move == 22:
 		m := f.members[[]string{"a", "b"}[(cut+1)%2]]
 		m.tainted = !m.tainted
+	case move == 23:
+		f.drain([]string{"a", "b"}[(cut+1)%2], 1)
+	}
+}
+
+// drain a node: pods go, and the workload's own controller puts others of the same revision in their place.
+func (f *federation) drain(cluster string, pods int) {
+	m := f.members[cluster]
+	for i := range min(pods, len(m.pods)) {
+		f.uid++
+		m.pods[i] = Pod{Name: fmt.Sprintf("web-%d", f.uid), UID: fmt.Sprintf("uid-%d", f.uid), Ready: true, Revision: m.pods[i].Revision}
 	}
 }
 

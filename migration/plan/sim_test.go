@@ -174,7 +174,7 @@ func (f *federation) startPodsOf(cluster string, workload *unstructured.Unstruct
 	replicas, _ := policy.Replicas(workload)
 	for i := range int(replicas) {
 		f.uid++
-		f.members[cluster].pods = append(f.members[cluster].pods, Pod{Name: fmt.Sprintf("web-%d", i), UID: fmt.Sprintf("uid-%d", f.uid), Ready: true})
+		f.members[cluster].pods = append(f.members[cluster].pods, Pod{Name: fmt.Sprintf("web-%d", i), UID: fmt.Sprintf("uid-%d", f.uid), Ready: true, Revision: templateHash(workload)})
 	}
 }
 

@@ -100,6 +100,8 @@ type Pod struct {
 	UID      string
 	Restarts int32
 	Ready    bool
+	// Revision that its controller marked it with; empty when it marks none.
+	Revision string
 }
 
 // Work is one object on its way to one cluster.

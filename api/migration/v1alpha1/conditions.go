@@ -57,6 +57,9 @@ const (
 	ReasonUnhealthy       = "Unhealthy"       // a health gate does not hold
 	ReasonStepTimedOut    = "StepTimedOut"    // an opened cluster did not take over in time
 
+	// Noted, and no failure.
+	ReasonPodsReplaced = "PodsReplaced" // pods went, and others of the same revision took their place
+
 	// Good news.
 	ReasonFenced     = "Fenced"
 	ReasonPlanEmpty  = "PlanEmpty"

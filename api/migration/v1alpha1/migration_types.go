@@ -229,6 +229,10 @@ type Evidence struct {
 	Pods []PodEvidence `json:"pods,omitempty"`
 	// podCount counts all pods, those beyond the list included.
 	PodCount int32 `json:"podCount"`
+	// podRevisions are the revisions that the pods themselves bear.
+	// +listType=set
+	// +optional
+	PodRevisions []string `json:"podRevisions,omitempty"`
 }
 
 // ClusterState of an application in one cluster.
@@ -273,6 +277,9 @@ type ClusterStatus struct {
 	// after is the evidence taken when it had taken over.
 	// +optional
 	After *Evidence `json:"after,omitempty"`
+	// replaced counts pods that went while the cluster was watched and were followed by others of the same revision: evicted or drained.
+	// +optional
+	Replaced int32 `json:"replaced,omitempty"`
 	// doubt there is while a look at the health did not find the application well, and two more are not over.
 	// +optional
 	Doubt *HealthDoubt `json:"doubt,omitempty"`
