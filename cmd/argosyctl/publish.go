@@ -136,17 +136,47 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 		}
 		return known.Client(ctx, name)
 	}}
-	var result publish.Result
-	err = wait.PollUntilContextTimeout(ctx, 2*time.Second, max(o.wait, time.Second), true, func(ctx context.Context) (bool, error) {
-		result, err = publisher.Release(ctx, namespace, bundle, o.clusters)
+	return o.release(ctx, out, func(ctx context.Context) (publish.Result, error) {
+		return publisher.Release(ctx, namespace, bundle, o.clusters)
+	})
+}
+
+// release until it is through, or waited for too long, and say what was written meanwhile: a release that met the beginning of a move
+// did write something.
+func (o publishOptions) release(ctx context.Context, out io.Writer, once func(context.Context) (publish.Result, error)) error {
+	var (
+		result    publish.Result
+		overtaken int
+	)
+	err := wait.PollUntilContextTimeout(ctx, 2*time.Second, max(o.wait, time.Second), true, func(ctx context.Context) (bool, error) {
+		var err error
+		result, err = once(ctx)
+		writeRelease(out, result)
 		if errors.Is(err, publish.ErrChanging) {
+			overtaken += len(result.Written)
 			return false, nil
 		}
 		return true, err
 	})
 	if wait.Interrupted(err) {
-		return fmt.Errorf("waited %s: the application is still being moved (phase %s); nothing was published", o.wait, result.Answer.Phase)
+		published := "nothing was published"
+		if overtaken > 0 {
+			published = fmt.Sprintf("%d objects, named above, were written before it began, and what became of them is not known: release it again", overtaken)
+		}
+		return fmt.Errorf("waited %s: the application is still being moved (phase %s); %s", o.wait, result.Answer.Phase, published)
 	}
+	if err != nil {
+		return err
+	}
+	if len(result.Held) > 0 {
+		fmt.Fprintf(out, "published, but for what is held back; managed: %s\n", result.Answer.Management)
+		return nil
+	}
+	fmt.Fprintf(out, "published; managed: %s\n", result.Answer.Management)
+	return nil
+}
+
+func writeRelease(out io.Writer, result publish.Result) {
 	for _, written := range result.Written {
 		note := ""
 		if written.Note != "" {
@@ -154,9 +184,7 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 		}
 		fmt.Fprintf(out, "%s: %s%s\n", written.Where, written.Object, note)
 	}
-	if err != nil {
-		return err
+	for _, held := range result.Held {
+		fmt.Fprintf(out, "HELD BACK in %s: %s (%s)\n", held.Where, held.Object, held.Note)
 	}
-	fmt.Fprintf(out, "published; managed: %s\n", result.Answer.Management)
-	return nil
 }

@@ -154,7 +154,11 @@ func missing(from, in *v1alpha1.Evidence) []string {
 
 // unfollowed says which pods went without others in their place.
 func unfollowed(before, now *v1alpha1.Evidence, autoscaled bool) string {
-	if fell := int(before.PodCount - now.PodCount); fell > 0 && !(autoscaled && fell <= int(before.Replicas-now.Replicas)) {
+	allowed := 0
+	if autoscaled {
+		allowed = max(0, int(before.Replicas-now.Replicas))
+	}
+	if int(before.PodCount-now.PodCount) > allowed {
 		return fmt.Sprintf("pods are gone: %d became %d (%s)", before.PodCount, now.PodCount, list(missing(before, now)))
 	}
 	return ""

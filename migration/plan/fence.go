@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -160,6 +161,8 @@ func (j *journey) consent() string {
 	text := "plan " + j.next.Plan.Hash
 	if approvers := Approvers(j.Spec.Approvals, j.next.Plan.Hash, ApprovalsSince(j.next)); len(approvers) > 0 {
 		text += ", approved by " + strings.Join(approvers, ", ")
+	} else {
+		text += ", without approvals"
 	}
 	return text
 }
@@ -181,6 +184,10 @@ func (j *journey) approve() outcome {
 		return j.wait(v1alpha1.ReasonAwaitingApproval, message, waiting)
 	}
 	j.next.RequiredApprovals = int32(j.Strategy.Approvals)
-	j.condition(v1alpha1.ConditionApproved, metav1.ConditionTrue, v1alpha1.ReasonApproved, "approved by "+strings.Join(approvers, ", "))
+	by := "approved by " + strings.Join(approvers, ", ")
+	if len(approvers) == 0 {
+		by = "let through without approvals: whitelist " + cmp.Or(j.next.Whitelist, "-") + " requires none"
+	}
+	j.condition(v1alpha1.ConditionApproved, metav1.ConditionTrue, v1alpha1.ReasonApproved, by)
 	return proceed
 }

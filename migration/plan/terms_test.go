@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -73,5 +75,19 @@ func TestTermsAreConsentedTo(t *testing.T) {
 			t.Errorf("%s and %s are one plan", name, other)
 		}
 		seen[hash] = name
+	}
+}
+
+// Where nobody need approve, nobody is said to have approved.
+func TestNobodyApproved(t *testing.T) {
+	f := newFederation(t)
+	f.settle(v1alpha1.PhaseOpening)
+	if approved := meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionApproved); approved == nil || approved.Message != "let through without approvals: whitelist all requires none" {
+		t.Errorf("condition %+v, want that nobody had to approve", approved)
+	}
+	for _, entry := range f.status.History {
+		if strings.Contains(entry.Message, "approved by") {
+			t.Errorf("the history says %q", entry.Message)
+		}
 	}
 }

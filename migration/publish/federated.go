@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,6 +35,12 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 	if err != nil {
 		return err
 	}
+	beside := release{namespace: application.Namespace, bundle: bundle, clusters: result.Answer.Clusters, only: static}
+	if len(static) > 0 {
+		if err := p.reaches(ctx, beside); err != nil {
+			return err
+		}
+	}
 	for i := range resources {
 		if err := p.override(ctx, &resources[i]); err != nil {
 			return fmt.Errorf("writing the overrides of %s: %w", policy.User(resources[i].ResourceReference), err)
@@ -45,13 +52,38 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 		}
 	}
 	// Static objects come before the templates: pods that start now find their Secrets as they shall be.
-	if err := p.static(ctx, release{namespace: application.Namespace, bundle: bundle, clusters: result.Answer.Clusters, only: static}, result); err != nil {
+	if err := p.static(ctx, beside, result); err != nil {
 		return err
 	}
 	for i := range resources {
 		if err := p.template(ctx, &resources[i], result); err != nil {
 			return fmt.Errorf("writing the template of %s: %w", policy.User(resources[i].ResourceReference), err)
 		}
+	}
+	for i := range resources {
+		if err := p.heldBack(ctx, &resources[i], result); err != nil {
+			return fmt.Errorf("reading the policy of %s: %w", policy.User(resources[i].ResourceReference), err)
+		}
+	}
+	return nil
+}
+
+// heldBack notes the clusters that an object does not reach though it was written: it is shared with an application that was cut off there, or
+// somebody suspended its policy.
+func (p *Publisher) heldBack(ctx context.Context, resource *policy.Resource, result *Result) error {
+	existing := &policyv1alpha1.PropagationPolicy{}
+	if err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing); err != nil {
+		return err
+	}
+	for _, cluster := range resource.Clusters {
+		if !policy.Suspended(existing.Spec.Suspension, cluster) {
+			continue
+		}
+		note := "PropagationPolicy " + existing.Name + " is suspended there"
+		if users := existing.Annotations[v1alpha1.AnnotationReferrers]; users != "" {
+			note += ": it is shared by " + strings.ReplaceAll(users, ",", ", ") + ", and not each of them is federated"
+		}
+		result.Held = append(result.Held, Written{Where: cluster, Object: policy.User(resource.ResourceReference), Note: note})
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ type Result struct {
 	Answer Answer
 	// Written are the objects that were written, and where: "control plane" or a cluster.
 	Written []Written
+	// Held are written objects that do not reach some cluster, since their policy is suspended there.
+	Held []Written
 }
 
 // Written is one object that was written.
@@ -83,7 +85,11 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	if len(clusters) == 0 {
 		return result, errors.New("the application is managed statically: name the clusters it is released to")
 	}
-	if err := p.static(ctx, release{namespace: namespace, bundle: bundle, clusters: clusters}, &result); err != nil {
+	static := release{namespace: namespace, bundle: bundle, clusters: clusters}
+	if err := p.reaches(ctx, static); err != nil {
+		return result, err
+	}
+	if err := p.static(ctx, static, &result); err != nil {
 		return result, err
 	}
 	if answer.OnRelease {
@@ -116,25 +122,47 @@ type release struct {
 	only map[v1alpha1.ResourceReference]string
 }
 
-// static applies to each member, as CI/CD did before.
-func (p *Publisher) static(ctx context.Context, release release, result *Result) error {
-	// A name that is none must not leave the clusters before it released and those behind it not.
+// chosen objects of a cluster, with what is to be noted of each.
+func (r release) chosen(cluster string) map[v1alpha1.ResourceReference]string {
+	if r.only != nil {
+		return r.only
+	}
+	out := map[v1alpha1.ResourceReference]string{}
+	for _, object := range r.bundle.For(cluster) {
+		out[policy.RefOf(object)] = ""
+	}
+	return out
+}
+
+// reaches every cluster before anything is written: a name that is none must not leave the clusters before it released and those
+// behind it not.
+func (p *Publisher) reaches(ctx context.Context, release release) error {
 	for _, cluster := range release.clusters {
 		member, err := p.Member(ctx, cluster)
 		if err != nil {
-			return fmt.Errorf("reaching cluster %s: %w", cluster, err)
+			return fmt.Errorf("reaching cluster %s: %w; nothing was published", cluster, err)
 		}
+		chosen := release.chosen(cluster)
 		for _, object := range release.bundle.For(cluster) {
+			if _, is := chosen[policy.RefOf(object)]; !is {
+				continue
+			}
 			if namespaced, err := member.IsObjectNamespaced(object); err == nil && !namespaced {
 				return fmt.Errorf("%s is no object of a namespace and would be everybody's in cluster %s: apply it by itself; nothing was published", policy.User(policy.RefOf(object)), cluster)
 			}
 		}
 	}
+	return nil
+}
+
+// static applies to each member, as CI/CD did before.
+func (p *Publisher) static(ctx context.Context, release release, result *Result) error {
 	for _, cluster := range release.clusters {
 		objects := release.bundle.For(cluster)
+		chosen := release.chosen(cluster)
 		for _, object := range objects {
-			note, chosen := release.only[policy.RefOf(object)]
-			if release.only != nil && !chosen {
+			note, is := chosen[policy.RefOf(object)]
+			if !is {
 				continue
 			}
 			object.SetNamespace(release.namespace)

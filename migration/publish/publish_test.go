@@ -445,3 +445,42 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 		})
 	}
 }
+
+// A shared ConfigMap whose other user was cut off does not reach that cluster: it is written, and who published it is told.
+func TestAReleaseTellsWhatIsHeldBack(t *testing.T) {
+	shared := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-web",
+		Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-web"}, Annotations: map[string]string{v1alpha1.AnnotationReferrers: "deployment/other,deployment/web"}}}
+	shared.Spec.Suspension = policy.Suspension([]string{"a", "b"}, func(cluster string) bool { return cluster == "a" })
+	control := plane(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), shared)
+	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return plane(t), nil }}
+	result, err := publisher.Release(t.Context(), "shop", load(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Written{{Where: "b", Object: "configmap/web",
+		Note: "PropagationPolicy configmap-web is suspended there: it is shared by deployment/other, deployment/web, and not each of them is federated"}}
+	if diff := cmp.Diff(want, result.Held); diff != "" {
+		t.Errorf("held back (-want +got):\n%s", diff)
+	}
+}
+
+// "nothing was published" is said only where that is so: the clusters that static objects go to are reached before anything is written.
+func TestAFederatedReleaseReachesItsClustersFirst(t *testing.T) {
+	federated := migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)
+	federated.Status.Resources = []v1alpha1.ResourceStatus{
+		{ResourceReference: v1alpha1.ResourceReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}, Policy: "deployment-web"}}
+	for _, name := range []string{"web", "only-a"} {
+		federated.Status.Resources = append(federated.Status.Resources, v1alpha1.ResourceStatus{
+			ResourceReference: v1alpha1.ResourceReference{APIVersion: "v1", Kind: "ConfigMap", Name: name}, Note: "shared with deployment/other"})
+	}
+	control := plane(t, listing(""), federated)
+	publisher := &Publisher{Control: control, Member: func(_ context.Context, name string) (client.Client, error) { return nil, errors.New("no such host") }}
+	result, err := publisher.Release(t.Context(), "shop", load(t), nil)
+	if err == nil || !strings.Contains(err.Error(), "no such host; nothing was published") {
+		t.Errorf("error %v, want that nothing was published", err)
+	}
+	var policies policyv1alpha1.PropagationPolicyList
+	if err := control.List(t.Context(), &policies); err != nil || len(policies.Items)+len(result.Written) > 0 {
+		t.Errorf("%d policies and %v were written, %v", len(policies.Items), result.Written, err)
+	}
+}

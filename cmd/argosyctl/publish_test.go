@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/publish"
+)
+
+// What publish says at the end is what happened.
+func TestPublishSaysWhatItDid(t *testing.T) {
+	written := []publish.Written{{Where: "a", Object: "deployment/web"}}
+	changing := fmt.Errorf("%w: it was Static when the release began", publish.ErrChanging)
+	type attempt struct {
+		result publish.Result
+		err    error
+	}
+	for name, tc := range map[string]struct {
+		attempts   []attempt
+		out, fails string
+	}{
+		"published": {
+			attempts: []attempt{{result: publish.Result{Written: written, Answer: publish.Answer{Management: v1alpha1.ManagementStatic}}}},
+			out:      "a: deployment/web\npublished; managed: Static\n",
+		},
+		"never begun": {
+			attempts: []attempt{{err: changing}},
+			fails:    "nothing was published",
+		},
+		"overtaken, and never again": {
+			attempts: []attempt{{result: publish.Result{Written: written}, err: changing}, {err: changing}},
+			out:      "a: deployment/web\n",
+			fails:    "1 objects, named above, were written before it began",
+		},
+		"broke in the middle": {
+			attempts: []attempt{{result: publish.Result{Written: written}, err: errors.New("no such host")}},
+			out:      "a: deployment/web\n",
+			fails:    "no such host",
+		},
+		"held back": {
+			attempts: []attempt{{result: publish.Result{
+				Written: []publish.Written{{Where: "control plane", Object: "configmap/shared"}},
+				Held:    []publish.Written{{Where: "b", Object: "configmap/shared", Note: "PropagationPolicy configmap-shared is suspended there"}},
+				Answer:  publish.Answer{Management: v1alpha1.ManagementFederated},
+			}}},
+			out: "control plane: configmap/shared\nHELD BACK in b: configmap/shared (PropagationPolicy configmap-shared is suspended there)\n" +
+				"published, but for what is held back; managed: Federated\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			n := 0
+			err := publishOptions{wait: 3 * time.Second}.release(t.Context(), &out, func(context.Context) (publish.Result, error) {
+				one := tc.attempts[min(n, len(tc.attempts)-1)]
+				n++
+				return one.result, one.err
+			})
+			if (err == nil) != (tc.fails == "") || err != nil && !strings.Contains(err.Error(), tc.fails) {
+				t.Errorf("error %v, want %q", err, tc.fails)
+			}
+			if out.String() != tc.out {
+				t.Errorf("printed %q, want %q", out.String(), tc.out)
+			}
+		})
+	}
+}
