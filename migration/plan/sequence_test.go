@@ -184,8 +184,8 @@ func TestAnyOrder(t *testing.T) {
 		}
 		f.tireless = true
 		switch {
-		case f.entry == nil && (f.status.Phase == v1alpha1.PhaseLeft || f.status.Phase == v1alpha1.PhaseLeaving || f.spec.AfterCutOff == v1alpha1.AfterCutOffLeave):
-			// What has begun to leave goes on, also when it is to be kept from then on.
+		case f.entry == nil && (f.status.Phase == v1alpha1.PhaseLeft || f.status.RemovalStartTime != nil || f.spec.AfterCutOff == v1alpha1.AfterCutOffLeave):
+			// What has begun to be removed goes on, also when it is to be kept from then on; what only was about to is kept.
 			f.settle(v1alpha1.PhaseLeft)
 			if left := len(f.control.Templates) + len(f.control.Policies) + len(f.control.Overrides) + len(f.control.Bindings); left > 0 {
 				rt.Fatalf("it left, and %d of its objects are in the control plane: %v", left, sortedKeys(f.control.Policies))
