@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -47,7 +48,7 @@ func (v *Validator) Handle(ctx context.Context, req admission.Request) admission
 	if settled || cron.DeletionTimestamp != nil {
 		return admission.Allowed("")
 	}
-	errs := v.validateRules(cron)
+	errs := ValidateRules(cron, v.Clock.Now())
 	owned, err := v.validateTarget(ctx, cron)
 	if err != nil {
 		return admission.Errored(http.StatusInternalServerError, err)
@@ -55,7 +56,7 @@ func (v *Validator) Handle(ctx context.Context, req admission.Request) admission
 	if errs = append(errs, owned...); len(errs) > 0 {
 		return admission.Denied(errs.ToAggregate().Error())
 	}
-	return admission.Allowed("").WithWarnings(warnings(cron)...)
+	return admission.Allowed("").WithWarnings(Warnings(cron)...)
 }
 
 // specStands is whether an update leaves the spec alone. A label, or the controller's finalizer, is no matter of what else
@@ -71,12 +72,12 @@ func (v *Validator) specStands(req admission.Request, cron *v1alpha1.CronHPA) (b
 	return equality.Semantic.DeepEqual(old.Spec, cron.Spec), nil
 }
 
-// validateRules reads every timetable and asks whether it ever fires.
-func (v *Validator) validateRules(cron *v1alpha1.CronHPA) field.ErrorList {
+// ValidateRules reads every timetable and asks whether it ever fires. The days of calendars come and go, and are not asked for.
+func ValidateRules(cron *v1alpha1.CronHPA, now time.Time) field.ErrorList {
 	var errs field.ErrorList
 	for i, rule := range cron.Spec.Rules {
 		path := field.NewPath("spec", "rules").Index(i)
-		timetable, err := schedule.Parse(specOf(rule))
+		timetable, err := schedule.Parse(schedule.Spec{Schedule: rule.Schedule, TimeZone: rule.TimeZone, ExcludeDates: rule.ExcludeDates})
 		var wrong *schedule.FieldError
 		if errors.As(err, &wrong) {
 			if path = path.Child(wrong.Field); wrong.Index >= 0 {
@@ -85,7 +86,7 @@ func (v *Validator) validateRules(cron *v1alpha1.CronHPA) field.ErrorList {
 			errs = append(errs, field.Invalid(path, wrong.Value, wrong.Reason))
 			continue
 		}
-		if _, fires := timetable.Next(v.Clock.Now()); !fires {
+		if _, fires := timetable.Next(now); !fires {
 			errs = append(errs, field.Invalid(path.Child("schedule"), rule.Schedule, "never fires within ten years: check the day, the month and excludeDates"))
 		}
 	}
@@ -151,8 +152,8 @@ func (v *Validator) validateBounds(ctx context.Context, cron *v1alpha1.CronHPA) 
 	return nil, nil
 }
 
-// warnings are what a person should know about an object that is accepted.
-func warnings(cron *v1alpha1.CronHPA) []string {
+// Warnings are what a person should know about an object that is accepted.
+func Warnings(cron *v1alpha1.CronHPA) []string {
 	var out []string
 	for i, rule := range cron.Spec.Rules {
 		if note := schedule.EitherDay(rule.Schedule); note != "" {

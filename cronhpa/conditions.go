@@ -28,9 +28,12 @@ func settleConditions(seen observation, d decision, ended outcome, status *v1alp
 			told = append(told, event{reason, message})
 		}
 	}
-	if len(d.invalid) > 0 {
+	switch {
+	case len(d.invalid) > len(d.unread):
 		set(v1alpha1.CronHPASpecValid, metav1.ConditionFalse, v1alpha1.CronHPAReasonInvalidSpec, strings.Join(d.invalid, "; "))
-	} else {
+	case len(d.unread) > 0:
+		set(v1alpha1.CronHPASpecValid, metav1.ConditionFalse, v1alpha1.CronHPAReasonCalendarUnreadable, strings.Join(d.unread, "; "))
+	default:
 		set(v1alpha1.CronHPASpecValid, metav1.ConditionTrue, v1alpha1.CronHPAReasonSpecAccepted, "every rule can be read")
 	}
 	if seen.target.seen {

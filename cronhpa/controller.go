@@ -37,6 +37,7 @@ import (
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets;vmdeployments,verbs=get;list;watch
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
 // Reconciler applies timetables.
@@ -145,8 +146,12 @@ func (r *Reconciler) handle(ctx context.Context, cron *v1alpha1.CronHPA) error {
 			seen: observation{cron: cron, now: done.now, target: done.target}, decision: d, outcome: done.outcome, appliedAt: done.at,
 		})
 	}
+	calendars, err := CalendarsOf(ctx, r.targets.cache, cron)
+	if err != nil {
+		return err
+	}
 	now := r.clock.Now()
-	d := decide(cron, now)
+	d := decide(cron, calendars, now)
 	key := client.ObjectKeyFromObject(cron)
 	d.look = r.looks.take(key)
 	tried, done, err := r.attempt(ctx, cron, d, now)
@@ -180,7 +185,7 @@ func (r *Reconciler) attempt(ctx context.Context, cron *v1alpha1.CronHPA, d deci
 	if tried.outcome.replicas == nil || tried.outcome.problem != nil {
 		return tried, false, nil
 	}
-	r.unwritten.keep(cron, applied{firing: *firing, now: now, target: tried.seen.target, outcome: tried.outcome, at: tried.appliedAt})
+	r.unwritten.keep(cron, applied{firing: *firing, now: now, calendars: d.calendars, target: tried.seen.target, outcome: tried.outcome, at: tried.appliedAt})
 	r.wakeups.set(client.ObjectKeyFromObject(cron), now)
 	return tried, true, nil
 }

@@ -52,7 +52,9 @@ func (m *measures) register(registerer prometheus.Registerer) error {
 func (m *measures) observe(d decision, ended outcome, appliedAt time.Time) {
 	if d.plan.Apply != nil && ended.problem == nil {
 		m.firings.WithLabelValues(string(v1alpha1.FiringApplied)).Inc()
-		m.lateness.Observe(appliedAt.Sub(d.plan.Apply.At).Seconds())
+		if !d.atStart {
+			m.lateness.Observe(appliedAt.Sub(d.plan.Apply.At).Seconds())
+		}
 	}
 	if d.plan.Apply != nil && ended.problem != nil {
 		// Tried again and again, it is one firing: the history has it from the first time.

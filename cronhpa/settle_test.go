@@ -17,9 +17,10 @@ import (
 
 // life is a CronHPA through time, without a cluster: what one reconcile writes the next one reads.
 type life struct {
-	cron     *v1alpha1.CronHPA
-	measures *measures
-	registry *prometheus.Registry
+	cron      *v1alpha1.CronHPA
+	calendars Calendars
+	measures  *measures
+	registry  *prometheus.Registry
 	// applied counts how often each firing was applied.
 	applied map[string]int
 }
@@ -38,7 +39,7 @@ func newLife(start time.Time, rules ...v1alpha1.CronHPARule) *life {
 
 // reconcile is Reconciler.handle without its reads and writes.
 func (l *life) reconcile(now time.Time, trouble *problem) {
-	d := decide(l.cron, now)
+	d := decide(l.cron, l.calendars, now)
 	var ended outcome
 	if firing := d.plan.Apply; firing != nil {
 		ended = outcome{tried: true, problem: trouble, replicas: d.rules[firing.Rule].spec.TargetReplicas}
@@ -99,7 +100,7 @@ func TestEveryFiringIsAccountedFor(t *testing.T) {
 
 		due := 0
 		for _, rule := range rules {
-			table, err := schedule.Parse(specOf(rule))
+			table, err := schedule.Parse(schedule.Spec{Schedule: rule.Schedule, TimeZone: rule.TimeZone, ExcludeDates: rule.ExcludeDates})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -115,7 +115,11 @@ func settleFiring(seen observation, d decision, ended outcome, status *v1alpha1.
 		Result: v1alpha1.FiringApplied, Replicas: ended.replicas, MinReplicas: ended.min, MaxReplicas: ended.max,
 	}
 	ref := seen.cron.Spec.ScaleTargetRef
-	what := fmt.Sprintf("rule %s, due %s, set %s %s to %s", rule.Name, firing.At.Format(time.RFC3339), ref.Kind, ref.Name, describe(entry))
+	due := "due " + firing.At.Format(time.RFC3339)
+	if d.atStart {
+		due += ", in force when this CronHPA was made (applyAtStart)"
+	}
+	what := fmt.Sprintf("rule %s, %s, set %s %s to %s", rule.Name, due, ref.Kind, ref.Name, describe(entry))
 	if ended.problem == nil {
 		status.RuleInForce = rule.Name
 		if unheeded := seen.target.unheeded; unheeded != nil {
@@ -133,7 +137,7 @@ func settleFiring(seen observation, d decision, ended outcome, status *v1alpha1.
 	if known != nil && known.Message == entry.Message {
 		return nil // It failed the same way before: one event is enough.
 	}
-	return []event{{v1alpha1.CronHPAReasonFiringFailed, fmt.Sprintf("Rule %s, due %s: %s", rule.Name, firing.At.Format(time.RFC3339), ended.problem.message)}}
+	return []event{{v1alpha1.CronHPAReasonFiringFailed, fmt.Sprintf("Rule %s, %s: %s", rule.Name, due, ended.problem.message)}}
 }
 
 // settlePassed records what was due and is not applied.

@@ -119,5 +119,9 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	if err != nil {
 		return fmt.Errorf("indexing CronHPA by target: %w", err)
 	}
+	err = indexer.IndexField(ctx, &v1alpha1.CronHPA{}, byCalendar, func(o client.Object) []string { return calendarNames(o.(*v1alpha1.CronHPA)) })
+	if err != nil {
+		return fmt.Errorf("indexing CronHPA by calendar: %w", err)
+	}
 	return nil
 }

@@ -28,9 +28,10 @@ type applied struct {
 	generation int64
 	firing     schedule.Firing
 	// now is the instant the reconcile decided at: deciding at it again leads to the same firing.
-	now     time.Time
-	target  target
-	outcome outcome
+	now       time.Time
+	calendars Calendars
+	target    target
+	outcome   outcome
 	// at is when the API server had answered.
 	at time.Time
 }
@@ -56,7 +57,7 @@ func (u *unwritten) of(cron *v1alpha1.CronHPA) (s applied, d decision, ok bool) 
 		return s, d, false
 	}
 	if s.uid == cron.UID && s.generation == cron.Generation {
-		if d = decide(cron, s.now); d.plan.Apply != nil && *d.plan.Apply == s.firing {
+		if d = decide(cron, s.calendars, s.now); d.plan.Apply != nil && *d.plan.Apply == s.firing {
 			return s, d, true
 		}
 	}

@@ -8,9 +8,11 @@ import (
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -68,7 +70,7 @@ func (l *looks) forget(key types.NamespacedName) {
 
 // targets watches the metadata of workloads, kind by kind as CronHPAs come to name them.
 type targets struct {
-	// cache holds metadata only; reader asks the API server.
+	// cache holds metadata of workloads, and calendars; reader asks the API server.
 	cache  cache.Cache
 	reader client.Reader
 	clock  clock.PassiveClock
@@ -85,10 +87,13 @@ type watchedKind struct {
 	tried   time.Time
 }
 
-// newTargets has a cache of its own: nothing of a workload is kept but the label that says who owns its replicas, and the mark of one that is cut off.
+// newTargets has a cache of its own, in which calendars are as well: nothing of a workload is kept but the label that says who owns its replicas, and the mark of one that is cut off.
 func newTargets(mgr manager.Manager, clock clock.PassiveClock) (*targets, error) {
 	own, err := cache.New(mgr.GetConfig(), cache.Options{
 		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: {Label: labels.SelectorFromSet(labels.Set{v1alpha1.CronHPACalendarLabel: "true"})},
+		},
 		DefaultTransform: func(object any) (any, error) {
 			if o, ok := object.(*metav1.PartialObjectMetadata); ok {
 				kept := metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion}
@@ -180,6 +185,10 @@ func (r *Reconciler) watchTargets(mgr manager.Manager, c controller.Controller) 
 			return r.aimedAt(ctx, o.GetNamespace(), refTo(kind, o.GetName()))
 		}
 		return c.Watch(source.Kind[client.Object](r.targets.cache, object, handler.EnqueueRequestsFromMapFunc(of), retainChanged()))
+	}
+	calendars := source.Kind[client.Object](r.targets.cache, &corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.ofCalendar))
+	if err := c.Watch(calendars); err != nil {
+		return fmt.Errorf("watching calendars: %w", err)
 	}
 	for _, object := range []client.Object{&v1alpha1.FedHPA{}, &autoscalingv2.HorizontalPodAutoscaler{}} {
 		if err := c.Watch(r.autoscalers(mgr, object)); err != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -21,7 +20,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/internal/schema"
 	"github.com/argosy-dev/argosy/member/component/render"
 )
@@ -107,7 +105,7 @@ func (o *componentPreview) read(ctx context.Context) ([]v1alpha1.Component, []v1
 	var templates []v1alpha1.ComponentTemplate
 	known := schemas{}
 	for _, file := range o.files {
-		objects, err := o.objects(file)
+		objects, err := readObjects(file, o.In)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -136,24 +134,6 @@ func (o *componentPreview) read(ctx context.Context) ([]v1alpha1.Component, []v1
 		return nil, nil, fmt.Errorf("%s: no Component is in it", strings.Join(o.files, ", "))
 	}
 	return components, templates, nil
-}
-
-func (o *componentPreview) objects(file string) ([]*unstructured.Unstructured, error) {
-	var stream []byte
-	var err error
-	if file == "-" {
-		stream, err = io.ReadAll(o.In)
-	} else {
-		stream, err = os.ReadFile(file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the Component (-f): %w", err)
-	}
-	objects, err := manifest.Parse(stream)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file, err)
-	}
-	return objects, nil
 }
 
 // schemas that were looked up.

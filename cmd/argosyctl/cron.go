@@ -1,26 +1,28 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	"github.com/argosy-dev/argosy/cronhpa/schedule"
+	"github.com/argosy-dev/argosy/cronhpa"
 )
 
 // newCronCommand groups what is about timetables.
@@ -30,41 +32,36 @@ func newCronCommand(flags *genericclioptions.ConfigFlags, streams genericiooptio
 	return command
 }
 
-type cronPreviewOptions struct {
-	file  string
+type cronPreview struct {
+	genericiooptions.IOStreams
+	flags *genericclioptions.ConfigFlags
+	now   clock.PassiveClock
+	files []string
 	count int
 	from  string
 }
 
 func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams, now clock.PassiveClock) *cobra.Command {
-	options := cronPreviewOptions{}
+	o := &cronPreview{IOStreams: streams, flags: flags, now: now}
 	command := &cobra.Command{
 		Use:   "preview [NAME | -f FILE]",
 		Short: "Print the next firings of a CronHPA, with zone and daylight-saving notes",
-		Long: "Prints what a CronHPA of the control plane, or one in a file, will do next: of all rules together, in order. The same\n" +
-			"code decides in the controller. With -f nothing is asked of a cluster.",
+		Long: "Prints what a CronHPA of the control plane, or those in files, will do next: of all rules together, in order. The same\n" +
+			"code decides in the controller. With -f nothing is asked of a cluster: what a file has wrong is said as karmada-apiserver and\n" +
+			"Argosy's admission would say it, and calendars (excludeCalendarRef) are read from the files too.",
 		Example: "  argosyctl cron preview -f deploy/samples/cronhpa.yaml --count 20\n" +
 			"  argosyctl cron preview shop -n prod --from 2026-03-27T00:00:00Z",
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(command *cobra.Command, args []string) error {
-			return options.run(command.Context(), previewInput{flags: flags, streams: streams, now: now, args: args})
-		},
+		RunE: func(command *cobra.Command, args []string) error { return o.run(command.Context(), args) },
 	}
-	command.Flags().StringVarP(&options.file, "filename", "f", "", "a file with one CronHPA; - is standard input")
-	command.Flags().IntVar(&options.count, "count", 10, "how many firings")
-	command.Flags().StringVar(&options.from, "from", "", "the instant to start from (RFC 3339); default now")
+	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files with CronHPAs, and the ConfigMaps their rules name; - is standard input")
+	command.Flags().IntVar(&o.count, "count", 10, "how many firings")
+	command.Flags().StringVar(&o.from, "from", "", "the instant to start from (RFC 3339); default now")
 	return command
 }
 
-type previewInput struct {
-	flags   *genericclioptions.ConfigFlags
-	streams genericiooptions.IOStreams
-	now     clock.PassiveClock
-	args    []string
-}
-
-func (o cronPreviewOptions) run(ctx context.Context, in previewInput) error {
-	from := in.now.Now()
+func (o *cronPreview) run(ctx context.Context, args []string) error {
+	from := o.now.Now()
 	if o.from != "" {
 		parsed, err := time.Parse(time.RFC3339, o.from)
 		if err != nil {
@@ -75,119 +72,138 @@ func (o cronPreviewOptions) run(ctx context.Context, in previewInput) error {
 	if o.count < 1 || o.count > 10_000 {
 		return fmt.Errorf("--count %d: want 1 to 10000", o.count)
 	}
-	cron, err := o.load(ctx, in)
+	if (len(o.files) == 0) == (len(args) == 0) {
+		return errors.New("name a CronHPA, or give a file with -f")
+	}
+	all, err := o.load(ctx, args)
 	if err != nil {
 		return err
 	}
-	return printFirings(in.streams.Out, cron, from, o.count)
+	var failed error
+	for i, one := range all {
+		if len(all) > 1 {
+			fmt.Fprintf(o.Out, "%sCronHPA %s/%s\n", strings.Repeat("\n", min(i, 1)), one.cron.Namespace, one.cron.Name)
+		}
+		if err := printFirings(o.Out, one.cron, cronhpa.PreviewOf(one.cron, one.calendars, from, o.count)); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("CronHPA %s: %w", one.cron.Name, err))
+		}
+	}
+	return failed
 }
 
-func (o cronPreviewOptions) load(ctx context.Context, in previewInput) (*v1alpha1.CronHPA, error) {
-	cron := &v1alpha1.CronHPA{}
-	if (o.file == "") == (len(in.args) == 0) {
-		return nil, errors.New("name a CronHPA, or give a file with -f")
+// timetable is a CronHPA and the calendars its rules name.
+type timetable struct {
+	cron      *v1alpha1.CronHPA
+	calendars cronhpa.Calendars
+}
+
+func (o *cronPreview) load(ctx context.Context, args []string) ([]timetable, error) {
+	if len(o.files) > 0 {
+		return o.read(ctx)
 	}
-	if o.file != "" {
-		text, err := readFile(o.file, in.streams.In)
-		if err != nil {
-			return nil, err
-		}
-		var what metav1.TypeMeta
-		if err := yaml.Unmarshal(text, &what); err == nil && what.Kind != "CronHPA" {
-			return nil, fmt.Errorf("%s holds a %q, want a CronHPA", o.file, what.Kind)
-		}
-		if err := yaml.UnmarshalStrict(text, cron); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", o.file, err)
-		}
-		return cron, nil
-	}
-	control, namespace, err := controlPlane(in.flags)
+	control, namespace, err := controlPlane(o.flags)
 	if err != nil {
 		return nil, err
 	}
-	key := client.ObjectKey{Namespace: namespace, Name: in.args[0]}
+	cron := &v1alpha1.CronHPA{}
+	key := client.ObjectKey{Namespace: namespace, Name: args[0]}
 	if err := control.Get(ctx, key, cron); apierrors.IsNotFound(err) {
 		return nil, misnamed{problem: "CronHPA " + key.Name + " does not exist", namespace: namespace, list: &v1alpha1.CronHPAList{}}.explain(ctx, control)
 	} else if err != nil {
 		return nil, fmt.Errorf("reading CronHPA %s: %w", key, err)
 	}
-	return cron, nil
+	calendars, err := cronhpa.CalendarsOf(ctx, control, cron)
+	return []timetable{{cron, calendars}}, err
 }
 
-func readFile(path string, in io.Reader) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(in)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the CronHPA: %w", err)
-	}
-	return text, nil
-}
-
-// firing is one line of the preview.
-type firing struct {
-	at    time.Time
-	rule  v1alpha1.CronHPARule
-	order int
-	table *schedule.Timetable
-}
-
-// printFirings merges the rules' firings. Of those at one instant the rule listed last wins, as in the controller.
-func printFirings(out io.Writer, cron *v1alpha1.CronHPA, from time.Time, count int) error {
-	var all []firing
-	for i, rule := range cron.Spec.Rules {
-		table, err := schedule.Parse(schedule.Spec{Schedule: rule.Schedule, TimeZone: rule.TimeZone, ExcludeDates: rule.ExcludeDates})
+// read gives the CronHPAs of all files as karmada-apiserver would store them, each with the calendars of its namespace.
+func (o *cronPreview) read(ctx context.Context) ([]timetable, error) {
+	var all []timetable
+	var others []string
+	calendars := map[string]cronhpa.Calendars{}
+	known := schemas{}
+	for _, file := range o.files {
+		objects, err := readObjects(file, o.In)
 		if err != nil {
-			return fmt.Errorf("spec.rules[%d].%w", i, err)
+			return nil, err
 		}
-		wanted := count
-		switch {
-		case cron.Spec.Suspend || rule.Suspend:
-			continue
-		case rule.RunOnce:
-			wanted = 1
-		}
-		for at, ok := table.Next(from); ok && wanted > 0; at, ok = table.Next(at) {
-			all = append(all, firing{at: at, rule: rule, order: i, table: table})
-			wanted--
+		for _, object := range objects {
+			object.SetNamespace(cmp.Or(object.GetNamespace(), ptr.Deref(o.flags.Namespace, ""), "default"))
+			switch object.GroupVersionKind() {
+			case v1alpha1.GroupVersion.WithKind("CronHPA"):
+				cron := &v1alpha1.CronHPA{}
+				if err := o.admit(ctx, known, file, object, cron); err != nil {
+					return nil, err
+				}
+				all = append(all, timetable{cron: cron})
+			case corev1.SchemeGroupVersion.WithKind("ConfigMap"):
+				calendar := &corev1.ConfigMap{}
+				if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, calendar, true); err != nil {
+					return nil, fmt.Errorf("%s: ConfigMap %s: %w", file, object.GetName(), err)
+				}
+				if calendars[calendar.Namespace] == nil {
+					calendars[calendar.Namespace] = cronhpa.Calendars{}
+				}
+				calendars[calendar.Namespace].Add(calendar)
+			default:
+				others = append(others, fmt.Sprintf("a %q", object.GetKind()))
+				fmt.Fprintf(o.ErrOut, "note: %s holds %s %s of %s, which is no CronHPA and was passed over\n", file, object.GetKind(), object.GetName(), object.GetAPIVersion())
+			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b firing) int {
-		if order := schedule.Order(a.table, a.at, b.table, b.at); order != 0 {
-			return order
-		}
-		return a.order - b.order
-	})
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(out, "No rule fires: every one is suspended, or never matches within ten years.")
+		return nil, fmt.Errorf("%s holds %s, want a CronHPA of %s", strings.Join(o.files, ", "), cmp.Or(strings.Join(others, ", "), "nothing"), v1alpha1.GroupVersion)
+	}
+	for i := range all {
+		all[i].calendars = calendars[all[i].cron.Namespace]
+	}
+	return all, nil
+}
+
+// admit has karmada-apiserver's schema and Argosy's admission say what is wrong. What others in the control plane have to do with the target is not asked.
+func (o *cronPreview) admit(ctx context.Context, known schemas, file string, object *unstructured.Unstructured, cron *v1alpha1.CronHPA) error {
+	if err := known.admit(ctx, file, object, cron); err != nil {
 		return err
+	}
+	if errs := cronhpa.ValidateRules(cron, o.now.Now()); len(errs) > 0 {
+		return fmt.Errorf("%s: CronHPA %s: %w", file, cron.Name, errs.ToAggregate())
+	}
+	for _, warning := range cronhpa.Warnings(cron) {
+		fmt.Fprintf(o.ErrOut, "note: CronHPA %s: %s\n", cron.Name, warning)
+	}
+	return nil
+}
+
+func printFirings(out io.Writer, cron *v1alpha1.CronHPA, preview cronhpa.Preview) error {
+	var broken error
+	if len(preview.Invalid) > 0 {
+		broken = errors.New(strings.Join(preview.Invalid, "; "))
+	}
+	if first := preview.AtStart; first != nil {
+		fmt.Fprintf(out, "At once, by applyAtStart: rule %s, in force since %s, sets %s\n", first.Rule.Name, first.At.In(first.Zone).Format(localTime), sets(first.Rule))
+	}
+	if len(preview.Coming) == 0 {
+		fmt.Fprintln(out, whyNothing(cron, broken))
+		return broken
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "UTC\tLOCAL\tZONE\tRULE\tSETS\tNOTE")
-	for i, f := range all[:min(count, len(all))] {
-		note := f.table.Note(f.at)
-		if i+1 < len(all) && all[i+1].at.Equal(f.at) {
-			note = supersededBy(all, i)
-		}
-		local := f.at.In(f.table.Zone())
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.at.UTC().Format("2006-01-02 15:04"), local.Format("Mon 2006-01-02 15:04 -0700"),
-			f.table.Zone(), f.rule.Name, sets(f.rule), note)
+	for _, f := range preview.Coming {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.At.UTC().Format("2006-01-02 15:04"), f.At.In(f.Zone).Format(localTime), f.Zone, f.Rule.Name, sets(f.Rule), f.Note)
 	}
-	return w.Flush()
+	return errors.Join(w.Flush(), broken)
 }
 
-// supersededBy names the rule that goes last at the instant of firing i.
-func supersededBy(all []firing, i int) string {
-	last := i
-	for last+1 < len(all) && all[last+1].at.Equal(all[i].at) {
-		last++
+const localTime = "Mon 2006-01-02 15:04 -0700"
+
+func whyNothing(cron *v1alpha1.CronHPA, broken error) string {
+	switch {
+	case cron.Spec.Suspend:
+		return "No rule fires: spec.suspend is true."
+	case broken != nil:
+		return "No rule fires."
 	}
-	why := "listed later"
-	if schedule.Order(all[i].table, all[i].at, all[last].table, all[last].at) != 0 {
-		why = "later on the wall clock"
-	}
-	return "superseded by rule " + all[last].rule.Name + ", due at the same instant and " + why
+	return "No rule fires: every one is suspended, has run once, or never matches within ten years."
 }
 
 func sets(rule v1alpha1.CronHPARule) string {

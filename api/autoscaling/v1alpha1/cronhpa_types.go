@@ -61,6 +61,13 @@ type CronHPASpec struct {
 	// +kubebuilder:default=false
 	Suspend bool `json:"suspend,omitempty"`
 
+	// ApplyAtStart says what a CronHPA that is created does at once. None waits for the first firing. InForce applies the rule that
+	// would be in force now had the CronHPA always existed: of the last year's firings the latest, rules with runOnce left out. A rule
+	// that is edited, resumed or added later waits for its next firing.
+	// +optional
+	// +kubebuilder:default=None
+	ApplyAtStart CronHPAStart `json:"applyAtStart,omitempty"`
+
 	// SuccessfulHistoryLimit is how many applied firings each rule keeps in its history.
 	// +optional
 	// +kubebuilder:default=3
@@ -75,6 +82,17 @@ type CronHPASpec struct {
 	// +kubebuilder:validation:Maximum=20
 	FailedHistoryLimit *int32 `json:"failedHistoryLimit,omitempty"`
 }
+
+// CronHPAStart is what a CronHPA does when it is created.
+// +kubebuilder:validation:Enum=None;InForce
+type CronHPAStart string
+
+const (
+	// CronHPAStartNone waits for the first firing.
+	CronHPAStartNone CronHPAStart = "None"
+	// CronHPAStartInForce applies the rule whose time it is.
+	CronHPAStartInForce CronHPAStart = "InForce"
+)
 
 // CronHPARule is one line of the timetable.
 //
@@ -143,6 +161,22 @@ type CronHPARule struct {
 	// +kubebuilder:validation:items:Pattern=`^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
 	// +kubebuilder:validation:items:MaxLength=10
 	ExcludeDates []string `json:"excludeDates,omitempty"`
+
+	// ExcludeCalendarRef names a ConfigMap of this namespace with more days on which the rule does not fire, shared by as many
+	// CronHPAs as like. It bears the label cronhpa.argosy.dev/calendar=true. Each line of its data is a day as in excludeDates,
+	// followed by words or not; empty lines and those that begin with # are skipped. While it cannot be read the rule stands still,
+	// and SpecValid is False.
+	// +optional
+	ExcludeCalendarRef *CalendarReference `json:"excludeCalendarRef,omitempty"`
+}
+
+// CalendarReference names a ConfigMap that holds days.
+type CalendarReference struct {
+	// Name of the ConfigMap, in the namespace of the CronHPA.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
 }
 
 // CronHPAStatus is written by the controller only.
@@ -352,6 +386,7 @@ const (
 	CronHPAReasonFinished            = "Finished"
 	CronHPAReasonSpecAccepted        = "SpecAccepted"
 	CronHPAReasonInvalidSpec         = "InvalidSpec"
+	CronHPAReasonCalendarUnreadable  = "CalendarUnreadable"
 	CronHPAReasonClockBackwards      = "ClockBackwards"
 	CronHPAReasonTargetFound         = "TargetFound"
 	CronHPAReasonTargetNotFound      = "TargetNotFound"
@@ -372,6 +407,9 @@ const (
 	// CronHPAReasonCutOff: a migration's rollback took the target out of the federation; no rule sets it until it is adopted again.
 	CronHPAReasonCutOff = "CutOff"
 )
+
+// CronHPACalendarLabel, with the value true, lets CronHPAs read a ConfigMap as a calendar. No other ConfigMap is read.
+const CronHPACalendarLabel = "cronhpa.argosy.dev/calendar"
 
 // CronHPARestoreFinalizer keeps a CronHPA with an HPA target until the HPA has its own bounds back.
 const CronHPARestoreFinalizer = "cronhpa.argosy.dev/restore-bounds"

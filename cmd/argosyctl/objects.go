@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/internal/manifest"
+)
+
+// readObjects gives the objects of a file as kubectl apply would send them: those of a List one by one, and none that names a field twice. - is standard input.
+func readObjects(file string, in io.Reader) ([]*unstructured.Unstructured, error) {
+	var stream []byte
+	var err error
+	if file == "-" {
+		stream, err = io.ReadAll(in)
+	} else {
+		stream, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the file (-f): %w", err)
+	}
+	objects, err := manifest.Parse(stream)
+	if err == nil {
+		err = namedTwice(stream)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file, err)
+	}
+	var out []*unstructured.Unstructured
+	for _, object := range objects {
+		if !object.IsList() {
+			out = append(out, object)
+			continue
+		}
+		err := object.EachListItem(func(item runtime.Object) error {
+			out = append(out, item.(*unstructured.Unstructured))
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+	}
+	return out, nil
+}
+
+// namedTwice finds a field that a YAML document names twice: of the two an API server would be sent the last.
+func namedTwice(stream []byte) error {
+	if utilyaml.IsJSONBuffer(stream) {
+		return nil
+	}
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(stream)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := yaml.YAMLToJSONStrict(document); err != nil {
+			return err
+		}
+	}
+}
