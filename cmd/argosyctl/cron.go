@@ -54,6 +54,7 @@ func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams generic
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error { return o.run(command.Context(), args) },
 	}
+	command.ValidArgsFunction = once(completeNames(flags, func() client.ObjectList { return &v1alpha1.CronHPAList{} }))
 	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files with CronHPAs, and the ConfigMaps their rules name; - is standard input")
 	command.Flags().IntVar(&o.count, "count", 10, "how many firings")
 	command.Flags().StringVar(&o.from, "from", "", "the instant to start from (RFC 3339); default now")

@@ -19,7 +19,7 @@ import (
 
 // newFedHPACommand groups what is said about FedHPAs.
 func newFedHPACommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	command := &cobra.Command{Use: "fedhpa", Short: "Understand FedHPAs", Args: cobra.NoArgs}
+	command := &cobra.Command{Use: "fedhpa", Short: "Understand FedHPAs"}
 	command.AddCommand(newFedHPAExplainCommand(flags, streams))
 	return command
 }
@@ -28,6 +28,8 @@ func newFedHPAExplainCommand(flags *genericclioptions.ConfigFlags, streams gener
 	var limits split.Range
 	format := ""
 	command := &cobra.Command{
+		ValidArgsFunction: once(completeNames(flags, func() client.ObjectList { return &autoscalingv1alpha1.FedHPAList{} })),
+
 		Use:   "explain NAME",
 		Short: "Say what each member got and why, and what other limits would give",
 		Long: "Says what each member got and why, whether scheduling result and template agree with what the members run, and with --min or\n" +

@@ -70,6 +70,7 @@ answer argosy-estimator gives karmada-scheduler.`,
 	}
 	command.Flags().StringVarP(&o.file, "filename", "f", "", `file of the workload, "-" for standard input`)
 	command.Flags().StringSliceVar(&o.clusters, "cluster", nil, "members to ask (default all)")
+	complete(command, "cluster", completeNames(flags, clusters))
 	command.Flags().StringVar(&o.schedulerConfig, "scheduler-config", "", "KubeSchedulerConfiguration of the members' schedulers (default kube-scheduler's own)")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	command.Flags().BoolVar(&o.allNodes, "all-nodes", false, "list every node, not only the first of each kind")

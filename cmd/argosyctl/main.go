@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/kubectl/pkg/util/templates"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
@@ -22,10 +23,6 @@ func main() {
 			fmt.Fprintln(os.Stderr, "error:", err)
 		}
 		status := exitError{code: 1}
-		if _, _, unknown := root.Find(os.Args[1:]); unknown != nil {
-			// A pipeline that mistypes is-karmada must not read its answer Static in that.
-			status.code = exitUnknown
-		}
 		errors.As(err, &status)
 		os.Exit(status.code)
 	}
@@ -34,46 +31,49 @@ func main() {
 // errReported ends a command whose output already says what is wrong.
 var errReported = errors.New("reported")
 
-// newCommand is the root with every command group: one line each.
+// newCommand is the root with every command, in the groups its help shows them in.
 func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "argosyctl",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
 		Short:         "Operate workloads in a Karmada federation",
+		Long:          "argosyctl operates workloads in a Karmada federation; --kubeconfig and --context name karmada-apiserver.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	// --kubeconfig and --context reach karmada-apiserver.
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.AddFlags(root.PersistentFlags())
-	root.AddCommand(
-		newInterpretCommand(streams),
-		newDoctorCommand(flags, streams),
-		newFitCommand(flags, streams),
-		newStatusCommand(flags, streams),
-		newTraceCommand(flags, streams),
-		newInstallCommand(flags, streams),
-		newUninstallCommand(flags, streams),
-		newPolicyCommand(flags, streams),
-		newComponentCommand(flags, streams),
-		newCronCommand(flags, streams),
-		newScaleInCommand(flags, streams),
-		newFedHPACommand(flags, streams),
-		newMigrationCommand(flags, streams),
-		newPublishCommand(flags, streams),
-		newIsKarmadaCommand(flags, streams),
-	)
+	helped(root, templates.CommandGroups{
+		{Message: "Applications in the federation:", Commands: []*cobra.Command{
+			newPublishCommand(flags, streams),
+			newIsKarmadaCommand(flags, streams),
+			newMigrationCommand(flags, streams),
+			newScaleInCommand(flags, streams),
+		}},
+		{Message: "Before you apply:", Commands: []*cobra.Command{
+			newPolicyCommand(flags, streams),
+			newFitCommand(flags, streams),
+			newComponentCommand(flags, streams),
+			newCronCommand(flags, streams),
+			newInterpretCommand(streams),
+		}},
+		{Message: "Find out:", Commands: []*cobra.Command{
+			newStatusCommand(flags, streams),
+			newTraceCommand(flags, streams),
+			newDoctorCommand(flags, streams),
+			newFedHPACommand(flags, streams),
+			newVersionCommand(flags, streams),
+		}},
+		{Message: "Install:", Commands: []*cobra.Command{
+			newInstallCommand(flags, streams),
+			newUninstallCommand(flags, streams),
+		}},
+	})
+	complete(root, "namespace", completeNames(flags, namespaces))
 	callItself(root, name)
-	for _, group := range root.Commands() {
-		if group.HasSubCommands() && !group.Runnable() {
-			// Without these a subcommand that is none prints the help and ends well.
-			group.Args = cobra.NoArgs
-			group.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
-		}
-	}
 	return root
 }
 

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
@@ -15,7 +19,12 @@ func TestWhatIsTypedWrong(t *testing.T) {
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	for typed, want := range map[string]string{
 		"nosuch":                        `unknown command "nosuch" for "argosyctl"`,
-		"migration aprove x/y":          `unknown command "aprove" for "argosyctl migration"`,
+		"is-karmda deployment/web":      `unknown command "is-karmda" for "argosyctl"; did you mean is-karmada?`,
+		"migration plan a b c":          "name one application as kind/name",
+		"migration plan deploy/web x":   "name one application as kind/name",
+		"migration plan deploy web":     "no kubeconfig says where karmada-apiserver is",
+		"version":                       "no kubeconfig says where karmada-apiserver is",
+		"migration aprove x/y":          `unknown command "aprove" for "argosyctl migration"; did you mean approve?`,
 		"cron previw":                   `unknown command "previw" for "argosyctl cron"`,
 		"fedhpa explian web":            `unknown command "explian" for "argosyctl fedhpa"`,
 		"migration plan":                "name one application as kind/name",
@@ -81,5 +90,52 @@ func each(command *cobra.Command, visit func(*cobra.Command)) {
 	visit(command)
 	for _, child := range command.Commands() {
 		each(child, visit)
+	}
+}
+
+// TestAMistypedCommandIsNoAnswer: a pipeline reads exit status 1 of is-karmada as Static.
+func TestAMistypedCommandIsNoAnswer(t *testing.T) {
+	for _, typed := range []string{"is-karmda deployment/web", "migration pan deployment/web"} {
+		root := newCommand("argosyctl", genericiooptions.NewTestIOStreamsDiscard())
+		root.SetArgs(strings.Fields(typed))
+		var status exitError
+		if err := root.ExecuteContext(t.Context()); !errors.As(err, &status) || status.code != exitUnknown {
+			t.Errorf("%s: %v with status %d, want %d", typed, err, status.code, exitUnknown)
+		}
+	}
+}
+
+// TestHelpIsInGroups: the first page lists every command under a heading, and the options of all commands stand on a page of their own.
+func TestHelpIsInGroups(t *testing.T) {
+	help := func(args ...string) string {
+		var out bytes.Buffer
+		root := newCommand("argosyctl", genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out})
+		root.SetArgs(args)
+		if err := root.ExecuteContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	first := help()
+	for _, want := range []string{"Applications in the federation:\n  publish ", "Find out:\n  doctor ", "argosyctl options"} {
+		if !strings.Contains(first, want) {
+			t.Errorf("no %q in\n%s", want, first)
+		}
+	}
+	for page, shown := range map[string]bool{"migration plan --help": false, "options": true} {
+		if strings.Contains(help(strings.Fields(page)...), "--as-uid") != shown {
+			t.Errorf("%s: --as-uid is shown: %t, want %t", page, !shown, shown)
+		}
+	}
+}
+
+func TestKindsOfArgosy(t *testing.T) {
+	have := kindsOfArgosy([]*metav1.APIResourceList{
+		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Kind: "Deployment"}}},
+		{GroupVersion: "vm.argosy.dev/v1alpha1", APIResources: []metav1.APIResource{{Name: "servers", Kind: "Server"}, {Name: "servers/status", Kind: "Server"}}},
+		{GroupVersion: "apps.argosy.dev/v1alpha1", APIResources: []metav1.APIResource{{Name: "podscaleins", Kind: "PodScaleIn"}}},
+	})
+	if diff := cmp.Diff([]string{"PodScaleIn.v1alpha1.apps.argosy.dev", "Server.v1alpha1.vm.argosy.dev"}, have); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -24,11 +24,14 @@ func newMigrationCommand(flags *genericclioptions.ConfigFlags, streams genericio
 		Use:     "migration",
 		Aliases: []string{"migrations", "mig"},
 		Short:   "Bring applications under federation, and back",
-		Long: "Applications are named KIND/NAME, such as deployment/web, in the namespace of -n.\n" +
+		Long: "Applications are named KIND/NAME or KIND NAME, such as deployment/web, in the namespace of -n.\n" +
 			"An admin lists them on a MigrationWhitelist; these commands show where each stands and what a person decides.",
 	}
 	m := &migrationCommands{flags: flags, out: streams.Out, errOut: streams.ErrOut}
 	command.AddCommand(m.status(), m.plan(), m.approve(), m.rollback(), m.readopt(), m.leave())
+	for _, one := range command.Commands() {
+		one.ValidArgsFunction = once(completeMigrations(flags))
+	}
 	return command
 }
 
@@ -89,10 +92,15 @@ func (m *migrationCommands) status() *cobra.Command {
 		Short: "Show where applications stand; with a name, everything known about one",
 		Example: "  argosyctl migration status -A\n" +
 			"  argosyctl migration status -n shop deployment/web",
-		Args: cobra.MaximumNArgs(1),
+		Args: func(command *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return oneApplication(command, args)
+		},
 		RunE: func(command *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				_, migration, err := m.one(command.Context(), args[0])
+			if len(args) > 0 {
+				_, migration, err := m.one(command.Context(), typed(args))
 				if err != nil {
 					return err
 				}
@@ -137,7 +145,7 @@ func (m *migrationCommands) plan() *cobra.Command {
 			"  argosyctl migration plan -n shop deployment/web -o json",
 		Args: oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
-			_, migration, err := m.one(command.Context(), args[0])
+			_, migration, err := m.one(command.Context(), typed(args))
 			if err != nil {
 				return err
 			}
@@ -176,9 +184,9 @@ func (m *migrationCommands) approve() *cobra.Command {
 		Args: oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			if hash == "" {
-				return fmt.Errorf("name the plan you have read with --plan: 'argosyctl migration plan %s' shows it", args[0])
+				return fmt.Errorf("name the plan you have read with --plan: 'argosyctl migration plan %s' shows it", typed(args))
 			}
-			control, migration, err := m.one(command.Context(), args[0])
+			control, migration, err := m.one(command.Context(), typed(args))
 			if err != nil {
 				return err
 			}
@@ -193,6 +201,7 @@ func (m *migrationCommands) approve() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&hash, "plan", "", "hash of the plan you have read ('argosyctl migration plan' shows it)")
+	complete(command, "plan", completePlan(m.flags))
 	return command
 }
 
@@ -205,7 +214,7 @@ func (m *migrationCommands) rollback() *cobra.Command {
 		Example: "  argosyctl migration rollback -n shop deployment/web",
 		Args:    oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
-			control, migration, err := m.one(command.Context(), args[0])
+			control, migration, err := m.one(command.Context(), typed(args))
 			if err != nil {
 				return err
 			}
@@ -216,9 +225,9 @@ func (m *migrationCommands) rollback() *cobra.Command {
 				return err
 			}
 			if found == "" {
-				return fmt.Errorf("%s is on no whitelist: it is %s already", args[0], migration.Status.Phase)
+				return fmt.Errorf("%s is on no whitelist: it is %s already", typed(args), migration.Status.Phase)
 			}
-			fmt.Fprintf(m.out, "%s is off whitelist %s; it is cut off as soon as every Work is proved suspended ('argosyctl migration status')\n", args[0], found)
+			fmt.Fprintf(m.out, "%s is off whitelist %s; it is cut off as soon as every Work is proved suspended ('argosyctl migration status')\n", typed(args), found)
 			return nil
 		},
 	}
@@ -232,7 +241,7 @@ func (m *migrationCommands) readopt() *cobra.Command {
 		Example: "  argosyctl migration readopt -n shop deployment/web",
 		Args:    oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
-			control, migration, err := m.one(command.Context(), args[0])
+			control, migration, err := m.one(command.Context(), typed(args))
 			if err != nil {
 				return err
 			}
@@ -311,21 +320,21 @@ func (m *migrationCommands) leave() *cobra.Command {
 		Example: "  argosyctl migration leave -n shop deployment/web",
 		Args:    oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
-			control, migration, err := m.one(command.Context(), args[0])
+			control, migration, err := m.one(command.Context(), typed(args))
 			if err != nil {
 				return err
 			}
 			if listed, err := editEntries(command.Context(), control, migration, nil); err != nil {
 				return err
 			} else if listed != "" {
-				return fmt.Errorf("%s is on whitelist %s: roll it back first ('argosyctl migration rollback')", args[0], listed)
+				return fmt.Errorf("%s is on whitelist %s: roll it back first ('argosyctl migration rollback')", typed(args), listed)
 			}
 			before := migration.DeepCopy()
 			migration.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave
 			if err := control.Patch(command.Context(), migration, client.MergeFrom(before)); err != nil {
-				return fmt.Errorf("asking %s to leave: %w", args[0], err)
+				return fmt.Errorf("asking %s to leave: %w", typed(args), err)
 			}
-			fmt.Fprintf(m.out, "%s leaves once a plan that changes nothing in its members is approved ('argosyctl migration plan')\n", args[0])
+			fmt.Fprintf(m.out, "%s leaves once a plan that changes nothing in its members is approved ('argosyctl migration plan')\n", typed(args))
 			return nil
 		},
 	}

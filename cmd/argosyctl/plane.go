@@ -94,13 +94,21 @@ func (m misnamed) explain(ctx context.Context, control client.Reader) error {
 	return fmt.Errorf("%s: namespace %s of the control plane has %s", m.problem, m.namespace, strings.Join(there, ", "))
 }
 
-// oneApplication is the argument of commands about one.
+// oneApplication is what commands about one are given: KIND/NAME, or KIND NAME as kubectl takes it too.
 func oneApplication(command *cobra.Command, args []string) error {
-	if len(args) == 1 {
+	switch len(args) {
+	case 1:
 		return nil
+	case 2:
+		if !strings.Contains(args[0]+args[1], "/") {
+			return nil
+		}
 	}
 	return fmt.Errorf("name one application as kind/name, such as: %s -n shop deployment/web", command.CommandPath())
 }
+
+// typed is the application of the arguments as kind/name.
+func typed(args []string) string { return strings.Join(args, "/") }
 
 // parseApplication reads kind/name.
 func parseApplication(namespace, text string) (publish.Application, error) {

@@ -42,7 +42,7 @@ func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			if err != nil {
 				return exitError{code: exitUnknown, err: err}
 			}
-			application, err := parseApplication(namespace, args[0])
+			application, err := parseApplication(namespace, typed(args))
 			if err != nil {
 				return exitError{code: exitUnknown, err: err}
 			}

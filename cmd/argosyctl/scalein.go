@@ -54,6 +54,8 @@ func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.Flags().StringVar(&options.reason, "reason", "", "kept in the order, for people")
 	command.Flags().DurationVar(&options.timeout, "timeout", 10*time.Minute, "how long the pods may take to go")
 	command.Flags().BoolVar(&options.wait, "wait", true, "follow the order until it ends")
+	command.ValidArgsFunction = once(completeNames(flags, cloneSets))
+	complete(command, "in", completeNames(flags, clusters))
 	command.AddCommand(newScaleInAdoptCommand(flags, streams))
 	return command
 }

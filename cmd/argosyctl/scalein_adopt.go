@@ -29,6 +29,8 @@ func newScaleInAdoptCommand(flags *genericclioptions.ConfigFlags, streams generi
 			"holds fewer replicas than the scheduling result says, result and template are lowered to it. No pod is touched.",
 		Example: "  argosyctl scalein adopt shop -n prod",
 		Args:    oneCloneSet,
+
+		ValidArgsFunction: once(completeNames(flags, cloneSets)),
 		RunE: func(command *cobra.Command, args []string) error {
 			control, namespace, err := controlPlane(flags)
 			if err != nil {

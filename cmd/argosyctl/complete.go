@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/publish"
+)
+
+// completionTimeout is how long a shell waits for words: whoever presses Tab types on after that.
+const completionTimeout = 3 * time.Second
+
+// complete registers what a flag may be given. A flag that is not there is a slip of ours, which every test of a command meets.
+func complete(command *cobra.Command, flag string, words cobra.CompletionFunc) {
+	if err := command.RegisterFlagCompletionFunc(flag, words); err != nil {
+		panic(err)
+	}
+}
+
+// completeFrom asks the control plane for words; without an answer there are none.
+func completeFrom(
+	flags *genericclioptions.ConfigFlags, words func(ctx context.Context, control client.Client, namespace string, args []string) ([]string, error),
+) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		parent := command.Context()
+		if parent == nil {
+			parent = context.Background()
+		}
+		ctx, cancel := context.WithTimeout(parent, completionTimeout)
+		defer cancel()
+		control, namespace, err := controlPlane(flags)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		found, err := words(ctx, control, namespace, args)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return found, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeNames are the names of a kind: in the namespace of -n, where the kind has namespaces.
+func completeNames(flags *genericclioptions.ConfigFlags, list func() client.ObjectList) cobra.CompletionFunc {
+	return completeFrom(flags, func(ctx context.Context, control client.Client, namespace string, _ []string) ([]string, error) {
+		found, names := list(), []string(nil)
+		if err := control.List(ctx, found, client.InNamespace(namespace)); err != nil {
+			return nil, err
+		}
+		err := meta.EachListItem(found, func(object runtime.Object) error {
+			item, err := meta.Accessor(object)
+			if err == nil {
+				names = append(names, item.GetName())
+			}
+			return err
+		})
+		return names, err
+	})
+}
+
+// once offers words for the first argument alone.
+func once(words cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return words(command, args, begun)
+	}
+}
+
+func clusters() client.ObjectList { return &clusterv1alpha1.ClusterList{} }
+func cloneSets() client.ObjectList {
+	list := &unstructured.UnstructuredList{}
+	list.SetAPIVersion("apps.kruise.io/v1alpha1")
+	list.SetKind("CloneSetList")
+	return list
+}
+func namespaces() client.ObjectList { return &corev1.NamespaceList{} }
+
+// completeMigrations are the applications of the namespace that have a Migration, as kind/name.
+func completeMigrations(flags *genericclioptions.ConfigFlags) cobra.CompletionFunc {
+	return completeFrom(flags, func(ctx context.Context, control client.Client, namespace string, _ []string) ([]string, error) {
+		var list v1alpha1.MigrationList
+		if err := control.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+			return nil, err
+		}
+		var words []string
+		for i := range list.Items {
+			words = append(words, named(&list.Items[i])+"\t"+string(list.Items[i].Status.Phase))
+		}
+		return words, nil
+	})
+}
+
+// completePlan is the hash of the plan of the application that was named before the flag.
+func completePlan(flags *genericclioptions.ConfigFlags) cobra.CompletionFunc {
+	return completeFrom(flags, func(ctx context.Context, control client.Client, namespace string, args []string) ([]string, error) {
+		application, err := parseApplication(namespace, typed(args))
+		if err != nil {
+			return nil, err
+		}
+		migration, err := publish.Find(ctx, control, application)
+		if err != nil || migration == nil || migration.Status.Plan == nil {
+			return nil, err
+		}
+		return []string{migration.Status.Plan.Hash}, nil
+	})
+}
