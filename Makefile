@@ -9,10 +9,11 @@ BIN       := bin
 ARTIFACTS := _artifacts
 TOOLS     := go tool -modfile=tools/go.mod
 
-# make images: every program but the lab, for these platforms, named and dated by the commit.
+# make images and make release: every program but the lab, for these platforms, named and dated by the commit.
 PROGRAMS  := $(filter-out argosy-lab,$(notdir $(wildcard cmd/argosy*)))
 PLATFORMS := linux/amd64 linux/arm64
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LINK      := -s -w -X github.com/argosy-dev/argosy/internal/program.version=$(VERSION)
 comma     := ,
 space     := $(subst ,, )
 
@@ -94,6 +95,7 @@ bench: build ## measure beside the peer: ours, the peer's, the ratio
 test-tools: ## the modules of their own: images, chart, alerts and dashboards
 	cd tools/images && go test ./...
 	cd tools/chart && go test ./...
+	cd tools/release && go test ./...
 	cd test/monitoring && go test ./...
 
 # What has goroutines; the pure packages have none, and their long sweeps would take ten times their time.
@@ -133,7 +135,7 @@ test-fuzz: go-version ## each fuzz target for FUZZTIME (1m)
 .PHONY: images
 images: go-version ## OCI images with bills of materials into _artifacts/images, without a container engine
 	@for p in $(PLATFORMS); do os=$${p%/*} arch=$${p#*/}; mkdir -p $(ARTIFACTS)/bin/$$os-$$arch; \
-		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='-s -w' \
+		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LINK)' \
 			-o $(ARTIFACTS)/bin/$$os-$$arch/ $(addprefix ./cmd/,$(PROGRAMS)) || exit 1; \
 	done
 	cd tools/images && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/images \
@@ -150,6 +152,18 @@ chart: ## the Helm chart, checked and packed, into _artifacts/chart
 	@mkdir -p $(ARTIFACTS) && echo 'image: {repository: registry.example/argosy}' > $(ARTIFACTS)/values.yaml
 	cd tools/chart && go run . lint -chart $(CURDIR)/deploy/chart -values $(CURDIR)/$(ARTIFACTS)/values.yaml
 	cd tools/chart && go run . package -chart $(CURDIR)/deploy/chart -out $(CURDIR)/$(ARTIFACTS)/chart
+
+# make release: argosyctl for people's machines. A version is what a tag says, and RELEASES is where its archives will be served.
+CLIENT_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+RELEASES         ?= https://github.com/argosy-dev/argosy/releases/download
+
+.PHONY: release
+release: images chart ## all a release consists of: images, chart, and argosyctl's archives, checksums and krew manifest; VERSION=v1.2.3
+	@for p in $(CLIENT_PLATFORMS); do os=$${p%/*} arch=$${p#*/}; mkdir -p $(ARTIFACTS)/bin/$$os-$$arch; \
+		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LINK)' -o $(ARTIFACTS)/bin/$$os-$$arch/ ./cmd/argosyctl || exit 1; \
+	done
+	cd tools/release && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/release -root $(CURDIR) -url $(RELEASES) \
+		-version "$(VERSION)" -platforms "$(subst $(space),$(comma),$(CLIENT_PLATFORMS))" -created "$$(git log -1 --format=%ct)"
 
 ##@ Contribute
 

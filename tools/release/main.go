@@ -1,0 +1,109 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+// release is what one run packs.
+type release struct {
+	bin, out, version, url, root string
+	created                      time.Time
+}
+
+// archive is one that was written.
+type archive struct {
+	name, sum, os, arch string
+}
+
+// versions are what krew demands, and what file names can hold.
+var versions = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
+
+func run(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("release", flag.ContinueOnError)
+	r := release{}
+	flags.StringVar(&r.bin, "bin", "", "folder that holds <os>-<arch>/argosyctl")
+	flags.StringVar(&r.out, "out", "", "folder to write to")
+	flags.StringVar(&r.version, "version", "", "such as v1.2.3")
+	flags.StringVar(&r.url, "url", "", "where the archives of all versions will be served: <url>/<version>/<archive>")
+	flags.StringVar(&r.root, "root", "../..", "the repository")
+	platforms := flags.String("platforms", "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64", "comma separated platforms")
+	created := flags.Int64("created", 0, "time of the files in seconds since 1970: the commit's, so that a rebuild is equal")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if r.bin == "" || r.out == "" || r.url == "" {
+		return errors.New("-bin, -out and -url are needed")
+	}
+	if !versions.MatchString(r.version) {
+		return fmt.Errorf("-version %q: want a semantic version with a v, such as v1.2.3", r.version)
+	}
+	r.created = time.Unix(*created, 0).UTC()
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return err
+	}
+	var archives []archive
+	for _, platform := range strings.Split(*platforms, ",") {
+		system, arch, ok := strings.Cut(platform, "/")
+		if !ok {
+			return fmt.Errorf("-platforms %q: want os/arch", platform)
+		}
+		packed, err := r.pack(system, arch)
+		if err != nil {
+			return fmt.Errorf("packing %s: %w", platform, err)
+		}
+		archives = append(archives, packed)
+		fmt.Fprintln(out, packed.sum, packed.name)
+	}
+	return r.describe(archives)
+}
+
+// pack writes the archive of one platform.
+func (r release) pack(system, arch string) (archive, error) {
+	packed := archive{name: fmt.Sprintf("argosyctl_%s_%s_%s.tar.gz", r.version, system, arch), os: system, arch: arch}
+	files := []file{
+		{name: "LICENSE", from: filepath.Join(r.root, "LICENSE"), mode: 0o644},
+		{name: "argosyctl", from: filepath.Join(r.bin, system+"-"+arch, "argosyctl"), mode: 0o755},
+		{name: "kubectl_complete-argosy", from: filepath.Join(r.root, "tools", "release", "kubectl_complete-argosy"), mode: 0o755},
+	}
+	target, err := os.Create(filepath.Join(r.out, packed.name))
+	if err != nil {
+		return packed, err
+	}
+	sum := sha256.New()
+	err = write(io.MultiWriter(target, sum), files, r.created)
+	packed.sum = hex.EncodeToString(sum.Sum(nil))
+	return packed, errors.Join(err, target.Close())
+}
+
+// describe writes the checksums and krew's manifest.
+func (r release) describe(archives []archive) error {
+	var sums strings.Builder
+	for _, a := range archives {
+		sums.WriteString(a.sum + "  " + a.name + "\n")
+	}
+	if err := os.WriteFile(filepath.Join(r.out, "checksums.txt"), []byte(sums.String()), 0o644); err != nil {
+		return err
+	}
+	manifest, err := r.manifest(archives)
+	if err != nil {
+		return fmt.Errorf("writing krew's manifest for %d archives: %w", len(archives), err)
+	}
+	return os.WriteFile(filepath.Join(r.out, "argosy.yaml"), manifest, 0o644)
+}

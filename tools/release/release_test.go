@@ -1,0 +1,135 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// binaries of two platforms.
+func binaries(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	for _, platform := range []string{"linux-amd64", "darwin-arm64"} {
+		if err := os.MkdirAll(filepath.Join(bin, platform), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(bin, platform, "argosyctl"), []byte("program of "+platform), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bin
+}
+
+func packed(t *testing.T, bin string) string {
+	t.Helper()
+	out := t.TempDir()
+	err := run([]string{"-bin", bin, "-out", out, "-version", "v1.2.3", "-url", "https://example.org/releases", "-created", "1700000000",
+		"-platforms", "linux/amd64,darwin/arm64"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func read(t *testing.T, elements ...string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(elements...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// TestArchives: each holds the program of its platform that can be run, and the same input gives the same bytes.
+func TestArchives(t *testing.T) {
+	bin := binaries(t)
+	out, again := packed(t, bin), packed(t, bin)
+	const name = "argosyctl_v1.2.3_darwin_arm64.tar.gz"
+	raw := read(t, out, name)
+	if !bytes.Equal(raw, read(t, again, name)) {
+		t.Error("packed twice, and not the same bytes")
+	}
+	zipped, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for reader := tar.NewReader(zipped); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[header.Name] = string(content)
+		if header.Name != "LICENSE" && header.Mode != 0o755 {
+			t.Errorf("%s has mode %o", header.Name, header.Mode)
+		}
+	}
+	if files["argosyctl"] != "program of darwin-arm64" || files["LICENSE"] == "" || !strings.Contains(files["kubectl_complete-argosy"], "__complete") {
+		t.Errorf("the archive holds %v", files)
+	}
+}
+
+// TestManifest: krew finds each platform's archive at its address with its checksum, which checksums.txt says too.
+func TestManifest(t *testing.T) {
+	out := packed(t, binaries(t))
+	var manifest struct {
+		Spec struct {
+			Version   string `json:"version"`
+			Platforms []struct {
+				URI    string `json:"uri"`
+				SHA256 string `json:"sha256"`
+				Bin    string `json:"bin"`
+			} `json:"platforms"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal(read(t, out, "argosy.yaml"), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if manifest.Spec.Version != "v1.2.3" || len(manifest.Spec.Platforms) != 2 {
+		t.Fatalf("%+v", manifest)
+	}
+	sums := string(read(t, out, "checksums.txt"))
+	for _, p := range manifest.Spec.Platforms {
+		name := filepath.Base(p.URI)
+		sum := sha256.Sum256(read(t, out, name))
+		if p.SHA256 != hex.EncodeToString(sum[:]) || !strings.Contains(sums, p.SHA256+"  "+name+"\n") {
+			t.Errorf("%s: manifest says %s, checksums.txt\n%s", name, p.SHA256, sums)
+		}
+		if p.URI != "https://example.org/releases/v1.2.3/"+name || p.Bin != "argosyctl" {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	bin := binaries(t)
+	for want, args := range map[string][]string{
+		"-version \"0d1e2f\"":         {"-version", "0d1e2f"},
+		"packing plan9/386":           {"-version", "v1.2.3", "-platforms", "plan9/386"},
+		"-platforms \"linux\"":        {"-version", "v1.2.3", "-platforms", "linux"},
+		"-bin, -out and -url are nee": {"-version", "v1.2.3", "-url", ""},
+	} {
+		err := run(append([]string{"-bin", bin, "-out", t.TempDir(), "-url", "https://example.org"}, args...), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v, want %q", args, err, want)
+		}
+	}
+}
