@@ -117,7 +117,7 @@ func TestHelpIsInGroups(t *testing.T) {
 		return out.String()
 	}
 	first := help()
-	for _, want := range []string{"Applications in the federation:\n  publish ", "Find out:\n  doctor ", "argosyctl options"} {
+	for _, want := range []string{"Applications in the federation:\n  publish ", "Find out:\n  status ", "argosyctl options"} {
 		if !strings.Contains(first, want) {
 			t.Errorf("no %q in\n%s", want, first)
 		}

@@ -107,7 +107,7 @@ func oneApplication(command *cobra.Command, args []string) error {
 	return fmt.Errorf("name one application as kind/name, such as: %s -n shop deployment/web", command.CommandPath())
 }
 
-// typed is the application of the arguments as kind/name.
+// typed is what KIND/NAME or KIND NAME names, as kind/name.
 func typed(args []string) string { return strings.Join(args, "/") }
 
 // parseApplication reads kind/name.

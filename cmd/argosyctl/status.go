@@ -48,7 +48,7 @@ this kind. Nothing is written.`,
 			if watch && format != "text" {
 				return errors.New("--watch prints text only")
 			}
-			look, err := looker(flags, args[0])
+			look, err := looker(flags, typed(args))
 			if err != nil {
 				return err
 			}
@@ -85,7 +85,7 @@ where it stands still.`,
 			if _, err := structured(io.Discard, format, nil); err != nil {
 				return err
 			}
-			look, err := looker(flags, args[0])
+			look, err := looker(flags, typed(args))
 			if err != nil {
 				return err
 			}
@@ -106,8 +106,8 @@ where it stands still.`,
 
 // oneObject is the argument of commands about one object of the control plane.
 func oneObject(command *cobra.Command, args []string) error {
-	if len(args) == 1 {
-		if kind, name, ok := strings.Cut(args[0], "/"); ok && kind != "" && name != "" && !strings.Contains(name, "/") {
+	if len(args) == 1 || len(args) == 2 {
+		if kind, name, ok := strings.Cut(typed(args), "/"); ok && kind != "" && name != "" && !strings.Contains(name, "/") {
 			return nil
 		}
 	}
