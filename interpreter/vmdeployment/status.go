@@ -3,6 +3,7 @@ package vmdeployment
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/edit"
@@ -19,7 +20,7 @@ func aggregateStatus(object *unstructured.Unstructured, members []family.Member)
 		CutSaidIn: vmv1alpha1.ConditionStalled,
 	})
 	s.Unite(aggregate.List{
-		Name: "pendingApprovals", Limit: vmv1alpha1.MaxPendingApprovals, By: []string{"since", "operationID"},
+		Name: "pendingApprovals", Limit: gatev1alpha1.MaxPendingApprovals, By: []string{"since", "operationID"},
 		CutSaidIn: vmv1alpha1.ConditionAwaitingApproval,
 	})
 	s.StandardConditions(vmv1alpha1.ConditionComplete)

@@ -3,6 +3,7 @@ package vmreplicaset
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/edit"
@@ -13,6 +14,7 @@ import (
 var counts = []string{
 	"replicas", "updatedReplicas", "expectedUpdatedReplicas", "readyReplicas", "availableReplicas",
 	"initializingReplicas", "deployingReplicas", "unknownReplicas", "offlineReplicas", "abandonedReplicas",
+	"heldReplicas",
 }
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
@@ -20,9 +22,10 @@ func aggregateStatus(object *unstructured.Unstructured, members []family.Member)
 	s.Revisions()
 	s.Selector("selector")
 	s.Unite(aggregate.List{
-		Name: "pendingApprovals", Limit: vmv1alpha1.MaxPendingApprovals, By: []string{"since", "operationID"},
+		Name: "pendingApprovals", Limit: gatev1alpha1.MaxPendingApprovals, By: []string{"since", "operationID"},
 		CutSaidIn: vmv1alpha1.ConditionAwaitingApproval,
 	})
+	s.Unite(aggregate.List{Name: "abandoned", Limit: vmv1alpha1.MaxAbandoned, By: []string{"at", "server"}})
 	s.StandardConditions(vmv1alpha1.ConditionAvailable, vmv1alpha1.ConditionRemediationAllowed)
 	return s.Edits()
 }

@@ -62,7 +62,10 @@ func interpretDependency(object *unstructured.Unstructured) ([]configv1alpha1.De
 		depend.ConfigMapAt("configMapRef", "name"),
 		depend.SecretAt("secretRef", "name"))
 	if err == nil {
-		err = found.In(server, depend.SecretAt("machine", "credentialsRef", "name"))
+		err = found.In(server,
+			depend.SecretAt("machine", "credentialsRef", "name"),
+			depend.SecretAt("machine", "userDataRef", "name"),
+			depend.SecretAt("machine", "access", "privateKeyRef", "name"))
 	}
 	if err != nil {
 		return nil, field.Under(err, serverPath...)

@@ -59,7 +59,7 @@ func TestRevise(t *testing.T) {
 		Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
 		Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
 		Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=1").
-		Annotation("interpreter.argosy.dev/created-with", "a5a87613aca829f9")
+		Annotation("interpreter.argosy.dev/created-with", "b2cbd5b00b0a9043")
 	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
@@ -156,6 +156,9 @@ deployingReplicas: 2
 unknownReplicas: 3
 offlineReplicas: 4
 abandonedReplicas: 5
+heldReplicas: 2
+abandoned: [{server: payments-3, replicas: 3, at: "2026-01-03T00:00:00Z"}]
+lastSlot: 4
 updateRevision: payments-new
 currentRevision: payments-old
 pendingApprovals:
@@ -185,12 +188,14 @@ deployingReplicas: 2
 unknownReplicas: 3
 offlineReplicas: 4
 abandonedReplicas: 5
+heldReplicas: 3
+abandoned: [{server: payments-3, replicas: 3, cluster: member2, at: "2026-01-03T00:00:00Z"}]
 updateRevision: payments-new
 currentRevision: payments-old
 selector: app=payments
 pendingApprovals:
 - {gate: give-up, operationID: op-1, server: payments-b, cluster: member2, since: "2026-01-01T00:00:00Z"}
-- {gate: give-up, operationID: op-2, server: payments-7xk2p, cluster: member1, since: "2026-01-02T03:04:05Z"}
+- {gate: give-up, operationID: op-2, server: payments-7xk2p, cluster: member1, since: "2026-01-02T03:04:05Z", summary: "payments-7xk2p is given up; 3 of 4 serve"}
 - {gate: give-up, operationID: op-9, server: payments-a, cluster: member2, since: "2026-01-03T00:00:00Z"}
 conditions:
 - {type: Available, status: "False", reason: MinimumServersUnavailable, message: "member2: 1 of 3", lastTransitionTime: "2026-01-03T00:00:00Z", observedGeneration: 3}
@@ -240,8 +245,8 @@ func TestDependencies(t *testing.T) {
 		names = append(names, d.APIVersion+" "+d.Kind+" "+d.Namespace+"/"+d.Name)
 	}
 	want := []string{
-		"v1 ConfigMap shop/agent-settings", "v1 Secret shop/agent-token", "v1 Secret shop/gate-ca", "v1 Secret shop/machine-credentials",
-		"v1 Secret shop/on-call", "vm.argosy.dev/v1alpha1 VMDeployment shop/payments",
+		"v1 ConfigMap shop/agent-settings", "v1 Secret shop/agent-token", "v1 Secret shop/first-boot", "v1 Secret shop/gate-ca",
+		"v1 Secret shop/machine-credentials", "v1 Secret shop/machine-key", "v1 Secret shop/on-call", "vm.argosy.dev/v1alpha1 VMDeployment shop/payments",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
@@ -212,7 +213,7 @@ func (s *Stage) reportServersOnce(ctx context.Context, failed string) error {
 		case failed:
 			set.Status.ReadyReplicas, set.Status.AvailableReplicas, set.Status.UnknownReplicas = 0, 0, n
 		case "member2":
-			set.Status.PendingApprovals = []vmv1alpha1.PendingApproval{{Gate: "give-up", OperationID: "op-1", Server: "payments-x", Since: &now}}
+			set.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "give-up", OperationID: "op-1", Server: "payments-x", Since: &now}}
 			apimeta.SetStatusCondition(&set.Status.Conditions, metav1.Condition{
 				Type: vmv1alpha1.ConditionAwaitingApproval, Status: metav1.ConditionTrue, Reason: vmv1alpha1.ReasonGateWaiting,
 				Message: "payments-x waits at give-up", LastTransitionTime: now,

@@ -26,6 +26,14 @@ const (
 	ConditionReady = "Ready"
 	// ConditionReachable is False when the machine's heartbeat is older than the health check allows (Server).
 	ConditionReachable = "Reachable"
+	// ConditionMachineChangeHeld is True while servers keep a machine of an older template, which onMachineChange Hold asks for (VMReplicaSet).
+	ConditionMachineChangeHeld = "MachineChangeHeld"
+	// ConditionHealthy is False when the health check failed failureThreshold times in a row (Server).
+	ConditionHealthy = "Healthy"
+	// ConditionMonitoringNormal is False while a monitor's alertQuery gives anything (Server).
+	ConditionMonitoringNormal = "MonitoringNormal"
+	// ConditionFailoverDue is True when a server has been unreachable for failover.unknownTimeoutSeconds (Server).
+	ConditionFailoverDue = "FailoverDue"
 	// ConditionTaskBlocked is True when a task failed for good and a person must decide (Server).
 	ConditionTaskBlocked = "TaskBlocked"
 )

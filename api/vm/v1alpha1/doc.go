@@ -5,8 +5,8 @@
 // own, and Server is one machine with its tasks, its lock and the human decisions about it. VMReplicaSet and
 // VMDeployment are authored in the control plane and carried to members by Karmada; Servers exist in members only.
 //
-// The controllers in members, and the admission webhook that stamps who decided and when, come later: until then
-// nothing writes the fields said to be theirs.
+// The admission of the control plane stamps who approved and when (package api/gate/v1alpha1). The controllers in members, and the
+// admission there, come later: until then nothing writes the fields said to be theirs.
 //
 // Conventions of the fields: seconds are int32 with the unit in the name; every list is bounded; a number or a
 // percentage is an IntOrString, the percentage being of the servers of that one member. `paused` and `offline` are

@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // ServerPhase is where a server is in its life.
@@ -34,7 +36,7 @@ const (
 )
 
 // TaskType is a step of work on a server.
-// +kubebuilder:validation:Enum=CreateMachine;DeleteMachine;RecordLoadBalancer;AttachLoadBalancer;DetachLoadBalancer;InstallPackages;VerifyEnvironment;DeployCode;CheckHealth;AttachMonitor;PauseMonitor;Notify;Probe
+// +kubebuilder:validation:Enum=CreateMachine;DeleteMachine;RecordLoadBalancer;AttachLoadBalancer;DetachLoadBalancer;DrainLoadBalancer;InstallPackages;VerifyEnvironment;DeployCode;CheckHealth;AttachMonitor;PauseMonitor;Notify;Probe;FenceMachine;RestartService
 type TaskType string
 
 // The tasks, in about the order of a server's life.
@@ -52,6 +54,9 @@ const (
 	TaskDetachLoadBalancer TaskType = "DetachLoadBalancer"
 	TaskPauseMonitor       TaskType = "PauseMonitor"
 	TaskDeleteMachine      TaskType = "DeleteMachine"
+	TaskDrainLoadBalancer  TaskType = "DrainLoadBalancer"
+	TaskFenceMachine       TaskType = "FenceMachine"
+	TaskRestartService     TaskType = "RestartService"
 )
 
 // TaskState is how far a task is.
@@ -73,11 +78,32 @@ const (
 	TaskSkipped TaskState = "Skipped"
 )
 
+// OverrideState is a state a person can put a server into. Unknown is none: it says what could not be seen.
+// +kubebuilder:validation:Enum=Initializing;Deploying;Ready;Offline
+type OverrideState string
+
+// OverrideMode says how long a human decision holds.
+// +kubebuilder:validation:Enum=Hold;Once
+type OverrideMode string
+
+const (
+	// OverrideHold keeps the state until the override expires or is removed.
+	OverrideHold OverrideMode = "Hold"
+	// OverrideOnce puts the server into the state once; from there the system goes on by the facts.
+	OverrideOnce OverrideMode = "Once"
+)
+
 // Override is a human decision. While it is live it is above every fact the system sees.
+// +kubebuilder:validation:XValidation:rule="!has(self.expiresAt) || !has(self.at) || self.expiresAt > self.at",message="expiresAt must be later than the decision"
 type Override struct {
 	// state to put the server into.
 	// +required
-	State ServerPhase `json:"state"`
+	State OverrideState `json:"state"`
+
+	// mode Hold keeps the state; Once changes it one time, and automation goes on from there.
+	// +kubebuilder:default=Hold
+	// +optional
+	Mode OverrideMode `json:"mode,omitempty"`
 
 	// reason for those who read it later.
 	// +kubebuilder:validation:MinLength=1
@@ -148,11 +174,18 @@ type ServerSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
-	Gates []Gate `json:"gates,omitempty"`
+	Gates []gatev1alpha1.Gate `json:"gates,omitempty"`
 
 	// release is the code to run; VMDeployment writes it.
 	// +optional
 	Release *Release `json:"release,omitempty"`
+
+	// trafficWeight is the weight in every pool while the server is under grey release; VMDeployment writes it. Without it each load
+	// balancer's own weight holds.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	// +optional
+	TrafficWeight *int32 `json:"trafficWeight,omitempty"`
 
 	// offline takes the server out of service and then removes it.
 	// +optional
@@ -168,7 +201,7 @@ type ServerSpec struct {
 	// +listMapKey=operationID
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
-	Approvals []Approval `json:"approvals,omitempty"`
+	Approvals []gatev1alpha1.Approval `json:"approvals,omitempty"`
 
 	// override is a human decision about the server's state.
 	// +optional
@@ -217,6 +250,16 @@ type Task struct {
 	// +required
 	State TaskState `json:"state"`
 
+	// gate the task stands at.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Gate string `json:"gate,omitempty"`
+
+	// operationID to name in the approval that opens the gate.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	OperationID string `json:"operationID,omitempty"`
+
 	// attempts made so far.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
@@ -248,9 +291,134 @@ type Lock struct {
 	// +required
 	OperationID string `json:"operationID"`
 
-	// expiresAt frees the lock of a holder that died.
+	// sequence rises with every change of holder. The machine itself refuses work of a lower one, so that a holder that was only
+	// paused does not act after another took over.
+	// +kubebuilder:validation:Minimum=1
 	// +required
-	ExpiresAt metav1.Time `json:"expiresAt"`
+	Sequence int64 `json:"sequence"`
+
+	// renewTime is when the holder last said that it is at work, by its own clock. Nobody compares it with another clock: a lock is
+	// expired when it did not change for leaseSeconds of the observer's own time.
+	// +required
+	RenewTime metav1.MicroTime `json:"renewTime"`
+
+	// leaseSeconds without a renewal free the lock.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3600
+	// +required
+	LeaseSeconds int32 `json:"leaseSeconds"`
+}
+
+// MachineState is what the driver says of a machine.
+// +kubebuilder:validation:Enum=Absent;Creating;Running;Stopped;Gone;Unknown
+type MachineState string
+
+const (
+	// MachineAbsent was never made.
+	MachineAbsent MachineState = "Absent"
+	// MachineCreating is being made.
+	MachineCreating MachineState = "Creating"
+	// MachineRunning runs.
+	MachineRunning MachineState = "Running"
+	// MachineStopped exists and does not run.
+	MachineStopped MachineState = "Stopped"
+	// MachineGone existed, and the driver has surely no such machine any more.
+	MachineGone MachineState = "Gone"
+	// MachineUnknown could not be asked about.
+	MachineUnknown MachineState = "Unknown"
+)
+
+// MachineStatus is what the driver last said.
+type MachineStatus struct {
+	// state of the machine.
+	// +required
+	State MachineState `json:"state"`
+
+	// bootID changes with every boot, so that a quick restart is seen.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	BootID string `json:"bootID,omitempty"`
+
+	// hostKeys are the machine's SSH host keys, in the format of known_hosts without the host.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=2048
+	// +optional
+	HostKeys []string `json:"hostKeys,omitempty"`
+
+	// observedAt is when the driver was asked.
+	// +optional
+	ObservedAt *metav1.Time `json:"observedAt,omitempty"`
+}
+
+// OperationKind is what a sequence of tasks is for.
+// +kubebuilder:validation:Enum=Provision;Environment;Code;Online;Offline;Failover
+type OperationKind string
+
+// The operations; a gate's stage of the same name stands before each.
+const (
+	OperationProvision   OperationKind = "Provision"
+	OperationEnvironment OperationKind = "Environment"
+	OperationCode        OperationKind = "Code"
+	OperationOnline      OperationKind = "Online"
+	OperationOffline     OperationKind = "Offline"
+	OperationFailover    OperationKind = "Failover"
+)
+
+// Operation is the work under way on a server.
+type Operation struct {
+	// sequence rises with every operation of the server.
+	// +kubebuilder:validation:Minimum=1
+	// +required
+	Sequence int64 `json:"sequence"`
+
+	// id is what approvals name, unique in the federation.
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	ID string `json:"id"`
+
+	// kind of work.
+	// +required
+	Kind OperationKind `json:"kind"`
+
+	// target is the hash of what the operation brings about; another target is another operation.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	Target string `json:"target,omitempty"`
+
+	// startedAt is when it began.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+}
+
+// CreationState is how far the making of a machine is.
+// +kubebuilder:validation:Enum=Pending;Done;Ambiguous
+type CreationState string
+
+const (
+	// CreationPending was written before the driver was called: the call may or may not have been made.
+	CreationPending CreationState = "Pending"
+	// CreationDone has its machine.
+	CreationDone CreationState = "Done"
+	// CreationAmbiguous is a call whose outcome is unknown, of a driver that cannot find a machine by its key: a person must look.
+	CreationAmbiguous CreationState = "Ambiguous"
+)
+
+// Creation records the making of a machine before it is asked for, so that nobody asks for a second one.
+type Creation struct {
+	// key by which the driver knows the machine: the same key never makes two.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +required
+	Key string `json:"key"`
+
+	// state of the creation.
+	// +required
+	State CreationState `json:"state"`
+
+	// at is when the state began.
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
 }
 
 // ServerStatus is what was found on the machine and what is being done.
@@ -266,6 +434,22 @@ type ServerStatus struct {
 	// decidedBy says whether facts or a person put it there.
 	// +optional
 	DecidedBy DecidedBy `json:"decidedBy,omitempty"`
+
+	// machine is what the driver last said of it.
+	// +optional
+	Machine *MachineStatus `json:"machine,omitempty"`
+
+	// creation records the making of the machine.
+	// +optional
+	Creation *Creation `json:"creation,omitempty"`
+
+	// operation under way, or the last one.
+	// +optional
+	Operation *Operation `json:"operation,omitempty"`
+
+	// overrideApplied is the time of the override of mode Once that was carried out.
+	// +optional
+	OverrideApplied *metav1.Time `json:"overrideApplied,omitempty"`
 
 	// addresses of the machine.
 	// +listType=atomic
@@ -289,7 +473,7 @@ type ServerStatus struct {
 	// +optional
 	Release *DeployedRelease `json:"release,omitempty"`
 
-	// lastHeartbeatTime is when the machine was last heard of.
+	// lastHeartbeatTime is when the machine was last heard of, written when that changes something and at most every 300 seconds.
 	// +optional
 	LastHeartbeatTime *metav1.Time `json:"lastHeartbeatTime,omitempty"`
 
@@ -300,11 +484,17 @@ type ServerStatus struct {
 	// +optional
 	Tasks []Task `json:"tasks,omitempty"`
 
+	// pendingApprovals are the operations of this server that wait for a person.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	PendingApprovals []gatev1alpha1.PendingApproval `json:"pendingApprovals,omitempty"`
+
 	// lock held on the machine.
 	// +optional
 	Lock *Lock `json:"lock,omitempty"`
 
-	// conditions: Ready, Reachable, AwaitingApproval, TaskBlocked, Paused.
+	// conditions: Ready, Reachable, Healthy, MonitoringNormal, AwaitingApproval, TaskBlocked, FailoverDue, Paused.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
@@ -319,6 +509,10 @@ type ServerStatus struct {
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="where it is in its life"
 // +kubebuilder:printcolumn:name="DecidedBy",type=string,JSONPath=`.status.decidedBy`,description="facts, or a person"
 // +kubebuilder:printcolumn:name="Release",type=string,JSONPath=`.status.release.version`,description="the code it runs"
+// +kubebuilder:printcolumn:name="Machine",type=string,JSONPath=`.status.machine.state`,description="what the driver says of the machine"
+// +kubebuilder:printcolumn:name="Waiting",type=string,JSONPath=`.status.conditions[?(@.type=="AwaitingApproval")].status`,description="whether a gate waits for a person"
+// +kubebuilder:printcolumn:name="Blocked",type=string,JSONPath=`.status.conditions[?(@.type=="TaskBlocked")].status`,description="whether a task failed for good"
+// +kubebuilder:printcolumn:name="Operation",type=string,JSONPath=`.status.operation.kind`,priority=1
 // +kubebuilder:printcolumn:name="Heartbeat",type=date,JSONPath=`.status.lastHeartbeatTime`,description="when it was last heard of"
 // +kubebuilder:printcolumn:name="ProviderID",type=string,JSONPath=`.spec.providerID`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

@@ -3,7 +3,6 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // LocalReference names an object of this namespace.
@@ -71,6 +70,14 @@ type Machine struct {
 	// +optional
 	Resources MachineResources `json:"resources,omitempty"`
 
+	// access is how packages and code reach the machine. Without it nothing but the machine itself can be delivered.
+	// +optional
+	Access *MachineAccess `json:"access,omitempty"`
+
+	// userDataRef names the Secret whose key userData the machine is given at its first boot. It follows the VMReplicaSet to its members.
+	// +optional
+	UserDataRef *LocalReference `json:"userDataRef,omitempty"`
+
 	// credentialsRef names the Secret with the driver's credentials.
 	// +optional
 	CredentialsRef *LocalReference `json:"credentialsRef,omitempty"`
@@ -81,6 +88,27 @@ type Machine struct {
 	Params map[string]BoundedString `json:"params,omitempty"`
 }
 
+// MachineAccess is how a machine is logged into.
+type MachineAccess struct {
+	// user to log in as.
+	// +kubebuilder:validation:Pattern=`^[a-z_][-a-z0-9_]*$`
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:default=root
+	// +optional
+	User string `json:"user,omitempty"`
+
+	// port of SSH.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +kubebuilder:default=22
+	// +optional
+	Port int32 `json:"port,omitempty"`
+
+	// privateKeyRef names the Secret whose key ssh-privatekey logs in (type kubernetes.io/ssh-auth). It follows the VMReplicaSet to its members.
+	// +required
+	PrivateKeyRef LocalReference `json:"privateKeyRef"`
+}
+
 // MachineResources is a corev1.ResourceList of at most 16 resources.
 // +kubebuilder:validation:MaxProperties=16
 type MachineResources map[corev1.ResourceName]resource.Quantity
@@ -89,7 +117,19 @@ type MachineResources map[corev1.ResourceName]resource.Quantity
 // +kubebuilder:validation:MaxLength=4096
 type BoundedString string
 
+// Built-in installers of packages.
+const (
+	// InstallerApt installs a Debian package.
+	InstallerApt = "apt"
+	// InstallerArchive unpacks an archive.
+	InstallerArchive = "archive"
+	// InstallerScript runs a script.
+	InstallerScript = "script"
+)
+
 // Package is one piece of a machine's environment.
+// +kubebuilder:validation:XValidation:rule="!has(self.source) || !(self.source.startsWith('http://') || self.source.startsWith('https://')) || has(self.checksum)",message="a source over http(s) needs a checksum"
+// +kubebuilder:validation:XValidation:rule="!(self.installer in ['archive', 'script']) || has(self.source)",message="installers archive and script need a source"
 type Package struct {
 	// name of the package.
 	// +kubebuilder:validation:MinLength=1
@@ -102,6 +142,30 @@ type Package struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +required
 	Version string `json:"version"`
+
+	// installer puts the package onto the machine: apt, archive and script are built in.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:default=apt
+	// +optional
+	Installer string `json:"installer,omitempty"`
+
+	// source is where the package comes from: the URL of an archive or a script, or the release of apt.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +optional
+	Source string `json:"source,omitempty"`
+
+	// checksum of what the source gives, as sha256:HEX or sha512:HEX; a machine refuses what does not match.
+	// +kubebuilder:validation:Pattern=`^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`
+	// +kubebuilder:validation:MaxLength=135
+	// +optional
+	Checksum string `json:"checksum,omitempty"`
+
+	// params are passed to the installer as they are.
+	// +kubebuilder:validation:MaxProperties=64
+	// +optional
+	Params map[string]BoundedString `json:"params,omitempty"`
 
 	// order of installation, lowest first; packages of equal order have no order among themselves.
 	// +kubebuilder:validation:Minimum=0
@@ -127,6 +191,13 @@ type LoadBalancer struct {
 	// +required
 	Name string `json:"name"`
 
+	// driver of the load balancer: service (EndpointSlices of a Service without selector) is built in, and the default.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:default=service
+	// +optional
+	Driver string `json:"driver,omitempty"`
+
 	// pool of the load balancer, in its own terms.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -145,6 +216,13 @@ type LoadBalancer struct {
 	// +kubebuilder:default=100
 	// +optional
 	Weight *int32 `json:"weight,omitempty"`
+
+	// drainSeconds a server that leaves the pool takes no new connections before it is detached.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3600
+	// +kubebuilder:default=30
+	// +optional
+	DrainSeconds *int32 `json:"drainSeconds,omitempty"`
 }
 
 // Monitor is a monitoring template applied to the server while it serves.
@@ -160,6 +238,30 @@ type Monitor struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +required
 	Template string `json:"template"`
+
+	// port metrics are read at.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	Port int32 `json:"port,omitempty"`
+
+	// path metrics are read at.
+	// +kubebuilder:validation:Pattern=`^/`
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:default="/metrics"
+	// +optional
+	Path string `json:"path,omitempty"`
+
+	// labels of the target.
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Labels map[string]LabelValue `json:"labels,omitempty"`
+
+	// alertQuery is the PromQL that must give nothing while the server is well.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	// +optional
+	AlertQuery string `json:"alertQuery,omitempty"`
 }
 
 // HTTPGetCheck asks the server's own HTTP endpoint; 200 to 399 is healthy.
@@ -193,8 +295,22 @@ type TCPSocketCheck struct {
 	Port int32 `json:"port"`
 }
 
+// GRPCCheck asks the gRPC health service; SERVING is healthy.
+type GRPCCheck struct {
+	// port to connect to.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +required
+	Port int32 `json:"port"`
+
+	// service to ask about; empty asks about the server as a whole.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Service string `json:"service,omitempty"`
+}
+
 // HealthCheck says how the server's service is probed.
-// +kubebuilder:validation:XValidation:rule="has(self.httpGet) != has(self.tcpSocket)",message="set exactly one of httpGet and tcpSocket"
+// +kubebuilder:validation:XValidation:rule="[has(self.httpGet), has(self.tcpSocket), has(self.grpc)].filter(set, set).size() == 1",message="set exactly one of httpGet, tcpSocket and grpc"
 // +kubebuilder:validation:XValidation:rule="self.timeoutSeconds <= self.periodSeconds",message="timeoutSeconds must not be longer than periodSeconds"
 type HealthCheck struct {
 	// httpGet probes over HTTP.
@@ -204,6 +320,17 @@ type HealthCheck struct {
 	// tcpSocket probes by connecting.
 	// +optional
 	TCPSocket *TCPSocketCheck `json:"tcpSocket,omitempty"`
+
+	// grpc probes by the gRPC health protocol.
+	// +optional
+	GRPC *GRPCCheck `json:"grpc,omitempty"`
+
+	// startupSeconds a service may take to come up: failures before that do not count against a release.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	// +kubebuilder:default=60
+	// +optional
+	StartupSeconds *int32 `json:"startupSeconds,omitempty"`
 
 	// periodSeconds between two probes.
 	// +kubebuilder:validation:Minimum=1
@@ -232,156 +359,6 @@ type HealthCheck struct {
 	// +kubebuilder:default=3
 	// +optional
 	FailureThreshold int32 `json:"failureThreshold,omitempty"`
-}
-
-// GateStage is the step a gate stands before.
-// +kubebuilder:validation:Enum=Provision;Environment;Code;Online;Offline;Failover
-type GateStage string
-
-const (
-	// StageProvision stands before a machine is made.
-	StageProvision GateStage = "Provision"
-	// StageEnvironment stands before packages of a running server change.
-	StageEnvironment GateStage = "Environment"
-	// StageCode stands before code is deployed.
-	StageCode GateStage = "Code"
-	// StageOnline stands before a server takes traffic.
-	StageOnline GateStage = "Online"
-	// StageOffline stands before a server is taken out for good.
-	StageOffline GateStage = "Offline"
-	// StageFailover stands before an unreachable server is given up.
-	StageFailover GateStage = "Failover"
-)
-
-// GateMode says who opens a gate.
-// +kubebuilder:validation:Enum=Manual;Webhook
-type GateMode string
-
-const (
-	// GateManual is opened by an approval in the spec.
-	GateManual GateMode = "Manual"
-	// GateWebhook is opened by the answer of a webhook.
-	GateWebhook GateMode = "Webhook"
-)
-
-// GateWebhookCall is the call that opens a gate of mode Webhook.
-type GateWebhookCall struct {
-	// url of the webhook; HTTPS only.
-	// +kubebuilder:validation:Pattern=`^https://`
-	// +kubebuilder:validation:MaxLength=2048
-	// +required
-	URL string `json:"url"`
-
-	// caSecretRef names the Secret whose ca.crt verifies the webhook; the system's roots do when it is absent.
-	// +optional
-	CASecretRef *LocalReference `json:"caSecretRef,omitempty"`
-
-	// timeoutSeconds of one call. A call that fails leaves the gate shut.
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=30
-	// +kubebuilder:default=10
-	// +optional
-	TimeoutSeconds int32 `json:"timeoutSeconds,omitempty"`
-}
-
-// Gate stops every server before one stage until it is opened.
-// +kubebuilder:validation:XValidation:rule="(self.mode == 'Webhook') == has(self.webhook)",message="webhook is set exactly when mode is Webhook"
-type Gate struct {
-	// name of the gate, by which approvals speak of it.
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	// +kubebuilder:validation:MaxLength=63
-	// +required
-	Name string `json:"name"`
-
-	// stage the gate stands before.
-	// +required
-	Stage GateStage `json:"stage"`
-
-	// mode says who opens it: a person's approval, or a webhook.
-	// +kubebuilder:default=Manual
-	// +optional
-	Mode GateMode `json:"mode,omitempty"`
-
-	// webhook is called with mode Webhook.
-	// +optional
-	Webhook *GateWebhookCall `json:"webhook,omitempty"`
-
-	// notifyRef names the Secret that says whom to tell when the gate begins to wait. It follows to the members.
-	// +optional
-	NotifyRef *LocalReference `json:"notifyRef,omitempty"`
-}
-
-// ApprovalDecision is what a person said.
-// +kubebuilder:validation:Enum=Approve;Reject
-type ApprovalDecision string
-
-const (
-	// Approve opens the gate for the operation.
-	Approve ApprovalDecision = "Approve"
-	// Reject keeps it shut; the operation is given up.
-	Reject ApprovalDecision = "Reject"
-)
-
-// Approval is a person's decision at one gate. It counts once, for one operation.
-// +kubebuilder:validation:XValidation:rule="self.decision != 'Reject' || (has(self.reason) && size(self.reason) > 0)",message="a rejection needs a reason"
-type Approval struct {
-	// gate the decision is about.
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	// +kubebuilder:validation:MaxLength=63
-	// +required
-	Gate string `json:"gate"`
-
-	// operationID is the waiting operation, as status.pendingApprovals shows it. It is unique in the federation,
-	// so that one decision never opens the same gate of another server or of a later operation.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +required
-	OperationID string `json:"operationID"`
-
-	// decision of the person.
-	// +required
-	Decision ApprovalDecision `json:"decision"`
-
-	// reason for it, for those who read it later. A rejection needs one.
-	// +kubebuilder:validation:MaxLength=1024
-	// +optional
-	Reason string `json:"reason,omitempty"`
-
-	// by is who decided; the admission webhook writes it and refuses another's name.
-	// +kubebuilder:validation:MaxLength=253
-	// +optional
-	By string `json:"by,omitempty"`
-
-	// at is when; the admission webhook writes it.
-	// +optional
-	At *metav1.Time `json:"at,omitempty"`
-}
-
-// PendingApproval is an operation that waits at a gate.
-type PendingApproval struct {
-	// gate it waits at.
-	// +kubebuilder:validation:MaxLength=63
-	// +required
-	Gate string `json:"gate"`
-
-	// operationID to name in the approval.
-	// +kubebuilder:validation:MaxLength=63
-	// +required
-	OperationID string `json:"operationID"`
-
-	// server the operation is about.
-	// +kubebuilder:validation:MaxLength=253
-	// +optional
-	Server string `json:"server,omitempty"`
-
-	// cluster the server runs in. Set in the control plane only: a member does not know its own name.
-	// +kubebuilder:validation:MaxLength=253
-	// +optional
-	Cluster string `json:"cluster,omitempty"`
-
-	// since when it waits.
-	// +optional
-	Since *metav1.Time `json:"since,omitempty"`
 }
 
 // Release is the code to run.
@@ -415,12 +392,11 @@ type Release struct {
 	Params map[string]BoundedString `json:"params,omitempty"`
 }
 
-// Bounds of the lists a member reports and the federation unites. A union beyond its bound is cut, and the
-// condition AwaitingApproval (or Stalled) says how many are not shown; the alternative is an apiserver that refuses
-// the whole status.
+// Bounds of the lists a member reports and the federation unites; gatev1alpha1.MaxPendingApprovals is another. A union beyond its bound
+// is cut, and a condition says how many are not shown; the alternative is an apiserver that refuses the whole status.
 const (
-	// MaxPendingApprovals bounds status.pendingApprovals.
-	MaxPendingApprovals = 256
 	// MaxFailedServers bounds status.failedServers.
 	MaxFailedServers = 256
+	// MaxAbandoned bounds status.abandoned.
+	MaxAbandoned = 256
 )

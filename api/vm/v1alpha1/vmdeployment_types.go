@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // TargetKind is a kind a VMDeployment can deliver to.
@@ -77,6 +79,13 @@ type ReleaseStrategy struct {
 	// +kubebuilder:default=100
 	// +optional
 	TrafficWeight *int32 `json:"trafficWeight,omitempty"`
+
+	// maxFailed is how many servers of one member may fail before the release stops there: beyond it, Stalled.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	// +kubebuilder:default=0
+	// +optional
+	MaxFailed int32 `json:"maxFailed,omitempty"`
 }
 
 // RollbackTarget names what to go back to.
@@ -113,7 +122,7 @@ type VMDeploymentSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
-	Gates []Gate `json:"gates,omitempty"`
+	Gates []gatev1alpha1.Gate `json:"gates,omitempty"`
 
 	// approvals are the decisions taken at gates and between batches.
 	// +listType=map
@@ -121,7 +130,7 @@ type VMDeploymentSpec struct {
 	// +listMapKey=operationID
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
-	Approvals []Approval `json:"approvals,omitempty"`
+	Approvals []gatev1alpha1.Approval `json:"approvals,omitempty"`
 
 	// progressDeadlineSeconds without progress make the release Stalled; waiting for a person does not count.
 	// +kubebuilder:validation:Minimum=1
@@ -215,7 +224,7 @@ type VMDeploymentStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
-	PendingApprovals []PendingApproval `json:"pendingApprovals,omitempty"`
+	PendingApprovals []gatev1alpha1.PendingApproval `json:"pendingApprovals,omitempty"`
 
 	// conditions: Progressing, Complete, Stalled, AwaitingApproval, Paused.
 	// +listType=map

@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // TemplateMeta is the metadata each server gets.
@@ -72,6 +74,17 @@ const (
 	OnDelete UpdateStrategyType = "OnDelete"
 )
 
+// OnMachineChange says what a changed template.spec.machine does to servers that have theirs: a machine cannot be changed in place.
+// +kubebuilder:validation:Enum=Hold;Replace
+type OnMachineChange string
+
+const (
+	// MachineChangeHold keeps old machines; only new servers get the changed one.
+	MachineChangeHold OnMachineChange = "Hold"
+	// MachineChangeReplace replaces servers at the safe frequency.
+	MachineChangeReplace OnMachineChange = "Replace"
+)
+
 // UpdateStrategy is the "safe frequency" at which environments change.
 // +kubebuilder:validation:XValidation:rule="self.type == 'RollingUpdate' || !has(self.partition)",message="partition needs type RollingUpdate"
 type UpdateStrategy struct {
@@ -103,6 +116,11 @@ type UpdateStrategy struct {
 	// +kubebuilder:default=0
 	// +optional
 	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
+
+	// onMachineChange says what a changed template.spec.machine does to servers that have theirs.
+	// +kubebuilder:default=Hold
+	// +optional
+	OnMachineChange OnMachineChange `json:"onMachineChange,omitempty"`
 }
 
 // FailoverPolicy says who decides that an unreachable server is given up.
@@ -125,8 +143,34 @@ type OnUnrepairable string
 const (
 	// Replace makes a new server.
 	Replace OnUnrepairable = "Replace"
-	// Abandon runs with one server fewer; the federation lowers the template's replicas by status.abandonedReplicas.
+	// Abandon runs with one server fewer; status.abandoned tells the federation, which may lower the template's replicas by it.
 	Abandon OnUnrepairable = "Abandon"
+)
+
+// Fence says how sure one must be that a server that is given up no longer runs.
+// +kubebuilder:validation:Enum=Required;BestEffort;Never
+type Fence string
+
+const (
+	// FenceRequired waits until the driver confirmed that the machine is stopped.
+	FenceRequired Fence = "Required"
+	// FenceBestEffort asks the driver to stop it, and goes on when it cannot.
+	FenceBestEffort Fence = "BestEffort"
+	// FenceNever leaves the machine as it is.
+	FenceNever Fence = "Never"
+)
+
+// RemovalPolicy says what becomes of the machines when their set is deleted in a member. Scaling in does not ask.
+// +kubebuilder:validation:Enum=Approve;Delete;Keep
+type RemovalPolicy string
+
+const (
+	// RemovalApprove keeps machines and servers until a person approves at the gate removal.
+	RemovalApprove RemovalPolicy = "Approve"
+	// RemovalDelete removes the machines.
+	RemovalDelete RemovalPolicy = "Delete"
+	// RemovalKeep lets the servers go and leaves the machines.
+	RemovalKeep RemovalPolicy = "Keep"
 )
 
 // Failover says what happens to servers that cannot be reached.
@@ -163,6 +207,11 @@ type Failover struct {
 	// +kubebuilder:default=Replace
 	// +optional
 	OnUnrepairable OnUnrepairable `json:"onUnrepairable,omitempty"`
+
+	// fence says how sure one must be that the old machine no longer runs before another takes its place.
+	// +kubebuilder:default=BestEffort
+	// +optional
+	Fence Fence `json:"fence,omitempty"`
 }
 
 // VMReplicaSetSpec is what a person asks of a set of servers.
@@ -222,12 +271,17 @@ type VMReplicaSetSpec struct {
 	// +optional
 	Failover Failover `json:"failover,omitempty"`
 
+	// removalPolicy says what becomes of the machines when this object is deleted in a member, by Karmada or by hand.
+	// +kubebuilder:default=Approve
+	// +optional
+	RemovalPolicy RemovalPolicy `json:"removalPolicy,omitempty"`
+
 	// gates stop every server before a stage until a person or a webhook opens them.
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
-	Gates []Gate `json:"gates,omitempty"`
+	Gates []gatev1alpha1.Gate `json:"gates,omitempty"`
 
 	// approvals are the decisions taken at gates.
 	// +listType=map
@@ -235,7 +289,7 @@ type VMReplicaSetSpec struct {
 	// +listMapKey=operationID
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
-	Approvals []Approval `json:"approvals,omitempty"`
+	Approvals []gatev1alpha1.Approval `json:"approvals,omitempty"`
 }
 
 // ServerSelector finds servers by labels, as a label selector does, with bounds.
@@ -255,6 +309,29 @@ type ServerSelector struct {
 // LabelValue is the value of a label.
 // +kubebuilder:validation:MaxLength=63
 type LabelValue string
+
+// AbandonedServer is a server that was given up without replacement.
+type AbandonedServer struct {
+	// server that was given up.
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Server string `json:"server"`
+
+	// cluster it ran in. Set in the control plane only: a member does not know its own name.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Cluster string `json:"cluster,omitempty"`
+
+	// replicas is the member's spec.replicas when it was given up. With n entries of one number, replicas less n servers are kept, or
+	// spec.replicas if that is lower: lowering it by n takes nothing twice. A higher spec.replicas makes the entries void.
+	// +kubebuilder:validation:Minimum=0
+	// +required
+	Replicas int32 `json:"replicas"`
+
+	// at is when.
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
+}
 
 // VMReplicaSetStatus is what was observed: in a member by its controller, in the control plane the sum of members.
 type VMReplicaSetStatus struct {
@@ -304,6 +381,20 @@ type VMReplicaSetStatus struct {
 	// +optional
 	AbandonedReplicas int32 `json:"abandonedReplicas"`
 
+	// abandoned are those servers, each with the replicas it was given up of.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Abandoned []AbandonedServer `json:"abandoned,omitempty"`
+
+	// heldReplicas is how many keep a machine of an older template, with onMachineChange Hold.
+	// +optional
+	HeldReplicas int32 `json:"heldReplicas"`
+
+	// lastSlot is the highest number a server's name had in this member; numbers are not used again.
+	// +optional
+	LastSlot int64 `json:"lastSlot,omitempty"`
+
 	// currentRevision is the environment that servers of the partition keep; in the control plane, while any member has it.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
@@ -324,9 +415,9 @@ type VMReplicaSetStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
-	PendingApprovals []PendingApproval `json:"pendingApprovals,omitempty"`
+	PendingApprovals []gatev1alpha1.PendingApproval `json:"pendingApprovals,omitempty"`
 
-	// conditions: Available, Progressing, ReplicaFailure, AwaitingApproval, RemediationAllowed, Paused.
+	// conditions: Available, Progressing, ReplicaFailure, AwaitingApproval, RemediationAllowed, MachineChangeHeld, Paused.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16

@@ -96,9 +96,10 @@ spec:
   template:
     metadata: {labels: {app: a}}
     spec:
-      machine: {driver: openstack, image: debian}
+      machine: {driver: openstack, image: debian, access: {privateKeyRef: {name: k}}}
       packages: [{name: p, version: "1"}]
       loadBalancers: [{name: l, pool: p, port: 80}]
+      monitors: [{name: m, template: t}]
       healthCheck: {httpGet: {port: 80}}
   updateStrategy: {}
   failover: {}
@@ -112,17 +113,20 @@ spec:
   template:
     metadata: {labels: {app: a}}
     spec:
-      machine: {driver: openstack, hosting: External, image: debian}
-      packages: [{name: p, version: "1", order: 0}]
-      loadBalancers: [{name: l, pool: p, port: 80, weight: 100}]
+      machine: {driver: openstack, hosting: External, image: debian, access: {user: root, port: 22, privateKeyRef: {name: k}}}
+      packages: [{name: p, version: "1", order: 0, installer: apt}]
+      loadBalancers: [{name: l, driver: service, pool: p, port: 80, weight: 100, drainSeconds: 30}]
+      monitors: [{name: m, template: t, path: /metrics}]
       healthCheck:
         httpGet: {port: 80, path: /, scheme: HTTP}
         periodSeconds: 10
         timeoutSeconds: 3
         successThreshold: 1
         failureThreshold: 3
-  updateStrategy: {type: RollingUpdate, maxUnavailable: 1, intervalSeconds: 0}
-  failover: {policy: Manual, unknownTimeoutSeconds: 300, maxInFlight: 1, maxUnhealthy: 40%, onUnrepairable: Replace}
+        startupSeconds: 60
+  updateStrategy: {type: RollingUpdate, maxUnavailable: 1, intervalSeconds: 0, onMachineChange: Hold}
+  failover: {policy: Manual, unknownTimeoutSeconds: 300, maxInFlight: 1, maxUnhealthy: 40%, onUnrepairable: Replace, fence: BestEffort}
+  removalPolicy: Approve
   gates: [{name: g, stage: Online, mode: Manual}]`,
 		},
 		"vmdeployment": {
@@ -137,7 +141,7 @@ spec:
 spec:
   targetRef: {kind: VMReplicaSet, name: a}
   release: {version: "1"}
-  strategy: {pauseBetween: None, maxUnavailable: 1, trafficWeight: 100}
+  strategy: {pauseBetween: None, maxUnavailable: 1, trafficWeight: 100, maxFailed: 0}
   progressDeadlineSeconds: 600
   revisionHistoryLimit: 10
   gates: [{name: g, stage: Code, mode: Webhook, webhook: {url: "https://gate.example.com", timeoutSeconds: 10}}]`,
@@ -164,8 +168,9 @@ func TestStatusIsASubresource(t *testing.T) {
 		"vmreplicaset": {status: values{
 			"observedGeneration": int64(1), "replicas": int64(6), "updatedReplicas": int64(2), "expectedUpdatedReplicas": int64(2),
 			"readyReplicas": int64(6), "availableReplicas": int64(6), "initializingReplicas": int64(0), "deployingReplicas": int64(0),
-			"unknownReplicas": int64(0), "offlineReplicas": int64(0), "abandonedReplicas": int64(0), "selector": "app=payments",
-			"pendingApprovals": []any{values{"gate": "g", "operationID": "1", "server": "s", "cluster": "member1", "since": "2026-01-02T03:04:05Z"}},
+			"unknownReplicas": int64(0), "offlineReplicas": int64(0), "abandonedReplicas": int64(0), "heldReplicas": int64(0), "selector": "app=payments",
+			"pendingApprovals": []any{values{"gate": "g", "operationID": "1", "server": "s", "cluster": "member1", "since": "2026-01-02T03:04:05Z", "summary": "1 of 6"}},
+			"abandoned":        []any{values{"server": "s", "cluster": "member1", "replicas": int64(6), "at": "2026-01-02T03:04:05Z"}}, "lastSlot": int64(7),
 			"conditions":       []any{values{"type": "AwaitingApproval", "status": "True", "reason": "GateWaiting", "message": "m", "lastTransitionTime": "2026-01-02T03:04:05Z"}},
 		}},
 		"vmdeployment": {status: values{
@@ -174,8 +179,11 @@ func TestStatusIsASubresource(t *testing.T) {
 		}},
 		"server": {status: values{
 			"observedGeneration": int64(1), "phase": "Offline", "decidedBy": "Human",
-			"tasks": []any{values{"id": "1", "type": "Notify", "state": "Skipped"}},
-			"lock":  values{"holder": "h", "operationID": "1", "expiresAt": "2026-01-02T03:04:05Z"},
+			"machine":   values{"state": "Running", "bootID": "b", "hostKeys": []any{"ssh-ed25519 AAAA"}, "observedAt": "2026-01-02T03:04:05Z"},
+			"creation":  values{"key": "k", "state": "Done", "at": "2026-01-02T03:04:05Z"},
+			"operation": values{"sequence": int64(3), "id": "op-1", "kind": "Offline", "target": "t", "startedAt": "2026-01-02T03:04:05Z"},
+			"tasks":     []any{values{"id": "notify-3", "type": "Notify", "state": "Skipped", "gate": "g", "operationID": "op-1"}},
+			"lock":      values{"holder": "h", "operationID": "op-1", "sequence": int64(3), "renewTime": "2026-01-02T03:04:05.000000Z", "leaseSeconds": int64(15)},
 		}},
 		"component": {status: values{
 			"observedGeneration": int64(1), "replicas": int64(1), "readyReplicas": int64(1), "updatedReplicas": int64(1), "availableReplicas": int64(1),
