@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -50,7 +51,7 @@ func (a *Approvals) Handle(_ context.Context, request admission.Request) admissi
 		before = old.Spec.Approvals
 	}
 	now := metav1.NewTime(a.Clock.Now())
-	for _, i := range added(before, migration.Spec.Approvals) {
+	for _, i := range gate.Added(before, migration.Spec.Approvals) {
 		migration.Spec.Approvals[i].User, migration.Spec.Approvals[i].Time = request.UserInfo.Username, &now
 	}
 	raw, err := json.Marshal(migration)
@@ -58,24 +59,6 @@ func (a *Approvals) Handle(_ context.Context, request admission.Request) admissi
 		return admission.Errored(http.StatusInternalServerError, err)
 	}
 	return admission.PatchResponseFromRaw(request.Object.Raw, raw)
-}
-
-// added are the indices of approvals in after that are not in before. Each of before stands for one: a second
-// approval by one person within a second is a second one.
-func added(before, after []v1alpha1.Approval) []int {
-	matched := make([]bool, len(before))
-	var out []int
-next:
-	for i := range after {
-		for j := range before {
-			if !matched[j] && equality.Semantic.DeepEqual(before[j], after[i]) {
-				matched[j] = true
-				continue next
-			}
-		}
-		out = append(out, i)
-	}
-	return out
 }
 
 // Migrations checks who approves what, and that no record of a federated application is thrown away.
@@ -121,17 +104,17 @@ func approvals(migration, old *v1alpha1.Migration, user string) string {
 	if old.Status.Plan != nil {
 		hash = old.Status.Plan.Hash
 	}
-	for _, i := range added(migration.Spec.Approvals, old.Spec.Approvals) {
+	for _, i := range gate.Added(migration.Spec.Approvals, old.Spec.Approvals) {
 		if gone := old.Spec.Approvals[i]; gone.User != user && gone.PlanHash == hash {
 			return fmt.Sprintf("only %s can withdraw their own approval", gone.User)
 		}
 	}
 	since := plan.ApprovalsSince(old.Status)
-	for _, i := range added(old.Spec.Approvals, migration.Spec.Approvals) {
+	for _, i := range gate.Added(old.Spec.Approvals, migration.Spec.Approvals) {
 		approval := migration.Spec.Approvals[i]
 		switch {
-		case isProgram(user):
-			return byPeople(user)
+		case gate.IsProgram(user):
+			return gate.ByPeople(planApproved, user)
 		case hash == "":
 			return "there is no plan yet that could be approved"
 		case approval.PlanHash != hash:

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	gateapproval "github.com/argosy-dev/argosy/internal/gate/approval"
 )
 
 func scheme(t testing.TB) *runtime.Scheme {
@@ -250,29 +251,28 @@ func TestWhitelistEdits(t *testing.T) {
 // The registration asks each only about those who may patch and not update; see test/integration/migration for that half.
 func TestWhatApproversAndPublishersMayChange(t *testing.T) {
 	const robot = "system:serviceaccount:ci:robot"
-	decoder := admission.NewDecoder(scheme(t))
 	approve := func(m *v1alpha1.Migration) { m.Spec.Approvals = []v1alpha1.Approval{approval(hashNow, "bob")} }
 	release := func(m *v1alpha1.Migration) { m.Spec.ReleasedTime = &metav1.Time{Time: noon} }
 	leave := func(m *v1alpha1.Migration) { m.Spec.AfterCutOff = v1alpha1.AfterCutOffLeave }
 	for name, tc := range map[string]struct {
-		who    *OwnField
+		who    *gateapproval.OwnField
 		user   string
 		change func(*v1alpha1.Migration)
 		want   string
 	}{
-		"nothing":                      {who: Approvers(decoder), user: "bob", change: func(*v1alpha1.Migration) {}},
-		"an approval":                  {who: Approvers(decoder), user: "bob", change: approve},
-		"the wish to leave":            {who: Approvers(decoder), user: "bob", change: leave, want: "spec.afterCutOff: bob may approve plans and no more"},
-		"the attempt":                  {who: Approvers(decoder), user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 7 }, want: "spec.attempt"},
-		"a release":                    {who: Approvers(decoder), user: "bob", change: release, want: "spec.releasedTime"},
-		"a finalizer":                  {who: Approvers(decoder), user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers"},
-		"an annotation":                {who: Approvers(decoder), user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations"},
-		"an approving service account": {who: Approvers(decoder), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
-		"a service account's release":  {who: Publishers(decoder), user: robot, change: release},
-		"a service account's approval": {who: Publishers(decoder), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
-		"a service account's wish":     {who: Publishers(decoder), user: robot, change: leave, want: "spec.afterCutOff"},
-		"a release by a certificate":   {who: Publishers(decoder), user: "ci", change: release},
-		"an approval by that":          {who: Publishers(decoder), user: "ci", change: approve, want: "spec.approvals: ci may say that it released the application and no more: whoever has the role argosy-migration-approver"},
+		"nothing":                      {who: Approvers(), user: "bob", change: func(*v1alpha1.Migration) {}},
+		"an approval":                  {who: Approvers(), user: "bob", change: approve},
+		"the wish to leave":            {who: Approvers(), user: "bob", change: leave, want: "spec.afterCutOff: bob may approve plans and no more"},
+		"the attempt":                  {who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 7 }, want: "spec.attempt"},
+		"a release":                    {who: Approvers(), user: "bob", change: release, want: "spec.releasedTime"},
+		"a finalizer":                  {who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers"},
+		"an annotation":                {who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations"},
+		"an approving service account": {who: Approvers(), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
+		"a service account's release":  {who: Publishers(), user: robot, change: release},
+		"a service account's approval": {who: Publishers(), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
+		"a service account's wish":     {who: Publishers(), user: robot, change: leave, want: "spec.afterCutOff"},
+		"a release by a certificate":   {who: Publishers(), user: "ci", change: release},
+		"an approval by that":          {who: Publishers(), user: "ci", change: approve, want: "spec.approvals: ci may say that it released the application and no more: whoever has the role argosy-migration-approver"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := planned()

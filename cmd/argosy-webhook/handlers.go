@@ -10,9 +10,11 @@ import (
 
 	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/fedhpa"
+	"github.com/argosy-dev/argosy/internal/gate/approval"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
+	"github.com/argosy-dev/argosy/member/vm"
 	"github.com/argosy-dev/argosy/migration"
 	"github.com/argosy-dev/argosy/scalein"
 )
@@ -52,11 +54,11 @@ func handlers() []handler {
 		{path: migration.MigrationPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.Migrations{Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
-		{path: migration.ApproversPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return migration.Approvers(admission.NewDecoder(mgr.GetScheme()))
+		{path: migration.ApproversPath, setup: admit(func(manager.Manager) admission.Handler {
+			return migration.Approvers()
 		})},
-		{path: migration.PublishersPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return migration.Publishers(admission.NewDecoder(mgr.GetScheme()))
+		{path: migration.PublishersPath, setup: admit(func(manager.Manager) admission.Handler {
+			return migration.Publishers()
 		})},
 		{path: migration.WhitelistPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.WhitelistChecks{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
@@ -70,6 +72,11 @@ func handlers() []handler {
 		{path: migration.DispatchedPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.Dispatched{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
 		})},
+		{path: vm.StampPath, setup: admit(func(manager.Manager) admission.Handler {
+			return &approval.Stamps{Clock: clock.RealClock{}}
+		})},
+		{path: vm.ApprovalsPath, setup: admit(func(manager.Manager) admission.Handler { return approval.Checks{} })},
+		{path: vm.ApproversPath, setup: admit(func(manager.Manager) admission.Handler { return vm.Approvers() })},
 		{path: cronhpa.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &cronhpa.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
 		})},

@@ -13,6 +13,9 @@ import (
 // Approver is the role of whoever approves plans, deploy/users/migration.yaml.
 const Approver = "argosy-migration-approver"
 
+// VMApprover is the role of whoever approves operations on virtual machines, deploy/users/vm.yaml.
+const VMApprover = "argosy-vm-approver"
+
 // Person is access as a user who has one of the roles that argosyctl install makes for people, and no other right.
 func Person(admin *rest.Config, name, role string) *rest.Config {
 	config := rest.CopyConfig(admin)
@@ -20,7 +23,7 @@ func Person(admin *rest.Config, name, role string) *rest.Config {
 	return config
 }
 
-// GrantPeople makes the roles for people, and for each of a migration's a group of the same name that has it.
+// GrantPeople makes the roles for people, and, for those of a migration and of approvals, a group of the same name that has it.
 func GrantPeople(ctx context.Context, admin *rest.Config) error {
 	roles, err := install.UserRoles()
 	if err != nil {
@@ -31,7 +34,7 @@ func GrantPeople(ctx context.Context, admin *rest.Config) error {
 		if err := apply(ctx, admin, role); err != nil {
 			return err
 		}
-		if !strings.HasPrefix(role.GetName(), "argosy-migration-") {
+		if !strings.HasPrefix(role.GetName(), "argosy-migration-") && role.GetName() != VMApprover {
 			continue
 		}
 		binding := &unstructured.Unstructured{Object: map[string]any{

@@ -72,8 +72,8 @@ func newGuarded(t *testing.T) *guarded {
 	for path, handler := range map[string]admission.Handler{
 		migrations.ApprovalPath:   &migrations.Approvals{Decoder: decoder, Clock: clock.RealClock{}},
 		migrations.MigrationPath:  &migrations.Migrations{Decoder: decoder},
-		migrations.ApproversPath:  migrations.Approvers(decoder),
-		migrations.PublishersPath: migrations.Publishers(decoder),
+		migrations.ApproversPath:  migrations.Approvers(),
+		migrations.PublishersPath: migrations.Publishers(),
 		migrations.WhitelistPath:  &migrations.WhitelistChecks{Decoder: decoder, Reader: g.Client},
 		migrations.CutOffPath:     &migrations.CutOff{Decoder: decoder},
 		migrations.UnjoinPath:     &migrations.Unjoin{Reader: g.Client},

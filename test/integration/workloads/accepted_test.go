@@ -171,7 +171,7 @@ func TestStatusIsASubresource(t *testing.T) {
 			"unknownReplicas": int64(0), "offlineReplicas": int64(0), "abandonedReplicas": int64(0), "heldReplicas": int64(0), "selector": "app=payments",
 			"pendingApprovals": []any{values{"gate": "g", "operationID": "1", "server": "s", "cluster": "member1", "since": "2026-01-02T03:04:05Z", "summary": "1 of 6"}},
 			"abandoned":        []any{values{"server": "s", "cluster": "member1", "replicas": int64(6), "at": "2026-01-02T03:04:05Z"}}, "lastSlot": int64(7),
-			"conditions":       []any{values{"type": "AwaitingApproval", "status": "True", "reason": "GateWaiting", "message": "m", "lastTransitionTime": "2026-01-02T03:04:05Z"}},
+			"conditions": []any{values{"type": "AwaitingApproval", "status": "True", "reason": "GateWaiting", "message": "m", "lastTransitionTime": "2026-01-02T03:04:05Z"}},
 		}},
 		"vmdeployment": {status: values{
 			"observedGeneration": int64(1), "batches": int64(3), "currentBatch": int64(1), "servers": int64(6), "updatedServers": int64(1), "readyServers": int64(1),
