@@ -79,13 +79,16 @@ FEDERATIONS := $(shell [ "$$(cat /proc/sys/fs/inotify/max_user_instances 2>/dev/
 test-e2e: build ## stories on real federations, two at a time where fs.inotify.max_user_instances is 256 or more
 	$(TIMED) -count=1 -p=$(FEDERATIONS) -timeout=120m ./test/e2e/...
 
-# test-compat: which Karmadas, the oldest first, and which scenes of the demo (empty: all).
+# test-compat: which Karmadas, the oldest first, which scenes of the demo and which stories of test/e2e (empty: all; none: none).
 KARMADA ?= 1.16,1.17,1.18
 SCENE   ?=
+STORIES ?=
+# Of the members: 1.33, or empty for the base's.
+KUBERNETES ?=
 
 .PHONY: test-compat
-test-compat: build ## the demo's scenes on every Karmada that is served, and the table of docs/upgrade.md
-	go test -v -count=1 -timeout=60m ./test/compat -args -karmada=$(KARMADA) -scene=$(SCENE)
+test-compat: build ## the demo's scenes, and the stories of migration and FedHPA, on every Karmada that is served: the table of docs/upgrade.md
+	go test -v -count=1 -timeout=120m ./test/compat -args -karmada=$(KARMADA) -kubernetes=$(KUBERNETES) -scene=$(SCENE) -stories=$(STORIES)
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

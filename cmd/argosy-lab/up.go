@@ -23,6 +23,7 @@ type shape struct {
 	memberNodes    string
 	pull           []string
 	karmada        string
+	kubernetes     string
 	flags          []string
 	descheduler    bool
 	stock          bool
@@ -32,7 +33,7 @@ type shape struct {
 func (s shape) options(dir string) (lab.Options, error) {
 	o := lab.DefaultOptions()
 	o.Dir, o.Stock, o.APIServerPort, o.Pull = dir, s.stock, s.port, s.pull
-	o.Karmada, o.Descheduler = s.karmada, s.descheduler
+	o.Karmada, o.MemberKubernetes, o.Descheduler = s.karmada, s.kubernetes, s.descheduler
 	for _, given := range s.flags {
 		process, value, ok := strings.Cut(given, "=")
 		if !ok || !strings.HasPrefix(value, "--") {
@@ -84,6 +85,8 @@ func upCommand(at func() (string, error)) *cobra.Command {
 	c.Flags().StringVar(&s.memberNodes, "member-nodes", "", "nodes member by member, such as 3,4,5; overrides --members and --nodes")
 	c.Flags().StringSliceVar(&s.pull, "pull", nil, "members registered in pull mode, each with a karmada-agent, such as member3")
 	c.Flags().StringVar(&s.karmada, "karmada", "", "version of Karmada, one of "+strings.Join(binaries.Karmadas(), ", ")+"; empty is the newest")
+	c.Flags().StringVar(&s.kubernetes, "member-kubernetes", "", "version of the members' Kubernetes, one of "+strings.Join(binaries.Kubernetes(), ", ")+
+		"; empty is the newest")
 	c.Flags().StringArrayVar(&s.flags, "flag", nil, "a further flag of a process, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true; may be given several times")
 	c.Flags().BoolVar(&s.descheduler, "descheduler", false, "run karmada-descheduler too")
 	c.Flags().BoolVar(&s.stock, "stock", false, "leave Argosy out: Karmada as it comes")

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -15,11 +16,14 @@ import (
 
 	"github.com/argosy-dev/argosy/test/demo"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
 var (
 	karmadas = flag.String("karmada", "", "versions of Karmada to play on, such as 1.16,1.17,1.18")
-	only     = flag.String("scene", "", "scenes of the demo to play, such as spread,cronhpa; empty is all")
+	members  = flag.String("kubernetes", "", "version of the members' Kubernetes, such as 1.33; empty is the base's")
+	only     = flag.String("scene", "", "scenes of the demo to play, such as spread,cronhpa; empty is all, none is none")
+	told     = flag.String("stories", "", "stories of test/e2e to play, such as migration,fedhpa; empty is all, none is none")
 )
 
 // TestCompat needs minutes and one federation a version.
@@ -30,23 +34,33 @@ func TestCompat(t *testing.T) {
 	log := textlogger.NewLogger(textlogger.NewConfig())
 	klog.SetLogger(log)
 	ctrl.SetLogger(log)
-	var names []string
-	if *only != "" {
-		names = strings.Split(*only, ",")
+	scenes, err := selectScenes(*only)
+	if err != nil {
+		t.Fatal(err)
 	}
-	scenes, err := demo.Select(demo.Scenes(), names)
+	stories, err := selectStories(*told)
 	if err != nil {
 		t.Fatal(err)
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	heading := []string{"Karmada", "ready"}
+	heading := []string{"Karmada", "members"}
+	if len(scenes) > 0 {
+		heading = append(heading, "ready")
+	}
 	for _, scene := range scenes {
 		heading = append(heading, scene.Name)
+	}
+	for _, story := range stories {
+		heading = append(heading, "stories of "+story.name)
 	}
 	fmt.Fprintln(table, strings.Join(heading, "\t"))
 	for version := range strings.SplitSeq(*karmadas, ",") {
 		t.Run(version, func(t *testing.T) {
-			fmt.Fprintln(table, strings.Join(append([]string{version}, play(t, version, scenes)...), "\t"))
+			row := append([]string{version, cmp.Or(*members, binaries.BaseKubernetes)}, play(t, version, scenes)...)
+			for _, story := range stories {
+				row = append(row, story.play(t, version))
+			}
+			fmt.Fprintln(table, strings.Join(row, "\t"))
 		})
 	}
 	if err := table.Flush(); err != nil {
@@ -54,14 +68,27 @@ func TestCompat(t *testing.T) {
 	}
 }
 
+func selectScenes(names string) ([]demo.Scene, error) {
+	switch names {
+	case none:
+		return nil, nil
+	case "":
+		return demo.Scenes(), nil
+	}
+	return demo.Select(demo.Scenes(), strings.Split(names, ","))
+}
+
 // play returns the cells of the version's row: how long the federation took, and of each scene how many expectations were met.
 func play(t *testing.T, version string, scenes []demo.Scene) []string {
+	if len(scenes) == 0 {
+		return nil
+	}
 	options := lab.DefaultOptions()
-	options.Karmada, options.Progress = version, os.Stdout
+	options.Karmada, options.MemberKubernetes, options.Progress = version, *members, os.Stdout
 	l, closeLab, err := lab.Run(context.Background(), options)
 	if err != nil {
 		t.Errorf("starting a federation: %v", err)
-		return []string{"no"}
+		return append([]string{"no"}, make([]string, len(scenes))...)
 	}
 	defer func() { closeLab(t.Failed()) }()
 	cells := []string{fmt.Sprintf("%.0f s", l.ReadySeconds)}

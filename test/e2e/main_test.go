@@ -20,6 +20,12 @@ import (
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
+// What make test-compat plays these stories on.
+var (
+	karmada    = flag.String("karmada", "", "version of Karmada, such as 1.16; empty is the base's")
+	kubernetes = flag.String("kubernetes", "", "version of the members' Kubernetes, such as 1.33; empty is the base's")
+)
+
 // shared is the package's federation: written by TestMain before any test runs.
 var shared *lab.Lab
 
@@ -38,6 +44,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	options := lab.DefaultOptions()
+	options.Karmada, options.MemberKubernetes = *karmada, *kubernetes
 	// One member is enough to show that nothing depends on the lab's own server of metrics: the story of the unjoined cluster scales by it.
 	options.MetricsServer = "member3"
 	options.Progress = os.Stdout

@@ -22,9 +22,11 @@ import (
 
 // federation is a lab whose processes are this process's children.
 type federation struct {
-	work   *workspace
-	runner *runner
-	info   Info
+	work *workspace
+	// members is the same, with the programs of the members' Kubernetes.
+	members *workspace
+	runner  *runner
+	info    Info
 
 	// progress is written under lock: units become ready in parallel.
 	lock     sync.Mutex
@@ -57,7 +59,11 @@ func newFederation(ctx context.Context, opts Options) (*federation, error) {
 		}
 		maps.Copy(w.programs, own)
 	}
-	f := &federation{work: w, progress: opts.Progress}
+	members, err := w.withKubernetes(ctx, opts.MemberKubernetes, opts.Progress)
+	if err != nil {
+		return nil, err
+	}
+	f := &federation{work: w, members: members, progress: opts.Progress}
 	if err := f.plan(ctx, opts); err != nil {
 		f.close()
 		return nil, err
@@ -91,7 +97,7 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 	etcdSpec := store.spec(w)
 	units := append([]unit{{Name: "etcd", Process: &etcdSpec}}, k.units()...)
 	for i := range opts.Nodes {
-		m, err := newMember(w, k, opts, i)
+		m, err := newMember(f.members, k, opts, i)
 		if err != nil {
 			return err
 		}

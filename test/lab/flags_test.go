@@ -32,6 +32,8 @@ func TestOptionsOfKarmada(t *testing.T) {
 		"the base":                {func(*Options) {}, ""},
 		"an older one":            {func(o *Options) { o.Karmada = "1.16" }, ""},
 		"one that is not served":  {func(o *Options) { o.Karmada = "1.15" }, "--karmada 1.15: there are 1.16, 1.17, 1.18"},
+		"older members":           {func(o *Options) { o.MemberKubernetes = "1.33" }, ""},
+		"members not to be had":   {func(o *Options) { o.MemberKubernetes = "1.20" }, "--member-kubernetes 1.20: there are 1.33, 1.35"},
 		"no estimators to be had": {func(o *Options) { o.Descheduler, o.Stock = true, true }, "--descheduler"},
 	} {
 		o := DefaultOptions()

@@ -28,6 +28,8 @@ type Options struct {
 	AgentRoute func(address string) (string, error) `json:"-"`
 	// Karmada is the version of its programs, one of binaries.Karmadas; empty is the base's.
 	Karmada string
+	// MemberKubernetes is the version that the members run, one of binaries.Kubernetes; empty is the base's, which the control plane has.
+	MemberKubernetes string
 	// Flags are further flags by process, such as "karmada/scheduler": feature gates, or what evicts.
 	Flags map[string][]string
 	// Descheduler runs karmada-descheduler, which asks Argosy's estimators what stands unschedulable.
@@ -66,6 +68,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("--members is %d: one machine runs at most 20", len(o.Nodes))
 	case o.Karmada != "" && !slices.Contains(binaries.Karmadas(), o.Karmada):
 		return fmt.Errorf("--karmada %s: there are %s", o.Karmada, strings.Join(binaries.Karmadas(), ", "))
+	case o.MemberKubernetes != "" && !slices.Contains(binaries.Kubernetes(), o.MemberKubernetes):
+		return fmt.Errorf("--member-kubernetes %s: there are %s", o.MemberKubernetes, strings.Join(binaries.Kubernetes(), ", "))
 	case o.Descheduler && o.Stock:
 		return errors.New("--descheduler needs estimators, which a stock federation has not")
 	case o.APIServerPort < 0 || o.APIServerPort > 65535:

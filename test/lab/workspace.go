@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -54,6 +55,21 @@ func newWorkspace(ctx context.Context, dir, karmada string, progress io.Writer, 
 		return nil, err
 	}
 	return w, nil
+}
+
+// withKubernetes is the same workspace with the programs of a cluster of that version.
+func (w *workspace) withKubernetes(ctx context.Context, version string, progress io.Writer) (*workspace, error) {
+	if version == "" {
+		return w, nil
+	}
+	programs, err := binaries.Ensure(ctx, binaries.Options{Root: w.root, Kubernetes: version, Progress: progress}, binaries.ClusterPrograms()...)
+	if err != nil {
+		return nil, err
+	}
+	other := *w
+	other.programs = maps.Clone(w.programs)
+	maps.Copy(other.programs, programs)
+	return &other, nil
 }
 
 // moduleDir is the source of a module, Karmada's of the version that runs.

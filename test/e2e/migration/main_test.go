@@ -23,6 +23,12 @@ import (
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
+// What make test-compat plays these stories on.
+var (
+	karmada    = flag.String("karmada", "", "version of Karmada, such as 1.16; empty is the base's")
+	kubernetes = flag.String("kubernetes", "", "version of the members' Kubernetes, such as 1.33; empty is the base's")
+)
+
 // world is the one federation all stories share; each has a namespace and a whitelist of its own.
 var world struct {
 	lab     *lab.Lab
@@ -44,6 +50,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	options := lab.DefaultOptions()
+	options.Karmada, options.MemberKubernetes = *karmada, *kubernetes
 	options.Nodes = []int{3, 3, 2}
 	options.Pull, options.AgentRoute = []string{pulled}, world.wire.route
 	options.Metrics = false

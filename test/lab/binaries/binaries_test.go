@@ -42,6 +42,35 @@ func TestNamesAreUnique(t *testing.T) {
 	}
 }
 
+// TestOlderKubernetes: a cluster's programs come from the version's own module, and all others from where they always come.
+func TestOlderKubernetes(t *testing.T) {
+	root, err := FindRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if base := "v" + BaseKubernetes + "."; !strings.HasPrefix(kubernetesVersion, base) {
+		t.Errorf("the base is %s, want %s...", kubernetesVersion, base)
+	}
+	for minor, version := range olderKubernetes {
+		groups := groupsWith("", minor)
+		gomod, err := os.ReadFile(filepath.Join(root, groups[0].dir, "go.mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "k8s.io/kubernetes " + version + " "; !strings.Contains(string(gomod), want) || !strings.HasPrefix(version, "v"+minor+".") {
+			t.Errorf("%s/go.mod does not require %s", groups[0].dir, want)
+		}
+		for _, name := range ClusterPrograms() {
+			if len(groups[0].pick([]string{name})) != 1 {
+				t.Errorf("Kubernetes %s has no %s", minor, name)
+			}
+		}
+		if len(groups[0].pick(Names())) != len(ClusterPrograms()) {
+			t.Errorf("Kubernetes %s gives more than a cluster's programs: %v", minor, groups[0].programs)
+		}
+	}
+}
+
 // TestOlderKarmada: its programs come from its own module, whose go.mod names that version, and all others from where they always come.
 func TestOlderKarmada(t *testing.T) {
 	root, err := FindRoot()
@@ -57,7 +86,7 @@ func TestOlderKarmada(t *testing.T) {
 			t.Errorf("%s/go.mod does not require %s", KarmadaFolder(karmada), want)
 		}
 		from := map[string]string{}
-		for _, g := range groupsWith(karmada) {
+		for _, g := range groupsWith(karmada, "") {
 			for _, p := range g.programs {
 				if from[p.name] == "" {
 					from[p.name] = g.dir

@@ -20,6 +20,8 @@ type Options struct {
 	Root string
 	// Karmada is one of Karmadas; empty is the base.
 	Karmada string
+	// Kubernetes is one of Kubernetes; empty is the base.
+	Kubernetes string
 	// Progress receives lines for a person; nil discards them.
 	Progress io.Writer
 	Clock    clock.PassiveClock
@@ -44,7 +46,7 @@ func Ensure(ctx context.Context, opts Options, names ...string) (Set, error) {
 		return nil, err
 	}
 	set := Set{}
-	for _, g := range groupsWith(opts.Karmada) {
+	for _, g := range groupsWith(opts.Karmada, opts.Kubernetes) {
 		wanted := slices.DeleteFunc(g.pick(names), func(p program) bool { return set[p.name] != "" })
 		if len(wanted) == 0 {
 			continue

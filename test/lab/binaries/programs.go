@@ -3,6 +3,7 @@ package binaries
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A program is one third-party executable of the federation.
@@ -35,11 +36,20 @@ const (
 // olderKarmadas are served too, and built from modules of their own under test/lab/modules.
 var olderKarmadas = map[string]string{"1.16": "v1.16.0", "1.17": "v1.17.1"}
 
-// BaseKarmada is the Karmada that the main module names.
-const BaseKarmada = "1.18"
+// olderKubernetes is what members may run, built from modules of their own too.
+var olderKubernetes = map[string]string{"1.33": "v1.33.13"}
+
+const (
+	// BaseKarmada is the Karmada that the main module names, BaseKubernetes the Kubernetes.
+	BaseKarmada    = "1.18"
+	BaseKubernetes = "1.35"
+)
 
 // Karmadas lists what a lab can run, the oldest first.
 func Karmadas() []string { return append(slices.Sorted(maps.Keys(olderKarmadas)), BaseKarmada) }
+
+// Kubernetes lists what a lab's members can run, the oldest first.
+func Kubernetes() []string { return append(slices.Sorted(maps.Keys(olderKubernetes)), BaseKubernetes) }
 
 // KarmadaFolder is the folder in the clone whose go.mod names that Karmada.
 func KarmadaFolder(karmada string) string {
@@ -61,19 +71,54 @@ var karmadaPrograms = []program{
 	{"karmadactl", KarmadaModule + "/cmd/karmadactl"},
 }
 
-// groupsWith are the groups with that Karmada: an older one's stands first, so that its programs are taken instead of the base's.
-func groupsWith(karmada string) []group {
-	version, older := olderKarmadas[karmada]
-	if !older {
-		return groups()
+// clusterPrograms are those of Kubernetes that every plane runs.
+var clusterPrograms = []program{
+	{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
+	{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
+	{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
+}
+
+// ClusterPrograms are the names of what Kubernetes a cluster runs.
+func ClusterPrograms() []string {
+	var names []string
+	for _, p := range clusterPrograms {
+		names = append(names, p.name)
 	}
-	return append([]group{{
-		name:     "karmada-" + karmada,
-		dir:      KarmadaFolder(karmada),
-		source:   KarmadaModule,
-		ldflags:  []string{"-X", KarmadaModule + "/pkg/version.gitVersion=" + version},
-		programs: karmadaPrograms,
-	}}, groups()...)
+	return names
+}
+
+// groupsWith are the groups with that Karmada and Kubernetes, empty or the base's for none in particular: an older one's stands first, so that its
+// programs are taken instead of the base's.
+func groupsWith(karmada, kubernetes string) []group {
+	all := groups()
+	if version, older := olderKubernetes[kubernetes]; older {
+		all = append([]group{{
+			name:     "kubernetes-" + kubernetes,
+			dir:      "test/lab/modules/kubernetes-" + kubernetes,
+			source:   "k8s.io/kubernetes",
+			ldflags:  kubernetesFlags(version),
+			programs: clusterPrograms,
+		}}, all...)
+	}
+	if version, older := olderKarmadas[karmada]; older {
+		all = append([]group{{
+			name:     "karmada-" + karmada,
+			dir:      KarmadaFolder(karmada),
+			source:   KarmadaModule,
+			ldflags:  []string{"-X", KarmadaModule + "/pkg/version.gitVersion=" + version},
+			programs: karmadaPrograms,
+		}}, all...)
+	}
+	return all
+}
+
+// kubernetesFlags of the linker: without them a cluster reports v0.0.0-master+$Format:%H$ as its version.
+func kubernetesFlags(version string) []string {
+	return []string{
+		"-X", "k8s.io/component-base/version.gitVersion=" + version,
+		"-X", "k8s.io/component-base/version.gitMajor=1",
+		"-X", "k8s.io/component-base/version.gitMinor=" + strings.Split(version, ".")[1],
+	}
 }
 
 // groups lists every program the lab can run. A program is added with one line here and, if the
@@ -81,23 +126,14 @@ func groupsWith(karmada string) []group {
 func groups() []group {
 	return []group{
 		{
-			name:   "kubernetes-karmada",
-			dir:    ".",
-			source: KarmadaModule,
-			// Without these a member reports v0.0.0-master+$Format:%H$ as its version.
-			ldflags: []string{
-				"-X", "k8s.io/component-base/version.gitVersion=" + kubernetesVersion,
-				"-X", "k8s.io/component-base/version.gitMajor=1",
-				"-X", "k8s.io/component-base/version.gitMinor=35",
-				"-X", KarmadaModule + "/pkg/version.gitVersion=" + karmadaVersion,
-			},
-			programs: append([]program{
-				{"etcd", "go.etcd.io/etcd/server/v3"},
-				{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
-				{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
-				{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
-				{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
-			}, karmadaPrograms...),
+			name:    "kubernetes-karmada",
+			dir:     ".",
+			source:  KarmadaModule,
+			ldflags: append(kubernetesFlags(kubernetesVersion), "-X", KarmadaModule+"/pkg/version.gitVersion="+karmadaVersion),
+			programs: slices.Concat(
+				[]program{{"etcd", "go.etcd.io/etcd/server/v3"}}, clusterPrograms,
+				[]program{{"kubectl", "k8s.io/kubernetes/cmd/kubectl"}}, karmadaPrograms,
+			),
 		},
 		{
 			name:     "kruise",
