@@ -26,6 +26,7 @@ type shape struct {
 	kubernetes     string
 	flags          []string
 	descheduler    bool
+	audit          bool
 	stock          bool
 	port           int
 }
@@ -33,7 +34,8 @@ type shape struct {
 func (s shape) options(dir string) (lab.Options, error) {
 	o := lab.DefaultOptions()
 	o.Dir, o.Stock, o.APIServerPort, o.Pull = dir, s.stock, s.port, s.pull
-	o.Karmada, o.MemberKubernetes, o.Descheduler = s.karmada, s.kubernetes, s.descheduler
+	o.Karmada, o.MemberKubernetes = s.karmada, s.kubernetes
+	o.Descheduler, o.Audit = s.descheduler, s.audit
 	for _, given := range s.flags {
 		process, value, ok := strings.Cut(given, "=")
 		if !ok || !strings.HasPrefix(value, "--") {
@@ -89,6 +91,7 @@ func upCommand(at func() (string, error)) *cobra.Command {
 		"; empty is the newest")
 	c.Flags().StringArrayVar(&s.flags, "flag", nil, "a further flag of a process, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true; may be given several times")
 	c.Flags().BoolVar(&s.descheduler, "descheduler", false, "run karmada-descheduler too")
+	c.Flags().BoolVar(&s.audit, "audit", false, "let every API server write who changes what, into logs/<plane>/audit.log")
 	c.Flags().BoolVar(&s.stock, "stock", false, "leave Argosy out: Karmada as it comes")
 	c.Flags().IntVar(&s.port, "apiserver-port", 0, "port of karmada-apiserver; 0 chooses a free one")
 	return c

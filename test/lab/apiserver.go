@@ -54,6 +54,8 @@ type apiServer struct {
 	name string
 	port int
 	etcd etcd
+	// audit: who writes what is kept in a file.
+	audit bool
 	// args are added to those every plane has.
 	args []string
 	env  []string
@@ -92,6 +94,9 @@ func (a apiServer) spec(w *workspace) process.Spec {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-username-headers=X-Remote-User",
+	}
+	if a.audit {
+		args = append(args, w.auditArgs(a.name)...)
 	}
 	return process.Spec{
 		Name: component,

@@ -83,7 +83,7 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 		return err
 	}
 	f.info = Info{
-		Dir: w.dir, Root: w.root, KarmadaVersion: opts.Karmada, Stock: opts.Stock,
+		Dir: w.dir, Root: w.root, KarmadaVersion: opts.Karmada, Stock: opts.Stock, Etcd: store.url(),
 		Kubeconfigs: map[string]string{}, Endpoints: map[string]string{}, Programs: w.programs,
 	}
 	if err := f.addPlane(k.server); err != nil {

@@ -36,8 +36,13 @@ type karmadaPlane struct {
 }
 
 func newKarmadaPlane(w *workspace, store etcd, opts Options) (*karmadaPlane, error) {
+	if opts.Audit {
+		if err := w.writeAuditPolicy(); err != nil {
+			return nil, err
+		}
+	}
 	k := &karmadaPlane{workspace: w, descheduler: opts.Descheduler}
-	k.server = apiServer{name: KarmadaPlaneName, port: opts.APIServerPort, etcd: store, args: []string{
+	k.server = apiServer{name: KarmadaPlaneName, port: opts.APIServerPort, etcd: store, audit: opts.Audit, args: []string{
 		// As in Karmada's own manifests: no pod runs here, so no service account is needed to
 		// write one, and templates of volumes must not get a finalizer nobody removes.
 		"--disable-admission-plugins=StorageObjectInUseProtection,ServiceAccount",

@@ -26,6 +26,8 @@ type Info struct {
 	Kubeconfigs map[string]string `json:"kubeconfigs"`
 	// Endpoints are URLs of Argosy's parts, such as "argosy/webhook metrics".
 	Endpoints map[string]string `json:"endpoints"`
+	// Etcd is the URL of the one etcd of all planes: each plane's objects are below a prefix of its name.
+	Etcd string `json:"etcd"`
 	// Programs are files by name: "kubectl", "karmadactl".
 	Programs map[string]string `json:"programs"`
 	// KarmadaVersion is the one that runs, as in Options.
@@ -75,6 +77,9 @@ func MemoryBytes(units []UnitStatus) int64 {
 func (l *Lab) LogFile(component string) string {
 	return filepath.Join(l.Dir, "logs", component+".log")
 }
+
+// AuditLog is where the API server of a plane writes it, with Options.Audit.
+func (l *Lab) AuditLog(plane string) string { return auditLog(l.Dir, plane) }
 
 // Start starts a federation for a test and stops it when the test ends. Its logs are kept under
 // _artifacts in the clone when the test fails.

@@ -46,7 +46,7 @@ type member struct {
 func newMember(w *workspace, k *karmadaPlane, options Options, i int) (*member, error) {
 	m := &member{workspace: w, name: memberName(i), karmada: k, options: options, nodes: options.Nodes[i]}
 	m.pull = slices.Contains(options.Pull, m.name)
-	m.server = apiServer{name: m.name, etcd: k.server.etcd}
+	m.server = apiServer{name: m.name, etcd: k.server.etcd, audit: options.Audit}
 	err := w.take(&m.server.port, &m.kcm, &m.scheduler, &m.kwok, &m.metrics, &m.agent, &m.kruiseWebhook, &m.kruiseHealth, &m.kruiseStats)
 	return m, err
 }
@@ -247,11 +247,15 @@ func (m *member) nodesReady(ctx context.Context) error {
 
 // join makes the cluster a member in push mode, as a platform admin would: who is told of a trouble tries again.
 func (m *member) join(ctx context.Context) error {
+	kubeconfig, err := m.routed()
+	if err != nil {
+		return err
+	}
 	var all error
 	for range 3 {
 		_, err := process.Run(ctx, m.programs["karmadactl"], "join", m.name,
 			"--kubeconfig="+m.karmada.kubeconfig(),
-			"--cluster-kubeconfig="+m.kubeconfig(),
+			"--cluster-kubeconfig="+kubeconfig,
 		)
 		// Its end was not heard of, then.
 		if err == nil || all != nil && strings.Contains(err.Error(), "has been registered") {
@@ -262,6 +266,19 @@ func (m *member) join(ctx context.Context) error {
 		}
 	}
 	return all
+}
+
+// routed is a kubeconfig of the member as the control plane is to reach it.
+func (m *member) routed() (string, error) {
+	if m.options.MemberRoute == nil {
+		return m.kubeconfig(), nil
+	}
+	address, err := m.options.MemberRoute(m.name, m.server.url())
+	if err != nil {
+		return "", fmt.Errorf("routing the control plane to %s: %w", m.name, err)
+	}
+	path := filepath.Join(m.dir, m.name+".routed.kubeconfig")
+	return path, m.writeKubeconfig(path, m.name, address)
 }
 
 func (m *member) clusterReady(ctx context.Context) error {

@@ -26,6 +26,11 @@ type Options struct {
 	// AgentRoute says where these agents reach karmada-apiserver, which listens at address: a test puts something in between that
 	// it can cut. Nil is straight.
 	AgentRoute func(address string) (string, error) `json:"-"`
+	// MemberRoute says where the control plane reaches a member in push mode, which listens at address: a test puts something in between
+	// that it can cut. Nil is straight.
+	MemberRoute func(member, address string) (string, error) `json:"-"`
+	// Audit makes every API server write who changed what, but for leases and events: see Lab.AuditLog.
+	Audit bool
 	// Karmada is the version of its programs, one of binaries.Karmadas; empty is the base's.
 	Karmada string
 	// MemberKubernetes is the version that the members run, one of binaries.Kubernetes; empty is the base's, which the control plane has.
