@@ -45,6 +45,9 @@ type Plane struct {
 	// Cut is set when the fuse blew.
 	Cut atomic.Bool
 
+	// Through is the controllers' way to the API server, if not straight: a test puts something in between.
+	Through func(*rest.Config) *rest.Config
+
 	scheme *runtime.Scheme
 	server *lab.APIServer
 }
@@ -102,6 +105,9 @@ func (p *Plane) RunControllers(add func(context.Context, ctrl.Manager) error) (s
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return wire{next: next, plane: p}
 	})
+	if p.Through != nil {
+		cfg = p.Through(cfg)
+	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: p.scheme, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(fixture.EndsWithin),
 		// A test may start the same controllers again, as a new process would.

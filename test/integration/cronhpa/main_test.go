@@ -107,13 +107,21 @@ func (w *world) setClock(after time.Duration) { w.clock.SetTime(w.start.Add(afte
 // every request of the controller; nil for none.
 func (w *world) lead(funcs *interceptor.Funcs) (kill func()) {
 	w.t.Helper()
+	return w.leadOf(restConfig, funcs)
+}
+
+// leadOf is lead by another way to the API server.
+func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func()) {
+	w.t.Helper()
 	w.metrics = prometheus.NewRegistry()
-	return fixture.Leader{Config: restConfig, Scheme: scheme, Namespace: w.namespace, Requests: funcs, Add: func(ctx context.Context, mgr ctrl.Manager) error {
+	leader := fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs}
+	leader.Add = func(ctx context.Context, mgr ctrl.Manager) error {
 		if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 			return err
 		}
 		return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: workers, Clock: w.clock, Metrics: w.metrics, AllowSameName: true})
-	}}.Start(w.t)
+	}
+	return leader.Start(w.t)
 }
 
 // deployment creates a workload of so many replicas.
