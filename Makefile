@@ -77,7 +77,7 @@ FEDERATIONS := $(shell [ "$$(cat /proc/sys/fs/inotify/max_user_instances 2>/dev/
 
 .PHONY: test-e2e
 test-e2e: build ## stories on real federations, two at a time where fs.inotify.max_user_instances is 256 or more
-	$(TIMED) -count=1 -p=$(FEDERATIONS) -timeout=120m ./test/e2e/...
+	$(TIMED) -count=1 -p=$(FEDERATIONS) -timeout=120m $$(go list ./test/e2e/... | grep -v /nemesis$$)
 
 # test-compat: which Karmadas, the oldest first, which scenes of the demo and which stories of test/e2e (empty: all; none: none).
 KARMADA ?= 1.16,1.17,1.18
@@ -89,6 +89,15 @@ KUBERNETES ?=
 .PHONY: test-compat
 test-compat: build ## the demo's scenes, and the stories of migration and FedHPA, on every Karmada that is served: the table of docs/upgrade.md
 	go test -v -count=1 -timeout=120m ./test/compat -args -karmada=$(KARMADA) -kubernetes=$(KUBERNETES) -scene=$(SCENE) -stories=$(STORIES)
+
+# nemesis: minutes of load, the seed of operations and faults, and which nemeses (empty: all).
+MINUTES ?= 2
+SEED    ?= $(shell date +%s)
+ONLY    ?=
+
+.PHONY: nemesis
+nemesis: build ## a federation under generated work and hostile surroundings, judged; docs/nemesis.md
+	go test -v -count=1 -timeout=$$(awk 'BEGIN {printf "%d", $(MINUTES) + 30}')m ./test/e2e/nemesis -args -minutes=$(MINUTES) -seed=$(SEED) -only=$(ONLY)
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

@@ -1,0 +1,115 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/argosy-dev/argosy/test/nemesis/history"
+)
+
+// askedLately is how long pods may still come that were asked for before.
+const askedLately = time.Minute
+
+// ask is how many pods of an image a template asked for, from a time on.
+type ask struct {
+	at    time.Time
+	image string
+	pods  int64
+	// all: it asked for no other.
+	all bool
+}
+
+// canary is C4. It follows CloneSets that are pushed.
+func canary(h history.History, v *Verdict) {
+	fleet, now := fleetOf(h), newFaults()
+	asks := map[history.Key][]ask{}
+	over := false
+	h.Replay(func(world history.World, before history.Object, r history.Record) {
+		now.hear(r)
+		over = over || phase(r) == history.PhaseRest
+		if a, ok := fleet.of(r.Key); ok && a.use == "push" && r.Plane == history.ControlPlane && r.Op == history.Put {
+			asks[a.key] = append(asks[a.key], asking(r))
+		}
+		for _, a := range fleet.apps {
+			if len(asks[a.key]) == 0 {
+				continue
+			}
+			switch {
+			case phase(r) == history.PhaseRest && r.Note.Text == "":
+				atRest(world, a, asks[a.key], r, v)
+			case !over && before == nil && r.Op == history.Put && r.Resource == history.Pods && belongs(r.Object, a):
+				comes(world, a, asks[a.key], r, v, now.anyLately(r.At, askedLately, "taint "))
+			}
+		}
+	})
+}
+
+// atRest there are as many pods of the newest image as are asked for.
+func atRest(world history.World, a app, asks []ask, r history.Record, v *Verdict) {
+	newest := asks[len(asks)-1]
+	if whole(asks) && !newest.all {
+		return
+	}
+	v.Judged++
+	if n := podsOf(world, a, newest.image); n != newest.pods {
+		v.violated(r, a.key, fmt.Sprintf("%d pods of %s at rest, and %d are asked for", n, newest.image, newest.pods))
+	}
+}
+
+// comes judges a pod that was just made; evicted ones come elsewhere again while the old ones still are.
+func comes(world history.World, a app, asks []ask, r history.Record, v *Verdict, evicted bool) {
+	newest := asks[len(asks)-1]
+	if r.Object.Text("spec", "images") != newest.image || whole(asks) {
+		return
+	}
+	v.Judged++
+	most := most(asks, newest.image, r.At)
+	if n := podsOf(world, a, newest.image) + 1; n > most && !evicted {
+		v.violated(r, a.key, fmt.Sprintf("pod %s is number %d of %s, and %d were asked for in the last minute", r.Name, n, newest.image, most))
+	}
+}
+
+func asking(r history.Record) ask {
+	total, _ := r.Object.Int("spec", "replicas")
+	partition, _ := r.Object.Int("spec", "updateStrategy", "partition")
+	return ask{r.At, r.Object.Text("spec", "template", "images"), max(0, total-partition), partition == 0}
+}
+
+// whole tells whether the newest image may be the only one there is: it is the first, or was once asked for without a partition. A partition holds back no
+// pod then, for there is no older image to keep.
+func whole(asks []ask) bool {
+	newest := asks[len(asks)-1].image
+	return asks[0].image == newest || slices.ContainsFunc(asks, func(a ask) bool { return a.image == newest && a.all })
+}
+
+// most that was asked for lately.
+func most(asks []ask, image string, now time.Time) int64 {
+	out := int64(0)
+	for i, one := range asks {
+		until := now
+		if i+1 < len(asks) {
+			until = asks[i+1].at
+		}
+		if one.image == image && now.Sub(until) < askedLately {
+			out = max(out, one.pods)
+		}
+	}
+	return out
+}
+
+func belongs(pod history.Object, a app) bool {
+	return pod.Text("metadata", "namespace") == a.key.Namespace && pod.Meta("labels", "app") == a.key.Name
+}
+
+// podsOf an image that are not on their way out, in all members.
+func podsOf(world history.World, a app, image string) int64 {
+	n := int64(0)
+	for key, pod := range world {
+		stays := pod.Text("metadata", "deletionTimestamp") == ""
+		if key.Resource == history.Pods && stays && belongs(pod, a) && pod.Text("spec", "images") == image {
+			n++
+		}
+	}
+	return n
+}

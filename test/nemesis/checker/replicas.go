@@ -1,0 +1,118 @@
+package checker
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/argosy-dev/argosy/test/nemesis/history"
+)
+
+// replicas is C2.
+func replicas(h history.History, v *Verdict) {
+	fleet, now, wanted, orders := fleetOf(h), newFaults(), wants{}, sent{}
+	leaving := false
+	h.Replay(func(world history.World, before history.Object, r history.Record) {
+		now.hear(r)
+		wanted.hear(r)
+		orders.hear(r)
+		leaving = leaving || phase(r) == history.PhaseRest // from here on all is deleted
+		a, ok := fleet.of(r.Key)
+		had, counted := before.Int("spec", "replicas")
+		if !ok || !counted || leaving {
+			return
+		}
+		has, _ := r.Object.Int("spec", "replicas")
+		if r.Op == history.Put && has >= had {
+			return
+		}
+		v.Judged++
+		least := wanted.least(a, world, r.At)
+		if r.Plane == history.ControlPlane {
+			if has < least && !now.anyLately(r.At, slack, "taint ") {
+				v.violated(r, r.Key, fmt.Sprintf("the template fell from %d to %d, and %d is the least its owner wanted lately", had, has, least))
+			}
+			return
+		}
+		if why := unexplained(world, now, orders, a, r, least); why != "" {
+			v.violated(r, r.Key, fmt.Sprintf("%s fell from %d to %d: %s", r.Plane, had, has, why))
+		}
+	})
+}
+
+// unexplained says why a fall in a member is nobody's right.
+func unexplained(world history.World, now faults, orders sent, a app, r history.Record, least int64) string {
+	has, _ := r.Object.Int("spec", "replicas")
+	if byHand(now, a, r) || r.Op == history.Put && a.autoscaled() && has >= autoscaler(world, a, r.Plane) {
+		return ""
+	}
+	asked, isSent := a.asked(world, r.Plane)
+	if r.Op == history.Put && asked != has && !orders.lately(a, r.Plane, has, r.At) {
+		return fmt.Sprintf("and its Work asks for %d", asked)
+	}
+	byMember, sum := shares(world[a.binding()])
+	switch {
+	case r.Op == history.Delete && byMember[r.Plane] > 0 && isSent:
+		return fmt.Sprintf("and the scheduling result gives it %d", byMember[r.Plane])
+	case sum < least && !displaced(now, a, r):
+		return fmt.Sprintf("and the scheduling result adds up to %d, when %d is the least its owner wanted lately", sum, least)
+	}
+	return ""
+}
+
+// sent is what Works asked of members, and until when: what a wire held back arrives late.
+type sent map[ordered]time.Time
+
+type ordered struct {
+	member, namespace, kind, name string
+	replicas                      int64
+}
+
+func (s sent) hear(r history.Record) {
+	member, ok := strings.CutPrefix(r.Namespace, "karmada-es-")
+	if r.Resource != history.Works || !ok {
+		return
+	}
+	for _, m := range r.Object.List("spec", "workload", "manifests") {
+		if n, ok := m.Int("spec", "replicas"); ok {
+			s[ordered{member, m.Text("metadata", "namespace"), strings.ToLower(m.Text("kind")), m.Text("metadata", "name"), n}] = r.At
+		}
+	}
+}
+
+// lately tells whether a Work asked for so many not long ago.
+func (s sent) lately(a app, member string, replicas int64, now time.Time) bool {
+	at, ok := s[ordered{member, a.key.Namespace, a.kind(), a.key.Name, replicas}]
+	return ok && now.Sub(at) < slack
+}
+
+// byHand tells whether somebody changed an application in a member lately, or what reaches it. A Work that was deleted takes its time to
+// go while another member is cut off.
+func byHand(now faults, a app, r history.Record) bool {
+	for _, what := range []string{"hand-scale ", "hand-delete ", "hand-work "} {
+		if now.lately(r.At, slack, what+a.key.Name+"@"+r.Plane) {
+			return true
+		}
+	}
+	return false
+}
+
+// displaced tells whether Karmada evicted something lately, or somebody edited the scheduling result.
+func displaced(now faults, a app, r history.Record) bool {
+	return now.anyLately(r.At, slack, "taint ") || now.lately(r.At, slack, "hand-binding "+a.key.Name)
+}
+
+// autoscaler is the lower limit of the one that scales an application in a member; more than any count where there is none.
+func autoscaler(world history.World, a app, member string) int64 {
+	for key, hpa := range world {
+		if key.Plane == member && key.Resource == history.HPAs && key.Namespace == a.key.Namespace &&
+			hpa.Text("spec", "scaleTargetRef", "name") == a.key.Name && strings.EqualFold(hpa.Text("spec", "scaleTargetRef", "kind"), a.kind()) {
+			if n, ok := hpa.Int("spec", "minReplicas"); ok {
+				return n
+			}
+			return 1
+		}
+	}
+	return math.MaxInt64
+}

@@ -1,0 +1,108 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/argosy-dev/argosy/test/nemesis/history"
+)
+
+// order is a PodScaleIn that is followed.
+type order struct {
+	pods  []string // member/name
+	app   app
+	since time.Time
+	// gone are the application's pods that began to go while it ran.
+	gone []string
+	// doubtful: somebody else took pods away meanwhile, or wanted fewer.
+	doubtful bool
+}
+
+// scaleIn is C6.
+func scaleIn(h history.History, v *Verdict) {
+	fleet, now := fleetOf(h), newFaults()
+	open := map[history.Key]*order{}
+	h.Replay(func(world history.World, before history.Object, r history.Record) {
+		now.hear(r)
+		if n := r.Note; n != nil && (n.Kind == history.Phase && n.Name == history.PhaseRest) {
+			clear(open)
+		}
+		switch {
+		case r.Resource == history.PodScaleIns:
+			follow(open, fleet, world, r, v)
+		case r.Resource == history.Pods && leaves(before, r):
+			for _, o := range open {
+				if belongs(before, o.app) {
+					o.gone = append(o.gone, r.Plane+"/"+r.Name)
+				}
+			}
+		}
+		for _, o := range open {
+			for _, name := range []string{"taint ", "cordon ", "rebalance " + o.app.key.Name} {
+				o.doubtful = o.doubtful || now.anyLately(r.At, slack, name)
+			}
+		}
+	})
+}
+
+// leaves tells whether a pod began to go with this record.
+func leaves(before history.Object, r history.Record) bool {
+	if before == nil || before.Text("metadata", "deletionTimestamp") != "" {
+		return false
+	}
+	return r.Op == history.Delete || r.Object.Text("metadata", "deletionTimestamp") != ""
+}
+
+func follow(open map[history.Key]*order, fleet fleet, world history.World, r history.Record, v *Verdict) {
+	o := open[r.Key]
+	if o == nil && r.Op == history.Put && r.Object.Text("status", "phase") == "" {
+		target := r.Object.Text("spec", "targetRef", "name")
+		i := slices.IndexFunc(fleet.apps, func(a app) bool { return a.key.Namespace == r.Namespace && a.key.Name == target })
+		if i < 0 {
+			return
+		}
+		o = &order{app: fleet.apps[i], since: r.At}
+		for _, pod := range r.Object.List("spec", "pods") {
+			o.pods = append(o.pods, pod.Text("cluster")+"/"+pod.Text("name"))
+		}
+		for _, other := range open { // two at once cannot be told apart
+			other.doubtful = other.doubtful || other.app == o.app
+			o.doubtful = o.doubtful || other.app == o.app
+		}
+		open[r.Key] = o
+	}
+	if o == nil {
+		return
+	}
+	switch r.Object.Text("status", "phase") {
+	case "Succeeded":
+		delete(open, r.Key)
+		o.judge(world, r, v)
+	case "Failed", "Refused":
+		delete(open, r.Key)
+	}
+}
+
+func (o *order) judge(world history.World, r history.Record, v *Verdict) {
+	v.Judged++
+	for _, pod := range o.pods {
+		if !slices.Contains(o.gone, pod) && remains(world, o.app, pod) {
+			v.violated(r, r.Key, "it succeeded, and the pod "+pod+" is there")
+		}
+	}
+	for _, pod := range o.gone {
+		if !slices.Contains(o.pods, pod) && !o.doubtful {
+			v.violated(r, r.Key, fmt.Sprintf("the pod %s went while it ran, which it does not name", pod))
+		}
+	}
+}
+
+func remains(world history.World, a app, pod string) bool {
+	for key, object := range world {
+		if key.Resource == history.Pods && key.Plane+"/"+key.Name == pod && key.Namespace == a.key.Namespace {
+			return object.Text("metadata", "deletionTimestamp") == ""
+		}
+	}
+	return false
+}
