@@ -87,7 +87,8 @@ func ValidateRules(cron *v1alpha1.CronHPA, now time.Time) field.ErrorList {
 			continue
 		}
 		if _, fires := timetable.Next(now); !fires {
-			errs = append(errs, field.Invalid(path.Child("schedule"), rule.Schedule, "never fires within ten years: check the day, the month and excludeDates"))
+			errs = append(errs, field.Invalid(path.Child("schedule"), rule.Schedule,
+				"never fires within ten years: check the day, the month and excludeDates"))
 		}
 	}
 	return errs
@@ -112,8 +113,9 @@ func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) 
 		case theirs == owners.TargetKey(ref):
 			return field.ErrorList{field.Forbidden(path, fmt.Sprintf("CronHPA %s scales the same target: add the rules there", other.Name))}, nil
 		case aliased && theirs == owners.TargetKey(alias):
-			return field.ErrorList{field.Forbidden(path, fmt.Sprintf("CronHPA %s scales %s %s, which is the same autoscaler as %s %s (annotation %s): add the rules there",
-				other.Name, alias.Kind, alias.Name, ref.Kind, ref.Name, v1alpha1.FederateAnnotation))}, nil
+			return field.ErrorList{field.Forbidden(path,
+				fmt.Sprintf("CronHPA %s scales %s %s, which is the same autoscaler as %s %s (annotation %s): add the rules there",
+					other.Name, alias.Kind, alias.Name, ref.Kind, ref.Name, v1alpha1.FederateAnnotation))}, nil
 		}
 	}
 	switch formOf(ref) {
@@ -160,7 +162,10 @@ func Warnings(cron *v1alpha1.CronHPA) []string {
 			out = append(out, fmt.Sprintf("spec.rules[%d].schedule: %s", i, note))
 		}
 		if ptr.Deref(rule.TargetReplicas, 1) == 0 {
-			out = append(out, fmt.Sprintf("spec.rules[%d].targetReplicas is 0: Karmada then removes the workload from its members unless karmada-scheduler runs with --enable-empty-workload-propagation", i))
+			out = append(out,
+				fmt.Sprintf(
+					"spec.rules[%d].targetReplicas is 0: Karmada then removes the workload from its members unless karmada-scheduler runs with "+
+						"--enable-empty-workload-propagation", i))
 		}
 	}
 	return out

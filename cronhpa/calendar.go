@@ -52,7 +52,8 @@ func (c Calendars) Add(object *corev1.ConfigMap) {
 func (c Calendars) days(name string) ([]string, error) {
 	calendar, known := c[name]
 	if !known {
-		return nil, fmt.Errorf("there is no ConfigMap %s with the label %s=true in this namespace of the control plane: create it, or label it", name, v1alpha1.CronHPACalendarLabel)
+		return nil, fmt.Errorf("there is no ConfigMap %s with the label %s=true in this namespace of the control plane: create it, or label it",
+			name, v1alpha1.CronHPACalendarLabel)
 	}
 	return calendar.days, calendar.err
 }
@@ -88,7 +89,8 @@ func CalendarsOf(ctx context.Context, reader client.Reader, cron *v1alpha1.CronH
 // ofCalendar are the CronHPAs whose rules name a ConfigMap.
 func (r *Reconciler) ofCalendar(ctx context.Context, object client.Object) []reconcile.Request {
 	var crons v1alpha1.CronHPAList
-	err := r.client.List(ctx, &crons, client.InNamespace(object.GetNamespace()), client.MatchingFields{byCalendar: object.GetName()}, client.UnsafeDisableDeepCopy)
+	err := r.client.List(ctx, &crons, client.InNamespace(object.GetNamespace()), client.MatchingFields{byCalendar: object.GetName()},
+		client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil
 	}

@@ -93,7 +93,8 @@ func readiness(seen observation, d decision, status *v1alpha1.CronHPAStatus) rea
 
 // scalable warns of what Karmada does with zero replicas: before, and while they are in force.
 func scalable(cron *v1alpha1.CronHPA, inForce string) (reason, message string) {
-	const zero = "at 0 replicas Karmada removes the target from its members unless karmada-scheduler runs with --enable-empty-workload-propagation"
+	const zero = "at 0 replicas Karmada removes the target from its members unless karmada-scheduler runs with " +
+		"--enable-empty-workload-propagation"
 	reason, message = v1alpha1.CronHPAReasonTargetFound, "the target can be scaled"
 	if formOf(cron.Spec.ScaleTargetRef) != workload {
 		return reason, message

@@ -185,7 +185,9 @@ func (r *Reconciler) attempt(ctx context.Context, cron *v1alpha1.CronHPA, d deci
 	if tried.outcome.replicas == nil || tried.outcome.problem != nil {
 		return tried, false, nil
 	}
-	r.unwritten.keep(cron, applied{firing: *firing, now: now, calendars: d.calendars, target: tried.seen.target, outcome: tried.outcome, at: tried.appliedAt})
+	r.unwritten.keep(cron, applied{
+		firing: *firing, now: now, calendars: d.calendars, target: tried.seen.target, outcome: tried.outcome, at: tried.appliedAt,
+	})
 	r.wakeups.set(client.ObjectKeyFromObject(cron), now)
 	return tried, true, nil
 }

@@ -72,7 +72,8 @@ func decide(cron *v1alpha1.CronHPA, calendars Calendars, now time.Time) decision
 	return d
 }
 
-// timetables are the rules as package schedule knows them. A firing from before the CronHPA was made is one that applyAtStart asked for: its deadline runs since then.
+// timetables are the rules as package schedule knows them. A firing from before the CronHPA was made is one that applyAtStart asked for:
+// its deadline runs since then.
 func (d decision) timetables(cron *v1alpha1.CronHPA) []schedule.Rule {
 	rules := make([]schedule.Rule, 0, len(d.rules))
 	for _, state := range d.rules {
@@ -85,8 +86,8 @@ func (d decision) timetables(cron *v1alpha1.CronHPA) []schedule.Rule {
 	return rules
 }
 
-// startsWith is the firing that a CronHPA is to begin with, applyAtStart: InForce. None where one was handled already, and none while the days of a calendar are not
-// known: which rule is in force depends on them.
+// startsWith is the firing that a CronHPA is to begin with, applyAtStart: InForce. None where one was handled already, and none while the
+// days of a calendar are not known: which rule is in force depends on them.
 func (d decision) startsWith(cron *v1alpha1.CronHPA, rules []schedule.Rule) (rule int, at time.Time, ok bool) {
 	made := cron.CreationTimestamp.Time
 	begun := cron.Status.LastRunTime != nil || cron.Status.RuleInForce != ""
@@ -145,8 +146,8 @@ func (s *ruleState) resume(cron *v1alpha1.CronHPA, known *v1alpha1.CronHPARuleSt
 	}
 }
 
-// waitForCalendar keeps what is known of a rule until its days are: what comes due meanwhile is handled then, inside its deadline. One that nobody has looked at
-// yet has no hash of its timetable, and starts from where it is now.
+// waitForCalendar keeps what is known of a rule until its days are: what comes due meanwhile is handled then, inside its deadline. One that
+// nobody has looked at yet has no hash of its timetable, and starts from where it is now.
 func (s ruleState) waitForCalendar(cron *v1alpha1.CronHPA, known *v1alpha1.CronHPARuleStatus) ruleState {
 	s.calendarMissing = true
 	switch {

@@ -86,7 +86,8 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA,
 	}
 	if known.retained {
 		found.unheeded = &problem{v1alpha1.CronHPAReasonMembersKeepReplicas, fmt.Sprintf(
-			"label %s of %s %s leaves the replicas to its members: what a rule sets reaches none that runs it. Remove the label, or aim at an autoscaler",
+			"label %s of %s %s leaves the replicas to its members: what a rule sets reaches none that runs it. Remove the label, or aim at an "+
+				"autoscaler",
 			mark.RetainReplicas, ref.Kind, ref.Name)}
 	}
 	if due || known.exists && meta.IsStatusConditionTrue(cron.Status.Conditions, v1alpha1.CronHPATargetScalable) {
@@ -151,11 +152,13 @@ func (r *Reconciler) explain(ctx context.Context, cron *v1alpha1.CronHPA, err er
 	// Only scale may be read of every kind: of a kind we have no right to, both causes are named.
 	case apierrors.IsForbidden(getErr):
 		return &problem{v1alpha1.CronHPAReasonTargetNotFound, fmt.Sprintf(
-			"%s %s does not exist in namespace %s of the control plane, or its kind has no scale subresource there: create it, add the subresource to the CRD, or correct spec.scaleTargetRef",
+			"%s %s does not exist in namespace %s of the control plane, or its kind has no scale subresource there: create it, add the "+
+				"subresource to the CRD, or correct spec.scaleTargetRef",
 			ref.Kind, ref.Name, cron.Namespace)}, nil
 	case apierrors.IsNotFound(getErr):
 		return &problem{v1alpha1.CronHPAReasonTargetNotFound, fmt.Sprintf(
-			"%s %s does not exist in namespace %s of the control plane: create it, or correct spec.scaleTargetRef", ref.Kind, ref.Name, cron.Namespace)}, nil
+			"%s %s does not exist in namespace %s of the control plane: create it, or correct spec.scaleTargetRef", ref.Kind, ref.Name,
+			cron.Namespace)}, nil
 	}
 	return nil, fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, getErr)
 }

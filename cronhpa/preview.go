@@ -31,7 +31,8 @@ type Coming struct {
 	timetable *schedule.Timetable
 }
 
-// PreviewOf decides, as the controller does, what comes after an instant, up to count firings. Of a CronHPA with a status the rules that have run once are left out.
+// PreviewOf decides, as the controller does, what comes after an instant, up to count firings. Of a CronHPA with a status the rules that
+// have run once are left out.
 func PreviewOf(cron *v1alpha1.CronHPA, calendars Calendars, after time.Time, count int) Preview {
 	made := cron.DeepCopy()
 	if made.CreationTimestamp.IsZero() {
@@ -71,7 +72,9 @@ func PreviewOf(cron *v1alpha1.CronHPA, calendars Calendars, after time.Time, cou
 
 func (d decision) coming(rule int, at time.Time) Coming {
 	state := d.rules[rule]
-	return Coming{At: at, Rule: state.spec, Zone: state.timetable.Zone(), Note: state.timetable.Note(at), order: rule, timetable: state.timetable}
+	return Coming{
+		At: at, Rule: state.spec, Zone: state.timetable.Zone(), Note: state.timetable.Note(at), order: rule, timetable: state.timetable,
+	}
 }
 
 // supersededBy names the rule that goes last at the instant of a firing, empty when it is its own.

@@ -27,7 +27,9 @@ type life struct {
 
 func newLife(start time.Time, rules ...v1alpha1.CronHPARule) *life {
 	l := &life{
-		cron:     &v1alpha1.CronHPA{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", CreationTimestamp: metav1.Time{Time: start}, Generation: 1}},
+		cron: &v1alpha1.CronHPA{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", CreationTimestamp: metav1.Time{Time: start}, Generation: 1},
+		},
 		measures: newMeasures(newWakeups(nil)), registry: prometheus.NewRegistry(), applied: map[string]int{},
 	}
 	l.cron.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}

@@ -28,10 +28,12 @@ func TestAtStart(t *testing.T) {
 		fails  int
 		want   map[string]int
 	}{
-		"in force":   {want: map[string]int{dayApplied: 1}},
-		"not asked":  {change: func(l *life) { l.cron.Spec.ApplyAtStart = v1alpha1.CronHPAStartNone }, want: map[string]int{}},
-		"it fails":   {fails: 3, want: map[string]int{dayApplied: 1}},
-		"a deadline": {change: func(l *life) { l.cron.Spec.Rules[0].StartingDeadlineSeconds = ptr.To[int32](600) }, want: map[string]int{dayApplied: 1}},
+		"in force":  {want: map[string]int{dayApplied: 1}},
+		"not asked": {change: func(l *life) { l.cron.Spec.ApplyAtStart = v1alpha1.CronHPAStartNone }, want: map[string]int{}},
+		"it fails":  {fails: 3, want: map[string]int{dayApplied: 1}},
+		"a deadline": {
+			change: func(l *life) { l.cron.Spec.Rules[0].StartingDeadlineSeconds = ptr.To[int32](600) }, want: map[string]int{dayApplied: 1},
+		},
 		"past its deadline": {fails: 20, change: func(l *life) { l.cron.Spec.Rules[0].StartingDeadlineSeconds = ptr.To[int32](600) },
 			want: map[string]int{}},
 		"the rule is suspended": {change: func(l *life) { l.cron.Spec.Rules[0].Suspend = true },
@@ -46,7 +48,9 @@ func TestAtStart(t *testing.T) {
 			l.cron.Spec.Rules[0].Schedule = "30 12 4 5 *"
 		},
 			want: map[string]int{"0 at 2026-05-04 12:30:00 +0000 UTC": 1}},
-		"the API server's clock is ahead": {change: func(l *life) { l.cron.CreationTimestamp.Time = made.Add(40 * time.Second) }, want: map[string]int{dayApplied: 1}},
+		"the API server's clock is ahead": {
+			change: func(l *life) { l.cron.CreationTimestamp.Time = made.Add(40 * time.Second) }, want: map[string]int{dayApplied: 1},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			day, night := dayAndNight()
@@ -89,7 +93,8 @@ func calendar(data string) Calendars {
 	return out
 }
 
-// TestCalendar: a rule stands still while the days of its calendar are unknown, handles what came due meanwhile inside its deadline, and goes by the days otherwise.
+// TestCalendar: a rule stands still while the days of its calendar are unknown, handles what came due meanwhile inside its deadline, and
+// goes by the days otherwise.
 func TestCalendar(t *testing.T) {
 	start := time.Date(2026, 5, 4, 7, 0, 0, 0, time.UTC)
 	day, night := dayAndNight()

@@ -49,7 +49,8 @@ func settle(seen observation, d decision, ended outcome) (v1alpha1.CronHPAStatus
 	}
 	offerBounds(cron, &status)
 	told = append(told, settleConditions(seen, d, ended, &status)...)
-	if bad := meta.FindStatusCondition(status.Conditions, v1alpha1.CronHPATargetScalable); bad != nil && bad.Reason == v1alpha1.CronHPAReasonTargetShared {
+	if bad := meta.FindStatusCondition(status.Conditions, v1alpha1.CronHPATargetScalable); bad != nil &&
+		bad.Reason == v1alpha1.CronHPAReasonTargetShared {
 		// Another CronHPA speaks for this autoscaler.
 		status.Bounds = nil
 	}
@@ -64,7 +65,9 @@ func settleBounds(seen observation, ended outcome, status *v1alpha1.CronHPAStatu
 		return nil
 	case ended.released:
 		status.OriginalBounds = nil
-		return []event{{v1alpha1.CronHPAReasonBoundsRestored, fmt.Sprintf("No rule is in force: %s %s has its own bounds back", ref.Kind, ref.Name)}}
+		return []event{
+			{v1alpha1.CronHPAReasonBoundsRestored, fmt.Sprintf("No rule is in force: %s %s has its own bounds back", ref.Kind, ref.Name)},
+		}
 	case ended.max == nil || bounds.Pending == nil:
 		return nil
 	}
@@ -72,7 +75,8 @@ func settleBounds(seen observation, ended outcome, status *v1alpha1.CronHPAStatu
 	bounds.AppliedTime = &metav1.Time{Time: seen.now}
 	if ended.held {
 		return []event{{v1alpha1.CronHPAReasonBoundsHeld, fmt.Sprintf(
-			"Somebody else had set other bounds on %s %s: they are kept as its own (minReplicas %d, maxReplicas %d) and come back when rule %s is no longer in force",
+			"Somebody else had set other bounds on %s %s: they are kept as its own (minReplicas %d, maxReplicas %d) and come back when rule %s is "+
+				"no longer in force",
 			ref.Kind, ref.Name, ptr.Deref(bounds.MinReplicas, 1), bounds.MaxReplicas, status.RuleInForce)}}
 	}
 	return nil
@@ -153,9 +157,11 @@ func settlePassed(seen observation, d decision, status *v1alpha1.CronHPAStatus) 
 		switch passed.Why {
 		case schedule.Superseded:
 			reason = v1alpha1.CronHPAReasonRulesOverlap
-			entry.Message = fmt.Sprintf("rule %s is due at the same instant and goes last: later on the wall clock, or listed later", d.winner(passed.At))
+			entry.Message = fmt.Sprintf("rule %s is due at the same instant and goes last: later on the wall clock, or listed later",
+				d.winner(passed.At))
 		case schedule.Late:
-			entry.Message = fmt.Sprintf("handled %s late, beyond startingDeadlineSeconds: not applied; scale by hand if it is still wanted", seen.now.Sub(passed.At).Truncate(time.Second))
+			entry.Message = fmt.Sprintf("handled %s late, beyond startingDeadlineSeconds: not applied; scale by hand if it is still wanted",
+				seen.now.Sub(passed.At).Truncate(time.Second))
 		case schedule.Overtaken:
 			entry.Message = "a later firing came due before this one was handled"
 		}
@@ -164,8 +170,11 @@ func settlePassed(seen observation, d decision, status *v1alpha1.CronHPAStatus) 
 		switch {
 		case failed && passed.Why == schedule.Late:
 			// It is given up: whoever mends the target now must know that nobody will try again.
-			entry.Message = cut(fmt.Sprintf("given up: it failed until startingDeadlineSeconds (%d) had passed and is not tried again; scale by hand if it is still wanted. It failed with: %s",
-				ptr.Deref(d.rules[passed.Rule].spec.StartingDeadlineSeconds, 0), known.Message))
+			entry.Message = cut(
+				fmt.Sprintf(
+					"given up: it failed until startingDeadlineSeconds (%d) had passed and is not tried again; scale by hand if it is still wanted. It "+
+						"failed with: %s",
+					ptr.Deref(d.rules[passed.Rule].spec.StartingDeadlineSeconds, 0), known.Message))
 			upsert(rule, entry)
 		case failed:
 			// This firing is in the history with the reason it failed for. Only those before it are news.

@@ -67,7 +67,9 @@ type heldBounds struct {
 
 // ownedMessage says who owns the replicas and what to write instead.
 func ownedMessage(ref autoscalingv2.CrossVersionObjectReference, by owners.Autoscaler) string {
-	return fmt.Sprintf("the replicas of %s %s belong to %s %s: target that (apiVersion %s, kind %s, name %s) and set targetMinReplicas/targetMaxReplicas instead of targetReplicas",
+	return fmt.Sprintf(
+		"the replicas of %s %s belong to %s %s: target that (apiVersion %s, kind %s, name %s) and set targetMinReplicas/targetMaxReplicas "+
+			"instead of targetReplicas",
 		ref.Kind, ref.Name, by.Kind, by.Name, by.APIVersion, by.Kind, by.Name)
 }
 
@@ -77,12 +79,13 @@ func sharedMessage(ref autoscalingv2.CrossVersionObjectReference, first *v1alpha
 	if theirs.Kind == ref.Kind {
 		return fmt.Sprintf("CronHPA %s was there first for %s %s: move the rules into it and delete this one", first.Name, ref.Kind, ref.Name)
 	}
-	return fmt.Sprintf("CronHPA %s was there first for %s %s, which is the same autoscaler as %s %s (annotation %s): move the rules into it and delete this one",
+	return fmt.Sprintf(
+		"CronHPA %s was there first for %s %s, which is the same autoscaler as %s %s (annotation %s): move the rules into it and delete this one",
 		first.Name, theirs.Kind, theirs.Name, ref.Kind, ref.Name, v1alpha1.FederateAnnotation)
 }
 
-// cutOff is a target that a migration's rollback took out of the federation: whatever is set here would reach its members on the day it is adopted again, or
-// never.
+// cutOff is a target that a migration's rollback took out of the federation: whatever is set here would reach its members on the day it is
+// adopted again, or never.
 func cutOff(ref autoscalingv2.CrossVersionObjectReference) *problem {
 	return &problem{v1alpha1.CronHPAReasonCutOff, fmt.Sprintf(
 		"%s %s is cut off from the federation: no rule sets it until it is adopted again. Scale it in its members meanwhile", ref.Kind, ref.Name)}
@@ -119,7 +122,9 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	if err != nil {
 		return fmt.Errorf("indexing CronHPA by target: %w", err)
 	}
-	err = indexer.IndexField(ctx, &v1alpha1.CronHPA{}, byCalendar, func(o client.Object) []string { return calendarNames(o.(*v1alpha1.CronHPA)) })
+	err = indexer.IndexField(ctx, &v1alpha1.CronHPA{}, byCalendar, func(o client.Object) []string {
+		return calendarNames(o.(*v1alpha1.CronHPA))
+	})
 	if err != nil {
 		return fmt.Errorf("indexing CronHPA by calendar: %w", err)
 	}

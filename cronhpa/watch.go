@@ -87,7 +87,8 @@ type watchedKind struct {
 	tried   time.Time
 }
 
-// newTargets has a cache of its own, in which calendars are as well: nothing of a workload is kept but the label that says who owns its replicas, and the mark of one that is cut off.
+// newTargets has a cache of its own, in which calendars are as well: nothing of a workload is kept but the label that says who owns its
+// replicas, and the mark of one that is cut off.
 func newTargets(mgr manager.Manager, clock clock.PassiveClock) (*targets, error) {
 	own, err := cache.New(mgr.GetConfig(), cache.Options{
 		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
@@ -160,7 +161,8 @@ func (t *targets) watch(ctx context.Context, object *metav1.PartialObjectMetadat
 	err := t.reader.List(ctx, list, client.Limit(1))
 	// A kind may be scaled and not listed, by right or by nature.
 	if apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsNotFound(err) {
-		log.FromContext(ctx).V(1).Info("Not watching a kind of target; its objects are looked at every few minutes", "kind", kind.String(), "reason", err.Error())
+		log.FromContext(ctx).V(1).Info("Not watching a kind of target; its objects are looked at every few minutes", "kind", kind.String(),
+			"reason", err.Error())
 		t.kinds[kind] = watchedKind{tried: now}
 		return false, nil
 	}
@@ -262,7 +264,8 @@ func cutOffChanged(e runtimeevent.UpdateEvent) bool {
 		ready := ok && meta.FindStatusCondition(fed.Status.Conditions, v1alpha1.FedHPAReady) != nil
 		return ready && meta.FindStatusCondition(fed.Status.Conditions, v1alpha1.FedHPAReady).Reason == v1alpha1.FedHPAReasonCutOff
 	}
-	return e.ObjectOld.GetAnnotations()[migration.AnnotationCutOff] != e.ObjectNew.GetAnnotations()[migration.AnnotationCutOff] || said(e.ObjectOld) != said(e.ObjectNew)
+	return e.ObjectOld.GetAnnotations()[migration.AnnotationCutOff] != e.ObjectNew.GetAnnotations()[migration.AnnotationCutOff] ||
+		said(e.ObjectOld) != said(e.ObjectNew)
 }
 
 // limitsChanged lets pass that an autoscaler came, went, aims elsewhere, was federated or no longer, holds other bounds, or is cut off.

@@ -101,7 +101,8 @@ func validateMember(fed *api.FedHPA) field.ErrorList {
 	if err := hpaconversion.Convert_v2_HorizontalPodAutoscaler_To_autoscaling_HorizontalPodAutoscaler(&versioned, &internal, nil); err != nil {
 		return field.ErrorList{field.Invalid(field.NewPath("spec"), fed.Name, err.Error())}
 	}
-	return hpavalidation.ValidateHorizontalPodAutoscaler(&internal, hpavalidation.HorizontalPodAutoscalerSpecValidationOptions{MinReplicasLowerBound: 1})
+	return hpavalidation.ValidateHorizontalPodAutoscaler(&internal,
+		hpavalidation.HorizontalPodAutoscalerSpecValidationOptions{MinReplicasLowerBound: 1})
 }
 
 func (h *Validator) checkRivals(ctx context.Context, fed *api.FedHPA) (field.ErrorList, error) {
@@ -138,11 +139,13 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 		switch owners.TargetKey(cron.Spec.ScaleTargetRef) {
 		case owners.TargetKey(fed.Spec.ScaleTargetRef):
 			return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"), fmt.Sprintf(
-				"CronHPA %s sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with targetMinReplicas and targetMaxReplicas", cron.Name))}, nil
+				"CronHPA %s sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with targetMinReplicas and "+
+					"targetMaxReplicas", cron.Name))}, nil
 		case this:
 			if wrong := owners.Impossible(cron, fed); wrong != nil {
-				return field.ErrorList{field.Forbidden(field.NewPath("spec"), fmt.Sprintf("CronHPA %s is aimed at this FedHPA, and its rule %s sets %s %d: %s",
-					cron.Name, cron.Spec.Rules[wrong.Rule].Name, wrong.Field, wrong.Value, wrong.Why))}, nil
+				return field.ErrorList{field.Forbidden(field.NewPath("spec"),
+					fmt.Sprintf("CronHPA %s is aimed at this FedHPA, and its rule %s sets %s %d: %s",
+						cron.Name, cron.Spec.Rules[wrong.Rule].Name, wrong.Field, wrong.Value, wrong.Why))}, nil
 			}
 		}
 	}
@@ -160,7 +163,9 @@ func (h *Validator) checkPlacement(ctx context.Context, fed *api.FedHPA) (field.
 	}
 	if binding.Spec.Resource.APIVersion == ref.APIVersion && !bindingOf(binding).Divided {
 		return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"),
-			fmt.Sprintf("the placement of %s %s duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided in its policy first", ref.Kind, ref.Name))}, nil
+			fmt.Sprintf(
+				"the placement of %s %s duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided in its policy first",
+				ref.Kind, ref.Name))}, nil
 	}
 	return nil, nil
 }
@@ -175,7 +180,8 @@ func (h *Validator) checkClusters(ctx context.Context, fed *api.FedHPA) (field.E
 	for i, c := range fed.Spec.Distribution.Clusters {
 		err := h.Reader.Get(ctx, types.NamespacedName{Name: c.Name}, &clusterv1alpha1.Cluster{})
 		if apierrors.IsNotFound(err) {
-			errs = append(errs, field.Invalid(path.Index(i).Child("name"), c.Name, "is no member of the federation: correct the name, or join the cluster first"))
+			errs = append(errs, field.Invalid(path.Index(i).Child("name"), c.Name,
+				"is no member of the federation: correct the name, or join the cluster first"))
 		} else if err != nil {
 			return nil, fmt.Errorf("reading Cluster %s: %w", c.Name, err)
 		}
@@ -184,7 +190,8 @@ func (h *Validator) checkClusters(ctx context.Context, fed *api.FedHPA) (field.E
 		}
 	}
 	if least > int64(fed.Spec.MaxReplicas) {
-		errs = append(errs, field.Invalid(path, least, "the clusters' minReplicas together are above spec.maxReplicas: lower them or raise maxReplicas"))
+		errs = append(errs,
+			field.Invalid(path, least, "the clusters' minReplicas together are above spec.maxReplicas: lower them or raise maxReplicas"))
 	}
 	return errs, nil
 }

@@ -53,7 +53,8 @@ func (a *Alias) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 	switch {
 	case exists && !metav1.IsControlledBy(fed, hpa):
 		if federate {
-			a.recorder.Eventf(hpa, "Warning", api.FedHPAReasonNameTaken, "FedHPA %s exists and was not made from this HorizontalPodAutoscaler: delete one of the two", fed.Name)
+			a.recorder.Eventf(hpa, "Warning", api.FedHPAReasonNameTaken,
+				"FedHPA %s exists and was not made from this HorizontalPodAutoscaler: delete one of the two", fed.Name)
 		}
 		return ctrl.Result{}, nil
 	case exists && !federate:

@@ -158,11 +158,12 @@ func (a *applier) withholdAutoscaler(ctx context.Context, v *view, cluster strin
 	if work == nil {
 		return nil
 	}
-	return patchWork(ctx, a.client, work, map[string]any{"annotations": map[string]any{migration.AnnotationCutOff: v.fed.Name}}, map[string]any{"suspendDispatching": true})
+	return patchWork(ctx, a.client, work, map[string]any{"annotations": map[string]any{migration.AnnotationCutOff: v.fed.Name}},
+		map[string]any{"suspendDispatching": true})
 }
 
-// abandon removes a Work and leaves the member's object as it is. On its deletion Karmada deletes that object, or with preserveResourcesOnDeletion writes the
-// manifest over it; it does neither for a Work that no longer bears its finalizer.
+// abandon removes a Work and leaves the member's object as it is. On its deletion Karmada deletes that object, or with
+// preserveResourcesOnDeletion writes the manifest over it; it does neither for a Work that no longer bears its finalizer.
 func abandon(ctx context.Context, writer client.Client, work *workv1alpha1.Work) error {
 	if work == nil {
 		return nil

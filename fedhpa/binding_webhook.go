@@ -19,8 +19,9 @@ const BindingPath = "/mutate-resourcebinding-fedhpa"
 
 // BindingKeeper closes the window between FedHPA's write of a binding and its write of the template: Karmada's detector,
 // woken in between, would put the template's old count into the binding, and the scheduler would divide the difference. While a ledger is
-// present and the writer is somebody else, spec.replicas stays the sum of spec.clusters. Everything else passes: placements (one that duplicates replicas ends
-// this), scheduling results, and a count of zero, which switches autoscaling off. It is registered fail-open; the controller repairs what slips through.
+// present and the writer is somebody else, spec.replicas stays the sum of spec.clusters. Everything else passes: placements (one that
+// duplicates replicas ends this), scheduling results, and a count of zero, which switches autoscaling off. It is registered fail-open; the
+// controller repairs what slips through.
 type BindingKeeper struct {
 	Decoder admission.Decoder
 }

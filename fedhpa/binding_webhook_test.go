@@ -19,7 +19,9 @@ func makeBinding(m1, m2, replicas int32, ledger string) *workv1alpha2.ResourceBi
 	b.APIVersion, b.Kind = workv1alpha2.GroupVersion.String(), "ResourceBinding"
 	b.Name, b.Namespace = "web-deployment", "shop"
 	b.Spec.Replicas = replicas
-	b.Spec.Placement = &policyv1alpha1.Placement{ReplicaScheduling: &policyv1alpha1.ReplicaSchedulingStrategy{ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided}}
+	b.Spec.Placement = &policyv1alpha1.Placement{
+		ReplicaScheduling: &policyv1alpha1.ReplicaSchedulingStrategy{ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided},
+	}
 	b.Spec.Clusters = []workv1alpha2.TargetCluster{{Name: "member1", Replicas: m1}, {Name: "member2", Replicas: m2}}
 	if ledger != "" {
 		b.Annotations = map[string]string{api.FedHPALedgerAnnotation: ledger}
@@ -90,10 +92,11 @@ func TestBindingKeeper(t *testing.T) {
 	}
 }
 
-// FuzzBindingKeeper: whatever arrives, no panic, no refusal (Karmada's own writers would stand still), and never more than one patch, which is of
-// spec.replicas.
+// FuzzBindingKeeper: whatever arrives, no panic, no refusal (Karmada's own writers would stand still), and never more than one patch, which
+// is of spec.replicas.
 func FuzzBindingKeeper(f *testing.F) {
-	f.Add([]byte(`{"spec":{"replicas":1}}`), []byte(`{"metadata":{"annotations":{"fedhpa.argosy.dev/ledger":"member1=1"}},"spec":{"clusters":[{"name":"member1","replicas":2}]}}`))
+	f.Add([]byte(`{"spec":{"replicas":1}}`),
+		[]byte(`{"metadata":{"annotations":{"fedhpa.argosy.dev/ledger":"member1=1"}},"spec":{"clusters":[{"name":"member1","replicas":2}]}}`))
 	f.Add([]byte(`null`), []byte(`[]`))
 	f.Add([]byte(`{}`), []byte(`{"spec":{"replicas":"three"}}`))
 	scheme := runtime.NewScheme()

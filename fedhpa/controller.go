@@ -78,8 +78,8 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return ctrl.Result{RequeueAfter: wait.Jitter(plan.Wake, 0.2)}, nil
 }
 
-// sweep takes back the autoscalers of a FedHPA whose finalizer somebody took off: nobody would ever again. An autoscaler that goes changes no replica. That the FedHPA
-// is gone is asked of karmada-apiserver, since a cache may not know yet of one made anew.
+// sweep takes back the autoscalers of a FedHPA whose finalizer somebody took off: nobody would ever again. An autoscaler that goes changes
+// no replica. That the FedHPA is gone is asked of karmada-apiserver, since a cache may not know yet of one made anew.
 func (c *Controller) sweep(ctx context.Context, key types.NamespacedName) error {
 	left, err := c.gatherer.autoscalers(ctx, key)
 	if err != nil || len(left) == 0 {
@@ -117,8 +117,9 @@ type outcome struct {
 	stopped, refused error
 }
 
-// write carries a plan out, in its order. Where something newer is met, or the ground of everything is refused, nothing after it is done. Any other refusal
-// (a quota, a policy engine) keeps back what belongs to it: the template when the binding was refused, and of autoscalers each one alone.
+// write carries a plan out, in its order. Where something newer is met, or the ground of everything is refused, nothing after it is done.
+// Any other refusal (a quota, a policy engine) keeps back what belongs to it: the template when the binding was refused, and of autoscalers
+// each one alone.
 func (c *Controller) write(ctx context.Context, v *view, plan *decide.Plan) outcome {
 	log := klog.FromContext(ctx)
 	v.planned = v.fed.DeepCopy()
@@ -153,7 +154,8 @@ func (c *Controller) write(ctx context.Context, v *view, plan *decide.Plan) outc
 	return outcome{refused: errors.Join(append(books, limits...)...)}
 }
 
-// refusal is the reason to give: a FederatedResourceQuota whose enforcement is on refuses the count that members run, and only people can end that.
+// refusal is the reason to give: a FederatedResourceQuota whose enforcement is on refuses the count that members run, and only people can
+// end that.
 func refusal(err error) string {
 	if apierrors.ReasonForError(err) == util.QuotaExceededReason {
 		return api.FedHPAReasonQuotaExceeded

@@ -30,11 +30,15 @@ func testScheme(g Gomega) *runtime.Scheme {
 	return scheme
 }
 
-// TestOneRefusalStopsNoOther: a quota of Karmada's refuses the books, a policy engine one member's limits. The template waits for its binding, and every other member
-// gets its limits.
+// TestOneRefusalStopsNoOther: a quota of Karmada's refuses the books, a policy engine one member's limits. The template waits for its
+// binding, and every other member gets its limits.
 func TestOneRefusalStopsNoOther(t *testing.T) {
 	g := NewWithT(t)
-	quota := &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: karmadautil.QuotaExceededReason, Message: "cpu of quota"}}
+	quota := &apierrors.StatusError{
+		ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: karmadautil.QuotaExceededReason, Message: "cpu of quota",
+		},
+	}
 	var scaled bool
 	refusing := interceptor.NewClient(fake.NewClientBuilder().WithScheme(testScheme(g)).Build(), interceptor.Funcs{
 		Patch: func(_ context.Context, _ client.WithWatch, o client.Object, _ client.Patch, _ ...client.PatchOption) error {
@@ -54,14 +58,19 @@ func TestOneRefusalStopsNoOther(t *testing.T) {
 		},
 	})
 	c := &Controller{client: refusing, applier: applier{client: refusing}}
-	v := &view{fed: makeFedHPA(), binding: &workv1alpha2.ResourceBinding{}, target: &metav1.PartialObjectMetadata{}, works: map[string]*workv1alpha1.Work{}}
+	v := &view{
+		fed: makeFedHPA(), binding: &workv1alpha2.ResourceBinding{}, target: &metav1.PartialObjectMetadata{},
+		works: map[string]*workv1alpha1.Work{},
+	}
 	plan := decide.Plan{Actions: []decide.Action{
 		{Kind: decide.WriteBinding, Counts: decide.Counts{"member1": 9}, Total: 9},
 		{Kind: decide.ScaleTemplate, Total: 9},
 		{Kind: decide.SendAutoscaler, Cluster: "member1", Range: split.Range{Min: 1, Max: 9}},
 		{Kind: decide.SendAutoscaler, Cluster: "member2", Range: split.Range{Min: 1, Max: 9}},
 	}}
-	plan.Status.Conditions = []metav1.Condition{{Type: api.FedHPAReady, Status: metav1.ConditionTrue}, {Type: api.FedHPABooksAgree, Status: metav1.ConditionFalse}}
+	plan.Status.Conditions = []metav1.Condition{
+		{Type: api.FedHPAReady, Status: metav1.ConditionTrue}, {Type: api.FedHPABooksAgree, Status: metav1.ConditionFalse},
+	}
 	out := c.write(t.Context(), v, &plan)
 	g.Expect(out.stopped).NotTo(HaveOccurred())
 	g.Expect(out.refused).To(MatchError(ContainSubstring("cpu of quota")))
@@ -73,7 +82,8 @@ func TestOneRefusalStopsNoOther(t *testing.T) {
 	g.Expect(works.Items).To(ConsistOf(HaveField("Namespace", "karmada-es-member2")))
 }
 
-// TestSweep: the autoscalers of a FedHPA that went without its finalizer are taken back, those of one that only a cache does not know are not.
+// TestSweep: the autoscalers of a FedHPA that went without its finalizer are taken back, those of one that only a cache does not know are
+// not.
 func TestSweep(t *testing.T) {
 	g := NewWithT(t)
 	fed := makeFedHPA()
@@ -82,9 +92,10 @@ func TestSweep(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	work.Finalizers = nil
 	indexed := func(objects ...client.Object) client.Client {
-		return fake.NewClientBuilder().WithScheme(testScheme(g)).WithObjects(objects...).WithIndex(&workv1alpha1.Work{}, workOwnerIndex, func(o client.Object) []string {
-			return []string{o.GetAnnotations()[api.FedHPAOwnerAnnotation]}
-		}).Build()
+		return fake.NewClientBuilder().WithScheme(testScheme(g)).WithObjects(objects...).
+			WithIndex(&workv1alpha1.Work{}, workOwnerIndex, func(o client.Object) []string {
+				return []string{o.GetAnnotations()[api.FedHPAOwnerAnnotation]}
+			}).Build()
 	}
 	for name, live := range map[string]client.Client{"gone": indexed(work), "made anew": indexed(work, fed)} {
 		c := &Controller{client: live, gatherer: gatherer{works: live, live: live}}

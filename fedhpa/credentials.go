@@ -27,7 +27,8 @@ func estimatorCredentials(cfg config.Estimators) (credentials.TransportCredentia
 	return renewed{TransportCredentials: first, cfg: cfg}, nil
 }
 
-// renewed reads the files anew for every handshake, so that a renewed certificate or authority needs no restart. Connections are kept: handshakes are few.
+// renewed reads the files anew for every handshake, so that a renewed certificate or authority needs no restart. Connections are kept:
+// handshakes are few.
 type renewed struct {
 	credentials.TransportCredentials
 	cfg config.Estimators
@@ -46,7 +47,8 @@ func (r renewed) ClientHandshake(ctx context.Context, authority string, conn net
 func (r renewed) Clone() credentials.TransportCredentials { return r }
 
 func readCredentials(cfg config.Estimators) (credentials.TransportCredentials, error) {
-	// The name in an estimator's certificate is not that of every ExternalName; the operator may switch the check off, as for karmada-scheduler.
+	// The name in an estimator's certificate is not that of every ExternalName; the operator may switch the check off, as for
+	// karmada-scheduler.
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.InsecureSkipServerVerify}
 	if cfg.CAFile != "" {
 		ca, err := os.ReadFile(cfg.CAFile)

@@ -67,24 +67,28 @@ func guard(t *testing.T) *guarded {
 		t.Fatal(err)
 	}
 	l := &guarded{Listener: listener}
-	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{l.own}, ClientAuth: tls.RequireAnyClientCert,
-			VerifyConnection: func(state tls.ConnectionState) error {
+	server := grpc.NewServer(
+		grpc.Creds(
+			credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 				l.mu.Lock()
 				defer l.mu.Unlock()
-				l.caller = state.PeerCertificates[0].Subject.CommonName
-				return nil
-			}}, nil
-	}})))
+				return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{l.own},
+					ClientAuth: tls.RequireAnyClientCert,
+					VerifyConnection: func(state tls.ConnectionState) error {
+						l.mu.Lock()
+						defer l.mu.Unlock()
+						l.caller = state.PeerCertificates[0].Subject.CommonName
+						return nil
+					}}, nil
+			}})))
 	service.RegisterEstimatorServer(server, &answering{replicas: 14, asked: make(chan *pb.MaxAvailableReplicasRequest, 64)})
 	go func() { _ = server.Serve(l) }() // ends with Stop
 	t.Cleanup(server.Stop)
 	return l
 }
 
-// issue writes a caller's certificate and the authority it trusts into the folder, and returns the server's certificate by the same authority.
+// issue writes a caller's certificate and the authority it trusts into the folder, and returns the server's certificate by the same
+// authority.
 func issue(t *testing.T, folder, caller string) tls.Certificate {
 	t.Helper()
 	now := clock.RealClock{}.Now() // TLS goes by the machine's
@@ -112,14 +116,16 @@ func issue(t *testing.T, folder, caller string) tls.Certificate {
 	return pair
 }
 
-// TestRenewedCertificatesNeedNoRestart: with the next connection the asker shows its new certificate and trusts the new authority, and no other.
+// TestRenewedCertificatesNeedNoRestart: with the next connection the asker shows its new certificate and trusts the new authority, and no
+// other.
 func TestRenewedCertificatesNeedNoRestart(t *testing.T) {
 	g := NewWithT(t)
 	estimator, folder := guard(t), t.TempDir()
 	estimator.renew(issue(t, folder, "first"))
 	section := config.DefaultControllerManager().Controllers.FedHPA.Estimators
 	section.TimeoutSeconds = 180
-	section.CAFile, section.CertFile, section.KeyFile = filepath.Join(folder, "ca.crt"), filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
+	section.CAFile, section.CertFile, section.KeyFile = filepath.Join(folder, "ca.crt"), filepath.Join(folder, "tls.crt"),
+		filepath.Join(folder, "tls.key")
 	svc := estimatorService(corev1.ServiceTypeExternalName, estimator.Addr().(*net.TCPAddr).Port)
 	start := func() func() bool {
 		asker, err := newEstimators(fake.NewClientBuilder().WithObjects(svc).Build(), section, clocktesting.NewFakeClock(time.Unix(0, 0)))

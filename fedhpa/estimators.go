@@ -35,15 +35,15 @@ const unschedulableAfter = 30 * time.Second
 // addressFresh is how long an estimator's address is trusted.
 const addressFresh = time.Minute
 
-// silentFor is how long an estimator that says nothing is not asked again. Each question to it costs a worker the whole timeout, and after a power cut nothing closes the connection: a
-// thousand FedHPAs would wait for one lost node.
+// silentFor is how long an estimator that says nothing is not asked again. Each question to it costs a worker the whole timeout, and after
+// a power cut nothing closes the connection: a thousand FedHPAs would wait for one lost node.
 const silentFor = 30 * time.Second
 
 // connectionIdle is how long a connection that nobody uses is kept. Every member in use is asked about every two minutes.
 const connectionIdle = 10 * time.Minute
 
-// estimators speaks to the members' scheduler estimators, found as karmada-scheduler finds them (pkg/estimator/client/service.go): a Service of
-// type ExternalName in karmada-apiserver, or without one its cluster-local name.
+// estimators speaks to the members' scheduler estimators, found as karmada-scheduler finds them (pkg/estimator/client/service.go): a
+// Service of type ExternalName in karmada-apiserver, or without one its cluster-local name.
 type estimators struct {
 	reader      client.Reader
 	cfg         config.Estimators
@@ -92,7 +92,8 @@ func (e *estimators) free(ctx context.Context, cluster string, binding *workv1al
 	})
 }
 
-// onTheWire writes requirements in the form of every Karmada's estimator (pkg/estimator/client/accurate.go): typed for 1.16 and 1.17, as bytes for later ones.
+// onTheWire writes requirements in the form of every Karmada's estimator (pkg/estimator/client/accurate.go): typed for 1.16 and 1.17, as
+// bytes for later ones.
 func onTheWire(r *workv1alpha2.ReplicaRequirements) (*pb.ReplicaRequirements, error) {
 	out := &pb.ReplicaRequirements{}
 	if r == nil {
@@ -132,7 +133,8 @@ func (e *estimators) unschedulable(ctx context.Context, cluster string, binding 
 }
 
 // call asks one estimator, bounded in time. Whatever goes wrong, the answer is "unknown".
-func (e *estimators) call(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding, ask func(context.Context, service.EstimatorClient) (int32, error)) (int32, bool) {
+func (e *estimators) call(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding,
+	ask func(context.Context, service.EstimatorClient) (int32, error)) (int32, bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(e.cfg.TimeoutSeconds)*time.Second)
 	defer cancel()
 	conn, err := e.connection(ctx, cluster)
@@ -151,7 +153,8 @@ func (e *estimators) call(ctx context.Context, cluster string, binding *workv1al
 	return bounded(n)
 }
 
-// heard notes whether an estimator spoke. One that has said nothing to anybody while a question ran out is left alone for a while, and then connected to anew.
+// heard notes whether an estimator spoke. One that has said nothing to anybody while a question ran out is left alone for a while, and then
+// connected to anew.
 func (e *estimators) heard(cluster string, conn *grpc.ClientConn, began time.Time, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -38,7 +38,8 @@ type answering struct {
 	hold bool
 }
 
-func (a *answering) MaxAvailableReplicas(ctx context.Context, req *pb.MaxAvailableReplicasRequest) (*pb.MaxAvailableReplicasResponse, error) {
+func (a *answering) MaxAvailableReplicas(ctx context.Context, req *pb.MaxAvailableReplicasRequest) (*pb.MaxAvailableReplicasResponse,
+	error) {
 	if a.hold {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -65,7 +66,9 @@ func (a *answering) serve(t *testing.T) int {
 func estimatorService(kind corev1.ServiceType, target int) *corev1.Service {
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "karmada-system", Name: "karmada-scheduler-estimator-m1"},
-		Spec:       corev1.ServiceSpec{Type: kind, ExternalName: "localhost", Ports: []corev1.ServicePort{{Port: 10352, TargetPort: intstr.FromInt(target)}}},
+		Spec: corev1.ServiceSpec{
+			Type: kind, ExternalName: "localhost", Ports: []corev1.ServicePort{{Port: 10352, TargetPort: intstr.FromInt(target)}},
+		},
 	}
 }
 
@@ -150,7 +153,8 @@ func TestEstimatorIsAskedForThePod(t *testing.T) {
 	}
 	requirements := &pb.ReplicaRequirements{NodeClaim: &pb.NodeClaim{NodeSelector: map[string]string{"disk": "fast"}},
 		Namespace: "shop", PriorityClassName: "high"}
-	if err := errors.Join(requirements.SetResourceRequest(requests), requirements.NodeClaim.SetTolerations([]corev1.Toleration{{Key: "gpu"}})); err != nil {
+	if err := errors.Join(requirements.SetResourceRequest(requests),
+		requirements.NodeClaim.SetTolerations([]corev1.Toleration{{Key: "gpu"}})); err != nil {
 		t.Fatal(err)
 	}
 	want := &pb.MaxAvailableReplicasRequest{Cluster: "m1", ReplicaRequirements: requirements}
@@ -186,7 +190,8 @@ func TestEstimatorMoves(t *testing.T) {
 	}
 }
 
-// TestSilentEstimatorIsLeftAlone: one that says nothing costs one question in a while, not every FedHPA's worker its patience; then it is asked on a new connection.
+// TestSilentEstimatorIsLeftAlone: one that says nothing costs one question in a while, not every FedHPA's worker its patience; then it is
+// asked on a new connection.
 func TestSilentEstimatorIsLeftAlone(t *testing.T) {
 	clk := clocktesting.NewFakeClock(time.Unix(0, 0))
 	asker, _ := askerOf(t, clk, estimatorService(corev1.ServiceTypeExternalName, (&answering{hold: true}).serve(t)))

@@ -87,7 +87,8 @@ func takesPart(c api.FedHPAClusterStatus) bool {
 func (e Explanation) Write(out io.Writer) error {
 	account, s := e.Account(), e.FedHPA.Status
 	if s.MaxReplicas == 0 {
-		_, err := fmt.Fprintf(out, "FedHPA %s/%s was made and not looked at yet: if this lasts, see whether argosy-controller-manager runs.\n", e.FedHPA.Namespace, e.FedHPA.Name)
+		_, err := fmt.Fprintf(out, "FedHPA %s/%s was made and not looked at yet: if this lasts, see whether argosy-controller-manager runs.\n",
+			e.FedHPA.Namespace, e.FedHPA.Name)
 		return err
 	}
 	from := "its spec"
@@ -108,7 +109,8 @@ func (e Explanation) Write(out io.Writer) error {
 	e.books(out, account.Books)
 	for _, c := range s.Conditions {
 		if c.Status != "True" {
-			fmt.Fprintf(out, "%s is %s since %s: %s (%s)\n", c.Type, c.Status, c.LastTransitionTime.UTC().Format("15:04:05 UTC"), e.unsaid(c.Message), c.Reason)
+			fmt.Fprintf(out, "%s is %s since %s: %s (%s)\n", c.Type, c.Status, c.LastTransitionTime.UTC().Format("15:04:05 UTC"),
+				e.unsaid(c.Message), c.Reason)
 		}
 	}
 	if account.WhatIf != nil {

@@ -18,7 +18,8 @@ func TestExplanationOfWhatWasJustMade(t *testing.T) {
 	if err := (Explanation{FedHPA: makeFedHPA()}).Write(&out); err != nil {
 		t.Fatal(err)
 	}
-	if want := "FedHPA shop/web was made and not looked at yet: if this lasts, see whether argosy-controller-manager runs.\n"; out.String() != want {
+	want := "FedHPA shop/web was made and not looked at yet: if this lasts, see whether argosy-controller-manager runs.\n"
+	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
@@ -30,12 +31,21 @@ func TestExplanation(t *testing.T) {
 		Phase: api.FedHPAActive, MinReplicas: 4, MaxReplicas: 20, BoundsFrom: "CronHPA nightly, rule day", ReserveReplicas: 3,
 		LastDivision: &api.Division{Time: at, Reason: api.FedHPAReasonNearMax, Message: "member1 asks for 9 of at most 10"},
 		Clusters: []api.FedHPAClusterStatus{
-			{Name: "member1", State: api.ClusterActive, MinReplicas: 3, MaxReplicas: 13, CurrentReplicas: 9, DesiredReplicas: 9, FreeReplicas: ptr.To[int32](14), Message: "member1 got 3..13 of 4..20: 14 more fit (estimator), weight 1"},
-			{Name: "member2", State: api.ClusterUnreachable, MinReplicas: 1, MaxReplicas: 4, CurrentReplicas: 2, DesiredReplicas: 2, Message: "member2 is unreachable, keeps its last 1..4"},
+			{
+				Name: "member1", State: api.ClusterActive, MinReplicas: 3, MaxReplicas: 13, CurrentReplicas: 9, DesiredReplicas: 9,
+				FreeReplicas: ptr.To[int32](14), Message: "member1 got 3..13 of 4..20: 14 more fit (estimator), weight 1",
+			},
+			{
+				Name: "member2", State: api.ClusterUnreachable, MinReplicas: 1, MaxReplicas: 4, CurrentReplicas: 2, DesiredReplicas: 2,
+				Message: "member2 is unreachable, keeps its last 1..4",
+			},
 		},
 		Conditions: []metav1.Condition{
 			{Type: api.FedHPAReady, Status: metav1.ConditionTrue},
-			{Type: api.FedHPAMembersScaling, Status: metav1.ConditionUnknown, Reason: api.FedHPAReasonMemberUnreachable, Message: "member2 cannot be reached", LastTransitionTime: at},
+			{
+				Type: api.FedHPAMembersScaling, Status: metav1.ConditionUnknown, Reason: api.FedHPAReasonMemberUnreachable,
+				Message: "member2 cannot be reached", LastTransitionTime: at,
+			},
 		},
 	}
 	var out strings.Builder
@@ -78,7 +88,10 @@ func TestExplanationSaysAlikeOnce(t *testing.T) {
 		{Name: "member2", State: api.ClusterActive, Message: "member2 got 1..4 of 4..20"},
 		{Name: "member3", State: api.ClusterActive, Message: ill},
 	}, Conditions: []metav1.Condition{
-		{Type: api.FedHPAMembersScaling, Status: metav1.ConditionFalse, Reason: api.FedHPAReasonMemberNotScaling, Message: "member1, member3: " + ill},
+		{
+			Type: api.FedHPAMembersScaling, Status: metav1.ConditionFalse, Reason: api.FedHPAReasonMemberNotScaling,
+			Message: "member1, member3: " + ill,
+		},
 	}}
 	var out strings.Builder
 	if err := (Explanation{FedHPA: fed}).Write(&out); err != nil {

@@ -26,9 +26,13 @@ func TestNothingIsRememberedOfWhatIsGone(t *testing.T) {
 	key := client.ObjectKeyFromObject(fed)
 	none := fake.NewClientBuilder().Build()
 	c := &Controller{
-		client:   none,
-		gatherer: gatherer{targets: none, unlistable: newUnlistable(), scales: &scales{known: map[types.NamespacedName]knownScale{key: {}}}, room: &room{known: map[types.NamespacedName]knownRoom{key: {}}}},
-		metrics:  newMeasures(),
+		client: none,
+		gatherer: gatherer{
+			targets: none, unlistable: newUnlistable(), scales: &scales{known: map[types.NamespacedName]knownScale{key: {}}}, room: &room{
+				known: map[types.NamespacedName]knownRoom{key: {}},
+			},
+		},
+		metrics: newMeasures(),
 	}
 	v := &view{fed: fed}
 	g.Expect(c.gatherer.readTarget(t.Context(), v)).To(Succeed())
@@ -66,11 +70,15 @@ func TestTargetNobodyMayList(t *testing.T) {
 	g.Expect(twice.readTarget(t.Context(), v)).To(Succeed())
 	g.Expect(waited).To(Equal(1), "the next look holds no worker")
 	g.Expect(v.world.Problem).To(Equal(said))
-	g.Expect(v.world.Problem).To(HaveValue(Equal(decide.Problem{Reason: api.FedHPAReasonTargetForbidden, Message: "argosy-controller-manager has no right to scale Deployment of apps/v1: " +
-		"give it a ClusterRole in karmada-apiserver with get, list, watch and patch of the kind, and get and patch of its scale"})))
+	g.Expect(v.world.Problem).
+		To(HaveValue(
+			Equal(decide.Problem{Reason: api.FedHPAReasonTargetForbidden,
+				Message: "argosy-controller-manager has no right to scale Deployment of apps/v1: " +
+					"give it a ClusterRole in karmada-apiserver with get, list, watch and patch of the kind, and get and patch of its scale"})))
 
 	// Slow is not forbidden: it is tried again.
-	g.Expect((&gatherer{targets: waiting, live: fake.NewClientBuilder().Build(), scales: &scales{}, unlistable: newUnlistable()}).readTarget(t.Context(), &view{fed: makeFedHPA()})).To(MatchError(apierrors.IsTimeout, "a timeout"))
+	g.Expect((&gatherer{targets: waiting, live: fake.NewClientBuilder().Build(), scales: &scales{}, unlistable: newUnlistable()}).
+		readTarget(t.Context(), &view{fed: makeFedHPA()})).To(MatchError(apierrors.IsTimeout, "a timeout"))
 }
 
 func newUnlistable() *unlistable {

@@ -33,17 +33,20 @@ func newMeasures() *measures {
 			Name: "argosy_fedhpa_divisions_total", Help: "Divisions of limits over members, by what asked for them.",
 		}, []string{"reason"}),
 		overwrites: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "argosy_fedhpa_overwrites_repaired_total", Help: "Scheduling results that somebody wrote over the members' counts, and that were put right.",
+			Name: "argosy_fedhpa_overwrites_repaired_total",
+			Help: "Scheduling results that somebody wrote over the members' counts, and that were put right.",
 		}),
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "argosy_fedhpa_writes_total", Help: "Writes to the control plane, by kind.",
 		}, []string{"kind"}),
 		disagreement: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "argosy_fedhpa_disagreement_seconds", Help: "How long the control plane said something else than the members' autoscalers, from first sight to agreement.",
+			Name:    "argosy_fedhpa_disagreement_seconds",
+			Help:    "How long the control plane said something else than the members' autoscalers, from first sight to agreement.",
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}),
 		unknownRoom: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "argosy_fedhpa_room_unknown_total", Help: "Questions about a member's room that neither its estimator nor its Cluster status answered.",
+			Name: "argosy_fedhpa_room_unknown_total",
+			Help: "Questions about a member's room that neither its estimator nor its Cluster status answered.",
 		}),
 	}
 }

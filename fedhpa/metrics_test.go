@@ -27,7 +27,9 @@ func TestMeasures(t *testing.T) {
 	}
 	look(0, metav1.ConditionFalse, api.FedHPAReasonTakingOver, decide.Plan{Divided: api.FedHPAReasonTakenOver})
 	look(90, metav1.ConditionTrue, api.FedHPAReasonBooksAgree, decide.Plan{Divided: api.FedHPAReasonActive})
-	look(100, metav1.ConditionFalse, api.FedHPAReasonSyncing, decide.Plan{Overwritten: true, Actions: []decide.Action{{Kind: decide.WriteBinding}, {Kind: decide.ScaleTemplate}}})
+	look(100, metav1.ConditionFalse, api.FedHPAReasonSyncing, decide.Plan{
+		Overwritten: true, Actions: []decide.Action{{Kind: decide.WriteBinding}, {Kind: decide.ScaleTemplate}},
+	})
 	look(101, metav1.ConditionFalse, api.FedHPAReasonSyncing, decide.Plan{})
 	look(102, metav1.ConditionTrue, api.FedHPAReasonBooksAgree, decide.Plan{})
 	look(200, metav1.ConditionTrue, api.FedHPAReasonBooksAgree, decide.Plan{Divided: api.FedHPAReasonActive})
@@ -59,7 +61,8 @@ argosy_fedhpa_disagreement_seconds_bucket{le="+Inf"} 1
 argosy_fedhpa_disagreement_seconds_sum 2
 argosy_fedhpa_disagreement_seconds_count 1
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "argosy_fedhpa_divisions_total", "argosy_fedhpa_overwrites_repaired_total",
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "argosy_fedhpa_divisions_total",
+		"argosy_fedhpa_overwrites_repaired_total",
 		"argosy_fedhpa_writes_total", "argosy_fedhpa_disagreement_seconds"); err != nil {
 		t.Error(err)
 	}

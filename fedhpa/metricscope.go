@@ -29,8 +29,9 @@ func together(status *api.FedHPAStatus) int32 {
 	return sum
 }
 
-// shared divides what every member's autoscaler would take for the whole: with an averageValue of External or Object metrics each asks for as many replicas
-// as the metric has such values. Where all members see the same metric, a member's target is the user's, divided by the member's share.
+// shared divides what every member's autoscaler would take for the whole: with an averageValue of External or Object metrics each asks for
+// as many replicas as the metric has such values. Where all members see the same metric, a member's target is the user's, divided by the
+// member's share.
 func shared(metrics []autoscalingv2.MetricSpec, p part) {
 	for i := range metrics {
 		if target := wholeTarget(&metrics[i]); target != nil {
@@ -73,15 +74,20 @@ func warnings(fed *api.FedHPA) []string {
 			}
 			for i, policy := range rules.Policies {
 				if policy.Type == autoscalingv2.PodsScalingPolicy {
-					out = append(out, fmt.Sprintf("spec.behavior.%s.policies[%d]: %d Pods in %d s are allowed in every member by itself, not in all together; type Percent is the same in both",
-						field, i, policy.Value, policy.PeriodSeconds))
+					out = append(out,
+						fmt.Sprintf(
+							"spec.behavior.%s.policies[%d]: %d Pods in %d s are allowed in every member by itself, not in all together; type Percent is the "+
+								"same in both",
+							field, i, policy.Value, policy.PeriodSeconds))
 				}
 			}
 		}
 	}
 	for i := range fed.Spec.Metrics {
 		if m := &fed.Spec.Metrics[i]; m.External != nil && m.External.Target.Value != nil {
-			out = append(out, fmt.Sprintf("spec.metrics[%d].external.target.value: every member compares the metric with it and grows by the same ratio, from what it runs", i))
+			out = append(out,
+				fmt.Sprintf(
+					"spec.metrics[%d].external.target.value: every member compares the metric with it and grows by the same ratio, from what it runs", i))
 		}
 	}
 	return out

@@ -17,7 +17,8 @@ func queue(target autoscalingv2.MetricTarget) []autoscalingv2.MetricSpec {
 		External: &autoscalingv2.ExternalMetricSource{Metric: autoscalingv2.MetricIdentifier{Name: "queue"}, Target: target}}}
 }
 
-// TestOneQueueForAll: three members that see the same queue of 1,000, at 10 for each replica, run the 100 it asks for together, and not 300.
+// TestOneQueueForAll: three members that see the same queue of 1,000, at 10 for each replica, run the 100 it asks for together, and
+// not 300.
 func TestOneQueueForAll(t *testing.T) {
 	for name, tc := range map[string]struct {
 		scope api.MetricScope
@@ -30,7 +31,9 @@ func TestOneQueueForAll(t *testing.T) {
 			g := NewWithT(t)
 			fed := makeFedHPA()
 			fed.Spec.MetricScope = tc.scope
-			fed.Spec.Metrics = queue(autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: ptr.To(resource.MustParse("10"))})
+			fed.Spec.Metrics = queue(autoscalingv2.MetricTarget{
+				Type: autoscalingv2.AverageValueMetricType, AverageValue: ptr.To(resource.MustParse("10")),
+			})
 			parts := []split.Range{{Min: 1, Max: 60}, {Min: 1, Max: 30}, {Min: 1, Max: 30}}
 			for _, r := range parts {
 				fed.Status.Clusters = append(fed.Status.Clusters, api.FedHPAClusterStatus{State: api.ClusterActive, MaxReplicas: r.Max})
@@ -79,9 +82,14 @@ func TestWarnings(t *testing.T) {
 	g.Expect(warnings(fed)).To(BeEmpty())
 	fed.Spec.Metrics = queue(autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType, Value: ptr.To(resource.MustParse("10"))})
 	fed.Spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{
-		Policies: []autoscalingv2.HPAScalingPolicy{{Type: autoscalingv2.PercentScalingPolicy, Value: 10, PeriodSeconds: 15}, {Type: autoscalingv2.PodsScalingPolicy, Value: 4, PeriodSeconds: 15}},
+		Policies: []autoscalingv2.HPAScalingPolicy{
+			{Type: autoscalingv2.PercentScalingPolicy, Value: 10, PeriodSeconds: 15}, {
+				Type: autoscalingv2.PodsScalingPolicy, Value: 4, PeriodSeconds: 15,
+			},
+		},
 	}}
 	g.Expect(warnings(fed)).To(ConsistOf(
-		"spec.behavior.scaleUp.policies[1]: 4 Pods in 15 s are allowed in every member by itself, not in all together; type Percent is the same in both",
+		"spec.behavior.scaleUp.policies[1]: 4 Pods in 15 s are allowed in every member by itself, not in all together; type Percent is the "+
+			"same in both",
 		ContainSubstring("spec.metrics[0].external.target.value: every member compares")))
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 )
 
-// placement is what a workload's policy says of clusters. FedHPA writes scheduling results itself, so that it has to keep what karmada-scheduler
-// keeps; the filters are karmada-scheduler's own. They follow the version of Karmada this is built with.
+// placement is what a workload's policy says of clusters. FedHPA writes scheduling results itself, so that it has to keep what
+// karmada-scheduler keeps; the filters are karmada-scheduler's own. They follow the version of Karmada this is built with.
 type placement struct {
 	binding *workv1alpha2.ResourceBinding
 	filters []framework.FilterPlugin
@@ -34,7 +34,8 @@ func (g *gatherer) placement(ctx context.Context, v *view) (*placement, error) {
 	if p.binding == nil || p.binding.Spec.Placement == nil {
 		return p, nil
 	}
-	for _, build := range []func() (framework.Plugin, error){apienablement.New, tainttoleration.New, clusteraffinity.New, spreadconstraint.New} {
+	for _, build := range []func() (framework.Plugin, error){apienablement.New, tainttoleration.New, clusteraffinity.New,
+		spreadconstraint.New} {
 		plugin, err := build()
 		if err != nil {
 			return nil, fmt.Errorf("building a filter of karmada-scheduler: %w", err)
@@ -66,8 +67,8 @@ func (p *placement) lets(ctx context.Context, cluster *clusterv1alpha1.Cluster) 
 	return p.besideOthers(cluster.Name)
 }
 
-// besideOthers reports whether workload affinity and anti-affinity let the workload into a cluster (pkg/scheduler/framework/plugins/workloadaffinity and
-// workloadantiaffinity, which ask the scheduler's own index).
+// besideOthers reports whether workload affinity and anti-affinity let the workload into a cluster
+// (pkg/scheduler/framework/plugins/workloadaffinity and workloadantiaffinity, which ask the scheduler's own index).
 func (p *placement) besideOthers(cluster string) bool {
 	groups := p.binding.Spec.WorkloadAffinityGroups
 	if groups == nil || p.binding.Spec.TargetContains(cluster) {
@@ -119,7 +120,8 @@ func (p *placement) tier(cluster *clusterv1alpha1.Cluster) int {
 	return 0
 }
 
-// spread are the constraints on how many clusters, regions, zones, providers or values of a label are used. Of Karmada's scheduler a limit of 0 is none.
+// spread are the constraints on how many clusters, regions, zones, providers or values of a label are used. Of Karmada's scheduler a limit
+// of 0 is none.
 func (p *placement) spread() []decide.Spread {
 	if p.binding == nil || p.binding.Spec.Placement == nil {
 		return nil
@@ -158,5 +160,6 @@ func (p *placement) groups(cluster *clusterv1alpha1.Cluster) [][]string {
 
 // held reports whether dispatching to a cluster is suspended (Karmada's shouldSuspendDispatching, pkg/controllers/binding/common.go).
 func held(s *workv1alpha2.Suspension, cluster string) bool {
-	return s != nil && (ptr.Deref(s.Dispatching, false) || s.DispatchingOnClusters != nil && slices.Contains(s.DispatchingOnClusters.ClusterNames, cluster))
+	return s != nil && (ptr.Deref(s.Dispatching, false) || s.DispatchingOnClusters != nil &&
+		slices.Contains(s.DispatchingOnClusters.ClusterNames, cluster))
 }

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 )
 
-// TestWhatAnEventTakesFromAWake: what decision 0086 rests on. The queue that controllers have since controller-runtime 0.23 holds one entry for each object, so that
-// an event takes the place of a wake that was asked for; the one they had before kept both.
+// TestWhatAnEventTakesFromAWake: what decision 0086 rests on. The queue that controllers have since controller-runtime 0.23 holds one entry
+// for each object, so that an event takes the place of a wake that was asked for; the one they had before kept both.
 func TestWhatAnEventTakesFromAWake(t *testing.T) {
 	g := NewWithT(t)
 	now := priorityqueue.New[string]("now")

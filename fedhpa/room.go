@@ -60,7 +60,8 @@ func (r *room) fill(ctx context.Context, v *view, clusters map[string]*clusterv1
 		a := answers[m.Name]
 		m.Free, m.FreeAt, m.FreeFrom, m.Unschedulable = a.free, a.replicas, a.from, a.unschedulable
 		if m.HPA != nil && m.HPA.Fault == "" && m.Workload != nil && m.Workload.Observed {
-			// Replicas the workload's controller could not even create: a quota, or admission in the member. One that cannot scale asks for what it asked before.
+			// Replicas the workload's controller could not even create: a quota, or admission in the member. One that cannot scale asks for what it
+			// asked before.
 			m.Unschedulable = max(m.Unschedulable, m.HPA.Desired-m.Workload.Replicas)
 		}
 	}

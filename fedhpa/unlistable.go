@@ -11,7 +11,8 @@ import (
 // unlistableFor is how long a kind that may not be listed is not waited for again.
 const unlistableFor = 2 * time.Minute
 
-// unlistable remembers kinds that the controllers may not list. A cache never answers for them, and each look would hold a worker until its patience is over.
+// unlistable remembers kinds that the controllers may not list. A cache never answers for them, and each look would hold a worker until its
+// patience is over.
 type unlistable struct {
 	clock clock.PassiveClock
 

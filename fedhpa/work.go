@@ -81,7 +81,8 @@ func manifestOf(work types.NamespacedName, fed *api.FedHPA, r split.Range) ([]by
 }
 
 // specOf is a member autoscaler's spec with Kubernetes' defaults filled in: what the member's API server would add anyway, so that
-// Karmada sees no difference it would have to write again and again. The shares of metrics that all members see are those of the division in the FedHPA's status.
+// Karmada sees no difference it would have to write again and again. The shares of metrics that all members see are those of the division
+// in the FedHPA's status.
 func specOf(fed *api.FedHPA, r split.Range) autoscalingv2.HorizontalPodAutoscalerSpec {
 	hpa := autoscalingv2.HorizontalPodAutoscaler{Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: fed.Spec.ScaleTargetRef,

@@ -39,7 +39,9 @@ func TestWorkRoundTrip(t *testing.T) {
 		"the member obeys older limits": {
 			condition: &applied,
 			status:    `{"currentReplicas":5,"desiredReplicas":6,"minReplicas":2,"maxReplicas":7}`,
-			want:      decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 6, Judged: true},
+			want: decide.Autoscaler{
+				Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 6, Judged: true,
+			},
 		},
 		"Karmada reflects counts only": {
 			condition: &applied,
@@ -50,22 +52,25 @@ func TestWorkRoundTrip(t *testing.T) {
 			condition: &applied,
 			status: `{"currentReplicas":5,"desiredReplicas":5,"minReplicas":2,"maxReplicas":7,
 				"conditions":[{"type":"ScalingActive","status":"False","reason":"FailedGetResourceMetric","message":"no metrics"}]}`,
-			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 5, Judged: true,
-				Fault: "no metrics (FailedGetResourceMetric)"},
+			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 5,
+				Judged: true,
+				Fault:  "no metrics (FailedGetResourceMetric)"},
 		},
 		"another one selects the same pods": {
 			condition: &applied,
 			status: `{"currentReplicas":5,"desiredReplicas":4,"minReplicas":2,"maxReplicas":7,
 				"conditions":[{"type":"ScalingActive","status":"False","reason":"AmbiguousSelector","message":"controlled by multiple HPAs"}]}`,
-			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 4, Judged: true,
-				Fault: "controlled by multiple HPAs (AmbiguousSelector)", Ambiguous: true},
+			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 4,
+				Judged: true,
+				Fault:  "controlled by multiple HPAs (AmbiguousSelector)", Ambiguous: true},
 		},
 		"its workload is gone": {
 			condition: &applied,
 			status: `{"currentReplicas":5,"desiredReplicas":5,"minReplicas":2,"maxReplicas":7,
 				"conditions":[{"type":"AbleToScale","status":"False","reason":"FailedGetScale","message":"web not found"}]}`,
-			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 5, Judged: true,
-				Fault: "web not found (FailedGetScale)", Lost: true},
+			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Current: 5, Desired: 5,
+				Judged: true,
+				Fault:  "web not found (FailedGetScale)", Lost: true},
 		},
 		"somebody scaled its workload to zero in the member": {
 			condition: &applied,

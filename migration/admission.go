@@ -77,7 +77,9 @@ func (m *Migrations) Handle(_ context.Context, request admission.Request) admiss
 		case "", v1alpha1.PhasePending, v1alpha1.PhaseLeft:
 			return admission.Allowed("")
 		}
-		return admission.Denied(fmt.Sprintf("the application is %s: its record cannot be deleted; take it off the whitelist and run 'argosyctl migration leave' first", old.Status.Phase))
+		return admission.Denied(
+			fmt.Sprintf("the application is %s: its record cannot be deleted; take it off the whitelist and run 'argosyctl migration leave' first",
+				old.Status.Phase))
 	}
 	migration, old, err := decode[v1alpha1.Migration](m.Decoder, request)
 	if err != nil {
@@ -85,7 +87,9 @@ func (m *Migrations) Handle(_ context.Context, request admission.Request) admiss
 	}
 	if old == nil {
 		if want := policy.Name(migration.Spec.Kind, migration.Spec.Name); migration.Name != want {
-			return admission.Denied(fmt.Sprintf("metadata.name: the Migration of %s %s is named %s, and the controller makes it: put the workload on a MigrationWhitelist", migration.Spec.Kind, migration.Spec.Name, want))
+			return admission.Denied(
+				fmt.Sprintf("metadata.name: the Migration of %s %s is named %s, and the controller makes it: put the workload on a MigrationWhitelist",
+					migration.Spec.Kind, migration.Spec.Name, want))
 		}
 		if len(migration.Spec.Approvals) > 0 {
 			return admission.Denied("spec.approvals: there is no plan yet that could be approved")
@@ -118,7 +122,8 @@ func approvals(migration, old *v1alpha1.Migration, user string) string {
 		case hash == "":
 			return "there is no plan yet that could be approved"
 		case approval.PlanHash != hash:
-			return fmt.Sprintf("plan %s is not the current one, which is %s: read it with 'argosyctl migration plan' and approve that", approval.PlanHash, hash)
+			return fmt.Sprintf("plan %s is not the current one, which is %s: read it with 'argosyctl migration plan' and approve that",
+				approval.PlanHash, hash)
 		case old.Status.Plan.Harmful > 0:
 			return fmt.Sprintf("plan %s would change %d fields in members and cannot be approved", hash, old.Status.Plan.Harmful)
 		}
@@ -176,7 +181,9 @@ func (w *WhitelistChecks) Handle(ctx context.Context, request admission.Request)
 // entry says what is wrong with one entry.
 func (w *WhitelistChecks) entry(ctx context.Context, entry, old *v1alpha1.WhitelistEntry, others map[string]string) (string, error) {
 	if old == nil && !policy.Supported(entry.APIVersion, entry.Kind) {
-		return fmt.Sprintf("%s %s cannot be migrated: supported are Deployment, StatefulSet and DaemonSet of apps, and CloneSet, StatefulSet and DaemonSet of apps.kruise.io", entry.APIVersion, entry.Kind), nil
+		return fmt.Sprintf(
+			"%s %s cannot be migrated: supported are Deployment, StatefulSet and DaemonSet of apps, and CloneSet, StatefulSet and DaemonSet of "+
+				"apps.kruise.io", entry.APIVersion, entry.Kind), nil
 	}
 	if other := others[entryKey(entry)]; other != "" {
 		return "whitelist " + other + " lists it already", nil
@@ -193,7 +200,8 @@ func (w *WhitelistChecks) entry(ctx context.Context, entry, old *v1alpha1.Whitel
 		return "", fmt.Errorf("reading migration %s: %w", key, err)
 	}
 	if migration.Spec.WorkloadReference != entry.WorkloadReference {
-		return fmt.Sprintf("its Migration is for apiVersion %s: use that, or let it leave and delete the Migration first", migration.Spec.APIVersion), nil
+		return fmt.Sprintf("its Migration is for apiVersion %s: use that, or let it leave and delete the Migration first",
+			migration.Spec.APIVersion), nil
 	}
 	switch migration.Status.Phase {
 	case v1alpha1.PhaseOpening, v1alpha1.PhaseSoaking, v1alpha1.PhaseFederated:
@@ -246,7 +254,8 @@ func cutOffs(whitelist, old *v1alpha1.MigrationWhitelist) []string {
 	var warnings []string
 	for i := range old.Spec.Entries {
 		if entry := &old.Spec.Entries[i]; entryLike(whitelist, entry) == nil {
-			warnings = append(warnings, fmt.Sprintf("%s %s/%s is taken off: it will be cut off from the federation; nothing is deleted", entry.Kind, entry.Namespace, entry.Name))
+			warnings = append(warnings, fmt.Sprintf("%s %s/%s is taken off: it will be cut off from the federation; nothing is deleted", entry.Kind,
+				entry.Namespace, entry.Name))
 		}
 	}
 	return warnings

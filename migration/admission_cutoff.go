@@ -44,8 +44,11 @@ func (c *CutOff) Handle(_ context.Context, request admission.Request) admission.
 	if owner == "" || object.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
 		return admission.Allowed("")
 	}
-	return admission.Denied(fmt.Sprintf("%s %s belongs to an application that is cut off from the federation: deleting it would make Karmada write its stale manifest back into the members. To remove it safely run 'argosyctl migration leave -n %s %s'; to adopt it again put it back on the whitelist",
-		object.GetKind(), object.GetName(), object.GetNamespace(), application(owner)))
+	return admission.Denied(
+		fmt.Sprintf(
+			"%s %s belongs to an application that is cut off from the federation: deleting it would make Karmada write its stale manifest back "+
+				"into the members. To remove it safely run 'argosyctl migration leave -n %s %s'; to adopt it again put it back on the whitelist",
+			object.GetKind(), object.GetName(), object.GetNamespace(), application(owner)))
 }
 
 // application as argosyctl takes it, from the name of its Migration; kinds hold no dash.
@@ -66,8 +69,12 @@ func (c *CutOff) update(request admission.Request, old *unstructured.Unstructure
 	if suspension != nil && ptr.Deref(suspension.Dispatching, false) && ptr.Deref(next.Spec.PreserveResourcesOnDeletion, false) {
 		return admission.Allowed("")
 	}
-	return admission.Denied(fmt.Sprintf("PropagationPolicy %s belongs to an application that is cut off from the federation: spec.suspension.dispatching and spec.preserveResourcesOnDeletion stay true, or Karmada would write a stale manifest into the members. To adopt the application again put it back on the whitelist: 'argosyctl migration readopt -n %s %s'",
-		next.Name, next.Namespace, application(owner)))
+	return admission.Denied(
+		fmt.Sprintf(
+			"PropagationPolicy %s belongs to an application that is cut off from the federation: spec.suspension.dispatching and "+
+				"spec.preserveResourcesOnDeletion stay true, or Karmada would write a stale manifest into the members. To adopt the application "+
+				"again put it back on the whitelist: 'argosyctl migration readopt -n %s %s'",
+			next.Name, next.Namespace, application(owner)))
 }
 
 // Unjoin refuses the deletion of a cluster's execution namespace while applications of a migration have Works in it.
@@ -100,8 +107,11 @@ func (u *Unjoin) Handle(ctx context.Context, request admission.Request) admissio
 	if len(there) > 5 {
 		there, more = there[:5], fmt.Sprintf(" and %d more", len(there)-5)
 	}
-	return admission.Denied(fmt.Sprintf("deleting the Works of cluster %s would delete or overwrite what these applications have there: %s%s. Let them leave first: 'argosyctl migration rollback', then 'argosyctl migration leave'",
-		cluster, strings.Join(there, ", "), more))
+	return admission.Denied(
+		fmt.Sprintf(
+			"deleting the Works of cluster %s would delete or overwrite what these applications have there: %s%s. Let them leave first: "+
+				"'argosyctl migration rollback', then 'argosyctl migration leave'",
+			cluster, strings.Join(there, ", "), more))
 }
 
 // inControlPlane says whether an application has, or may have, templates and Works in the control plane.

@@ -36,7 +36,8 @@ func (d *Dispatched) Handle(ctx context.Context, request admission.Request) admi
 	}
 	why, err := judge(ctx, request)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "Judging a deletion; it is allowed", "kind", request.Kind.Kind, "namespace", request.Namespace, "name", request.Name)
+		log.FromContext(ctx).Error(err, "Judging a deletion; it is allowed", "kind", request.Kind.Kind, "namespace", request.Namespace, "name",
+			request.Name)
 		return admission.Allowed("")
 	}
 	if why == "" {
@@ -55,7 +56,9 @@ func (d *Dispatched) binding(ctx context.Context, request admission.Request) (st
 	if err != nil || len(holders) == 0 || !binding.DeletionTimestamp.IsZero() {
 		return "", err
 	}
-	return fmt.Sprintf("ResourceBinding %s belongs to %s, which is cut off from the federation: deleting it would make Karmada write its stale manifest back into the members. To remove it safely run 'argosyctl migration leave -n %s %s'",
+	return fmt.Sprintf(
+		"ResourceBinding %s belongs to %s, which is cut off from the federation: deleting it would make Karmada write its stale manifest back "+
+			"into the members. To remove it safely run 'argosyctl migration leave -n %s %s'",
 		binding.Name, policy.User(resourceOf(binding)), binding.Namespace, application(holders[0].Name)), nil
 }
 
@@ -69,7 +72,10 @@ func (d *Dispatched) work(ctx context.Context, request admission.Request) (strin
 		return "", err
 	}
 	binding := &workv1alpha2.ResourceBinding{}
-	key := client.ObjectKey{Namespace: work.Annotations[workv1alpha2.ResourceBindingNamespaceAnnotationKey], Name: work.Annotations[workv1alpha2.ResourceBindingNameAnnotationKey]}
+	key := client.ObjectKey{
+		Namespace: work.Annotations[workv1alpha2.ResourceBindingNamespaceAnnotationKey],
+		Name:      work.Annotations[workv1alpha2.ResourceBindingNameAnnotationKey],
+	}
 	if err := d.Reader.Get(ctx, key, binding); err != nil {
 		return "", client.IgnoreNotFound(err)
 	}
@@ -84,7 +90,10 @@ func (d *Dispatched) work(ctx context.Context, request admission.Request) (strin
 		return "", err
 	}
 	app := application(holders[0].Name)
-	return fmt.Sprintf("Work %s carries %s of application %s/%s into cluster %s: deleting it would make Karmada write its stored manifest there, and leave the cluster without it. If the cluster is to go, let its applications leave first: 'argosyctl migration rollback -n %s %s', then 'argosyctl migration leave'",
+	return fmt.Sprintf(
+		"Work %s carries %s of application %s/%s into cluster %s: deleting it would make Karmada write its stored manifest there, and leave "+
+			"the cluster without it. If the cluster is to go, let its applications leave first: 'argosyctl migration rollback -n %s %s', then "+
+			"'argosyctl migration leave'",
 		work.Name, policy.User(resourceOf(binding)), binding.Namespace, app, cluster, binding.Namespace, app), nil
 }
 
@@ -94,7 +103,8 @@ func resourceOf(binding *workv1alpha2.ResourceBinding) v1alpha1.ResourceReferenc
 }
 
 // holders are the Migrations that carry a binding's object, stand as asked, and are not removing it by an approved plan.
-func (d *Dispatched) holders(ctx context.Context, binding *workv1alpha2.ResourceBinding, stands func(*v1alpha1.Migration) bool) ([]v1alpha1.Migration, error) {
+func (d *Dispatched) holders(ctx context.Context, binding *workv1alpha2.ResourceBinding,
+	stands func(*v1alpha1.Migration) bool) ([]v1alpha1.Migration, error) {
 	var list v1alpha1.MigrationList
 	if err := d.Reader.List(ctx, &list, client.InNamespace(binding.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing migrations: %w", err)

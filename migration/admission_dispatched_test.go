@@ -75,17 +75,23 @@ func TestBindingsOfCutOffApplicationsAreKept(t *testing.T) {
 		change func(*dispatched)
 		want   string
 	}{
-		"cut off":                       {phase: v1alpha1.PhaseCutOff, want: remedy},
-		"being cut off":                 {phase: v1alpha1.PhaseCuttingOff, want: remedy},
-		"its leave is prepared":         {phase: v1alpha1.PhaseLeaving, want: remedy},
-		"removed by its plan":           {phase: v1alpha1.PhaseLeaving, change: func(d *dispatched) { d.migration.Status.RemovalStartTime = ptr.To(metav1.NewTime(noon)) }},
-		"federated":                     {phase: v1alpha1.PhaseFederated},
-		"on its way in":                 {phase: v1alpha1.PhasePreparing},
-		"it left":                       {phase: v1alpha1.PhaseLeft},
-		"left under static management":  {phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { d.migration.Status.Resources[0].Policy = "" }},
-		"somebody else's object":        {phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { d.binding.Spec.Resource.Name = "other" }},
-		"of another group of that kind": {phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { d.binding.Spec.Resource.APIVersion = "example/v1" }},
-		"being deleted already":         {phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { deleting(d.binding) }},
+		"cut off":               {phase: v1alpha1.PhaseCutOff, want: remedy},
+		"being cut off":         {phase: v1alpha1.PhaseCuttingOff, want: remedy},
+		"its leave is prepared": {phase: v1alpha1.PhaseLeaving, want: remedy},
+		"removed by its plan": {
+			phase: v1alpha1.PhaseLeaving, change: func(d *dispatched) { d.migration.Status.RemovalStartTime = ptr.To(metav1.NewTime(noon)) },
+		},
+		"federated":     {phase: v1alpha1.PhaseFederated},
+		"on its way in": {phase: v1alpha1.PhasePreparing},
+		"it left":       {phase: v1alpha1.PhaseLeft},
+		"left under static management": {
+			phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { d.migration.Status.Resources[0].Policy = "" },
+		},
+		"somebody else's object": {phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { d.binding.Spec.Resource.Name = "other" }},
+		"of another group of that kind": {
+			phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { d.binding.Spec.Resource.APIVersion = "example/v1" },
+		},
+		"being deleted already": {phase: v1alpha1.PhaseCutOff, change: func(d *dispatched) { deleting(d.binding) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDispatched(tc.phase)
@@ -104,14 +110,19 @@ func TestWorksAreKept(t *testing.T) {
 		change func(*dispatched)
 		want   string
 	}{
-		"cut off":             {phase: v1alpha1.PhaseCutOff, want: remedy},
-		"federated":           {phase: v1alpha1.PhaseFederated, want: remedy},
-		"on its way in":       {phase: v1alpha1.PhaseAwaitingApproval, want: remedy},
-		"it left":             {phase: v1alpha1.PhaseLeft},
-		"removed by its plan": {phase: v1alpha1.PhaseLeaving, change: func(d *dispatched) { d.migration.Status.RemovalStartTime = ptr.To(metav1.NewTime(noon)) }},
+		"cut off":       {phase: v1alpha1.PhaseCutOff, want: remedy},
+		"federated":     {phase: v1alpha1.PhaseFederated, want: remedy},
+		"on its way in": {phase: v1alpha1.PhaseAwaitingApproval, want: remedy},
+		"it left":       {phase: v1alpha1.PhaseLeft},
+		"removed by its plan": {
+			phase: v1alpha1.PhaseLeaving, change: func(d *dispatched) { d.migration.Status.RemovalStartTime = ptr.To(metav1.NewTime(noon)) },
+		},
 		"its binding goes":    {phase: v1alpha1.PhaseFederated, change: func(d *dispatched) { deleting(d.binding) }},
 		"its binding left it": {phase: v1alpha1.PhaseFederated, change: func(d *dispatched) { d.binding.Spec.Clusters[0].Name = "member2" }},
-		"of another binding":  {phase: v1alpha1.PhaseFederated, change: func(d *dispatched) { d.work.Annotations[workv1alpha2.ResourceBindingNameAnnotationKey] = "gone" }},
+		"of another binding": {
+			phase:  v1alpha1.PhaseFederated,
+			change: func(d *dispatched) { d.work.Annotations[workv1alpha2.ResourceBindingNameAnnotationKey] = "gone" },
+		},
 		"of a binding before": {phase: v1alpha1.PhaseFederated, change: func(d *dispatched) {
 			d.work.Labels = map[string]string{workv1alpha2.ResourceBindingPermanentIDLabel: "two"}
 		}},

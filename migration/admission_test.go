@@ -79,7 +79,8 @@ func planned(approvals ...v1alpha1.Approval) *v1alpha1.Migration {
 
 func TestApprovalsAreStampedFromTheRequest(t *testing.T) {
 	handler := &Approvals{Decoder: admission.NewDecoder(scheme(t)), Clock: testingclock.NewFakePassiveClock(noon)}
-	in := request(t, "bob", planned(approval(hashNow, "alice")), planned(approval(hashNow, "alice"), v1alpha1.Approval{PlanHash: hashNow, User: "carol"}))
+	in := request(t, "bob", planned(approval(hashNow, "alice")),
+		planned(approval(hashNow, "alice"), v1alpha1.Approval{PlanHash: hashNow, User: "carol"}))
 	response := handler.Handle(t.Context(), in)
 	if !response.Allowed {
 		t.Fatalf("refused: %v", response.Result)
@@ -121,19 +122,39 @@ func TestWhoMayApprove(t *testing.T) {
 		after []v1alpha1.Approval
 		want  string
 	}{
-		"the first approval":              {user: "bob", old: planned(), after: []v1alpha1.Approval{approval(hashNow, "bob")}},
-		"a second person":                 {user: "bob", old: planned(approval(hashNow, "alice")), after: []v1alpha1.Approval{approval(hashNow, "alice"), approval(hashNow, "bob")}},
-		"the same person again":           {user: "bob", old: planned(approval(hashNow, "bob")), after: []v1alpha1.Approval{approval(hashNow, "bob"), approval(hashNow, "bob")}, want: "another person must"},
-		"again, after a cut-off":          {user: "bob", old: cutOff, after: []v1alpha1.Approval{approval(hashNow, "bob"), approval(hashNow, "bob")}},
-		"another plan":                    {user: "bob", old: planned(), after: []v1alpha1.Approval{approval(hashPast, "bob")}, want: "is not the current one, which is " + hashNow},
-		"a plan that harms":               {user: "bob", old: harmful, after: []v1alpha1.Approval{approval(hashNow, "bob")}, want: "would change 2 fields"},
-		"no plan yet":                     {user: "bob", old: unplanned, after: []v1alpha1.Approval{approval(hashNow, "bob")}, want: "no plan yet"},
-		"a program":                       {user: "system:serviceaccount:ci:robot", old: planned(), after: []v1alpha1.Approval{approval(hashNow, "x")}, want: "approved by people"},
-		"one's own is withdrawn":          {user: "bob", old: planned(approval(hashNow, "bob"))},
-		"another's is withdrawn":          {user: "bob", old: planned(approval(hashNow, "alice")), want: "only alice can withdraw"},
-		"a past plan's approval may go":   {user: "bob", old: planned(approval(hashPast, "alice"))},
-		"an edit that is no approval":     {user: "bob", old: planned(approval(hashNow, "alice")), after: []v1alpha1.Approval{approval(hashNow, "alice")}},
-		"the controller's writes go past": {user: "system:serviceaccount:argosy-system:x", old: planned(approval(hashNow, "alice")), after: []v1alpha1.Approval{approval(hashNow, "alice")}},
+		"the first approval": {user: "bob", old: planned(), after: []v1alpha1.Approval{approval(hashNow, "bob")}},
+		"a second person": {
+			user: "bob", old: planned(approval(hashNow, "alice")), after: []v1alpha1.Approval{approval(hashNow, "alice"), approval(hashNow, "bob")},
+		},
+		"the same person again": {
+			user: "bob", old: planned(approval(hashNow, "bob")), after: []v1alpha1.Approval{approval(hashNow, "bob"), approval(hashNow, "bob")},
+			want: "another person must",
+		},
+		"again, after a cut-off": {
+			user: "bob", old: cutOff, after: []v1alpha1.Approval{approval(hashNow, "bob"), approval(hashNow, "bob")},
+		},
+		"another plan": {
+			user: "bob", old: planned(), after: []v1alpha1.Approval{approval(hashPast, "bob")}, want: "is not the current one, which is " + hashNow,
+		},
+		"a plan that harms": {
+			user: "bob", old: harmful, after: []v1alpha1.Approval{approval(hashNow, "bob")}, want: "would change 2 fields",
+		},
+		"no plan yet": {
+			user: "bob", old: unplanned, after: []v1alpha1.Approval{approval(hashNow, "bob")}, want: "no plan yet",
+		},
+		"a program": {
+			user: "system:serviceaccount:ci:robot", old: planned(), after: []v1alpha1.Approval{approval(hashNow, "x")}, want: "approved by people",
+		},
+		"one's own is withdrawn":        {user: "bob", old: planned(approval(hashNow, "bob"))},
+		"another's is withdrawn":        {user: "bob", old: planned(approval(hashNow, "alice")), want: "only alice can withdraw"},
+		"a past plan's approval may go": {user: "bob", old: planned(approval(hashPast, "alice"))},
+		"an edit that is no approval": {
+			user: "bob", old: planned(approval(hashNow, "alice")), after: []v1alpha1.Approval{approval(hashNow, "alice")},
+		},
+		"the controller's writes go past": {
+			user: "system:serviceaccount:argosy-system:x", old: planned(approval(hashNow, "alice")),
+			after: []v1alpha1.Approval{approval(hashNow, "alice")},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := tc.old.DeepCopy()
@@ -159,7 +180,8 @@ func TestRecordsAreKept(t *testing.T) {
 	handler := &Migrations{Decoder: admission.NewDecoder(scheme(t))}
 	for phase, want := range map[v1alpha1.Phase]string{
 		"": "", v1alpha1.PhasePending: "", v1alpha1.PhaseLeft: "",
-		v1alpha1.PhaseCutOff: "argosyctl migration leave", v1alpha1.PhaseFederated: "cannot be deleted", v1alpha1.PhaseOpening: "cannot be deleted",
+		v1alpha1.PhaseCutOff: "argosyctl migration leave", v1alpha1.PhaseFederated: "cannot be deleted",
+		v1alpha1.PhaseOpening: "cannot be deleted",
 	} {
 		t.Run("phase "+string(phase), func(t *testing.T) {
 			old := planned()
@@ -174,9 +196,13 @@ func TestCutOffObjectsAreKept(t *testing.T) {
 		annotations map[string]string
 		want        string
 	}{
-		"federated":             {},
-		"cut off":               {annotations: map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"}, want: "argosyctl migration leave -n shop deployment/web"},
-		"its leave is prepared": {annotations: map[string]string{v1alpha1.AnnotationGuarded: "deployment-web"}, want: "argosyctl migration leave"},
+		"federated": {},
+		"cut off": {
+			annotations: map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"}, want: "argosyctl migration leave -n shop deployment/web",
+		},
+		"its leave is prepared": {
+			annotations: map[string]string{v1alpha1.AnnotationGuarded: "deployment-web"}, want: "argosyctl migration leave",
+		},
 		"leaving by its plan":   {annotations: map[string]string{v1alpha1.AnnotationLeaving: "deployment-web"}},
 		"both: the plan counts": {annotations: map[string]string{v1alpha1.AnnotationCutOff: "x", v1alpha1.AnnotationLeaving: "x"}},
 	} {
@@ -206,7 +232,9 @@ func TestWhitelistEdits(t *testing.T) {
 	moved := web
 	moved.Environment = v1alpha1.EnvironmentProduction
 	frozen := whitelist("all")
-	frozen.Spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "n", Days: []v1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"}}
+	frozen.Spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{
+		{Name: "n", Days: []v1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"},
+	}
 	federated := planned()
 	federated.Spec.WorkloadReference = web.WorkloadReference
 	federated.Status.Phase = v1alpha1.PhaseFederated
@@ -219,19 +247,31 @@ func TestWhitelistEdits(t *testing.T) {
 		want     string
 		warns    bool
 	}{
-		"a new one":                     {new: whitelist("all", web)},
-		"a kind that cannot be divided": {new: whitelist("all", listed("batch/v1", "Job", "j")), want: "spec.entries[0] (shop/j Job): batch/v1 Job cannot be migrated"},
-		"listed elsewhere":              {have: []client.Object{whitelist("other", web)}, new: whitelist("all", web), want: "whitelist other lists it already"},
-		"a zone that is none":           {new: frozen, want: `spec.strategy.freezeWindows[0].timeZone "Mars/North"`},
-		"taken off: a warning":          {old: whitelist("all", web), new: whitelist("all"), warns: true},
-		"changed while federated":       {have: []client.Object{federated}, old: whitelist("all", web), new: whitelist("all", moved), want: "its entry can be taken off, not changed"},
-		"left alone while federated":    {have: []client.Object{federated}, old: whitelist("all", web), new: whitelist("all", web)},
-		"another group of that name":    {have: []client.Object{other}, new: whitelist("all", listed("apps.kruise.io/v1beta1", "StatefulSet", "web")), want: "its Migration is for apiVersion apps/v1"},
-		"deleted with entries":          {old: whitelist("all", web), want: "take them off first"},
-		"deleted when empty":            {old: whitelist("all")},
+		"a new one": {new: whitelist("all", web)},
+		"a kind that cannot be divided": {
+			new: whitelist("all", listed("batch/v1", "Job", "j")), want: "spec.entries[0] (shop/j Job): batch/v1 Job cannot be migrated",
+		},
+		"listed elsewhere": {
+			have: []client.Object{whitelist("other", web)}, new: whitelist("all", web), want: "whitelist other lists it already",
+		},
+		"a zone that is none":  {new: frozen, want: `spec.strategy.freezeWindows[0].timeZone "Mars/North"`},
+		"taken off: a warning": {old: whitelist("all", web), new: whitelist("all"), warns: true},
+		"changed while federated": {
+			have: []client.Object{federated}, old: whitelist("all", web), new: whitelist("all", moved),
+			want: "its entry can be taken off, not changed",
+		},
+		"left alone while federated": {have: []client.Object{federated}, old: whitelist("all", web), new: whitelist("all", web)},
+		"another group of that name": {
+			have: []client.Object{other}, new: whitelist("all", listed("apps.kruise.io/v1beta1", "StatefulSet", "web")),
+			want: "its Migration is for apiVersion apps/v1",
+		},
+		"deleted with entries": {old: whitelist("all", web), want: "take them off first"},
+		"deleted when empty":   {old: whitelist("all")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			handler := &WhitelistChecks{Decoder: admission.NewDecoder(scheme(t)), Reader: fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(tc.have...).Build()}
+			handler := &WhitelistChecks{
+				Decoder: admission.NewDecoder(scheme(t)), Reader: fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(tc.have...).Build(),
+			}
 			var old, next client.Object
 			if tc.old != nil {
 				old = tc.old
@@ -260,19 +300,35 @@ func TestWhatApproversAndPublishersMayChange(t *testing.T) {
 		change func(*v1alpha1.Migration)
 		want   string
 	}{
-		"nothing":                      {who: Approvers(), user: "bob", change: func(*v1alpha1.Migration) {}},
-		"an approval":                  {who: Approvers(), user: "bob", change: approve},
-		"the wish to leave":            {who: Approvers(), user: "bob", change: leave, want: "spec.afterCutOff: bob may approve plans and no more"},
-		"the attempt":                  {who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 7 }, want: "spec.attempt"},
-		"a release":                    {who: Approvers(), user: "bob", change: release, want: "spec.releasedTime"},
-		"a finalizer":                  {who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers"},
-		"an annotation":                {who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations"},
-		"an approving service account": {who: Approvers(), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
-		"a service account's release":  {who: Publishers(), user: robot, change: release},
-		"a service account's approval": {who: Publishers(), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot},
-		"a service account's wish":     {who: Publishers(), user: robot, change: leave, want: "spec.afterCutOff"},
-		"a release by a certificate":   {who: Publishers(), user: "ci", change: release},
-		"an approval by that":          {who: Publishers(), user: "ci", change: approve, want: "spec.approvals: ci may say that it released the application and no more: whoever has the role argosy-migration-approver"},
+		"nothing":     {who: Approvers(), user: "bob", change: func(*v1alpha1.Migration) {}},
+		"an approval": {who: Approvers(), user: "bob", change: approve},
+		"the wish to leave": {
+			who: Approvers(), user: "bob", change: leave, want: "spec.afterCutOff: bob may approve plans and no more",
+		},
+		"the attempt": {
+			who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Spec.Attempt = 7 }, want: "spec.attempt",
+		},
+		"a release": {who: Approvers(), user: "bob", change: release, want: "spec.releasedTime"},
+		"a finalizer": {
+			who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Finalizers = []string{"a/b"} }, want: "metadata.finalizers",
+		},
+		"an annotation": {
+			who: Approvers(), user: "bob", change: func(m *v1alpha1.Migration) { m.Annotations = map[string]string{"a": "b"} },
+			want: "metadata.annotations",
+		},
+		"an approving service account": {
+			who: Approvers(), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot,
+		},
+		"a service account's release": {who: Publishers(), user: robot, change: release},
+		"a service account's approval": {
+			who: Publishers(), user: robot, change: approve, want: "spec.approvals: a plan is approved by people, and " + robot,
+		},
+		"a service account's wish":   {who: Publishers(), user: robot, change: leave, want: "spec.afterCutOff"},
+		"a release by a certificate": {who: Publishers(), user: "ci", change: release},
+		"an approval by that": {
+			who: Publishers(), user: "ci", change: approve,
+			want: "spec.approvals: ci may say that it released the application and no more: whoever has the role argosy-migration-approver",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := planned()

@@ -70,7 +70,8 @@ func unseen(object client.Object, action *plan.Action) error {
 	if object.GetResourceVersion() == action.Seen {
 		return nil
 	}
-	return apierrors.NewConflict(schema.GroupResource{Resource: action.Ref.Kind}, action.Ref.Name, errors.New("it changed since the decision was made"))
+	return apierrors.NewConflict(schema.GroupResource{Resource: action.Ref.Kind}, action.Ref.Name,
+		errors.New("it changed since the decision was made"))
 }
 
 func (c *Controller) writePolicy(ctx context.Context, action *plan.Action) error {
@@ -191,8 +192,9 @@ func (c *Controller) setScheduling(ctx context.Context, namespace string, action
 	return c.patch(ctx, raw, next)
 }
 
-// markScheduling notes the placement that counts as applied, word for word as the binding has it, and whether the binding is held. Karmada's
-// taint manager goes by the placement that was applied and not by the policy's: a binding that is frozen tolerates evictions there at once.
+// markScheduling notes the placement that counts as applied, word for word as the binding has it, and whether the binding is held.
+// Karmada's taint manager goes by the placement that was applied and not by the policy's: a binding that is frozen tolerates evictions
+// there at once.
 func markScheduling(binding *workv1alpha2.ResourceBinding, placement map[string]any, action *plan.Action) error {
 	if binding.Annotations == nil {
 		binding.Annotations = map[string]string{}
@@ -248,7 +250,8 @@ func (c *Controller) mark(ctx context.Context, namespace string, action *plan.Ac
 	if err != nil {
 		return fmt.Errorf("encoding the marks: %w", err)
 	}
-	return c.Client.Patch(ctx, objectOf(namespace, action.Ref), client.RawPatch("application/merge-patch+json", raw), client.FieldOwner(v1alpha1.FieldManager))
+	return c.Client.Patch(ctx, objectOf(namespace, action.Ref), client.RawPatch("application/merge-patch+json", raw),
+		client.FieldOwner(v1alpha1.FieldManager))
 }
 
 func (c *Controller) delete(ctx context.Context, namespace string, action *plan.Action) error {

@@ -33,12 +33,16 @@ func TestOutdatedDecisionsAreNotCarriedOut(t *testing.T) {
 		action  plan.Action
 		current bool
 	}{
-		"opens":                {action: plan.Action{Verb: plan.SetSuspension, Ref: ref(policyKind)}},
-		"opens what it saw":    {action: plan.Action{Verb: plan.SetSuspension, Ref: ref(policyKind)}, current: true},
-		"rewrites":             {action: plan.Action{Verb: plan.WritePolicy, Ref: ref(policyKind), Policy: &policyv1alpha1.PropagationPolicy{ObjectMeta: named}}},
-		"rewrites an override": {action: plan.Action{Verb: plan.WriteOverride, Ref: ref(overrideKind), Over: &policyv1alpha1.OverridePolicy{ObjectMeta: named}}},
-		"deletes":              {action: plan.Action{Verb: plan.Delete, Ref: ref(policyKind)}},
-		"deletes what it saw":  {action: plan.Action{Verb: plan.Delete, Ref: ref(policyKind)}, current: true},
+		"opens":             {action: plan.Action{Verb: plan.SetSuspension, Ref: ref(policyKind)}},
+		"opens what it saw": {action: plan.Action{Verb: plan.SetSuspension, Ref: ref(policyKind)}, current: true},
+		"rewrites": {
+			action: plan.Action{Verb: plan.WritePolicy, Ref: ref(policyKind), Policy: &policyv1alpha1.PropagationPolicy{ObjectMeta: named}},
+		},
+		"rewrites an override": {
+			action: plan.Action{Verb: plan.WriteOverride, Ref: ref(overrideKind), Over: &policyv1alpha1.OverridePolicy{ObjectMeta: named}},
+		},
+		"deletes":             {action: plan.Action{Verb: plan.Delete, Ref: ref(policyKind)}},
+		"deletes what it saw": {action: plan.Action{Verb: plan.Delete, Ref: ref(policyKind)}, current: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kinds := scheme(t)
@@ -86,12 +90,20 @@ func TestAWrittenPolicyIsNotLetGoOf(t *testing.T) {
 	if err := policyv1alpha1.Install(kinds); err != nil {
 		t.Fatal(err)
 	}
-	existing := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-web", Annotations: map[string]string{v1alpha1.AnnotationLeaving: "deployment-web", "mine": "stays"}}}
+	existing := &policyv1alpha1.PropagationPolicy{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: "configmap-web", Annotations: map[string]string{v1alpha1.AnnotationLeaving: "deployment-web", "mine": "stays"},
+		},
+	}
 	control := fake.NewClientBuilder().WithScheme(kinds).WithObjects(existing).Build()
 	if err := control.Get(t.Context(), client.ObjectKeyFromObject(existing), existing); err != nil {
 		t.Fatal(err)
 	}
-	want := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-web", Annotations: map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"}}}
+	want := &policyv1alpha1.PropagationPolicy{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: "configmap-web", Annotations: map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"},
+		},
+	}
 	action := plan.Action{Verb: plan.WritePolicy, Policy: want, Seen: existing.ResourceVersion}
 	if err := (&Controller{Client: control, Reader: control}).apply(t.Context(), "shop", []plan.Action{action}); err != nil {
 		t.Fatal(err)
@@ -117,7 +129,9 @@ func TestNewerFieldsOfAPolicyStay(t *testing.T) {
 		want     string
 	}{
 		"policy": {
-			existing: &policyv1alpha1.PropagationPolicy{ObjectMeta: named, Spec: policyv1alpha1.PropagationSpec{Priority: ptr.To[int32](1), SchedulerName: "other"}},
+			existing: &policyv1alpha1.PropagationPolicy{
+				ObjectMeta: named, Spec: policyv1alpha1.PropagationSpec{Priority: ptr.To[int32](1), SchedulerName: "other"},
+			},
 			action: plan.Action{Verb: plan.WritePolicy, Ref: plan.Ref{Kind: "PropagationPolicy", Name: "web"},
 				Policy: &policyv1alpha1.PropagationPolicy{ObjectMeta: named, Spec: policyv1alpha1.PropagationSpec{Priority: ptr.To[int32](2)}}},
 			want: `{"metadata":{"resourceVersion":"999"},"spec":{"priority":2,"schedulerName":null}}`,
@@ -125,7 +139,8 @@ func TestNewerFieldsOfAPolicyStay(t *testing.T) {
 		"override": {
 			existing: &policyv1alpha1.OverridePolicy{ObjectMeta: named},
 			action: plan.Action{Verb: plan.WriteOverride, Ref: plan.Ref{Kind: "OverridePolicy", Name: "web"},
-				Over: &policyv1alpha1.OverridePolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Labels: map[string]string{"a": "b"}}}},
+				Over: &policyv1alpha1.OverridePolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web",
+					Labels: map[string]string{"a": "b"}}}},
 			want: `{"metadata":{"labels":{"a":"b"},"resourceVersion":"999"}}`,
 		},
 	} {

@@ -100,7 +100,9 @@ func (c *Controller) works(ctx context.Context, world *plan.World, refs []plan.R
 	for name := range world.Clusters {
 		for _, ref := range refs {
 			var work workv1alpha1.Work
-			key := client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(name), Name: names.GenerateWorkName(ref.Kind, ref.Name, world.Namespace)}
+			key := client.ObjectKey{
+				Namespace: names.GenerateExecutionSpaceName(name), Name: names.GenerateWorkName(ref.Kind, ref.Name, world.Namespace),
+			}
 			if err := c.Reader.Get(ctx, key, &work); err != nil {
 				if apierrors.IsNotFound(err) {
 					continue

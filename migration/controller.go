@@ -55,8 +55,10 @@ func (c *Controller) SetupWithManager(mgr manager.Manager, concurrency int) erro
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(ControllerName).
 		For(&v1alpha1.Migration{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.MigrationWhitelist{}, handler.EnqueueRequestsFromMapFunc(c.listedBy), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&policyv1alpha1.PropagationPolicy{}, handler.EnqueueRequestsFromMapFunc(owners), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.MigrationWhitelist{}, handler.EnqueueRequestsFromMapFunc(c.listedBy),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&policyv1alpha1.PropagationPolicy{}, handler.EnqueueRequestsFromMapFunc(owners),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: retry.Limiter()}).
 		Complete(c)
 }
@@ -70,7 +72,9 @@ func (c *Controller) listedBy(ctx context.Context, object client.Object) []recon
 	var requests []reconcile.Request
 	for i := range whitelist.Spec.Entries {
 		entry := &whitelist.Spec.Entries[i]
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: entry.Namespace, Name: policy.Name(entry.Kind, entry.Name)}})
+		requests = append(requests, reconcile.Request{
+			NamespacedName: client.ObjectKey{Namespace: entry.Namespace, Name: policy.Name(entry.Kind, entry.Name)},
+		})
 	}
 	var migrations v1alpha1.MigrationList
 	if err := c.Client.List(ctx, &migrations); err != nil {

@@ -52,8 +52,8 @@ func (c *Controller) gate(ctx context.Context, world *plan.World) {
 // maxAnswer of Prometheus that is read; a gate's query returns a handful of samples.
 const maxAnswer = 1 << 20
 
-// ask a query of Prometheus's HTTP API; the answer is empty when there is a sample and none is other than zero. No sample is no good news: the application may
-// not be scraped, the query may name a metric nobody has, or compare without bool.
+// ask a query of Prometheus's HTTP API; the answer is empty when there is a sample and none is other than zero. No sample is no good news:
+// the application may not be scraped, the query may name a metric nobody has, or compare without bool.
 func ask(ctx context.Context, client *http.Client, address, query string) (string, error) {
 	target := strings.TrimRight(address, "/") + "/api/v1/query?query=" + url.QueryEscape(query)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
@@ -84,7 +84,9 @@ func ask(ctx context.Context, client *http.Client, address, query string) (strin
 		return "", err
 	}
 	if len(samples) == 0 {
-		return fmt.Sprintf("Prometheus has no sample for %q: it must answer 0 when all is well, so compare with 'bool' ('... > bool 0') and ask for a metric the application always has", query), nil
+		return fmt.Sprintf(
+			"Prometheus has no sample for %q: it must answer 0 when all is well, so compare with 'bool' ('... > bool 0') and ask for a metric the "+
+				"application always has", query), nil
 	}
 	for _, sample := range samples {
 		if value, err := strconv.ParseFloat(sample, 64); err != nil || value != 0 {

@@ -21,15 +21,17 @@ func TestAsk(t *testing.T) {
 		unwell  string
 		wantErr string
 	}{
-		"nothing":             {file: "nothing", unwell: `Prometheus has no sample for "errors": it must answer 0 when all is well`},
-		"zeroes":              {file: "zeroes"},
-		"a sample":            {file: "a-sample", unwell: `Prometheus says 0.25 for "errors"`},
-		"not a number":        {file: "not-a-number", unwell: "Prometheus says NaN"},
-		"a scalar":            {file: "a-scalar", unwell: "Prometheus says 0.25"},
-		"a range":             {file: "a-range", wantErr: "gives a matrix; a gate needs an instant vector or a scalar"},
-		"a string":            {file: "a-string", wantErr: "gives a string"},
-		"a bad query":         {status: 400, file: "a-bad-query", wantErr: "HTTP 400: "},
-		"the second is bad":   {body: `{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"0"]},{"value":[1,"7"]}]}}`, unwell: "Prometheus says 7"},
+		"nothing":      {file: "nothing", unwell: `Prometheus has no sample for "errors": it must answer 0 when all is well`},
+		"zeroes":       {file: "zeroes"},
+		"a sample":     {file: "a-sample", unwell: `Prometheus says 0.25 for "errors"`},
+		"not a number": {file: "not-a-number", unwell: "Prometheus says NaN"},
+		"a scalar":     {file: "a-scalar", unwell: "Prometheus says 0.25"},
+		"a range":      {file: "a-range", wantErr: "gives a matrix; a gate needs an instant vector or a scalar"},
+		"a string":     {file: "a-string", wantErr: "gives a string"},
+		"a bad query":  {status: 400, file: "a-bad-query", wantErr: "HTTP 400: "},
+		"the second is bad": {
+			body: `{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"0"]},{"value":[1,"7"]}]}}`, unwell: "Prometheus says 7",
+		},
 		"not Prometheus":      {status: 502, body: `<html>`, wantErr: "HTTP 502"},
 		"a sample too short":  {body: `{"status":"success","data":{"resultType":"vector","result":[{"value":[1]}]}}`, wantErr: "1 parts"},
 		"a value of its type": {body: `{"status":"success","data":{"resultType":"scalar","result":[1,2]}}`, wantErr: "decoding a sample"},

@@ -32,24 +32,34 @@ func TestIsKarmada(t *testing.T) {
 		says          string
 	}{
 		"federated": {query: web, status: http.StatusOK, want: publish.Answer{
-			IsKarmada: true, Management: v1alpha1.ManagementFederated, Phase: v1alpha1.PhaseFederated, Whitelisted: true, Clusters: []string{"a", "b"},
+			IsKarmada: true, Management: v1alpha1.ManagementFederated, Phase: v1alpha1.PhaseFederated, Whitelisted: true,
+			Clusters: []string{"a", "b"},
 		}},
-		"nobody knows it":        {query: "?namespace=shop&kind=Deployment&name=other", status: http.StatusOK, want: publish.Answer{Management: v1alpha1.ManagementStatic}},
-		"without a name":         {query: "?namespace=shop&kind=Deployment", status: http.StatusBadRequest, says: "namespace, kind and name of the workload are needed"},
-		"a slip of the pen":      {query: "?namespace=shop&kind=Deploymnt&name=web", status: http.StatusBadRequest, says: `"Deploymnt" is none of the kinds`},
-		"as kubectl calls it":    {query: "?namespace=shop&kind=deploy&name=other", status: http.StatusOK, want: publish.Answer{Management: v1alpha1.ManagementStatic}},
+		"nobody knows it": {
+			query: "?namespace=shop&kind=Deployment&name=other", status: http.StatusOK, want: publish.Answer{Management: v1alpha1.ManagementStatic},
+		},
+		"without a name": {
+			query: "?namespace=shop&kind=Deployment", status: http.StatusBadRequest, says: "namespace, kind and name of the workload are needed",
+		},
+		"a slip of the pen": {
+			query: "?namespace=shop&kind=Deploymnt&name=web", status: http.StatusBadRequest, says: `"Deploymnt" is none of the kinds`,
+		},
+		"as kubectl calls it": {
+			query: "?namespace=shop&kind=deploy&name=other", status: http.StatusOK, want: publish.Answer{Management: v1alpha1.ManagementStatic},
+		},
 		"a write":                {method: http.MethodPost, query: web, status: http.StatusMethodNotAllowed, says: "only GET"},
 		"the plane is not there": {query: web, silent: true, status: http.StatusServiceUnavailable, says: "publish nowhere until it does"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reader := fake.NewClientBuilder().WithScheme(scheme(t)).
 				WithObjects(application, whitelist("all", listed("apps/v1", "Deployment", "web"))).
-				WithInterceptorFuncs(interceptor.Funcs{List: func(ctx context.Context, inner client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
-					if tc.silent {
-						return errors.New("connection refused")
-					}
-					return inner.List(ctx, list, options...)
-				}}).Build()
+				WithInterceptorFuncs(
+					interceptor.Funcs{List: func(ctx context.Context, inner client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+						if tc.silent {
+							return errors.New("connection refused")
+						}
+						return inner.List(ctx, list, options...)
+					}}).Build()
 			out := httptest.NewRecorder()
 			method := tc.method
 			if method == "" {

@@ -93,7 +93,9 @@ func neighbours(migrations []v1alpha1.Migration, self *v1alpha1.Migration) map[s
 		if other.Namespace != self.Namespace || other.Name == self.Name {
 			continue
 		}
-		neighbour := plan.Neighbour{Owner: other.Name, Gone: !inControlPlane(other), Settled: other.Status.Phase == v1alpha1.PhaseFederated, Clusters: map[string]bool{}}
+		neighbour := plan.Neighbour{
+			Owner: other.Name, Gone: !inControlPlane(other), Settled: other.Status.Phase == v1alpha1.PhaseFederated, Clusters: map[string]bool{},
+		}
 		for _, cluster := range other.Status.Clusters {
 			neighbour.Clusters[cluster.Name] = cluster.State == v1alpha1.ClusterOpen
 		}

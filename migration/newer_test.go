@@ -18,8 +18,8 @@ import (
 	"github.com/argosy-dev/argosy/migration/plan"
 )
 
-// sentOf is what an action sends of an object with fields that the types built in here do not know. It is answered as a newer karmada-apiserver
-// would: who reads it typed loses those.
+// sentOf is what an action sends of an object with fields that the types built in here do not know. It is answered as a newer
+// karmada-apiserver would: who reads it typed loses those.
 func sentOf(t *testing.T, text string, action plan.Action) string {
 	t.Helper()
 	kinds := scheme(t)
@@ -57,7 +57,8 @@ func TestTheAppliedPlacementIsTheBindingsOwn(t *testing.T) {
 		held = `{"clusterAffinity":{"clusterNames":["a"],"newInAffinity":1},` +
 			`"clusterTolerations":[{"key":"gpu","newInToleration":"x"},{"effect":"NoExecute","operator":"Exists"}],"newInPlacement":{"deep":[1,2]}}`
 		binding = `{"apiVersion":"work.karmada.io/v1alpha2","kind":"ResourceBinding",` +
-			`"metadata":{"namespace":"shop","name":"web-deployment","resourceVersion":"7"},"spec":{"newInSpec":"stays","placement":` + placement + `}}`
+			`"metadata":{"namespace":"shop","name":"web-deployment","resourceVersion":"7"},"spec":{"newInSpec":"stays","placement":` + placement +
+			`}}`
 	)
 	for name, tc := range map[string]struct {
 		action plan.Action

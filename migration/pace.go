@@ -13,9 +13,9 @@ import (
 // firstLook is how soon after a write of ours Karmada's doing is looked for: most often it has done it by then.
 const firstLook = 250 * time.Millisecond
 
-// pace spaces the looks at applications that wait for Karmada: soon after each step, and then after pauses that double up to the plan's own. Karmada's Works are
-// not watched for it: those of a whole federation would have to be kept for the few applications that are on their way (docs/decisions/0105). What is
-// remembered here is only how long was waited: after a restart it begins anew.
+// pace spaces the looks at applications that wait for Karmada: soon after each step, and then after pauses that double up to the plan's
+// own. Karmada's Works are not watched for it: those of a whole federation would have to be kept for the few applications that are on their
+// way (docs/decisions/0105). What is remembered here is only how long was waited: after a restart it begins anew.
 type pace struct {
 	mu    sync.Mutex
 	waits map[client.ObjectKey]wait

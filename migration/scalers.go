@@ -19,7 +19,8 @@ import (
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=list
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=list
 
-// scalers are the Works of autoscalers that name the workload and are none of the application's objects. Which there are may be unknown: that stops no rollback.
+// scalers are the Works of autoscalers that name the workload and are none of the application's objects. Which there are may be unknown:
+// that stops no rollback.
 func (c *Controller) scalers(ctx context.Context, world *plan.World) error {
 	found, err := c.scalersOf(ctx, world)
 	if err != nil {
@@ -30,7 +31,9 @@ func (c *Controller) scalers(ctx context.Context, world *plan.World) error {
 		seen.Scalers = map[string]plan.Work{}
 		for name, label := range found {
 			work := &workv1alpha1.Work{}
-			key := client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(cluster), Name: names.GenerateWorkName("HorizontalPodAutoscaler", name, world.Namespace)}
+			key := client.ObjectKey{
+				Namespace: names.GenerateExecutionSpaceName(cluster), Name: names.GenerateWorkName("HorizontalPodAutoscaler", name, world.Namespace),
+			}
 			err := c.Reader.Get(ctx, key, work)
 			switch {
 			case apierrors.IsNotFound(err):
@@ -58,7 +61,8 @@ func (c *Controller) scalersOf(ctx context.Context, world *plan.World) (map[stri
 		}
 	}
 	var federated autoscaling.FedHPAList
-	if err := c.Reader.List(ctx, &federated, client.InNamespace(world.Namespace)); err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+	if err := c.Reader.List(ctx, &federated, client.InNamespace(world.Namespace)); err != nil && !meta.IsNoMatchError(err) &&
+		!apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("listing FedHPAs: %w", err)
 	}
 	for i := range federated.Items {

@@ -22,19 +22,24 @@ import (
 	"github.com/argosy-dev/argosy/migration/plan"
 )
 
-// TestScalers: every Work of an autoscaler that names the workload is found, whoever sent it, but not those of the application's own objects.
+// TestScalers: every Work of an autoscaler that names the workload is found, whoever sent it, but not those of the application's own
+// objects.
 func TestScalers(t *testing.T) {
 	named := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "shop", Name: name} }
 	ref := func(name string) autoscalingv2.CrossVersionObjectReference {
 		return autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}
 	}
 	hpa := func(name, of string) client.Object {
-		return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: named(name), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: ref(of)}}
+		return &autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: named(name), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: ref(of)},
+		}
 	}
 	work := func(name string, suspended bool) client.Object {
 		return &workv1alpha1.Work{
-			ObjectMeta: metav1.ObjectMeta{Namespace: names.GenerateExecutionSpaceName("a"), Name: names.GenerateWorkName("HorizontalPodAutoscaler", name, "shop")},
-			Spec:       workv1alpha1.WorkSpec{SuspendDispatching: ptr.To(suspended)},
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: names.GenerateExecutionSpaceName("a"), Name: names.GenerateWorkName("HorizontalPodAutoscaler", name, "shop"),
+			},
+			Spec: workv1alpha1.WorkSpec{SuspendDispatching: ptr.To(suspended)},
 		}
 	}
 	kinds := workScheme(t)
@@ -72,11 +77,13 @@ func TestScalers(t *testing.T) {
 	}
 
 	// Whatever may not be listed stops no rollback.
-	forbidden := interceptor.NewClient(reader, interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
-		return errors.New("forbidden")
-	}})
+	forbidden := interceptor.NewClient(reader,
+		interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errors.New("forbidden")
+		}})
 	got = world()
-	if err := (&Controller{Reader: forbidden}).scalers(t.Context(), got); err != nil || !strings.Contains(got.Control.ScalersUnread, "forbidden") {
+	if err := (&Controller{Reader: forbidden}).scalers(t.Context(), got); err != nil ||
+		!strings.Contains(got.Control.ScalersUnread, "forbidden") {
 		t.Errorf("%v, %q", err, got.Control.ScalersUnread)
 	}
 }

@@ -26,7 +26,8 @@ func (c *Controller) record(ctx context.Context, migration *v1alpha1.Migration, 
 		}
 	}
 	if before.Phase != migration.Status.Phase {
-		log.FromContext(ctx).Info("Entered a phase", "migration", klog.KObj(migration), "from", before.Phase, "phase", migration.Status.Phase, "step", decision.Step)
+		log.FromContext(ctx).Info("Entered a phase", "migration", klog.KObj(migration), "from", before.Phase, "phase", migration.Status.Phase,
+			"step", decision.Step)
 		phasesTotal.WithLabelValues(string(migration.Status.Phase)).Inc()
 	}
 	if failure := migration.Status.Failure; failure != nil && before.Failure == nil {
@@ -50,7 +51,9 @@ func repeat(before *v1alpha1.MigrationStatus, decision *plan.Decision) bool {
 
 // refused records that the control plane refused a write, with its words.
 func (c *Controller) refused(ctx context.Context, migration *v1alpha1.Migration, cause error) error {
-	message := fmt.Sprintf("the control plane refused a write, which is tried again every %s: %v: change what it names, in the control plane or in the members", refusedRetry, cause)
+	message := fmt.Sprintf(
+		"the control plane refused a write, which is tried again every %s: %v: change what it names, in the control plane or in the members",
+		refusedRetry, cause)
 	changed := meta.SetStatusCondition(&migration.Status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWriteRefused,
 		Message: message, ObservedGeneration: migration.Generation,

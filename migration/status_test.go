@@ -47,7 +47,8 @@ func TestARefusedWriteIsSaidOnce(t *testing.T) {
 	}}
 	refusing, updates := true, 0
 	control := fake.NewClientBuilder().WithScheme(kinds).WithStatusSubresource(migration).
-		WithObjects(migration, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}, &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-web"}}).
+		WithObjects(migration, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
+			&policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-web"}}).
 		WithInterceptorFuncs(interceptor.Funcs{
 			Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
 				if refusing {
@@ -55,7 +56,8 @@ func TestARefusedWriteIsSaidOnce(t *testing.T) {
 				}
 				return c.Patch(ctx, object, patch, options...)
 			},
-			SubResourceUpdate: func(ctx context.Context, c client.Client, name string, object client.Object, options ...client.SubResourceUpdateOption) error {
+			SubResourceUpdate: func(ctx context.Context, c client.Client, name string, object client.Object,
+				options ...client.SubResourceUpdateOption) error {
 				updates++
 				return c.SubResource(name).Update(ctx, object, options...)
 			},
@@ -107,12 +109,13 @@ func TestAnErrorThatLastsIsACondition(t *testing.T) {
 	failing := true
 	control := fake.NewClientBuilder().WithScheme(kinds).WithStatusSubresource(migration).
 		WithObjects(migration, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}).
-		WithInterceptorFuncs(interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
-			if _, clusters := list.(*clusterv1alpha1.ClusterList); clusters && failing {
-				return apierrors.NewServiceUnavailable("aggregated API server")
-			}
-			return c.List(ctx, list, options...)
-		}}).Build()
+		WithInterceptorFuncs(
+			interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+				if _, clusters := list.(*clusterv1alpha1.ClusterList); clusters && failing {
+					return apierrors.NewServiceUnavailable("aggregated API server")
+				}
+				return c.List(ctx, list, options...)
+			}}).Build()
 	clock := testingclock.NewFakePassiveClock(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
 	events := record.NewFakeRecorder(10)
 	controller := &Controller{Client: control, Reader: control, Clock: clock, Events: events}
@@ -135,7 +138,8 @@ func TestAnErrorThatLastsIsACondition(t *testing.T) {
 	}
 	clock.SetTime(clock.Now().Add(time.Minute))
 	advancing()
-	if said := advancing(); said.Reason != v1alpha1.ReasonFailing || said.Status != metav1.ConditionUnknown || migration.Status.Blocked != v1alpha1.ReasonFailing {
+	if said := advancing(); said.Reason != v1alpha1.ReasonFailing || said.Status != metav1.ConditionUnknown ||
+		migration.Status.Blocked != v1alpha1.ReasonFailing {
 		t.Errorf("after a minute: %+v, blocked by %q", said, migration.Status.Blocked)
 	}
 	if len(events.Events) != 1 {

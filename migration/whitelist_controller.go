@@ -119,7 +119,8 @@ func (w *Whitelists) sum(ctx context.Context, whitelist *v1alpha1.MigrationWhite
 		whitelist.Status.Progress = "lists no application"
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonAllDone, "no application is listed"
 	case int(federated) == len(listed):
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonAllDone, "every application listed is federated"
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonAllDone,
+			"every application listed is federated"
 	case whitelist.Spec.Mode == v1alpha1.ModePause:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonPaused, "spec.mode is Pause"
 	case failed > 0:
@@ -155,7 +156,8 @@ func (w *Whitelists) count(ctx context.Context, migrations []v1alpha1.Migration)
 			totals[string(one.Environment)][names[one.State]]++
 		}
 	}
-	for _, environment := range []v1alpha1.Environment{v1alpha1.EnvironmentTest, v1alpha1.EnvironmentPreRelease, v1alpha1.EnvironmentProduction} {
+	for _, environment := range []v1alpha1.Environment{v1alpha1.EnvironmentTest, v1alpha1.EnvironmentPreRelease,
+		v1alpha1.EnvironmentProduction} {
 		states, listed := totals[string(environment)]
 		for _, state := range names {
 			if listed {

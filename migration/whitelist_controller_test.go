@@ -23,7 +23,8 @@ func TestTheGaugeCountsEveryWhitelist(t *testing.T) {
 	one, two := whitelist("one", listed("apps/v1", "Deployment", "web")), whitelist("two", listed("apps/v1", "Deployment", "api"))
 	control := fake.NewClientBuilder().WithScheme(scheme(t)).WithStatusSubresource(one, two).WithObjects(failed, fine, one, two).Build()
 	for _, last := range []client.Object{one, two} {
-		if _, err := (&Whitelists{Client: control}).Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(last)}); err != nil {
+		if _, err := (&Whitelists{Client: control}).
+			Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(last)}); err != nil {
 			t.Fatal(err)
 		}
 		for state, want := range map[string]float64{"failed": 1, "federated": 1, "waiting": 0} {

@@ -30,7 +30,10 @@ type adoption struct {
 // nextAdoption derives the next write. What an adoption has begun is brought to its end first, whatever became of the wish.
 func nextAdoption(f facts) adoption {
 	if f.template.cutOff {
-		return adoption{refused: true, reason: v1alpha1.ReasonCutOff, message: "the CloneSet is cut off from the federation: nothing is adopted until it is in it again"}
+		return adoption{
+			refused: true, reason: v1alpha1.ReasonCutOff,
+			message: "the CloneSet is cut off from the federation: nothing is adopted until it is in it again",
+		}
 	}
 	if f.binding != nil && f.binding.lowered == adoptMark {
 		return completeAdoption(f)
@@ -77,7 +80,8 @@ func beginAdoption(f facts) adoption {
 			mark.RetainReplicas+"=true): Karmada sets the members back; use a PodScaleIn instead, or set the label before scaling in a member")
 	case f.owner != "":
 		return refuse(v1alpha1.ReasonTargetOwned, f.owner+" keeps the books of this workload already")
-	case f.template.request != "" || f.template.lowered != "" && f.template.lowered != adoptMark || f.binding.lowered != "" || f.binding.suspended ||
+	case f.template.request != "" || f.template.lowered != "" && f.template.lowered != adoptMark || f.binding.lowered != "" ||
+		f.binding.suspended ||
 		f.binding.evicting || !f.binding.observed || f.binding.sum() != f.binding.replicas:
 		return adoption{} // Others are at work on the binding: look again.
 	}
@@ -108,7 +112,9 @@ func compare(f facts) adoption {
 	}
 	switch {
 	case len(changed) > 0 && sum == 0:
-		return adoption{refused: true, reason: v1alpha1.ReasonNoReplicaLeft, message: "the members hold no replica at all: use kubectl scale --replicas=0"}
+		return adoption{
+			refused: true, reason: v1alpha1.ReasonNoReplicaLeft, message: "the members hold no replica at all: use kubectl scale --replicas=0",
+		}
 	case len(changed) > 0:
 		next.do, next.settled = lowerBinding, false
 		next.reason, next.message = v1alpha1.ReasonAdopted, strings.Join(changed, "; ")

@@ -81,7 +81,8 @@ func TestAnAdoptionIsBroughtToItsEnd(t *testing.T) {
 			f.detector()
 			f.scheduler()
 		}
-		if f.binding.suspended || f.binding.lowered != "" || f.template.lowered != "" || f.template.replicas != f.binding.sum() || f.scheduled != 0 {
+		if f.binding.suspended || f.binding.lowered != "" || f.template.lowered != "" || f.template.replicas != f.binding.sum() ||
+			f.scheduled != 0 {
 			t.Fatalf("template %+v, binding %+v, scheduler ran %d times", f.template, f.binding, f.scheduled)
 		}
 	})
@@ -95,12 +96,20 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 		wantReason  string
 		wantSettled bool
 	}{
-		"nothing differs":             {change: func(*facts) {}, wantSettled: true, wantReason: v1alpha1.ReasonNothingToAdopt},
-		"nobody asks":                 {change: func(f *facts) { f.template.adopt, f.binding = "", nil }, wantSettled: true},
-		"the control plane owns them": {change: func(f *facts) { f.template.retained = false }, wantRefused: true, wantReason: v1alpha1.ReasonAdoptionNotWritten},
-		"a FedHPA keeps the books":    {change: func(f *facts) { f.owner = "FedHPA web" }, wantRefused: true, wantReason: v1alpha1.ReasonTargetOwned},
-		"cut off":                     {change: func(f *facts) { f.template.cutOff, f.binding.lowered = true, adoptMark }, wantRefused: true, wantReason: v1alpha1.ReasonCutOff},
-		"not propagated":              {change: func(f *facts) { f.binding = nil }, wantRefused: true, wantReason: v1alpha1.ReasonAdoptionNotWritten},
+		"nothing differs": {change: func(*facts) {}, wantSettled: true, wantReason: v1alpha1.ReasonNothingToAdopt},
+		"nobody asks":     {change: func(f *facts) { f.template.adopt, f.binding = "", nil }, wantSettled: true},
+		"the control plane owns them": {
+			change: func(f *facts) { f.template.retained = false }, wantRefused: true, wantReason: v1alpha1.ReasonAdoptionNotWritten,
+		},
+		"a FedHPA keeps the books": {
+			change: func(f *facts) { f.owner = "FedHPA web" }, wantRefused: true, wantReason: v1alpha1.ReasonTargetOwned,
+		},
+		"cut off": {
+			change: func(f *facts) { f.template.cutOff, f.binding.lowered = true, adoptMark }, wantRefused: true, wantReason: v1alpha1.ReasonCutOff,
+		},
+		"not propagated": {
+			change: func(f *facts) { f.binding = nil }, wantRefused: true, wantReason: v1alpha1.ReasonAdoptionNotWritten,
+		},
 		"an order is at work":         {change: func(f *facts) { f.template.request = "id;" }},
 		"a member unknown is no zero": {change: func(f *facts) { f.members["member1"] = member{unreachable: "timeout"} }},
 		"nothing would be left": {

@@ -61,7 +61,8 @@ func addAdopter(mgr manager.Manager, r *Reconciler, options Options) error {
 	})
 	return builder.ControllerManagedBy(mgr).Named("scalein-adopter").
 		For(template, builder.OnlyMetadata, builder.WithPredicates(concerned)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName,
+			RateLimiter: retry.Limiter()}).
 		Complete(adopter{r})
 }
 
@@ -70,7 +71,9 @@ func (a adopter) Reconcile(ctx context.Context, request reconcile.Request) (reco
 	// The gathering of an order reads just what is needed here.
 	order := &v1alpha1.PodScaleIn{}
 	order.Namespace = request.Namespace
-	order.Spec.TargetRef = v1alpha1.ScaleInTarget{APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: request.Name}
+	order.Spec.TargetRef = v1alpha1.ScaleInTarget{
+		APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: request.Name,
+	}
 	wait, err := a.step(ctx, gathered{facts: facts{order: order, now: a.clock.Now(), members: map[string]member{}}})
 	if apierrors.IsConflict(err) {
 		return reconcile.Result{RequeueAfter: lookSoon}, nil
@@ -114,14 +117,17 @@ func (a adopter) tell(ctx context.Context, template *unstructured.Unstructured, 
 		kind = corev1.EventTypeWarning
 	}
 	a.recorder.Event(template, kind, next.reason, next.message)
-	log.FromContext(ctx).Info("Compared the books with the members", "cloneSet", klog.KObj(template), "reason", next.reason, "message", next.message)
+	log.FromContext(ctx).Info("Compared the books with the members", "cloneSet", klog.KObj(template), "reason", next.reason, "message",
+		next.message)
 }
 
 func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {
 	if err := a.gatherBinding(ctx, seen); err != nil || seen.binding == nil {
 		return err
 	}
-	ref := autoscalingv2.CrossVersionObjectReference{APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: seen.order.Spec.TargetRef.Name}
+	ref := autoscalingv2.CrossVersionObjectReference{
+		APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: seen.order.Spec.TargetRef.Name,
+	}
 	owner, err := owners.Find(ctx, a.cache, seen.order.Namespace, ref, owners.Indexed(ref))
 	if err != nil {
 		return err

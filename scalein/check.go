@@ -54,7 +54,8 @@ func check(f facts) verdict {
 		}
 		count := int32(len(pods))
 		if count > cluster.replicas {
-			return refuse(v1alpha1.ReasonBindingUnsettled, "%d pods are named in %s, which holds %d replicas: name fewer, or wait until a rollout there is over",
+			return refuse(v1alpha1.ReasonBindingUnsettled,
+				"%d pods are named in %s, which holds %d replicas: name fewer, or wait until a rollout there is over",
 				count, cluster.name, cluster.replicas)
 		}
 		plan = append(plan, v1alpha1.ClusterScaleIn{
@@ -62,7 +63,8 @@ func check(f facts) verdict {
 		})
 	}
 	if total(f) <= 0 {
-		return refuse(v1alpha1.ReasonNoReplicaLeft, "no replica of %s would be left: use kubectl scale --replicas=0 for that", f.order.Spec.TargetRef.Name)
+		return refuse(v1alpha1.ReasonNoReplicaLeft, "no replica of %s would be left: use kubectl scale --replicas=0 for that",
+			f.order.Spec.TargetRef.Name)
 	}
 	slices.SortFunc(plan, func(a, b v1alpha1.ClusterScaleIn) int { return cmp.Compare(a.Name, b.Name) })
 	return verdict{plan: plan}
@@ -83,7 +85,8 @@ func designate(f facts) ([]v1alpha1.PodReference, verdict) {
 	}
 	for _, name := range selection.Clusters {
 		if _, holds := f.binding.of(name); !holds {
-			return nil, refuse(v1alpha1.ReasonPodNotFound, "%s runs no replicas in cluster %s; it runs in %s", f.order.Spec.TargetRef.Name, name, f.binding.names())
+			return nil, refuse(v1alpha1.ReasonPodNotFound, "%s runs no replicas in cluster %s; it runs in %s", f.order.Spec.TargetRef.Name, name,
+				f.binding.names())
 		}
 	}
 	var out []v1alpha1.PodReference
@@ -93,7 +96,9 @@ func designate(f facts) ([]v1alpha1.PodReference, verdict) {
 		}
 		m := f.members[cluster.name]
 		if m.unreachable != "" {
-			return nil, await(v1alpha1.ReasonMemberUnreachable, "cluster %s cannot be asked for its pods: %s (spec.select.clusters can leave it out)", cluster.name, m.unreachable)
+			return nil,
+				await(v1alpha1.ReasonMemberUnreachable, "cluster %s cannot be asked for its pods: %s (spec.select.clusters can leave it out)",
+					cluster.name, m.unreachable)
 		}
 		for _, name := range m.meeting(selection.NodeName, selector) {
 			out = append(out, v1alpha1.PodReference{Cluster: cluster.name, Name: name})
@@ -104,7 +109,9 @@ func designate(f facts) ([]v1alpha1.PodReference, verdict) {
 	case len(out) == 0:
 		return nil, refuse(v1alpha1.ReasonNoPodSelected, "no pod of %s meets spec.select", f.order.Spec.TargetRef.Name)
 	case len(out) > most:
-		return nil, refuse(v1alpha1.ReasonTooManySelected, "%d pods of %s meet spec.select, and maxPods is %d: select fewer, or raise it in a new order", len(out), f.order.Spec.TargetRef.Name, most)
+		return nil,
+			refuse(v1alpha1.ReasonTooManySelected, "%d pods of %s meet spec.select, and maxPods is %d: select fewer, or raise it in a new order",
+				len(out), f.order.Spec.TargetRef.Name, most)
 	}
 	return out, verdict{}
 }
@@ -145,15 +152,22 @@ func checkTarget(f facts) verdict {
 	case f.template == nil:
 		return refuse(v1alpha1.ReasonTargetNotFound, "CloneSet %s does not exist in namespace %s of the control plane", name, f.order.Namespace)
 	case f.template.cutOff:
-		return refuse(v1alpha1.ReasonCutOff, "%s is cut off from the federation: nothing is dispatched to its members; scale in there, naming the pods in spec.scaleStrategy.podsToDelete", name)
+		return refuse(v1alpha1.ReasonCutOff,
+			"%s is cut off from the federation: nothing is dispatched to its members; scale in there, naming the pods in "+
+				"spec.scaleStrategy.podsToDelete", name)
 	case f.owner != "":
-		return refuse(v1alpha1.ReasonTargetOwned, "the replicas of %s belong to %s: it would put the removed ones back; lower its maxReplicas or delete it first", name, f.owner)
+		return refuse(v1alpha1.ReasonTargetOwned,
+			"the replicas of %s belong to %s: it would put the removed ones back; lower its maxReplicas or delete it first", name, f.owner)
 	case f.template.retained:
-		return refuse(v1alpha1.ReasonTargetOwned, "label resourcetemplate.karmada.io/retain-replicas leaves the replicas of %s to its members: scale in there and run argosyctl scalein adopt", name)
+		return refuse(v1alpha1.ReasonTargetOwned,
+			"label resourcetemplate.karmada.io/retain-replicas leaves the replicas of %s to its members: scale in there and run argosyctl scalein "+
+				"adopt", name)
 	case f.binding == nil:
 		return await(v1alpha1.ReasonBindingUnsettled, "CloneSet %s is not propagated yet: no ResourceBinding", name)
 	case !f.binding.divided:
-		return refuse(v1alpha1.ReasonTargetNotDivided, "the policy of %s duplicates its replicas, so that all members hold the same number: only replicaSchedulingType Divided can lower one", name)
+		return refuse(v1alpha1.ReasonTargetNotDivided,
+			"the policy of %s duplicates its replicas, so that all members hold the same number: only replicaSchedulingType Divided can lower one",
+			name)
 	case f.busy != "" || f.template.request != "":
 		return await(v1alpha1.ReasonTargetBusy, "another order is at work on %s: %s", name, cmp.Or(f.busy, f.template.request))
 	case f.binding.suspended:
@@ -161,7 +175,8 @@ func checkTarget(f facts) verdict {
 	case f.binding.evicting:
 		return await(v1alpha1.ReasonBindingUnsettled, "Karmada is evicting %s from a cluster", name)
 	case !f.binding.observed || f.binding.replicas != f.template.replicas || f.binding.sum() != f.binding.replicas:
-		return await(v1alpha1.ReasonBindingUnsettled, "the scheduler has not divided the %d replicas of %s yet (%d are)", f.template.replicas, name, f.binding.sum())
+		return await(v1alpha1.ReasonBindingUnsettled, "the scheduler has not divided the %d replicas of %s yet (%d are)", f.template.replicas,
+			name, f.binding.sum())
 	}
 	return verdict{}
 }
@@ -179,7 +194,8 @@ func locate(f facts) (map[string][]string, verdict) {
 			ref.Cluster = found
 		}
 		if _, holds := f.binding.of(ref.Cluster); !holds {
-			return nil, refuse(v1alpha1.ReasonPodNotFound, "%s runs no replicas in cluster %s; it runs in %s", f.order.Spec.TargetRef.Name, ref.Cluster, f.binding.names())
+			return nil, refuse(v1alpha1.ReasonPodNotFound, "%s runs no replicas in cluster %s; it runs in %s", f.order.Spec.TargetRef.Name,
+				ref.Cluster, f.binding.names())
 		}
 		if seen[ref] {
 			return nil, refuse(v1alpha1.ReasonPodDuplicate, "pod %s of %s is named twice", ref.Name, ref.Cluster)
@@ -196,7 +212,8 @@ func find(f facts, name string) (string, verdict) {
 	for _, cluster := range f.binding.clusters {
 		m := f.members[cluster.name]
 		if m.unreachable != "" {
-			return "", await(v1alpha1.ReasonMemberUnreachable, "cluster %s cannot be asked for pod %s: %s (naming the pod's cluster would help)", cluster.name, name, m.unreachable)
+			return "", await(v1alpha1.ReasonMemberUnreachable, "cluster %s cannot be asked for pod %s: %s (naming the pod's cluster would help)",
+				cluster.name, name, m.unreachable)
 		}
 		if _, ok := m.pods[name]; ok {
 			in = append(in, cluster.name)
@@ -242,7 +259,8 @@ func checkPods(f facts, cluster string, names []string) verdict {
 			}
 		}
 		if ready > b.allowed {
-			return refuse(v1alpha1.ReasonDisruptionBudget, "PodDisruptionBudget %s of %s allows %d disruptions, %d healthy pods are named", b.name, cluster, b.allowed, ready)
+			return refuse(v1alpha1.ReasonDisruptionBudget, "PodDisruptionBudget %s of %s allows %d disruptions, %d healthy pods are named", b.name,
+				cluster, b.allowed, ready)
 		}
 	}
 	return verdict{}
@@ -261,5 +279,6 @@ func missing(f facts, cluster, name string) verdict {
 }
 
 func notOwned(f facts, cluster, name, owner string) verdict {
-	return refuse(v1alpha1.ReasonPodNotOwned, "pod %s of %s belongs to %s, not to CloneSet %s", name, cluster, cmp.Or(owner, "nobody"), f.order.Spec.TargetRef.Name)
+	return refuse(v1alpha1.ReasonPodNotOwned, "pod %s of %s belongs to %s, not to CloneSet %s", name, cluster, cmp.Or(owner, "nobody"),
+		f.order.Spec.TargetRef.Name)
 }

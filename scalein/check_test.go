@@ -32,7 +32,8 @@ func TestCheck(t *testing.T) {
 			change: func(f *facts) { f.template.retained = true }, wantReason: v1alpha1.ReasonTargetOwned, wantSays: "scalein adopt",
 		},
 		"cut off from the federation": {
-			change: func(f *facts) { f.template.cutOff, f.owner = true, "FedHPA web" }, wantReason: v1alpha1.ReasonCutOff, wantSays: "scale in there",
+			change: func(f *facts) { f.template.cutOff, f.owner = true, "FedHPA web" }, wantReason: v1alpha1.ReasonCutOff,
+			wantSays: "scale in there",
 		},
 		"not propagated": {
 			change: func(f *facts) { f.binding = nil }, wantReason: v1alpha1.ReasonBindingUnsettled, wantWait: true,
@@ -130,7 +131,8 @@ func TestCheck(t *testing.T) {
 			if got.reason != tc.wantReason || got.wait != tc.wantWait || !strings.Contains(got.message, tc.wantSays) {
 				t.Errorf("check() = %+v, want reason %q, wait %v and a message with %q", got, tc.wantReason, tc.wantWait, tc.wantSays)
 			}
-			if want := []v1alpha1.ClusterScaleIn{{Name: "member1", ReplicasBefore: 3, ReplicasAfter: 2, Pods: []string{"member1-pod-0"}}}; tc.wantReason == "" {
+			if want := []v1alpha1.ClusterScaleIn{{Name: "member1", ReplicasBefore: 3, ReplicasAfter: 2,
+				Pods: []string{"member1-pod-0"}}}; tc.wantReason == "" {
 				if diff := cmp.Diff(want, got.plan); diff != "" {
 					t.Errorf("plan (-want +got):\n%s", diff)
 				}

@@ -85,7 +85,8 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	err := builder.ControllerManagedBy(mgr).Named("podscalein").
 		For(&v1alpha1.PodScaleIn{}).
 		WatchesRawSource(r.membersThatComeBack(mgr)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName,
+			RateLimiter: retry.Limiter()}).
 		Complete(r)
 	if err != nil {
 		return err

@@ -33,18 +33,31 @@ func TestDesignate(t *testing.T) {
 	}{
 		"a node": {selection: v1alpha1.PodSelection{NodeName: "x"}, want: []v1alpha1.PodReference{
 			{Cluster: "member1", Name: "member1-pod-0"}, {Cluster: "member1", Name: "member1-pod-1"}, {Cluster: "member2", Name: "member2-pod-0"}}},
-		"a node of one member": {selection: v1alpha1.PodSelection{NodeName: "x", Clusters: []string{"member2"}}, want: []v1alpha1.PodReference{{Cluster: "member2", Name: "member2-pod-0"}}},
-		"labels":               {selection: v1alpha1.PodSelection{LabelSelector: slow}, want: []v1alpha1.PodReference{{Cluster: "member1", Name: "member1-pod-1"}}},
-		"both":                 {selection: v1alpha1.PodSelection{NodeName: "y", LabelSelector: slow}, wantReason: v1alpha1.ReasonNoPodSelected},
-		"too many":             {selection: v1alpha1.PodSelection{NodeName: "x", MaxPods: ptr.To[int32](2)}, wantReason: v1alpha1.ReasonTooManySelected, wantSays: "3 pods"},
-		"a cluster without it": {selection: v1alpha1.PodSelection{NodeName: "x", Clusters: []string{"member9"}}, wantReason: v1alpha1.ReasonPodNotFound, wantSays: "member9"},
+		"a node of one member": {
+			selection: v1alpha1.PodSelection{NodeName: "x", Clusters: []string{"member2"}}, want: []v1alpha1.PodReference{
+				{Cluster: "member2", Name: "member2-pod-0"},
+			},
+		},
+		"labels": {
+			selection: v1alpha1.PodSelection{LabelSelector: slow}, want: []v1alpha1.PodReference{{Cluster: "member1", Name: "member1-pod-1"}},
+		},
+		"both": {selection: v1alpha1.PodSelection{NodeName: "y", LabelSelector: slow}, wantReason: v1alpha1.ReasonNoPodSelected},
+		"too many": {
+			selection: v1alpha1.PodSelection{NodeName: "x", MaxPods: ptr.To[int32](2)}, wantReason: v1alpha1.ReasonTooManySelected,
+			wantSays: "3 pods",
+		},
+		"a cluster without it": {
+			selection: v1alpha1.PodSelection{NodeName: "x", Clusters: []string{"member9"}}, wantReason: v1alpha1.ReasonPodNotFound,
+			wantSays: "member9",
+		},
 		"a member that cannot be asked may hold more": {
 			selection: v1alpha1.PodSelection{NodeName: "x"}, change: func(f *facts) { f.members["member2"] = member{unreachable: "timeout"} },
 			wantReason: v1alpha1.ReasonMemberUnreachable, wantWait: true, wantSays: "spec.select.clusters",
 		},
 		"a member that is left out need not be asked": {
-			selection: v1alpha1.PodSelection{NodeName: "y", Clusters: []string{"member1"}}, change: func(f *facts) { f.members["member2"] = member{unreachable: "timeout"} },
-			want: []v1alpha1.PodReference{{Cluster: "member1", Name: "member1-pod-2"}},
+			selection: v1alpha1.PodSelection{NodeName: "y", Clusters: []string{"member1"}},
+			change:    func(f *facts) { f.members["member2"] = member{unreachable: "timeout"} },
+			want:      []v1alpha1.PodReference{{Cluster: "member1", Name: "member1-pod-2"}},
 		},
 		"others' and terminating pods are passed over": {
 			selection: v1alpha1.PodSelection{NodeName: "x", Clusters: []string{"member1"}}, change: func(f *facts) {
@@ -124,10 +137,16 @@ func TestWhosePodItIs(t *testing.T) {
 		wantReason string
 		wantSays   string
 	}{
-		"another's":                  {v1alpha1.PodReference{Cluster: "member1", Name: "other-1"}, v1alpha1.ReasonPodNotOwned, "belongs to CloneSet other, not to CloneSet web"},
-		"another's, without cluster": {v1alpha1.PodReference{Name: "other-1"}, v1alpha1.ReasonPodNotOwned, "of member1 belongs to CloneSet other"},
-		"in another member":          {v1alpha1.PodReference{Cluster: "member1", Name: "member2-pod-0"}, v1alpha1.ReasonPodNotFound, "it runs in member2"},
-		"nowhere":                    {v1alpha1.PodReference{Cluster: "member1", Name: "gone"}, v1alpha1.ReasonPodNotFound, "pod gone of member1 does not exist"},
+		"another's": {
+			v1alpha1.PodReference{Cluster: "member1", Name: "other-1"}, v1alpha1.ReasonPodNotOwned, "belongs to CloneSet other, not to CloneSet web",
+		},
+		"another's, without cluster": {
+			v1alpha1.PodReference{Name: "other-1"}, v1alpha1.ReasonPodNotOwned, "of member1 belongs to CloneSet other",
+		},
+		"in another member": {v1alpha1.PodReference{Cluster: "member1", Name: "member2-pod-0"}, v1alpha1.ReasonPodNotFound, "it runs in member2"},
+		"nowhere": {
+			v1alpha1.PodReference{Cluster: "member1", Name: "gone"}, v1alpha1.ReasonPodNotFound, "pod gone of member1 does not exist",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := gathered{facts: newFederation(map[string]int32{"member1": 3, "member2": 2}).facts()}
@@ -170,11 +189,13 @@ func TestEndedOrdersAreClearedAway(t *testing.T) {
 		wantEnded bool
 		wantLeft  *time.Duration
 	}{
-		"at work":              {now: end},
-		"not tidied up yet":    {completed: true, finalizer: true, ttl: ptr.To[int32](0), now: end},
-		"kept for ever":        {completed: true, now: end.AddDate(1, 0, 0), wantEnded: true},
-		"kept for a while yet": {completed: true, ttl: ptr.To[int32](60), now: end.Add(20 * time.Second), wantEnded: true, wantLeft: ptr.To(40 * time.Second)},
-		"its time is up":       {completed: true, ttl: ptr.To[int32](60), now: end.Add(time.Hour), wantEnded: true, wantLeft: ptr.To[time.Duration](0)},
+		"at work":           {now: end},
+		"not tidied up yet": {completed: true, finalizer: true, ttl: ptr.To[int32](0), now: end},
+		"kept for ever":     {completed: true, now: end.AddDate(1, 0, 0), wantEnded: true},
+		"kept for a while yet": {
+			completed: true, ttl: ptr.To[int32](60), now: end.Add(20 * time.Second), wantEnded: true, wantLeft: ptr.To(40 * time.Second),
+		},
+		"its time is up": {completed: true, ttl: ptr.To[int32](60), now: end.Add(time.Hour), wantEnded: true, wantLeft: ptr.To[time.Duration](0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			order := &v1alpha1.PodScaleIn{Spec: v1alpha1.PodScaleInSpec{TTLSecondsAfterFinished: tc.ttl}}
@@ -219,12 +240,15 @@ func TestAMemberThatComesBackWakesItsOrders(t *testing.T) {
 		t.Errorf("woken (-want +got):\n%s", diff)
 	}
 	cluster := func(status metav1.ConditionStatus) *clusterv1alpha1.Cluster {
-		return &clusterv1alpha1.Cluster{Status: clusterv1alpha1.ClusterStatus{Conditions: []metav1.Condition{{Type: clusterv1alpha1.ClusterConditionReady, Status: status}}}}
+		return &clusterv1alpha1.Cluster{
+			Status: clusterv1alpha1.ClusterStatus{Conditions: []metav1.Condition{{Type: clusterv1alpha1.ClusterConditionReady, Status: status}}},
+		}
 	}
 	passes := func(before, after metav1.ConditionStatus) bool {
 		return becameReady().Update(event.UpdateEvent{ObjectOld: cluster(before), ObjectNew: cluster(after)})
 	}
-	if !passes(metav1.ConditionFalse, metav1.ConditionTrue) || passes(metav1.ConditionTrue, metav1.ConditionTrue) || passes(metav1.ConditionTrue, metav1.ConditionFalse) {
+	if !passes(metav1.ConditionFalse, metav1.ConditionTrue) || passes(metav1.ConditionTrue, metav1.ConditionTrue) ||
+		passes(metav1.ConditionTrue, metav1.ConditionFalse) {
 		t.Error("only a member that comes back is to wake an order")
 	}
 }

@@ -57,7 +57,8 @@ func settle(f facts, s step) v1alpha1.PodScaleInStatus {
 
 // news is whether the step is worth an event: it differs from what the status said before.
 func news(before, after v1alpha1.PodScaleInStatus) bool {
-	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.PodScaleInComplete), meta.FindStatusCondition(after.Conditions, v1alpha1.PodScaleInComplete)
+	was, is := meta.FindStatusCondition(before.Conditions, v1alpha1.PodScaleInComplete),
+		meta.FindStatusCondition(after.Conditions, v1alpha1.PodScaleInComplete)
 	quiet := []string{v1alpha1.ReasonWaitingForWorks, v1alpha1.ReasonWaitingForBinding, v1alpha1.ReasonWaitingForPods}
 	return is != nil && !slices.Contains(quiet, is.Reason) && (was == nil || was.Reason != is.Reason || before.Phase != after.Phase)
 }

@@ -71,7 +71,8 @@ func next(f facts) step {
 			message: "the binding is lowered, the template follows", replicas: max(f.template.replicas-removed(f.order.Status.Clusters), 0)}
 	case f.binding.lowered == id && (f.binding.replicas != f.template.replicas || !f.caughtUp):
 		return step{phase: v1alpha1.PhaseSettling, reason: v1alpha1.ReasonWaitingForBinding,
-			message: fmt.Sprintf("Karmada has not taken over the template's %d replicas into the binding yet (%d)", f.template.replicas, f.binding.replicas)}
+			message: fmt.Sprintf("Karmada has not taken over the template's %d replicas into the binding yet (%d)", f.template.replicas,
+				f.binding.replicas)}
 	case f.binding.lowered == id:
 		return step{do: release, phase: v1alpha1.PhaseSettling, reason: v1alpha1.ReasonReplicasLowered, message: "template and binding agree"}
 	}
@@ -91,7 +92,9 @@ func begin(f facts) step {
 	}
 	switch {
 	case v.accepted():
-		return step{do: acceptPlan, phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonOrderAccepted, message: describe(v.plan), plan: v.plan}
+		return step{
+			do: acceptPlan, phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonOrderAccepted, message: describe(v.plan), plan: v.plan,
+		}
 	case v.wait && !f.expired(f.order.CreationTimestamp.Time):
 		return step{phase: v1alpha1.PhaseChecking, reason: v.reason, message: v.message}
 	}
@@ -111,14 +114,22 @@ func approach(f facts) step {
 	}
 	request := requestOf(f.order.Status.RequestID, v.plan).Encode()
 	if f.template.request != request {
-		return step{do: announce, phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonNamesAnnounced, message: describe(v.plan), request: request, plan: v.plan}
+		return step{
+			do: announce, phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonNamesAnnounced, message: describe(v.plan), request: request,
+			plan: v.plan,
+		}
 	}
 	for _, cluster := range v.plan {
 		if f.works[cluster.Name].request != request {
-			return step{phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonWaitingForWorks, message: "the Work of " + cluster.Name + " does not carry the names yet"}
+			return step{
+				phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonWaitingForWorks,
+				message: "the Work of " + cluster.Name + " does not carry the names yet",
+			}
 		}
 	}
-	return step{do: lowerBinding, phase: v1alpha1.PhaseLowering, reason: v1alpha1.ReasonReplicasLowered, message: describe(v.plan), plan: v.plan}
+	return step{
+		do: lowerBinding, phase: v1alpha1.PhaseLowering, reason: v1alpha1.ReasonReplicasLowered, message: describe(v.plan), plan: v.plan,
+	}
 }
 
 // recheck looks at the pods once more and counts anew from what the clusters hold now: somebody may have scaled since.
@@ -191,10 +202,15 @@ func follow(f facts) step {
 		return step{phase: v1alpha1.PhaseSucceeded, reason: v1alpha1.ReasonPodsGone, message: describe(plan), plan: plan, done: true}
 	}
 	if f.order.DeletionTimestamp != nil {
-		return step{phase: v1alpha1.PhaseFailed, reason: v1alpha1.ReasonOrderDeleted, message: "deleted before the pods were gone", plan: plan, done: true}
+		return step{
+			phase: v1alpha1.PhaseFailed, reason: v1alpha1.ReasonOrderDeleted, message: "deleted before the pods were gone", plan: plan, done: true,
+		}
 	}
 	if request := pending(f, plan); request != "" && request != f.template.request {
-		return step{do: announce, phase: v1alpha1.PhaseFollowing, reason: v1alpha1.ReasonNamesAnnounced, message: "names that are gone, or replicas that changed, are put right", request: request, plan: plan}
+		return step{
+			do: announce, phase: v1alpha1.PhaseFollowing, reason: v1alpha1.ReasonNamesAnnounced,
+			message: "names that are gone, or replicas that changed, are put right", request: request, plan: plan,
+		}
 	}
 	s := step{phase: v1alpha1.PhaseFollowing, reason: v1alpha1.ReasonWaitingForPods, message: strings.Join(waiting, "; "), plan: plan}
 	if f.expired(f.startTime()) {

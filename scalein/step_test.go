@@ -78,7 +78,10 @@ func newFederation(replicas map[string]int32, remove ...string) *federation {
 func (f *federation) facts() facts {
 	t, b := f.template, f.binding
 	b.clusters = slices.Clone(b.clusters)
-	seen := facts{order: f.order.DeepCopy(), now: f.now, template: &t, binding: &b, works: maps.Clone(f.works), members: map[string]member{}, caughtUp: f.written.loweredFrom == f.template.loweredFrom}
+	seen := facts{
+		order: f.order.DeepCopy(), now: f.now, template: &t, binding: &b, works: maps.Clone(f.works), members: map[string]member{},
+		caughtUp: f.written.loweredFrom == f.template.loweredFrom,
+	}
 	for name, k := range f.kruise {
 		m := member{uid: name + "-uid", delivered: k.delivered, pods: map[string]pod{}}
 		for p := range k.pods {

@@ -28,7 +28,8 @@ func (r *Reconciler) membersThatComeBack(mgr manager.Manager) source.Source {
 		go func() {
 			err := served.Wait(ctx, mgr, kind, "no PodScaleIn is woken by a member that comes back")
 			if err == nil {
-				err = source.Kind[client.Object](mgr.GetCache(), &clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(r.waitingFor), becameReady()).Start(ctx, queue)
+				err = source.Kind[client.Object](mgr.GetCache(), &clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(r.waitingFor),
+					becameReady()).Start(ctx, queue)
 			}
 			if err != nil && ctx.Err() == nil {
 				mgr.GetLogger().Error(err, "Watching member clusters for PodScaleIns")

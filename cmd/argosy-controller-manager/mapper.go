@@ -17,8 +17,8 @@ import (
 // absentFor is how long a kind that karmada-apiserver did not serve is taken for absent before it is looked for again.
 const absentFor = 10 * time.Second
 
-// mapper knows for a moment which kinds are absent. controller-runtime's own asks karmada-apiserver each time, and kinds that a control plane may lack are
-// asked for with every look at an autoscaler.
+// mapper knows for a moment which kinds are absent. controller-runtime's own asks karmada-apiserver each time, and kinds that a control
+// plane may lack are asked for with every look at an autoscaler.
 type mapper struct {
 	meta.RESTMapper
 	clock clock.PassiveClock

@@ -20,9 +20,12 @@ func (c *counting) RESTMapping(kind schema.GroupKind, versions ...string) (*meta
 	return c.DefaultRESTMapper.RESTMapping(kind, versions...)
 }
 
-// TestAbsentKindIsAskedForOnceInAWhile: an absent kind costs one question in a while and is found soon after it came; others are asked for as ever.
+// TestAbsentKindIsAskedForOnceInAWhile: an absent kind costs one question in a while and is found soon after it came; others are asked for
+// as ever.
 func TestAbsentKindIsAskedForOnceInAWhile(t *testing.T) {
-	late, other := schema.GroupVersionKind{Group: "late.example.com", Version: "v1", Kind: "Late"}, schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Other"}
+	late, other := schema.GroupVersionKind{Group: "late.example.com", Version: "v1", Kind: "Late"}, schema.GroupVersionKind{
+		Group: "example.com", Version: "v1", Kind: "Other",
+	}
 	inner := &counting{DefaultRESTMapper: meta.NewDefaultRESTMapper(nil)}
 	inner.Add(other, meta.RESTScopeNamespace)
 	clk := clocktesting.NewFakePassiveClock(time.Unix(0, 0))

@@ -15,8 +15,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/fixture"
 )
 
-// TestMetricsPage holds docs/reference/metrics.md against what this program registers: nothing missing, nothing too much. What libraries export beside it,
-// test/e2e/install reads from the running program.
+// TestMetricsPage holds docs/reference/metrics.md against what this program registers: nothing missing, nothing too much. What libraries
+// export beside it, test/e2e/install reads from the running program.
 func TestMetricsPage(t *testing.T) {
 	kubeconfig := clientcmdapi.NewConfig()
 	kubeconfig.Clusters["karmada"] = &clientcmdapi.Cluster{Server: "http://127.0.0.1:1"}

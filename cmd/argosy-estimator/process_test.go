@@ -20,24 +20,38 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
-// A wrong scheduler configuration says which file it is and what to do. The common one stops the process at its start; one member's leaves that member out.
+// A wrong scheduler configuration says which file it is and what to do. The common one stops the process at its start; one member's leaves
+// that member out.
 func TestWrongSchedulerConfiguration(t *testing.T) {
 	for name, tc := range map[string]struct {
 		text string
 		want []string
 	}{
-		"an unknown plugin":       {schedulerHead + "profiles: [{plugins: {filter: {enabled: [{name: Wishful}]}}}]\n", []string{`plugin "Wishful" is not compiled into this estimator`, "registry"}},
-		"unknown, at any point":   {schedulerHead + "profiles: [{plugins: {multiPoint: {enabled: [{name: Wishful}]}}}]\n", []string{`plugin "Wishful"`}},
-		"unknown, in one profile": {schedulerHead + "profiles: [{schedulerName: a}, {schedulerName: b, plugins: {score: {enabled: [{name: Wishful}]}}}]\n", []string{`profile "b"`, `plugin "Wishful"`}},
-		"a field that is none":    {schedulerHead + "profils: []\n", []string{"profils"}},
-		"another kind":            {"apiVersion: v1\nkind: Pod\n", []string{"Pod"}},
-		"arguments of no sense":   {schedulerHead + "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: Never}}}]}]\n", []string{"scoringStrategy"}},
-		"no text at all":          {"", []string{"decoding"}},
+		"an unknown plugin": {
+			schedulerHead + "profiles: [{plugins: {filter: {enabled: [{name: Wishful}]}}}]\n", []string{
+				`plugin "Wishful" is not compiled into this estimator`, "registry",
+			},
+		},
+		"unknown, at any point": {
+			schedulerHead + "profiles: [{plugins: {multiPoint: {enabled: [{name: Wishful}]}}}]\n", []string{`plugin "Wishful"`},
+		},
+		"unknown, in one profile": {
+			schedulerHead + "profiles: [{schedulerName: a}, {schedulerName: b, plugins: {score: {enabled: [{name: Wishful}]}}}]\n",
+			[]string{`profile "b"`, `plugin "Wishful"`},
+		},
+		"a field that is none": {schedulerHead + "profils: []\n", []string{"profils"}},
+		"another kind":         {"apiVersion: v1\nkind: Pod\n", []string{"Pod"}},
+		"arguments of no sense": {
+			schedulerHead + "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: Never}}}]}]\n",
+			[]string{"scoringStrategy"},
+		},
+		"no text at all": {"", []string{"decoding"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, tc.text)
 			_, common := mirrorConfigs(&config.Estimator{SchedulerConfiguration: path}, plugins.Registry())
-			configure, err := mirrorConfigs(&config.Estimator{Members: []config.EstimatorMember{{Name: "m1", SchedulerConfiguration: path}}}, plugins.Registry())
+			configure, err := mirrorConfigs(&config.Estimator{Members: []config.EstimatorMember{{Name: "m1", SchedulerConfiguration: path}}},
+				plugins.Registry())
 			if err != nil {
 				t.Fatalf("one member's file stops all: %v", err)
 			}
@@ -57,7 +71,8 @@ func TestWrongSchedulerConfiguration(t *testing.T) {
 			}
 		})
 	}
-	if _, err := mirrorConfigs(&config.Estimator{SchedulerConfiguration: filepath.Join(t.TempDir(), "none")}, plugins.Registry()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := mirrorConfigs(&config.Estimator{SchedulerConfiguration: filepath.Join(t.TempDir(), "none")},
+		plugins.Registry()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
@@ -65,8 +80,11 @@ func TestWrongSchedulerConfiguration(t *testing.T) {
 // Each member has the configuration its line names, the others the common one; the example plugin is compiled in.
 func TestEachMemberHasItsOwnSchedulerConfiguration(t *testing.T) {
 	common, racks := file(t, schedulerHead+"profiles: [{schedulerName: common}]\n"), file(t, schedulerHead+
-		"profiles: [{schedulerName: racks, plugins: {multiPoint: {enabled: [{name: RackQuota}]}}, pluginConfig: [{name: RackQuota, args: {most: 3}}]}]\n")
-	configure, err := mirrorConfigs(&config.Estimator{SchedulerConfiguration: common, Members: []config.EstimatorMember{{Name: "m2", SchedulerConfiguration: racks}}},
+		"profiles: [{schedulerName: racks, plugins: {multiPoint: {enabled: [{name: RackQuota}]}}, pluginConfig: [{name: RackQuota, args: "+
+		"{most: 3}}]}]\n")
+	configure, err := mirrorConfigs(&config.Estimator{
+		SchedulerConfiguration: common, Members: []config.EstimatorMember{{Name: "m2", SchedulerConfiguration: racks}},
+	},
 		plugins.Registry())
 	if err != nil {
 		t.Fatal(err)

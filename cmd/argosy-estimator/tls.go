@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// credentials follow karmada-scheduler-estimator: no certificate, no TLS; with a client authority, clients must show a certificate. Half a pair is a mistake
-// that must not end in a service without TLS.
+// credentials follow karmada-scheduler-estimator: no certificate, no TLS; with a client authority, clients must show a certificate. Half a
+// pair is a mistake that must not end in a service without TLS.
 func (o *flagOptions) credentials() (credentials.TransportCredentials, error) {
 	switch {
 	case o.certFile == "" && o.keyFile == "":
@@ -32,8 +32,8 @@ func (o *flagOptions) credentials() (credentials.TransportCredentials, error) {
 	}), nil
 }
 
-// serverTLS reads the files anew for every handshake, so that a rotated certificate or authority needs no restart. karmada-scheduler keeps its connections:
-// handshakes are few.
+// serverTLS reads the files anew for every handshake, so that a rotated certificate or authority needs no restart. karmada-scheduler keeps
+// its connections: handshakes are few.
 func (o *flagOptions) serverTLS() (*tls.Config, error) {
 	certificate, err := tls.LoadX509KeyPair(o.certFile, o.keyFile)
 	if err != nil {

@@ -55,7 +55,8 @@ func printStatus(out io.Writer, s lab.Status) error {
 	}
 	fmt.Fprintf(out, "\nReady after %.1f s; %d MiB of memory in all.\n", s.ReadySeconds, lab.MemoryBytes(s.Units)>>20)
 	if len(failed) > 0 {
-		return fmt.Errorf("failed: %s; see 'argosy-lab logs %s', bring it back with 'argosy-lab start %s'", strings.Join(failed, ", "), failed[0], failed[0])
+		return fmt.Errorf("failed: %s; see 'argosy-lab logs %s', bring it back with 'argosy-lab start %s'", strings.Join(failed, ", "), failed[0],
+			failed[0])
 	}
 	return nil
 }
@@ -144,10 +145,11 @@ var (
 
 func faultCommand(at func() (string, error), f fault) *cobra.Command {
 	return &cobra.Command{
-		Use:     f.verb + " MEMBER[/COMPONENT]",
-		Short:   f.short,
-		Example: fmt.Sprintf("  argosy-lab %[1]s member2\n  argosy-lab %[1]s member2/kruise-manager\n  argosy-lab %[1]s karmada/scheduler", f.verb),
-		Args:    cobra.ExactArgs(1),
+		Use:   f.verb + " MEMBER[/COMPONENT]",
+		Short: f.short,
+		Example: fmt.Sprintf("  argosy-lab %[1]s member2\n  argosy-lab %[1]s member2/kruise-manager\n  argosy-lab %[1]s karmada/scheduler",
+			f.verb),
+		Args: cobra.ExactArgs(1),
 		RunE: in(at, func(cmd *cobra.Command, dir string, args []string) error {
 			l, err := lab.Open(dir)
 			if err != nil {

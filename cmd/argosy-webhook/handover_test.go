@@ -57,7 +57,9 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.bundle = &bundle{pem: r.old.Trust}
-	r.handover = &handover{clock: r.clock, reader: r.bundle, newest: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return r.now, nil }}
+	r.handover = &handover{
+		clock: r.clock, reader: r.bundle, newest: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return r.now, nil },
+	}
 	r.write(t, r.old)
 	r.look(t.Context())
 	return r
@@ -96,10 +98,12 @@ func TestHandover(t *testing.T) {
 		change func(*testing.T, *rig)
 		want   bool
 	}{
-		"the first":                       {func(*testing.T, *rig) {}, true},
-		"renewed by the same authority":   {func(t *testing.T, r *rig) { r.write(t, r.old) }, true},
-		"of an authority nobody trusts":   {func(t *testing.T, r *rig) { r.write(t, r.next) }, false},
-		"of an authority that is trusted": {func(t *testing.T, r *rig) { r.write(t, r.next); r.bundle.pem = append(r.next.Trust, r.old.Trust...) }, true},
+		"the first":                     {func(*testing.T, *rig) {}, true},
+		"renewed by the same authority": {func(t *testing.T, r *rig) { r.write(t, r.old) }, true},
+		"of an authority nobody trusts": {func(t *testing.T, r *rig) { r.write(t, r.next) }, false},
+		"of an authority that is trusted": {
+			func(t *testing.T, r *rig) { r.write(t, r.next); r.bundle.pem = append(r.next.Trust, r.old.Trust...) }, true,
+		},
 		"the one before has ended": {func(t *testing.T, r *rig) {
 			r.clock.Step(certificates.ServingLife + time.Hour)
 			r.write(t, r.next)

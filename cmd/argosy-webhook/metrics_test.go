@@ -10,8 +10,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/fixture"
 )
 
-// TestMetricsPage holds docs/reference/metrics.md against what this program registers when all it serves is set up: nothing missing, nothing too much.
-// What libraries export beside it, test/e2e/install reads from the running program.
+// TestMetricsPage holds docs/reference/metrics.md against what this program registers when all it serves is set up: nothing missing,
+// nothing too much. What libraries export beside it, test/e2e/install reads from the running program.
 func TestMetricsPage(t *testing.T) {
 	registry, mgr := fixture.NewManager(t)
 	for _, h := range handlers() {

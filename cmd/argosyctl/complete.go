@@ -29,7 +29,8 @@ func complete(command *cobra.Command, flag string, words cobra.CompletionFunc) {
 
 // completeFrom asks the control plane for words; without an answer there are none.
 func completeFrom(
-	flags *genericclioptions.ConfigFlags, words func(ctx context.Context, control client.Client, namespace string, args []string) ([]string, error),
+	flags *genericclioptions.ConfigFlags, words func(ctx context.Context, control client.Client, namespace string, args []string) ([]string,
+		error),
 ) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		parent := command.Context()

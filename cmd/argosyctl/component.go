@@ -58,7 +58,8 @@ func newComponentPreviewCommand(flags *genericclioptions.ConfigFlags, streams ge
 			return o.run(command.Context())
 		},
 	}
-	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files with Components and ComponentTemplates, in any order; - is standard input")
+	command.Flags().
+		StringSliceVarP(&o.files, "filename", "f", nil, "files with Components and ComponentTemplates, in any order; - is standard input")
 	command.Flags().StringToStringVar(&o.values, "cluster-value", nil, "a value of the cluster, KEY=VALUE, for $(cluster.KEY) in templates")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	return command

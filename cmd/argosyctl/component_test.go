@@ -90,22 +90,38 @@ func TestComponentPreviewAsJSON(t *testing.T) {
 
 // TestComponentPreviewErrors: each names the file or the object, and the field.
 func TestComponentPreviewErrors(t *testing.T) {
-	const start = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {name: demo}\nspec: {workloadType: Deployment, developLanguage: python, runType: server, image: i, "
+	const start = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {name: demo}\nspec: {workloadType: Deployment, " +
+		"developLanguage: python, runType: server, image: i, "
 	tests := map[string]struct {
 		file string
 		args []string
 		want string
 	}{
-		"no port":          {file: start + "}", want: "Component demo: spec.port: Required value"},
-		"misspelt":         {file: start + "port: 80, replica: 3}", want: "Component demo: spec.replica: Forbidden: there is no such field"},
-		"a rule":           {file: start + "port: 80, svc: {type: None}, ingress: {host: a.example.com}}", want: "Component demo: spec: Invalid value: ingress needs a Service"},
-		"no name":          {file: strings.Replace(start, "name: demo", "labels: {a: b}", 1) + "port: 80}", want: "a Component has no metadata.name"},
-		"a patch":          {file: start + "port: 80, patches: [{target: {kind: Service}, patch: {spec: {typ: a}}}]}", want: `Component demo: spec.patches[0].patch: unknown field "spec.typ"`},
-		"unknown variable": {file: start + "port: 80}", args: []string{"-f", templateSample}, want: "ComponentTemplate base: spec.objects[0].object.spec.template.spec.nodeSelector.topology.kubernetes.io/zone: variable $(cluster.zone) is not known"},
-		"another kind":     {file: "{apiVersion: v1, kind: Service, metadata: {name: web}}", want: `holds Service "web" of "v1", want a Component or ComponentTemplate`},
-		"nothing":          {file: "# nothing", want: "no Component is in it"},
-		"no YAML":          {file: "{", want: "reading "},
-		"another output":   {file: start + "port: 80}", args: []string{"-o", "wide"}, want: `--output "wide" is not known`},
+		"no port":  {file: start + "}", want: "Component demo: spec.port: Required value"},
+		"misspelt": {file: start + "port: 80, replica: 3}", want: "Component demo: spec.replica: Forbidden: there is no such field"},
+		"a rule": {
+			file: start + "port: 80, svc: {type: None}, ingress: {host: a.example.com}}",
+			want: "Component demo: spec: Invalid value: ingress needs a Service",
+		},
+		"no name": {
+			file: strings.Replace(start, "name: demo", "labels: {a: b}", 1) + "port: 80}", want: "a Component has no metadata.name",
+		},
+		"a patch": {
+			file: start + "port: 80, patches: [{target: {kind: Service}, patch: {spec: {typ: a}}}]}",
+			want: `Component demo: spec.patches[0].patch: unknown field "spec.typ"`,
+		},
+		"unknown variable": {
+			file: start + "port: 80}", args: []string{"-f", templateSample},
+			want: "ComponentTemplate base: spec.objects[0].object.spec.template.spec.nodeSelector.topology.kubernetes.io/zone: variable " +
+				"$(cluster.zone) is not known",
+		},
+		"another kind": {
+			file: "{apiVersion: v1, kind: Service, metadata: {name: web}}",
+			want: `holds Service "web" of "v1", want a Component or ComponentTemplate`,
+		},
+		"nothing":        {file: "# nothing", want: "no Component is in it"},
+		"no YAML":        {file: "{", want: "reading "},
+		"another output": {file: start + "port: 80}", args: []string{"-o", "wide"}, want: `--output "wide" is not known`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +140,8 @@ func TestComponentPreviewErrors(t *testing.T) {
 // TestComponentPreviewNotes: programs get the objects alone, and people what they do not show.
 func TestComponentPreviewNotes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "component.yaml")
-	const canary = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {name: demo}\nspec: {workloadType: Deployment, developLanguage: python, runType: server, image: i, port: 80, strategy: {type: Canary, canary: {steps: [{replicas: 1}]}}}"
+	const canary = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {name: demo}\nspec: {workloadType: Deployment, " +
+		"developLanguage: python, runType: server, image: i, port: 80, strategy: {type: Canary, canary: {steps: [{replicas: 1}]}}}"
 	if err := os.WriteFile(path, []byte(canary), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,8 @@ type cronPreview struct {
 	from  string
 }
 
-func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams, now clock.PassiveClock) *cobra.Command {
+func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams,
+	now clock.PassiveClock) *cobra.Command {
 	o := &cronPreview{IOStreams: streams, flags: flags, now: now}
 	command := &cobra.Command{
 		Use:   "preview [NAME | -f FILE]",
@@ -55,7 +56,8 @@ func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams generic
 		RunE: func(command *cobra.Command, args []string) error { return o.run(command.Context(), args) },
 	}
 	command.ValidArgsFunction = once(completeNames(flags, func() client.ObjectList { return &v1alpha1.CronHPAList{} }))
-	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files with CronHPAs, and the ConfigMaps their rules name; - is standard input")
+	command.Flags().
+		StringSliceVarP(&o.files, "filename", "f", nil, "files with CronHPAs, and the ConfigMaps their rules name; - is standard input")
 	command.Flags().IntVar(&o.count, "count", 10, "how many firings")
 	command.Flags().StringVar(&o.from, "from", "", "the instant to start from (RFC 3339); default now")
 	return command
@@ -109,7 +111,8 @@ func (o *cronPreview) load(ctx context.Context, args []string) ([]timetable, err
 	cron := &v1alpha1.CronHPA{}
 	key := client.ObjectKey{Namespace: namespace, Name: args[0]}
 	if err := control.Get(ctx, key, cron); apierrors.IsNotFound(err) {
-		return nil, misnamed{problem: "CronHPA " + key.Name + " does not exist", namespace: namespace, list: &v1alpha1.CronHPAList{}}.explain(ctx, control)
+		return nil, misnamed{problem: "CronHPA " + key.Name + " does not exist", namespace: namespace, list: &v1alpha1.CronHPAList{}}.explain(ctx,
+			control)
 	} else if err != nil {
 		return nil, fmt.Errorf("reading CronHPA %s: %w", key, err)
 	}
@@ -148,12 +151,14 @@ func (o *cronPreview) read(ctx context.Context) ([]timetable, error) {
 				calendars[calendar.Namespace].Add(calendar)
 			default:
 				others = append(others, fmt.Sprintf("a %q", object.GetKind()))
-				fmt.Fprintf(o.ErrOut, "note: %s holds %s %s of %s, which is no CronHPA and was passed over\n", file, object.GetKind(), object.GetName(), object.GetAPIVersion())
+				fmt.Fprintf(o.ErrOut, "note: %s holds %s %s of %s, which is no CronHPA and was passed over\n", file, object.GetKind(), object.GetName(),
+					object.GetAPIVersion())
 			}
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s holds %s, want a CronHPA of %s", strings.Join(o.files, ", "), cmp.Or(strings.Join(others, ", "), "nothing"), v1alpha1.GroupVersion)
+		return nil, fmt.Errorf("%s holds %s, want a CronHPA of %s", strings.Join(o.files, ", "), cmp.Or(strings.Join(others, ", "), "nothing"),
+			v1alpha1.GroupVersion)
 	}
 	for i := range all {
 		all[i].calendars = calendars[all[i].cron.Namespace]
@@ -161,8 +166,10 @@ func (o *cronPreview) read(ctx context.Context) ([]timetable, error) {
 	return all, nil
 }
 
-// admit has karmada-apiserver's schema and Argosy's admission say what is wrong. What others in the control plane have to do with the target is not asked.
-func (o *cronPreview) admit(ctx context.Context, known schemas, file string, object *unstructured.Unstructured, cron *v1alpha1.CronHPA) error {
+// admit has karmada-apiserver's schema and Argosy's admission say what is wrong. What others in the control plane have to do with the
+// target is not asked.
+func (o *cronPreview) admit(ctx context.Context, known schemas, file string, object *unstructured.Unstructured,
+	cron *v1alpha1.CronHPA) error {
 	if err := known.admit(ctx, file, object, cron); err != nil {
 		return err
 	}
@@ -181,7 +188,8 @@ func printFirings(out io.Writer, cron *v1alpha1.CronHPA, preview cronhpa.Preview
 		broken = errors.New(strings.Join(preview.Invalid, "; "))
 	}
 	if first := preview.AtStart; first != nil {
-		fmt.Fprintf(out, "At once, by applyAtStart: rule %s, in force since %s, sets %s\n", first.Rule.Name, first.At.In(first.Zone).Format(localTime), sets(first.Rule))
+		fmt.Fprintf(out, "At once, by applyAtStart: rule %s, in force since %s, sets %s\n", first.Rule.Name,
+			first.At.In(first.Zone).Format(localTime), sets(first.Rule))
 	}
 	if len(preview.Coming) == 0 {
 		fmt.Fprintln(out, whyNothing(cron, broken))
@@ -190,7 +198,8 @@ func printFirings(out io.Writer, cron *v1alpha1.CronHPA, preview cronhpa.Preview
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "UTC\tLOCAL\tZONE\tRULE\tSETS\tNOTE")
 	for _, f := range preview.Coming {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.At.UTC().Format("2006-01-02 15:04"), f.At.In(f.Zone).Format(localTime), f.Zone, f.Rule.Name, sets(f.Rule), f.Note)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.At.UTC().Format("2006-01-02 15:04"), f.At.In(f.Zone).Format(localTime), f.Zone, f.Rule.Name,
+			sets(f.Rule), f.Note)
 	}
 	return errors.Join(w.Flush(), broken)
 }

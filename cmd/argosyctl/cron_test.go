@@ -69,19 +69,33 @@ func TestCronPreviewSaysWhatIsWrong(t *testing.T) {
 	}{
 		"schedule": {file: strings.Replace(previewSample, "30 2", "61 2", 1), wantErr: "spec.rules[0].schedule"},
 		// ../shared/cases/scaling/preview-differs-from-the-control-plane.yaml
-		"another case of a field": {file: strings.ReplaceAll(previewSample, "timeZone", "timezone"), wantErr: "spec.rules[0].timezone: Forbidden: there is no such field"},
-		"a rule without a number": {file: strings.Replace(previewSample, ", targetReplicas: 10", "", 1), wantErr: "a rule sets either targetReplicas"},
-		"bounds for a workload":   {file: strings.Replace(previewSample, "targetReplicas: 10", "targetMinReplicas: 10", 1), wantErr: "the target is a workload: set targetReplicas"},
-		"a name twice":            {file: strings.Replace(previewSample, "name: day", "name: night", 1), wantErr: "spec.rules[1]: Duplicate value"},
-		"a field twice":           {file: strings.Replace(previewSample, "kind: CloneSet,", "kind: CloneSet, kind: Deployment,", 1), wantErr: `key "kind" already set`},
-		"a second broken object": {file: previewSample + "---" + strings.Replace(strings.Replace(previewSample, "name: shop}", "name: other}", 1), "30 2", "0 0 30 2 *", 1),
+		"another case of a field": {
+			file: strings.ReplaceAll(previewSample, "timeZone", "timezone"), wantErr: "spec.rules[0].timezone: Forbidden: there is no such field",
+		},
+		"a rule without a number": {
+			file: strings.Replace(previewSample, ", targetReplicas: 10", "", 1), wantErr: "a rule sets either targetReplicas",
+		},
+		"bounds for a workload": {
+			file:    strings.Replace(previewSample, "targetReplicas: 10", "targetMinReplicas: 10", 1),
+			wantErr: "the target is a workload: set targetReplicas",
+		},
+		"a name twice": {file: strings.Replace(previewSample, "name: day", "name: night", 1), wantErr: "spec.rules[1]: Duplicate value"},
+		"a field twice": {
+			file: strings.Replace(previewSample, "kind: CloneSet,", "kind: CloneSet, kind: Deployment,", 1), wantErr: `key "kind" already set`,
+		},
+		"a second broken object": {file: previewSample + "---" +
+			strings.Replace(strings.Replace(previewSample, "name: shop}", "name: other}", 1), "30 2", "0 0 30 2 *", 1),
 			wantErr: "CronHPA other"},
-		"never":           {file: strings.Replace(previewSample, "30 2 * * *", "0 0 30 2 *", 1), wantErr: "never fires within ten years"},
-		"an empty file":   {file: "# nothing\n", wantErr: "holds nothing, want a CronHPA of"},
-		"another version": {file: strings.Replace(previewSample, "argosy.dev/v1alpha1", "argosy.dev/v1", 1), wantErr: "want a CronHPA of autoscaling.argosy.dev/v1alpha1"},
+		"never":         {file: strings.Replace(previewSample, "30 2 * * *", "0 0 30 2 *", 1), wantErr: "never fires within ten years"},
+		"an empty file": {file: "# nothing\n", wantErr: "holds nothing, want a CronHPA of"},
+		"another version": {
+			file:    strings.Replace(previewSample, "argosy.dev/v1alpha1", "argosy.dev/v1", 1),
+			wantErr: "want a CronHPA of autoscaling.argosy.dev/v1alpha1",
+		},
 		"no calendar": {file: strings.Replace(previewSample, "targetReplicas: 10", "targetReplicas: 10, excludeCalendarRef: {name: holidays}", 1),
 			wantErr: "spec.rules[1].excludeCalendarRef: there is no ConfigMap holidays with the label"},
-		"a calendar of no days": {file: strings.Replace(previewSample, "targetReplicas: 10", "targetReplicas: 10, excludeCalendarRef: {name: holidays}", 1) +
+		"a calendar of no days": {file: strings.Replace(previewSample, "targetReplicas: 10",
+			"targetReplicas: 10, excludeCalendarRef: {name: holidays}", 1) +
 			strings.Replace(calendarSample, "2026-12-25", "BEGIN:VCALENDAR", 1), wantErr: `data["company"], line 2: "BEGIN:VCALENDAR" is no day`},
 		"a typo":     {file: strings.Replace(previewSample, "runOnce", "runonec", 1), wantErr: "runonec"},
 		"other kind": {file: strings.Replace(previewSample, "kind: CronHPA", "kind: FedHPA", 1), wantErr: `holds a "FedHPA", want a CronHPA`},

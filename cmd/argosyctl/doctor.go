@@ -55,7 +55,9 @@ overrides and policies that do nothing, autoscalers in members that Karmada writ
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", outputHelp)
-	cmd.Flags().StringVar(&address, "webhook-address", "", "host:port at which argosy-webhook is reached from here, when the registration's address is not")
+	cmd.Flags().
+		StringVar(&address, "webhook-address", "",
+			"host:port at which argosy-webhook is reached from here, when the registration's address is not")
 	return cmd
 }
 

@@ -106,7 +106,8 @@ func whatIf(command *cobra.Command, fed *autoscalingv1alpha1.FedHPA, limits spli
 		limits.Max = fed.Status.MaxReplicas
 	}
 	if limits.Min < 1 || limits.Min > limits.Max || limits.Max > autoscalingv1alpha1.FedHPAMostReplicas {
-		return nil, fmt.Errorf("--min %d and --max %d are not 1 <= min <= max <= %d", limits.Min, limits.Max, autoscalingv1alpha1.FedHPAMostReplicas)
+		return nil, fmt.Errorf("--min %d and --max %d are not 1 <= min <= max <= %d", limits.Min, limits.Max,
+			autoscalingv1alpha1.FedHPAMostReplicas)
 	}
 	return &limits, nil
 }

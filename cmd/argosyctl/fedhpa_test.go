@@ -30,7 +30,9 @@ func fedHPAs(t *testing.T) client.Client {
 	}
 	web := &autoscalingv1alpha1.FedHPA{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
-		Spec:       autoscalingv1alpha1.FedHPASpec{ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}},
+		Spec: autoscalingv1alpha1.FedHPASpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
+		},
 		Status: autoscalingv1alpha1.FedHPAStatus{MinReplicas: 4, MaxReplicas: 20, Clusters: []autoscalingv1alpha1.FedHPAClusterStatus{
 			{Name: "member1", State: autoscalingv1alpha1.ClusterActive, MinReplicas: 4, MaxReplicas: 20, CurrentReplicas: 5, DesiredReplicas: 6},
 		}},
@@ -48,9 +50,14 @@ func TestExplainWhatIsNotThere(t *testing.T) {
 		key  client.ObjectKey
 		want string
 	}{
-		"no name":           {client.ObjectKey{Namespace: "shop"}, "name a FedHPA: namespace shop of the control plane has web"},
-		"a wrong name":      {client.ObjectKey{Namespace: "shop", Name: "wbe"}, "FedHPA wbe does not exist: namespace shop of the control plane has web"},
-		"a wrong namespace": {client.ObjectKey{Namespace: "default", Name: "web"}, "FedHPA web does not exist: namespace default of the control plane has none; name another with -n"},
+		"no name": {client.ObjectKey{Namespace: "shop"}, "name a FedHPA: namespace shop of the control plane has web"},
+		"a wrong name": {
+			client.ObjectKey{Namespace: "shop", Name: "wbe"}, "FedHPA wbe does not exist: namespace shop of the control plane has web",
+		},
+		"a wrong namespace": {
+			client.ObjectKey{Namespace: "default", Name: "web"},
+			"FedHPA web does not exist: namespace default of the control plane has none; name another with -n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := explanationOf(t.Context(), fedHPAs(t), tc.key); err == nil || err.Error() != tc.want {

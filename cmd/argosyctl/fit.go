@@ -71,7 +71,9 @@ answer argosy-estimator gives karmada-scheduler.`,
 	command.Flags().StringVarP(&o.file, "filename", "f", "", `file of the workload, "-" for standard input`)
 	command.Flags().StringSliceVar(&o.clusters, "cluster", nil, "members to ask (default all)")
 	complete(command, "cluster", completeNames(flags, clusters))
-	command.Flags().StringVar(&o.schedulerConfig, "scheduler-config", "", "KubeSchedulerConfiguration of the members' schedulers (default kube-scheduler's own)")
+	command.Flags().
+		StringVar(&o.schedulerConfig, "scheduler-config", "",
+			"KubeSchedulerConfiguration of the members' schedulers (default kube-scheduler's own)")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	command.Flags().BoolVar(&o.allNodes, "all-nodes", false, "list every node, not only the first of each kind")
 	command.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for a member")
@@ -104,7 +106,9 @@ func (o *fitOptions) run(ctx context.Context) error {
 	asked := server.New(server.Options{Members: known, Clock: clock.RealClock{}})
 	fits := make([]workloadFit, 0, len(workloads))
 	for _, workload := range workloads {
-		fit := workloadFit{APIVersion: workload.GetAPIVersion(), Kind: workload.GetKind(), Namespace: workload.GetNamespace(), Name: workload.GetName()}
+		fit := workloadFit{
+			APIVersion: workload.GetAPIVersion(), Kind: workload.GetKind(), Namespace: workload.GetNamespace(), Name: workload.GetName(),
+		}
 		for _, name := range members {
 			fit.Members = append(fit.Members, o.ask(ctx, asked, known, name, workload))
 		}
@@ -122,7 +126,8 @@ func (o *fitOptions) run(ctx context.Context) error {
 }
 
 // ask asks one member, as soon as it has been read.
-func (o *fitOptions) ask(ctx context.Context, asked *server.Server, known *fleet.Fleet, name string, workload *unstructured.Unstructured) memberFit {
+func (o *fitOptions) ask(ctx context.Context, asked *server.Server, known *fleet.Fleet, name string,
+	workload *unstructured.Unstructured) memberFit {
 	member, err := o.await(ctx, known, name)
 	if err != nil {
 		return memberFit{Cluster: name, Error: err.Error()}
@@ -134,7 +139,8 @@ func (o *fitOptions) ask(ctx context.Context, asked *server.Server, known *fleet
 	return fitOf(name, answer)
 }
 
-// workloads are the objects of the file that have pods; Services, policies and what else belongs to an application may stand beside them, and are named.
+// workloads are the objects of the file that have pods; Services, policies and what else belongs to an application may stand beside them,
+// and are named.
 func (o *fitOptions) workloads() ([]*unstructured.Unstructured, error) {
 	objects, err := (&interpretOptions{IOStreams: o.IOStreams, files: []string{o.file}}).objects()
 	if err != nil {
@@ -201,7 +207,8 @@ func (o *fitOptions) members(ctx context.Context) ([]string, map[string]fleet.Co
 	return names, connections, nil
 }
 
-func (o *fitOptions) connect(ctx context.Context, secrets kubernetes.Interface, cluster *clusterv1alpha1.Cluster, into map[string]fleet.Connection) {
+func (o *fitOptions) connect(ctx context.Context, secrets kubernetes.Interface, cluster *clusterv1alpha1.Cluster,
+	into map[string]fleet.Connection) {
 	connection, err := fleet.ConnectionOf(ctx, secrets, cluster)
 	if err != nil {
 		fmt.Fprintf(o.ErrOut, "%s: %v\n", cluster.Name, err)

@@ -42,7 +42,10 @@ type nodeFit struct {
 }
 
 func fitOf(cluster string, answer oracle.Answer) memberFit {
-	fit := memberFit{Cluster: cluster, Fits: &answer.Count, Exact: answer.Exact, Doubt: answer.Doubt, TimedOut: answer.TimedOut, LimitedBy: answer.Limits, Reason: strings.TrimSuffix(answer.Why, ".")}
+	fit := memberFit{
+		Cluster: cluster, Fits: &answer.Count, Exact: answer.Exact, Doubt: answer.Doubt, TimedOut: answer.TimedOut, LimitedBy: answer.Limits,
+		Reason: strings.TrimSuffix(answer.Why, "."),
+	}
 	delete(fit.LimitedBy, "")
 	for _, node := range answer.Nodes {
 		fit.Nodes = append(fit.Nodes, nodeFit{Node: node.Node, Takes: node.Copies, LimitedBy: node.Stopped})

@@ -16,9 +16,12 @@ import (
 )
 
 func fits() []workloadFit {
-	answer := oracle.Answer{Count: 5, Exact: true, Limits: map[string]int{"InterPodAffinity": 4, "NodeUnschedulable": 1, "": 2}, Nodes: []oracle.NodeFit{
-		{Node: "n3", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n1", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n0", Copies: 1, Stopped: "InterPodAffinity"},
-		{Node: "n2", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n9", Copies: 0, Stopped: "NodeUnschedulable"}}}
+	answer := oracle.Answer{Count: 5, Exact: true, Limits: map[string]int{"InterPodAffinity": 4, "NodeUnschedulable": 1, "": 2},
+		Nodes: []oracle.NodeFit{
+			{Node: "n3", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n1", Copies: 1, Stopped: "InterPodAffinity"}, {
+				Node: "n0", Copies: 1, Stopped: "InterPodAffinity",
+			},
+			{Node: "n2", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n9", Copies: 0, Stopped: "NodeUnschedulable"}}}
 	bound := oracle.Answer{Count: 7, TimedOut: true}
 	foreign, older := oracle.Answer{Count: 3, Doubt: oracle.ForeignScheduler}, oracle.Answer{Count: 2, Doubt: oracle.OlderPods}
 	refused := oracle.Answer{Exact: true, Why: "the member has no PriorityClass \"urgent\"."}
@@ -119,9 +122,11 @@ m6: at least, for what the member adds to the pods is known from older ones only
 }
 
 func TestFitReadsItsFile(t *testing.T) {
-	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: main, image: web}]}}}\n"
+	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: main, " +
+		"image: web}]}}}\n"
 	const service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n"
-	const component = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {namespace: shop, name: db}\nspec: {workloadType: StatefulSet, image: db}\n"
+	const component = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {namespace: shop, name: db}\nspec: " +
+		"{workloadType: StatefulSet, image: db}\n"
 	const united = "apiVersion: apps.kruise.io/v1alpha1\nkind: UnitedDeployment\nmetadata: {namespace: shop, name: web}\n" +
 		"spec: {template: {cloneSetTemplate: {spec: {template: {spec: {containers: [{name: main, image: web}]}}}}}}\n"
 	for name, tc := range map[string]struct {
@@ -173,7 +178,8 @@ func TestFitReadsItsFile(t *testing.T) {
 
 func TestFitRefusesBadFlags(t *testing.T) {
 	scheduler := filepath.Join(t.TempDir(), "scheduler.yaml")
-	text := "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{plugins: {multiPoint: {enabled: [{name: Wishful}]}}}]\n"
+	text := "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{plugins: {multiPoint: {enabled: " +
+		"[{name: Wishful}]}}}]\n"
 	if err := os.WriteFile(scheduler, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

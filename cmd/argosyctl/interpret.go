@@ -84,11 +84,16 @@ them. An object of a kind Argosy does not interpret is an error.`,
 	flags.StringSliceVarP(&o.files, "filename", "f", nil, "files with the objects; - is the standard input")
 	flags.StringVar(&o.operation, "operation", "", "one of "+operationNames())
 	flags.StringVar(&o.desiredFile, "desired-file", "", "the same as -f: the template, or for Retain the manifest")
-	flags.StringVar(&o.observedFile, "observed-file", "", "the member's object: for Retain beside the manifest; for status and health the same as -f")
-	flags.StringVar(&o.statusFile, "status-file", "", "for AggregateStatus: the members' statuses, as status.aggregatedStatus of a ResourceBinding has them, one a document")
+	flags.StringVar(&o.observedFile, "observed-file", "",
+		"the member's object: for Retain beside the manifest; for status and health the same as -f")
+	flags.StringVar(&o.statusFile, "status-file", "",
+		"for AggregateStatus: the members' statuses, as status.aggregatedStatus of a ResourceBinding has them, one a document")
 	flags.Int32Var(&o.desiredReplica, "desired-replica", 0, "for ReviseReplica: the member's replicas")
-	flags.StringVar(&o.division, "division", "", "for ReviseReplica: the replicas of all clusters, cluster=replicas,...; empty is what the webhook answers where there is no binding")
-	flags.StringVar(&o.cluster, "cluster", "", "the member; for ReviseReplica: its exact manifest, as the admission of its Work makes it; for Retain: empty takes it from the observed object's annotation "+mark.WorkNamespace)
+	flags.StringVar(&o.division, "division", "",
+		"for ReviseReplica: the replicas of all clusters, cluster=replicas,...; empty is what the webhook answers where there is no binding")
+	flags.StringVar(&o.cluster, "cluster", "",
+		"the member; for ReviseReplica: its exact manifest, as the admission of its Work makes it; for Retain: empty takes it from the "+
+			"observed object's annotation "+mark.WorkNamespace)
 	flags.StringVarP(&o.output, "output", "o", "yaml", "yaml, json, or patch: the JSON patch of ReviseReplica, Retain and AggregateStatus")
 	return cmd
 }

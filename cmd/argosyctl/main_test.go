@@ -45,7 +45,8 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		"interpret -f x.yaml":           "name the question with --operation: InterpretReplica, ",
 		"migration approve deploy/web":  "name the plan you have read with --plan: 'argosyctl migration plan deploy/web' shows it",
 		"cron preview -f ../../deploy/samples/component.yaml": `holds a "Component", want a CronHPA`,
-		"uninstall --server https://127.0.0.1:1":              "--host-kubeconfig is needed: the kubeconfig of the host cluster; only a pod there can do without",
+		"uninstall --server https://127.0.0.1:1": "--host-kubeconfig is needed: the kubeconfig of the host cluster; only a pod " +
+			"there can do without",
 	} {
 		t.Run(typed, func(t *testing.T) {
 			root := newCommand("argosyctl", genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard})
@@ -132,7 +133,11 @@ func TestHelpIsInGroups(t *testing.T) {
 func TestKindsOfArgosy(t *testing.T) {
 	have := kindsOfArgosy([]*metav1.APIResourceList{
 		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Kind: "Deployment"}}},
-		{GroupVersion: "vm.argosy.dev/v1alpha1", APIResources: []metav1.APIResource{{Name: "servers", Kind: "Server"}, {Name: "servers/status", Kind: "Server"}}},
+		{
+			GroupVersion: "vm.argosy.dev/v1alpha1", APIResources: []metav1.APIResource{
+				{Name: "servers", Kind: "Server"}, {Name: "servers/status", Kind: "Server"},
+			},
+		},
 		{GroupVersion: "apps.argosy.dev/v1alpha1", APIResources: []metav1.APIResource{{Name: "podscaleins", Kind: "PodScaleIn"}}},
 	})
 	if diff := cmp.Diff([]string{"PodScaleIn.v1alpha1.apps.argosy.dev", "Server.v1alpha1.vm.argosy.dev"}, have); diff != "" {

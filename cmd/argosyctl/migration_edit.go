@@ -37,7 +37,8 @@ func approve(ctx context.Context, control client.Client, migration *v1alpha1.Mig
 
 // editEntries changes the entries of the whitelist that lists an application, and says which that is; a nil
 // change only looks.
-func editEntries(ctx context.Context, control client.Client, migration *v1alpha1.Migration, change func([]v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry) (string, error) {
+func editEntries(ctx context.Context, control client.Client, migration *v1alpha1.Migration,
+	change func([]v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry) (string, error) {
 	var whitelists v1alpha1.MigrationWhitelistList
 	if err := control.List(ctx, &whitelists); err != nil {
 		return "", fmt.Errorf("listing whitelists: %w", err)
@@ -58,7 +59,8 @@ func editEntries(ctx context.Context, control client.Client, migration *v1alpha1
 }
 
 // editWhitelist as it is now: its controller sums up in it what its applications do.
-func editWhitelist(ctx context.Context, control client.Client, whitelist *v1alpha1.MigrationWhitelist, change func([]v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry) error {
+func editWhitelist(ctx context.Context, control client.Client, whitelist *v1alpha1.MigrationWhitelist,
+	change func([]v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		now := &v1alpha1.MigrationWhitelist{}
 		if err := control.Get(ctx, client.ObjectKeyFromObject(whitelist), now); err != nil {

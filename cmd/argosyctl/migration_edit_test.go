@@ -28,7 +28,9 @@ func TestEditsMeetTheControllers(t *testing.T) {
 	migration.Spec.Approvals = []v1alpha1.Approval{{PlanHash: "old", User: "carol"}, {PlanHash: "now", User: "alice"}}
 	migration.Status.Plan = &v1alpha1.Plan{Hash: "now"}
 	whitelist := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "all"}}
-	whitelist.Spec.Entries = []v1alpha1.WhitelistEntry{{Namespace: "shop", WorkloadReference: application}, {Namespace: "other", WorkloadReference: application}}
+	whitelist.Spec.Entries = []v1alpha1.WhitelistEntry{
+		{Namespace: "shop", WorkloadReference: application}, {Namespace: "other", WorkloadReference: application},
+	}
 
 	conflicts := 0
 	meanwhile := func() error {
@@ -58,14 +60,17 @@ func TestEditsMeetTheControllers(t *testing.T) {
 		t.Errorf("approvals %+v, want alice's and the new one", got)
 	}
 	if err := approve(t.Context(), control, migration, "abc"); err == nil ||
-		!strings.Contains(err.Error(), "it is not the current plan, which is now: read it with 'argosyctl migration plan -n shop deployment/web' and approve that") {
+		!strings.Contains(err.Error(),
+			"it is not the current plan, which is now: read it with 'argosyctl migration plan -n shop deployment/web' and approve that") {
 		t.Errorf("approving another plan: %v", err)
 	}
-	name, err := editEntries(t.Context(), control, migration, func(entries []v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry { return without(entries, migration) })
+	name, err := editEntries(t.Context(), control, migration,
+		func(entries []v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry { return without(entries, migration) })
 	if err != nil || name != "all" {
 		t.Errorf("edited %q: %v", name, err)
 	}
-	if err := control.Get(t.Context(), client.ObjectKeyFromObject(whitelist), whitelist); err != nil || len(whitelist.Spec.Entries) != 1 || whitelist.Spec.Entries[0].Namespace != "other" {
+	if err := control.Get(t.Context(), client.ObjectKeyFromObject(whitelist), whitelist); err != nil || len(whitelist.Spec.Entries) != 1 ||
+		whitelist.Spec.Entries[0].Namespace != "other" {
 		t.Errorf("entries %+v, %v", whitelist.Spec.Entries, err)
 	}
 	if conflicts != 4 {

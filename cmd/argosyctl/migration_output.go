@@ -27,7 +27,8 @@ func writeStatuses(out io.Writer, migrations []v1alpha1.Migration, namespaces bo
 		migration, status := &migrations[i], &migrations[i].Status
 		batch := strings.TrimSpace(string(status.Environment) + " " + status.Batch)
 		fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\t%s\t%s\n", home(migration.Namespace), named(migration),
-			cmp.Or(string(status.Phase), "-"), cmp.Or(string(status.Management), "-"), cmp.Or(batch, "-"), cmp.Or(status.ClustersDone, "-"), why(migration))
+			cmp.Or(string(status.Phase), "-"), cmp.Or(string(status.Management), "-"), cmp.Or(batch, "-"), cmp.Or(status.ClustersDone, "-"),
+			why(migration))
 	}
 	return table.Flush()
 }
@@ -50,7 +51,8 @@ func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
 	}
 	status := &migration.Status
 	fmt.Fprintf(out, "\n%s\n", advancing(migration))
-	if approved := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionApproved); approved != nil && approved.Status == metav1.ConditionTrue && status.Plan != nil {
+	if approved := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionApproved); approved != nil &&
+		approved.Status == metav1.ConditionTrue && status.Plan != nil {
 		fmt.Fprintf(out, "Plan %s is %s\n", status.Plan.Hash, approved.Message)
 	}
 	if status.Failure != nil {

@@ -59,8 +59,9 @@ func TestPolicyOffline(t *testing.T) {
 	if err := command.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if want := "secret/key: left out: its content differs between clusters, and an OverridePolicy would show it as plain text\n"; errOut.String() != want {
-		t.Errorf("standard error is %q, want %q", errOut.String(), want)
+	const said = "secret/key: left out: its content differs between clusters, and an OverridePolicy would show it as plain text\n"
+	if errOut.String() != said {
+		t.Errorf("standard error is %q, want %q", errOut.String(), said)
 	}
 	var got []string
 	for document := range strings.SplitSeq(out.String(), "---\n") {
@@ -78,7 +79,8 @@ func TestPolicyOffline(t *testing.T) {
 		}
 	}
 	want := []string{
-		"PropagationPolicy daemonset-web", "OverridePolicy configmap-web", "PropagationPolicy configmap-web", "PropagationPolicy poddisruptionbudget-web",
+		"PropagationPolicy daemonset-web", "OverridePolicy configmap-web", "PropagationPolicy configmap-web",
+		"PropagationPolicy poddisruptionbudget-web",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("printed (-want +got):\n%s\n%s", diff, out.String())
@@ -90,8 +92,13 @@ func TestPolicySaysWhatIsMissing(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"no clusters": {files: map[string]string{"web.yaml": "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: web}}"}, want: "name the clusters with --clusters"},
-		"no workload": {files: map[string]string{"clusters/a/c.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}}"}, want: "holds no workload"},
+		"no clusters": {
+			files: map[string]string{"web.yaml": "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: web}}"},
+			want:  "name the clusters with --clusters",
+		},
+		"no workload": {
+			files: map[string]string{"clusters/a/c.yaml": "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}}"}, want: "holds no workload",
+		},
 		"two workloads": {files: map[string]string{
 			"clusters/a/1.yaml": "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: web}}",
 			"clusters/a/2.yaml": "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}",
@@ -112,12 +119,21 @@ func TestWriteStatus(t *testing.T) {
 	migration := &v1alpha1.Migration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cloneset-web"}}
 	migration.Spec.WorkloadReference = v1alpha1.WorkloadReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"}
 	migration.Status = v1alpha1.MigrationStatus{
-		Phase: v1alpha1.PhaseCutOff, Management: v1alpha1.ManagementStatic, Environment: v1alpha1.EnvironmentTest, Batch: "1/3", ClustersDone: "0/1",
-		Failure:  &v1alpha1.Failure{Attempt: 1, Reason: v1alpha1.ReasonEvidenceChanged, Message: "in cluster a pods are gone: web-1", Time: at, Action: v1alpha1.OnFailureRollback},
-		Clusters: []v1alpha1.ClusterStatus{{Name: "a", State: v1alpha1.ClusterSuspended, Replicas: 2, Before: &v1alpha1.Evidence{PodCount: 2, Revision: "r1"}}},
+		Phase: v1alpha1.PhaseCutOff, Management: v1alpha1.ManagementStatic, Environment: v1alpha1.EnvironmentTest, Batch: "1/3",
+		ClustersDone: "0/1",
+		Failure: &v1alpha1.Failure{
+			Attempt: 1, Reason: v1alpha1.ReasonEvidenceChanged, Message: "in cluster a pods are gone: web-1", Time: at,
+			Action: v1alpha1.OnFailureRollback,
+		},
+		Clusters: []v1alpha1.ClusterStatus{
+			{Name: "a", State: v1alpha1.ClusterSuspended, Replicas: 2, Before: &v1alpha1.Evidence{PodCount: 2, Revision: "r1"}},
+		},
 		Resources: []v1alpha1.ResourceStatus{
 			{ResourceReference: v1alpha1.ResourceReference{Kind: "CloneSet", Name: "web"}, Clusters: []string{"a"}, Policy: "cloneset-web"},
-			{ResourceReference: v1alpha1.ResourceReference{Kind: "ConfigMap", Name: "common"}, Note: "shared with deployment/other, which is not federated"},
+			{
+				ResourceReference: v1alpha1.ResourceReference{Kind: "ConfigMap", Name: "common"},
+				Note:              "shared with deployment/other, which is not federated",
+			},
 		},
 		Plan: &v1alpha1.Plan{Hash: "0123456789abcdef"},
 		Conditions: []metav1.Condition{

@@ -16,7 +16,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/manifest"
 )
 
-// readObjects gives the objects of a file as kubectl apply would send them: those of a List one by one, and none that names a field twice. - is standard input.
+// readObjects gives the objects of a file as kubectl apply would send them: those of a List one by one, and none that names a field
+// twice. - is standard input.
 func readObjects(file string, in io.Reader) ([]*unstructured.Unstructured, error) {
 	var stream []byte
 	var err error

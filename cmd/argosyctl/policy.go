@@ -136,7 +136,8 @@ func joined(ctx context.Context, control client.Client, clusters []string, out i
 }
 
 // holders finds the policy that holds an object, or would claim it before ours.
-func holders(ctx context.Context, control client.Client, namespace string) (func(context.Context, *policy.Resource) (string, error), error) {
+func holders(ctx context.Context, control client.Client, namespace string) (func(context.Context, *policy.Resource) (string, error),
+	error) {
 	var policies policyv1alpha1.PropagationPolicyList
 	if err := control.List(ctx, &policies, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("listing propagation policies: %w", err)

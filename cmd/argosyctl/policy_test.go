@@ -15,7 +15,8 @@ func TestPolicyNamesClustersThatAreNotJoined(t *testing.T) {
 	if err := clusterv1alpha1.Install(scheme); err != nil {
 		t.Fatal(err)
 	}
-	control := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "member1"}}).Build()
+	control := fake.NewClientBuilder().WithScheme(scheme).
+		WithObjects(&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: "member1"}}).Build()
 	var out bytes.Buffer
 	joined(t.Context(), control, []string{"member1", "mamber2"}, &out)
 	if want := "cluster mamber2 is not joined to the federation\n"; out.String() != want {

@@ -23,7 +23,9 @@ func TestReference(t *testing.T) {
 	root := newCommand("argosyctl", genericiooptions.NewTestIOStreamsDiscard())
 	root.DisableAutoGenTag = true
 	var page bytes.Buffer
-	page.WriteString("<!-- Written by make generate from the code. -->\n\n# argosyctl\n\nEvery command also takes the [options of argosyctl itself](#options).\n\n")
+	page.WriteString(
+		"<!-- Written by make generate from the code. -->\n\n# argosyctl\n\nEvery command also takes the [options of argosyctl " +
+			"itself](#options).\n\n")
 	if err := document(root, &page); err != nil {
 		t.Fatal(err)
 	}

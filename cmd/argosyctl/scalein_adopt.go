@@ -59,9 +59,10 @@ func adopt(ctx context.Context, control client.Client, streams genericiooptions.
 		return fmt.Errorf("reading CloneSet %s of namespace %s: %w", a.name, a.namespace, err)
 	}
 	if template.GetLabels()[mark.RetainReplicas] != "true" {
-		return fmt.Errorf("the control plane owns the replicas of CloneSet %s, and Karmada sets a member that was scaled in by hand back to them: "+
-			"to remove pods by name from here, argosyctl scalein %s --pod ...; to leave the replicas to the members from now on, "+
-			"kubectl label cloneset/%s %s=true, then scale in there and adopt", a.name, a.name, a.name, mark.RetainReplicas)
+		return fmt.Errorf(
+			"the control plane owns the replicas of CloneSet %s, and Karmada sets a member that was scaled in by hand back to them: "+
+				"to remove pods by name from here, argosyctl scalein %s --pod ...; to leave the replicas to the members from now on, "+
+				"kubectl label cloneset/%s %s=true, then scale in there and adopt", a.name, a.name, a.name, mark.RetainReplicas)
 	}
 	said, err := adoptionEvents(ctx, control, template)
 	if err != nil {
@@ -87,7 +88,8 @@ func adopt(ctx context.Context, control client.Client, streams genericiooptions.
 }
 
 // tellAdoption prints what the controller had to say; a refusal fails the command.
-func tellAdoption(ctx context.Context, control client.Client, streams genericiooptions.IOStreams, template *unstructured.Unstructured, before map[types.UID]corev1.Event) error {
+func tellAdoption(ctx context.Context, control client.Client, streams genericiooptions.IOStreams, template *unstructured.Unstructured,
+	before map[types.UID]corev1.Event) error {
 	const eventsMayLag = 5 * time.Second
 	var refused error
 	// Without an answer, which events may lose, the numbers above have to do.
@@ -124,7 +126,8 @@ func adoptionEvents(ctx context.Context, control client.Client, template *unstru
 	out := map[types.UID]corev1.Event{}
 	for _, event := range events.Items {
 		switch event.Reason {
-		case v1alpha1.ReasonAdopted, v1alpha1.ReasonNothingToAdopt, v1alpha1.ReasonAdoptionNotWritten, v1alpha1.ReasonTargetOwned, v1alpha1.ReasonNoReplicaLeft:
+		case v1alpha1.ReasonAdopted, v1alpha1.ReasonNothingToAdopt, v1alpha1.ReasonAdoptionNotWritten, v1alpha1.ReasonTargetOwned,
+			v1alpha1.ReasonNoReplicaLeft:
 			out[event.UID] = event
 		}
 	}

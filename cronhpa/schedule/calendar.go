@@ -8,8 +8,8 @@ import (
 // MostDays a calendar may hold.
 const MostDays = 4096
 
-// ReadCalendar reads the days of a shared calendar, one a line, as in Spec.ExcludeDates. What follows a day on its line is for people; empty lines and those
-// that begin with # are skipped.
+// ReadCalendar reads the days of a shared calendar, one a line, as in Spec.ExcludeDates. What follows a day on its line is for people;
+// empty lines and those that begin with # are skipped.
 func ReadCalendar(text string) ([]string, error) {
 	var days []string
 	number := 0

@@ -9,8 +9,8 @@
 //		instant --+----+------------+-----+--   ------+------+------+-----+----->
 //		               one instant                     first pass   second pass
 //
-//	  - A wall time that the gap skips fires once, at the end of the gap, and before what is due there anyway. Not so when the hour field is every hour: the
-//	    expression then follows elapsed time, and 01:30, 03:30 are an hour apart as they should be.
+//	  - A wall time that the gap skips fires once, at the end of the gap, and before what is due there anyway. Not so when the hour field
+//	    is every hour: the expression then follows elapsed time, and 01:30, 03:30 are an hour apart as they should be.
 //	  - A wall time that the fold repeats fires in the first pass only. Not so when the minute or the hour is a wildcard
 //	    (contains * or ?, or lists everything): that too follows elapsed time, through both passes.
 //	  - A date is excluded by the wall clock of the zone.

@@ -38,9 +38,11 @@ func foreignDay(dom, dow string) string {
 	upper := strings.ToUpper(dom)
 	switch {
 	case strings.Contains(dow, "#"):
-		return "# (the nth weekday of a month) is not read: write the days it can fall on, such as 0 9 1-7 * * with excludeDates, or one rule for each date with runOnce"
+		return "# (the nth weekday of a month) is not read: write the days it can fall on, such as 0 9 1-7 * * with excludeDates, or one rule " +
+			"for each date with runOnce"
 	case strings.Contains(upper, "L"):
-		return "L (the last day of a month) is not read: write one rule for each length of month, such as 0 9 31 1,3,5,7,8,10,12 *, 0 9 30 4,6,9,11 * and 0 9 28 2 *"
+		return "L (the last day of a month) is not read: write one rule for each length of month, such as 0 9 31 1,3,5,7,8,10,12 *, 0 9 30 " +
+			"4,6,9,11 * and 0 9 28 2 *"
 	case strings.Contains(upper, "W"):
 		return "W (the weekday nearest to a day) is not read: write the day, and excludeDates for weekends"
 	case strings.HasSuffix(dow, "L") && !strings.HasSuffix(dow, "JUL"):

@@ -33,7 +33,9 @@ func TestTheWallClockDecidesAtTheEndOfAGap(t *testing.T) {
 				if tc.zones != nil {
 					zone = tc.zones[i]
 				}
-				rules = append(rules, Rule{Timetable: mustParse(t, Spec{Schedule: schedule, TimeZone: zone}), HandledUntil: gapEnd.Add(-30 * time.Minute)})
+				rules = append(rules, Rule{
+					Timetable: mustParse(t, Spec{Schedule: schedule, TimeZone: zone}), HandledUntil: gapEnd.Add(-30 * time.Minute),
+				})
 			}
 			plan := MakePlan(rules, gapEnd)
 			if diff := cmp.Diff(&Firing{tc.want, gapEnd}, plan.Apply); diff != "" {

@@ -64,8 +64,8 @@ const (
 )
 
 // MakePlan derives what is due at now. Of all due firings the latest is applied if it is inside its deadline; at the same
-// instant the one that is later on the wall clock wins, and at the same wall time the rule listed last. Everything else that is due is passed over, even when the latest is late: applying an
-// older one would set what the timetable itself had already ended.
+// instant the one that is later on the wall clock wins, and at the same wall time the rule listed last. Everything else that is due is
+// passed over, even when the latest is late: applying an older one would set what the timetable itself had already ended.
 func MakePlan(rules []Rule, now time.Time) Plan {
 	plan := Plan{NextOf: make([]time.Time, len(rules))}
 	latest := make([]time.Time, len(rules))

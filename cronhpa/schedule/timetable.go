@@ -65,7 +65,9 @@ func Parse(spec Spec) (*Timetable, error) {
 	}
 	for i, date := range spec.ExcludeDates {
 		if !validDate(date) {
-			return nil, &FieldError{Field: "excludeDates", Index: i, Value: date, Reason: "no such day: want 2026-12-25 for one day, or 12-25 for every year"}
+			return nil, &FieldError{
+				Field: "excludeDates", Index: i, Value: date, Reason: "no such day: want 2026-12-25 for one day, or 12-25 for every year",
+			}
 		}
 		table.excluded[date] = true
 	}

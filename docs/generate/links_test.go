@@ -11,8 +11,8 @@ import (
 
 const clone = "../.."
 
-// TestLinksLeadSomewhere follows every link between pages of this repository, to the heading it names. A runbook that leads nowhere is found at three in
-// the morning.
+// TestLinksLeadSomewhere follows every link between pages of this repository, to the heading it names. A runbook that leads nowhere is
+// found at three in the morning.
 func TestLinksLeadSomewhere(t *testing.T) {
 	pages := pagesOf(t)
 	if len(pages) < 50 {
@@ -32,7 +32,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func TestLinksThatLeadNowhereAreSeen(t *testing.T) {
 	pages := map[string]string{"docs/a.md": "# A title, with `code`\n", "b.md": ""}
 	for target, want := range map[string]string{
-		"docs/a.md": "", "docs/a.md#a-title-with-code": "", "docs/a.md#another": "leads to a heading that does not exist", "docs/c.md": "leads to a file that does not exist",
+		"docs/a.md": "", "docs/a.md#a-title-with-code": "", "docs/a.md#another": "leads to a heading that does not exist",
+		"docs/c.md":             "leads to a file that does not exist",
 		"https://example.org/x": "",
 	} {
 		if got := follow(pages, "b.md", target); got != want {
@@ -50,7 +51,8 @@ func pagesOf(t *testing.T) map[string]string {
 			return err
 		}
 		name := entry.Name()
-		if entry.IsDir() && path != clone && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "bin" || name == "testdata") {
+		if entry.IsDir() && path != clone && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "bin" ||
+			name == "testdata") {
 			return fs.SkipDir
 		}
 		if entry.IsDir() || filepath.Ext(name) != ".md" {

@@ -18,9 +18,9 @@ type AdmissionRules struct {
 	RuntimeClasses  []*nodev1.RuntimeClass
 }
 
-// Admit makes of a template's pod the pod that the member would store: priority, runtime overhead, limit defaults, and the tolerations every pod gets.
-// An error says that the member would refuse the pod: no copy fits. Webhooks of the member are not known here; a live pod of the same workload
-// shows what they add.
+// Admit makes of a template's pod the pod that the member would store: priority, runtime overhead, limit defaults, and the tolerations
+// every pod gets. An error says that the member would refuse the pod: no copy fits. Webhooks of the member are not known here; a live pod
+// of the same workload shows what they add.
 //
 // Defaults and LimitRanges are Kubernetes' own code, of the version this program is built with.
 func Admit(pod *corev1.Pod, rules AdmissionRules) (*corev1.Pod, error) {
@@ -64,10 +64,12 @@ func limitRanges(pod *corev1.Pod, ranges []*corev1.LimitRange) error {
 	return nil
 }
 
-// most is more than any node has of anything, in the scheduler's smallest units (milli-CPU, bytes), and far below where its int64 arithmetic ends.
+// most is more than any node has of anything, in the scheduler's smallest units (milli-CPU, bytes), and far below where its int64
+// arithmetic ends.
 const most = int64(1) << 53
 
-// CheckRequests refuses quantities that no pod can have: negative ones, and ones so large that the scheduler's own integers overflow to something small.
+// CheckRequests refuses quantities that no pod can have: negative ones, and ones so large that the scheduler's own integers overflow to
+// something small.
 func CheckRequests(pod *corev1.Pod) error {
 	if pod.Spec.Resources != nil {
 		if err := checkRequests("the pod", pod.Spec.Resources.Requests); err != nil {

@@ -10,16 +10,16 @@ type Domain struct {
 
 // Spread is how many copies fit under one hard topology spread constraint that counts the copies themselves.
 //
-// A copy may go to domain d iff count(d) + 1 - min(count) <= skew (PodTopologySpread.Filter), min being over all eligible domains, or 0 where they
-// are fewer than minDomains. With e = Existing, c = Capacity, m = min over domains of (e + c), the total is
+// A copy may go to domain d iff count(d) + 1 - min(count) <= skew (PodTopologySpread.Filter), min being over all eligible domains, or 0
+// where they are fewer than minDomains. With e = Existing, c = Capacity, m = min over domains of (e + c), the total is
 //
 //	sum over d of max(0, min(c_d, m + skew - e_d))
 //
 // Proof. Counts only grow, and min(count) never exceeds m, as some domain cannot grow beyond its e+c = m; so no domain is filled beyond
-// m + skew: the sum is an upper bound. When the scheduler is stuck, let u be min(count), reached in domain a. Were there room in a, the copy would be
-// allowed there: u + 1 - u <= skew, as skew >= 1. So a is full, u = e_a + c_a >= m, hence u = m; and every domain with room left has count + 1 - m > skew, that
-// is count >= m + skew. So each domain holds just the term of the sum, in whatever order the scheduler went. With fewer domains than minDomains the same
-// holds with m = 0, for their number does not change by placing pods.
+// m + skew: the sum is an upper bound. When the scheduler is stuck, let u be min(count), reached in domain a. Were there room in a, the
+// copy would be allowed there: u + 1 - u <= skew, as skew >= 1. So a is full, u = e_a + c_a >= m, hence u = m; and every domain with room
+// left has count + 1 - m > skew, that is count >= m + skew. So each domain holds just the term of the sum, in whatever order the scheduler
+// went. With fewer domains than minDomains the same holds with m = 0, for their number does not change by placing pods.
 func Spread(domains []Domain, skew int64, minDomains int) int64 {
 	return sum(SpreadShares(domains, skew, minDomains))
 }
@@ -76,9 +76,10 @@ func SpreadFixedShares(domains []Domain, skew int64, minDomains int, self int64)
 // Separate is how many copies fit that repel each other within a topology domain, given which domains have room and how much the
 // nodes outside any domain take.
 //
-// Proof. A copy in a domain bars the domain to every other copy, as the term matches the copies themselves (InterPodAffinity.Filter, both its own rule and the
-// existing pods'). So a domain takes one copy iff one of its nodes takes one, independent of all others: the order does not matter. A node without the
-// topology label is in no domain: the term neither bars it nor is counted there, and it takes what it takes without the term.
+// Proof. A copy in a domain bars the domain to every other copy, as the term matches the copies themselves (InterPodAffinity.Filter, both
+// its own rule and the existing pods'). So a domain takes one copy iff one of its nodes takes one, independent of all others: the order
+// does not matter. A node without the topology label is in no domain: the term neither bars it nor is counted there, and it takes what it
+// takes without the term.
 func Separate(domainHasRoom map[string]bool, outside int64) int64 {
 	total := outside
 	for _, room := range domainHasRoom {

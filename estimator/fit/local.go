@@ -56,7 +56,8 @@ func (i Ignored) covers(name string) bool {
 //
 // Proof: its Filter lets the k-th copy in, k-1 copies being there, iff pods+k <= allowed pods and, for every resource with a demand d > 0,
 // d <= allocatable - (used + (k-1)d), that is k <= (allocatable-used)/d rounded down. Both sides are the plugin's own integers
-// (milli-CPU, bytes, units), so there is no rounding of ours. The least of these quotients is the bound; the copy after it fails for certain.
+// (milli-CPU, bytes, units), so there is no rounding of ours. The least of these quotients is the bound; the copy after it fails for
+// certain.
 func Bound(demand *Demand, allocatable, used fwk.Resource, pods int) int64 {
 	bound := int64(allocatable.GetAllowedPodNumber() - pods)
 	bound = share(bound, demand.MilliCPU, allocatable.GetMilliCPU()-used.GetMilliCPU())
@@ -78,9 +79,9 @@ func share(bound, demand, free int64) int64 {
 // LocalCap is the largest k for which the node takes copies 1 to k, given that it takes no more than bound; passes(k) runs Filter for the
 // k-th copy with k-1 copies on the node.
 //
-// Proof obligation: passes is monotone, true up to some k and false from there on. It holds for the in-tree node-local plugins: resources and pod
-// number shrink with every copy, a host port once taken stays taken, and labels, taints and names do not change. Then a true at bound is
-// the answer at once (copy bound+1 fails by Bound), and otherwise bisection finds it.
+// Proof obligation: passes is monotone, true up to some k and false from there on. It holds for the in-tree node-local plugins: resources
+// and pod number shrink with every copy, a host port once taken stays taken, and labels, taints and names do not change. Then a true at
+// bound is the answer at once (copy bound+1 fails by Bound), and otherwise bisection finds it.
 func LocalCap(bound int64, passes func(k int64) bool) int64 {
 	if bound <= 0 || passes(bound) {
 		return max(bound, 0)

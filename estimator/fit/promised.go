@@ -7,14 +7,14 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// Sharing is one node that pods promised to others may take: Lost[x] is how many of the node's places for our pod are gone once it holds x of the promised pods.
-// Lost[0] is 0, and it ends with as many as the node takes.
+// Sharing is one node that pods promised to others may take: Lost[x] is how many of the node's places for our pod are gone once it holds x
+// of the promised pods. Lost[0] is 0, and it ends with as many as the node takes.
 type Sharing struct {
 	Lost []int64
 }
 
-// LostTo says what one node loses to copies of another pod, by arithmetic: places counts what the node takes of ours, room what it takes of theirs.
-// They are told apart by resources only, so clash says that one of theirs bars ours altogether (a host port).
+// LostTo says what one node loses to copies of another pod, by arithmetic: places counts what the node takes of ours, room what it takes of
+// theirs. They are told apart by resources only, so clash says that one of theirs bars ours altogether (a host port).
 func LostTo(ours, theirs *Demand, node fwk.NodeInfo, places, room int64, clash bool) Sharing {
 	sharing := Sharing{Lost: make([]int64, 1, room+1)}
 	for x := int64(1); x <= room; x++ {
@@ -55,9 +55,9 @@ func (d *Demand) scalar(of Scalar) int64 {
 
 // WorstLoss bounds the places that are lost however the scheduler deals the promised copies out over the nodes.
 //
-// Proof. The loss is the sum over nodes of Lost[x_i], the x_i summing to at most copies. Replace each Lost by the least concave function above it (its upper
-// hull): the loss only grows. Of concave functions the greatest sum is found greedily, taking the steepest pieces first; the last piece may be taken in part, and
-// as losses are whole, what it leaves behind the point is dropped.
+// Proof. The loss is the sum over nodes of Lost[x_i], the x_i summing to at most copies. Replace each Lost by the least concave function
+// above it (its upper hull): the loss only grows. Of concave functions the greatest sum is found greedily, taking the steepest pieces
+// first; the last piece may be taken in part, and as losses are whole, what it leaves behind the point is dropped.
 func WorstLoss(nodes []Sharing, copies int64) int64 {
 	var pieces []piece
 	for _, node := range nodes {
@@ -101,8 +101,8 @@ func appendHull(pieces []piece, lost []int64) []piece {
 
 // LossEach bounds what one copy of theirs takes of our places on any node, whatever else is there.
 //
-// Proof: take so many of ours off the node that what they free of each resource we ask for is at least what theirs asks, and at least one, for its place among
-// the node's pods; then theirs fits where they were.
+// Proof: take so many of ours off the node that what they free of each resource we ask for is at least what theirs asks, and at least one,
+// for its place among the node's pods; then theirs fits where they were.
 func LossEach(ours, theirs *Demand) int64 {
 	each := int64(1)
 	grow := func(ours, theirs int64) {
@@ -127,7 +127,8 @@ func SpreadAfterLoss(domains []Domain, skew int64, minDomains int, loss int64) i
 	return max(0, sum(SpreadShares(domains, skew-loss, minDomains))-loss)
 }
 
-// SeparateAfterLoss bounds Separate from below once loss places are gone: those of the domains with the fewest, and single ones outside any domain, go first.
+// SeparateAfterLoss bounds Separate from below once loss places are gone: those of the domains with the fewest, and single ones outside any
+// domain, go first.
 func SeparateAfterLoss(places map[string]int64, outside, loss int64) int64 {
 	total := outside
 	var domains []int64

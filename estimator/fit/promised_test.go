@@ -47,7 +47,9 @@ func TestSpreadAfterLoss(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var domains []Domain
 		for range rapid.IntRange(1, 4).Draw(t, "domains") {
-			domains = append(domains, Domain{Existing: rapid.Int64Range(0, 4).Draw(t, "existing"), Capacity: rapid.Int64Range(0, 6).Draw(t, "capacity")})
+			domains = append(domains, Domain{
+				Existing: rapid.Int64Range(0, 4).Draw(t, "existing"), Capacity: rapid.Int64Range(0, 6).Draw(t, "capacity"),
+			})
 		}
 		skew, least := rapid.Int64Range(1, 3).Draw(t, "skew"), rapid.IntRange(1, 3).Draw(t, "minDomains")
 		loss := int64(0)

@@ -17,8 +17,8 @@ type Replica struct {
 	Claims []corev1.PersistentVolumeClaim
 }
 
-// QuotaRoom is how many more replicas the namespace's ResourceQuotas let in, and which quota says so. Without one that applies it is Unlimited. What a replica uses,
-// and whether a quota concerns it, is asked of the evaluators of Kubernetes' own quota admission.
+// QuotaRoom is how many more replicas the namespace's ResourceQuotas let in, and which quota says so. Without one that applies it is
+// Unlimited. What a replica uses, and whether a quota concerns it, is asked of the evaluators of Kubernetes' own quota admission.
 //
 // A quota's status counts every pod that exists, bound or not, so pods promised and not yet created are taken off by the caller.
 func QuotaRoom(replica Replica, quotas []*corev1.ResourceQuota) (int64, string) {
@@ -37,8 +37,8 @@ func QuotaRoom(replica Replica, quotas []*corev1.ResourceQuota) (int64, string) 
 	return room, by
 }
 
-// Charge adds to the quotas' use what count such replicas will use: replicas promised to the member that it has not counted yet. What a quota refuses
-// uses nothing of it.
+// Charge adds to the quotas' use what count such replicas will use: replicas promised to the member that it has not counted yet. What a
+// quota refuses uses nothing of it.
 func Charge(quotas []*corev1.ResourceQuota, replica Replica, count int) []*corev1.ResourceQuota {
 	charged := make([]*corev1.ResourceQuota, 0, len(quotas))
 	for _, quota := range quotas {
@@ -59,8 +59,8 @@ func Charge(quotas []*corev1.ResourceQuota, replica Replica, count int) []*corev
 	return charged
 }
 
-// uses is what one replica, its pod and its claims, takes of the quota's resources. An error says that the quota demands something of every pod that this one
-// does not have. Quota admission does not ask that of resources without a limit.
+// uses is what one replica, its pod and its claims, takes of the quota's resources. An error says that the quota demands something of every
+// pod that this one does not have. Quota admission does not ask that of resources without a limit.
 func (r Replica) uses(quota *corev1.ResourceQuota) (corev1.ResourceList, error) {
 	// The evaluators look at their clock for deleted pods only, and list pods only to count a namespace anew: neither happens here.
 	pods, claims := quotacore.NewPodEvaluator(nil, nil), quotacore.NewPersistentVolumeClaimEvaluator(nil)
@@ -128,8 +128,8 @@ type QuotaPart struct {
 	Count int
 }
 
-// QuotaSets is how many whole sets quotas let in: the largest number whose pods, all together, they take. What quotas take only shrinks with more sets, so
-// bisection finds it.
+// QuotaSets is how many whole sets quotas let in: the largest number whose pods, all together, they take. What quotas take only shrinks
+// with more sets, so bisection finds it.
 func QuotaSets(parts []QuotaPart, quotas []*corev1.ResourceQuota) (int64, string) {
 	by := ""
 	takes := func(sets int64) bool {

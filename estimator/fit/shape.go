@@ -45,8 +45,8 @@ type Spreading struct {
 	CountsCopies, MatchesCopies bool
 }
 
-// Classify says how the pod's copies can be counted. hardDefaults tells that the profile gives pods without constraints of their own hard ones,
-// which depend on Services and owners: those pods are left to the scheduler.
+// Classify says how the pod's copies can be counted. hardDefaults tells that the profile gives pods without constraints of their own hard
+// ones, which depend on Services and owners: those pods are left to the scheduler.
 func Classify(pod *corev1.Pod, info fwk.PodInfo, hardDefaults bool) Rules {
 	rules := Rules{Shape: NodeLocal, Affinity: info.GetRequiredAffinityTerms(), AntiAffinity: info.GetRequiredAntiAffinityTerms()}
 	if why := holdsState(pod); why != "" {

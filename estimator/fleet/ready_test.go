@@ -31,8 +31,8 @@ func silent(t *testing.T) string {
 	return "http://" + listener.Addr().String()
 }
 
-// A new replica is asked in the place of an old one only when it knows as much: until then a Service must not send it questions. A member that
-// refuses is known to be away; one that says nothing is waited for, not for ever.
+// A new replica is asked in the place of an old one only when it knows as much: until then a Service must not send it questions. A member
+// that refuses is known to be away; one that says nothing is waited for, not for ever.
 func TestReadyOnceEveryMemberWasTried(t *testing.T) {
 	for name, tc := range map[string]struct {
 		endpoint string
@@ -46,7 +46,8 @@ func TestReadyOnceEveryMemberWasTried(t *testing.T) {
 			ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), klog.Logger{}))
 			defer cancel()
 			clk := testclock.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-			plane := karmadafake.NewSimpleClientset(cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.APIEndpoint, s.InsecureSkipTLSVerification = tc.endpoint, true }))
+			plane := karmadafake.NewSimpleClientset(
+				cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.APIEndpoint, s.InsecureSkipTLSVerification = tc.endpoint, true }))
 			w := &Watcher{Fleet: New(func(string) (mirror.Config, error) {
 				return mirror.Config{Clock: clk, ProbeEvery: time.Second, ProbeTimeout: time.Minute, FreshFor: time.Second, KeepFor: time.Second}, nil
 			}), Promises: inflight.NewLedger(), Karmada: plane, Secrets: fake.NewClientset(secret("m1", "t")), FollowClusters: true, Clock: clk}
@@ -72,7 +73,9 @@ func TestHealth(t *testing.T) {
 		condition error
 		want      int
 	}{
-		{"/readyz", nil, http.StatusOK}, {"/readyz", errors.New("told to stop"), http.StatusServiceUnavailable}, {"/healthz", errors.New("told to stop"), http.StatusOK},
+		{"/readyz", nil, http.StatusOK}, {"/readyz", errors.New("told to stop"), http.StatusServiceUnavailable}, {
+			"/healthz", errors.New("told to stop"), http.StatusOK,
+		},
 	} {
 		condition = tc.condition
 		response, err := http.Get(server.URL + tc.path)

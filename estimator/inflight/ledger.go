@@ -46,7 +46,8 @@ func NewLedger() *Ledger {
 		named: map[types.NamespacedName]map[types.NamespacedName]struct{}{}}
 }
 
-// Observe notes a binding as it is now. first says that it was there before we looked, as after a restart: its replicas are as old as its last scheduling.
+// Observe notes a binding as it is now. first says that it was there before we looked, as after a restart: its replicas are as old as its
+// last scheduling.
 func (l *Ledger) Observe(binding *workv1alpha2.ResourceBinding, now time.Time, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

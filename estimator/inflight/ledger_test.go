@@ -32,15 +32,23 @@ func TestPromises(t *testing.T) {
 		ask   time.Duration
 		want  int32
 	}{
-		"a new assignment":                {[]step{{0, map[string]int32{"m1": 3}, false, false}}, time.Second, 3},
-		"to another member":               {[]step{{0, map[string]int32{"m2": 3}, false, false}}, time.Second, 0},
-		"there before we looked":          {[]step{{0, map[string]int32{"m1": 3}, true, false}}, time.Second, 0},
-		"grown":                           {[]step{{0, map[string]int32{"m1": 3}, true, false}, {time.Minute, map[string]int32{"m1": 5}, false, false}}, time.Minute, 5},
-		"shrunk is no promise":            {[]step{{0, map[string]int32{"m1": 3}, true, false}, {time.Minute, map[string]int32{"m1": 2}, false, false}}, time.Minute, 0},
-		"touched without change":          {[]step{{0, map[string]int32{"m1": 3}, false, false}, {time.Minute, map[string]int32{"m1": 3}, false, false}}, Patience, 0},
-		"waited for long enough":          {[]step{{0, map[string]int32{"m1": 3}, false, false}}, Patience, 0},
-		"binding gone":                    {[]step{{0, map[string]int32{"m1": 3}, false, false}, {gone: true}}, time.Second, 0},
-		"another member's does not renew": {[]step{{0, map[string]int32{"m1": 3}, false, false}, {time.Minute, map[string]int32{"m1": 3, "m2": 1}, false, false}}, Patience, 0},
+		"a new assignment":       {[]step{{0, map[string]int32{"m1": 3}, false, false}}, time.Second, 3},
+		"to another member":      {[]step{{0, map[string]int32{"m2": 3}, false, false}}, time.Second, 0},
+		"there before we looked": {[]step{{0, map[string]int32{"m1": 3}, true, false}}, time.Second, 0},
+		"grown": {
+			[]step{{0, map[string]int32{"m1": 3}, true, false}, {time.Minute, map[string]int32{"m1": 5}, false, false}}, time.Minute, 5,
+		},
+		"shrunk is no promise": {
+			[]step{{0, map[string]int32{"m1": 3}, true, false}, {time.Minute, map[string]int32{"m1": 2}, false, false}}, time.Minute, 0,
+		},
+		"touched without change": {
+			[]step{{0, map[string]int32{"m1": 3}, false, false}, {time.Minute, map[string]int32{"m1": 3}, false, false}}, Patience, 0,
+		},
+		"waited for long enough": {[]step{{0, map[string]int32{"m1": 3}, false, false}}, Patience, 0},
+		"binding gone":           {[]step{{0, map[string]int32{"m1": 3}, false, false}, {gone: true}}, time.Second, 0},
+		"another member's does not renew": {
+			[]step{{0, map[string]int32{"m1": 3}, false, false}, {time.Minute, map[string]int32{"m1": 3, "m2": 1}, false, false}}, Patience, 0,
+		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +96,8 @@ func TestKnows(t *testing.T) {
 	for name, tc := range map[string]struct {
 		cluster, namespace, workload string
 		want                         bool
-	}{"assigned": {"m1", "shop", "web", true}, "another member": {"m2", "shop", "web", false}, "another workload": {"m1", "shop", "api", false}, "another namespace": {"m1", "web", "web", false}} {
+	}{"assigned": {"m1", "shop", "web", true}, "another member": {"m2", "shop", "web", false},
+		"another workload": {"m1", "shop", "api", false}, "another namespace": {"m1", "web", "web", false}} {
 		if got := ledger.Knows(tc.cluster, tc.namespace, tc.workload); got != tc.want {
 			t.Errorf("%s: %t", name, got)
 		}
@@ -99,7 +108,8 @@ func TestKnows(t *testing.T) {
 	}
 }
 
-// A member's promises cost what that member was promised, whatever the others were: one lookup for each took 7 s for 1,000 bindings over 500 members.
+// A member's promises cost what that member was promised, whatever the others were: one lookup for each took 7 s for 1,000 bindings over
+// 500 members.
 func BenchmarkAhead(b *testing.B) {
 	ledger, now := NewLedger(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range 1000 {

@@ -44,7 +44,8 @@ func (m *Member) HasClaim(namespace, name string) bool {
 	return err == nil
 }
 
-// AdmitClaims gives claims that name no class the member's default one, as the DefaultStorageClass admission plugin does: the newest of those marked.
+// AdmitClaims gives claims that name no class the member's default one, as the DefaultStorageClass admission plugin does: the newest of
+// those marked.
 func (m *Member) AdmitClaims(claims []corev1.PersistentVolumeClaim) ([]corev1.PersistentVolumeClaim, error) {
 	classes, err := m.Informers.Storage().V1().StorageClasses().Lister().List(labels.Everything())
 	if err != nil {
@@ -102,7 +103,8 @@ func Unschedulable(pod *corev1.Pod, threshold time.Duration, now time.Time) bool
 		return false
 	}
 	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Reason == corev1.PodReasonUnschedulable {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
+			condition.Reason == corev1.PodReasonUnschedulable {
 			return now.Sub(condition.LastTransitionTime.Time) >= threshold
 		}
 	}

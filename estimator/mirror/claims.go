@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// claims is the source of the member's PersistentVolumeClaims, to which claims can be added that the member does not have yet: a StatefulSet's next
-// pods come with claims of their own, and a scheduler refuses a pod whose claim does not exist. They reach the scheduler's plugins the way real ones do, as
-// events of the watch, and leave the same way.
+// claims is the source of the member's PersistentVolumeClaims, to which claims can be added that the member does not have yet: a
+// StatefulSet's next pods come with claims of their own, and a scheduler refuses a pod whose claim does not exist. They reach the
+// scheduler's plugins the way real ones do, as events of the watch, and leave the same way.
 type claims struct {
 	client kubernetes.Interface
 
@@ -26,17 +26,20 @@ type claims struct {
 }
 
 func newClaims(client kubernetes.Interface) *claims {
-	return &claims{client: client, added: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}, streams: map[*stream]struct{}{}, version: "1"}
+	return &claims{
+		client: client, added: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}, streams: map[*stream]struct{}{}, version: "1",
+	}
 }
 
 // informer takes the place of the factory's own informer for claims.
 func (c *claims) informer() cache.SharedIndexInformer {
 	source := &cache.ListWatch{ListWithContextFunc: c.list, WatchFuncWithContext: c.watch}
-	return cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(source, c), &corev1.PersistentVolumeClaim{}, 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	return cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(source, c), &corev1.PersistentVolumeClaim{}, 0,
+		cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
 }
 
-// IsWatchListSemanticsUnSupported has the reflector list (client-go asks its source for this method): what a watch streams at its start is the member's own
-// claims alone, and those added here would be missing after each new connection.
+// IsWatchListSemanticsUnSupported has the reflector list (client-go asks its source for this method): what a watch streams at its start is
+// the member's own claims alone, and those added here would be missing after each new connection.
 func (c *claims) IsWatchListSemanticsUnSupported() bool { return true }
 
 // Add makes claims appear. Remove makes them disappear.

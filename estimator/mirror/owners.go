@@ -16,7 +16,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Workload names what pods may belong to. Where its group is not known (the question's metadata has none), any will do; so will any kind where that is empty.
+// Workload names what pods may belong to. Where its group is not known (the question's metadata has none), any will do; so will any kind
+// where that is empty.
 type Workload struct {
 	Group, Kind, Namespace, Name string
 	AnyGroup                     bool
@@ -117,8 +118,8 @@ type owners struct {
 	known map[types.UID]known
 }
 
-// known is an answer. One that says "none" because the kind or the object could not be found or read holds until asked anew: kinds are installed, and
-// rights given, later.
+// known is an answer. One that says "none" because the kind or the object could not be found or read holds until asked anew: kinds are
+// installed, and rights given, later.
 type known struct {
 	owner *metav1.OwnerReference
 	until time.Time

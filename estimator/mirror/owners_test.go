@@ -34,14 +34,18 @@ func TestOwnersThatComeLater(t *testing.T) {
 	object.SetGroupVersionKind(rollout)
 	object.SetNamespace("shop")
 	object.SetName("web")
-	object.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "shop.example.com/v1", Kind: "App", Name: "shop", UID: "app", Controller: ptr.To(true)}})
+	object.SetOwnerReferences([]metav1.OwnerReference{
+		{APIVersion: "shop.example.com/v1", Kind: "App", Name: "shop", UID: "app", Controller: ptr.To(true)},
+	})
 	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
 		map[schema.GroupVersionResource]string{rollout.GroupVersion().WithResource("rollouts"): "RolloutList"}, object)
 	clock, mapper := testclock.NewFakePassiveClock(time.Unix(0, 0)), &installing{DefaultRESTMapper: meta.NewDefaultRESTMapper(nil)}
 	o := newOwners(client, mapper, clock)
 	ask := func() *metav1.OwnerReference {
 		t.Helper()
-		owner, err := o.of(context.Background(), "shop", &metav1.OwnerReference{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web", UID: "web"})
+		owner, err := o.of(context.Background(), "shop", &metav1.OwnerReference{
+			APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web", UID: "web",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

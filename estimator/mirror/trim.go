@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 )
 
-// trim drops what neither the scheduler nor the estimator reads, before the informer stores the object: at 100,000 pods most of the memory. Labels and
-// annotations stay: plugins read them.
+// trim drops what neither the scheduler nor the estimator reads, before the informer stores the object: at 100,000 pods most of the memory.
+// Labels and annotations stay: plugins read them.
 func trim(object any) (any, error) {
 	if accessor, err := meta.Accessor(object); err == nil {
 		accessor.SetManagedFields(nil)
@@ -34,7 +34,8 @@ func trim(object any) (any, error) {
 	return object, nil
 }
 
-// trimMade keeps of a ReplicaSet's template what tells a member's additions to its pods from the workload's own, and nothing of one without pods.
+// trimMade keeps of a ReplicaSet's template what tells a member's additions to its pods from the workload's own, and nothing of one without
+// pods.
 func trimMade(set *appsv1.ReplicaSet) {
 	made := set.Spec.Template
 	set.Spec.Template = corev1.PodTemplateSpec{}
@@ -48,16 +49,21 @@ func trimMade(set *appsv1.ReplicaSet) {
 		return out
 	}
 	set.Spec.Template.Labels = made.Labels
-	set.Spec.Template.Spec = corev1.PodSpec{Containers: names(made.Spec.Containers), InitContainers: names(made.Spec.InitContainers), NodeSelector: made.Spec.NodeSelector,
-		Tolerations: made.Spec.Tolerations, PriorityClassName: made.Spec.PriorityClassName, RuntimeClassName: made.Spec.RuntimeClassName, SchedulerName: made.Spec.SchedulerName}
+	set.Spec.Template.Spec = corev1.PodSpec{Containers: names(made.Spec.Containers), InitContainers: names(made.Spec.InitContainers),
+		NodeSelector: made.Spec.NodeSelector,
+		Tolerations:  made.Spec.Tolerations, PriorityClassName: made.Spec.PriorityClassName, RuntimeClassName: made.Spec.RuntimeClassName,
+		SchedulerName: made.Spec.SchedulerName}
 }
 
-// trimPod keeps of the status what the scheduler reads (phase, nomination, resources in use) and the condition that says why a pod is pending.
+// trimPod keeps of the status what the scheduler reads (phase, nomination, resources in use) and the condition that says why a pod is
+// pending.
 func trimPod(pod *corev1.Pod) {
 	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range list {
 			c := &list[i]
-			*c = corev1.Container{Name: c.Name, Image: c.Image, Ports: c.Ports, Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy}
+			*c = corev1.Container{
+				Name: c.Name, Image: c.Image, Ports: c.Ports, Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy,
+			}
 		}
 	}
 	pod.Spec.EphemeralContainers = nil

@@ -7,8 +7,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// Bind makes of claims that name their volume what the member's volume controller would, before any pod of theirs is scheduled: bound, where the member has the volume
-// to give. Others stay as they are, and keep their pods waiting.
+// Bind makes of claims that name their volume what the member's volume controller would, before any pod of theirs is scheduled: bound,
+// where the member has the volume to give. Others stay as they are, and keep their pods waiting.
 func (m *Member) Bind(claims []corev1.PersistentVolumeClaim) {
 	for i := range claims {
 		claim := &claims[i]
@@ -23,7 +23,8 @@ func (m *Member) Bind(claims []corev1.PersistentVolumeClaim) {
 	}
 }
 
-// bindable is the volume controller's rule for a claim that names the volume (Kubernetes' pkg/controller/volume/persistentvolume, syncUnboundClaim).
+// bindable is the volume controller's rule for a claim that names the volume (Kubernetes' pkg/controller/volume/persistentvolume,
+// syncUnboundClaim).
 func bindable(volume *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) bool {
 	if volume.Spec.ClaimRef != nil {
 		return storagehelpers.IsVolumeBoundToClaim(volume, claim)

@@ -25,8 +25,8 @@ type Doubt string
 
 // The doubts. The first comes from the oracle, the others from who asks it.
 const (
-	// ForeignScheduler: the pod names a scheduler that the configuration does not have. The first profile stood in for it; another scheduler may have more rules, so
-	// the count is at most.
+	// ForeignScheduler: the pod names a scheduler that the configuration does not have. The first profile stood in for it; another scheduler
+	// may have more rules, so the count is at most.
 	ForeignScheduler Doubt = "foreignScheduler"
 	// WithoutTemplate: the pod is made of what the request says, or of a live pod.
 	WithoutTemplate Doubt = "withoutTemplate"

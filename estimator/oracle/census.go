@@ -11,10 +11,11 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// census groups each node's pods into classes of pods that a selector cannot tell apart: same namespace, same labels, same required anti-affinity.
+// census groups each node's pods into classes of pods that a selector cannot tell apart: same namespace, same labels, same required
+// anti-affinity.
 //
-// Spread constraints and affinity terms look at nothing else of a pod that is there, save whether it is terminating. A member of 100,000 pods has a few
-// thousand classes (its workloads' revisions), so a selector never asked before is tried on those, not on every pod.
+// Spread constraints and affinity terms look at nothing else of a pod that is there, save whether it is terminating. A member of 100,000
+// pods has a few thousand classes (its workloads' revisions), so a selector never asked before is tried on those, not on every pod.
 type census struct {
 	seed maphash.Seed
 
@@ -129,7 +130,8 @@ func (c *census) classOf(hash uint64, info fwk.PodInfo) int32 {
 	pod := info.GetPod()
 	for _, candidate := range c.byHash[hash] {
 		known := c.classes[candidate].pod
-		if known.Namespace == pod.Namespace && maps.Equal(known.Labels, pod.Labels) && equality.Semantic.DeepEqual(antiAffinityOf(known), antiAffinityOf(pod)) {
+		if known.Namespace == pod.Namespace && maps.Equal(known.Labels, pod.Labels) &&
+			equality.Semantic.DeepEqual(antiAffinityOf(known), antiAffinityOf(pod)) {
 			return candidate
 		}
 	}

@@ -77,7 +77,8 @@ func TestCensusCountsWhatIsThere(t *testing.T) {
 				}
 			}
 			if got != want || gotLive != wantLive || gotRepelling != wantRepelling {
-				t.Fatalf("step %d, %s: %d pods, %d live, %d repelling, want %d, %d, %d", step, node.Node().Name, got, gotLive, gotRepelling, want, wantLive, wantRepelling)
+				t.Fatalf("step %d, %s: %d pods, %d live, %d repelling, want %d, %d, %d", step, node.Node().Name, got, gotLive, gotRepelling, want,
+					wantLive, wantRepelling)
 			}
 		}
 	}

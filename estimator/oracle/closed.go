@@ -84,8 +84,8 @@ func (o *Oracle) newClosed(v *view, pod *copied, from *picture) *closed {
 
 // local finds, for every node, how many copies its node-local Filter plugins let in.
 //
-// The plugins left out for this pod answer Skip in PreFilter (see inert) or are dealt with by bar, separate and spread. Copies change nothing that PreFilter
-// of the plugins kept has computed: it reads the incoming pod only.
+// The plugins left out for this pod answer Skip in PreFilter (see inert) or are dealt with by bar, separate and spread. Copies change
+// nothing that PreFilter of the plugins kept has computed: it reads the incoming pod only.
 func (c *closed) local(ctx context.Context) error {
 	state := framework.NewCycleState()
 	result, status, _ := c.v.local.RunPreFilterPlugins(ctx, state, c.pod.pod)
@@ -145,8 +145,9 @@ func (c *closed) barAll(plugin string) {
 
 type pair struct{ key, value string }
 
-// bar applies the rules of InterPodAffinity that do not depend on the copies: anti-affinity of pods that are there, the pod's own anti-affinity to pods that are
-// there, and its affinity to pods other than its own kind. They name topology pairs; copies add no pair to any of them, save over SeparateKey.
+// bar applies the rules of InterPodAffinity that do not depend on the copies: anti-affinity of pods that are there, the pod's own
+// anti-affinity to pods that are there, and its affinity to pods other than its own kind. They name topology pairs; copies add no pair to
+// any of them, save over SeparateKey.
 func (c *closed) bar() {
 	barred := c.repelledBy()
 	maps.Copy(barred, c.matching("anti", c.rules.AntiAffinity, false))
@@ -220,8 +221,8 @@ func addPairs(pairs map[pair]bool, node *corev1.Node, terms []fwk.AffinityTerm, 
 	}
 }
 
-// matching returns the topology pairs in which pods match the terms: each term for itself, or only pods that match all. Which terms match on a node
-// depends on that node's pods alone, so it is remembered as one bit a term.
+// matching returns the topology pairs in which pods match the terms: each term for itself, or only pods that match all. Which terms match
+// on a node depends on that node's pods alone, so it is remembered as one bit a term.
 func (c *closed) matching(kind string, terms []fwk.AffinityTerm, all bool) map[pair]bool {
 	if len(terms) == 0 {
 		return nil
@@ -263,8 +264,8 @@ func (c *closed) separate() int64 {
 	return fit.Separate(hasRoom, c.outside)
 }
 
-// spread gathers the domains of the one hard constraint, as podtopologyspread.calPreFilterState does. It declines if a node takes copies that the constraint
-// would not count, which the default plugins rule out.
+// spread gathers the domains of the one hard constraint, as podtopologyspread.calPreFilterState does. It declines if a node takes copies
+// that the constraint would not count, which the default plugins rule out.
 func (c *closed) spread() (int64, bool) {
 	rule := c.rules.Spread
 	namespace := c.pod.pod.Namespace
@@ -333,9 +334,10 @@ func (c *closed) eligible(node *corev1.Node, rule *fit.Spreading, affinity nodea
 		}
 	}
 	if rule.HonorTaints && len(node.Spec.Taints) > 0 {
-		_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, c.pod.pod.Spec.Tolerations, func(taint *corev1.Taint) bool {
-			return taint.Effect == corev1.TaintEffectNoSchedule || taint.Effect == corev1.TaintEffectNoExecute
-		}, utilfeature.DefaultFeatureGate.Enabled(features.TaintTolerationComparisonOperators)) // as the scheduler's own plugins ask
+		_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, c.pod.pod.Spec.Tolerations,
+			func(taint *corev1.Taint) bool {
+				return taint.Effect == corev1.TaintEffectNoSchedule || taint.Effect == corev1.TaintEffectNoExecute
+			}, utilfeature.DefaultFeatureGate.Enabled(features.TaintTolerationComparisonOperators)) // as the scheduler's own plugins ask
 
 		return !untolerated
 	}

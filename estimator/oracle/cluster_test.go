@@ -17,8 +17,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// cluster builds a member out of objects. The fake clientset stands in for a member's API server, which is not what these tests are about; the
-// scheduler is the real one.
+// cluster builds a member out of objects. The fake clientset stands in for a member's API server, which is not what these tests are about;
+// the scheduler is the real one.
 type cluster struct {
 	objects       []runtime.Object
 	configuration string
@@ -43,7 +43,9 @@ func (c *cluster) startWith(ctx context.Context, fail func(error)) *Oracle {
 	if err != nil {
 		fail(err)
 	}
-	o, err := New(ctx, Config{Client: client, Informers: factory, Configuration: configuration, Plugins: c.plugins, Clock: clock.RealClock{}, Admit: c.admit})
+	o, err := New(ctx, Config{
+		Client: client, Informers: factory, Configuration: configuration, Plugins: c.plugins, Clock: clock.RealClock{}, Admit: c.admit,
+	})
 	if err != nil {
 		fail(err)
 	}
@@ -74,7 +76,9 @@ func podWith(name string, milliCPU int64, labels map[string]string, change ...fu
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID(name), Labels: labels},
 		Spec: corev1.PodSpec{SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{{
 			Name: "main", Image: "app",
-			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: *resource.NewMilliQuantity(milliCPU, resource.DecimalSI)}},
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: *resource.NewMilliQuantity(milliCPU, resource.DecimalSI)},
+			},
 		}}},
 	}
 	for _, apply := range change {
@@ -122,7 +126,9 @@ func affinityOf(pod *corev1.Pod) *corev1.Affinity {
 }
 
 func spread(key string, skew int32, selector *metav1.LabelSelector, change ...func(*corev1.TopologySpreadConstraint)) func(*corev1.Pod) {
-	constraint := corev1.TopologySpreadConstraint{TopologyKey: key, MaxSkew: skew, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector}
+	constraint := corev1.TopologySpreadConstraint{
+		TopologyKey: key, MaxSkew: skew, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector,
+	}
 	for _, apply := range change {
 		apply(&constraint)
 	}
@@ -133,7 +139,9 @@ func spread(key string, skew int32, selector *metav1.LabelSelector, change ...fu
 
 func hostPort(port int32) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
-		pod.Spec.Containers[0].Ports = append(pod.Spec.Containers[0].Ports, corev1.ContainerPort{HostPort: port, ContainerPort: port, Protocol: corev1.ProtocolTCP})
+		pod.Spec.Containers[0].Ports = append(pod.Spec.Containers[0].Ports, corev1.ContainerPort{
+			HostPort: port, ContainerPort: port, Protocol: corev1.ProtocolTCP,
+		})
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// runs is how often the scheduler is asked where its answer depends on the order: it breaks ties at random, so one run tells little about the worst.
+// runs is how often the scheduler is asked where its answer depends on the order: it breaks ties at random, so one run tells little about
+// the worst.
 const runs = 5
 
 // run is one pass of the scheduler.
@@ -22,8 +23,8 @@ type run struct {
 	nodes   map[string]int64
 }
 
-// placeCopies lets the scheduler place copies one by one until it refuses, several times over, and answers the least. A run that the budget cuts short is a lower bound
-// of that run; the first run gets all of the time if it needs it. The caller holds the turn.
+// placeCopies lets the scheduler place copies one by one until it refuses, several times over, and answers the least. A run that the budget
+// cuts short is a lower bound of that run; the first run gets all of the time if it needs it. The caller holds the turn.
 func (o *Oracle) placeCopies(ctx context.Context, q *inquiry, why string) (Answer, error) {
 	answer := Answer{Path: PathPlaced, Why: why}
 	budget := q.Budget

@@ -10,8 +10,8 @@ import (
 	"github.com/argosy-dev/argosy/estimator/fit"
 )
 
-// explain says, for every node, how many of the counted copies it could hold and what refuses the next. Where a rule binds several nodes together, the copies
-// are dealt out in the order of the nodes: one way of many. The caller holds guard for reading.
+// explain says, for every node, how many of the counted copies it could hold and what refuses the next. Where a rule binds several nodes
+// together, the copies are dealt out in the order of the nodes: one way of many. The caller holds guard for reading.
 func (c *closed) explain(ctx context.Context, answer *Answer) {
 	answer.Limits = map[string]int{}
 	taken := map[string]bool{}

@@ -85,8 +85,8 @@ func (o *Oracle) fit(ctx context.Context, i *inquiry) (answer Answer, err error)
 // uncounted is why a spread constraint's closed form declined.
 const uncounted = "copies may land where the constraint does not count them"
 
-// fitBehind counts after the reservations ahead have been placed. Where the scheduler puts those is partly chance, so it is done several times and the least is
-// the answer, unless none of them found a place. The caller holds the turn.
+// fitBehind counts after the reservations ahead have been placed. Where the scheduler puts those is partly chance, so it is done several
+// times and the least is the answer, unless none of them found a place. The caller holds the turn.
 func (o *Oracle) fitBehind(ctx context.Context, i *inquiry) (Answer, error) {
 	deadline := o.clock.Now().Add(i.Budget)
 	var least Answer
@@ -113,8 +113,8 @@ func (o *Oracle) fitBehind(ctx context.Context, i *inquiry) (Answer, error) {
 	return least, nil
 }
 
-// fitOnce places the reservations that the scheduler has to place, counts, subtracts the others, and takes the reservations back. It returns how many found
-// a place. What could not be placed in time is subtracted too, if that can be.
+// fitOnce places the reservations that the scheduler has to place, counts, subtracts the others, and takes the reservations back. It
+// returns how many found a place. What could not be placed in time is subtracted too, if that can be.
 func (o *Oracle) fitOnce(ctx context.Context, i *inquiry) (answer Answer, found int, err error) {
 	place, subtract := o.divide(i)
 	if i.rules.Shape != fit.Ordered && copiesIn(subtract) > fewAhead && len(place) == 0 {

@@ -34,31 +34,66 @@ func TestFit(t *testing.T) {
 		want    int64
 		path    Path
 	}{
-		"plain":                             {nil, podWith("p", 1000, web), 16, PathNodeLocal},
-		"fragmented: 3 of 4 CPUs free":      {[]*corev1.Pod{podWith("a", 1000, nil, on("n0"))}, podWith("p", 2000, web), 7, PathNodeLocal},
-		"more than any node has":            {nil, podWith("p", 5000, web), 0, PathNodeLocal},
-		"host port":                         {[]*corev1.Pod{podWith("a", 0, nil, on("n1"), hostPort(80))}, podWith("p", 100, web, hostPort(80)), 3, PathNodeLocal},
-		"node selector":                     {nil, podWith("p", 1000, web, selectNode(corev1.LabelTopologyZone, "z0")), 8, PathNodeLocal},
-		"one to a host":                     {nil, podWith("p", 1000, web, antiAffinity(corev1.LabelHostname, selecting(web))), 4, PathSeparate},
-		"one to a host, one there":          {[]*corev1.Pod{podWith("a", 0, web, on("n0"))}, podWith("p", 1000, web, antiAffinity(corev1.LabelHostname, selecting(web))), 3, PathSeparate},
-		"one to a zone, free outside":       {nil, podWith("p", 1000, web, antiAffinity(corev1.LabelTopologyZone, selecting(web))), 2 + 4, PathSeparate},
-		"repelled by others":                {[]*corev1.Pod{podWith("a", 0, nil, on("n0"), antiAffinity(corev1.LabelTopologyZone, selecting(web)))}, podWith("p", 1000, web), 8, PathNodeLocal},
-		"repels others":                     {[]*corev1.Pod{podWith("a", 0, map[string]string{"app": "db"}, on("n2"))}, podWith("p", 1000, web, antiAffinity(corev1.LabelTopologyZone, selecting(map[string]string{"app": "db"}))), 12, PathNodeLocal},
-		"near others":                       {[]*corev1.Pod{podWith("a", 0, map[string]string{"app": "db"}, on("n2"))}, podWith("p", 1000, web, affinity(corev1.LabelTopologyZone, selecting(map[string]string{"app": "db"}))), 4, PathNodeLocal},
-		"near its own kind":                 {nil, podWith("p", 4000, web, affinity(corev1.LabelTopologyZone, selecting(web)), selectNode(corev1.LabelTopologyZone, "z1")), 1, PathPlaced},
-		"spread over zones":                 {nil, podWith("p", 1000, web, spread(corev1.LabelTopologyZone, 1, selecting(web))), 4 + 5, PathSpread},
+		"plain":                        {nil, podWith("p", 1000, web), 16, PathNodeLocal},
+		"fragmented: 3 of 4 CPUs free": {[]*corev1.Pod{podWith("a", 1000, nil, on("n0"))}, podWith("p", 2000, web), 7, PathNodeLocal},
+		"more than any node has":       {nil, podWith("p", 5000, web), 0, PathNodeLocal},
+		"host port": {
+			[]*corev1.Pod{podWith("a", 0, nil, on("n1"), hostPort(80))}, podWith("p", 100, web, hostPort(80)), 3, PathNodeLocal,
+		},
+		"node selector": {nil, podWith("p", 1000, web, selectNode(corev1.LabelTopologyZone, "z0")), 8, PathNodeLocal},
+		"one to a host": {nil, podWith("p", 1000, web, antiAffinity(corev1.LabelHostname, selecting(web))), 4, PathSeparate},
+		"one to a host, one there": {
+			[]*corev1.Pod{podWith("a", 0, web, on("n0"))}, podWith("p", 1000, web, antiAffinity(corev1.LabelHostname, selecting(web))), 3,
+			PathSeparate,
+		},
+		"one to a zone, free outside": {
+			nil, podWith("p", 1000, web, antiAffinity(corev1.LabelTopologyZone, selecting(web))), 2 + 4, PathSeparate,
+		},
+		"repelled by others": {
+			[]*corev1.Pod{podWith("a", 0, nil, on("n0"), antiAffinity(corev1.LabelTopologyZone, selecting(web)))}, podWith("p", 1000, web), 8,
+			PathNodeLocal,
+		},
+		"repels others": {
+			[]*corev1.Pod{podWith("a", 0, map[string]string{"app": "db"}, on("n2"))},
+			podWith("p", 1000, web, antiAffinity(corev1.LabelTopologyZone, selecting(map[string]string{"app": "db"}))), 12, PathNodeLocal,
+		},
+		"near others": {
+			[]*corev1.Pod{podWith("a", 0, map[string]string{"app": "db"}, on("n2"))},
+			podWith("p", 1000, web, affinity(corev1.LabelTopologyZone, selecting(map[string]string{"app": "db"}))), 4, PathNodeLocal,
+		},
+		"near its own kind": {
+			nil, podWith("p", 4000, web, affinity(corev1.LabelTopologyZone, selecting(web)), selectNode(corev1.LabelTopologyZone, "z1")), 1,
+			PathPlaced,
+		},
+		"spread over zones": {
+			nil, podWith("p", 1000, web, spread(corev1.LabelTopologyZone, 1, selecting(web))), 4 + 5, PathSpread,
+		},
 		"spread that does not count itself": {nil, podWith("p", 1000, nil, spread(corev1.LabelTopologyZone, 1, selecting(web))), 12, PathSpread},
-		"two spread constraints":            {nil, podWith("p", 1000, web, spread(corev1.LabelTopologyZone, 1, selecting(web)), spread(corev1.LabelHostname, 1, selecting(web))), 5, PathPlaced},
-		"behind a pending pod":              {[]*corev1.Pod{podWith("a", 4000, nil)}, podWith("p", 4000, web), 3, PathNodeLocal},
-		"behind one for another scheduler":  {[]*corev1.Pod{podWith("a", 4000, nil, func(p *corev1.Pod) { p.Spec.SchedulerName = "volcano" })}, podWith("p", 4000, web), 3, PathNodeLocal},
-		"before a pending pod":              {[]*corev1.Pod{podWith("a", 4000, nil)}, podWith("p", 4000, web, priority(5)), 4, PathNodeLocal},
-		"behind a pod without hope":         {[]*corev1.Pod{podWith("a", 5000, nil)}, podWith("p", 4000, web), 4, PathNodeLocal},
-		"behind a nominated pod":            {[]*corev1.Pod{podWith("a", 4000, nil, func(p *corev1.Pod) { p.Status.NominatedNodeName = "n3" })}, podWith("p", 4000, web), 3, PathNodeLocal},
-		"behind a nominated pod that repels": {[]*corev1.Pod{podWith("a", 0, nil, antiAffinity(corev1.LabelHostname, selecting(web)), func(p *corev1.Pod) { p.Status.NominatedNodeName = "n3" }),
+		"two spread constraints": {
+			nil, podWith("p", 1000, web, spread(corev1.LabelTopologyZone, 1, selecting(web)), spread(corev1.LabelHostname, 1, selecting(web))), 5,
+			PathPlaced,
+		},
+		"behind a pending pod": {[]*corev1.Pod{podWith("a", 4000, nil)}, podWith("p", 4000, web), 3, PathNodeLocal},
+		"behind one for another scheduler": {
+			[]*corev1.Pod{podWith("a", 4000, nil, func(p *corev1.Pod) { p.Spec.SchedulerName = "volcano" })}, podWith("p", 4000, web), 3,
+			PathNodeLocal,
+		},
+		"before a pending pod":      {[]*corev1.Pod{podWith("a", 4000, nil)}, podWith("p", 4000, web, priority(5)), 4, PathNodeLocal},
+		"behind a pod without hope": {[]*corev1.Pod{podWith("a", 5000, nil)}, podWith("p", 4000, web), 4, PathNodeLocal},
+		"behind a nominated pod": {
+			[]*corev1.Pod{podWith("a", 4000, nil, func(p *corev1.Pod) { p.Status.NominatedNodeName = "n3" })}, podWith("p", 4000, web), 3,
+			PathNodeLocal,
+		},
+		"behind a nominated pod that repels": {[]*corev1.Pod{podWith("a", 0, nil, antiAffinity(corev1.LabelHostname, selecting(web)),
+			func(p *corev1.Pod) { p.Status.NominatedNodeName = "n3" }),
 			podWith("b", 0, nil, on("n2"), antiAffinity(corev1.LabelHostname, selecting(web)))}, podWith("p", 4000, web), 2, PathPlaced},
-		"gated": {nil, podWith("p", 1, web, func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "wait"}} }), 0, PathGated},
+		"gated": {
+			nil, podWith("p", 1, web, func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "wait"}} }), 0, PathGated,
+		},
 		"claims that the member lacks": {nil, podWith("p", 1, web, func(p *corev1.Pod) {
-			p.Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "none"}}}}
+			p.Spec.Volumes = []corev1.Volume{
+				{Name: "v", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "none"}}},
+			}
 		}), 0, PathPlaced},
 	}
 	for name, tc := range tests {
@@ -103,15 +138,26 @@ func TestForeignSchedulerIsDoubted(t *testing.T) {
 	}
 }
 
-// A first StatefulSet's claims bind no replica to any place: thousands are counted, not placed; a claim left behind by an earlier replica is looked at.
+// A first StatefulSet's claims bind no replica to any place: thousands are counted, not placed; a claim left behind by an earlier replica
+// is looked at.
 func TestClaimsThatBindNothing(t *testing.T) {
-	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "disk"}, Provisioner: "disk.example.com", VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer)}
-	left := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "data-7"}, Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: ptr.To("disk")}}
-	driver := &storagev1.CSIDriver{ObjectMeta: metav1.ObjectMeta{Name: "disk.example.com"}, Spec: storagev1.CSIDriverSpec{StorageCapacity: ptr.To(true)}}
+	class := &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "disk"}, Provisioner: "disk.example.com",
+		VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer),
+	}
+	left := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "data-7"},
+		Spec:       corev1.PersistentVolumeClaimSpec{StorageClassName: ptr.To("disk")},
+	}
+	driver := &storagev1.CSIDriver{
+		ObjectMeta: metav1.ObjectMeta{Name: "disk.example.com"}, Spec: storagev1.CSIDriverSpec{StorageCapacity: ptr.To(true)},
+	}
 	limited := &storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: "n0"}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{
 		{Name: "disk.example.com", NodeID: "n0", Allocatable: &storagev1.VolumeNodeResources{Count: ptr.To[int32](1)}}}}}
 	zoned := class.DeepCopy()
-	zoned.AllowedTopologies = []corev1.TopologySelectorTerm{{MatchLabelExpressions: []corev1.TopologySelectorLabelRequirement{{Key: corev1.LabelTopologyZone, Values: []string{"z1"}}}}}
+	zoned.AllowedTopologies = []corev1.TopologySelectorTerm{
+		{MatchLabelExpressions: []corev1.TopologySelectorLabelRequirement{{Key: corev1.LabelTopologyZone, Values: []string{"z1"}}}},
+	}
 	for name, tc := range map[string]struct {
 		objects []runtime.Object
 		counted bool
@@ -131,7 +177,13 @@ func TestClaimsThatBindNothing(t *testing.T) {
 				claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("data-%d", i)},
 					Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: ptr.To("disk")}}
 				one := pod.DeepCopy()
-				one.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name}}}}
+				one.Spec.Volumes = []corev1.Volume{
+					{
+						Name: "data", VolumeSource: corev1.VolumeSource{
+							PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name},
+						},
+					},
+				}
 				return one, []*corev1.PersistentVolumeClaim{claim}
 			}
 			got := ask(t, c.start(t), Question{Pod: pod, Each: each, Budget: time.Hour})
@@ -218,17 +270,18 @@ func randomPod(t *rapid.T, name string) *corev1.Pod {
 	maybe("repels", antiAffinity(key(), selecting(label("repelled"))))
 	maybe("repels more", antiAffinity(key(), selecting(label("repelled too"))))
 	maybe("seeks", affinity(key(), selecting(label("sought"))))
-	maybe("spreads", spread(key(), rapid.Int32Range(1, 2).Draw(t, "skew"), selecting(label("counted")), func(c *corev1.TopologySpreadConstraint) {
-		if rapid.Bool().Draw(t, "has minDomains") {
-			least := rapid.Int32Range(1, 4).Draw(t, "minDomains")
-			c.MinDomains = &least
-		}
-		policy := rapid.SampledFrom([]corev1.NodeInclusionPolicy{corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore})
-		if rapid.Bool().Draw(t, "has policies") {
-			affinityPolicy, taintsPolicy := policy.Draw(t, "affinityPolicy"), policy.Draw(t, "taintsPolicy")
-			c.NodeAffinityPolicy, c.NodeTaintsPolicy = &affinityPolicy, &taintsPolicy
-		}
-	}))
+	maybe("spreads", spread(key(), rapid.Int32Range(1, 2).Draw(t, "skew"), selecting(label("counted")),
+		func(c *corev1.TopologySpreadConstraint) {
+			if rapid.Bool().Draw(t, "has minDomains") {
+				least := rapid.Int32Range(1, 4).Draw(t, "minDomains")
+				c.MinDomains = &least
+			}
+			policy := rapid.SampledFrom([]corev1.NodeInclusionPolicy{corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore})
+			if rapid.Bool().Draw(t, "has policies") {
+				affinityPolicy, taintsPolicy := policy.Draw(t, "affinityPolicy"), policy.Draw(t, "taintsPolicy")
+				c.NodeAffinityPolicy, c.NodeTaintsPolicy = &affinityPolicy, &taintsPolicy
+			}
+		}))
 	return pod
 }
 
@@ -237,7 +290,8 @@ func TestPendingPodsAlikeAreTriedOnce(t *testing.T) {
 	c := fourNodes()
 	owner := []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: "web", Controller: ptr.To(true)}}
 	for i := range 300 {
-		c.objects = append(c.objects, podWith(fmt.Sprintf("stuck-%d", i), 100, web, antiAffinity(corev1.LabelHostname, selecting(web)), func(p *corev1.Pod) { p.OwnerReferences = owner }))
+		c.objects = append(c.objects, podWith(fmt.Sprintf("stuck-%d", i), 100, web, antiAffinity(corev1.LabelHostname, selecting(web)),
+			func(p *corev1.Pod) { p.OwnerReferences = owner }))
 	}
 	o := c.start(t)
 	reservations, _ := o.reservations(Question{Pod: podWith("p", 1000, nil)})
@@ -257,7 +311,9 @@ func TestPromiseOfAWorkloadWithAPendingPod(t *testing.T) {
 	c.objects = append(c.objects, pending)
 	o := c.start(t)
 	alone := ask(t, o, Question{Pod: podWith("p", 1000, nil), Budget: time.Hour})
-	got := ask(t, o, Question{Pod: podWith("p", 1000, nil), Ahead: []Reservation{{Pod: pending, Count: 2, For: "promised Deployment default/web"}}, Budget: time.Hour})
+	got := ask(t, o, Question{
+		Pod: podWith("p", 1000, nil), Ahead: []Reservation{{Pod: pending, Count: 2, For: "promised Deployment default/web"}}, Budget: time.Hour,
+	})
 	if got.Count != alone.Count-2 {
 		t.Errorf("%d fit, want 2 fewer than the %d without the promise", got.Count, alone.Count)
 	}

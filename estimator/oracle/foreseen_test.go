@@ -25,7 +25,9 @@ func daemonPod(set *appsv1.DaemonSet, node string) *corev1.Pod {
 	pod := podWith(set.Name+"-"+node, 0, set.Spec.Template.Labels)
 	pod.Spec = *set.Spec.Template.Spec.DeepCopy()
 	pod.Spec.NodeName = node
-	pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: set.Name, UID: set.UID, Controller: ptr.To(true)}}
+	pod.OwnerReferences = []metav1.OwnerReference{
+		{APIVersion: "apps/v1", Kind: "DaemonSet", Name: set.Name, UID: set.UID, Controller: ptr.To(true)},
+	}
 	return pod
 }
 
@@ -43,17 +45,25 @@ func TestDaemonSetPodsToComeAreForeseen(t *testing.T) {
 		pod  *corev1.Pod
 		want int64
 	}{
-		"on every node":                             {[]*appsv1.DaemonSet{agent}, nil, twoCPUs, 4},
-		"there already on two":                      {[]*appsv1.DaemonSet{agent}, []*corev1.Pod{daemonPod(agent, "n0"), daemonPod(agent, "n1")}, twoCPUs, 4},
-		"pending, and not counted twice":            {[]*appsv1.DaemonSet{agent}, []*corev1.Pod{daemonPod(agent, "")}, podWith("p", 3000, web), 4},
-		"of two sets":                               {[]*appsv1.DaemonSet{agent, daemonSet("log", 2500)}, nil, twoCPUs, 0},
-		"only on nodes it selects":                  {[]*appsv1.DaemonSet{daemonSet("agent", 1000, selectNode(corev1.LabelTopologyZone, "z1"))}, nil, twoCPUs, 7},
+		"on every node": {[]*appsv1.DaemonSet{agent}, nil, twoCPUs, 4},
+		"there already on two": {
+			[]*appsv1.DaemonSet{agent}, []*corev1.Pod{daemonPod(agent, "n0"), daemonPod(agent, "n1")}, twoCPUs, 4,
+		},
+		"pending, and not counted twice": {
+			[]*appsv1.DaemonSet{agent}, []*corev1.Pod{daemonPod(agent, "")}, podWith("p", 3000, web), 4,
+		},
+		"of two sets": {[]*appsv1.DaemonSet{agent, daemonSet("log", 2500)}, nil, twoCPUs, 0},
+		"only on nodes it selects": {
+			[]*appsv1.DaemonSet{daemonSet("agent", 1000, selectNode(corev1.LabelTopologyZone, "z1"))}, nil, twoCPUs, 7,
+		},
 		"too big for its node, so it takes nothing": {[]*appsv1.DaemonSet{daemonSet("agent", 5000)}, nil, twoCPUs, 8},
 		"a set that is being deleted":               {[]*appsv1.DaemonSet{leaving}, nil, twoCPUs, 8},
 		"repelled by them":                          {[]*appsv1.DaemonSet{agent}, nil, farFromAgents, 0},
 		"drawn to them":                             {[]*appsv1.DaemonSet{agent}, nil, nearAgents, 4},
-		"whose anti-affinity repels it":             {[]*appsv1.DaemonSet{daemonSet("agent", 0, antiAffinity(corev1.LabelHostname, selecting(web)))}, nil, twoCPUs, 0},
-		"of a lower priority than the pod":          {[]*appsv1.DaemonSet{agent}, nil, podWith("p", 2000, web, priority(100)), 4},
+		"whose anti-affinity repels it": {
+			[]*appsv1.DaemonSet{daemonSet("agent", 0, antiAffinity(corev1.LabelHostname, selecting(web)))}, nil, twoCPUs, 0,
+		},
+		"of a lower priority than the pod": {[]*appsv1.DaemonSet{agent}, nil, podWith("p", 2000, web, priority(100)), 4},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

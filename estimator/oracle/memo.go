@@ -10,7 +10,8 @@ import (
 // memoTables bounds the memory: one table of a 5000-node member is 80 KB.
 const memoTables = 256
 
-// memo remembers one number per node and question, as long as the node does not change. What is remembered must depend on the NodeInfo and the key alone.
+// memo remembers one number per node and question, as long as the node does not change. What is remembered must depend on the NodeInfo and
+// the key alone.
 type memo struct {
 	mu     sync.Mutex
 	limit  int
@@ -58,15 +59,16 @@ func (m *memo) dropOldest() {
 
 // perNode remembers one value per node as long as the node does not change.
 //
-// A node's generation is drawn from one counter of the process and grows with every change of the node or its pods, so equal generation means equal node.
+// A node's generation is drawn from one counter of the process and grows with every change of the node or its pods, so equal generation
+// means equal node.
 type perNode[T any] struct {
 	mu          sync.Mutex
 	generations []int64
 	values      []T
 }
 
-// refresh returns one value per node, in the order of nodes, computing those of changed nodes on all processors, and how many were computed.
-// compute gets the number of its worker, to keep scratch space by, and the node's place in nodes.
+// refresh returns one value per node, in the order of nodes, computing those of changed nodes on all processors, and how many were
+// computed. compute gets the number of its worker, to keep scratch space by, and the node's place in nodes.
 func (p *perNode[T]) refresh(nodes []fwk.NodeInfo, compute func(worker, i int) T) ([]T, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

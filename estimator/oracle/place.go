@@ -32,8 +32,8 @@ type refused struct {
 	message  string
 }
 
-// place runs one scheduling cycle as scheduler.schedulingCycle does, up to Permit and without PostFilter: preemption deletes pods, and what fits only by deleting is
-// not free. Waiting in Permit counts as placed. The caller holds the turn.
+// place runs one scheduling cycle as scheduler.schedulingCycle does, up to Permit and without PostFilter: preemption deletes pods, and what
+// fits only by deleting is not free. Waiting in Permit counts as placed. The caller holds the turn.
 func (o *Oracle) place(ctx context.Context, v *view, pod *corev1.Pod) (*placed, *refused, error) {
 	logger := klog.FromContext(ctx)
 	state := framework.NewCycleState()
@@ -61,7 +61,8 @@ func (o *Oracle) place(ctx context.Context, v *view, pod *corev1.Pod) (*placed, 
 		if !status.IsRejected() {
 			return nil, nil, fmt.Errorf("reserving a copy: %w", status.AsError())
 		}
-		return nil, &refused{byPlugin: map[string]int{status.Plugin(): 1}, byNode: map[string]string{p.node: status.Plugin()}, message: status.Message()}, nil
+		return nil, &refused{byPlugin: map[string]int{status.Plugin(): 1}, byNode: map[string]string{p.node: status.Plugin()},
+			message: status.Message()}, nil
 	}
 	return p, nil, nil
 }

@@ -14,8 +14,8 @@ import (
 // mostPlain bounds the claims looked up for one question.
 const mostPlain = 10000
 
-// fitPlain answers for copies whose claims bind no copy to any place: then they count as if they had none, by closed form, and a first StatefulSet of thousands
-// needs no placing one by one. ok is false where the claims may matter.
+// fitPlain answers for copies whose claims bind no copy to any place: then they count as if they had none, by closed form, and a first
+// StatefulSet of thousands needs no placing one by one. ok is false where the claims may matter.
 func (o *Oracle) fitPlain(ctx context.Context, i *inquiry) (answer Answer, ok bool, err error) {
 	pod, ok := o.plain(i)
 	if !ok {
@@ -57,8 +57,8 @@ func (o *Oracle) plain(i *inquiry) (*corev1.Pod, bool) {
 	return pod, true
 }
 
-// anywhere: the claim's volume is made on demand, for whatever node the scheduler chooses. Neither a topology of the class, nor a capacity that its driver
-// publishes, nor a limit of volumes on a node has a say (VolumeBinding, NodeVolumeLimits).
+// anywhere: the claim's volume is made on demand, for whatever node the scheduler chooses. Neither a topology of the class, nor a capacity
+// that its driver publishes, nor a limit of volumes on a node has a say (VolumeBinding, NodeVolumeLimits).
 func (o *Oracle) anywhere(claim *corev1.PersistentVolumeClaim) bool {
 	if claim.Spec.StorageClassName == nil || claim.Spec.VolumeName != "" {
 		return false

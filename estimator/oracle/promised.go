@@ -11,11 +11,12 @@ import (
 	"github.com/argosy-dev/argosy/estimator/fit"
 )
 
-// fewAhead is up to how many copies ahead are placed by the scheduler, which then shows where it would put them. More are subtracted by arithmetic: a
-// federation promises thousands at once, and placing one takes a millisecond on a member of a thousand nodes.
+// fewAhead is up to how many copies ahead are placed by the scheduler, which then shows where it would put them. More are subtracted by
+// arithmetic: a federation promises thousands at once, and placing one takes a millisecond on a member of a thousand nodes.
 const fewAhead = 64
 
-// local says whether a reservation can be subtracted by arithmetic: its copies look at one node only, and no rule of the question's pod looks at them.
+// local says whether a reservation can be subtracted by arithmetic: its copies look at one node only, and no rule of the question's pod
+// looks at them.
 func (o *Oracle) local(i *inquiry, reservation Reservation) bool {
 	v, _ := o.view(reservation.Pod)
 	if v.orderedWhy != "" || v.custom || i.view.custom || extenderWhy(o.sched, reservation.Pod) != "" {
@@ -44,8 +45,8 @@ func (i *inquiry) sees(other *corev1.Pod) bool {
 	return spread != nil && other.Namespace == i.pod.pod.Namespace && spread.Selector.Matches(labels.Set(other.Labels))
 }
 
-// divide says which reservations the scheduler has to place, and which are subtracted from what it then counts: those like the question's own pod, one for
-// one, and of the others that are local all, where they are many.
+// divide says which reservations the scheduler has to place, and which are subtracted from what it then counts: those like the question's
+// own pod, one for one, and of the others that are local all, where they are many.
 func (o *Oracle) divide(i *inquiry) (place, subtract []Reservation) {
 	if i.rules.Shape == fit.Ordered {
 		return i.reservations, nil
@@ -84,8 +85,8 @@ func (o *Oracle) alike(i *inquiry, other *corev1.Pod) bool {
 	return err == nil && ours == theirs
 }
 
-// less takes the reservations off what c has counted, wherever they go. The result is exact where it does not matter where they go. The caller sees to it that
-// nobody writes c's picture meanwhile.
+// less takes the reservations off what c has counted, wherever they go. The result is exact where it does not matter where they go. The
+// caller sees to it that nobody writes c's picture meanwhile.
 func (c *closed) less(ctx context.Context, from *picture, total int64, ahead []Reservation) (int64, bool, error) {
 	if len(ahead) == 0 {
 		return total, true, nil

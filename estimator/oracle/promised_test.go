@@ -32,16 +32,30 @@ func TestThousandsPromised(t *testing.T) {
 		least, most int64
 		exact       bool
 	}{
-		"alike":                         {podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, other), Count: 2500}, 500, 500, true},
-		"its own":                       {podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, web), Count: 2500}, 500, 500, true},
-		"more than there is":            {podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, other), Count: 4000}, 0, 0, true},
-		"larger ones":                   {podWith("p", 1000, web), Reservation{Pod: podWith("o", 3000, other), Count: 900}, 300, 300, false},
-		"smaller ones":                  {podWith("p", 1000, web), Reservation{Pod: podWith("o", 100, other), Count: 2500}, 1500, 2750, false},
-		"on other nodes":                {podWith("p", 1000, web, selectNode(corev1.LabelTopologyZone, "z0")), Reservation{Pod: podWith("o", 1000, other, selectNode(corev1.LabelTopologyZone, "z1")), Count: 900}, 1002, 1002, true},
-		"one to a host, room for more":  {podWith("p", 1000, web, antiAffinity(corev1.LabelHostname, selecting(web))), Reservation{Pod: podWith("o", 1000, other), Count: 1500}, 500, 1000, false},
-		"spread over zones":             {podWith("p", 1000, web, spread(corev1.LabelTopologyZone, 1, selecting(web))), Reservation{Pod: podWith("o", 1000, other), Count: 300}, 1800, 2700, false},
-		"a host port that both want":    {podWith("p", 100, web, hostPort(80)), Reservation{Pod: podWith("o", 100, other, hostPort(80), tolerate("x")), Count: 700}, 300, 300, false},
-		"one that only one of them has": {podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, other, hostPort(80)), Count: 700}, 2300, 2300, false},
+		"alike":              {podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, other), Count: 2500}, 500, 500, true},
+		"its own":            {podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, web), Count: 2500}, 500, 500, true},
+		"more than there is": {podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, other), Count: 4000}, 0, 0, true},
+		"larger ones":        {podWith("p", 1000, web), Reservation{Pod: podWith("o", 3000, other), Count: 900}, 300, 300, false},
+		"smaller ones":       {podWith("p", 1000, web), Reservation{Pod: podWith("o", 100, other), Count: 2500}, 1500, 2750, false},
+		"on other nodes": {
+			podWith("p", 1000, web, selectNode(corev1.LabelTopologyZone, "z0")),
+			Reservation{Pod: podWith("o", 1000, other, selectNode(corev1.LabelTopologyZone, "z1")), Count: 900}, 1002, 1002, true,
+		},
+		"one to a host, room for more": {
+			podWith("p", 1000, web, antiAffinity(corev1.LabelHostname, selecting(web))), Reservation{Pod: podWith("o", 1000, other), Count: 1500},
+			500, 1000, false,
+		},
+		"spread over zones": {
+			podWith("p", 1000, web, spread(corev1.LabelTopologyZone, 1, selecting(web))), Reservation{Pod: podWith("o", 1000, other), Count: 300},
+			1800, 2700, false,
+		},
+		"a host port that both want": {
+			podWith("p", 100, web, hostPort(80)), Reservation{Pod: podWith("o", 100, other, hostPort(80), tolerate("x")), Count: 700}, 300, 300,
+			false,
+		},
+		"one that only one of them has": {
+			podWith("p", 1000, web), Reservation{Pod: podWith("o", 1000, other, hostPort(80)), Count: 700}, 2300, 2300, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begun := o.clock.Now()

@@ -14,13 +14,14 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// A claim of a class that provisions at once is bound before its pod is scheduled, to a volume in a part of the member that the provisioner chooses. Which one,
-// nobody knows beforehand.
+// A claim of a class that provisions at once is bound before its pod is scheduled, to a volume in a part of the member that the provisioner
+// chooses. Which one, nobody knows beforehand.
 
 // segment is a part of the member that volumes can be confined to: values of topology labels.
 type segment map[string]string
 
-// segments are the parts that the volumes of the question's copies may turn up in; confined is false where they can be reached from every node.
+// segments are the parts that the volumes of the question's copies may turn up in; confined is false where they can be reached from every
+// node.
 func (o *Oracle) segments(i *inquiry) (found []segment, confined bool, err error) {
 	var classes []*storagev1.StorageClass
 	_, claims := i.Each(0)
@@ -64,7 +65,8 @@ func (o *Oracle) segments(i *inquiry) (found []segment, confined bool, err error
 	return found, true, nil
 }
 
-// topologyKeys adds the labels that confine a class's volumes: what its driver says on the nodes it runs on, and what the class itself says.
+// topologyKeys adds the labels that confine a class's volumes: what its driver says on the nodes it runs on, and what the class itself
+// says.
 func (o *Oracle) topologyKeys(class *storagev1.StorageClass, keys map[string]bool) error {
 	nodes, err := o.drivers.List(labels.Everything())
 	if err != nil {
@@ -108,12 +110,13 @@ func (s segment) String() string {
 	return strings.Join(parts, ",")
 }
 
-// fitConfined counts copies whose volumes will be confined to a part of the member that is not known yet: the least over the parts, all volumes in that part.
+// fitConfined counts copies whose volumes will be confined to a part of the member that is not known yet: the least over the parts, all
+// volumes in that part.
 //
-// Proof that so many fit wherever the volumes turn up. Let n be the least. Whatever way n volumes fall, each part gets at most n of them, and the part would
-// take n by itself. Copies in other parts take nothing from it: parts share no node, and a spread constraint only loosens as other domains fill, since
-// confining changes neither its domains nor their least count (see confine). Required affinity is the exception: copies may have to
-// be near one that a volume keeps elsewhere; there one copy is all that is proven.
+// Proof that so many fit wherever the volumes turn up. Let n be the least. Whatever way n volumes fall, each part gets at most n of them,
+// and the part would take n by itself. Copies in other parts take nothing from it: parts share no node, and a spread constraint only
+// loosens as other domains fill, since confining changes neither its domains nor their least count (see confine). Required affinity is the
+// exception: copies may have to be near one that a volume keeps elsewhere; there one copy is all that is proven.
 func (o *Oracle) fitConfined(ctx context.Context, i *inquiry, parts []segment) (Answer, error) {
 	least := Answer{Path: PathPlaced, Why: "no node is where the volumes may be"}
 	share := i.Budget / time.Duration(max(1, len(parts)))
@@ -146,8 +149,8 @@ func (o *Oracle) fitConfined(ctx context.Context, i *inquiry, parts []segment) (
 	return least, nil
 }
 
-// confine keeps a copy on the nodes of the part, as its volume would. Its spread constraints must go on to see all nodes: a volume does not narrow their domains, node
-// affinity does unless told otherwise.
+// confine keeps a copy on the nodes of the part, as its volume would. Its spread constraints must go on to see all nodes: a volume does not
+// narrow their domains, node affinity does unless told otherwise.
 func (s segment) confine(pod *corev1.Pod) *corev1.Pod {
 	pod = pod.DeepCopy()
 	for i := range pod.Spec.TopologySpreadConstraints {
@@ -179,8 +182,8 @@ func (o *Oracle) bringsVolumeAtOnce(claims []*corev1.PersistentVolumeClaim) bool
 	return slices.ContainsFunc(claims, func(claim *corev1.PersistentVolumeClaim) bool { return o.provisionsAtOnce(claim) != nil })
 }
 
-// provisionsAtOnce returns the class of a claim that the member lacks and would make a volume for before its pod is scheduled; nil of any other claim. For one that names its
-// volume, none is made.
+// provisionsAtOnce returns the class of a claim that the member lacks and would make a volume for before its pod is scheduled; nil of any
+// other claim. For one that names its volume, none is made.
 func (o *Oracle) provisionsAtOnce(claim *corev1.PersistentVolumeClaim) *storagev1.StorageClass {
 	if claim.Spec.StorageClassName == nil || claim.Spec.VolumeName != "" {
 		return nil

@@ -16,8 +16,9 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// reservations gathers who takes room before the question's pod: the member's pending pods of the same or a higher priority, in the scheduler's order, and then what is
-// promised to others. Pods for another scheduler take room like any: the first profile stands in for it. Pods nominated to a node hold that node's room and are returned apart.
+// reservations gathers who takes room before the question's pod: the member's pending pods of the same or a higher priority, in the
+// scheduler's order, and then what is promised to others. Pods for another scheduler take room like any: the first profile stands in for
+// it. Pods nominated to a node hold that node's room and are returned apart.
 func (o *Oracle) reservations(q Question) ([]Reservation, map[string][]fwk.PodInfo) {
 	objects, _ := o.pods.ByIndex(PendingIndex, PendingIndex)
 	var pending []*corev1.Pod
@@ -53,8 +54,9 @@ func (o *Oracle) reservations(q Question) ([]Reservation, map[string][]fwk.PodIn
 	return o.hopeless(reservations), nominated
 }
 
-// hopeless drops the reservations for which there is no room anyway: clusters carry pods that stay pending for days, and they take nothing from anyone. Found by
-// closed form on the last snapshot, which remembers the nodes; a reservation that is not surely hopeless stays and is placed.
+// hopeless drops the reservations for which there is no room anyway: clusters carry pods that stay pending for days, and they take nothing
+// from anyone. Found by closed form on the last snapshot, which remembers the nodes; a reservation that is not surely hopeless stays and is
+// placed.
 func (o *Oracle) hopeless(reservations []Reservation) []Reservation {
 	var kept []Reservation
 	verdicts := map[string]bool{}
@@ -108,7 +110,8 @@ func (o *Oracle) noRoom(v *view, pod *copied) bool {
 }
 
 // placeReservations places what is ahead, and returns what its time did not suffice for. The caller holds the turn.
-func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservation, budget time.Duration) (pods []*placed, left []Reservation, err error) {
+func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservation, budget time.Duration) (pods []*placed,
+	left []Reservation, err error) {
 	deadline := o.clock.Now().Add(budget)
 	refused := map[string]bool{}
 	for number, reservation := range reservations {
@@ -140,8 +143,9 @@ func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservati
 	return pods, nil, nil
 }
 
-// kindOf names the pods that are alike to the scheduler: those of one controller and revision. A workload may have hundreds of pending pods, refused for one
-// and the same reason; trying each would use up the time of every question. Pods with claims differ from each other and have no kind.
+// kindOf names the pods that are alike to the scheduler: those of one controller and revision. A workload may have hundreds of pending
+// pods, refused for one and the same reason; trying each would use up the time of every question. Pods with claims differ from each other
+// and have no kind.
 func kindOf(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOf(pod)
 	if owner == nil {
@@ -152,5 +156,6 @@ func kindOf(pod *corev1.Pod) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("%s|%d|%s|%s", owner.UID, priorityOf(pod), pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey], pod.Labels[appsv1.ControllerRevisionHashLabelKey])
+	return fmt.Sprintf("%s|%d|%s|%s", owner.UID, priorityOf(pod), pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey],
+		pod.Labels[appsv1.ControllerRevisionHashLabelKey])
 }

@@ -24,7 +24,8 @@ type SetQuestion struct {
 	Budget time.Duration
 }
 
-// FitSets places set after set until a part of one finds no place. A set that is not whole does not count. A set of a single part is a matter of division.
+// FitSets places set after set until a part of one finds no place. A set that is not whole does not count. A set of a single part is a
+// matter of division.
 func (o *Oracle) FitSets(ctx context.Context, q SetQuestion) (answer Answer, err error) {
 	var parts []Part
 	for _, part := range q.Parts {

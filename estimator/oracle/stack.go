@@ -8,8 +8,8 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
 
-// stack is a node with some copies of one pod put on top of what it holds, as Filter would see it. NodeInfo.Snapshot and AddPod say the same and copy the
-// whole node for each copy; a question asks about every node of the member, so this one copies nothing but what changes.
+// stack is a node with some copies of one pod put on top of what it holds, as Filter would see it. NodeInfo.Snapshot and AddPod say the
+// same and copy the whole node for each copy; a question asks about every node of the member, so this one copies nothing but what changes.
 type stack struct {
 	fwk.NodeInfo
 	copies    int64

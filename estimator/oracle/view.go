@@ -17,8 +17,10 @@ import (
 )
 
 var (
-	// nodeLocal: the in-tree Filter plugins whose verdict depends on one node and the pod alone, and only turns from yes to no as copies are added.
-	nodeLocal = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity, names.NodePorts, names.NodeResourcesFit)
+	// nodeLocal: the in-tree Filter plugins whose verdict depends on one node and the pod alone, and only turns from yes to no as copies are
+	// added.
+	nodeLocal = sets.New(names.NodeUnschedulable, names.NodeName, names.TaintToleration, names.NodeAffinity, names.NodePorts,
+		names.NodeResourcesFit)
 	// inert: in-tree plugins whose PreFilter answers Skip for a pod without claims and with none but the volumes of fit.Classify.
 	inert = sets.New(names.VolumeRestrictions, names.NodeVolumeLimits, names.VolumeBinding, names.VolumeZone, names.DynamicResources)
 	// acrossNodes: the in-tree plugins that package fit has closed forms for.
@@ -63,14 +65,16 @@ func (o *Oracle) newView(ctx context.Context, config Config, profile *schedulerc
 }
 
 // buildLocal makes the cut-down framework: the same plugins, arguments and order, on the shared snapshot.
-func (o *Oracle) buildLocal(ctx context.Context, v *view, config Config, profile *schedulerconfig.KubeSchedulerProfile, enabled *schedulerconfig.Plugins) error {
+func (o *Oracle) buildLocal(ctx context.Context, v *view, config Config, profile *schedulerconfig.KubeSchedulerProfile,
+	enabled *schedulerconfig.Plugins) error {
 	keep := nodeLocal.Union(config.Plugins.NodeLocal)
 	plugins := &schedulerconfig.Plugins{
 		QueueSort: schedulerconfig.PluginSet{Enabled: []schedulerconfig.Plugin{{Name: names.PrioritySort}}},
 		Bind:      schedulerconfig.PluginSet{Enabled: []schedulerconfig.Plugin{{Name: names.DefaultBinder}}},
 	}
 	needed := sets.New(names.PrioritySort, names.DefaultBinder)
-	for _, point := range []struct{ from, to *schedulerconfig.PluginSet }{{&enabled.PreFilter, &plugins.PreFilter}, {&enabled.Filter, &plugins.Filter}} {
+	for _, point := range []struct{ from, to *schedulerconfig.PluginSet }{{&enabled.PreFilter, &plugins.PreFilter},
+		{&enabled.Filter, &plugins.Filter}} {
 		for _, plugin := range point.from.Enabled {
 			if keep.Has(plugin.Name) {
 				v.custom = v.custom || config.Plugins.NodeLocal.Has(plugin.Name)

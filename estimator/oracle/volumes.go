@@ -96,8 +96,8 @@ func (s *volumes) make(claims []*corev1.PersistentVolumeClaim) {
 	}
 }
 
-// provide gives a copy its claims, and tells whether some are made up. A volume that is provisioned at once is taken off the copy, as if it turned up where
-// the copy goes; fitConfined sees to where it may.
+// provide gives a copy its claims, and tells whether some are made up. A volume that is provisioned at once is taken off the copy, as if it
+// turned up where the copy goes; fitConfined sees to where it may.
 func (s *volumes) provide(pod *corev1.Pod, claims []*corev1.PersistentVolumeClaim) (*corev1.Pod, bool) {
 	made := false
 	for _, claim := range claims {
@@ -115,7 +115,8 @@ func dropVolume(pod *corev1.Pod, claim string) {
 	})
 }
 
-// remove takes the made-up claims back, and waits until they are gone: the next run makes claims of the same names, and must not take these for real ones.
+// remove takes the made-up claims back, and waits until they are gone: the next run makes claims of the same names, and must not take these
+// for real ones.
 func (s *volumes) remove() {
 	if len(s.made) == 0 {
 		return

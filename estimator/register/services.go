@@ -118,5 +118,6 @@ func (t Target) describes(service *corev1.Service) bool {
 func (t Target) service(name string) *corev1apply.ServiceApplyConfiguration {
 	return corev1apply.Service(name, "").WithLabels(map[string]string{managedBy: Manager}).
 		WithSpec(corev1apply.ServiceSpec().WithType(corev1.ServiceTypeExternalName).WithExternalName(t.Host).
-			WithPorts(corev1apply.ServicePort().WithName("grpc").WithProtocol(corev1.ProtocolTCP).WithPort(t.Port).WithTargetPort(intstr.FromInt32(t.Port))))
+			WithPorts(corev1apply.ServicePort().WithName("grpc").WithProtocol(corev1.ProtocolTCP).WithPort(t.Port).
+				WithTargetPort(intstr.FromInt32(t.Port))))
 }

@@ -26,8 +26,9 @@ func TestDecide(t *testing.T) {
 	shared := target
 	shared.Shared = true
 	elsewhere := func(s *corev1.Service) { s.Spec.ExternalName = "other.karmada-system.svc" }
-	if diff := cmp.Diff(steps{apply: []string{"estimator-m1"}, remove: []string{"estimator-m2"}}, decide([]corev1.Service{service("estimator-m1", elsewhere), service("estimator-m2", nil),
-		service("estimator-m3", elsewhere)}, []string{"m1"}, shared), cmp.AllowUnexported(steps{})); diff != "" {
+	if diff := cmp.Diff(steps{apply: []string{"estimator-m1"}, remove: []string{"estimator-m2"}},
+		decide([]corev1.Service{service("estimator-m1", elsewhere), service("estimator-m2", nil),
+			service("estimator-m3", elsewhere)}, []string{"m1"}, shared), cmp.AllowUnexported(steps{})); diff != "" {
 		t.Errorf("beside another instance: one member comes from it, one leaves, one is its own (-want +got):\n%s", diff)
 	}
 	for name, tc := range map[string]struct {
@@ -35,14 +36,28 @@ func TestDecide(t *testing.T) {
 		members []string
 		want    steps
 	}{
-		"members without Services":        {members: []string{"m2", "m1"}, want: steps{apply: []string{"estimator-m1", "estimator-m2"}}},
-		"as it should be":                 {have: []corev1.Service{service("estimator-m1", nil)}, members: []string{"m1"}},
-		"a member has left":               {have: []corev1.Service{service("estimator-m1", nil)}, want: steps{remove: []string{"estimator-m1"}}},
-		"the prefix is another now":       {have: []corev1.Service{service("old-m1", nil)}, members: []string{"m1"}, want: steps{apply: []string{"estimator-m1"}, remove: []string{"old-m1"}}},
-		"the release moved":               {have: []corev1.Service{service("estimator-m1", func(s *corev1.Service) { s.Spec.ExternalName = "old" })}, members: []string{"m1"}, want: steps{apply: []string{"estimator-m1"}}},
-		"edited by hand":                  {have: []corev1.Service{service("estimator-m1", func(s *corev1.Service) { s.Spec.Ports[0].TargetPort = intstr.FromInt32(1) })}, members: []string{"m1"}, want: steps{apply: []string{"estimator-m1"}}},
-		"the member's is somebody else's": {have: []corev1.Service{service("estimator-m1", foreign)}, members: []string{"m1", "m2"}, want: steps{apply: []string{"estimator-m2"}, foreign: []string{"estimator-m1"}}},
-		"Karmada's own":                   {have: []corev1.Service{service("karmada-aggregated-apiserver", foreign)}},
+		"members without Services": {members: []string{"m2", "m1"}, want: steps{apply: []string{"estimator-m1", "estimator-m2"}}},
+		"as it should be":          {have: []corev1.Service{service("estimator-m1", nil)}, members: []string{"m1"}},
+		"a member has left":        {have: []corev1.Service{service("estimator-m1", nil)}, want: steps{remove: []string{"estimator-m1"}}},
+		"the prefix is another now": {
+			have: []corev1.Service{service("old-m1", nil)}, members: []string{"m1"}, want: steps{
+				apply: []string{"estimator-m1"}, remove: []string{"old-m1"},
+			},
+		},
+		"the release moved": {
+			have: []corev1.Service{service("estimator-m1", func(s *corev1.Service) { s.Spec.ExternalName = "old" })}, members: []string{"m1"},
+			want: steps{apply: []string{"estimator-m1"}},
+		},
+		"edited by hand": {
+			have:    []corev1.Service{service("estimator-m1", func(s *corev1.Service) { s.Spec.Ports[0].TargetPort = intstr.FromInt32(1) })},
+			members: []string{"m1"}, want: steps{apply: []string{"estimator-m1"}},
+		},
+		"the member's is somebody else's": {
+			have: []corev1.Service{service("estimator-m1", foreign)}, members: []string{"m1", "m2"}, want: steps{
+				apply: []string{"estimator-m2"}, foreign: []string{"estimator-m1"},
+			},
+		},
+		"Karmada's own": {have: []corev1.Service{service("karmada-aggregated-apiserver", foreign)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := decide(tc.have, tc.members, target)

@@ -15,9 +15,9 @@ import (
 	"github.com/argosy-dev/argosy/estimator/wire"
 )
 
-// ahead is the room held for replicas that are promised to the member and not there yet: those that bindings say, and those that karmada-scheduler says
-// it has assumed (1.18, with its gate SchedulingOvercommitProtection). It assumes all replicas of a workload, running ones too, so what a binding tells of is the
-// binding's to say, and of the rest only the pods that are not seen are held for.
+// ahead is the room held for replicas that are promised to the member and not there yet: those that bindings say, and those that
+// karmada-scheduler says it has assumed (1.18, with its gate SchedulingOvercommitProtection). It assumes all replicas of a workload,
+// running ones too, so what a binding tells of is the binding's to say, and of the rest only the pods that are not seen are held for.
 func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed []wire.AssumedWorkload) []oracle.Reservation {
 	var reservations []oracle.Reservation
 	if s.promises != nil {
@@ -35,8 +35,9 @@ func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed [
 			}
 			missing := int(component.Replicas) - len(s.live(reading, member, template.Object{Namespace: workload.Namespace, Name: component.Name}))
 			if missing > 0 {
-				reservations = append(reservations, oracle.Reservation{Pod: template.Synthetic(component.Requirements, workload.Namespace, component.Name),
-					Count: missing, For: "assumed " + workload.Namespace + "/" + component.Name})
+				reservations = append(reservations,
+					oracle.Reservation{Pod: template.Synthetic(component.Requirements, workload.Namespace, component.Name),
+						Count: missing, For: "assumed " + workload.Namespace + "/" + component.Name})
 			}
 		}
 	}
@@ -64,7 +65,8 @@ func (s *Server) promised(reading context.Context, member *mirror.Member, promis
 	if made, refusal, err := s.admit(member, pod); err == nil && refusal == "" {
 		pod = made
 	}
-	return oracle.Reservation{Pod: pod, Count: missing, For: fmt.Sprintf("promised %s %s/%s", object.Kind, object.Namespace, object.Name)}, true
+	return oracle.Reservation{Pod: pod, Count: missing, For: fmt.Sprintf("promised %s %s/%s", object.Kind, object.Namespace, object.Name)},
+		true
 }
 
 func requirementsOf(r *workv1alpha2.ReplicaRequirements) wire.Requirements {

@@ -28,9 +28,10 @@ type candidate struct {
 	ordinal func(i int) int
 }
 
-// pods finds what the replicas may be; there is at least one candidate if there is no error. Where two kinds of one name exist, the one that requests what the
-// scheduler says is meant; if that does not tell, all stay, and the least answer counts.
-func (s *Server) pods(reading context.Context, member *mirror.Member, object template.Object, named bool, requirements wire.Requirements) ([]candidate, error) {
+// pods finds what the replicas may be; there is at least one candidate if there is no error. Where two kinds of one name exist, the one
+// that requests what the scheduler says is meant; if that does not tell, all stay, and the least answer counts.
+func (s *Server) pods(reading context.Context, member *mirror.Member, object template.Object, named bool,
+	requirements wire.Requirements) ([]candidate, error) {
 	namespace, name := requirements.Namespace, "replica"
 	if named {
 		namespace, name = object.Namespace, object.Name
@@ -47,7 +48,8 @@ func (s *Server) pods(reading context.Context, member *mirror.Member, object tem
 		if err != nil {
 			return nil, err
 		}
-		klog.FromContext(reading).Error(err, "Estimating without the workload's template", "reason", "TemplateUnreadable", "fromLivePod", one.known)
+		klog.FromContext(reading).Error(err, "Estimating without the workload's template", "reason", "TemplateUnreadable", "fromLivePod",
+			one.known)
 		template.AtLeast(one.pod, requirements.Requests)
 		return []candidate{one}, nil
 	}
@@ -97,8 +99,9 @@ func (s *Server) fromTemplate(member *mirror.Member, pod template.Pod, live []*c
 	return one
 }
 
-// travelling are the claims named by the template that only the control plane has. Karmada sends them after the workload, once it is scheduled: were the
-// member's lack of them to count, it never would be. A claim that neither has keeps the replicas pending, and here means that nothing fits.
+// travelling are the claims named by the template that only the control plane has. Karmada sends them after the workload, once it is
+// scheduled: were the member's lack of them to count, it never would be. A claim that neither has keeps the replicas pending, and here
+// means that nothing fits.
 func (s *Server) travelling(reading context.Context, member *mirror.Member, pod template.Pod) []corev1.PersistentVolumeClaim {
 	var found []corev1.PersistentVolumeClaim
 	for _, name := range pod.Mounts() {
@@ -107,7 +110,8 @@ func (s *Server) travelling(reading context.Context, member *mirror.Member, pod 
 		}
 		objects, err := s.templates.Find(reading, template.Object{Kind: "PersistentVolumeClaim", Namespace: pod.Template.Namespace, Name: name})
 		if err != nil {
-			klog.FromContext(reading).Error(err, "Estimating without a claim of the control plane", "reason", "ClaimUnreadable", "claim", klog.KRef(pod.Template.Namespace, name))
+			klog.FromContext(reading).Error(err, "Estimating without a claim of the control plane", "reason", "ClaimUnreadable", "claim",
+				klog.KRef(pod.Template.Namespace, name))
 		}
 		for _, object := range objects {
 			if claim, ok := template.Claim(object); ok {
@@ -122,14 +126,16 @@ func (s *Server) travelling(reading context.Context, member *mirror.Member, pod 
 func (s *Server) live(ctx context.Context, member *mirror.Member, object template.Object) []*corev1.Pod {
 	live, err := member.PodsOf(ctx, mirror.Workload{Kind: object.Kind, Namespace: object.Namespace, Name: object.Name, AnyGroup: true})
 	if err != nil {
-		klog.FromContext(ctx).V(1).Info("Some of the workload's pods in the member could not be told", "reason", "OwnerUnreadable", "error", err.Error())
+		klog.FromContext(ctx).V(1).Info("Some of the workload's pods in the member could not be told", "reason", "OwnerUnreadable", "error",
+			err.Error())
 	}
 	return live
 }
 
-// withoutTemplate decides what stands for replicas whose template could not be read. A live pod shows their rules. Without one, where reading may
-// never succeed (the estimator lacks the right, or the kind is gone), it is what the request says, as in Karmada's own estimator: a more careful guess
-// would keep the workload from being scheduled for good. A control plane that is slow or away for a moment is no reason to guess: the error stands.
+// withoutTemplate decides what stands for replicas whose template could not be read. A live pod shows their rules. Without one, where
+// reading may never succeed (the estimator lacks the right, or the kind is gone), it is what the request says, as in Karmada's own
+// estimator: a more careful guess would keep the workload from being scheduled for good. A control plane that is slow or away for a moment
+// is no reason to guess: the error stands.
 func withoutTemplate(synthetic candidate, live []*corev1.Pod, requirements wire.Requirements, why error) (candidate, error) {
 	synthetic.doubt = oracle.WithoutTemplate
 	if model, ok := template.Choose(synthetic.pod, live); ok {

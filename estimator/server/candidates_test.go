@@ -32,12 +32,14 @@ func TestTemplatesOfEveryKind(t *testing.T) {
 			"metadata": map[string]any{"namespace": "shop", "name": "web"},
 			"spec": map[string]any{"workloadType": "Deployment", "developLanguage": "go", "runType": "server", "image": "app:1", "port": int64(80),
 				"resources": map[string]any{"requests": map[string]any{"cpu": "1"}},
-				"patches": []any{map[string]any{"target": map[string]any{"kind": target}, "patch": map[string]any{"spec": map[string]any{"template": map[string]any{
-					"metadata": map[string]any{"labels": map[string]any{"app": "web"}}, "spec": onePerHost}}}}}}}}
+				"patches": []any{map[string]any{"target": map[string]any{"kind": target},
+					"patch": map[string]any{"spec": map[string]any{"template": map[string]any{
+						"metadata": map[string]any{"labels": map[string]any{"app": "web"}}, "spec": onePerHost}}}}}}}}
 	}
 	machines := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "vm.argosy.dev/v1alpha1", "kind": "VMReplicaSet",
 		"metadata": map[string]any{"namespace": "shop", "name": "web"},
-		"spec":     map[string]any{"template": map[string]any{"spec": map[string]any{"machine": map[string]any{"driver": "kubevirt", "hosting": "Pod"}}}}}}
+		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"machine": map[string]any{"driver": "kubevirt",
+			"hosting": "Pod"}}}}}}
 	tests := map[string]struct {
 		workload *unstructured.Unstructured
 		want     int32
@@ -66,9 +68,11 @@ func TestTemplatesOfEveryKind(t *testing.T) {
 func TestControlPlaneTooSlowToSay(t *testing.T) {
 	live := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-0", UID: "web-0", Labels: map[string]string{"app": "web"},
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: "Slow", Name: "web", UID: "s", Controller: ptr.To(true)}}},
-		Spec: corev1.PodSpec{NodeName: "n0", SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{{Name: "main", Image: "app:1"}},
-			Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
-				{TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}}}}}}}
+		Spec: corev1.PodSpec{NodeName: "n0", SchedulerName: corev1.DefaultSchedulerName,
+			Containers: []corev1.Container{{Name: "main", Image: "app:1"}},
+			Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+				RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+					{TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}}}}}}}
 	for name, tc := range map[string]struct {
 		objects []runtime.Object
 		want    int32
@@ -76,12 +80,15 @@ func TestControlPlaneTooSlowToSay(t *testing.T) {
 	}{"no live pod": {nil, Unknown, "Template"}, "a live pod": {[]runtime.Object{live}, 2, "withoutTemplate"}} {
 		t.Run(name, func(t *testing.T) {
 			registry := prometheus.NewRegistry()
-			s := New(Options{Members: members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(tc.objects...)...)}, Templates: controlPlane(t),
-				Clock: clock.RealClock{}, Metrics: NewMetrics(registry)})
-			if got := ask(t, s, "kind=Slow, name=shop/web", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, tc.want); got != tc.want {
+			s := New(Options{Members: members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(tc.objects...)...)},
+				Templates: controlPlane(t),
+				Clock:     clock.RealClock{}, Metrics: NewMetrics(registry)})
+			if got := ask(t, s, "kind=Slow, name=shop/web", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")},
+				tc.want); got != tc.want {
 				t.Errorf("%d replicas, want %d", got, tc.want)
 			}
-			said, err := testutil.CollectAndFormat(registry, expfmt.TypeTextPlain, "argosy_estimator_answers_total", "argosy_estimator_template_misses_total")
+			said, err := testutil.CollectAndFormat(registry, expfmt.TypeTextPlain, "argosy_estimator_answers_total",
+				"argosy_estimator_template_misses_total")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +107,9 @@ func TestControlPlaneTooSlowToSay(t *testing.T) {
 func storageClass(name string, mode storagev1.VolumeBindingMode, zones ...string) *storagev1.StorageClass {
 	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: "disk.example.com", VolumeBindingMode: &mode}
 	if len(zones) > 0 {
-		class.AllowedTopologies = []corev1.TopologySelectorTerm{{MatchLabelExpressions: []corev1.TopologySelectorLabelRequirement{{Key: corev1.LabelTopologyZone, Values: zones}}}}
+		class.AllowedTopologies = []corev1.TopologySelectorTerm{
+			{MatchLabelExpressions: []corev1.TopologySelectorLabelRequirement{{Key: corev1.LabelTopologyZone, Values: zones}}},
+		}
 	}
 	return class
 }
@@ -111,8 +120,9 @@ func zonedNodes(more ...runtime.Object) []runtime.Object {
 	for i, zone := range []string{"a", "a", "b"} {
 		n := node(fmt.Sprintf("n%d", i))
 		n.Labels[corev1.LabelTopologyZone] = zone
-		objects = append(objects, n, &storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: n.Name}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{
-			{Name: "disk.example.com", NodeID: n.Name, TopologyKeys: []string{corev1.LabelTopologyZone}}}}})
+		objects = append(objects, n, &storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: n.Name},
+			Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{
+				{Name: "disk.example.com", NodeID: n.Name, TopologyKeys: []string{corev1.LabelTopologyZone}}}}})
 	}
 	return objects
 }
@@ -123,7 +133,9 @@ func withClaims(set *unstructured.Unstructured, class string) *unstructured.Unst
 	if class != "" {
 		spec["storageClassName"] = class
 	}
-	set.Object["spec"].(map[string]any)["volumeClaimTemplates"] = []any{map[string]any{"metadata": map[string]any{"name": "data"}, "spec": spec}}
+	set.Object["spec"].(map[string]any)["volumeClaimTemplates"] = []any{
+		map[string]any{"metadata": map[string]any{"name": "data"}, "spec": spec},
+	}
 	return set
 }
 
@@ -138,19 +150,25 @@ func TestReplicasWithClaims(t *testing.T) {
 		Hard: corev1.ResourceList{"requests.storage": resource.MustParse("5Gi")}}}
 	// What an earlier replica 1 left behind: a claim bound to a volume of zone b.
 	kept := []runtime.Object{
-		&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "data-web-1", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"}},
-			Spec: corev1.PersistentVolumeClaimSpec{VolumeName: "pv1", StorageClassName: ptr.To("later"), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}}},
+		&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: "data-web-1", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"},
+		},
+			Spec: corev1.PersistentVolumeClaimSpec{VolumeName: "pv1", StorageClassName: ptr.To("later"),
+				AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}}},
 		&corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pv1"}, Spec: corev1.PersistentVolumeSpec{StorageClassName: "later",
 			ClaimRef: &corev1.ObjectReference{Namespace: "shop", Name: "data-web-1"},
-			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
-				{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"c"}}}}}}}}},
+			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+					{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"c"}}}}}}}}},
 	}
 	fromOne := withClaims(set(), "later")
 	fromOne.Object["spec"].(map[string]any)["ordinals"] = map[string]any{"start": int64(1)}
 	reserved := withClaims(workload("apps.kruise.io/v1beta1", "StatefulSet", "web", "1", nil), "later")
 	reserved.Object["spec"].(map[string]any)["reserveOrdinals"] = []any{int64(1)}
-	claim := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"namespace": "shop", "name": "shared"},
-		"spec": map[string]any{"storageClassName": "later", "accessModes": []any{"ReadWriteMany"}, "resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}}}}}
+	claim := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+		"metadata": map[string]any{"namespace": "shop", "name": "shared"},
+		"spec": map[string]any{"storageClassName": "later", "accessModes": []any{"ReadWriteMany"},
+			"resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}}}}}
 	// named is the claim as it asks for one volume of its own, which is not of its making.
 	named := func(class string) *unstructured.Unstructured {
 		one := claim.DeepCopy()
@@ -159,15 +177,17 @@ func TestReplicasWithClaims(t *testing.T) {
 	}
 	volume := func(class string, change ...func(*corev1.PersistentVolume)) *corev1.PersistentVolume {
 		v := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "exports"}, Spec: corev1.PersistentVolumeSpec{StorageClassName: class,
-			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}, Capacity: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}}
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
+			Capacity:    corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}}
 		for _, c := range change {
 			c(v)
 		}
 		return v
 	}
 	inZoneB := func(v *corev1.PersistentVolume) {
-		v.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
-			{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"b"}}}}}}}
+		v.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{
+			Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+				{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"b"}}}}}}}
 	}
 	heldBy := func(claim string, uid types.UID) func(*corev1.PersistentVolume) {
 		return func(v *corev1.PersistentVolume) {
@@ -179,27 +199,56 @@ func TestReplicasWithClaims(t *testing.T) {
 	}
 	shared := mounting(map[string]any{"name": "v", "persistentVolumeClaim": map[string]any{"claimName": "shared"}})
 	ephemeral := mounting(map[string]any{"name": "v", "ephemeral": map[string]any{"volumeClaimTemplate": map[string]any{"spec": map[string]any{
-		"storageClassName": "later", "accessModes": []any{"ReadWriteOnce"}, "resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}}}}}})
+		"storageClassName": "later", "accessModes": []any{"ReadWriteOnce"},
+		"resources": map[string]any{"requests": map[string]any{"storage": "1Gi"}}}}}})
 	tests := map[string]struct {
 		workload []*unstructured.Unstructured
 		objects  []runtime.Object
 		want     int32
 	}{
-		"bound when scheduled":                               {[]*unstructured.Unstructured{withClaims(set(), "later")}, []runtime.Object{storageClass("later", later)}, 12},
-		"bound when scheduled, in one zone":                  {[]*unstructured.Unstructured{withClaims(set(), "later")}, []runtime.Object{storageClass("later", later, "a")}, 8},
-		"of no class, the member has a default one":          {[]*unstructured.Unstructured{withClaims(set(), "")}, []runtime.Object{byDefault}, 12},
-		"of no class, the member has none":                   {[]*unstructured.Unstructured{withClaims(set(), "")}, nil, 0},
-		"of a class the member lacks":                        {[]*unstructured.Unstructured{withClaims(set(), "later")}, nil, 0},
-		"bound at once, to the smaller zone at worst":        {[]*unstructured.Unstructured{withClaims(set(), "now")}, []runtime.Object{storageClass("now", atOnce)}, 4},
-		"bound at once, in the larger zone":                  {[]*unstructured.Unstructured{withClaims(set(), "now")}, []runtime.Object{storageClass("now", atOnce, "a")}, 8},
-		"bound at once, in a zone that has no nodes":         {[]*unstructured.Unstructured{withClaims(set(), "now")}, []runtime.Object{storageClass("now", atOnce, "z")}, 0},
-		"as many as the quota has storage for":               {[]*unstructured.Unstructured{withClaims(set(), "later")}, []runtime.Object{storageClass("later", later), quota}, 5},
-		"replica 1's old volume is where no node is":         {[]*unstructured.Unstructured{withClaims(set(), "later")}, append(kept, storageClass("later", later)), 1},
-		"the same, counting from 1":                          {[]*unstructured.Unstructured{fromOne}, append(kept, storageClass("later", later)), 0},
-		"the same, 1 being reserved":                         {[]*unstructured.Unstructured{reserved}, append(kept, storageClass("later", later)), 12},
-		"a claim that will travel: all where the first goes": {[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", shared), claim}, []runtime.Object{storageClass("later", later)}, 4},
-		"a claim that neither side has":                      {[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", shared)}, []runtime.Object{storageClass("later", later)}, 0},
-		"an ephemeral volume each":                           {[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", ephemeral)}, []runtime.Object{storageClass("later", later, "b")}, 4},
+		"bound when scheduled": {
+			[]*unstructured.Unstructured{withClaims(set(), "later")}, []runtime.Object{storageClass("later", later)}, 12,
+		},
+		"bound when scheduled, in one zone": {
+			[]*unstructured.Unstructured{withClaims(set(), "later")}, []runtime.Object{storageClass("later", later, "a")}, 8,
+		},
+		"of no class, the member has a default one": {
+			[]*unstructured.Unstructured{withClaims(set(), "")}, []runtime.Object{byDefault}, 12,
+		},
+		"of no class, the member has none": {[]*unstructured.Unstructured{withClaims(set(), "")}, nil, 0},
+		"of a class the member lacks":      {[]*unstructured.Unstructured{withClaims(set(), "later")}, nil, 0},
+		"bound at once, to the smaller zone at worst": {
+			[]*unstructured.Unstructured{withClaims(set(), "now")}, []runtime.Object{storageClass("now", atOnce)}, 4,
+		},
+		"bound at once, in the larger zone": {
+			[]*unstructured.Unstructured{withClaims(set(), "now")}, []runtime.Object{storageClass("now", atOnce, "a")}, 8,
+		},
+		"bound at once, in a zone that has no nodes": {
+			[]*unstructured.Unstructured{withClaims(set(), "now")}, []runtime.Object{storageClass("now", atOnce, "z")}, 0,
+		},
+		"as many as the quota has storage for": {
+			[]*unstructured.Unstructured{withClaims(set(), "later")}, []runtime.Object{storageClass("later", later), quota}, 5,
+		},
+		"replica 1's old volume is where no node is": {
+			[]*unstructured.Unstructured{withClaims(set(), "later")}, append(kept, storageClass("later", later)), 1,
+		},
+		"the same, counting from 1": {
+			[]*unstructured.Unstructured{fromOne}, append(kept, storageClass("later", later)), 0,
+		},
+		"the same, 1 being reserved": {
+			[]*unstructured.Unstructured{reserved}, append(kept, storageClass("later", later)), 12,
+		},
+		"a claim that will travel: all where the first goes": {
+			[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", shared), claim},
+			[]runtime.Object{storageClass("later", later)}, 4,
+		},
+		"a claim that neither side has": {
+			[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", shared)}, []runtime.Object{storageClass("later", later)}, 0,
+		},
+		"an ephemeral volume each": {
+			[]*unstructured.Unstructured{workload("apps/v1", "Deployment", "web", "1", ephemeral)},
+			[]runtime.Object{storageClass("later", later, "b")}, 4,
+		},
 	}
 	web := workload("apps/v1", "Deployment", "web", "1", shared)
 	for name, tc := range map[string]struct {
@@ -226,7 +275,8 @@ func TestReplicasWithClaims(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, zonedNodes(tc.objects...)...)}, controlPlane(t, tc.workload...), nil)
+			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, zonedNodes(tc.objects...)...)}, controlPlane(t, tc.workload...),
+				nil)
 			object := fmt.Sprintf("kind=%s, name=shop/web", tc.workload[0].GetKind())
 			for range 2 { // the second time, nothing of the first must be left
 				if got := ask(t, s, object, &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, tc.want); got != tc.want {
@@ -243,15 +293,27 @@ func TestNextReplicasOfALiveStatefulSet(t *testing.T) {
 	objects := zonedNodes(storageClass("later", storagev1.VolumeBindingWaitForFirstConsumer))
 	owner := []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web", UID: "s", Controller: ptr.To(true)}}
 	objects = append(objects, &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "s"}},
-		&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "data-web-0", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"}},
+		&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: "data-web-0", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"},
+		},
 			Spec: corev1.PersistentVolumeClaimSpec{VolumeName: "pv0", StorageClassName: ptr.To("later")}},
-		&corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pv0"}, Spec: corev1.PersistentVolumeSpec{StorageClassName: "later", ClaimRef: &corev1.ObjectReference{Namespace: "shop", Name: "data-web-0"}}},
-		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-0", UID: "web-0", OwnerReferences: owner, Labels: map[string]string{"app": "web"}},
+		&corev1.PersistentVolume{
+			ObjectMeta: metav1.ObjectMeta{Name: "pv0"}, Spec: corev1.PersistentVolumeSpec{
+				StorageClassName: "later", ClaimRef: &corev1.ObjectReference{Namespace: "shop", Name: "data-web-0"},
+			},
+		},
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: "web-0", UID: "web-0", OwnerReferences: owner, Labels: map[string]string{"app": "web"},
+		},
 			Spec: corev1.PodSpec{NodeName: "n0", SchedulerName: corev1.DefaultSchedulerName,
-				Containers: []corev1.Container{{Name: "main", Image: "app:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}},
-				Volumes:    []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data-web-0"}}}}}})
+				Containers: []corev1.Container{
+					{Name: "main", Image: "app:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}},
+				},
+				Volumes: []corev1.Volume{{Name: "data",
+					VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data-web-0"}}}}}})
 	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, objects...)}, controlPlane(t, object), nil)
-	if got := ask(t, s, "kind=StatefulSet, name=shop/web", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 11); got != 11 {
+	if got := ask(t, s, "kind=StatefulSet, name=shop/web", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")},
+		11); got != 11 {
 		t.Errorf("%d replicas, want 11 beside the one that lives", got)
 	}
 }
@@ -259,9 +321,11 @@ func TestNextReplicasOfALiveStatefulSet(t *testing.T) {
 func TestUnschedulableThroughAChainOfOwners(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", UID: types.UID("p"),
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "rs", UID: "rs", Controller: ptr.To(true)}}},
-		Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}}}
+		Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
+			Reason: corev1.PodReasonUnschedulable}}}}
 	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rs", UID: "rs",
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web", UID: "r", Controller: ptr.To(true)}}}}
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web", UID: "r",
+			Controller: ptr.To(true)}}}}
 	s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, pod, set)}, nil, nil)
 	answer, err := s.GetUnschedulableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.UnschedulableReplicasRequest{
 		Cluster: "m1", APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Namespace: "shop", Name: "web"})

@@ -12,15 +12,16 @@ import (
 	"github.com/argosy-dev/argosy/estimator/template"
 )
 
-// Explain answers a person: how many replicas of the workload fit the member, on which nodes, and what refuses the next. It is the answer that
-// karmada-scheduler would get, with nothing promised to others.
+// Explain answers a person: how many replicas of the workload fit the member, on which nodes, and what refuses the next. It is the answer
+// that karmada-scheduler would get, with nothing promised to others.
 func (s *Server) Explain(ctx context.Context, member *mirror.Member, workload *unstructured.Unstructured) (oracle.Answer, error) {
 	pod, ok, err := s.kinds.Of(workload)
 	if err != nil {
 		return oracle.Answer{}, err
 	}
 	if !ok {
-		return oracle.Answer{}, fmt.Errorf("%s %s has no pod template at spec.template: its pods are made in the member", workload.GetKind(), workload.GetName())
+		return oracle.Answer{}, fmt.Errorf("%s %s has no pod template at spec.template: its pods are made in the member", workload.GetKind(),
+			workload.GetName())
 	}
 	live := s.live(ctx, member, template.Object{Kind: workload.GetKind(), Namespace: workload.GetNamespace(), Name: workload.GetName()})
 	c := s.fromTemplate(member, pod, live)

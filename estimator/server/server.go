@@ -57,7 +57,10 @@ type Options struct {
 
 // New makes a Server.
 func New(options Options) *Server {
-	return &Server{members: options.Members, templates: options.Templates, kinds: options.Kinds, promises: options.Promises, clock: options.Clock, metrics: options.Metrics}
+	return &Server{
+		members: options.Members, templates: options.Templates, kinds: options.Kinds, promises: options.Promises, clock: options.Clock,
+		metrics: options.Metrics,
+	}
 }
 
 // reply is an answer on its way out.
@@ -69,7 +72,8 @@ type reply struct {
 	err    error
 }
 
-// unknown is the answer where there is no number: Karmada goes by what else it knows. A careful number in its place would be taken for the truth.
+// unknown is the answer where there is no number: Karmada goes by what else it knows. A careful number in its place would be taken for the
+// truth.
 func unknown(reason string, err error) reply { return reply{value: Unknown, reason: reason, err: err} }
 
 // none is the answer where no member can have room.
@@ -114,12 +118,13 @@ func objectOf(ctx context.Context) string {
 	return ""
 }
 
-// within answers by the deadline. What runs late runs on in its goroutine, bounded by its context. Its answer comes too late for anybody, and the last one to the same
-// question is none either: all of it may have been promised since.
+// within answers by the deadline. What runs late runs on in its goroutine, bounded by its context. Its answer comes too late for anybody,
+// and the last one to the same question is none either: all of it may have been promised since.
 func (s *Server) within(parent context.Context, method, cluster, object string, ask func(context.Context) reply) (*wire.Count, error) {
 	begun := s.clock.Now()
 	logger := klog.FromContext(parent).WithValues("method", method, "member", cluster, "object", object)
-	ctx, cancel := context.WithTimeoutCause(klog.NewContext(context.WithoutCancel(parent), logger), deadline, errors.New("the time for an answer is up"))
+	ctx, cancel := context.WithTimeoutCause(klog.NewContext(context.WithoutCancel(parent), logger), deadline,
+		errors.New("the time for an answer is up"))
 	answered := make(chan reply, 1)
 	go func() {
 		defer cancel()
@@ -153,7 +158,8 @@ func (s *Server) log(logger klog.Logger, r reply, took time.Duration) {
 		logger.Error(r.err, "Answered without an estimate", "answer", r.value, "reason", r.reason, "took", took)
 		return
 	}
-	logger.V(1).Info("Answered", "answer", r.value, "path", r.answer.Path, "exact", r.answer.Exact, "doubt", r.answer.Doubt, "reason", r.answer.Why, "took", took)
+	logger.V(1).Info("Answered", "answer", r.value, "path", r.answer.Path, "exact", r.answer.Exact, "doubt", r.answer.Doubt, "reason",
+		r.answer.Why, "took", took)
 }
 
 func clamp(count int64) int32 { return int32(min(count, math.MaxInt32)) }

@@ -34,8 +34,9 @@ func threeNodes(more ...runtime.Object) []runtime.Object {
 
 func TestReplicas(t *testing.T) {
 	deployment := workload("apps/v1", "Deployment", "web", "1", onePerHost)
-	limitRange := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "limits"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{
-		{Type: corev1.LimitTypeContainer, DefaultRequest: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}
+	limitRange := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "limits"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{
+			{Type: corev1.LimitTypeContainer, DefaultRequest: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "quota"}, Status: corev1.ResourceQuotaStatus{
 		Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("7")}, Used: corev1.ResourceList{"requests.cpu": resource.MustParse("2")}}}
 	tests := map[string]struct {
@@ -44,29 +45,61 @@ func TestReplicas(t *testing.T) {
 		request wire.MaxAvailableReplicasRequest
 		want    int32
 	}{
-		"the request alone":                      {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
-		"the template's anti-affinity":           {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
-		"the binding asks for more than it":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("5")}, 0},
-		"a workload that is gone":                {nil, "kind=Deployment, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
-		"a kind nobody knows, as it asks":        {nil, "kind=Widget, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
-		"a kind that may not be read, likewise":  {nil, "kind=Guarded, name=shop/web", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
-		"of two kinds, the one that is asked":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 6},
-		"of two kinds that do not tell, less":    {nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("500m")}, 3},
-		"LimitRange defaults":                    {[]runtime.Object{limitRange}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop"}}, 6},
-		"ResourceQuota":                          {[]runtime.Object{quota}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 5},
-		"a priority class the member lacks":      {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop", PriorityClassName: "none"}}, 0},
-		"assumed elsewhere, taken off":           {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1"), Assumed: []wire.AssumedWorkload{{Namespace: "other", Components: []wire.Component{{Name: "c", Replicas: 2, Requirements: requests("4")}}}}}, 4},
-		"a template that does not decode":        {nil, "kind=Deployment, name=shop/broken", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, Unknown},
-		"claims of a template, each its own":     {nil, "kind=Deployment, name=shop/devices", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, Unknown},
-		"an unknown cluster":                     {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m9", Requirements: requests("1")}, Unknown},
-		"neither wire form, no template":         {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, Unknown},
-		"neither wire form, but a template":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, 3},
-		"a negative quantity":                    {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrQuantity}, 0},
-		"a quantity that overflows int64 counts": {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("10000000000000000")}, 0},
+		"the request alone":                 {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12},
+		"the template's anti-affinity":      {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 3},
+		"the binding asks for more than it": {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("5")}, 0},
+		"a workload that is gone": {
+			nil, "kind=Deployment, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12,
+		},
+		"a kind nobody knows, as it asks": {
+			nil, "kind=Widget, name=shop/none", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12,
+		},
+		"a kind that may not be read, likewise": {
+			nil, "kind=Guarded, name=shop/web", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 12,
+		},
+		"of two kinds, the one that is asked": {
+			nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 6,
+		},
+		"of two kinds that do not tell, less": {
+			nil, "kind=StatefulSet, name=shop/db", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("500m")}, 3,
+		},
+		"LimitRange defaults": {
+			[]runtime.Object{limitRange}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop"}}, 6,
+		},
+		"ResourceQuota": {
+			[]runtime.Object{quota}, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, 5,
+		},
+		"a priority class the member lacks": {
+			nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wire.Requirements{Namespace: "shop", PriorityClassName: "none"}},
+			0,
+		},
+		"assumed elsewhere, taken off": {
+			nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1"),
+				Assumed: []wire.AssumedWorkload{{Namespace: "other",
+					Components: []wire.Component{{Name: "c", Replicas: 2, Requirements: requests("4")}}}}}, 4,
+		},
+		"a template that does not decode": {
+			nil, "kind=Deployment, name=shop/broken", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, Unknown,
+		},
+		"claims of a template, each its own": {
+			nil, "kind=Deployment, name=shop/devices", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}, Unknown,
+		},
+		"an unknown cluster": {
+			nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m9", Requirements: requests("1")}, Unknown,
+		},
+		"neither wire form, no template":    {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, Unknown},
+		"neither wire form, but a template": {nil, web, wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrUnknownForm}, 3},
+		"a negative quantity":               {nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Fault: wire.ErrQuantity}, 0},
+		"a quantity that overflows int64 counts": {
+			nil, "", wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("10000000000000000")}, 0,
+		},
 	}
 	broken := workload("apps/v1", "Deployment", "broken", "1", map[string]any{"tolerations": "not a list"})
-	devices := workload("apps/v1", "Deployment", "devices", "1", map[string]any{"resourceClaims": []any{map[string]any{"name": "gpu", "resourceClaimTemplateName": "gpu"}}})
-	templates := controlPlane(t, deployment, broken, devices, workload("apps/v1", "StatefulSet", "db", "2", nil), workload("apps.kruise.io/v1beta1", "StatefulSet", "db", "4", nil))
+	devices := workload("apps/v1", "Deployment", "devices", "1", map[string]any{
+		"resourceClaims": []any{map[string]any{"name": "gpu", "resourceClaimTemplateName": "gpu"}},
+	})
+	templates := controlPlane(t, deployment, broken, devices, workload("apps/v1", "StatefulSet", "db", "2", nil),
+		workload("apps.kruise.io/v1beta1", "StatefulSet", "db", "4", nil))
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(tc.objects...)...)}, templates, nil)
@@ -77,7 +110,8 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-// What a member adds to a workload's pods counts, and never makes more of the template's new rules than they allow. Three nodes of four CPUs, a live pod on one.
+// What a member adds to a workload's pods counts, and never makes more of the template's new rules than they allow. Three nodes of four
+// CPUs, a live pod on one.
 func TestLivePodsAdditionsOverTheTemplate(t *testing.T) {
 	sidecar := func(pod *corev1.Pod) {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "sidecar", Image: "proxy",
@@ -87,9 +121,12 @@ func TestLivePodsAdditionsOverTheTemplate(t *testing.T) {
 		sidecar(pod)
 		pod.Spec.Containers[0].Image = "mirror.example.com/app:1"
 	}
-	inZone := map[string]any{"affinity": map[string]any{"nodeAffinity": map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": map[string]any{
-		"nodeSelectorTerms": []any{map[string]any{"matchExpressions": []any{map[string]any{"key": corev1.LabelHostname, "operator": "In", "values": []any{"n1"}}}}}}}}}
-	withPort := map[string]any{"containers": []any{map[string]any{"name": "main", "image": "app:1", "ports": []any{map[string]any{"containerPort": int64(80), "hostPort": int64(80)}},
+	inZone := map[string]any{
+		"affinity": map[string]any{"nodeAffinity": map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": map[string]any{
+			"nodeSelectorTerms": []any{map[string]any{"matchExpressions": []any{map[string]any{"key": corev1.LabelHostname, "operator": "In",
+				"values": []any{"n1"}}}}}}}}}
+	withPort := map[string]any{"containers": []any{map[string]any{"name": "main", "image": "app:1",
+		"ports":     []any{map[string]any{"containerPort": int64(80), "hostPort": int64(80)}},
 		"resources": map[string]any{"requests": map[string]any{"cpu": "1"}}}}}
 	for name, tc := range map[string]struct {
 		template map[string]any
@@ -110,9 +147,11 @@ func TestLivePodsAdditionsOverTheTemplate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			live := &corev1.Pod{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", UID: "web-1", Labels: map[string]string{"app": "web"},
-					OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs", Controller: ptr.To(true)}}},
+					OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs",
+						Controller: ptr.To(true)}}},
 				Spec: corev1.PodSpec{NodeName: "n0", SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{
-					{Name: "main", Image: "app:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}},
+					{Name: "main", Image: "app:1",
+						Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}},
 			}
 			if tc.live != nil {
 				tc.live(live)
@@ -132,18 +171,25 @@ func TestLivePodsAdditionsOverTheTemplate(t *testing.T) {
 
 func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 	promises := inflight.NewLedger()
-	promises.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-deployment"}, Spec: workv1alpha2.ResourceBindingSpec{
-		Resource:            workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
-		ReplicaRequirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")}},
-		Clusters:            []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 3}}}}, time.Now(), false) //nolint:forbidigo // the server's clock is the real one
+	promises.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-deployment"},
+		Spec: workv1alpha2.ResourceBindingSpec{
+			Resource: workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
+			ReplicaRequirements: &workv1alpha2.ReplicaRequirements{
+				Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")},
+			},
+			Clusters: []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 3}}}}, time.Now(),
+		false) //nolint:forbidigo // the server's clock is the real one
 	seen := func(count int) []runtime.Object {
 		objects := []runtime.Object{&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}}
 		for i := range count {
-			objects = append(objects, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)),
-				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs", Controller: ptr.To(true)}}},
-				Spec: corev1.PodSpec{NodeName: fmt.Sprintf("n%d", i), SchedulerName: corev1.DefaultSchedulerName, Containers: []corev1.Container{{Name: "main", Image: "app:1",
-					Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}})
+			objects = append(objects,
+				&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)),
+					OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-rs", UID: "rs",
+						Controller: ptr.To(true)}}},
+					Spec: corev1.PodSpec{NodeName: fmt.Sprintf("n%d", i), SchedulerName: corev1.DefaultSchedulerName,
+						Containers: []corev1.Container{{Name: "main", Image: "app:1",
+							Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}})
 		}
 		return objects
 	}
@@ -151,28 +197,43 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of 3 pods seen", pods), func(t *testing.T) {
 			m := members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(seen(pods)...)...)}
 			s := newServer(m, controlPlane(t, workload("apps/v1", "Deployment", "web", "2", nil)), promises)
-			if got := ask(t, s, "kind=Deployment, name=shop/other", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")}, 3); got != 3 {
+			if got := ask(t, s, "kind=Deployment, name=shop/other", &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2")},
+				3); got != 3 {
 				t.Errorf("%d replicas for others, want 3: six places, three of them promised, seen or not", got)
 			}
 		})
 	}
 }
 
-// karmada-scheduler assumes all replicas of a workload it has just scheduled, the running ones too (SchedulingOvercommitProtection): they take their room once.
+// karmada-scheduler assumes all replicas of a workload it has just scheduled, the running ones too (SchedulingOvercommitProtection): they
+// take their room once.
 func TestAssumedReplicasThatRunTakeNoRoomTwice(t *testing.T) {
-	owner := []metav1.OwnerReference{{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web", UID: "c", Controller: ptr.To(true)}}
+	owner := []metav1.OwnerReference{
+		{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web", UID: "c", Controller: ptr.To(true)},
+	}
 	var objects []runtime.Object
 	for i := range 3 {
-		objects = append(objects, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)), OwnerReferences: owner},
-			Spec: corev1.PodSpec{NodeName: fmt.Sprintf("n%d", i), Containers: []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{
-				Requests: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}})
+		objects = append(objects,
+			&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprint(i)), OwnerReferences: owner,
+			},
+				Spec: corev1.PodSpec{NodeName: fmt.Sprintf("n%d", i),
+					Containers: []corev1.Container{{Name: "main", Resources: corev1.ResourceRequirements{
+						Requests: corev1.ResourceList{"cpu": resource.MustParse("2")}}}}}})
 	}
 	known := inflight.NewLedger()
-	known.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-cloneset"}, Spec: workv1alpha2.ResourceBindingSpec{
-		Resource:            workv1alpha2.ObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Namespace: "shop", Name: "web"},
-		ReplicaRequirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")}},
-		Clusters:            []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 4}}}}, time.Now(), false) //nolint:forbidigo // the server's clock is the real one
-	for name, promises := range map[string]*inflight.Ledger{"its binding is known": known, "its binding is not known": inflight.NewLedger(), "no bindings are followed": nil} {
+	known.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-cloneset"},
+		Spec: workv1alpha2.ResourceBindingSpec{
+			Resource: workv1alpha2.ObjectReference{
+				APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Namespace: "shop", Name: "web",
+			},
+			ReplicaRequirements: &workv1alpha2.ReplicaRequirements{
+				Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")},
+			},
+			Clusters: []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 4}}}}, time.Now(),
+		false) //nolint:forbidigo // the server's clock is the real one
+	for name, promises := range map[string]*inflight.Ledger{"its binding is known": known, "its binding is not known": inflight.NewLedger(),
+		"no bindings are followed": nil} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes(objects...)...)}, nil, promises)
 			request := &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("2"), Assumed: []wire.AssumedWorkload{
@@ -209,14 +270,18 @@ func TestMain(m *testing.M) {
 func TestOneBadMemberHarmsNoOther(t *testing.T) {
 	wake := make(chan struct{})
 	defer close(wake)
-	const configuration = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{plugins: {multiPoint: {enabled: [{name: Rogue}]}}}]\n"
+	const configuration = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{plugins: {multiPoint: " +
+		"{enabled: [{name: Rogue}]}}}]\n"
 	nothing, hang, fault := func() {}, func() { <-wake }, func() { panic("out of order") }
-	for name, plugin := range map[string]rogue{"hangs": {hang, nothing}, "hangs on a node": {nothing, hang}, "panics": {fault, nothing}, "panics on a node": {nothing, fault}} {
+	for name, plugin := range map[string]rogue{"hangs": {hang, nothing}, "hangs on a node": {nothing, hang}, "panics": {fault, nothing},
+		"panics on a node": {nothing, fault}} {
 		t.Run(name, func(t *testing.T) {
-			plugins := oracle.Plugins{Factories: frameworkruntime.Registry{"Rogue": func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
+			plugins := oracle.Plugins{Factories: frameworkruntime.Registry{"Rogue": func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin,
+				error) {
 				return plugin, nil
 			}}}
-			s := newServer(members{"bad": memberOf(t, "bad", configuration, plugins, threeNodes()...), "good": memberOf(t, "good", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
+			s := newServer(members{"bad": memberOf(t, "bad", configuration, plugins, threeNodes()...),
+				"good": memberOf(t, "good", "", oracle.Plugins{}, threeNodes()...)}, nil, nil)
 			if got := ask(t, s, "", &wire.MaxAvailableReplicasRequest{Cluster: "bad", Requirements: requests("1")}, Unknown); got != Unknown {
 				t.Errorf("the bad member: %d, want Unknown: nothing is known, and that is no zero", got)
 			}
@@ -257,7 +322,9 @@ func TestTenThousandNodesAtOnce(t *testing.T) {
 
 func TestComponentSets(t *testing.T) {
 	part := func(name, cpu string, replicas int32) wire.Component {
-		return wire.Component{Name: name, Replicas: replicas, Requirements: wire.Requirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(cpu)}}}
+		return wire.Component{
+			Name: name, Replicas: replicas, Requirements: wire.Requirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(cpu)}},
+		}
 	}
 	tests := map[string]struct {
 		components []wire.Component
@@ -288,8 +355,11 @@ func TestUnschedulableReplicasOfAnyKind(t *testing.T) {
 	const longAgo = 2 * time.Hour
 	pending := func(name string, owner metav1.OwnerReference, since time.Duration) *corev1.Pod {
 		owner.Controller = ptr.To(true)
-		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{owner}},
-			Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{owner},
+		},
+			Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
+				Reason:             corev1.PodReasonUnschedulable,
 				LastTransitionTime: metav1.NewTime(time.Now().Add(-since))}}}} //nolint:forbidigo // the server's clock is the real one
 	}
 	objects := []runtime.Object{
@@ -305,7 +375,8 @@ func TestUnschedulableReplicasOfAnyKind(t *testing.T) {
 	for kind, tc := range map[string]struct {
 		apiVersion string
 		want       int32
-	}{"Deployment": {"apps/v1", 1}, "CloneSet": {"apps.kruise.io/v1alpha1", 1}, "StatefulSet": {"apps.kruise.io/v1beta1", 1}, "Job": {"batch/v1", 1}, "DaemonSet": {"apps/v1", 0}} {
+	}{"Deployment": {"apps/v1", 1}, "CloneSet": {"apps.kruise.io/v1alpha1", 1}, "StatefulSet": {"apps.kruise.io/v1beta1", 1},
+		"Job": {"batch/v1", 1}, "DaemonSet": {"apps/v1", 0}} {
 		got := unhurriedly(t, tc.want, func() (*wire.Count, error) {
 			return s.GetUnschedulableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.UnschedulableReplicasRequest{
 				Cluster: "m1", APIVersion: tc.apiVersion, Kind: kind, Namespace: "shop", Name: "web", Threshold: longAgo / 2})

@@ -24,7 +24,8 @@ func Claim(object *unstructured.Unstructured) (corev1.PersistentVolumeClaim, boo
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &claim); err != nil {
 		return corev1.PersistentVolumeClaim{}, false
 	}
-	return corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: claim.Namespace, Name: claim.Name, Labels: claim.Labels}, Spec: claim.Spec,
+	return corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: claim.Namespace, Name: claim.Name, Labels: claim.Labels},
+		Spec:   claim.Spec,
 		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}}, true
 }
 
@@ -33,7 +34,9 @@ func ephemeralClaims(pod *corev1.Pod) []corev1.PersistentVolumeClaim {
 	var claims []corev1.PersistentVolumeClaim
 	for _, volume := range pod.Spec.Volumes {
 		if volume.Ephemeral != nil && volume.Ephemeral.VolumeClaimTemplate != nil {
-			claims = append(claims, corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: volume.Name}, Spec: volume.Ephemeral.VolumeClaimTemplate.Spec})
+			claims = append(claims, corev1.PersistentVolumeClaim{
+				ObjectMeta: metav1.ObjectMeta{Name: volume.Name}, Spec: volume.Ephemeral.VolumeClaimTemplate.Spec,
+			})
 		}
 	}
 	return claims

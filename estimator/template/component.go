@@ -13,8 +13,8 @@ import (
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 )
 
-// rendered is what the control plane knows of the workload that a member will make of a Component: the main container, and what spec.patches say about the
-// workload's pods. A member's own templates may add to it; a live pod shows what they added.
+// rendered is what the control plane knows of the workload that a member will make of a Component: the main container, and what
+// spec.patches say about the workload's pods. A member's own templates may add to it; a live pod shows what they added.
 func rendered(object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	var component componentv1alpha1.Component
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &component); err != nil {
@@ -26,8 +26,11 @@ func rendered(object *unstructured.Unstructured) (*unstructured.Unstructured, er
 		container, workload = cmp.Or(spec.Adopt.Container, container), cmp.Or(spec.Adopt.Workload, workload)
 	}
 	main := corev1.Container{Name: container, Image: spec.Image, Env: spec.Env, EnvFrom: spec.EnvFrom,
-		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList(spec.Resources.Requests), Limits: corev1.ResourceList(spec.Resources.Limits)}}
-	pod, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{main}}})
+		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList(spec.Resources.Requests),
+			Limits: corev1.ResourceList(spec.Resources.Limits)}}
+	pod, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&corev1.PodTemplateSpec{
+		Spec: corev1.PodSpec{Containers: []corev1.Container{main}},
+	})
 	if err != nil {
 		return nil, err
 	}

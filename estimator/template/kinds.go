@@ -8,12 +8,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Kinds says where further kinds keep their pod template: dotted paths, of which the first that holds one counts. Every kind may have one at spec.template.
+// Kinds says where further kinds keep their pod template: dotted paths, of which the first that holds one counts. Every kind may have one
+// at spec.template.
 type Kinds map[schema.GroupKind][]string
 
 // known are kinds of others that keep it elsewhere.
 var known = Kinds{
-	{Group: "apps.kruise.io", Kind: "UnitedDeployment"}: {"spec.template.cloneSetTemplate.spec.template", "spec.template.advancedStatefulSetTemplate.spec.template",
+	{Group: "apps.kruise.io", Kind: "UnitedDeployment"}: {"spec.template.cloneSetTemplate.spec.template",
+		"spec.template.advancedStatefulSetTemplate.spec.template",
 		"spec.template.statefulSetTemplate.spec.template", "spec.template.deploymentTemplate.spec.template"},
 }
 
@@ -28,7 +30,11 @@ func (k Kinds) Of(workload *unstructured.Unstructured) (pod Pod, ok bool, err er
 		}
 		// What stands beside the template belongs to it: claims, ordinals.
 		beside, _, _ := unstructured.NestedMap(workload.Object, fields[:len(fields)-1]...)
-		moved := &unstructured.Unstructured{Object: map[string]any{"apiVersion": workload.GetAPIVersion(), "kind": workload.GetKind(), "metadata": workload.Object["metadata"], "spec": beside}}
+		moved := &unstructured.Unstructured{
+			Object: map[string]any{
+				"apiVersion": workload.GetAPIVersion(), "kind": workload.GetKind(), "metadata": workload.Object["metadata"], "spec": beside,
+			},
+		}
 		moved.Object["spec"].(map[string]any)["template"] = template
 		if pod, ok, err := Of(moved); ok || err != nil {
 			return pod, ok, err

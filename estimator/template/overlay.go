@@ -13,7 +13,8 @@ import (
 	"github.com/argosy-dev/argosy/estimator/wire"
 )
 
-// Live is a pod of the workload in the member, with the template it was made from there, where that is known (a Deployment's, by its ReplicaSet).
+// Live is a pod of the workload in the member, with the template it was made from there, where that is known (a Deployment's, by its
+// ReplicaSet).
 type Live struct {
 	Pod *corev1.Pod
 	// Made may be nil; of it names, labels, selectors and tolerations are looked at.
@@ -21,14 +22,15 @@ type Live struct {
 }
 
 // ownLabels differ from pod to pod or revision to revision of a workload: they are no addition of the member's.
-var ownLabels = sets.New(appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel, batchv1.JobCompletionIndexAnnotation, batchv1.ControllerUidLabel, batchv1.JobNameLabel,
+var ownLabels = sets.New(appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel, batchv1.JobCompletionIndexAnnotation,
+	batchv1.ControllerUidLabel, batchv1.JobNameLabel,
 	"controller-uid", "job-name", "pod-template-generation", "apps.kruise.io/cloneset-instance-id")
 
 var revisionLabels = []string{appsv1.DefaultDeploymentUniqueLabelKey, appsv1.ControllerRevisionHashLabelKey}
 
-// Overlay lays what a member adds to the workload's pods - webhooks' containers, labels, selectors - over the template. The template's own rules stand: a live pod
-// may be of an older one, and never loosens a rule. sure says that the live pod is of this template and the additions are additions; otherwise
-// some of them may be what the template has given up.
+// Overlay lays what a member adds to the workload's pods - webhooks' containers, labels, selectors - over the template. The template's own
+// rules stand: a live pod may be of an older one, and never loosens a rule. sure says that the live pod is of this template and the
+// additions are additions; otherwise some of them may be what the template has given up.
 func Overlay(template *corev1.Pod, live Live) (pod *corev1.Pod, sure bool) {
 	pod = template.DeepCopy()
 	o := overlay{pod: pod, live: live.Pod, made: live.Made}
@@ -43,7 +45,8 @@ func Overlay(template *corev1.Pod, live Live) (pod *corev1.Pod, sure bool) {
 	return pod, same && !guessed
 }
 
-// Choose returns the live pod to lay over the template: the newest that was made from it, else the newest of all. ok is false where there is none.
+// Choose returns the live pod to lay over the template: the newest that was made from it, else the newest of all. ok is false where there
+// is none.
 func Choose(template *corev1.Pod, live []*corev1.Pod) (chosen *corev1.Pod, ok bool) {
 	living := slices.DeleteFunc(slices.Clone(live), func(pod *corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 	slices.SortStableFunc(living, func(a, b *corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
@@ -56,8 +59,8 @@ func Choose(template *corev1.Pod, live []*corev1.Pod) (chosen *corev1.Pod, ok bo
 	return living[0], true
 }
 
-// FromLive is the pod where the template is not known: the live pod, and what the request says of its template. What only one of them demands is
-// demanded; what only the live pod tolerates is not tolerated, for the template may have given it up.
+// FromLive is the pod where the template is not known: the live pod, and what the request says of its template. What only one of them
+// demands is demanded; what only the live pod tolerates is not tolerated, for the template may have given it up.
 func FromLive(live *corev1.Pod, requirements wire.Requirements) *corev1.Pod {
 	pod := live.DeepCopy()
 	pod.Spec.NodeName, pod.Status = "", corev1.PodStatus{}
@@ -84,7 +87,8 @@ func FromLive(live *corev1.Pod, requirements wire.Requirements) *corev1.Pod {
 	return pod
 }
 
-// both selects the nodes that both select: terms are alternatives, so each of one goes with each of the other. A term without expressions selects no node.
+// both selects the nodes that both select: terms are alternatives, so each of one goes with each of the other. A term without expressions
+// selects no node.
 func both(a, b *corev1.NodeSelector) *corev1.NodeSelector {
 	if a == nil {
 		return b
@@ -95,7 +99,8 @@ func both(a, b *corev1.NodeSelector) *corev1.NodeSelector {
 		for _, other := range b.NodeSelectorTerms {
 			if !empty(one) && !empty(other) {
 				out.NodeSelectorTerms = append(out.NodeSelectorTerms, corev1.NodeSelectorTerm{
-					MatchExpressions: slices.Concat(one.MatchExpressions, other.MatchExpressions), MatchFields: slices.Concat(one.MatchFields, other.MatchFields)})
+					MatchExpressions: slices.Concat(one.MatchExpressions, other.MatchExpressions),
+					MatchFields:      slices.Concat(one.MatchFields, other.MatchFields)})
 			}
 		}
 	}
@@ -107,7 +112,8 @@ type overlay struct {
 	made      *corev1.PodTemplateSpec
 }
 
-// adoptRevision gives the pod the live pod's revision: the labels, and the rules into which the API server has merged them (matchLabelKeys).
+// adoptRevision gives the pod the live pod's revision: the labels, and the rules into which the API server has merged them
+// (matchLabelKeys).
 func (o *overlay) adoptRevision() {
 	for _, key := range revisionLabels {
 		if value, has := o.live.Labels[key]; has {
@@ -150,8 +156,8 @@ func (o *overlay) labels() {
 	}
 }
 
-// containers adds those that only the live pod has, and tells whether one may be the workload's own of before. The member's come first among the init
-// containers: a sidecar that runs beside all of them takes the most.
+// containers adds those that only the live pod has, and tells whether one may be the workload's own of before. The member's come first
+// among the init containers: a sidecar that runs beside all of them takes the most.
 func (o *overlay) containers() (guessed bool) {
 	var made corev1.PodSpec
 	if o.made != nil {
@@ -257,8 +263,8 @@ func larger(list *corev1.ResourceList, other corev1.ResourceList) {
 	}
 }
 
-// madeFrom: the template's containers are in the pod, unchanged, and so are its rules of placement; whatever else the pod has was added in the member, or is of an
-// older template.
+// madeFrom: the template's containers are in the pod, unchanged, and so are its rules of placement; whatever else the pod has was added in
+// the member, or is of an older template.
 func madeFrom(template, pod *corev1.Pod) bool {
 	if len(template.Spec.SchedulingGates) > 0 {
 		return false // the live pod's were taken off it
@@ -266,7 +272,8 @@ func madeFrom(template, pod *corev1.Pod) bool {
 	for i := range template.Spec.Containers {
 		want := &template.Spec.Containers[i]
 		have := named(pod.Spec.Containers, want.Name)
-		if have == nil || have.Image != want.Image || !covers(have.Resources.Requests, want.Resources.Requests) || !equality.Semantic.DeepEqual(hostPorts(have), hostPorts(want)) {
+		if have == nil || have.Image != want.Image || !covers(have.Resources.Requests, want.Resources.Requests) ||
+			!equality.Semantic.DeepEqual(hostPorts(have), hostPorts(want)) {
 			return false
 		}
 	}
@@ -314,7 +321,8 @@ func rulesOf(pod *corev1.Pod) rules {
 
 func unmerge(selector *metav1.LabelSelector, keys []string) {
 	if selector != nil {
-		selector.MatchExpressions = slices.DeleteFunc(selector.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool { return slices.Contains(keys, e.Key) })
+		selector.MatchExpressions = slices.DeleteFunc(selector.MatchExpressions,
+			func(e metav1.LabelSelectorRequirement) bool { return slices.Contains(keys, e.Key) })
 	}
 }
 

@@ -27,9 +27,9 @@ type Pod struct {
 	Ordinals Ordinals
 }
 
-// Of reads the pod template of any workload that has one at spec.template: Deployment, StatefulSet and Job, OpenKruise's CloneSet and StatefulSet, and
-// others built alike; and what a Component says of the workload it becomes. ok is false for a workload without (VMReplicaSet: its request says all there is to
-// say, and its replicas become pods only in the member).
+// Of reads the pod template of any workload that has one at spec.template: Deployment, StatefulSet and Job, OpenKruise's CloneSet and
+// StatefulSet, and others built alike; and what a Component says of the workload it becomes. ok is false for a workload without
+// (VMReplicaSet: its request says all there is to say, and its replicas become pods only in the member).
 func Of(workload *unstructured.Unstructured) (pod Pod, ok bool, err error) {
 	named := func(err error) error {
 		return fmt.Errorf("%s %s/%s: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
@@ -72,8 +72,8 @@ func Of(workload *unstructured.Unstructured) (pod Pod, ok bool, err error) {
 		Ordinals: ordinalsOf(parsed.Spec.Ordinals.Start, parsed.Spec.ReserveOrdinals)}, true, nil
 }
 
-// nextRevision gives the pod the labels that controllers add and constraints may select by (matchLabelKeys), with a value that no pod in the member has: a
-// template that no live pod matches is a revision of which there are no pods yet.
+// nextRevision gives the pod the labels that controllers add and constraints may select by (matchLabelKeys), with a value that no pod in
+// the member has: a template that no live pod matches is a revision of which there are no pods yet.
 func nextRevision(pod *corev1.Pod) {
 	for _, key := range []string{appsv1.DefaultDeploymentUniqueLabelKey, appsv1.ControllerRevisionHashLabelKey} {
 		wanted := false
@@ -139,13 +139,15 @@ func Synthetic(requirements wire.Requirements, namespace, name string) *corev1.P
 		},
 	}
 	if requirements.NodeAffinity != nil {
-		pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: requirements.NodeAffinity}}
+		pod.Spec.Affinity = &corev1.Affinity{
+			NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: requirements.NodeAffinity},
+		}
 	}
 	return pod
 }
 
-// AtLeast raises the pod's requests to what the scheduler asks for: its figures are of the binding, which may be newer than the template, or counted by
-// an interpreter that knows better. The greater of the two never over-estimates.
+// AtLeast raises the pod's requests to what the scheduler asks for: its figures are of the binding, which may be newer than the template,
+// or counted by an interpreter that knows better. The greater of the two never over-estimates.
 func AtLeast(pod *corev1.Pod, asked corev1.ResourceList) {
 	if len(pod.Spec.Containers) == 0 {
 		return

@@ -33,8 +33,8 @@ func Replica(pod *corev1.Pod, templates []corev1.PersistentVolumeClaim, ordinal 
 	return pod, claims
 }
 
-// Ordinals numbers the replicas of a StatefulSet, Kubernetes' or OpenKruise's. It matters: a claim that an earlier replica of the number left behind binds the
-// next one to that claim's volume.
+// Ordinals numbers the replicas of a StatefulSet, Kubernetes' or OpenKruise's. It matters: a claim that an earlier replica of the number
+// left behind binds the next one to that claim's volume.
 type Ordinals struct {
 	start    int
 	reserved sets.Set[int]

@@ -45,8 +45,8 @@ const (
 	kindsFor = 5 * time.Second
 )
 
-// The kinds with replicas that are known here, and the claims that travel with them. A kind of your own that may not be read is answered for by its request alone:
-// to have it read too, bind argosy-estimator to a role of yours.
+// The kinds with replicas that are known here, and the claims that travel with them. A kind of your own that may not be read is answered
+// for by its request alone: to have it read too, bind argosy-estimator to a role of yours.
 //
 // +kubebuilder:rbac:groups=apps,resources=deployments;replicasets;statefulsets,verbs=get
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get
@@ -82,8 +82,8 @@ func NewResolver(client dynamic.Interface, discovery discovery.DiscoveryInterfac
 	return &Resolver{client: client, discovery: discovery, clock: clock, recent: map[Object]*lookup{}}
 }
 
-// Find returns every workload of that kind and name: two groups may have a kind of one name (StatefulSet of apps and of apps.kruise.io). None is no error; a kind
-// that karmada-apiserver does not serve is ErrNoKind.
+// Find returns every workload of that kind and name: two groups may have a kind of one name (StatefulSet of apps and of apps.kruise.io).
+// None is no error; a kind that karmada-apiserver does not serve is ErrNoKind.
 func (r *Resolver) Find(ctx context.Context, object Object) ([]*unstructured.Unstructured, error) {
 	l, mine := r.lookup(object)
 	if mine {
@@ -137,7 +137,8 @@ func (r *Resolver) read(ctx context.Context, object Object) ([]*unstructured.Uns
 	if err != nil {
 		return nil, err
 	}
-	return r.get(ctx, object, slices.DeleteFunc(slices.Clone(again), func(one schema.GroupVersionResource) bool { return slices.Contains(resources, one) }))
+	return r.get(ctx, object,
+		slices.DeleteFunc(slices.Clone(again), func(one schema.GroupVersionResource) bool { return slices.Contains(resources, one) }))
 }
 
 // get reads the object in each of the resources.
@@ -157,12 +158,14 @@ func (r *Resolver) get(ctx context.Context, object Object, resources []schema.Gr
 		}
 	}
 	if len(found) == 0 && forbidden != nil {
-		return nil, fmt.Errorf("reading %s %s/%s (bind argosy-estimator to a role that may): %w", object.Kind, object.Namespace, object.Name, forbidden)
+		return nil, fmt.Errorf("reading %s %s/%s (bind argosy-estimator to a role that may): %w", object.Kind, object.Namespace, object.Name,
+			forbidden)
 	}
 	return found, nil
 }
 
-// resources are the preferred versions of all groups that have the kind; read anew, if that is asked for and the list is not of the last seconds.
+// resources are the preferred versions of all groups that have the kind; read anew, if that is asked for and the list is not of the last
+// seconds.
 func (r *Resolver) resources(kind string, anew bool) ([]schema.GroupVersionResource, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()

@@ -66,16 +66,32 @@ func TestOf(t *testing.T) {
 		text string
 		want got
 	}{
-		"a Deployment":              {"kind: Deployment\nspec: {template: {metadata: {labels: {a: b}}, spec: {" + containers + "}}}", got{Labels: map[string]string{"a": "b"}, Cpu: "0"}},
-		"a StatefulSet with claims": {"kind: StatefulSet\nspec: {volumeClaimTemplates: [{metadata: {name: data}}], template: {spec: {" + containers + "}}}", got{Claims: []string{"data"}, Cpu: "0"}},
-		"an ephemeral volume is a claim each": {"kind: Job\nspec: {template: {spec: {" + containers + ", volumes: [{name: scratch, ephemeral: {volumeClaimTemplate: {spec: {}}}}]}}}",
+		"a Deployment": {
+			"kind: Deployment\nspec: {template: {metadata: {labels: {a: b}}, spec: {" + containers + "}}}", got{
+				Labels: map[string]string{"a": "b"}, Cpu: "0",
+			},
+		},
+		"a StatefulSet with claims": {
+			"kind: StatefulSet\nspec: {volumeClaimTemplates: [{metadata: {name: data}}], template: {spec: {" + containers + "}}}",
+			got{Claims: []string{"data"}, Cpu: "0"},
+		},
+		"an ephemeral volume is a claim each": {"kind: Job\nspec: {template: {spec: {" + containers +
+			", volumes: [{name: scratch, ephemeral: {volumeClaimTemplate: {spec: {}}}}]}}}",
 			got{Claims: []string{"scratch"}, Cpu: "0"}},
-		"a claim of all": {"kind: CloneSet\nspec: {template: {spec: {" + containers + ", volumes: [{name: v, persistentVolumeClaim: {claimName: shared}}]}}}", got{Mounts: []string{"shared"}, Cpu: "0"}},
-		"constraints by revision": {"kind: Deployment\nspec: {template: {spec: {" + containers + ", topologySpreadConstraints: [{topologyKey: zone, maxSkew: 1, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: [pod-template-hash]}]}}}",
+		"a claim of all": {
+			"kind: CloneSet\nspec: {template: {spec: {" + containers + ", volumes: [{name: v, persistentVolumeClaim: {claimName: shared}}]}}}",
+			got{Mounts: []string{"shared"}, Cpu: "0"},
+		},
+		"constraints by revision": {"kind: Deployment\nspec: {template: {spec: {" + containers +
+			", topologySpreadConstraints: [{topologyKey: zone, maxSkew: 1, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: " +
+			"[pod-template-hash]}]}}}",
 			got{Labels: map[string]string{"pod-template-hash": "argosy-next"}, Cpu: "0"}},
 		"no pod template": {"kind: VMReplicaSet\nspec: {template: {spec: {machine: {}}}}", got{Missing: true}},
 		"no template":     {"kind: Service\nspec: {}", got{Missing: true}},
-		"a Component":     {"apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nspec: {workloadType: Deployment, image: app, resources: {requests: {cpu: 2}}}", got{Cpu: "2"}},
+		"a Component": {
+			"apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nspec: {workloadType: Deployment, image: app, resources: {requests: " +
+				"{cpu: 2}}}", got{Cpu: "2"},
+		},
 		"a Component, adopted": {`apiVersion: component.luojilab.com/v1alpha1
 kind: Component
 metadata: {name: web}
@@ -110,7 +126,8 @@ spec:
 			}
 			seen := got{Missing: !ok}
 			if ok {
-				seen.Labels, seen.Mounts, seen.Cpu = pod.Template.Labels, pod.Mounts(), pod.Template.Spec.Containers[0].Resources.Requests.Cpu().String()
+				seen.Labels, seen.Mounts, seen.Cpu = pod.Template.Labels, pod.Mounts(),
+					pod.Template.Spec.Containers[0].Resources.Requests.Cpu().String()
 				for _, claim := range pod.Claims {
 					seen.Claims = append(seen.Claims, claim.Name)
 				}
@@ -124,9 +141,10 @@ spec:
 		})
 	}
 	for name, text := range map[string]string{
-		"containers that are none":        "kind: Deployment\nspec: {template: {spec: {containers: main}}}",
-		"a template that is a text":       "kind: Deployment\nspec: {template: web}",
-		"a Component's patch that is odd": "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nspec: {workloadType: Deployment, patches: [{target: {kind: Deployment}, patch: {spec: {template: 1}}}]}",
+		"containers that are none":  "kind: Deployment\nspec: {template: {spec: {containers: main}}}",
+		"a template that is a text": "kind: Deployment\nspec: {template: web}",
+		"a Component's patch that is odd": "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nspec: {workloadType: Deployment, " +
+			"patches: [{target: {kind: Deployment}, patch: {spec: {template: 1}}}]}",
 	} {
 		if _, _, err := Of(object(t, text)); err == nil {
 			t.Errorf("%s: no error", name)
@@ -135,8 +153,10 @@ spec:
 }
 
 func live(name, image string, created int, change ...func(*corev1.Pod)) *corev1.Pod {
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.Unix(int64(created), 0)}, Spec: corev1.PodSpec{NodeName: "n",
-		Containers: []corev1.Container{{Name: "main", Image: image, Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.Unix(int64(created), 0)},
+		Spec: corev1.PodSpec{NodeName: "n",
+			Containers: []corev1.Container{{Name: "main", Image: image,
+				Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}}}}}
 	for _, apply := range change {
 		apply(pod)
 	}
@@ -155,14 +175,18 @@ func TestChoose(t *testing.T) {
 		want string
 		sure bool
 	}{
-		"none":                        {nil, "", false},
-		"of an older image":           {[]*corev1.Pod{live("a", "app:1", 1)}, "a", false},
-		"the newest":                  {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3), live("c", "app:2", 2)}, "b", true},
-		"of the template, not newer":  {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:1", 3)}, "a", true},
-		"not one on its way out":      {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} })}, "a", true},
+		"none":                       {nil, "", false},
+		"of an older image":          {[]*corev1.Pod{live("a", "app:1", 1)}, "a", false},
+		"the newest":                 {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3), live("c", "app:2", 2)}, "b", true},
+		"of the template, not newer": {[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:1", 3)}, "a", true},
+		"not one on its way out": {
+			[]*corev1.Pod{live("a", "app:2", 1), live("b", "app:2", 3, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} })}, "a", true,
+		},
 		"with a sidecar of a webhook": {[]*corev1.Pod{live("a", "app:2", 1, sidecar)}, "a", false},
-		"of other requests":           {[]*corev1.Pod{live("a", "app:2", 1, func(p *corev1.Pod) { p.Spec.Containers[0].Resources = corev1.ResourceRequirements{} })}, "a", false},
-		"of other rules":              {[]*corev1.Pod{live("a", "app:2", 1, spread)}, "a", false},
+		"of other requests": {
+			[]*corev1.Pod{live("a", "app:2", 1, func(p *corev1.Pod) { p.Spec.Containers[0].Resources = corev1.ResourceRequirements{} })}, "a", false,
+		},
+		"of other rules": {[]*corev1.Pod{live("a", "app:2", 1, spread)}, "a", false},
 	} {
 		model, ok := Choose(template, tc.live)
 		if ok != (tc.want != "") || ok && model.Name != tc.want {
@@ -178,7 +202,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// What the member adds is laid over the template; what the template says stands, and what it has given up does not come back where that is known.
+// What the member adds is laid over the template; what the template says stands, and what it has given up does not come back where that is
+// known.
 func TestOverlay(t *testing.T) {
 	cpu := func(amount string) corev1.ResourceRequirements {
 		return corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse(amount)}}
@@ -194,7 +219,8 @@ func TestOverlay(t *testing.T) {
 		Gates, Spread, Node int
 	}
 	see := func(pod *corev1.Pod) seen {
-		s := seen{Containers: map[string]string{}, Inits: map[string]string{}, Labels: pod.Labels, Selector: pod.Spec.NodeSelector, Class: pod.Spec.PriorityClassName,
+		s := seen{Containers: map[string]string{}, Inits: map[string]string{}, Labels: pod.Labels, Selector: pod.Spec.NodeSelector,
+			Class:     pod.Spec.PriorityClassName,
 			Scheduler: pod.Spec.SchedulerName, Gates: len(pod.Spec.SchedulingGates), Spread: len(pod.Spec.TopologySpreadConstraints)}
 		for _, c := range pod.Spec.Containers {
 			s.Containers[c.Name] = c.Resources.Requests.Cpu().String()
@@ -218,7 +244,8 @@ func TestOverlay(t *testing.T) {
 		pod.Spec.Tolerations = []corev1.Toleration{{Key: "shop"}}
 		pod.Spec.PriorityClassName, pod.Spec.SchedulerName = "shop", "packing"
 	}
-	added := seen{Containers: map[string]string{"main": "1", "proxy": "2"}, Inits: map[string]string{"prepare": "3"}, Labels: map[string]string{"app": "web", "mesh": "on"},
+	added := seen{Containers: map[string]string{"main": "1", "proxy": "2"}, Inits: map[string]string{"prepare": "3"},
+		Labels:   map[string]string{"app": "web", "mesh": "on"},
 		Selector: map[string]string{"pool": "shop"}, Class: "shop", Scheduler: "packing"}
 	with := func(from seen, change func(*seen)) seen {
 		change(&from)
@@ -234,10 +261,16 @@ func TestOverlay(t *testing.T) {
 		made     *corev1.PodTemplateSpec
 		want     seen
 	}{
-		"by a webhook, the template it was made from being known":     {nil, webhook, made(), with(added, func(s *seen) { s.Tolerations = []string{"shop"} })},
+		"by a webhook, the template it was made from being known": {
+			nil, webhook, made(), with(added, func(s *seen) { s.Tolerations = []string{"shop"} }),
+		},
 		"by a webhook, the template it was made from not being known": {nil, webhook, nil, added},
-		"given up by the template":                                    {nil, webhook, made(webhook), seen{Containers: map[string]string{"main": "1"}, Inits: map[string]string{}, Labels: map[string]string{"app": "web"}}},
-		"an image that the member overrides":                          {nil, func(p *corev1.Pod) { webhook(p); p.Spec.Containers[0].Image = "mirror/app:2" }, nil, added},
+		"given up by the template": {
+			nil, webhook, made(webhook), seen{
+				Containers: map[string]string{"main": "1"}, Inits: map[string]string{}, Labels: map[string]string{"app": "web"},
+			},
+		},
+		"an image that the member overrides": {nil, func(p *corev1.Pod) { webhook(p); p.Spec.Containers[0].Image = "mirror/app:2" }, nil, added},
 		"requests that the member raises": {nil, func(p *corev1.Pod) { p.Spec.Containers[0].Resources = cpu("2") }, nil,
 			seen{Containers: map[string]string{"main": "2"}, Inits: map[string]string{}, Labels: map[string]string{"app": "web"}}},
 		"requests that the template raises": {func(p *corev1.Pod) { p.Spec.Containers[0].Resources = cpu("3") }, nil, nil,
@@ -326,9 +359,12 @@ func (p *plane) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
 
 func TestResolver(t *testing.T) {
 	resource := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
-	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{resource: "DeploymentList"},
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
+		map[schema.GroupVersionResource]string{resource: "DeploymentList"},
 		object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: shop, name: web}"))
-	lists := []*metav1.APIResourceList{{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Kind: "Deployment", Namespaced: true}}}}
+	lists := []*metav1.APIResourceList{
+		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Kind: "Deployment", Namespaced: true}}},
+	}
 	kinds := &plane{FakeDiscovery: &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{Resources: lists}}}
 	clk := testclock.NewFakeClock(time.Unix(0, 0))
 	r := NewResolver(client, kinds, clk)
@@ -351,13 +387,17 @@ func TestResolver(t *testing.T) {
 		t.Errorf("asked again at once: %v, kinds read %d times more", err, kinds.reads-reads)
 	}
 	clk.Step(kindsFor)
-	kinds.Resources = append(lists, &metav1.APIResourceList{GroupVersion: "example.com/v1", APIResources: []metav1.APIResource{{Name: "widgets", Kind: "Widget", Namespaced: true}}})
+	kinds.Resources = append(lists, &metav1.APIResourceList{
+		GroupVersion: "example.com/v1", APIResources: []metav1.APIResource{{Name: "widgets", Kind: "Widget", Namespaced: true}},
+	})
 	if found, err := find("Widget", "web"); found != 0 || err != nil {
 		t.Errorf("a kind that has come: %d, %v", found, err)
 	}
 	// A group that cannot be told may have the kind: not knowing is no "no such kind".
 	clk.Step(kindsFor)
-	kinds.err = &discovery.ErrGroupDiscoveryFailed{Groups: map[schema.GroupVersion]error{{Group: "broken.io", Version: "v1"}: errors.New("down")}}
+	kinds.err = &discovery.ErrGroupDiscoveryFailed{
+		Groups: map[schema.GroupVersion]error{{Group: "broken.io", Version: "v1"}: errors.New("down")},
+	}
 	if _, err := find("Gadget", "web"); err == nil || errors.Is(err, ErrNoKind) || !strings.Contains(err.Error(), "broken.io") {
 		t.Errorf("a kind that may be of a group that is down: %v", err)
 	}
@@ -383,10 +423,13 @@ func TestAtLeast(t *testing.T) {
 		spec corev1.PodSpec
 		want string
 	}{
-		"one container":                  {corev1.PodSpec{Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
-		"no requests":                    {corev1.PodSpec{Containers: []corev1.Container{{}}}, "6"},
-		"an init container that is more": {corev1.PodSpec{InitContainers: []corev1.Container{{Resources: cpu("4")}}, Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
-		"a sidecar": {corev1.PodSpec{InitContainers: []corev1.Container{{RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways), Resources: cpu("2")}},
+		"one container": {corev1.PodSpec{Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
+		"no requests":   {corev1.PodSpec{Containers: []corev1.Container{{}}}, "6"},
+		"an init container that is more": {
+			corev1.PodSpec{InitContainers: []corev1.Container{{Resources: cpu("4")}}, Containers: []corev1.Container{{Resources: cpu("1")}}}, "6",
+		},
+		"a sidecar": {corev1.PodSpec{InitContainers: []corev1.Container{{RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways),
+			Resources: cpu("2")}},
 			Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
 		"the pod as a whole":     {corev1.PodSpec{Resources: &whole, Containers: []corev1.Container{{Resources: cpu("1")}}}, "6"},
 		"more than is asked for": {corev1.PodSpec{Containers: []corev1.Container{{Resources: cpu("7")}}}, "7"},
@@ -406,10 +449,16 @@ func TestAtLeast(t *testing.T) {
 func TestKindOfTheSameNameComesLater(t *testing.T) {
 	native := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
 	kruise := schema.GroupVersionResource{Group: "apps.kruise.io", Version: "v1beta1", Resource: "statefulsets"}
-	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{native: "StatefulSetList", kruise: "StatefulSetList"},
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+		native: "StatefulSetList", kruise: "StatefulSetList",
+	},
 		object(t, "apiVersion: apps.kruise.io/v1beta1\nkind: StatefulSet\nmetadata: {namespace: shop, name: web}"))
 	served := []metav1.APIResource{{Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}}
-	kinds := &plane{FakeDiscovery: &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{Resources: []*metav1.APIResourceList{{GroupVersion: "apps/v1", APIResources: served}}}}}
+	kinds := &plane{
+		FakeDiscovery: &discoveryfake.FakeDiscovery{
+			Fake: &clienttesting.Fake{Resources: []*metav1.APIResourceList{{GroupVersion: "apps/v1", APIResources: served}}},
+		},
+	}
 	clk := testclock.NewFakeClock(time.Unix(0, 0))
 	r := NewResolver(client, kinds, clk)
 	if found, err := r.Find(t.Context(), Object{"StatefulSet", "shop", "web"}); len(found) != 0 || err != nil {

@@ -75,8 +75,8 @@ func each(message []byte, visit func(field) error) error {
 	return nil
 }
 
-// decode takes absent requirements for empty ones: Karmada 1.18 leaves them out where a replica asks for nothing (a best-effort workload), which up to 1.17
-// were sent empty. Only where something else stands in the message, of which nothing is known, may they have moved there.
+// decode takes absent requirements for empty ones: Karmada 1.18 leaves them out where a replica asks for nothing (a best-effort workload),
+// which up to 1.17 were sent empty. Only where something else stands in the message, of which nothing is known, may they have moved there.
 func (r *MaxAvailableReplicasRequest) decode(data []byte) error {
 	seen, unknown := false, false
 	err := each(data, func(f field) error {

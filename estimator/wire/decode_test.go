@@ -72,7 +72,9 @@ func entry(key string, value []byte) []byte { return message{}.text(1, key).raw(
 // form is a generation of the protocol: whether it sends Kubernetes messages, bytes, or both, and what workloads are assumed.
 type form struct{ messages, bytes, assumed bool }
 
-var forms = map[string]form{"1.16": {messages: true}, "1.18": {messages: true, bytes: true, assumed: true}, "1.19": {bytes: true, assumed: true}}
+var forms = map[string]form{
+	"1.16": {messages: true}, "1.18": {messages: true, bytes: true, assumed: true}, "1.19": {bytes: true, assumed: true},
+}
 
 func (f form) claim(t *testing.T) message {
 	m := message{}
@@ -155,7 +157,9 @@ func TestDecodeSetsInEveryForm(t *testing.T) {
 
 // Karmada's own types, which write what 1.18 writes, are the judge of the form, both ways.
 func TestKarmadaTypesAgree(t *testing.T) {
-	requirements := &pb.ReplicaRequirements{NodeClaim: &pb.NodeClaim{NodeSelector: wanted.NodeSelector}, Namespace: "shop", PriorityClassName: "high"}
+	requirements := &pb.ReplicaRequirements{
+		NodeClaim: &pb.NodeClaim{NodeSelector: wanted.NodeSelector}, Namespace: "shop", PriorityClassName: "high",
+	}
 	if err := errors.Join(requirements.SetResourceRequest(wanted.Requests), requirements.NodeClaim.SetNodeAffinity(&affinity),
 		requirements.NodeClaim.SetTolerations(wanted.Tolerations)); err != nil {
 		t.Fatal(err)
@@ -224,7 +228,8 @@ func TestAbsentRequirementsAreEmpty(t *testing.T) {
 	want := []AssumedWorkload{{Namespace: "shop", Components: []Component{{Name: "web", Replicas: 2}}}}
 
 	var replicas MaxAvailableReplicasRequest
-	if err := unmarshal(written(t, &pb.MaxAvailableReplicasRequest{Cluster: "m1", AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}), &replicas); err != nil {
+	if err := unmarshal(written(t, &pb.MaxAvailableReplicasRequest{Cluster: "m1", AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}),
+		&replicas); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(MaxAvailableReplicasRequest{Cluster: "m1", Assumed: want}, replicas, faults); diff != "" {
@@ -236,7 +241,8 @@ func TestAbsentRequirementsAreEmpty(t *testing.T) {
 		Components: bestEffort.Components, AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}), &sets); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop", Components: want[0].Components, Assumed: want}, sets, faults); diff != "" {
+	if diff := cmp.Diff(MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop", Components: want[0].Components, Assumed: want},
+		sets, faults); diff != "" {
 		t.Errorf("sets (-want +got):\n%s", diff)
 	}
 
@@ -245,7 +251,9 @@ func TestAbsentRequirementsAreEmpty(t *testing.T) {
 		want error
 	}{
 		"no components": {message{}.text(1, "m1").text(3, "shop"), ErrNoComponents},
-		"a component's requirements at a place yet to come": {message{}.text(1, "m1").raw(2, message{}.text(1, "web").int(3, 2).raw(9, []byte("x"))), ErrUnknownForm},
+		"a component's requirements at a place yet to come": {
+			message{}.text(1, "m1").raw(2, message{}.text(1, "web").int(3, 2).raw(9, []byte("x"))), ErrUnknownForm,
+		},
 	} {
 		var got MaxAvailableComponentSetsRequest
 		if err := unmarshal(tc.data, &got); err != nil || !errors.Is(got.Fault, tc.want) {

@@ -35,7 +35,8 @@ type Component struct {
 	Replicas     int32
 }
 
-// AssumedWorkload is a workload that the scheduler has assigned and the member does not show yet (Karmada 1.18 with its gate SchedulingOvercommitProtection).
+// AssumedWorkload is a workload that the scheduler has assigned and the member does not show yet (Karmada 1.18 with its gate
+// SchedulingOvercommitProtection).
 type AssumedWorkload struct {
 	Namespace  string
 	Components []Component

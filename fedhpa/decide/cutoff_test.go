@@ -8,8 +8,8 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
-// TestCutOff: once a rollback marked the workload, books and limits stay as they are whatever members do, and what an owner does there stands. When the mark
-// goes, what runs is taken over as it is.
+// TestCutOff: once a rollback marked the workload, books and limits stay as they are whatever members do, and what an owner does there
+// stands. When the mark goes, what runs is taken over as it is.
 func TestCutOff(t *testing.T) {
 	m := settled(t)
 	m.template.CutOff = true
@@ -28,7 +28,8 @@ func TestCutOff(t *testing.T) {
 	m.members["m2"].hpa = &split.Range{Min: 1, Max: 40}
 	m.members["m2"].load = 15
 	m.play(6)
-	if m.binding.clusters.String() != books || m.template != template || m.members["m1"].hpa != nil || m.members["m1"].replicas != 4 || m.members["m2"].replicas != 15 {
+	if m.binding.clusters.String() != books || m.template != template || m.members["m1"].hpa != nil || m.members["m1"].replicas != 4 ||
+		m.members["m2"].replicas != 15 {
 		t.Fatalf("touched: %s", m)
 	}
 	if plan := Decide(m.world()); len(plan.Actions)+len(plan.Events) != 0 {

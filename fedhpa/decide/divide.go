@@ -36,7 +36,8 @@ func (d *decision) divide() bool {
 		}
 	}
 	if t == nil {
-		if c := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPACapacitySufficient); c != nil && c.Status == metav1.ConditionUnknown {
+		if c := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPACapacitySufficient); c != nil &&
+			c.Status == metav1.ConditionUnknown {
 			// It was not looked at while something kept the FedHPA from acting.
 			d.capacityCondition(result, frozen)
 		}
@@ -96,8 +97,8 @@ func (d *decision) input(names []string, holdIll bool) split.Input {
 	return in
 }
 
-// free is the room in a cluster beside what its autoscaler asks for now. The answer is some seconds old, and what was asked for since takes of it,
-// whether it has been made or not: otherwise a cluster that grows fast is handed its room twice.
+// free is the room in a cluster beside what its autoscaler asks for now. The answer is some seconds old, and what was asked for since takes
+// of it, whether it has been made or not: otherwise a cluster that grows fast is handed its room twice.
 func (d *decision) free(name string, m *Member) *int32 {
 	if dist := d.w.Spec.Distribution; dist != nil && dist.Capacity == api.CapacityIgnore {
 		all := d.w.Bounds.Max

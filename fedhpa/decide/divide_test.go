@@ -13,8 +13,8 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
-// TestFree: room is what was answered, less what the cluster's autoscaler asked for since. A cluster of 15 places that grew from 7 to 14 while
-// the answer was 8 has one left, though none of the seven may be made yet.
+// TestFree: room is what was answered, less what the cluster's autoscaler asked for since. A cluster of 15 places that grew from 7 to 14
+// while the answer was 8 has one left, though none of the seven may be made yet.
 func TestFree(t *testing.T) {
 	ignore := &api.Distribution{Capacity: api.CapacityIgnore}
 	cases := map[string]struct {
@@ -32,7 +32,9 @@ func TestFree(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			d := &decision{w: World{Bounds: Bounds{Min: 1, Max: 20}, Spec: api.FedHPASpec{Distribution: tc.distribution}}, counts: Counts{"m1": tc.asks}}
+			d := &decision{
+				w: World{Bounds: Bounds{Min: 1, Max: 20}, Spec: api.FedHPASpec{Distribution: tc.distribution}}, counts: Counts{"m1": tc.asks},
+			}
 			if diff := cmp.Diff(tc.want, d.free("m1", &Member{Name: "m1", Free: tc.free, FreeAt: tc.at})); diff != "" {
 				t.Errorf("free (-want +got):\n%s", diff)
 			}
@@ -70,11 +72,14 @@ func TestLimitsEditedInTheMember(t *testing.T) {
 // TestOwnBoundsAreNoRoom: clusters that may not have what minReplicas asks for are not blamed on room.
 func TestOwnBoundsAreNoRoom(t *testing.T) {
 	spec := limits(2, 20)
-	spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "m1", MaxReplicas: ptr.To[int32](2)}, {Name: "m2", MaxReplicas: ptr.To[int32](1)}}}
+	spec.Distribution = &api.Distribution{
+		Clusters: []api.ClusterDistribution{{Name: "m1", MaxReplicas: ptr.To[int32](2)}, {Name: "m2", MaxReplicas: ptr.To[int32](1)}},
+	}
 	m := newModel(spec, Counts{"m1": 1, "m2": 1})
 	mustSettle(t, m)
 	m.spec.MinReplicas = 6
 	m.generation++
 	mustSettle(t, m)
-	wantSaid(t, m.status, api.FedHPACapacitySufficient, "False MinReplicasDoNotFit: the clusters' own maxReplicas add up to 3, below minReplicas 6")
+	wantSaid(t, m.status, api.FedHPACapacitySufficient,
+		"False MinReplicasDoNotFit: the clusters' own maxReplicas add up to 3, below minReplicas 6")
 }

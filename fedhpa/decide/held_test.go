@@ -10,7 +10,8 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
-// TestSuspendedDispatch: a member that Karmada is told not to write to gets no limits from here either. What it has stays reserved, and it is counted.
+// TestSuspendedDispatch: a member that Karmada is told not to write to gets no limits from here either. What it has stays reserved, and it
+// is counted.
 func TestSuspendedDispatch(t *testing.T) {
 	m := newModel(limits(2, 40), Counts{"m1": 5, "m2": 3})
 	mustSettle(t, m)
@@ -30,7 +31,8 @@ func TestSuspendedDispatch(t *testing.T) {
 	if got := m.members["m2"].replicas; got > 40-before.Max {
 		t.Errorf("m2 runs %d, and %d of 40 are reserved", got, before.Max)
 	}
-	if got := m.status.Clusters[0].Message; got != fmt.Sprintf("dispatching to m1 is suspended, it keeps its last %d..%d", before.Min, before.Max) {
+	if got := m.status.Clusters[0].Message; got != fmt.Sprintf("dispatching to m1 is suspended, it keeps its last %d..%d", before.Min,
+		before.Max) {
 		t.Errorf("said of m1: %s", got)
 	}
 	m.members["m1"].held = false
@@ -41,7 +43,8 @@ func TestSuspendedDispatch(t *testing.T) {
 	}
 }
 
-// TestTakingOverASuspendedMember: the label stands in its Work and not in the member, and Applied is True of what was before. It gets no autoscaler.
+// TestTakingOverASuspendedMember: the label stands in its Work and not in the member, and Applied is True of what was before. It gets no
+// autoscaler.
 func TestTakingOverASuspendedMember(t *testing.T) {
 	m := newModel(limits(2, 20), Counts{"m1": 5, "m2": 3})
 	m.members["m1"].held, m.members["m2"].held = true, true
@@ -49,7 +52,8 @@ func TestTakingOverASuspendedMember(t *testing.T) {
 	if m.members["m1"].hpaWork != nil || m.members["m2"].hpaWork != nil {
 		t.Error("an autoscaler is sent")
 	}
-	wantSaid(t, m.status, api.FedHPAReady, "False DispatchingSuspended: no member's autoscaler works: m1, m2: dispatching to the cluster is suspended")
+	wantSaid(t, m.status, api.FedHPAReady,
+		"False DispatchingSuspended: no member's autoscaler works: m1, m2: dispatching to the cluster is suspended")
 	m.members["m1"].held, m.members["m2"].held = false, false
 	mustSettle(t, m)
 	wantSaid(t, m.status, api.FedHPAReady, "True Active")

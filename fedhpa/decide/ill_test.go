@@ -17,7 +17,8 @@ func (m *model) byHand(name string, replicas int32) {
 	m.report(name)
 }
 
-// TestDeadAutoscalerIsNotBelieved: without metrics Kubernetes keeps the old desiredReplicas. What runs is in the books, and lowered limits cut the others.
+// TestDeadAutoscalerIsNotBelieved: without metrics Kubernetes keeps the old desiredReplicas. What runs is in the books, and lowered limits
+// cut the others.
 func TestDeadAutoscalerIsNotBelieved(t *testing.T) {
 	m := newModel(limits(2, 60), Counts{"m1": 2, "m2": 4})
 	mustSettle(t, m)
@@ -81,8 +82,8 @@ func TestMinRisesWithoutMetrics(t *testing.T) {
 	wantSaid(t, m.status, api.FedHPABooksAgree, "True BooksAgree")
 }
 
-// TestSecondAutoscalerInMember: two autoscalers of the same pods switch each other off, so ours goes. What runs then is the workload's own word, and ours comes
-// back when the other one is gone.
+// TestSecondAutoscalerInMember: two autoscalers of the same pods switch each other off, so ours goes. What runs then is the workload's own
+// word, and ours comes back when the other one is gone.
 func TestSecondAutoscalerInMember(t *testing.T) {
 	m := settled(t)
 	m.members["m1"].rival = 6
@@ -111,7 +112,8 @@ func TestSecondAutoscalerInMember(t *testing.T) {
 	if got := m.binding.clusters.String(); got != "m1=7,m2=3" {
 		t.Errorf("the books say %s where m1 runs 7", got)
 	}
-	wantSaid(t, m.status, api.FedHPAMembersScaling, "False SecondAutoscalerInMember: m1: another HorizontalPodAutoscaler in the member scales the same pods")
+	wantSaid(t, m.status, api.FedHPAMembersScaling,
+		"False SecondAutoscalerInMember: m1: another HorizontalPodAutoscaler in the member scales the same pods")
 	if top := m.members["m2"].hpaWork.Max; top > 13 {
 		t.Errorf("m2 may run %d of 20 beside 7", top)
 	}
@@ -124,7 +126,8 @@ func TestSecondAutoscalerInMember(t *testing.T) {
 	wantSaid(t, m.status, api.FedHPAMembersScaling, "True AllScaling")
 }
 
-// TestOthersAutoscaler: where a member does not take ours, or a policy propagates one of its name, the workload's own status is what the books follow.
+// TestOthersAutoscaler: where a member does not take ours, or a policy propagates one of its name, the workload's own status is what the
+// books follow.
 func TestOthersAutoscaler(t *testing.T) {
 	for name, change := range map[string]func(*Autoscaler){
 		"an HPA of that name is the member's own": func(h *Autoscaler) { h.Applied, h.Message = false, "exists and is not managed by Karmada" },
@@ -158,7 +161,8 @@ func TestOthersAutoscaler(t *testing.T) {
 	}
 }
 
-// TestNoConditionsReflected: without member-status.yaml nothing tells that an autoscaler is ill but that the workload stands where it does not want it.
+// TestNoConditionsReflected: without member-status.yaml nothing tells that an autoscaler is ill but that the workload stands where it does
+// not want it.
 func TestNoConditionsReflected(t *testing.T) {
 	w := settled(t).world()
 	w.Members[0].HPA.Judged, w.Members[0].HPA.Current = false, 9
@@ -184,7 +188,8 @@ func TestMemberRunsMore(t *testing.T) {
 	wantSaid(t, Decide(w).Status, api.FedHPABooksAgree, "Unknown MemberUnreachable")
 }
 
-// TestReleaseInARollingUpdate: pods of a surge are no replicas. They are waited for, and when that takes too long they are not counted either.
+// TestReleaseInARollingUpdate: pods of a surge are no replicas. They are waited for, and when that takes too long they are not counted
+// either.
 func TestReleaseInARollingUpdate(t *testing.T) {
 	m := newModel(limits(2, 60), Counts{"m1": 20, "m2": 12})
 	mustSettle(t, m)
@@ -220,7 +225,8 @@ func TestForeignIsReserved(t *testing.T) {
 	}
 }
 
-// TestPolicyGone: without a policy Karmada brings no label into members, so nothing is being taken over. What was taken over before goes on.
+// TestPolicyGone: without a policy Karmada brings no label into members, so nothing is being taken over. What was taken over before goes
+// on.
 func TestPolicyGone(t *testing.T) {
 	m := newModel(limits(2, 20), Counts{"m1": 5, "m2": 3})
 	m.reconcile(-1)
@@ -238,7 +244,8 @@ func TestPolicyGone(t *testing.T) {
 	w = m.world()
 	w.Binding.Claimed = false
 	plan = Decide(w)
-	wantSaid(t, plan.Status, api.FedHPAReady, "True Active: members scale by themselves, and the control plane follows; no policy propagates the target any more")
+	wantSaid(t, plan.Status, api.FedHPAReady,
+		"True Active: members scale by themselves, and the control plane follows; no policy propagates the target any more")
 	if diff := cmp.Diff([]ActionKind{WriteBinding, ScaleTemplate}, actionsOf(plan)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

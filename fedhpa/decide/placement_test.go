@@ -9,7 +9,9 @@ import (
 // bursting is two small clusters, and two empty ones beside them.
 func bursting(change func(*model)) *model {
 	spec := limits(2, 40)
-	spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "m3", Role: api.ClusterRoleStandby}, {Name: "m4", Role: api.ClusterRoleStandby}}}
+	spec.Distribution = &api.Distribution{
+		Clusters: []api.ClusterDistribution{{Name: "m3", Role: api.ClusterRoleStandby}, {Name: "m4", Role: api.ClusterRoleStandby}},
+	}
 	m := newModel(spec, Counts{"m1": 2, "m2": 2})
 	m.members["m1"].free, m.members["m2"].free = 5, 5
 	m.members["m3"] = &memberModel{ready: true, free: 10}
@@ -63,7 +65,8 @@ func TestEmptiesWithinRegions(t *testing.T) {
 	}
 }
 
-// TestOverflowsInOrder: an overflow of the placement is a standby, woken in the placement's order, whatever room the later one has, and emptied from the last.
+// TestOverflowsInOrder: an overflow of the placement is a standby, woken in the placement's order, whatever room the later one has, and
+// emptied from the last.
 func TestOverflowsInOrder(t *testing.T) {
 	m := bursting(func(m *model) {
 		m.spec.Distribution = nil

@@ -48,7 +48,8 @@ func (d *decision) send() bool {
 // needs is the least upper limit of a cluster: what runs there, and what the scheduler moved there.
 func (d *decision) needs(name string) int32 { return max(d.counts[name], d.floors[name], 1) }
 
-// makeRoom lowers what clusters may grow to where that and what was moved to others are beyond total: the targets know nothing of a movement.
+// makeRoom lowers what clusters may grow to where that and what was moved to others are beyond total: the targets know nothing of a
+// movement.
 func (d *decision) makeRoom(total int64) {
 	over := -total
 	for _, s := range d.steps {
@@ -76,7 +77,8 @@ func sendable(m *Member) bool {
 	return m.Workload != nil && m.Workload.Retained && m.Workload.Applied
 }
 
-// standing is the autoscaler of ours whose limits the member has, or is about to have. One that is withheld its owner may have changed or deleted.
+// standing is the autoscaler of ours whose limits the member has, or is about to have. One that is withheld its owner may have changed or
+// deleted.
 func (m *Member) standing() *Autoscaler {
 	if m == nil || m.HPA == nil || !m.HPA.Owned || m.HPA.Withheld {
 		return nil
@@ -122,8 +124,8 @@ func (d *decision) step(name string) split.Step {
 	return step
 }
 
-// leaving are reachable clusters outside the result whose autoscalers are not gone yet: until they are, what they hold is not free. One that
-// cannot be reached was given up by whoever evicted it, and holds nothing.
+// leaving are reachable clusters outside the result whose autoscalers are not gone yet: until they are, what they hold is not free. One
+// that cannot be reached was given up by whoever evicted it, and holds nothing.
 func (d *decision) leaving() []split.Step {
 	var out []split.Step
 	for i := range d.w.Members {

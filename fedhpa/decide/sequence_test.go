@@ -153,7 +153,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// TestMovedBeyondMax: replicas that the scheduler spreads anew, after a push of more than max, are adopted in every cluster before max cuts them.
+// TestMovedBeyondMax: replicas that the scheduler spreads anew, after a push of more than max, are adopted in every cluster before max cuts
+// them.
 func TestMovedBeyondMax(t *testing.T) {
 	m := newModel(limits(4, 30), Counts{"m1": 10, "m2": 10, "m3": 10})
 	mustSettle(t, m)
@@ -290,8 +291,8 @@ func TestRandomOrder(t *testing.T) {
 	})
 }
 
-// TestWakesInTime: between one look and the time that look asks to be woken at, time alone changes nothing that is done or said. So whatever becomes due is
-// done when it is due, also when an event or a restart made the queue forget what an earlier look had asked for.
+// TestWakesInTime: between one look and the time that look asks to be woken at, time alone changes nothing that is done or said. So
+// whatever becomes due is done when it is due, also when an event or a restart made the queue forget what an earlier look had asked for.
 func TestWakesInTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(limits(rapid.Int32Range(1, 6).Draw(t, "min"), 30), Counts{"m1": 5, "m2": 3})
@@ -340,7 +341,8 @@ func checkWake(t *rapid.T, m *model) {
 	seen.Now = seen.Now.Add(time.Duration(at))
 	then := Decide(seen)
 	if len(then.Actions) > 0 || len(then.Events) > 0 || said(then) != said(first) {
-		t.Fatalf("woken after %s, but after %s: %v %v\nbefore %s\nthen   %s\n%s", first.Wake, time.Duration(at), actionsOf(then), then.Events, said(first), said(then), m)
+		t.Fatalf("woken after %s, but after %s: %v %v\nbefore %s\nthen   %s\n%s", first.Wake, time.Duration(at), actionsOf(then), then.Events,
+			said(first), said(then), m)
 	}
 }
 
@@ -353,8 +355,8 @@ func said(plan Plan) string {
 	return strings.Join(out, ", ")
 }
 
-// checkMax: the limits sent and in force never rise beyond max, or beyond what is known to run if that is more. The one exception is a cluster that was given
-// up while it was away and is back in the scheduling result before it could be told.
+// checkMax: the limits sent and in force never rise beyond max, or beyond what is known to run if that is more. The one exception is a
+// cluster that was given up while it was away and is back in the scheduling result before it could be told.
 func checkMax(t *rapid.T, m *model) {
 	var sum, everywhere, runs int32
 	returned := false

@@ -94,8 +94,8 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 	}
 }
 
-// clock runs since the state began, as long as it lasts, and looks again when a wait is over. Each look asks for that anew: an event in between makes the
-// queue forget what the look before it asked for.
+// clock runs since the state began, as long as it lasts, and looks again when a wait is over. Each look asks for that anew: an event in
+// between makes the queue forget what the look before it asked for.
 func (d *decision) clock(since **metav1.Time, lasts bool, waits ...time.Duration) {
 	if !lasts {
 		*since = nil
@@ -129,20 +129,24 @@ func (d *decision) outside(m *Member) api.FedHPAClusterState {
 func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 	switch {
 	case d.withdrawn(m.Name) > 0:
-		return "another HorizontalPodAutoscaler in the member scales the same pods, and Kubernetes switches both off: ours is withdrawn, and tried again ten minutes later; " +
+		return "another HorizontalPodAutoscaler in the member scales the same pods, and Kubernetes switches both off: ours is withdrawn, and " +
+			"tried again ten minutes later; " +
 			"delete the other one there"
 	case m.Held && m.HPA == nil:
 		return "dispatching to the cluster is suspended: its autoscaler is sent when it is resumed"
 	case m.HPA == nil:
 		return before(m.Workload)
 	case !m.HPA.Owned:
-		return "a Work of the autoscaler's name exists and is not this FedHPA's: remove the policy that propagates a HorizontalPodAutoscaler of the same name"
+		return "a Work of the autoscaler's name exists and is not this FedHPA's: remove the policy that propagates a HorizontalPodAutoscaler " +
+			"of the same name"
 	case !m.HPA.Applied && m.HPA.Message != "":
 		return "the autoscaler could not be applied: " + m.HPA.Message
 	case m.HPA.Fault != "":
 		return "the member's autoscaler cannot scale: " + m.HPA.Fault
 	case d.edited(m, c):
-		return fmt.Sprintf("the member's autoscaler obeys %d..%d where it was sent %d..%d: somebody in the member writes its limits; Karmada's execution controller writes ours",
+		return fmt.Sprintf(
+			"the member's autoscaler obeys %d..%d where it was sent %d..%d: somebody in the member writes its limits; Karmada's execution "+
+				"controller writes ours",
 			m.HPA.InForce.Min, m.HPA.InForce.Max, m.HPA.Sent.Min, m.HPA.Sent.Max)
 	}
 	return ""
@@ -231,7 +235,8 @@ func (d *decision) membersCondition() {
 		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, reason, message)
 		d.changed(true, reason, message)
 	case len(waiting) > 0:
-		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, api.FedHPAReasonTakingOver, list(waiting)+": the workload, or its autoscaler's first look at it, is on its way")
+		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, api.FedHPAReasonTakingOver,
+			list(waiting)+": the workload, or its autoscaler's first look at it, is on its way")
 	case len(unreachable) > 0:
 		message := list(unreachable) + " cannot be reached: its autoscaler goes on, its last limits stay reserved"
 		d.condition(api.FedHPAMembersScaling, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable, message)
@@ -244,9 +249,12 @@ func (d *decision) membersCondition() {
 // capacityCondition says after a division whether the limits could be placed.
 func (d *decision) capacityCondition(r split.Result, frozen []string) {
 	if r.MinUnplaced > 0 && !d.takingOver() {
-		message := fmt.Sprintf("%d of minReplicas %d fit in no cluster: add room, add a cluster, or lower minReplicas", r.MinUnplaced, d.w.Bounds.Min)
+		message := fmt.Sprintf("%d of minReplicas %d fit in no cluster: add room, add a cluster, or lower minReplicas", r.MinUnplaced,
+			d.w.Bounds.Min)
 		if own, all := d.ownMost(); all && own < int64(d.w.Bounds.Min) {
-			message = fmt.Sprintf("the clusters' own maxReplicas add up to %d, below minReplicas %d: raise those in spec.distribution.clusters, or lower minReplicas", own, d.w.Bounds.Min)
+			message = fmt.Sprintf(
+				"the clusters' own maxReplicas add up to %d, below minReplicas %d: raise those in spec.distribution.clusters, or lower minReplicas",
+				own, d.w.Bounds.Min)
 		}
 		if len(frozen) > 0 {
 			message += "; " + list(frozen) + " cannot be reached"
@@ -297,7 +305,8 @@ func (d *decision) readyCondition() {
 		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonInvalidBounds, d.badBounds)
 		d.changed(true, api.FedHPAReasonInvalidBounds, d.badBounds)
 	case len(d.w.UnknownClusters) > 0:
-		message := "spec.distribution.clusters names " + list(d.w.UnknownClusters) + ", which are not members of the federation: correct the names or join them"
+		message := "spec.distribution.clusters names " + list(d.w.UnknownClusters) +
+			", which are not members of the federation: correct the names or join them"
 		d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonUnknownClusters, message)
 		d.changed(true, api.FedHPAReasonUnknownClusters, message)
 	case len(d.silent()) == len(d.counts):

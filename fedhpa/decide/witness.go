@@ -7,12 +7,12 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
-// withdrawnFor is how long a member is left to a second autoscaler before ours is tried there again. Nothing of the member is seen meanwhile, and for
-// the seconds of a try Kubernetes switches both off.
+// withdrawnFor is how long a member is left to a second autoscaler before ours is tried there again. Nothing of the member is seen
+// meanwhile, and for the seconds of a try Kubernetes switches both off.
 const withdrawnFor = 10 * time.Minute
 
-// speaks reports whether what the member's autoscaler says is of today: reachable, ours, applied, seeing its workload, and not withheld, when its owner may have
-// deleted it.
+// speaks reports whether what the member's autoscaler says is of today: reachable, ours, applied, seeing its workload, and not withheld,
+// when its owner may have deleted it.
 func (m *Member) speaks() bool {
 	return m != nil && m.Ready && m.HPA != nil && m.HPA.Owned && m.HPA.Applied && !m.HPA.Deleting && !m.HPA.Lost && !m.HPA.Withheld
 }
@@ -25,8 +25,8 @@ func (m *Member) refused() bool {
 	return m.HPA != nil && m.HPA.Owned && !m.HPA.Applied && m.HPA.Message != ""
 }
 
-// ill reports whether the member is reachable and has an autoscaler of ours that cannot scale. It still obeys limits: Kubernetes holds a workload inside
-// them without looking at any metric, so a limit below what runs would cut it.
+// ill reports whether the member is reachable and has an autoscaler of ours that cannot scale. It still obeys limits: Kubernetes holds a
+// workload inside them without looking at any metric, so a limit below what runs would cut it.
 func (m *Member) ill() bool {
 	return m != nil && m.Ready && m.HPA != nil && m.HPA.Owned && (m.HPA.Fault != "" || m.refused())
 }
@@ -45,10 +45,10 @@ func (d *decision) withdrawn(name string) time.Duration {
 	return max(withdrawnFor-d.w.Now.Sub(c.WithdrawnSince.Time), 0)
 }
 
-// runs is how many replicas the workload is to have in the member, by the best witness there is; known is false where nobody can tell, and unknown never
-// becomes a number. An autoscaler that scales is believed what it asks for. One that cannot keeps the count of better days in desiredReplicas, so that only
-// currentReplicas counts, which is the workload's spec.replicas at its last look, whoever wrote that. Where the autoscaler is not ours, the workload's own
-// status is all there is.
+// runs is how many replicas the workload is to have in the member, by the best witness there is; known is false where nobody can tell, and
+// unknown never becomes a number. An autoscaler that scales is believed what it asks for. One that cannot keeps the count of better days in
+// desiredReplicas, so that only currentReplicas counts, which is the workload's spec.replicas at its last look, whoever wrote that. Where
+// the autoscaler is not ours, the workload's own status is all there is.
 func (d *decision) runs(m *Member) (count int32, known bool) {
 	switch {
 	case m == nil || !m.Ready:
@@ -62,8 +62,8 @@ func (d *decision) runs(m *Member) (count int32, known bool) {
 	return 0, false
 }
 
-// still reports whether the workload's status says what its spec says: its controller has seen the spec, and no update of its pods is under way, in which pods of
-// both versions are counted.
+// still reports whether the workload's status says what its spec says: its controller has seen the spec, and no update of its pods is under
+// way, in which pods of both versions are counted.
 func (w *Workload) still() bool {
 	return w != nil && w.Observed && w.Replicas > 0 && !w.rolling()
 }
@@ -76,15 +76,16 @@ func (d *decision) denied() string {
 	for _, name := range d.clusters() {
 		m := d.member(name)
 		if m != nil && m.Ready && m.Workload.still() && m.HPA != nil && m.Workload.Replicas > d.counts[name] {
-			return fmt.Sprintf("%s runs %d replicas where its autoscaler asks for %d: it is on its way down, or something else scales the workload there",
+			return fmt.Sprintf(
+				"%s runs %d replicas where its autoscaler asks for %d: it is on its way down, or something else scales the workload there",
 				name, m.Workload.Replicas, d.counts[name])
 		}
 	}
 	return ""
 }
 
-// withdraw takes our autoscaler back from a member in which another one scales the same pods: Kubernetes switches both off for as long as both are there, and the
-// other one is none of ours to delete.
+// withdraw takes our autoscaler back from a member in which another one scales the same pods: Kubernetes switches both off for as long as
+// both are there, and the other one is none of ours to delete.
 func (d *decision) withdraw() {
 	for _, name := range d.clusters() {
 		m, c := d.member(name), d.clusterStatus(name)

@@ -40,8 +40,8 @@ type Input struct {
 	Seed string
 }
 
-// Result is the division. sum(Min) + MinUnplaced = Input.Min and sum(Max) + Reserve = Input.Max, unless frozen clusters alone exceed them, or
-// what they might run and what the others do run together.
+// Result is the division. sum(Min) + MinUnplaced = Input.Min and sum(Max) + Reserve = Input.Max, unless frozen clusters alone exceed them,
+// or what they might run and what the others do run together.
 type Result struct {
 	// Ranges has one entry per Input.Clusters, in its order. A cluster with Max 0 is surplus: there are fewer maxReplicas than
 	// clusters. One with Min 0 and Max > 0 may go to standby when it is idle.
@@ -141,7 +141,8 @@ func shrink(in Input, live []int, base []int32, total int32) []int32 {
 			total = max(total-base[n], 0)
 			continue
 		}
-		parties, at = append(parties, Party{Name: c.Name, Weight: int64(base[n]), Lo: min(1, base[n]), Hi: base[n], Holds: lastMax(c)}), append(at, n)
+		parties, at = append(parties, Party{Name: c.Name, Weight: int64(base[n]), Lo: min(1, base[n]), Hi: base[n], Holds: lastMax(c)}),
+			append(at, n)
 	}
 	seats, _ := Bounded(total, parties, in.Seed)
 	for p, n := range at {

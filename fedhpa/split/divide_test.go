@@ -173,7 +173,8 @@ func TestDivideProperties(t *testing.T) {
 	})
 }
 
-// TestDivideExhaustive checks every small problem of two clusters, unknown room, weights, bounds and outages included: sums and bounds are exact.
+// TestDivideExhaustive checks every small problem of two clusters, unknown room, weights, bounds and outages included: sums and bounds are
+// exact.
 func TestDivideExhaustive(t *testing.T) {
 	room := []*int32{nil, new(int32), pointer(1), pointer(4)}
 	var clusters []Cluster
@@ -182,7 +183,9 @@ func TestDivideExhaustive(t *testing.T) {
 			for weight := range int64(3) {
 				for _, own := range []Range{{}, {Min: 2}, {Max: 2}} {
 					for _, frozen := range []bool{false, true} {
-						clusters = append(clusters, Cluster{Name: "a", Current: current, Free: free, Weight: weight, Least: own.Min, Most: own.Max, Frozen: frozen})
+						clusters = append(clusters, Cluster{
+							Name: "a", Current: current, Free: free, Weight: weight, Least: own.Min, Most: own.Max, Frozen: frozen,
+						})
 					}
 				}
 			}

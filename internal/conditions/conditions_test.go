@@ -36,12 +36,13 @@ func TestGauges(t *testing.T) {
 	refused := false
 	reader := interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 		makeFed("a", "True", "BooksAgree", now.Add(-24*time.Hour)), makeFed("b", "False", "Syncing", now.Add(-time.Second)), stuck,
-	).Build(), interceptor.Funcs{List: func(ctx context.Context, under client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-		if refused {
-			return errors.New("no right")
-		}
-		return under.List(ctx, list, opts...)
-	}})
+	).Build(),
+		interceptor.Funcs{List: func(ctx context.Context, under client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if refused {
+				return errors.New("no right")
+			}
+			return under.List(ctx, list, opts...)
+		}})
 	gauges, err := New(reader, clocktesting.NewFakeClock(now), prometheus.NewRegistry(), []Kind{{
 		Name: "FedHPA", List: func() client.ObjectList { return &api.FedHPAList{} },
 		Conditions: func(o runtime.Object) []metav1.Condition { return o.(*api.FedHPA).Status.Conditions },

@@ -21,25 +21,46 @@ func TestLoadControllerManager(t *testing.T) {
 			text: header + "controllers:\n  cronHPA:\n    concurrency: 3\n",
 			want: func(c *ControllerManager) { c.Controllers.CronHPA.Concurrency = 3 },
 		},
-		"a typo at the top":         {text: header + "leaderElectoin: {}\n", wantErr: `"leaderElectoin"`},
-		"a typo deep inside":        {text: header + "controllers: {cronHPA: {concurency: 3}}\n", wantErr: `"controllers.cronHPA.concurency"`},
-		"a field given twice":       {text: header + "healthBindAddress: :1\nhealthBindAddress: :2\n", wantErr: "healthBindAddress"},
-		"another binary's file":     {text: "apiVersion: config.argosy.dev/v1alpha1\nkind: WebhookConfiguration\n", wantErr: "kind: Unsupported value"},
-		"an unknown version":        {text: "apiVersion: config.argosy.dev/v2\nkind: ControllerManagerConfiguration\n", wantErr: "apiVersion: Unsupported value"},
-		"a mode that is none":       {text: header + "controllers: {podScaleIn: {mode: off}}\n", wantErr: "controllers.podScaleIn.mode"},
-		"no workers":                {text: header + "controllers: {podScaleIn: {concurrency: 0}}\n", wantErr: "controllers.podScaleIn.concurrency"},
-		"lease shorter than it":     {text: header + "leaderElection: {leaseDurationSeconds: 5}\n", wantErr: "leaderElection.leaseDurationSeconds"},
-		"no renewal":                {text: header + "leaderElection: {renewDeadlineSeconds: 1}\n", wantErr: "leaderElection.renewDeadlineSeconds"},
-		"address without a port":    {text: header + "metricsBindAddress: localhost\n", wantErr: "metricsBindAddress"},
-		"rate of nothing":           {text: header + "client: {qps: 0}\n", wantErr: "client.qps"},
-		"estimators maybe asked":    {text: header + "controllers: {fedHPA: {estimators: {mode: Perhaps}}}\n", wantErr: "controllers.fedHPA.estimators.mode"},
-		"estimators at no port":     {text: header + "controllers: {fedHPA: {estimators: {port: 0}}}\n", wantErr: "controllers.fedHPA.estimators.port"},
-		"estimators asked for ever": {text: header + "controllers: {fedHPA: {estimators: {timeoutSeconds: 31}}}\n", wantErr: "controllers.fedHPA.estimators.timeoutSeconds"},
-		"estimators of no name":     {text: header + "controllers: {fedHPA: {estimators: {servicePrefix: \"\"}}}\n", wantErr: "controllers.fedHPA.estimators.serviceNamespace"},
-		"a certificate, no key":     {text: header + "controllers: {fedHPA: {estimators: {certFile: /c}}}\n", wantErr: "controllers.fedHPA.estimators.keyFile"},
-		"no estimators at all": {text: header + "controllers: {fedHPA: {estimators: {mode: Disabled, port: 0}}}\n", want: func(c *ControllerManager) {
-			c.Controllers.FedHPA.Estimators.Mode, c.Controllers.FedHPA.Estimators.Port = Disabled, 0
-		}},
+		"a typo at the top":   {text: header + "leaderElectoin: {}\n", wantErr: `"leaderElectoin"`},
+		"a typo deep inside":  {text: header + "controllers: {cronHPA: {concurency: 3}}\n", wantErr: `"controllers.cronHPA.concurency"`},
+		"a field given twice": {text: header + "healthBindAddress: :1\nhealthBindAddress: :2\n", wantErr: "healthBindAddress"},
+		"another binary's file": {
+			text: "apiVersion: config.argosy.dev/v1alpha1\nkind: WebhookConfiguration\n", wantErr: "kind: Unsupported value",
+		},
+		"an unknown version": {
+			text: "apiVersion: config.argosy.dev/v2\nkind: ControllerManagerConfiguration\n", wantErr: "apiVersion: Unsupported value",
+		},
+		"a mode that is none": {text: header + "controllers: {podScaleIn: {mode: off}}\n", wantErr: "controllers.podScaleIn.mode"},
+		"no workers": {
+			text: header + "controllers: {podScaleIn: {concurrency: 0}}\n", wantErr: "controllers.podScaleIn.concurrency",
+		},
+		"lease shorter than it": {
+			text: header + "leaderElection: {leaseDurationSeconds: 5}\n", wantErr: "leaderElection.leaseDurationSeconds",
+		},
+		"no renewal": {
+			text: header + "leaderElection: {renewDeadlineSeconds: 1}\n", wantErr: "leaderElection.renewDeadlineSeconds",
+		},
+		"address without a port": {text: header + "metricsBindAddress: localhost\n", wantErr: "metricsBindAddress"},
+		"rate of nothing":        {text: header + "client: {qps: 0}\n", wantErr: "client.qps"},
+		"estimators maybe asked": {
+			text: header + "controllers: {fedHPA: {estimators: {mode: Perhaps}}}\n", wantErr: "controllers.fedHPA.estimators.mode",
+		},
+		"estimators at no port": {
+			text: header + "controllers: {fedHPA: {estimators: {port: 0}}}\n", wantErr: "controllers.fedHPA.estimators.port",
+		},
+		"estimators asked for ever": {
+			text: header + "controllers: {fedHPA: {estimators: {timeoutSeconds: 31}}}\n", wantErr: "controllers.fedHPA.estimators.timeoutSeconds",
+		},
+		"estimators of no name": {
+			text: header + "controllers: {fedHPA: {estimators: {servicePrefix: \"\"}}}\n", wantErr: "controllers.fedHPA.estimators.serviceNamespace",
+		},
+		"a certificate, no key": {
+			text: header + "controllers: {fedHPA: {estimators: {certFile: /c}}}\n", wantErr: "controllers.fedHPA.estimators.keyFile",
+		},
+		"no estimators at all": {text: header + "controllers: {fedHPA: {estimators: {mode: Disabled, port: 0}}}\n",
+			want: func(c *ControllerManager) {
+				c.Controllers.FedHPA.Estimators.Mode, c.Controllers.FedHPA.Estimators.Port = Disabled, 0
+			}},
 		"rate without burst": {text: header + "client: {qps: 5}\n", wantErr: "client.burst"},
 	} {
 		t.Run(name, func(t *testing.T) {

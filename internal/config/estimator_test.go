@@ -13,14 +13,16 @@ func TestLoadEstimator(t *testing.T) {
 		text string
 		want string // part of the error; empty: no error
 	}{
-		"defaults":                {head, ""},
-		"a member by kubeconfig":  {head + "members: [{name: m1, kubeconfig: /m1}]\n", ""},
-		"a typo":                  {head + "memberz: []\n", "memberz"},
-		"another binary's file":   {"apiVersion: config.argosy.dev/v1alpha1\nkind: ControllerManagerConfiguration\n", "kind"},
-		"twice the same member":   {head + "members: [{name: m1, kubeconfig: /a}, {name: m1, kubeconfig: /b}]\n", "members[1].name"},
-		"a member with nothing":   {head + "members: [{name: m1}]\n", "members[0]"},
-		"not a name":              {head + "members: [{name: M_1, kubeconfig: /a}]\n", "members[0].name"},
-		"no way to a member":      {head + "followClusters: Disabled\nmembers: [{name: m1, schedulerConfiguration: /a}]\n", "members[0].kubeconfig"},
+		"defaults":               {head, ""},
+		"a member by kubeconfig": {head + "members: [{name: m1, kubeconfig: /m1}]\n", ""},
+		"a typo":                 {head + "memberz: []\n", "memberz"},
+		"another binary's file":  {"apiVersion: config.argosy.dev/v1alpha1\nkind: ControllerManagerConfiguration\n", "kind"},
+		"twice the same member":  {head + "members: [{name: m1, kubeconfig: /a}, {name: m1, kubeconfig: /b}]\n", "members[1].name"},
+		"a member with nothing":  {head + "members: [{name: m1}]\n", "members[0]"},
+		"not a name":             {head + "members: [{name: M_1, kubeconfig: /a}]\n", "members[0].name"},
+		"no way to a member": {
+			head + "followClusters: Disabled\nmembers: [{name: m1, schedulerConfiguration: /a}]\n", "members[0].kubeconfig",
+		},
 		"neither on nor off":      {head + "followClusters: \"true\"\n", "followClusters"},
 		"kept for ever":           {head + "staleness: {keepSeconds: 100000}\n", "staleness.keepSeconds"},
 		"registered":              {head + "registration: {mode: Enabled, host: argosy-estimator.karmada-system.svc}\n", ""},

@@ -57,7 +57,8 @@ func (f FedHPA) validate(path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(path.Child("timeoutSeconds"), e.TimeoutSeconds, "must be between 1 and 30"))
 	}
 	if e.ServiceNamespace == "" || e.ServicePrefix == "" {
-		errs = append(errs, field.Required(path.Child("serviceNamespace"), "serviceNamespace and servicePrefix are needed to find the estimators"))
+		errs = append(errs,
+			field.Required(path.Child("serviceNamespace"), "serviceNamespace and servicePrefix are needed to find the estimators"))
 	}
 	if (e.CertFile == "") != (e.KeyFile == "") {
 		errs = append(errs, field.Invalid(path.Child("keyFile"), e.KeyFile, "certFile and keyFile belong together"))

@@ -21,7 +21,8 @@ type Webhook struct {
 	MetricsBindAddress string `json:"metricsBindAddress"`
 	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
 	HealthBindAddress string `json:"healthBindAddress"`
-	// DrainSeconds is how long a process that is told to stop still takes new requests, while it says that it is not ready: Services learn of that with a delay.
+	// DrainSeconds is how long a process that is told to stop still takes new requests, while it says that it is not ready: Services learn of
+	// that with a delay.
 	DrainSeconds int32 `json:"drainSeconds"`
 	// ShutdownSeconds is how long running requests are waited for after that.
 	ShutdownSeconds int32 `json:"shutdownSeconds"`

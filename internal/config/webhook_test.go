@@ -16,10 +16,15 @@ func TestLoadWebhook(t *testing.T) {
 		want    func(*Webhook)
 		wantErr string
 	}{
-		"header alone is the defaults":      {text: header, want: func(*Webhook) {}},
-		"an address and a folder":           {text: header + "bindAddress: 127.0.0.1:9000\ncertDir: /tmp/pki\n", want: func(c *Webhook) { c.BindAddress, c.CertDir = "127.0.0.1:9000", "/tmp/pki" }},
-		"a typo":                            {text: header + "certdir: /tmp\n", wantErr: `"certdir"`},
-		"another binary's file":             {text: "apiVersion: config.argosy.dev/v1alpha1\nkind: ControllerManagerConfiguration\n", wantErr: "kind: Unsupported value"},
+		"header alone is the defaults": {text: header, want: func(*Webhook) {}},
+		"an address and a folder": {
+			text: header + "bindAddress: 127.0.0.1:9000\ncertDir: /tmp/pki\n",
+			want: func(c *Webhook) { c.BindAddress, c.CertDir = "127.0.0.1:9000", "/tmp/pki" },
+		},
+		"a typo": {text: header + "certdir: /tmp\n", wantErr: `"certdir"`},
+		"another binary's file": {
+			text: "apiVersion: config.argosy.dev/v1alpha1\nkind: ControllerManagerConfiguration\n", wantErr: "kind: Unsupported value",
+		},
 		"the server cannot be switched off": {text: header + "bindAddress: \"0\"\n", wantErr: "bindAddress"},
 		"an address without a port":         {text: header + "bindAddress: localhost\n", wantErr: "bindAddress"},
 		"no certificates":                   {text: header + "certDir: \"\"\n", wantErr: "certDir"},

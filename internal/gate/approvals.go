@@ -90,7 +90,8 @@ func (e Edit) Refusal() string {
 		case len(e.Pending) == 0:
 			return at + "no operation waits for an approval"
 		case !waits(e.Pending, approval):
-			return at + fmt.Sprintf("no operation %s waits at gate %s: status.pendingApprovals names those that do", approval.OperationID, approval.Gate)
+			return at + fmt.Sprintf("no operation %s waits at gate %s: status.pendingApprovals names those that do", approval.OperationID,
+				approval.Gate)
 		}
 	}
 	return e.withdrawal()
@@ -102,7 +103,8 @@ func (e Edit) withdrawal() string {
 	for _, i := range Added(e.After, e.Before) {
 		gone := e.Before[i]
 		if gone.Decision == v1alpha1.Reject && gone.By != "" && gone.By != e.User && waits(e.Pending, gone) {
-			return fmt.Sprintf("spec.approvals: only %s can take back their rejection of operation %s at gate %s", gone.By, gone.OperationID, gone.Gate)
+			return fmt.Sprintf("spec.approvals: only %s can take back their rejection of operation %s at gate %s", gone.By, gone.OperationID,
+				gone.Gate)
 		}
 	}
 	return ""

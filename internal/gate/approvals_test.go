@@ -54,20 +54,37 @@ func TestStamp(t *testing.T) {
 		want          list
 		refused       string
 	}{
-		"a new one gets name and time":         {after: list{given("op-1", "", 0)}, want: list{given("op-1", "bob", 0)}},
-		"a time of one's own counts for none":  {after: list{given("op-1", "bob", time.Hour)}, want: list{given("op-1", "bob", 0)}},
-		"what was there keeps its stamp":       {before: list{given("op-1", "ann", time.Hour)}, after: list{given("op-1", "ann", time.Hour), given("op-2", "", 0)}, want: list{given("op-1", "ann", time.Hour), given("op-2", "bob", 0)}},
-		"in another's name":                    {after: list{forged}, refused: "spec.approvals[0].by: bob cannot decide in the name of ann"},
-		"another's, turned into its opposite":  {before: list{given("op-1", "ann", time.Hour)}, after: list{rejected("ann")}, refused: "in the name of ann"},
-		"another's stamp for a later decision": {before: list{given("op-1", "ann", time.Hour)}, after: list{given("op-1", "ann", time.Hour), given("op-2", "ann", time.Hour)}, refused: "spec.approvals[1].by"},
-		"one written before anybody stamped":   {before: list{given("op-1", "", 0)}, after: list{given("op-1", "", 0)}, want: list{given("op-1", "", 0)}},
-		"all taken off":                        {before: list{given("op-1", "ann", 0)}},
-		"the oldest of too many go":            {before: tooMany(70, 48*time.Hour), after: tooMany(70, 48*time.Hour), want: tooMany(70, 48*time.Hour)[6:]},
-		"none of those that still wait":        {before: tooMany(66, 48*time.Hour), after: tooMany(66, 48*time.Hour), pending: []string{"op-000"}, want: append(tooMany(66, 48*time.Hour)[:1:1], tooMany(66, 48*time.Hour)[3:]...)},
-		"none of a day":                        {before: tooMany(70, time.Hour), after: tooMany(70, time.Hour), want: tooMany(70, time.Hour)},
+		"a new one gets name and time":        {after: list{given("op-1", "", 0)}, want: list{given("op-1", "bob", 0)}},
+		"a time of one's own counts for none": {after: list{given("op-1", "bob", time.Hour)}, want: list{given("op-1", "bob", 0)}},
+		"what was there keeps its stamp": {
+			before: list{given("op-1", "ann", time.Hour)}, after: list{given("op-1", "ann", time.Hour), given("op-2", "", 0)}, want: list{
+				given("op-1", "ann", time.Hour), given("op-2", "bob", 0),
+			},
+		},
+		"in another's name": {after: list{forged}, refused: "spec.approvals[0].by: bob cannot decide in the name of ann"},
+		"another's, turned into its opposite": {
+			before: list{given("op-1", "ann", time.Hour)}, after: list{rejected("ann")}, refused: "in the name of ann",
+		},
+		"another's stamp for a later decision": {
+			before: list{given("op-1", "ann", time.Hour)}, after: list{given("op-1", "ann", time.Hour), given("op-2", "ann", time.Hour)},
+			refused: "spec.approvals[1].by",
+		},
+		"one written before anybody stamped": {
+			before: list{given("op-1", "", 0)}, after: list{given("op-1", "", 0)}, want: list{given("op-1", "", 0)},
+		},
+		"all taken off": {before: list{given("op-1", "ann", 0)}},
+		"the oldest of too many go": {
+			before: tooMany(70, 48*time.Hour), after: tooMany(70, 48*time.Hour), want: tooMany(70, 48*time.Hour)[6:],
+		},
+		"none of those that still wait": {
+			before: tooMany(66, 48*time.Hour), after: tooMany(66, 48*time.Hour), pending: []string{"op-000"},
+			want: append(tooMany(66, 48*time.Hour)[:1:1], tooMany(66, 48*time.Hour)[3:]...),
+		},
+		"none of a day": {before: tooMany(70, time.Hour), after: tooMany(70, time.Hour), want: tooMany(70, time.Hour)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			have, err := Edit{User: "bob", Before: tc.before, After: tc.after, Pending: pending(tc.pending...)}.Stamp(metav1.NewTime(noon.Add(5 * time.Millisecond)))
+			have, err := Edit{User: "bob", Before: tc.before, After: tc.after,
+				Pending: pending(tc.pending...)}.Stamp(metav1.NewTime(noon.Add(5 * time.Millisecond)))
 			if tc.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.refused) {
 					t.Fatalf("have %v, want %q", err, tc.refused)
@@ -97,19 +114,33 @@ func TestRefusal(t *testing.T) {
 		pending       []string
 		want          string
 	}{
-		"what waits is approved":                    {after: list{given("op-1", "bob", 0)}, pending: []string{"op-1"}},
-		"what waits is rejected":                    {after: list{rejected("bob")}, pending: []string{"op-1"}},
-		"a late one":                                {after: list{given("op-1", "bob", 0)}, pending: []string{"op-2"}, want: "spec.approvals[0]: no operation op-1 waits at gate online"},
-		"nothing waits":                             {after: list{given("op-1", "bob", 0)}, want: "no operation waits for an approval"},
-		"unstamped":                                 {after: list{given("op-1", "", 0)}, pending: []string{"op-1"}, want: "admission writes both"},
-		"stamped by a webhook that came later":      {after: list{given("op-1", "ann", 0)}, pending: []string{"op-1"}, want: "admission writes both"},
-		"a program":                                 {user: robot, after: list{given("op-1", robot, 0)}, pending: []string{"op-1"}, want: "an operation is approved by people, and " + robot},
-		"another's approval is taken back":          {before: list{given("op-1", "ann", 0)}, pending: []string{"op-1"}},
-		"another's rejection is taken back":         {before: list{rejected("ann")}, pending: []string{"op-1"}, want: "only ann can take back their rejection of operation op-1"},
-		"another's rejection is turned":             {before: list{rejected("ann")}, after: list{given("op-1", "bob", 0)}, pending: []string{"op-1"}, want: "only ann can take back"},
+		"what waits is approved": {after: list{given("op-1", "bob", 0)}, pending: []string{"op-1"}},
+		"what waits is rejected": {after: list{rejected("bob")}, pending: []string{"op-1"}},
+		"a late one": {
+			after: list{given("op-1", "bob", 0)}, pending: []string{"op-2"}, want: "spec.approvals[0]: no operation op-1 waits at gate online",
+		},
+		"nothing waits": {after: list{given("op-1", "bob", 0)}, want: "no operation waits for an approval"},
+		"unstamped": {
+			after: list{given("op-1", "", 0)}, pending: []string{"op-1"}, want: "admission writes both",
+		},
+		"stamped by a webhook that came later": {
+			after: list{given("op-1", "ann", 0)}, pending: []string{"op-1"}, want: "admission writes both",
+		},
+		"a program": {
+			user: robot, after: list{given("op-1", robot, 0)}, pending: []string{"op-1"}, want: "an operation is approved by people, and " + robot,
+		},
+		"another's approval is taken back": {before: list{given("op-1", "ann", 0)}, pending: []string{"op-1"}},
+		"another's rejection is taken back": {
+			before: list{rejected("ann")}, pending: []string{"op-1"}, want: "only ann can take back their rejection of operation op-1",
+		},
+		"another's rejection is turned": {
+			before: list{rejected("ann")}, after: list{given("op-1", "bob", 0)}, pending: []string{"op-1"}, want: "only ann can take back",
+		},
 		"another's rejection of what waits no more": {before: list{rejected("ann")}, pending: []string{"op-2"}},
-		"one's own rejection":                       {before: list{rejected("bob")}, after: list{given("op-1", "bob", 0)}, pending: []string{"op-1"}},
-		"nothing changed":                           {before: list{given("op-1", "ann", 0)}, after: list{given("op-1", "ann", 0)}},
+		"one's own rejection": {
+			before: list{rejected("bob")}, after: list{given("op-1", "bob", 0)}, pending: []string{"op-1"},
+		},
+		"nothing changed": {before: list{given("op-1", "ann", 0)}, after: list{given("op-1", "ann", 0)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			user := tc.user
@@ -128,8 +159,12 @@ func TestTouched(t *testing.T) {
 	object := func(spec map[string]any, meta map[string]any) map[string]any {
 		return map[string]any{"metadata": meta, "spec": spec, "status": map[string]any{"phase": len(spec)}}
 	}
-	before := object(map[string]any{"replicas": float64(3), "gates": []any{}}, map[string]any{"name": "a", "resourceVersion": "1", "labels": map[string]any{"a": "b"}})
-	after := object(map[string]any{"replicas": float64(4), "paused": true}, map[string]any{"name": "a", "resourceVersion": "2", "finalizers": []any{"x"}})
+	before := object(map[string]any{"replicas": float64(3), "gates": []any{}}, map[string]any{
+		"name": "a", "resourceVersion": "1", "labels": map[string]any{"a": "b"},
+	})
+	after := object(map[string]any{"replicas": float64(4), "paused": true}, map[string]any{
+		"name": "a", "resourceVersion": "2", "finalizers": []any{"x"},
+	})
 	want := []string{"metadata.finalizers", "metadata.labels", "spec.paused", "spec.replicas"}
 	if diff := cmp.Diff(want, Touched(before, after)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)

@@ -100,7 +100,8 @@ func (i *Installer) Register(ctx context.Context) error {
 		return err
 	}
 	if len(trust) == 0 {
-		return fmt.Errorf("no authority is known for the webhook's certificate: has cert-manager written Secret %s/%s?", i.HostNamespace, ServingSecret)
+		return fmt.Errorf("no authority is known for the webhook's certificate: has cert-manager written Secret %s/%s?", i.HostNamespace,
+			ServingSecret)
 	}
 	if err := i.waitServing(ctx, trust); err != nil {
 		return err

@@ -63,7 +63,9 @@ func (i *Installer) identities(ctx context.Context) error {
 func (i *Installer) kubeconfig(program string) ([]byte, error) {
 	authority := i.Karmada.CAData
 	if len(authority) == 0 && i.Karmada.CAFile != "" {
-		return nil, fmt.Errorf("the administrator's kubeconfig names the file %s: embed it (certificate-authority-data), the programs' pods do not have it", i.Karmada.CAFile)
+		return nil,
+			fmt.Errorf("the administrator's kubeconfig names the file %s: embed it (certificate-authority-data), the programs' pods do not have it",
+				i.Karmada.CAFile)
 	}
 	cfg := clientcmdapi.NewConfig()
 	cfg.Clusters["karmada"] = &clientcmdapi.Cluster{

@@ -1,4 +1,5 @@
-// Package manifest reads the objects of YAML and JSON streams, such as files for kubectl apply. It decides nothing, and reads no file itself.
+// Package manifest reads the objects of YAML and JSON streams, such as files for kubectl apply. It decides nothing, and reads no file
+// itself.
 package manifest
 
 import (

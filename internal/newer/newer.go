@@ -33,9 +33,10 @@ func Get(ctx context.Context, control client.Client, reader client.Reader, known
 	return raw, nil
 }
 
-// Patch sends how next, which began as what Get filled, differs from raw; next is then what was answered. It is a conflict if the object changed
-// since it was read.
-func Patch(ctx context.Context, control client.Client, raw *unstructured.Unstructured, next client.Object, opts ...client.PatchOption) error {
+// Patch sends how next, which began as what Get filled, differs from raw; next is then what was answered. It is a conflict if the object
+// changed since it was read.
+func Patch(ctx context.Context, control client.Client, raw *unstructured.Unstructured, next client.Object,
+	opts ...client.PatchOption) error {
 	changed, err := Carry(raw, next)
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ func (a Autoscaler) Ref(name string) autoscalingv2.CrossVersionObjectReference {
 
 // Alias is the other name of an autoscaler: an HPA annotated to be federated and the FedHPA made from it hold one pair of limits. ok is
 // false for an autoscaler, or any other target, that has none.
-func Alias(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference) (other autoscalingv2.CrossVersionObjectReference, ok bool, err error) {
+func Alias(ctx context.Context, reader client.Reader, namespace string,
+	ref autoscalingv2.CrossVersionObjectReference) (other autoscalingv2.CrossVersionObjectReference, ok bool, err error) {
 	kinds := Kinds()
 	fedKind, hpaKind := kinds[0], kinds[1]
 	switch TargetKey(ref) {

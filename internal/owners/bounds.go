@@ -31,11 +31,15 @@ func Impossible(cron *v1alpha1.CronHPA, fed *v1alpha1.FedHPA) *ImpossibleBounds 
 			wrong.Field, wrong.Value = "targetMaxReplicas", hi
 			wrong.Why = fmt.Sprintf("a FedHPA's upper limit is at most %d: lower targetMaxReplicas", v1alpha1.FedHPAMostReplicas)
 		case lo > hi && rule.TargetMaxReplicas == nil:
-			wrong.Why = fmt.Sprintf("with maxReplicas %d of FedHPA %s the limits would be %d..%d: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas of the FedHPA first",
+			wrong.Why = fmt.Sprintf(
+				"with maxReplicas %d of FedHPA %s the limits would be %d..%d: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas "+
+					"of the FedHPA first",
 				hi, fed.Name, lo, hi)
 		case lo > hi:
 			wrong.Field, wrong.Value = "targetMaxReplicas", hi
-			wrong.Why = fmt.Sprintf("with minReplicas %d of FedHPA %s the limits would be %d..%d: set targetMinReplicas in the rule as well, or lower spec.minReplicas of the FedHPA first",
+			wrong.Why = fmt.Sprintf(
+				"with minReplicas %d of FedHPA %s the limits would be %d..%d: set targetMinReplicas in the rule as well, or lower spec.minReplicas "+
+					"of the FedHPA first",
 				lo, fed.Name, lo, hi)
 		default:
 			continue

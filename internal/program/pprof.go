@@ -9,13 +9,14 @@ import (
 	"strconv"
 )
 
-// ProfilesFlag adds --pprof-bind-address to a program's flags. Profiles show what a process works on: they are served only on demand, and without a host in the
-// address to nobody but this machine.
+// ProfilesFlag adds --pprof-bind-address to a program's flags. Profiles show what a process works on: they are served only on demand, and
+// without a host in the address to nobody but this machine.
 func ProfilesFlag(flags *flag.FlagSet, address *string) {
-	flags.Func("pprof-bind-address", "serve /debug/pprof at this `host:port`; without a host at the loopback address, empty means not at all", func(given string) (err error) {
-		*address, err = profilesAddress(given)
-		return err
-	})
+	flags.Func("pprof-bind-address", "serve /debug/pprof at this `host:port`; without a host at the loopback address, empty means not at all",
+		func(given string) (err error) {
+			*address, err = profilesAddress(given)
+			return err
+		})
 }
 
 func profilesAddress(given string) (string, error) {

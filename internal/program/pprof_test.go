@@ -28,7 +28,8 @@ func TestProfilesFlag(t *testing.T) {
 			var address string
 			ProfilesFlag(flags, &address)
 			err := flags.Parse(tc.args)
-			if (err != nil) != (tc.wantErr != "") || err != nil && (!strings.Contains(err.Error(), tc.wantErr) || !strings.Contains(err.Error(), "pprof-bind-address")) {
+			if (err != nil) != (tc.wantErr != "") || err != nil &&
+				(!strings.Contains(err.Error(), tc.wantErr) || !strings.Contains(err.Error(), "pprof-bind-address")) {
 				t.Fatalf("got %v, want %q", err, tc.wantErr)
 			}
 			if address != tc.want {
@@ -41,7 +42,8 @@ func TestProfilesFlag(t *testing.T) {
 func TestProfiles(t *testing.T) {
 	server := httptest.NewServer(Profiles())
 	defer server.Close()
-	for path, want := range map[string]string{"/debug/pprof/": "goroutine", "/debug/pprof/goroutine?debug=1": "goroutine profile: total", "/debug/pprof/cmdline": "program"} {
+	for path, want := range map[string]string{"/debug/pprof/": "goroutine", "/debug/pprof/goroutine?debug=1": "goroutine profile: total",
+		"/debug/pprof/cmdline": "program"} {
 		response, err := http.Get(server.URL + path)
 		if err != nil {
 			t.Fatal(err)

@@ -41,7 +41,8 @@ func TestReachOutsideAPod(t *testing.T) {
 	if err == nil || err.Error() != "--kubeconfig is needed: the kubeconfig of karmada-apiserver; only a pod there can do without" {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Reach("karmada-apiserver", "--kubeconfig", "nosuch"); err == nil || !strings.Contains(err.Error(), "reading the kubeconfig of karmada-apiserver (--kubeconfig): stat nosuch") {
+	if _, err := Reach("karmada-apiserver", "--kubeconfig", "nosuch"); err == nil ||
+		!strings.Contains(err.Error(), "reading the kubeconfig of karmada-apiserver (--kubeconfig): stat nosuch") {
 		t.Errorf("got %v", err)
 	}
 }

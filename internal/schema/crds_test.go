@@ -45,8 +45,10 @@ func TestAnAPIServerTakesTheCRDs(t *testing.T) {
 
 // TestAdoptIsSetOnce is about updates, which a file has not.
 func TestAdoptIsSetOnce(t *testing.T) {
-	const start = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {name: a}\nspec: {workloadType: Deployment, developLanguage: python, runType: server, image: i, port: 80"
-	without, old, older := start+"}", start+", adopt: {workload: old, selector: {a: b}}}", start+", adopt: {workload: older, selector: {a: b}}}"
+	const start = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {name: a}\nspec: {workloadType: Deployment, " +
+		"developLanguage: python, runType: server, image: i, port: 80"
+	without, old, older := start+"}", start+", adopt: {workload: old, selector: {a: b}}}",
+		start+", adopt: {workload: older, selector: {a: b}}}"
 	s, err := Of(read(t, old).GroupVersionKind())
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +59,8 @@ func TestAdoptIsSetOnce(t *testing.T) {
 	}{
 		"set": {without, old, false}, "kept": {old, old, false}, "changed": {old, older, true}, "taken away": {old, without, true},
 	} {
-		errs, _ := s.rules.Validate(t.Context(), nil, s.structural, read(t, tc.after).Object, read(t, tc.before).Object, celconfig.RuntimeCELCostBudget)
+		errs, _ := s.rules.Validate(t.Context(), nil, s.structural, read(t, tc.after).Object, read(t, tc.before).Object,
+			celconfig.RuntimeCELCostBudget)
 		if (len(errs) > 0) != tc.refused {
 			t.Errorf("%s: %v", name, errs)
 		}

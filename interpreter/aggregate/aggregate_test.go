@@ -37,7 +37,12 @@ func TestConditions(t *testing.T) {
 				with("member1", said("FailedScale", "False", "", "", "2026-01-03T00:00:00Z")),
 				with("member2", said("FailedScale", "True", "Quota", "no room", "2026-01-02T00:00:00Z")),
 			},
-			want: []any{map[string]any{"type": "FailedScale", "status": "True", "reason": "Quota", "message": "member2: no room", "lastTransitionTime": "2026-01-02T00:00:00Z"}},
+			want: []any{
+				map[string]any{
+					"type": "FailedScale", "status": "True", "reason": "Quota", "message": "member2: no room",
+					"lastTransitionTime": "2026-01-02T00:00:00Z",
+				},
+			},
 		},
 		"two fail alike, one otherwise": {
 			members: []family.Member{
@@ -45,7 +50,12 @@ func TestConditions(t *testing.T) {
 				with("member2", said("FailedScale", "True", "Webhook", "refused", "2026-01-04T00:00:00Z")),
 				with("member3", said("FailedScale", "True", "Quota", "no room", "2026-01-03T00:00:00Z")),
 			},
-			want: []any{map[string]any{"type": "FailedScale", "status": "True", "reason": "Quota", "message": "member1, member3: no room; member2: refused", "lastTransitionTime": "2026-01-04T00:00:00Z"}},
+			want: []any{
+				map[string]any{
+					"type": "FailedScale", "status": "True", "reason": "Quota", "message": "member1, member3: no room; member2: refused",
+					"lastTransitionTime": "2026-01-04T00:00:00Z",
+				},
+			},
 		},
 		"good needs all": {
 			members: []family.Member{
@@ -137,7 +147,9 @@ func TestReflect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"replicas": int64(2), "unknown": map[string]any{"kept": true}, "generation": int64(7), "resourceTemplateGeneration": int64(3)}
+	want := map[string]any{
+		"replicas": int64(2), "unknown": map[string]any{"kept": true}, "generation": int64(7), "resourceTemplateGeneration": int64(3),
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -145,7 +157,8 @@ func TestReflect(t *testing.T) {
 		t.Error("the member's object was changed")
 	}
 	observed.SetAnnotations(map[string]string{"resourcetemplate.karmada.io/generation": "three"})
-	if _, err := Reflect(observed); err == nil || !strings.Contains(err.Error(), "metadata.annotations[resourcetemplate.karmada.io/generation]") {
+	if _, err := Reflect(observed); err == nil ||
+		!strings.Contains(err.Error(), "metadata.annotations[resourcetemplate.karmada.io/generation]") {
 		t.Errorf("error %v, want one that names the annotation", err)
 	}
 }

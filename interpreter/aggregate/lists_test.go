@@ -22,7 +22,9 @@ func TestUnite(t *testing.T) {
 		reporting("c", nil),
 		reporting("d", values{"list": []any{values{"name": "a", "more": int64(1)}}}),
 	}
-	all := []any{values{"name": "a", "cluster": "b"}, values{"name": "a", "more": int64(1), "cluster": "d"}, values{"name": "x", "cluster": "b"}}
+	all := []any{
+		values{"name": "a", "cluster": "b"}, values{"name": "a", "more": int64(1), "cluster": "d"}, values{"name": "x", "cluster": "b"},
+	}
 	for name, tc := range map[string]struct {
 		limit, hidden int
 		want          []any
@@ -71,7 +73,8 @@ func TestStandardConditions(t *testing.T) {
 			values{"status": "False", "reason": "R", "message": "b: m", "lastTransitionTime": early}},
 		"one has not said": {nil,
 			[]family.Member{reporting("a", ready("True", late)), reporting("b", values{}), reporting("c", nil)},
-			values{"status": "Unknown", "reason": "MembersUnknown", "message": "not reported by b, c", "lastTransitionTime": "2024-01-01T00:00:00Z"}},
+			values{"status": "Unknown", "reason": "MembersUnknown", "message": "not reported by b, c",
+				"lastTransitionTime": "2024-01-01T00:00:00Z"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := &unstructured.Unstructured{Object: values{

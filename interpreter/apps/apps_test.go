@@ -136,13 +136,26 @@ func TestHealthIsKarmadasWhereNobodyHolds(t *testing.T) {
 func TestAggregateStatus(t *testing.T) {
 	object := statefulSet(t).Unstructured()
 	edits, err := StatefulSet().AggregateStatus(object, []family.Member{
-		{Cluster: "member1", Status: map[string]any{"replicas": int64(4), "availableReplicas": int64(4), "updatedReplicas": int64(1), "updateRevision": "db-b", "currentRevision": "db-a", "generation": int64(2), "observedGeneration": int64(2), "resourceTemplateGeneration": int64(3)}},
-		{Cluster: "member2", Status: map[string]any{"replicas": int64(3), "availableReplicas": int64(3), "updateRevision": "db-b", "currentRevision": "db-a", "generation": int64(5), "observedGeneration": int64(5), "resourceTemplateGeneration": int64(3)}},
+		{
+			Cluster: "member1", Status: map[string]any{
+				"replicas": int64(4), "availableReplicas": int64(4), "updatedReplicas": int64(1), "updateRevision": "db-b", "currentRevision": "db-a",
+				"generation": int64(2), "observedGeneration": int64(2), "resourceTemplateGeneration": int64(3),
+			},
+		},
+		{
+			Cluster: "member2", Status: map[string]any{
+				"replicas": int64(3), "availableReplicas": int64(3), "updateRevision": "db-b", "currentRevision": "db-a", "generation": int64(5),
+				"observedGeneration": int64(5), "resourceTemplateGeneration": int64(3),
+			},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := statefulSet(t).WithYAML("{observedGeneration: 3, replicas: 7, readyReplicas: 0, availableReplicas: 7, currentReplicas: 0, updatedReplicas: 1, updateRevision: db-b, currentRevision: db-a}", "status")
+	want := statefulSet(t).
+		WithYAML(
+			"{observedGeneration: 3, replicas: 7, readyReplicas: 0, availableReplicas: 7, currentReplicas: 0, updatedReplicas: 1, updateRevision: "+
+				"db-b, currentRevision: db-a}", "status")
 	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}

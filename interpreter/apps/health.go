@@ -45,7 +45,8 @@ func deploymentHealth(observed *unstructured.Unstructured) (bool, error) {
 	state.Needed = state.Updated
 	if state.Held && state.Updated < replicas {
 		var err error
-		if state.Needed, err = rollout.Needed(observed.Object, replicas, &deploymentUnavailable, "spec", "strategy", "rollingUpdate", "maxUnavailable"); err != nil {
+		if state.Needed, err = rollout.Needed(observed.Object, replicas, &deploymentUnavailable, "spec", "strategy", "rollingUpdate",
+			"maxUnavailable"); err != nil {
 			return false, err
 		}
 	}

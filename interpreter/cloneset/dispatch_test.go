@@ -24,8 +24,10 @@ func TestDispatch(t *testing.T) {
 	}{
 		"the member's exact partition":       {manifest: divided, cluster: "member2", want: divided.With(2, partitionPath...)},
 		"the careful value is the exact one": {manifest: divided, cluster: "member3", want: divided},
-		"asked about its own answer":         {manifest: divided.With(2, partitionPath...), cluster: "member2", want: divided.With(2, partitionPath...)},
-		"nothing is divided":                 {manifest: makeCloneSet(t), cluster: "member2", want: makeCloneSet(t)},
+		"asked about its own answer": {
+			manifest: divided.With(2, partitionPath...), cluster: "member2", want: divided.With(2, partitionPath...),
+		},
+		"nothing is divided": {manifest: makeCloneSet(t), cluster: "member2", want: makeCloneSet(t)},
 		"an OverridePolicy has the last word, whose value equals the careful one": {
 			manifest: divided, cluster: "member2", overridden: partitionPath, want: divided,
 		},

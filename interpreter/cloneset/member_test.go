@@ -42,8 +42,9 @@ func TestRetain(t *testing.T) {
 			want: divided,
 		},
 		"replicas an HPA of the member owns": {
-			desired: makeCloneSet(t).Label("resourcetemplate.karmada.io/retain-replicas", "true"), observed: makeCloneSet(t).With(7, replicasPath...).In("member1"),
-			want: makeCloneSet(t).Label("resourcetemplate.karmada.io/retain-replicas", "true").With(7, replicasPath...),
+			desired:  makeCloneSet(t).Label("resourcetemplate.karmada.io/retain-replicas", "true"),
+			observed: makeCloneSet(t).With(7, replicasPath...).In("member1"),
+			want:     makeCloneSet(t).Label("resourcetemplate.karmada.io/retain-replicas", "true").With(7, replicasPath...),
 		},
 		"a rollout the member owns, by annotation": {
 			desired:  divided.Annotation("interpreter.argosy.dev/retain", "rollout"),
@@ -112,23 +113,41 @@ func TestInterpretHealth(t *testing.T) {
 		observed fixture.Object
 		want     bool
 	}{
-		"well":                                 {observed: well, want: true},
-		"no status yet":                        {observed: makeCloneSet(t)},
-		"generation not seen":                  {observed: well.With(2, "status", "observedGeneration")},
-		"rollout on its way":                   {observed: well.With(6, "status", "updatedReplicas")},
-		"paused half way":                      {observed: well.With(6, "status", "updatedReplicas").With(true, pausedPath...), want: true},
-		"held at its partition":                {observed: well.With(8, partitionPath...).With(2, "status", "updatedReplicas").With(2, "status", "expectedUpdatedReplicas"), want: true},
-		"held by a percentage":                 {observed: well.With("75%", partitionPath...).Without("status", "expectedUpdatedReplicas").With(2, "status", "updatedReplicas"), want: true},
-		"not yet at a partition":               {observed: well.With("75%", partitionPath...).Without("status", "expectedUpdatedReplicas").With(1, "status", "updatedReplicas")},
-		"partition above all":                  {observed: well.With(1000, partitionPath...).Without("status", "expectedUpdatedReplicas").With(0, "status", "updatedReplicas"), want: true},
+		"well":                {observed: well, want: true},
+		"no status yet":       {observed: makeCloneSet(t)},
+		"generation not seen": {observed: well.With(2, "status", "observedGeneration")},
+		"rollout on its way":  {observed: well.With(6, "status", "updatedReplicas")},
+		"paused half way":     {observed: well.With(6, "status", "updatedReplicas").With(true, pausedPath...), want: true},
+		"held at its partition": {
+			observed: well.With(8, partitionPath...).With(2, "status", "updatedReplicas").With(2, "status", "expectedUpdatedReplicas"), want: true,
+		},
+		"held by a percentage": {
+			observed: well.With("75%", partitionPath...).Without("status", "expectedUpdatedReplicas").With(2, "status", "updatedReplicas"),
+			want:     true,
+		},
+		"not yet at a partition": {
+			observed: well.With("75%", partitionPath...).Without("status", "expectedUpdatedReplicas").With(1, "status", "updatedReplicas"),
+		},
+		"partition above all": {
+			observed: well.With(1000, partitionPath...).Without("status", "expectedUpdatedReplicas").With(0, "status", "updatedReplicas"),
+			want:     true,
+		},
 		"as many missing as OpenKruise allows": {observed: well.With(8, "status", "availableReplicas"), want: true},
 		"more missing than it allows":          {observed: well.With(7, "status", "availableReplicas")},
 		"as many missing as the user allows":   {observed: well.With(5, unavailablePath...).With(5, "status", "availableReplicas"), want: true},
-		"one replica of one is missing":        {observed: well.With(1, replicasPath...).With(1, "status", "updatedReplicas").With(1, "status", "expectedUpdatedReplicas").With(0, "status", "availableReplicas")},
-		"one of two, by the default":           {observed: well.With(2, replicasPath...).With(2, "status", "updatedReplicas").With(2, "status", "expectedUpdatedReplicas").With(1, "status", "availableReplicas")},
-		"all may be missing, none is there":    {observed: well.With("100%", unavailablePath...).With(0, "status", "availableReplicas")},
-		"paused and broken":                    {observed: well.With(true, pausedPath...).With(0, "status", "availableReplicas")},
-		"scaled to nothing":                    {observed: makeCloneSet(t).With(0, replicasPath...).With(3, "status", "observedGeneration"), want: true},
+		"one replica of one is missing": {
+			observed: well.With(1, replicasPath...).With(1, "status", "updatedReplicas").With(1, "status", "expectedUpdatedReplicas").
+				With(0, "status", "availableReplicas"),
+		},
+		"one of two, by the default": {
+			observed: well.With(2, replicasPath...).With(2, "status", "updatedReplicas").With(2, "status", "expectedUpdatedReplicas").
+				With(1, "status", "availableReplicas"),
+		},
+		"all may be missing, none is there": {observed: well.With("100%", unavailablePath...).With(0, "status", "availableReplicas")},
+		"paused and broken":                 {observed: well.With(true, pausedPath...).With(0, "status", "availableReplicas")},
+		"scaled to nothing": {
+			observed: makeCloneSet(t).With(0, replicasPath...).With(3, "status", "observedGeneration"), want: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := interpretHealth(tc.observed.Unstructured())

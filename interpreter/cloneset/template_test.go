@@ -17,7 +17,8 @@ func TestReviseReplica(t *testing.T) {
 	ones := []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 1}, {Name: "member2", Replicas: 1}, {Name: "member3", Replicas: 1}}
 	twos := []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 2}, {Name: "member2", Replicas: 2}, {Name: "member3", Replicas: 2}}
 	// Six replicas, of which one is to be new.
-	moved := makeCloneSet(t).With(6, replicasPath...).With(5, partitionPath...).WithYAML("{spec: {containers: [{image: v2}]}}", templatePath...)
+	moved := makeCloneSet(t).With(6, replicasPath...).With(5, partitionPath...).
+		WithYAML("{spec: {containers: [{image: v2}]}}", templatePath...)
 	created, err := share.Hash(moved.Unstructured(), templatePath...)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +97,8 @@ func TestReviseReplica(t *testing.T) {
 		"members own their replicas, and a percentage is of those": {
 			template: makeCloneSet(t).With("90%", partitionPath...).Label("resourcetemplate.karmada.io/retain-replicas", "true"),
 			target:   family.Target{Replicas: 4, Clusters: three},
-			want:     makeCloneSet(t).With(4, replicasPath...).With("90%", partitionPath...).Label("resourcetemplate.karmada.io/retain-replicas", "true"),
+			want: makeCloneSet(t).With(4, replicasPath...).With("90%", partitionPath...).
+				Label("resourcetemplate.karmada.io/retain-replicas", "true"),
 		},
 		"replicas in a new member are all new, and nothing else is updated": {
 			template: moved, target: family.Target{Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": ""}},
@@ -112,7 +114,9 @@ func TestReviseReplica(t *testing.T) {
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},
 		"a member that was new with another template is as any": {
-			template: moved, target: family.Target{Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": "", "member3": "old"}},
+			template: moved, target: family.Target{
+				Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": "", "member3": "old"},
+			},
 			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=1,member2=2,member3=2").
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),

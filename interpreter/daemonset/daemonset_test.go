@@ -27,10 +27,12 @@ func TestHealth(t *testing.T) {
 		member fixture.Object
 		want   bool
 	}{
-		"at its partition":                  {member(t), true},
-		"before its partition":              {member(t).With(1, partitionPath...), false},
-		"paused":                            {member(t).With(1, partitionPath...).With(true, pausedPath...), true},
-		"only nodes a selector picks":       {member(t).With(0, partitionPath...).WithYAML("{matchLabels: {canary: yes!}}", selectorPath...), true},
+		"at its partition":     {member(t), true},
+		"before its partition": {member(t).With(1, partitionPath...), false},
+		"paused":               {member(t).With(1, partitionPath...).With(true, pausedPath...), true},
+		"only nodes a selector picks": {
+			member(t).With(0, partitionPath...).WithYAML("{matchLabels: {canary: yes!}}", selectorPath...), true,
+		},
 		"updated only when pods go":         {member(t).With(0, partitionPath...).With("OnDelete", strategyPath...), true},
 		"generation not observed":           {member(t).With(4, "status", "observedGeneration"), false},
 		"one node missing, one allowed":     {member(t).With(4, "status", "numberAvailable"), true},

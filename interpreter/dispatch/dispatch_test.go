@@ -33,23 +33,33 @@ spec: {replicas: 3, updateStrategy: {partition: 3}}
 		"no overrides": {manifest: manifest, want: 2},
 		"the field": {
 			manifest: manifest, want: 3,
-			annotations: map[string]string{local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy/partition","operator":"replace","value":3}]}}]`},
+			annotations: map[string]string{
+				local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy/partition","operator":"replace","value":3}]}}]`,
+			},
 		},
 		"an object around it": {
 			manifest: manifest, want: 3,
-			annotations: map[string]string{cluster: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy","operator":"add","value":{"partition":3}}]}}]`},
+			annotations: map[string]string{
+				cluster: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy","operator":"add","value":{"partition":3}}]}}]`,
+			},
 		},
 		"another field": {
 			manifest: manifest, want: 2,
-			annotations: map[string]string{local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/replicas","operator":"replace","value":3}],"imageOverrider":[{"component":"Registry","operator":"replace","value":"mirror.example"}]}}]`},
+			annotations: map[string]string{
+				local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/replicas","operator":"replace","value":3}],"imageOverrider":[{"component":"Registry","operator":"replace","value":"mirror.example"}]}}]`,
+			},
 		},
 		"a field whose name begins alike": {
 			manifest: manifest.With(3, "spec", "update"), want: 2,
-			annotations: map[string]string{local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/update","operator":"add","value":3}]}}]`},
+			annotations: map[string]string{
+				local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/update","operator":"add","value":3}]}}]`,
+			},
 		},
 		"a note of an override that is gone: Karmada takes none off": {
 			manifest: manifest, want: 2,
-			annotations: map[string]string{local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy/partition","operator":"replace","value":1}]}}]`},
+			annotations: map[string]string{
+				local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy/partition","operator":"replace","value":1}]}}]`,
+			},
 		},
 		"two, and the later holds": {
 			manifest: manifest, want: 3,
@@ -60,7 +70,9 @@ spec: {replicas: 3, updateStrategy: {partition: 3}}
 		},
 		"a field that was removed": {
 			manifest: manifest.Without("spec", "updateStrategy"), want: 0,
-			annotations: map[string]string{local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy","operator":"remove"}]}}]`},
+			annotations: map[string]string{
+				local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/updateStrategy","operator":"remove"}]}}]`,
+			},
 		},
 		"a note that cannot be read": {
 			manifest: manifest, annotations: map[string]string{local: `{`}, wantErr: "metadata.annotations[policy.karmada.io/applied-overrides]",
@@ -69,7 +81,9 @@ spec: {replicas: 3, updateStrategy: {partition: 3}}
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := tc.manifest.Unstructured()
-			edits, err := Decide(interpreter.NewCatalog(interpreter.Families()), Manifest{Object: object, Cluster: "member2", Annotations: tc.annotations})
+			edits, err := Decide(interpreter.NewCatalog(interpreter.Families()), Manifest{
+				Object: object, Cluster: "member2", Annotations: tc.annotations,
+			})
 			if tc.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.wantErr) || edits != nil {
 					t.Fatalf("error %v, edits %v, want an error with %q and no edits", err, edits, tc.wantErr)

@@ -31,7 +31,8 @@ func Remove(path ...string) Edit { return Edit{Path: path, Remove: true} }
 // Annotate is an edit that gives the object an annotation.
 func Annotate(key, value string) Edit { return Set(value, "metadata", "annotations", key) }
 
-// Apply makes the edits in obj; of two edits of one field the later holds. On an error obj may hold some of them: give it a copy where that matters.
+// Apply makes the edits in obj; of two edits of one field the later holds. On an error obj may hold some of them: give it a copy where that
+// matters.
 func (l List) Apply(obj map[string]any) error {
 	for i, e := range l {
 		parent, missing, err := descend(obj, e.Path)

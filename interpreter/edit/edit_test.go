@@ -21,14 +21,28 @@ func TestPatch(t *testing.T) {
 		want    string
 		wantErr string
 	}{
-		"nothing":                         {edits: nil},
-		"what is there already":           {edits: List{Set(int64(3), "spec", "replicas"), Annotate("a.b/c", "1"), Remove("spec", "absent"), Remove("absent", "below")}},
-		"a value":                         {edits: List{Set(int64(4), "spec", "replicas")}, want: `[{"op":"add","path":"/spec/replicas","value":4}]`},
-		"a value of nothing":              {edits: List{Set(false, "spec", "replicas")}, want: `[{"op":"add","path":"/spec/replicas","value":false}]`},
-		"a key is escaped":                {edits: List{Annotate("a.b/~c", "2")}, want: `[{"op":"add","path":"/metadata/annotations/a.b~1~0c","value":"2"}]`},
-		"a field goes":                    {edits: List{Remove("spec", "replicas")}, want: `[{"op":"remove","path":"/spec/replicas"}]`},
-		"parents are made once":           {edits: List{Set("x", "status", "a", "b"), Set("y", "status", "a", "c")}, want: `[{"op":"add","path":"/status","value":{}},{"op":"add","path":"/status/a","value":{}},{"op":"add","path":"/status/a/b","value":"x"},{"op":"add","path":"/status/a/c","value":"y"}]`},
-		"null is absent":                  {edits: List{Set(true, "spec", "paused", "why")}, want: `[{"op":"add","path":"/spec/paused","value":{}},{"op":"add","path":"/spec/paused/why","value":true}]`},
+		"nothing": {edits: nil},
+		"what is there already": {
+			edits: List{Set(int64(3), "spec", "replicas"), Annotate("a.b/c", "1"), Remove("spec", "absent"), Remove("absent", "below")},
+		},
+		"a value": {
+			edits: List{Set(int64(4), "spec", "replicas")}, want: `[{"op":"add","path":"/spec/replicas","value":4}]`,
+		},
+		"a value of nothing": {
+			edits: List{Set(false, "spec", "replicas")}, want: `[{"op":"add","path":"/spec/replicas","value":false}]`,
+		},
+		"a key is escaped": {
+			edits: List{Annotate("a.b/~c", "2")}, want: `[{"op":"add","path":"/metadata/annotations/a.b~1~0c","value":"2"}]`,
+		},
+		"a field goes": {edits: List{Remove("spec", "replicas")}, want: `[{"op":"remove","path":"/spec/replicas"}]`},
+		"parents are made once": {
+			edits: List{Set("x", "status", "a", "b"), Set("y", "status", "a", "c")},
+			want:  `[{"op":"add","path":"/status","value":{}},{"op":"add","path":"/status/a","value":{}},{"op":"add","path":"/status/a/b","value":"x"},{"op":"add","path":"/status/a/c","value":"y"}]`,
+		},
+		"null is absent": {
+			edits: List{Set(true, "spec", "paused", "why")},
+			want:  `[{"op":"add","path":"/spec/paused","value":{}},{"op":"add","path":"/spec/paused/why","value":true}]`,
+		},
 		"the later edit of a field holds": {edits: List{Set(int64(4), "spec", "replicas"), Set(int64(3), "spec", "replicas")}},
 		"set and taken away again":        {edits: List{Set("x", "status", "phase"), Remove("status", "phase")}},
 		"below what is no object":         {edits: List{Set("x", "spec", "image", "name")}, wantErr: "spec.image: want an object, have web"},

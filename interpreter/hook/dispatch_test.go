@@ -36,14 +36,20 @@ func TestDispatchHandler(t *testing.T) {
 		unchanged           bool
 		wantErr             string
 	}{
-		"the second member":        {namespace: "karmada-es-member2", manifest: dividedManifest, want: 2},
-		"the first, as it is":      {namespace: "karmada-es-member1", manifest: dividedManifest, want: 3, unchanged: true},
-		"nobody's":                 {namespace: "shop", manifest: dividedManifest, want: 3, unchanged: true},
-		"a cluster without a part": {namespace: "karmada-es-member3", manifest: dividedManifest, wantErr: "spec.workload.manifests[0], CloneSet shop/web: metadata.annotations[interpreter.argosy.dev/partition-by-cluster]"},
+		"the second member":   {namespace: "karmada-es-member2", manifest: dividedManifest, want: 2},
+		"the first, as it is": {namespace: "karmada-es-member1", manifest: dividedManifest, want: 3, unchanged: true},
+		"nobody's":            {namespace: "shop", manifest: dividedManifest, want: 3, unchanged: true},
+		"a cluster without a part": {
+			namespace: "karmada-es-member3", manifest: dividedManifest,
+			wantErr: "spec.workload.manifests[0], CloneSet shop/web: metadata.annotations[interpreter.argosy.dev/partition-by-cluster]",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			raw := []byte(`{"apiVersion":"work.karmada.io/v1alpha1","kind":"Work","metadata":{"name":"web"},"spec":{"workload":{"manifests":[` + tc.manifest + `]}}}`)
-			request := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{Namespace: tc.namespace, Object: runtime.RawExtension{Raw: raw}}}
+			raw := []byte(`{"apiVersion":"work.karmada.io/v1alpha1","kind":"Work","metadata":{"name":"web"},"spec":{"workload":{"manifests":[` +
+				tc.manifest + `]}}}`)
+			request := admission.Request{
+				AdmissionRequest: admissionv1.AdmissionRequest{Namespace: tc.namespace, Object: runtime.RawExtension{Raw: raw}},
+			}
 			got := d.Handle(t.Context(), request)
 			if tc.wantErr != "" {
 				if got.Allowed || got.Result.Code != http.StatusUnprocessableEntity || !strings.Contains(got.Result.Message, tc.wantErr) {

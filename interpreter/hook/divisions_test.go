@@ -48,7 +48,9 @@ func (w *watch) Get(_ context.Context, _ client.ObjectKey, into client.Object, _
 
 func web() *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": map[string]any{"name": "web", "namespace": "shop", "generation": int64(1)},
+		"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": map[string]any{
+			"name": "web", "namespace": "shop", "generation": int64(1),
+		},
 	}}
 }
 
@@ -109,7 +111,10 @@ func TestOneReadServesASync(t *testing.T) {
 		}, want: 6},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := sync{live: &plane{binding: bindingOf(clusters...).DeepCopy()}, seen: &watch{generation: 5}, clock: clocktesting.NewFakeClock(time.Unix(0, 0)), asked: web()}
+			s := sync{
+				live: &plane{binding: bindingOf(clusters...).DeepCopy()}, seen: &watch{generation: 5},
+				clock: clocktesting.NewFakeClock(time.Unix(0, 0)), asked: web(),
+			}
 			s.b = NewBindings(s.live, s.seen, s.clock)
 			ask(s, clusters[:5])
 			if tc.between != nil {
@@ -164,8 +169,11 @@ func TestDivision(t *testing.T) {
 		"reported":                    {plane: &plane{binding: reported}, wantCreated: "a= b=5f"},
 		"another group's of the name": {plane: &plane{binding: another}, wantErr: "it belongs to CloneSet.apps"},
 		"a status that is none":       {plane: &plane{binding: unread}, wantErr: "status.aggregatedStatus[a].status"},
-		"no binding":                  {plane: &plane{err: apierrors.NewNotFound(workv1alpha2.Resource("resourcebindings"), "web-cloneset")}, wantErr: "no such ResourceBinding", absent: true},
-		"not readable":                {plane: &plane{err: context.DeadlineExceeded}, wantErr: "context deadline exceeded"},
+		"no binding": {
+			plane: &plane{err: apierrors.NewNotFound(workv1alpha2.Resource("resourcebindings"), "web-cloneset")}, wantErr: "no such ResourceBinding",
+			absent: true,
+		},
+		"not readable": {plane: &plane{err: context.DeadlineExceeded}, wantErr: "context deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := NewBindings(tc.plane, &watch{}, clocktesting.NewFakeClock(time.Unix(0, 0)))

@@ -46,7 +46,8 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		}, []string{"operation"}),
 		bindings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "argosy_interpreter_binding_reads_total",
-			Help: "Questions that needed a ResourceBinding by result (read, undivided, absent, unreadable). Unreadable: refused, Karmada asks again.",
+			Help: "Questions that needed a ResourceBinding by result (read, undivided, absent, unreadable). Unreadable: refused, Karmada asks " +
+				"again.",
 		}, []string{"result"}),
 		short: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "argosy_interpreter_shortfalls_total",

@@ -95,7 +95,8 @@ func (w *OverrideWatch) Reconcile(ctx context.Context, changed reconcile.Request
 		klog.FromContext(ctx).Info("A customization takes operations from the webhook: Karmada asks it instead",
 			"customization", klog.KObj(c), "target", target(c).String(), "operations", operations, "reason", ReasonOverridden)
 		w.Events.Eventf(c, corev1.EventTypeWarning, ReasonOverridden,
-			"This customization takes %s of %s from Argosy's webhook; delete it, or its rules, to have Argosy's back", list(operations), target(c).GroupKind())
+			"This customization takes %s of %s from Argosy's webhook; delete it, or its rules, to have Argosy's back", list(operations),
+			target(c).GroupKind())
 	}
 	return reconcile.Result{}, nil
 }

@@ -19,7 +19,8 @@ const RegistrationName = "argosy"
 const timeoutSeconds = 5
 
 // Registration makes Karmada ask us exactly what the families answer. deploy/webhook holds it as YAML.
-func Registration(families []*family.Family, at admissionregistrationv1.WebhookClientConfig) *configv1alpha1.ResourceInterpreterWebhookConfiguration {
+func Registration(families []*family.Family,
+	at admissionregistrationv1.WebhookClientConfig) *configv1alpha1.ResourceInterpreterWebhookConfiguration {
 	out := &configv1alpha1.ResourceInterpreterWebhookConfiguration{
 		TypeMeta:   metav1.TypeMeta{APIVersion: configv1alpha1.GroupVersion.String(), Kind: "ResourceInterpreterWebhookConfiguration"},
 		ObjectMeta: metav1.ObjectMeta{Name: RegistrationName},

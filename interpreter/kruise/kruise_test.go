@@ -22,15 +22,26 @@ func TestDependencies(t *testing.T) {
 		object fixture.Object
 		want   []configv1alpha1.DependentObjectReference
 	}{
-		"BroadcastJob":                      {BroadcastJob(), object("BroadcastJob").WithYAML(podTemplate, "spec", "template"), settings},
-		"BroadcastJob of nothing":           {BroadcastJob(), object("BroadcastJob").WithYAML("{spec: {containers: [{name: main}]}}", "spec", "template"), nil},
-		"AdvancedCronJob of a Job":          {AdvancedCronJob(), object("AdvancedCronJob").WithYAML(podTemplate, "spec", "template", "jobTemplate", "spec", "template"), settings},
-		"AdvancedCronJob of a BroadcastJob": {AdvancedCronJob(), object("AdvancedCronJob").WithYAML(podTemplate, "spec", "template", "broadcastJobTemplate", "spec", "template"), settings},
-		"AdvancedCronJob of nothing":        {AdvancedCronJob(), object("AdvancedCronJob"), nil},
-		"UnitedDeployment of CloneSets":     {UnitedDeployment(), object("UnitedDeployment").WithYAML(podTemplate, "spec", "template", "cloneSetTemplate", "spec", "template"), settings},
+		"BroadcastJob": {BroadcastJob(), object("BroadcastJob").WithYAML(podTemplate, "spec", "template"), settings},
+		"BroadcastJob of nothing": {
+			BroadcastJob(), object("BroadcastJob").WithYAML("{spec: {containers: [{name: main}]}}", "spec", "template"), nil,
+		},
+		"AdvancedCronJob of a Job": {
+			AdvancedCronJob(), object("AdvancedCronJob").WithYAML(podTemplate, "spec", "template", "jobTemplate", "spec", "template"), settings,
+		},
+		"AdvancedCronJob of a BroadcastJob": {
+			AdvancedCronJob(), object("AdvancedCronJob").WithYAML(podTemplate, "spec", "template", "broadcastJobTemplate", "spec", "template"),
+			settings,
+		},
+		"AdvancedCronJob of nothing": {AdvancedCronJob(), object("AdvancedCronJob"), nil},
+		"UnitedDeployment of CloneSets": {
+			UnitedDeployment(), object("UnitedDeployment").WithYAML(podTemplate, "spec", "template", "cloneSetTemplate", "spec", "template"),
+			settings,
+		},
 		"UnitedDeployment of StatefulSets": {
 			UnitedDeployment(),
-			object("UnitedDeployment").WithYAML("{volumeClaimTemplates: [{metadata: {name: data}}], template: "+podTemplate+"}", "spec", "template", "statefulSetTemplate", "spec"),
+			object("UnitedDeployment").WithYAML("{volumeClaimTemplates: [{metadata: {name: data}}], template: "+podTemplate+"}", "spec", "template",
+				"statefulSetTemplate", "spec"),
 			settings,
 		},
 	} {
@@ -57,10 +68,17 @@ spec: {selector: {matchLabels: {app: web}}}
 		members []family.Member
 		want    string
 	}{
-		"nobody has reported": {want: `{observedGeneration: 2, replicas: 0, readyReplicas: 0, updatedReplicas: 0, updatedReadyReplicas: 0, currentRevision: "", labelSelector: app=web}`},
+		"nobody has reported": {
+			want: `{observedGeneration: 2, replicas: 0, readyReplicas: 0, updatedReplicas: 0, updatedReadyReplicas: 0, currentRevision: "", labelSelector: app=web}`,
+		},
 		"two members": {
 			members: []family.Member{
-				{Cluster: "a", Status: map[string]any{"replicas": int64(3), "readyReplicas": int64(3), "updatedReplicas": int64(3), "currentRevision": "r1", "subsetReplicas": map[string]any{"x": int64(2), "z": int64(1)}}},
+				{
+					Cluster: "a", Status: map[string]any{
+						"replicas": int64(3), "readyReplicas": int64(3), "updatedReplicas": int64(3), "currentRevision": "r1",
+						"subsetReplicas": map[string]any{"x": int64(2), "z": int64(1)},
+					},
+				},
 				{Cluster: "b", Status: map[string]any{"replicas": int64(2), "currentRevision": "r1", "subsetReplicas": map[string]any{"x": int64(2)}}},
 			},
 			want: `{observedGeneration: 0, replicas: 5, readyReplicas: 3, updatedReplicas: 3, updatedReadyReplicas: 0, currentRevision: r1, labelSelector: app=web, subsetReplicas: {x: 4, z: 1}}`,

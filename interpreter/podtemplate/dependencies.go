@@ -12,7 +12,8 @@ import (
 // Dependencies are the ConfigMaps, Secrets (pull secrets among them), ServiceAccounts and PersistentVolumeClaims the
 // template at path cannot run without, in the order of kinds and names, each once. A volume whose name a claim
 // template of the workload bears is left out: the workload makes that claim itself.
-func Dependencies(object map[string]any, namespace string, claimTemplates []string, path ...string) ([]configv1alpha1.DependentObjectReference, error) {
+func Dependencies(object map[string]any, namespace string, claimTemplates []string,
+	path ...string) ([]configv1alpha1.DependentObjectReference, error) {
 	template, err := field.Map(object, path...)
 	if err != nil {
 		return nil, err

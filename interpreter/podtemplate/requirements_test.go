@@ -139,7 +139,9 @@ func TestDependencies(t *testing.T) {
 			want: []string{"Secret registry", "ServiceAccount web"},
 		},
 		"every namespace has its default account": {spec: `{serviceAccountName: default}`},
-		"a name that is none":                     {spec: `{volumes: [{name: a, configMap: {name: 1}}]}`, wantErr: "spec.template.spec.volumes[0].configMap.name: want a string, have 1"},
+		"a name that is none": {
+			spec: `{volumes: [{name: a, configMap: {name: 1}}]}`, wantErr: "spec.template.spec.volumes[0].configMap.name: want a string, have 1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Dependencies(workload(t, tc.spec), "shop", []string{"own"}, "spec", "template")

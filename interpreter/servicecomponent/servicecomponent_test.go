@@ -25,7 +25,9 @@ metadata: {name: python-demo, namespace: shop, generation: 1}
 spec: {workloadType: Deployment, developLanguage: python, runType: server, image: python-demo:latest, port: 8080}`)
 }
 
-var threeMembers = []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 4}, {Name: "member2", Replicas: 3}, {Name: "member3", Replicas: 3}}
+var threeMembers = []workv1alpha2.TargetCluster{
+	{Name: "member1", Replicas: 4}, {Name: "member2", Replicas: 3}, {Name: "member3", Replicas: 3},
+}
 
 func TestReplicas(t *testing.T) {
 	amounts := func(pairs ...string) corev1.ResourceList {
@@ -35,7 +37,9 @@ func TestReplicas(t *testing.T) {
 		}
 		return out
 	}
-	patched := &workv1alpha2.NodeClaim{NodeSelector: map[string]string{"disk": "ssd"}, Tolerations: []corev1.Toleration{{Key: "dedicated", Operator: "Exists"}}}
+	patched := &workv1alpha2.NodeClaim{
+		NodeSelector: map[string]string{"disk": "ssd"}, Tolerations: []corev1.Toleration{{Key: "dedicated", Operator: "Exists"}},
+	}
 	for name, tc := range map[string]struct {
 		template fixture.Object
 		want     family.Replicas
@@ -43,11 +47,17 @@ func TestReplicas(t *testing.T) {
 		"five fields": {minimal(t), family.Replicas{Count: 1, Requirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop"}}},
 		"five fields, and what the members render": {
 			minimal(t).WithYAML(`{cpu: 500m, memory: 512Mi}`, "status", "requests"),
-			family.Replicas{Count: 1, Requirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: amounts("cpu", "500m", "memory", "512Mi")}},
+			family.Replicas{
+				Count: 1, Requirements: &workv1alpha2.ReplicaRequirements{
+					Namespace: "shop", ResourceRequest: amounts("cpu", "500m", "memory", "512Mi"),
+				},
+			},
 		},
 		"a limit without a request is one": {
 			minimal(t).WithYAML(`{requests: {cpu: 1}, limits: {cpu: 2, memory: 1Gi}}`, "spec", "resources"),
-			family.Replicas{Count: 1, Requirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: amounts("cpu", "1", "memory", "1Gi")}},
+			family.Replicas{
+				Count: 1, Requirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: amounts("cpu", "1", "memory", "1Gi")},
+			},
 		},
 		"patches are merged by container": {
 			template(t),
@@ -85,7 +95,9 @@ func TestReplicas(t *testing.T) {
 }
 
 func TestRevise(t *testing.T) {
-	canary := template(t).WithYAML(`{type: Canary, canary: {steps: [{replicas: 1, pause: Approval}, {replicas: 5, pause: Approval}, {replicas: 50%, pause: Approval}, {replicas: 0}, {replicas: 99}]}}`, strategyPath...)
+	canary := template(t).
+		WithYAML(
+			`{type: Canary, canary: {steps: [{replicas: 1, pause: Approval}, {replicas: 5, pause: Approval}, {replicas: 50%, pause: Approval}, {replicas: 0}, {replicas: 99}]}}`, strategyPath...)
 	for name, tc := range map[string]struct {
 		template fixture.Object
 		target   family.Target
@@ -107,7 +119,9 @@ func TestRevise(t *testing.T) {
 			canary, family.Target{Replicas: 4, Clusters: threeMembers},
 			func(o fixture.Object) fixture.Object {
 				return o.With(4, replicasPath...).
-					WithYAML(`[{replicas: 1, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 0}, {replicas: 4}]`, stepsPath...).
+					WithYAML(
+						`[{replicas: 1, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 0}, {replicas: 4}]`,
+						stepsPath...).
 					Annotation("interpreter.argosy.dev/canary-step-0-by-cluster", "member1=3,member2=3,member3=3").
 					Annotation("interpreter.argosy.dev/canary-step-1-by-cluster", "member1=2,member2=1,member3=2").
 					Annotation("interpreter.argosy.dev/canary-step-2-by-cluster", "member1=2,member2=1,member3=2").
@@ -118,7 +132,9 @@ func TestRevise(t *testing.T) {
 			canary, family.Target{Replicas: 4},
 			func(o fixture.Object) fixture.Object {
 				return o.With(4, replicasPath...).
-					WithYAML(`[{replicas: 0, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 0}, {replicas: 4}]`, stepsPath...)
+					WithYAML(
+						`[{replicas: 0, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 2, pause: Approval}, {replicas: 0}, {replicas: 4}]`,
+						stepsPath...)
 			},
 		},
 		"cut off": {
@@ -183,7 +199,9 @@ func TestRetain(t *testing.T) {
 		Annotation("interpreter.argosy.dev/divided", "max-unavailable=1")
 	for name, tc := range map[string]struct{ desired, observed, want fixture.Object }{
 		"a divided number is nobody's to keep": {divided, member(t), divided},
-		"replicas and rollout the member owns": {owned, member(t).With(9, replicasPath...), owned.With(9, replicasPath...).With(member(t).Map("spec", "strategy"), strategyPath...)},
+		"replicas and rollout the member owns": {
+			owned, member(t).With(9, replicasPath...), owned.With(9, replicasPath...).With(member(t).Map("spec", "strategy"), strategyPath...),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			desired := tc.desired.Unstructured()
@@ -282,7 +300,9 @@ conditions:
 - {type: Ready, status: "True", reason: ReplicasReady, message: "member1: 4 of 4; member2: 2 of 3", lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3}
 - {type: Unmanaged, status: "True", reason: OptedOut, message: "member2: by hand", lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3}
 `},
-		"nowhere": {nil, `{observedGeneration: 3, replicas: 0, readyReplicas: 0, updatedReplicas: 0, availableReplicas: 0, expectedUpdatedReplicas: 0}`},
+		"nowhere": {
+			nil, `{observedGeneration: 3, replicas: 0, readyReplicas: 0, updatedReplicas: 0, availableReplicas: 0, expectedUpdatedReplicas: 0}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := template(t).Unstructured()
@@ -302,7 +322,9 @@ func TestDependencies(t *testing.T) {
 		template fixture.Object
 		want     []string
 	}{
-		"what the spec and the patches of its workload name": {template(t), []string{"ConfigMap levels", "ConfigMap settings", "Secret password", "Secret registry"}},
+		"what the spec and the patches of its workload name": {
+			template(t), []string{"ConfigMap levels", "ConfigMap settings", "Secret password", "Secret registry"},
+		},
 		"five fields": {minimal(t), nil},
 	} {
 		t.Run(name, func(t *testing.T) {

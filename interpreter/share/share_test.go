@@ -16,12 +16,16 @@ import (
 var (
 	heldPath      = []string{"spec", "partition"}
 	allowancePath = []string{"spec", "maxUnavailable"}
-	both          = []Field{{Name: "partition", Path: heldPath, Meaning: Held}, {Name: "max-unavailable", Path: allowancePath, Meaning: Allowance}}
+	both          = []Field{
+		{Name: "partition", Path: heldPath, Meaning: Held}, {Name: "max-unavailable", Path: allowancePath, Meaning: Allowance},
+	}
 )
 
 // object holds the two numbers.
 func object(held, allowance int32) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"partition": int64(held), "maxUnavailable": int64(allowance)}}}
+	return &unstructured.Unstructured{
+		Object: map[string]any{"spec": map[string]any{"partition": int64(held), "maxUnavailable": int64(allowance)}},
+	}
 }
 
 func value(t *rapid.T, object map[string]any, path []string) int32 {
@@ -84,7 +88,8 @@ func TestTheFleetKeepsTheNumber(t *testing.T) {
 			t.Fatalf("the members hold back %d, the template %d", sum["exact"], held)
 		}
 		if sum["field"] < held || sum["blind"] < held {
-			t.Fatalf("the members hold back %d before Dispatch and %d without a binding, less than the template's %d", sum["field"], sum["blind"], held)
+			t.Fatalf("the members hold back %d before Dispatch and %d without a binding, less than the template's %d", sum["field"], sum["blind"],
+				held)
 		}
 		if want := max(allowance, int32(len(over))); sum["allowance"] > want {
 			t.Fatalf("the members may miss %d, want at most %d", sum["allowance"], want)

@@ -36,7 +36,9 @@ func TestWebster(t *testing.T) {
 		"floors above the number":               {n: 2, replicas: []int32{5, 5, 5}, floor: 1, want: []int32{1, 1, 1}},
 		"no floor without replicas":             {n: 2, replicas: []int32{5, 0}, floor: 1, want: []int32{2, 0}},
 		"the largest claims the last one above its quota": {n: 21, replicas: []int32{7270, 1230, 2220}, want: []int32{15, 2, 4}},
-		"numbers as large as the type":                    {n: 1 << 30, replicas: []int32{1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1}, want: []int32{1 << 28, 1 << 28, 1 << 28, 1 << 28}},
+		"numbers as large as the type": {
+			n: 1 << 30, replicas: []int32{1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1}, want: []int32{1 << 28, 1 << 28, 1 << 28, 1 << 28},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, Webster(tc.n, clusters(tc.replicas...), tc.floor)); diff != "" {

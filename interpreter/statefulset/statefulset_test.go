@@ -280,10 +280,20 @@ func TestErrorsNameTheField(t *testing.T) {
 		path []string
 		want string
 	}{
-		"replicas":    {func(o fixture.Object) error { _, err := f.InterpretReplica(o.Unstructured()); return err }, replicasPath, "spec.replicas: "},
-		"partition":   {func(o fixture.Object) error { _, err := f.ReviseReplica(o.Unstructured(), family.Target{}); return err }, partitionPath, "spec.updateStrategy.rollingUpdate.partition: "},
-		"serviceName": {func(o fixture.Object) error { _, err := f.InterpretDependency(o.Unstructured()); return err }, []string{"spec", "serviceName"}, ""},
-		"observed":    {func(o fixture.Object) error { _, err := f.InterpretHealth(o.Unstructured()); return err }, []string{"status", "availableReplicas"}, "status.availableReplicas: "},
+		"replicas": {
+			func(o fixture.Object) error { _, err := f.InterpretReplica(o.Unstructured()); return err }, replicasPath, "spec.replicas: ",
+		},
+		"partition": {
+			func(o fixture.Object) error { _, err := f.ReviseReplica(o.Unstructured(), family.Target{}); return err }, partitionPath,
+			"spec.updateStrategy.rollingUpdate.partition: ",
+		},
+		"serviceName": {
+			func(o fixture.Object) error { _, err := f.InterpretDependency(o.Unstructured()); return err }, []string{"spec", "serviceName"}, "",
+		},
+		"observed": {
+			func(o fixture.Object) error { _, err := f.InterpretHealth(o.Unstructured()); return err }, []string{"status", "availableReplicas"},
+			"status.availableReplicas: ",
+		},
 		"observed owned": {func(o fixture.Object) error {
 			_, err := f.Retain(o.Label("resourcetemplate.karmada.io/retain-replicas", "true").Unstructured(), o.With("x", "spec").Unstructured())
 			return err

@@ -48,10 +48,12 @@ func TestHealth(t *testing.T) {
 		member fixture.Object
 		want   bool
 	}{
-		"under way":               {member(t), true},
-		"stalled":                 {stalled, false},
-		"stalled while paused":    {stalled.With(true, pausedPath...), true},
-		"stalled at a gate":       {member(t).WithYAML(`[{type: Stalled, status: "True"}, {type: AwaitingApproval, status: "True"}]`, "status", "conditions"), true},
+		"under way":            {member(t), true},
+		"stalled":              {stalled, false},
+		"stalled while paused": {stalled.With(true, pausedPath...), true},
+		"stalled at a gate": {
+			member(t).WithYAML(`[{type: Stalled, status: "True"}, {type: AwaitingApproval, status: "True"}]`, "status", "conditions"), true,
+		},
 		"no longer stalled":       {member(t).WithYAML(`[{type: Stalled, status: "False"}]`, "status", "conditions"), true},
 		"generation not observed": {member(t).With(3, "status", "observedGeneration"), false},
 		"no status":               {member(t).Without("status"), false},
@@ -107,9 +109,11 @@ conditions:
 		members []family.Member
 		want    string
 	}{
-		"the slowest batch":               {both, "observedGeneration: 3\ncurrentBatch: 2" + united + at("3")},
-		"one has not reported: not begun": {append(both, family.Member{Cluster: "member3"}), "observedGeneration: 2\ncurrentBatch: 0" + united + at("2")},
-		"nowhere":                         {nil, "{observedGeneration: 3, batches: 0, currentBatch: 0, servers: 0, updatedServers: 0, readyServers: 0}"},
+		"the slowest batch": {both, "observedGeneration: 3\ncurrentBatch: 2" + united + at("3")},
+		"one has not reported: not begun": {
+			append(both, family.Member{Cluster: "member3"}), "observedGeneration: 2\ncurrentBatch: 0" + united + at("2"),
+		},
+		"nowhere": {nil, "{observedGeneration: 3, batches: 0, currentBatch: 0, servers: 0, updatedServers: 0, readyServers: 0}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := template(t).With(2, "status", "observedGeneration").Unstructured()
@@ -136,7 +140,9 @@ func TestDependencies(t *testing.T) {
 }
 
 func TestErrorsNameTheField(t *testing.T) {
-	edits, err := Family().AggregateStatus(template(t).Unstructured(), []family.Member{{Cluster: "member9", Status: map[string]any{"currentBatch": "x"}}})
+	edits, err := Family().AggregateStatus(template(t).Unstructured(), []family.Member{
+		{Cluster: "member9", Status: map[string]any{"currentBatch": "x"}},
+	})
 	if want := "not counted: aggregatedStatus[member9].status.currentBatch: "; err != nil || !strings.Contains(fmt.Sprint(edits), want) {
 		t.Errorf("have %v, %v, want a condition that says %q", edits, err, want)
 	}

@@ -115,18 +115,22 @@ func TestHealth(t *testing.T) {
 		member fixture.Object
 		want   bool
 	}{
-		"at its partition":                           {calm, true},
-		"before its partition":                       {calm.With(2, "status", "expectedUpdatedReplicas"), false},
-		"paused":                                     {calm.With(2, "status", "expectedUpdatedReplicas").With(true, pausedPath...), true},
-		"updated only when servers go":               {calm.With(2, "status", "expectedUpdatedReplicas").With("OnDelete", strategyPath...), true},
-		"one missing, one allowed":                   {calm.With(3, "status", "availableReplicas"), true},
-		"two missing":                                {calm.With(2, "status", "availableReplicas"), false},
-		"two missing, one given up":                  {calm.With(2, "status", "availableReplicas").With(1, "status", "abandonedReplicas"), true},
-		"all given up":                               {calm.With(0, "status", "availableReplicas").With(4, "status", "abandonedReplicas"), false},
-		"all missing, and a person is asked":         {member(t).With(0, "status", "availableReplicas").With(4, "status", "expectedUpdatedReplicas"), true},
-		"a person was asked":                         {member(t).WithYAML(`[{type: AwaitingApproval, status: "False"}]`, "status", "conditions").With(0, "status", "availableReplicas"), false},
+		"at its partition":             {calm, true},
+		"before its partition":         {calm.With(2, "status", "expectedUpdatedReplicas"), false},
+		"paused":                       {calm.With(2, "status", "expectedUpdatedReplicas").With(true, pausedPath...), true},
+		"updated only when servers go": {calm.With(2, "status", "expectedUpdatedReplicas").With("OnDelete", strategyPath...), true},
+		"one missing, one allowed":     {calm.With(3, "status", "availableReplicas"), true},
+		"two missing":                  {calm.With(2, "status", "availableReplicas"), false},
+		"two missing, one given up":    {calm.With(2, "status", "availableReplicas").With(1, "status", "abandonedReplicas"), true},
+		"all given up":                 {calm.With(0, "status", "availableReplicas").With(4, "status", "abandonedReplicas"), false},
+		"all missing, and a person is asked": {
+			member(t).With(0, "status", "availableReplicas").With(4, "status", "expectedUpdatedReplicas"), true,
+		},
+		"a person was asked": {
+			member(t).WithYAML(`[{type: AwaitingApproval, status: "False"}]`, "status", "conditions").With(0, "status", "availableReplicas"), false,
+		},
 		"a person is asked, generation not observed": {member(t).With(6, "status", "observedGeneration"), false},
-		"no status":                                  {calm.Without("status"), false},
+		"no status": {calm.Without("status"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			have, err := Family().InterpretHealth(tc.member.Unstructured())
@@ -246,7 +250,8 @@ func TestDependencies(t *testing.T) {
 	}
 	want := []string{
 		"v1 ConfigMap shop/agent-settings", "v1 Secret shop/agent-token", "v1 Secret shop/first-boot", "v1 Secret shop/gate-ca",
-		"v1 Secret shop/machine-credentials", "v1 Secret shop/machine-key", "v1 Secret shop/on-call", "vm.argosy.dev/v1alpha1 VMDeployment shop/payments",
+		"v1 Secret shop/machine-credentials", "v1 Secret shop/machine-key", "v1 Secret shop/on-call",
+		"vm.argosy.dev/v1alpha1 VMDeployment shop/payments",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)

@@ -12,5 +12,7 @@ const (
 
 // Approvers are asked about at ApproversPath.
 func Approvers() *approval.OwnField {
-	return &approval.OwnField{Field: approval.Field, May: "approve operations", What: "an operation", Role: func(string) string { return "argosy-edit" }}
+	return &approval.OwnField{
+		Field: approval.Field, May: "approve operations", What: "an operation", Role: func(string) string { return "argosy-edit" },
+	}
 }

@@ -149,7 +149,8 @@ func TestADependencyIsNeverForgotten(t *testing.T) {
 	f := cutOffAndReleased(t)
 	for name := range f.members {
 		next := f.workloadIn(name).DeepCopy()
-		_ = unstructured.SetNestedSlice(next.Object, []any{map[string]any{"name": "web", "image": "web:3"}}, "spec", "template", "spec", "containers")
+		_ = unstructured.SetNestedSlice(next.Object, []any{map[string]any{"name": "web", "image": "web:3"}}, "spec", "template", "spec",
+			"containers")
 		f.write(name, next)
 		f.restarted = nil
 		f.startPods(name)
@@ -241,7 +242,8 @@ func TestAClusterThatCameLater(t *testing.T) {
 func TestAnAutoscalerMayReplacePods(t *testing.T) {
 	f := newFederation(t)
 	for name := range f.members {
-		f.put(name, `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: shop}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: 2, maxReplicas: 9}}`)
+		f.put(name,
+			`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: shop}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: 2, maxReplicas: 9}}`)
 	}
 	f.settle(v1alpha1.PhaseSoaking)
 	first := append([]Pod(nil), f.members["a"].pods...)

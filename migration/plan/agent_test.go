@@ -49,7 +49,8 @@ func (f *federation) notCutOff() {
 	if f.status.Phase != v1alpha1.PhaseCuttingOff || f.status.Management != v1alpha1.ManagementChanging {
 		f.t.Fatalf("%s, managed: %s while an agent is away", f.status.Phase, f.status.Management)
 	}
-	if message := f.advancing().Message; !strings.Contains(message, "karmada-agent has not confirmed yet") || !strings.Contains(message, "kubectl get cluster b") {
+	if message := f.advancing().Message; !strings.Contains(message, "karmada-agent has not confirmed yet") ||
+		!strings.Contains(message, "kubectl get cluster b") {
 		f.t.Fatalf("says %q", message)
 	}
 }

@@ -55,7 +55,8 @@ func (j *journey) turn() outcome {
 		j.forget()
 	}
 	if j.Conflict != "" {
-		return j.block(v1alpha1.ReasonConflictingOwners, "whitelists %s and %s both list the application: take it off one of them", j.Whitelist, j.Conflict)
+		return j.block(v1alpha1.ReasonConflictingOwners, "whitelists %s and %s both list the application: take it off one of them", j.Whitelist,
+			j.Conflict)
 	}
 	if j.next.Failure != nil {
 		j.retry()
@@ -68,7 +69,8 @@ func (j *journey) turn() outcome {
 	case !j.Turn.Prepare:
 		return j.wait(j.Turn.Reason, j.Turn.Message, waiting)
 	case j.Entry.Trigger == v1alpha1.TriggerOnRelease && !Released(j.Spec, j.Status):
-		return j.wait(v1alpha1.ReasonTriggerPending, "waits for its next release: publish it with 'argosyctl publish', or set the entry's trigger to Immediate", resting)
+		return j.wait(v1alpha1.ReasonTriggerPending,
+			"waits for its next release: publish it with 'argosyctl publish', or set the entry's trigger to Immediate", resting)
 	}
 	return proceed
 }
@@ -83,7 +85,9 @@ func (j *journey) retry() {
 			continue
 		}
 		now := metav1.NewTime(j.Now)
-		cluster.Before, cluster.OpenedTime = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)}), &now
+		cluster.Before,
+			cluster.OpenedTime = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[cluster.Name].Pods,
+			clusters: len(j.next.Clusters)}), &now
 	}
 	j.event(false, v1alpha1.ReasonAdvancing, fmt.Sprintf("attempt %d", max(j.Spec.Attempt, 1)))
 }
@@ -126,9 +130,11 @@ func (j *journey) reach() outcome {
 		cluster := j.Clusters[name]
 		switch {
 		case !cluster.Joined && (j.Entry != nil || !cluster.Leaving):
-			return j.block(v1alpha1.ReasonClusterUnknown, "cluster %s is not joined to the federation: join it with 'karmadactl join %s' or correct the whitelist's entry", name, name)
+			return j.block(v1alpha1.ReasonClusterUnknown,
+				"cluster %s is not joined to the federation: join it with 'karmadactl join %s' or correct the whitelist's entry", name, name)
 		case cluster.Unreachable != "":
-			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): nothing is decided until it does", name, cluster.Unreachable)
+			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): nothing is decided until it does", name,
+				cluster.Unreachable)
 		}
 	}
 	return proceed
@@ -143,14 +149,17 @@ func (j *journey) discover() outcome {
 			return j.block(v1alpha1.ReasonKindUnsupported, "cluster %s: %v", name, err)
 		}
 		if found == nil && (j.holdsWorkload(name) || j.Entry != nil && len(j.Entry.Clusters) > 0) {
-			return j.block(v1alpha1.ReasonWorkloadMissing, "%s is not in cluster %s: deploy it there, or take the cluster out of the whitelist's entry", policy.User(j.workload()), name)
+			return j.block(v1alpha1.ReasonWorkloadMissing,
+				"%s is not in cluster %s: deploy it there, or take the cluster out of the whitelist's entry", policy.User(j.workload()), name)
 		}
 		if found != nil {
 			objects[name] = j.carried(found)
 		}
 	}
 	if len(objects) == 0 {
-		return j.block(v1alpha1.ReasonWorkloadMissing, "%s is in none of the joined clusters: check namespace %s, kind and name in the whitelist's entry", policy.User(j.workload()), j.Namespace)
+		return j.block(v1alpha1.ReasonWorkloadMissing,
+			"%s is in none of the joined clusters: check namespace %s, kind and name in the whitelist's entry", policy.User(j.workload()),
+			j.Namespace)
 	}
 	j.addKept(objects)
 	if missing := j.addShared(objects); missing != "" {
@@ -327,7 +336,8 @@ func (j *journey) record() {
 		if resource.Local == "" {
 			status.Policy = resource.Policy.Name
 			if len(resource.Marks) > 0 {
-				status.Note = "bears the mark of " + strings.Join(resource.Marks, ", ") + ": point that at the control plane, or it goes on writing in the members"
+				status.Note = "bears the mark of " + strings.Join(resource.Marks, ", ") +
+					": point that at the control plane, or it goes on writing in the members"
 			}
 		}
 		j.next.Resources = append(j.next.Resources, status)

@@ -138,7 +138,8 @@ const (
 // draw writes the plan: every object in every cluster, with what the dry run there showed and what an
 // override keeps. The hash covers what is decided, not what Karmada counts: bookkeeping values (uids,
 // generations) change with every rewrite and are left out.
-func draw(purpose v1alpha1.PlanPurpose, resources []policy.Resource, clusters map[string]Cluster, terms v1alpha1.MigrationStrategy) v1alpha1.Plan {
+func draw(purpose v1alpha1.PlanPurpose, resources []policy.Resource, clusters map[string]Cluster,
+	terms v1alpha1.MigrationStrategy) v1alpha1.Plan {
 	plan := v1alpha1.Plan{Purpose: purpose}
 	for _, cluster := range sortedClusters(resources) {
 		for i := range resources {

@@ -12,7 +12,8 @@ import (
 // betweenLooks lies between two looks of three: what a probe or a scrape missed once it finds again by then.
 const betweenLooks = 10 * time.Second
 
-// health counts looks: one that finds an opened cluster not well is a doubt, and nothing goes on until two more are over; another missed one of these is a failure.
+// health counts looks: one that finds an opened cluster not well is a doubt, and nothing goes on until two more are over; another missed
+// one of these is a failure.
 func (j *journey) health(status *v1alpha1.ClusterStatus, why string) outcome {
 	doubt := status.Doubt
 	switch {
@@ -37,5 +38,6 @@ func (j *journey) health(status *v1alpha1.ClusterStatus, why string) outcome {
 }
 
 func (j *journey) doubts(status *v1alpha1.ClusterStatus, again time.Duration) outcome {
-	return j.wait(v1alpha1.ReasonUnhealthy, fmt.Sprintf("in cluster %s %s: it is looked at twice more before that counts", status.Name, status.Doubt.Message), again)
+	return j.wait(v1alpha1.ReasonUnhealthy, fmt.Sprintf("in cluster %s %s: it is looked at twice more before that counts", status.Name,
+		status.Doubt.Message), again)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
-// TestOneMissedLookIsNoFailure: a pod that was not ready once is looked at twice more; when it is not ready again the application is rolled back, and when it is well
-// both times it goes on as if nothing had been.
+// TestOneMissedLookIsNoFailure: a pod that was not ready once is looked at twice more; when it is not ready again the application is rolled
+// back, and when it is well both times it goes on as if nothing had been.
 func TestOneMissedLookIsNoFailure(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ready  []bool

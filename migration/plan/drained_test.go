@@ -17,7 +17,8 @@ func TestADrainedNodeIsNoted(t *testing.T) {
 			f := newFederation(t)
 			f.settle(phase)
 			f.drain("a", 2)
-			if decision := f.step(-1); len(decision.Events) == 0 || decision.Events[0].Reason != v1alpha1.ReasonPodsReplaced || !decision.Events[0].Warning {
+			if decision := f.step(-1); len(decision.Events) == 0 || decision.Events[0].Reason != v1alpha1.ReasonPodsReplaced ||
+				!decision.Events[0].Warning {
 				t.Errorf("events %+v, want a warning that pods were replaced", decision.Events)
 			}
 			if decision := f.step(-1); strings.Contains(strings.Join(reasonsOf(decision), " "), v1alpha1.ReasonPodsReplaced) {

@@ -11,7 +11,8 @@ import (
 // A cluster that is tainted NoExecute stays in what is cut off, and what was released there statically stays too: taken out of its
 // binding, it would get its stale manifest.
 func TestNobodyIsEvictedFromWhatIsClosed(t *testing.T) {
-	for _, until := range []v1alpha1.Phase{v1alpha1.PhasePreparing, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseOpening, v1alpha1.PhaseSoaking, v1alpha1.PhaseCutOff} {
+	for _, until := range []v1alpha1.Phase{v1alpha1.PhasePreparing, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseOpening,
+		v1alpha1.PhaseSoaking, v1alpha1.PhaseCutOff} {
 		t.Run(string(until), func(t *testing.T) {
 			f := newFederation(t)
 			switch until {

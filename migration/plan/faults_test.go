@@ -51,20 +51,52 @@ func TestBlocked(t *testing.T) {
 			fault:  func(f *federation) { delete(f.members["a"].objects, f.app); delete(f.members["b"].objects, f.app) },
 			reason: v1alpha1.ReasonWorkloadMissing, remedy: "check namespace",
 		},
-		"a member does not answer":      {fault: func(f *federation) { f.members["b"].down = true }, reason: v1alpha1.ReasonClusterUnreachable, remedy: "until it does"},
-		"a member is not joined":        {fault: func(f *federation) { f.entry.Clusters = []string{"a", "z"} }, reason: v1alpha1.ReasonClusterUnknown, remedy: "karmadactl join z"},
-		"a member is not Ready":         {fault: func(f *federation) { f.members["a"].ready = false }, reason: v1alpha1.ReasonClusterNotReady, remedy: "kubectl get cluster a"},
-		"two whitelists":                {fault: func(f *federation) { f.conflict = "other" }, reason: v1alpha1.ReasonConflictingOwners, remedy: "take it off one"},
-		"a half finished rollout":       {fault: func(f *federation) { set64(f.workloadIn("b"), 2, "status", "updatedReplicas") }, reason: v1alpha1.ReasonRolloutRunning, remedy: "finish it first"},
-		"its controller lags":           {fault: func(f *federation) { set64(f.workloadIn("b"), 0, "status", "observedGeneration") }, reason: v1alpha1.ReasonRolloutRunning, remedy: "finish it first"},
-		"no replicas in a member":       {fault: func(f *federation) { f.scale("b", 0) }, reason: v1alpha1.ReasonNoReplicas, remedy: "scale it up"},
-		"other images in a member":      {fault: func(f *federation) { f.image("b", "web:2") }, reason: v1alpha1.ReasonImagesDiffer, remedy: "release one version"},
-		"the member lacks the kind":     {fault: func(f *federation) { f.members["b"].kinds = map[string]bool{} }, reason: v1alpha1.ReasonAPIMissing, remedy: "apiEnablements"},
-		"the control plane lacks it":    {fault: func(f *federation) { f.control.Kinds = map[string]bool{} }, reason: v1alpha1.ReasonAPIMissing, remedy: "CustomResourceDefinition"},
-		"a pod is not ready":            {fault: func(f *federation) { f.members["a"].pods[0].Ready = false }, reason: v1alpha1.ReasonUnhealthy, remedy: "until this is over"},
-		"a policy claims it by name":    {fault: func(f *federation) { f.rival("web", 0) }, reason: v1alpha1.ReasonAlreadyManaged, remedy: "selectors"},
-		"a policy of higher priority":   {fault: func(f *federation) { f.rival("", 5) }, reason: v1alpha1.ReasonAlreadyManaged, remedy: "selectors"},
-		"karmada.io/managed was copied": {fault: func(f *federation) { f.workloadIn("a").SetLabels(map[string]string{"karmada.io/managed": "true"}) }, reason: v1alpha1.ReasonAlreadyManaged, remedy: "remove the label"},
+		"a member does not answer": {
+			fault: func(f *federation) { f.members["b"].down = true }, reason: v1alpha1.ReasonClusterUnreachable, remedy: "until it does",
+		},
+		"a member is not joined": {
+			fault: func(f *federation) { f.entry.Clusters = []string{"a", "z"} }, reason: v1alpha1.ReasonClusterUnknown, remedy: "karmadactl join z",
+		},
+		"a member is not Ready": {
+			fault: func(f *federation) { f.members["a"].ready = false }, reason: v1alpha1.ReasonClusterNotReady, remedy: "kubectl get cluster a",
+		},
+		"two whitelists": {
+			fault: func(f *federation) { f.conflict = "other" }, reason: v1alpha1.ReasonConflictingOwners, remedy: "take it off one",
+		},
+		"a half finished rollout": {
+			fault: func(f *federation) { set64(f.workloadIn("b"), 2, "status", "updatedReplicas") }, reason: v1alpha1.ReasonRolloutRunning,
+			remedy: "finish it first",
+		},
+		"its controller lags": {
+			fault: func(f *federation) { set64(f.workloadIn("b"), 0, "status", "observedGeneration") }, reason: v1alpha1.ReasonRolloutRunning,
+			remedy: "finish it first",
+		},
+		"no replicas in a member": {
+			fault: func(f *federation) { f.scale("b", 0) }, reason: v1alpha1.ReasonNoReplicas, remedy: "scale it up",
+		},
+		"other images in a member": {
+			fault: func(f *federation) { f.image("b", "web:2") }, reason: v1alpha1.ReasonImagesDiffer, remedy: "release one version",
+		},
+		"the member lacks the kind": {
+			fault: func(f *federation) { f.members["b"].kinds = map[string]bool{} }, reason: v1alpha1.ReasonAPIMissing, remedy: "apiEnablements",
+		},
+		"the control plane lacks it": {
+			fault: func(f *federation) { f.control.Kinds = map[string]bool{} }, reason: v1alpha1.ReasonAPIMissing,
+			remedy: "CustomResourceDefinition",
+		},
+		"a pod is not ready": {
+			fault: func(f *federation) { f.members["a"].pods[0].Ready = false }, reason: v1alpha1.ReasonUnhealthy, remedy: "until this is over",
+		},
+		"a policy claims it by name": {
+			fault: func(f *federation) { f.rival("web", 0) }, reason: v1alpha1.ReasonAlreadyManaged, remedy: "selectors",
+		},
+		"a policy of higher priority": {
+			fault: func(f *federation) { f.rival("", 5) }, reason: v1alpha1.ReasonAlreadyManaged, remedy: "selectors",
+		},
+		"karmada.io/managed was copied": {
+			fault:  func(f *federation) { f.workloadIn("a").SetLabels(map[string]string{"karmada.io/managed": "true"}) },
+			reason: v1alpha1.ReasonAlreadyManaged, remedy: "remove the label",
+		},
 		"a template that is not ours": {
 			fault: func(f *federation) {
 				f.control.Templates[f.app] = object(f.t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}}`)
@@ -145,13 +177,22 @@ func TestFailuresAfterOpening(t *testing.T) {
 		fault  func(*federation)
 		reason string
 	}{
-		"a container restarted":        {fault: func(f *federation) { f.members["a"].pods[1].Restarts++ }, reason: v1alpha1.ReasonEvidenceChanged},
-		"a pod is gone":                {fault: func(f *federation) { f.members["a"].pods = f.members["a"].pods[1:] }, reason: v1alpha1.ReasonUnhealthy},
-		"a pod is of another revision": {fault: func(f *federation) { f.members["a"].pods[0] = Pod{Name: "x", UID: "x", Ready: true, Revision: "x"} }, reason: v1alpha1.ReasonEvidenceChanged},
-		"a pod is not ready":           {fault: func(f *federation) { f.members["a"].pods[0].Ready = false }, reason: v1alpha1.ReasonUnhealthy},
-		"a static release in b":        {fault: func(f *federation) { f.image("b", "web:2"); f.expect("b") }, reason: v1alpha1.ReasonPlanHarmful},
-		"a policy deleted":             {fault: func(f *federation) { delete(f.control.Policies, "configmap-web") }, reason: v1alpha1.ReasonPolicyLost},
-		"the member went silent":       {fault: func(f *federation) { f.members["a"].down = true; f.now = f.now.Add(time.Hour) }, reason: v1alpha1.ReasonStepTimedOut},
+		"a container restarted": {
+			fault: func(f *federation) { f.members["a"].pods[1].Restarts++ }, reason: v1alpha1.ReasonEvidenceChanged,
+		},
+		"a pod is gone": {
+			fault: func(f *federation) { f.members["a"].pods = f.members["a"].pods[1:] }, reason: v1alpha1.ReasonUnhealthy,
+		},
+		"a pod is of another revision": {
+			fault:  func(f *federation) { f.members["a"].pods[0] = Pod{Name: "x", UID: "x", Ready: true, Revision: "x"} },
+			reason: v1alpha1.ReasonEvidenceChanged,
+		},
+		"a pod is not ready":    {fault: func(f *federation) { f.members["a"].pods[0].Ready = false }, reason: v1alpha1.ReasonUnhealthy},
+		"a static release in b": {fault: func(f *federation) { f.image("b", "web:2"); f.expect("b") }, reason: v1alpha1.ReasonPlanHarmful},
+		"a policy deleted":      {fault: func(f *federation) { delete(f.control.Policies, "configmap-web") }, reason: v1alpha1.ReasonPolicyLost},
+		"the member went silent": {
+			fault: func(f *federation) { f.members["a"].down = true; f.now = f.now.Add(time.Hour) }, reason: v1alpha1.ReasonStepTimedOut,
+		},
 	} {
 		for _, action := range []v1alpha1.OnFailure{v1alpha1.OnFailureRollback, v1alpha1.OnFailurePause} {
 			t.Run(name+", "+string(action), func(t *testing.T) {
@@ -165,7 +206,8 @@ func TestFailuresAfterOpening(t *testing.T) {
 				if f.status.Failure == nil || f.status.Failure.Reason != tc.reason {
 					t.Fatalf("failure %+v, want %s; %+v", f.status.Failure, tc.reason, f.advancing())
 				}
-				want := map[v1alpha1.OnFailure]v1alpha1.Phase{v1alpha1.OnFailureRollback: v1alpha1.PhaseCutOff, v1alpha1.OnFailurePause: v1alpha1.PhaseOpening}[action]
+				want := map[v1alpha1.OnFailure]v1alpha1.Phase{v1alpha1.OnFailureRollback: v1alpha1.PhaseCutOff,
+					v1alpha1.OnFailurePause: v1alpha1.PhaseOpening}[action]
 				if f.status.Phase != want {
 					t.Errorf("phase %s, want %s", f.status.Phase, want)
 				}
@@ -187,7 +229,8 @@ func TestOldApprovalsDoNotCount(t *testing.T) {
 	}
 	f.entry = nil
 	f.settle(v1alpha1.PhaseCutOff)
-	if planned := meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionPlanned); f.status.Plan != nil || f.status.ApprovalsDone != "" || planned != nil {
+	if planned := meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionPlanned); f.status.Plan != nil ||
+		f.status.ApprovalsDone != "" || planned != nil {
 		t.Errorf("the plan that is past is still shown: %+v, %q, %+v", f.status.Plan, f.status.ApprovalsDone, planned)
 	}
 	f.whitelist()
@@ -242,7 +285,8 @@ func TestPlanChangesAfterApproval(t *testing.T) {
 	f.approve("bob")
 	f.run(10)
 	if f.status.Plan.Hash == hash || f.status.ApprovalsDone != "0/2" {
-		t.Errorf("plan %s with %s approvals after a release, want another plan than %s with none", f.status.Plan.Hash, f.status.ApprovalsDone, hash)
+		t.Errorf("plan %s with %s approvals after a release, want another plan than %s with none", f.status.Plan.Hash, f.status.ApprovalsDone,
+			hash)
 	}
 }
 
@@ -252,9 +296,15 @@ func TestWaiting(t *testing.T) {
 		reason string
 		phase  v1alpha1.Phase
 	}{
-		"paused":         {set: func(f *federation) { f.mode = v1alpha1.ModePause }, reason: v1alpha1.ReasonPaused, phase: v1alpha1.PhasePending},
-		"not its turn":   {set: func(f *federation) { f.turn = Turn{Reason: v1alpha1.ReasonBatchPending} }, reason: v1alpha1.ReasonBatchPending, phase: v1alpha1.PhasePending},
-		"no release yet": {set: func(f *federation) { f.entry.Trigger = v1alpha1.TriggerOnRelease }, reason: v1alpha1.ReasonTriggerPending, phase: v1alpha1.PhasePending},
+		"paused": {set: func(f *federation) { f.mode = v1alpha1.ModePause }, reason: v1alpha1.ReasonPaused, phase: v1alpha1.PhasePending},
+		"not its turn": {
+			set: func(f *federation) { f.turn = Turn{Reason: v1alpha1.ReasonBatchPending} }, reason: v1alpha1.ReasonBatchPending,
+			phase: v1alpha1.PhasePending,
+		},
+		"no release yet": {
+			set: func(f *federation) { f.entry.Trigger = v1alpha1.TriggerOnRelease }, reason: v1alpha1.ReasonTriggerPending,
+			phase: v1alpha1.PhasePending,
+		},
 		"a later batch prepares": {
 			set:    func(f *federation) { f.turn = Turn{Prepare: true, Reason: v1alpha1.ReasonBatchPending} },
 			reason: v1alpha1.ReasonBatchPending, phase: v1alpha1.PhasePreparing,

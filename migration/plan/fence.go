@@ -30,7 +30,8 @@ func (j *journey) fence() outcome {
 			}
 		}
 	}
-	j.condition(v1alpha1.ConditionFenced, metav1.ConditionTrue, v1alpha1.ReasonFenced, "every Work is suspended, preserving, and as the plan needs it")
+	j.condition(v1alpha1.ConditionFenced, metav1.ConditionTrue, v1alpha1.ReasonFenced,
+		"every Work is suspended, preserving, and as the plan needs it")
 	return proceed
 }
 
@@ -120,7 +121,8 @@ func (j *journey) prove() outcome {
 		j.condition(v1alpha1.ConditionPlanned, metav1.ConditionFalse, v1alpha1.ReasonPlanHarmful, message)
 		return j.block(v1alpha1.ReasonPlanHarmful, "%s", message)
 	}
-	j.condition(v1alpha1.ConditionPlanned, metav1.ConditionTrue, v1alpha1.ReasonPlanEmpty, "dry runs in all members change bookkeeping metadata only; plan "+plan.Hash)
+	j.condition(v1alpha1.ConditionPlanned, metav1.ConditionTrue, v1alpha1.ReasonPlanEmpty,
+		"dry runs in all members change bookkeeping metadata only; plan "+plan.Hash)
 	return proceed
 }
 
@@ -134,7 +136,8 @@ func harm(plan v1alpha1.Plan) string {
 		}
 		for _, change := range resource.Changes {
 			if change.Kind == v1alpha1.ChangeHarmful {
-				found = append(found, fmt.Sprintf("%s: %s would change from %s to %s", at, change.Path, orNothing(change.Live), orNothing(change.Planned)))
+				found = append(found, fmt.Sprintf("%s: %s would change from %s to %s", at, change.Path, orNothing(change.Live),
+					orNothing(change.Planned)))
 			}
 		}
 	}
@@ -175,11 +178,13 @@ func (j *journey) approve() outcome {
 	needed := int(j.next.RequiredApprovals)
 	j.next.ApprovalsDone = fmt.Sprintf("%d/%d", len(approvers), needed)
 	if len(approvers) < needed {
-		message := fmt.Sprintf("plan %s has %d of %d approvals: read it with 'argosyctl migration plan -n %s %s', approve it with 'argosyctl migration approve'",
+		message := fmt.Sprintf(
+			"plan %s has %d of %d approvals: read it with 'argosyctl migration plan -n %s %s', approve it with 'argosyctl migration approve'",
 			j.next.Plan.Hash, len(approvers), needed, j.Namespace, policy.User(j.workload()))
 		j.condition(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 		if j.Entry != nil {
-			j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, fmt.Sprintf("plan %s waits for %d approvals", j.next.Plan.Hash, needed))
+			j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval,
+				fmt.Sprintf("plan %s waits for %d approvals", j.next.Plan.Hash, needed))
 		}
 		return j.wait(v1alpha1.ReasonAwaitingApproval, message, waiting)
 	}

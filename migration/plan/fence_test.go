@@ -19,14 +19,18 @@ func TestFence(t *testing.T) {
 		change func(*Work)
 		want   string
 	}{
-		"deleted":             {change: func(w *Work) { w.Deleting = true }, want: "is being deleted"},
-		"takes its object":    {change: func(w *Work) { w.Preserve = false }, want: "does not preserve on deletion yet"},
-		"open":                {change: func(w *Work) { w.Suspended = false }, want: "is still dispatched"},
-		"not confirmed":       {change: func(w *Work) { w.Dispatching = "" }, want: "has not confirmed it yet"},
-		"empty":               {change: func(w *Work) { w.Manifest = nil }, want: "has no manifest"},
-		"of an old template":  {change: func(w *Work) { annotate(w, "resourcetemplate.karmada.io/generation", "0") }, want: "carries generation 0 of the template"},
-		"of another image":    {change: func(w *Work) { reimage(w) }, want: "does not carry spec.template.spec.containers"},
-		"of another division": {change: func(w *Work) { set64(w.Manifest, 9, "spec", "replicas") }, want: "carries 9 replicas, and the cluster has 6"},
+		"deleted":          {change: func(w *Work) { w.Deleting = true }, want: "is being deleted"},
+		"takes its object": {change: func(w *Work) { w.Preserve = false }, want: "does not preserve on deletion yet"},
+		"open":             {change: func(w *Work) { w.Suspended = false }, want: "is still dispatched"},
+		"not confirmed":    {change: func(w *Work) { w.Dispatching = "" }, want: "has not confirmed it yet"},
+		"empty":            {change: func(w *Work) { w.Manifest = nil }, want: "has no manifest"},
+		"of an old template": {
+			change: func(w *Work) { annotate(w, "resourcetemplate.karmada.io/generation", "0") }, want: "carries generation 0 of the template",
+		},
+		"of another image": {change: func(w *Work) { reimage(w) }, want: "does not carry spec.template.spec.containers"},
+		"of another division": {
+			change: func(w *Work) { set64(w.Manifest, 9, "spec", "replicas") }, want: "carries 9 replicas, and the cluster has 6",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFederation(t)
@@ -56,7 +60,8 @@ func annotate(work *Work, key, value string) {
 }
 
 func reimage(work *Work) {
-	_ = unstructured.SetNestedSlice(work.Manifest.Object, []any{map[string]any{"name": "web", "image": "web:0"}}, "spec", "template", "spec", "containers")
+	_ = unstructured.SetNestedSlice(work.Manifest.Object, []any{map[string]any{"name": "web", "image": "web:0"}}, "spec", "template", "spec",
+		"containers")
 }
 
 // TestCutOffWaitsForTheAgent: a Work says suspended long before the agent of a cluster that is cut off from the
@@ -88,17 +93,36 @@ func TestTakenOver(t *testing.T) {
 		change func(*federation, *Cluster, *unstructured.Unstructured)
 		want   string
 	}{
-		"all is there":           {ref: webConfig, change: func(*federation, *Cluster, *unstructured.Unstructured) {}},
-		"its content is the old": {ref: webConfig, change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { o.Object["data"] = map[string]any{} }, want: "differs at data.region"},
-		"it is not marked":       {ref: webConfig, change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { o.SetLabels(nil) }, want: "is not managed yet"},
-		"of another template":    {ref: webConfig, change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { o.SetAnnotations(nil) }, want: "is not managed yet"},
-		"of an older generation": {change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { regenerate(o) }, want: "is at generation 0 of the template, which is at"},
+		"all is there": {ref: webConfig, change: func(*federation, *Cluster, *unstructured.Unstructured) {}},
+		"its content is the old": {
+			ref: webConfig, change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { o.Object["data"] = map[string]any{} },
+			want: "differs at data.region",
+		},
+		"it is not marked": {
+			ref: webConfig, change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { o.SetLabels(nil) }, want: "is not managed yet",
+		},
+		"of another template": {
+			ref: webConfig, change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { o.SetAnnotations(nil) },
+			want: "is not managed yet",
+		},
+		"of an older generation": {
+			change: func(_ *federation, _ *Cluster, o *unstructured.Unstructured) { regenerate(o) },
+			want:   "is at generation 0 of the template, which is at",
+		},
 		"its Work is suspended": {ref: webConfig, change: func(f *federation, c *Cluster, _ *unstructured.Unstructured) {
 			c.Works[webConfig] = Work{Suspended: true}
 		}, want: "is not being dispatched yet"},
-		"its Work is unconfirmed": {ref: webConfig, change: func(f *federation, c *Cluster, _ *unstructured.Unstructured) { c.Works[webConfig] = Work{} }, want: "is not being dispatched yet"},
-		"it is gone":              {ref: webConfig, change: func(_ *federation, c *Cluster, _ *unstructured.Unstructured) { c.Objects = nil }, want: "is not there"},
-		"its template is gone":    {ref: webConfig, change: func(f *federation, _ *Cluster, _ *unstructured.Unstructured) { delete(f.control.Templates, webConfig) }, want: "has no template"},
+		"its Work is unconfirmed": {
+			ref: webConfig, change: func(f *federation, c *Cluster, _ *unstructured.Unstructured) { c.Works[webConfig] = Work{} },
+			want: "is not being dispatched yet",
+		},
+		"it is gone": {
+			ref: webConfig, change: func(_ *federation, c *Cluster, _ *unstructured.Unstructured) { c.Objects = nil }, want: "is not there",
+		},
+		"its template is gone": {
+			ref: webConfig, change: func(f *federation, _ *Cluster, _ *unstructured.Unstructured) { delete(f.control.Templates, webConfig) },
+			want: "has no template",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFederation(t)

@@ -49,7 +49,8 @@ func (j *journey) guardAgain() outcome {
 	annotations := map[string]*string{v1alpha1.AnnotationLeaving: nil, v1alpha1.AnnotationCutOff: ptr.To(j.Owner)}
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: ptr.To(workv1alpha2.DeletionProtectionAlways)}
 	for _, resource := range j.own() {
-		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
+		if template := j.Control.Templates[resource.ResourceReference]; template != nil &&
+			template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
 			closed := maps.Clone(annotations)
 			closed[v1alpha1.AnnotationClosed] = ptr.To(j.Owner)
 			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: closed, Labels: labels})
@@ -71,7 +72,9 @@ func (j *journey) commit() outcome {
 	}
 	for i := range j.next.Clusters {
 		cluster := &j.next.Clusters[i]
-		cluster.Before, cluster.After = take(evidenceOf{now: j.Now, workload: j.live(cluster.Name, j.workload()), pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)}), nil
+		cluster.Before,
+			cluster.After = take(evidenceOf{now: j.Now, workload: j.live(cluster.Name, j.workload()), pods: j.Clusters[cluster.Name].Pods,
+			clusters: len(j.next.Clusters)}), nil
 	}
 	now := metav1.NewTime(j.Now)
 	j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementChanging, &now
@@ -93,11 +96,13 @@ func (j *journey) own() []v1alpha1.ResourceStatus {
 // unprotect replaces the mark that admission guards by the one that lets go.
 func (j *journey) unprotect() outcome {
 	annotations := map[string]*string{
-		v1alpha1.AnnotationCutOff: nil, v1alpha1.AnnotationGuarded: nil, v1alpha1.AnnotationClosed: nil, v1alpha1.AnnotationLeaving: ptr.To(j.Owner),
+		v1alpha1.AnnotationCutOff: nil, v1alpha1.AnnotationGuarded: nil, v1alpha1.AnnotationClosed: nil,
+		v1alpha1.AnnotationLeaving: ptr.To(j.Owner),
 	}
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: nil}
 	for _, resource := range j.own() {
-		if template := j.Control.Templates[resource.ResourceReference]; template != nil && template.GetAnnotations()[v1alpha1.AnnotationLeaving] == "" {
+		if template := j.Control.Templates[resource.ResourceReference]; template != nil &&
+			template.GetAnnotations()[v1alpha1.AnnotationLeaving] == "" {
 			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: annotations, Labels: labels})
 		}
 		if existing := j.Control.Policies[resource.Policy]; existing != nil && existing.Annotations[v1alpha1.AnnotationLeaving] == "" {
@@ -210,7 +215,8 @@ func (j *journey) gone() outcome {
 		}
 		for _, name := range sortedKeys(j.Clusters) {
 			if _, exists := j.Clusters[name].Works[resource.ResourceReference]; exists {
-				return j.wait(v1alpha1.ReasonAwaitingKarmada, "Karmada is removing the Work of "+policy.User(resource.ResourceReference)+" for cluster "+name, soon)
+				return j.wait(v1alpha1.ReasonAwaitingKarmada,
+					"Karmada is removing the Work of "+policy.User(resource.ResourceReference)+" for cluster "+name, soon)
 			}
 		}
 	}
@@ -267,7 +273,8 @@ func (j *journey) verify() outcome {
 		return j.wait(v1alpha1.ReasonLeft, "left the federation", soon) // then the namespace is let go of
 	}
 	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "left the federation; every object is still in "+list(j.names()))
-	j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions and restart counts are as they were; "+j.unchanged())
+	j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged,
+		"specs, revisions and restart counts are as they were; "+j.unchanged())
 	return j.wait(v1alpha1.ReasonLeft, "left the federation", soon)
 }
 

@@ -50,7 +50,8 @@ func TestWhatWasLetGoOfIsGuardedAgain(t *testing.T) {
 	guarded := func(object metav1.Object) {
 		t.Helper()
 		annotations := object.GetAnnotations()
-		if annotations[v1alpha1.AnnotationLeaving] != "" || annotations[v1alpha1.AnnotationCutOff] == "" || object.GetLabels()["resourcetemplate.karmada.io/deletion-protected"] == "" {
+		if annotations[v1alpha1.AnnotationLeaving] != "" || annotations[v1alpha1.AnnotationCutOff] == "" ||
+			object.GetLabels()["resourcetemplate.karmada.io/deletion-protected"] == "" {
 			t.Errorf("%s may be deleted: %v, %v", object.GetName(), annotations, object.GetLabels())
 		}
 	}
@@ -135,7 +136,8 @@ func TestLeavingEndsWhateverItFinds(t *testing.T) {
 	}
 	f.members["a"].pods = f.members["a"].pods[1:]
 	f.settle(v1alpha1.PhaseLeft)
-	if last := f.status.History[len(f.status.History)-1]; !strings.Contains(last.Message, "pods are gone") || f.status.Management != v1alpha1.ManagementStatic {
+	if last := f.status.History[len(f.status.History)-1]; !strings.Contains(last.Message, "pods are gone") ||
+		f.status.Management != v1alpha1.ManagementStatic {
 		t.Errorf("history says %q, managed: %s", last.Message, f.status.Management)
 	}
 }

@@ -22,19 +22,27 @@ func (j *journey) quiet() outcome {
 		live := j.live(name, j.workload())
 		switch {
 		case !policy.Supported(j.Spec.APIVersion, j.Spec.Kind):
-			return j.block(v1alpha1.ReasonKindUnsupported, "%s %s cannot be migrated: supported are Deployment, StatefulSet and DaemonSet of apps, and CloneSet, StatefulSet and DaemonSet of apps.kruise.io", j.Spec.APIVersion, j.Spec.Kind)
+			return j.block(v1alpha1.ReasonKindUnsupported,
+				"%s %s cannot be migrated: supported are Deployment, StatefulSet and DaemonSet of apps, and CloneSet, StatefulSet and DaemonSet of "+
+					"apps.kruise.io", j.Spec.APIVersion, j.Spec.Kind)
 		case policy.ControlledBy(live) != "":
-			return j.block(v1alpha1.ReasonAlreadyManaged, "%s in cluster %s is owned by %s, which would undo what Karmada writes: federate that instead, or take the application off the whitelist", policy.User(j.workload()), name, policy.ControlledBy(live))
+			return j.block(v1alpha1.ReasonAlreadyManaged,
+				"%s in cluster %s is owned by %s, which would undo what Karmada writes: federate that instead, or take the application off the "+
+					"whitelist", policy.User(j.workload()), name, policy.ControlledBy(live))
 		case !j.Clusters[name].Ready:
-			return j.block(v1alpha1.ReasonClusterNotReady, "Karmada counts cluster %s as not Ready, and would leave it out when scheduling: see 'kubectl get cluster %s'", name, name)
+			return j.block(v1alpha1.ReasonClusterNotReady,
+				"Karmada counts cluster %s as not Ready, and would leave it out when scheduling: see 'kubectl get cluster %s'", name, name)
 		case rolling(live) != "":
-			return j.block(v1alpha1.ReasonRolloutRunning, "a rollout is under way or half finished in cluster %s: %s; finish it first", name, rolling(live))
+			return j.block(v1alpha1.ReasonRolloutRunning, "a rollout is under way or half finished in cluster %s: %s; finish it first", name,
+				rolling(live))
 		case images(live) != images(j.live(first, j.workload())):
 			return j.block(v1alpha1.ReasonImagesDiffer, "clusters run different images: %s has %s, %s has %s; release one version to all first",
 				first, images(j.live(first, j.workload())), name, images(live))
 		}
 		if replicas, divided := policy.Replicas(live); divided && replicas == 0 {
-			return j.block(v1alpha1.ReasonNoReplicas, "%s has 0 replicas in cluster %s, and Karmada drops a cluster with none: scale it up, or list the other clusters in the whitelist's entry", policy.User(j.workload()), name)
+			return j.block(v1alpha1.ReasonNoReplicas,
+				"%s has 0 replicas in cluster %s, and Karmada drops a cluster with none: scale it up, or list the other clusters in the whitelist's "+
+					"entry", policy.User(j.workload()), name)
 		}
 	}
 	return j.served()
@@ -64,7 +72,8 @@ func (j *journey) served() outcome {
 // ownership refuses what somebody else manages.
 func (j *journey) ownership() outcome {
 	if want := policy.Name(j.Spec.Kind, j.Spec.Name); j.Owner != want {
-		return j.block(v1alpha1.ReasonAlreadyManaged, "a Migration is named after its workload: %s is for Migration %s, delete this one", policy.User(j.workload()), want)
+		return j.block(v1alpha1.ReasonAlreadyManaged, "a Migration is named after its workload: %s is for Migration %s, delete this one",
+			policy.User(j.workload()), want)
 	}
 	for i := range j.resources {
 		resource := &j.resources[i]
@@ -81,7 +90,9 @@ func (j *journey) ownership() outcome {
 // readable blocks while a template of the application cannot be read. A rollback does not ask: it works on policies, bindings and Works.
 func (j *journey) readable() outcome {
 	for _, ref := range slices.SortedFunc(maps.Keys(j.Control.Unread), byUser) {
-		return j.block(v1alpha1.ReasonUnreadable, "%s in the control plane cannot be read (%s): a kind that argosy-controller-manager has no rights for is taken out of the application with its policy, or granted to it in a ClusterRole; a rollback needs neither", policy.User(ref), j.Control.Unread[ref])
+		return j.block(v1alpha1.ReasonUnreadable,
+			"%s in the control plane cannot be read (%s): a kind that argosy-controller-manager has no rights for is taken out of the application "+
+				"with its policy, or granted to it in a ClusterRole; a rollback needs neither", policy.User(ref), j.Control.Unread[ref])
 	}
 	return proceed
 }
@@ -105,7 +116,9 @@ func (j *journey) foreign(resource *policy.Resource) string {
 	if template != nil {
 		uid = string(template.GetUID())
 		if by := template.GetLabels()[v1alpha1.LabelManagedBy]; by == "" {
-			return fmt.Sprintf("%s is in the control plane already and not ours: delete it there (it manages nothing here), or label it %s=%s to hand it over", name, v1alpha1.LabelManagedBy, j.Owner)
+			return fmt.Sprintf(
+				"%s is in the control plane already and not ours: delete it there (it manages nothing here), or label it %s=%s to hand it over", name,
+				v1alpha1.LabelManagedBy, j.Owner)
 		} else if len(resource.Users) < 2 && j.alive(by) {
 			return fmt.Sprintf("%s belongs to Migration %s: let that leave first ('argosyctl migration leave')", name, by)
 		}
@@ -126,7 +139,9 @@ func (j *journey) foreign(resource *policy.Resource) string {
 	for _, cluster := range resource.Clusters {
 		live := j.live(cluster, resource.ResourceReference)
 		if live.GetLabels()["karmada.io/managed"] == "true" && (uid == "" || live.GetAnnotations()["resourcetemplate.karmada.io/uid"] != uid) {
-			return fmt.Sprintf("%s in cluster %s bears karmada.io/managed: another control plane manages it, or the label was copied with its YAML; if the latter, remove the label there", name, cluster)
+			return fmt.Sprintf(
+				"%s in cluster %s bears karmada.io/managed: another control plane manages it, or the label was copied with its YAML; if the latter, "+
+					"remove the label there", name, cluster)
 		}
 	}
 	return ""
@@ -166,11 +181,16 @@ func (j *journey) whole() outcome {
 			switch {
 			case slices.Contains(resource.Clusters, name) || !j.reaches(resource, name):
 			case work.Deleting:
-				return j.block(v1alpha1.ReasonClusterDropped, "Karmada is deleting the Work of %s for cluster %s, and will write its stored manifest there: wait until it is gone", user, name)
+				return j.block(v1alpha1.ReasonClusterDropped,
+					"Karmada is deleting the Work of %s for cluster %s, and will write its stored manifest there: wait until it is gone", user, name)
 			case j.live(name, resource.ResourceReference) == nil && j.Clusters[name].Unreachable == "" && slices.Contains(j.candidates(), name):
-				return j.block(v1alpha1.ReasonClusterDropped, "%s is missing in cluster %s, which Karmada would write it to: put it back there; to be rid of it there, let the application leave ('argosyctl migration rollback', then 'leave') before you remove it", user, name)
+				return j.block(v1alpha1.ReasonClusterDropped,
+					"%s is missing in cluster %s, which Karmada would write it to: put it back there; to be rid of it there, let the application leave "+
+						"('argosyctl migration rollback', then 'leave') before you remove it", user, name)
 			default:
-				return j.block(v1alpha1.ReasonClusterDropped, "Karmada has %s for cluster %s as well, and dropping that cluster would write a stale manifest there: put it back into the whitelist's entry, or let the application leave ('argosyctl migration rollback', then 'leave') and list it anew", user, name)
+				return j.block(v1alpha1.ReasonClusterDropped,
+					"Karmada has %s for cluster %s as well, and dropping that cluster would write a stale manifest there: put it back into the "+
+						"whitelist's entry, or let the application leave ('argosyctl migration rollback', then 'leave') and list it anew", user, name)
 			}
 		}
 	}
@@ -190,7 +210,8 @@ func (j *journey) reaches(resource v1alpha1.ResourceStatus, cluster string) bool
 		}
 	}
 	existing := j.Control.Policies[resource.Policy]
-	return existing != nil && existing.Spec.Placement.ClusterAffinity != nil && slices.Contains(existing.Spec.Placement.ClusterAffinity.ClusterNames, cluster)
+	return existing != nil && existing.Spec.Placement.ClusterAffinity != nil &&
+		slices.Contains(existing.Spec.Placement.ClusterAffinity.ClusterNames, cluster)
 }
 
 // fixed refuses an object that its owners deleted and made anew while the application was cut off, with another selector, say:
@@ -210,7 +231,8 @@ func (j *journey) fixed() outcome {
 		if j.Entry != nil && resource.Kind != "Secret" {
 			remedy += ", or let the application leave ('argosyctl migration rollback', then 'leave') and list it anew"
 		}
-		return j.block(v1alpha1.ReasonWriteRefused, "%s has another %s in the members than in the control plane, where it can never be changed: %s",
+		return j.block(v1alpha1.ReasonWriteRefused,
+			"%s has another %s in the members than in the control plane, where it can never be changed: %s",
 			policy.User(resource.ResourceReference), field, remedy)
 	}
 	return proceed
@@ -261,7 +283,10 @@ func (j *journey) closeFirst() outcome {
 		case existing == nil && j.Control.Bindings[resource.ResourceReference] != nil:
 			j.remake(resource)
 		case existing != nil && !closed(existing):
-			j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}, Seen: seen(existing)})
+			j.act(Action{
+				Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)},
+				Seen: seen(existing),
+			})
 		}
 	}
 	if len(j.decision.Actions) > 0 {
@@ -271,7 +296,8 @@ func (j *journey) closeFirst() outcome {
 		for _, name := range sortedKeys(j.Clusters) {
 			work, exists := j.Clusters[name].Works[resource.ResourceReference]
 			if exists && !work.silent() {
-				return j.wait(v1alpha1.ReasonAwaitingKarmada, fmt.Sprintf("the Work of %s for cluster %s is still dispatched", policy.User(resource.ResourceReference), name), soon)
+				return j.wait(v1alpha1.ReasonAwaitingKarmada,
+					fmt.Sprintf("the Work of %s for cluster %s is still dispatched", policy.User(resource.ResourceReference), name), soon)
 			}
 		}
 	}

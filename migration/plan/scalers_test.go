@@ -9,7 +9,8 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
-// TestARollbackWaitsForTheAutoscalers: as long as an autoscaler of the workload is dispatched it is not static, and who must end that is said.
+// TestARollbackWaitsForTheAutoscalers: as long as an autoscaler of the workload is dispatched it is not static, and who must end that is
+// said.
 func TestARollbackWaitsForTheAutoscalers(t *testing.T) {
 	f := newFederation(t)
 	f.scaler = &Work{Dispatching: metav1.ConditionTrue}

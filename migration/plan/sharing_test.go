@@ -37,7 +37,8 @@ func TestATemplateOfAnotherMigrationIsLeftAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFederation(t)
-			f.control.Templates[webConfig] = object(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop, labels: {migration.argosy.dev/managed-by: deployment-other}}}`)
+			f.control.Templates[webConfig] = object(t,
+				`{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop, labels: {migration.argosy.dev/managed-by: deployment-other}}}`)
 			f.neighbours = map[string]Neighbour{"deployment/other": {Owner: "deployment-other", Gone: tc.gone, Clusters: map[string]bool{"a": true}}}
 			f.run(60)
 			if f.status.Phase != tc.want {

@@ -147,7 +147,8 @@ func (f *federation) bind() {
 	}
 }
 
-func (f *federation) render(template *unstructured.Unstructured, ref Ref, target workv1alpha2.TargetCluster) (*unstructured.Unstructured, error) {
+func (f *federation) render(template *unstructured.Unstructured, ref Ref, target workv1alpha2.TargetCluster) (*unstructured.Unstructured,
+	error) {
 	manifest := template.DeepCopy()
 	for _, field := range []string{"uid", "generation"} {
 		unstructured.RemoveNestedField(manifest.Object, "metadata", field)
@@ -299,14 +300,16 @@ func (f *federation) removeWork(name string, ref Ref) {
 func (f *federation) evict() {
 	for ref, old := range f.control.Bindings {
 		placement := &policyv1alpha1.Placement{}
-		if applied := old.Annotations["policy.karmada.io/applied-placement"]; f.atHome() || applied != "" && json.Unmarshal([]byte(applied), placement) != nil {
+		if applied := old.Annotations["policy.karmada.io/applied-placement"]; f.atHome() || applied != "" &&
+			json.Unmarshal([]byte(applied), placement) != nil {
 			continue
 		}
 		if policy.Held(placement) {
 			continue
 		}
 		binding := old.DeepCopy()
-		binding.Spec.Clusters = slices.DeleteFunc(binding.Spec.Clusters, func(target workv1alpha2.TargetCluster) bool { return f.members[target.Name].tainted })
+		binding.Spec.Clusters = slices.DeleteFunc(binding.Spec.Clusters,
+			func(target workv1alpha2.TargetCluster) bool { return f.members[target.Name].tainted })
 		f.control.Bindings[ref] = binding
 	}
 }

@@ -122,9 +122,11 @@ func newFederation(t reporter) *federation {
 		f.put(name, fmt.Sprintf(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop, annotations: {deployment.kubernetes.io/revision: "3"}},
   spec: {replicas: %d, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}, annotations: {kubectl.kubernetes.io/restartedAt: "2025-01-01"}},
   spec: {containers: [{name: web, image: "web:1", envFrom: [{configMapRef: {name: web}}, {secretRef: {name: web}}]}]}}}}`, replicas))
-		f.put(name, fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {region: "eu-%s", shared: x}}`, name))
+		f.put(name, fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {region: "eu-%s", shared: x}}`,
+			name))
 		f.put(name, `{apiVersion: v1, kind: Secret, metadata: {name: web, namespace: shop}, data: {key: c2VjcmV0}}`)
-		f.put(name, `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}], clusterIP: 10.0.0.1}}`)
+		f.put(name,
+			`{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}], clusterIP: 10.0.0.1}}`)
 		f.startPods(name)
 	}
 	return f
@@ -160,7 +162,9 @@ func (f *federation) write(cluster string, next *unstructured.Unstructured) {
 	}
 	if policy.Supported(ref.APIVersion, ref.Kind) {
 		replicas, _ := policy.Replicas(next)
-		next.Object["status"] = map[string]any{"observedGeneration": next.GetGeneration(), "replicas": int64(replicas), "updatedReplicas": int64(replicas)}
+		next.Object["status"] = map[string]any{
+			"observedGeneration": next.GetGeneration(), "replicas": int64(replicas), "updatedReplicas": int64(replicas),
+		}
 	}
 	f.members[cluster].objects[ref] = next
 }
@@ -174,7 +178,9 @@ func (f *federation) startPodsOf(cluster string, workload *unstructured.Unstruct
 	replicas, _ := policy.Replicas(workload)
 	for i := range int(replicas) {
 		f.uid++
-		f.members[cluster].pods = append(f.members[cluster].pods, Pod{Name: fmt.Sprintf("web-%d", i), UID: fmt.Sprintf("uid-%d", f.uid), Ready: true, Revision: templateHash(workload)})
+		f.members[cluster].pods = append(f.members[cluster].pods, Pod{
+			Name: fmt.Sprintf("web-%d", i), UID: fmt.Sprintf("uid-%d", f.uid), Ready: true, Revision: templateHash(workload),
+		})
 	}
 }
 
@@ -216,7 +222,10 @@ func (f *federation) world() World {
 	}
 	for name, m := range f.members {
 		m.notice(f.now)
-		cluster := Cluster{Joined: !m.leaving, Leaving: m.leaving, Ready: m.ready, ReadySince: m.since, Pull: m.agent != nil, Kinds: m.kinds, Works: map[Ref]Work{}, DryRuns: map[Ref]DryRun{}}
+		cluster := Cluster{
+			Joined: !m.leaving, Leaving: m.leaving, Ready: m.ready, ReadySince: m.since, Pull: m.agent != nil, Kinds: m.kinds, Works: map[Ref]Work{},
+			DryRuns: map[Ref]DryRun{},
+		}
 		for ref, work := range f.works[name] {
 			cluster.Works[ref] = *work
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
-// TestOneAdminOpensNothing: who lowers the number of approvals makes another plan of every one that waits, and that needs as many as before. The number is what
-// is consented to: once that many did, the lower one holds.
+// TestOneAdminOpensNothing: who lowers the number of approvals makes another plan of every one that waits, and that needs as many as
+// before. The number is what is consented to: once that many did, the lower one holds.
 func TestOneAdminOpensNothing(t *testing.T) {
 	f := newFederation(t)
 	f.need = 2
@@ -82,7 +82,8 @@ func TestTermsAreConsentedTo(t *testing.T) {
 func TestNobodyApproved(t *testing.T) {
 	f := newFederation(t)
 	f.settle(v1alpha1.PhaseOpening)
-	if approved := meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionApproved); approved == nil || approved.Message != "let through without approvals: whitelist all requires none" {
+	if approved := meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionApproved); approved == nil ||
+		approved.Message != "let through without approvals: whitelist all requires none" {
 		t.Errorf("condition %+v, want that nobody had to approve", approved)
 	}
 	for _, entry := range f.status.History {

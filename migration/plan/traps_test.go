@@ -90,7 +90,8 @@ func TestUnmanagedPodsAreCounted(t *testing.T) {
 	f.place("a")
 	f.run(2)
 	const says = "4 pods of deployment/web run on in cluster b"
-	if got := f.advancing(); got.Reason != v1alpha1.ReasonUnmanagedPods || !strings.Contains(got.Message, says) || f.status.Phase != v1alpha1.PhaseFederated {
+	if got := f.advancing(); got.Reason != v1alpha1.ReasonUnmanagedPods || !strings.Contains(got.Message, says) ||
+		f.status.Phase != v1alpha1.PhaseFederated {
 		t.Fatalf("phase %s, %s: %s; want %q", f.status.Phase, got.Reason, got.Message, says)
 	}
 	f.members["b"].down = true
@@ -139,7 +140,8 @@ func (f *federation) place(clusters ...string) {
 func TestKarmadasOwnMetadata(t *testing.T) {
 	adds := map[string][]string{
 		"labels": {
-			"karmada.io/managed", "resourcebinding.karmada.io/permanent-id", "work.karmada.io/permanent-id", "propagationpolicy.karmada.io/permanent-id",
+			"karmada.io/managed", "resourcebinding.karmada.io/permanent-id", "work.karmada.io/permanent-id",
+			"propagationpolicy.karmada.io/permanent-id",
 		},
 		"annotations": {
 			"propagationpolicy.karmada.io/namespace", "propagationpolicy.karmada.io/name",

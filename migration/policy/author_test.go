@@ -187,7 +187,9 @@ func TestWhatStaysLocal(t *testing.T) {
 	resources, err := Author(Application{
 		Namespace: "shop", Workload: web, Owner: "deployment-web",
 		Objects: map[string][]Found{
-			"a": {{Object: object(t, fmt.Sprintf(secret, "YQ=="))}, {Object: object(t, shared), Users: []string{"deployment/other", "deployment/web"}}},
+			"a": {
+				{Object: object(t, fmt.Sprintf(secret, "YQ=="))}, {Object: object(t, shared), Users: []string{"deployment/other", "deployment/web"}},
+			},
 			"b": {{Object: object(t, fmt.Sprintf(secret, "Yg=="))}},
 		},
 		Adopted: func(v1alpha1.ResourceReference, []string) (string, bool) {
@@ -217,7 +219,8 @@ func TestWhatStaysLocal(t *testing.T) {
 // overwritten with another's.
 func TestRevisionIsTheMembersOwn(t *testing.T) {
 	for _, kind := range []string{"Deployment", "CloneSet", "ConfigMap"} {
-		live := object(t, `{apiVersion: x/v1, kind: `+kind+`, metadata: {name: web, annotations: {deployment.kubernetes.io/revision: "4", note: kept}}}`)
+		live := object(t,
+			`{apiVersion: x/v1, kind: `+kind+`, metadata: {name: web, annotations: {deployment.kubernetes.io/revision: "4", note: kept}}}`)
 		if diff := cmp.Diff(map[string]string{"note": "kept"}, Template(live).GetAnnotations()); diff != "" {
 			t.Errorf("annotations of a %s's template (-want +got):\n%s", kind, diff)
 		}

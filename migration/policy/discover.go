@@ -28,7 +28,8 @@ type Found struct {
 // it and the Ingresses in front. (Karmada's own dependency list holds only what pods refer to.)
 // The workload itself comes first. Objects that the cluster makes for itself are not found. Those named in kept
 // are the application's whether its pods refer to them or not.
-func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceReference, kept ...v1alpha1.ResourceReference) ([]Found, error) {
+func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceReference, kept ...v1alpha1.ResourceReference) ([]Found,
+	error) {
 	index := newIndex(objects)
 	var own *unstructured.Unstructured
 	users := map[v1alpha1.ResourceReference]map[string]bool{}

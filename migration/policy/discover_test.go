@@ -70,7 +70,9 @@ func TestDiscoverWithoutTheWorkload(t *testing.T) {
 }
 
 func TestDiscoverNamesWhatItCannotRead(t *testing.T) {
-	_, err := Discover([]*unstructured.Unstructured{object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {template: {spec: {containers: 7}}}}`)}, web)
+	_, err := Discover(
+		[]*unstructured.Unstructured{object(t,
+			`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {template: {spec: {containers: 7}}}}`)}, web)
 	if err == nil {
 		t.Error("a pod template that is none was read")
 	}

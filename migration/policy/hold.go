@@ -25,7 +25,8 @@ func Hold(placement *policyv1alpha1.Placement) {
 
 // LetGo gives a placement back to Karmada's failover.
 func LetGo(placement *policyv1alpha1.Placement) {
-	placement.ClusterTolerations = slices.DeleteFunc(placement.ClusterTolerations, func(have corev1.Toleration) bool { return have == eviction() })
+	placement.ClusterTolerations = slices.DeleteFunc(placement.ClusterTolerations,
+		func(have corev1.Toleration) bool { return have == eviction() })
 	if len(placement.ClusterTolerations) == 0 {
 		placement.ClusterTolerations = nil
 	}

@@ -14,8 +14,12 @@ func TestSuspension(t *testing.T) {
 		open []string
 		want *policyv1alpha1.Suspension
 	}{
-		"nothing open":    {want: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}},
-		"some open":       {open: []string{"b"}, want: &policyv1alpha1.Suspension{DispatchingOnClusters: &policyv1alpha1.SuspendClusters{ClusterNames: []string{"a", "c"}}}},
+		"nothing open": {want: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}},
+		"some open": {
+			open: []string{"b"}, want: &policyv1alpha1.Suspension{
+				DispatchingOnClusters: &policyv1alpha1.SuspendClusters{ClusterNames: []string{"a", "c"}},
+			},
+		},
 		"everything open": {open: []string{"a", "b", "c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,9 +39,12 @@ func TestSuspension(t *testing.T) {
 
 func TestRivals(t *testing.T) {
 	template := object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop, labels: {app: web}}}`)
-	by := func(selector policyv1alpha1.ResourceSelector, priority int32, preemption policyv1alpha1.PreemptionBehavior) *policyv1alpha1.PropagationSpec {
+	by := func(selector policyv1alpha1.ResourceSelector, priority int32,
+		preemption policyv1alpha1.PreemptionBehavior) *policyv1alpha1.PropagationSpec {
 		selector.APIVersion, selector.Kind = "apps/v1", "Deployment"
-		return &policyv1alpha1.PropagationSpec{ResourceSelectors: []policyv1alpha1.ResourceSelector{selector}, Priority: &priority, Preemption: preemption}
+		return &policyv1alpha1.PropagationSpec{
+			ResourceSelectors: []policyv1alpha1.ResourceSelector{selector}, Priority: &priority, Preemption: preemption,
+		}
 	}
 	for name, tc := range map[string]struct {
 		spec *policyv1alpha1.PropagationSpec

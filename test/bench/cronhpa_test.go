@@ -88,10 +88,13 @@ func TestCronHPADueInOneSecond(t *testing.T) {
 	peer := b.measure("CronFederatedHPA", func(name, schedule string) client.Object {
 		c := &karmadaautoscaling.CronFederatedHPA{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
 		c.Spec.ScaleTargetRef = cronTargetRef(name)
-		c.Spec.Rules = []karmadaautoscaling.CronFederatedHPARule{{Name: "out", Schedule: schedule, TimeZone: ptr.To("UTC"), TargetReplicas: ptr.To[int32](7)}}
+		c.Spec.Rules = []karmadaautoscaling.CronFederatedHPARule{
+			{Name: "out", Schedule: schedule, TimeZone: ptr.To("UTC"), TargetReplicas: ptr.To[int32](7)},
+		}
 		return c
 	}, func(mgr ctrl.Manager) error {
-		return (&cronfederatedhpa.CronFHPAController{Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor("peer")}).SetupWithManager(mgr) //nolint:staticcheck // SA1019: the recorder the peer takes
+		return (&cronfederatedhpa.CronFHPAController{Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor("peer")}).
+			SetupWithManager(mgr) //nolint:staticcheck // SA1019: the recorder the peer takes
 	})
 	cronTable(floor, ours, peer).Print(os.Stdout)
 }
@@ -100,8 +103,10 @@ func cronTable(floor time.Duration, ours, peer cronFigures) Table {
 	table := Table{
 		Title: fmt.Sprintf("CronHPA: %d timetables due in one second", timetables), Peer: "Karmada's CronFederatedHPA",
 		Notes: []string{
-			"Lateness: from the due second to the API server's answer to the write of the target's scale. Real kube-apiserver and etcd (which waits for the " +
-				"disk) on the same cores; the figure is that of all three, and no controller can be faster than the bare writes. Requests: of targets and " +
+			"Lateness: from the due second to the API server's answer to the write of the target's scale. Real kube-apiserver and etcd (which " +
+				"waits for the " +
+				"disk) on the same cores; the figure is that of all three, and no controller can be faster than the bare writes. Requests: of " +
+				"targets and " +
 				"results, without events. Heap: after a collection, with every object in the cache, before the firing.",
 		},
 	}
@@ -115,13 +120,18 @@ func cronTable(floor time.Duration, ours, peer cronFigures) Table {
 		name string
 		q    float64
 	}{{"lateness p50", .5}, {"lateness p99", .99}, {"lateness, the last", 1}} {
-		row := Row{What: q.name, Ours: at(ours, q.q).Round(10 * time.Millisecond).String(), Peer: at(peer, q.q).Round(10 * time.Millisecond).String()}
+		row := Row{
+			What: q.name, Ours: at(ours, q.q).Round(10 * time.Millisecond).String(), Peer: at(peer, q.q).Round(10 * time.Millisecond).String(),
+		}
 		if own := at(ours, q.q); own > 0 {
 			row.Ratio = float64(at(peer, q.q)) / float64(own)
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	table.Rows = append(table.Rows, Row{What: fmt.Sprintf("the %d scales alone, written by a bare client with %d at once", timetables, writers), Ours: floor.Round(10 * time.Millisecond).String()})
+	table.Rows = append(table.Rows, Row{
+		What: fmt.Sprintf("the %d scales alone, written by a bare client with %d at once", timetables, writers),
+		Ours: floor.Round(10 * time.Millisecond).String(),
+	})
 	count := func(n, m int64) Row {
 		return Row{Ours: fmt.Sprint(n), Peer: fmt.Sprint(m), Ratio: float64(m) / float64(max(n, 1))}
 	}
@@ -234,7 +244,9 @@ func (b *cronBench) measure(what string, object func(name, schedule string) clie
 	var stopped sync.WaitGroup
 	defer stopped.Wait()
 	defer cancel()
-	mgr, err := ctrl.NewManager(b.config, ctrl.Options{Scheme: b.scheme, Metrics: metricsserver.Options{BindAddress: "0"}, NewClient: seen.newClient})
+	mgr, err := ctrl.NewManager(b.config, ctrl.Options{
+		Scheme: b.scheme, Metrics: metricsserver.Options{BindAddress: "0"}, NewClient: seen.newClient,
+	})
 	if err == nil {
 		err = add(mgr)
 	}
@@ -262,7 +274,8 @@ func (b *cronBench) measure(what string, object func(name, schedule string) clie
 	b.await("the results to be written", 2*time.Minute, seen.quiet())
 	figures.lateness, figures.writes = seen.sorted(), seen.requests.Load()-before
 	if n := len(figures.lateness); n > 0 {
-		t.Logf("%s: %d of %d targets set, p50 %v, p99 %v, last %v; heap %s, %d goroutines; idle: %v CPU and %d requests in %v", what, n, timetables,
+		t.Logf("%s: %d of %d targets set, p50 %v, p99 %v, last %v; heap %s, %d goroutines; idle: %v CPU and %d requests in %v", what, n,
+			timetables,
 			figures.lateness[n/2], figures.lateness[n*99/100], figures.lateness[n-1], mib(figures.heap), figures.goroutines,
 			figures.idleCPU, figures.idleRequests, idleFor)
 	}
@@ -270,7 +283,8 @@ func (b *cronBench) measure(what string, object func(name, schedule string) clie
 }
 
 func (b *cronBench) await(what string, within time.Duration, done func() bool) {
-	err := wait.PollUntilContextTimeout(b.t.Context(), 500*time.Millisecond, within, true, func(context.Context) (bool, error) { return done(), nil })
+	err := wait.PollUntilContextTimeout(b.t.Context(), 500*time.Millisecond, within, true,
+		func(context.Context) (bool, error) { return done(), nil })
 	if err != nil {
 		b.t.Logf("gave up waiting for %s after %s", what, within)
 	}
@@ -307,14 +321,17 @@ func (c *counter) newClient(config *rest.Config, options client.Options) (client
 		return nil, err
 	}
 	return interceptor.NewClient(inner, interceptor.Funcs{
-		SubResourceGet: func(ctx context.Context, inner client.Client, sub string, o, body client.Object, opts ...client.SubResourceGetOption) error {
+		SubResourceGet: func(ctx context.Context, inner client.Client, sub string, o, body client.Object,
+			opts ...client.SubResourceGetOption) error {
 			c.requests.Add(1)
 			return inner.SubResource(sub).Get(ctx, o, body, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			return c.written(sub, inner.SubResource(sub).Patch(ctx, o, p, opts...))
 		},
-		SubResourceUpdate: func(ctx context.Context, inner client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+		SubResourceUpdate: func(ctx context.Context, inner client.Client, sub string, o client.Object,
+			opts ...client.SubResourceUpdateOption) error {
 			return c.written(sub, inner.SubResource(sub).Update(ctx, o, opts...))
 		},
 	}), nil

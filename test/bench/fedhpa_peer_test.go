@@ -38,7 +38,8 @@ import (
 // wanted is the CPU an autoscaler wants each pod to use, in thousandths; a pod uses it from the start.
 const wanted = 50
 
-// measureFederatedHPA runs Karmada's controller, made as karmada-controller-manager makes it (cmd/controller-manager/app/controllermanager.go).
+// measureFederatedHPA runs Karmada's controller, made as karmada-controller-manager makes it
+// (cmd/controller-manager/app/controllermanager.go).
 func (f *fedhpaFleet) measureFederatedHPA() fedhpaCost {
 	f.joinMember()
 	f.serveMetrics()
@@ -58,7 +59,8 @@ func (f *fedhpaFleet) measureFederatedHPA() fedhpaCost {
 	})
 	return f.cost(func(ctx context.Context, a fedhpaplane.App) error {
 		for pod := range 2 {
-			patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"containers":[{"name":"web","usage":{"cpu":"%dm","memory":"50Mi"}}]}`, 2*wanted))
+			patch := client.RawPatch("application/merge-patch+json",
+				fmt.Appendf(nil, `{"containers":[{"name":"web","usage":{"cpu":"%dm","memory":"50Mi"}}]}`, 2*wanted))
 			if err := f.plane.Client.Patch(ctx, podMetrics(a, pod), patch); err != nil {
 				return err
 			}
@@ -73,9 +75,11 @@ func addFederatedHPA(mgr ctrl.Manager) error {
 		return err
 	}
 	return (&federatedhpa.FHPAController{
-		Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor(federatedhpa.ControllerName), RESTMapper: mgr.GetRESTMapper(), //nolint:staticcheck // SA1019: the recorder the peer takes
+		Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor(federatedhpa.ControllerName),
+		RESTMapper:                   mgr.GetRESTMapper(), //nolint:staticcheck // SA1019: the recorder the peer takes
 		DownscaleStabilisationWindow: 5 * time.Minute, HorizontalPodAutoscalerSyncPeriod: 15 * time.Second,
-		ReplicaCalc:               federatedhpa.NewReplicaCalculator(metricsclient.NewRESTMetricsClient(resources, nil, nil), .1, 5*time.Minute, 30*time.Second),
+		ReplicaCalc: federatedhpa.NewReplicaCalculator(metricsclient.NewRESTMetricsClient(resources, nil, nil), .1, 5*time.Minute,
+			30*time.Second),
 		ClusterScaleClientSetFunc: util.NewClusterScaleClientSet,
 		TypedInformerManager:      typedmanager.GetInstance(),
 		ClusterCacheSyncTimeout:   metav1.Duration{Duration: 2 * time.Minute},
@@ -130,13 +134,17 @@ func (f *fedhpaFleet) must(err error) {
 // serveMetrics makes the control plane serve metrics.k8s.io, as karmada-metrics-adapter does, from what is stored.
 func (f *fedhpaFleet) serveMetrics() {
 	_, err := envtest.InstallCRDs(f.plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{{
-		ObjectMeta: metav1.ObjectMeta{Name: "pods.metrics.k8s.io", Annotations: map[string]string{"api-approved.kubernetes.io": "unapproved, stands in for the metrics API"}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "pods.metrics.k8s.io", Annotations: map[string]string{"api-approved.kubernetes.io": "unapproved, stands in for the metrics API"},
+		},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
 			Group: "metrics.k8s.io", Scope: apiextensionsv1.NamespaceScoped,
 			Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "pods", Singular: "pod", Kind: "PodMetrics", ListKind: "PodMetricsList"},
 			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
 				Name: "v1beta1", Served: true, Storage: true,
-				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: ptr.To(true)}},
+				Schema: &apiextensionsv1.CustomResourceValidation{
+					OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: ptr.To(true)},
+				},
 			}},
 		},
 	}}})
@@ -180,7 +188,11 @@ func (f *fedhpaFleet) runInMember(ctx context.Context, a fedhpaplane.App) error 
 		if err := member.Create(ctx, p); err != nil {
 			return err
 		}
-		p.Status = corev1.PodStatus{Phase: corev1.PodRunning, StartTime: &old, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: old}}}
+		p.Status = corev1.PodStatus{
+			Phase: corev1.PodRunning, StartTime: &old, Conditions: []corev1.PodCondition{
+				{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: old},
+			},
+		}
 		if err := member.Status().Update(ctx, p); err != nil {
 			return err
 		}
@@ -194,8 +206,10 @@ func federatedHPA(a fedhpaplane.App) *karmadaautoscaling.FederatedHPA {
 		Spec: karmadaautoscaling.FederatedHPASpec{
 			ScaleTargetRef: a.FedHPA(1, 2).Spec.ScaleTargetRef, MinReplicas: ptr.To[int32](3), MaxReplicas: 60,
 			Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
-				Name:   corev1.ResourceCPU,
-				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: resource.NewMilliQuantity(wanted, resource.DecimalSI)},
+				Name: corev1.ResourceCPU,
+				Target: autoscalingv2.MetricTarget{
+					Type: autoscalingv2.AverageValueMetricType, AverageValue: resource.NewMilliQuantity(wanted, resource.DecimalSI),
+				},
 			}}},
 		},
 	}

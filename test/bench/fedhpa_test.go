@@ -62,8 +62,8 @@ type spent struct {
 
 func (s spent) cpu() time.Duration { return s.process + s.servers }
 
-// TestFedHPACost measures what a thousand autoscaled workloads over three members cost the control plane, at rest and while the load of each changes
-// once: FedHPA, then Karmada's own FederatedHPA controller on the same API server and the same workloads.
+// TestFedHPACost measures what a thousand autoscaled workloads over three members cost the control plane, at rest and while the load of
+// each changes once: FedHPA, then Karmada's own FederatedHPA controller on the same API server and the same workloads.
 func TestFedHPACost(t *testing.T) {
 	Only(t)
 	plane, err := fedhpaplane.New(t.Context())
@@ -104,28 +104,37 @@ func fedhpaTable(ours, peer fedhpaCost) Table {
 		cores("at rest: CPU of the controller", func(s spent) time.Duration { return s.process }),
 		cores("at rest: CPU with the API servers", spent.cpu),
 		{What: "heap, all objects cached", Ours: mib(ours.heap), Peer: mib(peer.heap), Ratio: float64(peer.heap) / float64(ours.heap)},
-		{What: "goroutines", Ours: fmt.Sprint(ours.goroutines), Peer: fmt.Sprint(peer.goroutines), Ratio: float64(peer.goroutines) / float64(ours.goroutines)},
+		{
+			What: "goroutines", Ours: fmt.Sprint(ours.goroutines), Peer: fmt.Sprint(peer.goroutines),
+			Ratio: float64(peer.goroutines) / float64(ours.goroutines),
+		},
 		each(fmt.Sprintf("%d loads change within %s: requests each, all servers", fedhpas, pace),
 			func(c fedhpaCost) float64 { return float64(c.change.plane+c.change.members) / fedhpas }, "%.1f"),
-		each("the same: CPU each, controller, API servers and test", func(c fedhpaCost) float64 { return c.change.cpu().Seconds() * 1000 / fedhpas }, "%.1f ms"),
+		each("the same: CPU each, controller, API servers and test",
+			func(c fedhpaCost) float64 { return c.change.cpu().Seconds() * 1000 / fedhpas }, "%.1f ms"),
 	}
 	for _, q := range []struct {
 		name string
 		q    float64
 	}{{"p50", .5}, {"p99", .99}} {
 		a, b := ours.reactions.At(q.q), peer.reactions.At(q.q)
-		rows = append(rows, Row{What: "the same: until the control plane has acted, " + q.name, Ours: a.Round(time.Millisecond).String(), Peer: b.Round(10 * time.Millisecond).String(),
+		rows = append(rows, Row{What: "the same: until the control plane has acted, " + q.name, Ours: a.Round(time.Millisecond).String(),
+			Peer:  b.Round(10 * time.Millisecond).String(),
 			Ratio: float64(b) / float64(max(a, 1))})
 	}
 	rows = append(rows, Row{What: "the same: acted upon in time", Ours: fmt.Sprint(ours.reacted), Peer: fmt.Sprint(peer.reacted)})
 	return Table{
 		Title: fmt.Sprintf("FedHPA: %d over %d members", fedhpas, fedhpaMembers), Peer: "Karmada's FederatedHPA", Rows: rows,
 		Notes: []string{
-			"Real: kube-apiserver and etcd, every object, both controllers as they ship (FedHPA without estimators; FederatedHPA with its default period of 15 s, and no limit on its " +
-				"requests to the control plane, where Karmada's default is 40 a second). Played by the test: Karmada's scheduler and binding controller, what members report in their Works, " +
+			"Real: kube-apiserver and etcd, every object, both controllers as they ship (FedHPA without estimators; FederatedHPA with its default " +
+				"period of 15 s, and no limit on its " +
+				"requests to the control plane, where Karmada's default is 40 a second). Played by the test: Karmada's scheduler and binding " +
+				"controller, what members report in their Works, " +
 				"and for FederatedHPA three members by one more API server, and metrics.k8s.io by stored PodMetrics.",
-			"Acted, FedHPA: from a member's report that its own HPA changed the count (it has scaled by then) until ResourceBinding and template say so. Acted, FederatedHPA: from the new " +
-				"metrics until the template has another count; scheduling, Works and the member's scaling come after. Controllers and test share a process; its CPU is theirs together, and nothing but the controller's at rest.",
+			"Acted, FedHPA: from a member's report that its own HPA changed the count (it has scaled by then) until ResourceBinding and template " +
+				"say so. Acted, FederatedHPA: from the new " +
+				"metrics until the template has another count; scheduling, Works and the member's scaling come after. Controllers and test share a " +
+				"process; its CPU is theirs together, and nothing but the controller's at rest.",
 		},
 	}
 }
@@ -261,7 +270,8 @@ func (f *fedhpaFleet) rounds(what string, done func(context.Context, fedhpaplane
 }
 
 // cost lets the controller come to rest, watches it resting, then changes the load of every workload and waits until each is acted upon.
-func (f *fedhpaFleet) cost(change func(context.Context, fedhpaplane.App) error, acted func(*appsv1.Deployment) bool, within time.Duration) fedhpaCost {
+func (f *fedhpaFleet) cost(change func(context.Context, fedhpaplane.App) error, acted func(*appsv1.Deployment) bool,
+	within time.Duration) fedhpaCost {
 	f.t.Helper()
 	c := fedhpaCost{idleFor: fedhpaIdle}
 	f.rest(20 * time.Second)
@@ -282,9 +292,10 @@ func (f *fedhpaFleet) rest(d time.Duration) {
 	}
 }
 
-// changeAll changes every workload's load once, spread over the pace, and returns how long each took until its template was as acted wants it. One
-// watch sees them all: a thousand askers would be the load that is measured.
-func (f *fedhpaFleet) changeAll(change func(context.Context, fedhpaplane.App) error, acted func(*appsv1.Deployment) bool, within time.Duration) Latencies {
+// changeAll changes every workload's load once, spread over the pace, and returns how long each took until its template was as acted wants
+// it. One watch sees them all: a thousand askers would be the load that is measured.
+func (f *fedhpaFleet) changeAll(change func(context.Context, fedhpaplane.App) error, acted func(*appsv1.Deployment) bool,
+	within time.Duration) Latencies {
 	ctx, cancel := context.WithTimeout(f.t.Context(), pace+within)
 	defer cancel()
 	c, err := client.NewWithWatch(f.plane.Config, client.Options{Scheme: f.plane.Client.Scheme()})

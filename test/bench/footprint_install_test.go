@@ -18,8 +18,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
-// printInstall runs what the chart's jobs run, into the federation that was under load with its first member as host cluster, and prints what each run took.
-// The programs that serve the load are no longer called after it, so it comes last.
+// printInstall runs what the chart's jobs run, into the federation that was under load with its first member as host cluster, and prints
+// what each run took. The programs that serve the load are no longer called after it, so it comes last.
 func printInstall(t *testing.T, out io.Writer, federation *lab.Lab) {
 	t.Helper()
 	host, err := federation.Config(federation.Members[0])
@@ -34,8 +34,12 @@ func printInstall(t *testing.T, out io.Writer, federation *lab.Lab) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, run := range []struct{ name, command string }{{"the first installation", "install"}, {"the hourly renewal", "install"}, {"the removal", "uninstall"}} {
-		args := []string{run.command, "--kubeconfig=" + federation.Kubeconfigs[lab.KarmadaPlaneName], "--host-kubeconfig=" + federation.Kubeconfigs[federation.Members[0]], "--host-namespace=argosy-host"}
+	for _, run := range []struct{ name, command string }{{"the first installation", "install"}, {"the hourly renewal", "install"},
+		{"the removal", "uninstall"}} {
+		args := []string{
+			run.command, "--kubeconfig=" + federation.Kubeconfigs[lab.KarmadaPlaneName],
+			"--host-kubeconfig=" + federation.Kubeconfigs[federation.Members[0]], "--host-namespace=argosy-host",
+		}
 		if run.command == "install" {
 			args = append(args, "--webhook-url=https://127.0.0.1:1", "--wait=0")
 		}
@@ -43,7 +47,8 @@ func printInstall(t *testing.T, out io.Writer, federation *lab.Lab) {
 		if err != nil {
 			t.Fatalf("%s: %v", run.name, err)
 		}
-		_, _ = fmt.Fprintf(out, "argosyctl, %s: at most %s, %s of a processor within %s.\n", run.name, mebibytes(memory), processor.Round(10*time.Millisecond), took.Round(10*time.Millisecond))
+		_, _ = fmt.Fprintf(out, "argosyctl, %s: at most %s, %s of a processor within %s.\n", run.name, mebibytes(memory),
+			processor.Round(10*time.Millisecond), took.Round(10*time.Millisecond))
 	}
 }
 

@@ -61,13 +61,17 @@ func TestFootprint(t *testing.T) {
 
 func printFootprint(out io.Writer, programs []string, meters map[string]*meter, pushes int64) {
 	fmt.Fprintf(out, "\n### What each program needs\n\n%s\n\n", machine())
-	fmt.Fprintf(out, "| program | memory quiet | memory under load, most | processor under load, mean | most in 5 s |\n|---|---|---|---|---|\n")
+	fmt.Fprintf(out,
+		"| program | memory quiet | memory under load, most | processor under load, mean | most in 5 s |\n|---|---|---|---|---|\n")
 	for _, name := range programs {
 		m := meters[name]
-		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", strings.Replace(name, "/", "-", 1), mebibytes(m.quiet), mebibytes(m.most), millicores(m.mean()), millicores(m.peak))
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", strings.Replace(name, "/", "-", 1), mebibytes(m.quiet), mebibytes(m.most),
+			millicores(m.mean()), millicores(m.peak))
 	}
-	fmt.Fprintf(out, "\n%d CloneSets, each with a policy and a CronHPA that fires every minute, in two members of %d nodes, are made; then in %s %d\n"+
-		"new images are pushed, as fast as karmada-apiserver takes them from four callers. Read from each program's own process_* metrics.\n", footprintApps, footprintNodes, footprintFor, pushes)
+	fmt.Fprintf(out,
+		"\n%d CloneSets, each with a policy and a CronHPA that fires every minute, in two members of %d nodes, are made; then in %s %d\n"+
+			"new images are pushed, as fast as karmada-apiserver takes them from four callers. Read from each program's own process_* metrics.\n",
+		footprintApps, footprintNodes, footprintFor, pushes)
 }
 
 // pushWorkloads makes the applications and then changes them without pause, and returns how many changes there were.
@@ -98,7 +102,8 @@ func pushWorkloads(t *testing.T, karmada client.Client, meters map[string]*meter
 				app.SetKind("CloneSet")
 				app.SetNamespace("load")
 				app.SetName(fmt.Sprintf("app-%d", i%footprintApps))
-				patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v%d","resources":{"requests":{"cpu":"100m"}}}]}}}}`, i)
+				patch := fmt.Sprintf(
+					`{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v%d","resources":{"requests":{"cpu":"100m"}}}]}}}}`, i)
 				if err := karmada.Patch(t.Context(), app, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 					t.Errorf("pushing: %v", err)
 					return

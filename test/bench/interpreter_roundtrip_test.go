@@ -56,8 +56,10 @@ func TestInterpreterRoundTrip(t *testing.T) {
 		Title: "Interpreter: the whole round trip",
 		Peer:  "Karmada's Lua, in process",
 		Notes: []string{
-			"Ours: Karmada's own webhook client -> HTTPS on loopback -> argosy-webhook in its own process -> back; client and server share the machine's cores. " +
-				"A CloneSet with two containers, a sidecar and volumes; Retain has no Lua to compare with: Karmada's bundled interpreter has none for CloneSet.",
+			"Ours: Karmada's own webhook client -> HTTPS on loopback -> argosy-webhook in its own process -> back; client and server share the " +
+				"machine's cores. " +
+				"A CloneSet with two containers, a sidecar and volumes; Retain has no Lua to compare with: Karmada's bundled interpreter has none " +
+				"for CloneSet.",
 		},
 	}
 	for _, c := range calls {
@@ -82,13 +84,18 @@ func TestInterpreterRoundTrip(t *testing.T) {
 		t.Errorf("%d of our answers failed at 1,000/s", failed)
 	}
 	lua, luaFailed := atRate(1000, mixed.lua)
-	row := Row{What: "all operations in turn at 1,000/s, p50 / p99", Ours: pair(ours), Peer: pair(lua), Ratio: float64(lua.At(.99)) / float64(ours.At(.99))}
+	row := Row{
+		What: "all operations in turn at 1,000/s, p50 / p99", Ours: pair(ours), Peer: pair(lua),
+		Ratio: float64(lua.At(.99)) / float64(ours.At(.99)),
+	}
 	if luaFailed > 0 {
 		row.Peer += fmt.Sprintf(", %d of %d failed", luaFailed, len(lua))
 	}
 	table.Rows = append(table.Rows, row)
 	most, luaMost := highestRate(t, mixed.ours), highestRate(t, mixed.lua)
-	table.Rows = append(table.Rows, Row{What: "highest rate held", Ours: fmt.Sprintf("%.0f/s", most), Peer: fmt.Sprintf("%.0f/s", luaMost), Ratio: most / luaMost})
+	table.Rows = append(table.Rows, Row{
+		What: "highest rate held", Ours: fmt.Sprintf("%.0f/s", most), Peer: fmt.Sprintf("%.0f/s", luaMost), Ratio: most / luaMost,
+	})
 	table.Print(os.Stdout)
 	if p99 := ours.At(.99); p99 > 2*time.Millisecond {
 		t.Logf("p99 at 1,000/s is %s, aim 2ms", p99)
@@ -121,7 +128,9 @@ func questions(t *testing.T, ours *webhook.CustomizedInterpreter, plane *interpr
 	lua := thirdparty.NewConfigurableInterpreter()
 	template := workload(t)
 	observed := template.DeepCopy()
-	observed.SetAnnotations(map[string]string{"work.karmada.io/namespace": "karmada-es-member1", "resourcetemplate.karmada.io/generation": "3"})
+	observed.SetAnnotations(map[string]string{
+		"work.karmada.io/namespace": "karmada-es-member1", "resourcetemplate.karmada.io/generation": "3",
+	})
 	partitioned := template.DeepCopy()
 	if err := unstructured.SetNestedField(partitioned.Object, int64(9), "spec", "updateStrategy", "partition"); err != nil {
 		t.Fatal(err)
@@ -222,7 +231,10 @@ func bind(t *testing.T, plane *interpreterlab.Plane, object *unstructured.Unstru
 	binding := &workv1alpha2.ResourceBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName() + "-cloneset"},
 		Spec: workv1alpha2.ResourceBindingSpec{
-			Resource: workv1alpha2.ObjectReference{APIVersion: schema.GroupVersion{Group: gvk.Group, Version: gvk.Version}.String(), Kind: gvk.Kind, Namespace: object.GetNamespace(), Name: object.GetName()},
+			Resource: workv1alpha2.ObjectReference{
+				APIVersion: schema.GroupVersion{Group: gvk.Group, Version: gvk.Version}.String(), Kind: gvk.Kind, Namespace: object.GetNamespace(),
+				Name: object.GetName(),
+			},
 			Clusters: []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 4}, {Name: "member2", Replicas: 3}, {Name: "member3", Replicas: 3}},
 			Placement: &policyv1alpha1.Placement{ReplicaScheduling: &policyv1alpha1.ReplicaSchedulingStrategy{
 				ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided,

@@ -66,13 +66,17 @@ func subjects(t *testing.T) []subject {
 			}
 			return fixture.Parse(t, string(text))
 		}
-		out = append(out, subject{k.Name, object(configv1alpha1.InterpreterOperationInterpretDependency), object(configv1alpha1.InterpreterOperationInterpretStatus), true})
+		out = append(out, subject{
+			k.Name, object(configv1alpha1.InterpreterOperationInterpretDependency), object(configv1alpha1.InterpreterOperationInterpretStatus), true,
+		})
 	}
 	for _, own := range []struct{ name, folder string }{
 		{"VMReplicaSet", "vmreplicaset"}, {"VMDeployment", "vmdeployment"}, {"Component", "servicecomponent"},
 	} {
 		folder := filepath.Join("../../interpreter", own.folder, "testdata")
-		out = append(out, subject{own.name, fixture.Load(t, filepath.Join(folder, "template.yaml")), fixture.Load(t, filepath.Join(folder, "member.yaml")), false})
+		out = append(out, subject{
+			own.name, fixture.Load(t, filepath.Join(folder, "template.yaml")), fixture.Load(t, filepath.Join(folder, "member.yaml")), false,
+		})
 	}
 	return out
 }
@@ -85,7 +89,11 @@ func (s subject) question(operation configv1alpha1.InterpreterOperation) interpr
 	case configv1alpha1.InterpreterOperationRetain:
 		q.Observed = s.observed.Unstructured()
 	case configv1alpha1.InterpreterOperationReviseReplica:
-		q.Target = family.Target{Replicas: 4, Clusters: []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 4}, {Name: "member2", Replicas: 3}, {Name: "member3", Replicas: 3}}}
+		q.Target = family.Target{
+			Replicas: 4, Clusters: []workv1alpha2.TargetCluster{
+				{Name: "member1", Replicas: 4}, {Name: "member2", Replicas: 3}, {Name: "member3", Replicas: 3},
+			},
+		}
 	case configv1alpha1.InterpreterOperationAggregateStatus:
 		for i := range members {
 			status := s.observed.Map("status")
@@ -108,8 +116,9 @@ func TestInterpreterRules(t *testing.T) {
 	table := Table{
 		Title: "Interpreter rules, time and allocations a call",
 		Peer:  "Karmada's Lua",
-		Notes: []string{fmt.Sprintf("AggregateStatus unites %d members. Ours includes making the JSON patch. Times are the best of %d rounds, in which "+
-			"the two take turns: other work on the machine only adds. A peer of \"none\": the Lua has no such rule.", members, rounds)},
+		Notes: []string{fmt.Sprintf(
+			"AggregateStatus unites %d members. Ours includes making the JSON patch. Times are the best of %d rounds, in which "+
+				"the two take turns: other work on the machine only adds. A peer of \"none\": the Lua has no such rule.", members, rounds)},
 	}
 	for _, s := range subjects(t) {
 		object := s.template.Unstructured()

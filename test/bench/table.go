@@ -46,7 +46,8 @@ type Table struct {
 
 // Print writes the table as Markdown, with the machine and the date.
 func (t Table) Print(out io.Writer) {
-	fmt.Fprintf(out, "\n### %s\n\n%s, %s\n\n", t.Title, machine(), time.Now().UTC().Format("2006-01-02")) //nolint:forbidigo // the date of the measurement is the real one
+	fmt.Fprintf(out, "\n### %s\n\n%s, %s\n\n", t.Title, machine(),
+		time.Now().UTC().Format("2006-01-02")) //nolint:forbidigo // the date of the measurement is the real one
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	fmt.Fprintf(w, "| what\t| ours\t| %s\t| ratio\t|\n|---\t|---\t|---\t|---\t|\n", t.Peer)
 	for _, row := range t.Rows {

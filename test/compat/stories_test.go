@@ -42,7 +42,8 @@ func selectStories(names string) ([]story, error) {
 
 // play returns the cell of the version's row: how many tests passed, and how long they took with their federation.
 func (s story) play(t *testing.T, version string) string {
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-json", "-count=1", "-timeout=40m", "-run="+s.run, s.pkg, "-args", "-karmada="+version, "-kubernetes="+*members)
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-json", "-count=1", "-timeout=40m", "-run="+s.run, s.pkg, "-args",
+		"-karmada="+version, "-kubernetes="+*members)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

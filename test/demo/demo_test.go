@@ -124,7 +124,10 @@ func TestVerdict(t *testing.T) {
 func TestTable(t *testing.T) {
 	r := Report{Rows: []Row{
 		{Scene: "s", What: "pods", Expected: "10", Seen: "10", OK: true},
-		{Scene: "s", What: "members with the VMDeployment and the ConfigMap, which no policy names", Expected: "under 10 s", Seen: "0.2 s", OK: true},
+		{
+			Scene: "s", What: "members with the VMDeployment and the ConfigMap, which no policy names", Expected: "under 10 s", Seen: "0.2 s",
+			OK: true,
+		},
 		{Scene: "s", What: "health", Expected: "Healthy", Seen: "error:\n no route", OK: false},
 	}}
 	var out strings.Builder

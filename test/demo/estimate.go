@@ -106,8 +106,8 @@ func (s *Stage) placeSeparated(ctx context.Context, namespace, scheduler string)
 	return s.Apply(ctx, strings.NewReplacer("NAMESPACE", namespace, "SCHEDULER", scheduler).Replace(separated))
 }
 
-// placeEstimated is placeSeparated by the federation's scheduler. On a machine that stands still for some seconds karmada-scheduler gives up on an estimate,
-// says so, and divides by the Clusters' status: that shows nothing of estimators, so it is asked again.
+// placeEstimated is placeSeparated by the federation's scheduler. On a machine that stands still for some seconds karmada-scheduler gives
+// up on an estimate, says so, and divides by the Clusters' status: that shows nothing of estimators, so it is asked again.
 func (s *Stage) placeEstimated(ctx context.Context, namespace string) error {
 	for range 5 {
 		before, err := s.estimatesMissed()
@@ -146,8 +146,9 @@ func (s *Stage) estimatesMissed() (int, error) {
 	return strings.Count(string(log), "DeadlineExceeded"), nil
 }
 
-// estimatorsDialled counts the members for which the federation's karmada-scheduler has a connection. In a federation just started it has none for up to ten seconds:
-// it dials one member after another, and by a wrong name where it sees the member before the member's Service. Until then it schedules without estimates.
+// estimatorsDialled counts the members for which the federation's karmada-scheduler has a connection. In a federation just started it has
+// none for up to ten seconds: it dials one member after another, and by a wrong name where it sees the member before the member's Service.
+// Until then it schedules without estimates.
 func (s *Stage) estimatorsDialled(context.Context) (string, error) {
 	log, err := os.ReadFile(s.Lab.LogFile("karmada/scheduler"))
 	if err != nil {
@@ -184,7 +185,8 @@ func (s *Stage) readyAndPending(namespace string) See {
 	}
 }
 
-// somePending holds once all ten pods exist, those with a node run, and at least one has none. How many depends on the member that was chosen.
+// somePending holds once all ten pods exist, those with a node run, and at least one has none. How many depends on the member that was
+// chosen.
 func (s *Stage) somePending(namespace string) See {
 	return func(ctx context.Context) (string, error) {
 		seen, err := s.readyAndPending(namespace)(ctx)

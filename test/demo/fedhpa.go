@@ -85,7 +85,8 @@ func fedhpa() Scene {
 	return Scene{
 		Name:  "fedhpa",
 		Title: "FedHPA: members scale natively, the federation stays true",
-		Why: "The limits of one autoscaler are divided over the members, where a native HPA each reacts at once, also while the control plane is away.\n" +
+		Why: "The limits of one autoscaler are divided over the members, where a native HPA each reacts at once, also while the control plane " +
+			"is away.\n" +
 			"The control plane follows: scheduling result and template always say what the members really run.",
 		Play: playFedHPA,
 	}
@@ -130,7 +131,8 @@ func playFedHPA(ctx context.Context, s *Stage) error {
 	if err := s.push(ctx, 3); err != nil {
 		return err
 	}
-	s.ExpectHeld(ctx, 5*time.Second, "nothing moves, and the template is put right", "member1=8 member2=2, binding member1=8 member2=2, template 10", s.everything)
+	s.ExpectHeld(ctx, 5*time.Second, "nothing moves, and the template is put right",
+		"member1=8 member2=2, binding member1=8 member2=2, template 10", s.everything)
 	s.Expect(ctx, "the scheduler was never asked again", scheduled, s.lastScheduled)
 
 	s.Step("member1's load falls to 100 m")
@@ -285,8 +287,8 @@ func (s *Stage) everything(ctx context.Context) (string, error) {
 	return members + ", " + books, err
 }
 
-// late looks at members and books from now on. The result ends that, and says for how long at most the books did not have what the members asked for. When the
-// members ask for something else meanwhile, the books have that much time anew.
+// late looks at members and books from now on. The result ends that, and says for how long at most the books did not have what the members
+// asked for. When the members ask for something else meanwhile, the books have that much time anew.
 func (s *Stage) late(ctx context.Context) func() time.Duration {
 	looking, stop := context.WithCancel(ctx)
 	longest := make(chan time.Duration, 1)

@@ -98,7 +98,8 @@ func (s *townScene) pods(ctx context.Context) (map[string]static.Pod, error) {
 }
 
 func (s *townScene) enlist(ctx context.Context) error {
-	s.Step("An admin puts them on a whitelist: batches 1:2:7, two approvals for each plan, a soak of %.0f s (5 minutes by default)", shortSoak.Seconds())
+	s.Step("An admin puts them on a whitelist: batches 1:2:7, two approvals for each plan, a soak of %.0f s (5 minutes by default)",
+		shortSoak.Seconds())
 	whitelist := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: town}}
 	whitelist.Spec.Strategy.SoakSeconds = ptr.To(int32(shortSoak.Seconds()))
 	for _, app := range s.apps {
@@ -110,11 +111,12 @@ func (s *townScene) enlist(ctx context.Context) error {
 	if err := s.Karmada.Create(ctx, whitelist); err != nil {
 		return fmt.Errorf("making the whitelist: %w", err)
 	}
-	s.ExpectWithin(ctx, movePatience, "applications with a plan that changes nothing in any member", "5", func(ctx context.Context) (string, error) {
-		return s.count(ctx, func(one *v1alpha1.Migration) bool {
-			return one.Status.Phase == v1alpha1.PhaseAwaitingApproval && one.Status.Plan.Harmful == 0
+	s.ExpectWithin(ctx, movePatience, "applications with a plan that changes nothing in any member", "5",
+		func(ctx context.Context) (string, error) {
+			return s.count(ctx, func(one *v1alpha1.Migration) bool {
+				return one.Status.Phase == v1alpha1.PhaseAwaitingApproval && one.Status.Plan.Harmful == 0
+			})
 		})
-	})
 	one, err := s.migration(ctx, s.apps[0])
 	if err != nil {
 		return err
@@ -151,7 +153,8 @@ func (s *townScene) approveAll(ctx context.Context, apps []static.App) error {
 
 func (s *townScene) badOne(ctx context.Context) error {
 	bad := s.apps[1]
-	s.Step("They approve the others, to soak for %.0f minutes. Batch 2: %s soaks, and a container of its restarts in member2", longSoak.Minutes(), user(bad))
+	s.Step("They approve the others, to soak for %.0f minutes. Batch 2: %s soaks, and a container of its restarts in member2",
+		longSoak.Minutes(), user(bad))
 	// However late it is seen, it still soaks.
 	if err := s.soakAnew(ctx, longSoak, s.apps[1:]); err != nil {
 		return err
@@ -197,7 +200,8 @@ func (s *townScene) restart(ctx context.Context, app static.App, member string) 
 }
 
 func (s *townScene) rest(ctx context.Context) error {
-	s.Step("The admin takes the bad one off the whitelist; the batches go on, with a soak of %.0f s again, which is approved again", shortSoak.Seconds())
+	s.Step("The admin takes the bad one off the whitelist; the batches go on, with a soak of %.0f s again, which is approved again",
+		shortSoak.Seconds())
 	if err := s.soakAnew(ctx, shortSoak, s.apps[2:]); err != nil {
 		return err
 	}

@@ -13,7 +13,9 @@ func TestStopwatch(t *testing.T) {
 		want  time.Duration
 	}{
 		"looks in time": {[]time.Duration{100 * time.Millisecond, 300 * time.Millisecond, time.Second}, time.Second},
-		"a stall":       {[]time.Duration{100 * time.Millisecond, 30 * time.Second, 30*time.Second + 200*time.Millisecond}, 300 * time.Millisecond},
+		"a stall": {
+			[]time.Duration{100 * time.Millisecond, 30 * time.Second, 30*time.Second + 200*time.Millisecond}, 300 * time.Millisecond,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			watch, got := stopwatch{last: start}, time.Duration(0)

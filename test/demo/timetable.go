@@ -47,7 +47,8 @@ func playTimetable(ctx context.Context, s *Stage) error {
 		}
 		return status.NextRunTime.UTC().Format(time.TimeOnly)
 	}))
-	s.ExpectWithin(ctx, machine.Patience+2*time.Minute, "Ready pods after the firing, divided by the scheduler", "3+3+3", s.sharesOf(timetableNamespace))
+	s.ExpectWithin(ctx, machine.Patience+2*time.Minute, "Ready pods after the firing, divided by the scheduler", "3+3+3",
+		s.sharesOf(timetableNamespace))
 	s.Expect(ctx, "rule in force and its result", "morning Applied", s.cronField(func(status v1alpha1.CronHPAStatus) string {
 		return status.RuleInForce + " " + string(status.LastResult)
 	}))
@@ -69,8 +70,11 @@ func (s *Stage) morning(ctx context.Context) (*v1alpha1.CronHPA, time.Time, erro
 		due := s.options.Clock.Now().UTC().Add(15 * time.Second).Truncate(time.Minute).Add(time.Minute)
 		cron := &v1alpha1.CronHPA{}
 		cron.Namespace, cron.Name = timetableNamespace, "web"
-		cron.Spec.ScaleTargetRef.APIVersion, cron.Spec.ScaleTargetRef.Kind, cron.Spec.ScaleTargetRef.Name = "apps.kruise.io/v1alpha1", "CloneSet", "web"
-		cron.Spec.Rules = []v1alpha1.CronHPARule{{Name: "morning", Schedule: due.Format("4 15 * * *"), TimeZone: "UTC", TargetReplicas: ptr.To[int32](9)}}
+		cron.Spec.ScaleTargetRef.APIVersion, cron.Spec.ScaleTargetRef.Kind, cron.Spec.ScaleTargetRef.Name = "apps.kruise.io/v1alpha1", "CloneSet",
+			"web"
+		cron.Spec.Rules = []v1alpha1.CronHPARule{
+			{Name: "morning", Schedule: due.Format("4 15 * * *"), TimeZone: "UTC", TargetReplicas: ptr.To[int32](9)},
+		}
 		if err := s.Karmada.Create(ctx, cron); err != nil {
 			return nil, due, fmt.Errorf("creating the CronHPA: %w", err)
 		}

@@ -39,7 +39,8 @@ func createWith(t *testing.T, p planes, cron *api.CronHPA) {
 	}
 }
 
-// reschedule moves a rule to the next minute. A rule starts afresh when the controller sees that it was moved: if the minute came first, to the one after.
+// reschedule moves a rule to the next minute. A rule starts afresh when the controller sees that it was moved: if the minute came first, to
+// the one after.
 func reschedule(t *testing.T, p planes, cron *api.CronHPA, index int) {
 	t.Helper()
 	due := time.Time{}

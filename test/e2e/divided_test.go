@@ -177,7 +177,8 @@ func (d divided) applied() (string, error) {
 		state := "Unknown"
 		if c := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); c != nil {
 			state = string(c.Status) + ": " + c.Message
-			if c.Status == metav1.ConditionTrue || slices.ContainsFunc(passing, func(words string) bool { return strings.Contains(c.Message, words) }) {
+			if c.Status == metav1.ConditionTrue ||
+				slices.ContainsFunc(passing, func(words string) bool { return strings.Contains(c.Message, words) }) {
 				state = "True"
 			}
 		}
@@ -189,7 +190,8 @@ func (d divided) applied() (string, error) {
 // patch changes an object as kubectl patch does.
 func (d divided) patch(plane client.Client, o client.Object, format string, args ...any) {
 	d.t.Helper()
-	if err := plane.Patch(d.t.Context(), o, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, format, args...))); err != nil && d.t.Context().Err() == nil {
+	if err := plane.Patch(d.t.Context(), o, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, format, args...))); err != nil &&
+		d.t.Context().Err() == nil {
 		d.t.Errorf("patching %T %s: %v", o, o.GetName(), err)
 	}
 }
@@ -246,7 +248,9 @@ func (d divided) record() (untilImage func(suffix string) map[string][]update) {
 			for event := range events {
 				if in, ok := event.Object.(*kruisev1alpha1.CloneSet); ok {
 					mu.Lock()
-					seen[name] = append(seen[name], update{*in.Spec.Replicas, in.Spec.ScaleStrategy.PodsToDelete, in.Spec.Template.Spec.Containers[0].Image})
+					seen[name] = append(seen[name], update{
+						*in.Spec.Replicas, in.Spec.ScaleStrategy.PodsToDelete, in.Spec.Template.Spec.Containers[0].Image,
+					})
 					mu.Unlock()
 				}
 			}

@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// toMove has Karmada move an application out of a cluster where it was Unhealthy for three seconds. It is asked for once the rollout is paused:
-// pods that start, and a rollout that nobody has looked at yet, may well need longer.
+// toMove has Karmada move an application out of a cluster where it was Unhealthy for three seconds. It is asked for once the rollout is
+// paused: pods that start, and a rollout that nobody has looked at yet, may well need longer.
 const toMove = `{"spec":{"failover":{"application":{"decisionConditions":{"tolerationSeconds":3},"purgeMode":"Gracefully"}}}}`
 
 const pausedManifests = `

@@ -31,8 +31,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
 
-// TestFedHPAClusterUnjoined: a member is unjoined while another scales. What the scheduler moves from it runs elsewhere, then load decides again, and nothing of
-// the lost member is left in the books.
+// TestFedHPAClusterUnjoined: a member is unjoined while another scales. What the scheduler moves from it runs elsewhere, then load decides
+// again, and nothing of the lost member is left in the books.
 func TestFedHPAClusterUnjoined(t *testing.T) {
 	a := deployed(t, strings.ReplaceAll(fedhpaTarget(), "[member1, member2]", "[member1, member3]"))
 	a.takeOver(fedhpaObject)
@@ -80,15 +80,16 @@ func (a autoscaled) highest(member string) *atomic.Int32 {
 
 // karmadactl runs past the test's end too: it puts back what the test took away.
 func (a autoscaled) karmadactl(args ...string) error {
-	out, err := process.Run(context.Background(), a.lab.Programs["karmadactl"], append(args, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
+	out, err := process.Run(context.Background(), a.lab.Programs["karmadactl"],
+		append(args, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
 	if err != nil {
 		return fmt.Errorf("karmadactl %v: %w: %s", args, err, out)
 	}
 	return nil
 }
 
-// TestFedHPAAsksKarmadasEstimators: FedHPA's controllers, in this process, ask the estimators that Karmada ships; when those are gone, the Clusters' status
-// answers. (That argosy-estimator answers is seen in the story of load.)
+// TestFedHPAAsksKarmadasEstimators: FedHPA's controllers, in this process, ask the estimators that Karmada ships; when those are gone, the
+// Clusters' status answers. (That argosy-estimator answers is seen in the story of load.)
 func TestFedHPAAsksKarmadasEstimators(t *testing.T) {
 	a := deployed(t, fedhpaTarget())
 	stop, err := a.lab.StartStockScheduler(t.Context())
@@ -134,7 +135,9 @@ func (a autoscaled) runControllers(estimators config.Estimators) {
 	scheme, err := demo.NewScheme()
 	a.g.Expect(err).NotTo(HaveOccurred())
 	a.g.Expect(karmadaautoscaling.Install(scheme)).To(Succeed())
-	mgr, err := ctrl.NewManager(cfg, ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(5 * time.Minute)})
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(5 * time.Minute),
+	})
 	a.g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.Background())
 	a.g.Expect(owners.AddIndexes(ctx, mgr.GetFieldIndexer())).To(Succeed())
@@ -174,31 +177,36 @@ func refusals(t *testing.T) {
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`,
 			object: fedhpaObject,
 			gone:   "hpa/native",
-			want:   "HorizontalPodAutoscaler native of the control plane names the same target: delete it, or delete this FedHPA and annotate that one",
+			want: "HorizontalPodAutoscaler native of the control plane names the same target: delete it, or delete this FedHPA and annotate " +
+				"that one",
 		},
 		"a CronHPA on the target": {
 			before: cronOn("apps/v1", "Deployment", "targetReplicas: 6"),
 			object: fedhpaObject,
 			gone:   "cronhpa/nightly",
-			want:   "CronHPA nightly sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with targetMinReplicas and targetMaxReplicas",
+			want: "CronHPA nightly sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with " +
+				"targetMinReplicas and targetMaxReplicas",
 		},
 		"a CronHPA whose limits cross": {
 			before: cronOn("autoscaling.argosy.dev/v1alpha1", "FedHPA", "targetMinReplicas: 30"),
 			object: fedhpaObject,
 			gone:   "cronhpa/nightly",
-			want:   "its rule night sets targetMinReplicas 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set targetMaxReplicas in the rule as well",
+			want: "its rule night sets targetMinReplicas 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set " +
+				"targetMaxReplicas in the rule as well",
 		},
 		"limits that cross the FedHPA's": {
 			before: fedhpaObject,
 			object: cronOn("autoscaling.argosy.dev/v1alpha1", "FedHPA", "targetMinReplicas: 30"),
 			gone:   "fedhpa/web",
-			want:   "spec.rules[0].targetMinReplicas: Invalid value: 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set targetMaxReplicas in the rule as well",
+			want: "spec.rules[0].targetMinReplicas: Invalid value: 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set " +
+				"targetMaxReplicas in the rule as well",
 		},
 		"a CronHPA of what a FedHPA scales": {
 			before: fedhpaObject,
 			object: cronOn("apps/v1", "Deployment", "targetReplicas: 6"),
 			gone:   "fedhpa/web",
-			want:   "the replicas of Deployment web belong to FedHPA web: target that (apiVersion autoscaling.argosy.dev/v1alpha1, kind FedHPA, name web) and set targetMinReplicas/targetMaxReplicas instead of targetReplicas",
+			want: "the replicas of Deployment web belong to FedHPA web: target that (apiVersion autoscaling.argosy.dev/v1alpha1, kind FedHPA, " +
+				"name web) and set targetMinReplicas/targetMaxReplicas instead of targetReplicas",
 		},
 		"a kind nobody keeps the replicas of": {
 			object: strings.ReplaceAll(fedhpaObject, "kind: Deployment", "kind: ReplicaSet"),
@@ -225,5 +233,6 @@ func refusals(t *testing.T) {
 			err = fmt.Errorf("admitted; deleting it again: %w", a.karmada.Delete(t.Context(), a.object()))
 		}
 		return err
-	}, slow, "500ms").Should(MatchError(ContainSubstring("set placement.replicaScheduling.replicaSchedulingType to Divided in its policy first")))
+	}, slow, "500ms").
+		Should(MatchError(ContainSubstring("set placement.replicaScheduling.replicaSchedulingType to Divided in its policy first")))
 }

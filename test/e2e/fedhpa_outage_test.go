@@ -64,8 +64,8 @@ func (a autoscaled) wrongCountsPushed() {
 	a.g.Expect(a.lab.UseArgosy(t.Context())).To(Succeed())
 }
 
-// controlPlaneAway: all of Karmada, its API server too, and all of Argosy stand still for two minutes. Members scale meanwhile, and the books
-// agree soon after.
+// controlPlaneAway: all of Karmada, its API server too, and all of Argosy stand still for two minutes. Members scale meanwhile, and the
+// books agree soon after.
 func (a autoscaled) controlPlaneAway() {
 	t := a.t
 	planes := []string{"argosy", "karmada"}
@@ -95,7 +95,8 @@ func (a autoscaled) controlPlaneAway() {
 	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))
 }
 
-// memberStopped: a member that cannot be asked keeps its count in the books and its part of the limits; another gets no more than what is left.
+// memberStopped: a member that cannot be asked keeps its count in the books and its part of the limits; another gets no more than what is
+// left.
 func (a autoscaled) memberStopped() {
 	t := a.t
 	a.g.Expect(a.lab.Stop(t.Context(), "member2")).To(Succeed())
@@ -119,7 +120,8 @@ func (a autoscaled) memberStopped() {
 		return "not there", nil
 	}
 	a.g.Eventually(state, slow, "500ms").Should(MatchRegexp(`^Unreachable runs 6: member2 is unreachable, keeps its last \d+\.\.\d+$`))
-	a.g.Eventually(func() (string, error) { return a.condition(api.FedHPAMembersScaling) }, slow, "500ms").Should(HavePrefix("Unknown MemberUnreachable: member2 cannot be reached: its autoscaler goes on, its last limits stay reserved"))
+	a.g.Eventually(func() (string, error) { return a.condition(api.FedHPAMembersScaling) }, slow, "500ms").
+		Should(HavePrefix("Unknown MemberUnreachable: member2 cannot be reached: its autoscaler goes on, its last limits stay reserved"))
 	a.g.Expect(a.explain()).To(MatchRegexp(`member2 is unreachable, keeps its last \d+\.\.\d+`))
 	a.load("member1", 1000)
 	full := fmt.Sprintf("member1=%d", 20-reserved)

@@ -53,8 +53,10 @@ func stockKarmada(t *testing.T, table *sideBySide) {
 				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
 				MinReplicas:    ptr.To[int32](2), MaxReplicas: 10,
 				Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
-					Name:   corev1.ResourceCPU,
-					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: resource.NewMilliQuantity(50, resource.DecimalSI)},
+					Name: corev1.ResourceCPU,
+					Target: autoscalingv2.MetricTarget{
+						Type: autoscalingv2.AverageValueMetricType, AverageValue: resource.NewMilliQuantity(50, resource.DecimalSI),
+					},
 				}}},
 			},
 		})).To(Succeed())
@@ -71,5 +73,6 @@ func stockKarmada(t *testing.T, table *sideBySide) {
 		a.touch()
 		return one()
 	}, slow, "1s").Should(BeNumerically(">=", 2), "does this test still see what it is about?")
-	table.add("stock Karmada with members' HPAs", fmt.Sprintf("replicas taken back %d times, at most %d of the 8 the load asks for ran", one(), highest.Load()))
+	table.add("stock Karmada with members' HPAs",
+		fmt.Sprintf("replicas taken back %d times, at most %d of the 8 the load asks for ran", one(), highest.Load()))
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
-// TestFitAsksTheMembers runs argosyctl as a person would: the answer per member, on the live federation, and what it says when a member is not there.
+// TestFitAsksTheMembers runs argosyctl as a person would: the answer per member, on the live federation, and what it says when a member is
+// not there.
 func TestFitAsksTheMembers(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -72,7 +73,9 @@ spec:
 	g.Eventually(func(g Gomega) {
 		out, problems, err := fit("--cluster", "member1")
 		g.Expect(err).NotTo(HaveOccurred(), problems)
-		g.Expect(out).To(MatchRegexp(`(?s)^member1: exactly [1-9]\d* fit; the next is refused by .*InterPodAffinity on \d+ nodes?.*\n  NODE +TAKES +NEXT REFUSED BY\n`))
+		g.Expect(out).
+			To(MatchRegexp(
+				`(?s)^member1: exactly [1-9]\d* fit; the next is refused by .*InterPodAffinity on \d+ nodes?.*\n  NODE +TAKES +NEXT REFUSED BY\n`))
 	}, slow, "2s").Should(Succeed())
 
 	g.Eventually(func(g Gomega) {

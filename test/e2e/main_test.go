@@ -53,8 +53,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "starting the federation:", err)
 		return 1
 	}
-	units, _ := l.Status(context.Background())                                                        // of a lab in this process it cannot fail
-	fmt.Printf("federation ready after %.1f s, %d MiB\n", l.ReadySeconds, lab.MemoryBytes(units)>>20) //nolint:forbidigo // TestMain has no t.Log
+	// of a lab in this process it cannot fail
+	units, _ := l.Status(context.Background())
+	fmt.Printf("federation ready after %.1f s, %d MiB\n", l.ReadySeconds,
+		lab.MemoryBytes(units)>>20) //nolint:forbidigo // TestMain has no t.Log
 	shared = l
 	code := lab.Judge(m)
 	failed := code != 0

@@ -40,7 +40,8 @@ func TestStoppedMemberComesBack(t *testing.T) {
 			t.Errorf("starting member2: %v", err)
 		}
 	})
-	g.Expect(member.Get(t.Context(), client.ObjectKeyFromObject(kept), &corev1.ConfigMap{})).NotTo(Succeed(), "a stopped member answers nobody")
+	g.Expect(member.Get(t.Context(), client.ObjectKeyFromObject(kept), &corev1.ConfigMap{})).
+		NotTo(Succeed(), "a stopped member answers nobody")
 	g.Eventually(ready, "8m", "500ms").Should(BeFalse(), "Karmada notices")
 
 	g.Expect(p.lab.Start(t.Context(), "member2")).To(Succeed())

@@ -31,7 +31,8 @@ func TestScaleInUnderPushes(t *testing.T) {
 	untilImage, stop := d.record(), d.push()
 
 	start := clock.RealClock{}.Now()
-	out, err := d.run("scalein", "web", "--pod", "member1/"+before["member1"][0], "--pod", "member1/"+before["member1"][2], "--pod", before["member2"][1], "--reason", "bad disks")
+	out, err := d.run("scalein", "web", "--pod", "member1/"+before["member1"][0], "--pod", "member1/"+before["member1"][2], "--pod",
+		before["member2"][1], "--reason", "bad disks")
 	d.Expect(err).NotTo(HaveOccurred(), out)
 	d.Expect(out).To(ContainSubstring("Succeeded: member1 3 -> 1"))
 	t.Logf("done in %.1f s; argosyctl said:\n%s", clock.RealClock{}.Since(start).Seconds(), out)
@@ -52,7 +53,8 @@ func TestScaleInUnderPushes(t *testing.T) {
 	}, soon, "200ms").ShouldNot(HaveKey(v1alpha1.ScaleInLoweredAnnotation), "left on the binding")
 
 	// An image still reaches every member.
-	d.patch(d.karmada, d.cloneSet(), `{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v2","resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}}}}`)
+	d.patch(d.karmada, d.cloneSet(),
+		`{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v2","resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}}}}`)
 	states := untilImage(":v2")
 	for member, want := range map[string]string{"member1": "3 1+names", "member2": "3 2+names", "member3": "3"} {
 		d.Expect(arrivals(states[member])).To(Equal(want), member)
@@ -131,9 +133,11 @@ func TestScaleInRefused(t *testing.T) {
 	d.Expect(err).To(HaveOccurred())
 	d.Expect(out).To(ContainSubstring("Refused: pod " + before["member2"][0] + " does not exist in member1: it runs in member2"))
 
-	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: "keeper"}, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"}, MaxReplicas: 20,
-	}}
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: "keeper"},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"},
+			MaxReplicas:    20,
+		}}
 	d.Expect(d.karmada.Create(t.Context(), hpa)).To(Succeed())
 	// An order comes seconds after the autoscaler in life; here it waits until the controller knows it.
 	d.Eventually(func() string {

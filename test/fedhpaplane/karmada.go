@@ -31,7 +31,8 @@ const deploymentKind = "Deployment"
 // Join makes a member cluster with room for 100 pods.
 func (p *Plane) Join(ctx context.Context, name string) error {
 	cluster := &clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	if err := p.create(ctx, cluster, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.GenerateExecutionSpaceName(name)}}); err != nil {
+	if err := p.create(ctx, cluster,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names.GenerateExecutionSpaceName(name)}}); err != nil {
 		return err
 	}
 	return p.SetReady(ctx, name, true)
@@ -47,9 +48,15 @@ func (p *Plane) SetReady(ctx context.Context, name string, ready bool) error {
 	if ready {
 		status = metav1.ConditionTrue
 	}
-	meta.SetStatusCondition(&cluster.Status.Conditions, metav1.Condition{Type: clusterv1alpha1.ClusterConditionReady, Status: status, Reason: "Test"})
-	cluster.Status.ResourceSummary = &clusterv1alpha1.ResourceSummary{Allocatable: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("100")}}
-	cluster.Status.APIEnablements = []clusterv1alpha1.APIEnablement{{GroupVersion: "apps/v1", Resources: []clusterv1alpha1.APIResource{{Kind: deploymentKind}}}}
+	meta.SetStatusCondition(&cluster.Status.Conditions, metav1.Condition{
+		Type: clusterv1alpha1.ClusterConditionReady, Status: status, Reason: "Test",
+	})
+	cluster.Status.ResourceSummary = &clusterv1alpha1.ResourceSummary{
+		Allocatable: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("100")},
+	}
+	cluster.Status.APIEnablements = []clusterv1alpha1.APIEnablement{
+		{GroupVersion: "apps/v1", Resources: []clusterv1alpha1.APIResource{{Kind: deploymentKind}}},
+	}
 	if err := p.Client.Status().Update(ctx, cluster); err != nil {
 		return fmt.Errorf("writing the status of Cluster %s: %w", name, err)
 	}
@@ -89,7 +96,9 @@ func (p *Plane) Propagate(ctx context.Context, a App) error {
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, Labels: claimed},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(a.total()), Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}}},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web"}}},
+			},
 		},
 	}
 	if err := p.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: a.Namespace}}, d); err != nil {
@@ -100,7 +109,9 @@ func (p *Plane) Propagate(ctx context.Context, a App) error {
 		Spec: workv1alpha2.ResourceBindingSpec{
 			Resource: workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: deploymentKind, Namespace: a.Namespace, Name: a.Name, UID: d.UID},
 			Replicas: a.total(), Clusters: a.Clusters,
-			Placement: &policyv1alpha1.Placement{ReplicaScheduling: &policyv1alpha1.ReplicaSchedulingStrategy{ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided}},
+			Placement: &policyv1alpha1.Placement{
+				ReplicaScheduling: &policyv1alpha1.ReplicaSchedulingStrategy{ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided},
+			},
 		},
 	}
 	if err := p.create(ctx, b); err != nil {
@@ -136,7 +147,9 @@ func (p *Plane) deliver(ctx context.Context, a App) error {
 		work := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{
 			Namespace: names.GenerateExecutionSpaceName(c.Name), Name: names.GenerateWorkName(deploymentKind, a.Name, a.Namespace),
 		}}
-		spec := workv1alpha1.WorkSpec{Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: manifest}}}}}
+		spec := workv1alpha1.WorkSpec{
+			Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: manifest}}}},
+		}
 		err := p.Client.Get(ctx, client.ObjectKeyFromObject(work), work)
 		work.Spec = spec
 		if apierrors.IsNotFound(err) {
@@ -158,14 +171,17 @@ func (p *Plane) Schedule(ctx context.Context, a App) error {
 
 func (p *Plane) schedule(ctx context.Context, a App) error {
 	b := &workv1alpha2.ResourceBinding{}
-	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)}, b); err != nil {
+	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)},
+		b); err != nil {
 		return fmt.Errorf("reading the binding: %w", err)
 	}
 	b.Status.SchedulerObservedGeneration = b.Generation
 	b.Status.AggregatedStatus = nil
 	for _, c := range b.Spec.Clusters {
 		raw := fmt.Appendf(nil, `{"replicas":%d,"readyReplicas":%d,"generation":1,"observedGeneration":1}`, c.Replicas, c.Replicas)
-		b.Status.AggregatedStatus = append(b.Status.AggregatedStatus, workv1alpha2.AggregatedStatusItem{ClusterName: c.Name, Applied: true, Status: &runtime.RawExtension{Raw: raw}})
+		b.Status.AggregatedStatus = append(b.Status.AggregatedStatus, workv1alpha2.AggregatedStatusItem{
+			ClusterName: c.Name, Applied: true, Status: &runtime.RawExtension{Raw: raw},
+		})
 	}
 	if err := p.Client.Status().Update(ctx, b); err != nil {
 		return fmt.Errorf("writing the binding's status: %w", err)
@@ -199,11 +215,15 @@ func (p *Plane) reportAs(ctx context.Context, a App, cluster, says string) error
 	if err != nil {
 		return err
 	}
-	meta.SetStatusCondition(&work.Status.Conditions, metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful"})
+	meta.SetStatusCondition(&work.Status.Conditions, metav1.Condition{
+		Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful",
+	})
 	raw := fmt.Appendf(nil, `{%s,"minReplicas":%d,"maxReplicas":%d}`, says, *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas)
 	work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{
-		Identifier: workv1alpha1.ResourceIdentifier{Group: "autoscaling", Version: "v2", Kind: hpa.Kind, Resource: "horizontalpodautoscalers", Name: hpa.Name, Namespace: hpa.Namespace},
-		Status:     &runtime.RawExtension{Raw: raw},
+		Identifier: workv1alpha1.ResourceIdentifier{
+			Group: "autoscaling", Version: "v2", Kind: hpa.Kind, Resource: "horizontalpodautoscalers", Name: hpa.Name, Namespace: hpa.Namespace,
+		},
+		Status: &runtime.RawExtension{Raw: raw},
 	}}
 	if err := p.Client.Status().Update(ctx, work); err != nil {
 		return fmt.Errorf("reporting for %s: %w", cluster, err)
@@ -231,7 +251,9 @@ func (p *Plane) Limits(work *workv1alpha1.Work) (split.Range, error) {
 // AutoscalerWork is the Work of a member's autoscaler.
 func (p *Plane) AutoscalerWork(ctx context.Context, a App, cluster string) (*workv1alpha1.Work, error) {
 	work := &workv1alpha1.Work{}
-	key := client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(cluster), Name: names.GenerateWorkName("HorizontalPodAutoscaler", a.Name, a.Namespace)}
+	key := client.ObjectKey{
+		Namespace: names.GenerateExecutionSpaceName(cluster), Name: names.GenerateWorkName("HorizontalPodAutoscaler", a.Name, a.Namespace),
+	}
 	if err := p.Client.Get(ctx, key, work); err != nil {
 		return nil, fmt.Errorf("reading the autoscaler's Work of %s: %w", cluster, err)
 	}

@@ -70,7 +70,8 @@ func New(ctx context.Context, members ...string) (*Plane, error) {
 		}
 	}
 	// A federation serves Cluster from Karmada's aggregated API server; here it is stored as it comes.
-	if _, err := envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{clusterCRD()}, MaxTime: lab.CRDsWithin}); err != nil {
+	if _, err := envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{clusterCRD()},
+		MaxTime: lab.CRDsWithin}); err != nil {
 		return nil, fmt.Errorf("installing Cluster: %w", err)
 	}
 	if p.Client, err = client.New(lab.Patient(p.Config), client.Options{Scheme: p.scheme}); err != nil {

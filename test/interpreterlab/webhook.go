@@ -44,7 +44,8 @@ func (p *Plane) StartWebhook(t testing.TB) *Webhook {
 	t.Helper()
 	w := &Webhook{dir: t.TempDir()}
 	var err error
-	if w.Authority, err = pki.NewAuthority("argosy-test", time.Now()); err != nil { //nolint:forbidigo // a certificate is valid from the real now
+	if w.Authority,
+		err = pki.NewAuthority("argosy-test", time.Now()); err != nil { //nolint:forbidigo // a certificate is valid from the real now
 		t.Fatal(err)
 	}
 	w.WriteCertificate(t)
@@ -57,7 +58,9 @@ func (p *Plane) StartWebhook(t testing.TB) *Webhook {
 		addresses[i] = fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	w.Address, w.Metrics, w.Health = addresses[0], "http://"+addresses[1]+"/metrics", "http://"+addresses[2]
-	config := fmt.Sprintf("apiVersion: config.argosy.dev/v1alpha1\nkind: WebhookConfiguration\nbindAddress: %s\ncertDir: %s\nmetricsBindAddress: %s\nhealthBindAddress: %s\n",
+	config := fmt.Sprintf(
+		"apiVersion: config.argosy.dev/v1alpha1\nkind: WebhookConfiguration\nbindAddress: %s\ncertDir: %s\nmetricsBindAddress: "+
+			"%s\nhealthBindAddress: %s\n",
 		addresses[0], w.dir, addresses[1], addresses[2])
 	path := filepath.Join(w.dir, "webhook.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {

@@ -141,7 +141,8 @@ func (a *argosy) unit(p part, program string, endpoints map[string]string) (unit
 		return unit{}, err
 	}
 	endpoints[p.name+" metrics"] = fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics)
-	spec := a.spec(p.name, "", fmt.Sprintf("http://127.0.0.1:%d/readyz", health), append([]string{"--config=" + configFile, "--kubeconfig=" + kubeconfig, "-v=1"}, p.args...)...)
+	spec := a.spec(p.name, "", fmt.Sprintf("http://127.0.0.1:%d/readyz", health),
+		append([]string{"--config=" + configFile, "--kubeconfig=" + kubeconfig, "-v=1"}, p.args...)...)
 	spec.Path = program
 	return unit{
 		Name: p.name, After: p.after, Process: spec, Finish: p.register,

@@ -70,8 +70,8 @@ func (c *counts) tell() string {
 	return out.String()
 }
 
-// Judge runs a package's tests, prints what their patient clients asked again, and fails them if a webhook of ours failed. Every package with such clients has it
-// in its TestMain, in the place of m.Run.
+// Judge runs a package's tests, prints what their patient clients asked again, and fails them if a webhook of ours failed. Every package
+// with such clients has it in its TestMain, in the place of m.Run.
 func Judge(m interface{ Run() int }) int { return ofThisProcess.judge(m, os.Stdout, retriesFile()) }
 
 func (c *counts) judge(m interface{ Run() int }, out io.Writer, file string) int {
@@ -112,8 +112,8 @@ func retriesFile() string {
 	return filepath.Join(root, "_artifacts", "retries.txt")
 }
 
-// Kubernetes' own words for a webhook that failed: k8s.io/apiserver webhook.ErrCallingWebhook, and webhookerrors.ToStatusErr for one that answered with a fault of
-// its own; in JSON the quotes are escaped.
+// Kubernetes' own words for a webhook that failed: k8s.io/apiserver webhook.ErrCallingWebhook, and webhookerrors.ToStatusErr for one that
+// answered with a fault of its own; in JSON the quotes are escaped.
 var calledWebhook = regexp.MustCompile(`(?:failed calling|admission) webhook \\?"([^"\\]+)\\?"`)
 
 // ourWebhook is the webhook of ours that a fault of an API server names.
@@ -126,7 +126,8 @@ func ourWebhook(text string) string {
 	return ""
 }
 
-// asker is the outermost function of ours that the question comes from: the test, as clients send their requests in the goroutine that asks.
+// asker is the outermost function of ours that the question comes from: the test, as clients send their requests in the goroutine that
+// asks.
 func asker() string {
 	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])

@@ -26,8 +26,8 @@ func (run tests) Run() int { return run() }
 
 func machineIsWell(time.Time, time.Time) bool { return false }
 
-// TestJudge is the proof that a webhook of ours that fails once in twenty questions turns its package red, and a foreign one is only counted: the API server
-// says what Kubernetes' own code says.
+// TestJudge is the proof that a webhook of ours that fails once in twenty questions turns its package red, and a foreign one is only
+// counted: the API server says what Kubernetes' own code says.
 func TestJudge(t *testing.T) {
 	for name, tc := range map[string]struct {
 		webhook string
@@ -38,11 +38,15 @@ func TestJudge(t *testing.T) {
 		// refused questions, and the process' exit code.
 		refused, exit int
 	}{
-		"all is well":                  {webhook: "whitelists.migration.argosy.dev", every: 1000},
-		"ours fails one in twenty":     {webhook: "whitelists.migration.argosy.dev", every: 20, refused: 5, exit: 1, want: "FAILED: a webhook of ours failed 5 times"},
+		"all is well": {webhook: "whitelists.migration.argosy.dev", every: 1000},
+		"ours fails one in twenty": {
+			webhook: "whitelists.migration.argosy.dev", every: 20, refused: 5, exit: 1, want: "FAILED: a webhook of ours failed 5 times",
+		},
 		"a foreign one, one in twenty": {webhook: "vcloneset.kb.io", every: 20, want: "asked again 5 times"},
 		"a foreign one, always":        {webhook: "vcloneset.kb.io", every: 1, refused: 100, want: "asked again 480 times"},
-		"tests that failed themselves": {webhook: "whitelists.migration.argosy.dev", every: 20, code: 2, refused: 5, exit: 2, want: "FAILED: a webhook of ours failed 5 times"},
+		"tests that failed themselves": {
+			webhook: "whitelists.migration.argosy.dev", every: 20, code: 2, refused: 5, exit: 2, want: "FAILED: a webhook of ours failed 5 times",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
@@ -51,12 +55,16 @@ func TestJudge(t *testing.T) {
 					out.WriteHeader(http.StatusOK)
 					return
 				}
-				failed := &webhookutil.ErrCallingWebhook{WebhookName: tc.webhook, Reason: errors.New(`an error on the server ("") has prevented the request from succeeding`)}
+				failed := &webhookutil.ErrCallingWebhook{
+					WebhookName: tc.webhook, Reason: errors.New(`an error on the server ("") has prevented the request from succeeding`),
+				}
 				responsewriters.ErrorNegotiated(apierrors.NewInternalError(failed), scheme.Codecs, corev1.SchemeGroupVersion, out, in)
 			}))
 			defer server.Close()
 			counted := newCounts()
-			client := &http.Client{Transport: &patient{next: http.DefaultTransport, passes: isPassing, pause: 1, counts: counted, disturbed: machineIsWell}}
+			client := &http.Client{
+				Transport: &patient{next: http.DefaultTransport, passes: isPassing, pause: 1, counts: counted, disturbed: machineIsWell},
+			}
 			refused := 0
 			var out bytes.Buffer
 			file := filepath.Join(t.TempDir(), "retries.txt")

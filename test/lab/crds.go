@@ -45,12 +45,17 @@ func KruiseCRDs() CRDs {
 
 // CertManagerCRDs are kinds of which the chart can make objects. Nothing of the operator itself runs here.
 func CertManagerCRDs() CRDs {
-	return CRDs{Module: "github.com/cert-manager/cert-manager", NamedIn: operators, Dir: "deploy/crds", Kinds: []string{"Certificate", "Issuer"}}
+	return CRDs{
+		Module: "github.com/cert-manager/cert-manager", NamedIn: operators, Dir: "deploy/crds", Kinds: []string{"Certificate", "Issuer"},
+	}
 }
 
 // PrometheusOperatorCRDs are its kinds; see CertManagerCRDs.
 func PrometheusOperatorCRDs() CRDs {
-	return CRDs{Module: "github.com/prometheus-operator/prometheus-operator", NamedIn: operators, Dir: "example/prometheus-operator-crd", Kinds: []string{"ServiceMonitor", "PrometheusRule"}}
+	return CRDs{
+		Module: "github.com/prometheus-operator/prometheus-operator", NamedIn: operators, Dir: "example/prometheus-operator-crd",
+		Kinds: []string{"ServiceMonitor", "PrometheusRule"},
+	}
 }
 
 const operators = "test/lab/modules/operators"

@@ -57,7 +57,8 @@ func apply(ctx context.Context, cfg *rest.Config, objects ...*unstructured.Unstr
 		return fmt.Errorf("making a client: %w", err)
 	}
 	for _, object := range objects {
-		if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("argosy-lab"), client.ForceOwnership); err != nil {
+		if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("argosy-lab"),
+			client.ForceOwnership); err != nil {
 			return fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}

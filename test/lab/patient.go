@@ -19,13 +19,13 @@ import (
 // longEnough is how long a trouble of the machine may last before it is taken for more than that.
 const longEnough = 2 * time.Minute
 
-// Patient is the same access for whoever would otherwise take a trouble of the machine for an answer: what an API server could not do just now, since the
-// connection was lost, etcd did not answer in time or a foreign webhook was not reached, is asked again, and counted (Judge). What is refused is refused at once,
-// and so is what a webhook of ours failed at.
+// Patient is the same access for whoever would otherwise take a trouble of the machine for an answer: what an API server could not do just
+// now, since the connection was lost, etcd did not answer in time or a foreign webhook was not reached, is asked again, and counted
+// (Judge). What is refused is refused at once, and so is what a webhook of ours failed at.
 func Patient(config *rest.Config) *rest.Config { return patiently(config, isPassing) }
 
-// PatientWithTheSlow is Patient for whoever looks at a federation of which parts are stopped on purpose: only what came too late is asked again, and what is not
-// there is told at once.
+// PatientWithTheSlow is Patient for whoever looks at a federation of which parts are stopped on purpose: only what came too late is asked
+// again, and what is not there is told at once.
 func PatientWithTheSlow(config *rest.Config) *rest.Config { return patiently(config, isLate) }
 
 func patiently(config *rest.Config, passes passing) *rest.Config {
@@ -129,15 +129,18 @@ func look(response *http.Response, err error) trouble {
 // isPassing is whatever a busy machine brings about.
 func isPassing(t trouble) bool {
 	if t.err != nil {
-		return utilnet.IsConnectionRefused(t.err) || utilnet.IsConnectionReset(t.err) || utilnet.IsProbableEOF(t.err) || utilnet.IsTimeout(t.err) || utilnet.IsHTTP2ConnectionLost(t.err)
+		return utilnet.IsConnectionRefused(t.err) || utilnet.IsConnectionReset(t.err) || utilnet.IsProbableEOF(t.err) ||
+			utilnet.IsTimeout(t.err) || utilnet.IsHTTP2ConnectionLost(t.err)
 	}
 	return t.code == http.StatusServiceUnavailable || t.code == http.StatusGatewayTimeout ||
-		t.says("etcdserver: ", "failed calling webhook", "context deadline exceeded", "http2: client connection lost", "connection refused", "connection reset")
+		t.says("etcdserver: ", "failed calling webhook", "context deadline exceeded", "http2: client connection lost", "connection refused",
+			"connection reset")
 }
 
 // isLate is an API server that says that its etcd or a webhook did not answer in time.
 func isLate(t trouble) bool {
-	return t.err == nil && t.says("context deadline exceeded", "Client.Timeout exceeded", "request timed out", "did not complete within", "etcdserver: leader changed")
+	return t.err == nil && t.says("context deadline exceeded", "Client.Timeout exceeded", "request timed out", "did not complete within",
+		"etcdserver: leader changed")
 }
 
 // says reports whether a fault of the server has one of these words in it.

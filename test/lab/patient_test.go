@@ -40,16 +40,33 @@ func TestPatient(t *testing.T) {
 
 		"ours failed":                {answers: []string{oursFailed, "200 yes"}, want: oursFailed + " after 1", faults: 1},
 		"ours answered with a fault": {answers: []string{oursFault, "200 yes"}, want: oursFault + " after 1", faults: 1},
-		"ours refused":               {answers: []string{"403 admission webhook \"cutoff.migration.argosy.dev\" denied the request: no"}, want: "403 admission webhook \"cutoff.migration.argosy.dev\" denied the request: no after 1"},
-		"ours was late":              {answers: []string{oursLate, "200 yes"}, want: oursLate + " after 1", faults: 1},
-		"ours was late while the machine stood still":       {answers: []string{oursLate, "200 yes"}, still: true, want: "200 yes after 2"},
-		"ours failed while the machine stood still":         {answers: []string{oursFailed, "200 yes"}, still: true, want: oursFailed + " after 1", faults: 1},
-		"a fault in a body that is not JSON":                {answers: []string{"500 failed calling webhook \"cutoff.migration.argosy.dev\": EOF"}, want: "500 failed calling webhook \"cutoff.migration.argosy.dev\": EOF after 1", faults: 1},
-		"only the slow: ours was late, nothing stood still": {answers: []string{oursLate, "200 yes"}, passes: isLate, want: oursLate + " after 1", faults: 1},
+		"ours refused": {
+			answers: []string{"403 admission webhook \"cutoff.migration.argosy.dev\" denied the request: no"},
+			want:    "403 admission webhook \"cutoff.migration.argosy.dev\" denied the request: no after 1",
+		},
+		"ours was late": {answers: []string{oursLate, "200 yes"}, want: oursLate + " after 1", faults: 1},
+		"ours was late while the machine stood still": {answers: []string{oursLate, "200 yes"}, still: true, want: "200 yes after 2"},
+		"ours failed while the machine stood still": {
+			answers: []string{oursFailed, "200 yes"}, still: true, want: oursFailed + " after 1", faults: 1,
+		},
+		"a fault in a body that is not JSON": {
+			answers: []string{"500 failed calling webhook \"cutoff.migration.argosy.dev\": EOF"},
+			want:    "500 failed calling webhook \"cutoff.migration.argosy.dev\": EOF after 1", faults: 1,
+		},
+		"only the slow: ours was late, nothing stood still": {
+			answers: []string{oursLate, "200 yes"}, passes: isLate, want: oursLate + " after 1", faults: 1,
+		},
 
-		"only the slow: a webhook was slow":    {answers: []string{"500 failed calling webhook: context deadline exceeded", "200 yes"}, passes: isLate, want: "200 yes after 2"},
-		"only the slow: no webhook is there":   {answers: []string{"500 failed calling webhook: connection refused", "200 yes"}, passes: isLate, want: "500 failed calling webhook: connection refused after 1"},
-		"only the slow: a refusal of the late": {answers: []string{"403 context deadline exceeded", "200 yes"}, passes: isLate, want: "403 context deadline exceeded after 1"},
+		"only the slow: a webhook was slow": {
+			answers: []string{"500 failed calling webhook: context deadline exceeded", "200 yes"}, passes: isLate, want: "200 yes after 2",
+		},
+		"only the slow: no webhook is there": {
+			answers: []string{"500 failed calling webhook: connection refused", "200 yes"}, passes: isLate,
+			want: "500 failed calling webhook: connection refused after 1",
+		},
+		"only the slow: a refusal of the late": {
+			answers: []string{"403 context deadline exceeded", "200 yes"}, passes: isLate, want: "403 context deadline exceeded after 1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0

@@ -19,8 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// A single API server spends most of its start on its own first objects and on CRDs, and tests start some twenty of the same kind. So etcd's data of the first of
-// them, with nothing but these in it, is kept in the machine's folder for temporary files; the others begin with a copy.
+// A single API server spends most of its start on its own first objects and on CRDs, and tests start some twenty of the same kind. So
+// etcd's data of the first of them, with nothing but these in it, is kept in the machine's folder for temporary files; the others begin
+// with a copy.
 
 // prepared is the data folder of an etcd in which an API server has these CRDs.
 type prepared struct {

@@ -83,8 +83,10 @@ func TestRunnerGivesUpWithTheCause(t *testing.T) {
 			want: "preparing m/a: no such CRD",
 		},
 		"a check never holds": {
-			units: []unit{{Name: "m/a", Check: func(context.Context) error { return errors.New("0 of 5 nodes") }, CheckWithin: 200 * time.Millisecond}},
-			want:  "m/a is not ready after 200ms: 0 of 5 nodes",
+			units: []unit{
+				{Name: "m/a", Check: func(context.Context) error { return errors.New("0 of 5 nodes") }, CheckWithin: 200 * time.Millisecond},
+			},
+			want: "m/a is not ready after 200ms: 0 of 5 nodes",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

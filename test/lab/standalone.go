@@ -45,7 +45,8 @@ type APIServer struct {
 	stopped  []string
 }
 
-// StopsOnPurpose names webhooks of ours that a test stops, to see what the API server does without them: they are not told as asked in vain.
+// StopsOnPurpose names webhooks of ours that a test stops, to see what the API server does without them: they are not told as asked in
+// vain.
 func (s *APIServer) StopsOnPurpose(webhooks ...string) { s.stopped = append(s.stopped, webhooks...) }
 
 // StartAPIServer starts one API server for a test and stops it when the test ends. To share one
@@ -87,7 +88,11 @@ func (s *APIServer) start(ctx context.Context, opts APIServerOptions) error {
 		}
 	}
 	store := etcd{clientPort: numbers[0], peerPort: numbers[1], durable: opts.Durable}
-	server := apiServer{name: "apiserver", port: numbers[2], etcd: store, args: []string{"--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection"}}
+	server := apiServer{
+		name: "apiserver", port: numbers[2], etcd: store, args: []string{
+			"--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection",
+		},
+	}
 	s.Kubeconfig = server.kubeconfig(w)
 	if err := w.writeKubeconfig(s.Kubeconfig, server.name, server.url()); err != nil {
 		return err

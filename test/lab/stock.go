@@ -17,18 +17,19 @@ import (
 // StockScheduler is the name by which a policy chooses the scheduler of StartStockScheduler (spec.schedulerName).
 const StockScheduler = "stock"
 
-// StartStockScheduler runs, beside the federation's own, a second karmada-scheduler that asks Karmada's stock estimators, one for each member, as Karmada's
-// installers set them up. So one federation shows both estimators at work. The caller stops them.
+// StartStockScheduler runs, beside the federation's own, a second karmada-scheduler that asks Karmada's stock estimators, one for each
+// member, as Karmada's installers set them up. So one federation shows both estimators at work. The caller stops them.
 func (l *Lab) StartStockScheduler(ctx context.Context) (stop func(), err error) {
 	return l.startBeside(ctx, (*beside).stock)
 }
 
-// StartScheduler runs a further karmada-scheduler, which a policy chooses by its name (spec.schedulerName). It asks the estimators whose Services have this
-// port, over TLS that both sides verify. The caller stops it.
+// StartScheduler runs a further karmada-scheduler, which a policy chooses by its name (spec.schedulerName). It asks the estimators whose
+// Services have this port, over TLS that both sides verify. The caller stops it.
 func (l *Lab) StartScheduler(ctx context.Context, name string, estimatorPort int) (stop func(), err error) {
 	return l.startBeside(ctx, func(b *beside, _ context.Context) error {
 		return b.scheduler(name, fmt.Sprintf("--scheduler-estimator-port=%d", estimatorPort),
-			"--scheduler-estimator-ca-file="+l.PKI("ca.crt"), "--scheduler-estimator-cert-file="+l.PKI("server.crt"), "--scheduler-estimator-key-file="+l.PKI("server.key"))
+			"--scheduler-estimator-ca-file="+l.PKI("ca.crt"), "--scheduler-estimator-cert-file="+l.PKI("server.crt"),
+			"--scheduler-estimator-key-file="+l.PKI("server.key"))
 	})
 }
 
@@ -36,7 +37,8 @@ func (l *Lab) StartScheduler(ctx context.Context, name string, estimatorPort int
 func (l *Lab) PKI(file string) string { return (&workspace{dir: l.Dir}).pki(file) }
 
 func (l *Lab) startBeside(ctx context.Context, start func(*beside, context.Context) error) (stop func(), err error) {
-	programs, err := binaries.Ensure(ctx, binaries.Options{Root: l.Root, Karmada: l.KarmadaVersion}, "karmada-scheduler", "karmada-scheduler-estimator")
+	programs, err := binaries.Ensure(ctx, binaries.Options{Root: l.Root, Karmada: l.KarmadaVersion}, "karmada-scheduler",
+		"karmada-scheduler-estimator")
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,8 @@ func (b *beside) stock(ctx context.Context) error {
 	if err := b.register(ctx, services); err != nil {
 		return err
 	}
-	return b.scheduler(StockScheduler, "--scheduler-estimator-service-prefix=stock-estimator", fmt.Sprintf("--scheduler-estimator-port=%d", stockPort))
+	return b.scheduler(StockScheduler, "--scheduler-estimator-service-prefix=stock-estimator",
+		fmt.Sprintf("--scheduler-estimator-port=%d", stockPort))
 }
 
 func (b *beside) scheduler(name string, args ...string) error {
@@ -96,8 +99,10 @@ func (b *beside) scheduler(name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	return b.run("karmada-scheduler", name, numbers[0], append([]string{"--kubeconfig=" + b.lab.Kubeconfigs[KarmadaPlaneName], "--leader-elect=false",
-		"--scheduler-name=" + name, fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", numbers[1]), "--enable-scheduler-estimator=true"}, args...)...)
+	return b.run("karmada-scheduler", name, numbers[0],
+		append([]string{"--kubeconfig=" + b.lab.Kubeconfigs[KarmadaPlaneName], "--leader-elect=false",
+			"--scheduler-name=" + name, fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", numbers[1]), "--enable-scheduler-estimator=true"},
+			args...)...)
 }
 
 // stockPort is the port of the Services; each points to its own estimator's.
@@ -149,7 +154,8 @@ func (b *beside) stop() {
 	b.ports.Close()
 }
 
-// estimatorService is how karmada-scheduler finds an estimator: it knows the Service's port by its own --scheduler-estimator-port, and dials the target.
+// estimatorService is how karmada-scheduler finds an estimator: it knows the Service's port by its own --scheduler-estimator-port, and
+// dials the target.
 func estimatorService(name string, port, target int) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Service",

@@ -18,8 +18,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// tellUnanswered prints how often an API server asked a webhook of ours in vain, whoever's request it was. Where the webhook's failurePolicy is Ignore, nobody
-// else hears of it. Webhooks that a test stopped on purpose are left out.
+// tellUnanswered prints how often an API server asked a webhook of ours in vain, whoever's request it was. Where the webhook's
+// failurePolicy is Ignore, nobody else hears of it. Webhooks that a test stopped on purpose are left out.
 func tellUnanswered(plane string, config *rest.Config, stopped ...string) {
 	if config == nil {
 		return

@@ -62,7 +62,8 @@ func (w *workspace) withKubernetes(ctx context.Context, version string, progress
 	if version == "" {
 		return w, nil
 	}
-	programs, err := binaries.Ensure(ctx, binaries.Options{Root: w.root, Kubernetes: version, Progress: progress}, binaries.ClusterPrograms()...)
+	programs, err := binaries.Ensure(ctx, binaries.Options{Root: w.root, Kubernetes: version, Progress: progress},
+		binaries.ClusterPrograms()...)
 	if err != nil {
 		return nil, err
 	}

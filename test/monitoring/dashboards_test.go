@@ -14,7 +14,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// board is a dashboard of Grafana, as far as ours use its model. Decoding is strict: a field that is not here is a typo, or must be added on purpose.
+// board is a dashboard of Grafana, as far as ours use its model. Decoding is strict: a field that is not here is a typo, or must be added
+// on purpose.
 type board struct {
 	UID           string     `json:"uid"`
 	Title         string     `json:"title"`
@@ -130,7 +131,8 @@ func (b board) problems() []string {
 	if b.Title == "" || b.Description == "" || b.SchemaVersion < 36 || b.Time.From == "" || b.Time.To == "" || len(b.Panels) == 0 {
 		out = append(out, "the dashboard has no title, description, schema version of today, time or panels")
 	}
-	if len(b.Templating.List) != 1 || b.Templating.List[0].Name != "datasource" || b.Templating.List[0].Type != "datasource" || b.Templating.List[0].Query != "prometheus" {
+	if len(b.Templating.List) != 1 || b.Templating.List[0].Name != "datasource" || b.Templating.List[0].Type != "datasource" ||
+		b.Templating.List[0].Query != "prometheus" {
 		out = append(out, "its one variable must be a Prometheus data source")
 	}
 	ids, titles := map[int]bool{}, map[string]bool{}
@@ -270,8 +272,10 @@ func TestProblemsOfDashboardsAreSeen(t *testing.T) {
 		query target
 		want  int
 	}{
-		"well":                         {target{Expr: `sum by (a) (rate(x{job="j"}[5m]))`, LegendFormat: "{{a}}"}, 0},
-		"a quantile":                   {target{Expr: `histogram_quantile(0.5, sum by (le) (rate(x_bucket{job="j"}[5m])))`, LegendFormat: "p50"}, 0},
+		"well": {target{Expr: `sum by (a) (rate(x{job="j"}[5m]))`, LegendFormat: "{{a}}"}, 0},
+		"a quantile": {
+			target{Expr: `histogram_quantile(0.5, sum by (le) (rate(x_bucket{job="j"}[5m])))`, LegendFormat: "p50"}, 0,
+		},
 		"a line for each replica":      {target{Expr: `rate(x{job="j"}[5m])`, LegendFormat: "all"}, 1},
 		"no legend":                    {target{Expr: `sum(x{job="j"})`}, 1},
 		"a legend that names too much": {target{Expr: `sum(x{job="j"})`, LegendFormat: "{{a}}"}, 1},
@@ -281,7 +285,8 @@ func TestProblemsOfDashboardsAreSeen(t *testing.T) {
 			t.Errorf("%s: %q, want %d problems", name, got, tc.want)
 		}
 	}
-	if got := overlaps([]panel{{GridPos: grid{W: 12, H: 8}}, {GridPos: grid{W: 12, H: 8, X: 11}}, {GridPos: grid{W: 12, H: 8, X: 16, Y: 8}}}); len(got) != 2 {
+	if got := overlaps([]panel{{GridPos: grid{W: 12, H: 8}}, {GridPos: grid{W: 12, H: 8, X: 11}},
+		{GridPos: grid{W: 12, H: 8, X: 16, Y: 8}}}); len(got) != 2 {
 		t.Errorf("overlaps: %q, want two", got)
 	}
 }

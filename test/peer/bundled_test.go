@@ -9,21 +9,29 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
-// differ is where our answer is another than the Lua's on Karmada's own test objects, by kind, operation and case; a case that is not named differs as its
-// operation does. What is named in neither must be the same. Why: the facts in intended_test.go.
+// differ is where our answer is another than the Lua's on Karmada's own test objects, by kind, operation and case; a case that is not named
+// differs as its operation does. What is named in neither must be the same. Why: the facts in intended_test.go.
 var differ = map[string][]string{
 	"CloneSet/AggregateStatus": {"object/status/updatedAvailableReplicas"},
-	"CloneSet/AggregateStatus/CloneSet with partially ready replicas": {"object/status/currentRevision", "object/status/labelSelector", "object/status/updateRevision",
+	"CloneSet/AggregateStatus/CloneSet with partially ready replicas": {"object/status/currentRevision", "object/status/labelSelector",
+		"object/status/updateRevision",
 		"object/status/updatedAvailableReplicas"},
-	"CloneSet/AggregateStatus/CloneSet with mixed observed generations": {"object/status/currentRevision", "object/status/labelSelector", "object/status/updateRevision",
+	"CloneSet/AggregateStatus/CloneSet with mixed observed generations": {"object/status/currentRevision", "object/status/labelSelector",
+		"object/status/updateRevision",
 		"object/status/updatedAvailableReplicas"},
 	"CloneSet/InterpretStatus":  {"status/collisionCount"},
 	"CloneSet/InterpretReplica": {"requirements/namespace"},
 
-	"StatefulSet/AggregateStatus":                                                                {"object/status/currentRevision", "object/status/updateRevision", "object/status/updatedAvailableReplicas"},
-	"StatefulSet/AggregateStatus/StatefulSet with two status items":                              {"object/status/labelSelector", "object/status/updatedAvailableReplicas"},
-	"StatefulSet/InterpretStatus/StatefulSet: interpret status test":                             {"status/collisionCount", "status/labelSelector"},
-	"StatefulSet/InterpretReplica":                                                               {"requirements/namespace"},
+	"StatefulSet/AggregateStatus": {
+		"object/status/currentRevision", "object/status/updateRevision", "object/status/updatedAvailableReplicas",
+	},
+	"StatefulSet/AggregateStatus/StatefulSet with two status items": {
+		"object/status/labelSelector", "object/status/updatedAvailableReplicas",
+	},
+	"StatefulSet/InterpretStatus/StatefulSet: interpret status test": {
+		"status/collisionCount", "status/labelSelector",
+	},
+	"StatefulSet/InterpretReplica": {"requirements/namespace"},
 	"StatefulSet/InterpretHealth/StatefulSet unhealthy when availableReplicas < updatedReplicas": {"healthy"},
 
 	"DaemonSet/AggregateStatus/DaemonSet: aggregate status with no members":   {"object/status/daemonSetHash"},

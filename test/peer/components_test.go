@@ -15,9 +15,9 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
-// TestNoFamilyOfDividedReplicasAnswersComponents plays Karmada's part with its gate MultiplePodTemplatesScheduling on, from its own code: the detector puts
-// what a kind answers of components into the binding and leaves the replicas out (applyReplicaInterpretation), the scheduler then divides nothing, and the
-// binding controller asks ReviseReplica with the 0 that stands in each target cluster (ensureWork).
+// TestNoFamilyOfDividedReplicasAnswersComponents plays Karmada's part with its gate MultiplePodTemplatesScheduling on, from its own code:
+// the detector puts what a kind answers of components into the binding and leaves the replicas out (applyReplicaInterpretation), the
+// scheduler then divides nothing, and the binding controller asks ReviseReplica with the 0 that stands in each target cluster (ensureWork).
 func TestNoFamilyOfDividedReplicasAnswersComponents(t *testing.T) {
 	binding := workv1alpha2.ResourceBindingSpec{
 		Components: []workv1alpha2.Component{{Name: "pod", Replicas: 10}},

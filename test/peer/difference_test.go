@@ -59,7 +59,8 @@ func TestEveryIntentionIsMet(t *testing.T) {
 	}
 	for i, n := range met {
 		if n == 0 {
-			t.Errorf("%s %s: nothing differs for the reason %q", intendedDifferences[i].operation, intendedDifferences[i].path, intendedDifferences[i].fact)
+			t.Errorf("%s %s: nothing differs for the reason %q", intendedDifferences[i].operation, intendedDifferences[i].path,
+				intendedDifferences[i].fact)
 		}
 	}
 }

@@ -55,7 +55,9 @@ func (a Answer) field(path ...string) any {
 func TestFaultNoRetainReplicas(t *testing.T) {
 	for _, template := range []fixture.Object{cloneSet(t), statefulSet(t)} {
 		desired := template.With(5, "spec", "replicas").Label("resourcetemplate.karmada.io/retain-replicas", "true")
-		q := interpreter.Question{Operation: retain, Object: desired.Unstructured(), Observed: template.With(9, "spec", "replicas").Unstructured()}
+		q := interpreter.Question{
+			Operation: retain, Object: desired.Unstructured(), Observed: template.With(9, "spec", "replicas").Unstructured(),
+		}
 		if have := NewKarmada().Ask(q).field("object", "spec", "replicas"); have != int64(5) {
 			t.Errorf("the Lua should overwrite the 9 of the member's HPA with 5, has %v", have)
 		}
@@ -108,10 +110,22 @@ func TestFaultPartitionIsCopied(t *testing.T) {
 		clusters  []workv1alpha2.TargetCluster
 		want      int64
 	}{
-		"10 replicas, 8 held, two members of 5":      {cloneSet(t).With(8, cloneSetPartition...), cloneSetPartition, []workv1alpha2.TargetCluster{{Name: "a", Replicas: 5}, {Name: "b", Replicas: 5}}, 2},
-		"6 replicas, 5 held, two members of 3":       {cloneSet(t).With(6, "spec", "replicas").With(5, cloneSetPartition...), cloneSetPartition, []workv1alpha2.TargetCluster{{Name: "a", Replicas: 3}, {Name: "b", Replicas: 3}}, 1},
-		"10 replicas, 9 held, members of 4, 3 and 3": {cloneSet(t).With(9, cloneSetPartition...), cloneSetPartition, []workv1alpha2.TargetCluster{{Name: "a", Replicas: 4}, {Name: "b", Replicas: 3}, {Name: "c", Replicas: 3}}, 1},
-		"the same of an Advanced StatefulSet":        {statefulSet(t).With(9, statefulSetPartition...), statefulSetPartition, []workv1alpha2.TargetCluster{{Name: "a", Replicas: 4}, {Name: "b", Replicas: 3}, {Name: "c", Replicas: 3}}, 1},
+		"10 replicas, 8 held, two members of 5": {
+			cloneSet(t).With(8, cloneSetPartition...), cloneSetPartition,
+			[]workv1alpha2.TargetCluster{{Name: "a", Replicas: 5}, {Name: "b", Replicas: 5}}, 2,
+		},
+		"6 replicas, 5 held, two members of 3": {
+			cloneSet(t).With(6, "spec", "replicas").With(5, cloneSetPartition...), cloneSetPartition,
+			[]workv1alpha2.TargetCluster{{Name: "a", Replicas: 3}, {Name: "b", Replicas: 3}}, 1,
+		},
+		"10 replicas, 9 held, members of 4, 3 and 3": {
+			cloneSet(t).With(9, cloneSetPartition...), cloneSetPartition,
+			[]workv1alpha2.TargetCluster{{Name: "a", Replicas: 4}, {Name: "b", Replicas: 3}, {Name: "c", Replicas: 3}}, 1,
+		},
+		"the same of an Advanced StatefulSet": {
+			statefulSet(t).With(9, statefulSetPartition...), statefulSetPartition,
+			[]workv1alpha2.TargetCluster{{Name: "a", Replicas: 4}, {Name: "b", Replicas: 3}, {Name: "c", Replicas: 3}}, 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if have := updated(t, NewKarmada().Ask, tc.template, tc.partition, tc.clusters...); have != 0 {

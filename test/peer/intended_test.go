@@ -24,15 +24,17 @@ type intended struct {
 }
 
 const (
-	factNoRetain    = "CloneSet and Advanced StatefulSet have no Retain: podsToDelete and replicas an HPA owns are overwritten"
-	factPartition   = "an integer partition is copied to every member, not divided"
-	factAllowance   = "an integer maxUnavailable or maxSurge is copied to every member: the fleet loses that many times the members"
-	factPercentage  = "a percentage is copied to every member, where each rounds it: 90% of 4+3+3 updates three of ten"
-	factCreated     = "replicas in a member that is new in mid-canary are all new, and nobody counts them"
-	factHealth      = "health demands updatedReplicas >= spec.replicas and availableReplicas >= updatedReplicas: a paused or partitioned rollout is Unhealthy"
-	factNoReplicas  = "nil spec.replicas is an error, and to health means that nothing is expected"
-	factNoStatus    = "health of an object without status is an error: its health is Unknown until OpenKruise has seen it"
-	factSelector    = "StatefulSet's labelSelector is never aggregated though its scale subresource needs it; CloneSet's is empty before a member reports"
+	factNoRetain   = "CloneSet and Advanced StatefulSet have no Retain: podsToDelete and replicas an HPA owns are overwritten"
+	factPartition  = "an integer partition is copied to every member, not divided"
+	factAllowance  = "an integer maxUnavailable or maxSurge is copied to every member: the fleet loses that many times the members"
+	factPercentage = "a percentage is copied to every member, where each rounds it: 90% of 4+3+3 updates three of ten"
+	factCreated    = "replicas in a member that is new in mid-canary are all new, and nobody counts them"
+	factHealth     = "health demands updatedReplicas >= spec.replicas and availableReplicas >= updatedReplicas: a paused or partitioned " +
+		"rollout is Unhealthy"
+	factNoReplicas = "nil spec.replicas is an error, and to health means that nothing is expected"
+	factNoStatus   = "health of an object without status is an error: its health is Unknown until OpenKruise has seen it"
+	factSelector   = "StatefulSet's labelSelector is never aggregated though its scale subresource needs it; CloneSet's is empty before a " +
+		"member reports"
 	factStatus      = "status is a fixed list of fields: conditions, updatedAvailableReplicas and StatefulSet's labelSelector are lost"
 	factNoStatusYet = "an object without status is reported without its generations"
 	factRevisions   = "the last member's revisions win, whichever template it has; none is an empty text instead of absent"
@@ -68,14 +70,17 @@ var intendedDifferences = []intended{
 		ours, ok := d.Ours.(int64)
 		_, percent := at(q.Object, d.Path).(string)
 		total, _ := at(q.Object, "object/spec/replicas").(int64)
-		return ok && percent && ours >= 0 && ours <= max(1, total, int64(q.Target.Replicas)) && q.Object.GetLabels()["resourcetemplate.karmada.io/retain-replicas"] != "true"
+		return ok && percent && ours >= 0 && ours <= max(1, total, int64(q.Target.Replicas)) &&
+			q.Object.GetLabels()["resourcetemplate.karmada.io/retain-replicas"] != "true"
 	}},
-	{"ReviseReplica", "object/metadata/annotations/interpreter.argosy.dev/created-with", factCreated, func(k Kind, q interpreter.Question, d Difference) bool {
-		return d.Lua == nil && !slices.Contains([]any{nil, int64(0), "0%"}, at(q.Object, "object/"+strings.Join(k.rolling, "/")+"/partition"))
-	}},
-	{"ReviseReplica", "object/metadata/annotations/interpreter.argosy.dev*", factPartition, func(_ Kind, q interpreter.Question, d Difference) bool {
-		return d.Lua == nil && len(q.Target.Clusters) > 0
-	}},
+	{"ReviseReplica", "object/metadata/annotations/interpreter.argosy.dev/created-with", factCreated,
+		func(k Kind, q interpreter.Question, d Difference) bool {
+			return d.Lua == nil && !slices.Contains([]any{nil, int64(0), "0%"}, at(q.Object, "object/"+strings.Join(k.rolling, "/")+"/partition"))
+		}},
+	{"ReviseReplica", "object/metadata/annotations/interpreter.argosy.dev*", factPartition,
+		func(_ Kind, q interpreter.Question, d Difference) bool {
+			return d.Lua == nil && len(q.Target.Clusters) > 0
+		}},
 	{"ReviseReplica", "object/spec/scaleStrategy/podsToDelete", factNamed, func(_ Kind, _ interpreter.Question, d Difference) bool {
 		return d.Ours == nil
 	}},

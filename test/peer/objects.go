@@ -30,12 +30,16 @@ type Kind struct {
 
 // Kinds are those.
 var Kinds = []Kind{
-	{Name: "CloneSet", Version: "v1alpha1", rolling: []string{"spec", "updateStrategy"}, percentPartition: true, revisions: true, counts: []string{
-		"replicas", "readyReplicas", "availableReplicas", "updatedReplicas", "updatedReadyReplicas", "updatedAvailableReplicas", "expectedUpdatedReplicas"}},
+	{Name: "CloneSet", Version: "v1alpha1", rolling: []string{"spec", "updateStrategy"}, percentPartition: true, revisions: true,
+		counts: []string{
+			"replicas", "readyReplicas", "availableReplicas", "updatedReplicas", "updatedReadyReplicas", "updatedAvailableReplicas",
+			"expectedUpdatedReplicas"}},
 	{Name: "StatefulSet", Version: "v1beta1", rolling: []string{"spec", "updateStrategy", "rollingUpdate"}, revisions: true, counts: []string{
-		"replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas", "updatedReadyReplicas", "updatedAvailableReplicas"}},
+		"replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas", "updatedReadyReplicas",
+		"updatedAvailableReplicas"}},
 	{Name: "DaemonSet", Version: "v1alpha1", rolling: []string{"spec", "updateStrategy", "rollingUpdate"}, counts: []string{
-		"currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "updatedNumberScheduled", "numberAvailable", "numberUnavailable"}},
+		"currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "updatedNumberScheduled", "numberAvailable",
+		"numberUnavailable"}},
 }
 
 // HasReplicas is false for the kind that runs once per node.
@@ -253,7 +257,11 @@ func (k Kind) podTemplate(t *rapid.T) values {
 		spec["volumes"] = []any{
 			values{"name": "data", "persistentVolumeClaim": values{"claimName": "archive"}},
 			values{"name": "keys", "secret": values{"secretName": "keys"}},
-			values{"name": "all", "projected": values{"sources": []any{values{"configMap": values{"name": "projected"}}, values{"secret": values{"name": "projected"}}}}},
+			values{
+				"name": "all", "projected": values{
+					"sources": []any{values{"configMap": values{"name": "projected"}}, values{"secret": values{"name": "projected"}}},
+				},
+			},
 		}
 	}
 	return values{"metadata": values{"labels": values{"app": "web"}}, "spec": spec}

@@ -119,7 +119,9 @@ func (a App) more(member string) []*unstructured.Unstructured {
 	if a.Front {
 		backend := map[string]any{"service": map[string]any{"name": a.Name, "port": map[string]any{"number": int64(80)}}}
 		out = append(out, a.object("networking.k8s.io/v1", "Ingress", a.Name, map[string]any{"spec": map[string]any{"rules": []any{map[string]any{
-			"host": member + ".example", "http": map[string]any{"paths": []any{map[string]any{"path": "/", "pathType": "Prefix", "backend": backend}}},
+			"host": member + ".example", "http": map[string]any{
+				"paths": []any{map[string]any{"path": "/", "pathType": "Prefix", "backend": backend}},
+			},
 		}}}}), a.object("policy/v1", "PodDisruptionBudget", a.Name, map[string]any{"spec": map[string]any{
 			"maxUnavailable": int64(1), "selector": map[string]any{"matchLabels": map[string]any{"app": a.Name}},
 		}}))

@@ -19,8 +19,10 @@ func write(t *testing.T, files map[string]string) string {
 		"Chart.yaml":         "apiVersion: v2\nname: tiny\nversion: 0.1.0\nicon: https://example.org/icon.png\nkubeVersion: \">=1.27.0-0\"\n",
 		"values.yaml":        "greeting: hello\n",
 		"values.schema.json": `{"type": "object", "additionalProperties": false, "properties": {"greeting": {"type": "string"}, "global": {}}}`,
-		"templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\", namespace: \"{{ .Release.Namespace }}\"}\n" +
-			"data: {text: \"{{ include \"tiny.text\" . }}\", upgrade: \"{{ .Release.IsUpgrade }}\", kubernetes: \"{{ .Capabilities.KubeVersion }}\"}\n",
+		"templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\", namespace: \"{{ " +
+			".Release.Namespace }}\"}\n" +
+			"data: {text: \"{{ include \"tiny.text\" . }}\", upgrade: \"{{ .Release.IsUpgrade }}\", kubernetes: \"{{ .Capabilities.KubeVersion " +
+			"}}\"}\n",
 		"templates/_helpers.tpl": "{{- define \"tiny.text\" }}{{ .Values.greeting }} from a partial{{ end }}",
 		"templates/NOTES.txt":    "a note\n",
 	}
@@ -46,12 +48,21 @@ func TestTemplate(t *testing.T) {
 		want    []string
 		wantErr string
 	}{
-		"a release":           {want: []string{"# Source: tiny/templates/config.yaml", "name: \"mine\", namespace: \"there\"", "hello from a partial", "upgrade: \"false\""}},
-		"an upgrade":          {args: []string{"-upgrade"}, want: []string{"upgrade: \"true\""}},
-		"another Kubernetes":  {args: []string{"-kube-version", "v1.30.1"}, want: []string{"kubernetes: \"v1.30.1\""}},
-		"too old a cluster":   {args: []string{"-kube-version", "v1.20.0"}, wantErr: "the chart needs Kubernetes >=1.27.0-0, not v1.20.0"},
-		"values of its own":   {files: map[string]string{"mine.yaml": "greeting: good day\n"}, args: []string{"-values", "mine.yaml"}, want: []string{"good day from a partial"}},
-		"a typo in values":    {files: map[string]string{"mine.yaml": "greting: hello\n"}, args: []string{"-values", "mine.yaml"}, wantErr: "greting"},
+		"a release": {
+			want: []string{
+				"# Source: tiny/templates/config.yaml", "name: \"mine\", namespace: \"there\"", "hello from a partial", "upgrade: \"false\"",
+			},
+		},
+		"an upgrade":         {args: []string{"-upgrade"}, want: []string{"upgrade: \"true\""}},
+		"another Kubernetes": {args: []string{"-kube-version", "v1.30.1"}, want: []string{"kubernetes: \"v1.30.1\""}},
+		"too old a cluster":  {args: []string{"-kube-version", "v1.20.0"}, wantErr: "the chart needs Kubernetes >=1.27.0-0, not v1.20.0"},
+		"values of its own": {
+			files: map[string]string{"mine.yaml": "greeting: good day\n"}, args: []string{"-values", "mine.yaml"},
+			want: []string{"good day from a partial"},
+		},
+		"a typo in values": {
+			files: map[string]string{"mine.yaml": "greting: hello\n"}, args: []string{"-values", "mine.yaml"}, wantErr: "greting",
+		},
 		"a value not given":   {files: map[string]string{"templates/more.yaml": "a: {{ .Values.missing.deep }}\n"}, wantErr: "missing"},
 		"a file of no object": {files: map[string]string{"templates/empty.yaml": "{{ if false }}a: b{{ end }}\n"}, want: []string{"ConfigMap"}},
 	} {

@@ -28,7 +28,8 @@ func compile(t *testing.T, text string) string {
 		}
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(bin, "linux-"+arch, program), ".")
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(bin, "linux-"+arch, program),
+			".")
 		cmd.Dir = src
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=", "GOWORK=off")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -41,7 +42,8 @@ func compile(t *testing.T, text string) string {
 func pack(t *testing.T, bin string, more ...string) string {
 	t.Helper()
 	out := t.TempDir()
-	args := append([]string{"-bin", bin, "-out", out, "-programs", program, "-version", "v1.2.3", "-revision", "abc", "-created", "1700000000"}, more...)
+	args := append([]string{"-bin", bin, "-out", out, "-programs", program, "-version", "v1.2.3", "-revision", "abc", "-created",
+		"1700000000"}, more...)
 	if err := run(args, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,8 @@ const hello = "package main\n\nfunc main() { println(\"hello\") }\n"
 
 func TestTheSameInputGivesTheSameImage(t *testing.T) {
 	one, two := pack(t, compile(t, hello)), pack(t, compile(t, hello))
-	for _, name := range []string{"digests.txt", program + ".tar", program + "/index.json", program + "-amd64.cdx.json", program + "-arm64.cdx.json"} {
+	for _, name := range []string{"digests.txt", program + ".tar", program + "/index.json", program + "-amd64.cdx.json",
+		program + "-arm64.cdx.json"} {
 		if !bytes.Equal(read(t, one, name), read(t, two, name)) {
 			t.Errorf("%s differs between two builds of the same source", name)
 		}
@@ -136,7 +139,8 @@ func checkImage(t *testing.T, img v1.Image, binary string) {
 		t.Errorf("the image's %s is not the binary it was given", program)
 	}
 	var bom cdx.BOM
-	if err := cdx.NewBOMDecoder(bytes.NewReader(files["usr/share/sbom/"+program+".cdx.json"]), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
+	if err := cdx.NewBOMDecoder(bytes.NewReader(files["usr/share/sbom/"+program+".cdx.json"]), cdx.BOMFileFormatJSON).
+		Decode(&bom); err != nil {
 		t.Fatalf("the bill of materials inside the image: %v", err)
 	}
 	if bom.Metadata.Component.Name != program || len(*bom.Components) != 1 || (*bom.Components)[0].Name != "std" {

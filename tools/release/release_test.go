@@ -82,7 +82,8 @@ func TestArchives(t *testing.T) {
 			t.Errorf("%s has mode %o", header.Name, header.Mode)
 		}
 	}
-	if files["argosyctl"] != "program of darwin-arm64" || files["LICENSE"] == "" || !strings.Contains(files["kubectl_complete-argosy"], "__complete") {
+	if files["argosyctl"] != "program of darwin-arm64" || files["LICENSE"] == "" ||
+		!strings.Contains(files["kubectl_complete-argosy"], "__complete") {
 		t.Errorf("the archive holds %v", files)
 	}
 }

@@ -66,7 +66,8 @@ func certificate(e Endpoint, bundle []byte, now time.Time) *Finding {
 	if e.Err != nil {
 		return &Finding{Severity: Warning,
 			Message: fmt.Sprintf("%s cannot be reached from here: %v", e.Address, e.Err),
-			Remedy:  "run the doctor where Karmada's controllers run, or give --webhook-address; if it fails there too, see that argosy-webhook runs"}
+			Remedy: "run the doctor where Karmada's controllers run, or give --webhook-address; if it fails there too, see that argosy-webhook " +
+				"runs"}
 	}
 	if len(e.Chain) == 0 {
 		return &Finding{Severity: Problem, Message: e.Address + " presents no certificate", Remedy: "see that argosy-webhook runs there"}
@@ -74,11 +75,17 @@ func certificate(e Endpoint, bundle []byte, now time.Time) *Finding {
 	leaf := e.Chain[0]
 	renew := "run `argosyctl install`, which renews it; argosy-webhook reads the new one without a restart"
 	if now.After(leaf.NotAfter) {
-		return &Finding{Severity: Problem, Message: fmt.Sprintf("the certificate of %s expired on %s", e.Address, leaf.NotAfter.Format(time.DateOnly)), Remedy: renew}
+		return &Finding{
+			Severity: Problem, Message: fmt.Sprintf("the certificate of %s expired on %s", e.Address, leaf.NotAfter.Format(time.DateOnly)),
+			Remedy: renew,
+		}
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(bundle) {
-		return &Finding{Severity: Problem, Message: "caBundle holds no certificate: Karmada trusts no webhook", Remedy: "put the CA of the webhook's certificate into caBundle; `argosyctl install` does"}
+		return &Finding{
+			Severity: Problem, Message: "caBundle holds no certificate: Karmada trusts no webhook",
+			Remedy: "put the CA of the webhook's certificate into caBundle; `argosyctl install` does",
+		}
 	}
 	options := x509.VerifyOptions{Roots: roots, DNSName: e.Host, CurrentTime: now, Intermediates: x509.NewCertPool()}
 	for _, intermediate := range e.Chain[1:] {
@@ -88,7 +95,10 @@ func certificate(e Endpoint, bundle []byte, now time.Time) *Finding {
 		return untrusted(e, err)
 	}
 	if left := leaf.NotAfter.Sub(now); left < soon {
-		return &Finding{Severity: Warning, Message: fmt.Sprintf("the certificate of %s expires in %d days, on %s", e.Address, int(left.Hours()/24), leaf.NotAfter.Format(time.DateOnly)), Remedy: renew}
+		return &Finding{
+			Severity: Warning, Message: fmt.Sprintf("the certificate of %s expires in %d days, on %s", e.Address, int(left.Hours()/24),
+				leaf.NotAfter.Format(time.DateOnly)), Remedy: renew,
+		}
 	}
 	return nil
 }

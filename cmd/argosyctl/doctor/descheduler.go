@@ -30,7 +30,8 @@ type Descheduler struct {
 // descheduler reads whether karmada-descheduler runs beside FedHPAs; nil where it never did, or where there is none of them.
 func (r *Reader) descheduler(ctx context.Context) (*Descheduler, error) {
 	var lease coordinationv1.Lease
-	err := r.client.Get(ctx, types.NamespacedName{Namespace: names.NamespaceKarmadaSystem, Name: names.KarmadaDeschedulerComponentName}, &lease)
+	err := r.client.Get(ctx, types.NamespacedName{Namespace: names.NamespaceKarmadaSystem, Name: names.KarmadaDeschedulerComponentName},
+		&lease)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
@@ -49,7 +50,8 @@ func (r *Reader) descheduler(ctx context.Context) (*Descheduler, error) {
 	}, nil
 }
 
-// deschedulers lower counts in a scheduling result because pods wait. Where a FedHPA writes those results, it moves such pods itself, and puts theirs right.
+// deschedulers lower counts in a scheduling result because pods wait. Where a FedHPA writes those results, it moves such pods itself, and
+// puts theirs right.
 func deschedulers(f Facts, now time.Time) []Finding {
 	d := f.Descheduler
 	if d == nil || d.Holder == "" || now.Sub(d.Renewed) > d.Lasts {

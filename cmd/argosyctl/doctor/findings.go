@@ -189,15 +189,28 @@ func works(f Facts, _ time.Time) []Finding {
 	object := "MutatingWebhookConfiguration/" + hook.DispatchRegistrationName
 	remedy := "run `argosyctl install`, or apply deploy/webhook/dispatch.yaml of this version"
 	if f.Works == nil {
-		return []Finding{{Severity: Problem, Object: object, Message: "it does not exist: what means the fleet (partition, maxUnavailable) reaches members as a careful value and not as their exact part", Remedy: remedy}}
+		return []Finding{
+			{
+				Severity: Problem, Object: object,
+				Message: "it does not exist: what means the fleet (partition, maxUnavailable) reaches members as a careful value and not as their " +
+					"exact part", Remedy: remedy,
+			},
+		}
 	}
 	var out []Finding
 	for _, w := range f.Works.Webhooks {
 		if w.FailurePolicy != nil && *w.FailurePolicy == admissionregistrationv1.Ignore {
-			out = append(out, Finding{Severity: Warning, Object: object, Message: "webhook " + w.Name + " is ignored when it fails: a member that was written meanwhile keeps a careful value for good", Remedy: "set failurePolicy: Fail"})
+			out = append(out, Finding{
+				Severity: Warning, Object: object,
+				Message: "webhook " + w.Name + " is ignored when it fails: a member that was written meanwhile keeps a careful value for good",
+				Remedy:  "set failurePolicy: Fail",
+			})
 		}
 		if len(w.MatchConditions) == 0 {
-			out = append(out, Finding{Severity: Warning, Object: object, Message: "webhook " + w.Name + " has no matchConditions: every Work waits for it, also one that is being deleted", Remedy: remedy})
+			out = append(out, Finding{
+				Severity: Warning, Object: object,
+				Message: "webhook " + w.Name + " has no matchConditions: every Work waits for it, also one that is being deleted", Remedy: remedy,
+			})
 		}
 	}
 	return out
@@ -258,14 +271,15 @@ func customizations(f Facts, _ time.Time) []Finding {
 			words[i] = string(operation)
 		}
 		out = append(out, Finding{Severity: Problem, Object: "ResourceInterpreterCustomization/" + c.Name,
-			Message: fmt.Sprintf("it takes %s of %s %s from Argosy: Karmada asks customizations first", strings.Join(words, ", "), c.Spec.Target.APIVersion, c.Spec.Target.Kind),
-			Remedy:  "kubectl delete resourceinterpretercustomization " + c.Name + ", unless it is meant"})
+			Message: fmt.Sprintf("it takes %s of %s %s from Argosy: Karmada asks customizations first", strings.Join(words, ", "),
+				c.Spec.Target.APIVersion, c.Spec.Target.Kind),
+			Remedy: "kubectl delete resourceinterpretercustomization " + c.Name + ", unless it is meant"})
 	}
 	return out
 }
 
-// components: with its gate MultiplePodTemplatesScheduling Karmada divides no replicas of a kind whose components somebody answers (docs/decisions/0100). An earlier Argosy
-// registered that question too.
+// components: with its gate MultiplePodTemplatesScheduling Karmada divides no replicas of a kind whose components somebody answers
+// (docs/decisions/0100). An earlier Argosy registered that question too.
 func components(f Facts, _ time.Time) []Finding {
 	const operation = configv1alpha1.InterpreterOperationInterpretComponent
 	found := func(object, remedy string, kinds []string) []Finding {
@@ -306,9 +320,10 @@ func components(f Facts, _ time.Time) []Finding {
 		if c.Spec.Customizations.ComponentResource == nil {
 			continue
 		}
-		out = append(out, found("ResourceInterpreterCustomization/"+c.Name, "take componentResource out of it", divided(func(kind schema.GroupVersionKind) bool {
-			return c.Spec.Target.APIVersion == kind.GroupVersion().String() && c.Spec.Target.Kind == kind.Kind
-		}))...)
+		out = append(out, found("ResourceInterpreterCustomization/"+c.Name, "take componentResource out of it",
+			divided(func(kind schema.GroupVersionKind) bool {
+				return c.Spec.Target.APIVersion == kind.GroupVersion().String() && c.Spec.Target.Kind == kind.Kind
+			}))...)
 	}
 	return out
 }
@@ -347,8 +362,9 @@ func bindingNames(f Facts, _ time.Time) []Finding {
 			owner = "it belongs to the one of " + c.Owner + ", the other is not propagated"
 		}
 		out = append(out, Finding{Severity: Problem, Object: c.Kind + "/" + c.Namespace + "/" + c.Name,
-			Message: fmt.Sprintf("groups %s have one of this name, and Karmada one ResourceBinding, %s, for both: %s", strings.Join(c.Groups, " and "), c.Binding, owner),
-			Remedy:  "rename one of them"})
+			Message: fmt.Sprintf("groups %s have one of this name, and Karmada one ResourceBinding, %s, for both: %s",
+				strings.Join(c.Groups, " and "), c.Binding, owner),
+			Remedy: "rename one of them"})
 	}
 	return out
 }

@@ -65,10 +65,14 @@ func (r *Reader) policies(ctx context.Context, facts *Facts) error {
 		facts.Overrides = append(facts.Overrides, Overrides{Object: "ClusterOverridePolicy/" + p.Name, Spec: p.Spec})
 	}
 	for _, p := range propagations.Items {
-		facts.Propagations = append(facts.Propagations, Propagation{Object: "PropagationPolicy/" + p.Namespace + "/" + p.Name, Selectors: p.Spec.ResourceSelectors})
+		facts.Propagations = append(facts.Propagations, Propagation{
+			Object: "PropagationPolicy/" + p.Namespace + "/" + p.Name, Selectors: p.Spec.ResourceSelectors,
+		})
 	}
 	for _, p := range clusterPropagations.Items {
-		facts.Propagations = append(facts.Propagations, Propagation{Object: "ClusterPropagationPolicy/" + p.Name, Selectors: p.Spec.ResourceSelectors})
+		facts.Propagations = append(facts.Propagations, Propagation{
+			Object: "ClusterPropagationPolicy/" + p.Name, Selectors: p.Spec.ResourceSelectors,
+		})
 	}
 	return nil
 }

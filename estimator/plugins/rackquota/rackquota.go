@@ -1,8 +1,8 @@
 // Package rackquota is a scheduler plugin: at most so many pods of one application in one rack.
 //
-// It is the example of an out-of-tree plugin that Argosy's estimator respects, and small enough to copy. Decides: whether a node's rack has room for one
-// more pod of the pod's application. Reads: the label of the pod that names its application, the label of nodes that names their rack, and the pods of the
-// scheduler's snapshot. Writes: nothing.
+// It is the example of an out-of-tree plugin that Argosy's estimator respects, and small enough to copy. Decides: whether a node's rack has
+// room for one more pod of the pod's application. Reads: the label of the pod that names its application, the label of nodes that names
+// their rack, and the pods of the scheduler's snapshot. Writes: nothing.
 //
 // It looks across nodes (a rack is many nodes), so the estimator places its pods one by one.
 package rackquota
@@ -70,7 +70,8 @@ func (c counts) Clone() fwk.StateData {
 }
 
 // PreFilter counts the application's pods by rack, once a scheduling cycle.
-func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult,
+	*fwk.Status) {
 	application, ok := pod.Labels[p.args.PodLabel]
 	if !ok {
 		return nil, fwk.NewStatus(fwk.Skip)

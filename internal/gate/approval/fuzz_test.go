@@ -14,7 +14,8 @@ import (
 
 // FuzzApprovals sends whatever a body may be: nothing panics, and what cannot be read is not let through.
 func FuzzApprovals(f *testing.F) {
-	f.Add(`{"spec":{"approvals":[{"gate":"g","operationID":"op-1","decision":"Approve"}]}}`, `{"status":{"pendingApprovals":[{"gate":"g","operationID":"op-1"}]}}`)
+	f.Add(`{"spec":{"approvals":[{"gate":"g","operationID":"op-1","decision":"Approve"}]}}`,
+		`{"status":{"pendingApprovals":[{"gate":"g","operationID":"op-1"}]}}`)
 	f.Add(`{"spec":null}`, `{}`)
 	f.Add(`[]`, `null`)
 	f.Add(`{"spec":{"approvals":"x"}}`, ``)

@@ -31,13 +31,25 @@ func corpus(t testing.TB) []one {
 	reached := []choice{
 		{"clusterip", "svc: {type: ClusterIP}"}, {"nodeport", "svc: {type: NodePort}"}, {"loadbalancer", "svc: {type: LoadBalancer}"},
 		{"slb", "svc: {type: aliyun-slb}"}, {"none", "svc: {type: None}"},
-		{"clusterip+ingress", "{svc: {type: ClusterIP}, ingress: {host: demo.example.com, path: /}}"}, {"nodeport+ingress", "{svc: {type: NodePort}, ingress: {host: demo.example.com, path: /}}"},
-		{"loadbalancer+ingress", "{svc: {type: LoadBalancer}, ingress: {host: '*.example.com', path: /a}}"}, {"slb+ingress", "{svc: {type: aliyun-slb}, ingress: {host: demo.example.com, path: /}}"},
+		{"clusterip+ingress", "{svc: {type: ClusterIP}, ingress: {host: demo.example.com, path: /}}"}, {
+			"nodeport+ingress", "{svc: {type: NodePort}, ingress: {host: demo.example.com, path: /}}",
+		},
+		{"loadbalancer+ingress", "{svc: {type: LoadBalancer}, ingress: {host: '*.example.com', path: /a}}"}, {
+			"slb+ingress", "{svc: {type: aliyun-slb}, ingress: {host: demo.example.com, path: /}}",
+		},
 	}
 	details := []choice{
 		{"plain", ""},
-		{"detailed", "{replicas: 4, resources: {requests: {cpu: 250m}, limits: {memory: 1Gi}}, env: [{name: ZONE, value: mine}, {name: LEVEL, value: info}], envFrom: [{secretRef: {name: password}}], strategy: {type: Rolling, rolling: {maxUnavailable: 1, maxSurge: 0}}}"},
-		{"patched", "{patches: [{target: {kind: KIND}, patch: {spec: {template: {spec: {nodeSelector: {disk: ssd}, containers: [{name: proxy, image: 'proxy:1'}, {name: main, command: [python]}]}}}}}]}"},
+		{
+			"detailed",
+			"{replicas: 4, resources: {requests: {cpu: 250m}, limits: {memory: 1Gi}}, env: [{name: ZONE, value: mine}, {name: LEVEL, value: " +
+				"info}], envFrom: [{secretRef: {name: password}}], strategy: {type: Rolling, rolling: {maxUnavailable: 1, maxSurge: 0}}}",
+		},
+		{
+			"patched",
+			"{patches: [{target: {kind: KIND}, patch: {spec: {template: {spec: {nodeSelector: {disk: ssd}, containers: [{name: proxy, image: " +
+				"'proxy:1'}, {name: main, command: [python]}]}}}}}]}",
+		},
 		{"adopted", "{adopt: {workload: old, container: app, selector: {app: old}}}"},
 	}
 	all := sampleTemplates(t)

@@ -23,13 +23,17 @@ func FuzzTemplate(f *testing.F) {
 			f.Add(kind, []byte(seed))
 		}
 	}
-	names := []v1alpha1.TemplateObjectKind{"ServiceAccount", "ConfigMap", "Service", "Deployment", "StatefulSet", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress"}
+	names := []v1alpha1.TemplateObjectKind{
+		"ServiceAccount", "ConfigMap", "Service", "Deployment", "StatefulSet", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress",
+	}
 	f.Fuzz(func(t *testing.T, kind uint8, text []byte) {
 		component := with(t, "{ingress: {host: a.example.com}, env: [{name: A, value: b}]}")
 		template := v1alpha1.ComponentTemplate{}
 		template.Name = "one"
 		k := names[int(kind)%len(names)]
-		template.Spec = v1alpha1.ComponentTemplateSpec{Level: v1alpha1.LevelCluster, Objects: []v1alpha1.TemplateObject{{Kind: k, Object: runtime.RawExtension{Raw: text}}}}
+		template.Spec = v1alpha1.ComponentTemplateSpec{
+			Level: v1alpha1.LevelCluster, Objects: []v1alpha1.TemplateObject{{Kind: k, Object: runtime.RawExtension{Raw: text}}},
+		}
 		first, _, err := Render(component, []v1alpha1.ComponentTemplate{template}, zoneA)
 		var typed *Error
 		if err != nil && (!errors.As(err, &typed) || typed.Field == nil || typed.Name == "") {
@@ -43,7 +47,9 @@ func FuzzTemplate(f *testing.F) {
 			t.Fatalf("other objects the second time:\n%s", diff)
 		}
 		patched := with(t, "{ingress: {host: a.example.com}}")
-		patched.Spec.Patches = []v1alpha1.Patch{{Target: v1alpha1.PatchTarget{Kind: v1alpha1.PatchTargetKind(k)}, Patch: runtime.RawExtension{Raw: text}}}
+		patched.Spec.Patches = []v1alpha1.Patch{
+			{Target: v1alpha1.PatchTarget{Kind: v1alpha1.PatchTargetKind(k)}, Patch: runtime.RawExtension{Raw: text}},
+		}
 		if _, _, err := Render(patched, nil, zoneA); err != nil && !errors.As(err, &typed) {
 			t.Fatalf("an error that does not say where: %v", err)
 		}

@@ -87,7 +87,8 @@ func validated(t *testing.T, scheme *runtime.Scheme, o Object) field.ErrorList {
 	case "HorizontalPodAutoscaler":
 		var in autoscaling.HorizontalPodAutoscaler
 		read(&autoscalingv2.HorizontalPodAutoscaler{}, &in)
-		return autoscalingvalidation.ValidateHorizontalPodAutoscaler(&in, autoscalingvalidation.HorizontalPodAutoscalerSpecValidationOptions{MinReplicasLowerBound: 1})
+		return autoscalingvalidation.ValidateHorizontalPodAutoscaler(&in,
+			autoscalingvalidation.HorizontalPodAutoscalerSpecValidationOptions{MinReplicasLowerBound: 1})
 	case "PodDisruptionBudget":
 		var in policy.PodDisruptionBudget
 		read(&policyv1.PodDisruptionBudget{}, &in)

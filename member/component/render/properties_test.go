@@ -23,8 +23,10 @@ func anyTemplate(t *rapid.T, name string) v1alpha1.ComponentTemplate {
 		out.Spec.Match.Languages = []string{rapid.SampledFrom([]string{"go", "python"}).Draw(t, "language")}
 	}
 	for range rapid.IntRange(1, 3).Draw(t, "objects") {
-		value := rapid.SampledFrom([]string{"$(component.name)", "$(component.port)", "$(cluster.zone)", "$(POD)", "plain", name}).Draw(t, "value")
-		kind := rapid.SampledFrom([]v1alpha1.TemplateObjectKind{"Deployment", "StatefulSet", "Service", "Ingress", "ConfigMap", "PodDisruptionBudget"}).Draw(t, "kind")
+		value := rapid.SampledFrom([]string{"$(component.name)", "$(component.port)", "$(cluster.zone)", "$(POD)", "plain", name}).
+			Draw(t, "value")
+		kind := rapid.SampledFrom([]v1alpha1.TemplateObjectKind{"Deployment", "StatefulSet", "Service", "Ingress", "ConfigMap",
+			"PodDisruptionBudget"}).Draw(t, "kind")
 		text := fmt.Sprintf(`{"metadata":{"annotations":{"%s":"%s"}}}`, word.Draw(t, "key"), value)
 		if (kind == "Deployment" || kind == "StatefulSet") && rapid.Bool().Draw(t, "pod") {
 			text = fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"%s","image":"i","env":[{"name":"%s","value":"%s"}]}]}}}}`,
@@ -42,7 +44,9 @@ func anyComponent(t *rapid.T) *v1alpha1.Component {
 		WorkloadType:    rapid.SampledFrom([]v1alpha1.WorkloadType{"Deployment", "StatefulSet"}).Draw(t, "workload"),
 		DevelopLanguage: rapid.SampledFrom([]string{"go", "python"}).Draw(t, "language"), RunType: "server",
 		Image: "demo:1", Port: rapid.Int32Range(1, 65535).Draw(t, "port"), Replicas: ptr.To(rapid.Int32Range(0, 9).Draw(t, "replicas")),
-		Svc: v1alpha1.ServiceSpec{Type: rapid.SampledFrom([]v1alpha1.ServiceType{"", "ClusterIP", "NodePort", "None", "aliyun-slb"}).Draw(t, "svc")},
+		Svc: v1alpha1.ServiceSpec{
+			Type: rapid.SampledFrom([]v1alpha1.ServiceType{"", "ClusterIP", "NodePort", "None", "aliyun-slb"}).Draw(t, "svc"),
+		},
 	}
 	if out.Spec.Svc.Type != v1alpha1.ServiceNone && rapid.Bool().Draw(t, "ingress") {
 		out.Spec.Ingress = &v1alpha1.IngressSpec{Host: "a.example.com"}

@@ -23,11 +23,14 @@ func TestErrors(t *testing.T) {
 	}{
 		"unknown variable": {
 			templates: object("ConfigMap", "{data: {region: $(cluster.region)}}"),
-			want:      "ComponentTemplate one: spec.objects[0].object.data.region: variable $(cluster.region) is not known: there are cluster.zone, component.image, component.language, component.name, component.namespace, component.port, component.replicas, component.runType",
+			want: "ComponentTemplate one: spec.objects[0].object.data.region: variable $(cluster.region) is not known: there are " +
+				"cluster.zone, component.image, component.language, component.name, component.namespace, component.port, component.replicas, " +
+				"component.runType",
 		},
 		"unknown variable of the component": {
 			templates: object("Deployment", podStart+"args: [a, $(component.secret)]}]}}}}"),
-			want:      "ComponentTemplate one: spec.objects[0].object.spec.template.spec.containers[0].args[1]: variable $(component.secret) is not known",
+			want: "ComponentTemplate one: spec.objects[0].object.spec.template.spec.containers[0].args[1]: variable $(component.secret) is " +
+				"not known",
 		},
 		"misspelt field": {
 			templates: object("Deployment", podStart+"comand: [a]}]}}}}"),
@@ -105,7 +108,9 @@ func TestErrors(t *testing.T) {
 		},
 		"a selector that is none": {
 			templates: func(t testing.TB) []v1alpha1.ComponentTemplate {
-				return makeTemplates(t, []byte("metadata: {name: one}\nspec: {level: Cluster, match: {componentSelector: {matchExpressions: [{key: a, operator: Near}]}}, objects: []}"))
+				return makeTemplates(t,
+					[]byte("metadata: {name: one}\nspec: {level: Cluster, match: {componentSelector: {matchExpressions: [{key: a, operator: Near}]}}, "+
+						"objects: []}"))
 			},
 			want: `ComponentTemplate one: spec.match.componentSelector: "Near" is not a valid label selector operator`,
 		},
@@ -163,43 +168,70 @@ func TestFields(t *testing.T) {
 		path      []string
 		want      string
 	}{
-		"spec over template": {component: "env: [{name: B, value: spec}, {name: C, value: spec}]", templates: object("Deployment", env), kind: "Deployment",
+		"spec over template": {component: "env: [{name: B, value: spec}, {name: C, value: spec}]", templates: object("Deployment", env),
+			kind: "Deployment",
 			path: []string{"spec", "template", "spec", "containers"},
-			want: "- {env: [{name: A, value: template}, {name: B, value: spec}, {name: C, value: spec}], image: 'python-demo:latest', name: main, ports: [{containerPort: 8080, name: main}]}"},
+			want: "- {env: [{name: A, value: template}, {name: B, value: spec}, {name: C, value: spec}], image: 'python-demo:latest', name: main, " +
+				"ports: [{containerPort: 8080, name: main}]}"},
 		"what was there stays in front": {
-			component: "{env: [{name: C, value: $(B)}, {name: A, value: spec}], patches: [{target: {kind: Deployment}, patch: {spec: {template: {spec: {containers: [{name: first, image: i}, {name: main, env: [{name: D, value: $(C)}]}]}}}}}]}",
+			component: "{env: [{name: C, value: $(B)}, {name: A, value: spec}], patches: [{target: {kind: Deployment}, patch: {spec: {template: " +
+				"{spec: {containers: [{name: first, image: i}, {name: main, env: [{name: D, value: $(C)}]}]}}}}}]}",
 			templates: object("Deployment", env), kind: "Deployment", path: []string{"spec", "template", "spec", "containers"},
-			want: "- {env: [{name: A, value: spec}, {name: B, value: template}, {name: C, value: $(B)}, {name: D, value: $(C)}], image: 'python-demo:latest', name: main, ports: [{containerPort: 8080, name: main}]}\n- {image: i, name: first}",
+			want: "- {env: [{name: A, value: spec}, {name: B, value: template}, {name: C, value: $(B)}, {name: D, value: $(C)}], image: " +
+				"'python-demo:latest', name: main, ports: [{containerPort: 8080, name: main}]}\n- {image: i, name: first}",
 		},
 		"sources are added": {component: "envFrom: [{secretRef: {name: own}}]",
-			templates: object("Deployment", "{spec: {template: {spec: {containers: [{name: main, envFrom: [{configMapRef: {name: all}}]}]}}}}"), kind: "Deployment",
+			templates: object("Deployment", "{spec: {template: {spec: {containers: [{name: main, envFrom: [{configMapRef: {name: all}}]}]}}}}"),
+			kind:      "Deployment",
+			path:      []string{"spec", "template", "spec", "containers"},
+			want: "- {envFrom: [{configMapRef: {name: all}}, {secretRef: {name: own}}], image: 'python-demo:latest', name: main, ports: " +
+				"[{containerPort: 8080, name: main}]}"},
+		"an adopted container is the template's main": {component: "adopt: {workload: old, container: app, selector: {a: b}}",
+			templates: object("Deployment", env), kind: "Deployment",
 			path: []string{"spec", "template", "spec", "containers"},
-			want: "- {envFrom: [{configMapRef: {name: all}}, {secretRef: {name: own}}], image: 'python-demo:latest', name: main, ports: [{containerPort: 8080, name: main}]}"},
-		"an adopted container is the template's main": {component: "adopt: {workload: old, container: app, selector: {a: b}}", templates: object("Deployment", env), kind: "Deployment",
-			path: []string{"spec", "template", "spec", "containers"},
-			want: "- {env: [{name: A, value: template}, {name: B, value: template}], image: 'python-demo:latest', name: app, ports: [{containerPort: 8080, name: main}]}"},
-		"a number is a number where it can be": {templates: object("Deployment", "{spec: {template: {spec: {containers: [{name: main, args: [$(component.port)], livenessProbe: {httpGet: {port: $(component.port)}}}]}}}}"),
+			want: "- {env: [{name: A, value: template}, {name: B, value: template}], image: 'python-demo:latest', name: app, ports: " +
+				"[{containerPort: 8080, name: main}]}"},
+		"a number is a number where it can be": {templates: object("Deployment",
+			"{spec: {template: {spec: {containers: [{name: main, args: [$(component.port)], livenessProbe: {httpGet: {port: "+
+				"$(component.port)}}}]}}}}"),
 			kind: "Deployment", path: []string{"spec", "template", "spec", "containers"},
-			want: "- {args: ['8080'], image: 'python-demo:latest', livenessProbe: {httpGet: {port: 8080}}, name: main, ports: [{containerPort: 8080, name: main}]}"},
-		"a provider is a class":              {component: "svc: {type: aliyun-slb}", kind: "Service", path: []string{"spec", "loadBalancerClass"}, want: "aliyun-slb"},
-		"and its Service is a load balancer": {component: "svc: {type: aliyun-slb}", kind: "Service", path: []string{"spec", "type"}, want: "LoadBalancer"},
-		"the Service follows a renamed port": {templates: object("Deployment", "{spec: {template: {spec: {containers: [{name: main, ports: [{containerPort: $(component.port), name: http}]}]}}}}"),
+			want: "- {args: ['8080'], image: 'python-demo:latest', livenessProbe: {httpGet: {port: 8080}}, name: main, ports: [{containerPort: " +
+				"8080, name: main}]}"},
+		"a provider is a class": {
+			component: "svc: {type: aliyun-slb}", kind: "Service", path: []string{"spec", "loadBalancerClass"}, want: "aliyun-slb",
+		},
+		"and its Service is a load balancer": {
+			component: "svc: {type: aliyun-slb}", kind: "Service", path: []string{"spec", "type"}, want: "LoadBalancer",
+		},
+		"the Service follows a renamed port": {templates: object("Deployment",
+			"{spec: {template: {spec: {containers: [{name: main, ports: [{containerPort: $(component.port), name: http}]}]}}}}"),
 			kind: "Service", path: []string{"spec", "ports"}, want: "[{name: main, port: 8080, targetPort: http}]"},
-		"and a port without a name": {component: "patches: [{target: {kind: Deployment}, patch: {spec: {template: {spec: {containers: [{name: main, ports: [{containerPort: 8080, name: null}]}]}}}}}]",
+		"and a port without a name": {component: "patches: [{target: {kind: Deployment}, patch: {spec: {template: {spec: {containers: [{name: " +
+			"main, ports: [{containerPort: 8080, name: null}]}]}}}}}]",
 			kind: "Service", path: []string{"spec", "ports"}, want: "[{name: main, port: 8080, targetPort: 8080}]"},
-		"a StatefulSet has no surge": {component: "{workloadType: StatefulSet, strategy: {type: Rolling, rolling: {maxUnavailable: 1, maxSurge: 1}}}", kind: "StatefulSet",
+		"a StatefulSet has no surge": {component: "{workloadType: StatefulSet, strategy: {type: Rolling, rolling: {maxUnavailable: 1, " +
+			"maxSurge: 1}}}", kind: "StatefulSet",
 			path: []string{"spec", "updateStrategy"}, want: "{rollingUpdate: {maxUnavailable: 1}, type: RollingUpdate}"},
-		"a pace drops what a template recreated": {component: "strategy: {type: Rolling, rolling: {maxUnavailable: 25%, maxSurge: 1}}", templates: object("Deployment", "{spec: {strategy: {type: Recreate}}}"),
-			kind: "Deployment", path: []string{"spec", "strategy"}, want: "{rollingUpdate: {maxSurge: 1, maxUnavailable: 25%}, type: RollingUpdate}"},
+		"a pace drops what a template recreated": {component: "strategy: {type: Rolling, rolling: {maxUnavailable: 25%, maxSurge: 1}}",
+			templates: object("Deployment", "{spec: {strategy: {type: Recreate}}}"),
+			kind:      "Deployment", path: []string{"spec", "strategy"},
+			want: "{rollingUpdate: {maxSurge: 1, maxUnavailable: 25%}, type: RollingUpdate}"},
 		"directives over nothing leave nothing": {kind: "Deployment", path: []string{"spec", "template", "spec"},
-			templates: object("Deployment", "{spec: {template: {spec: {securityContext: {$patch: delete}, dnsConfig: {$retainKeys: [searches], searches: [a], nameservers: null}, containers: [{name: main, env: [{name: A, $patch: delete}]}]}}}}"),
-			want:      "{containers: [{env: [], image: 'python-demo:latest', name: main, ports: [{containerPort: 8080, name: main}]}], dnsConfig: {searches: [a]}}"},
-		"an autoscaler's target": {templates: object("HorizontalPodAutoscaler", "{spec: {maxReplicas: 3}}"), kind: "HorizontalPodAutoscaler", path: []string{"spec"},
+			templates: object("Deployment",
+				"{spec: {template: {spec: {securityContext: {$patch: delete}, dnsConfig: {$retainKeys: [searches], searches: [a], nameservers: "+
+					"null}, containers: [{name: main, env: [{name: A, $patch: delete}]}]}}}}"),
+			want: "{containers: [{env: [], image: 'python-demo:latest', name: main, ports: [{containerPort: 8080, name: main}]}], dnsConfig: " +
+				"{searches: [a]}}"},
+		"an autoscaler's target": {templates: object("HorizontalPodAutoscaler", "{spec: {maxReplicas: 3}}"), kind: "HorizontalPodAutoscaler",
+			path: []string{"spec"},
 			want: "{maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: python-demo}}"},
-		"a budget's pods": {templates: object("PodDisruptionBudget", "{spec: {maxUnavailable: 1}}"), kind: "PodDisruptionBudget", path: []string{"spec"},
+		"a budget's pods": {templates: object("PodDisruptionBudget", "{spec: {maxUnavailable: 1}}"), kind: "PodDisruptionBudget",
+			path: []string{"spec"},
 			want: "{maxUnavailable: 1, selector: {matchLabels: {component.luojilab.com/component: python-demo}}}"},
-		"labels are ours in the end": {templates: object("Service", "{metadata: {labels: {component.luojilab.com/component: x, team: a}}}"), kind: "Service", path: []string{"metadata", "labels"},
-			want: "{app.kubernetes.io/managed-by: argosy, app.kubernetes.io/name: python-demo, component.luojilab.com/component: python-demo, team: a}"},
+		"labels are ours in the end": {templates: object("Service", "{metadata: {labels: {component.luojilab.com/component: x, team: a}}}"),
+			kind: "Service", path: []string{"metadata", "labels"},
+			want: "{app.kubernetes.io/managed-by: argosy, app.kubernetes.io/name: python-demo, component.luojilab.com/component: python-demo, " +
+				"team: a}"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -250,9 +282,11 @@ func canonical(t *testing.T, text string) string {
 
 // TestOrderOfTemplates: by level, priority and name, whatever else the order is.
 func TestOrderOfTemplates(t *testing.T) {
-	const one = "metadata: {name: %NAME}\nspec: {level: %LEVEL, priority: %PRIORITY, objects: [{kind: ConfigMap, object: {data: {last: %NAME}}}]}\n"
+	const one = "metadata: {name: %NAME}\nspec: {level: %LEVEL, priority: %PRIORITY, objects: [{kind: ConfigMap, object: {data: {last: " +
+		"%NAME}}}]}\n"
 	var stream []string
-	for _, name := range []string{"a-RunType-0", "z-Cluster-0", "b-Cluster-5", "a-Cluster-5", "c-Language--1", "b-Language-0", "d-WorkloadType-9"} {
+	for _, name := range []string{"a-RunType-0", "z-Cluster-0", "b-Cluster-5", "a-Cluster-5", "c-Language--1", "b-Language-0",
+		"d-WorkloadType-9"} {
 		parts := strings.SplitN(name, "-", 3)
 		stream = append(stream, strings.NewReplacer("%NAME", strings.ToLower(name), "%LEVEL", parts[1], "%PRIORITY", parts[2]).Replace(one))
 	}
@@ -295,7 +329,8 @@ func TestMatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			component := with(t, "")
 			component.Labels = map[string]string{"team": "a"}
-			templates := makeTemplates(t, []byte("metadata: {name: one}\nspec: {level: Cluster, match: "+tc.match+", objects: [{kind: ConfigMap, object: {}}]}"))
+			templates := makeTemplates(t,
+				[]byte("metadata: {name: one}\nspec: {level: Cluster, match: "+tc.match+", objects: [{kind: ConfigMap, object: {}}]}"))
 			objects, _, err := Render(component, templates, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -309,7 +344,9 @@ func TestMatch(t *testing.T) {
 
 // TestFrom: a person sees who had a say.
 func TestFrom(t *testing.T) {
-	objects, report, err := Render(with(t, "{strategy: {type: Canary, canary: {steps: [{replicas: 1}]}}, patches: [{target: {kind: Deployment}, patch: {}}]}"), sampleTemplates(t), zoneA)
+	objects, report,
+		err := Render(with(t, "{strategy: {type: Canary, canary: {steps: [{replicas: 1}]}}, patches: [{target: {kind: Deployment}, patch: {}}]}"),
+		sampleTemplates(t), zoneA)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +355,8 @@ func TestFrom(t *testing.T) {
 		have[o.Kind+"/"+o.Name] = strings.Join(o.From, " ")
 	}
 	want := map[string]string{
-		"ConfigMap/python-demo-defaults": "Cluster/base", "Service/python-demo": "spec", "Deployment/python-demo": "Cluster/base Language/python spec patches[0]",
+		"ConfigMap/python-demo-defaults": "Cluster/base", "Service/python-demo": "spec",
+		"Deployment/python-demo":              "Cluster/base Language/python spec patches[0]",
 		"HorizontalPodAutoscaler/python-demo": "RunType/server", "PodDisruptionBudget/python-demo": "RunType/server",
 	}
 	if diff := cmp.Diff(want, have); diff != "" {

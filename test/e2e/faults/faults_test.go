@@ -242,8 +242,8 @@ func TestInterruptedStart(t *testing.T) {
 	}
 }
 
-// neverReady is a cache of programs with which a federation stays half started, however late the test looks. The shell itself stays, since its command line names
-// the lab's folder.
+// neverReady is a cache of programs with which a federation stays half started, however late the test looks. The shell itself stays, since
+// its command line names the lab's folder.
 func neverReady(t *testing.T) []string {
 	t.Helper()
 	return brokenCache(t, "kube-scheduler", "#!/bin/sh\nwhile :; do sleep 1; done\n")

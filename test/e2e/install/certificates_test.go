@@ -26,8 +26,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// edge is when the certificates below become due: after one run of the renewal job, which must leave them alone. On a machine that is too slow for that it is
-// tried again with twice the time, up to the last edge.
+// edge is when the certificates below become due: after one run of the renewal job, which must leave them alone. On a machine that is too
+// slow for that it is tried again with twice the time, up to the last edge.
 const edge, lastEdge = 30 * time.Second, 8 * time.Minute
 
 // rotated lets authority and certificate become due by the real clock while the webhook is asked without pause. The callers
@@ -93,7 +93,8 @@ func (r *release) ageCertificates(t *testing.T, due time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, _, err := certificates.EnsureServing(certificates.Pair{}, authority, []string{"argosy-webhook.argosy-system.svc", "localhost"}, born(certificates.ServingLife))
+	pair, _, err := certificates.EnsureServing(certificates.Pair{}, authority, []string{"argosy-webhook.argosy-system.svc", "localhost"},
+		born(certificates.ServingLife))
 	if err != nil {
 		t.Fatal(err)
 	}

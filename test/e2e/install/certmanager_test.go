@@ -29,15 +29,15 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// certManager plays cert-manager's part, whose controllers do not run here: for each Certificate that the chart made it writes the Secret it names, all
-// of it in one write, as cert-manager does. It knows nothing of karmada-apiserver.
+// certManager plays cert-manager's part, whose controllers do not run here: for each Certificate that the chart made it writes the Secret
+// it names, all of it in one write, as cert-manager does. It knows nothing of karmada-apiserver.
 type certManager struct {
 	*release
 	authority certificates.Authority
 }
 
-// certManaged hands a release to cert-manager by an upgrade, and lets it renew: the certificate alone, then the authority with it. Karmada goes on asking
-// through all of it, and trusts only what karmada-apiserver was told.
+// certManaged hands a release to cert-manager by an upgrade, and lets it renew: the certificate alone, then the authority with it. Karmada
+// goes on asking through all of it, and trusts only what karmada-apiserver was told.
 func (r *release) certManaged(t *testing.T) {
 	if err := lab.InstallCRDs(t.Context(), r.config, r.lab.Root, lab.CertManagerCRDs()); err != nil {
 		t.Fatal(err)
@@ -142,7 +142,8 @@ func (c *certManager) write(t *testing.T, certificate string, pair certificates.
 	}
 }
 
-// everyoneTrusts demands that each registration of karmada-apiserver trusts the present authority: interpreter and admission are called by different processes.
+// everyoneTrusts demands that each registration of karmada-apiserver trusts the present authority: interpreter and admission are called by
+// different processes.
 func (c *certManager) everyoneTrusts(t *testing.T) {
 	t.Helper()
 	var kinds []string
@@ -172,14 +173,16 @@ func (c *certManager) everyoneTrusts(t *testing.T) {
 		}
 		kinds = append(kinds, live.GetKind())
 	}
-	for _, kind := range []string{"ResourceInterpreterWebhookConfiguration", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} {
+	for _, kind := range []string{"ResourceInterpreterWebhookConfiguration", "ValidatingWebhookConfiguration",
+		"MutatingWebhookConfiguration"} {
 		if !slices.Contains(kinds, kind) {
 			t.Errorf("no %s was looked at", kind)
 		}
 	}
 }
 
-// otherSecretsRenewed mounts the tokens that the job has just made, and another certificate of Karmada's authority for the estimator. Nothing restarts.
+// otherSecretsRenewed mounts the tokens that the job has just made, and another certificate of Karmada's authority for the estimator.
+// Nothing restarts.
 func (r *release) otherSecretsRenewed(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"argosy-webhook", "argosy-controller-manager", "argosy-estimator"} {
@@ -204,7 +207,9 @@ func (r *release) otherSecretsRenewed(t *testing.T) {
 		// Which certificate it is, is the question here; whether it is trusted, the callers find out.
 		var conn *tls.Conn
 		NewWithT(t).Eventually(func() (err error) {
-			conn, err = tls.Dial("tcp", r.pods[name].address, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{own}})
+			conn, err = tls.Dial("tcp", r.pods[name].address, &tls.Config{
+				InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{own},
+			})
 			return err
 		}).WithTimeout(machine.Patience).Should(Succeed())
 		if got := conn.ConnectionState().PeerCertificates[0].SerialNumber; got.Cmp(serial) != 0 {
@@ -226,7 +231,8 @@ func (r *release) signed(t *testing.T, serial *big.Int) (cert, key []byte) {
 		t.Fatal(err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: serial, DNSNames: []string{"localhost"},
-		NotBefore: authority.Leaf.NotBefore, NotAfter: authority.Leaf.NotAfter, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}},
+		NotBefore: authority.Leaf.NotBefore, NotAfter: authority.Leaf.NotAfter,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}},
 		authority.Leaf, own.Public(), authority.PrivateKey)
 	if err != nil {
 		t.Fatal(err)

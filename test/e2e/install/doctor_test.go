@@ -15,8 +15,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
 
-// diagnosed asks argosyctl doctor as docs/install.md does: of an installation that is well, of one whose registration somebody changed, and again after the
-// remedy it names.
+// diagnosed asks argosyctl doctor as docs/install.md does: of an installation that is well, of one whose registration somebody changed, and
+// again after the remedy it names.
 func (r *release) diagnosed(t *testing.T) {
 	if out, err := r.doctor(t); err != nil || !strings.Contains(out, "problems: 0, warnings: 0") {
 		t.Errorf("of a healthy installation: %v\n%s", err, out)
@@ -30,7 +30,8 @@ func (r *release) diagnosed(t *testing.T) {
 	if err == nil {
 		t.Errorf("of an installation whose webhook nobody can trust:\n%s", out)
 	}
-	for _, want := range []string{"certificate", "ResourceInterpreterWebhookConfiguration/argosy", "is not signed by caBundle", "argosyctl install", "problems: 1"} {
+	for _, want := range []string{"certificate", "ResourceInterpreterWebhookConfiguration/argosy", "is not signed by caBundle",
+		"argosyctl install", "problems: 1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the doctor does not say %q:\n%s", want, out)
 		}
@@ -70,7 +71,8 @@ func (r *release) trust(t *testing.T, bundle []byte) {
 		t.Fatal(err)
 	}
 	for _, webhook := range webhooks {
-		if err := unstructured.SetNestedField(webhook.(map[string]any), base64.StdEncoding.EncodeToString(bundle), "clientConfig", "caBundle"); err != nil {
+		if err := unstructured.SetNestedField(webhook.(map[string]any), base64.StdEncoding.EncodeToString(bundle), "clientConfig",
+			"caBundle"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,11 +22,12 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// schedulerWaits is karmada-scheduler's --scheduler-estimator-timeout. A question that is answered within it costs a scheduling nothing but time.
+// schedulerWaits is karmada-scheduler's --scheduler-estimator-timeout. A question that is answered within it costs a scheduling nothing but
+// time.
 const schedulerWaits = 3 * time.Second
 
-// estimatorDies kills one replica, and the other once the first is back: whichever karmada-scheduler was connected to, it was cut off once. It asks
-// no question twice, so each time it must still place by what the estimator says.
+// estimatorDies kills one replica, and the other once the first is back: whichever karmada-scheduler was connected to, it was cut off once.
+// It asks no question twice, so each time it must still place by what the estimator says.
 func (r *release) estimatorDies(t *testing.T) {
 	try := 0
 	conclusively(t, func() bool {
@@ -55,8 +56,8 @@ func (r *release) estimatorStops(t *testing.T) {
 	})
 }
 
-// schedulers are four of Karmada's own clients, each with the one connection that a scheduler has: found by the member's Service, held open, and made again
-// only by gRPC's rules. They demand the same answer each time; only a connection that is cut may refuse them.
+// schedulers are four of Karmada's own clients, each with the one connection that a scheduler has: found by the member's Service, held
+// open, and made again only by gRPC's rules. They demand the same answer each time; only a connection that is cut may refuse them.
 func (r *release) schedulers(t *testing.T) []question {
 	t.Helper()
 	config, err := r.lab.Karmada()
@@ -70,8 +71,11 @@ func (r *release) schedulers(t *testing.T) []question {
 	var out []question
 	for range 4 {
 		cache := estimatorclient.NewSchedulerEstimatorCache()
-		of := estimatorclient.SchedulerEstimatorServiceInfo{Name: "member1", NamePrefix: "karmada-scheduler-estimator", Namespace: "karmada-system"}
-		NewWithT(t).Eventually(func() error { return estimatorclient.EstablishConnection(services, of, cache, files) }).WithTimeout(machine.Patience).Should(Succeed())
+		of := estimatorclient.SchedulerEstimatorServiceInfo{
+			Name: "member1", NamePrefix: "karmada-scheduler-estimator", Namespace: "karmada-system",
+		}
+		NewWithT(t).Eventually(func() error { return estimatorclient.EstablishConnection(services, of, cache, files) }).
+			WithTimeout(machine.Patience).Should(Succeed())
 		t.Cleanup(func() { cache.DeleteCluster("member1") })
 		scheduler := estimatorclient.NewSchedulerEstimator(cache, schedulerWaits)
 		var got int32
@@ -102,7 +106,9 @@ func (r *release) schedulers(t *testing.T) []question {
 // room for one size of pod, as karmada-scheduler asks for it.
 func room(ctx context.Context, scheduler *estimatorclient.SchedulerEstimator) (int32, error) {
 	clusters := []*clusterv1alpha1.Cluster{{ObjectMeta: metav1.ObjectMeta{Name: "member1"}}}
-	size := &workv1alpha2.ReplicaRequirements{Namespace: "default", ResourceRequest: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}}
+	size := &workv1alpha2.ReplicaRequirements{
+		Namespace: "default", ResourceRequest: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")},
+	}
 	answer, err := scheduler.MaxAvailableReplicas(ctx, estimatorclient.ReplicaEstimationRequest{Clusters: clusters, ReplicaRequirements: size})
 	if err != nil {
 		return 0, err

@@ -60,19 +60,22 @@ func (r *release) estimated(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.whole.Cleanup(stop)
-	NewWithT(t).Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
+	NewWithT(t).Eventually(func(ctx context.Context) error { return r.registered(ctx, "member1") }).WithContext(t.Context()).
+		WithTimeout(machine.Patience).Should(Succeed())
 	tries := 0
 	// A scheduler that has just started places by free sums until it is connected.
 	NewWithT(t).Eventually(func() string {
 		tries++
 		return r.heldAs(t, fmt.Sprintf("apart-first-%d", tries))
-	}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(ContainSubstring(apartIsHeld), "what karmada-scheduler says of three pods that one node cannot hold apart")
+	}).WithContext(t.Context()).WithTimeout(machine.Patience).
+		Should(ContainSubstring(apartIsHeld), "what karmada-scheduler says of three pods that one node cannot hold apart")
 }
 
 // apartIsHeld is what karmada-scheduler says of three pods that one node cannot hold apart.
 const apartIsHeld = "Clusters available replicas 1 are not enough to schedule"
 
-// heldApart demands that karmada-scheduler goes by the estimator. It asks once: what it was not answered while the machine stood still, it is made to ask again.
+// heldApart demands that karmada-scheduler goes by the estimator. It asks once: what it was not answered while the machine stood still, it
+// is made to ask again.
 func (r *release) heldApart(t *testing.T, namespace string) {
 	t.Helper()
 	now := clock.RealClock{}
@@ -98,13 +101,15 @@ func (r *release) heldAs(t *testing.T, namespace string) (said string) {
 	g.Eventually(func(ctx context.Context) string {
 		said = r.scheduling(ctx, namespace)
 		return said
-	}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(SatisfyAny(ContainSubstring(apartIsHeld), HavePrefix(workv1alpha2.BindingReasonSuccess+": ")))
+	}).WithContext(t.Context()).WithTimeout(machine.Patience).
+		Should(SatisfyAny(ContainSubstring(apartIsHeld), HavePrefix(workv1alpha2.BindingReasonSuccess+": ")))
 	if err := r.karmada.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		t.Fatal(err)
 	}
 	// karmada-scheduler goes on trying, and would place by free sums what it tries while the next replica dies.
 	g.Eventually(func(ctx context.Context) bool {
-		return apierrors.IsNotFound(r.karmada.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "web-deployment"}, &workv1alpha2.ResourceBinding{}))
+		return apierrors.IsNotFound(r.karmada.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "web-deployment"},
+			&workv1alpha2.ResourceBinding{}))
 	}).WithContext(t.Context()).WithTimeout(machine.Patience).Should(BeTrue(), "the binding in namespace %s is still there", namespace)
 	if !strings.Contains(said, apartIsHeld) {
 		// Pods came of it, which would take room from others.
@@ -131,10 +136,12 @@ func (r *release) scheduling(ctx context.Context, namespace string) string {
 
 func (r *release) registered(ctx context.Context, member string) error {
 	service := &corev1.Service{}
-	if err := r.karmada.Get(ctx, client.ObjectKey{Namespace: "karmada-system", Name: "karmada-scheduler-estimator-" + member}, service); err != nil {
+	if err := r.karmada.Get(ctx, client.ObjectKey{Namespace: "karmada-system", Name: "karmada-scheduler-estimator-" + member},
+		service); err != nil {
 		return err
 	}
-	if service.Spec.ExternalName != "localhost" || len(service.Spec.Ports) != 1 || service.Spec.Ports[0].TargetPort.IntValue() != r.estimator.port {
+	if service.Spec.ExternalName != "localhost" || len(service.Spec.Ports) != 1 ||
+		service.Spec.Ports[0].TargetPort.IntValue() != r.estimator.port {
 		return fmt.Errorf("the Service leads to %+v", service.Spec)
 	}
 	return nil
@@ -173,7 +180,8 @@ func (r *release) joins(t *testing.T, name string) time.Duration {
 		t.Fatal(err)
 	}
 	g := NewWithT(t)
-	g.Eventually(func(ctx context.Context) error { return r.registered(ctx, name) }).WithContext(t.Context()).WithTimeout(machine.Patience).WithPolling(50 * time.Millisecond).Should(Succeed())
+	g.Eventually(func(ctx context.Context) error { return r.registered(ctx, name) }).WithContext(t.Context()).WithTimeout(machine.Patience).
+		WithPolling(50 * time.Millisecond).Should(Succeed())
 	took := now.Since(start)
 	for _, replica := range []string{"argosy-estimator-0", "argosy-estimator-1"} {
 		g.Eventually(func(ctx context.Context) (bool, error) {
@@ -184,6 +192,7 @@ func (r *release) joins(t *testing.T, name string) time.Duration {
 	if err := r.karmada.Delete(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
-	g.Eventually(func(ctx context.Context) bool { return apierrors.IsNotFound(r.registered(ctx, name)) }).WithContext(t.Context()).WithTimeout(machine.Patience).Should(BeTrue(), "the Service of a member that left is gone")
+	g.Eventually(func(ctx context.Context) bool { return apierrors.IsNotFound(r.registered(ctx, name)) }).WithContext(t.Context()).
+		WithTimeout(machine.Patience).Should(BeTrue(), "the Service of a member that left is gone")
 	return took
 }

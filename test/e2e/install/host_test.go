@@ -111,7 +111,8 @@ func (h *host) stopAll() {
 func (h *host) apply(t *testing.T, objects []*unstructured.Unstructured) {
 	t.Helper()
 	for _, object := range objects {
-		if err := h.objects.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("helm"), client.ForceOwnership); err != nil {
+		if err := h.objects.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("helm"),
+			client.ForceOwnership); err != nil {
 			t.Fatalf("applying %s %s: %v", object.GetKind(), object.GetName(), err)
 		}
 	}
@@ -182,7 +183,8 @@ func withinLimits(t *testing.T, container corev1.Container, state *os.ProcessSta
 		t.Fatal("this system does not tell what a process used")
 	}
 	held := usage.Maxrss << 10
-	t.Logf("%s: at most %d MiB, %s of a processor", strings.Join(container.Args[:2], " "), held>>20, (state.UserTime() + state.SystemTime()).Round(time.Millisecond))
+	t.Logf("%s: at most %d MiB, %s of a processor", strings.Join(container.Args[:2], " "), held>>20,
+		(state.UserTime() + state.SystemTime()).Round(time.Millisecond))
 	if limit := container.Resources.Limits.Memory().Value(); held > limit*3/4 {
 		t.Errorf("it held %d bytes, more than three quarters of its limit of %d", held, limit)
 	}
@@ -190,12 +192,15 @@ func withinLimits(t *testing.T, container corev1.Container, state *os.ProcessSta
 
 // account writes a kubeconfig with what a pod of this service account would find in itself.
 func (h *host) account(ctx context.Context, name, path string) error {
-	token, err := h.clients.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := h.clients.CoreV1().ServiceAccounts(namespace).
+		CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		return fmt.Errorf("a token of %s: %w", name, err)
 	}
 	cfg := clientcmdapi.NewConfig()
-	cfg.Clusters["host"] = &clientcmdapi.Cluster{Server: h.config.Host, CertificateAuthorityData: h.config.CAData, CertificateAuthority: h.config.CAFile}
+	cfg.Clusters["host"] = &clientcmdapi.Cluster{
+		Server: h.config.Host, CertificateAuthorityData: h.config.CAData, CertificateAuthority: h.config.CAFile,
+	}
 	cfg.AuthInfos["pod"] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
 	cfg.Contexts["pod"] = &clientcmdapi.Context{Cluster: "host", AuthInfo: "pod"}
 	cfg.CurrentContext = "pod"
@@ -241,7 +246,8 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 		t.Fatal(err)
 	}
 	p.spec = process.Spec{
-		Name: name, Path: h.programs[program], Args: args, Log: p.log, StopWithin: time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second,
+		Name: name, Path: h.programs[program], Args: args, Log: p.log,
+		StopWithin: time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second,
 		Ready: func(ctx context.Context) error {
 			return ok(ctx, "http://"+p.health+spec.Containers[0].ReadinessProbe.HTTPGet.Path)
 		},

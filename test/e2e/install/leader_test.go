@@ -30,7 +30,8 @@ func (r *release) leader(ctx context.Context) (string, error) {
 	var leaders []string
 	for name, p := range r.pods {
 		text, err := scrape(ctx, p)
-		if p.program == "argosy-controller-manager" && err == nil && strings.Contains(text, `leader_election_master_status{name="argosy-controller-manager"} 1`) {
+		if p.program == "argosy-controller-manager" && err == nil &&
+			strings.Contains(text, `leader_election_master_status{name="argosy-controller-manager"} 1`) {
 			leaders = append(leaders, name)
 		}
 	}
@@ -58,7 +59,8 @@ func (r *release) leaderDies(t *testing.T) {
 	killed := now.Now()
 	g.Eventually(r.leader).WithContext(t.Context()).WithTimeout(machine.Patience).ShouldNot(BeElementOf("", leader))
 	t.Logf("another leads %s after the leader was killed", now.Since(killed).Round(100*time.Millisecond))
-	g.Eventually(func(ctx context.Context) error { return r.firedAt(ctx, minute) }).WithContext(t.Context()).WithTimeout(machine.Patience).Should(Succeed())
+	g.Eventually(func(ctx context.Context) error { return r.firedAt(ctx, minute) }).WithContext(t.Context()).WithTimeout(machine.Patience).
+		Should(Succeed())
 	r.startAgain(t, leader)
 }
 

@@ -125,14 +125,17 @@ func (l *load) goesOnFor(t *testing.T, more int64, atMost time.Duration) {
 	t.Helper()
 	now := clock.RealClock{}
 	before, end := l.asked.Load(), now.Now().Add(atMost)
-	NewWithT(t).Eventually(func() bool { return l.asked.Load() > before+more || now.Now().After(end) }).WithTimeout(machine.Patience).Should(BeTrue())
+	NewWithT(t).Eventually(func() bool { return l.asked.Load() > before+more || now.Now().After(end) }).WithTimeout(machine.Patience).
+		Should(BeTrue())
 }
 
-// ends stops the callers and fails if a question was without an answer for too long. It tells whether that proves anything: not if one needed an excuse.
+// ends stops the callers and fails if a question was without an answer for too long. It tells whether that proves anything: not if one
+// needed an excuse.
 func (l *load) ends(t *testing.T, what string) (conclusive bool) {
 	t.Helper()
 	l.stop()
-	t.Logf("%d questions while %s, %d asked again, the longest for %s; %d more needed the excuse that the machine stood still", l.asked.Load(), what, l.refused,
+	t.Logf("%d questions while %s, %d asked again, the longest for %s; %d more needed the excuse that the machine stood still", l.asked.Load(),
+		what, l.refused,
 		l.longest.Round(time.Millisecond), l.excused)
 	if l.wrong != nil {
 		t.Error(l.wrong)

@@ -23,11 +23,17 @@ func TestLoad(t *testing.T) {
 		wantWrong               bool
 		longest                 time.Duration
 	}{
-		"answered at once":                        {asked: 1},
-		"answered at once by a still machine":     {still: true, asked: 1},
-		"refused, which it may be":                {atMost: time.Second, why: refused, after: time.Second, asked: 1, refused: 1, longest: time.Second},
-		"refused, which it may be, still":         {atMost: time.Second, why: refused, after: time.Second, still: true, asked: 1, refused: 1, longest: time.Second},
-		"refused for too long":                    {atMost: time.Second, why: refused, after: 2 * time.Second, asked: 1, refused: 1, longest: 2 * time.Second},
+		"answered at once":                    {asked: 1},
+		"answered at once by a still machine": {still: true, asked: 1},
+		"refused, which it may be": {
+			atMost: time.Second, why: refused, after: time.Second, asked: 1, refused: 1, longest: time.Second,
+		},
+		"refused, which it may be, still": {
+			atMost: time.Second, why: refused, after: time.Second, still: true, asked: 1, refused: 1, longest: time.Second,
+		},
+		"refused for too long": {
+			atMost: time.Second, why: refused, after: 2 * time.Second, asked: 1, refused: 1, longest: 2 * time.Second,
+		},
 		"refused for too long by a still machine": {atMost: time.Second, why: refused, after: 2 * time.Second, still: true, excused: 1},
 		"refused where nobody may be, still":      {why: refused, after: 1, still: true, excused: 1},
 		"refused oddly by a still machine":        {atMost: time.Second, why: errOdd, after: 1, still: true, excused: 1},
@@ -37,7 +43,8 @@ func TestLoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := &load{atMost: tc.atMost, disturbed: func(time.Time, time.Time) bool { return tc.still }}
 			l.ended(tc.wrong, tc.why, start, start.Add(tc.after))
-			if int(l.asked.Load()) != tc.asked || l.excused != tc.excused || l.refused != tc.refused || l.longest != tc.longest || (l.wrong != nil) != tc.wantWrong {
+			if int(l.asked.Load()) != tc.asked || l.excused != tc.excused || l.refused != tc.refused || l.longest != tc.longest ||
+				(l.wrong != nil) != tc.wantWrong {
 				t.Errorf("asked %d, excused %d, refused %d, longest %s, wrong %v", l.asked.Load(), l.excused, l.refused, l.longest, l.wrong)
 			}
 		})

@@ -16,8 +16,9 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// documented holds docs/reference/metrics.md against what the running programs export after all that happened: types and labels as they say, nothing of ours
-// that the page does not know, and everything that is there from the start. Tests of cmd/ hold it against what is registered and has no value yet.
+// documented holds docs/reference/metrics.md against what the running programs export after all that happened: types and labels as they
+// say, nothing of ours that the page does not know, and everything that is there from the start. Tests of cmd/ hold it against what is
+// registered and has no value yet.
 func (r *release) documented(t *testing.T) {
 	page := fixture.MetricsPage(t, r.lab.Root)
 	NewWithT(t).Eventually(r.leader).WithContext(t.Context()).WithTimeout(machine.Patience).ShouldNot(BeEmpty())

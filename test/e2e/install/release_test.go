@@ -88,7 +88,8 @@ func TestChartOnARealFederation(t *testing.T) {
 
 func karmadaClient(l *lab.Lab) (client.Client, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), autoscalingv1alpha1.AddToScheme(scheme), clusterv1alpha1.Install(scheme), workv1alpha2.Install(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), autoscalingv1alpha1.AddToScheme(scheme), clusterv1alpha1.Install(scheme),
+		workv1alpha2.Install(scheme)); err != nil {
 		return nil, err
 	}
 	cfg, err := l.Karmada()
@@ -106,7 +107,9 @@ func (r *release) install(t *testing.T) {
 	// What the platform team makes by hand, docs/install.md.
 	for _, object := range []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "karmada-kubeconfig"}, Data: map[string][]byte{"kubeconfig": kubeconfig}},
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "karmada-kubeconfig"}, Data: map[string][]byte{"kubeconfig": kubeconfig},
+		},
 		r.karmadasCertificate(t),
 	} {
 		if err := r.objects.Create(t.Context(), object); err != nil {
@@ -131,7 +134,8 @@ func (r *release) install(t *testing.T) {
 func (r *release) karmadasCertificate(t *testing.T) *corev1.Secret {
 	t.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "karmada-cert"}, Data: map[string][]byte{}}
-	for key, file := range map[string]string{"karmada.crt": "server.crt", "karmada.key": "server.key", "ca.crt": "ca.crt", "ca.key": "ca.key"} {
+	for key, file := range map[string]string{"karmada.crt": "server.crt", "karmada.key": "server.key", "ca.crt": "ca.crt",
+		"ca.key": "ca.key"} {
 		content, err := os.ReadFile(r.lab.PKI(file))
 		if file == "ca.key" {
 			// Karmada's Secret has it and no pod of ours may: a path that does not exist would show.

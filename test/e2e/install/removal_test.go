@@ -30,7 +30,8 @@ func (r *release) upgrade(t *testing.T) {
 	}
 }
 
-// upgradeTo does what helm upgrade does, and between the release's objects and the last hook what nodes do. It returns how many objects went.
+// upgradeTo does what helm upgrade does, and between the release's objects and the last hook what nodes do. It returns how many objects
+// went.
 func (r *release) upgradeTo(t *testing.T, values string, nodes func(rendered)) (next rendered, gone int) {
 	t.Helper()
 	next = render(t, r.lab.Root, values, "-upgrade")
@@ -107,7 +108,8 @@ func (r *release) noOrphans(t *testing.T) {
 		list := &unstructured.UnstructuredList{}
 		list.SetAPIVersion(object.GetAPIVersion())
 		list.SetKind(object.GetKind() + "List")
-		if err := r.objects.List(t.Context(), list, client.InNamespace(namespace), client.MatchingLabels{"app.kubernetes.io/part-of": "argosy"}); err != nil {
+		if err := r.objects.List(t.Context(), list, client.InNamespace(namespace),
+			client.MatchingLabels{"app.kubernetes.io/part-of": "argosy"}); err != nil {
 			t.Fatal(err)
 		}
 		for _, item := range list.Items {

@@ -81,7 +81,9 @@ func (r *release) caller(t *testing.T) *http.Client {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(secret.Data["ca.crt"])
-	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	return &http.Client{
+		Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
+	}
 }
 
 // ask is one InterpretReplica of Karmada's protocol.
@@ -89,7 +91,8 @@ func (r *release) ask(ctx context.Context, caller *http.Client) error {
 	const question = `{"apiVersion":"config.karmada.io/v1alpha1","kind":"ResourceInterpreterContext","request":{"uid":"1","kind":{"group":"apps.kruise.io","version":"v1alpha1","kind":"CloneSet"},
 "name":"web","namespace":"shop","operation":"InterpretReplica","object":{"apiVersion":"apps.kruise.io/v1alpha1","kind":"CloneSet","metadata":{"name":"web","namespace":"shop"},
 "spec":{"replicas":7,"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":"web"}]}}}}}}`
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://localhost:%d/interpret", r.webhook.port), bytes.NewBufferString(question))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://localhost:%d/interpret", r.webhook.port),
+		bytes.NewBufferString(question))
 	if err != nil {
 		return err
 	}
@@ -148,7 +151,8 @@ func (r *release) stops(t *testing.T, s *service, name string, l *load) {
 	p, ended := r.pods[name], make(chan struct{})
 	go func() { p.Stop(); close(ended) }()
 	g := NewWithT(t)
-	g.Eventually(func(ctx context.Context) error { return ok(ctx, "http://"+p.health+"/readyz") }).WithContext(t.Context()).WithTimeout(machine.Patience).ShouldNot(Succeed())
+	g.Eventually(func(ctx context.Context) error { return ok(ctx, "http://"+p.health+"/readyz") }).WithContext(t.Context()).
+		WithTimeout(machine.Patience).ShouldNot(Succeed())
 	l.goesOnFor(t, 500, 2*time.Second)
 	s.remove(p)
 	g.Eventually(ended).WithTimeout(machine.Patience).Should(BeClosed())

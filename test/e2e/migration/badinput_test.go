@@ -21,7 +21,8 @@ import (
 // notices. What was put back comes in again; what shall stay leaves, and comes in anew.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	app := static.App{Namespace: "bad", Name: "bad", Kind: "Deployment", Image: "bad:1", Replicas: map[string]int64{"member1": 2, "member2": 1},
+	app := static.App{Namespace: "bad", Name: "bad", Kind: "Deployment", Image: "bad:1",
+		Replicas: map[string]int64{"member1": 2, "member2": 1},
 		NodePort: map[string]int64{"member1": 31100, "member2": 31100}}
 	taken := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "taken"}, Spec: corev1.ServiceSpec{
 		Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 31100}},

@@ -62,7 +62,8 @@ func TestOneBadApplicationStopsTheBatches(t *testing.T) {
 	}
 	whitelist := &v1alpha1.MigrationWhitelist{}
 	s.Eventually(func() v1alpha1.EnvironmentStatus {
-		if err := world.karmada.Get(t.Context(), client.ObjectKey{Name: s.whitelist}, whitelist); err != nil || len(whitelist.Status.Environments) != 1 {
+		if err := world.karmada.Get(t.Context(), client.ObjectKey{Name: s.whitelist}, whitelist); err != nil ||
+			len(whitelist.Status.Environments) != 1 {
 			return v1alpha1.EnvironmentStatus{}
 		}
 		return whitelist.Status.Environments[0]
@@ -94,7 +95,8 @@ func TestOneBadApplicationStopsTheBatches(t *testing.T) {
 func (s *story) restart(app static.App, member string) {
 	s.Helper()
 	var pods corev1.PodList
-	if err := world.members[member].List(s.Context(), &pods, client.InNamespace(app.Namespace), client.MatchingLabels{"app": app.Name}); err != nil {
+	if err := world.members[member].List(s.Context(), &pods, client.InNamespace(app.Namespace),
+		client.MatchingLabels{"app": app.Name}); err != nil {
 		s.Fatal(err)
 	}
 	pod := &pods.Items[0]

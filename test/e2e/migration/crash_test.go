@@ -11,7 +11,9 @@ import (
 // The controller is killed whenever the record of the application changed, on the way in and on the way out:
 // each time another takes over where it stood, and no member object is deleted, restarted or changed.
 func TestControllerKilledAtEveryStep(t *testing.T) {
-	app := static.App{Namespace: "crash", Name: "crash", Kind: "CloneSet", Image: "crash:1", Replicas: map[string]int64{"member1": 2, "member2": 3}}
+	app := static.App{
+		Namespace: "crash", Name: "crash", Kind: "CloneSet", Image: "crash:1", Replicas: map[string]int64{"member1": 2, "member2": 3},
+	}
 	s := newStory(t, app)
 	s.list(0)
 	kills := 0

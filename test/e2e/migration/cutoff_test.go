@@ -100,7 +100,8 @@ func (s *story) refused(app static.App) {
 	template := workload(app)
 	for _, object := range []client.Object{template, pp} {
 		// Without the protection Karmada has of its own.
-		patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"resourcetemplate.karmada.io/deletion-protected":null}}}`))
+		patch := client.RawPatch("application/merge-patch+json",
+			[]byte(`{"metadata":{"labels":{"resourcetemplate.karmada.io/deletion-protected":null}}}`))
 		if err := world.karmada.Patch(s.Context(), object, patch); err != nil {
 			s.Fatal(err)
 		}
@@ -131,13 +132,16 @@ func named(app static.App, apiVersion, kind string) *unstructured.Unstructured {
 // Deleting a policy by hand while the application is cut off or federated never reaches a member.
 func TestPolicyDeletedByHand(t *testing.T) {
 	t.Parallel()
-	app := static.App{Namespace: "lost", Name: "lost", Kind: "Deployment", Image: "lost:1", Replicas: map[string]int64{"member1": 2, "member2": 1}}
+	app := static.App{
+		Namespace: "lost", Name: "lost", Kind: "Deployment", Image: "lost:1", Replicas: map[string]int64{"member1": 2, "member2": 1},
+	}
 	s := newStory(t, app)
 	s.list(0, app)
 	s.reach(app, v1alpha1.PhaseFederated)
 	pp := &policyv1alpha1.PropagationPolicy{}
 	pp.Namespace, pp.Name = app.Namespace, policy.Name(app.Kind, app.Name)
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"resourcetemplate.karmada.io/deletion-protected":null}}}`))
+	patch := client.RawPatch("application/merge-patch+json",
+		[]byte(`{"metadata":{"labels":{"resourcetemplate.karmada.io/deletion-protected":null}}}`))
 	if err := world.karmada.Patch(t.Context(), pp, patch); err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,9 @@ func (s *story) policyOf(app static.App, config string) string {
 
 // A member goes silent in the middle of the way: nothing goes on, and a rollback does not need its answer.
 func TestMemberSilentInTheMiddle(t *testing.T) {
-	app := static.App{Namespace: "silent", Name: "silent", Kind: "Deployment", Image: "silent:1", Replicas: map[string]int64{"member1": 2, "member2": 2}}
+	app := static.App{
+		Namespace: "silent", Name: "silent", Kind: "Deployment", Image: "silent:1", Replicas: map[string]int64{"member1": 2, "member2": 2},
+	}
 	s := newStory(t, app)
 	s.listSoaking(endless, 0, app)
 	s.reach(app, v1alpha1.PhaseSoaking)

@@ -90,12 +90,15 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 	if err := world.karmada.Patch(t.Context(), old, client.MergeFrom(crd)); err != nil {
 		t.Fatal(err)
 	}
-	app := static.App{Namespace: "older", Name: "older", Kind: "CloneSet", Image: "older:1", Replicas: map[string]int64{"member1": 1, "member2": 1},
-		Extra: map[string]any{"minReadySeconds": int64(1)}}
+	app := static.App{Namespace: "older", Name: "older", Kind: "CloneSet", Image: "older:1",
+		Replicas: map[string]int64{"member1": 1, "member2": 1},
+		Extra:    map[string]any{"minReadySeconds": int64(1)}}
 	s := newStory(t, app)
 	s.list(0, app)
-	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring("differs from the members at spec.minReadySeconds"))
-	if migration := s.migration(app); migration.Status.Blocked != v1alpha1.ReasonTemplateNotKept || migration.Status.Management != v1alpha1.ManagementStatic {
+	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).
+		Should(ContainSubstring("differs from the members at spec.minReadySeconds"))
+	if migration := s.migration(app); migration.Status.Blocked != v1alpha1.ReasonTemplateNotKept ||
+		migration.Status.Management != v1alpha1.ManagementStatic {
 		t.Errorf("blocked by %q, managed: %s", migration.Status.Blocked, migration.Status.Management)
 	}
 	s.unchanged()
@@ -104,8 +107,8 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 	if err := world.karmada.Patch(t.Context(), upgraded, client.MergeFrom(old)); err != nil {
 		t.Fatal(err)
 	}
-	// A watch of Karmada's that the old schema still served saw the template written anew without the field, and no event comes after it: whoever
-	// upgrades a CRD under a waiting application touches its template (docs/concepts/migration-runbook.md).
+	// A watch of Karmada's that the old schema still served saw the template written anew without the field, and no event comes after it:
+	// whoever upgrades a CRD under a waiting application touches its template (docs/concepts/migration-runbook.md).
 	s.Eventually(func() (string, error) {
 		if s.migration(app).Status.Blocked != v1alpha1.ReasonPlanHarmful {
 			return string(s.migration(app).Status.Phase), nil
@@ -123,7 +126,10 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 
 // A member's autoscaler scales out while the application soaks: that is its right, and no reason to roll back.
 func TestAutoscalerScalesMeanwhile(t *testing.T) {
-	app := static.App{Namespace: "scales", Name: "scales", Kind: "CloneSet", Image: "scales:1", Replicas: map[string]int64{"member1": 2, "member2": 2}, Autoscaled: true}
+	app := static.App{
+		Namespace: "scales", Name: "scales", Kind: "CloneSet", Image: "scales:1", Replicas: map[string]int64{"member1": 2, "member2": 2},
+		Autoscaled: true,
+	}
 	s := newStory(t, app)
 	s.listSoaking(endless, 0, app)
 	s.reach(app, v1alpha1.PhaseSoaking)

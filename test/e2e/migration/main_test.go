@@ -43,7 +43,8 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	// Stories that run in parallel wait for Karmada, not for this machine's two cores. Those that stop parts of the federation come first, one by one.
+	// Stories that run in parallel wait for Karmada, not for this machine's two cores. Those that stop parts of the federation come first, one
+	// by one.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -90,7 +91,8 @@ func run(m *testing.M) int {
 func newClient(config *rest.Config) (client.Client, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, clusterv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install, v1alpha1.AddToScheme,
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, clusterv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install,
+		workv1alpha2.Install, v1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, err

@@ -32,7 +32,9 @@ const (
 // the control plane: it goes on undoing what is released there, so nobody is told to release statically before it is back and has
 // said that it saw the suspension. Then the cluster is to go: refused, at once and with the remedy, until the application has left.
 func TestPullMember(t *testing.T) {
-	app := static.App{Namespace: "pulled", Name: "pulled", Kind: "Deployment", Image: "pulled:1", Replicas: map[string]int64{"member1": 2, pulled: 3}}
+	app := static.App{
+		Namespace: "pulled", Name: "pulled", Kind: "Deployment", Image: "pulled:1", Replicas: map[string]int64{"member1": 2, pulled: 3},
+	}
 	s := newStory(t, app)
 	s.list(0, app)
 	s.reach(app, v1alpha1.PhaseFederated)
@@ -41,10 +43,12 @@ func TestPullMember(t *testing.T) {
 	world.wire.cut()
 	t.Cleanup(world.wire.heal)
 	s.drop(app)
-	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring("karmada-agent has not confirmed yet"))
+	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).
+		Should(ContainSubstring("karmada-agent has not confirmed yet"))
 	s.is(app, "Changing", 2)
 	s.configure(app, "debug")
-	s.Eventually(s.configured, machine.Patience, look).WithArguments(app).Should(Equal("info"), "the agent is away, and enforces what it last saw")
+	s.Eventually(s.configured, machine.Patience, look).WithArguments(app).
+		Should(Equal("info"), "the agent is away, and enforces what it last saw")
 	s.is(app, "Changing", 2)
 	if migration := s.migration(app); migration.Status.Phase != v1alpha1.PhaseCuttingOff {
 		t.Errorf("the agent is away, and the application %s", describe(migration))
@@ -83,8 +87,8 @@ func TestPullMember(t *testing.T) {
 // notDeleted is what karmadactl says of a Work that the API server does not let go of.
 var notDeleted = regexp.MustCompile(`failed to delete the work\(([^/]+)/([^)]+)\)`)
 
-// remedyFor looks for what to do in what karmadactl said. That of Karmada 1.18 says of a refusal no more than which Work it is about: who asks for that one's
-// deletion is told, by the guard in the API server, which comes before our webhook.
+// remedyFor looks for what to do in what karmadactl said. That of Karmada 1.18 says of a refusal no more than which Work it is about: who
+// asks for that one's deletion is told, by the guard in the API server, which comes before our webhook.
 func (s *story) remedyFor(said string) {
 	s.Helper()
 	if found := notDeleted.FindStringSubmatch(said); found != nil {
@@ -147,7 +151,8 @@ func (s *story) leave(app static.App) {
 // karmadactl is asked again when a webhook or etcd was too slow to be asked, which is neither consent nor refusal.
 func karmadactl(ctx context.Context, args ...string) (string, error) {
 	out, err := process.Run(ctx, world.lab.Programs["karmadactl"], args...)
-	for tries := 1; tries < 5 && err != nil && (strings.Contains(out, "failed calling webhook") || strings.Contains(out, "etcdserver: ")); tries++ {
+	for tries := 1; tries < 5 && err != nil && (strings.Contains(out, "failed calling webhook") ||
+		strings.Contains(out, "etcdserver: ")); tries++ {
 		out, err = process.Run(ctx, world.lab.Programs["karmadactl"], args...)
 	}
 	return out, err
@@ -184,6 +189,7 @@ func unregistered(t *testing.T) {
 	}, machine.Patience, look).Should(BeTrue(), "namespace karmada-cluster of "+pulled+" is still being deleted")
 	NewWithT(t).Eventually(func() bool {
 		joined := world.karmada.Get(ctx, client.ObjectKey{Name: pulled}, &clusterv1alpha1.Cluster{})
-		return joined == nil || apierrors.IsNotFound(world.karmada.Get(ctx, client.ObjectKey{Namespace: "karmada-cluster", Name: pulled}, &corev1.Secret{}))
+		return joined == nil ||
+			apierrors.IsNotFound(world.karmada.Get(ctx, client.ObjectKey{Namespace: "karmada-cluster", Name: pulled}, &corev1.Secret{}))
 	}, machine.Patience, look).Should(BeTrue(), "the control plane still has the credentials of "+pulled+" from before")
 }

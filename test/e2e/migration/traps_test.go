@@ -40,7 +40,9 @@ func plain(t *testing.T, name string, replicas int32) *appsv1.Deployment {
 	app := &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
 		Replicas: ptr.To(replicas), Selector: &metav1.LabelSelector{MatchLabels: labels},
 		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
-			Name: "app", Image: "app:1", EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}}},
+			Name: "app", Image: "app:1", EnvFrom: []corev1.EnvFromSource{
+				{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}},
+			},
 		}}}},
 	}}
 	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: trapped}}
@@ -100,7 +102,8 @@ func TestSuspensionSetOnABindingIsOverwritten(t *testing.T) {
 	selected.Spec.PropagateDeps = true
 	g.Expect(world.karmada.Create(t.Context(), selected)).To(Succeed())
 	for kind := range map[string]bool{"Deployment": true, "ConfigMap": true} {
-		g.Eventually(func() int { return len(workOf(t, "member1", kind, trapped, name).Spec.Workload.Manifests) }, machine.Patience, look).Should(Equal(1), kind)
+		g.Eventually(func() int { return len(workOf(t, "member1", kind, trapped, name).Spec.Workload.Manifests) }, machine.Patience, look).
+			Should(Equal(1), kind)
 		patch(t, bindingOf(t, kind, name), `{"spec":{"suspension":{"dispatching":true,"scheduling":true}}}`)
 	}
 	// The detector looks at its template again.
@@ -111,8 +114,10 @@ func TestSuspensionSetOnABindingIsOverwritten(t *testing.T) {
 	more := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: trapped, Name: "second"}}
 	g.Expect(world.karmada.Create(t.Context(), more)).To(Succeed())
 	patch(t, app, `{"spec":{"template":{"spec":{"volumes":[{"name":"second","configMap":{"name":"second"}}]}}}}`)
-	g.Eventually(func() string { return bindingOf(t, "ConfigMap", "second").Spec.Resource.Name }, machine.Patience, look).Should(Equal("second"))
-	if attached := bindingOf(t, "ConfigMap", name).Spec.Suspension; attached == nil || !ptr.Deref(attached.Dispatching, false) || !ptr.Deref(attached.Scheduling, false) {
+	g.Eventually(func() string { return bindingOf(t, "ConfigMap", "second").Spec.Resource.Name }, machine.Patience, look).
+		Should(Equal("second"))
+	if attached := bindingOf(t, "ConfigMap", name).Spec.Suspension; attached == nil || !ptr.Deref(attached.Dispatching, false) ||
+		!ptr.Deref(attached.Scheduling, false) {
 		t.Errorf("the attached binding has %+v", attached)
 	}
 	// Set through the policy it stays, whatever happens to the template; what is attached does not inherit it.
@@ -153,7 +158,8 @@ func TestPresetClustersWithoutReplicas(t *testing.T) {
 	plain(t, name, 4)
 	selected := selecting(name)
 	selected.Spec.Suspension = &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}
-	selected.Spec.Placement.ReplicaScheduling = &policyv1alpha1.ReplicaSchedulingStrategy{ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided,
+	selected.Spec.Placement.ReplicaScheduling = &policyv1alpha1.ReplicaSchedulingStrategy{
+		ReplicaSchedulingType:     policyv1alpha1.ReplicaSchedulingTypeDivided,
 		ReplicaDivisionPreference: policyv1alpha1.ReplicaDivisionPreferenceWeighted}
 	g.Expect(world.karmada.Create(t.Context(), selected)).To(Succeed())
 	replicas := func() []int32 {
@@ -170,7 +176,8 @@ func TestPresetClustersWithoutReplicas(t *testing.T) {
 		return out
 	}
 	g.Eventually(replicas, machine.Patience, look).Should(Equal([]int32{2, 2}))
-	patch(t, bindingOf(t, "Deployment", name), `{"spec":{"suspension":{"scheduling":true},"clusters":[{"name":"member1"},{"name":"member2"}]}}`)
+	patch(t, bindingOf(t, "Deployment", name),
+		`{"spec":{"suspension":{"scheduling":true},"clusters":[{"name":"member1"},{"name":"member2"}]}}`)
 	g.Eventually(replicas, machine.Patience, look).Should(Equal([]int32{0, 0}))
 	patch(t, bindingOf(t, "Deployment", name), `{"spec":{"clusters":[{"name":"member1","replicas":3},{"name":"member2","replicas":1}]}}`)
 	g.Eventually(replicas, machine.Patience, look).Should(Equal([]int32{3, 1}))
@@ -226,7 +233,9 @@ func (s *story) level(app static.App, value string) {
 	}
 	before := over.DeepCopy()
 	over.Spec.OverrideRules = append(over.Spec.OverrideRules, policyv1alpha1.RuleWithCluster{Overriders: policyv1alpha1.Overriders{
-		Plaintext: []policyv1alpha1.PlaintextOverrider{{Path: "/data/level", Operator: policyv1alpha1.OverriderOpReplace, Value: apiextensionsv1.JSON{Raw: []byte(`"` + value + `"`)}}},
+		Plaintext: []policyv1alpha1.PlaintextOverrider{
+			{Path: "/data/level", Operator: policyv1alpha1.OverriderOpReplace, Value: apiextensionsv1.JSON{Raw: []byte(`"` + value + `"`)}},
+		},
 	}})
 	if err := world.karmada.Patch(s.Context(), over, client.MergeFrom(before)); err != nil {
 		s.Fatal(err)

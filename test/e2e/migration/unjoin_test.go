@@ -24,7 +24,9 @@ import (
 // touched; when the application has left, the cluster goes, and nothing of the application with it.
 func TestUnjoin(t *testing.T) {
 	pushed(t)
-	app := static.App{Namespace: "unjoined", Name: "unjoined", Kind: "Deployment", Image: "unjoined:1", Replicas: map[string]int64{"member1": 2, pulled: 3}}
+	app := static.App{
+		Namespace: "unjoined", Name: "unjoined", Kind: "Deployment", Image: "unjoined:1", Replicas: map[string]int64{"member1": 2, pulled: 3},
+	}
 	s := newStory(t, app)
 	s.list(0, app)
 	s.reach(app, v1alpha1.PhaseFederated)
@@ -53,7 +55,8 @@ func TestUnjoin(t *testing.T) {
 	// What a person asks to learn whom the cluster waits for.
 	space := &corev1.Namespace{}
 	space.Name = names.GenerateExecutionSpaceName(pulled)
-	if err := world.karmada.Delete(t.Context(), space, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "unjoined/deployment/unjoined") {
+	if err := world.karmada.Delete(t.Context(), space, client.DryRunAll); err == nil ||
+		!strings.Contains(err.Error(), "unjoined/deployment/unjoined") {
 		t.Errorf("deletion of the execution namespace: %v, want a refusal that names the application", err)
 	}
 	var works workv1alpha1.WorkList
@@ -70,7 +73,8 @@ func TestUnjoin(t *testing.T) {
 		return world.karmada.Get(t.Context(), client.ObjectKey{Name: pulled}, cluster)
 	}, machine.Patience, look).Should(WithTransform(apierrors.IsNotFound, BeTrue()), "after --force the cluster is there")
 	work := &workv1alpha1.Work{}
-	if err := world.karmada.Get(t.Context(), client.ObjectKey{Namespace: space.Name, Name: names.GenerateWorkName(app.Kind, app.Name, app.Namespace)}, work); err != nil || !work.DeletionTimestamp.IsZero() {
+	if err := world.karmada.Get(t.Context(), client.ObjectKey{Namespace: space.Name,
+		Name: names.GenerateWorkName(app.Kind, app.Name, app.Namespace)}, work); err != nil || !work.DeletionTimestamp.IsZero() {
 		t.Errorf("after --force the Work of the application: deleted %v, %v", work.DeletionTimestamp, err)
 	}
 	s.unchanged()
@@ -106,7 +110,8 @@ func pushed(t *testing.T) {
 
 func join(t *testing.T) {
 	t.Helper()
-	if out, err := karmadactl(t.Context(), "join", pulled, "--kubeconfig="+world.lab.Kubeconfigs["karmada"], "--cluster-kubeconfig="+world.lab.Kubeconfigs[pulled]); err != nil {
+	if out, err := karmadactl(t.Context(), "join", pulled, "--kubeconfig="+world.lab.Kubeconfigs["karmada"],
+		"--cluster-kubeconfig="+world.lab.Kubeconfigs[pulled]); err != nil {
 		t.Fatalf("join: %s", out)
 	}
 	NewWithT(t).Eventually(func() bool {

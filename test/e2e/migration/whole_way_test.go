@@ -11,8 +11,12 @@ import (
 // federation with two approvals, and no pod notices.
 func TestNobodyNotices(t *testing.T) {
 	t.Parallel()
-	web := static.App{Namespace: "shop", Name: "web", Kind: "Deployment", Image: "web:1", Replicas: map[string]int64{"member1": 6, "member2": 4}}
-	cart := static.App{Namespace: "shop", Name: "cart", Kind: "CloneSet", Image: "cart:1", Replicas: map[string]int64{"member1": 6, "member2": 4}}
+	web := static.App{
+		Namespace: "shop", Name: "web", Kind: "Deployment", Image: "web:1", Replicas: map[string]int64{"member1": 6, "member2": 4},
+	}
+	cart := static.App{
+		Namespace: "shop", Name: "cart", Kind: "CloneSet", Image: "cart:1", Replicas: map[string]int64{"member1": 6, "member2": 4},
+	}
 	s := newStory(t, web, cart)
 	s.list(2, web, cart)
 	for _, app := range s.apps {

@@ -209,7 +209,8 @@ func (r *rig) askStock(w *world) int32 {
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
 	port := freePort(r.t)
-	es, err := stock.NewEstimatorServer(ctx, r.client, dynamic.NewForConfigOrDie(r.config), discovery.NewDiscoveryClientForConfigOrDie(r.config),
+	es, err := stock.NewEstimatorServer(ctx, r.client, dynamic.NewForConfigOrDie(r.config),
+		discovery.NewDiscoveryClientForConfigOrDie(r.config),
 		&options.Options{ClusterName: memberName, ServerPort: port, Parallelism: 2})
 	r.check("building Karmada's estimator", err)
 	ended := make(chan error, 1)
@@ -235,11 +236,13 @@ func (r *rig) askOurs(w *world) int32 {
 			ProbeEvery: time.Second, ProbeTimeout: time.Minute, FreshFor: time.Hour, KeepFor: time.Hour}, nil
 	})
 	members.Join(ctx, memberName, fleet.Connection{Rest: r.config})
-	r.check("waiting for the mirror", wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, machine.Patience, true, func(context.Context) (bool, error) {
-		_, err := members.Member(memberName)
-		return err == nil, nil
-	}))
-	resolver := template.NewResolver(dynamic.NewForConfigOrDie(r.config), discovery.NewDiscoveryClientForConfigOrDie(r.config), clock.RealClock{})
+	r.check("waiting for the mirror", wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, machine.Patience, true,
+		func(context.Context) (bool, error) {
+			_, err := members.Member(memberName)
+			return err == nil, nil
+		}))
+	resolver := template.NewResolver(dynamic.NewForConfigOrDie(r.config), discovery.NewDiscoveryClientForConfigOrDie(r.config),
+		clock.RealClock{})
 	grpcServer := grpc.NewServer(wire.ServerOption())
 	wire.Register(grpcServer, server.New(server.Options{Members: members, Templates: resolver, Clock: clock.RealClock{}}))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -255,7 +258,9 @@ func (r *rig) place(w *world, replicas int) int32 {
 	pods := r.client.CoreV1().Pods(metav1.NamespaceDefault)
 	r.runAgents(w)
 	for i := range replicas {
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%04d", i), Labels: w.replica.Labels}, Spec: *w.replica.Spec.DeepCopy()}
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%04d", i), Labels: w.replica.Labels}, Spec: *w.replica.Spec.DeepCopy(),
+		}
 		_, err := pods.Create(r.ctx, pod, metav1.CreateOptions{})
 		if len(w.quotas) > 0 && apierrors.IsForbidden(err) {
 			replicas = i // a quota: so many there are, and no more
@@ -266,29 +271,30 @@ func (r *rig) place(w *world, replicas int) int32 {
 	stop := r.startScheduler(w)
 	defer stop()
 	bound, quiet := int32(0), 0
-	r.check("waiting for kube-scheduler to rest", wait.PollUntilContextTimeout(r.ctx, 200*time.Millisecond, machine.Patience, true, func(context.Context) (bool, error) {
-		list, err := pods.List(r.ctx, metav1.ListOptions{})
-		if err != nil {
-			return false, err
-		}
-		undecided, now := 0, int32(0)
-		for i := range list.Items {
-			pod := &list.Items[i]
-			switch {
-			case pod.Spec.NodeName != "":
-				if pod.Labels[appLabel] == "web" && pod.Name != "web-old" {
-					now++
-				}
-			case !mirror.Unschedulable(pod, 0, metav1.Now().Time):
-				undecided++
+	r.check("waiting for kube-scheduler to rest",
+		wait.PollUntilContextTimeout(r.ctx, 200*time.Millisecond, machine.Patience, true, func(context.Context) (bool, error) {
+			list, err := pods.List(r.ctx, metav1.ListOptions{})
+			if err != nil {
+				return false, err
 			}
-		}
-		quiet++
-		if undecided > 0 || now != bound {
-			bound, quiet = now, 0
-		}
-		return quiet >= 5, nil
-	}))
+			undecided, now := 0, int32(0)
+			for i := range list.Items {
+				pod := &list.Items[i]
+				switch {
+				case pod.Spec.NodeName != "":
+					if pod.Labels[appLabel] == "web" && pod.Name != "web-old" {
+						now++
+					}
+				case !mirror.Unschedulable(pod, 0, metav1.Now().Time):
+					undecided++
+				}
+			}
+			quiet++
+			if undecided > 0 || now != bound {
+				bound, quiet = now, 0
+			}
+			return quiet >= 5, nil
+		}))
 	stop()
 	now := int64(0)
 	for i := range replicas {
@@ -311,19 +317,21 @@ func (r *rig) runAgents(w *world) {
 	r.check("building the DaemonSet controller", err)
 	factory.Start(ctx.Done())
 	go controller.Run(ctx, 1)
-	r.check("waiting for the DaemonSets' pods", wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, machine.Patience, true, func(ctx context.Context) (bool, error) {
-		list, err := r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return false, err
-		}
-		for i := range list.Items {
-			status := list.Items[i].Status
-			if status.ObservedGeneration != list.Items[i].Generation || status.CurrentNumberScheduled < status.DesiredNumberScheduled || status.DesiredNumberScheduled == 0 {
-				return false, nil
+	r.check("waiting for the DaemonSets' pods", wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, machine.Patience, true,
+		func(ctx context.Context) (bool, error) {
+			list, err := r.client.AppsV1().DaemonSets(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return false, err
 			}
-		}
-		return true, nil
-	}))
+			for i := range list.Items {
+				status := list.Items[i].Status
+				if status.ObservedGeneration != list.Items[i].Generation || status.CurrentNumberScheduled < status.DesiredNumberScheduled ||
+					status.DesiredNumberScheduled == 0 {
+					return false, nil
+				}
+			}
+			return true, nil
+		}))
 }
 
 func (r *rig) startScheduler(w *world) func() {

@@ -64,13 +64,15 @@ func base(random *rand.Rand) *world {
 				Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
 		})
 		for j := range random.Intn(5) {
-			w.pods = append(w.pods, runningPod(fmt.Sprintf("other-%02d-%d", i, j), name, int64(200+random.Intn(900)), int64(200+random.Intn(1500)), "other"))
+			w.pods = append(w.pods, runningPod(fmt.Sprintf("other-%02d-%d", i, j), name, int64(200+random.Intn(900)), int64(200+random.Intn(1500)),
+				"other"))
 		}
 	}
 	w.replica = corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{appLabel: "web"}},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web:1", Resources: corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{corev1.ResourceCPU: quantity(int64(300+random.Intn(1200)), "m"), corev1.ResourceMemory: quantity(int64(300+random.Intn(1700)), "Mi")}}}}},
+			Requests: corev1.ResourceList{corev1.ResourceCPU: quantity(int64(300+random.Intn(1200)), "m"),
+				corev1.ResourceMemory: quantity(int64(300+random.Intn(1700)), "Mi")}}}}},
 	}
 	return w
 }
@@ -101,11 +103,16 @@ func (w *world) antiAffinity(key string) {
 func (w *world) withLivePod() {
 	controller := true
 	w.sets = append(w.sets, &appsv1.ReplicaSet{
-		ObjectMeta: metav1.ObjectMeta{Name: "web-1", OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "web", Controller: &controller}}},
-		Spec:       appsv1.ReplicaSetSpec{Selector: w.web(), Template: *w.replica.DeepCopy()},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "web-1", OwnerReferences: []metav1.OwnerReference{
+				{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "web", Controller: &controller},
+			},
+		},
+		Spec: appsv1.ReplicaSetSpec{Selector: w.web(), Template: *w.replica.DeepCopy()},
 	})
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "web-old", Labels: w.replica.Labels,
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-1", UID: "web-1", Controller: &controller}}}, Spec: *w.replica.Spec.DeepCopy()}
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-1", UID: "web-1",
+			Controller: &controller}}}, Spec: *w.replica.Spec.DeepCopy()}
 	pod.Spec.NodeName = w.nodes[0].Name
 	w.pods = append(w.pods, pod)
 }
@@ -140,9 +147,10 @@ func classes() []class {
 		}},
 		{"node affinity", func(r *rand.Rand) *world {
 			w := base(r)
-			w.replica.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
-					{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"zone-0", "zone-2"}}}}}}}}
+			w.replica.Spec.Affinity = &corev1.Affinity{
+				NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+						{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"zone-0", "zone-2"}}}}}}}}
 			return w
 		}},
 		{"pod-level limits", func(r *rand.Rand) *world {
@@ -247,19 +255,28 @@ func sharedVolume(r *rand.Rand) *world {
 	modes := []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 	w.volumes = []*corev1.PersistentVolume{{
 		ObjectMeta: metav1.ObjectMeta{Name: "data", Labels: map[string]string{corev1.LabelTopologyZone: zone}},
-		Spec: corev1.PersistentVolumeSpec{StorageClassName: "zonal", AccessModes: modes, Capacity: corev1.ResourceList{corev1.ResourceStorage: quantity(1, "Gi")},
+		Spec: corev1.PersistentVolumeSpec{StorageClassName: "zonal", AccessModes: modes, Capacity: corev1.ResourceList{
+			corev1.ResourceStorage: quantity(1, "Gi"),
+		},
 			PersistentVolumeSource: corev1.PersistentVolumeSource{NFS: &corev1.NFSVolumeSource{Server: "nfs", Path: "/"}},
-			ClaimRef:               &corev1.ObjectReference{Kind: "PersistentVolumeClaim", APIVersion: "v1", Namespace: metav1.NamespaceDefault, Name: "data"},
-			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
-				{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{zone}}}}}}}},
+			ClaimRef: &corev1.ObjectReference{
+				Kind: "PersistentVolumeClaim", APIVersion: "v1", Namespace: metav1.NamespaceDefault, Name: "data",
+			},
+			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+					{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{zone}}}}}}}},
 	}}
 	className := "zonal"
 	w.claims = []*corev1.PersistentVolumeClaim{{
-		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "data", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"}},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: metav1.NamespaceDefault, Name: "data", Annotations: map[string]string{"pv.kubernetes.io/bind-completed": "yes"},
+		},
 		Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: &className, AccessModes: modes, VolumeName: "data",
 			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: quantity(1, "Gi")}}},
 	}}
-	w.replica.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
+	w.replica.Spec.Volumes = []corev1.Volume{
+		{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}},
+	}
 	return w
 }
 
@@ -292,9 +309,10 @@ func agents(r *rand.Rand) *world {
 		pod := runningPod(name, "", int64(300+r.Intn(700)), 256, name)
 		pod.Spec.PriorityClassName = "agent"
 		if i == 1 {
-			pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
-					{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"zone-0", "zone-1"}}}}}}}}
+			pod.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+				RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+						{Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{"zone-0", "zone-1"}}}}}}}}
 		}
 		w.agents = append(w.agents, &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: appsv1.DaemonSetSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: pod.Labels},
@@ -320,6 +338,8 @@ func gpus(r *rand.Rand) *world {
 	}
 	each := quantity(int64(2+2*r.Intn(2)), "")
 	container := &w.replica.Spec.Containers[0]
-	container.Resources = corev1.ResourceRequirements{Requests: corev1.ResourceList{gpu: each, corev1.ResourceCPU: quantity(100, "m")}, Limits: corev1.ResourceList{gpu: each}}
+	container.Resources = corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{gpu: each, corev1.ResourceCPU: quantity(100, "m")}, Limits: corev1.ResourceList{gpu: each},
+	}
 	return w
 }

@@ -72,10 +72,14 @@ func inForce(t *testing.T, set *vmv1alpha1.VMReplicaSet) {
 		}
 		return ""
 	}
-	NewWithT(t).Eventually(func() string { return try(plane, approves("op-1", "ann")) }, machine.Patience).Should(ContainSubstring("in the name of ann"))
-	NewWithT(t).Eventually(func() string { return try(as(t, "eve", editors), approves("op-1", "")) }, machine.Patience).Should(ContainSubstring("may not approve"))
-	NewWithT(t).Eventually(func() string { return try(as(t, "ann", lab.VMApprover), approves("op-1", "")) }, machine.Patience).Should(BeEmpty())
-	NewWithT(t).Eventually(func() string { return try(as(t, robot, ""), approves("op-1", "")) }, machine.Patience).Should(ContainSubstring("approved by people"))
+	NewWithT(t).Eventually(func() string { return try(plane, approves("op-1", "ann")) }, machine.Patience).
+		Should(ContainSubstring("in the name of ann"))
+	NewWithT(t).Eventually(func() string { return try(as(t, "eve", editors), approves("op-1", "")) }, machine.Patience).
+		Should(ContainSubstring("may not approve"))
+	NewWithT(t).Eventually(func() string { return try(as(t, "ann", lab.VMApprover), approves("op-1", "")) }, machine.Patience).
+		Should(BeEmpty())
+	NewWithT(t).Eventually(func() string { return try(as(t, robot, ""), approves("op-1", "")) }, machine.Patience).
+		Should(ContainSubstring("approved by people"))
 }
 
 func TestWhoApproves(t *testing.T) {
@@ -86,19 +90,40 @@ func TestWhoApproves(t *testing.T) {
 		change     func(*vmv1alpha1.VMReplicaSet)
 		want       string
 	}{
-		"an approver":                              {user: "ann", role: lab.VMApprover, change: approves("op-1", "")},
-		"an approver in another's name":            {user: "ann", role: lab.VMApprover, change: approves("op-1", "bob"), want: "spec.approvals[0].by: ann cannot decide in the name of bob"},
-		"an approver, of what waits nowhere":       {user: "ann", role: lab.VMApprover, change: approves("op-7", ""), want: "no operation op-7 waits at gate give-up"},
-		"an approver hides another number in it":   {user: "ann", role: lab.VMApprover, change: func(s *vmv1alpha1.VMReplicaSet) { approves("op-1", "")(s); s.Spec.Replicas = ptr.To[int32](9) }, want: "spec.replicas: ann may approve operations and no more"},
-		"an approver lets another image in":        {user: "ann", role: lab.VMApprover, change: func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Template.Spec.Machine.Image = "x" }, want: "spec.template: "},
-		"an approver puts marks on it":             {user: "ann", role: lab.VMApprover, change: func(s *vmv1alpha1.VMReplicaSet) { s.Annotations = map[string]string{"a": "b"} }, want: "metadata.annotations: "},
-		"an editor of the namespace":               {user: "eve", role: editors, change: approves("op-1", ""), want: "spec.approvals: eve may not approve: whoever has the role argosy-vm-approver can do this"},
-		"an editor who scales":                     {user: "eve", role: editors, change: func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To[int32](9) }},
-		"a program that was made an approver":      {user: robot, change: approves("op-1", ""), want: "an operation is approved by people"},
-		"an administrator":                         {change: approves("op-1", "")},
-		"an administrator in another's name":       {change: approves("op-1", "alice@example.com"), want: "in the name of alice@example.com"},
-		"an administrator, of what waits nowhere":  {change: approves("op-7", ""), want: "no operation op-7 waits"},
-		"an administrator, with what would be two": {change: func(s *vmv1alpha1.VMReplicaSet) { approves("op-1", "")(s); approves("op-1", "")(s) }, want: "Duplicate value"},
+		"an approver": {user: "ann", role: lab.VMApprover, change: approves("op-1", "")},
+		"an approver in another's name": {
+			user: "ann", role: lab.VMApprover, change: approves("op-1", "bob"), want: "spec.approvals[0].by: ann cannot decide in the name of bob",
+		},
+		"an approver, of what waits nowhere": {
+			user: "ann", role: lab.VMApprover, change: approves("op-7", ""), want: "no operation op-7 waits at gate give-up",
+		},
+		"an approver hides another number in it": {
+			user: "ann", role: lab.VMApprover,
+			change: func(s *vmv1alpha1.VMReplicaSet) { approves("op-1", "")(s); s.Spec.Replicas = ptr.To[int32](9) },
+			want:   "spec.replicas: ann may approve operations and no more",
+		},
+		"an approver lets another image in": {
+			user: "ann", role: lab.VMApprover, change: func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Template.Spec.Machine.Image = "x" },
+			want: "spec.template: ",
+		},
+		"an approver puts marks on it": {
+			user: "ann", role: lab.VMApprover, change: func(s *vmv1alpha1.VMReplicaSet) { s.Annotations = map[string]string{"a": "b"} },
+			want: "metadata.annotations: ",
+		},
+		"an editor of the namespace": {
+			user: "eve", role: editors, change: approves("op-1", ""),
+			want: "spec.approvals: eve may not approve: whoever has the role argosy-vm-approver can do this",
+		},
+		"an editor who scales": {
+			user: "eve", role: editors, change: func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To[int32](9) },
+		},
+		"a program that was made an approver":     {user: robot, change: approves("op-1", ""), want: "an operation is approved by people"},
+		"an administrator":                        {change: approves("op-1", "")},
+		"an administrator in another's name":      {change: approves("op-1", "alice@example.com"), want: "in the name of alice@example.com"},
+		"an administrator, of what waits nowhere": {change: approves("op-7", ""), want: "no operation op-7 waits"},
+		"an administrator, with what would be two": {
+			change: func(s *vmv1alpha1.VMReplicaSet) { approves("op-1", "")(s); approves("op-1", "")(s) }, want: "Duplicate value",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			who := plane
@@ -133,7 +158,8 @@ func TestADecisionIsItsGiversOwn(t *testing.T) {
 		return current.Spec.Approvals
 	}
 	refused(t, write("ann", approves("op-1", "")), "")
-	if have := read(); len(have) != 1 || have[0].By != "ann" || have[0].At == nil || have[0].At.Before(&longAgo) || have[0].At.Equal(&longAgo) {
+	if have := read(); len(have) != 1 || have[0].By != "ann" || have[0].At == nil || have[0].At.Before(&longAgo) ||
+		have[0].At.Equal(&longAgo) {
 		t.Fatalf("approvals %+v, want one by ann, of now", have)
 	}
 	refused(t, write("bob", func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Approvals[0].Decision = gatev1alpha1.Reject }), "in the name of ann")
@@ -144,7 +170,8 @@ func TestADecisionIsItsGiversOwn(t *testing.T) {
 	if have := read(); len(have) != 1 || have[0].By != "bob" || have[0].Decision != gatev1alpha1.Reject {
 		t.Fatalf("approvals %+v, want bob's rejection", have)
 	}
-	refused(t, write("ann", func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Approvals = nil }), "only bob can take back their rejection of operation op-1")
+	refused(t, write("ann", func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Approvals = nil }),
+		"only bob can take back their rejection of operation op-1")
 	refused(t, write("bob", func(s *vmv1alpha1.VMReplicaSet) { s.Spec.Approvals = nil }), "")
 	if have := read(); len(have) != 0 {
 		t.Fatalf("approvals %+v, want none", have)
@@ -155,7 +182,9 @@ func TestADecisionIsItsGiversOwn(t *testing.T) {
 func TestANewObjectHasNothingToApprove(t *testing.T) {
 	set := waiting(t)
 	inForce(t, set)
-	fresh := &vmv1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Namespace: set.Namespace}, Spec: *set.Spec.DeepCopy()}
+	fresh := &vmv1alpha1.VMReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Namespace: set.Namespace}, Spec: *set.Spec.DeepCopy(),
+	}
 	approves("op-1", "")(fresh)
 	refused(t, plane.Create(t.Context(), fresh), "no operation waits for an approval")
 	release := &vmv1alpha1.VMDeployment{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Namespace: set.Namespace}}
@@ -183,11 +212,15 @@ func TestNoOverrideApproves(t *testing.T) {
 		old       bool
 		want      string
 	}{
-		"approvals":                     {selectors: []policyv1alpha1.ResourceSelector{deployment, vmKind}, rule: at("/spec/approvals"), want: forged},
-		"one approval":                  {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec/approvals/-"), want: forged},
-		"the spec":                      {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec"), want: forged},
-		"approvals of whatever kind":    {rule: at("/spec/approvals/-"), want: forged},
-		"approvals by the old field":    {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec/approvals"), old: true, want: forged},
+		"approvals": {
+			selectors: []policyv1alpha1.ResourceSelector{deployment, vmKind}, rule: at("/spec/approvals"), want: forged,
+		},
+		"one approval":               {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec/approvals/-"), want: forged},
+		"the spec":                   {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec"), want: forged},
+		"approvals of whatever kind": {rule: at("/spec/approvals/-"), want: forged},
+		"approvals by the old field": {
+			selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec/approvals"), old: true, want: forged,
+		},
 		"a text within an approval":     {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: field, want: forged},
 		"another field":                 {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec/gates")},
 		"a field that begins alike":     {selectors: []policyv1alpha1.ResourceSelector{vmKind}, rule: at("/spec/approvalsOfOld")},

@@ -89,8 +89,16 @@ func prepare(ctx context.Context) error {
 		return err
 	}
 	bindings := []*rbacv1.ClusterRoleBinding{
-		{ObjectMeta: metav1.ObjectMeta{Name: "editors"}, RoleRef: role(editors), Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: editors}}},
-		{ObjectMeta: metav1.ObjectMeta{Name: "robot"}, RoleRef: role(lab.VMApprover), Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "ci", Name: "robot"}}},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "editors"}, RoleRef: role(editors), Subjects: []rbacv1.Subject{
+				{APIGroup: rbacv1.GroupName, Kind: "Group", Name: editors},
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "robot"}, RoleRef: role(lab.VMApprover), Subjects: []rbacv1.Subject{
+				{Kind: "ServiceAccount", Namespace: "ci", Name: "robot"},
+			},
+		},
 	}
 	for _, binding := range bindings {
 		if err := plane.Create(ctx, binding); err != nil {

@@ -83,11 +83,19 @@ func TestValuesThatCannotStandAreRefused(t *testing.T) {
 		"an unknown mode":    {values: images + "webhook: {certificates: {mode: Vault}}\n", want: "/webhook/certificates/mode"},
 		"a number in words":  {values: images + "webhook: {replicas: two}\n", want: "/webhook/replicas"},
 		"a field of a program's file that does not exist": {values: images + "webhook: {config: {drainSecond: 3}}\n", want: "drainSecond"},
-		"deep inside the file":                            {values: images + "controllerManager: {config: {controllers: {fedHPA: {estimators: {ports: 1}}}}}\n", want: "ports"},
-		"a word for a number inside the file":             {values: images + "estimator: {config: {staleness: {keepSeconds: long}}}\n", want: "/estimator/config/staleness/keepSeconds"},
-		"an address that the chart's ports go by":         {values: images + "webhook: {config: {metricsBindAddress: \":9090\"}}\n", want: "metricsBindAddress"},
-		"a resource that is a list":                       {values: images + "install: {resources: {limits: {memory: [1]}}}\n", want: "/install/resources/limits/memory"},
-		"a life without unit":                             {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
+		"deep inside the file": {
+			values: images + "controllerManager: {config: {controllers: {fedHPA: {estimators: {ports: 1}}}}}\n", want: "ports",
+		},
+		"a word for a number inside the file": {
+			values: images + "estimator: {config: {staleness: {keepSeconds: long}}}\n", want: "/estimator/config/staleness/keepSeconds",
+		},
+		"an address that the chart's ports go by": {
+			values: images + "webhook: {config: {metricsBindAddress: \":9090\"}}\n", want: "metricsBindAddress",
+		},
+		"a resource that is a list": {
+			values: images + "install: {resources: {limits: {memory: [1]}}}\n", want: "/install/resources/limits/memory",
+		},
+		"a life without unit": {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := helm(t, "template", tc.values)
@@ -107,7 +115,9 @@ func TestAServerTakesWhatIsRendered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "argosy-system"}}}
+	namespace := &unstructured.Unstructured{
+		Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "argosy-system"}},
+	}
 	if err := c.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
@@ -116,15 +126,25 @@ func TestAServerTakesWhatIsRendered(t *testing.T) {
 		// want are kinds beside those of every release, and how many of each.
 		want map[string]int
 	}{
-		"defaults":   {values: images},
-		"alone":      {values: images + "webhook: {replicas: 1}\ncontrollerManager: {replicas: 1}\nestimator: {enabled: false}\nnetworkPolicy: {enabled: false}\n"},
+		"defaults": {values: images},
+		"alone": {
+			values: images +
+				"webhook: {replicas: 1}\ncontrollerManager: {replicas: 1}\nestimator: {enabled: false}\nnetworkPolicy: {enabled: false}\n",
+		},
 		"dashboards": {values: images + "monitoring: {dashboards: {enabled: true}}\n"},
-		"placed and named": {values: images + "webhook: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: system-cluster-critical, config: {shutdownSeconds: 10}}\n" +
+		"placed and named": {values: images +
+			"webhook: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: system-cluster-critical, config: " +
+			"{shutdownSeconds: 10}}\n" +
 			"networkPolicy: {enabled: true, karmadaApiserver: [{ipBlock: {cidr: 10.0.0.1/32}}], webhookFrom: [{podSelector: {}}]}\n"},
-		"cert-manager, an authority of our own": {values: images + "webhook: {certificates: {mode: CertManager}}\n", want: map[string]int{"Certificate": 2, "Issuer": 2}},
-		"cert-manager, an issuer of the company": {values: images + "webhook: {certificates: {mode: CertManager, issuerRef: {kind: ClusterIssuer, name: company}}}\n",
+		"cert-manager, an authority of our own": {
+			values: images + "webhook: {certificates: {mode: CertManager}}\n", want: map[string]int{"Certificate": 2, "Issuer": 2},
+		},
+		"cert-manager, an issuer of the company": {values: images +
+			"webhook: {certificates: {mode: CertManager, issuerRef: {kind: ClusterIssuer, name: company}}}\n",
 			want: map[string]int{"Certificate": 1}},
-		"prometheus-operator": {values: images + "monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus}}, rules: {enabled: true, labels: {release: kube-prometheus}}}\n",
+		"prometheus-operator": {values: images +
+			"monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus}}, rules: {enabled: true, labels: {release: " +
+			"kube-prometheus}}}\n",
 			want: map[string]int{"ServiceMonitor": 3, "PrometheusRule": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

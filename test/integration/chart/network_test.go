@@ -149,8 +149,10 @@ func TestNetworkPolicies(t *testing.T) {
 func TestNetworkPoliciesOfValues(t *testing.T) {
 	t.Parallel()
 	agent, apiserver := end{ip: "203.0.113.7"}, end{ip: "192.0.2.10"}
-	n := networkOf(t, images+"karmada: {apiserverPort: 6443}\nnetworkPolicy: {webhookFrom: [{ipBlock: {cidr: 203.0.113.0/24}}], karmadaApiserver: [{ipBlock: {cidr: 192.0.2.10/32}}], "+
-		"metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}\n")
+	n := networkOf(t,
+		images+"karmada: {apiserverPort: 6443}\nnetworkPolicy: {webhookFrom: [{ipBlock: {cidr: 203.0.113.0/24}}], karmadaApiserver: [{ipBlock: "+
+			"{cidr: 192.0.2.10/32}}], "+
+			"metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}\n")
 	webhook, estimator := n.pods["argosy-webhook"], n.pods["argosy-estimator"]
 	for name, tc := range map[string]struct {
 		from, to end

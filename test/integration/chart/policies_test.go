@@ -20,7 +20,8 @@ type end struct {
 	ip    string
 }
 
-// policies evaluates NetworkPolicies as their API documents it: a pod that none selects is open, one that some select lets through what any of them allows.
+// policies evaluates NetworkPolicies as their API documents it: a pod that none selects is open, one that some select lets through what any
+// of them allows.
 type policies []networkingv1.NetworkPolicy
 
 // allow a new connection from one end to the other.
@@ -49,7 +50,8 @@ func (p policies) in(from, to end, protocol corev1.Protocol, port int32) bool {
 func (p policies) applying(pod end, direction networkingv1.PolicyType) policies {
 	var out policies
 	for _, policy := range p {
-		if pod.ip == "" && pod.namespace == policy.Namespace && selects(&policy.Spec.PodSelector, pod.labels) && slices.Contains(policy.Spec.PolicyTypes, direction) {
+		if pod.ip == "" && pod.namespace == policy.Namespace && selects(&policy.Spec.PodSelector, pod.labels) &&
+			slices.Contains(policy.Spec.PolicyTypes, direction) {
 			out = append(out, policy)
 		}
 	}

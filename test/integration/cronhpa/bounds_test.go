@@ -57,7 +57,8 @@ func TestABoundAPersonSetIsTheHPAsOwn(t *testing.T) {
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("peak"))
 	h := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}}
 	w.Expect(apiserver.Patch(w.ctx, h, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"maxReplicas":25}}`)))).To(gomega.Succeed())
-	w.Consistently(func() [2]int32 { return w.bounds("web") }, "500ms").Should(gomega.Equal([2]int32{10, 25}), "written again within the minute")
+	w.Consistently(func() [2]int32 { return w.bounds("web") }, "500ms").
+		Should(gomega.Equal([2]int32{10, 25}), "written again within the minute")
 	w.setClock(11*minute + 1)
 	w.Eventually(func() [2]int32 { return w.bounds("web") }).Should(gomega.Equal([2]int32{10, 40}))
 	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonBoundsHeld) }).
@@ -115,7 +116,8 @@ func TestAnHPACreatedAgainHasBoundsOfItsOwn(t *testing.T) {
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("peak"))
 	w.delete(first)
 	w.hpa("web", "web", 3, 9)
-	w.Eventually(func() [2]int32 { return w.bounds("web") }).Should(gomega.Equal([2]int32{10, 40}), "the rule in force holds for the one made again")
+	w.Eventually(func() [2]int32 { return w.bounds("web") }).
+		Should(gomega.Equal([2]int32{10, 40}), "the rule in force holds for the one made again")
 	w.setClock(20 * minute)
 	w.Eventually(func() string { return w.cronStatus("web").RuleInForce }).Should(gomega.Equal("more"))
 	w.Expect(w.bounds("web")).To(gomega.Equal([2]int32{20, 50}))

@@ -29,7 +29,8 @@ type journal struct {
 
 func (j *journal) funcs() *interceptor.Funcs {
 	return &interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			j.mu.Lock()
 			j.entries = append(j.entries, sub)
 			var err error

@@ -35,7 +35,8 @@ func stuckAt(subresource string, written bool) (*interceptor.Funcs, <-chan struc
 	reached, reach := signal()
 	var armed atomic.Bool
 	return &interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if sub == "scale" {
 				armed.Store(true)
 			}
@@ -114,7 +115,8 @@ func conflictOnEveryWrite(tries int) *interceptor.Funcs {
 			}
 			return c.Patch(ctx, o, p, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if err := refuse(sub, o); err != nil {
 				return err
 			}
@@ -202,11 +204,19 @@ func TestTargetsThatCannotBeScaled(t *testing.T) {
 	w.lead(nil)
 
 	want := map[string]struct{ ready, says string }{
-		"noscale":  {"False/TargetNotScalable", "ConfigMap settings exists but its kind has no scale subresource in karmada-apiserver: add it to the CRD there"},
-		"nokind":   {"False/TargetKindUnknown", "karmada-apiserver serves no kind Rocket in example.com/v1: install its CRD there, or correct spec.scaleTargetRef"},
-		"nogroup":  {"False/TargetKindUnknown", "no autoscaler FedHPA in apiVersion apps/v1: did you mean autoscaling.argosy.dev/v1alpha1?"},
-		"owned":    {"False/TargetOwnedByAutoscaler", "belong to HorizontalPodAutoscaler owner: target that"},
-		"shared-b": {"False/TargetSharedByCronHPAs", "CronHPA shared-a was there first for Deployment shared: move the rules into it and delete this one"},
+		"noscale": {
+			"False/TargetNotScalable",
+			"ConfigMap settings exists but its kind has no scale subresource in karmada-apiserver: add it to the CRD there",
+		},
+		"nokind": {
+			"False/TargetKindUnknown",
+			"karmada-apiserver serves no kind Rocket in example.com/v1: install its CRD there, or correct spec.scaleTargetRef",
+		},
+		"nogroup": {"False/TargetKindUnknown", "no autoscaler FedHPA in apiVersion apps/v1: did you mean autoscaling.argosy.dev/v1alpha1?"},
+		"owned":   {"False/TargetOwnedByAutoscaler", "belong to HorizontalPodAutoscaler owner: target that"},
+		"shared-b": {
+			"False/TargetSharedByCronHPAs", "CronHPA shared-a was there first for Deployment shared: move the rules into it and delete this one",
+		},
 		"shared-a": {"True/Scheduled", ""},
 	}
 	for name, tc := range want {

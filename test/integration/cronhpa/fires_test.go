@@ -174,7 +174,8 @@ func TestClockGoingBackwards(t *testing.T) {
 func (w *world) touch(name string) {
 	w.t.Helper()
 	c := &v1alpha1.CronHPA{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
-	w.Expect(apiserver.Patch(w.ctx, c, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"failedHistoryLimit":5}}`)))).To(gomega.Succeed())
+	w.Expect(apiserver.Patch(w.ctx, c, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"failedHistoryLimit":5}}`)))).
+		To(gomega.Succeed())
 }
 
 func TestAFedHPAIsOfferedBoundsAndNeverWritten(t *testing.T) {

@@ -43,16 +43,24 @@ func TestRulesOfTheKind(t *testing.T) {
 		"bounds of a FedHPA":     {fedRef("c"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 1, 2)}, ""},
 		"replicas of an HPA":     {hpaRef("d"), []v1alpha1.CronHPARule{good}, "set targetMinReplicas and/or targetMaxReplicas instead"},
 		"bounds of a workload":   {workloadRef("e"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 1, 2)}, "set targetReplicas"},
-		"both":                   {workloadRef("f"), rule(func(r *v1alpha1.CronHPARule) { r.TargetMinReplicas = ptr.To[int32](1) }), "either targetReplicas, or"},
-		"neither":                {workloadRef("g"), rule(func(r *v1alpha1.CronHPARule) { r.TargetReplicas = nil }), "either targetReplicas, or"},
-		"min above max":          {fedRef("h"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 3, 2)}, "must not be above"},
-		"no rules":               {workloadRef("i"), []v1alpha1.CronHPARule{}, "spec.rules"},
-		"a name twice":           {workloadRef("j"), []v1alpha1.CronHPARule{good, good}, "Duplicate value"},
-		"a name that is none":    {workloadRef("k"), rule(func(r *v1alpha1.CronHPARule) { r.Name = "Out!" }), "spec.rules[0].name"},
-		"no apiVersion":          {autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "l"}, []v1alpha1.CronHPARule{good}, "apiVersion is required"},
-		"a negative number":      {workloadRef("m"), rule(func(r *v1alpha1.CronHPARule) { r.TargetReplicas = ptr.To[int32](-1) }), "targetReplicas"},
-		"a deadline too short":   {workloadRef("n"), rule(func(r *v1alpha1.CronHPARule) { r.StartingDeadlineSeconds = ptr.To[int32](1) }), "startingDeadlineSeconds"},
-		"a date of other form":   {workloadRef("o"), rule(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"Dec 25"} }), "excludeDates"},
+		"both": {
+			workloadRef("f"), rule(func(r *v1alpha1.CronHPARule) { r.TargetMinReplicas = ptr.To[int32](1) }), "either targetReplicas, or",
+		},
+		"neither":             {workloadRef("g"), rule(func(r *v1alpha1.CronHPARule) { r.TargetReplicas = nil }), "either targetReplicas, or"},
+		"min above max":       {fedRef("h"), []v1alpha1.CronHPARule{boundsAt("out", "0 9 * * *", 3, 2)}, "must not be above"},
+		"no rules":            {workloadRef("i"), []v1alpha1.CronHPARule{}, "spec.rules"},
+		"a name twice":        {workloadRef("j"), []v1alpha1.CronHPARule{good, good}, "Duplicate value"},
+		"a name that is none": {workloadRef("k"), rule(func(r *v1alpha1.CronHPARule) { r.Name = "Out!" }), "spec.rules[0].name"},
+		"no apiVersion": {
+			autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "l"}, []v1alpha1.CronHPARule{good}, "apiVersion is required",
+		},
+		"a negative number": {
+			workloadRef("m"), rule(func(r *v1alpha1.CronHPARule) { r.TargetReplicas = ptr.To[int32](-1) }), "targetReplicas",
+		},
+		"a deadline too short": {
+			workloadRef("n"), rule(func(r *v1alpha1.CronHPARule) { r.StartingDeadlineSeconds = ptr.To[int32](1) }), "startingDeadlineSeconds",
+		},
+		"a date of other form": {workloadRef("o"), rule(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"Dec 25"} }), "excludeDates"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cron := &v1alpha1.CronHPA{
@@ -114,25 +122,54 @@ func TestAdmission(t *testing.T) {
 		wantSays    []string
 		wantWarning string
 	}{
-		"good":               {target: workloadRef("web"), rule: replicasAt("out", "0 9 * * *", 3)},
-		"its target HPA":     {target: hpaRef("owner"), rule: boundsAt("out", "0 9 * * *", 3, 9)},
-		"cron syntax":        {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 25 * * *" }), wantSays: []string{"spec.rules[0].schedule", "above maximum"}},
-		"zone":               {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.TimeZone = "Asia/Atlantis" }), wantSays: []string{"spec.rules[0].timeZone", "IANA"}},
-		"date":               {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"2026-02-30"} }), wantSays: []string{"spec.rules[0].excludeDates[0]"}},
-		"never fires":        {target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 0 30 2 *" }), wantSays: []string{"spec.rules[0].schedule", "never fires"}},
-		"owned by an HPA":    {target: workloadRef("owned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"HorizontalPodAutoscaler owner", "targetMinReplicas"}},
-		"owned by a FedHPA":  {target: workloadRef("fedowned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"FedHPA fed", "targetMinReplicas"}},
+		"good":           {target: workloadRef("web"), rule: replicasAt("out", "0 9 * * *", 3)},
+		"its target HPA": {target: hpaRef("owner"), rule: boundsAt("out", "0 9 * * *", 3, 9)},
+		"cron syntax": {
+			target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 25 * * *" }), wantSays: []string{
+				"spec.rules[0].schedule", "above maximum",
+			},
+		},
+		"zone": {
+			target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.TimeZone = "Asia/Atlantis" }),
+			wantSays: []string{"spec.rules[0].timeZone", "IANA"},
+		},
+		"date": {
+			target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.ExcludeDates = []string{"2026-02-30"} }),
+			wantSays: []string{"spec.rules[0].excludeDates[0]"},
+		},
+		"never fires": {
+			target: workloadRef("web"), rule: with(func(r *v1alpha1.CronHPARule) { r.Schedule = "0 0 30 2 *" }),
+			wantSays: []string{"spec.rules[0].schedule", "never fires"},
+		},
+		"owned by an HPA": {
+			target: workloadRef("owned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{
+				"HorizontalPodAutoscaler owner", "targetMinReplicas",
+			},
+		},
+		"owned by a FedHPA": {
+			target: workloadRef("fedowned"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"FedHPA fed", "targetMinReplicas"},
+		},
 		"limits of a FedHPA": {target: fedRef("fed"), rule: boundsAt("out", "0 9 * * *", 30, 40)},
 		"a FedHPA to come":   {target: fedRef("later"), rule: onlyMin(30)},
 		"above its max": {target: fedRef("fed"), rule: onlyMin(30), wantSays: []string{
-			"spec.rules[0].targetMinReplicas: Invalid value: 30", "with maxReplicas 20 of FedHPA fed the limits would be 30..20: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas of the FedHPA first"}},
+			"spec.rules[0].targetMinReplicas: Invalid value: 30",
+			"with maxReplicas 20 of FedHPA fed the limits would be 30..20: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas " +
+				"of the FedHPA first"}},
 		"below its min": {target: fedRef("fed"), rule: onlyMax(2), wantSays: []string{
-			"spec.rules[0].targetMaxReplicas: Invalid value: 2", "with minReplicas 4 of FedHPA fed the limits would be 4..2: set targetMinReplicas in the rule as well"}},
-		"a lower limit of zero": {target: fedRef("fed"), rule: onlyMin(0), wantSays: []string{"spec.rules[0].targetMinReplicas: Invalid value: 0", "at least 1"}},
-		"more than is divided":  {target: fedRef("fed"), rule: onlyMax(2_000_000_000), wantSays: []string{"spec.rules[0].targetMaxReplicas", "at most 100000"}},
-		"taken":                 {target: workloadRef("taken"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"CronHPA first", "add the rules there"}},
+			"spec.rules[0].targetMaxReplicas: Invalid value: 2",
+			"with minReplicas 4 of FedHPA fed the limits would be 4..2: set targetMinReplicas in the rule as well"}},
+		"a lower limit of zero": {
+			target: fedRef("fed"), rule: onlyMin(0), wantSays: []string{"spec.rules[0].targetMinReplicas: Invalid value: 0", "at least 1"},
+		},
+		"more than is divided": {
+			target: fedRef("fed"), rule: onlyMax(2_000_000_000), wantSays: []string{"spec.rules[0].targetMaxReplicas", "at most 100000"},
+		},
+		"taken": {
+			target: workloadRef("taken"), rule: replicasAt("out", "0 9 * * *", 3), wantSays: []string{"CronHPA first", "add the rules there"},
+		},
 		"a wrong group": {
-			target: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "FedHPA", Name: "x"}, rule: boundsAt("out", "0 9 * * *", 1, 2),
+			target:   autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "FedHPA", Name: "x"},
+			rule:     boundsAt("out", "0 9 * * *", 1, 2),
 			wantSays: []string{"spec.scaleTargetRef.apiVersion", "autoscaling.argosy.dev/v1alpha1"},
 		},
 		"to zero": {target: workloadRef("web"), rule: replicasAt("out", "0 9 * * *", 0), wantWarning: "--enable-empty-workload-propagation"},

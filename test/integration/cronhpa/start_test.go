@@ -12,7 +12,8 @@ import (
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
-// TestStartOfACronHPAWithACalendar: it waits until its calendar is there, applies the rule whose time it is by that, and stands still when the calendar can no longer be read.
+// TestStartOfACronHPAWithACalendar: it waits until its calendar is there, applies the rule whose time it is by that, and stands still when
+// the calendar can no longer be read.
 func TestStartOfACronHPAWithACalendar(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -24,7 +25,9 @@ func TestStartOfACronHPAWithACalendar(t *testing.T) {
 	usual := replicasAt("usual", w.schedule(-48*time.Hour), 7)
 	w.create(&v1alpha1.CronHPA{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"},
-		Spec:       v1alpha1.CronHPASpec{ScaleTargetRef: workloadRef("web"), ApplyAtStart: v1alpha1.CronHPAStartInForce, Rules: []v1alpha1.CronHPARule{sale, usual}},
+		Spec: v1alpha1.CronHPASpec{
+			ScaleTargetRef: workloadRef("web"), ApplyAtStart: v1alpha1.CronHPAStartInForce, Rules: []v1alpha1.CronHPARule{sale, usual},
+		},
 	})
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/CalendarUnreadable"))
 	w.Expect(w.replicas("web")).To(gomega.Equal(int32(1)), "a rule was applied before it was known which")
@@ -41,7 +44,8 @@ func TestStartOfACronHPAWithACalendar(t *testing.T) {
 	status := w.cronStatus("web")
 	w.Expect(status.RuleInForce).To(gomega.Equal("usual"))
 	w.Expect(status.LastResult).To(gomega.Equal(v1alpha1.FiringApplied))
-	w.Expect(w.measured("argosy_cronhpa_firing_lateness_seconds")[""]).To(gomega.BeZero(), "what was in force before the CronHPA was made is not late")
+	w.Expect(w.measured("argosy_cronhpa_firing_lateness_seconds")[""]).
+		To(gomega.BeZero(), "what was in force before the CronHPA was made is not late")
 
 	w.Expect(apiserver.Delete(w.ctx, calendar)).To(gomega.Succeed())
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/CalendarUnreadable"))

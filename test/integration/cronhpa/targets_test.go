@@ -72,7 +72,8 @@ func TestMembersThatKeepTheirReplicas(t *testing.T) {
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
 }
 
-// TestATargetThatIsCutOff: after a rollback no rule scales the template, and the CronHPA says so; the firing comes once the workload is adopted again.
+// TestATargetThatIsCutOff: after a rollback no rule scales the template, and the CronHPA says so; the firing comes once the workload is
+// adopted again.
 func TestATargetThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -153,7 +154,9 @@ func TestTwoNamesOfOneAutoscaler(t *testing.T) {
 	w.cron("plain", hpaRef("plain"), boundsAt("via-hpa", w.schedule(20*minute), 3, 9))
 	second := &v1alpha1.CronHPA{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "second"},
-		Spec:       v1alpha1.CronHPASpec{ScaleTargetRef: fedRef("web"), Rules: []v1alpha1.CronHPARule{boundsAt("via-fedhpa", w.schedule(10*minute), 4, 5)}},
+		Spec: v1alpha1.CronHPASpec{
+			ScaleTargetRef: fedRef("web"), Rules: []v1alpha1.CronHPARule{boundsAt("via-fedhpa", w.schedule(10*minute), 4, 5)},
+		},
 	}
 	got := w.ask(second)
 	w.Expect(got.Allowed).To(gomega.BeFalse())

@@ -50,7 +50,8 @@ func start(t *testing.T) *world {
 	}
 	w.fleet = fleet.New(func(string) (mirror.Config, error) {
 		return mirror.Config{Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{},
-			// A busy API server may take seconds for a probe, and a machine may stand still for half a minute: a member that lives is not silent for longer.
+			// A busy API server may take seconds for a probe, and a machine may stand still for half a minute: a member that lives is not silent for
+			// longer.
 			ProbeEvery: 200 * time.Millisecond, ProbeTimeout: 10 * time.Second, FreshFor: 15 * time.Second, KeepFor: 45 * time.Second}, nil
 	})
 	w.server = server.New(server.Options{Members: w.fleet, Clock: clock.RealClock{}})
@@ -64,8 +65,9 @@ func start(t *testing.T) *world {
 	return w
 }
 
-// ask never sees an error, and never waits longer than promised. A busy machine may lose a moment, or many: a promise that is broken is broken until patience ends, and an
-// answer counts when it came so soon that no part of the server ran out of its time, or did not three times.
+// ask never sees an error, and never waits longer than promised. A busy machine may lose a moment, or many: a promise that is broken is
+// broken until patience ends, and an answer counts when it came so soon that no part of the server ran out of its time, or did not three
+// times.
 func (w *world) ask(member string) int32 {
 	return w.askFor(member, wire.Requirements{Namespace: "default", Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}})
 }
@@ -75,7 +77,9 @@ func (w *world) askFor(member string, requirements wire.Requirements) int32 {
 	first, kept := (clock.RealClock{}).Now(), 0
 	for {
 		begun := clock.RealClock{}.Now()
-		answer, err := w.server.MaxAvailableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.MaxAvailableReplicasRequest{Cluster: member, Requirements: requirements})
+		answer, err := w.server.MaxAvailableReplicas(klog.NewContext(context.Background(), klog.Logger{}), &wire.MaxAvailableReplicasRequest{
+			Cluster: member, Requirements: requirements,
+		})
 		if err != nil {
 			w.t.Errorf("asking about %s: %v: an error discards the other members' answers", member, err)
 			return server.Unknown
@@ -117,7 +121,8 @@ func TestMemberThatGoesAwayAndComesBack(t *testing.T) {
 			w.addNode(t, "n1")
 			eventually := func(member string, want int32, why string) {
 				t.Helper()
-				g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(want), why) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
+				g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(want), why) }, machine.Patience, 50*time.Millisecond).
+					Should(gomega.Succeed())
 			}
 			eventually("good", 4, "one node of four CPUs")
 			eventually("faulty", 4, "one node of four CPUs")
@@ -140,7 +145,8 @@ func TestNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	client := kubernetes.NewForConfigOrDie(mirror.ReadOnly(w.config, sets.New[string]()))
-	_, err := client.CoreV1().ConfigMaps("default").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
+	_, err := client.CoreV1().ConfigMaps("default").
+		Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
 	if !errors.Is(err, mirror.ErrWriteRefused) {
 		t.Errorf("creating through the mirror's transport: %v, want %v", err, mirror.ErrWriteRefused)
 	}
@@ -158,8 +164,10 @@ func TestOwnersOfAnyKind(t *testing.T) {
 	set, err := w.client.AppsV1().StatefulSets("default").Create(t.Context(), &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "middle", OwnerReferences: []metav1.OwnerReference{
 			{APIVersion: "component.luojilab.com/v1alpha1", Kind: "Component", Name: "shop", UID: "c", Controller: ptr.To(true)}}},
-		Spec: appsv1.StatefulSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "shop"}}, Template: corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "shop"}}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "shop"}}}}},
+		Spec: appsv1.StatefulSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "shop"}},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "shop"}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "shop"}}}}},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -172,14 +180,17 @@ func TestOwnersOfAnyKind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		made.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+		made.Status.Conditions = []corev1.PodCondition{
+			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable},
+		}
 		if _, err := w.client.CoreV1().Pods("default").UpdateStatus(t.Context(), made, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	g.Eventually(func(g gomega.Gomega) {
-		answer, err := w.server.GetUnschedulableReplicas(klog.NewContext(t.Context(), klog.Logger{}), &wire.UnschedulableReplicasRequest{Cluster: "good",
-			APIVersion: "component.luojilab.com/v1alpha1", Kind: "Component", Namespace: "default", Name: "shop"})
+		answer, err := w.server.GetUnschedulableReplicas(klog.NewContext(t.Context(), klog.Logger{}),
+			&wire.UnschedulableReplicasRequest{Cluster: "good",
+				APIVersion: "component.luojilab.com/v1alpha1", Kind: "Component", Namespace: "default", Name: "shop"})
 		g.Expect(err).NotTo(gomega.HaveOccurred())
 		g.Expect(answer.Value).To(gomega.Equal(int32(2)))
 	}, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
@@ -190,24 +201,28 @@ func TestMemberIsReachedAnotherWay(t *testing.T) {
 	t.Parallel()
 	w, g := start(t), gomega.NewWithT(t)
 	w.addNode(t, "n1")
-	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4))) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
+	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4))) }, machine.Patience, 50*time.Millisecond).
+		Should(gomega.Succeed())
 
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 	t.Cleanup(cancel)
 	wrong := rest.AnonymousClientConfig(w.config)
 	wrong.BearerToken = "revoked"
 	w.fleet.Join(ctx, "faulty", fleet.Connection{Rest: wrong})
-	g.Consistently(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4))) }, time.Second, 50*time.Millisecond).Should(gomega.Succeed())
+	g.Consistently(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(int32(4))) }, time.Second, 50*time.Millisecond).
+		Should(gomega.Succeed())
 
 	moved, line := through(t, w.config)
 	w.fleet.Join(ctx, "faulty", fleet.Connection{Rest: moved})
 	w.line.set(true, false)
 	w.addNode(t, "n2")
 	for _, member := range []string{"faulty", "good"} {
-		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(int32(8))) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
+		g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask(member)).To(gomega.Equal(int32(8))) }, machine.Patience, 50*time.Millisecond).
+			Should(gomega.Succeed())
 	}
 	line.set(true, false)
-	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(server.Unknown)) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
+	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("faulty")).To(gomega.Equal(server.Unknown)) }, machine.Patience, 50*time.Millisecond).
+		Should(gomega.Succeed())
 
 	w.fleet.Leave(ctx, "faulty")
 	g.Expect(w.ask("faulty")).To(gomega.Equal(server.Unknown), "it has left")
@@ -219,7 +234,8 @@ func TestThousandsOfNodesAppear(t *testing.T) {
 	t.Parallel()
 	const count = 10000
 	w, g := start(t), gomega.NewWithT(t)
-	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("good")).To(gomega.BeZero()) }, machine.Patience, 50*time.Millisecond).Should(gomega.Succeed())
+	g.Eventually(func(g gomega.Gomega) { g.Expect(w.ask("good")).To(gomega.BeZero()) }, machine.Patience, 50*time.Millisecond).
+		Should(gomega.Succeed())
 	config := lab.Patient(w.config)
 	config.QPS = -1
 	client := kubernetes.NewForConfigOrDie(config)
@@ -230,8 +246,9 @@ func TestThousandsOfNodesAppear(t *testing.T) {
 		for i := range count {
 			group.Go(func() error {
 				// Tolerated by the question below: nobody lifts the taint of 10,000 nodes here.
-				node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("node-%05d", i)}, Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
-					"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"), "pods": resource.MustParse("20")}}}
+				node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("node-%05d", i)},
+					Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
+						"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"), "pods": resource.MustParse("20")}}}
 				_, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{})
 				return err
 			})

@@ -62,7 +62,8 @@ func TestAdmission(t *testing.T) {
 		}, want: "delete it, and create one aimed at this FedHPA instead"},
 		"cronhpa-with-limits-that-cross": {prepare: func(s story) error {
 			return s.plane.Client.Create(s.t.Context(), s.peak(30))
-		}, want: "CronHPA web-peak is aimed at this FedHPA, and its rule peak sets targetMinReplicas 30: with maxReplicas 20 of FedHPA web the limits would be 30..20: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas"},
+		}, want: "CronHPA web-peak is aimed at this FedHPA, and its rule peak sets targetMinReplicas 30: with maxReplicas 20 of FedHPA web the " +
+			"limits would be 30..20: set targetMaxReplicas in the rule as well, or raise spec.maxReplicas"},
 		"cronhpa-inside": {prepare: func(s story) error {
 			return s.plane.Client.Create(s.t.Context(), s.peak(12))
 		}},

@@ -47,12 +47,15 @@ func TestMetricsUnread(t *testing.T) {
 	s := newStory(t)
 	s.active()
 	s.complains("member1", 3, "ScalingActive", "FailedGetResourceMetric")
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).Should(Equal("False " + api.FedHPAReasonMemberNotScaling))
-	s.g.Expect(s.message(api.FedHPAMembersScaling)).To(Equal("member1: the member's autoscaler cannot scale: it cannot (FailedGetResourceMetric)"))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).
+		Should(Equal("False " + api.FedHPAReasonMemberNotScaling))
+	s.g.Expect(s.message(api.FedHPAMembersScaling)).
+		To(Equal("member1: the member's autoscaler cannot scale: it cannot (FailedGetResourceMetric)"))
 	s.follows("member1=3 member2=2 of 5, template 5")
 }
 
-// TestAutoscalersWorkByHand: the Work of a member's autoscaler is deleted, then loses its label. It is made as it was, and the books do not move.
+// TestAutoscalersWorkByHand: the Work of a member's autoscaler is deleted, then loses its label. It is made as it was, and the books do not
+// move.
 func TestAutoscalersWorkByHand(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
@@ -73,13 +76,14 @@ func TestAutoscalersWorkByHand(t *testing.T) {
 
 	s.g.Expect(s.plane.Client.Patch(t.Context(), s.work("member1"), client.RawPatch(types.MergePatchType,
 		fmt.Appendf(nil, `{"metadata":{"labels":{%q:null}}}`, api.FedHPAManagedLabel)))).To(Succeed())
-	s.g.Eventually(func() map[string]string { return s.work("member1").Labels }, machine.Patience).Should(HaveKeyWithValue(api.FedHPAManagedLabel, "true"))
+	s.g.Eventually(func() map[string]string { return s.work("member1").Labels }, machine.Patience).
+		Should(HaveKeyWithValue(api.FedHPAManagedLabel, "true"))
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 6)).To(Succeed())
 	s.follows("member1=6 member2=2 of 8, template 8")
 }
 
-// TestTargetDeletedAndMadeAgain: the target goes while its FedHPA stays. The new one runs what it says, not what members' autoscalers remember of the
-// old one.
+// TestTargetDeletedAndMadeAgain: the target goes while its FedHPA stays. The new one runs what it says, not what members' autoscalers
+// remember of the old one.
 func TestTargetDeletedAndMadeAgain(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
@@ -87,7 +91,9 @@ func TestTargetDeletedAndMadeAgain(t *testing.T) {
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 9)).To(Succeed())
 	s.follows("member1=9 member2=2 of 11, template 11")
 
-	s.g.Expect(s.plane.Client.Delete(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: s.app.Name}})).To(Succeed())
+	s.g.Expect(
+		s.plane.Client.Delete(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: s.app.Name}})).
+		To(Succeed())
 	s.g.Expect(s.plane.Client.Delete(t.Context(), s.binding())).To(Succeed())
 	s.g.Eventually(s.ready, machine.Patience).Should(Equal("False " + api.FedHPAReasonTargetNotFound))
 	s.g.Expect(s.condition(api.FedHPABooksAgree)).To(Equal("Unknown " + api.FedHPAReasonTargetNotFound))
@@ -96,7 +102,8 @@ func TestTargetDeletedAndMadeAgain(t *testing.T) {
 
 	s.g.Expect(s.plane.Propagate(t.Context(), s.app)).To(Succeed())
 	s.g.Eventually(s.retained, machine.Patience).Should(BeTrue())
-	s.g.Eventually(s.ready, machine.Patience).Should(Equal("False "+api.FedHPAReasonMemberNotScaling), "as long as no member finds the new one")
+	s.g.Eventually(s.ready, machine.Patience).Should(Equal("False "+api.FedHPAReasonMemberNotScaling),
+		"as long as no member finds the new one")
 	s.g.Expect(s.books()).To(Equal("member1=3 member2=2 of 5, template 5"))
 	s.takenOver()
 	s.follows("member1=3 member2=2 of 5, template 5")
@@ -114,6 +121,7 @@ func TestRivalGoes(t *testing.T) {
 	s.g.Expect(s.plane.Client.Create(t.Context(), s.app.FedHPA(2, 20))).To(Succeed())
 	s.g.Eventually(s.ready, machine.Patience).Should(Equal("False " + api.FedHPAReasonSecondAutoscaler))
 	s.g.Expect(s.plane.Client.Delete(t.Context(), rival)).To(Succeed())
-	s.g.Eventually(s.ready, noticed).ShouldNot(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the next look without an event is two minutes away")
+	s.g.Eventually(s.ready, noticed).ShouldNot(Equal("False "+api.FedHPAReasonSecondAutoscaler),
+		"the next look without an event is two minutes away")
 	s.takenOver()
 }

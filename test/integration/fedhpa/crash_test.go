@@ -17,8 +17,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// TestPowerCutAtEveryWrite ends the controllers at each of their writes in turn, with a new process after it: taking over, following a member, letting
-// go. What a half done step leaves is understood, and the end is the same.
+// TestPowerCutAtEveryWrite ends the controllers at each of their writes in turn, with a new process after it: taking over, following a
+// member, letting go. What a half done step leaves is understood, and the end is the same.
 func TestPowerCutAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -96,13 +96,15 @@ func (s story) nowActive() bool {
 	return ready == "True Active" && books == "True BooksAgree"
 }
 
-// nudge wakes the controllers when the workload's Works have changed, which FedHPA does not watch: its own look comes five seconds later, which
-// here would be waited for at every cut. (The other stories wait for it.)
+// nudge wakes the controllers when the workload's Works have changed, which FedHPA does not watch: its own look comes five seconds later,
+// which here would be waited for at every cut. (The other stories wait for it.)
 func (s story) nudge() error {
 	var seen []string
 	for _, c := range s.app.Clusters {
 		var work workv1alpha1.Work
-		key := client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(c.Name), Name: names.GenerateWorkName("Deployment", s.app.Name, s.app.Namespace)}
+		key := client.ObjectKey{
+			Namespace: names.GenerateExecutionSpaceName(c.Name), Name: names.GenerateWorkName("Deployment", s.app.Name, s.app.Namespace),
+		}
 		if err := s.plane.Client.Get(s.t.Context(), key, &work); err != nil {
 			return err
 		}

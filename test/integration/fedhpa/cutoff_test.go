@@ -28,8 +28,8 @@ func (s story) marked(value any) {
 	s.g.Expect(s.plane.Client.Patch(s.t.Context(), d, client.RawPatch(types.MergePatchType, patch))).To(Succeed())
 }
 
-// TestCutOff: a rollback stops the dispatching of members' autoscalers, and no book moves. Adopted again they are sent anew; deleted while cut off, the FedHPA goes
-// and its Works with it, without Karmada having any part in it.
+// TestCutOff: a rollback stops the dispatching of members' autoscalers, and no book moves. Adopted again they are sent anew; deleted while
+// cut off, the FedHPA goes and its Works with it, without Karmada having any part in it.
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)

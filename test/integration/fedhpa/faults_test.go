@@ -79,7 +79,9 @@ func TestClusterJoinsAndLeaves(t *testing.T) {
 	s.app.Clusters = s.app.Clusters[:2]
 	s.follows("member1=7 member2=2 of 9, template 9")
 	var works workv1alpha1.WorkList
-	ours := []client.ListOption{client.InNamespace(names.GenerateExecutionSpaceName(joined)), client.MatchingLabels{api.FedHPAManagedLabel: "true"}}
+	ours := []client.ListOption{
+		client.InNamespace(names.GenerateExecutionSpaceName(joined)), client.MatchingLabels{api.FedHPAManagedLabel: "true"},
+	}
 	s.g.Eventually(func() (int, error) {
 		// The namespace of Works goes with the cluster, whatever is still sent to it by one who has not heard of that.
 		if err := s.plane.Client.List(t.Context(), &works, ours...); err != nil {
@@ -108,8 +110,10 @@ func TestMinAboveCapacity(t *testing.T) {
 	s := newStory(t)
 	s.g.Expect(s.plane.Client.Create(t.Context(), s.app.FedHPA(500, 600))).To(Succeed())
 	s.takenOver()
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPACapacitySufficient) }, machine.Patience).Should(Equal("False " + api.FedHPAReasonMinUnplaced))
-	s.g.Expect(s.message(api.FedHPACapacitySufficient)).To(MatchRegexp(`\d+ of minReplicas 500 fit in no cluster: add room, add a cluster, or lower minReplicas`))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPACapacitySufficient) }, machine.Patience).
+		Should(Equal("False " + api.FedHPAReasonMinUnplaced))
+	s.g.Expect(s.message(api.FedHPACapacitySufficient)).
+		To(MatchRegexp(`\d+ of minReplicas 500 fit in no cluster: add room, add a cluster, or lower minReplicas`))
 	s.follows("member1=3 member2=2 of 5, template 5")
 	// 100 pods fit into each cluster beside what runs.
 	for _, c := range s.app.Clusters {
@@ -135,12 +139,15 @@ func TestMemberRefuses(t *testing.T) {
 			return err
 		}
 		meta.SetStatusCondition(&work.Status.Conditions, metav1.Condition{
-			Type: workv1alpha1.WorkApplied, Status: metav1.ConditionFalse, Reason: "AppliedFailed", Message: "resource(kind=HorizontalPodAutoscaler) already exist in cluster member2",
+			Type: workv1alpha1.WorkApplied, Status: metav1.ConditionFalse, Reason: "AppliedFailed",
+			Message: "resource(kind=HorizontalPodAutoscaler) already exist in cluster member2",
 		})
 		return s.plane.Client.Status().Update(t.Context(), work)
 	}, machine.Patience).Should(Succeed())
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).Should(Equal("False " + api.FedHPAReasonMemberRefuses))
-	s.g.Expect(s.message(api.FedHPAMembersScaling)).To(Equal("member2: the autoscaler could not be applied: resource(kind=HorizontalPodAutoscaler) already exist in cluster member2"))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).
+		Should(Equal("False " + api.FedHPAReasonMemberRefuses))
+	s.g.Expect(s.message(api.FedHPAMembersScaling)).
+		To(Equal("member2: the autoscaler could not be applied: resource(kind=HorizontalPodAutoscaler) already exist in cluster member2"))
 	s.follows("member1=3 member2=2 of 5, template 5")
 }
 
@@ -155,7 +162,8 @@ func TestUnreachable(t *testing.T) {
 	s.g.Expect(s.plane.Propagate(t.Context(), s.app)).To(Succeed())
 	s.active()
 	s.g.Expect(s.plane.SetReady(t.Context(), away, false)).To(Succeed())
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).Should(Equal("Unknown " + api.FedHPAReasonMemberUnreachable))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).
+		Should(Equal("Unknown " + api.FedHPAReasonMemberUnreachable))
 	// Karmada clears nothing, but a stale report of nothing must not count either.
 	s.g.Expect(s.plane.Report(t.Context(), s.app, away, 0)).To(Succeed())
 	s.g.Expect(s.plane.Report(t.Context(), s.app, "member1", 5)).To(Succeed())

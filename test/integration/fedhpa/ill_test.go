@@ -14,14 +14,15 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// TestDeadAutoscaler: without metrics an autoscaler goes on saying what it asked for before. The books take what runs, and limits that are lowered under
-// it leave all of that.
+// TestDeadAutoscaler: without metrics an autoscaler goes on saying what it asked for before. The books take what runs, and limits that are
+// lowered under it leave all of that.
 func TestDeadAutoscaler(t *testing.T) {
 	s := newStory(t)
 	s.active()
 	s.g.Expect(s.plane.ReportIll(t.Context(), s.app, "member1", 9, 3)).To(Succeed())
 	s.follows("member1=9 member2=2 of 11, template 11")
-	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).Should(Equal("False " + api.FedHPAReasonMemberNotScaling))
+	s.g.Eventually(func() (string, error) { return s.condition(api.FedHPAMembersScaling) }, machine.Patience).
+		Should(Equal("False " + api.FedHPAReasonMemberNotScaling))
 	s.g.Eventually(s.ready, machine.Patience).Should(Equal("True "+api.FedHPAReasonActive), "one of them scales")
 
 	var fed api.FedHPA

@@ -138,8 +138,8 @@ func TestTakeOverFollowRelease(t *testing.T) {
 	s.released("member1=7 member2=2 of 9, template 9")
 }
 
-// letGo plays Karmada while a FedHPA is being released, and reports whether it is gone. Until then Karmada must not own the replicas of a member
-// that still has an autoscaler.
+// letGo plays Karmada while a FedHPA is being released, and reports whether it is gone. Until then Karmada must not own the replicas of a
+// member that still has an autoscaler.
 func (s story) letGo() (bool, error) {
 	// Read before the autoscalers are counted: the last of them may go, and the label after it, while this looks.
 	retained, left := s.retained(), 0
@@ -251,7 +251,9 @@ func TestSpecRules(t *testing.T) {
 		"min-above-max": {func(f *api.FedHPA) { f.Spec.MinReplicas = 30 }, "spec.minReplicas must not be above spec.maxReplicas"},
 		"no-version":    {func(f *api.FedHPA) { f.Spec.ScaleTargetRef.APIVersion = "" }, "spec.scaleTargetRef.apiVersion is required"},
 		"standby-with-min": {func(f *api.FedHPA) {
-			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "member1", Role: api.ClusterRoleStandby, MinReplicas: ptr.To[int32](1)}}}
+			f.Spec.Distribution = &api.Distribution{
+				Clusters: []api.ClusterDistribution{{Name: "member1", Role: api.ClusterRoleStandby, MinReplicas: ptr.To[int32](1)}},
+			}
 		}, "a standby cluster has no minReplicas"},
 		"queue-of-whom": {func(f *api.FedHPA) {
 			f.Spec.Metrics = []autoscalingv2.MetricSpec{{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{
@@ -260,7 +262,9 @@ func TestSpecRules(t *testing.T) {
 			}}}
 		}, "spec.metricScope is required with an averageValue of an External or Object metric"},
 		"own-min-above-own-max": {func(f *api.FedHPA) {
-			f.Spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "member1", MinReplicas: ptr.To[int32](5), MaxReplicas: ptr.To[int32](4)}}}
+			f.Spec.Distribution = &api.Distribution{
+				Clusters: []api.ClusterDistribution{{Name: "member1", MinReplicas: ptr.To[int32](5), MaxReplicas: ptr.To[int32](4)}},
+			}
 		}, "a cluster's minReplicas must not be above its maxReplicas"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,7 +282,9 @@ func TestAnnotatedHPAIsAFedHPA(t *testing.T) {
 	s := newStory(t)
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.app.Namespace, Name: "web", Annotations: map[string]string{api.FederateAnnotation: "true"}},
-		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MinReplicas: ptr.To[int32](2), MaxReplicas: 12},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: s.app.FedHPA(1, 2).Spec.ScaleTargetRef, MinReplicas: ptr.To[int32](2), MaxReplicas: 12,
+		},
 	}
 	s.g.Expect(s.plane.Client.Create(t.Context(), hpa)).To(Succeed())
 	s.g.Eventually(func() (int32, error) {

@@ -67,7 +67,10 @@ func (p *planes) registered(t *testing.T) {
 func (p *planes) leastPrivilege(t *testing.T) {
 	for program, tc := range map[string]struct{ may, mayNot [][3]string }{
 		"argosy-webhook": {
-			may: [][3]string{{"get", "work.karmada.io", "resourcebindings"}, {"watch", "work.karmada.io", "resourcebindings"}, {"watch", "config.karmada.io", "resourceinterpretercustomizations"}, {"create", "", "events"}},
+			may: [][3]string{
+				{"get", "work.karmada.io", "resourcebindings"}, {"watch", "work.karmada.io", "resourcebindings"},
+				{"watch", "config.karmada.io", "resourceinterpretercustomizations"}, {"create", "", "events"},
+			},
 			mayNot: [][3]string{
 				{"update", "work.karmada.io", "resourcebindings"}, {"get", "", "secrets"},
 				{"create", "coordination.k8s.io", "leases"}, {"patch", "config.karmada.io", "resourceinterpretercustomizations"},
@@ -82,11 +85,14 @@ func (p *planes) leastPrivilege(t *testing.T) {
 		"argosy-estimator": {
 			may: [][3]string{
 				{"watch", "cluster.karmada.io", "clusters"}, {"watch", "work.karmada.io", "resourcebindings"}, {"get", "", "karmada-cluster/secrets"},
-				{"get", "apps", "deployments"}, {"get", "apps.kruise.io", "clonesets"}, {"get", "batch", "jobs"}, {"patch", "", "karmada-system/services"},
+				{"get", "apps", "deployments"}, {"get", "apps.kruise.io", "clonesets"}, {"get", "batch", "jobs"},
+				{"patch", "", "karmada-system/services"},
 			},
 			mayNot: [][3]string{
 				{"get", "", "secrets"}, {"list", "", "karmada-cluster/secrets"}, {"create", "", "services"}, {"update", "", "karmada-system/services"},
-				{"get", "apps", "controllerrevisions"}, {"get", "batch", "cronjobs"}, {"list", "apps", "deployments"}, {"patch", "work.karmada.io", "resourcebindings"},
+				{"get", "apps", "controllerrevisions"}, {"get", "batch", "cronjobs"}, {"list", "apps", "deployments"}, {
+					"patch", "work.karmada.io", "resourcebindings",
+				},
 			},
 		},
 	} {
@@ -94,7 +100,8 @@ func (p *planes) leastPrivilege(t *testing.T) {
 			cfg := p.as(t, program)
 			// The authorizer sees new bindings a moment later, and until then nobody may do what is not theirs either.
 			for _, ask := range tc.may {
-				gomega.NewWithT(t).Eventually(func() bool { return may(t, cfg, ask[0], ask[1], ask[2]) }).WithTimeout(machine.Patience).Should(gomega.BeTrue(), "it may not %v", ask)
+				gomega.NewWithT(t).Eventually(func() bool { return may(t, cfg, ask[0], ask[1], ask[2]) }).WithTimeout(machine.Patience).
+					Should(gomega.BeTrue(), "it may not %v", ask)
 			}
 			for _, ask := range tc.mayNot {
 				if may(t, cfg, ask[0], ask[1], ask[2]) {
@@ -179,16 +186,22 @@ func (p *planes) estimatorServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	services := kubernetes.NewForConfigOrDie(p.as(t, "argosy-estimator")).CoreV1().Services("karmada-system")
-	registrar := register.Registrar{Services: services, Target: register.Target{Prefix: "karmada-scheduler-estimator", Host: "argosy-estimator.argosy-system.svc", Port: 10352}}
+	registrar := register.Registrar{
+		Services: services, Target: register.Target{
+			Prefix: "karmada-scheduler-estimator", Host: "argosy-estimator.argosy-system.svc", Port: 10352,
+		},
+	}
 	// A policy is in force a moment after it is written.
 	gomega.NewWithT(t).Eventually(func() error {
-		_, err := services.Patch(t.Context(), karmadas.Name, types.MergePatchType, []byte(`{"spec":{"externalName":"evil.example"}}`), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+		_, err := services.Patch(t.Context(), karmadas.Name, types.MergePatchType, []byte(`{"spec":{"externalName":"evil.example"}}`),
+			metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 		return err
 	}).WithTimeout(machine.Patience).Should(gomega.MatchError(gomega.ContainSubstring("argosy-estimator writes Services")))
 	for what, do := range map[string]func() error{
 		"take a Service over by the label": func() error {
 			_, err := services.Patch(t.Context(), karmadas.Name, types.MergePatchType,
-				[]byte(`{"metadata":{"labels":{"app.kubernetes.io/managed-by":"argosy-estimator"}},"spec":{"externalName":"evil.example"}}`), metav1.PatchOptions{})
+				[]byte(`{"metadata":{"labels":{"app.kubernetes.io/managed-by":"argosy-estimator"}},"spec":{"externalName":"evil.example"}}`),
+				metav1.PatchOptions{})
 			return err
 		},
 		"delete Karmada's": func() error { return services.Delete(t.Context(), karmadas.Name, metav1.DeleteOptions{}) },
@@ -209,7 +222,8 @@ func (p *planes) estimatorServices(t *testing.T) {
 			t.Fatalf("registering %v: %v", members, err)
 		}
 		var names []string
-		for name, service := range p.list(t, "v1", "Service", client.InNamespace("karmada-system"), client.HasLabels{"app.kubernetes.io/managed-by"}) {
+		for name, service := range p.list(t, "v1", "Service", client.InNamespace("karmada-system"),
+			client.HasLabels{"app.kubernetes.io/managed-by"}) {
 			names = append(names, strings.TrimPrefix(name, "karmada-scheduler-estimator-"))
 			if host, _, _ := unstructured.NestedString(service.Object, "spec", "externalName"); host != registrar.Target.Host {
 				t.Errorf("%s leads to %s", name, host)
@@ -230,7 +244,8 @@ func (p *planes) estimatorOff(t *testing.T) {
 			t.Errorf("%s is left", name)
 		}
 	}
-	if _, err := p.secrets.CoreV1().Secrets(hostNamespace).Get(t.Context(), "argosy-estimator-kubeconfig", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := p.secrets.CoreV1().Secrets(hostNamespace).
+		Get(t.Context(), "argosy-estimator-kubeconfig", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("its kubeconfig: %v, want none", err)
 	}
 	if p.list(t, "v1", "Service", client.InNamespace("karmada-system"))["karmada-aggregated-apiserver"] == nil {
@@ -240,13 +255,19 @@ func (p *planes) estimatorOff(t *testing.T) {
 	p.install(t)
 	services := kubernetes.NewForConfigOrDie(p.as(t, "argosy-estimator")).CoreV1().Services("karmada-system")
 	gomega.NewWithT(t).Eventually(func() error {
-		return (&register.Registrar{Services: services, Target: register.Target{Prefix: "karmada-scheduler-estimator", Host: "argosy-estimator.argosy-system.svc", Port: 10352}}).Sync(t.Context(), []string{"member1"})
+		return (&register.Registrar{Services: services,
+			Target: register.Target{Prefix: "karmada-scheduler-estimator", Host: "argosy-estimator.argosy-system.svc", Port: 10352}}).
+			Sync(t.Context(), []string{"member1"})
 	}).WithTimeout(machine.Patience).Should(gomega.Succeed())
 }
 
 func (p *planes) upgrade(t *testing.T) {
 	for _, role := range []*rbacv1.ClusterRole{
-		{ObjectMeta: metav1.ObjectMeta{Name: "argosy-of-an-earlier-version", Labels: map[string]string{"app.kubernetes.io/managed-by": install.Manager}}},
+		{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "argosy-of-an-earlier-version", Labels: map[string]string{"app.kubernetes.io/managed-by": install.Manager},
+			},
+		},
 		{ObjectMeta: metav1.ObjectMeta{Name: "somebody-elses", Labels: map[string]string{"app.kubernetes.io/managed-by": "Helm"}}},
 	} {
 		if err := p.objects.Create(t.Context(), role); err != nil {

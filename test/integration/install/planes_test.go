@@ -134,7 +134,8 @@ func may(t *testing.T, cfg *rest.Config, verb, group, resource string) bool {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Group: group, Resource: resource},
 	}}
-	answer, err := kubernetes.NewForConfigOrDie(cfg).AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
+	answer, err := kubernetes.NewForConfigOrDie(cfg).AuthorizationV1().SelfSubjectAccessReviews().
+		Create(t.Context(), review, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatalf("asking as the program: %v", err)
 	}

@@ -50,7 +50,9 @@ func work(t *testing.T, name string) *workv1alpha1.Work {
 	}
 	return &workv1alpha1.Work{
 		ObjectMeta: metav1.ObjectMeta{Namespace: inMember2, Name: name, Finalizers: []string{"karmada.io/execution-controller"}},
-		Spec:       workv1alpha1.WorkSpec{Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}}},
+		Spec: workv1alpha1.WorkSpec{
+			Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}},
+		},
 	}
 }
 
@@ -108,7 +110,8 @@ func TestWorksBecomeTheirClusters(t *testing.T) {
 	g.Expect(plane.Client.Create(t.Context(), plain)).To(gomega.Succeed(), "nothing is divided")
 	for _, gone := range []*workv1alpha1.Work{again, overridden, plain} {
 		g.Expect(plane.Client.Delete(t.Context(), gone)).To(gomega.Succeed())
-		g.Expect(plane.Client.Patch(t.Context(), gone, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))).
+		g.Expect(
+			plane.Client.Patch(t.Context(), gone, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))).
 			To(gomega.Succeed(), "a Work that is going is let go")
 	}
 }

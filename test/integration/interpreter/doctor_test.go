@@ -57,7 +57,8 @@ func TestDoctor(t *testing.T) {
 	w := plane.StartWebhook(t)
 	registration := w.Registration()
 	create(t, registration)
-	if found, code := doctor(t); code != 1 || !slices.Contains(found, finding{"Problem", "works", "MutatingWebhookConfiguration/argosy-dispatch"}) {
+	if found,
+		code := doctor(t); code != 1 || !slices.Contains(found, finding{"Problem", "works", "MutatingWebhookConfiguration/argosy-dispatch"}) {
 		t.Fatalf("without the admission of Works: exit code %d, findings %v", code, found)
 	}
 	dispatching(t, w)
@@ -121,7 +122,9 @@ func TestDoctor(t *testing.T) {
 			spoil: func(t *testing.T) {
 				ns := namespace(t)
 				labels := map[string]string{"app": "db"}
-				template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "db", Image: "db:1"}}}}
+				template := corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "db", Image: "db:1"}}},
+				}
 				native := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "db"},
 					Spec: appsv1.StatefulSetSpec{Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template}}
 				create(t, native)

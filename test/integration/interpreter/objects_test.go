@@ -33,7 +33,8 @@ func cloneSet(namespace string) *unstructured.Unstructured {
 }
 
 // binding is the template's, as Karmada's scheduler leaves it.
-func binding(object *unstructured.Unstructured, scheduling policyv1alpha1.ReplicaSchedulingType, clusters ...workv1alpha2.TargetCluster) *workv1alpha2.ResourceBinding {
+func binding(object *unstructured.Unstructured, scheduling policyv1alpha1.ReplicaSchedulingType,
+	clusters ...workv1alpha2.TargetCluster) *workv1alpha2.ResourceBinding {
 	return &workv1alpha2.ResourceBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: "web-cloneset"},
 		Spec: workv1alpha2.ResourceBindingSpec{

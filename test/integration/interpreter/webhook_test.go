@@ -91,7 +91,8 @@ func TestPartitionFollowsTheBinding(t *testing.T) {
 	if err := plane.Client.Update(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	if duplicated := revise(10); partition(duplicated) != 9 || duplicated.GetAnnotations()["interpreter.argosy.dev/partition-by-cluster"] != "" {
+	if duplicated := revise(10); partition(duplicated) != 9 ||
+		duplicated.GetAnnotations()["interpreter.argosy.dev/partition-by-cluster"] != "" {
 		t.Errorf("duplicated: partition %d, annotations %v, want 9 and no division", partition(duplicated), duplicated.GetAnnotations())
 	}
 
@@ -101,7 +102,8 @@ func TestPartitionFollowsTheBinding(t *testing.T) {
 	if err := plane.Client.Update(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := k.ReviseReplica(template.DeepCopy(), 7); err == nil || !strings.Contains(err.Error(), "it belongs to CloneSet.apps.example.com") {
+	if got, err := k.ReviseReplica(template.DeepCopy(), 7); err == nil ||
+		!strings.Contains(err.Error(), "it belongs to CloneSet.apps.example.com") {
 		t.Errorf("another's binding: %v, error %v, want a refusal that says whose it is", got, err)
 	}
 }

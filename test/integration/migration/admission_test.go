@@ -225,7 +225,9 @@ func TestWhatIsCutOffStays(t *testing.T) {
 	g := newGuarded(t)
 	g.application(t, v1alpha1.PhaseCutOff)
 	meta := func(name string, annotations map[string]string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: annotations, Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-web"}}
+		return metav1.ObjectMeta{
+			Namespace: "shop", Name: name, Annotations: annotations, Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-web"},
+		}
 	}
 	cutOff := map[string]string{v1alpha1.AnnotationCutOff: "deployment-web"}
 	const remedy = "argosyctl migration leave -n shop deployment/web"
@@ -233,11 +235,17 @@ func TestWhatIsCutOffStays(t *testing.T) {
 		object client.Object
 		want   string
 	}{
-		"a template":          {object: &corev1.ConfigMap{ObjectMeta: meta("cut-off", cutOff)}, want: remedy},
-		"while leave is read": {object: &corev1.ConfigMap{ObjectMeta: meta("guarded", map[string]string{v1alpha1.AnnotationGuarded: "deployment-web"})}, want: remedy},
-		"a policy":            {object: suspended(meta("cut-off", cutOff)), want: remedy},
-		"a federated one":     {object: &corev1.ConfigMap{ObjectMeta: meta("federated", nil)}},
-		"by its leave plan":   {object: &corev1.ConfigMap{ObjectMeta: meta("leaving", map[string]string{v1alpha1.AnnotationCutOff: "x", v1alpha1.AnnotationLeaving: "x"})}},
+		"a template": {object: &corev1.ConfigMap{ObjectMeta: meta("cut-off", cutOff)}, want: remedy},
+		"while leave is read": {
+			object: &corev1.ConfigMap{ObjectMeta: meta("guarded", map[string]string{v1alpha1.AnnotationGuarded: "deployment-web"})}, want: remedy,
+		},
+		"a policy":        {object: suspended(meta("cut-off", cutOff)), want: remedy},
+		"a federated one": {object: &corev1.ConfigMap{ObjectMeta: meta("federated", nil)}},
+		"by its leave plan": {
+			object: &corev1.ConfigMap{
+				ObjectMeta: meta("leaving", map[string]string{v1alpha1.AnnotationCutOff: "x", v1alpha1.AnnotationLeaving: "x"}),
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := g.Create(t.Context(), tc.object); err != nil {
@@ -254,7 +262,8 @@ func TestWhatIsCutOffStays(t *testing.T) {
 	}
 	closed := opened.DeepCopy()
 	opened.Spec.Suspension = nil
-	refusal(t, "opening its policy", g.Patch(t.Context(), opened, client.MergeFrom(closed)), "argosyctl migration readopt -n shop deployment/web")
+	refusal(t, "opening its policy", g.Patch(t.Context(), opened, client.MergeFrom(closed)),
+		"argosyctl migration readopt -n shop deployment/web")
 	unpreserved := closed.DeepCopy()
 	unpreserved.Spec.PreserveResourcesOnDeletion = ptr.To(false)
 	refusal(t, "letting it delete", g.Patch(t.Context(), unpreserved, client.MergeFrom(closed)), "stay true")
@@ -293,7 +302,8 @@ func TestUnjoinWaitsForApplications(t *testing.T) {
 	if err := g.Status().Update(t.Context(), migration); err != nil {
 		t.Fatal(err)
 	}
-	refusal(t, "deletion once it left", g.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "karmada-es-member1"}}), "")
+	refusal(t, "deletion once it left", g.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "karmada-es-member1"}}),
+		"")
 }
 
 func TestWhitelistEditsAreChecked(t *testing.T) {
@@ -316,11 +326,14 @@ func TestWhitelistEditsAreChecked(t *testing.T) {
 	_, err = create("more", web)
 	refusal(t, "a second list", err, "whitelist all lists it already")
 	frozen := all.DeepCopy()
-	frozen.Spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "n", Days: []v1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"}}
+	frozen.Spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{
+		{Name: "n", Days: []v1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"},
+	}
 	refusal(t, "a zone that is none", g.Patch(t.Context(), frozen, client.MergeFrom(all)), "Europe/Berlin")
 	narrowed := all.DeepCopy()
 	narrowed.Spec.Entries[0].Clusters = []string{"member2"}
-	refusal(t, "a federated entry is changed", g.Patch(t.Context(), narrowed, client.MergeFrom(all)), "its entry can be taken off, not changed")
+	refusal(t, "a federated entry is changed", g.Patch(t.Context(), narrowed, client.MergeFrom(all)),
+		"its entry can be taken off, not changed")
 	refusal(t, "the list is deleted", g.Delete(t.Context(), all), "take them off first")
 	emptied := all.DeepCopy()
 	emptied.Spec.Entries = nil

@@ -26,15 +26,22 @@ func TestColumns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	advancing := metav1.Condition{Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonImagesDiffer, Message: "a has web:1, b has web:2", LastTransitionTime: metav1.Now()}
-	other := metav1.Condition{Type: v1alpha1.ConditionFenced, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFenced, Message: "fenced", LastTransitionTime: metav1.Now()}
+	advancing := metav1.Condition{
+		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonImagesDiffer,
+		Message: "a has web:1, b has web:2", LastTransitionTime: metav1.Now(),
+	}
+	other := metav1.Condition{
+		Type: v1alpha1.ConditionFenced, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFenced, Message: "fenced",
+		LastTransitionTime: metav1.Now(),
+	}
 	migration.Status = v1alpha1.MigrationStatus{
 		Phase: v1alpha1.PhasePreparing, Management: v1alpha1.ManagementStatic, Environment: v1alpha1.EnvironmentTest, Whitelist: "all",
 		Batch: "2/3", ClustersDone: "1/2", ApprovalsDone: "0/2", Blocked: v1alpha1.ReasonImagesDiffer,
 		Conditions: []metav1.Condition{other, advancing},
 	}
 	whitelist.Status.Progress = "Test 2/3, 5 of 20 federated"
-	whitelist.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonBatchStopped,
+	whitelist.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionFalse,
+		Reason:  v1alpha1.ReasonBatchStopped,
 		Message: "1 applications failed", LastTransitionTime: metav1.Now()}}
 	for _, object := range []client.Object{migration, whitelist} {
 		if err := plane.Status().Update(t.Context(), object); err != nil {
@@ -44,7 +51,9 @@ func TestColumns(t *testing.T) {
 	for path, want := range map[string]struct{ narrow, wide []string }{
 		"namespaces/columns/migrations/deployment-web": {
 			narrow: []string{"Name=deployment-web", "Phase=Preparing", "Batch=2/3", "Clusters=1/2", "Approved=0/2", "Blocked=ImagesDiffer", "Age"},
-			wide:   []string{"Managed=Static", "Environment=Test", "Whitelist=all", "Kind=Deployment", "Workload=web", "Why=a has web:1, b has web:2"},
+			wide: []string{
+				"Managed=Static", "Environment=Test", "Whitelist=all", "Kind=Deployment", "Workload=web", "Why=a has web:1, b has web:2",
+			},
 		},
 		"migrationwhitelists/columns": {
 			narrow: []string{"Name=columns", "Mode=Run", "Progress=Test 2/3, 5 of 20 federated", "Reason=BatchStopped", "Age"},

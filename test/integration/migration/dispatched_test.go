@@ -23,10 +23,12 @@ func boundAs(name, owner string) (*workv1alpha2.ResourceBinding, *workv1alpha1.W
 	binding.Spec.Resource = workv1alpha2.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop", Name: name}
 	binding.Spec.Clusters = []workv1alpha2.TargetCluster{{Name: "member1"}}
 	binding.Spec.Suspension = &workv1alpha2.Suspension{Suspension: policyv1alpha1.Suspension{Dispatching: ptr.To(true)}}
-	work := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: "karmada-es-member1", Name: name, Labels: id, Annotations: map[string]string{
-		workv1alpha2.ResourceBindingNamespaceAnnotationKey: "shop", workv1alpha2.ResourceBindingNameAnnotationKey: binding.Name,
-	}}}
-	manifest := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"namespace":"shop","name":"` + name + `","labels":{"` + owner + `":"deployment-web"}}}`
+	work := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: "karmada-es-member1", Name: name, Labels: id,
+		Annotations: map[string]string{
+			workv1alpha2.ResourceBindingNamespaceAnnotationKey: "shop", workv1alpha2.ResourceBindingNameAnnotationKey: binding.Name,
+		}}}
+	manifest := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"namespace":"shop","name":"` + name + `","labels":{"` + owner +
+		`":"deployment-web"}}}`
 	work.Spec.Workload.Manifests = []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: []byte(manifest)}}}
 	return binding, work
 }
@@ -38,7 +40,8 @@ func TestBindingsAndWorksStay(t *testing.T) {
 	g := newGuarded(t)
 	migration := g.application(t, v1alpha1.PhaseCutOff)
 	migration.Status.Resources = []v1alpha1.ResourceStatus{{
-		ResourceReference: v1alpha1.ResourceReference{APIVersion: "v1", Kind: "ConfigMap", Name: "held"}, Policy: "configmap-held", Clusters: []string{"member1"},
+		ResourceReference: v1alpha1.ResourceReference{APIVersion: "v1", Kind: "ConfigMap", Name: "held"}, Policy: "configmap-held",
+		Clusters: []string{"member1"},
 	}}
 	if err := g.Status().Update(t.Context(), migration); err != nil {
 		t.Fatal(err)
@@ -57,7 +60,8 @@ func TestBindingsAndWorksStay(t *testing.T) {
 	if said := strings.Join(g.warned.said, "\n"); !strings.Contains(said, "argosyctl migration rollback -n shop deployment/web") {
 		t.Errorf("warned of %q", said)
 	}
-	refusal(t, "deletion of all Works", g.DeleteAllOf(t.Context(), &workv1alpha1.Work{}, client.InNamespace(work.Namespace), client.MatchingLabels(work.Labels)), "argosyctl migration")
+	refusal(t, "deletion of all Works", g.DeleteAllOf(t.Context(), &workv1alpha1.Work{}, client.InNamespace(work.Namespace),
+		client.MatchingLabels(work.Labels)), "argosyctl migration")
 	refusal(t, "deletion of another binding", g.Delete(t.Context(), strangerBinding), "")
 	refusal(t, "deletion of another Work", g.Delete(t.Context(), stranger), "")
 

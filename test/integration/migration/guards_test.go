@@ -77,7 +77,8 @@ func makeNamespace(t *testing.T, name string, annotations map[string]string) *co
 	return namespace
 }
 
-// No program of ours runs, and a cluster stays in a held binding: what takes it out is refused, as Karmada's taint manager does it, by an update.
+// No program of ours runs, and a cluster stays in a held binding: what takes it out is refused, as Karmada's taint manager does it, by an
+// update.
 func TestAHeldBindingKeepsItsClusters(t *testing.T) {
 	guard(t)
 	makeNamespace(t, "guarded", nil)
@@ -86,7 +87,9 @@ func TestAHeldBindingKeepsItsClusters(t *testing.T) {
 	}}
 	binding.Spec.Resource = workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "guarded", Name: "web"}
 	binding.Spec.Clusters = []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 6}, {Name: "member2", Replicas: 4}}
-	binding.Spec.Suspension = &workv1alpha2.Suspension{Suspension: policyv1alpha1.Suspension{Dispatching: ptr.To(true)}, Scheduling: ptr.To(true)}
+	binding.Spec.Suspension = &workv1alpha2.Suspension{
+		Suspension: policyv1alpha1.Suspension{Dispatching: ptr.To(true)}, Scheduling: ptr.To(true),
+	}
 	if err := plane.Create(t.Context(), binding); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +128,8 @@ func TestAClosedWorkIsNeitherOpenedNorDeleted(t *testing.T) {
 	makeNamespace(t, "karmada-es-guarded", nil)
 	manifest := func(mark string) []workv1alpha1.Manifest {
 		return []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: []byte(
-			`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"namespace":"guarded","name":"web","annotations":{"` + mark + `":"deployment-web"}}}`)}}}
+			`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"namespace":"guarded","name":"web","annotations":{"` + mark +
+				`":"deployment-web"}}}`)}}}
 	}
 	work := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: "karmada-es-guarded", Name: "web"}}
 	work.Spec.SuspendDispatching, work.Spec.PreserveResourcesOnDeletion = ptr.To(true), ptr.To(true)
@@ -195,7 +199,8 @@ func TestAnApprovalNeedsItsVerb(t *testing.T) {
 	refusal(t, "an admin's wish", admin.Patch(t.Context(), wish, client.MergeFrom(migration), client.DryRunAll), "")
 }
 
-// A person's rollback needs no webhook of ours: entries are taken off a list of the greatest length while it is down, and nothing else is done.
+// A person's rollback needs no webhook of ours: entries are taken off a list of the greatest length while it is down, and nothing else is
+// done.
 func TestARollbackNeedsNoWebhook(t *testing.T) {
 	g := newGuarded(t)
 	list := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "long"}}

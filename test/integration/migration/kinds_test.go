@@ -96,10 +96,18 @@ func TestRules(t *testing.T) {
 		change func(*v1alpha1.MigrationWhitelistSpec)
 		want   string
 	}{
-		"an application twice":        {change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Entries = append(s.Entries, entry("a")) }, want: "Duplicate value"},
-		"an environment that is none": {change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Entries[0].Environment = "Staging" }, want: "spec.entries[0].environment"},
-		"a batch of nothing":          {change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Strategy.BatchWeights = []int32{1, 0} }, want: "spec.strategy.batchWeights[1]"},
-		"a soak below zero":           {change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Strategy.SoakSeconds = ptr.To[int32](-1) }, want: "spec.strategy.soakSeconds"},
+		"an application twice": {
+			change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Entries = append(s.Entries, entry("a")) }, want: "Duplicate value",
+		},
+		"an environment that is none": {
+			change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Entries[0].Environment = "Staging" }, want: "spec.entries[0].environment",
+		},
+		"a batch of nothing": {
+			change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Strategy.BatchWeights = []int32{1, 0} }, want: "spec.strategy.batchWeights[1]",
+		},
+		"a soak below zero": {
+			change: func(s *v1alpha1.MigrationWhitelistSpec) { s.Strategy.SoakSeconds = ptr.To[int32](-1) }, want: "spec.strategy.soakSeconds",
+		},
 		"more than all may be missing": {
 			change: func(s *v1alpha1.MigrationWhitelistSpec) {
 				s.Strategy.Health.MaxUnavailable = ptr.To(intstr.FromString("101%"))
@@ -110,11 +118,16 @@ func TestRules(t *testing.T) {
 				s.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: "prometheus:9090", Query: "up"}
 			}, want: "spec.strategy.health.prometheus.address",
 		},
-		"a window of both kinds":  {change: window(v1alpha1.FreezeWindow{Start: &day, End: ptr.To(metav1.NewTime(day.Add(3600e9))), Days: []v1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00"}), want: "either start and end, or days"},
+		"a window of both kinds": {
+			change: window(v1alpha1.FreezeWindow{Start: &day, End: ptr.To(metav1.NewTime(day.Add(3600e9))), Days: []v1alpha1.Weekday{"Monday"},
+				From: "01:00", To: "02:00"}), want: "either start and end, or days",
+		},
 		"a window of no kind":     {change: window(v1alpha1.FreezeWindow{From: "01:00", To: "02:00"}), want: "either start and end, or days"},
 		"a window without an end": {change: window(v1alpha1.FreezeWindow{Start: &day}), want: "start and end go together"},
-		"a window backwards":      {change: window(v1alpha1.FreezeWindow{Start: ptr.To(metav1.NewTime(day.Add(3600e9))), End: &day}), want: "start must be before end"},
-		"days without times":      {change: window(v1alpha1.FreezeWindow{Days: []v1alpha1.Weekday{"Monday"}}), want: "days needs from and to"},
+		"a window backwards": {
+			change: window(v1alpha1.FreezeWindow{Start: ptr.To(metav1.NewTime(day.Add(3600e9))), End: &day}), want: "start must be before end",
+		},
+		"days without times": {change: window(v1alpha1.FreezeWindow{Days: []v1alpha1.Weekday{"Monday"}}), want: "days needs from and to"},
 		"a time of day that is none": {
 			change: window(v1alpha1.FreezeWindow{Days: []v1alpha1.Weekday{"Monday"}, From: "25:00", To: "02:00"}), want: "freezeWindows[0].from",
 		},
@@ -142,9 +155,11 @@ func TestAMigrationIsOfOneWorkload(t *testing.T) {
 		change func(*v1alpha1.MigrationSpec)
 		want   string
 	}{
-		"another name":       {change: func(s *v1alpha1.MigrationSpec) { s.Name = "b" }, want: "belongs to one workload for good"},
-		"a lower attempt":    {change: func(s *v1alpha1.MigrationSpec) { s.Attempt = 1 }, want: "spec.attempt can only be raised"},
-		"a hash that is not": {change: func(s *v1alpha1.MigrationSpec) { s.Approvals = []v1alpha1.Approval{{PlanHash: "yes"}} }, want: "spec.approvals[0].planHash"},
+		"another name":    {change: func(s *v1alpha1.MigrationSpec) { s.Name = "b" }, want: "belongs to one workload for good"},
+		"a lower attempt": {change: func(s *v1alpha1.MigrationSpec) { s.Attempt = 1 }, want: "spec.attempt can only be raised"},
+		"a hash that is not": {
+			change: func(s *v1alpha1.MigrationSpec) { s.Approvals = []v1alpha1.Approval{{PlanHash: "yes"}} }, want: "spec.approvals[0].planHash",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := migration.DeepCopy()
@@ -217,7 +232,9 @@ func TestRoles(t *testing.T) {
 // TestWhitelistMakesMigrations runs the controller of whitelists.
 func TestWhitelistMakesMigrations(t *testing.T) {
 	g := NewWithT(t)
-	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: kinds, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(fixture.EndsWithin)})
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: kinds, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(fixture.EndsWithin),
+	})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect((&migrations.Whitelists{Client: mgr.GetClient()}).SetupWithManager(mgr)).To(Succeed())
 	ended := make(chan error, 1)
@@ -250,7 +267,9 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 			}
 			made.Status.Phase, made.Status.Whitelist, made.Status.Management = phase, "makes", v1alpha1.ManagementStatic
 			if phase == v1alpha1.PhaseCutOff {
-				made.Status.Failure = &v1alpha1.Failure{Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback}
+				made.Status.Failure = &v1alpha1.Failure{
+					Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback,
+				}
 			}
 			return plane.Status().Update(t.Context(), made)
 		}, machine.Patience).Should(Succeed())

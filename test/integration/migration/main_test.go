@@ -30,7 +30,8 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, policyv1alpha1.Install, workv1alpha1.Install,
+		workv1alpha2.Install, v1alpha1.AddToScheme} {
 		if err := add(kinds); err != nil {
 			fmt.Fprintln(os.Stderr, "building the scheme:", err)
 			return 1

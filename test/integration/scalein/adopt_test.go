@@ -158,7 +158,8 @@ func TestOpenKruiseComesLater(t *testing.T) {
 	order.Spec.TargetRef.APIVersion, order.Spec.TargetRef.Kind = "apps.kruise.io/v1alpha1", "CloneSet"
 	answer := w.ask(api, admissionv1.Create, order)
 	w.Expect(answer.Allowed).To(gomega.BeFalse())
-	w.Expect(answer.Result.Message).To(gomega.And(gomega.ContainSubstring("spec.targetRef.apiVersion"), gomega.ContainSubstring("install OpenKruise's CRDs there")))
+	w.Expect(answer.Result.Message).
+		To(gomega.And(gomega.ContainSubstring("spec.targetRef.apiVersion"), gomega.ContainSubstring("install OpenKruise's CRDs there")))
 	w.create(api, order)
 	w.Eventually(func() string { w.get(api, order); return string(order.Status.Phase) }).Should(gomega.Equal(string(v1alpha1.PhaseRefused)))
 	w.Expect(order.Status.Conditions).To(gomega.ContainElement(gomega.HaveField("Reason", v1alpha1.ReasonTargetKindUnknown)))

@@ -24,7 +24,8 @@ func eachWrite(judge func(ctx context.Context, what string, o client.Object, wri
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 			return judge(ctx, "object", o, func() error { return c.Patch(ctx, o, p, opts...) })
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			return judge(ctx, sub, o, func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
 		},
 	}
@@ -168,7 +169,8 @@ func TestDeletedBeforeReplicasMove(t *testing.T) {
 	w.create(plane, order)
 	w.lead(nil)
 	template := w.cloneSet(0)
-	w.Eventually(func() string { w.get(plane, template); return template.Annotations[v1alpha1.ScaleInRequestAnnotation] }).ShouldNot(gomega.BeEmpty())
+	w.Eventually(func() string { w.get(plane, template); return template.Annotations[v1alpha1.ScaleInRequestAnnotation] }).
+		ShouldNot(gomega.BeEmpty())
 	w.Expect(plane.Delete(w.ctx, order)).To(gomega.Succeed())
 	w.Eventually(func() bool {
 		return apierrors.IsNotFound(plane.Get(w.ctx, client.ObjectKeyFromObject(order), order))
@@ -202,7 +204,8 @@ func TestDeletedAfterReplicasMoved(t *testing.T) {
 	w.Expect(template.Annotations).To(gomega.BeEmpty())
 	w.Expect(binding.Annotations).To(gomega.BeEmpty())
 	w.Expect(binding.Spec.SchedulingSuspended()).To(gomega.BeFalse())
-	w.Eventually(func() []string { return w.told(v1alpha1.ReasonOrderDeleted) }).Should(gomega.Equal([]string{"deleted before the pods were gone"}))
+	w.Eventually(func() []string { return w.told(v1alpha1.ReasonOrderDeleted) }).
+		Should(gomega.Equal([]string{"deleted before the pods were gone"}))
 }
 
 // TestAPodThatVanishesBetween: a name that is gone before the member took it makes OpenKruise refuse the member's whole

@@ -241,7 +241,8 @@ func (w *world) karmadaWithoutMember() *kruisev1alpha1.CloneSet {
 		b.Spec.Replicas, b.Spec.Resource.ResourceVersion = *template.Spec.Replicas, template.ResourceVersion
 	})
 	// A status moves the template's version on, and Karmada does not make the binding anew for it.
-	status := fmt.Appendf(nil, `{"status": {"readyReplicas": %d, "replicas": 0, "availableReplicas": 0, "updatedReplicas": 0, "updatedReadyReplicas": 0}}`,
+	status := fmt.Appendf(nil,
+		`{"status": {"readyReplicas": %d, "replicas": 0, "availableReplicas": 0, "updatedReplicas": 0, "updatedReadyReplicas": 0}}`,
 		template.Status.ReadyReplicas+1)
 	w.Expect(plane.Status().Patch(w.ctx, template.DeepCopy(), client.RawPatch(types.MergePatchType, status))).To(gomega.Succeed())
 	w.observe()
@@ -265,8 +266,12 @@ func (w *world) work(manifest *kruisev1alpha1.CloneSet) {
 	if err := plane.Create(w.ctx, space); err != nil && !apierrors.IsAlreadyExists(err) {
 		w.t.Fatal(err)
 	}
-	object := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: space.Name, Name: names.GenerateWorkName("CloneSet", "web", w.namespace)}}
-	spec := workv1alpha1.WorkSpec{Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}}}
+	object := &workv1alpha1.Work{
+		ObjectMeta: metav1.ObjectMeta{Namespace: space.Name, Name: names.GenerateWorkName("CloneSet", "web", w.namespace)},
+	}
+	spec := workv1alpha1.WorkSpec{
+		Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}},
+	}
 	err = plane.Get(w.ctx, client.ObjectKeyFromObject(object), object)
 	object.Spec = spec
 	if apierrors.IsNotFound(err) {
@@ -287,12 +292,15 @@ func (w *world) lead(funcs *interceptor.Funcs) (kill func()) {
 func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func()) {
 	w.t.Helper()
 	w.metrics = prometheus.NewRegistry()
-	return fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs, Add: func(ctx context.Context, mgr ctrl.Manager) error {
-		if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-			return err
-		}
-		return scalein.AddToManager(mgr, scalein.Options{Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: w.metrics, AllowSameName: true})
-	}}.Start(w.t)
+	return fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs,
+		Add: func(ctx context.Context, mgr ctrl.Manager) error {
+			if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+				return err
+			}
+			return scalein.AddToManager(mgr, scalein.Options{
+				Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: w.metrics, AllowSameName: true,
+			})
+		}}.Start(w.t)
 }
 
 // order makes a PodScaleIn for the pods of member1.

@@ -69,7 +69,8 @@ func TestRefusedOrders(t *testing.T) {
 				budget.Status = policyv1.PodDisruptionBudgetStatus{CurrentHealthy: 3, DesiredHealthy: 3, ExpectedPods: 3}
 				w.Expect(member.Status().Update(w.ctx, budget)).To(gomega.Succeed())
 			},
-			wantReason: v1alpha1.ReasonDisruptionBudget, wantSays: "PodDisruptionBudget keep of member1 allows 0 disruptions, 1 healthy pods are named",
+			wantReason: v1alpha1.ReasonDisruptionBudget,
+			wantSays:   "PodDisruptionBudget keep of member1 allows 0 disruptions, 1 healthy pods are named",
 		},
 		"a workload that is cut off": {
 			prepare: func(w *world) {
@@ -83,10 +84,12 @@ func TestRefusedOrders(t *testing.T) {
 		"replicas of an HPA": {
 			prepare: func(w *world) {
 				w.create(plane, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: w.meta("keeper"), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-					ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1beta1", Kind: "CloneSet", Name: "web"}, MaxReplicas: 9,
+					ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps.kruise.io/v1beta1", Kind: "CloneSet", Name: "web"},
+					MaxReplicas:    9,
 				}})
 			},
-			wantReason: v1alpha1.ReasonTargetOwned, wantSays: "belong to HorizontalPodAutoscaler keeper: it would put the removed ones back; lower its maxReplicas or delete it first",
+			wantReason: v1alpha1.ReasonTargetOwned,
+			wantSays:   "belong to HorizontalPodAutoscaler keeper: it would put the removed ones back; lower its maxReplicas or delete it first",
 		},
 		"replicas of the members": {
 			prepare: func(w *world) {
@@ -186,7 +189,9 @@ func TestWaitingOrders(t *testing.T) {
 		"an eviction": {
 			prepare: func(w *world) {
 				change(w, w.binding(), func(b *workv1alpha2.ResourceBinding) {
-					b.Spec.GracefulEvictionTasks = []workv1alpha2.GracefulEvictionTask{{FromCluster: "member3", Reason: "TaintUntolerated", Producer: "TaintManager"}}
+					b.Spec.GracefulEvictionTasks = []workv1alpha2.GracefulEvictionTask{
+						{FromCluster: "member3", Reason: "TaintUntolerated", Producer: "TaintManager"},
+					}
 				})
 				w.observe()
 			},

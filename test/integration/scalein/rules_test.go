@@ -51,14 +51,23 @@ func TestRulesOfTheKind(t *testing.T) {
 				s.Pods = append(s.Pods, v1alpha1.PodReference{Name: fmt.Sprintf("web-%d", i)})
 			}
 		}, []string{"spec.pods", "at most 500"}},
-		"a pod's name too long": {func(s *v1alpha1.PodScaleInSpec) { s.Pods[0].Name = strings.Repeat("a", 254) }, []string{"spec.pods[0].name", "253"}},
-		"a cluster's too long":  {func(s *v1alpha1.PodScaleInSpec) { s.Pods[0].Cluster = strings.Repeat("a", 64) }, []string{"spec.pods[0].cluster", "63"}},
-		"no target":             {func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.Name = "" }, []string{"spec.targetRef.name"}},
-		"another kind":          {func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.Kind = "Deployment" }, []string{"spec.targetRef.kind", "CloneSet"}},
-		"another version":       {func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.APIVersion = "apps/v1" }, []string{"spec.targetRef.apiVersion", "apps.kruise.io/v1alpha1"}},
-		"no time":               {func(s *v1alpha1.PodScaleInSpec) { s.TimeoutSeconds = ptr.To[int32](29) }, []string{"spec.timeoutSeconds", "30"}},
-		"too much time":         {func(s *v1alpha1.PodScaleInSpec) { s.TimeoutSeconds = ptr.To[int32](86401) }, []string{"spec.timeoutSeconds", "86400"}},
-		"a reason too long":     {func(s *v1alpha1.PodScaleInSpec) { s.Reason = strings.Repeat("a", 257) }, []string{"spec.reason", "256"}},
+		"a pod's name too long": {
+			func(s *v1alpha1.PodScaleInSpec) { s.Pods[0].Name = strings.Repeat("a", 254) }, []string{"spec.pods[0].name", "253"},
+		},
+		"a cluster's too long": {
+			func(s *v1alpha1.PodScaleInSpec) { s.Pods[0].Cluster = strings.Repeat("a", 64) }, []string{"spec.pods[0].cluster", "63"},
+		},
+		"no target":    {func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.Name = "" }, []string{"spec.targetRef.name"}},
+		"another kind": {func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.Kind = "Deployment" }, []string{"spec.targetRef.kind", "CloneSet"}},
+		"another version": {
+			func(s *v1alpha1.PodScaleInSpec) { s.TargetRef.APIVersion = "apps/v1" },
+			[]string{"spec.targetRef.apiVersion", "apps.kruise.io/v1alpha1"},
+		},
+		"no time": {func(s *v1alpha1.PodScaleInSpec) { s.TimeoutSeconds = ptr.To[int32](29) }, []string{"spec.timeoutSeconds", "30"}},
+		"too much time": {
+			func(s *v1alpha1.PodScaleInSpec) { s.TimeoutSeconds = ptr.To[int32](86401) }, []string{"spec.timeoutSeconds", "86400"},
+		},
+		"a reason too long": {func(s *v1alpha1.PodScaleInSpec) { s.Reason = strings.Repeat("a", 257) }, []string{"spec.reason", "256"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			order := w.order("", "web-0")
@@ -141,7 +150,9 @@ func TestAdmission(t *testing.T) {
 		},
 		"an HPA owns the replicas": {
 			prepare: func(w *world) {
-				w.create(plane, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: w.meta("keeper"), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: ref, MaxReplicas: 9}})
+				w.create(plane, &autoscalingv2.HorizontalPodAutoscaler{
+					ObjectMeta: w.meta("keeper"), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: ref, MaxReplicas: 9},
+				})
 			},
 			wantSays: []string{"spec.targetRef", "HorizontalPodAutoscaler keeper", "lower its maxReplicas or delete it first"},
 		},
@@ -180,7 +191,8 @@ func TestAdmission(t *testing.T) {
 			for _, part := range tc.wantSays {
 				w.Expect(got.Result.Message).To(gomega.ContainSubstring(part))
 			}
-			w.Expect(w.ask(plane, admissionv1.Update, order).Allowed).To(gomega.BeTrue(), "an update cannot change the spec: its status must go through")
+			w.Expect(w.ask(plane, admissionv1.Update, order).Allowed).
+				To(gomega.BeTrue(), "an update cannot change the spec: its status must go through")
 		})
 	}
 }

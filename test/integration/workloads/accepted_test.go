@@ -168,13 +168,22 @@ func TestStatusIsASubresource(t *testing.T) {
 		"vmreplicaset": {status: values{
 			"observedGeneration": int64(1), "replicas": int64(6), "updatedReplicas": int64(2), "expectedUpdatedReplicas": int64(2),
 			"readyReplicas": int64(6), "availableReplicas": int64(6), "initializingReplicas": int64(0), "deployingReplicas": int64(0),
-			"unknownReplicas": int64(0), "offlineReplicas": int64(0), "abandonedReplicas": int64(0), "heldReplicas": int64(0), "selector": "app=payments",
-			"pendingApprovals": []any{values{"gate": "g", "operationID": "1", "server": "s", "cluster": "member1", "since": "2026-01-02T03:04:05Z", "summary": "1 of 6"}},
-			"abandoned":        []any{values{"server": "s", "cluster": "member1", "replicas": int64(6), "at": "2026-01-02T03:04:05Z"}}, "lastSlot": int64(7),
-			"conditions": []any{values{"type": "AwaitingApproval", "status": "True", "reason": "GateWaiting", "message": "m", "lastTransitionTime": "2026-01-02T03:04:05Z"}},
+			"unknownReplicas": int64(0), "offlineReplicas": int64(0), "abandonedReplicas": int64(0), "heldReplicas": int64(0),
+			"selector": "app=payments",
+			"pendingApprovals": []any{
+				values{"gate": "g", "operationID": "1", "server": "s", "cluster": "member1", "since": "2026-01-02T03:04:05Z", "summary": "1 of 6"},
+			},
+			"abandoned": []any{values{"server": "s", "cluster": "member1", "replicas": int64(6), "at": "2026-01-02T03:04:05Z"}},
+			"lastSlot":  int64(7),
+			"conditions": []any{
+				values{
+					"type": "AwaitingApproval", "status": "True", "reason": "GateWaiting", "message": "m", "lastTransitionTime": "2026-01-02T03:04:05Z",
+				},
+			},
 		}},
 		"vmdeployment": {status: values{
-			"observedGeneration": int64(1), "batches": int64(3), "currentBatch": int64(1), "servers": int64(6), "updatedServers": int64(1), "readyServers": int64(1),
+			"observedGeneration": int64(1), "batches": int64(3), "currentBatch": int64(1), "servers": int64(6), "updatedServers": int64(1),
+			"readyServers":  int64(1),
 			"failedServers": []any{values{"name": "s", "cluster": "member1", "reason": "ChecksumMismatch"}},
 		}},
 		"server": {status: values{
@@ -183,10 +192,13 @@ func TestStatusIsASubresource(t *testing.T) {
 			"creation":  values{"key": "k", "state": "Done", "at": "2026-01-02T03:04:05Z"},
 			"operation": values{"sequence": int64(3), "id": "op-1", "kind": "Offline", "target": "t", "startedAt": "2026-01-02T03:04:05Z"},
 			"tasks":     []any{values{"id": "notify-3", "type": "Notify", "state": "Skipped", "gate": "g", "operationID": "op-1"}},
-			"lock":      values{"holder": "h", "operationID": "op-1", "sequence": int64(3), "renewTime": "2026-01-02T03:04:05.000000Z", "leaseSeconds": int64(15)},
+			"lock": values{
+				"holder": "h", "operationID": "op-1", "sequence": int64(3), "renewTime": "2026-01-02T03:04:05.000000Z", "leaseSeconds": int64(15),
+			},
 		}},
 		"component": {status: values{
-			"observedGeneration": int64(1), "replicas": int64(1), "readyReplicas": int64(1), "updatedReplicas": int64(1), "availableReplicas": int64(1),
+			"observedGeneration": int64(1), "replicas": int64(1), "readyReplicas": int64(1), "updatedReplicas": int64(1),
+			"availableReplicas":       int64(1),
 			"expectedUpdatedReplicas": int64(1), "selector": "app=python-demo", "requests": values{"cpu": "100m"},
 			"endpoints":    []any{values{"cluster": "member1", "type": "Service", "url": "http://python-demo:8080"}},
 			"loadBalancer": values{"ingress": []any{values{"ip": "10.0.0.1"}}},
@@ -230,12 +242,15 @@ func TestScale(t *testing.T) {
 			if err := apiserver.Create(ctx, obj); err != nil {
 				t.Fatal(err)
 			}
-			obj.Object["status"] = values{"replicas": int64(2), "readyReplicas": int64(2), "updatedReplicas": int64(2), "availableReplicas": int64(2),
+			obj.Object["status"] = values{"replicas": int64(2), "readyReplicas": int64(2), "updatedReplicas": int64(2),
+				"availableReplicas":       int64(2),
 				"expectedUpdatedReplicas": int64(2), "selector": "app=a"}
 			if err := apiserver.Status().Update(ctx, obj); err != nil {
 				t.Fatal(err)
 			}
-			scale := &unstructured.Unstructured{Object: values{"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": values{"replicas": int64(7)}}}
+			scale := &unstructured.Unstructured{
+				Object: values{"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": values{"replicas": int64(7)}},
+			}
 			if err := apiserver.SubResource("scale").Update(ctx, obj, client.WithSubResourceBody(scale)); err != nil {
 				t.Fatal(err)
 			}

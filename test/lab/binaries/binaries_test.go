@@ -131,11 +131,13 @@ func TestExplain(t *testing.T) {
 		},
 		"disk full while linking": {
 			err: failed, stderr: "go: downloading example.org/a v1.0.0\n/usr/lib/go/link: writing output: write /cache/x: no space left on device\n",
-			want: "the disk is full: building the federation's programs needs about 6 GB in the Go caches and 1 GB in the user's cache folder (/usr/lib/go/link: writing output: write /cache/x: no space left on device)",
+			want: "the disk is full: building the federation's programs needs about 6 GB in the Go caches and 1 GB in the user's cache folder " +
+				"(/usr/lib/go/link: writing output: write /cache/x: no space left on device)",
 		},
 		"a name that does not resolve": {
 			err: failed, stderr: "go: example.org/a@v1.0.0: Get \"https://example.org\": dial tcp: lookup example.org: no such host\n",
-			want: "downloading Go modules failed: the first build needs a network or a filled module cache (go: example.org/a@v1.0.0: Get \"https://example.org\": dial tcp: lookup example.org: no such host)",
+			want: "downloading Go modules failed: the first build needs a network or a filled module cache (go: example.org/a@v1.0.0: Get " +
+				"\"https://example.org\": dial tcp: lookup example.org: no such host)",
 		},
 		"a compile error": {
 			err: failed, stderr: "# example.org/a\na.go:3:1: syntax error\n", want: "running go: a.go:3:1: syntax error",

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// buildTags are those of Karmada's own builds (hack/build.sh): Kubernetes 0.35 shows its types as protobuf messages only under this one, and without it karmada-scheduler cannot speak to
-// an estimator. The Makefile exports the same, so that every build shares one cache.
+// buildTags are those of Karmada's own builds (hack/build.sh): Kubernetes 0.35 shows its types as protobuf messages only under this one,
+// and without it karmada-scheduler cannot speak to an estimator. The Makefile exports the same, so that every build shares one cache.
 const buildTags = "kubernetes_protomessage_one_more_release"
 
 // goTool runs the go command in one module of the clone.
@@ -83,7 +83,8 @@ func explain(err error, stderr string) error {
 	last := lastMeaningfulLine(stderr)
 	switch {
 	case strings.Contains(stderr, "no space left on device"):
-		return fmt.Errorf("the disk is full: building the federation's programs needs about 6 GB in the Go caches and 1 GB in the user's cache folder (%s)", last)
+		return fmt.Errorf(
+			"the disk is full: building the federation's programs needs about 6 GB in the Go caches and 1 GB in the user's cache folder (%s)", last)
 	case strings.Contains(stderr, "requires go >="), strings.Contains(stderr, "toolchain not available"):
 		return fmt.Errorf("this Go release is too old: %s", last)
 	case isNetworkTrouble(stderr):
@@ -95,7 +96,8 @@ func explain(err error, stderr string) error {
 }
 
 func isNetworkTrouble(stderr string) bool {
-	for _, sign := range []string{"dial tcp", "no such host", "i/o timeout", "connection refused", "module lookup disabled", "TLS handshake timeout"} {
+	for _, sign := range []string{"dial tcp", "no such host", "i/o timeout", "connection refused", "module lookup disabled",
+		"TLS handshake timeout"} {
 		if strings.Contains(stderr, sign) {
 			return true
 		}

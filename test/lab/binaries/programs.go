@@ -87,8 +87,8 @@ func ClusterPrograms() []string {
 	return names
 }
 
-// groupsWith are the groups with that Karmada and Kubernetes, empty or the base's for none in particular: an older one's stands first, so that its
-// programs are taken instead of the base's.
+// groupsWith are the groups with that Karmada and Kubernetes, empty or the base's for none in particular: an older one's stands first, so
+// that its programs are taken instead of the base's.
 func groupsWith(karmada, kubernetes string) []group {
 	all := groups()
 	if version, older := olderKubernetes[kubernetes]; older {

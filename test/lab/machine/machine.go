@@ -1,16 +1,19 @@
 // Package machine is all that tests know of the machine they run on: that it may be slow, and may stand still.
 //
-// Tests run on machines that others use too. Such a machine is slow at times, and at times it stands still for seconds: no process works, then all go on, each
-// with its timers run out. What is seen then says nothing about a program, and a test that takes it for an answer is red without a fault. A test that excuses too
-// much, however, is green with one. So there are four excuses and no others, each with a ceiling; a test that needs another one is wrong about what it demands.
+// Tests run on machines that others use too. Such a machine is slow at times, and at times it stands still for seconds: no process works,
+// then all go on, each with its timers run out. What is seen then says nothing about a program, and a test that takes it for an answer is
+// red without a fault. A test that excuses too much, however, is green with one. So there are four excuses and no others, each with a
+// ceiling; a test that needs another one is wrong about what it demands.
 //
-//  1. Waiting: what is to come true may take as long as Patience. It costs nothing when all is well, and is no aim: where a time is promised, a test demands that
-//     time, in words of its own.
-//  2. Asking again: what an API server could not do just now is asked again by clients of lab.Patient. They count per test, print what they counted, and stop at
-//     a ceiling. A webhook of ours that failed is never asked again and fails the test, unless it was late while the machine stood still.
+//  1. Waiting: what is to come true may take as long as Patience. It costs nothing when all is well, and is no aim: where a time is
+//     promised, a test demands that time, in words of its own.
+//  2. Asking again: what an API server could not do just now is asked again by clients of lab.Patient. They count per test, print what
+//     they counted, and stop at a ceiling. A webhook of ours that failed is never asked again and fails the test, unless it was late while
+//     the machine stood still.
 //  3. Looking again: a test that demands that nothing changes looks by Answered, for that nobody answers is not yet a change.
-//  4. Trying again: what must happen within so much time, or must not happen at all, is tried anew when the machine stood still meanwhile (Watch.Disturbed), at
-//     most Tries times. A try that needed an excuse proves nothing: it never passes, and a test whose every try needed one fails as inconclusive.
+//  4. Trying again: what must happen within so much time, or must not happen at all, is tried anew when the machine stood still
+//     meanwhile (Watch.Disturbed), at most Tries times. A try that needed an excuse proves nothing: it never passes, and a test whose every
+//     try needed one fails as inconclusive.
 package machine
 
 import (
@@ -30,7 +33,8 @@ const (
 	Patience = 6 * time.Minute
 	// Tries is how often something may be tried because the machine stood still.
 	Tries = 5
-	// Echo is how long after the machine went on connections end and replicas are missing for what ran out meanwhile: longer than they may take to stop.
+	// Echo is how long after the machine went on connections end and replicas are missing for what ran out meanwhile: longer than they may
+	// take to stop.
 	Echo = 40 * time.Second
 
 	beat = 20 * time.Millisecond
@@ -38,7 +42,8 @@ const (
 	still = time.Second
 )
 
-// Watch notices when the machine stands still. It beats in the test's process, so a program that is slow by its own fault does not disturb it.
+// Watch notices when the machine stands still. It beats in the test's process, so a program that is slow by its own fault does not disturb
+// it.
 type Watch struct {
 	out io.Writer
 

@@ -47,7 +47,9 @@ func TestCertificatesVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: tc.host, CurrentTime: tc.when, KeyUsages: []x509.ExtKeyUsage{tc.usage}})
+			_, err = pair.Leaf.Verify(x509.VerifyOptions{
+				Roots: roots, DNSName: tc.host, CurrentTime: tc.when, KeyUsages: []x509.ExtKeyUsage{tc.usage},
+			})
 			if got := err == nil; got != tc.want {
 				t.Errorf("verified: %v (%v), want %v", got, err, tc.want)
 			}

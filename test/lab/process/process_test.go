@@ -58,7 +58,8 @@ func TestNeverReady(t *testing.T) {
 	spec.ReadyWithin = 300 * time.Millisecond
 	spec.Ready = func(context.Context) error { return errors.New("the port is closed") }
 	p := start(t, spec)
-	gomega.NewWithT(t).Eventually(func() string { return p.LastLines(1) }, machine.Patience).Should(gomega.ContainSubstring("waiting for a database"))
+	gomega.NewWithT(t).Eventually(func() string { return p.LastLines(1) }, machine.Patience).
+		Should(gomega.ContainSubstring("waiting for a database"))
 	err := p.WaitReady(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "the port is closed") || !strings.Contains(err.Error(), "waiting for a database") {
 		t.Errorf("got %v, want the last answer and the log", err)

@@ -54,7 +54,9 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
-	server := &http.Server{Addr: o.Address, Handler: Server{Client: client, Clock: clock.RealClock{}}.Handler(), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{
+		Addr: o.Address, Handler: Server{Client: client, Clock: clock.RealClock{}}.Handler(), ReadHeaderTimeout: time.Minute,
+	}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.ListenAndServeTLS(o.Certificate, o.Key); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving usage: %w", err)
@@ -79,12 +81,16 @@ func (s Server) Handler() http.Handler {
 }
 
 func (s Server) list(w http.ResponseWriter, r *http.Request) {
-	pods, err := s.Client.CoreV1().Pods(r.PathValue("namespace")).List(r.Context(), metav1.ListOptions{LabelSelector: r.URL.Query().Get("labelSelector")})
+	pods, err := s.Client.CoreV1().Pods(r.PathValue("namespace")).List(r.Context(), metav1.ListOptions{
+		LabelSelector: r.URL.Query().Get("labelSelector"),
+	})
 	if err != nil {
 		http.Error(w, fmt.Sprintf("listing pods: %v", err), http.StatusInternalServerError)
 		return
 	}
-	out := metricsv1beta1.PodMetricsList{TypeMeta: metav1.TypeMeta{APIVersion: metricsv1beta1.SchemeGroupVersion.String(), Kind: "PodMetricsList"}}
+	out := metricsv1beta1.PodMetricsList{
+		TypeMeta: metav1.TypeMeta{APIVersion: metricsv1beta1.SchemeGroupVersion.String(), Kind: "PodMetricsList"},
+	}
 	for i := range pods.Items {
 		// What does not run uses nothing that could be measured.
 		if pods.Items[i].Status.Phase != corev1.PodRunning {

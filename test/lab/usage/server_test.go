@@ -38,8 +38,13 @@ func TestUsage(t *testing.T) {
 		wantCode int
 		want     map[string]string
 	}{
-		"one application":           {path: path + "/namespaces/shop/pods?labelSelector=app%3Dweb", wantCode: http.StatusOK, want: map[string]string{"web-0": "90m", "web-1": "1m"}},
-		"a namespace":               {path: path + "/namespaces/shop/pods", wantCode: http.StatusOK, want: map[string]string{"web-0": "90m", "web-1": "1m", "db-0": "5m"}},
+		"one application": {
+			path: path + "/namespaces/shop/pods?labelSelector=app%3Dweb", wantCode: http.StatusOK,
+			want: map[string]string{"web-0": "90m", "web-1": "1m"},
+		},
+		"a namespace": {
+			path: path + "/namespaces/shop/pods", wantCode: http.StatusOK, want: map[string]string{"web-0": "90m", "web-1": "1m", "db-0": "5m"},
+		},
 		"a figure that is none":     {path: path + "/namespaces/bad/pods", wantCode: http.StatusInternalServerError},
 		"all, and one is no figure": {path: path + "/pods", wantCode: http.StatusInternalServerError},
 		"what is not served":        {path: path + "/nodes", wantCode: http.StatusNotFound},

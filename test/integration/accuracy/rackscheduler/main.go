@@ -1,5 +1,5 @@
-// rackscheduler is kube-scheduler with the plugin RackQuota compiled in, as a company with a plugin of its own would run it: the judge of how the estimator
-// treats such a plugin.
+// rackscheduler is kube-scheduler with the plugin RackQuota compiled in, as a company with a plugin of its own would run it: the judge of
+// how the estimator treats such a plugin.
 package main
 
 import (
