@@ -175,19 +175,19 @@ func (d *decision) follow() {
 	if sum < 1 {
 		return
 	}
-	binding := b.Clusters.String() != d.counts.String() || b.Replicas != sum
-	if binding || b.Ledger.String() != d.counts.String() {
-		d.writeBooks(d.counts)
-	} else if d.w.Template.Replicas != sum {
-		d.act(Action{Kind: ScaleTemplate, Total: sum})
-	}
-	if binding || d.w.Template.Replicas != sum {
+	binding, ledger := b.Clusters.String() != d.counts.String() || b.Replicas != sum, b.Ledger.String() != d.counts.String()
+	d.trueBinding = !binding
+	switch {
+	case !binding && d.w.Template.Replicas == sum:
+		d.agreed()
+	default:
 		d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, api.FedHPAReasonSyncing, fmt.Sprintf("writing that members run %s", d.counts))
 		d.wakeAfter(d.lasted(api.FedHPABooksAgree))
-		return
 	}
-	d.trueBooks = true
-	d.agreed()
+	if binding || ledger {
+		d.act(Action{Kind: WriteBinding, Counts: d.counts, Total: sum})
+	}
+	d.followTemplate(sum)
 }
 
 // agreed says of books that nothing has to be written to whether the members say the same.
@@ -205,11 +205,11 @@ func (d *decision) agreed() {
 	}
 }
 
-// writeBooks writes the binding, then the template.
+// writeBooks writes the binding, then the template, both now.
 func (d *decision) writeBooks(counts Counts) {
 	d.act(Action{Kind: WriteBinding, Counts: counts, Total: counts.Sum()})
 	if d.w.Template.Replicas != counts.Sum() {
-		d.act(Action{Kind: ScaleTemplate, Total: counts.Sum()})
+		d.scaleTemplate(counts.Sum())
 	}
 }
 

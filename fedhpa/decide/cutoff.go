@@ -14,7 +14,7 @@ import (
 func (d *decision) cutOff() {
 	s := &d.plan.Status
 	s.Phase, s.SuspendedSince = api.FedHPAPending, nil
-	s.Clusters, s.LastDivision, s.DriftSince = nil, nil, nil
+	s.Clusters, s.LastDivision, s.DriftSince, s.TemplateScale = nil, nil, nil, nil
 	s.CurrentReplicas, s.DesiredReplicas, s.ReserveReplicas = 0, 0, 0
 	left := d.ownAutoscalers()
 	if d.w.Deleting {

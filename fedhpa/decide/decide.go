@@ -52,8 +52,8 @@ type decision struct {
 	targets map[string]split.Range
 	// divisionMessage is the words of a division made just now.
 	divisionMessage map[string]string
-	// trueBooks: binding and template say what the members run.
-	trueBooks bool
+	// trueBinding: the scheduling result says what the members run. The template may follow some seconds later.
+	trueBinding bool
 	// badBounds says what is wrong with the limits asked for; the last good ones are in force meanwhile.
 	badBounds string
 }
@@ -77,7 +77,7 @@ func (b Bounds) valid() bool { return 1 <= b.Min && b.Min <= b.Max && b.Max <= a
 
 // Decide says what to do about the world.
 func Decide(w World) Plan {
-	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain, before: w.Status.Conditions}}
+	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain, before: w.Status}}
 	d.plan.Status.ObservedGeneration = w.Generation
 	d.keepBounds()
 	d.count()
@@ -210,7 +210,7 @@ func (d *decision) letGo() {
 		d.act(Action{Kind: ClearLedger})
 	}
 	s := &d.plan.Status
-	s.Clusters, s.CurrentReplicas, s.DesiredReplicas, s.ReserveReplicas = nil, 0, 0, 0
+	s.Clusters, s.TemplateScale, s.CurrentReplicas, s.DesiredReplicas, s.ReserveReplicas = nil, nil, 0, 0, 0
 }
 
 // takeOver makes members own their replicas. Karmada puts the label into every Work; a member gets its autoscaler in send, and only

@@ -112,7 +112,7 @@ func TestLowCountPushedPastTheWebhook(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			m := newModel(limits(2, 20), Counts{"m1": 6, "m2": 2, "m3": 1})
+			m := newModel(limits(3, 20), Counts{"m1": 6, "m2": 2, "m3": 1})
 			mustSettle(t, m)
 			m.template.Replicas = tc.replicas
 			m.schedule(tc.replicas, tc.result)

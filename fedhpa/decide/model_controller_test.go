@@ -45,12 +45,14 @@ func (m *model) apply(a Action, version *int64) bool {
 		m.binding.clusters, m.binding.ledger, m.binding.replicas = maps.Clone(a.Counts), maps.Clone(a.Counts), a.Total
 		m.binding.generation++
 		m.binding.version++
+		m.booked++
 		*version = m.binding.version
 	case ClearLedger:
 		m.binding.ledger = nil
 		m.binding.version++
 	case ScaleTemplate:
 		m.template.Replicas = a.Total
+		m.scaled++
 	case SendAutoscaler:
 		r := a.Range
 		if r.Min < 1 || r.Min > r.Max {

@@ -33,9 +33,11 @@ type model struct {
 	members map[string]*memberModel
 
 	overwrites int
-	rounds     int
-	limits     int32 // the sum of the limits sent and in force, when last checked
-	faults     []string
+	// scaled and booked are how often template and binding were written by the controller.
+	scaled, booked int
+	rounds         int
+	limits         int32 // the sum of the limits sent and in force, when last checked
+	faults         []string
 	// cuts are replicas that a limit took from a member whose autoscaler could not look.
 	cuts []string
 }
@@ -122,8 +124,8 @@ func newModel(spec api.FedHPASpec, clusters Counts) *model {
 // detect is Karmada's detector: the binding's replicas are the template's.
 func (m *model) detect() {
 	want := m.template.Replicas
-	if m.webhook && m.binding.ledger != nil && want != 0 {
-		want = m.binding.clusters.Sum()
+	if sum := m.binding.clusters.Sum(); m.webhook && m.binding.ledger != nil && want != 0 && sum > 0 {
+		want = sum
 	}
 	if m.binding.replicas != want {
 		m.binding.replicas = want
@@ -307,6 +309,9 @@ func (m *model) fault(format string, args ...any) {
 	m.faults = append(m.faults, fmt.Sprintf(format, args...))
 }
 
+// restRounds of half a minute are longer than any pause between two repairs.
+const restRounds = int(pushedBackTop/(30*time.Second)) + 1
+
 // settle lets everything happen, in order, until nothing is left to do.
 func (m *model) settle() error {
 	// A repair may be pausing: rest is a while without any write.
@@ -323,7 +328,7 @@ func (m *model) settle() error {
 		}
 		if plan := m.reconcile(-1); len(plan.Actions) > 0 || m.binding.generation != m.binding.observed {
 			quiet = 0
-		} else if quiet++; quiet == 4 {
+		} else if quiet++; quiet == restRounds {
 			m.rounds = 0
 			return nil
 		}

@@ -14,12 +14,13 @@ import (
 func (p *Plan) Refuse(group Group, reason, message string) {
 	if len(p.refused) == 0 {
 		p.deny(api.FedHPAReady, reason, message)
-		if before := meta.FindStatusCondition(p.before, api.FedHPAReady); before == nil || before.Reason != reason {
+		if before := meta.FindStatusCondition(p.before.Conditions, api.FedHPAReady); before == nil || before.Reason != reason {
 			p.Events = append(p.Events, Event{Warning: true, Reason: reason, Message: clip(message, 1000)})
 		}
 	}
 	if group == BookKeeping {
 		p.Overwritten = false
+		p.Status.TemplateScale = p.before.TemplateScale
 		p.deny(api.FedHPABooksAgree, reason, message)
 	}
 	p.refused = append(p.refused, group)
@@ -32,7 +33,7 @@ func (p *Plan) deny(kind, reason, message string) {
 		return
 	}
 	said.Status, said.Reason, said.Message = metav1.ConditionFalse, reason, clip(message, 2048)
-	if before := meta.FindStatusCondition(p.before, kind); before != nil && before.Status == metav1.ConditionFalse {
+	if before := meta.FindStatusCondition(p.before.Conditions, kind); before != nil && before.Status == metav1.ConditionFalse {
 		said.LastTransitionTime = before.LastTransitionTime
 	}
 }

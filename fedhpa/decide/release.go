@@ -28,7 +28,11 @@ func (d *decision) release() {
 		d.releasing(p.Message)
 	case len(left) > 0:
 		// Without template or binding there is nothing to keep true.
-		if d.w.Template == nil || d.w.Binding == nil || d.releaseBooks(d.counts) {
+		possible := true
+		if d.w.Template != nil && d.w.Binding != nil {
+			possible, _ = d.releaseBooks(d.counts)
+		}
+		if possible {
 			d.deleteAll(left)
 			d.releasing("the autoscalers of " + list(left) + " are being removed")
 		}
@@ -47,7 +51,7 @@ func (d *decision) releaseReplicas() {
 			d.releasing(wait)
 			return
 		}
-		if !d.releaseBooks(counts) || !d.trueBooks {
+		if _, done := d.releaseBooks(counts); !done {
 			return
 		}
 	}
@@ -83,7 +87,7 @@ func (d *decision) suspend() {
 	if s.SuspendedSince == nil {
 		s.SuspendedSince = d.stamp()
 	}
-	s.Clusters, s.LastDivision, s.DriftSince = nil, nil, nil
+	s.Clusters, s.LastDivision, s.DriftSince, s.TemplateScale = nil, nil, nil, nil
 	s.CurrentReplicas, s.DesiredReplicas, s.ReserveReplicas = 0, 0, 0
 	d.notReady(api.FedHPAReasonSuspended, "spec.suspend is true: the workload's replicas are Karmada's and yours to set")
 	d.changed(false, api.FedHPAReasonSuspended, "suspended: members' autoscalers are taken back, replicas stay as they are")
@@ -112,34 +116,30 @@ func (d *decision) deleteAll(names []string) {
 	}
 }
 
-// releaseBooks writes what is not yet true and reports whether writing was possible.
-func (d *decision) releaseBooks(counts Counts) bool {
+// releaseBooks writes what is not yet true, and reports whether writing was possible, and whether nothing had to be written.
+func (d *decision) releaseBooks(counts Counts) (possible, done bool) {
 	b := d.w.Binding
 	zero := d.w.Template.Replicas == 0
-	if len(b.Clusters) == 0 || !b.Divided || zero && b.Settled && b.Replicas == 0 {
-		// Nothing runs, or is not to; or replicas are duplicated, and every cluster is to have the template's.
-		d.trueBooks = true
-		return true
-	}
 	switch {
+	case len(b.Clusters) == 0 || !b.Divided || zero && b.Settled && b.Replicas == 0:
+		// Nothing runs, or is not to; or replicas are duplicated, and every cluster is to have the template's.
+		return true, true
 	case zero:
 		// Writing the sum would undo it.
 		d.releasing("the target was scaled to zero: waiting until Karmada has done that")
-		return false
+		return false, false
 	case b.Suspended:
 		d.releasing("scheduling of the ResourceBinding is suspended: resume it")
-		return false
+		return false, false
 	case !b.Settled || len(b.Evicting) > 0:
 		d.releasing("the scheduler is still working on the ResourceBinding")
-		return false
-	}
-	d.trueBooks = b.Clusters.String() == counts.String() && b.Replicas == counts.Sum() && d.w.Template.Replicas == counts.Sum()
-	if d.trueBooks {
-		return true
+		return false, false
+	case b.Clusters.String() == counts.String() && b.Replicas == counts.Sum() && d.w.Template.Replicas == counts.Sum():
+		return true, true
 	}
 	d.writeBooks(counts)
 	d.releasing("the books are being made true: members run " + counts.String())
-	return true
+	return true, false
 }
 
 // finalCounts is what the members run now that no autoscaler speaks for them. A workload that is still on its way to a count is waited

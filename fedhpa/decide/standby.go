@@ -12,9 +12,9 @@ import (
 )
 
 // standby wakes an empty cluster when the active ones have no room left for what the user allows, and empties one that is
-// idle again. Both only on full knowledge: every cluster reachable and speaking, books true, limits settled.
+// idle again. Both only on full knowledge: every cluster reachable and speaking, a true scheduling result, limits settled.
 func (d *decision) standby() bool {
-	if !d.trueBooks || d.joining() || !split.Settled(d.steps) || d.plan.Divided != "" || len(d.silent()) > 0 {
+	if !d.trueBinding || d.joining() || !split.Settled(d.steps) || d.plan.Divided != "" || len(d.silent()) > 0 {
 		return false
 	}
 	if name := d.toWake(); name != "" {

@@ -3,8 +3,6 @@ package decide
 import (
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
@@ -151,8 +149,8 @@ type Plan struct {
 	// Divided is the reason of a division, empty if none was made.
 	Divided string
 
-	// before is what the conditions said before this plan; refused are the groups whose writes were.
-	before  []metav1.Condition
+	// before is the status before this plan; refused are the groups whose writes were.
+	before  api.FedHPAStatus
 	refused []Group
 }
 

@@ -39,9 +39,21 @@ func (a autoscaled) agree() (bool, error) {
 	return books == members, err
 }
 
-// disagreement watches members and control plane; the returned function ends that and says how long they differed at most. Of the time between two looks no
-// more than a second counts: what is longer is this process not being let run.
-func (a autoscaled) disagreement() func() time.Duration {
+// scheduled reports whether the scheduling result says what the members are to run.
+func (a autoscaled) scheduled() (bool, error) {
+	members := a.members()
+	binding, _, err := a.bookings()
+	return binding == members, err
+}
+
+// disagreement watches members and control plane; the returned function ends that and says how long they differed at most: the scheduling result, and that or the
+// template, which is written more rarely. Of the time between two looks no more than a second counts: what is longer is this process not being let run.
+func (a autoscaled) disagreement() func() (binding, both time.Duration) {
+	binding, both := a.differs(a.scheduled), a.differs(a.agree)
+	return func() (time.Duration, time.Duration) { return binding(), both() }
+}
+
+func (a autoscaled) differs(agree func() (bool, error)) func() time.Duration {
 	ctx, cancel := context.WithCancel(a.t.Context())
 	longest := make(chan time.Duration)
 	go func() {
@@ -51,7 +63,7 @@ func (a autoscaled) disagreement() func() time.Duration {
 			now := clock.RealClock{}.Now()
 			since := min(now.Sub(last), time.Second)
 			last = now
-			same, err := a.agree()
+			same, err := agree()
 			switch {
 			case err != nil || ctx.Err() != nil:
 			case same:

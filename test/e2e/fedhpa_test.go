@@ -150,23 +150,35 @@ func words(counts map[string]int32) string {
 
 // books is what the control plane says, with the template's count.
 func (a autoscaled) books() (string, error) {
-	var rb workv1alpha2.ResourceBinding
-	if err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb); err != nil {
+	binding, sum, err := a.bookings()
+	if err != nil {
 		return "", err
-	}
-	counts, sum := map[string]int32{}, int32(0)
-	for _, c := range rb.Spec.Clusters {
-		counts[c.Name] = c.Replicas
-		sum += c.Replicas
 	}
 	var d appsv1.Deployment
 	if err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d); err != nil {
 		return "", err
 	}
-	if rb.Spec.Replicas != sum || ptr.Deref(d.Spec.Replicas, 1) != sum {
-		return fmt.Sprintf("%s, but the binding says %d in all and the template %d", words(counts), rb.Spec.Replicas, ptr.Deref(d.Spec.Replicas, 1)), nil
+	if ptr.Deref(d.Spec.Replicas, 1) != sum {
+		return fmt.Sprintf("%s, but the template says %d", binding, ptr.Deref(d.Spec.Replicas, 1)), nil
 	}
-	return words(counts), nil
+	return binding, nil
+}
+
+// bookings is what the scheduling result says, by cluster and in all.
+func (a autoscaled) bookings() (clusters string, sum int32, err error) {
+	var rb workv1alpha2.ResourceBinding
+	if err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb); err != nil {
+		return "", 0, err
+	}
+	counts := map[string]int32{}
+	for _, c := range rb.Spec.Clusters {
+		counts[c.Name] = c.Replicas
+		sum += c.Replicas
+	}
+	if rb.Spec.Replicas != sum {
+		return fmt.Sprintf("%s, but the binding says %d in all", words(counts), rb.Spec.Replicas), sum, nil
+	}
+	return words(counts), sum, nil
 }
 
 // load puts the given load on a member instead of the one before, until the test ends.

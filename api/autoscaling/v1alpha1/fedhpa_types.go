@@ -265,12 +265,29 @@ type FedHPAStatus struct {
 	// +optional
 	LastOverwriteTime *metav1.Time `json:"lastOverwriteTime,omitempty"`
 
+	// TemplateScale is what was last written to the template's scale; absent while nothing was.
+	// +optional
+	TemplateScale *FedHPATemplateScale `json:"templateScale,omitempty"`
+
 	// Conditions: Ready, BooksAgree, CapacitySufficient, MembersScaling.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// FedHPATemplateScale is one write of the template's replicas. Each makes Karmada write to every member, so that there is at most one in fifteen seconds.
+type FedHPATemplateScale struct {
+	// Time of the write.
+	// +required
+	Time metav1.Time `json:"time"`
+	// Replicas that were written.
+	// +required
+	Replicas int32 `json:"replicas"`
+	// PushedBack counts how often in a row somebody else set another number afterwards; each makes the next write wait longer.
+	// +optional
+	PushedBack int32 `json:"pushedBack,omitempty"`
 }
 
 // Division is one division of the limits.
@@ -389,6 +406,7 @@ const (
 	FedHPAReasonUnknownClusters   = "UnknownClusters"
 	FedHPAReasonBooksAgree        = "BooksAgree"
 	FedHPAReasonSyncing           = "Syncing"
+	FedHPAReasonPushedBack        = "TemplatePushedBack"
 	FedHPAReasonSchedulerBusy     = "SchedulerBusy"
 	FedHPAReasonEvicting          = "Evicting"
 	FedHPAReasonAdopting          = "AdoptingScheduling"
