@@ -51,6 +51,7 @@ type gatherer struct {
 	live   client.Reader
 	// works holds the Works of members' autoscalers only, and targets the metadata of targets.
 	works, targets client.Reader
+	keda           *scaledObjects
 	scales         *scales
 	unlistable     *unlistable
 	room           *room

@@ -29,6 +29,11 @@ func (g *gatherer) rivals(ctx context.Context, v *view) error {
 	if err != nil {
 		return err
 	}
+	if rival == "" {
+		if rival, err = g.keda.of(ctx, v.fed.Namespace, v.fed.Spec.ScaleTargetRef); err != nil {
+			return err
+		}
+	}
 	if rival != "" {
 		v.world.Problem = &decide.Problem{Reason: api.FedHPAReasonSecondAutoscaler, Message: rival}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -54,6 +56,7 @@ const (
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers/status;horizontalpodautoscalers/finalizers,verbs=patch;update
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch
+// +kubebuilder:rbac:groups=keda.sh,resources=scaledobjects,verbs=get;list;watch
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list;watch;create;patch;delete
@@ -90,7 +93,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 	c := &Controller{
 		client: mgr.GetClient(),
 		gatherer: gatherer{
-			client: mgr.GetClient(), works: own, targets: own,
+			client: mgr.GetClient(), works: own, targets: own, keda: &scaledObjects{cache: mgr.GetCache()},
 			live:       liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
 			scales:     &scales{known: map[types.NamespacedName]knownScale{}},
 			unlistable: &unlistable{clock: clock.RealClock{}, since: map[schema.GroupVersionKind]time.Time{}},
@@ -159,6 +162,8 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		ref := autoscalingv2.CrossVersionObjectReference{APIVersion: b.Spec.Resource.APIVersion, Kind: b.Spec.Resource.Kind, Name: b.Spec.Resource.Name}
 		return c.withTarget(ctx, b.Namespace, ref)
 	}
+	scaledObject := &unstructured.Unstructured{}
+	scaledObject.SetGroupVersionKind(owners.ScaledObject)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("fedhpa").
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: retry.Limiter()}).
@@ -175,13 +180,14 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), builder.WithPredicates(rivalChanged())).
 		Watches(&clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(c.ofCluster), builder.WithPredicates(reachabilityChanged())).
 		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
-		WatchesRawSource(c.rivalsWhenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"), &karmadaautoscaling.FederatedHPA{})).
+		WatchesRawSource(c.rivalsWhenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"), &karmadaautoscaling.FederatedHPA{}, nil)).
+		WatchesRawSource(c.rivalsWhenServed(mgr, owners.ScaledObject, scaledObject, &c.gatherer.keda.served)).
 		Complete(c)
 }
 
 // rivalsWhenServed watches a kind of autoscaler that karmada-apiserver may not serve, or serve only later. No controller waits for it. One that was met before its
-// kind was watched may be gone again by then: once it is, all is looked at anew.
-func (c *Controller) rivalsWhenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object) source.Source {
+// kind was watched may be gone again by then: once it is, which watched says if it is not nil, all is looked at anew.
+func (c *Controller) rivalsWhenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object, watched *atomic.Bool) source.Source {
 	watch := source.Kind(mgr.GetCache(), object, handler.EnqueueRequestsFromMapFunc(c.ofRival), rivalChanged())
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		go func() {
@@ -191,6 +197,9 @@ func (c *Controller) rivalsWhenServed(mgr manager.Manager, kind schema.GroupVers
 			}
 			if err == nil {
 				err = watch.WaitForSync(ctx)
+			}
+			if err == nil && watched != nil {
+				watched.Store(true)
 			}
 			var feds api.FedHPAList
 			if err == nil {

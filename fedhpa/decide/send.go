@@ -67,7 +67,8 @@ func (d *decision) makeRoom(total int64) {
 }
 
 // sendable reports whether a member may get an autoscaler, or new limits for the one it has. The Work of the workload must bear the
-// retain label and be applied. There is no race with a sync that still reads the old Work: Karmada's execution controller reads Works from
+// retain label, and the workload be there. That a Work was applied may be of an older manifest, and says no more than that: with dispatching suspended it stays true, which is
+// why a held member is not asked. There is no race with a sync that still reads the old Work: Karmada's execution controller reads Works from
 // one watch, so when it creates the autoscaler it has seen the label, which was written before.
 func sendable(m *Member) bool {
 	if m.HPA != nil && (!m.HPA.Withheld || !m.HPA.Owned || m.HPA.Deleting) {

@@ -3,6 +3,7 @@
 package owners
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -10,6 +11,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -72,8 +74,26 @@ func Target(object client.Object) (ref autoscalingv2.CrossVersionObjectReference
 		return o.Spec.ScaleTargetRef, true
 	case *karmadaautoscaling.FederatedHPA:
 		return o.Spec.ScaleTargetRef, true
+	case *unstructured.Unstructured:
+		return scaledTarget(o)
 	}
 	return ref, false
+}
+
+// ScaledObject is KEDA's. KEDA does not run in the control plane; in each member that the object is propagated to it makes an HPA of it.
+var ScaledObject = schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"}
+
+// scaledTarget reads what a ScaledObject scales: a Deployment where it does not say.
+func scaledTarget(o *unstructured.Unstructured) (ref autoscalingv2.CrossVersionObjectReference, ok bool) {
+	if o.GroupVersionKind() != ScaledObject {
+		return ref, false
+	}
+	field := func(name, otherwise string) string {
+		value, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", name)
+		return cmp.Or(value, otherwise)
+	}
+	ref = autoscalingv2.CrossVersionObjectReference{APIVersion: field("apiVersion", "apps/v1"), Kind: field("kind", "Deployment"), Name: field("name", "")}
+	return ref, ref.Name != ""
 }
 
 // AddIndexes lets a cache find autoscalers by what they scale. Once for a cache.

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -53,5 +54,31 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	g.Eventually(s.ready, noticed).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "the rival is seen though its kind came late")
 	g.Expect(p.Client.Delete(t.Context(), rival)).To(Succeed())
 	g.Eventually(s.ready, noticed).Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")
+
+	g.Expect(p.Client.Create(t.Context(), kedaKind())).To(Succeed())
+	scaled := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"scaleTargetRef": map[string]any{"name": s.app.Name}}}}
+	scaled.SetGroupVersionKind(owners.ScaledObject)
+	scaled.SetNamespace(s.app.Namespace)
+	scaled.SetName("queue")
+	g.Eventually(func() error { return p.Client.Create(t.Context(), scaled) }, machine.Patience).Should(Succeed())
+	g.Eventually(s.ready, noticed).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "so is a ScaledObject of KEDA's, which aims at a Deployment without saying so")
+	g.Expect(p.Client.Delete(t.Context(), scaled)).To(Succeed())
+	g.Eventually(s.ready, noticed).Should(Equal("True "+api.FedHPAReasonActive), "and its end")
 	g.Expect(stop()).To(Succeed())
+}
+
+// kedaKind is as much of KEDA's ScaledObject as its target needs.
+func kedaKind() *apiextensionsv1.CustomResourceDefinition {
+	open := true
+	return &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: "scaledobjects.keda.sh"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: owners.ScaledObject.Group, Scope: apiextensionsv1.NamespaceScoped,
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Kind: owners.ScaledObject.Kind, ListKind: "ScaledObjectList", Plural: "scaledobjects", Singular: "scaledobject"},
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
+				Name: owners.ScaledObject.Version, Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &open}},
+			}},
+		},
+	}
 }
