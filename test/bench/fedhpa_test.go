@@ -37,6 +37,8 @@ type fedhpaFleet struct {
 	clock clock.Clock
 	plane *fedhpaplane.Plane
 	apps  []fedhpaplane.App
+	// patience is how long each phase of making the fleet may take.
+	patience time.Duration
 	// members are the API servers a controller may ask beside the control plane.
 	members []*rest.Config
 }
@@ -72,7 +74,7 @@ func TestFedHPACost(t *testing.T) {
 	}
 	t.Cleanup(plane.Close)
 	ctrl.SetLogger(logr.Discard())
-	f := &fedhpaFleet{t: t, clock: clock.RealClock{}, plane: plane}
+	f := &fedhpaFleet{t: t, clock: clock.RealClock{}, plane: plane, patience: 5 * time.Minute}
 	f.build()
 	ours := f.measureFedHPA()
 	peer := f.measureFederatedHPA()
@@ -250,7 +252,7 @@ func (f *fedhpaFleet) rounds(what string, done func(context.Context, fedhpaplane
 	start, all := f.clock.Now(), f.apps
 	defer func() { f.apps = all }()
 	for len(f.apps) > 0 {
-		if f.clock.Since(start) > 5*time.Minute {
+		if f.clock.Since(start) > f.patience {
 			f.t.Fatalf("%s: %d of %d are not done after %s", what, len(f.apps), len(all), f.clock.Since(start))
 		}
 		var mu sync.Mutex
