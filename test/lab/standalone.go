@@ -38,6 +38,8 @@ type APIServer struct {
 	Config *rest.Config
 	// Kubeconfig is a file that does the same, for programs.
 	Kubeconfig string
+	// Etcd is the URL of its etcd.
+	Etcd string
 
 	dir      string
 	work     *workspace
@@ -93,7 +95,7 @@ func (s *APIServer) start(ctx context.Context, opts APIServerOptions) error {
 			"--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection",
 		},
 	}
-	s.Kubeconfig = server.kubeconfig(w)
+	s.Kubeconfig, s.Etcd = server.kubeconfig(w), store.url()
 	if err := w.writeKubeconfig(s.Kubeconfig, server.name, server.url()); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +43,7 @@ func (o Options) names() ([]string, error) {
 		return nemesis.All(), nil
 	}
 	for _, name := range o.Only {
-		if !slices.Contains(nemesis.All(), name) {
+		if name != nemesis.Unseen && !slices.Contains(nemesis.All(), name) {
 			return nil, fmt.Errorf("no nemesis is called %q; there are: %s", name, strings.Join(nemesis.All(), ", "))
 		}
 	}
@@ -61,6 +62,7 @@ type run struct {
 	history   *history.Collector
 	hostile   *nemesis.Hostile
 	users     *workload.Users
+	moving    *workload.Moving
 	report    report.Report
 	begun     time.Time
 	pressures pressures
@@ -90,6 +92,7 @@ func Run(ctx context.Context, o Options) (report.Report, error) {
 	if err := r.play(ctx); err != nil {
 		return report.Report{}, err
 	}
+	r.report.Servers = r.servers(ctx)
 	err = r.judge()
 	failed = err != nil || r.report.Failed()
 	r.report.Logs = l.LogFile("")
@@ -124,6 +127,11 @@ func (r *run) prepare(ctx context.Context, wires *nemesis.Wires) error {
 		return err
 	}
 	r.users = &workload.Users{Karmada: karmada, Members: members, Namespace: namespace, Clock: r.clock, Note: r.history.Note}
+	admin, err := r.lab.Karmada()
+	if err != nil {
+		return err
+	}
+	r.moving = &workload.Moving{Admin: admin, Karmada: karmada, Members: members, Clock: r.clock, Note: r.history.Note}
 	r.hostile = &nemesis.Hostile{
 		Lab: r.lab, Wires: wires, Karmada: karmada, Members: members, Clock: r.clock, Note: r.history.Note, Find: find,
 	}
@@ -195,6 +203,9 @@ func (r *run) play(ctx context.Context) error {
 		return err
 	}
 	defer r.users.End()
+	if err := r.moving.Begin(ctx); err != nil {
+		return err
+	}
 	if left, _ := r.settle(ctx); len(left) > 0 {
 		return fmt.Errorf("the applications did not come up, before anything was done to them: %s", strings.Join(left, "; "))
 	}
@@ -203,6 +214,7 @@ func (r *run) play(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { r.users.Work(ctx, apps, ops) })
+	wg.Go(func() { r.moving.Work(ctx, r.Length) })
 	wg.Go(func() { r.hostile.Play(ctx, r.report.Schedule) })
 	wg.Wait()
 	return r.rest(ctx)
@@ -283,6 +295,7 @@ func (r *run) judge() error {
 	}
 	happened, failures := r.hostile.Happened()
 	r.report.Happened, r.report.Failures, r.report.Operations = happened, failures, r.users.Done()
+	maps.Copy(r.report.Operations, r.moving.Done())
 	r.report.Took, r.report.Spared = r.clock.Since(r.begun), r.pressures.spared()
 	r.report.Seen, r.report.Stalls = r.history.Seen(), r.pressures.stalls()
 	r.report.History, r.report.Harness, r.report.Died = h, harness(), died(h)

@@ -1,13 +1,17 @@
 package cronhpa
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/test/nemesis/checker"
+	"github.com/argosy-dev/argosy/test/nemesis/history"
 	"github.com/argosy-dev/argosy/test/nemesis/transport"
 )
 
@@ -15,8 +19,18 @@ import (
 // conflict, is answered to nobody, or is seen late by who made it; and a CronHPA that is deleted gives back what it took.
 func TestEachWriteGoesWrong(t *testing.T) {
 	t.Parallel()
+	watch, err := history.Watch(t.Context(), etcd, clock.RealClock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Close()
+	var mu sync.Mutex
+	var namespaces []string
 	transport.Sweep{Least: 6}.EachWrite(t, func(t *testing.T, wrap func(*rest.Config) *rest.Config) {
 		w := newWorld(t)
+		mu.Lock()
+		namespaces = append(namespaces, w.namespace)
+		mu.Unlock()
 		w.deployment("web", 3)
 		w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(10*minute), 10))
 		w.hpa("api", "api", 2, 8)
@@ -37,4 +51,9 @@ func TestEachWriteGoesWrong(t *testing.T) {
 		w.Eventually(func() [2]int32 { return w.bounds("api") }).Should(gomega.Equal([2]int32{2, 8}))
 		w.Consistently(func() string { return results(w.cronStatus("web").Rules[0]) }, "300ms").Should(gomega.Equal("Applied*1"), "handled twice")
 	})
+	h, err := watch.SoFar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checker.Demand(t, h.Within(namespaces...), "C5 firings")
 }

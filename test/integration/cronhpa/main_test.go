@@ -36,7 +36,9 @@ import (
 
 var (
 	restConfig *rest.Config
-	scheme     = runtime.NewScheme()
+	// etcd of the API server, by its URL.
+	etcd   string
+	scheme = runtime.NewScheme()
 	// apiserver is a client of the test's own: nothing is cached or injected.
 	apiserver client.Client
 )
@@ -57,7 +59,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer server.Close()
-	restConfig = server.Config
+	restConfig, etcd = server.Config, server.Etcd
 	if apiserver, err = client.New(lab.Patient(restConfig), client.Options{Scheme: scheme}); err != nil {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1

@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"slices"
+	"testing"
 	"time"
 
 	"github.com/argosy-dev/argosy/test/nemesis/history"
@@ -64,4 +66,21 @@ func All(h history.History) []Verdict {
 		out = append(out, v)
 	}
 	return out
+}
+
+// Demand fails a test in whose history these checkers find something, or nothing to look at.
+func Demand(t testing.TB, h history.History, names ...string) {
+	t.Helper()
+	for _, v := range All(h) {
+		if !slices.Contains(names, v.Name) {
+			continue
+		}
+		t.Logf("%s judged %d", v.Name, v.Judged)
+		if v.Judged == 0 {
+			t.Errorf("%s judged nothing", v.Name)
+		}
+		for _, found := range v.Violations {
+			t.Errorf("%s: %s: %s", v.Name, found.Key, found.What)
+		}
+	}
 }

@@ -91,7 +91,10 @@ func (t *timetable) hear(entry history.Object, world history.World, r history.Re
 	f.result = entry.Text("result")
 	f.handled, _ = time.Parse(time.RFC3339, entry.Text("handledTime"))
 	f.count, _ = entry.Int("count")
-	f.replicas, _ = entry.Int("replicas")
+	var counts bool
+	if f.replicas, counts = entry.Int("replicas"); !counts {
+		f.seen = true // an autoscaler's bounds
+	}
 	target := history.Key{
 		Plane: r.Plane, Namespace: r.Namespace, Name: r.Object.Text("spec", "scaleTargetRef", "name"),
 		Resource: history.ResourceOf(r.Object.Text("spec", "scaleTargetRef", "apiVersion"), r.Object.Text("spec", "scaleTargetRef", "kind")),

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -136,6 +137,17 @@ func (h History) Replay(visit func(world World, before Object, r Record)) World 
 		}
 	}
 	return world
+}
+
+// Within is what of it happened in some namespaces.
+func (h History) Within(namespaces ...string) History {
+	var out History
+	for _, r := range h.Records {
+		if slices.Contains(namespaces, r.Namespace) {
+			out.Records = append(out.Records, r)
+		}
+	}
+	return out
 }
 
 // End is when the last record was seen.

@@ -38,7 +38,7 @@ var faults = map[string]fault{
 	Kill: kill, Pause: pause,
 	CutOff: wire(Cut), HalfClosed: wire(HalfOpen), Slowed: wire(Slow), Refused: wire(Refuse),
 	Taint: taint, Cordon: cordon, Rebalance: rebalance,
-	HandScale: handScale, HandDelete: handDelete, HandWork: handWork, HandBook: handBinding,
+	HandScale: handScale, Unseen: handScale, HandDelete: handDelete, HandWork: handWork, HandBook: handBinding,
 }
 
 // ends is how long a fault's end may take: a process that is started must serve.
@@ -70,7 +70,7 @@ func (h *Hostile) sleep(ctx context.Context, d time.Duration) bool {
 func (h *Hostile) do(ctx context.Context, f Fault) {
 	always := context.WithoutCancel(ctx)
 	note := history.Note{Kind: history.Fault, Name: f.Name, Target: f.Target}
-	if err := h.Note(always, note); err != nil {
+	if err := h.tell(always, note); err != nil {
 		h.fail(f, err)
 		return
 	}
@@ -86,9 +86,17 @@ func (h *Hostile) do(ctx context.Context, f Fault) {
 		h.count(f, happened, err)
 		note.Value = 1
 	}
-	if err := h.Note(always, note); err != nil {
+	if err := h.tell(always, note); err != nil {
 		h.fail(f, err)
 	}
+}
+
+// tell notes a fault, unless it is the one that nobody is told of.
+func (h *Hostile) tell(ctx context.Context, note history.Note) error {
+	if note.Name == Unseen {
+		return nil
+	}
+	return h.Note(ctx, note)
 }
 
 func (h *Hostile) fail(f Fault, err error) {

@@ -37,6 +37,10 @@ const (
 	HandBook   = "hand-binding"
 )
 
+// Unseen is a hand-scale that no note tells of: a run of it alone must be found wrong by C2, and proves so that the collector sees and
+// the checkers judge.
+const Unseen = "unseen"
+
 // All names, in the order of the docs.
 func All() []string {
 	return []string{Kill, Pause, CutOff, HalfClosed, Slowed, Refused, Taint, Cordon, Rebalance, HandScale, HandDelete, HandWork, HandBook}
@@ -82,6 +86,7 @@ var shapes = map[string]shape{
 	Cordon:     {10 * time.Second, 40 * time.Second, members},
 	Rebalance:  {time.Second, time.Second, apps},
 	HandScale:  {time.Second, time.Second, appsInMembers},
+	Unseen:     {time.Second, time.Second, appsInMembers},
 	HandDelete: {time.Second, time.Second, appsInMembers},
 	HandWork:   {time.Second, time.Second, appsInMembers},
 	HandBook:   {time.Second, time.Second, apps},

@@ -30,9 +30,9 @@ type Report struct {
 	Took   time.Duration
 	Spared int
 	Stalls []time.Duration
-	// Seen is what the history saw, Harness the CPU it took.
-	Seen    history.Seen
-	Harness time.Duration
+	// Seen is what the history saw, Harness the CPU this process took, Servers what etcd and the API servers did.
+	Seen             history.Seen
+	Harness, Servers time.Duration
 	// Died are processes that ended by themselves.
 	Died     []string
 	Verdicts []checker.Verdict
@@ -79,11 +79,13 @@ func (r Report) Write(out io.Writer) {
 		fmt.Fprintln(out, "  died by itself: "+d)
 	}
 	fmt.Fprintf(out, "what users did: %s\n", counts(r.Operations))
-	fmt.Fprintf(out, "the history: %d changes, %.1f MB, %d kept; this process took %.1f s of CPU\n\n",
-		r.Seen.Changes, float64(r.Seen.Bytes)/(1<<20), r.Seen.Kept, r.Harness.Seconds())
+	fmt.Fprintf(out, "the history: %d changes, %.1f MB, %d kept; this process took %.1f s of CPU, etcd and the API servers %.1f s\n\n",
+		r.Seen.Changes, float64(r.Seen.Bytes)/(1<<20), r.Seen.Kept, r.Harness.Seconds(), r.Servers.Seconds())
 	for _, v := range r.Verdicts {
 		fmt.Fprintf(out, "  %-15s judged %5d   violated %d\n", v.Name, v.Judged, len(v.Violations))
 	}
+	ready, all := checker.Capacity(r.History)
+	fmt.Fprintf(out, "  C9 capacity     %d of %d pods that were there for a minute were Ready within it\n", ready, all)
 	for _, v := range r.Verdicts {
 		for i, found := range v.Violations {
 			if i == 5 {

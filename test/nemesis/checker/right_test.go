@@ -1,0 +1,68 @@
+package checker
+
+import (
+	"testing"
+
+	"github.com/argosy-dev/argosy/test/nemesis/history"
+)
+
+// TestRightIsNotFound changes the golden history by what is right, however odd: false alarms of earlier runs.
+func TestRightIsNotFound(t *testing.T) {
+	t.Parallel()
+	fault := func(name, target string, ends bool) history.Record {
+		return history.Record{Op: history.Noted, Note: &history.Note{Kind: history.Fault, Name: name, Target: target, Ends: ends}}
+	}
+	plain := in("member2", history.Deployments, "plain")
+	for name, alter := range map[string]func(*testing.T, *tale){
+		"what a Work asked for before arrives late": func(t *testing.T, g *tale) {
+			i := g.find(t, plain, isPut)
+			g.insert(i, history.Record{Op: history.Put, Key: plain, Object: workload(2)})
+			g.insert(i, history.Record{Op: history.Put, Key: plain, Object: workload(3)})
+			g.insert(i, history.Record{Op: history.Put, Key: plain, Object: workload(5)})
+		},
+		"a Work that somebody deleted takes its time to go": func(t *testing.T, g *tale) {
+			i := g.find(t, plain, isPut)
+			g.insert(i, history.Record{Op: history.Put, Key: plain, Object: workload(2)})
+			g.insert(i, history.Record{Op: history.Delete, Key: plain})
+			g.insert(i-20, fault("hand-work", "plain@member2", true))
+			g.insert(i-20, fault("hand-work", "plain@member2", false))
+		},
+		"a partition of the first image holds nothing back": func(t *testing.T, g *tale) {
+			i := g.find(t, template("push"), isPut)
+			g.Records[i].Object = pushed(4, 3, "v1")
+			g.Records[i+1].Object = pod("push", "v1")
+			g.insert(i+1, history.Record{Op: history.Delete, Key: in("member2", history.Pods, "old2")})
+			g.insert(i+1, history.Record{Op: history.Put, Key: in("member2", history.Pods, "old2"), Object: pod("push", "v1")})
+		},
+		"the books are wrong while who would say so is dead": func(t *testing.T, g *tale) {
+			fed := in(history.ControlPlane, history.FedHPAs, "fed")
+			i := g.find(t, fed, func(r history.Record) bool {
+				return r.Object.Condition("BooksAgree").Text("status") == "False" && r.At.Before(epoch.Add(20e9))
+			})
+			g.Records[i].Object = fedHPA("True")
+			g.insert(i, fault("kill", "argosy/controller-manager", false))
+			for j := i + 2; g.Records[j].At.Before(epoch.Add(60e9)); j++ {
+				g.Records[j].At = g.Records[j].At.Add(31e9)
+			}
+			ended := fault("kill", "argosy/controller-manager", true)
+			g.insert(i+2, ended)
+		},
+		"the machine was too busy to come to rest": func(t *testing.T, g *tale) {
+			i := g.find(t, history.Key{}, isPhase(history.PhaseRest))
+			g.Records[i].Note = &history.Note{Kind: history.Phase, Name: history.PhaseRest, Text: " inconclusive"}
+			j := g.find(t, in("member1", history.Deployments, "plain"), isPut)
+			g.Records[j].Object = history.Object{"spec": map[string]any{"replicas": int64(2)}, "status": map[string]any{}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := golden()
+			alter(t, g)
+			for _, v := range All(g.History) {
+				for _, found := range v.Violations {
+					t.Errorf("%s: %s %s", v.Name, found.Key, found.What)
+				}
+			}
+		})
+	}
+}
