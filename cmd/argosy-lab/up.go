@@ -39,7 +39,8 @@ func (s shape) options(dir string) (lab.Options, error) {
 	for _, given := range s.flags {
 		process, value, ok := strings.Cut(given, "=")
 		if !ok || !strings.HasPrefix(value, "--") {
-			return o, fmt.Errorf("--flag %s: write process=--flag=value, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true", given)
+			return o, fmt.Errorf("--flag %s: write process=--flag=value, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true",
+				given)
 		}
 		if o.Flags == nil {
 			o.Flags = map[string][]string{}
@@ -86,10 +87,14 @@ func upCommand(at func() (string, error)) *cobra.Command {
 	c.Flags().IntVar(&s.nodes, "nodes", 5, "nodes of each member")
 	c.Flags().StringVar(&s.memberNodes, "member-nodes", "", "nodes member by member, such as 3,4,5; overrides --members and --nodes")
 	c.Flags().StringSliceVar(&s.pull, "pull", nil, "members registered in pull mode, each with a karmada-agent, such as member3")
-	c.Flags().StringVar(&s.karmada, "karmada", "", "version of Karmada, one of "+strings.Join(binaries.Karmadas(), ", ")+"; empty is the newest")
-	c.Flags().StringVar(&s.kubernetes, "member-kubernetes", "", "version of the members' Kubernetes, one of "+strings.Join(binaries.Kubernetes(), ", ")+
-		"; empty is the newest")
-	c.Flags().StringArrayVar(&s.flags, "flag", nil, "a further flag of a process, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true; may be given several times")
+	c.Flags().
+		StringVar(&s.karmada, "karmada", "", "version of Karmada, one of "+strings.Join(binaries.Karmadas(), ", ")+"; empty is the newest")
+	c.Flags().
+		StringVar(&s.kubernetes, "member-kubernetes", "", "version of the members' Kubernetes, one of "+strings.Join(binaries.Kubernetes(), ", ")+
+			"; empty is the newest")
+	c.Flags().
+		StringArrayVar(&s.flags, "flag", nil,
+			"a further flag of a process, such as karmada/scheduler=--feature-gates=PriorityBasedScheduling=true; may be given several times")
 	c.Flags().BoolVar(&s.descheduler, "descheduler", false, "run karmada-descheduler too")
 	c.Flags().BoolVar(&s.audit, "audit", false, "let every API server write who changes what, into logs/<plane>/audit.log")
 	c.Flags().BoolVar(&s.stock, "stock", false, "leave Argosy out: Karmada as it comes")

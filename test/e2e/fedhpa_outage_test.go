@@ -67,7 +67,8 @@ func (a autoscaled) wrongCountsPushed() {
 // away is how long the control plane stands still: longer than any lease lasts that is kept there, Karmada's of a member among them (40 s).
 const away = time.Minute
 
-// controlPlaneAway: all of Karmada, its API server too, and all of Argosy stand still. Members scale meanwhile, and the books agree soon after.
+// controlPlaneAway: all of Karmada, its API server too, and all of Argosy stand still. Members scale meanwhile, and the books agree soon
+// after.
 func (a autoscaled) controlPlaneAway() {
 	t := a.t
 	planes := []string{"argosy", "karmada"}

@@ -110,8 +110,8 @@ func (a apiServer) spec(w *workspace) process.Spec {
 	}
 }
 
-// ready asks as an administrator: an answer proves TLS, authentication and etcd at once. The namespaces that every cluster has may come a moment after the server says
-// that it is ready: tests write into default at once.
+// ready asks as an administrator: an answer proves TLS, authentication and etcd at once. The namespaces that every cluster has may come a
+// moment after the server says that it is ready: tests write into default at once.
 func (a apiServer) ready(ctx context.Context, w *workspace) error {
 	cfg, err := restConfig(a.kubeconfig(w))
 	if err != nil {

@@ -57,7 +57,10 @@ func (k *karmadaPlane) units() []unit {
 	apiserver := k.server.spec(k.workspace)
 	units := []unit{
 		{Name: "karmada/apiserver", After: []string{"etcd"}, Process: &apiserver, Finish: k.prepare},
-		{Name: "karmada/aggregated-apiserver", After: []string{"karmada/apiserver"}, Process: k.aggregatedAPIServer(), Finish: k.registerAggregated},
+		{
+			Name: "karmada/aggregated-apiserver", After: []string{"karmada/apiserver"}, Process: k.aggregatedAPIServer(),
+			Finish: k.registerAggregated,
+		},
 		{Name: "karmada/cluster-api", After: []string{"karmada/aggregated-apiserver"}, Check: k.servesClusters},
 		{Name: "karmada/kube-controller-manager", After: []string{"karmada/apiserver"}, Process: k.kubeControllerManager()},
 		{Name: "karmada/webhook", After: []string{"karmada/apiserver"}, Process: k.karmadaWebhook(), Finish: k.registerWebhook},
@@ -170,7 +173,8 @@ func (k *karmadaPlane) kubeControllerManager() *process.Spec {
 	return k.spec("karmada/kube-controller-manager", "kube-controller-manager", fmt.Sprintf("https://127.0.0.1:%d/healthz", k.kcm),
 		append(k.controllerManagerArgs(k.kubeconfig(), k.kcm),
 			"--cluster-name=karmada",
-			"--controllers=namespace,garbagecollector,serviceaccount-token,ttl-after-finished,bootstrapsigner,tokencleaner,csrcleaner,csrsigning,clusterrole-aggregation",
+			"--controllers=namespace,garbagecollector,serviceaccount-token,ttl-after-finished,bootstrapsigner,tokencleaner,csrcleaner,"+
+				"csrsigning,clusterrole-aggregation",
 		)...)
 }
 
@@ -224,7 +228,8 @@ func (k *karmadaPlane) scheduler() *process.Spec {
 	return spec
 }
 
-// deschedulerSpec looks every ten seconds for replicas that have stood unschedulable for thirty: a test should not wait for two minutes and five.
+// deschedulerSpec looks every ten seconds for replicas that have stood unschedulable for thirty: a test should not wait for two minutes and
+// five.
 func (k *karmadaPlane) deschedulerSpec() *process.Spec {
 	return k.spec("karmada/descheduler", "karmada-descheduler", fmt.Sprintf("http://127.0.0.1:%d/healthz", k.deschedulerHealth),
 		"--kubeconfig="+k.kubeconfig(),

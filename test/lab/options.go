@@ -43,7 +43,8 @@ type Options struct {
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.
 	Kruise bool
-	// Metrics serves metrics.k8s.io in each member, which member HPAs need: by a server of the lab's own that sees a load at once, but in MetricsServer.
+	// Metrics serves metrics.k8s.io in each member, which member HPAs need: by a server of the lab's own that sees a load at once, but in
+	// MetricsServer.
 	Metrics bool
 	// MetricsServer is the member in which the real metrics-server does so; none when empty.
 	MetricsServer string

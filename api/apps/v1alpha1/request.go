@@ -122,5 +122,6 @@ func malformedRequest(value, why string) error {
 	if len(value) > longest {
 		value = value[:longest] + "..."
 	}
-	return fmt.Errorf("annotation %s: %q: %s; the PodScaleIn controller writes it, remove it if a person did", ScaleInRequestAnnotation, value, why)
+	return fmt.Errorf("annotation %s: %q: %s; the PodScaleIn controller writes it, remove it if a person did", ScaleInRequestAnnotation, value,
+		why)
 }

@@ -104,7 +104,8 @@ type MachineAccess struct {
 	// +optional
 	Port int32 `json:"port,omitempty"`
 
-	// privateKeyRef names the Secret whose key ssh-privatekey logs in (type kubernetes.io/ssh-auth). It follows the VMReplicaSet to its members.
+	// privateKeyRef names the Secret whose key ssh-privatekey logs in (type kubernetes.io/ssh-auth). It follows the VMReplicaSet to its
+	// members.
 	// +required
 	PrivateKeyRef LocalReference `json:"privateKeyRef"`
 }

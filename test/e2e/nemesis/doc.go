@@ -1,2 +1,3 @@
-// Package nemesis is the run of test/nemesis that `make nemesis` starts: it takes a federation, minutes, and both of a small machine's cores.
+// Package nemesis is the run of test/nemesis that `make nemesis` starts: it takes a federation, minutes, and both of a small machine's
+// cores.
 package nemesis

@@ -76,8 +76,8 @@ func asking(r history.Record) ask {
 	return ask{r.At, r.Object.Text("spec", "template", "images"), max(0, total-partition), partition == 0}
 }
 
-// whole tells whether the newest image may be the only one there is: it is the first, or was once asked for without a partition. A partition holds back no
-// pod then, for there is no older image to keep.
+// whole tells whether the newest image may be the only one there is: it is the first, or was once asked for without a partition. A
+// partition holds back no pod then, for there is no older image to keep.
 func whole(asks []ask) bool {
 	newest := asks[len(asks)-1].image
 	return asks[0].image == newest || slices.ContainsFunc(asks, func(a ask) bool { return a.image == newest && a.all })
