@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
@@ -83,4 +85,13 @@ func (q Question) Answer(f *family.Family) (a Answer, err error) {
 		return Answer{}, err
 	}
 	return a, nil
+}
+
+// Stamp writes into an aggregated status since when it says what falls short.
+func (a Answer) Stamp(template *unstructured.Unstructured, now time.Time) {
+	for _, e := range a.Edits {
+		if status, ok := e.Value.(map[string]any); ok && len(e.Path) == 1 && e.Path[0] == "status" {
+			aggregate.Stamp(template, status, now)
+		}
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/members"
+	"github.com/argosy-dev/argosy/interpreter/reach"
 	"github.com/argosy-dev/argosy/migration"
 	"github.com/argosy-dev/argosy/scalein"
 )
@@ -37,6 +38,7 @@ func controllers(cfg *config.ControllerManager) []controller {
 		{"fedHPA", cfg.Controllers.FedHPA.Controller, addFedHPA(cfg.Controllers.FedHPA)},
 		{"podScaleIn", cfg.Controllers.PodScaleIn, addPodScaleIn},
 		{"migration", cfg.Controllers.Migration, addMigration},
+		{"memberReachable", config.Controller{}, addMemberReachable},
 		{"conditions", config.Controller{}, addConditions(cfg)},
 	}
 }
@@ -75,6 +77,11 @@ func addConditions(cfg *config.ControllerManager) func(context.Context, manager.
 				kinds = append(kinds, of.kinds...)
 			}
 		}
+		templates, err := templateKinds(mgr)
+		if err != nil {
+			return err
+		}
+		kinds = append(kinds, templates...)
 		gauges, err := conditions.New(mgr.GetClient(), clock.RealClock{}, metrics.Registry, kinds)
 		if err != nil {
 			return err
@@ -91,6 +98,14 @@ func addPodScaleIn(_ context.Context, mgr manager.Manager, section config.Contro
 	return scalein.AddToManager(mgr, scalein.Options{
 		Concurrency: section.Concurrency, Members: &members.Members{Reader: mgr.GetAPIReader()},
 	})
+}
+
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list
+// +kubebuilder:rbac:groups=work.karmada.io,resources=works/status,verbs=patch
+
+func addMemberReachable(_ context.Context, mgr manager.Manager, _ config.Controller) error {
+	return reach.AddToManager(mgr)
 }
 
 func addMigration(_ context.Context, mgr manager.Manager, section config.Controller) error {

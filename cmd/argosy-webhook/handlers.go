@@ -14,6 +14,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
+	"github.com/argosy-dev/argosy/interpreter/reach"
 	"github.com/argosy-dev/argosy/member/vm"
 	"github.com/argosy-dev/argosy/migration"
 	"github.com/argosy-dev/argosy/scalein"
@@ -37,7 +38,6 @@ type handler struct {
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=list
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=list
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get
-// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
 
 // Admission of PodScaleIn looks at its CloneSet; of CronHPA and PodScaleIn, at the autoscalers of the target as for FedHPA, and of CronHPA at the limits of the FedHPA it is aimed at.
 //
@@ -116,6 +116,7 @@ func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
 	return &hook.Handler{
 		Catalog: catalog,
 		Divider: hook.NewBindings(mgr.GetAPIReader(), mgr.GetCache(), clock.RealClock{}),
+		Members: &reach.Clusters{Reader: mgr.GetCache()},
 		Metrics: m,
 		Events:  events,
 		Clock:   clock.RealClock{},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/interpreter/reach"
 )
 
 func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, staying healthz.Checker) (manager.Manager, error) {
@@ -47,9 +48,19 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 		// which is also the shorter way on both sides.
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos, c.MinVersion = []string{"http/1.1"}, tls.VersionTLS12 }, func(c *tls.Config) { c.GetCertificate = certificate.get }},
 	})
+	caches := program.Cache()
+	strip := caches.DefaultTransform
+	// Not by object: that would need karmada-aggregated-apiserver, which serves Clusters, at the start.
+	caches.DefaultTransform = func(object any) (any, error) {
+		object, err := strip(object)
+		if err != nil {
+			return nil, err
+		}
+		return reach.TrimCluster(object)
+	}
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   program.Cache(),
+		Cache:                   caches,
 		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
 		HealthProbeBindAddress:  cfg.HealthBindAddress,
 		PprofBindAddress:        profiles,

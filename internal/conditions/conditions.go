@@ -22,6 +22,8 @@ const every = 15 * time.Second
 // Kind is one kind of object with conditions.
 type Kind struct {
 	Name string
+	// Reader lists them; nil is that of the gauges.
+	Reader client.Reader
 	// List is a new list of them.
 	List func() client.ObjectList
 	// Conditions of one object, nil for any other.
@@ -77,8 +79,11 @@ type said struct{ kind, condition, status, reason string }
 func (g *Gauges) look(ctx context.Context) {
 	count, oldest := map[said]int{}, map[said]float64{}
 	for _, kind := range g.kinds {
-		list := kind.List()
-		if err := g.reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		list, reader := kind.List(), kind.Reader
+		if reader == nil {
+			reader = g.reader
+		}
+		if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			if ctx.Err() == nil && !meta.IsNoMatchError(err) {
 				klog.FromContext(ctx).Error(err, "Listing objects for their conditions", "kind", kind.Name)
 			}

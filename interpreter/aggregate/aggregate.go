@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/interpreter/family"
@@ -62,7 +63,12 @@ func ordered(members []family.Member) []family.Member {
 	return slices.SortedFunc(slices.Values(members), byName)
 }
 
-// sum adds up counts of the members' statuses.
+// served are the counts of replicas that serve. What a member said of them before it became unreachable may be untrue since: they run
+// on, or they do not.
+var served = sets.New("readyReplicas", "availableReplicas", "updatedReadyReplicas", "updatedAvailableReplicas", "numberReady",
+	"numberAvailable", "readyServers")
+
+// sum adds up counts of the members' statuses; of replicas that serve, those of the members that can be asked.
 func sum(members []family.Member, into map[string]any, names ...string) error {
 	for _, name := range names {
 		var total int64
@@ -71,7 +77,9 @@ func sum(members []family.Member, into map[string]any, names ...string) error {
 			if err != nil {
 				return At(m, err)
 			}
-			total += int64(count)
+			if m.Unreachable == "" || !served.Has(name) {
+				total += int64(count)
+			}
 		}
 		into[name] = total
 	}

@@ -24,6 +24,9 @@ func conditions(members []family.Member, good ...string) ([]any, error) {
 			if err != nil {
 				return nil, At(m, err)
 			}
+			if m.Unreachable != "" && slices.Contains(good, c.kind) && c.status == "True" {
+				c.status, c.reason, c.message, c.since = "Unknown", ReasonMemberUnreachable, "True when it was last heard of", ""
+			}
 			if byType[c.kind] == nil {
 				types = append(types, c.kind)
 			}

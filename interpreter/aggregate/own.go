@@ -1,33 +1,44 @@
 package aggregate
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/interpreter/family"
-	"github.com/argosy-dev/argosy/interpreter/field"
 )
 
 // Conditions of ours on a template of any kind. They are there only while they are False: an answer that falls short is said, and
 // else the status is the members' alone.
 const (
-	// ConditionMembersReported is False while a member's status cannot be read.
+	// ConditionMembersReported is False while what a member reports cannot be read, or is not of now.
 	ConditionMembersReported = "MembersReported"
-	// ReasonStatusUnreadable is its reason; the message names member and field.
+	// ReasonStatusUnreadable is its reason where a status is not what it should be; the message names member and field.
 	ReasonStatusUnreadable = "StatusUnreadable"
+	// ReasonMemberUnreachable is its reason where a member cannot be asked: its last status stands, and none of its replicas counts
+	// as ready.
+	ReasonMemberUnreachable = "MemberUnreachable"
 
-	// ConditionRolloutAsAsked is False while more replicas are updated than the partition allows.
+	// ConditionRolloutAsAsked is False while another number of replicas is updated than the template asks for.
 	ConditionRolloutAsAsked = "RolloutAsAsked"
-	// ReasonMoreUpdated is its reason; the message says how many were asked, how many there are, and where.
+	// ReasonMoreUpdated is its reason where there are more; the message says how many were asked, how many there are, and where.
 	ReasonMoreUpdated = "MoreUpdated"
+	// ReasonFewerUpdated is its reason where there are fewer, as in the midst of each rollout. The condition's lastTransitionTime is
+	// when the number last changed: a rollout whose number has not changed for StandsStillAfter stands still.
+	ReasonFewerUpdated = "FewerUpdated"
 )
+
+// StandsStillAfter is how long the number of updated replicas may stay below what is asked before somebody should look. It is the
+// progressDeadlineSeconds of Kubernetes and OpenKruise where nobody sets one.
+const StandsStillAfter = 10 * time.Minute
 
 // ownCondition is one of ours that is False.
 type ownCondition struct{ kind, reason, message string }
+
+// IsOwn is true for the type of a condition of ours.
+func IsOwn(kind string) bool {
+	return kind == ConditionMembersReported || kind == ConditionRolloutAsAsked
+}
 
 // say puts our conditions among the members'.
 func (s *Status) say(out map[string]any) {
@@ -44,51 +55,49 @@ func (s *Status) say(out map[string]any) {
 		}
 		list = append(list, condition)
 	}
-	slices.SortStableFunc(list, func(a, b any) int { return strings.Compare(kindOf(a), kindOf(b)) })
+	slices.SortStableFunc(list, func(a, b any) int { return strings.Compare(text(a, "type"), text(b, "type")) })
 	out["conditions"] = list
 }
 
-func kindOf(condition any) string {
+func text(condition any, name string) string {
 	object, _ := condition.(map[string]any)
-	kind, _ := object["type"].(string)
-	return kind
+	value, _ := object[name].(string)
+	return value
 }
 
-// Asked compares what is updated with what the template asks for: asked is the number of replicas that may be updated, and total the
-// fleet's. It judges a rollout that all members have taken up and of whose old replicas some still run; with other totals, as where
-// every member has all replicas or replicas are on their way, it does not judge.
-func (s *Status) Asked(asked, total int32) {
-	s.Add(func(members []family.Member, into map[string]any) error {
-		if s.generation != s.template.GetGeneration() || s.generation == 0 || field.Label(s.template.Object, mark.Retain) != "" ||
-			field.Annotation(s.template.Object, mark.Retain) != "" {
-			return nil
+// reported says which members' statuses do not count as they should.
+func (s *Status) reported(unread []string) {
+	var said []string
+	reason := ReasonMemberUnreachable
+	if len(unread) > 0 {
+		reason = ReasonStatusUnreadable
+		said = append(said, "not counted: "+strings.Join(unread, "; "))
+	}
+	for _, m := range s.members {
+		if m.Unreachable != "" && m.Status != nil {
+			said = append(said, m.Cluster+" cannot be asked ("+m.Unreachable+"): its last status stands, and none of its replicas counts as ready")
 		}
-		updated, _ := into["updatedReplicas"].(int64)
-		replicas, _ := into["replicas"].(int64)
-		if replicas != int64(total) || updated >= replicas || updated <= int64(asked) {
-			return nil
+	}
+	if len(said) > 0 {
+		s.own = append(s.own, ownCondition{kind: ConditionMembersReported, reason: reason, message: strings.Join(said, "; ")})
+	}
+}
+
+// Stamp writes into a new status since when our conditions say what they say: as long as the template's status has said so, or now.
+func Stamp(template *unstructured.Unstructured, status map[string]any, now time.Time) {
+	before, _, _ := unstructured.NestedSlice(template.Object, "status", "conditions")
+	list, _ := status["conditions"].([]any)
+	for _, item := range list {
+		condition, ok := item.(map[string]any)
+		if !ok || !IsOwn(text(item, "type")) {
+			continue
 		}
-		var where []string
-		for _, m := range members {
-			n, err := field.Count(m.Status, 0, "updatedReplicas")
-			if err != nil {
-				return At(m, err)
-			}
-			with, err := field.String(m.Status, CreatedWith)
-			if err != nil {
-				return At(m, err)
-			}
-			switch {
-			case n > 0 && with != "":
-				where = append(where, fmt.Sprintf("%s %d (created with the new template)", m.Cluster, n))
-			case n > 0:
-				where = append(where, fmt.Sprintf("%s %d", m.Cluster, n))
+		condition["lastTransitionTime"] = now.UTC().Format(time.RFC3339)
+		for _, old := range before {
+			if since := text(old, "lastTransitionTime"); since != "" && text(old, "type") == text(item, "type") &&
+				text(old, "status") == text(item, "status") && text(old, "reason") == text(item, "reason") && progress(old) == progress(item) {
+				condition["lastTransitionTime"] = since
 			}
 		}
-		s.own = append(s.own, ownCondition{
-			kind: ConditionRolloutAsAsked, reason: ReasonMoreUpdated,
-			message: fmt.Sprintf("asked %d of %d updated, %d are: %s", asked, total, updated, strings.Join(where, ", ")),
-		})
-		return nil
-	})
+	}
 }

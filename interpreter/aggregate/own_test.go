@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -59,7 +60,7 @@ func TestWhatFallsShortIsSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			template := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"generation": int64(3)}}}
 			s := Begin(template, tc.members, "replicas", "updatedReplicas")
-			s.Asked(1, 6)
+			s.Asked(Asked{Updated: 1, Total: 6, Held: true, Still: true})
 			s.Conditions()
 			edits, err := s.Edits()
 			if err != nil {
@@ -94,5 +95,142 @@ func TestAFailureIsNotLost(t *testing.T) {
 	want := condition("False", "ProgressDeadlineExceeded")
 	if diff := cmp.Diff(want, edits[0].Value.(map[string]any)["conditions"]); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
+	}
+}
+
+// unreachable is a member that cannot be asked.
+func unreachable(m family.Member) family.Member {
+	m.Unreachable = "Ready is False since 2026-11-28T10:00:00Z: ClusterNotReachable"
+	return m
+}
+
+// TestAnUnreachableMemberIsNotReady: what was ready when it was last heard of may not be now; how many replicas it has stands.
+func TestAnUnreachableMemberIsNotReady(t *testing.T) {
+	status := func() map[string]any {
+		return map[string]any{
+			"replicas": int64(3), "readyReplicas": int64(3), "availableReplicas": int64(3), "updatedReplicas": int64(3),
+			"conditions": []any{
+				map[string]any{"type": "Available", "status": "True", "reason": "MinimumAvailable"},
+				map[string]any{"type": "FailedScale", "status": "False"},
+			},
+		}
+	}
+	template := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"generation": int64(3)}}}
+	s := Begin(template, []family.Member{reported("a", status()), unreachable(reported("b", status())), unreachable(family.Member{Cluster: "c"})},
+		"replicas", "readyReplicas", "availableReplicas", "updatedReplicas")
+	s.Conditions("Available")
+	edits, err := s.Edits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := edits[0].Value.(map[string]any)
+	want := map[string]any{
+		"observedGeneration": int64(0), "replicas": int64(6), "readyReplicas": int64(3), "availableReplicas": int64(3), "updatedReplicas": int64(6),
+		"conditions": []any{
+			map[string]any{"type": "Available", "status": "Unknown", "reason": "MemberUnreachable", "message": "b: True when it was last heard of"},
+			// The bad is True, and nobody said so.
+			map[string]any{"type": "FailedScale", "status": "False"},
+			map[string]any{"type": "MembersReported", "status": "False", "reason": "MemberUnreachable", "message": "b cannot be asked " +
+				"(Ready is False since 2026-11-28T10:00:00Z: ClusterNotReachable): its last status stands, and none of its replicas counts as ready"},
+		},
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("(-want +have)\n%s", diff)
+	}
+}
+
+// TestFewerThanAskedIsSaid: by what is known of why.
+func TestFewerThanAskedIsSaid(t *testing.T) {
+	of := func(replicas, ready, updated int64) map[string]any {
+		return map[string]any{"replicas": replicas, "readyReplicas": ready, "updatedReplicas": updated, "updateRevision": "web-b", "currentRevision": "web-a"}
+	}
+	old := func(m family.Member) family.Member {
+		m.Status["resourceTemplateGeneration"] = int64(2)
+		return m
+	}
+	all := Asked{Updated: 6, Total: 6}
+	for name, tc := range map[string]struct {
+		asked   Asked
+		members []family.Member
+		want    string
+	}{
+		"all updated":   {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(3, 3, 3))}},
+		"nobody yet":    {asked: all},
+		"at the canary": {asked: Asked{Updated: 1, Total: 6, Held: true}, members: []family.Member{reported("a", of(3, 3, 1)), reported("b", of(3, 3, 0))}},
+		"no canary comes": {asked: Asked{Updated: 1, Total: 6, Held: true}, members: []family.Member{reported("a", of(3, 3, 0)), reported("b", of(3, 3, 0))},
+			want: "asked 1 of 6 updated, 0 of revision web-b are: a 0 of 3, b 0 of 3"},
+		"not ready": {asked: all, members: []family.Member{reported("a", of(3, 2, 1)), reported("b", of(3, 3, 3))},
+			want: "asked 6 of 6 updated, 4 of revision web-b are: a 1 of 3 (1 not ready), b 3 of 3"},
+		"one has not taken it up": {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), old(reported("b", of(3, 3, 3)))},
+			want: "asked 6 of 6 updated, 3 of revision web-b are: a 3 of 3, b 0 of 3 (has not taken the template up)"},
+		"one cannot be asked": {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), unreachable(old(reported("b", of(3, 3, 3))))},
+			want: "asked 6 of 6 updated, 3 of revision web-b are: a 3 of 3, b 0 of 3 (cannot be asked)"},
+		"one refuses it": {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), {Cluster: "b", AppliedMessage: "denied by quota"}},
+			want: "asked 6 of 6 updated, 3 of revision web-b are: a 3 of 3, b 0 of 0 (refused: denied by quota)"},
+		"pods are missing": {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(2, 2, 2))},
+			want: "asked 6 of 6 updated, 5 of revision web-b are: a 3 of 3, b 2 of 2"},
+		"each has them all":              {asked: Asked{Updated: 3, Total: 3}, members: []family.Member{reported("a", of(3, 3, 1)), reported("b", of(3, 3, 1))}},
+		"stopped":                        {asked: Asked{Updated: 6, Total: 6, Still: true}, members: []family.Member{reported("a", of(3, 3, 0)), reported("b", of(3, 3, 0))}},
+		"members have their own numbers": {asked: Asked{Updated: 20, Total: 20, MembersOwn: true}, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(2, 2, 2))}},
+		"their own, and one is behind": {asked: Asked{Updated: 20, Total: 20, MembersOwn: true}, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(2, 2, 1))},
+			want: "asked 5 of 5 updated, 4 of revision web-b are: a 3 of 3, b 1 of 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			template := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"generation": int64(3)}}}
+			s := Begin(template, tc.members, "replicas", "updatedReplicas")
+			s.Revisions()
+			s.Asked(tc.asked)
+			edits, err := s.Edits()
+			if err != nil {
+				t.Fatal(err)
+			}
+			have := ""
+			list, _ := edits[0].Value.(map[string]any)["conditions"].([]any)
+			for _, c := range list {
+				if text(c, "type") == ConditionRolloutAsAsked && text(c, "reason") == ReasonFewerUpdated && text(c, "status") == "False" {
+					have = text(c, "message")
+				}
+			}
+			if have != tc.want {
+				t.Errorf("said %q\nwant %q", have, tc.want)
+			}
+		})
+	}
+}
+
+// TestSince: a rollout is said to stand still from when its number last changed, whatever else of it changes.
+func TestSince(t *testing.T) {
+	started := time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC)
+	said := func(reason, message string) map[string]any {
+		return map[string]any{"conditions": []any{
+			map[string]any{"type": "Available", "status": "True"},
+			map[string]any{"type": "RolloutAsAsked", "status": "False", "reason": reason, "message": message},
+		}}
+	}
+	template := &unstructured.Unstructured{Object: map[string]any{}}
+	for _, step := range []struct {
+		reason, message string
+		wantSince       time.Duration
+	}{
+		{"FewerUpdated", "asked 6 of 6 updated, 0 of revision b are: a 0 of 3, b 0 of 3", 0},
+		{"FewerUpdated", "asked 6 of 6 updated, 0 of revision b are: a 0 of 3 (1 not ready), b 0 of 3", 0},
+		{"FewerUpdated", "asked 8 of 8 updated, 0 of revision b are: a 0 of 5, b 0 of 3", 0},
+		{"FewerUpdated", "asked 8 of 8 updated, 1 of revision b are: a 1 of 5, b 0 of 3", 3 * time.Minute},
+		{"FewerUpdated", "asked 8 of 8 updated, 1 of revision c are: a 1 of 5, b 0 of 3", 4 * time.Minute},
+		{"MoreUpdated", "asked 1 of 8 updated, 2 are: a 2", 5 * time.Minute},
+		{"MoreUpdated", "asked 1 of 8 updated, 3 are: a 3", 5 * time.Minute},
+		{"FewerUpdated", "asked 8 of 8 updated, 1 of revision c are: a 1 of 5, b 0 of 3", 7 * time.Minute},
+	} {
+		status := said(step.reason, step.message)
+		Stamp(template, status, started)
+		since := text(status["conditions"].([]any)[1], "lastTransitionTime")
+		if want := time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC).Add(step.wantSince).Format(time.RFC3339); since != want {
+			t.Errorf("%s: since %s, want %s", step.message, since, want)
+		}
+		if text(status["conditions"].([]any)[0], "lastTransitionTime") != "" {
+			t.Error("a member's condition was given a time")
+		}
+		template.Object["status"] = status
+		started = started.Add(time.Minute)
 	}
 }

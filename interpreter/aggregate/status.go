@@ -3,7 +3,6 @@ package aggregate
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -136,11 +135,7 @@ func (s *Status) Edits() (edit.List, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(unread) > 0 {
-			s.own = append(s.own, ownCondition{
-				kind: ConditionMembersReported, reason: ReasonStatusUnreadable, message: "not counted: " + strings.Join(unread, "; "),
-			})
-		}
+		s.reported(unread)
 		s.say(out)
 		return edit.List{edit.Set(out, "status")}, nil
 	}

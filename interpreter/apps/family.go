@@ -56,7 +56,8 @@ var fleet = share.Fleet{
 		{Name: "partition", Path: partitionPath, Meaning: share.Held},
 		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
 	},
-	Rollout: [][]string{partitionPath},
+	Rollout:  [][]string{partitionPath},
+	Strategy: strategyPath,
 }
 
 // defaultReplicas is the API's.
@@ -67,14 +68,12 @@ var counts = []string{"replicas", "readyReplicas", "availableReplicas", "current
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
 	s := aggregate.Begin(object, members, counts...)
-	asked, total, held, err := fleet.Asked(object)
+	asked, err := fleet.Asked(object)
 	if err != nil {
 		return nil, err
 	}
-	if held {
-		s.Asked(asked, total)
-	}
 	s.Revisions()
+	s.Asked(asked)
 	s.Conditions("Available", "Progressing")
 	return s.Edits()
 }

@@ -36,6 +36,7 @@ var (
 	claimsPath       = []string{"spec", "volumeClaimTemplates"}
 	podsToDeletePath = []string{"spec", "scaleStrategy", "podsToDelete"}
 	partitionPath    = []string{"spec", "updateStrategy", "partition"}
+	strategyPath     = []string{"spec", "updateStrategy", "type"}
 	pausedPath       = []string{"spec", "updateStrategy", "paused"}
 	unavailablePath  = []string{"spec", "updateStrategy", "maxUnavailable"}
 	surgePath        = []string{"spec", "updateStrategy", "maxSurge"}
@@ -52,8 +53,10 @@ var fleet = share.Fleet{
 		{Name: "max-surge", Path: surgePath, Meaning: share.Allowance},
 		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
 	},
-	Rollout: [][]string{partitionPath, pausedPath},
-	Names:   podsToDeletePath,
+	Rollout:  [][]string{partitionPath, pausedPath},
+	Paused:   pausedPath,
+	Strategy: strategyPath,
+	Names:    podsToDeletePath,
 }
 
 // defaultReplicas is what OpenKruise takes when the field is absent; its webhook sets it in members, not in a control

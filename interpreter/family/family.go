@@ -79,7 +79,9 @@ type Member struct {
 	Status map[string]any
 	// Unreadable says why a status that was reported is no object; then Status is nil.
 	Unreadable string
-	Health     workv1alpha2.ResourceHealth
+	// Unreachable says why nobody can ask the member now; Status is then the last it sent. Empty: it can be asked.
+	Unreachable string
+	Health      workv1alpha2.ResourceHealth
 	// Applied is false, with the message, when the member refused the manifest.
 	Applied        bool
 	AppliedMessage string

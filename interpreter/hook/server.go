@@ -31,6 +31,7 @@ const maxBody = 4 << 20
 type Handler struct {
 	Catalog interpreter.Catalog
 	Divider Divider
+	Members Members
 	Metrics *Metrics
 	// Events on templates.
 	Events record.EventRecorder
@@ -106,9 +107,18 @@ func (e *exchange) interpret(w http.ResponseWriter, r *http.Request) (*configv1a
 			return nil, err
 		}
 	}
+	aggregates := q.Operation == configv1alpha1.InterpreterOperationAggregateStatus
+	if aggregates {
+		if err := e.reach(r.Context(), q.Members); err != nil {
+			return nil, err
+		}
+	}
 	answer, err := q.Answer(family)
 	if err != nil {
 		return nil, err
+	}
+	if aggregates {
+		answer.Stamp(q.Object, e.Clock.Now())
 	}
 	e.tell(q, answer)
 	return respond(answer, e.request.Object)

@@ -56,11 +56,22 @@ func newHandler(t testing.TB, divider Divider) *Handler {
 	return &Handler{
 		Catalog: interpreter.NewCatalog(append(interpreter.Families(), broken)),
 		Divider: divider,
+		Members: gone{},
 		Metrics: m,
 		Events:  &record.FakeRecorder{},
 		Clock:   clock.RealClock{},
 		Log:     logr.Discard(),
 	}
+}
+
+// gone says why members cannot be asked; an error stands for all.
+type gone map[string]string
+
+func (g gone) Unreachable(_ context.Context, cluster string) (string, error) {
+	if why, ok := g["*"]; ok {
+		return "", errors.New(why)
+	}
+	return g[cluster], nil
 }
 
 func noBinding() ([]workv1alpha2.TargetCluster, error) { return nil, errNoBinding }
@@ -169,7 +180,7 @@ func TestWhatFallsShortIsToldOnce(t *testing.T) {
 	events := record.NewFakeRecorder(4)
 	h.Events = events
 	const members = `,"aggregatedStatus":[{"clusterName":"member1","status":{"replicas":"x"}},{"clusterName":"member2","status":7}]`
-	for _, object := range []string{cloneSet, strings.Replace(cloneSet, `"spec"`, `"status":{"conditions":[{"type":"MembersReported","status":"False"}]},"spec"`, 1)} {
+	for _, object := range []string{cloneSet, strings.Replace(cloneSet, `"spec"`, `"status":{"conditions":[{"type":"MembersReported","status":"False","reason":"StatusUnreadable"}]},"spec"`, 1)} {
 		if got := ask(t, h, contextOf("AggregateStatus", object, members)); !got.Successful {
 			t.Fatalf("one member's status stops all: %+v", got)
 		}
@@ -178,6 +189,44 @@ func TestWhatFallsShortIsToldOnce(t *testing.T) {
 		`aggregatedStatus[member1].status.replicas: want a whole number, have "x"`
 	if have := <-events.Events; have != want || len(events.Events) != 0 {
 		t.Errorf("event %q and %d more, want one: %q", have, len(events.Events), want)
+	}
+}
+
+// TestAMemberThatCannotBeAsked does not count as ready; where it cannot be known whether it can, Karmada asks again.
+func TestAMemberThatCannotBeAsked(t *testing.T) {
+	h := newHandler(t, dividerFunc(noBinding))
+	const members = `,"aggregatedStatus":[{"clusterName":"member1","status":{"readyReplicas":2}},{"clusterName":"member2","status":{"readyReplicas":3}}]`
+	h.Members = gone{"member2": "Ready is False"}
+	got := ask(t, h, contextOf("AggregateStatus", cloneSet, members))
+	for _, want := range []string{`"readyReplicas":2`, `"reason":"MemberUnreachable"`, `member2 cannot be asked (Ready is False)`, `"lastTransitionTime":"2`} {
+		if !strings.Contains(string(got.Patch), want) {
+			t.Errorf("no %s in %s", want, got.Patch)
+		}
+	}
+	h.Members = gone{"*": "reading Cluster member1: not synced"}
+	got = ask(t, h, contextOf("AggregateStatus", cloneSet, members))
+	if got.Successful || got.Status.Code != http.StatusServiceUnavailable || got.Status.Message != "aggregating the members' statuses: reading Cluster member1: not synced" {
+		t.Errorf("answer %+v, want a refusal", got)
+	}
+}
+
+// TestARolloutUnderWayIsNoNews: each begins with fewer than asked. More than asked is told also where fewer were said before.
+func TestARolloutUnderWayIsNoNews(t *testing.T) {
+	h := newHandler(t, dividerFunc(noBinding))
+	events := record.NewFakeRecorder(4)
+	h.Events = events
+	behind := strings.Replace(cloneSet, `"spec"`, `"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"FewerUpdated"}]},"spec"`, 1)
+	status := func(updated int) string {
+		return fmt.Sprintf(`,"aggregatedStatus":[{"clusterName":"a","status":{"replicas":10,"readyReplicas":10,"updatedReplicas":%d,
+			"generation":1,"observedGeneration":1,"resourceTemplateGeneration":3}}]`, updated)
+	}
+	for updated, want := range map[int]string{0: "FewerUpdated", 2: "MoreUpdated"} {
+		if got := ask(t, h, contextOf("AggregateStatus", behind, status(updated))); !strings.Contains(string(got.Patch), want) {
+			t.Errorf("no %s in %s", want, got.Patch)
+		}
+	}
+	if have := <-events.Events; len(events.Events) != 0 || !strings.HasPrefix(have, "Warning MoreUpdated asked 1 of 10 updated, 2 are") {
+		t.Errorf("event %q and %d more, want one of MoreUpdated", have, len(events.Events))
 	}
 }
 

@@ -22,7 +22,7 @@ func shortfalls(status any) map[string]shortfall {
 	for _, item := range conditions {
 		condition, _ := item.(map[string]any)
 		kind, _ := condition["type"].(string)
-		if kind != aggregate.ConditionMembersReported && kind != aggregate.ConditionRolloutAsAsked || condition["status"] != "False" {
+		if !aggregate.IsOwn(kind) || condition["status"] != "False" {
 			continue
 		}
 		reason, _ := condition["reason"].(string)
@@ -61,7 +61,8 @@ func (e *exchange) tell(q interpreter.Question, answer interpreter.Answer) {
 	}
 	before := shortfalls(q.Object.Object["status"])
 	for kind, now := range shortfalls(answer.Edits[0].Value) {
-		if _, known := before[kind]; known {
+		// Each rollout begins with fewer than asked: who does not come to its end is known by time alone.
+		if before[kind].reason == now.reason || now.reason == aggregate.ReasonFewerUpdated {
 			continue
 		}
 		e.Metrics.short.WithLabelValues(q.Object.GetKind(), now.reason).Inc()

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
@@ -24,6 +25,8 @@ type Fleet struct {
 	Fields []Field
 	// Rollout are the paths a tool in the member owns when the template's label says so.
 	Rollout [][]string
+	// Paused is the path of what stops a rollout, and Strategy of its type; nil where the kind has none.
+	Paused, Strategy []string
 	// Names is the path of the replicas designated to go; nil where the kind has none.
 	Names []string
 	// Template is the path of what replicas are made from.
@@ -75,22 +78,29 @@ func (f Fleet) template(object *unstructured.Unstructured, total int32) (string,
 	return "", nil
 }
 
-// Asked is how many replicas the template asks to be updated, of how many; ok is false where nothing is held back.
-func (f Fleet) Asked(object *unstructured.Unstructured) (asked, total int32, ok bool, err error) {
-	if total, err = field.Count(object.Object, f.Default, f.Replicas...); err != nil {
-		return 0, 0, false, err
+// Asked is what the template asks for of a rollout.
+func (f Fleet) Asked(object *unstructured.Unstructured) (aggregate.Asked, error) {
+	r := field.Read(object.Object)
+	total := r.Count(f.Default, f.Replicas...)
+	asked := aggregate.Asked{Updated: total, Total: total, MembersOwn: retain.OwnsReplicas(object)}
+	asked.Still = retain.CutOff(object) || f.Paused != nil && r.Bool(f.Paused...) || f.Strategy != nil && r.String(f.Strategy...) == onDelete
+	if r.Err() != nil {
+		return asked, r.Err()
 	}
 	for _, held := range f.Fields {
 		number, err := held.fleet(object, total)
 		if err != nil {
-			return 0, 0, false, err
+			return asked, err
 		}
 		if held.Meaning == Held && number != nil && *number > 0 {
-			return max(0, total-*number), total, true, nil
+			asked.Updated, asked.Held = max(0, total-*number), true
 		}
 	}
-	return 0, total, false, nil
+	return asked, nil
 }
+
+// onDelete is the strategy by which nothing is updated until somebody deletes a pod.
+const onDelete = "OnDelete"
 
 // Hash is one of the object's part at path; empty where it has none.
 func Hash(object *unstructured.Unstructured, path ...string) (string, error) {

@@ -51,7 +51,9 @@ var fleet = share.Fleet{
 		{Name: "max-unavailable", Path: unavailablePath, Meaning: share.Allowance},
 		{Name: "scale-max-unavailable", Path: []string{"spec", "scaleStrategy", "maxUnavailable"}, Meaning: share.Allowance},
 	},
-	Rollout: [][]string{partitionPath, pausedPath},
+	Rollout:  [][]string{partitionPath, pausedPath},
+	Paused:   pausedPath,
+	Strategy: strategyPath,
 }
 
 // OpenKruise's defaults, which its webhook sets in members and nobody in a control plane that has only its CRDs.

@@ -16,14 +16,12 @@ var counts = []string{
 
 func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
 	s := aggregate.Begin(object, members, counts...)
-	asked, total, held, err := fleet.Asked(object)
+	asked, err := fleet.Asked(object)
 	if err != nil {
 		return nil, err
 	}
-	if held {
-		s.Asked(asked, total)
-	}
 	s.Revisions()
+	s.Asked(asked)
 	s.Selector("labelSelector")
 	s.SumBy("volumeClaims", "volumeClaimName", "compatibleReplicas", "compatibleReadyReplicas")
 	s.Conditions("Available", "Progressing")

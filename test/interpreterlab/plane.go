@@ -56,7 +56,9 @@ func (p *Plane) start(ctx context.Context, repository string) error {
 	if p.ports, err = ports.NewPool(); err != nil {
 		return err
 	}
-	if p.APIServer, err = lab.NewAPIServer(ctx, lab.KarmadaPlane()); err != nil {
+	options := lab.KarmadaPlane()
+	options.CRDs = append(options.CRDs, lab.CRDs{Dir: "test/interpreterlab/crds"})
+	if p.APIServer, err = lab.NewAPIServer(ctx, options); err != nil {
 		return fmt.Errorf("starting an API server: %w", err)
 	}
 	scheme := runtime.NewScheme()

@@ -100,6 +100,10 @@ func worlds() map[string]world {
 		"ArgosyRolloutsNotAsAsked": {
 			series: but(`argosy_interpreter_shortfalls_total`, `argosy_interpreter_shortfalls_total{job="argosy-webhook",kind="CloneSet",reason="MoreUpdated"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
 		},
+		"ArgosyRolloutStandsStill": {
+			series: healthy + `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="CloneSet.apps.kruise.io",condition="RolloutAsAsked",status="False"} 0+60x120
+`, wantNot: []int{15}, wantAt: []int{25, always},
+		},
 		"ArgosyNoLeader": {
 			series: but(`leader_election_master_status{job="argosy-controller-manager",instance="a"}`, `leader_election_master_status{job="argosy-controller-manager",instance="a"} 1x30 0x90`), wantNot: []int{10, 31}, wantAt: []int{always},
 		},

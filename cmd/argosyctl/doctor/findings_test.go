@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -85,6 +86,12 @@ func template(more string) *unstructured.Unstructured {
 	out.SetNamespace("shop")
 	out.SetName("web")
 	return out
+}
+
+// behind is a template of whose replicas fewer are updated than asked, and as many since then.
+func behind(since time.Time) *unstructured.Unstructured {
+	return template(fmt.Sprintf(`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"FewerUpdated",
+		"message":"asked 6 of 6 updated, 3 are: b 0 of 3","lastTransitionTime":%q}]}}`, since.Format(time.RFC3339)))
 }
 
 func autoscaler(claimed bool) autoscalingv2.HorizontalPodAutoscaler {
@@ -202,10 +209,19 @@ func TestDiagnose(t *testing.T) {
 		},
 		"more is updated than asked": {
 			spoil: func(f *Facts) {
-				f.Workloads = append(f.Workloads, template(`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
+				f.Workloads = append(f.Workloads, template(`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"MoreUpdated","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
 			},
 			wantSeverity: Warning, wantCheck: "rollout", wantMessage: "asked 1 of 6 updated, 3 are",
 		},
+		"fewer are updated, and nothing moves": {
+			spoil: func(f *Facts) {
+				f.Workloads = append(f.Workloads, behind(now.Add(-20*time.Minute)))
+			},
+			wantSeverity: Warning, wantCheck: "rollout", wantMessage: "asked 6 of 6 updated, 3 are: b 0 of 3; it has stood still for 20m0s",
+		},
+		"a rollout under way": {spoil: func(f *Facts) {
+			f.Workloads = append(f.Workloads, behind(now.Add(-9*time.Minute)))
+		}},
 		"an image override of a CloneSet": {
 			spoil: func(f *Facts) {
 				f.Overrides = append(f.Overrides, imageOverride("apps.kruise.io/v1alpha1", "CloneSet", nil))

@@ -29,7 +29,7 @@ type Propagation struct {
 }
 
 // rollouts: what is asked against what is. A template whose members fall short says so in conditions of ours.
-func rollouts(f Facts, _ time.Time) []Finding {
+func rollouts(f Facts, now time.Time) []Finding {
 	var out []Finding
 	for _, w := range f.Workloads {
 		conditions, _, _ := unstructured.NestedSlice(w.Object, "status", "conditions")
@@ -39,14 +39,29 @@ func rollouts(f Facts, _ time.Time) []Finding {
 			if kind != aggregate.ConditionRolloutAsAsked && kind != aggregate.ConditionMembersReported || condition["status"] != "False" {
 				continue
 			}
-			remedy := "go on with the rollout or put the template back: what a new member has is not taken back"
-			if kind == aggregate.ConditionMembersReported {
-				remedy = "look at status.aggregatedStatus of its ResourceBinding, and bring the member's CRD to the control plane's version"
+			message := fmt.Sprint(condition["message"])
+			if condition["reason"] == aggregate.ReasonFewerUpdated {
+				still := "an unknown time"
+				if since, err := time.Parse(time.RFC3339, fmt.Sprint(condition["lastTransitionTime"])); err == nil {
+					if now.Sub(since) < aggregate.StandsStillAfter {
+						continue
+					}
+					still = now.Sub(since).Round(time.Minute).String()
+				}
+				message += "; it has stood still for " + still
 			}
-			out = append(out, Finding{Severity: Warning, Object: nameOf(w), Message: fmt.Sprint(condition["message"]), Remedy: remedy})
+			out = append(out, Finding{Severity: Warning, Object: nameOf(w), Message: message, Remedy: rolloutRemedies[fmt.Sprint(condition["reason"])]})
 		}
 	}
 	return out
+}
+
+// rolloutRemedies are by the reasons of our conditions.
+var rolloutRemedies = map[string]string{
+	aggregate.ReasonMoreUpdated:       "go on with the rollout or put the template back: what a new member has is not taken back",
+	aggregate.ReasonFewerUpdated:      "look at the members named: pods that are not ready, a Work that is not applied, or a pause set there hold it back",
+	aggregate.ReasonStatusUnreadable:  "look at status.aggregatedStatus of its ResourceBinding, and bring the member's CRD to the control plane's version",
+	aggregate.ReasonMemberUnreachable: "look at the Cluster's condition Ready; nothing of the template need change",
 }
 
 // imageOverrides: Karmada finds the image fields of its own kinds alone.
