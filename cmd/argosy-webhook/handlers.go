@@ -48,6 +48,9 @@ func handlers() []handler {
 	return []handler{
 		{path: hook.Path, setup: interpreterHandler},
 		{path: hook.DispatchPath, setup: dispatchHandler},
+		{path: hook.AutoscalersPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &hook.Autoscalers{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader(), Catalog: interpreter.NewCatalog(interpreter.Families())}
+		})},
 		{path: migration.ApprovalPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migration.Approvals{Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
 		})},
