@@ -31,6 +31,9 @@ func run(args []string) error {
 	}
 
 	log := program.Log(*verbosity)
+	if err := program.LimitMemory(); err != nil {
+		return err
+	}
 
 	cfg, err := config.LoadControllerManager(*configPath)
 	if err != nil {

@@ -32,6 +32,9 @@ func run(args []string) error {
 		return err
 	}
 	logger := program.Log(*verbosity)
+	if err := program.LimitMemory(); err != nil {
+		return err
+	}
 	// The scheduler asks Filter plugins in goroutines of its own. A panic there must cost one answer, not the process and so all members' answers.
 	utilruntime.ReallyCrash = false
 

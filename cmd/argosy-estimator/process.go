@@ -85,6 +85,7 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 		return nil, err
 	}
 	p.fleet = fleet.New(configure)
+	p.fleet.PodBudget = int(cfg.PodBudget)
 	promises := inflight.NewLedger()
 	p.watcher = &fleet.Watcher{Fleet: p.fleet, Promises: promises, Fixed: map[string]fleet.Connection{},
 		FollowClusters: cfg.FollowClusters == config.Enabled, Clock: clk}

@@ -43,6 +43,9 @@ func run(args []string) error {
 		debug.SetGCPercent(400)
 	}
 	program.Log(*verbosity)
+	if err := program.LimitMemory(); err != nil {
+		return err
+	}
 
 	cfg, err := config.LoadWebhook(*configPath)
 	if err != nil {

@@ -151,7 +151,9 @@ spec:
 		},
 		"one status of two": {
 			args: []string{"-f", "cloneset.yaml", "--status-file", "status.yaml", "--operation", "AggregateStatus", "-o", "patch"},
-			want: `[{"op":"add","path":"/status","value":{"availableReplicas":0,"expectedUpdatedReplicas":0,"labelSelector":"app=web","observedGeneration":3,` +
+			want: `[{"op":"add","path":"/status","value":{"availableReplicas":0,` +
+				`"conditions":[{"message":"asked 1 of 10 updated, 0 are: member1 0 of 4 (4 not ready), member2 0 of 6 (6 not ready)",` +
+				`"reason":"FewerUpdated","status":"False","type":"RolloutAsAsked"}],"expectedUpdatedReplicas":0,"labelSelector":"app=web","observedGeneration":3,` +
 				`"readyReplicas":0,"replicas":10,"updatedAvailableReplicas":0,"updatedReadyReplicas":0,"updatedReplicas":0}}]` + "\n",
 		},
 	} {

@@ -3,12 +3,15 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	"k8s.io/klog/v2"
 
 	"github.com/argosy-dev/argosy/estimator/mirror"
@@ -16,18 +19,45 @@ import (
 
 // Connection is how a member is reached.
 type Connection struct {
+	// Rest reaches the member; its BearerToken is empty where Token is not.
 	Rest *rest.Config
-	// Proxy is the address behind Rest.Proxy, which is a function and cannot be compared.
+	// Proxy stands for Rest.Proxy and what is sent to it, which are functions and cannot be compared.
 	Proxy string
+	// Token is the member's, which may be renewed while the mirror goes on.
+	Token string
 }
 
+// equal: the way is the same, whatever the token.
 func (c Connection) equal(other Connection) bool {
 	a, b := c.Rest, other.Rest
-	return a.Host == b.Host && c.Proxy == other.Proxy && a.BearerToken == b.BearerToken && reflect.DeepEqual(a.TLSClientConfig, b.TLSClientConfig)
+	return a.Host == b.Host && c.Proxy == other.Proxy && a.BearerToken == b.BearerToken && reflect.DeepEqual(a.TLSClientConfig, b.TLSClientConfig) &&
+		(c.Token == "") == (other.Token == "")
+}
+
+// bearer holds a token that each request is sent with; open watches go on with the one they began with.
+type bearer struct{ token atomic.Pointer[string] }
+
+// carry makes a configuration whose requests bear the token.
+func (b *bearer) carry(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &bearing{bearer: b, next: next} })
+	return config
+}
+
+type bearing struct {
+	*bearer
+	next http.RoundTripper
+}
+
+func (b *bearing) RoundTrip(request *http.Request) (*http.Response, error) {
+	return transport.NewBearerAuthRoundTripper(*b.token.Load(), b.next).RoundTrip(request)
 }
 
 // Fleet holds the mirrors. It implements server.Members.
 type Fleet struct {
+	// PodBudget is how many pods this process is meant for, 0 where nobody says. It is told beside how many there are; nobody is turned away.
+	PodBudget int
+
 	// configure completes a mirror's configuration but for its name and connection.
 	configure func(name string) (mirror.Config, error)
 
@@ -35,6 +65,8 @@ type Fleet struct {
 	members map[string]*running
 	// refused are the members whose configuration cannot stand, and why. Their neighbours must not suffer for it.
 	refused map[string]error
+	// unauthorized holds a word while a member has refused its token.
+	unauthorized chan struct{}
 }
 
 // Misconfigured is the state of a member that is not mirrored because its configuration cannot stand.
@@ -42,6 +74,7 @@ const Misconfigured mirror.State = "Misconfigured"
 
 type running struct {
 	connection Connection
+	bearer     *bearer
 	mirror     *mirror.Mirror
 	before     *mirror.Mirror
 	stop       context.CancelFunc
@@ -50,15 +83,27 @@ type running struct {
 
 // New makes an empty fleet.
 func New(configure func(name string) (mirror.Config, error)) *Fleet {
-	return &Fleet{configure: configure, members: map[string]*running{}, refused: map[string]error{}}
+	return &Fleet{configure: configure, members: map[string]*running{}, refused: map[string]error{}, unauthorized: make(chan struct{}, 1)}
 }
 
-// Join mirrors a member, or mirrors it anew if its connection has changed.
+func (f *Fleet) refusedToken() {
+	select {
+	case f.unauthorized <- struct{}{}:
+	default:
+	}
+}
+
+// Join mirrors a member, or mirrors it anew if its connection has changed. A token that was renewed changes nothing else.
 func (f *Fleet) Join(ctx context.Context, name string, connection Connection) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.members[name]
 	if old != nil && old.connection.equal(connection) {
+		if old.connection.Token != connection.Token {
+			old.connection.Token = connection.Token
+			old.bearer.token.Store(&connection.Token)
+			klog.FromContext(ctx).Info("Going on with a renewed token", "member", name)
+		}
 		return
 	}
 	config, err := f.configure(name)
@@ -69,9 +114,14 @@ func (f *Fleet) Join(ctx context.Context, name string, connection Connection) {
 		f.refused[name] = err
 		return
 	}
-	config.Name, config.Rest = name, connection.Rest
+	next := &running{connection: connection, bearer: &bearer{}}
+	config.Name, config.Rest, config.Unauthorized = name, connection.Rest, f.refusedToken
+	if connection.Token != "" {
+		next.bearer.token.Store(&connection.Token)
+		config.Rest = next.bearer.carry(connection.Rest)
+	}
 	ctx, stop := context.WithCancel(ctx)
-	next := &running{connection: connection, mirror: mirror.New(config), stop: stop}
+	next.mirror, next.stop = mirror.New(config), stop
 	if old != nil {
 		old.dropBefore()
 		next.before, next.stopBefore = old.mirror, old.stop
@@ -160,6 +210,24 @@ type Status struct {
 	Name       string
 	State      mirror.State
 	AgeSeconds float64
+	// Problem is why the state is not Fresh, or the first of the watches that the member refuses, of RefusedWatches.
+	Problem        string `json:",omitempty"`
+	RefusedWatches int
+	// QuietSeconds is since when the most silent of its watches has said nothing.
+	QuietSeconds float64
+	Pods         int
+}
+
+func statusOf(name string, m *mirror.Mirror) Status {
+	details := m.Details()
+	status := Status{
+		Name: name, State: m.State(), AgeSeconds: m.Age().Seconds(),
+		RefusedWatches: details.RefusedWatches, QuietSeconds: details.QuietFor.Seconds(), Pods: details.Pods,
+	}
+	if details.Problem != nil {
+		status.Problem = details.Problem.Error()
+	}
+	return status
 }
 
 // Statuses lists the members by name.
@@ -168,10 +236,10 @@ func (f *Fleet) Statuses() []Status {
 	defer f.mu.RUnlock()
 	statuses := make([]Status, 0, len(f.members))
 	for name, member := range f.members {
-		statuses = append(statuses, Status{Name: name, State: member.mirror.State(), AgeSeconds: member.mirror.Age().Seconds()})
+		statuses = append(statuses, statusOf(name, member.mirror))
 	}
-	for name := range f.refused {
-		statuses = append(statuses, Status{Name: name, State: Misconfigured})
+	for name, why := range f.refused {
+		statuses = append(statuses, Status{Name: name, State: Misconfigured, Problem: why.Error()})
 	}
 	slices.SortFunc(statuses, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
 	return statuses

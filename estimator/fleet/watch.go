@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,16 +18,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/estimator/inflight"
+	"github.com/argosy-dev/argosy/internal/members"
 )
 
 const (
-	// again is how often every Cluster's secret is read anew, so that a renewed token is noticed.
+	// again is how often every Cluster's secret is read anew, so that a renewed token is noticed; one that is refused, at once.
 	again = time.Minute
 	// firstReading bounds how long a new replica is not ready for the sake of a member that neither answers nor refuses.
 	firstReading = 30 * time.Second
@@ -101,6 +99,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	ticker := w.Clock.NewTicker(again)
 	defer ticker.Stop()
 	var retry <-chan time.Time
+	var synced time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -108,11 +107,20 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-changed:
 		case <-retry:
 		case <-ticker.C():
+		case <-w.Fleet.unauthorized:
+			// A member takes us for nobody: its token may have been renewed. It says so with each request.
+			if since := w.Clock.Since(synced); since < soon {
+				if retry == nil {
+					retry = w.Clock.After(soon - since)
+				}
+				continue
+			}
 		}
 		retry = nil
 		if !w.sync(ctx, clusters) {
 			retry = w.Clock.After(soon)
 		}
+		synced = w.Clock.Now()
 	}
 }
 
@@ -233,23 +241,14 @@ func ConnectionOf(ctx context.Context, secrets kubernetes.Interface, cluster *cl
 	if err != nil {
 		return Connection{}, fmt.Errorf("cluster %s: reading secret %s/%s: %w", cluster.Name, spec.SecretRef.Namespace, spec.SecretRef.Name, err)
 	}
-	token := string(secret.Data[clusterv1alpha1.SecretTokenKey])
-	if token == "" {
-		return Connection{}, fmt.Errorf("cluster %s: secret %s/%s has no %s", cluster.Name, spec.SecretRef.Namespace, spec.SecretRef.Name, clusterv1alpha1.SecretTokenKey)
+	config, err := members.Config(cluster, secret)
+	if err != nil {
+		return Connection{}, err
 	}
-	config := &rest.Config{Host: spec.APIEndpoint, BearerToken: token,
-		TLSClientConfig: rest.TLSClientConfig{Insecure: spec.InsecureSkipTLSVerification}}
-	if !spec.InsecureSkipTLSVerification {
-		config.CAData = secret.Data[clusterv1alpha1.SecretCADataKey]
-	}
-	if spec.ProxyURL != "" {
-		proxy, err := url.Parse(spec.ProxyURL)
-		if err != nil {
-			return Connection{}, fmt.Errorf("cluster %s: spec.proxyURL: %w", cluster.Name, err)
-		}
-		config.Proxy = http.ProxyURL(proxy)
-	}
-	return Connection{Rest: config, Proxy: spec.ProxyURL}, nil
+	// The token is renewed more often than anything else changes, and apart from it.
+	token := config.BearerToken
+	config.BearerToken = ""
+	return Connection{Rest: config, Proxy: members.Proxy(cluster), Token: token}, nil
 }
 
 func (w *Watcher) bindings() cache.ResourceEventHandler {

@@ -3,12 +3,15 @@ package fleet
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr/funcr"
+	"github.com/google/go-cmp/cmp"
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	karmadafake "github.com/karmada-io/karmada/pkg/generated/clientset/versioned/fake"
@@ -50,14 +53,14 @@ func TestConnectionOf(t *testing.T) {
 	}{
 		"as karmadactl join leaves it": {cluster("m1"), secret("m1", "t"), ""},
 		"through a proxy":              {cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "http://proxy:3128" }), secret("m1", "t"), ""},
-		"a proxy that is no address":   {cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "://" }), secret("m1", "t"), "cluster m1: spec.proxyURL"},
+		"a proxy that is no address":   {cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "://" }), secret("m1", "t"), "cluster m1: by its Cluster and secret karmada-cluster/m1: parse"},
 		"a pull-mode member":           {cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.SecretRef = nil }), secret("m1", "t"), "give its kubeconfig"},
 		"no secret yet":                {cluster("m1"), secret("m2", "t"), "reading secret karmada-cluster/m1"},
-		"a secret without a token":     {cluster("m1"), secret("m1", ""), "secret karmada-cluster/m1 has no token"},
+		"a secret without a token":     {cluster("m1"), secret("m1", ""), "missing a non-empty value for \"token\""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			connection, err := ConnectionOf(t.Context(), fake.NewClientset(tc.secret), tc.cluster)
-			if tc.want == "" && (err != nil || connection.Rest.BearerToken != "t" || string(connection.Rest.CAData) != "ca") {
+			if tc.want == "" && (err != nil || connection.Token != "t" || connection.Rest.BearerToken != "" || string(connection.Rest.CAData) != "ca") {
 				t.Errorf("%+v, %v", connection.Rest, err)
 			}
 			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
@@ -81,9 +84,12 @@ func TestConnectionsThatDiffer(t *testing.T) {
 		want  bool
 	}{
 		"read again":       {read("t"), true},
-		"a renewed token":  {read("u"), false},
+		"a renewed token":  {read("u"), true},
 		"another endpoint": {read("t", func(s *clusterv1alpha1.ClusterSpec) { s.APIEndpoint = "https://127.0.0.1:2" }), false},
 		"another proxy":    {read("t", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "http://proxy:3128" }), false},
+		"another header for the proxy": {read("t", func(s *clusterv1alpha1.ClusterSpec) {
+			s.ProxyHeader = map[string]string{"Proxy-Authorization": "Basic eA=="}
+		}), false},
 		"TLS not verified": {read("t", func(s *clusterv1alpha1.ClusterSpec) { s.InsecureSkipTLSVerification = true }), false},
 	} {
 		if same.equal(tc.other) != tc.want {
@@ -125,7 +131,7 @@ func TestWatcherFollowsClusters(t *testing.T) {
 		fleet.mu.RLock()
 		defer fleet.mu.RUnlock()
 		if member, ok := fleet.members[name]; ok {
-			return member.connection.Rest.BearerToken
+			return *member.bearer.token.Load()
 		}
 		return "none"
 	}
@@ -144,10 +150,28 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Eventually(func() string { clk.Step(soon); return token("m2") }, patience, 20*time.Millisecond).Should(gomega.Equal("late"), "tried again soon")
 
+	mirrorOf := func(name string) *mirror.Mirror {
+		fleet.mu.RLock()
+		defer fleet.mu.RUnlock()
+		return fleet.members[name].mirror
+	}
+	mirrored := mirrorOf("m1")
 	renewed := secret("m1", "new")
 	_, err = secrets.CoreV1().Secrets("karmada-cluster").Update(ctx, renewed, metav1.UpdateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Eventually(func() string { clk.Step(again); return token("m1") }, patience, 20*time.Millisecond).Should(gomega.Equal("new"), "a renewed token is noticed")
+	g.Expect(mirrorOf("m1")).To(gomega.BeIdenticalTo(mirrored), "and the mirror goes on: no second one is filled for it")
+
+	_, err = secrets.CoreV1().Secrets("karmada-cluster").Update(ctx, secret("m1", "newer"), metav1.UpdateOptions{})
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	steps := 0
+	fleet.refusedToken()
+	g.Eventually(func() string {
+		if steps++; steps <= int(soon/time.Second) {
+			clk.Step(time.Second)
+		}
+		return token("m1")
+	}, patience, 20*time.Millisecond).Should(gomega.Equal("newer"), "a refused token is read anew within seconds")
 
 	g.Expect(plane.ClusterV1alpha1().Clusters().Delete(ctx, "m1", metav1.DeleteOptions{})).To(gomega.Succeed())
 	eventually("m1", "none", "m1 has left")
@@ -223,7 +247,7 @@ func TestMisconfiguredMember(t *testing.T) {
 argosy_estimator_member_state_info{member="bad",state="Misconfigured"} 1
 argosy_estimator_member_state_info{member="good",state="Joining"} 1
 `
-	if err := testutil.CollectAndCompare(NewCollector(fleet), strings.NewReader(want)); err != nil {
+	if err := testutil.CollectAndCompare(NewCollector(fleet), strings.NewReader(want), "argosy_estimator_member_state_info"); err != nil {
 		t.Error(err)
 	}
 	fleet.Leave(ctx, "bad")
@@ -255,4 +279,48 @@ func TestSelectorSharesTheFleet(t *testing.T) {
 	_, err := plane.ClusterV1alpha1().Clusters().Update(ctx, moved, metav1.UpdateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Eventually(registered, patience).Should(gomega.Receive(gomega.Equal([]string{"m1", "m2"})))
+}
+
+// TestTheTokenThatIsSent is the newest, also through what was built before it was renewed.
+func TestTheTokenThatIsSent(t *testing.T) {
+	var sent []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sent = append(sent, r.Header.Get("Authorization")) }))
+	defer server.Close()
+	b := &bearer{}
+	old, renewed := "old", "new"
+	b.token.Store(&old)
+	client, err := rest.HTTPClientFor(b.carry(&rest.Config{Host: server.URL}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, next := range []*string{&renewed, &renewed} {
+		response, err := client.Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		b.token.Store(next)
+	}
+	if diff := cmp.Diff([]string{"Bearer old", "Bearer new"}, sent); diff != "" {
+		t.Errorf("(-want +sent)\n%s", diff)
+	}
+}
+
+// TestTheBudgetIsTold beside the number of pods, and not where nobody gave one.
+func TestTheBudgetIsTold(t *testing.T) {
+	fleet := New(nil)
+	if err := testutil.CollectAndCompare(NewCollector(fleet), strings.NewReader(""), "argosy_estimator_pod_budget"); err != nil {
+		t.Error(err)
+	}
+	fleet.PodBudget = 50000
+	const want = `# HELP argosy_estimator_pod_budget How many pods this process is meant for (podBudget of its configuration).
+# TYPE argosy_estimator_pod_budget gauge
+argosy_estimator_pod_budget 50000
+# HELP argosy_estimator_pods Pods of all members in memory.
+# TYPE argosy_estimator_pods gauge
+argosy_estimator_pods 0
+`
+	if err := testutil.CollectAndCompare(NewCollector(fleet), strings.NewReader(want), "argosy_estimator_pod_budget", "argosy_estimator_pods"); err != nil {
+		t.Error(err)
+	}
 }

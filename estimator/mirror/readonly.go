@@ -21,8 +21,15 @@ var ErrWriteRefused = errors.New("the estimator does not write to members")
 // serve: as empty. The scheduler's informers include resources of recent Kubernetes versions (resource.k8s.io) that would never sync on an older
 // member.
 func ReadOnly(config *rest.Config, served sets.Set[string]) *rest.Config {
+	return readOnlyConfig(config, served, nil)
+}
+
+// readOnlyConfig is ReadOnly for a mirror, which hears how its requests end.
+func readOnlyConfig(config *rest.Config, served sets.Set[string], watches *watches) *rest.Config {
 	config = rest.CopyConfig(config)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &readOnly{next: next, served: served} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &readOnly{next: next, served: served, watches: watches}
+	})
 	return config
 }
 
@@ -30,6 +37,8 @@ type readOnly struct {
 	next http.RoundTripper
 	// served are "group/version/resource" of the resources in absentKinds that exist; nil while that is not known.
 	served sets.Set[string]
+	// watches, if set, hears how each request ends that leaves.
+	watches *watches
 }
 
 // absentKinds are the list kinds of the resources that a supported member may lack.
@@ -56,7 +65,11 @@ func (t *readOnly) RoundTrip(request *http.Request) (*http.Response, error) {
 			return emptyAnswer(request, resource, kind)
 		}
 	}
-	return t.next.RoundTrip(request)
+	response, err := t.next.RoundTrip(request)
+	if t.watches != nil {
+		t.watches.note(request, response, err)
+	}
+	return response, err
 }
 
 // emptyAnswer is an empty list, or a watch that says nothing until it is closed.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -88,7 +90,11 @@ func tryOut(configuration *schedulerconfig.KubeSchedulerConfiguration, plugins P
 	if err != nil {
 		return fmt.Errorf("building a client: %w", err)
 	}
-	_, err = New(ctx, Config{Client: client, KubeConfig: nowhere, Informers: informers.NewSharedInformerFactory(client, 0), Configuration: configuration, Plugins: plugins,
-		Clock: clock.RealClock{}})
+	kinds, err := dynamic.NewForConfig(nowhere)
+	if err != nil {
+		return fmt.Errorf("building a client: %w", err)
+	}
+	_, err = New(ctx, Config{Client: client, KubeConfig: nowhere, Informers: informers.NewSharedInformerFactory(client, 0),
+		Dynamic: dynamicinformer.NewDynamicSharedInformerFactory(kinds, 0), Configuration: configuration, Plugins: plugins, Clock: clock.RealClock{}})
 	return err
 }

@@ -27,6 +27,8 @@ import (
 // less important still takes room that is free now. A pod that does not fit its node is not foreseen: it takes nothing.
 type foreseen struct {
 	sets appslisters.DaemonSetLister
+	// more, if set, lists DaemonSets of other kinds that place their pods by the same rules.
+	more func() []*appsv1.DaemonSet
 	// admit is what the member's admission makes of a pod, or an error if it refuses it.
 	admit func(*corev1.Pod) (*corev1.Pod, error)
 
@@ -43,9 +45,9 @@ type expecting struct {
 
 // add returns the nodes as they will be. A node that is to get nothing is the node itself.
 func (f *foreseen) add(nodes []fwk.NodeInfo) ([]expecting, error) {
-	sets, err := f.sets.List(labels.Everything())
+	sets, err := f.all()
 	if err != nil {
-		return nil, fmt.Errorf("listing DaemonSets: %w", err)
+		return nil, err
 	}
 	sets = slices.DeleteFunc(sets, func(set *appsv1.DaemonSet) bool { return set.DeletionTimestamp != nil })
 	slices.SortFunc(sets, func(a, b *appsv1.DaemonSet) int { return strings.Compare(string(a.UID), string(b.UID)) })
@@ -67,6 +69,18 @@ func (f *foreseen) add(nodes []fwk.NodeInfo) ([]expecting, error) {
 		}
 	}
 	return found, errors.Join(faults...)
+}
+
+// all are the DaemonSets of every kind.
+func (f *foreseen) all() ([]*appsv1.DaemonSet, error) {
+	sets, err := f.sets.List(labels.Everything())
+	if err != nil {
+		return nil, fmt.Errorf("listing DaemonSets: %w", err)
+	}
+	if f.more != nil {
+		sets = append(slices.Clip(sets), f.more()...)
+	}
+	return sets, nil
 }
 
 func versionOf(sets []*appsv1.DaemonSet) string {
@@ -131,8 +145,9 @@ func (f *foreseen) has(pod *corev1.Pod) bool {
 	if owner == nil || owner.Kind != "DaemonSet" {
 		return false
 	}
-	set, err := f.sets.DaemonSets(pod.Namespace).Get(owner.Name)
-	return err == nil && set.UID == owner.UID && set.DeletionTimestamp == nil
+	// The lister reads memory and does not fail.
+	sets, _ := f.all()
+	return slices.ContainsFunc(sets, func(set *appsv1.DaemonSet) bool { return set.UID == owner.UID && set.DeletionTimestamp == nil })
 }
 
 // assumeForeseen puts the foreseen pods into the scheduler's cache, for questions that the scheduler itself answers. The caller holds the turn and calls

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -47,6 +48,8 @@ type Config struct {
 	Clock         clock.PassiveClock
 	// Admit, if set, is what the member's admission makes of a pod, or an error if it refuses it.
 	Admit func(*corev1.Pod) (*corev1.Pod, error)
+	// MoreDaemonSets, if set, lists those of other kinds than Kubernetes' own (OpenKruise's).
+	MoreDaemonSets func() []*appsv1.DaemonSet
 	// Claims, if set, makes claims appear to the scheduler that the member does not have yet.
 	Claims ClaimStore
 }
@@ -129,7 +132,7 @@ func New(ctx context.Context, config Config) (*Oracle, error) {
 		turn:       make(chan struct{}, 1),
 		shared:     picture{snapshot: schedulercache.NewEmptySnapshot()},
 		behind:     picture{snapshot: schedulercache.NewEmptySnapshot()},
-		foreseen:   &foreseen{sets: config.Informers.Apps().V1().DaemonSets().Lister(), admit: config.Admit},
+		foreseen:   &foreseen{sets: config.Informers.Apps().V1().DaemonSets().Lister(), more: config.MoreDaemonSets, admit: config.Admit},
 	}
 	// The shared snapshot is handed to the views here and only refreshed later: it stays one object.
 	for i := range configuration.Profiles {

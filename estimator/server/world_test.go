@@ -57,9 +57,8 @@ func memberOf(t *testing.T, name, configuration string, plugins oracle.Plugins, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	member.Informers.Start(ctx.Done())
-	member.Informers.WaitForCacheSync(ctx.Done())
-	if err := member.Oracle.WaitForSync(ctx); err != nil {
+	member.Start(ctx)
+	if err := member.WaitForSync(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return member

@@ -32,6 +32,9 @@ type Estimator struct {
 	WorkloadKinds []WorkloadKind `json:"workloadKinds"`
 	// Staleness says how long a silent member is answered for.
 	Staleness Staleness `json:"staleness"`
+	// PodBudget is how many of the members' pods this process has memory for, 0 for no such number. With more it goes on, and an alert says so: give it more
+	// memory, or share the fleet by clusterSelector.
+	PodBudget int32 `json:"podBudget"`
 	// Registration lets karmada-scheduler find this process.
 	Registration Registration `json:"registration"`
 	// DrainSeconds is how long a process that is told to stop still answers, while it says that it is not ready: Services learn of that with a delay.
@@ -104,6 +107,7 @@ func DefaultEstimator() *Estimator {
 		FollowClusters:     Enabled,
 		Staleness:          Staleness{ProbeSeconds: 5, ProbeTimeoutSeconds: 3, FreshSeconds: 15, KeepSeconds: 120},
 		Registration:       Registration{Mode: Disabled, ServiceNamespace: "karmada-system", ServicePrefix: "karmada-scheduler-estimator", Port: 10352},
+		PodBudget:          50000,
 		DrainSeconds:       5,
 	}
 }
@@ -136,6 +140,9 @@ func (e *Estimator) Validate() field.ErrorList {
 	}
 	for i, kind := range e.WorkloadKinds {
 		errs = append(errs, kind.validate(field.NewPath("workloadKinds").Index(i))...)
+	}
+	if e.PodBudget < 0 {
+		errs = append(errs, field.Invalid(field.NewPath("podBudget"), e.PodBudget, "must be at least 0"))
 	}
 	if e.DrainSeconds < 0 {
 		errs = append(errs, field.Invalid(field.NewPath("drainSeconds"), e.DrainSeconds, "must be at least 0"))

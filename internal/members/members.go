@@ -14,6 +14,7 @@ import (
 	"github.com/karmada-io/karmada/pkg/util"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -53,11 +54,9 @@ func (m *Members) Client(ctx context.Context, name string) (client.Client, error
 	if have, ok := m.known[name]; ok && have.fingerprint == fingerprint {
 		return have.client, nil
 	}
-	config, err := util.BuildClusterConfig(name,
-		func(string) (*clusterv1alpha1.Cluster, error) { return cluster, nil },
-		func(string, string) (*corev1.Secret, error) { return secret, nil })
+	config, err := Config(cluster, secret)
 	if err != nil {
-		return nil, fmt.Errorf("building the client of cluster %s: %w", name, err)
+		return nil, err
 	}
 	config.Timeout = timeout
 	config.QPS, config.Burst = 50, 100
@@ -73,6 +72,18 @@ func (m *Members) Client(ctx context.Context, name string) (client.Client, error
 	return built, nil
 }
 
+// Config reaches a cluster as Karmada's own components do: by what its Cluster and the Secret named there say, through its proxy. It has no timeout.
+func Config(cluster *clusterv1alpha1.Cluster, secret *corev1.Secret) (*rest.Config, error) {
+	config, err := util.BuildClusterConfig(cluster.Name,
+		func(string) (*clusterv1alpha1.Cluster, error) { return cluster, nil },
+		func(string, string) (*corev1.Secret, error) { return secret, nil })
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: by its Cluster and secret %s/%s: %w", cluster.Name, secret.Namespace, secret.Name, err)
+	}
+	config.Timeout = 0
+	return config, nil
+}
+
 // secret of a cluster, and what tells one client's address and credentials from another's.
 func (m *Members) secret(ctx context.Context, cluster *clusterv1alpha1.Cluster) (string, *corev1.Secret, error) {
 	if cluster.Spec.SecretRef == nil {
@@ -84,5 +95,10 @@ func (m *Members) secret(ctx context.Context, cluster *clusterv1alpha1.Cluster) 
 		return "", nil, fmt.Errorf("reading secret %s of cluster %s: %w", key, cluster.Name, err)
 	}
 	return fmt.Sprintf("%s|%s|%v|%s|%s|%s", cluster.UID, cluster.Spec.APIEndpoint, cluster.Spec.InsecureSkipTLSVerification,
-		cluster.Spec.ProxyURL, secret.UID, secret.ResourceVersion), secret, nil
+		Proxy(cluster), secret.UID, secret.ResourceVersion), secret, nil
+}
+
+// Proxy tells one way through a proxy from another: its address, and what is sent to it (fmt writes a map in the order of its keys).
+func Proxy(cluster *clusterv1alpha1.Cluster) string {
+	return fmt.Sprint(cluster.Spec.ProxyURL, cluster.Spec.ProxyHeader)
 }

@@ -155,7 +155,7 @@ func TestWhoIsLookedThrough(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, tc.cluster)
 			listed := false
-			r.Controller.Reader = interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{List: func(
+			r.Reader = interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{List: func(
 				ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption,
 			) error {
 				listed = true

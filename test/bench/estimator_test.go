@@ -233,9 +233,8 @@ func startOurs(t *testing.T, objects []kruntime.Object) *ourServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.member.Informers.Start(ctx.Done())
-	s.member.Informers.WaitForCacheSync(ctx.Done())
-	if err := s.member.Oracle.WaitForSync(ctx); err != nil {
+	s.member.Start(ctx)
+	if err := s.member.WaitForSync(ctx); err != nil {
 		t.Fatal(err)
 	}
 	s.Server = server.New(server.Options{Members: s, Clock: clock.RealClock{}})

@@ -55,6 +55,9 @@ argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0x120
 argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x120
 argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 0x120
 argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Fresh"} 1x120
+argosy_estimator_member_refused_watches{job="argosy-estimator",member="m1"} 0x120
+argosy_estimator_pods{job="argosy-estimator",instance="a"} 40000x120
+argosy_estimator_pod_budget{job="argosy-estimator",instance="a"} 50000x120
 argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+100x120
 argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="+Inf"} 0+100x120
 `
@@ -99,6 +102,14 @@ func worlds() map[string]world {
 		},
 		"ArgosyRolloutsNotAsAsked": {
 			series: but(`argosy_interpreter_shortfalls_total`, `argosy_interpreter_shortfalls_total{job="argosy-webhook",kind="CloneSet",reason="MoreUpdated"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+		},
+		"ArgosyEstimatorWatchesRefused": {
+			series:  but(`argosy_estimator_member_refused_watches`, `argosy_estimator_member_refused_watches{job="argosy-estimator",member="m1"} 1x120`),
+			wantNot: []int{3}, wantAt: []int{10, always},
+		},
+		"ArgosyEstimatorOverBudget": {
+			series:  but(`argosy_estimator_pods`, `argosy_estimator_pods{job="argosy-estimator",instance="a"} 60000x120`),
+			wantNot: []int{10}, wantAt: []int{20, always},
 		},
 		"ArgosyRolloutStandsStill": {
 			series: healthy + `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="CloneSet.apps.kruise.io",condition="RolloutAsAsked",status="False"} 0+60x120
