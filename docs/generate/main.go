@@ -25,6 +25,7 @@ func run(root string) error {
 		"configuration.md": configurationPage,
 		"metrics.md":       metricsPage,
 		"rights.md":        rightsPage,
+		"vm-states.md":     statesPage,
 	} {
 		page, err := write(files)
 		if err != nil {

@@ -74,4 +74,40 @@ const (
 	ReasonHeartbeatFresh = "HeartbeatFresh"
 	// ReasonTaskFailed says why TaskBlocked is True.
 	ReasonTaskFailed = "TaskFailed"
+	// ReasonNoTaskFailed says why TaskBlocked is False.
+	ReasonNoTaskFailed = "NoTaskFailed"
+	// ReasonUnknownForTooLong says why FailoverDue is True.
+	ReasonUnknownForTooLong = "UnknownForTooLong"
+	// ReasonNotUnknownForTooLong says why FailoverDue is False.
+	ReasonNotUnknownForTooLong = "NotUnknownForTooLong"
+)
+
+// Reasons of condition Ready of a Server: the rows of the table that decides its phase (docs/reference/vm-states.md).
+const (
+	// ReasonDeleting says that the Server is being deleted.
+	ReasonDeleting = "Deleting"
+	// ReasonOverride says that a person decided.
+	ReasonOverride = "Override"
+	// ReasonTakenOffline says that spec.offline is set.
+	ReasonTakenOffline = "TakenOffline"
+	// ReasonStaysOffline says that what went offline stays so.
+	ReasonStaysOffline = "StaysOffline"
+	// ReasonUnreachable says that the machine is gone, or cannot be reached.
+	ReasonUnreachable = "Unreachable"
+	// ReasonVerifying says that what is installed is being looked at, after an outage or a boot.
+	ReasonVerifying = "Verifying"
+	// ReasonProvisioning says that the machine and its environment are being made.
+	ReasonProvisioning = "Provisioning"
+	// ReasonEnvironmentChanging says that packages are being changed.
+	ReasonEnvironmentChanging = "EnvironmentChanging"
+	// ReasonNoRelease says that no code is asked for.
+	ReasonNoRelease = "NoRelease"
+	// ReasonReleaseChanging says that code is being deployed.
+	ReasonReleaseChanging = "ReleaseChanging"
+	// ReasonUnhealthy says that the health check fails.
+	ReasonUnhealthy = "Unhealthy"
+	// ReasonMonitoringAbnormal says that a monitor's alertQuery gives something.
+	ReasonMonitoringAbnormal = "MonitoringAbnormal"
+	// ReasonServing says that everything is as asked: the server serves, or is about to.
+	ReasonServing = "Serving"
 )

@@ -1,0 +1,245 @@
+package state
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+func TestTheWholeWay(t *testing.T) {
+	w := newWorld()
+	w.fact(v1alpha1.ConditionHealthy, metav1.ConditionTrue)
+	want := []string{"Initializing Provisioning", "Deploying ReleaseChanging", "Ready Serving"}
+	if diff := cmp.Diff(want, w.settle()); diff != "" {
+		t.Errorf("(-want +have)\n%s", diff)
+	}
+	if !w.attached || !apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionReady) {
+		t.Errorf("attached %v, conditions %+v", w.attached, w.last.Conditions)
+	}
+	sequence := w.last.Operation.Sequence
+	for range 3 {
+		if out := w.decide(); out.Operation.Sequence != sequence {
+			t.Errorf("facts that did not change begin operation %d", out.Operation.Sequence)
+		}
+	}
+}
+
+// What happens to a server that serves, and how it goes on.
+func TestStories(t *testing.T) {
+	for name, tc := range map[string]struct {
+		gates  []gatev1alpha1.GateStage
+		change func(*world)
+		want   []string
+		out    bool
+	}{
+		"packages change":                   {change: func(w *world) { w.in.Environment = "e2" }, want: []string{"Initializing EnvironmentChanging", "Ready Serving"}},
+		"a release":                         {change: func(w *world) { w.in.Server.Spec.Release.Version = "2" }, want: []string{"Deploying ReleaseChanging", "Ready Serving"}},
+		"both":                              {change: func(w *world) { w.in.Environment = "e2"; w.in.Server.Spec.Release.Version = "2" }, want: []string{"Initializing EnvironmentChanging", "Deploying ReleaseChanging", "Ready Serving"}},
+		"no release any more":               {change: func(w *world) { w.in.Server.Spec.Release = nil }, want: []string{"Deploying NoRelease"}, out: true},
+		"unhealthy":                         {change: func(w *world) { w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse) }, want: []string{"Deploying Unhealthy"}, out: true},
+		"unhealthy, seen by a blind prober": {change: func(w *world) { w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse); w.in.Blind = true }, want: []string{"Ready Serving"}},
+		"an alert, and a blind prober that finds it unhealthy": {change: func(w *world) {
+			w.fact(v1alpha1.ConditionMonitoringNormal, metav1.ConditionFalse)
+			w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse)
+			w.in.Blind = true
+		}, want: []string{"Deploying MonitoringAbnormal"}, out: true},
+		"an alert":                       {change: func(w *world) { w.fact(v1alpha1.ConditionMonitoringNormal, metav1.ConditionFalse) }, want: []string{"Deploying MonitoringAbnormal"}, out: true},
+		"unreachable":                    {change: func(w *world) { w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse) }, want: []string{"Unknown Unreachable"}, out: true},
+		"unreachable to a blind prober":  {change: func(w *world) { w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse); w.in.Blind = true }, want: []string{"Ready Serving"}},
+		"the machine is gone":            {change: func(w *world) { w.in.Server.Status.Machine.State = v1alpha1.MachineGone; w.in.Blind = true }, want: []string{"Unknown Unreachable"}, out: true},
+		"a boot nobody saw":              {change: func(w *world) { w.in.Server.Status.Machine.BootID, w.in.Server.Status.EnvironmentHash = "b2", "" }, want: []string{"Initializing Verifying", "Ready Serving"}},
+		"a person takes it offline":      {change: func(w *world) { w.in.Server.Spec.Offline = true }, want: []string{"Offline TakenOffline"}, out: true},
+		"a person holds it":              {change: func(w *world) { w.override(v1alpha1.ServerOffline, v1alpha1.OverrideHold) }, want: []string{"Offline Override"}, out: true},
+		"a person sends it through once": {change: func(w *world) { w.override(v1alpha1.ServerDeploying, v1alpha1.OverrideOnce) }, want: []string{"Deploying Override", "Ready Serving"}},
+		"an override nobody gave": {change: func(w *world) {
+			w.override(v1alpha1.ServerOffline, v1alpha1.OverrideHold)
+			w.in.Server.Spec.Override.By = ""
+		}, want: []string{"Ready Serving"}},
+		"it is deleted":                        {change: func(w *world) { w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon} }, want: []string{"Offline Deleting"}, out: true},
+		"its set is deleted, and nobody asked": {change: func(w *world) { w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon}; w.in.SetDeleted = true }, want: []string{"Ready Serving"}},
+		"packages change behind a gate":        {gates: []gatev1alpha1.GateStage{gatev1alpha1.StageEnvironment}, change: func(w *world) { w.in.Environment = "e2" }, want: []string{"Ready Serving"}},
+		"offline behind a gate":                {gates: []gatev1alpha1.GateStage{gatev1alpha1.StageOffline}, change: func(w *world) { w.in.Server.Spec.Offline = true }, want: []string{"Ready Serving"}},
+		"two things at once behind a gate": {gates: []gatev1alpha1.GateStage{gatev1alpha1.StageCode}, change: func(w *world) {
+			w.in.Server.Spec.Release.Version = "2"
+			w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse)
+		}, want: []string{"Deploying Unhealthy"}, out: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serving(tc.gates...)
+			w.in.Now = noon.Add(time.Hour)
+			tc.change(w)
+			if diff := cmp.Diff(tc.want, w.settle()); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+			if w.attached == tc.out {
+				t.Errorf("attached %v", w.attached)
+			}
+			if len(tc.gates) > 0 && len(w.last.PendingApprovals) != 1 && !tc.out {
+				t.Errorf("waiting: %+v, want one", w.last.PendingApprovals)
+			}
+		})
+	}
+}
+
+// One approval opens a gate once, for one operation; a rejection gives the operation up.
+func TestGates(t *testing.T) {
+	w := serving(gatev1alpha1.StageEnvironment)
+	w.in.Environment = "e2"
+	w.settle()
+	first := w.last.PendingApprovals[0]
+	if !strings.Contains(first.Summary, "leaves its pools while packages change; the server is Ready") {
+		t.Errorf("summary %q", first.Summary)
+	}
+	forged := gatev1alpha1.Approval{Gate: first.Gate, OperationID: first.OperationID, Decision: gatev1alpha1.Approve}
+	byProgram := forged
+	byProgram.By, byProgram.At = "system:serviceaccount:ci:robot", &metav1.Time{Time: noon}
+	w.in.Server.Spec.Approvals = []gatev1alpha1.Approval{forged, byProgram}
+	if way := w.settle(); !slices.Equal(way, []string{"Ready Serving"}) {
+		t.Errorf("what nobody gave opens a gate: %v", way)
+	}
+	w.in.Server.Spec.Approvals = nil
+	w.approve(gatev1alpha1.Approve)
+	w.settle()
+	if w.in.Server.Status.EnvironmentHash != "e2" || !w.attached {
+		t.Errorf("approved, and the environment is %s, attached %v", w.in.Server.Status.EnvironmentHash, w.attached)
+	}
+	// There and back again: the old approval is of another operation.
+	for _, next := range []string{"e1", "e2"} {
+		w.in.Environment = next
+		w.settle()
+		if len(w.last.PendingApprovals) != 1 || w.last.PendingApprovals[0].OperationID == first.OperationID {
+			t.Fatalf("waiting for %s: %+v, want a new operation", next, w.last.PendingApprovals)
+		}
+		w.approve(gatev1alpha1.Approve)
+		w.settle()
+	}
+	w.in.Environment = "e3"
+	w.settle()
+	w.approve(gatev1alpha1.Reject)
+	if way := w.settle(); !slices.Equal(way, []string{"Ready Serving"}) || len(w.last.PendingApprovals) != 0 || !w.attached {
+		t.Errorf("rejected: %v, waiting %+v, attached %v", way, w.last.PendingApprovals, w.attached)
+	}
+}
+
+func TestARejectedMachineIsNotMade(t *testing.T) {
+	w := newWorld(gatev1alpha1.StageProvision)
+	w.settle()
+	w.approve(gatev1alpha1.Reject)
+	w.settle()
+	if w.in.Server.Status.Machine != nil || len(w.last.PendingApprovals) != 0 {
+		t.Fatalf("machine %+v, waiting %+v", w.in.Server.Status.Machine, w.last.PendingApprovals)
+	}
+	if task := w.last.Tasks[0]; task.State != v1alpha1.TaskSkipped || task.Message != "rejected by ann: seen" {
+		t.Errorf("task %+v", task)
+	}
+	w.in.Server.Spec.Approvals[0].Decision = gatev1alpha1.Approve
+	w.settle()
+	if w.in.Server.Status.Machine == nil {
+		t.Error("its giver thought again, and no machine is made")
+	}
+}
+
+// A task that failed for good stays so until a person changes something.
+func TestABlockedTask(t *testing.T) {
+	w := serving()
+	w.broken[v1alpha1.TaskInstallPackages] = true
+	w.in.Environment = "e2"
+	w.settle()
+	blocked := apimeta.FindStatusCondition(w.last.Conditions, v1alpha1.ConditionTaskBlocked)
+	if w.last.Phase != v1alpha1.ServerInitializing || blocked.Status != metav1.ConditionTrue || !strings.Contains(blocked.Message, "exit 1") {
+		t.Fatalf("%s, %+v", w.last.Phase, blocked)
+	}
+	sequence := w.last.Operation.Sequence
+	delete(w.broken, v1alpha1.TaskInstallPackages)
+	if w.settle(); w.last.Operation.Sequence != sequence {
+		t.Error("nobody changed anything, and it began again")
+	}
+	w.in.Server.Generation++
+	if w.settle(); w.last.Phase != v1alpha1.ServerReady || !w.attached {
+		t.Errorf("after a change: %s, attached %v", w.last.Phase, w.attached)
+	}
+}
+
+func TestFailoverBecomesDue(t *testing.T) {
+	w := serving()
+	w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse)
+	w.settle()
+	if due := apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionFailoverDue); due || !w.last.Wake.Equal(noon.Add(5*time.Minute)) {
+		t.Fatalf("due %v, wake %v", due, w.last.Wake)
+	}
+	w.in.Now = noon.Add(5 * time.Minute)
+	if w.settle(); !apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionFailoverDue) {
+		t.Error("not due after its time")
+	}
+	// The prober saw nothing for a while: nobody is believed to be back for that.
+	w.fact(v1alpha1.ConditionReachable, metav1.ConditionUnknown)
+	w.in.Blind = true
+	if w.settle(); w.last.Phase != v1alpha1.ServerUnknown {
+		t.Errorf("%s while nothing is known", w.last.Phase)
+	}
+	w.in.Blind = false
+	w.fact(v1alpha1.ConditionReachable, metav1.ConditionTrue)
+	if way := w.settle(); !slices.Equal(way, []string{"Initializing Verifying", "Ready Serving"}) {
+		t.Errorf("back: %v", way)
+	}
+}
+
+func TestOffline(t *testing.T) {
+	w := serving()
+	w.in.Server.Spec.Offline = true
+	w.settle()
+	w.in.Server.Spec.Offline = false
+	if way := w.settle(); !slices.Equal(way, []string{"Offline StaysOffline"}) {
+		t.Errorf("what went offline: %v", way)
+	}
+	w.override(v1alpha1.ServerInitializing, v1alpha1.OverrideOnce)
+	if w.settle(); w.last.Phase != v1alpha1.ServerReady || w.last.OverrideApplied == nil {
+		t.Errorf("after a person's word: %s, applied %v", w.last.Phase, w.last.OverrideApplied)
+	}
+	w.in.Now = noon.Add(time.Hour)
+	w.override(v1alpha1.ServerOffline, v1alpha1.OverrideHold)
+	w.in.Server.Spec.Override.ExpiresAt = &metav1.Time{Time: w.in.Now.Add(time.Hour)}
+	if w.settle(); w.last.Phase != v1alpha1.ServerOffline || !w.last.Wake.Equal(w.in.Now.Add(time.Hour)) {
+		t.Errorf("held: %s, wake %v", w.last.Phase, w.last.Wake)
+	}
+	w.in.Now = w.in.Now.Add(time.Hour)
+	if w.settle(); w.last.Phase != v1alpha1.ServerReady {
+		t.Errorf("after its end: %s", w.last.Phase)
+	}
+}
+
+func TestRemoval(t *testing.T) {
+	for name, tc := range map[string]struct {
+		policy v1alpha1.RemovalPolicy
+		skip   []v1alpha1.TaskType
+		want   v1alpha1.TaskState
+	}{
+		"approved":                     {policy: v1alpha1.RemovalApprove, want: v1alpha1.TaskSucceeded},
+		"deleted":                      {policy: v1alpha1.RemovalDelete, want: v1alpha1.TaskSucceeded},
+		"kept":                         {policy: v1alpha1.RemovalKeep, want: v1alpha1.TaskSkipped},
+		"a person lets the machine go": {policy: v1alpha1.RemovalDelete, skip: []v1alpha1.TaskType{v1alpha1.TaskDeleteMachine}, want: v1alpha1.TaskSkipped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serving()
+			w.in.SetDeleted, w.in.Removal = true, tc.policy
+			w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon}
+			if tc.skip != nil {
+				w.override(v1alpha1.ServerReady, v1alpha1.OverrideHold, tc.skip...)
+			}
+			w.settle()
+			w.approve(gatev1alpha1.Approve)
+			w.settle()
+			if last := w.last.Tasks[len(w.last.Tasks)-1]; w.last.Phase != v1alpha1.ServerOffline || last.Type != v1alpha1.TaskDeleteMachine || last.State != tc.want {
+				t.Errorf("%s, last task %+v, want %s", w.last.Phase, last, tc.want)
+			}
+		})
+	}
+}

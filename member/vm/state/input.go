@@ -1,0 +1,181 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+// Input is everything a decision needs.
+type Input struct {
+	// Server as it is stored: its status holds the facts, and the operation under way.
+	Server *v1alpha1.Server
+	// Environment is the hash the machine's environment should have; status.environmentHash is what was found.
+	Environment string
+	// Approvals of the server's set, beside its own.
+	Approvals []gatev1alpha1.Approval
+	// SetDeleted says that the set is being deleted, and Removal what then becomes of the machine.
+	SetDeleted bool
+	Removal    v1alpha1.RemovalPolicy
+	// Blind says that the prober does not trust what it sees: nobody is taken out of service for it.
+	Blind bool
+	// UnknownTimeout after which a server that cannot be reached is due for failover.
+	UnknownTimeout time.Duration
+	Now            time.Time
+}
+
+// Output is the decided part of the status. The facts are not among it.
+type Output struct {
+	// Row of the table that decided.
+	Row              string
+	Phase            v1alpha1.ServerPhase
+	DecidedBy        v1alpha1.DecidedBy
+	Operation        *v1alpha1.Operation
+	Tasks            []v1alpha1.Task
+	OverrideApplied  *metav1.Time
+	PendingApprovals []gatev1alpha1.PendingApproval
+	// Conditions of the types Ready, AwaitingApproval, TaskBlocked, FailoverDue and Paused; others are facts.
+	Conditions []metav1.Condition
+	// Wake is when time alone changes something; zero: never.
+	Wake time.Time
+}
+
+// facts are what the rows ask about.
+type facts struct {
+	Input
+	spec     *v1alpha1.ServerSpec
+	status   *v1alpha1.ServerStatus
+	override *v1alpha1.Override
+	// applied is the time of an override of mode Once that was carried out.
+	applied *metav1.Time
+	phase   v1alpha1.ServerPhase
+}
+
+func read(in Input) facts {
+	f := facts{Input: in, spec: &in.Server.Spec, status: &in.Server.Status, phase: in.Server.Status.Phase, applied: in.Server.Status.OverrideApplied}
+	o := f.spec.Override
+	switch {
+	case o == nil || o.At == nil || o.By == "": // nobody's: admission stamps what a person decides
+	case o.ExpiresAt != nil && !f.Now.Before(o.ExpiresAt.Time):
+	case o.Mode == v1alpha1.OverrideOnce && o.At.Equal(f.applied):
+	case o.Mode == v1alpha1.OverrideOnce && f.done(overrideKind(o), overrideTarget(o)):
+		f.applied = o.At
+	default:
+		f.override = o
+	}
+	return f
+}
+
+func (f facts) condition(kind string) metav1.ConditionStatus {
+	if c := apimeta.FindStatusCondition(f.status.Conditions, kind); c != nil {
+		return c.Status
+	}
+	return metav1.ConditionUnknown
+}
+
+func (f facts) machine() v1alpha1.MachineState {
+	if f.status.Machine == nil {
+		return v1alpha1.MachineAbsent
+	}
+	return f.status.Machine.State
+}
+
+// made says whether there is, or was, a machine.
+func (f facts) made() bool {
+	return f.machine() != v1alpha1.MachineAbsent && f.machine() != v1alpha1.MachineCreating
+}
+
+func (f facts) boot() string {
+	if f.status.Machine == nil {
+		return ""
+	}
+	return f.status.Machine.BootID
+}
+
+// unreachable is what the driver surely knows, or what the prober saw: the latter takes nobody out while it is blind.
+func (f facts) unreachable() bool {
+	if f.machine() == v1alpha1.MachineGone {
+		return true
+	}
+	reachable := f.condition(v1alpha1.ConditionReachable)
+	if f.phase == v1alpha1.ServerUnknown {
+		return reachable != metav1.ConditionTrue
+	}
+	return f.made() && reachable == metav1.ConditionFalse && !f.Blind
+}
+
+func (f facts) unhealthy() bool {
+	if f.spec.HealthCheck == nil || f.condition(v1alpha1.ConditionHealthy) != metav1.ConditionFalse {
+		return false
+	}
+	return !f.Blind || f.phase != v1alpha1.ServerReady
+}
+
+func (f facts) releaseDiffers() bool {
+	want, have := f.spec.Release, f.status.Release
+	return have == nil || have.Version != want.Version || want.Checksum != "" && have.Checksum != want.Checksum
+}
+
+// is says whether the operation on record is this one.
+func (f facts) is(kind v1alpha1.OperationKind, target string) bool {
+	op := f.status.Operation
+	return op != nil && op.Kind == kind && op.Target == target
+}
+
+func (f facts) underWay(kind v1alpha1.OperationKind, target string) bool {
+	return f.is(kind, target) && !finished(f.status.Tasks)
+}
+
+func (f facts) done(kind v1alpha1.OperationKind, target string) bool {
+	return f.is(kind, target) && finished(f.status.Tasks)
+}
+
+func finished(tasks []v1alpha1.Task) bool {
+	return !slices.ContainsFunc(tasks, func(t v1alpha1.Task) bool {
+		return t.State != v1alpha1.TaskSucceeded && t.State != v1alpha1.TaskSkipped
+	})
+}
+
+// failed is the task that failed for good, if one did.
+func failed(tasks []v1alpha1.Task) *v1alpha1.Task {
+	for i := range tasks {
+		if tasks[i].State == v1alpha1.TaskFailed {
+			return &tasks[i]
+		}
+	}
+	return nil
+}
+
+// releaseTarget is the hash of a release: all of it, for another artifact of one version is another release.
+func releaseTarget(release *v1alpha1.Release) string {
+	text, err := json.Marshal(release)
+	if err != nil {
+		return release.Version // strings and a map of strings: they always marshal
+	}
+	sum := sha256.Sum256(text)
+	return "release:" + hex.EncodeToString(sum[:8])
+}
+
+func overrideTarget(o *v1alpha1.Override) string {
+	return "override:" + o.At.UTC().Format(time.RFC3339)
+}
+
+func overrideKind(o *v1alpha1.Override) v1alpha1.OperationKind {
+	switch v1alpha1.ServerPhase(o.State) {
+	case v1alpha1.ServerOffline:
+		return v1alpha1.OperationOffline
+	case v1alpha1.ServerDeploying:
+		return v1alpha1.OperationCode
+	case v1alpha1.ServerReady:
+		return v1alpha1.OperationOnline
+	}
+	return v1alpha1.OperationEnvironment
+}

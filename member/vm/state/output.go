@@ -1,0 +1,110 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+func (f facts) output(p picked, pending []gatev1alpha1.PendingApproval, rejection *gatev1alpha1.Approval) Output {
+	out := Output{
+		Row: p.name, Phase: p.phase, DecidedBy: v1alpha1.DecidedBySystem, Operation: p.op,
+		Tasks: f.list(p, pending, rejection), OverrideApplied: f.applied, PendingApprovals: pending,
+	}
+	for i := range out.PendingApprovals {
+		out.PendingApprovals[i].Summary += fmt.Sprintf("; the server is %s, healthy %s", p.phase, f.condition(v1alpha1.ConditionHealthy))
+	}
+	if p.name == v1alpha1.ReasonOverride {
+		out.DecidedBy = v1alpha1.DecidedByHuman
+	}
+	if o := f.override; o != nil && o.ExpiresAt != nil {
+		out.Wake = o.ExpiresAt.Time
+	}
+	due := f.due(p, &out)
+	conditions := slices.Clone(f.status.Conditions)
+	for _, c := range []metav1.Condition{f.ready(out), awaiting(pending), blocked(out.Tasks), due, f.paused()} {
+		c.LastTransitionTime = metav1.NewTime(f.Now)
+		c.ObservedGeneration = f.Server.Generation
+		apimeta.SetStatusCondition(&conditions, c)
+		out.Conditions = append(out.Conditions, *apimeta.FindStatusCondition(conditions, c.Type))
+	}
+	return out
+}
+
+// ready is True of a server whose way into its pools ended: attached, or left out by a person who forced the state.
+func (f facts) ready(out Output) metav1.Condition {
+	attached := slices.ContainsFunc(out.Tasks, func(t v1alpha1.Task) bool {
+		return t.Type == v1alpha1.TaskAttachLoadBalancer && t.State == v1alpha1.TaskSucceeded
+	})
+	if out.Phase == v1alpha1.ServerReady && finished(out.Tasks) && (attached || out.DecidedBy == v1alpha1.DecidedByHuman) {
+		return condition(v1alpha1.ConditionReady, true, out.Row, "the server serves")
+	}
+	message := "the server is " + string(out.Phase)
+	for _, t := range out.Tasks {
+		if t.State != v1alpha1.TaskSucceeded && t.State != v1alpha1.TaskSkipped {
+			message += fmt.Sprintf(": task %s is %s", t.ID, t.State)
+			break
+		}
+	}
+	return condition(v1alpha1.ConditionReady, false, out.Row, message)
+}
+
+func awaiting(pending []gatev1alpha1.PendingApproval) metav1.Condition {
+	if len(pending) == 0 {
+		return condition(v1alpha1.ConditionAwaitingApproval, false, v1alpha1.ReasonNoGateWaiting, "no gate waits")
+	}
+	var names []string
+	for _, p := range pending {
+		names = append(names, fmt.Sprintf("%s for %s", p.Gate, p.OperationID))
+	}
+	return condition(v1alpha1.ConditionAwaitingApproval, true, v1alpha1.ReasonGateWaiting, "waits at "+strings.Join(names, ", "))
+}
+
+func blocked(tasks []v1alpha1.Task) metav1.Condition {
+	t := failed(tasks)
+	if t == nil {
+		return condition(v1alpha1.ConditionTaskBlocked, false, v1alpha1.ReasonNoTaskFailed, "no task failed for good")
+	}
+	return condition(v1alpha1.ConditionTaskBlocked, true, v1alpha1.ReasonTaskFailed, fmt.Sprintf("task %s failed for good: %s", t.ID, t.Message))
+}
+
+// due says whether the server was Unknown for so long that its set may give it up.
+func (f facts) due(p picked, out *Output) metav1.Condition {
+	if p.name != v1alpha1.ReasonUnreachable || p.op.StartedAt == nil {
+		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonNotUnknownForTooLong, "the server is "+string(p.phase))
+	}
+	// Another clock may have written the time: one that lies ahead counts as now.
+	since := p.op.StartedAt.Time
+	if since.After(f.Now) {
+		since = f.Now
+	}
+	if at := since.Add(f.UnknownTimeout); f.Now.Before(at) {
+		if out.Wake.IsZero() || at.Before(out.Wake) {
+			out.Wake = at
+		}
+		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonNotUnknownForTooLong, "unreachable since "+since.UTC().Format(time.RFC3339))
+	}
+	return condition(v1alpha1.ConditionFailoverDue, true, v1alpha1.ReasonUnknownForTooLong, "unreachable since "+since.UTC().Format(time.RFC3339))
+}
+
+func (f facts) paused() metav1.Condition {
+	if f.spec.Paused {
+		return condition(v1alpha1.ConditionPaused, true, v1alpha1.ReasonPaused, "spec.paused starts no further task")
+	}
+	return condition(v1alpha1.ConditionPaused, false, v1alpha1.ReasonResumed, "tasks are started")
+}
+
+func condition(kind string, holds bool, reason, message string) metav1.Condition {
+	status := metav1.ConditionFalse
+	if holds {
+		status = metav1.ConditionTrue
+	}
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
+}
