@@ -91,7 +91,7 @@ func (f facts) anew(r *row) bool {
 	if failed(f.status.Tasks) != nil {
 		return f.Server.Generation != f.status.ObservedGeneration
 	}
-	return r.again && finished(f.status.Tasks) && !putAside(f.status.Tasks)
+	return r.again && finished(f.status.Tasks)
 }
 
 // putAside says that a person rejected the operation: it is given up, and goes on only if that person thinks again.

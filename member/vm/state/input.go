@@ -138,8 +138,9 @@ func (f facts) done(kind v1alpha1.OperationKind, target string) bool {
 	return f.is(kind, target) && finished(f.status.Tasks)
 }
 
+// finished operations ran to their end; one that a person rejected did not.
 func finished(tasks []v1alpha1.Task) bool {
-	return !slices.ContainsFunc(tasks, func(t v1alpha1.Task) bool {
+	return !putAside(tasks) && !slices.ContainsFunc(tasks, func(t v1alpha1.Task) bool {
 		return t.State != v1alpha1.TaskSucceeded && t.State != v1alpha1.TaskSkipped
 	})
 }

@@ -1,0 +1,229 @@
+package fleet
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+// Plan is what to write, in the order of its fields.
+type Plan struct {
+	// Abandoned and LastSlot go into the status before anything is made.
+	Abandoned []v1alpha1.AbandonedServer
+	LastSlot  int64
+	// Create these.
+	Create []string
+	// Grant them the changed environment.
+	Grant []string
+	// Fence tells their machines to stop.
+	Fence []string
+	// Offline takes them out of service, and then away.
+	Offline []Mark
+	// PendingApprovals of failovers.
+	PendingApprovals []gatev1alpha1.PendingApproval
+	// Remediation is the condition RemediationAllowed.
+	Remediation metav1.Condition
+	// Wake is when time alone changes something; zero: never.
+	Wake time.Time
+}
+
+// Mark says why a server goes.
+type Mark struct {
+	Server  string
+	Reason  string
+	GivenUp bool
+}
+
+// Reasons of marks.
+const (
+	ScaledIn       = "ScaledIn"
+	MachineChanged = "MachineChanged"
+	Unreachable    = "Unreachable"
+)
+
+// Decide what the set needs next. A set that is being deleted makes and changes nothing.
+func Decide(in Input) Plan {
+	out := Plan{LastSlot: in.lastSlot(), Abandoned: in.abandoned()}
+	out.Remediation = in.remediation()
+	if in.Set.DeletionTimestamp != nil {
+		return out
+	}
+	in.failover(&out)
+	if len(out.Offline) > 0 {
+		return out // the place of who is given up is filled once that is written, or a kill in between leaves one too many
+	}
+	in.scale(&out)
+	in.roll(&out)
+	return out
+}
+
+// lastSlot is the highest number that was ever used, whoever lost the status.
+func (in Input) lastSlot() int64 {
+	out := in.Set.Status.LastSlot
+	for _, m := range in.Servers {
+		out = max(out, m.slot(in.Set.Name))
+	}
+	return out
+}
+
+// scale makes what is missing, and takes away what is too much. Never are there more machines than servers to keep and as many as may be
+// on their way out by failover: machines whose removal hangs do not pile up.
+func (in Input) scale(out *Plan) {
+	active := in.active()
+	missing := in.desired() - len(active)
+	if missing > 0 {
+		leaving := len(in.Servers) - len(active)
+		missing = min(missing, missing+max(1, in.inFlightLimit())-leaving)
+		if in.Set.Spec.Paused {
+			missing = min(missing, in.inFlight()) // failover goes on
+		}
+		for range missing {
+			out.LastSlot++
+			out.Create = append(out.Create, ServerName(in.Set.Name, out.LastSlot))
+		}
+		return
+	}
+	if in.Set.Spec.Paused {
+		return
+	}
+	slices.SortStableFunc(active, in.goesFirst)
+	for _, m := range active[:-missing] {
+		out.Offline = append(out.Offline, Mark{Server: m.Name, Reason: ScaledIn})
+	}
+}
+
+// goesFirst orders members by who is missed least: named ones, those without a machine, those that do not serve, old ones, the newest.
+func (in Input) goesFirst(a, b Member) int {
+	return cmp.Or(cmp.Compare(in.class(a), in.class(b)), cmp.Compare(b.slot(in.Set.Name), a.slot(in.Set.Name)), cmp.Compare(a.Name, b.Name))
+}
+
+func (in Input) class(m Member) int {
+	machine := m.Status.Machine
+	switch {
+	case slices.Contains(in.Set.Spec.ServersToDelete, m.Name):
+		return 0
+	case machine == nil || machine.State == v1alpha1.MachineAbsent:
+		return 1
+	case m.Status.Phase == v1alpha1.ServerUnknown:
+		return 2
+	case m.Status.Phase != v1alpha1.ServerDeploying && m.Status.Phase != v1alpha1.ServerReady:
+		return 3
+	case m.Status.Phase == v1alpha1.ServerDeploying:
+		return 4
+	case m.Revision != in.Revision:
+		return 5
+	}
+	return 6
+}
+
+// roll brings the changed environment to servers at the safe frequency; one whose machine cannot be changed goes, if it is to be replaced.
+func (in Input) roll(out *Plan) {
+	strategy := in.Set.Spec.UpdateStrategy
+	if in.Set.Spec.Paused || strategy.Type == v1alpha1.OnDelete || len(out.Offline) > 0 || len(out.Create) > 0 {
+		return // one thing at a time: what was just decided is not seen yet
+	}
+	r := in.rollout()
+	interval := time.Duration(strategy.IntervalSeconds) * time.Second
+	if next := r.lastEnd.Add(interval); interval > 0 && in.Now.Before(next) && !r.lastEnd.IsZero() {
+		out.Wake = next
+		return
+	}
+	for _, m := range r.outdated[:max(0, len(r.outdated)-in.part(strategy.Partition, true))] {
+		if m.ready() {
+			if r.budget <= 0 {
+				return
+			}
+			r.budget--
+		}
+		if in.mustReplace(m) {
+			out.Offline = append(out.Offline, Mark{Server: m.Name, Reason: MachineChanged})
+		} else {
+			out.Grant = append(out.Grant, m.Name)
+		}
+		if interval > 0 {
+			return
+		}
+	}
+}
+
+// rollout is how far the changed environment is.
+type rollout struct {
+	// outdated servers, in the order of their turn: who is away already costs nothing more; else the oldest first.
+	outdated []Member
+	// budget is how many more may go away.
+	budget int
+	// lastEnd is when the last change ended, or began.
+	lastEnd time.Time
+}
+
+func (in Input) rollout() rollout {
+	active := in.active()
+	out := rollout{budget: in.unavailable() - max(0, in.desired()-len(active))}
+	for _, m := range active {
+		if m.Revision != in.Revision || in.mustReplace(m) {
+			out.outdated = append(out.outdated, m)
+		} else if !m.GrantedAt.IsZero() {
+			out.lastEnd = latest(out.lastEnd, m.GrantedAt, m.readySince())
+		}
+		if !m.ready() || m.Revision == in.Revision && !m.Current {
+			out.budget--
+		}
+	}
+	slices.SortStableFunc(out.outdated, func(a, b Member) int {
+		return cmp.Or(cmpBool(a.ready(), b.ready()), cmp.Compare(a.slot(in.Set.Name), b.slot(in.Set.Name)))
+	})
+	return out
+}
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
+
+// mustReplace says that the member's machine is not the template's, and is to give way.
+func (in Input) mustReplace(m Member) bool {
+	return in.Set.Spec.UpdateStrategy.OnMachineChange == v1alpha1.MachineChangeReplace && in.otherMachine(m)
+}
+
+func cmpBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// Held is how many keep a machine of an older template.
+func Held(in Input) int32 {
+	var n int32
+	for _, m := range in.active() {
+		if in.Set.Spec.UpdateStrategy.OnMachineChange != v1alpha1.MachineChangeReplace && in.otherMachine(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// AbandonedReplicas is how many fewer than spec.replicas the set keeps.
+func AbandonedReplicas(in Input) int32 { return int32(in.replicas() - in.desired()) }
+
+func (in Input) remediation() metav1.Condition {
+	sick := 0
+	for _, m := range in.active() {
+		if m.sick() {
+			sick++
+		}
+	}
+	allowed := in.part(in.Set.Spec.Failover.MaxUnhealthy, false)
+	condition := metav1.Condition{Type: v1alpha1.ConditionRemediationAllowed, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWithinBudget}
+	if sick > allowed {
+		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonTooManyUnhealthy
+	}
+	condition.Message = fmt.Sprintf("%d of %d are unhealthy, and %d may be", sick, in.desired(), allowed)
+	return condition
+}
