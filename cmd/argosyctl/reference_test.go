@@ -53,7 +53,7 @@ var inherited = regexp.MustCompile("(?s)### Options inherited from parent comman
 
 // document writes a command and those below it, but not what cobra adds by itself.
 func document(c *cobra.Command, page *bytes.Buffer) error {
-	if c.Name() == "completion" || c.Name() == "help" || c.Name() == "options" || c.Hidden {
+	if c.Name() == "completion" || c.Name() == "help" || c.Hidden {
 		return nil
 	}
 	c.DisableAutoGenTag = true
