@@ -70,12 +70,20 @@ func (r *Reconciler) hold(ctx context.Context, seen observation) (outcome, error
 	switch {
 	case settled && held.are(want):
 		return outcome{}, nil
-	case settled && recorded.AppliedTime != nil && seen.now.Before(recorded.AppliedTime.Add(holdAfter)):
-		return outcome{holdAgain: recorded.AppliedTime.Add(holdAfter)}, nil
+	case settled && holdsAt(recorded, seen.now).After(seen.now):
+		return outcome{holdAgain: holdsAt(recorded, seen.now)}, nil
 	}
 	ended, err := r.setBounds(ctx, seen, *rule)
 	ended.held = settled
 	return ended, err
+}
+
+// holdsAt is when bounds that somebody else set are put back: holdAfter the last time. That of a leader whose clock was ahead is no time to wait from.
+func holdsAt(recorded *v1alpha1.OriginalBounds, now time.Time) time.Time {
+	if recorded.AppliedTime == nil || recorded.AppliedTime.After(now) {
+		return now
+	}
+	return recorded.AppliedTime.Add(holdAfter)
 }
 
 // ruleInForce is the rule of the spec that was applied last; nil when there is none, or it was taken out of the spec.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -80,7 +81,7 @@ func (d *decision) rebalanced() bool {
 // holds what its load needs, and the books say that.
 func (d *decision) rebalance() {
 	b := d.w.Binding
-	left := rebalancePatience - d.w.Now.Sub(b.RescheduledAt)
+	left := rebalancePatience - d.rebalancing()
 	if d.adopt() && left > 0 {
 		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("a rebalance was asked for, and the scheduler answered %s; members are being raised to what it moved to them", b.Clusters))
 		d.wake(left)
@@ -90,6 +91,18 @@ func (d *decision) rebalance() {
 	d.plan.Status.LastRebalanceTime = &metav1.Time{Time: b.RescheduledAt}
 	d.tellBooks(false, api.FedHPAReasonRescheduled, fmt.Sprintf("the rebalance to %s was followed: members run %s", b.Clusters, d.counts))
 	d.follow()
+}
+
+// rebalancing is how long ago the rebalance was asked for; by a clock that is ahead, for how long the books have not agreed.
+func (d *decision) rebalancing() time.Duration {
+	since := d.w.Now.Sub(d.w.Binding.RescheduledAt)
+	if since >= 0 {
+		return since
+	}
+	if meta.IsStatusConditionFalse(d.plan.Status.Conditions, api.FedHPABooksAgree) {
+		return d.lasted(api.FedHPABooksAgree)
+	}
+	return 0
 }
 
 // overwritten reports whether somebody wrote another result over ours that is a mistake, not a movement.

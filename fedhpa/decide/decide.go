@@ -79,6 +79,7 @@ func (b Bounds) valid() bool { return 1 <= b.Min && b.Min <= b.Max && b.Max <= a
 func Decide(w World) Plan {
 	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain, before: w.Status}}
 	d.plan.Status.ObservedGeneration = w.Generation
+	notAhead(&d.plan.Status, w.Now)
 	d.keepBounds()
 	d.count()
 	if w.Template != nil && w.Template.CutOff {

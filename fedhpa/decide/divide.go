@@ -157,7 +157,8 @@ func (d *decision) asked(names []string, in split.Input) *trigger {
 		return &trigger{api.FedHPAReasonBoundsChanged, fmt.Sprintf("the limits are now %d..%d%s", in.Min, in.Max, fromWords(d.w.Bounds))}
 	case !slices.Equal(names, d.dividedOver()):
 		return &trigger{api.FedHPAReasonClustersChanged, "the clusters are now " + list(names)}
-	case d.w.Binding.RescheduledAt.After(last.Time.Time):
+	case d.w.Binding.RescheduledAt.After(last.Time.Time) && !d.w.Binding.RescheduledAt.After(d.w.Now):
+		// One asked for by a clock that is ahead is met when this one is there: until then no division would be later than it.
 		return &trigger{api.FedHPAReasonRescheduled, "a rebalance was asked for"}
 	}
 	return nil
