@@ -68,7 +68,7 @@ func (e Explanation) Account() Account {
 		b := bindingOf(e.Binding)
 		out.Books = &Books{SchedulingResult: b.Clusters, Replicas: b.Replicas, MembersAsk: decide.Counts{}}
 		for _, c := range e.FedHPA.Status.Clusters {
-			if takesPart(c) {
+			if decide.TakesPart(c.State) {
 				out.Books.MembersAsk[c.Name] = c.DesiredReplicas
 			}
 		}
@@ -77,10 +77,6 @@ func (e Explanation) Account() Account {
 		out.WhatIf = e.onPaper()
 	}
 	return out
-}
-
-func takesPart(c api.FedHPAClusterStatus) bool {
-	return c.State != api.ClusterStandby && c.State != api.ClusterLeaving
 }
 
 // Write prints it for a person; lines stay short enough for a terminal of 80 columns where names allow it.
@@ -190,7 +186,7 @@ func (e Explanation) onPaper() *Paper {
 		}
 	}
 	for _, c := range e.FedHPA.Status.Clusters {
-		if !takesPart(c) {
+		if !decide.TakesPart(c.State) {
 			continue
 		}
 		wish := wishes[c.Name]

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/fedhpa/decide"
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
@@ -22,7 +23,7 @@ type part struct {
 func together(status *api.FedHPAStatus) int32 {
 	var sum int32
 	for _, c := range status.Clusters {
-		if takesPart(c) {
+		if decide.TakesPart(c.State) {
 			sum += c.MaxReplicas
 		}
 	}

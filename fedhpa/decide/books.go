@@ -11,28 +11,40 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
+// bookkeeping is what became of the books.
+type bookkeeping struct {
+	// floors are replicas the scheduler moved to a cluster that the member does not run yet.
+	floors Counts
+	// trueBinding: the scheduling result says what the members run. The template may follow some seconds later.
+	trueBinding bool
+}
+
 // books makes the scheduling result and the template say what the members run. The binding is written first, its clusters and
-// their sum at once: karmada-scheduler schedules only where sum and clusters differ. It never stops the steps after it.
-func (d *decision) books() bool {
+// their sum at once: karmada-scheduler schedules only where sum and clusters differ.
+func (d *decision) books() bookkeeping {
 	b := d.w.Binding
 	switch {
 	case len(b.Evicting) > 0:
-		d.adopt()
 		d.wait(api.FedHPAReasonEvicting, fmt.Sprintf("the scheduler is moving replicas away from %s; the books wait for it", list(b.Evicting)))
+		return bookkeeping{floors: d.moved()}
 	case b.Suspended:
 		d.wait(api.FedHPAReasonSchedulerBusy, "scheduling of the ResourceBinding is suspended; the books wait until it is resumed")
+		return bookkeeping{}
 	case !b.Settled:
 		d.wait(api.FedHPAReasonSchedulerBusy, "the scheduler has not yet seen the present ResourceBinding; the books wait for it")
+		return bookkeeping{}
 	case d.rebalanced():
-		d.rebalance()
+		return d.rebalance()
 	case d.overwritten():
-		d.reassert()
-	case b.Ledger != nil && !sameClusters(b.Ledger, b.Clusters) && d.adopt():
-		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("the scheduler changed the clusters to %s; members are being raised to what it moved to them", b.Clusters))
-	default:
-		d.follow()
+		return d.reassert()
 	}
-	return false
+	if b.Ledger != nil && !sameClusters(b.Ledger, b.Clusters) {
+		if moved := d.moved(); moved != nil {
+			d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("the scheduler changed the clusters to %s; members are being raised to what it moved to them", b.Clusters))
+			return bookkeeping{floors: moved}
+		}
+	}
+	return d.follow()
 }
 
 // wait says that the books are not being written now, and why.
@@ -41,9 +53,9 @@ func (d *decision) wait(reason, message string) {
 	d.wakeAfter(d.lasted(api.FedHPABooksAgree))
 }
 
-// adopt finds what the scheduler moved, and reports whether any of it does not run yet. The members' replicas are retained, so that only the
+// moved is what the scheduler moved to clusters, nil once all of it runs. The members' replicas are retained, so that only the
 // lower limit of their autoscaler can raise them; it holds until all of them are there, or one would fall again while another rises.
-func (d *decision) adopt() bool {
+func (d *decision) moved() Counts {
 	moved, missing := Counts{}, false
 	for name, booked := range d.w.Binding.Clusters {
 		m := d.member(name)
@@ -54,10 +66,10 @@ func (d *decision) adopt() bool {
 		moved[name] = min(booked, d.w.Bounds.Max)
 		missing = missing || runs < moved[name]
 	}
-	if missing {
-		d.floors = moved
+	if !missing {
+		return nil
 	}
-	return missing
+	return moved
 }
 
 // rebalancePatience is how long a rebalance is followed: a member that cannot run what it was given by then does not hold the books up.
@@ -79,18 +91,17 @@ func (d *decision) rebalanced() bool {
 
 // rebalance follows a rebalance as it follows any movement: what a cluster was given more becomes its lower limit until it runs there. After that each autoscaler
 // holds what its load needs, and the books say that.
-func (d *decision) rebalance() {
+func (d *decision) rebalance() bookkeeping {
 	b := d.w.Binding
 	left := rebalancePatience - d.rebalancing()
-	if d.adopt() && left > 0 {
+	if moved := d.moved(); moved != nil && left > 0 {
 		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("a rebalance was asked for, and the scheduler answered %s; members are being raised to what it moved to them", b.Clusters))
 		d.wake(left)
-		return
+		return bookkeeping{floors: moved}
 	}
-	d.floors = nil
 	d.plan.Status.LastRebalanceTime = &metav1.Time{Time: b.RescheduledAt}
 	d.tellBooks(false, api.FedHPAReasonRescheduled, fmt.Sprintf("the rebalance to %s was followed: members run %s", b.Clusters, d.counts))
-	d.follow()
+	return d.follow()
 }
 
 // rebalancing is how long ago the rebalance was asked for; by a clock that is ahead, for how long the books have not agreed.
@@ -138,7 +149,7 @@ func (d *decision) mistaken() bool {
 }
 
 // reassert writes the truth over it, at once the first time, and with growing pauses should somebody insist.
-func (d *decision) reassert() {
+func (d *decision) reassert() bookkeeping {
 	s := &d.plan.Status
 	if last := s.LastOverwriteTime; last != nil {
 		quiet := d.w.Now.Sub(last.Time)
@@ -149,7 +160,7 @@ func (d *decision) reassert() {
 			d.wait(api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result says %s where members run %s; it was put right %d times in a row, next time in %s",
 				d.w.Binding.Clusters, d.counts, s.OverwriteStreak, (pause-quiet).Round(time.Second)))
 			d.wake(pause - quiet)
-			return
+			return bookkeeping{}
 		}
 	}
 	s.Overwrites++
@@ -157,7 +168,7 @@ func (d *decision) reassert() {
 	s.LastOverwriteTime = d.stamp()
 	d.plan.Overwritten = true
 	d.tellBooks(true, api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
-	d.follow()
+	return d.follow()
 }
 
 const (
@@ -178,22 +189,20 @@ func overwritePause(streak int32) time.Duration {
 }
 
 // follow writes what is not yet true.
-func (d *decision) follow() {
+func (d *decision) follow() bookkeeping {
 	b, sum := d.w.Binding, d.counts.Sum()
 	if b.Ledger == nil && !slices.ContainsFunc(d.clusters(), func(name string) bool { _, known := d.runs(d.member(name)); return known }) {
 		// Before the first autoscaler has spoken the book is Karmada's own, and right.
 		d.wait(api.FedHPAReasonTakingOver, "members are getting their autoscalers")
-		return
+		return bookkeeping{}
 	}
 	if sum < 1 {
-		return
+		return bookkeeping{}
 	}
 	binding, ledger := b.Clusters.String() != d.counts.String() || b.Replicas != sum, b.Ledger.String() != d.counts.String()
-	d.trueBinding = !binding
-	switch {
-	case !binding && d.w.Template.Replicas == sum:
+	if !binding && d.w.Template.Replicas == sum {
 		d.agreed()
-	default:
+	} else {
 		d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, api.FedHPAReasonSyncing, fmt.Sprintf("writing that members run %s", d.counts))
 		d.wakeAfter(d.lasted(api.FedHPABooksAgree))
 	}
@@ -201,6 +210,7 @@ func (d *decision) follow() {
 		d.act(Action{Kind: WriteBinding, Counts: d.counts, Total: sum})
 	}
 	d.followTemplate(sum)
+	return bookkeeping{trueBinding: !binding}
 }
 
 // agreed says of books that nothing has to be written to whether the members say the same.

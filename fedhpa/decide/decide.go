@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
 const (
@@ -39,21 +38,12 @@ const (
 	releasePatience = time.Minute
 )
 
-// decision is a plan in the making.
+// decision is a plan in the making: what was seen, and what is said of it so far. What one stage finds for the next it returns.
 type decision struct {
 	w    World
 	plan Plan
 	// counts is what each cluster of the scheduling result runs.
 	counts Counts
-	// floors are replicas the scheduler moved to a cluster that the member does not run yet.
-	floors Counts
-	// steps is what was given to split.Next, targets what the division in force gives each cluster.
-	steps   []split.Step
-	targets map[string]split.Range
-	// divisionMessage is the words of a division made just now.
-	divisionMessage map[string]string
-	// trueBinding: the scheduling result says what the members run. The template may follow some seconds later.
-	trueBinding bool
 	// badBounds says what is wrong with the limits asked for; the last good ones are in force meanwhile.
 	badBounds string
 }
@@ -84,27 +74,22 @@ func Decide(w World) Plan {
 	d.count()
 	if w.Template != nil && w.Template.CutOff {
 		d.cutOff()
-		return d.finish()
+		return d.plan
 	}
 	if w.Deleting || w.Spec.Suspend {
 		d.release()
-		return d.finish()
+		return d.plan
 	}
 	d.plan.Status.SuspendedSince = nil
-	// Each step returns true when nothing after it may be done yet.
-	for _, step := range []func(*decision) bool{
-		(*decision).preconditions,
-		(*decision).takeOver,
-		(*decision).books,
-		(*decision).divide,
-		(*decision).send,
-		(*decision).standby,
-	} {
-		if step(d) {
-			break
-		}
+	if d.preconditions() || d.takeOver() {
+		return d.plan
 	}
-	return d.finish()
+	books := d.books()
+	division := d.divide()
+	steps := d.send(division.targets, books.floors)
+	d.standby(books, division, steps)
+	d.say(division)
+	return d.plan
 }
 
 // count settles on what each cluster of the scheduling result runs: its witness' word, else the ledger's, else the book's.

@@ -1,9 +1,7 @@
 package decide
 
 import (
-	"fmt"
 	"slices"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,52 +10,68 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
-// trigger is why the limits are divided anew.
-type trigger struct{ reason, message string }
+// targets are what the division in force gives each cluster.
+type targets map[string]split.Range
 
-// divide settles what each cluster is to get: the last division's word, or a new one where something asks for it.
-func (d *decision) divide() bool {
-	names := d.clusters()
-	d.last(names)
-	// What somebody asked for reaches ill members too, as far as it cuts nothing; what only got better by itself does not move their limits.
-	in := d.input(names, false)
-	t := d.asked(names, in)
-	if t == nil {
-		in = d.input(names, true)
+// room is what all of them together were given.
+func (t targets) room() int32 {
+	var sum int32
+	for _, r := range t {
+		sum += r.Max
 	}
-	result := split.Divide(in)
+	return sum
+}
+
+// division is the one in force: the last one's word, or one made just now, of which words say to each cluster what it got and why.
+type division struct {
+	targets targets
+	made    bool
+	words   map[string]string
+}
+
+// divide settles what each cluster is to get.
+func (d *decision) divide() division {
+	q := question{names: d.clusters()}
+	q.have = d.inForce(q.names)
+	// What somebody asked for reaches ill members too, as far as it cuts nothing; what only got better by itself does not move their limits.
+	q.in = d.input(q.names, false)
+	t := d.first(asked(), q)
 	if t == nil {
-		t = d.noticed(names, in, result)
+		q.in = d.input(q.names, true)
+	}
+	q.result = split.Divide(q.in)
+	if t == nil {
+		t = d.first(noticed(), q)
 	}
 	var frozen []string
-	for _, c := range in.Clusters {
+	for _, c := range q.in.Clusters {
 		if m := d.member(c.Name); m == nil || !m.Ready {
 			frozen = append(frozen, c.Name)
 		}
 	}
 	if t == nil {
-		if c := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPACapacitySufficient); c != nil &&
-			c.Status == metav1.ConditionUnknown {
+		if c := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPACapacitySufficient); c != nil && c.Status == metav1.ConditionUnknown {
 			// It was not looked at while something kept the FedHPA from acting.
-			d.capacityCondition(result, frozen)
+			d.capacityCondition(q.result, frozen)
 		}
-		return false
+		return division{targets: q.have}
 	}
-	d.targets = map[string]split.Range{}
-	for i, name := range names {
-		d.targets[name] = result.Ranges[i]
-		d.noteDivision(name, in.Clusters[i], result.Ranges[i], in)
+	made := division{targets: targets{}, made: true, words: map[string]string{}}
+	for i, name := range q.names {
+		made.targets[name] = q.result.Ranges[i]
+		made.words[name] = d.partWords(q.in.Clusters[i], q.result.Ranges[i], q.in)
+		d.noteRoom(name, q.in.Clusters[i].Free)
 	}
 	d.plan.Divided = t.reason
 	d.plan.Status.DriftSince = nil
-	d.plan.Status.ReserveReplicas = result.Reserve
+	d.plan.Status.ReserveReplicas = q.result.Reserve
 	d.plan.Status.LastDivision = &api.Division{
 		Time: *d.stamp(), Reason: t.reason, Message: clip(t.message, 1024), ObservedGeneration: d.w.Generation,
-		MinReplicas: in.Min, MaxReplicas: in.Max,
+		MinReplicas: q.in.Min, MaxReplicas: q.in.Max,
 	}
-	d.tell(false, api.FedHPAReasonDivided, d.divisionWords(t, names, result))
-	d.capacityCondition(result, frozen)
-	return false
+	d.tell(false, api.FedHPAReasonDivided, divisionWords(t, q, made))
+	d.capacityCondition(q.result, frozen)
+	return made
 }
 
 // input is the division's view of the world. With holdIll, members whose autoscaler cannot scale keep the limits they have.
@@ -111,131 +125,15 @@ func (d *decision) free(name string, m *Member) *int32 {
 	return &free
 }
 
-// last takes the targets of the division in force from the status.
-func (d *decision) last(names []string) {
-	d.targets = map[string]split.Range{}
+// inForce takes the targets of the division in force from the status.
+func (d *decision) inForce(names []string) targets {
+	out := targets{}
 	for _, name := range names {
-		if c := d.clusterStatus(name); c != nil && takesPart(c.State) {
-			d.targets[name] = split.Range{Min: c.MinReplicas, Max: c.MaxReplicas}
+		if c := d.clusterStatus(name); c != nil && TakesPart(c.State) {
+			out[name] = split.Range{Min: c.MinReplicas, Max: c.MaxReplicas}
 		}
 	}
-}
-
-// firstOnly reports whether the first division is in force and stands until members have their autoscalers.
-func (d *decision) firstOnly(names []string, in split.Input) bool {
-	last := d.plan.Status.LastDivision
-	return in.TakeOver && last != nil && last.Reason == api.FedHPAReasonTakenOver && len(d.targets) == len(names)
-}
-
-// noticed finds what nobody asked for and makes another division better.
-func (d *decision) noticed(names []string, in split.Input, result split.Result) *trigger {
-	if d.firstOnly(names, in) {
-		return nil
-	}
-	age := d.w.Now.Sub(d.plan.Status.LastDivision.Time.Time)
-	for i, name := range names {
-		if t := d.pressed(name, in.Clusters[i], result.Ranges[i], age); t != nil {
-			return t
-		}
-	}
-	return d.drifted(names, result, age)
-}
-
-// asked finds what somebody changed since the last division: taken over, spec, limits, clusters, or a rebalance.
-func (d *decision) asked(names []string, in split.Input) *trigger {
-	last := d.plan.Status.LastDivision
-	switch {
-	case d.firstOnly(names, in):
-		return nil
-	case last == nil || in.TakeOver:
-		return &trigger{api.FedHPAReasonTakenOver, "first division: every cluster's present count lies inside its limits"}
-	case last.Reason == api.FedHPAReasonTakenOver && (!d.joining() || d.room() > d.w.Bounds.Max):
-		return &trigger{api.FedHPAReasonActive, "every member has its autoscaler now"}
-	case last.ObservedGeneration != d.w.Generation:
-		return &trigger{api.FedHPAReasonSpecChanged, "the spec changed"}
-	case last.MinReplicas != in.Min || last.MaxReplicas != in.Max:
-		return &trigger{api.FedHPAReasonBoundsChanged, fmt.Sprintf("the limits are now %d..%d%s", in.Min, in.Max, fromWords(d.w.Bounds))}
-	case !slices.Equal(names, d.dividedOver()):
-		return &trigger{api.FedHPAReasonClustersChanged, "the clusters are now " + list(names)}
-	case d.w.Binding.RescheduledAt.After(last.Time.Time) && !d.w.Binding.RescheduledAt.After(d.w.Now):
-		// One asked for by a clock that is ahead is met when this one is there: until then no division would be later than it.
-		return &trigger{api.FedHPAReasonRescheduled, "a rebalance was asked for"}
-	}
-	return nil
-}
-
-// dividedOver are the clusters the division in force was made for.
-func (d *decision) dividedOver() []string {
-	var out []string
-	for _, c := range d.plan.Status.Clusters {
-		if takesPart(c.State) {
-			out = append(out, c.Name)
-		}
-	}
-	slices.Sort(out)
 	return out
-}
-
-// takesPart reports whether a cluster in this state was part of the division in force.
-func takesPart(s api.FedHPAClusterState) bool {
-	return s != api.ClusterStandby && s != api.ClusterLeaving
-}
-
-// pressed finds a cluster that needs help at once: near its limit while there is room for it elsewhere, or with a promise
-// of room it no longer has.
-func (d *decision) pressed(name string, c split.Cluster, now split.Range, age time.Duration) *trigger {
-	have, m := d.targets[name], d.member(name)
-	if !m.scales() {
-		return nil
-	}
-	desired := m.HPA.Desired
-	gain := now.Max - have.Max
-	var found *trigger
-	var due time.Duration
-	switch {
-	case gain > 0 && int64(desired)*100 >= int64(have.Max)*nearMaxPercent:
-		due = helpAge
-		if desired >= have.Max {
-			due = urgentAge
-		}
-		found = &trigger{api.FedHPAReasonNearMax, fmt.Sprintf("%s asks for %d of at most %d", name, desired, have.Max)}
-	case gain >= 0:
-		return nil
-	case d.pendingLong(name):
-		due = driftGap
-		found = &trigger{api.FedHPAReasonPodsPending, fmt.Sprintf("%d pods in %s have waited for room since %s", m.Unschedulable, name,
-			d.clusterStatus(name).PendingSince.UTC().Format(time.TimeOnly))}
-	case c.Free != nil && *c.Free == 0 && have.Max-desired >= max(driftLimit(d.w.Bounds.Max), 1):
-		due = driftGap
-		found = &trigger{api.FedHPAReasonClusterFull, fmt.Sprintf("%s is full at %d of the %d it was given", name, desired, have.Max)}
-	}
-	if found != nil && age < due {
-		d.wake(due - age)
-		return nil
-	}
-	return found
-}
-
-// drifted finds limits that are far from what they would be now, twice, and not just divided.
-func (d *decision) drifted(names []string, result split.Result, age time.Duration) *trigger {
-	far := int32(0)
-	for i, name := range names {
-		have, now := d.targets[name], result.Ranges[i]
-		far = max(far, abs(have.Max-now.Max), abs(have.Min-now.Min))
-	}
-	s := &d.plan.Status
-	if far <= driftLimit(d.w.Bounds.Max) {
-		s.DriftSince = nil
-		return nil
-	}
-	if s.DriftSince == nil {
-		s.DriftSince = d.stamp()
-	}
-	if d.w.Now.Sub(s.DriftSince.Time) < driftGap || age < driftAge {
-		d.wake(max(driftGap-d.w.Now.Sub(s.DriftSince.Time), driftAge-age))
-		return nil
-	}
-	return &trigger{api.FedHPAReasonWeightsMoved, fmt.Sprintf("limits were %d replicas away from what fits now", far)}
 }
 
 // pendingLong reports whether pods of the cluster have waited for room for long.

@@ -6,7 +6,7 @@
 // Reads and writes nothing: World in, Plan out. It keeps no memory: what it needs to know of the past is in the objects it is shown
 // (the members' autoscalers as they were sent, the ledger on the binding, the FedHPA's own status).
 //
-// The sequence, each step a small function of its own:
+// The sequence, each stage a small function of its own that returns what the next ones need:
 //
 //	preconditions -> take over -> books (adopt | re-assert | follow) -> divide -> order the writes -> standby
 //	deleted:         books -> autoscalers gone -> books again -> label -> ledger -> finalizer

@@ -13,7 +13,6 @@ import (
 // autoscaler may have moved in between), and only then the label that keeps Karmada from writing replicas.
 func (d *decision) release() {
 	d.plan.Status.Phase = api.FedHPAReleasing
-	d.targets = nil
 	if d.w.Spec.Suspend && !d.w.Deleting {
 		d.suspend()
 	}

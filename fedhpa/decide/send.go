@@ -10,20 +10,21 @@ import (
 
 // send moves the members' autoscalers towards the targets, donors before receivers, and takes back those of clusters that
 // left the scheduling result.
-func (d *decision) send() bool {
+func (d *decision) send(want targets, floors Counts) []split.Step {
 	names := d.clusters()
+	var steps []split.Step
 	d.withdraw()
 	// More than the user's max may have to be in force: what already runs, what the scheduler moved, one replica for each cluster.
 	var must, running int64
 	for _, name := range names {
-		d.steps = append(d.steps, d.step(name))
+		steps = append(steps, d.step(name, want[name], floors))
 		running += int64(d.counts[name])
-		must += int64(d.needs(name))
+		must += int64(d.needs(name, floors))
 	}
 	total := int32(max(int64(d.w.Bounds.Max), must))
-	d.makeRoom(int64(total))
-	d.steps = append(d.steps, d.leaving()...)
-	for i, r := range split.Next(d.steps, total, running > int64(d.w.Bounds.Max)) {
+	d.makeRoom(steps, int64(total), floors)
+	steps = append(steps, d.leaving()...)
+	for i, r := range split.Next(steps, total, running > int64(d.w.Bounds.Max)) {
 		if i >= len(names) {
 			break
 		}
@@ -38,26 +39,28 @@ func (d *decision) send() bool {
 			d.act(Action{Kind: SendAutoscaler, Cluster: names[i], Range: m.HPA.Sent})
 		}
 	}
-	if !split.Settled(d.steps) {
+	if !split.Settled(steps) {
 		d.wakeAfter(d.w.Now.Sub(d.plan.Status.LastDivision.Time.Time))
 	}
 	d.takeBack()
-	return false
+	return steps
 }
 
 // needs is the least upper limit of a cluster: what runs there, and what the scheduler moved there.
-func (d *decision) needs(name string) int32 { return max(d.counts[name], d.floors[name], 1) }
+func (d *decision) needs(name string, floors Counts) int32 {
+	return max(d.counts[name], floors[name], 1)
+}
 
 // makeRoom lowers what clusters may grow to where that and what was moved to others are beyond total: the targets know nothing of a
 // movement.
-func (d *decision) makeRoom(total int64) {
+func (d *decision) makeRoom(steps []split.Step, total int64, floors Counts) {
 	over := -total
-	for _, s := range d.steps {
+	for _, s := range steps {
 		over += int64(s.Want.Max)
 	}
-	for i := range d.steps {
-		step := &d.steps[i]
-		spare := step.Want.Max - d.needs(step.Name)
+	for i := range steps {
+		step := &steps[i]
+		spare := step.Want.Max - d.needs(step.Name, floors)
 		if over > 0 && spare > 0 && !step.Frozen {
 			cut := min(over, int64(spare))
 			step.Want.Max -= int32(cut)
@@ -88,9 +91,9 @@ func (m *Member) standing() *Autoscaler {
 }
 
 // step is one cluster's way to its target.
-func (d *decision) step(name string) split.Step {
+func (d *decision) step(name string, want split.Range, floors Counts) split.Step {
 	m := d.member(name)
-	step := split.Step{Name: name, Want: d.targets[name].Native(), Current: d.counts[name], Frozen: m == nil || !m.Ready || m.Held}
+	step := split.Step{Name: name, Want: want.Native(), Current: d.counts[name], Frozen: m == nil || !m.Ready || m.Held}
 	if m == nil {
 		return step
 	}
@@ -118,7 +121,7 @@ func (d *decision) step(name string) split.Step {
 		step.Want.Min = min(step.Want.Min, max(min(runs[0], runs[1]), 1))
 		step.Want.Max = max(step.Want.Max, runs[0], runs[1])
 	}
-	if floor, ok := d.floors[name]; ok {
+	if floor, ok := floors[name]; ok {
 		step.Want.Min = max(step.Want.Min, floor)
 		step.Want.Max = max(step.Want.Max, floor)
 	}

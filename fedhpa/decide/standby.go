@@ -13,25 +13,25 @@ import (
 
 // standby wakes an empty cluster when the active ones have no room left for what the user allows, and empties one that is
 // idle again. Both only on full knowledge: every cluster reachable and speaking, a true scheduling result, limits settled.
-func (d *decision) standby() bool {
-	if !d.trueBinding || d.joining() || !split.Settled(d.steps) || d.plan.Divided != "" || len(d.silent()) > 0 {
-		return false
+func (d *decision) standby(books bookkeeping, now division, steps []split.Step) {
+	if !books.trueBinding || d.joining() || !split.Settled(steps) || now.made || len(d.silent()) > 0 {
+		return
 	}
-	if name := d.toWake(); name != "" {
+	room := now.targets.room()
+	if name := d.toWake(room); name != "" {
 		counts := maps.Clone(d.counts)
 		counts[name] = 1
 		d.writeBooks(counts)
 		d.tellBooks(false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the %d they have room for, and %d more are allowed",
-			name, d.counts.Sum(), d.room(), d.w.Bounds.Max-d.room()))
-		return false
+			name, d.counts.Sum(), room, d.w.Bounds.Max-room))
+		return
 	}
-	if name := d.toEmpty(); name != "" {
+	if name := d.toEmpty(now.targets); name != "" {
 		counts := maps.Clone(d.counts)
 		delete(counts, name)
 		d.writeBooks(counts)
 		d.tellBooks(false, api.FedHPAReasonClusterEmptied, fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
 	}
-	return false
 }
 
 // silent are the clusters of the result whose autoscaler does not do its work.
@@ -45,22 +45,13 @@ func (d *decision) silent() []string {
 	return out
 }
 
-// room is what all active clusters together were given.
-func (d *decision) room() int32 {
-	var sum int32
-	for _, name := range d.clusters() {
-		sum += d.targets[name].Max
-	}
-	return sum
-}
-
+// pressedTogether reports whether so many running come near the room there is.
 func (d *decision) pressedTogether(running, room int32) bool {
 	return int64(running)*100 >= int64(room)*nearMaxPercent
 }
 
 // toWake names the standby cluster with the most weighted room, if one is needed.
-func (d *decision) toWake() string {
-	room := d.room()
+func (d *decision) toWake(room int32) string {
 	if room >= d.w.Bounds.Max || !d.pressedTogether(d.counts.Sum(), room) || d.counts.Sum() >= d.w.Bounds.Max {
 		return ""
 	}
@@ -144,21 +135,21 @@ func (d *decision) aside(name string) bool {
 
 // toEmpty names a cluster whose last replica is not needed: a standby after its burst, or one of more clusters than
 // the limits have replicas for.
-func (d *decision) toEmpty() string {
+func (d *decision) toEmpty(have targets) string {
 	last := d.clusters()
 	slices.SortStableFunc(last, func(a, b string) int { return cmp.Compare(d.tier(a), d.tier(b)) })
 	for _, name := range slices.Backward(last) {
 		c := d.clusterStatus(name)
 		rest := d.counts.Sum() - 1
-		room := d.room() - d.targets[name].Max
+		room := have.room() - have[name].Max
 		switch {
-		case !d.emptiable(name) || c == nil || c.IdleSince == nil:
+		case !d.emptiable(name, have[name]) || c == nil || c.IdleSince == nil:
 		case len(d.counts) <= 1 || rest < d.w.Bounds.Min || !d.spreadWithout(name):
-		case d.targets[name].Max > 0 && d.pressedTogether(rest, room):
+		case have[name].Max > 0 && d.pressedTogether(rest, room):
 			// It would be woken again at once.
 		default:
-			if idle := d.w.Now.Sub(c.IdleSince.Time); idle < d.idleWindow(name) {
-				d.wake(d.idleWindow(name) - idle)
+			if idle := d.w.Now.Sub(c.IdleSince.Time); idle < d.idleWindow(have[name]) {
+				d.wake(d.idleWindow(have[name]) - idle)
 				continue
 			}
 			return name
@@ -175,8 +166,8 @@ func (d *decision) tier(name string) int {
 }
 
 // emptiable reports whether a cluster of the result may be emptied when idle, and is.
-func (d *decision) emptiable(name string) bool {
-	surplus := d.targets[name].Min == 0 && deref(d.distribution(name).MinReplicas) == 0
+func (d *decision) emptiable(name string, has split.Range) bool {
+	surplus := has.Min == 0 && deref(d.distribution(name).MinReplicas) == 0
 	return (surplus || d.aside(name)) && d.idle(name) && !d.member(name).Held
 }
 
@@ -188,8 +179,8 @@ func (d *decision) idle(name string) bool {
 
 // idleWindow is how long a cluster must have been idle: as long as its autoscaler waits before it scales down. A cluster that has no
 // part of max at all goes at once.
-func (d *decision) idleWindow(name string) time.Duration {
-	if d.targets[name].Max == 0 {
+func (d *decision) idleWindow(has split.Range) time.Duration {
+	if has.Max == 0 {
 		return 0
 	}
 	if b := d.w.Spec.Behavior; b != nil && b.ScaleDown != nil && b.ScaleDown.StabilizationWindowSeconds != nil {

@@ -14,38 +14,35 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
-// finish composes the status from what was seen and decided.
-func (d *decision) finish() Plan {
+// say composes the status from what was seen and decided.
+func (d *decision) say(now division) {
 	s := &d.plan.Status
-	if d.w.Binding != nil && d.targets != nil {
-		d.clusterStatuses()
-		s.CurrentReplicas, s.DesiredReplicas = 0, 0
-		for _, c := range s.Clusters {
-			s.CurrentReplicas += c.CurrentReplicas
-			s.DesiredReplicas += c.DesiredReplicas
-		}
-		s.Phase = api.FedHPAActive
-		if s.LastDivision != nil && s.LastDivision.Reason == api.FedHPAReasonTakenOver {
-			s.Phase = api.FedHPATakingOver
-		}
-		d.membersCondition()
-		d.pendingCondition()
-		d.readyCondition()
+	d.clusterStatuses(now)
+	s.CurrentReplicas, s.DesiredReplicas = 0, 0
+	for _, c := range s.Clusters {
+		s.CurrentReplicas += c.CurrentReplicas
+		s.DesiredReplicas += c.DesiredReplicas
 	}
-	return d.plan
+	s.Phase = api.FedHPAActive
+	if d.takingOver() {
+		s.Phase = api.FedHPATakingOver
+	}
+	d.membersCondition()
+	d.pendingCondition()
+	d.readyCondition()
 }
 
 // clusterStatuses rewrites the list: the clusters of the scheduling result, those that are leaving, and the empty ones that may be woken.
-func (d *decision) clusterStatuses() {
+func (d *decision) clusterStatuses(now division) {
 	var out []api.FedHPAClusterStatus
 	for _, name := range d.clusters() {
 		c := api.FedHPAClusterStatus{Name: name}
 		if old := d.clusterStatus(name); old != nil {
 			c = *old
 		}
-		c.MinReplicas, c.MaxReplicas = d.targets[name].Min, d.targets[name].Max
+		c.MinReplicas, c.MaxReplicas = now.targets[name].Min, now.targets[name].Max
 		c.CurrentReplicas, c.DesiredReplicas = d.counts[name], d.counts[name]
-		d.observed(&c, d.member(name))
+		d.observed(&c, d.member(name), now)
 		out = append(out, c)
 	}
 	for i := range d.w.Members {
@@ -62,7 +59,7 @@ func (d *decision) clusterStatuses() {
 }
 
 // observed fills in what the member itself tells.
-func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
+func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member, now division) {
 	switch {
 	case m == nil || !m.Ready:
 		c.State = api.ClusterUnreachable
@@ -80,7 +77,7 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 	d.clock(&c.PendingSince, m.Unschedulable > 0, pendingNoted, pendingLong)
 	d.clock(&c.LimitsDifferSince, otherLimits(m), limitsLate)
 	d.clock(&c.IdleSince, d.idle(m.Name))
-	switch words := d.divisionMessage[m.Name]; {
+	switch words := now.words[m.Name]; {
 	case d.fault(m, c) != "":
 		c.Message = clip(d.fault(m, c), 1024)
 	case m.Held:
@@ -90,7 +87,7 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member) {
 	case !strings.HasPrefix(c.Message, m.Name+" got "):
 		// What stood there, a fault or an absence, is over.
 		last := d.plan.Status.LastDivision
-		c.Message = d.shareWords(m.Name, d.targets[m.Name], split.Range{Min: last.MinReplicas, Max: last.MaxReplicas})
+		c.Message = d.shareWords(m.Name, now.targets[m.Name], split.Range{Min: last.MinReplicas, Max: last.MaxReplicas})
 	}
 }
 

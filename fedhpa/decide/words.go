@@ -8,27 +8,20 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
-// noteDivision remembers what a cluster's part was based on.
-func (d *decision) noteDivision(name string, c split.Cluster, r split.Range, in split.Input) {
-	if d.divisionMessage == nil {
-		d.divisionMessage = map[string]string{}
-	}
+// partWords says what one cluster got in a division made just now.
+func (d *decision) partWords(c split.Cluster, r split.Range, in split.Input) string {
 	if c.Frozen {
-		d.divisionMessage[name] = fmt.Sprintf("%s is unreachable, keeps its last %d..%d", name, r.Min, r.Max)
-	} else {
-		d.divisionMessage[name] = d.shareWords(name, r, split.Range{Min: in.Min, Max: in.Max})
+		return fmt.Sprintf("%s is unreachable, keeps its last %d..%d", c.Name, r.Min, r.Max)
 	}
-	i := -1
-	for n := range d.plan.Status.Clusters {
-		if d.plan.Status.Clusters[n].Name == name {
-			i = n
-		}
-	}
-	if i < 0 {
+	return d.shareWords(c.Name, r, split.Range{Min: in.Min, Max: in.Max})
+}
+
+// noteRoom remembers the room a cluster's part was based on.
+func (d *decision) noteRoom(name string, free *int32) {
+	if d.clusterStatus(name) == nil {
 		d.plan.Status.Clusters = append(d.plan.Status.Clusters, api.FedHPAClusterStatus{Name: name})
-		i = len(d.plan.Status.Clusters) - 1
 	}
-	d.plan.Status.Clusters[i].FreeReplicas = c.Free
+	d.clusterStatus(name).FreeReplicas = free
 }
 
 // shareWords says what one cluster got of all there was, and why.
@@ -61,13 +54,13 @@ func (d *decision) shareWords(name string, r, all split.Range) string {
 }
 
 // divisionWords is the event of a division.
-func (d *decision) divisionWords(t *trigger, names []string, r split.Result) string {
-	parts := make([]string, 0, len(names)+1)
-	for _, name := range names {
-		parts = append(parts, d.divisionMessage[name])
+func divisionWords(t *trigger, q question, made division) string {
+	parts := make([]string, 0, len(q.names)+1)
+	for _, name := range q.names {
+		parts = append(parts, made.words[name])
 	}
-	if r.Reserve > 0 {
-		parts = append(parts, fmt.Sprintf("%d of maxReplicas fit nowhere and stay in reserve", r.Reserve))
+	if q.result.Reserve > 0 {
+		parts = append(parts, fmt.Sprintf("%d of maxReplicas fit nowhere and stay in reserve", q.result.Reserve))
 	}
 	return clip(t.message+": "+strings.Join(parts, "; "), 1000)
 }
