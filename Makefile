@@ -101,7 +101,7 @@ nemesis: build ## a federation under generated work and hostile surroundings, ju
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio
-	go test -v -count=1 -p=1 -timeout=40m ./test/bench/... -args -bench
+	go test -v -count=1 -p=1 -timeout=120m ./test/bench/... -args -bench
 
 .PHONY: test-tools
 test-tools: ## the modules of their own: images, chart, alerts and dashboards
