@@ -15,9 +15,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
@@ -158,7 +160,7 @@ func (g *gatherer) member(ctx context.Context, v *view, of member) (decide.Membe
 	if v.binding == nil {
 		return m, nil
 	}
-	m.Held = held(v.binding.Spec.Suspension, of.name)
+	m.Held = held(v.binding.Spec.Suspension, of.name) || suspended(of.work)
 	if !v.binding.Spec.TargetContains(of.name) {
 		return m, nil
 	}
@@ -169,6 +171,11 @@ func (g *gatherer) member(ctx context.Context, v *view, of member) (decide.Membe
 		}
 	}
 	return m, nil
+}
+
+// suspended reports whether somebody else than this FedHPA suspended the Work of a member's autoscaler: what is written into it arrives nowhere.
+func suspended(work *workv1alpha1.Work) bool {
+	return work != nil && ptr.Deref(work.Spec.SuspendDispatching, false) && work.Annotations[migration.AnnotationCutOff] == ""
 }
 
 // joining looks, live, at what decides whether a cluster may get its autoscaler: whether the workload's Work bears the retain

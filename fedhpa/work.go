@@ -135,8 +135,8 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 		if status.MaxReplicas != nil {
 			out.Judged = true
 			out.InForce = &split.Range{Min: ptr.Deref(status.MinReplicas, 1), Max: *status.MaxReplicas}
-		} else if out.Applied {
-			// Karmada reflects only the counts: what it says it applied is all there is to go by.
+		} else if out.Applied && !suspended(work) {
+			// Karmada reflects only the counts: what it says it applied is all there is to go by, unless it stopped applying.
 			sent := out.Sent
 			out.InForce = &sent
 		}
