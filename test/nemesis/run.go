@@ -31,7 +31,7 @@ type Options struct {
 	Seed   uint64
 	// Only these nemeses; empty is all.
 	Only []string
-	// Audit joins who wrote what. It costs a third of the API servers' time or so.
+	// Audit joins who wrote what; without it, C3, C13 and C15 have nothing to judge.
 	Audit bool
 	// Out gets progress.
 	Out io.Writer

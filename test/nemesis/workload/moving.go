@@ -38,7 +38,7 @@ const (
 	// Town is the namespace of what moves.
 	Town = "nemesis-town"
 	// turn is how long it stays on the whitelist, and off it.
-	turn = 25 * time.Second
+	turn = 40 * time.Second
 	// look is how often people look whether something waits for them.
 	look = 2 * time.Second
 )
@@ -47,17 +47,18 @@ const (
 func (m *Moving) Begin(ctx context.Context) error {
 	m.count = map[string]int{}
 	m.app = static.App{
-		Namespace: Town, Name: "moved", Kind: "Deployment", Image: "registry.example/app:v1", Replicas: map[string]int64{"member1": 3, "member2": 2},
+		Namespace: Town, Name: "moved", Kind: "Deployment", Image: "registry.example/app:v1",
+		Replicas: map[string]int64{"member1": 3, "member2": 2},
 	}
 	return m.app.Release(ctx, m.Members)
 }
 
-// Work moves it until the context ends or the time is over. It ends off the whitelist.
+// Work moves it until the context ends or the time is over, and leaves it where it is then.
 func (m *Moving) Work(ctx context.Context, length time.Duration) {
 	begun := m.Clock.Now()
 	listed := false
 	for m.Clock.Since(begun) < length {
-		if want := m.Clock.Since(begun)%(2*turn) < turn*3/2; want != listed && m.enlist(ctx, want) == nil {
+		if want := m.Clock.Since(begun)%(2*turn) < turn; want != listed && m.enlist(ctx, want) == nil {
 			listed = want
 			m.did(ctx, map[bool]string{true: "enlist", false: "take-off"}[want])
 		}

@@ -118,11 +118,34 @@ func (u *Users) do(ctx context.Context, app App, op Op) {
 	note := history.Note{Kind: history.Operation, Name: op.What, Target: app.Name, Value: u.Clock.Since(begun).Milliseconds()}
 	if err != nil {
 		note.Text = err.Error()
+		if op.What == Scale {
+			u.admit(context.WithoutCancel(ctx), app)
+		}
 	}
 	_ = u.Note(context.WithoutCancel(ctx), note) // a history with a hole is told by its collector
 	u.mu.Lock()
 	u.count[op.What]++
 	u.mu.Unlock()
+}
+
+// admit makes what is there what its owner wants, when he was refused for a minute: what he asked for last may have been written all the
+// same.
+func (u *Users) admit(ctx context.Context, app App) {
+	within, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for within.Err() == nil {
+		object := app.Object(u.Namespace)
+		if err := u.Karmada.Get(within, client.ObjectKeyFromObject(object), object); err == nil {
+			replicas, _ := history.Object(object.Object).Int("spec", "replicas")
+			if u.intend(within, app, replicas) == nil {
+				return
+			}
+		}
+		select {
+		case <-within.Done():
+		case <-u.Clock.After(time.Second):
+		}
+	}
 }
 
 // Done is how many operations of each kind were carried out or refused.
@@ -241,25 +264,38 @@ func (u *Users) order(ctx context.Context, app App, op Op) (*appsv1alpha1.PodSca
 func (u *Users) follow(ctx context.Context, app App, order *appsv1alpha1.PodScaleIn, pods int64) error {
 	created := false
 	for {
-		seen := order.DeepCopy()
-		err := u.Karmada.Get(ctx, client.ObjectKeyFromObject(order), seen)
+		phase, err := u.look(ctx, order, &created)
 		switch {
-		case apierrors.IsNotFound(err) && !created:
-			if err = u.Karmada.Create(ctx, order.DeepCopy()); apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
-				return u.takeBack(ctx, app, pods, errNothing) // the pods have changed since they were looked at
-			}
-			created = err == nil
-		case err == nil && seen.Status.Phase == appsv1alpha1.PhaseSucceeded:
+		case errors.Is(err, errNothing):
+			return u.takeBack(ctx, app, pods, err)
+		case phase == appsv1alpha1.PhaseSucceeded:
 			return nil
-		case err == nil && (seen.Status.Phase == appsv1alpha1.PhaseFailed || seen.Status.Phase == appsv1alpha1.PhaseRefused):
+		case phase == appsv1alpha1.PhaseFailed, phase == appsv1alpha1.PhaseRefused:
 			return u.takeBack(ctx, app, pods, nil)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for PodScaleIn %s, in phase %q: %w", order.Name, seen.Status.Phase, errors.Join(ctx.Err(), err))
+			if !created {
+				return u.takeBack(context.WithoutCancel(ctx), app, pods, errNothing)
+			}
+			return fmt.Errorf("waiting for PodScaleIn %s, in phase %q: %w", order.Name, phase, errors.Join(ctx.Err(), err))
 		case <-u.Clock.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// look at an order, which is created where it is not there yet: an answer may have been lost.
+func (u *Users) look(ctx context.Context, order *appsv1alpha1.PodScaleIn, created *bool) (appsv1alpha1.PodScaleInPhase, error) {
+	seen := order.DeepCopy()
+	err := u.Karmada.Get(ctx, client.ObjectKeyFromObject(order), seen)
+	if apierrors.IsNotFound(err) && !*created {
+		err = u.Karmada.Create(ctx, order.DeepCopy())
+		if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
+			return "", errNothing // the pods have changed since they were looked at
+		}
+	}
+	*created = *created || err == nil
+	return seen.Status.Phase, err
 }
 
 func (u *Users) takeBack(ctx context.Context, app App, pods int64, outcome error) error {
