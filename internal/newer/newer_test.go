@@ -19,11 +19,13 @@ import (
 const newerPolicy = `{"apiVersion":"policy.karmada.io/v1alpha1","kind":"PropagationPolicy",
 	"metadata":{"namespace":"shop","name":"web","resourceVersion":"7"},
 	"spec":{"newInSpec":true,
-		"resourceSelectors":[{"apiVersion":"apps/v1","kind":"Deployment","newInSelector":"a"},{"apiVersion":"v1","kind":"ConfigMap","newInSelector":"b"}],
+		"resourceSelectors":[{"apiVersion":"apps/v1","kind":"Deployment","newInSelector":"a"},
+			{"apiVersion":"v1","kind":"ConfigMap","newInSelector":"b"}],
 		"suspension":{"dispatching":true,"newInSuspension":1},
 		"placement":{"newInPlacement":{"deep":[1,2]},
 			"clusterTolerations":[{"key":"a","operator":"Exists","newInToleration":"x"},{"key":"b","operator":"Exists","newInToleration":"y"}],
-			"clusterAffinities":[{"affinityName":"one","clusterNames":["m1"],"newInTerm":1},{"affinityName":"two","clusterNames":["m2"],"newInTerm":2}]}}}`
+			"clusterAffinities":[{"affinityName":"one","clusterNames":["m1"],"newInTerm":1},
+				{"affinityName":"two","clusterNames":["m2"],"newInTerm":2}]}}}`
 
 func parse(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()

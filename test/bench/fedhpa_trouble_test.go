@@ -34,7 +34,9 @@ func TestFedHPAInTrouble(t *testing.T) {
 	}
 	t.Cleanup(plane.Close)
 	ctrl.SetLogger(logr.Discard())
-	f := &fedhpaFleet{t: t, clock: clock.RealClock{}, plane: plane, patience: max(5*time.Minute, time.Duration(*troubleFedHPAs)*150*time.Millisecond)}
+	f := &fedhpaFleet{
+		t: t, clock: clock.RealClock{}, plane: plane, patience: max(5*time.Minute, time.Duration(*troubleFedHPAs)*150*time.Millisecond),
+	}
 	for i := range *troubleClusters {
 		f.must(plane.Join(t.Context(), clusterName(i)))
 	}
@@ -69,7 +71,8 @@ func TestFedHPAInTrouble(t *testing.T) {
 		what string
 		of   spent
 	}{{"at rest", quiet}, {"every one waits, the first " + troubleFor.String(), early}, {"every one waits, later", late}} {
-		fmt.Fprintf(os.Stdout, "| %s | %.3f cores | %.3f cores | %.0f |\n", row.what, cores(row.of), row.of.cpu().Seconds()/troubleFor.Seconds(), perMinute(row.of.plane, *troubleFor))
+		fmt.Fprintf(os.Stdout, "| %s | %.3f cores | %.3f cores | %.0f |\n", row.what, cores(row.of), row.of.cpu().Seconds()/troubleFor.Seconds(),
+			perMinute(row.of.plane, *troubleFor))
 	}
 	if got := cores(late); got > troubleCores {
 		t.Errorf("the controller takes %.2f cores while all wait, the aim is %.1f", got, troubleCores)
