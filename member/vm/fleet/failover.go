@@ -61,7 +61,8 @@ func (in Input) failover(out *Plan) {
 		// A kill between the two writes finds the entry there.
 		known := slices.ContainsFunc(out.Abandoned, func(a v1alpha1.AbandonedServer) bool { return a.Server == m.Name })
 		if policy.OnUnrepairable == v1alpha1.Abandon && !known && len(out.Abandoned) < v1alpha1.MaxAbandoned {
-			out.Abandoned = append(out.Abandoned, v1alpha1.AbandonedServer{Server: m.Name, Replicas: int32(in.replicas()), At: &metav1.Time{Time: in.Now}})
+			out.Abandoned = append(out.Abandoned,
+				v1alpha1.AbandonedServer{Server: m.Name, Replicas: int32(in.replicas()), At: &metav1.Time{Time: in.Now}})
 		}
 	}
 }

@@ -32,9 +32,14 @@ type world struct {
 func newWorld(replicas int32) *world {
 	set := &v1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "payments"}}
 	set.Spec.Replicas = &replicas
-	set.Spec.UpdateStrategy = v1alpha1.UpdateStrategy{Type: v1alpha1.RollingUpdate, MaxUnavailable: ptr.To(intstr.FromInt32(1)), OnMachineChange: v1alpha1.MachineChangeHold}
+	set.Spec.UpdateStrategy = v1alpha1.UpdateStrategy{
+		Type:            v1alpha1.RollingUpdate,
+		MaxUnavailable:  ptr.To(intstr.FromInt32(1)),
+		OnMachineChange: v1alpha1.MachineChangeHold,
+	}
 	set.Spec.Failover = v1alpha1.Failover{
-		Policy: v1alpha1.FailoverAuto, MaxInFlight: 1, MaxUnhealthy: ptr.To(intstr.FromString("40%")), OnUnrepairable: v1alpha1.Replace, Fence: v1alpha1.FenceRequired,
+		Policy: v1alpha1.FailoverAuto, MaxInFlight: 1, MaxUnhealthy: ptr.To(intstr.FromString("40%")),
+		OnUnrepairable: v1alpha1.Replace, Fence: v1alpha1.FenceRequired,
 	}
 	set.Spec.Template.Spec.Machine = v1alpha1.Machine{Driver: "http", Image: "debian"}
 	return &world{set: set, revision: "r1", now: noon}
@@ -89,7 +94,8 @@ func (w *world) each(name string, change func(*Member)) {
 }
 
 func (w *world) condition(m *Member, kind string, status metav1.ConditionStatus) {
-	apimeta.SetStatusCondition(&m.Status.Conditions, metav1.Condition{Type: kind, Status: status, Reason: "Seen", LastTransitionTime: metav1.NewTime(w.now)})
+	apimeta.SetStatusCondition(&m.Status.Conditions,
+		metav1.Condition{Type: kind, Status: status, Reason: "Seen", LastTransitionTime: metav1.NewTime(w.now)})
 }
 
 // serve makes a server what was asked of it.
@@ -161,13 +167,21 @@ func (w *world) happen(t *rapid.T) {
 	case 2:
 		w.leave()
 	case 3:
-		w.set.Spec.Failover.OnUnrepairable = rapid.SampledFrom([]v1alpha1.OnUnrepairable{v1alpha1.Replace, v1alpha1.Abandon}).Draw(t, "unrepairable")
+		ways := []v1alpha1.OnUnrepairable{v1alpha1.Replace, v1alpha1.Abandon}
+		w.set.Spec.Failover.OnUnrepairable = rapid.SampledFrom(ways).Draw(t, "unrepairable")
 	case 4:
-		w.set.Spec.Failover.Policy = rapid.SampledFrom([]v1alpha1.FailoverPolicy{v1alpha1.FailoverAuto, v1alpha1.FailoverManual, v1alpha1.FailoverDisabled}).Draw(t, "policy")
+		w.set.Spec.Failover.Policy = rapid.SampledFrom([]v1alpha1.FailoverPolicy{
+			v1alpha1.FailoverAuto,
+			v1alpha1.FailoverManual,
+			v1alpha1.FailoverDisabled,
+		}).Draw(t, "policy")
 	case 5:
 		w.set.Spec.Template.Spec.Machine.Image = rapid.SampledFrom([]string{"debian", "other"}).Draw(t, "image")
 	case 6:
-		w.set.Spec.UpdateStrategy.OnMachineChange = rapid.SampledFrom([]v1alpha1.OnMachineChange{v1alpha1.MachineChangeHold, v1alpha1.MachineChangeReplace}).Draw(t, "change")
+		w.set.Spec.UpdateStrategy.OnMachineChange = rapid.SampledFrom([]v1alpha1.OnMachineChange{
+			v1alpha1.MachineChangeHold,
+			v1alpha1.MachineChangeReplace,
+		}).Draw(t, "change")
 	case 7:
 		for _, p := range w.set.Status.PendingApprovals {
 			w.set.Spec.Approvals = append(w.set.Spec.Approvals, gatev1alpha1.Approval{
@@ -271,7 +285,7 @@ func TestEverythingEndsWell(t *testing.T) {
 			t.Fatalf("%v, want %d", w.names(), in.desired())
 		}
 		for _, m := range w.servers {
-			if m.Revision != w.revision || !m.ready() || in.Set.Spec.UpdateStrategy.OnMachineChange == v1alpha1.MachineChangeReplace && in.otherMachine(m) {
+			if m.Revision != w.revision || !m.ready() || in.mustReplace(m) {
 				t.Fatalf("%s has revision %s of %s, machine %+v, ready %v", m.Name, m.Revision, w.revision, m.Spec.Machine, m.ready())
 			}
 		}

@@ -220,7 +220,11 @@ func (in Input) remediation() metav1.Condition {
 		}
 	}
 	allowed := in.part(in.Set.Spec.Failover.MaxUnhealthy, false)
-	condition := metav1.Condition{Type: v1alpha1.ConditionRemediationAllowed, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWithinBudget}
+	condition := metav1.Condition{
+		Type:   v1alpha1.ConditionRemediationAllowed,
+		Status: metav1.ConditionTrue,
+		Reason: v1alpha1.ReasonWithinBudget,
+	}
 	if sick > allowed {
 		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonTooManyUnhealthy
 	}

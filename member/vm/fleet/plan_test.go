@@ -30,9 +30,15 @@ func TestScale(t *testing.T) {
 		create  []string
 		offline []string
 	}{
-		"nothing to do":               {change: func(*world) {}},
-		"more":                        {change: func(w *world) { w.set.Spec.Replicas = ptr.To[int32](6) }, create: []string{"payments-5", "payments-6"}},
-		"fewer, the newest of equals": {change: func(w *world) { w.set.Spec.Replicas = ptr.To[int32](2) }, offline: []string{"payments-4", "payments-3"}},
+		"nothing to do": {change: func(*world) {}},
+		"more": {
+			change: func(w *world) { w.set.Spec.Replicas = ptr.To[int32](6) },
+			create: []string{"payments-5", "payments-6"},
+		},
+		"fewer, the newest of equals": {
+			change:  func(w *world) { w.set.Spec.Replicas = ptr.To[int32](2) },
+			offline: []string{"payments-4", "payments-3"},
+		},
 		"fewer, the named first": {change: func(w *world) {
 			w.set.Spec.Replicas, w.set.Spec.ServersToDelete = ptr.To[int32](3), []string{"payments-2"}
 		}, offline: []string{"payments-2"}},
@@ -43,7 +49,10 @@ func TestScale(t *testing.T) {
 			w.server(2).Status.Machine = nil
 			w.server(3).Status.Phase = v1alpha1.ServerDeploying
 		}, offline: []string{"payments-2", "payments-1", "payments-3"}},
-		"all":    {change: func(w *world) { w.set.Spec.Replicas = ptr.To[int32](0) }, offline: []string{"payments-4", "payments-3", "payments-2", "payments-1"}},
+		"all": {
+			change:  func(w *world) { w.set.Spec.Replicas = ptr.To[int32](0) },
+			offline: []string{"payments-4", "payments-3", "payments-2", "payments-1"},
+		},
 		"paused": {change: func(w *world) { w.set.Spec.Replicas, w.set.Spec.Paused = ptr.To[int32](6), true }},
 		"paused, and one was given up": {change: func(w *world) {
 			w.set.Spec.Paused = true
@@ -83,13 +92,22 @@ func TestRoll(t *testing.T) {
 		want   []string
 		wake   time.Duration
 	}{
-		"one at a time":              {change: func(*world) {}, want: []string{"payments-1"}},
-		"one is away already":        {change: func(w *world) { w.condition(w.server(3), v1alpha1.ConditionReady, metav1.ConditionFalse) }, want: []string{"payments-3"}},
-		"two may be away":            {change: func(w *world) { w.set.Spec.UpdateStrategy.MaxUnavailable = ptr.To(intstr.FromString("50%")) }, want: []string{"payments-1", "payments-2"}},
-		"a percentage never is none": {change: func(w *world) { w.set.Spec.UpdateStrategy.MaxUnavailable = ptr.To(intstr.FromString("1%")) }, want: []string{"payments-1"}},
-		"all are held":               {change: func(w *world) { w.set.Spec.UpdateStrategy.Partition = ptr.To(intstr.FromString("100%")) }},
-		"paused":                     {change: func(w *world) { w.set.Spec.Paused = true }},
-		"on deletion only":           {change: func(w *world) { w.set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete }},
+		"one at a time": {change: func(*world) {}, want: []string{"payments-1"}},
+		"one is away already": {
+			change: func(w *world) { w.condition(w.server(3), v1alpha1.ConditionReady, metav1.ConditionFalse) },
+			want:   []string{"payments-3"},
+		},
+		"two may be away": {
+			change: func(w *world) { w.set.Spec.UpdateStrategy.MaxUnavailable = ptr.To(intstr.FromString("50%")) },
+			want:   []string{"payments-1", "payments-2"},
+		},
+		"a percentage never is none": {
+			change: func(w *world) { w.set.Spec.UpdateStrategy.MaxUnavailable = ptr.To(intstr.FromString("1%")) },
+			want:   []string{"payments-1"},
+		},
+		"all are held":     {change: func(w *world) { w.set.Spec.UpdateStrategy.Partition = ptr.To(intstr.FromString("100%")) }},
+		"paused":           {change: func(w *world) { w.set.Spec.Paused = true }},
+		"on deletion only": {change: func(w *world) { w.set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete }},
 		"one was granted, and nobody looked since": {change: func(w *world) {
 			w.server(1).Revision, w.server(1).Current, w.server(1).GrantedAt = "r2", false, w.now
 		}},
@@ -149,13 +167,18 @@ func TestFailover(t *testing.T) {
 	w.lose(w.server(1))
 	w.lose(w.server(2))
 	plan := Decide(w.input())
-	if plan.Remediation.Status != metav1.ConditionFalse || plan.Remediation.Message != "2 of 4 are unhealthy, and 1 may be" || len(plan.Fence)+len(plan.Offline) != 0 {
+	remediation := plan.Remediation
+	if remediation.Status != metav1.ConditionFalse || remediation.Message != "2 of 4 are unhealthy, and 1 may be" ||
+		len(plan.Fence)+len(plan.Offline) != 0 {
 		t.Errorf("half of all are sick: %+v", plan)
 	}
 }
 
 func TestFailoverAsks(t *testing.T) {
-	for name, gates := range map[string][]gatev1alpha1.Gate{"a gate of its own": {{Name: "give-up", Stage: gatev1alpha1.StageFailover}}, "by the policy": nil} {
+	for name, gates := range map[string][]gatev1alpha1.Gate{
+		"a gate of its own": {{Name: "give-up", Stage: gatev1alpha1.StageFailover}},
+		"by the policy":     nil,
+	} {
 		t.Run(name, func(t *testing.T) {
 			w := of(4)
 			w.set.Spec.Failover.Policy, w.set.Spec.Failover.Fence, w.set.Spec.Gates = v1alpha1.FailoverManual, v1alpha1.FenceNever, gates

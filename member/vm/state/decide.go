@@ -177,7 +177,8 @@ func (f facts) list(p picked, waiting []gatev1alpha1.PendingApproval, rejection 
 	if p.fresh {
 		tasks = nil
 		for _, kind := range p.tasks {
-			tasks = append(tasks, v1alpha1.Task{ID: fmt.Sprintf("%s-%d", kebab(string(kind)), p.op.Sequence), Type: kind, State: v1alpha1.TaskPending})
+			tasks = append(tasks,
+				v1alpha1.Task{ID: fmt.Sprintf("%s-%d", kebab(string(kind)), p.op.Sequence), Type: kind, State: v1alpha1.TaskPending})
 		}
 		f.skip(tasks, p)
 	} else if !untouched(tasks) {

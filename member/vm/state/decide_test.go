@@ -40,33 +40,97 @@ func TestStories(t *testing.T) {
 		want   []string
 		out    bool
 	}{
-		"packages change":                   {change: func(w *world) { w.in.Environment = "e2" }, want: []string{"Initializing EnvironmentChanging", "Ready Serving"}},
-		"a release":                         {change: func(w *world) { w.in.Server.Spec.Release.Version = "2" }, want: []string{"Deploying ReleaseChanging", "Ready Serving"}},
-		"both":                              {change: func(w *world) { w.in.Environment = "e2"; w.in.Server.Spec.Release.Version = "2" }, want: []string{"Initializing EnvironmentChanging", "Deploying ReleaseChanging", "Ready Serving"}},
-		"no release any more":               {change: func(w *world) { w.in.Server.Spec.Release = nil }, want: []string{"Deploying NoRelease"}, out: true},
-		"unhealthy":                         {change: func(w *world) { w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse) }, want: []string{"Deploying Unhealthy"}, out: true},
-		"unhealthy, seen by a blind prober": {change: func(w *world) { w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse); w.in.Blind = true }, want: []string{"Ready Serving"}},
+		"packages change": {
+			change: func(w *world) { w.in.Environment = "e2" },
+			want:   []string{"Initializing EnvironmentChanging", "Ready Serving"},
+		},
+		"a release": {
+			change: func(w *world) { w.in.Server.Spec.Release.Version = "2" },
+			want:   []string{"Deploying ReleaseChanging", "Ready Serving"},
+		},
+		"both": {
+			change: func(w *world) { w.in.Environment = "e2"; w.in.Server.Spec.Release.Version = "2" },
+			want:   []string{"Initializing EnvironmentChanging", "Deploying ReleaseChanging", "Ready Serving"},
+		},
+		"no release any more": {
+			change: func(w *world) { w.in.Server.Spec.Release = nil },
+			want:   []string{"Deploying NoRelease"},
+			out:    true,
+		},
+		"unhealthy": {
+			change: func(w *world) { w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse) },
+			want:   []string{"Deploying Unhealthy"},
+			out:    true,
+		},
+		"unhealthy, seen by a blind prober": {
+			change: func(w *world) { w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse); w.in.Blind = true },
+			want:   []string{"Ready Serving"},
+		},
 		"an alert, and a blind prober that finds it unhealthy": {change: func(w *world) {
 			w.fact(v1alpha1.ConditionMonitoringNormal, metav1.ConditionFalse)
 			w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse)
 			w.in.Blind = true
 		}, want: []string{"Deploying MonitoringAbnormal"}, out: true},
-		"an alert":                       {change: func(w *world) { w.fact(v1alpha1.ConditionMonitoringNormal, metav1.ConditionFalse) }, want: []string{"Deploying MonitoringAbnormal"}, out: true},
-		"unreachable":                    {change: func(w *world) { w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse) }, want: []string{"Unknown Unreachable"}, out: true},
-		"unreachable to a blind prober":  {change: func(w *world) { w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse); w.in.Blind = true }, want: []string{"Ready Serving"}},
-		"the machine is gone":            {change: func(w *world) { w.in.Server.Status.Machine.State = v1alpha1.MachineGone; w.in.Blind = true }, want: []string{"Unknown Unreachable"}, out: true},
-		"a boot nobody saw":              {change: func(w *world) { w.in.Server.Status.Machine.BootID, w.in.Server.Status.EnvironmentHash = "b2", "" }, want: []string{"Initializing Verifying", "Ready Serving"}},
-		"a person takes it offline":      {change: func(w *world) { w.in.Server.Spec.Offline = true }, want: []string{"Offline TakenOffline"}, out: true},
-		"a person holds it":              {change: func(w *world) { w.override(v1alpha1.ServerOffline, v1alpha1.OverrideHold) }, want: []string{"Offline Override"}, out: true},
-		"a person sends it through once": {change: func(w *world) { w.override(v1alpha1.ServerDeploying, v1alpha1.OverrideOnce) }, want: []string{"Deploying Override", "Ready Serving"}},
+		"an alert": {
+			change: func(w *world) { w.fact(v1alpha1.ConditionMonitoringNormal, metav1.ConditionFalse) },
+			want:   []string{"Deploying MonitoringAbnormal"},
+			out:    true,
+		},
+		"unreachable": {
+			change: func(w *world) { w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse) },
+			want:   []string{"Unknown Unreachable"},
+			out:    true,
+		},
+		"unreachable to a blind prober": {
+			change: func(w *world) { w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse); w.in.Blind = true },
+			want:   []string{"Ready Serving"},
+		},
+		"the machine is gone": {
+			change: func(w *world) { w.in.Server.Status.Machine.State = v1alpha1.MachineGone; w.in.Blind = true },
+			want:   []string{"Unknown Unreachable"},
+			out:    true,
+		},
+		"a boot nobody saw": {
+			change: func(w *world) { w.in.Server.Status.Machine.BootID, w.in.Server.Status.EnvironmentHash = "b2", "" },
+			want:   []string{"Initializing Verifying", "Ready Serving"},
+		},
+		"a person takes it offline": {
+			change: func(w *world) { w.in.Server.Spec.Offline = true },
+			want:   []string{"Offline TakenOffline"},
+			out:    true,
+		},
+		"a person holds it": {
+			change: func(w *world) { w.override(v1alpha1.ServerOffline, v1alpha1.OverrideHold) },
+			want:   []string{"Offline Override"},
+			out:    true,
+		},
+		"a person sends it through once": {
+			change: func(w *world) { w.override(v1alpha1.ServerDeploying, v1alpha1.OverrideOnce) },
+			want:   []string{"Deploying Override", "Ready Serving"},
+		},
 		"an override nobody gave": {change: func(w *world) {
 			w.override(v1alpha1.ServerOffline, v1alpha1.OverrideHold)
 			w.in.Server.Spec.Override.By = ""
 		}, want: []string{"Ready Serving"}},
-		"it is deleted":                        {change: func(w *world) { w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon} }, want: []string{"Offline Deleting"}, out: true},
-		"its set is deleted, and nobody asked": {change: func(w *world) { w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon}; w.in.SetDeleted = true }, want: []string{"Ready Serving"}},
-		"packages change behind a gate":        {gates: []gatev1alpha1.GateStage{gatev1alpha1.StageEnvironment}, change: func(w *world) { w.in.Environment = "e2" }, want: []string{"Ready Serving"}},
-		"offline behind a gate":                {gates: []gatev1alpha1.GateStage{gatev1alpha1.StageOffline}, change: func(w *world) { w.in.Server.Spec.Offline = true }, want: []string{"Ready Serving"}},
+		"it is deleted": {
+			change: func(w *world) { w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon} },
+			want:   []string{"Offline Deleting"},
+			out:    true,
+		},
+		"its set is deleted, and nobody asked": {
+			change: func(w *world) { w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon}; w.in.SetDeleted = true },
+			want:   []string{"Ready Serving"},
+		},
+		"packages change behind a gate": {
+			gates:  []gatev1alpha1.GateStage{gatev1alpha1.StageEnvironment},
+			change: func(w *world) { w.in.Environment = "e2" },
+			want:   []string{"Ready Serving"},
+		},
+		"offline behind a gate": {
+			gates:  []gatev1alpha1.GateStage{gatev1alpha1.StageOffline},
+			change: func(w *world) { w.in.Server.Spec.Offline = true },
+			want:   []string{"Ready Serving"},
+		},
 		"two things at once behind a gate": {gates: []gatev1alpha1.GateStage{gatev1alpha1.StageCode}, change: func(w *world) {
 			w.in.Server.Spec.Release.Version = "2"
 			w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse)
@@ -172,7 +236,8 @@ func TestFailoverBecomesDue(t *testing.T) {
 	w := serving()
 	w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse)
 	w.settle()
-	if due := apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionFailoverDue); due || !w.last.Wake.Equal(noon.Add(5*time.Minute)) {
+	due := apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionFailoverDue)
+	if due || !w.last.Wake.Equal(noon.Add(5*time.Minute)) {
 		t.Fatalf("due %v, wake %v", due, w.last.Wake)
 	}
 	w.in.Now = noon.Add(5 * time.Minute)
@@ -222,10 +287,14 @@ func TestRemoval(t *testing.T) {
 		skip   []v1alpha1.TaskType
 		want   v1alpha1.TaskState
 	}{
-		"approved":                     {policy: v1alpha1.RemovalApprove, want: v1alpha1.TaskSucceeded},
-		"deleted":                      {policy: v1alpha1.RemovalDelete, want: v1alpha1.TaskSucceeded},
-		"kept":                         {policy: v1alpha1.RemovalKeep, want: v1alpha1.TaskSkipped},
-		"a person lets the machine go": {policy: v1alpha1.RemovalDelete, skip: []v1alpha1.TaskType{v1alpha1.TaskDeleteMachine}, want: v1alpha1.TaskSkipped},
+		"approved": {policy: v1alpha1.RemovalApprove, want: v1alpha1.TaskSucceeded},
+		"deleted":  {policy: v1alpha1.RemovalDelete, want: v1alpha1.TaskSucceeded},
+		"kept":     {policy: v1alpha1.RemovalKeep, want: v1alpha1.TaskSkipped},
+		"a person lets the machine go": {
+			policy: v1alpha1.RemovalDelete,
+			skip:   []v1alpha1.TaskType{v1alpha1.TaskDeleteMachine},
+			want:   v1alpha1.TaskSkipped,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := serving()
@@ -237,7 +306,8 @@ func TestRemoval(t *testing.T) {
 			w.settle()
 			w.approve(gatev1alpha1.Approve)
 			w.settle()
-			if last := w.last.Tasks[len(w.last.Tasks)-1]; w.last.Phase != v1alpha1.ServerOffline || last.Type != v1alpha1.TaskDeleteMachine || last.State != tc.want {
+			last := w.last.Tasks[len(w.last.Tasks)-1]
+			if w.last.Phase != v1alpha1.ServerOffline || last.Type != v1alpha1.TaskDeleteMachine || last.State != tc.want {
 				t.Errorf("%s, last task %+v, want %s", w.last.Phase, last, tc.want)
 			}
 		})

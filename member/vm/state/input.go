@@ -60,7 +60,13 @@ type facts struct {
 }
 
 func read(in Input) facts {
-	f := facts{Input: in, spec: &in.Server.Spec, status: &in.Server.Status, phase: in.Server.Status.Phase, applied: in.Server.Status.OverrideApplied}
+	f := facts{
+		Input:   in,
+		spec:    &in.Server.Spec,
+		status:  &in.Server.Status,
+		phase:   in.Server.Status.Phase,
+		applied: in.Server.Status.OverrideApplied,
+	}
 	o := f.spec.Override
 	switch {
 	case o == nil || o.At == nil || o.By == "": // nobody's: admission stamps what a person decides

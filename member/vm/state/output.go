@@ -72,7 +72,8 @@ func blocked(tasks []v1alpha1.Task) metav1.Condition {
 	if t == nil {
 		return condition(v1alpha1.ConditionTaskBlocked, false, v1alpha1.ReasonNoTaskFailed, "no task failed for good")
 	}
-	return condition(v1alpha1.ConditionTaskBlocked, true, v1alpha1.ReasonTaskFailed, fmt.Sprintf("task %s failed for good: %s", t.ID, t.Message))
+	return condition(v1alpha1.ConditionTaskBlocked, true, v1alpha1.ReasonTaskFailed,
+		fmt.Sprintf("task %s failed for good: %s", t.ID, t.Message))
 }
 
 // due says whether the server was Unknown for so long that its set may give it up.
@@ -89,9 +90,11 @@ func (f facts) due(p picked, out *Output) metav1.Condition {
 		if out.Wake.IsZero() || at.Before(out.Wake) {
 			out.Wake = at
 		}
-		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonNotUnknownForTooLong, "unreachable since "+since.UTC().Format(time.RFC3339))
+		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonNotUnknownForTooLong,
+			"unreachable since "+since.UTC().Format(time.RFC3339))
 	}
-	return condition(v1alpha1.ConditionFailoverDue, true, v1alpha1.ReasonUnknownForTooLong, "unreachable since "+since.UTC().Format(time.RFC3339))
+	return condition(v1alpha1.ConditionFailoverDue, true, v1alpha1.ReasonUnknownForTooLong,
+		"unreachable since "+since.UTC().Format(time.RFC3339))
 }
 
 func (f facts) paused() metav1.Condition {

@@ -39,11 +39,17 @@ var rows = []row{
 	{
 		name: v1alpha1.ReasonDeleting, when: "the Server is being deleted", until: "its finalizers are gone",
 		phase: v1alpha1.ServerOffline, kind: v1alpha1.OperationOffline, waits: true,
-		tasks:   []v1alpha1.TaskType{v1alpha1.TaskDrainLoadBalancer, v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskPauseMonitor, v1alpha1.TaskDeleteMachine},
+		tasks: []v1alpha1.TaskType{
+			v1alpha1.TaskDrainLoadBalancer,
+			v1alpha1.TaskDetachLoadBalancer,
+			v1alpha1.TaskPauseMonitor,
+			v1alpha1.TaskDeleteMachine,
+		},
 		applies: func(f facts) bool { return f.Server.DeletionTimestamp != nil }, target: fixed("deleted"),
 	},
 	{
-		name: v1alpha1.ReasonOverride, when: "a live `spec.override`, stamped by admission", until: "it expires, is removed or, with mode Once, was carried out",
+		name: v1alpha1.ReasonOverride, when: "a live `spec.override`, stamped by admission",
+		until:   "it expires, is removed or, with mode Once, was carried out",
 		applies: func(f facts) bool { return f.override != nil },
 		target:  func(f facts) string { return overrideTarget(f.override) },
 	},
@@ -61,24 +67,32 @@ var rows = []row{
 		},
 	},
 	{
-		name: v1alpha1.ReasonUnreachable, when: "the driver has surely no such machine, or Reachable is False and the prober is not blind", until: "Reachable is True",
+		name: v1alpha1.ReasonUnreachable,
+		when: "the driver has surely no such machine, or Reachable is False and the prober is not blind", until: "Reachable is True",
 		phase: v1alpha1.ServerUnknown, kind: v1alpha1.OperationFailover,
 		tasks:   []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskPauseMonitor, v1alpha1.TaskNotify, v1alpha1.TaskProbe},
 		applies: facts.unreachable, target: fixed("unreachable"),
 	},
 	{
-		name: v1alpha1.ReasonVerifying, when: "reachable again after Unknown, or what is installed is not known since a boot", until: "the environment was looked at",
+		name: v1alpha1.ReasonVerifying,
+		when: "reachable again after Unknown, or what is installed is not known since a boot", until: "the environment was looked at",
 		phase: v1alpha1.ServerInitializing, kind: v1alpha1.OperationEnvironment, again: true,
 		tasks: []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskVerifyEnvironment},
 		applies: func(f facts) bool {
 			unseen := f.phase == v1alpha1.ServerUnknown || f.status.EnvironmentHash == ""
-			return f.made() && !f.underWay(v1alpha1.OperationProvision, provisioned) && (unseen || f.underWay(v1alpha1.OperationEnvironment, verifyOf(f)))
+			return f.made() && !f.underWay(v1alpha1.OperationProvision, provisioned) &&
+				(unseen || f.underWay(v1alpha1.OperationEnvironment, verifyOf(f)))
 		}, target: verifyOf,
 	},
 	{
 		name: v1alpha1.ReasonProvisioning, when: "no machine yet", until: "the machine and its environment are there",
 		phase: v1alpha1.ServerInitializing, kind: v1alpha1.OperationProvision, stage: gatev1alpha1.StageProvision, again: true,
-		tasks:   []v1alpha1.TaskType{v1alpha1.TaskCreateMachine, v1alpha1.TaskRecordLoadBalancer, v1alpha1.TaskInstallPackages, v1alpha1.TaskVerifyEnvironment},
+		tasks: []v1alpha1.TaskType{
+			v1alpha1.TaskCreateMachine,
+			v1alpha1.TaskRecordLoadBalancer,
+			v1alpha1.TaskInstallPackages,
+			v1alpha1.TaskVerifyEnvironment,
+		},
 		applies: func(f facts) bool { return !f.made() || f.underWay(v1alpha1.OperationProvision, provisioned) }, target: fixed(provisioned),
 	},
 	{
@@ -101,14 +115,21 @@ var rows = []row{
 	{
 		name: v1alpha1.ReasonReleaseChanging, when: "the release found is not the one asked for", until: "it is, and it is healthy",
 		phase: v1alpha1.ServerDeploying, kind: v1alpha1.OperationCode, stage: gatev1alpha1.StageCode, waits: true, again: true,
-		tasks:   []v1alpha1.TaskType{v1alpha1.TaskDrainLoadBalancer, v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskDeployCode, v1alpha1.TaskCheckHealth},
+		tasks: []v1alpha1.TaskType{
+			v1alpha1.TaskDrainLoadBalancer,
+			v1alpha1.TaskDetachLoadBalancer,
+			v1alpha1.TaskDeployCode,
+			v1alpha1.TaskCheckHealth,
+		},
 		applies: func(f facts) bool { return f.releaseDiffers() || f.underWay(v1alpha1.OperationCode, releaseOf(f)) }, target: releaseOf,
 	},
 	{
 		name: v1alpha1.ReasonMonitoringAbnormal, when: "MonitoringNormal is False", until: "it is True",
 		phase: v1alpha1.ServerDeploying, kind: v1alpha1.OperationCode,
-		tasks:   []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskCheckHealth},
-		applies: func(f facts) bool { return f.condition(v1alpha1.ConditionMonitoringNormal) == metav1.ConditionFalse }, target: fixed("monitoring"),
+		tasks: []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskCheckHealth},
+		applies: func(f facts) bool {
+			return f.condition(v1alpha1.ConditionMonitoringNormal) == metav1.ConditionFalse
+		}, target: fixed("monitoring"),
 	},
 	{
 		name: v1alpha1.ReasonUnhealthy, when: "Healthy is False, and the prober is not blind", until: "Healthy is True",
@@ -129,10 +150,19 @@ const provisioned = "machine"
 
 // forced are the tasks of a state that a person asks for.
 var forced = map[v1alpha1.OverrideState][]v1alpha1.TaskType{
-	v1alpha1.OverrideState(v1alpha1.ServerOffline): {v1alpha1.TaskDrainLoadBalancer, v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskPauseMonitor},
+	v1alpha1.OverrideState(v1alpha1.ServerOffline): {
+		v1alpha1.TaskDrainLoadBalancer,
+		v1alpha1.TaskDetachLoadBalancer,
+		v1alpha1.TaskPauseMonitor,
+	},
 	v1alpha1.OverrideState(v1alpha1.ServerInitializing): {
 		v1alpha1.TaskDrainLoadBalancer, v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskInstallPackages, v1alpha1.TaskVerifyEnvironment,
 	},
-	v1alpha1.OverrideState(v1alpha1.ServerDeploying): {v1alpha1.TaskDrainLoadBalancer, v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskDeployCode, v1alpha1.TaskCheckHealth},
-	v1alpha1.OverrideState(v1alpha1.ServerReady):     {v1alpha1.TaskAttachMonitor, v1alpha1.TaskAttachLoadBalancer},
+	v1alpha1.OverrideState(v1alpha1.ServerDeploying): {
+		v1alpha1.TaskDrainLoadBalancer,
+		v1alpha1.TaskDetachLoadBalancer,
+		v1alpha1.TaskDeployCode,
+		v1alpha1.TaskCheckHealth,
+	},
+	v1alpha1.OverrideState(v1alpha1.ServerReady): {v1alpha1.TaskAttachMonitor, v1alpha1.TaskAttachLoadBalancer},
 }
