@@ -174,6 +174,22 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// One server fewer is wanted, and one is given up: that is the one.
+func TestFailoverWhileScalingIn(t *testing.T) {
+	w := of(4)
+	w.lose(w.server(2))
+	w.server(2).Fenced = true
+	w.set.Spec.Replicas = ptr.To[int32](3)
+	want := []Mark{{Server: "payments-2", Reason: Unreachable, GivenUp: true}}
+	if plan := Decide(w.input()); !slices.Equal(plan.Offline, want) {
+		t.Errorf("%+v, want %+v", plan.Offline, want)
+	}
+	w.settle()
+	if want := []string{"payments-1", "payments-3", "payments-4"}; !slices.Equal(w.names(), want) {
+		t.Errorf("%v, want %v", w.names(), want)
+	}
+}
+
 func TestFailoverAsks(t *testing.T) {
 	for name, gates := range map[string][]gatev1alpha1.Gate{
 		"a gate of its own": {{Name: "give-up", Stage: gatev1alpha1.StageFailover}},
