@@ -1,7 +1,8 @@
 {{/* Names are fixed: argosyctl install, the rights and the runbooks use them too. One release a namespace. */}}
 
 {{- define "argosy.image" -}}
-{{ .root.Values.image.repository }}/{{ .program }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}
+{{- with .root.Values.global.imageRegistry }}{{ . }}/{{ end }}{{ .root.Values.image.repository }}/{{ .program }}
+{{- with get .root.Values.image.digests .program }}@{{ . }}{{ else }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
 {{- define "argosy.selector" -}}
@@ -15,6 +16,37 @@ app.kubernetes.io/part-of: argosy
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Labels and annotations of a program's pods. */}}
+{{- define "argosy.podMetadata" -}}
+labels:
+  {{- include "argosy.labels" . | nindent 2 }}
+  {{- with .values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+annotations:
+  argosy.dev/config-hash: {{ include "argosy.config" . | sha256sum }}
+  {{- with .values.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "argosy.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .program }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "argosy.labels" . | nindent 4 }}
+  {{- with .values.serviceAccount.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+# It is nobody in the host cluster: the program talks to karmada-apiserver.
+automountServiceAccountToken: false
 {{- end }}
 
 {{- define "argosy.podSecurity" -}}
@@ -45,15 +77,19 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- with .values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .root.Values.image.pullSecrets }}
+{{- with concat .root.Values.global.imagePullSecrets .root.Values.image.pullSecrets | uniq }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 topologySpreadConstraints:
+{{- with .values.topologySpreadConstraints }}
+  {{- toYaml . | nindent 2 }}
+{{- else }}
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels: {{- include "argosy.selector" . | nindent 8 }}
+{{- end }}
 {{- end }}
 
 {{/* The one configuration file of a program: what the chart knows, under what the values say. */}}
@@ -119,7 +155,7 @@ data:
 {{- end }}
 
 {{- define "argosy.disruption" -}}
-{{- if gt (int .values.replicas) 1 -}}
+{{- if and .values.podDisruptionBudget.enabled (gt (int .values.replicas) 1) -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
@@ -127,7 +163,7 @@ metadata:
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" . | nindent 4 }}
 spec:
-  maxUnavailable: 1
+  maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
   selector:
     matchLabels: {{- include "argosy.selector" . | nindent 6 }}
 {{- end }}
@@ -137,6 +173,9 @@ spec:
 {{- define "argosy.mounts" -}}
 - {name: karmada, mountPath: /etc/argosy/karmada, readOnly: true}
 - {name: config, mountPath: /etc/argosy/config, readOnly: true}
+{{- with .values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "argosy.volumes" -}}
@@ -147,16 +186,18 @@ spec:
 - name: config
   configMap:
     name: {{ .program }}
+{{- with .values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "argosy.probes" -}}
 livenessProbe:
   httpGet: {path: /healthz, port: health}
-  periodSeconds: 10
-  failureThreshold: 6
+  {{- toYaml .values.livenessProbe | nindent 2 }}
 readinessProbe:
   httpGet: {path: /readyz, port: health}
-  periodSeconds: 5
+  {{- toYaml .values.readinessProbe | nindent 2 }}
 {{- end }}
 
 {{/* DNS, and karmada-apiserver. */}}

@@ -95,7 +95,11 @@ func TestValuesThatCannotStandAreRefused(t *testing.T) {
 		"a resource that is a list": {
 			values: images + "install: {resources: {limits: {memory: [1]}}}\n", want: "/install/resources/limits/memory",
 		},
-		"a life without unit": {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
+		"a digest that is none": {
+			values: "image: {repository: registry.example/argosy, digests: {argosy-webhook: latest}}\n", want: "argosy-webhook",
+		},
+		"a handler in a probe": {values: images + "webhook: {livenessProbe: {tcpSocket: {port: 1}}}\n", want: "tcpSocket"},
+		"a life without unit":  {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := helm(t, "template", tc.values)
@@ -142,6 +146,7 @@ func TestAServerTakesWhatIsRendered(t *testing.T) {
 		"cert-manager, an issuer of the company": {values: images +
 			"webhook: {certificates: {mode: CertManager, issuerRef: {kind: ClusterIssuer, name: company}}}\n",
 			want: map[string]int{"Certificate": 1}},
+		"all that people add": {values: additions, want: map[string]int{"ServiceMonitor": 3}},
 		"prometheus-operator": {values: images +
 			"monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus}}, rules: {enabled: true, labels: {release: " +
 			"kube-prometheus}}}\n",
@@ -162,6 +167,79 @@ func TestAServerTakesWhatIsRendered(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// additions are what installers' people give every chart.
+const additions = `
+image:
+  repository: argosy
+  digests: {argosy-webhook: "sha256:1111111111111111111111111111111111111111111111111111111111111111"}
+  pullSecrets: [{name: one}]
+global: {imageRegistry: registry.example, imagePullSecrets: [{name: company}, {name: one}]}
+commonLabels: {team: platform}
+webhook: &all
+  podLabels: {pod: label}
+  podAnnotations: {pod: annotation}
+  serviceAccount: {annotations: {account: annotation}}
+  topologySpreadConstraints:
+  - maxSkew: 2
+    topologyKey: topology.kubernetes.io/zone
+    whenUnsatisfiable: DoNotSchedule
+    labelSelector: {matchLabels: {team: platform}}
+  podDisruptionBudget: {maxUnavailable: 50%}
+  livenessProbe: {timeoutSeconds: 7}
+  readinessProbe: {failureThreshold: 9}
+  extraArgs: ["--pprof-bind-address=:6060"]
+  extraEnv: [{name: HTTPS_PROXY, value: "http://proxy.example:3128"}]
+  extraVolumes: [{name: company-ca, configMap: {name: company-ca}}]
+  extraVolumeMounts: [{name: company-ca, mountPath: /etc/ssl/company, readOnly: true}]
+controllerManager: *all
+estimator: *all
+install:
+  nodeSelector: {a: b}
+  tolerations: [{operator: Exists}]
+  affinity: {nodeAffinity: {}}
+  priorityClassName: system-cluster-critical
+  podLabels: {pod: label}
+  podAnnotations: {sidecar.istio.io/inject: "false"}
+  extraEnv: [{name: HTTPS_PROXY, value: "http://proxy.example:3128"}]
+monitoring:
+  serviceMonitor:
+    enabled: true
+    scrapeTimeout: 10s
+    relabelings: [{action: labeldrop, regex: pod}]
+    metricRelabelings: [{action: drop, regex: go_.*, sourceLabels: [__name__]}]
+`
+
+// TestAdditionsReachThePods: what people add is in every pod it is meant for, and nowhere twice.
+func TestAdditionsReachThePods(t *testing.T) {
+	t.Parallel()
+	out, err := helm(t, "template", additions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, times := range map[string]int{
+		"image: registry.example/argosy/argosy-webhook@sha256:" + strings.Repeat("1", 64): 1,
+		"image: registry.example/argosy/argosy-estimator:":                                1,
+		"- \"--pprof-bind-address=:6060\"":                                                3,
+		"name: HTTPS_PROXY":                                                               7, // three programs and four pods of argosyctl
+		"pod: label":                                                                      7,
+		"pod: annotation":                                                                 3,
+		"account: annotation":                                                             3,
+		"mountPath: /etc/ssl/company":                                                     3,
+		"topologyKey: topology.kubernetes.io/zone":                                        3,
+		"topologyKey: kubernetes.io/hostname":                                             0,
+		"maxUnavailable: 50%":                                                             3,
+		"timeoutSeconds: 7":                                                               3,
+		"- name: one":                                                                     7,
+		"sidecar.istio.io/inject: \"false\"":                                              4,
+		"system-cluster-critical":                                                         4,
+		"action: labeldrop":                                                               3,
+	} {
+		if have := strings.Count(out, want); have != times {
+			t.Errorf("%q is rendered %d times, want %d", want, have, times)
+		}
 	}
 }
 

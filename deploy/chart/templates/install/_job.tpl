@@ -1,13 +1,25 @@
 {{/* A pod that runs argosyctl against both clusters. */}}
 {{- define "argosy.installPod" -}}
 metadata:
-  labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+  labels:
+    {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+    {{- with .root.Values.install.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .root.Values.install.podAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   restartPolicy: {{ .restart }}
   serviceAccountName: {{ .account }}
   securityContext: {{- include "argosy.podSecurity" .root | nindent 4 }}
-  {{- with .root.Values.image.pullSecrets }}
+  {{- with concat .root.Values.global.imagePullSecrets .root.Values.image.pullSecrets | uniq }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+  {{- with get $.root.Values.install $field }}
+  {{ $field }}: {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{- end }}
   containers:
     - name: argosyctl
@@ -15,7 +27,11 @@ spec:
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
       args: {{- toYaml .args | nindent 8 }}
       # client-go keeps what it discovered below HOME, when it may.
-      env: [{name: HOME, value: /tmp}]
+      env:
+        - {name: HOME, value: /tmp}
+        {{- with .root.Values.install.extraEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       resources: {{- toYaml .root.Values.install.resources | nindent 8 }}
       securityContext: {{- include "argosy.containerSecurity" .root | nindent 8 }}
       volumeMounts:
