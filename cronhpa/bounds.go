@@ -78,7 +78,8 @@ func (r *Reconciler) hold(ctx context.Context, seen observation) (outcome, error
 	return ended, err
 }
 
-// holdsAt is when bounds that somebody else set are put back: holdAfter the last time. That of a leader whose clock was ahead is no time to wait from.
+// holdsAt is when bounds that somebody else set are put back: holdAfter the last time. That of a leader whose clock was ahead is no time
+// to wait from.
 func holdsAt(recorded *v1alpha1.OriginalBounds, now time.Time) time.Time {
 	if recorded.AppliedTime == nil || recorded.AppliedTime.After(now) {
 		return now

@@ -119,7 +119,8 @@ func (g *gatherer) readTarget(ctx context.Context, v *view) error {
 	case meta.IsNoMatchError(err):
 		g.scales.forget(v.key())
 		v.world.Problem = &decide.Problem{Reason: api.FedHPAReasonTargetKindUnknown,
-			Message: fmt.Sprintf("karmada-apiserver does not serve %s %s: install its CRD there, or correct spec.scaleTargetRef", gvk.GroupVersion(), gvk.Kind)}
+			Message: fmt.Sprintf("karmada-apiserver does not serve %s %s: install its CRD there, or correct spec.scaleTargetRef",
+				gvk.GroupVersion(), gvk.Kind)}
 		return nil
 	case err != nil:
 		// A cache that may not list a kind only ever says that it took too long: ask for the reason.
@@ -161,7 +162,8 @@ func (g *gatherer) forbidden(ctx context.Context, gvk schema.GroupVersionKind, n
 
 func forbiddenKind(gvk schema.GroupVersionKind) *decide.Problem {
 	return &decide.Problem{Reason: api.FedHPAReasonTargetForbidden, Message: fmt.Sprintf(
-		"argosy-controller-manager has no right to scale %s of %s: give it a ClusterRole in karmada-apiserver with get, list, watch and patch of the kind, and get and patch of its scale",
+		"argosy-controller-manager has no right to scale %s of %s: give it a ClusterRole in karmada-apiserver with get, list, watch and "+
+			"patch of the kind, and get and patch of its scale",
 		gvk.Kind, gvk.GroupVersion())}
 }
 
@@ -175,7 +177,8 @@ func (g *gatherer) readBinding(ctx context.Context, v *view) error {
 	} else if err != nil {
 		return fmt.Errorf("reading ResourceBinding %s: %w", key, err)
 	}
-	if of := schema.FromAPIVersionAndKind(binding.Spec.Resource.APIVersion, binding.Spec.Resource.Kind); of.Group != gvk.Group || !binding.DeletionTimestamp.IsZero() {
+	if of := schema.FromAPIVersionAndKind(binding.Spec.Resource.APIVersion,
+		binding.Spec.Resource.Kind); of.Group != gvk.Group || !binding.DeletionTimestamp.IsZero() {
 		// Karmada names bindings by name and kind alone: this one is another group's.
 		return nil
 	}
@@ -211,7 +214,8 @@ func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	return out
 }
 
-// scales remembers the replicas of each FedHPA's target as long as its resourceVersion stays the same, so that an idle FedHPA costs no request.
+// scales remembers the replicas of each FedHPA's target as long as its resourceVersion stays the same, so that an idle FedHPA costs no
+// request.
 type scales struct {
 	mu    sync.Mutex
 	known map[types.NamespacedName]knownScale
@@ -223,7 +227,8 @@ type knownScale struct {
 	replicas int32
 }
 
-func (s *scales) replicas(ctx context.Context, reader client.Reader, fed types.NamespacedName, target *metav1.PartialObjectMetadata) (int32, error) {
+func (s *scales) replicas(ctx context.Context, reader client.Reader, fed types.NamespacedName,
+	target *metav1.PartialObjectMetadata) (int32, error) {
 	s.mu.Lock()
 	known := s.known[fed]
 	s.mu.Unlock()

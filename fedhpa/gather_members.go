@@ -173,7 +173,8 @@ func (g *gatherer) member(ctx context.Context, v *view, of member) (decide.Membe
 	return m, nil
 }
 
-// suspended reports whether somebody else than this FedHPA suspended the Work of a member's autoscaler: what is written into it arrives nowhere.
+// suspended reports whether somebody else than this FedHPA suspended the Work of a member's autoscaler: what is written into it arrives
+// nowhere.
 func suspended(work *workv1alpha1.Work) bool {
 	return work != nil && ptr.Deref(work.Spec.SuspendDispatching, false) && work.Annotations[migration.AnnotationCutOff] == ""
 }

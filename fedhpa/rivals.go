@@ -51,7 +51,8 @@ func (g *gatherer) rivals(ctx context.Context, v *view) error {
 
 func notRetained(gvk schema.GroupVersionKind) string {
 	return fmt.Sprintf("nothing tells Karmada to keep a member's replicas of %s %s, so it would write over every member's autoscaler: "+
-		"register argosy-webhook's interpreter, or a ResourceInterpreterCustomization with a retention rule for this kind", gvk.GroupVersion(), gvk.Kind)
+		"register argosy-webhook's interpreter, or a ResourceInterpreterCustomization with a retention rule for this "+
+		"kind", gvk.GroupVersion(), gvk.Kind)
 }
 
 // rivalOf names another autoscaler of the same target and what to do about it, or nothing. Of two FedHPAs the older one stays. The options
@@ -69,11 +70,13 @@ func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow 
 			}
 		case *autoscalingv2.HorizontalPodAutoscaler:
 			if by := claimedBy(other); by != "" && aliasOf(other, fed) {
-				return fmt.Sprintf("HorizontalPodAutoscaler %s is annotated with %s and propagated by %s as well, so that every member has the whole of its limits: take it out of that policy",
+				return fmt.Sprintf("HorizontalPodAutoscaler %s is annotated with %s and propagated by %s as well, so that every member has the "+
+					"whole of its limits: take it out of that policy",
 					one.Name, api.FederateAnnotation, by), nil
 			}
 			if !aliasOf(other, fed) {
-				return fmt.Sprintf("HorizontalPodAutoscaler %s of the control plane names the same target: delete it, or delete this FedHPA and annotate that one with %s=true",
+				return fmt.Sprintf("HorizontalPodAutoscaler %s of the control plane names the same target: delete it, or delete this FedHPA and "+
+					"annotate that one with %s=true",
 					one.Name, api.FederateAnnotation), nil
 			}
 		default:
@@ -138,6 +141,7 @@ func retainsByRule(r configv1alpha1.RuleWithOperations, gvk schema.GroupVersionK
 	has := func(list []string, want string) bool {
 		return slices.Contains(list, want) || slices.Contains(list, "*")
 	}
-	operation := slices.Contains(r.Operations, configv1alpha1.InterpreterOperationRetain) || slices.Contains(r.Operations, configv1alpha1.InterpreterOperationAll)
+	operation := slices.Contains(r.Operations,
+		configv1alpha1.InterpreterOperationRetain) || slices.Contains(r.Operations, configv1alpha1.InterpreterOperationAll)
 	return operation && has(r.APIGroups, gvk.Group) && has(r.APIVersions, gvk.Version) && has(r.Kinds, gvk.Kind)
 }

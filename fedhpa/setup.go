@@ -57,6 +57,7 @@ const (
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers/status;horizontalpodautoscalers/finalizers,verbs=patch;update
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=keda.sh,resources=scaledobjects,verbs=get;list;watch
+//
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list;watch;create;patch;delete
@@ -72,8 +73,8 @@ const (
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components/scale,verbs=get;patch
 
-// AddToManager adds FedHPA's two controllers: the one that divides, and the one that makes annotated HPAs into FedHPAs. The manager's cache needs
-// the indexes of package owners.
+// AddToManager adds FedHPA's two controllers: the one that divides, and the one that makes annotated HPAs into FedHPAs. The manager's
+// cache needs the indexes of package owners.
 func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, registry prometheus.Registerer) error {
 	measures := newMeasures()
 	if err := measures.register(registry); err != nil {
@@ -159,7 +160,11 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int) error {
 	toTarget := func(ctx context.Context, o client.Object) []reconcile.Request {
 		b := o.(*workv1alpha2.ResourceBinding)
-		ref := autoscalingv2.CrossVersionObjectReference{APIVersion: b.Spec.Resource.APIVersion, Kind: b.Spec.Resource.Kind, Name: b.Spec.Resource.Name}
+		ref := autoscalingv2.CrossVersionObjectReference{
+			APIVersion: b.Spec.Resource.APIVersion,
+			Kind:       b.Spec.Resource.Kind,
+			Name:       b.Spec.Resource.Name,
+		}
 		return c.withTarget(ctx, b.Namespace, ref)
 	}
 	scaledObject := &unstructured.Unstructured{}
@@ -180,14 +185,17 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(c.ofRival), builder.WithPredicates(rivalChanged())).
 		Watches(&clusterv1alpha1.Cluster{}, handler.EnqueueRequestsFromMapFunc(c.ofCluster), builder.WithPredicates(reachabilityChanged())).
 		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
-		WatchesRawSource(c.rivalsWhenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"), &karmadaautoscaling.FederatedHPA{}, nil)).
+		WatchesRawSource(c.rivalsWhenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"),
+			&karmadaautoscaling.FederatedHPA{}, nil)).
 		WatchesRawSource(c.rivalsWhenServed(mgr, owners.ScaledObject, scaledObject, &c.gatherer.keda.served)).
 		Complete(c)
 }
 
-// rivalsWhenServed watches a kind of autoscaler that karmada-apiserver may not serve, or serve only later. No controller waits for it. One that was met before its
-// kind was watched may be gone again by then: once it is, which watched says if it is not nil, all is looked at anew.
-func (c *Controller) rivalsWhenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object, watched *atomic.Bool) source.Source {
+// rivalsWhenServed watches a kind of autoscaler that karmada-apiserver may not serve, or serve only later. No controller waits for it.
+// One that was met before its kind was watched may be gone again by then: once it is, which watched says if it is not nil, all is looked
+// at anew.
+func (c *Controller) rivalsWhenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object,
+	watched *atomic.Bool) source.Source {
 	watch := source.Kind(mgr.GetCache(), object, handler.EnqueueRequestsFromMapFunc(c.ofRival), rivalChanged())
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		go func() {
@@ -226,7 +234,8 @@ func ownerOf(_ context.Context, work *workv1alpha1.Work) []reconcile.Request {
 }
 
 // withTarget lists the FedHPAs of a target.
-func (c *Controller) withTarget(ctx context.Context, namespace string, target autoscalingv2.CrossVersionObjectReference) []reconcile.Request {
+func (c *Controller) withTarget(ctx context.Context, namespace string,
+	target autoscalingv2.CrossVersionObjectReference) []reconcile.Request {
 	var feds api.FedHPAList
 	if err := c.client.List(ctx, &feds, client.InNamespace(namespace), owners.Indexed(target)); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a target", "target", owners.TargetKey(target))
@@ -244,8 +253,8 @@ func (c *Controller) ofRival(ctx context.Context, o client.Object) []reconcile.R
 	return c.withTarget(ctx, o.GetNamespace(), target)
 }
 
-// rivalChanged lets pass what makes an autoscaler a rival or ends it: that it comes, goes, is annotated, propagated, or aims elsewhere. What it says of
-// itself all the time, its status, does not.
+// rivalChanged lets pass what makes an autoscaler a rival or ends it: that it comes, goes, is annotated, propagated, or aims elsewhere.
+// What it says of itself all the time, its status, does not.
 func rivalChanged() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {

@@ -13,7 +13,8 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
 
-// TestAWorkThatSomebodySuspended: what is written into it arrives nowhere, whatever its Applied condition still says of the manifest before.
+// TestAWorkThatSomebodySuspended: what is written into it arrives nowhere, whatever its Applied condition still says of the manifest
+// before.
 func TestAWorkThatSomebodySuspended(t *testing.T) {
 	for name, tc := range map[string]struct {
 		suspended     *bool
@@ -35,7 +36,8 @@ func TestAWorkThatSomebodySuspended(t *testing.T) {
 			if tc.mark != "" {
 				work.Annotations[migration.AnnotationCutOff] = tc.mark
 			}
-			meta.SetStatusCondition(&work.Status.Conditions, metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful"})
+			meta.SetStatusCondition(&work.Status.Conditions,
+				metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful"})
 			work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{Status: &runtime.RawExtension{Raw: []byte(`{"currentReplicas":5,"desiredReplicas":6}`)}}}
 			v := &view{fed: fed, binding: makeBinding(5, 3, 8, "")}
 			m, err := (&gatherer{}).member(t.Context(), v, member{name: "m1", work: work})

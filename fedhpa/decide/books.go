@@ -40,7 +40,8 @@ func (d *decision) books() bookkeeping {
 	}
 	if b.Ledger != nil && !sameClusters(b.Ledger, b.Clusters) {
 		if moved := d.moved(); moved != nil {
-			d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("the scheduler changed the clusters to %s; members are being raised to what it moved to them", b.Clusters))
+			d.wait(api.FedHPAReasonAdopting,
+				fmt.Sprintf("the scheduler changed the clusters to %s; members are being raised to what it moved to them", b.Clusters))
 			return bookkeeping{floors: moved}
 		}
 	}
@@ -89,13 +90,14 @@ func (d *decision) rebalanced() bool {
 	return !b.ScheduledAt.Before(b.RescheduledAt)
 }
 
-// rebalance follows a rebalance as it follows any movement: what a cluster was given more becomes its lower limit until it runs there. After that each autoscaler
-// holds what its load needs, and the books say that.
+// rebalance follows a rebalance as it follows any movement: what a cluster was given more becomes its lower limit until it runs there.
+// After that each autoscaler holds what its load needs, and the books say that.
 func (d *decision) rebalance() bookkeeping {
 	b := d.w.Binding
 	left := rebalancePatience - d.rebalancing()
 	if moved := d.moved(); moved != nil && left > 0 {
-		d.wait(api.FedHPAReasonAdopting, fmt.Sprintf("a rebalance was asked for, and the scheduler answered %s; members are being raised to what it moved to them", b.Clusters))
+		d.wait(api.FedHPAReasonAdopting,
+			fmt.Sprintf("a rebalance was asked for, and the scheduler answered %s; members are being raised to what it moved to them", b.Clusters))
 		d.wake(left)
 		return bookkeeping{floors: moved}
 	}
@@ -124,8 +126,8 @@ func (d *decision) overwritten() bool {
 
 // mistaken reports whether the result moves nothing and is not to be believed where it differs from the ledger. Members hold on to their
 // replicas, so other numbers over the same clusters come from a scheduler that worked from an old binding, or divided a count that
-// somebody pushed with the template. One that divided too low a count leaves clusters out as well: fewer replicas in all than the ledger has, and
-// nothing ails the clusters that are missing. A movement keeps the sum.
+// somebody pushed with the template. One that divided too low a count leaves clusters out as well: fewer replicas in all than the ledger
+// has, and nothing ails the clusters that are missing. A movement keeps the sum.
 func (d *decision) mistaken() bool {
 	b := d.w.Binding
 	if b.Ledger == nil || sameClusters(b.Ledger, b.Clusters) {
@@ -157,7 +159,8 @@ func (d *decision) reassert() bookkeeping {
 			s.OverwriteStreak = 0
 		}
 		if pause := overwritePause(s.OverwriteStreak); quiet < pause {
-			d.wait(api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result says %s where members run %s; it was put right %d times in a row, next time in %s",
+			d.wait(api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result says %s where members run %s; it was put right %d times in "+
+				"a row, next time in %s",
 				d.w.Binding.Clusters, d.counts, s.OverwriteStreak, (pause-quiet).Round(time.Second)))
 			d.wake(pause - quiet)
 			return bookkeeping{}
@@ -167,7 +170,8 @@ func (d *decision) reassert() bookkeeping {
 	s.OverwriteStreak++
 	s.LastOverwriteTime = d.stamp()
 	d.plan.Overwritten = true
-	d.tellBooks(true, api.FedHPAReasonOverwritten, fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
+	d.tellBooks(true, api.FedHPAReasonOverwritten,
+		fmt.Sprintf("the scheduling result was overwritten with %s; members run %s: put right", d.w.Binding.Clusters, d.counts))
 	return d.follow()
 }
 

@@ -8,9 +8,9 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
-// cutOff keeps the hands off a workload that a rollback took out of the federation. The Works of its autoscalers are suspended, so that what owners do to them in
-// members stands, deletion too. Binding, template and members stay as they are. What was known of the members is forgotten: what runs when the workload is
-// adopted again is taken over anew.
+// cutOff keeps the hands off a workload that a rollback took out of the federation. The Works of its autoscalers are suspended, so that
+// what owners do to them in members stands, deletion too. Binding, template and members stay as they are. What was known of the members
+// is forgotten: what runs when the workload is adopted again is taken over anew.
 func (d *decision) cutOff() {
 	s := &d.plan.Status
 	s.Phase, s.SuspendedSince = api.FedHPAPending, nil
@@ -32,14 +32,16 @@ func (d *decision) cutOff() {
 		}
 	}
 	d.notReady(api.FedHPAReasonCutOff, cutOffWords(open))
-	d.changed(false, api.FedHPAReasonCutOff, "the workload was cut off from the federation: its autoscalers are no longer dispatched, and members keep them as they are")
+	d.changed(false, api.FedHPAReasonCutOff,
+		"the workload was cut off from the federation: its autoscalers are no longer dispatched, and members keep them as they are")
 	if len(open) > 0 {
 		d.wakeAfter(d.lasted(api.FedHPAReady))
 	}
 }
 
 func cutOffWords(open []string) string {
-	const words = "the workload is cut off from the federation (" + migrationMark + "): members keep their autoscalers as they are, and they may be changed or deleted there"
+	const words = "the workload is cut off from the federation (" + migrationMark + "): members keep their autoscalers as they are, and " +
+		"they may be changed or deleted there"
 	if len(open) == 0 {
 		return words
 	}
@@ -48,9 +50,11 @@ func cutOffWords(open []string) string {
 
 const migrationMark = "annotation migration.argosy.dev/cut-off on it"
 
-// letGoCutOff ends a FedHPA whose workload is cut off. Its Works are suspended first: Karmada answers the deletion of one with a write or a deletion in the member.
+// letGoCutOff ends a FedHPA whose workload is cut off. Its Works are suspended first: Karmada answers the deletion of one with a write or
+// a deletion in the member.
 func (d *decision) letGoCutOff(left []string) {
-	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonCutOff, "deleted while the workload is cut off: members keep their autoscalers as they are")
+	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonCutOff,
+		"deleted while the workload is cut off: members keep their autoscalers as they are")
 	for _, name := range left {
 		switch hpa := d.member(name).HPA; {
 		case hpa.Deleting:

@@ -14,8 +14,9 @@ import (
 const (
 	// lookAgain is how often capacity is looked at without any event. Everything else is driven by watches.
 	lookAgain = 2 * time.Minute
-	// waitForOthers is how soon to look again at what Karmada should do in a moment, should its event be missed. What has lasted for longer is looked at again
-	// after as long as it has lasted, up to lookAgain: events wake, and with the scheduler down ten thousand FedHPAs wait.
+	// waitForOthers is how soon to look again at what Karmada should do in a moment, should its event be missed. What has lasted for longer
+	// is looked at again after as long as it has lasted, up to lookAgain: events wake, and with the scheduler down ten thousand FedHPAs
+	// wait.
 	waitForOthers = 5 * time.Second
 	// nearMaxPercent of its upper limit is when a cluster is helped before it stands at the limit.
 	nearMaxPercent = 80
@@ -52,7 +53,8 @@ type decision struct {
 func (d *decision) keepBounds() {
 	bounds := &d.w.Bounds
 	if !bounds.valid() {
-		d.badBounds = fmt.Sprintf("the limits asked for%s are %d..%d and not 1 <= min <= max <= %d: correct them; the members keep what they have",
+		d.badBounds = fmt.Sprintf("the limits asked for%s are %d..%d and not 1 <= min <= max <= %d: correct them; the members keep what "+
+			"they have",
 			fromWords(*bounds), bounds.Min, bounds.Max, api.FedHPAMostReplicas)
 		if last := d.w.Status.LastDivision; last != nil {
 			*bounds = Bounds{Min: last.MinReplicas, Max: last.MaxReplicas, From: d.w.Status.BoundsFrom}
@@ -62,7 +64,8 @@ func (d *decision) keepBounds() {
 	s.MinReplicas, s.MaxReplicas, s.BoundsFrom = bounds.Min, bounds.Max, bounds.From
 }
 
-// valid reports whether the limits can be divided. Admission, where those of a CronHPA are compared with the FedHPA's own, may have been away.
+// valid reports whether the limits can be divided. Admission, where those of a CronHPA are compared with the FedHPA's own, may have been
+// away.
 func (b Bounds) valid() bool { return 1 <= b.Min && b.Min <= b.Max && b.Max <= api.FedHPAMostReplicas }
 
 // Decide says what to do about the world.
@@ -147,21 +150,37 @@ func (d *decision) preconditions() bool {
 	switch {
 	case p != nil:
 	case d.w.Template == nil:
-		p = &Problem{api.FedHPAReasonTargetNotFound, "the target of spec.scaleTargetRef does not exist in this namespace of the control plane: create it"}
+		p = &Problem{
+			api.FedHPAReasonTargetNotFound,
+			"the target of spec.scaleTargetRef does not exist in this namespace of the control plane: create it",
+		}
 	case b == nil:
-		p = &Problem{api.FedHPAReasonNotPropagated, "no PropagationPolicy has claimed the target: write one that selects it, with replicaSchedulingType Divided"}
+		p = &Problem{
+			api.FedHPAReasonNotPropagated,
+			"no PropagationPolicy has claimed the target: write one that selects it, with replicaSchedulingType Divided",
+		}
 	case !b.Claimed && !d.tookOver():
-		p = &Problem{api.FedHPAReasonNotPropagated, "the policy that propagated the target is gone, and without one its members do not learn to own their replicas: " +
+		p = &Problem{api.FedHPAReasonNotPropagated, "the policy that propagated the target is gone, and without one its members do not " +
+			"learn to own their replicas: " +
 			"write one that selects it, with replicaSchedulingType Divided"}
 	case !b.Divided:
-		p = &Problem{api.FedHPAReasonNotDivided, "the target's placement duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided"}
+		p = &Problem{
+			api.FedHPAReasonNotDivided,
+			"the target's placement duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided",
+		}
 	case !d.w.Bounds.valid():
 		p = &Problem{api.FedHPAReasonInvalidBounds, d.badBounds}
 	case d.w.Template.Replicas == 0:
 		// Whether Karmada's detector has told the binding yet or not: writing the sum would undo it.
-		p = &Problem{api.FedHPAReasonNotScheduled, "the target is scaled to zero, which switches autoscaling off as for a native HPA: scale it to one or more"}
+		p = &Problem{
+			api.FedHPAReasonNotScheduled,
+			"the target is scaled to zero, which switches autoscaling off as for a native HPA: scale it to one or more",
+		}
 	case len(b.Clusters) == 0:
-		p = &Problem{api.FedHPAReasonNotScheduled, "the scheduler has not placed the target in any cluster: see the Scheduled condition of its ResourceBinding"}
+		p = &Problem{
+			api.FedHPAReasonNotScheduled,
+			"the scheduler has not placed the target in any cluster: see the Scheduled condition of its ResourceBinding",
+		}
 	}
 	if p == nil {
 		return false
@@ -181,15 +200,15 @@ func (d *decision) tookOver() bool {
 	return last != nil && last.Reason != api.FedHPAReasonTakenOver
 }
 
-// atZero reports whether the workload was scaled to zero, and Karmada is done with that. An empty result without it may mean that no cluster
-// could be reached.
+// atZero reports whether the workload was scaled to zero, and Karmada is done with that. An empty result without it may mean that no
+// cluster could be reached.
 func (d *decision) atZero() bool {
 	t, b := d.w.Template, d.w.Binding
 	return t != nil && t.Replicas == 0 && b != nil && b.Settled && b.Replicas == 0 && len(b.Clusters) == 0
 }
 
-// letGo forgets what the members ran. When the workload comes back it runs what it is given then, and neither the ledger nor an autoscaler that
-// was left behind must say otherwise.
+// letGo forgets what the members ran. When the workload comes back it runs what it is given then, and neither the ledger nor an
+// autoscaler that was left behind must say otherwise.
 func (d *decision) letGo() {
 	d.takeBack()
 	if d.w.Binding.Ledger != nil {
@@ -210,7 +229,8 @@ func (d *decision) takeOver() bool {
 	}
 	d.act(Action{Kind: SetRetain})
 	d.plan.Status.Phase = api.FedHPATakingOver
-	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonTakingOver, "the template is being labelled so that members own their replicas")
+	d.condition(api.FedHPAReady, metav1.ConditionFalse, api.FedHPAReasonTakingOver,
+		"the template is being labelled so that members own their replicas")
 	d.wakeAfter(d.lasted(api.FedHPAReady))
 	return true
 }

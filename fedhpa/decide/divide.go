@@ -50,7 +50,8 @@ func (d *decision) divide() division {
 		}
 	}
 	if t == nil {
-		if c := meta.FindStatusCondition(d.plan.Status.Conditions, api.FedHPACapacitySufficient); c != nil && c.Status == metav1.ConditionUnknown {
+		if c := meta.FindStatusCondition(d.plan.Status.Conditions,
+			api.FedHPACapacitySufficient); c != nil && c.Status == metav1.ConditionUnknown {
 			// It was not looked at while something kept the FedHPA from acting.
 			d.capacityCondition(q.result, frozen)
 		}

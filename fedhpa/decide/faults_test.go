@@ -51,7 +51,8 @@ func actionsOf(p Plan) []ActionKind {
 	return out
 }
 
-// TestOverwrittenWhileAway: a scheduler that divides a pushed count does not know better than the ledger what a member runs that cannot be asked.
+// TestOverwrittenWhileAway: a scheduler that divides a pushed count does not know better than the ledger what a member runs that cannot
+// be asked.
 func TestOverwrittenWhileAway(t *testing.T) {
 	m := settled(t)
 	m.members["m2"].ready = false
@@ -63,8 +64,8 @@ func TestOverwrittenWhileAway(t *testing.T) {
 	}
 }
 
-// TestMaxLoweredWhileAway: night limits come while a member cannot be asked that may run far more than they allow. What it is known to run counts, not
-// what it might: the others are cut to what is left of max, and not to nothing.
+// TestMaxLoweredWhileAway: night limits come while a member cannot be asked that may run far more than they allow. What it is known to
+// run counts, not what it might: the others are cut to what is left of max, and not to nothing.
 func TestMaxLoweredWhileAway(t *testing.T) {
 	m := newModel(limits(2, 100), Counts{"m1": 30, "m2": 10})
 	mustSettle(t, m)
@@ -96,7 +97,8 @@ func TestMaxLoweredWhileAway(t *testing.T) {
 	}
 }
 
-// TestLowCountPushedPastTheWebhook: a count so low that the scheduler leaves clusters out. Nothing ails them, so they are put back as large as they were.
+// TestLowCountPushedPastTheWebhook: a count so low that the scheduler leaves clusters out. Nothing ails them, so they are put back as
+// large as they were.
 func TestLowCountPushedPastTheWebhook(t *testing.T) {
 	cases := map[string]struct {
 		replicas int32
@@ -176,7 +178,8 @@ func TestWorkloadLost(t *testing.T) {
 	if got := plan.Status.CurrentReplicas; got != 8 || len(plan.Actions) != 0 {
 		t.Errorf("runs %d, actions %v, want 8 and none", got, actionsOf(plan))
 	}
-	wantSaid(t, plan.Status, api.FedHPAMembersScaling, "False MemberNotScaling: m1: the member's autoscaler cannot scale: web not found (FailedGetScale)")
+	wantSaid(t, plan.Status, api.FedHPAMembersScaling,
+		"False MemberNotScaling: m1: the member's autoscaler cannot scale: web not found (FailedGetScale)")
 }
 
 // TestImpossibleBounds: limits that cannot be divided are said. Those of before stay, and the books go on with the members.
@@ -270,10 +273,22 @@ func TestWorkloadOnItsWay(t *testing.T) {
 		want     string
 		warns    bool
 	}{
-		"no Work yet":   {nil, "False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way", false},
-		"not taken yet": {&Workload{Retained: true}, "False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way", false},
-		"not looked at": {&Workload{Retained: true, Applied: true}, "False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way", false},
-		"refused":       {&Workload{Retained: true, Message: "no such namespace"}, "False MemberNotScaling: m1: the workload could not be applied: no such namespace", true},
+		"no Work yet": {nil, "False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way", false},
+		"not taken yet": {
+			&Workload{Retained: true},
+			"False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way",
+			false,
+		},
+		"not looked at": {
+			&Workload{Retained: true, Applied: true},
+			"False TakingOver: m1: the workload, or its autoscaler's first look at it, is on its way",
+			false,
+		},
+		"refused": {
+			&Workload{Retained: true, Message: "no such namespace"},
+			"False MemberNotScaling: m1: the workload could not be applied: no such namespace",
+			true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := settled(t).world()
@@ -312,66 +327,6 @@ func TestReleaseWithoutAPolicy(t *testing.T) {
 	}
 }
 
-// TestReleaseNeedsToSeeTheTarget: as long as the target is there and cannot be read, nothing is let go of; what is left on it and on its binding would
-// keep its replicas from everybody.
-func TestReleaseNeedsToSeeTheTarget(t *testing.T) {
-	m := settled(t)
-	m.deleting, m.deletedAt = true, m.now
-	w := m.world()
-	w.Template, w.Problem = nil, &Problem{api.FedHPAReasonTargetForbidden, "no right to scale Deployment"}
-	plan := Decide(w)
-	if len(plan.Actions) != 0 {
-		t.Errorf("actions %v, want none", actionsOf(plan))
-	}
-	wantSaid(t, plan.Status, api.FedHPAReady, "False Releasing: no right to scale Deployment")
-	wantSaid(t, plan.Status, api.FedHPAMembersScaling, "Unknown Releasing")
-	// A kind that is gone took the target with it; a binding that is still there may be the next target's.
-	w.Problem, w.Members = &Problem{api.FedHPAReasonTargetKindUnknown, "no such kind"}, nil
-	if diff := cmp.Diff([]ActionKind{ClearLedger, RemoveFinalizer}, actionsOf(Decide(w))); diff != "" {
-		t.Errorf("without the kind (-want +got):\n%s", diff)
-	}
-}
-
-// TestReleaseFromADuplicatingPolicy: where the policy was changed before, no count of ours is true any more: none is written, and none is waited for.
-func TestReleaseFromADuplicatingPolicy(t *testing.T) {
-	m := settled(t)
-	m.deleting, m.deletedAt = true, m.now
-	m.schedule(8, Counts{"m1": 8, "m2": 8})
-	w := m.world()
-	w.Binding.Divided = false
-	if diff := cmp.Diff([]ActionKind{DeleteAutoscaler, DeleteAutoscaler}, actionsOf(Decide(w))); diff != "" {
-		t.Errorf("with autoscalers in members (-want +got):\n%s", diff)
-	}
-	for i := range w.Members {
-		w.Members[i].HPA = nil
-	}
-	plan := Decide(w)
-	if diff := cmp.Diff([]ActionKind{ClearRetain, ClearLedger, RemoveFinalizer}, actionsOf(plan)); diff != "" {
-		t.Errorf("when they are gone (-want +got):\n%s", diff)
-	}
-	if want := "the policy duplicates replicas: every cluster is given the template's 8"; len(plan.Events) != 1 || plan.Events[0].Message != want {
-		t.Errorf("told %+v, want %q", plan.Events, want)
-	}
-}
-
-// TestReleaseAtZero: who scales to zero and deletes the FedHPA at once gets zero, whichever Karmada hears of first.
-func TestReleaseAtZero(t *testing.T) {
-	m := settled(t)
-	m.deleting, m.deletedAt = true, m.now
-	m.template.Replicas = 0
-	plan := Decide(m.world())
-	if len(plan.Actions) != 0 {
-		t.Errorf("before the binding knows: %v", actionsOf(plan))
-	}
-	wantSaid(t, plan.Status, api.FedHPAReady, "False Releasing: the target was scaled to zero")
-	if err := m.settle(); err != nil {
-		t.Fatal(err)
-	}
-	if !m.gone || m.template.Replicas != 0 || m.template.Retain || m.members["m1"].exists {
-		t.Errorf("in the end: %s\n%+v", m, m.status.Conditions)
-	}
-}
-
 // TestTheSameFaultIsSaidOnce: members ill with the same are one sentence, and Ready is False while nobody scales.
 func TestTheSameFaultIsSaidOnce(t *testing.T) {
 	m := settled(t)
@@ -384,7 +339,9 @@ func TestTheSameFaultIsSaidOnce(t *testing.T) {
 	if got := saying(plan.Status, api.FedHPAMembersScaling); got != want {
 		t.Errorf("MembersScaling = %q, want %q", got, want)
 	}
-	wantSaid(t, plan.Status, api.FedHPAReady, "False MemberNotScaling: no member's autoscaler works: m1, m2: the member's autoscaler cannot scale")
+	wantSaid(t, plan.Status, api.FedHPAReady,
+		"False MemberNotScaling: no member's autoscaler works: m1, m2: the member's autoscaler cannot scale")
 	w.Members[1].HPA.Fault = ""
-	wantSaid(t, Decide(w).Status, api.FedHPAReady, "True Active: the control plane follows the members, but not all is well with them: see MembersScaling")
+	wantSaid(t, Decide(w).Status, api.FedHPAReady,
+		"True Active: the control plane follows the members, but not all is well with them: see MembersScaling")
 }

@@ -78,8 +78,13 @@ func (m *model) world() World {
 	w := World{
 		Now: m.now, UID: "uid", Name: "web", Deleting: m.deleting, DeletedAt: m.deletedAt, Finalizer: m.finalizer, Generation: m.generation,
 		Spec: m.spec, Status: *m.status.DeepCopy(),
-		Bounds:   Bounds{Min: m.spec.MinReplicas, Max: m.spec.MaxReplicas},
-		Template: &Template{Replicas: m.template.Replicas, Retain: m.template.Retain, RetainOurs: m.template.RetainOurs, CutOff: m.template.CutOff},
+		Bounds: Bounds{Min: m.spec.MinReplicas, Max: m.spec.MaxReplicas},
+		Template: &Template{
+			Replicas:   m.template.Replicas,
+			Retain:     m.template.Retain,
+			RetainOurs: m.template.RetainOurs,
+			CutOff:     m.template.CutOff,
+		},
 		Binding: &Binding{
 			Settled: m.binding.generation == m.binding.observed, Claimed: true, Divided: true, Replicas: m.binding.replicas,
 			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger), Spread: []Spread{m.regions},
@@ -94,7 +99,18 @@ func (m *model) world() World {
 
 func (m *memberModel) seen(name string) Member {
 	free := max(m.free-m.replicas, 0)
-	out := Member{Name: name, Ready: m.ready, Held: m.held, Tier: m.tier, Groups: [][]string{{m.region}}, Eligible: true, Free: &free, FreeAt: m.replicas, FreeFrom: "model", Unschedulable: m.waiting}
+	out := Member{
+		Name:          name,
+		Ready:         m.ready,
+		Held:          m.held,
+		Tier:          m.tier,
+		Groups:        [][]string{{m.region}},
+		Eligible:      true,
+		Free:          &free,
+		FreeAt:        m.replicas,
+		FreeFrom:      "model",
+		Unschedulable: m.waiting,
+	}
 	if m.work != nil {
 		out.Workload = &Workload{
 			Retained: m.work.retain, Applied: m.work.applied, Observed: true,
@@ -107,7 +123,17 @@ func (m *memberModel) seen(name string) Member {
 		out.Workload.Updated = &updated
 	}
 	if m.hpaWork != nil {
-		out.HPA = &Autoscaler{Sent: *m.hpaWork, SpecCurrent: true, Owned: true, Applied: m.reported.hpa != nil, InForce: m.reported.hpa, Deleting: m.hpaGone || m.abandoned, Judged: true, Withheld: m.withheld, Confirmed: m.withheld}
+		out.HPA = &Autoscaler{
+			Sent:        *m.hpaWork,
+			SpecCurrent: true,
+			Owned:       true,
+			Applied:     m.reported.hpa != nil,
+			InForce:     m.reported.hpa,
+			Deleting:    m.hpaGone || m.abandoned,
+			Judged:      true,
+			Withheld:    m.withheld,
+			Confirmed:   m.withheld,
+		}
 		if m.reported.ticked {
 			out.HPA.Desired, out.HPA.Current = m.reported.desired, m.reported.current
 			out.HPA.Fault, out.HPA.Ambiguous = m.reported.fault, m.reported.ambiguous

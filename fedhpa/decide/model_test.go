@@ -341,7 +341,18 @@ func (m *model) step(t *rapid.T) {
 	m.now = m.now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second)
 	names := slices.Sorted(maps.Keys(m.members))
 	name := names[rapid.IntRange(0, len(names)-1).Draw(t, "member")]
-	switch rapid.SampledFrom([]string{"detect", "read", "write", "deliver", "execute", "tick", "report", "reconcile", "reconcile", "die"}).Draw(t, "step") {
+	switch rapid.SampledFrom([]string{
+		"detect",
+		"read",
+		"write",
+		"deliver",
+		"execute",
+		"tick",
+		"report",
+		"reconcile",
+		"reconcile",
+		"die",
+	}).Draw(t, "step") {
 	case "detect":
 		m.detect()
 	case "read":
@@ -361,41 +372,4 @@ func (m *model) step(t *rapid.T) {
 	case "die":
 		m.reconcile(rapid.IntRange(0, 3).Draw(t, "after"))
 	}
-}
-
-// agree says what is not true in the books.
-func (m *model) agree() string {
-	real := Counts{}
-	for name, member := range m.members {
-		if member.exists {
-			real[name] = member.replicas
-		}
-	}
-	switch {
-	case real.String() != m.binding.clusters.String():
-		return fmt.Sprintf("members run %s, the binding says %s", real, m.binding.clusters)
-	case m.template.Replicas != real.Sum() || m.binding.replicas != real.Sum():
-		return fmt.Sprintf("members run %d, the template says %d, the binding %d", real.Sum(), m.template.Replicas, m.binding.replicas)
-	}
-	return ""
-}
-
-// dropped reports whether any cluster was given up while it was away, since all limits last were within max.
-func (m *model) dropped() bool {
-	for _, member := range m.members {
-		if member.dropped {
-			return true
-		}
-	}
-	return false
-}
-
-// String shows the whole model, for a failure to be understood.
-func (m *model) String() string {
-	out := fmt.Sprintf("template %+v\nbinding %+v\n", m.template, m.binding)
-	for _, name := range slices.Sorted(maps.Keys(m.members)) {
-		x := m.members[name]
-		out += fmt.Sprintf("%s ready=%v load=%d runs=%d work=%+v sent=%+v in force=%+v reported=%+v\n", name, x.ready, x.load, x.replicas, x.work, x.hpaWork, x.hpa, x.reported)
-	}
-	return out
 }

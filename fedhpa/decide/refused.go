@@ -9,8 +9,8 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
-// Refuse corrects a plan of which a group's writes were refused: what would be true only with them is not said. Of several groups the first one's words stand in
-// Ready.
+// Refuse corrects a plan of which a group's writes were refused: what would be true only with them is not said. Of several groups the
+// first one's words stand in Ready.
 func (p *Plan) Refuse(group Group, reason, message string) {
 	if len(p.refused) == 0 {
 		p.deny(api.FedHPAReady, reason, message)

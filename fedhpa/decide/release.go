@@ -73,7 +73,8 @@ func (d *decision) releaseReplicas() {
 func (d *decision) letGoWords(whole bool) {
 	switch {
 	case whole && !d.w.Binding.Divided:
-		d.tell(true, api.FedHPAReasonReleased, fmt.Sprintf("the policy duplicates replicas: every cluster is given the template's %d", d.w.Template.Replicas))
+		d.tell(true, api.FedHPAReasonReleased,
+			fmt.Sprintf("the policy duplicates replicas: every cluster is given the template's %d", d.w.Template.Replicas))
 	case whole:
 		d.tell(false, api.FedHPAReasonReleased, fmt.Sprintf("replicas stay as they are (%s) and are Karmada's again", d.counts))
 	}
@@ -142,8 +143,8 @@ func (d *decision) releaseBooks(counts Counts) (possible, done bool) {
 }
 
 // finalCounts is what the members run now that no autoscaler speaks for them. A workload that is still on its way to a count is waited
-// for; when that takes too long the larger of book and member is kept, so that nothing is lost. While its pods are updated more run than it is to have: of them only
-// those of the newest template are counted, which are never more than that.
+// for; when that takes too long the larger of book and member is kept, so that nothing is lost. While its pods are updated more run than
+// it is to have: of them only those of the newest template are counted, which are never more than that.
 func (d *decision) finalCounts() (counts Counts, wait string) {
 	counts = maps.Clone(d.counts)
 	patient := d.releasedFor() < releasePatience
@@ -156,7 +157,8 @@ func (d *decision) finalCounts() (counts Counts, wait string) {
 		case m.Workload.still() && m.Workload.Replicas == m.Workload.Ready:
 			counts[name] = m.Workload.Replicas
 		case patient && m.Workload.rolling():
-			return nil, fmt.Sprintf("%s is updating its pods, %d of %d so far: waiting, since more of them run meanwhile than it is to have", name, *m.Workload.Updated, m.Workload.Replicas)
+			return nil, fmt.Sprintf("%s is updating its pods, %d of %d so far: waiting, since more of them run meanwhile than it is to have",
+				name, *m.Workload.Updated, m.Workload.Replicas)
 		case patient:
 			return nil, fmt.Sprintf("%s is still on its way to its count: %d of %d replicas are ready", name, m.Workload.Ready, m.Workload.Replicas)
 		case m.Workload.rolling():

@@ -70,9 +70,10 @@ func (d *decision) makeRoom(steps []split.Step, total int64, floors Counts) {
 }
 
 // sendable reports whether a member may get an autoscaler, or new limits for the one it has. The Work of the workload must bear the
-// retain label, and the workload be there. That a Work was applied may be of an older manifest, and says no more than that: with dispatching suspended it stays true, which is
-// why a held member is not asked. There is no race with a sync that still reads the old Work: Karmada's execution controller reads Works from
-// one watch, so when it creates the autoscaler it has seen the label, which was written before.
+// retain label, and the workload be there. That a Work was applied may be of an older manifest, and says no more than that: with
+// dispatching suspended it stays true, which is why a held member is not asked. There is no race with a sync that still reads the old
+// Work: Karmada's execution controller reads Works from one watch, so when it creates the autoscaler it has seen the label, which was
+// written before.
 func sendable(m *Member) bool {
 	if m.HPA != nil && (!m.HPA.Withheld || !m.HPA.Owned || m.HPA.Deleting) {
 		return m.HPA.Owned && !m.HPA.Deleting

@@ -22,7 +22,8 @@ func (d *decision) standby(books bookkeeping, now division, steps []split.Step) 
 		counts := maps.Clone(d.counts)
 		counts[name] = 1
 		d.writeBooks(counts)
-		d.tellBooks(false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the %d they have room for, and %d more are allowed",
+		d.tellBooks(false, api.FedHPAReasonStandbyWoken, fmt.Sprintf("%s is woken with its first replica: the active clusters run %d of the "+
+			"%d they have room for, and %d more are allowed",
 			name, d.counts.Sum(), room, d.w.Bounds.Max-room))
 		return
 	}
@@ -30,7 +31,8 @@ func (d *decision) standby(books bookkeeping, now division, steps []split.Step) 
 		counts := maps.Clone(d.counts)
 		delete(counts, name)
 		d.writeBooks(counts)
-		d.tellBooks(false, api.FedHPAReasonClusterEmptied, fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
+		d.tellBooks(false, api.FedHPAReasonClusterEmptied,
+			fmt.Sprintf("%s has been idle: its last replica goes, the others run %d", name, counts.Sum()))
 	}
 }
 

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// templateGap lies between two writes of the template's scale. Each is a new generation of it, for which Karmada writes every Work and each member its
-	// workload, also where nothing changed; the scheduling result, which says it all, is written at once.
+	// templateGap lies between two writes of the template's scale. Each is a new generation of it, for which Karmada writes every Work and
+	// each member its workload, also where nothing changed; the scheduling result, which says it all, is written at once.
 	templateGap = 15 * time.Second
-	// pushedBackTop is the longest gap where somebody sets the replicas back each time, and pushedBackForgotten how long they must have stood for the next push to count
-	// as the first.
+	// pushedBackTop is the longest gap where somebody sets the replicas back each time, and pushedBackForgotten how long they must have
+	// stood for the next push to count as the first.
 	pushedBackTop       = 5 * time.Minute
 	pushedBackForgotten = 10 * time.Minute
 )
@@ -37,7 +37,8 @@ func (d *decision) followTemplate(sum int32) {
 	}
 	d.scaleTemplate(sum)
 	if scale := d.plan.Status.TemplateScale; pushed && scale.PushedBack > 1 {
-		d.tellBooks(true, api.FedHPAReasonPushedBack, fmt.Sprintf("somebody set the template's replicas to %d again, %d times in a row: put right to %d. Leave spec.replicas out of what is applied",
+		d.tellBooks(true, api.FedHPAReasonPushedBack, fmt.Sprintf("somebody set the template's replicas to %d again, %d times in a row: put "+
+			"right to %d. Leave spec.replicas out of what is applied",
 			d.w.Template.Replicas, scale.PushedBack, sum))
 	}
 }
@@ -51,10 +52,12 @@ func (d *decision) pushedBack() bool {
 // templateWaits says what the template is waiting for.
 func (d *decision) templateWaits(sum int32, left time.Duration) {
 	reason := api.FedHPAReasonSyncing
-	message := fmt.Sprintf("the ResourceBinding says what members run; the template, at %d, is scaled to %d at most once in %s", d.w.Template.Replicas, sum, templateGap)
+	message := fmt.Sprintf("the ResourceBinding says what members run; the template, at %d, is scaled to %d at most once in %s",
+		d.w.Template.Replicas, sum, templateGap)
 	if last := d.plan.Status.TemplateScale; d.pushedBack() && last.PushedBack > 0 {
 		reason = api.FedHPAReasonPushedBack
-		message = fmt.Sprintf("somebody sets the template's replicas again and again, %d times in a row, last to %d where members run %d: it is put right ever more rarely. "+
+		message = fmt.Sprintf("somebody sets the template's replicas again and again, %d times in a row, last to %d where members run %d: "+
+			"it is put right ever more rarely. "+
 			"Leave spec.replicas out of what is applied", last.PushedBack, d.w.Template.Replicas, sum)
 	}
 	d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, reason, message)

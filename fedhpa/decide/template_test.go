@@ -25,8 +25,8 @@ func (m *model) look() Plan {
 	return m.reconcile(-1)
 }
 
-// TestTemplateFollowsRarely: while loads go on changing the scheduling result says at once what members run, and the template, each write of which reaches every
-// member, is written at most once in fifteen seconds. It is true at last, and the standby is woken all the same.
+// TestTemplateFollowsRarely: while loads go on changing the scheduling result says at once what members run, and the template, each write
+// of which reaches every member, is written at most once in fifteen seconds. It is true at last, and the standby is woken all the same.
 func TestTemplateFollowsRarely(t *testing.T) {
 	spec := limits(2, 30)
 	spec.Distribution = &api.Distribution{Clusters: []api.ClusterDistribution{{Name: "m3", Role: api.ClusterRoleStandby}}}
@@ -83,7 +83,8 @@ func TestAToolThatPushesReplicasBack(t *testing.T) {
 		t.Errorf("a person was told %d times", warned)
 	}
 	wantSaid(t, m.status, api.FedHPABooksAgree, "False TemplatePushedBack")
-	if c := meta.FindStatusCondition(m.status.Conditions, api.FedHPABooksAgree); !strings.Contains(c.Message, "last to 3 where members run 8") {
+	if c := meta.FindStatusCondition(m.status.Conditions, api.FedHPABooksAgree); !strings.Contains(c.Message, "last to 3 where members "+
+		"run 8") {
 		t.Error(c.Message)
 	}
 	if len(m.faults) > 0 {

@@ -28,7 +28,8 @@ func asked() []policy {
 	return []policy{takenOver, activeNow, specChanged, boundsChanged, clustersChanged, rebalanceAsked}
 }
 
-// noticed are the policies of what nobody asked for and makes another division better: a cluster that needs help at once before one whose promise is no longer kept.
+// noticed are the policies of what nobody asked for and makes another division better: a cluster that needs help at once before one whose
+// promise is no longer kept.
 func noticed() []policy {
 	return []policy{nearMax, podsPending, clusterFull, weightsMoved}
 }
@@ -150,8 +151,10 @@ func clusterFull(d *decision, q question) *trigger {
 	}, api.FedHPAReasonClusterFull)
 }
 
-// pressed asks of each cluster that scales whether it needs help, which is due at an age of the division in force. gain is what another division would give it more.
-func (d *decision) pressed(q question, needs func(name string, gain int32, c split.Cluster) (due time.Duration, message string), reason string) *trigger {
+// pressed asks of each cluster that scales whether it needs help, which is due at an age of the division in force. gain is what another
+// division would give it more.
+func (d *decision) pressed(q question, needs func(name string, gain int32, c split.Cluster) (due time.Duration, message string),
+	reason string) *trigger {
 	age := d.w.Now.Sub(d.plan.Status.LastDivision.Time.Time)
 	for i, name := range q.names {
 		if !d.member(name).scales() {

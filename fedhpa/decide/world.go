@@ -55,7 +55,8 @@ type Template struct {
 type Binding struct {
 	// Settled: the scheduler has seen the present generation.
 	Settled bool
-	// Claimed: a policy propagates the workload. Without one Karmada leaves the binding as it is, and brings no change of the template anywhere.
+	// Claimed: a policy propagates the workload. Without one Karmada leaves the binding as it is, and brings no change of the template
+	// anywhere.
 	Claimed bool
 	// Divided: replicaSchedulingType is Divided.
 	Divided bool
@@ -90,7 +91,8 @@ type Member struct {
 	Groups   [][]string
 	Workload *Workload
 	HPA      *Autoscaler
-	// Free is how many more replicas fitted beside the FreeAt that ran when the question was asked; nil is unknown. FreeFrom names who said so.
+	// Free is how many more replicas fitted beside the FreeAt that ran when the question was asked; nil is unknown. FreeFrom names who said
+	// so.
 	Free     *int32
 	FreeAt   int32
 	FreeFrom string
@@ -122,7 +124,8 @@ type Autoscaler struct {
 	Message string
 	// InForce is what the member's object says, nil while the member has not reported it.
 	InForce *split.Range
-	// Current and Desired are the HPA's own; Desired 0 before its first tick. Current is the workload's spec.replicas when the HPA last looked.
+	// Current and Desired are the HPA's own; Desired 0 before its first tick. Current is the workload's spec.replicas when the HPA last
+	// looked.
 	Current, Desired int32
 	// Fault is why the HPA cannot scale, empty when it can. Judged is false where Karmada does not reflect that.
 	Fault  string
@@ -138,7 +141,8 @@ type Autoscaler struct {
 
 // Plan is what is to be done.
 type Plan struct {
-	// Actions in order. Each is safe if the ones after it never happen, and those of another group than Ownership if ones of other groups before it did not.
+	// Actions in order. Each is safe if the ones after it never happen, and those of another group than Ownership if ones of other groups
+	// before it did not.
 	Actions []Action
 	Status  api.FedHPAStatus
 	Events  []Event

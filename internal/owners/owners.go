@@ -92,7 +92,11 @@ func scaledTarget(o *unstructured.Unstructured) (ref autoscalingv2.CrossVersionO
 		value, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", name)
 		return cmp.Or(value, otherwise)
 	}
-	ref = autoscalingv2.CrossVersionObjectReference{APIVersion: field("apiVersion", "apps/v1"), Kind: field("kind", "Deployment"), Name: field("name", "")}
+	ref = autoscalingv2.CrossVersionObjectReference{
+		APIVersion: field("apiVersion", "apps/v1"),
+		Kind:       field("kind", "Deployment"),
+		Name:       field("name", ""),
+	}
 	return ref, ref.Name != ""
 }
 
@@ -120,7 +124,8 @@ func Indexed(ref autoscalingv2.CrossVersionObjectReference) client.ListOption {
 }
 
 // Find the autoscaler that sets a workload's replicas; nil when there is none. One that is being deleted still does.
-func Find(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference, narrow ...client.ListOption) (*Autoscaler, error) {
+func Find(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference,
+	narrow ...client.ListOption) (*Autoscaler, error) {
 	all, err := All(ctx, reader, namespace, ref, narrow...)
 	if err != nil || len(all) == 0 {
 		return nil, err
@@ -129,7 +134,8 @@ func Find(ctx context.Context, reader client.Reader, namespace string, ref autos
 }
 
 // All autoscalers that name the workload, in the order of Kinds. They may be a cache's own: not to be changed.
-func All(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference, narrow ...client.ListOption) ([]Autoscaler, error) {
+func All(ctx context.Context, reader client.Reader, namespace string, ref autoscalingv2.CrossVersionObjectReference,
+	narrow ...client.ListOption) ([]Autoscaler, error) {
 	key := TargetKey(ref)
 	var out []Autoscaler
 	for _, kind := range Kinds() {

@@ -17,8 +17,8 @@ const (
 	rareAfter = 6
 )
 
-// Wait returns once karmada-apiserver serves the kind, or the context's error when that ends first. What nobody does until then, without, is
-// logged once.
+// Wait returns once karmada-apiserver serves the kind, or the context's error when that ends first. What nobody does until then, without,
+// is logged once.
 func Wait(ctx context.Context, mgr manager.Manager, kind schema.GroupVersionKind, without string) error {
 	told, looks := false, 0
 	return wait.PollUntilContextCancel(ctx, interval, true, func(context.Context) (bool, error) {
@@ -27,7 +27,8 @@ func Wait(ctx context.Context, mgr manager.Manager, kind schema.GroupVersionKind
 		}
 		_, err := mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
 		if err != nil && !told {
-			mgr.GetLogger().Info("A kind is not served by karmada-apiserver yet", "kind", kind.GroupKind().String(), "without", without, "reason", err.Error())
+			mgr.GetLogger().Info("A kind is not served by karmada-apiserver yet", "kind", kind.GroupKind().String(), "without", without,
+				"reason", err.Error())
 			told = true
 		}
 		return err == nil, nil

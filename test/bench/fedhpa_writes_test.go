@@ -28,8 +28,8 @@ var writesMembers = flag.Int("writes-members", 20, "TestFedHPAWrites: over how m
 // writesApart lie between the changes of two members when all change, one after the other.
 const writesApart = 3 * time.Second
 
-// TestFedHPAWrites counts on real Karmada what it costs, in the control plane and in members where nothing happens, that members scale: once one of them,
-// then all of them, one after the other.
+// TestFedHPAWrites counts on real Karmada what it costs, in the control plane and in members where nothing happens, that members scale:
+// once one of them, then all of them, one after the other.
 func TestFedHPAWrites(t *testing.T) {
 	Only(t)
 	options := lab.DefaultOptions()
@@ -42,7 +42,8 @@ func TestFedHPAWrites(t *testing.T) {
 	w.rest(time.Minute)
 
 	fmt.Fprintf(os.Stdout, "\n### FedHPA on real Karmada: writes, over %d members\n\n%s\n\n", *writesMembers, machine())
-	fmt.Fprintf(os.Stdout, "| what happens | writes in the control plane | of these by kind | writes of the Deployment in each other member |\n|---|---|---|---|\n")
+	fmt.Fprintf(os.Stdout,
+		"| what happens | writes in the control plane | of these by kind | writes of the Deployment in each other member |\n|---|---|---|---|\n")
 	w.row("nothing, for 45 s", w.count(func() { w.rest(45 * time.Second) }))
 	w.row("one replica more in one member, 45 s", w.count(func() {
 		w.load(0, 3)
@@ -63,7 +64,8 @@ func TestFedHPAWrites(t *testing.T) {
 	if !meta.IsStatusConditionTrue(fed.Status.Conditions, api.FedHPABooksAgree) {
 		t.Errorf("the books do not agree in the end: %+v", fed.Status.Conditions)
 	}
-	fmt.Fprint(os.Stdout, "\nCounted by the API servers (apiserver_request_total), leases and events left out. Real: all of Karmada, members' HPAs and Argosy.\n")
+	fmt.Fprint(os.Stdout,
+		"\nCounted by the API servers (apiserver_request_total), leases and events left out. Real: all of Karmada, members' HPAs and Argosy.\n")
 }
 
 // writesBench are the API servers whose writes are counted.

@@ -46,8 +46,9 @@ func (a autoscaled) scheduled() (bool, error) {
 	return binding == members, err
 }
 
-// disagreement watches members and control plane; the returned function ends that and says how long they differed at most: the scheduling result, and that or the
-// template, which is written more rarely. Of the time between two looks no more than a second counts: what is longer is this process not being let run.
+// disagreement watches members and control plane; the returned function ends that and says how long they differed at most: the scheduling
+// result, and that or the template, which is written more rarely. Of the time between two looks no more than a second counts: what is
+// longer is this process not being let run.
 func (a autoscaled) disagreement() func() (binding, both time.Duration) {
 	binding, both := a.differs(a.scheduled), a.differs(a.agree)
 	return func() (time.Duration, time.Duration) { return binding(), both() }
@@ -92,7 +93,8 @@ func (a autoscaled) touch() {
 
 // touched is an annotation that is new each time.
 func touched() client.Patch {
-	return client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())) //nolint:forbidigo // new each time
+	return client.RawPatch(types.MergePatchType,
+		fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())) //nolint:forbidigo // new each time
 }
 
 // touchReplicaSets gives the controller of a member's ReplicaSets a reason to look at them.

@@ -23,18 +23,20 @@ import (
 )
 
 const (
-	// booksAim is how soon the scheduling result must say what a member's autoscaler did; templateAim how soon the template must as well, which is written at most once
-	// in fifteen seconds.
+	// booksAim is how soon the scheduling result must say what a member's autoscaler did; templateAim how soon the template must as well,
+	// which is written at most once in fifteen seconds.
 	booksAim    = 10 * time.Second
 	templateAim = 15*time.Second + booksAim
-	// fight is how long reverts are counted, while the template is touched every two seconds. In the first trial, whose autoscalers looked every 15 s and
-	// saw figures half a minute old, stock Karmada took replicas back six times in 76 s; the lab's look every second and see what is.
+	// fight is how long reverts are counted, while the template is touched every two seconds. In the first trial, whose autoscalers looked
+	// every 15 s and saw figures half a minute old, stock Karmada took replicas back six times in 76 s; the lab's look every second and see
+	// what is.
 	fight = 30 * time.Second
 	// busy is the CPU, in thousandths, of eight replicas: of nine, one more would be within an autoscaler's tolerance.
 	busy = 400
 )
 
-// TestFedHPA plays its stories at the same time, each in a namespace of its own: most of their time is members' autoscalers looking at metrics.
+// TestFedHPA plays its stories at the same time, each in a namespace of its own: most of their time is members' autoscalers looking at
+// metrics.
 func TestFedHPA(t *testing.T) {
 	table := &sideBySide{rows: map[string]string{}}
 	t.Run("at the same time", func(t *testing.T) {
@@ -59,8 +61,8 @@ func TestFedHPA(t *testing.T) {
 	t.Log(table)
 }
 
-// loadUpAndDown: a member scales by its own autoscaler, up and down; nobody takes a replica back, the scheduler is never asked, and binding and
-// template agree with the members within the aim.
+// loadUpAndDown: a member scales by its own autoscaler, up and down; nobody takes a replica back, the scheduler is never asked, and
+// binding and template agree with the members within the aim.
 func loadUpAndDown(t *testing.T, table *sideBySide) {
 	a := newAutoscaled(t)
 	a.g.Expect(a.members()).To(Equal("member1=2 member2=2"), "taking over changed nothing")
@@ -81,7 +83,8 @@ func loadUpAndDown(t *testing.T, table *sideBySide) {
 	}
 	explained := a.explain()
 	a.g.Expect(explained).To(MatchRegexp(`member1 got \d+\.\.\d+ of 4\.\.20: \d+ more fit \(estimator\), weight 1`), "said in words")
-	a.g.Expect(explained).To(ContainSubstring("Scheduling result: member1=8,member2=2 (sum 10, replicas 10).\nMembers ask for: member1=8,member2=2."))
+	a.g.Expect(explained).To(ContainSubstring("Scheduling result: member1=8,member2=2 (sum 10, replicas 10).\nMembers ask for: " +
+		"member1=8,member2=2."))
 	t.Log(explained)
 
 	a.load("member1", 100)
@@ -92,9 +95,12 @@ func loadUpAndDown(t *testing.T, table *sideBySide) {
 	}
 	longest, both := disagreement()
 	if longest > booksAim || both > templateAim {
-		t.Errorf("members and scheduling result disagreed for %s, the aim is %s; the template too for %s, the aim is %s", longest, booksAim, both, templateAim)
+		t.Errorf("members and scheduling result disagreed for %s, the aim is %s; the template too for %s, the aim is %s", longest, booksAim,
+			both, templateAim)
 	}
-	table.add("FedHPA", fmt.Sprintf("replicas taken back %d times, schedulings 0, longest disagreement of members and scheduling result %s, of the template %s", reverts, longest.Round(100*time.Millisecond), both.Round(100*time.Millisecond)))
+	table.add("FedHPA",
+		fmt.Sprintf("replicas taken back %d times, schedulings 0, longest disagreement of members and scheduling result %s, of the template %s",
+			reverts, longest.Round(100*time.Millisecond), both.Round(100*time.Millisecond)))
 	a.releasedUnchanged()
 }
 
@@ -117,8 +123,8 @@ func (a autoscaled) releasedUnchanged() {
 	a.g.Eventually(a.agree, soon, "200ms").Should(BeTrue())
 }
 
-// fullAndBurst: pods so large that 15 fit into each member. No member is given more than fits; when both are full the standby is woken, and it is
-// emptied when its load is gone.
+// fullAndBurst: pods so large that 15 fit into each member. No member is given more than fits; when both are full the standby is woken,
+// and it is emptied when its load is gone.
 func fullAndBurst(t *testing.T) {
 	// By weights: of nodes that are nearly as large as they were, Karmada's resource models count only half.
 	target := strings.NewReplacer("cpu: 10m", "cpu: 2200m", "[member1, member2]", "[member1, member2, member3]", "{dynamicWeight: AvailableReplicas}", `
@@ -126,7 +132,8 @@ func fullAndBurst(t *testing.T) {
         - {targetCluster: {clusterNames: [member1]}, weight: 1}
         - {targetCluster: {clusterNames: [member2]}, weight: 1}
         - {targetCluster: {clusterNames: [member3]}, weight: 1}`).Replace(fedhpaTarget())
-	object := strings.ReplaceAll(fedhpaObject, "maxReplicas: 20", "maxReplicas: 40\n  distribution: {clusters: [{name: member3, role: Standby}]}")
+	object := strings.ReplaceAll(fedhpaObject, "maxReplicas: 20",
+		"maxReplicas: 40\n  distribution: {clusters: [{name: member3, role: Standby}]}")
 	a := deployed(t, target)
 	a.takeOver(object)
 	a.load("member1", 150)
@@ -174,7 +181,8 @@ spec:
 	a.g.Expect(a.replicas("member1")).To(BeNumerically(">=", 5), "the loaded member keeps what its load asks for")
 	a.g.Eventually(a.agree, soon, "200ms").Should(BeTrue())
 	if longest, both := disagreement(); longest > booksAim || both > templateAim {
-		t.Errorf("members and scheduling result disagreed for %s, the aim is %s; the template too for %s, the aim is %s", longest, booksAim, both, templateAim)
+		t.Errorf("members and scheduling result disagreed for %s, the aim is %s; the template too for %s, the aim is %s", longest, booksAim,
+			both, templateAim)
 	}
 	fed, err := a.fed()
 	a.g.Expect(err).NotTo(HaveOccurred())
@@ -212,15 +220,17 @@ func noMetrics(t *testing.T) {
 		"resource: {name: cpu,", "pods: {metric: {name: queue},").Replace(fedhpaObject))
 	a.releaseInTheEnd()
 	scaling := func() (string, error) { return a.condition(api.FedHPAMembersScaling) }
-	a.g.Eventually(scaling, slow, "500ms").Should(MatchRegexp("False MemberNotScaling: member1, member2: the member's autoscaler cannot scale: .*queue.*FailedGetPodsMetric"))
-	a.g.Consistently(a.askedFor("member1", "member2"), "15s", "500ms").Should(Equal("member1=2 member2=2"), "not knowing is no reason to drop a replica")
+	a.g.Eventually(scaling, slow, "500ms").Should(MatchRegexp("False MemberNotScaling: member1, member2: the member's autoscaler cannot " +
+		"scale: .*queue.*FailedGetPodsMetric"))
+	a.g.Consistently(a.askedFor("member1", "member2"), "15s", "500ms").Should(Equal("member1=2 member2=2"),
+		"not knowing is no reason to drop a replica")
 	a.g.Eventually(a.agree, soon, "200ms").Should(BeTrue())
 	a.apply(t, a.ns, fedhpaObject)
 	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))
 }
 
-// touchedByHand: somebody edits a member's autoscaler, deletes its Work, deletes the workload's Work. All of it is made as it was, and what runs in
-// the books is never dropped.
+// touchedByHand: somebody edits a member's autoscaler, deletes its Work, deletes the workload's Work. All of it is made as it was, and
+// what runs in the books is never dropped.
 func touchedByHand(t *testing.T) {
 	a := newAutoscaled(t)
 	a.load("member2", 100)
@@ -253,7 +263,10 @@ func touchedByHand(t *testing.T) {
 	a.g.Eventually(limits, soon, "100ms").Should(Equal(sent), "an edited autoscaler is put back")
 
 	execution := names.GenerateExecutionSpaceName("member1")
-	autoscaler := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{Namespace: execution, Name: names.GenerateWorkName("HorizontalPodAutoscaler", "web", a.ns)}}
+	autoscaler := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{
+		Namespace: execution,
+		Name:      names.GenerateWorkName("HorizontalPodAutoscaler", "web", a.ns),
+	}}
 	a.g.Expect(a.karmada.Get(t.Context(), client.ObjectKeyFromObject(autoscaler), autoscaler)).To(Succeed())
 	gone := autoscaler.UID
 	a.g.Expect(a.karmada.Delete(t.Context(), autoscaler)).To(Succeed())
@@ -267,8 +280,8 @@ func touchedByHand(t *testing.T) {
 		t.Errorf("member1 lost replicas %d times, want 0", n)
 	}
 
-	// Deleting the workload's Work is deleting the member's workload, and Karmada makes neither again before something happens to change. It is said, and the
-	// books keep the count for that moment.
+	// Deleting the workload's Work is deleting the member's workload, and Karmada makes neither again before something happens to change. It
+	// is said, and the books keep the count for that moment.
 	var before, now appsv1.Deployment
 	key := client.ObjectKey{Namespace: a.ns, Name: "web"}
 	a.g.Expect(member.Get(t.Context(), key, &before)).To(Succeed())
@@ -280,7 +293,8 @@ func touchedByHand(t *testing.T) {
 		}
 		return a.condition(api.FedHPAMembersScaling)
 	}, slow, "500ms").Should(Or(Equal("made again"), MatchRegexp(`False MemberNotScaling: member1: .*"web" not found \(FailedGetScale\)`)))
-	a.g.Consistently(answered(t, a.books), "10s", "100ms").Should(Equal("member1=5 member2=2"), "a workload that is not there does not count as zero")
+	a.g.Consistently(answered(t, a.books), "10s", "100ms").Should(Equal("member1=5 member2=2"),
+		"a workload that is not there does not count as zero")
 	a.touch()
 	a.g.Eventually(a.members, soon, "100ms").Should(Equal("member1=5 member2=2"))
 	a.g.Eventually(a.conditions, slow, "500ms").Should(Equal(allTrue))
@@ -299,7 +313,8 @@ func kubectlAutoscale(t *testing.T) {
 			if err := a.planes.members[name].Get(t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &hpa); err != nil {
 				return "", err
 			}
-			out = append(out, fmt.Sprintf("%d..%d at %d%%", *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas, *hpa.Spec.Metrics[0].Resource.Target.AverageUtilization))
+			out = append(out,
+				fmt.Sprintf("%d..%d at %d%%", *hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas, *hpa.Spec.Metrics[0].Resource.Target.AverageUtilization))
 		}
 		return strings.Join(out, " "), nil
 	}
@@ -318,7 +333,8 @@ func kubectlAutoscale(t *testing.T) {
 	a.kubectl("annotate", "hpa", "web", api.FederateAnnotation+"-")
 	a.g.Eventually(func() error { _, err := a.fed(); return err }, slow, "200ms").Should(MatchError(apierrors.IsNotFound, "not found"))
 	left := a.members()
-	a.g.Consistently(a.askedFor("member1", "member2"), "5s", "200ms").Should(Equal(left), "and without the annotation Karmada has the replicas, as they were")
+	a.g.Consistently(a.askedFor("member1", "member2"), "5s", "200ms").Should(Equal(left),
+		"and without the annotation Karmada has the replicas, as they were")
 	a.g.Eventually(a.agree, soon, "200ms").Should(BeTrue())
 	if n := one() + two(); n != 0 {
 		t.Errorf("members lost replicas %d times when the annotation went, want 0", n)

@@ -46,8 +46,8 @@ const allTrue = "Ready=True BooksAgree=True MembersScaling=True"
 // slow is how long a load may take to be seen by an autoscaler: where the member has the real metrics-server, that comes first.
 const slow = "6m"
 
-// soon is for what the control plane does upon an event or when a time is up: less than the two minutes after which FedHPA looks around anyway, and than the
-// pause of a controller that waits twice as long after each failure.
+// soon is for what the control plane does upon an event or when a time is up: less than the two minutes after which FedHPA looks around
+// anyway, and than the pause of a controller that waits twice as long after each failure.
 const soon = "90s"
 
 // autoscaled is one Deployment under a FedHPA.
@@ -193,18 +193,22 @@ func (a autoscaled) load(member string, millicores int) {
 
 func (a autoscaled) push(replicas int) {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
-	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d},"metadata":{"annotations":{"pushed":"%d"}}}`, replicas, time.Now().UnixNano())) //nolint:forbidigo // a value that is new each time
+	patch := client.RawPatch(types.MergePatchType,
+		fmt.Appendf(nil, `{"spec":{"replicas":%d},"metadata":{"annotations":{"pushed":"%d"}}}`, replicas,
+			time.Now().UnixNano())) //nolint:forbidigo // a value that is new each time
 	a.g.Expect(a.karmada.Patch(a.t.Context(), d, patch)).To(Succeed())
 }
 
-// rests waits until the members ask for this and go on asking for it longer than figures lag behind in member1 and member2, a second for the load and one for
-// the autoscaler, and longer than it keeps what it has: on its way it may find one replica more than the load needs, which it takes back itself.
+// rests waits until the members ask for this and go on asking for it longer than figures lag behind in member1 and member2, a second for
+// the load and one for the autoscaler, and longer than it keeps what it has: on its way it may find one replica more than the load needs,
+// which it takes back itself.
 func (a autoscaled) rests(want string) {
 	a.t.Helper()
 	a.g.Eventually(a.members, slow, "500ms").MustPassRepeatedly(20).Should(Equal(want))
 }
 
-// falls counts from now on how often anybody but its own autoscaler sets a member's Deployment lower than it was; the result is the count so far.
+// falls counts from now on how often anybody but its own autoscaler sets a member's Deployment lower than it was; the result is the count
+// so far.
 func (a autoscaled) falls(member string) func() int32 {
 	var falls atomic.Int32
 	changes := follow(a.t, a.t.Context(), a.planes, member, a.ns, &appsv1.DeploymentList{})

@@ -19,8 +19,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
-// TestWithoutFederatedHPA: a control plane without Karmada's own autoscaler is served like any other, and one that gets it later finds its objects
-// watched, with no restart in between.
+// TestWithoutFederatedHPA: a control plane without Karmada's own autoscaler is served like any other, and one that gets it later finds
+// its objects watched, with no restart in between.
 func TestWithoutFederatedHPA(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -61,7 +61,8 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	scaled.SetNamespace(s.app.Namespace)
 	scaled.SetName("queue")
 	g.Eventually(func() error { return p.Client.Create(t.Context(), scaled) }, machine.Patience).Should(Succeed())
-	g.Eventually(s.ready, noticed).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler), "so is a ScaledObject of KEDA's, which aims at a Deployment without saying so")
+	g.Eventually(s.ready, noticed).Should(Equal("False "+api.FedHPAReasonSecondAutoscaler),
+		"so is a ScaledObject of KEDA's, which aims at a Deployment without saying so")
 	g.Expect(p.Client.Delete(t.Context(), scaled)).To(Succeed())
 	g.Eventually(s.ready, noticed).Should(Equal("True "+api.FedHPAReasonActive), "and its end")
 	g.Expect(stop()).To(Succeed())
@@ -74,7 +75,12 @@ func kedaKind() *apiextensionsv1.CustomResourceDefinition {
 		ObjectMeta: metav1.ObjectMeta{Name: "scaledobjects.keda.sh"},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
 			Group: owners.ScaledObject.Group, Scope: apiextensionsv1.NamespaceScoped,
-			Names: apiextensionsv1.CustomResourceDefinitionNames{Kind: owners.ScaledObject.Kind, ListKind: "ScaledObjectList", Plural: "scaledobjects", Singular: "scaledobject"},
+			Names: apiextensionsv1.CustomResourceDefinitionNames{
+				Kind:     owners.ScaledObject.Kind,
+				ListKind: "ScaledObjectList",
+				Plural:   "scaledobjects",
+				Singular: "scaledobject",
+			},
 			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
 				Name: owners.ScaledObject.Version, Served: true, Storage: true,
 				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &open}},
