@@ -18,7 +18,6 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -123,18 +122,10 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 		return nil, err
 	}
 	p.grpc = grpc.NewServer(grpc.Creds(creds), wire.ServerOption())
-	wire.Register(p.grpc, server.New(server.Options{Members: p.fleet, Templates: templates, Kinds: workloadKinds(cfg), Promises: promises,
+	wire.Register(p.grpc, server.New(server.Options{Members: p.fleet, Templates: templates, Kinds: template.KindsOf(cfg.WorkloadKinds), Promises: promises,
 		Clock: clk, Metrics: server.NewMetrics(p.metrics)}))
 	healthpb.RegisterHealthServer(p.grpc, p.health)
 	return p, nil
-}
-
-func workloadKinds(cfg *config.Estimator) template.Kinds {
-	kinds := template.Kinds{}
-	for _, kind := range cfg.WorkloadKinds {
-		kinds[schema.GroupKind{Group: kind.Group, Kind: kind.Kind}] = kind.PodTemplatePaths
-	}
-	return kinds
 }
 
 // controlPlane makes the clients of karmada-apiserver, without a limit of requests of their own: the server has one.

@@ -27,6 +27,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/plugins"
 	"github.com/argosy-dev/argosy/estimator/server"
 	"github.com/argosy-dev/argosy/estimator/template"
+	"github.com/argosy-dev/argosy/internal/config"
 )
 
 const fitExample = `  # How many replicas of a workload fit each member, and what stops the next
@@ -41,6 +42,7 @@ type fitOptions struct {
 	file            string
 	clusters        []string
 	schedulerConfig string
+	estimatorConfig string
 	output          string
 	allNodes        bool
 	timeout         time.Duration
@@ -74,6 +76,9 @@ answer argosy-estimator gives karmada-scheduler.`,
 	command.Flags().
 		StringVar(&o.schedulerConfig, "scheduler-config", "",
 			"KubeSchedulerConfiguration of the members' schedulers (default kube-scheduler's own)")
+	command.Flags().
+		StringVar(&o.estimatorConfig, "estimator-config", "",
+			"EstimatorConfiguration of argosy-estimator: its workloadKinds say where further kinds keep their pod template")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	command.Flags().BoolVar(&o.allNodes, "all-nodes", false, "list every node, not only the first of each kind")
 	command.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for a member")
@@ -81,7 +86,11 @@ answer argosy-estimator gives karmada-scheduler.`,
 }
 
 func (o *fitOptions) run(ctx context.Context) error {
-	workloads, err := o.workloads()
+	kinds, err := o.kinds()
+	if err != nil {
+		return err
+	}
+	workloads, err := o.workloads(kinds)
 	if err != nil {
 		return err
 	}
@@ -103,7 +112,7 @@ func (o *fitOptions) run(ctx context.Context) error {
 			known.Join(ctx, name, connection)
 		}
 	}
-	asked := server.New(server.Options{Members: known, Clock: clock.RealClock{}})
+	asked := server.New(server.Options{Members: known, Kinds: kinds, Clock: clock.RealClock{}})
 	fits := make([]workloadFit, 0, len(workloads))
 	for _, workload := range workloads {
 		fit := workloadFit{
@@ -139,21 +148,34 @@ func (o *fitOptions) ask(ctx context.Context, asked *server.Server, known *fleet
 	return fitOf(name, answer)
 }
 
+// kinds are those that the estimator's configuration names.
+func (o *fitOptions) kinds() (template.Kinds, error) {
+	if o.estimatorConfig == "" {
+		return nil, nil
+	}
+	cfg, err := config.LoadEstimator(o.estimatorConfig)
+	if err != nil {
+		return nil, fmt.Errorf("--estimator-config: %w", err)
+	}
+	return template.KindsOf(cfg.WorkloadKinds), nil
+}
+
 // workloads are the objects of the file that have pods; Services, policies and what else belongs to an application may stand beside them,
 // and are named.
-func (o *fitOptions) workloads() ([]*unstructured.Unstructured, error) {
+func (o *fitOptions) workloads(kinds template.Kinds) ([]*unstructured.Unstructured, error) {
 	objects, err := (&interpretOptions{IOStreams: o.IOStreams, files: []string{o.file}}).objects()
 	if err != nil {
 		return nil, err
 	}
 	var workloads []*unstructured.Unstructured
 	for _, object := range objects {
-		_, ok, err := template.Kinds(nil).Of(object)
+		_, ok, err := kinds.Of(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
 		if !ok {
-			fmt.Fprintf(o.ErrOut, "%s %s: no pods are made of it, or not of a template in it: not asked about\n", object.GetKind(), object.GetName())
+			fmt.Fprintf(o.ErrOut, "%s %s: no pods are made of it, or not of a template at spec.template: not asked about (--estimator-config names further kinds)\n",
+				object.GetKind(), object.GetName())
 			continue
 		}
 		if object.GetNamespace() == "" {

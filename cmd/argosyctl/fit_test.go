@@ -129,18 +129,27 @@ func TestFitReadsItsFile(t *testing.T) {
 		"{workloadType: StatefulSet, image: db}\n"
 	const united = "apiVersion: apps.kruise.io/v1alpha1\nkind: UnitedDeployment\nmetadata: {namespace: shop, name: web}\n" +
 		"spec: {template: {cloneSetTemplate: {spec: {template: {spec: {containers: [{name: main, image: web}]}}}}}}\n"
+	const game = "apiVersion: games.example.com/v1\nkind: Arena\nmetadata: {namespace: shop, name: pvp}\n" +
+		"spec: {workload: {template: {spec: {containers: [{name: main, image: web}]}}}}\n"
+	further := filepath.Join(t.TempDir(), "estimator.yaml")
+	const configuration = "apiVersion: config.argosy.dev/v1alpha1\nkind: EstimatorConfiguration\n" +
+		"workloadKinds: [{group: games.example.com, kind: Arena, podTemplatePaths: [spec.workload.template]}]\n"
+	if err := os.WriteFile(further, []byte(configuration), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		text string
 		want []string
 		err  string
 	}{
-		"one workload":              {deployment, []string{"Deployment default/web"}, ""},
-		"among what belongs to it":  {service + "---\n" + deployment, []string{"Deployment default/web"}, ""},
-		"several":                   {deployment + "---\n" + component, []string{"Deployment default/web", "Component shop/db"}, ""},
-		"a UnitedDeployment":        {united, []string{"UnitedDeployment shop/web"}, ""},
-		"none":                      {service, nil, "holds no workload with a pod template"},
-		"a template that is broken": {strings.Replace(deployment, "image: web", "image: [web]", 1), nil, "spec.template does not decode"},
-		"no YAML":                   {"{", nil, "yaml"},
+		"a kind of the administrator's": {game, []string{"Arena shop/pvp"}, ""},
+		"one workload":                  {deployment, []string{"Deployment default/web"}, ""},
+		"among what belongs to it":      {service + "---\n" + deployment, []string{"Deployment default/web"}, ""},
+		"several":                       {deployment + "---\n" + component, []string{"Deployment default/web", "Component shop/db"}, ""},
+		"a UnitedDeployment":            {united, []string{"UnitedDeployment shop/web"}, ""},
+		"none":                          {service, nil, "holds no workload with a pod template"},
+		"a template that is broken":     {strings.Replace(deployment, "image: web", "image: [web]", 1), nil, "spec.template does not decode"},
+		"no YAML":                       {"{", nil, "yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "f.yaml")
@@ -154,8 +163,12 @@ func TestFitReadsItsFile(t *testing.T) {
 			flags := genericclioptions.NewConfigFlags(false)
 			flags.KubeConfig = &empty
 			streams, _, _, said := genericiooptions.NewTestIOStreams()
-			o := fitOptions{file: path, flags: flags, IOStreams: streams}
-			workloads, err := o.workloads()
+			o := fitOptions{file: path, flags: flags, IOStreams: streams, estimatorConfig: further}
+			kinds, err := o.kinds()
+			if err != nil {
+				t.Fatal(err)
+			}
+			workloads, err := o.workloads(kinds)
 			if named := strings.Contains(said.String(), "Service web: no pods are made of it"); named != strings.Contains(tc.text, "kind: Service") {
 				t.Errorf("said %q of what is not asked about", said)
 			}
@@ -191,6 +204,7 @@ func TestFitRefusesBadFlags(t *testing.T) {
 		"a file that is not there":   {[]string{"-f", "none.yaml"}, "none.yaml"},
 		"an unknown output":          {[]string{"-f", "cloneset.yaml", "-o", "table"}, `--output "table" is not known: use text, json or yaml`},
 		"an unknown plugin":          {[]string{"-f", "cloneset.yaml", "--scheduler-config", scheduler}, `plugin "Wishful" is not compiled`},
+		"no such configuration":      {[]string{"-f", "cloneset.yaml", "--estimator-config", "none.yaml"}, "--estimator-config"},
 		"a kubeconfig not to be had": {[]string{"-f", "cloneset.yaml", "--kubeconfig", "none"}, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {

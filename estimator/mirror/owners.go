@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 )
 
 // Workload names what pods may belong to. Where its group is not known (the question's metadata has none), any will do; so will any kind
@@ -114,8 +114,7 @@ type owners struct {
 	mapper meta.RESTMapper
 	clock  clock.PassiveClock
 
-	mu    sync.Mutex
-	known map[types.UID]known
+	known *lru.Cache
 }
 
 // known is an answer. One that says "none" because the kind or the object could not be found or read holds until asked anew: kinds are
@@ -133,14 +132,16 @@ const (
 )
 
 func newOwners(client dynamic.Interface, mapper meta.RESTMapper, clock clock.PassiveClock) *owners {
-	return &owners{client: client, mapper: mapper, clock: clock, known: map[types.UID]known{}}
+	return &owners{client: client, mapper: mapper, clock: clock, known: lru.New(rememberOwners)}
 }
 
 func (o *owners) of(ctx context.Context, namespace string, of *metav1.OwnerReference) (*metav1.OwnerReference, error) {
 	now := o.clock.Now()
-	o.mu.Lock()
-	before, ok := o.known[of.UID]
-	o.mu.Unlock()
+	var before known
+	found, ok := o.known.Get(of.UID)
+	if ok {
+		before, ok = found.(known)
+	}
 	if ok && (before.until.IsZero() || now.Before(before.until)) || o.mapper == nil {
 		return before.owner, nil
 	}
@@ -167,11 +168,6 @@ func (o *owners) of(ctx context.Context, namespace string, of *metav1.OwnerRefer
 }
 
 func (o *owners) remember(uid types.UID, found known) *metav1.OwnerReference {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.known) >= rememberOwners {
-		o.known = map[types.UID]known{}
-	}
-	o.known[uid] = found
+	o.known.Add(uid, found)
 	return found.owner
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/utils/lru"
 )
 
 // memoTables bounds the memory: one table of a 5000-node member is 80 KB.
@@ -14,47 +15,28 @@ const memoTables = 256
 // the key alone.
 type memo struct {
 	mu     sync.Mutex
-	limit  int
-	used   int64
-	tables map[string]*table
+	tables *lru.Cache
 }
 
-type table struct {
-	lastUsed int64
-	nodes    perNode[int64]
-}
-
-func newMemo(limit int) *memo { return &memo{limit: limit, tables: map[string]*table{}} }
+func newMemo(limit int) *memo { return &memo{tables: lru.New(limit)} }
 
 // values returns one number per node; see perNode.refresh.
 func (m *memo) values(key string, nodes []fwk.NodeInfo, compute func(worker, i int) int64) ([]int64, int) {
-	return m.table(key).nodes.refresh(nodes, compute)
+	return m.table(key).refresh(nodes, compute)
 }
 
-func (m *memo) table(key string) *table {
+// table of a key; the one that was asked for longest ago makes room for a new one.
+func (m *memo) table(key string) *perNode[int64] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.used++
-	t, ok := m.tables[key]
-	if !ok {
-		if len(m.tables) >= m.limit {
-			m.dropOldest()
-		}
-		t = &table{}
-		m.tables[key] = t
-	}
-	t.lastUsed = m.used
-	return t
-}
-
-func (m *memo) dropOldest() {
-	oldest := ""
-	for key, t := range m.tables {
-		if oldest == "" || t.lastUsed < m.tables[oldest].lastUsed {
-			oldest = key
+	if found, ok := m.tables.Get(key); ok {
+		if table, ok := found.(*perNode[int64]); ok {
+			return table
 		}
 	}
-	delete(m.tables, oldest)
+	table := &perNode[int64]{}
+	m.tables.Add(key, table)
+	return table
 }
 
 // perNode remembers one value per node as long as the node does not change.

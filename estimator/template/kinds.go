@@ -6,11 +6,22 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/argosy-dev/argosy/internal/config"
 )
 
 // Kinds says where further kinds keep their pod template: dotted paths, of which the first that holds one counts. Every kind may have one
 // at spec.template.
 type Kinds map[schema.GroupKind][]string
+
+// KindsOf are those that a configuration names.
+func KindsOf(named []config.WorkloadKind) Kinds {
+	kinds := Kinds{}
+	for _, kind := range named {
+		kinds[schema.GroupKind{Group: kind.Group, Kind: kind.Kind}] = kind.PodTemplatePaths
+	}
+	return kinds
+}
 
 // known are kinds of others that keep it elsewhere.
 var known = Kinds{

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 )
 
 // Object is what the gRPC metadata key `object` names: a kind without its group.
@@ -41,6 +42,8 @@ var ErrNoKind = errors.New("karmada-apiserver does not serve the kind")
 const (
 	// keepFor: a scheduler asks for all members at once; they share one read. Longer would answer a new template with the old one.
 	keepFor = time.Second
+	// sharedReads bounds how many reads are kept: more than a scheduler asks about in that time.
+	sharedReads = 1024
 	// kindsFor is how long the list of kinds holds before a kind that is not in it is looked for anew.
 	kindsFor = 5 * time.Second
 )
@@ -62,7 +65,7 @@ type Resolver struct {
 	clock     clock.PassiveClock
 
 	mu     sync.Mutex
-	recent map[Object]*lookup
+	recent *lru.Cache
 
 	// reading is held while the kinds are read, which takes as long as karmada-apiserver does; nobody else waits for it.
 	reading   sync.Mutex
@@ -79,7 +82,7 @@ type lookup struct {
 
 // NewResolver makes a resolver. The clients' own timeouts bound a read that its caller has given up.
 func NewResolver(client dynamic.Interface, discovery discovery.DiscoveryInterface, clock clock.PassiveClock) *Resolver {
-	return &Resolver{client: client, discovery: discovery, clock: clock, recent: map[Object]*lookup{}}
+	return &Resolver{client: client, discovery: discovery, clock: clock, recent: lru.New(sharedReads)}
 }
 
 // Find returns every workload of that kind and name: two groups may have a kind of one name (StatefulSet of apps and of apps.kruise.io).
@@ -110,16 +113,13 @@ func (r *Resolver) lookup(object Object) (*lookup, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
-	for other, l := range r.recent {
-		if now.Sub(l.begun) > keepFor {
-			delete(r.recent, other)
+	if found, ok := r.recent.Get(object); ok {
+		if l, ok := found.(*lookup); ok && now.Sub(l.begun) <= keepFor {
+			return l, false
 		}
 	}
-	if l, ok := r.recent[object]; ok {
-		return l, false
-	}
 	l := &lookup{begun: now, done: make(chan struct{})}
-	r.recent[object] = l
+	r.recent.Add(object, l)
 	return l, true
 }
 
