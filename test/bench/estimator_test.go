@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	discoveryfake "k8s.io/client-go/discovery/fake"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
@@ -224,21 +225,28 @@ func startOurs(t *testing.T, objects []kruntime.Object) *ourServer {
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 	t.Cleanup(cancel)
 	s := &ourServer{client: fake.NewSimpleClientset(objects...), ctx: ctx}
-	configuration, err := oracle.LoadConfiguration("", plugins.Registry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.member, err = mirror.NewMember(ctx, mirror.Config{Name: benchMember, Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{}},
-		mirror.Clients{Typed: s.client, Dynamic: dynamicfake.NewSimpleDynamicClient(kruntime.NewScheme()), Rest: &rest.Config{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.member.Start(ctx)
-	if err := s.member.WaitForSync(ctx); err != nil {
+	var err error
+	if s.member, err = mirrored(ctx, benchMember, s.client); err != nil {
 		t.Fatal(err)
 	}
 	s.Server = server.New(server.Options{Members: s, Clock: clock.RealClock{}})
 	return s
+}
+
+// mirrored is the mirror of a member, in sync.
+func mirrored(ctx context.Context, name string, client kubernetes.Interface) (*mirror.Member, error) {
+	configuration, err := oracle.LoadConfiguration("", plugins.Registry())
+	if err != nil {
+		return nil, err
+	}
+	member, err := mirror.NewMember(ctx,
+		mirror.Config{Name: name, Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{}},
+		mirror.Clients{Typed: client, Dynamic: dynamicfake.NewSimpleDynamicClient(kruntime.NewScheme()), Rest: &rest.Config{}})
+	if err != nil {
+		return nil, err
+	}
+	member.Start(ctx)
+	return member, member.WaitForSync(ctx)
 }
 
 func (s *ourServer) replicas(t *testing.T, request *pb.MaxAvailableReplicasRequest) int32 {
