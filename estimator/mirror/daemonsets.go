@@ -21,22 +21,27 @@ var advanced = []schema.GroupVersionResource{
 	{Group: "apps.kruise.io", Version: "v1beta1", Resource: "daemonsets"}, {Group: "apps.kruise.io", Version: "v1alpha1", Resource: "daemonsets"},
 }
 
-// advancedDaemonSets is the resource of them that the member serves and lets us list; none where it has no OpenKruise. A member that refuses them is mirrored
-// without: what they are still to get is then not foreseen, which is said.
-func advancedDaemonSets(ctx context.Context, client dynamic.Interface, served sets.Set[string]) *schema.GroupVersionResource {
+// advancedDaemonSets is the resource of them that the member serves and lets us list; none where it has no OpenKruise. A member that refuses them
+// for good is mirrored without: what they are still to get is then not foreseen, which is said.
+func advancedDaemonSets(
+	ctx context.Context, client dynamic.Interface, served sets.Set[string],
+) (*schema.GroupVersionResource, error) {
 	for i := range advanced {
 		of := advanced[i]
 		if !served.Has(of.GroupVersion().String() + "/" + of.Resource) {
 			continue
 		}
 		_, err := client.Resource(of).List(ctx, metav1.ListOptions{Limit: 1})
-		if err == nil {
-			return &of
+		switch {
+		case err == nil:
+			return &of, nil
+		case !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err):
+			return nil, fmt.Errorf("listing OpenKruise's DaemonSets: %w", err)
 		}
 		klog.FromContext(ctx).Error(err, "Not foreseeing the pods of OpenKruise's DaemonSets", "reason", apierrors.ReasonForError(err))
-		return nil
+		return nil, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // watchDaemonSets registers the informer of them, and returns what it knows.

@@ -186,9 +186,11 @@ func (m *Mirror) build(ctx context.Context, watches *watches) (*Member, error) {
 		return nil, fmt.Errorf("building a client: %w", err)
 	}
 	discovered := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client.Discovery()))
-	return NewMember(ctx, m.config, Clients{
-		Typed: client, Dynamic: dynamicClient, Mapper: discovered, Rest: config, DaemonSets: advancedDaemonSets(ctx, asking, served),
-	})
+	sets, err := advancedDaemonSets(ctx, asking, served)
+	if err != nil {
+		return nil, err
+	}
+	return NewMember(ctx, m.config, Clients{Typed: client, Dynamic: dynamicClient, Mapper: discovered, Rest: config, DaemonSets: sets})
 }
 
 // Clients of one member; all of them must be read-only. Mapper may be nil: then only ReplicaSets are followed to their owners.

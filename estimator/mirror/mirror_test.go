@@ -276,6 +276,8 @@ func TestDaemonSetsOfOpenKruise(t *testing.T) {
 	}{
 		"foreseen": {want: 2},
 		"refused":  {refuse: map[string]int{path: http.StatusForbidden}, want: 4},
+		// Then the mirror waits, and is not made without them.
+		"not answered at first": {refuse: map[string]int{path: http.StatusServiceUnavailable}, want: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlane(t)
@@ -295,6 +297,12 @@ func TestDaemonSetsOfOpenKruise(t *testing.T) {
 			}}
 			p.set(tc.refuse)
 			m := p.run(oracle.Plugins{}, "", nil)
+			if tc.refuse[path] == http.StatusServiceUnavailable {
+				for !m.Tried() {
+					<-time.After(10 * time.Millisecond)
+				}
+				p.set(nil)
+			}
 			p.wait(m, Fresh)
 			member, err := m.Member()
 			if err != nil {
