@@ -32,8 +32,9 @@ func (s *scaledObjects) of(ctx context.Context, namespace string, target autosca
 	for i := range list.Items {
 		ref, ok := owners.Target(&list.Items[i])
 		if ok && owners.TargetKey(ref) == owners.TargetKey(target) {
-			return fmt.Sprintf("KEDA's ScaledObject %s names the same target: in each member it is propagated to KEDA makes a HorizontalPodAutoscaler of it, "+
-				"and Kubernetes switches off two of the same pods. Delete it, or delete this FedHPA", list.Items[i].GetName()), nil
+			return fmt.Sprintf(
+				"KEDA's ScaledObject %s names the same target: in each member it is propagated to KEDA makes a HorizontalPodAutoscaler of it, "+
+					"and Kubernetes switches off two of the same pods. Delete it, or delete this FedHPA", list.Items[i].GetName()), nil
 		}
 	}
 	return "", nil

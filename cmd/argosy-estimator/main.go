@@ -1,5 +1,5 @@
-// argosy-estimator tells karmada-scheduler how many replicas really fit each member, by running each member's own scheduler on a mirror of it.
-// It serves Karmada's scheduler-estimator protocol for many members in one process, with the flags of karmada-scheduler-estimator.
+// argosy-estimator tells karmada-scheduler how many replicas really fit each member, by running each member's own scheduler on a mirror of
+// it. It serves Karmada's scheduler-estimator protocol for many members in one process, with the flags of karmada-scheduler-estimator.
 package main
 
 import (
@@ -35,7 +35,8 @@ func run(args []string) error {
 	if err := program.LimitMemory(); err != nil {
 		return err
 	}
-	// The scheduler asks Filter plugins in goroutines of its own. A panic there must cost one answer, not the process and so all members' answers.
+	// The scheduler asks Filter plugins in goroutines of its own. A panic there must cost one answer, not the process and so all members'
+	// answers.
 	utilruntime.ReallyCrash = false
 
 	cfg, err := config.LoadEstimator(*configPath)

@@ -29,7 +29,8 @@ func main() {
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("argosy-webhook", flag.ExitOnError)
-	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1, kind WebhookConfiguration); empty means the defaults")
+	configPath := flags.String("config", "",
+		"configuration file (config.argosy.dev/v1alpha1, kind WebhookConfiguration); empty means the defaults")
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
 	var profiles string
 	program.ProfilesFlag(flags, &profiles)

@@ -46,7 +46,7 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 		Host: host, Port: port, CertDir: cfg.CertDir,
 		// Karmada and karmada-apiserver speak HTTP/1.1 to webhooks; one connection then carries one request at a time,
 		// which is also the shorter way on both sides.
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos, c.MinVersion = []string{"http/1.1"}, tls.VersionTLS12 }, func(c *tls.Config) { c.GetCertificate = certificate.get }},
+		TLSOpts: []func(*tls.Config){http1Only, func(c *tls.Config) { c.GetCertificate = certificate.get }},
 	})
 	caches := program.Cache()
 	strip := caches.DefaultTransform
@@ -88,4 +88,9 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}
 	return mgr, nil
+}
+
+// http1Only serves HTTP/1.1 alone, over TLS 1.2 or newer.
+func http1Only(c *tls.Config) {
+	c.NextProtos, c.MinVersion = []string{"http/1.1"}, tls.VersionTLS12
 }

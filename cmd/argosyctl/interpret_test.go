@@ -111,7 +111,10 @@ updatedReplicas: 3
 `,
 		},
 		"the exact patch of one of two members with as many replicas": {
-			args: []string{"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--desired-replica", "5", "--division", "member1=5,member2=5", "--cluster", "member1", "-o", "patch"},
+			args: []string{
+				"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--desired-replica", "5", "--division", "member1=5,member2=5", "--cluster",
+				"member1", "-o", "patch",
+			},
 			want: `[{"op":"add","path":"/metadata/annotations","value":{}},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=5"},` +
@@ -119,7 +122,9 @@ updatedReplicas: 3
 				`{"op":"add","path":"/spec/replicas","value":5},{"op":"add","path":"/spec/updateStrategy/partition","value":4}]` + "\n",
 		},
 		"the patch of a revision": {
-			args: []string{"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--desired-replica", "4", "--division", "member1=4,member2=6", "-o", "patch"},
+			args: []string{
+				"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--desired-replica", "4", "--division", "member1=4,member2=6", "-o", "patch",
+			},
 			want: `[{"op":"add","path":"/spec/updateStrategy/partition","value":4},{"op":"add","path":"/metadata/annotations","value":{}},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1created-with","value":"92b5c6e5cda2d5bb"},{"op":"add","path":"/spec/replicas","value":4}]` + "\n",
@@ -181,12 +186,23 @@ func TestInterpretRefuses(t *testing.T) {
 		"a missing file":       {args: []string{"-f", "absent.yaml", "--operation", "InterpretHealth"}, want: "absent.yaml"},
 		"no kind":              {in: "{}", args: []string{"-f", "-", "--operation", "InterpretHealth"}, want: "reading -: "},
 		"no YAML":              {in: "\t:", args: []string{"-f", "-", "--operation", "InterpretHealth"}, want: "reading -: "},
-		"a kind not ours":      {in: "apiVersion: v1\nkind: Pod\n", args: []string{"-f", "-", "--operation", "InterpretHealth"}, want: "not interpreted by Argosy: kind /v1, Kind=Pod"},
-		"no observed object":   {args: []string{"-f", "desired.yaml", "--operation", "Retain"}, want: "--observed-file: Retain needs"},
-		"a bad division":       {args: []string{"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--division", "member1"}, want: `--division: "member1" is not cluster=replicas`},
-		"a typo in a status":   {in: "cluster: a\n", args: []string{"-f", "cloneset.yaml", "--operation", "AggregateStatus", "--status-file", "-"}, want: `unknown field "cluster"`},
-		"an unknown output":    {args: []string{"-f", "cloneset.yaml", "--operation", "InterpretHealth", "-o", "wide"}, want: `--output: "wide"`},
-		"no patch of a health": {args: []string{"-f", "cloneset.yaml", "--operation", "InterpretHealth", "-o", "patch"}, want: "--output patch: only"},
+		"a kind not ours": {
+			in: "apiVersion: v1\nkind: Pod\n", args: []string{"-f", "-", "--operation", "InterpretHealth"},
+			want: "not interpreted by Argosy: kind /v1, Kind=Pod",
+		},
+		"no observed object": {args: []string{"-f", "desired.yaml", "--operation", "Retain"}, want: "--observed-file: Retain needs"},
+		"a bad division": {
+			args: []string{"-f", "cloneset.yaml", "--operation", "ReviseReplica", "--division", "member1"},
+			want: `--division: "member1" is not cluster=replicas`,
+		},
+		"a typo in a status": {
+			in: "cluster: a\n", args: []string{"-f", "cloneset.yaml", "--operation", "AggregateStatus", "--status-file", "-"},
+			want: `unknown field "cluster"`,
+		},
+		"an unknown output": {args: []string{"-f", "cloneset.yaml", "--operation", "InterpretHealth", "-o", "wide"}, want: `--output: "wide"`},
+		"no patch of a health": {
+			args: []string{"-f", "cloneset.yaml", "--operation", "InterpretHealth", "-o", "patch"}, want: "--output patch: only",
+		},
 		"a field of the wrong type": {
 			in:   "apiVersion: apps.kruise.io/v1alpha1\nkind: CloneSet\nmetadata: {name: web}\nspec: {replicas: ten}\n",
 			args: []string{"-f", "-", "--operation", "InterpretReplica"}, want: `CloneSet web: spec.replicas: want a whole number, have "ten"`,

@@ -33,7 +33,8 @@ func statesPage(source) (string, error) {
 		if line.Waits {
 			gate += "*"
 		}
-		fmt.Fprintf(&page, "| %d | %s | %s | %s | %s | %s | %s |\n", i+1, line.Name, cell(line.When), line.Phase, gate, strings.Join(line.Tasks, ", "), cell(line.Until))
+		fmt.Fprintf(&page, "| %d | %s | %s | %s | %s | %s | %s |\n", i+1, line.Name, cell(line.When), line.Phase, gate,
+			strings.Join(line.Tasks, ", "), cell(line.Until))
 	}
 	page.WriteString(statesOutro)
 	return page.String(), nil

@@ -30,7 +30,8 @@ type Connection struct {
 // equal: the way is the same, whatever the token.
 func (c Connection) equal(other Connection) bool {
 	a, b := c.Rest, other.Rest
-	return a.Host == b.Host && c.Proxy == other.Proxy && a.BearerToken == b.BearerToken && reflect.DeepEqual(a.TLSClientConfig, b.TLSClientConfig) &&
+	return a.Host == b.Host && c.Proxy == other.Proxy && a.BearerToken == b.BearerToken &&
+		reflect.DeepEqual(a.TLSClientConfig, b.TLSClientConfig) &&
 		(c.Token == "") == (other.Token == "")
 }
 

@@ -13,13 +13,15 @@ var (
 	stateDesc = prometheus.NewDesc("argosy_estimator_member_state_info",
 		"1 for the state a member's mirror is in: Joining, Fresh, Stale, Lost or Misconfigured.", []string{"member", "state"}, nil)
 	ageDesc = prometheus.NewDesc("argosy_estimator_member_staleness_seconds",
-		"How old what is known of the member may be: time since it last answered, or since one of its watches is refused.", []string{"member"}, nil)
+		"How old what is known of the member may be: time since it last answered, or since one of its watches is refused.", []string{"member"},
+		nil)
 	refusedDesc = prometheus.NewDesc("argosy_estimator_member_refused_watches",
 		"Resources of a member that can be neither listed nor watched now.", []string{"member"}, nil)
 	quietDesc = prometheus.NewDesc("argosy_estimator_member_quiet_seconds",
 		"Time since the most silent of a member's watches last said something; bookmarks come about once a minute.", []string{"member"}, nil)
 	podsDesc   = prometheus.NewDesc("argosy_estimator_pods", "Pods of all members in memory.", nil, nil)
-	budgetDesc = prometheus.NewDesc("argosy_estimator_pod_budget", "How many pods this process is meant for (podBudget of its configuration).", nil, nil)
+	budgetDesc = prometheus.NewDesc("argosy_estimator_pod_budget", "How many pods this process is meant for (podBudget of its configuration).",
+		nil, nil)
 )
 
 // Collector reports the fleet's state whenever it is asked.
@@ -56,7 +58,8 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// HealthHandler serves /healthz and /readyz, which lists the members unless one of the conditions says that a Service had better send nothing here.
+// HealthHandler serves /healthz and /readyz, which lists the members unless one of the conditions says that a Service had better send
+// nothing here.
 func HealthHandler(fleet *Fleet, ready ...func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })

@@ -64,8 +64,8 @@ type Watcher struct {
 	ready  atomic.Bool
 }
 
-// Ready says whether this process may be asked in place of another: it knows the members, and has read each of them or could not. From then on it stays ready.
-// A member that joins later, or is away, makes nobody unready: its neighbours must be answered for.
+// Ready says whether this process may be asked in place of another: it knows the members, and has read each of them or could not. From then
+// on it stays ready. A member that joins later, or is away, makes nobody unready: its neighbours must be answered for.
 func (w *Watcher) Ready() error {
 	if w.ready.Load() {
 		return nil
@@ -169,7 +169,8 @@ func (w *Watcher) follow(ctx context.Context) (func() ([]*clusterv1alpha1.Cluste
 
 // movedOrLeaves: the way to the member is another, the member may be another instance's now, or it is on its way out.
 func movedOrLeaves(before, now *clusterv1alpha1.Cluster) bool {
-	return before.UID != now.UID || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() || !equality.Semantic.DeepEqual(before.Spec, now.Spec) ||
+	return before.UID != now.UID || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
+		!equality.Semantic.DeepEqual(before.Spec, now.Spec) ||
 		!maps.Equal(before.Labels, now.Labels)
 }
 
@@ -232,8 +233,10 @@ func (w *Watcher) register(ctx context.Context, members []string) bool {
 func ConnectionOf(ctx context.Context, secrets kubernetes.Interface, cluster *clusterv1alpha1.Cluster) (Connection, error) {
 	spec := cluster.Spec
 	if spec.APIEndpoint == "" || spec.SecretRef == nil {
-		return Connection{}, fmt.Errorf("cluster %s: spec.apiEndpoint or spec.secretRef is empty (a pull-mode member?): give its kubeconfig in the configuration's members",
-			cluster.Name)
+		return Connection{},
+			fmt.Errorf(
+				"cluster %s: spec.apiEndpoint or spec.secretRef is empty (a pull-mode member?): give its kubeconfig in the configuration's members",
+				cluster.Name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -275,9 +278,13 @@ func trimBinding(object any) (any, error) {
 	if binding, ok := object.(*workv1alpha2.ResourceBinding); ok {
 		spec := binding.Spec
 		return &workv1alpha2.ResourceBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID, ResourceVersion: binding.ResourceVersion},
-			Status:     workv1alpha2.ResourceBindingStatus{LastScheduledTime: binding.Status.LastScheduledTime},
-			Spec:       workv1alpha2.ResourceBindingSpec{Resource: spec.Resource, ReplicaRequirements: spec.ReplicaRequirements, Clusters: spec.Clusters},
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: binding.Namespace, Name: binding.Name, UID: binding.UID, ResourceVersion: binding.ResourceVersion,
+			},
+			Status: workv1alpha2.ResourceBindingStatus{LastScheduledTime: binding.Status.LastScheduledTime},
+			Spec: workv1alpha2.ResourceBindingSpec{
+				Resource: spec.Resource, ReplicaRequirements: spec.ReplicaRequirements, Clusters: spec.Clusters,
+			},
 		}, nil
 	}
 	return object, nil

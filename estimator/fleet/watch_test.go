@@ -52,15 +52,23 @@ func TestConnectionOf(t *testing.T) {
 		want    string
 	}{
 		"as karmadactl join leaves it": {cluster("m1"), secret("m1", "t"), ""},
-		"through a proxy":              {cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "http://proxy:3128" }), secret("m1", "t"), ""},
-		"a proxy that is no address":   {cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "://" }), secret("m1", "t"), "cluster m1: by its Cluster and secret karmada-cluster/m1: parse"},
-		"a pull-mode member":           {cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.SecretRef = nil }), secret("m1", "t"), "give its kubeconfig"},
-		"no secret yet":                {cluster("m1"), secret("m2", "t"), "reading secret karmada-cluster/m1"},
-		"a secret without a token":     {cluster("m1"), secret("m1", ""), "missing a non-empty value for \"token\""},
+		"through a proxy": {
+			cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "http://proxy:3128" }), secret("m1", "t"), "",
+		},
+		"a proxy that is no address": {
+			cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.ProxyURL = "://" }), secret("m1", "t"),
+			"cluster m1: by its Cluster and secret karmada-cluster/m1: parse",
+		},
+		"a pull-mode member": {
+			cluster("m1", func(s *clusterv1alpha1.ClusterSpec) { s.SecretRef = nil }), secret("m1", "t"), "give its kubeconfig",
+		},
+		"no secret yet":            {cluster("m1"), secret("m2", "t"), "reading secret karmada-cluster/m1"},
+		"a secret without a token": {cluster("m1"), secret("m1", ""), "missing a non-empty value for \"token\""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			connection, err := ConnectionOf(t.Context(), fake.NewClientset(tc.secret), tc.cluster)
-			if tc.want == "" && (err != nil || connection.Token != "t" || connection.Rest.BearerToken != "" || string(connection.Rest.CAData) != "ca") {
+			if tc.want == "" && (err != nil || connection.Token != "t" || connection.Rest.BearerToken != "" ||
+				string(connection.Rest.CAData) != "ca") {
 				t.Errorf("%+v, %v", connection.Rest, err)
 			}
 			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
@@ -100,7 +108,8 @@ func TestConnectionsThatDiffer(t *testing.T) {
 
 const patience = 3 * time.Minute
 
-// watching is closed once the kind is watched: what is written between a list and the watch after it a real server would still tell, a fake one does not.
+// watching is closed once the kind is watched: what is written between a list and the watch after it a real server would still tell, a fake
+// one does not.
 func watching(plane *karmadafake.Clientset, kind string) <-chan struct{} {
 	watched := make(chan struct{})
 	tell := sync.OnceFunc(func() { close(watched) })
@@ -118,9 +127,11 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 	defer cancel()
 	clk := testclock.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	plane, secrets := karmadafake.NewSimpleClientset(cluster("m1"), cluster("edge", func(s *clusterv1alpha1.ClusterSpec) { s.SecretRef = nil })), fake.NewClientset(secret("m1", "old"))
+	plane, secrets := karmadafake.NewSimpleClientset(cluster("m1"),
+		cluster("edge", func(s *clusterv1alpha1.ClusterSpec) { s.SecretRef = nil })), fake.NewClientset(secret("m1", "old"))
 	fleet := New(func(string) (mirror.Config, error) {
-		return mirror.Config{Clock: clk, ProbeEvery: time.Second, ProbeTimeout: time.Millisecond, FreshFor: time.Second, KeepFor: time.Second}, nil
+		return mirror.Config{Clock: clk, ProbeEvery: time.Second, ProbeTimeout: time.Millisecond, FreshFor: time.Second, KeepFor: time.Second},
+			nil
 	})
 	w := &Watcher{Fleet: fleet, Promises: inflight.NewLedger(), Karmada: plane, Secrets: secrets, FollowClusters: true, Clock: clk}
 	watched := watching(plane, "clusters")
@@ -148,7 +159,8 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	_, err = secrets.CoreV1().Secrets("karmada-cluster").Create(ctx, secret("m2", "late"), metav1.CreateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
-	g.Eventually(func() string { clk.Step(soon); return token("m2") }, patience, 20*time.Millisecond).Should(gomega.Equal("late"), "tried again soon")
+	g.Eventually(func() string { clk.Step(soon); return token("m2") }, patience, 20*time.Millisecond).
+		Should(gomega.Equal("late"), "tried again soon")
 
 	mirrorOf := func(name string) *mirror.Mirror {
 		fleet.mu.RLock()
@@ -159,7 +171,8 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	renewed := secret("m1", "new")
 	_, err = secrets.CoreV1().Secrets("karmada-cluster").Update(ctx, renewed, metav1.UpdateOptions{})
 	g.Expect(err).NotTo(gomega.HaveOccurred())
-	g.Eventually(func() string { clk.Step(again); return token("m1") }, patience, 20*time.Millisecond).Should(gomega.Equal("new"), "a renewed token is noticed")
+	g.Eventually(func() string { clk.Step(again); return token("m1") }, patience, 20*time.Millisecond).
+		Should(gomega.Equal("new"), "a renewed token is noticed")
 	g.Expect(mirrorOf("m1")).To(gomega.BeIdenticalTo(mirrored), "and the mirror goes on: no second one is filled for it")
 
 	_, err = secrets.CoreV1().Secrets("karmada-cluster").Update(ctx, secret("m1", "newer"), metav1.UpdateOptions{})
@@ -284,7 +297,8 @@ func TestSelectorSharesTheFleet(t *testing.T) {
 // TestTheTokenThatIsSent is the newest, also through what was built before it was renewed.
 func TestTheTokenThatIsSent(t *testing.T) {
 	var sent []string
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sent = append(sent, r.Header.Get("Authorization")) }))
+	server := httptest.NewServer(
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sent = append(sent, r.Header.Get("Authorization")) }))
 	defer server.Close()
 	b := &bearer{}
 	old, renewed := "old", "new"
@@ -320,7 +334,8 @@ argosy_estimator_pod_budget 50000
 # TYPE argosy_estimator_pods gauge
 argosy_estimator_pods 0
 `
-	if err := testutil.CollectAndCompare(NewCollector(fleet), strings.NewReader(want), "argosy_estimator_pod_budget", "argosy_estimator_pods"); err != nil {
+	if err := testutil.CollectAndCompare(NewCollector(fleet), strings.NewReader(want), "argosy_estimator_pod_budget",
+		"argosy_estimator_pods"); err != nil {
 		t.Error(err)
 	}
 }

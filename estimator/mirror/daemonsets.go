@@ -15,10 +15,12 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// advanced are OpenKruise's DaemonSets, newest version first. Their controller decides where they run by a port of the DaemonSet controller's own rules
-// (nodeShouldRunDaemonPod in both), and makes their pods of the same fields.
+// advanced are OpenKruise's DaemonSets, newest version first. Their controller decides where they run by a port of the DaemonSet
+// controller's own rules (nodeShouldRunDaemonPod in both), and makes their pods of the same fields.
 var advanced = []schema.GroupVersionResource{
-	{Group: "apps.kruise.io", Version: "v1beta1", Resource: "daemonsets"}, {Group: "apps.kruise.io", Version: "v1alpha1", Resource: "daemonsets"},
+	{Group: "apps.kruise.io", Version: "v1beta1", Resource: "daemonsets"}, {
+		Group: "apps.kruise.io", Version: "v1alpha1", Resource: "daemonsets",
+	},
 }
 
 // advancedDaemonSets is the resource of them that the member serves and lets us list; none where it has no OpenKruise. A member that refuses them
@@ -73,8 +75,10 @@ func daemonSet(object any) (any, error) {
 	spec, _, _ := unstructured.NestedMap(from.Object, "spec")
 	read["spec"] = map[string]any{"selector": spec["selector"], "template": spec["template"]}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(read, &set); err != nil {
-		klog.Background().Error(err, "Not foreseeing the pods of a DaemonSet", "reason", "Unreadable", "daemonSet", klog.KRef(from.GetNamespace(), from.GetName()))
-		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: from.GetNamespace(), Name: from.GetName(), ResourceVersion: from.GetResourceVersion()}}, nil
+		klog.Background().Error(err, "Not foreseeing the pods of a DaemonSet", "reason", "Unreadable", "daemonSet",
+			klog.KRef(from.GetNamespace(), from.GetName()))
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: from.GetNamespace(), Name: from.GetName(),
+			ResourceVersion: from.GetResourceVersion()}}, nil
 	}
 	set.ManagedFields = nil
 	return &set, nil

@@ -212,9 +212,11 @@ func NewMember(ctx context.Context, config Config, clients Clients) (*Member, er
 			func(options *metav1.ListOptions) { options.FieldSelector = unfinished })
 	})
 	store := newClaims(clients.Typed)
-	factory.InformerFor(&corev1.PersistentVolumeClaim{}, func(kubernetes.Interface, time.Duration) cache.SharedIndexInformer { return store.informer() })
-	member := &Member{Name: config.Name, Informers: factory, dynamic: dynamicinformer.NewDynamicSharedInformerFactory(clients.Dynamic, 0), owners: newOwners(clients.Dynamic, clients.Mapper, config.Clock),
-		Pods: factory.Core().V1().Pods().Informer().GetIndexer()}
+	factory.InformerFor(&corev1.PersistentVolumeClaim{},
+		func(kubernetes.Interface, time.Duration) cache.SharedIndexInformer { return store.informer() })
+	member := &Member{Name: config.Name, Informers: factory, dynamic: dynamicinformer.NewDynamicSharedInformerFactory(clients.Dynamic, 0),
+		owners: newOwners(clients.Dynamic, clients.Mapper, config.Clock),
+		Pods:   factory.Core().V1().Pods().Informer().GetIndexer()}
 	var more func() []*appsv1.DaemonSet
 	if clients.DaemonSets != nil {
 		var err error
@@ -266,7 +268,8 @@ func (m *Mirror) served(ctx context.Context) (sets.Set[string], error) {
 	return served, nil
 }
 
-// discover lists what the member serves: a group whose extension API server is down makes discovery partial, which is no reason not to mirror the rest.
+// discover lists what the member serves: a group whose extension API server is down makes discovery partial, which is no reason not to
+// mirror the rest.
 func discover(ctx context.Context, client discovery.DiscoveryInterface) ([]*metav1.APIResourceList, error) {
 	_, lists, err := client.ServerGroupsAndResources()
 	if discovery.IsGroupDiscoveryFailedError(err) && len(lists) > 0 {
@@ -276,8 +279,8 @@ func discover(ctx context.Context, client discovery.DiscoveryInterface) ([]*meta
 	return lists, err
 }
 
-// probe asks the member for its version, over and over: informers alone do not notice a member that hangs. It ends with the context, or with why the mirror has to
-// be made anew: a resource that is refused for long may be one the member no longer serves.
+// probe asks the member for its version, over and over: informers alone do not notice a member that hangs. It ends with the context, or
+// with why the mirror has to be made anew: a resource that is refused for long may be one the member no longer serves.
 func (m *Mirror) probe(ctx context.Context) error {
 	config := readOnlyConfig(m.config.Rest, nil, m.watches)
 	config.Timeout = m.config.ProbeTimeout

@@ -44,7 +44,9 @@ type plane struct {
 
 func newPlane(t *testing.T) *plane {
 	t.Helper()
-	p := &plane{t: t, kinds: map[string]string{}, objects: map[string][]any{}, groups: map[string][]metav1.APIResource{}, refuse: map[string]int{}}
+	p := &plane{
+		t: t, kinds: map[string]string{}, objects: map[string][]any{}, groups: map[string][]metav1.APIResource{}, refuse: map[string]int{},
+	}
 	p.open, p.cut = context.WithCancel(t.Context())
 	for kind := range scheme.Scheme.AllKnownTypes() {
 		plural, _ := meta.UnsafeGuessKindToResource(kind)
@@ -57,7 +59,9 @@ func newPlane(t *testing.T) *plane {
 	// Every resource that a member may lack is one this has.
 	for path := range absentKinds {
 		at := strings.LastIndex(path, "/")
-		p.groups[path[:at]] = append(p.groups[path[:at]], metav1.APIResource{Name: path[at+1:], Kind: strings.TrimSuffix(absentKinds[path], "List")})
+		p.groups[path[:at]] = append(p.groups[path[:at]], metav1.APIResource{
+			Name: path[at+1:], Kind: strings.TrimSuffix(absentKinds[path], "List"),
+		})
 	}
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
@@ -90,11 +94,14 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.write(w, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: int32(code)})
 	case r.URL.Path == "/version":
 		p.write(w, map[string]string{"major": "1", "minor": "35"})
-	case r.URL.Path == "/api" || r.URL.Path == "/apis" || strings.Count(r.URL.Path, "/") < 4 && strings.HasPrefix(r.URL.Path, "/apis/") || r.URL.Path == "/api/v1":
+	case r.URL.Path == "/api" || r.URL.Path == "/apis" || strings.Count(r.URL.Path, "/") < 4 && strings.HasPrefix(r.URL.Path, "/apis/") ||
+		r.URL.Path == "/api/v1":
 		p.discover(w, r.URL.Path)
 	case r.URL.Query().Get("sendInitialEvents") != "":
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		p.write(w, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Reason: metav1.StatusReasonInvalid, Code: 422})
+		p.write(w, metav1.Status{
+			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Reason: metav1.StatusReasonInvalid, Code: 422,
+		})
 	case r.URL.Query().Get("watch") != "":
 		w.(http.Flusher).Flush()
 		select {
@@ -105,7 +112,9 @@ func (p *plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if items == nil {
 			items = []any{}
 		}
-		p.write(w, map[string]any{"kind": kind, "apiVersion": versionOf(r.URL.Path), "metadata": map[string]any{"resourceVersion": "1"}, "items": items})
+		p.write(w, map[string]any{
+			"kind": kind, "apiVersion": versionOf(r.URL.Path), "metadata": map[string]any{"resourceVersion": "1"}, "items": items,
+		})
 	}
 }
 
@@ -128,7 +137,9 @@ func (p *plane) discover(w http.ResponseWriter, path string) {
 		p.write(w, list)
 	default:
 		version := strings.TrimPrefix(strings.TrimPrefix(path, "/apis/"), "/api/")
-		p.write(w, metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: version, APIResources: p.groups[version]})
+		p.write(w, metav1.APIResourceList{
+			TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: version, APIResources: p.groups[version],
+		})
 	}
 }
 
@@ -149,8 +160,9 @@ func (p *plane) run(plugins oracle.Plugins, configuration string, unauthorized f
 		p.t.Fatal(err)
 	}
 	m := New(Config{
-		Name: "member1", Rest: &rest.Config{Host: p.URL}, Configuration: parsed, Plugins: plugins, Clock: clock.RealClock{}, Unauthorized: unauthorized,
-		ProbeEvery: 20 * time.Millisecond, ProbeTimeout: 5 * time.Second, FreshFor: 2 * time.Second, KeepFor: 4 * time.Second,
+		Name: "member1", Rest: &rest.Config{Host: p.URL}, Configuration: parsed, Plugins: plugins, Clock: clock.RealClock{},
+		Unauthorized: unauthorized,
+		ProbeEvery:   20 * time.Millisecond, ProbeTimeout: 5 * time.Second, FreshFor: 2 * time.Second, KeepFor: 4 * time.Second,
 	})
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 	ended := make(chan struct{})
@@ -180,8 +192,8 @@ func (p *plane) wait(m *Mirror, want State) {
 	}
 }
 
-// TestRefusedWatches: a member that answers the probe and refuses one of the watches is not known any better than one that is away; the mirror says which,
-// and begins anew once the member lets it.
+// TestRefusedWatches: a member that answers the probe and refuses one of the watches is not known any better than one that is away; the
+// mirror says which, and begins anew once the member lets it.
 func TestRefusedWatches(t *testing.T) {
 	p := newPlane(t)
 	m := p.run(oracle.Plugins{}, "", nil)
@@ -245,7 +257,8 @@ func (groups) Filter(context.Context, fwk.CycleState, *corev1.Pod, fwk.NodeInfo)
 }
 
 func (groups) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
-	return []fwk.ClusterEventWithHint{{Event: fwk.ClusterEvent{Resource: "podgroups.v1alpha1.scheduling.example.com", ActionType: fwk.Add}}}, nil
+	return []fwk.ClusterEventWithHint{{Event: fwk.ClusterEvent{Resource: "podgroups.v1alpha1.scheduling.example.com", ActionType: fwk.Add}}},
+		nil
 }
 
 // TestInformersOfPlugins: a plugin that reads a kind of its own, as Coscheduling does, is waited for, and not for ever.
@@ -267,7 +280,8 @@ profiles:
 	p.wait(m, Stale)
 }
 
-// TestDaemonSetsOfOpenKruise: what they are still to put on a node is no room; a member that does not let us read them is mirrored all the same.
+// TestDaemonSetsOfOpenKruise: what they are still to put on a node is no room; a member that does not let us read them is mirrored all the
+// same.
 func TestDaemonSetsOfOpenKruise(t *testing.T) {
 	const path = "/apis/apps.kruise.io/v1alpha1/daemonsets"
 	for name, tc := range map[string]struct {
@@ -283,8 +297,10 @@ func TestDaemonSetsOfOpenKruise(t *testing.T) {
 			p := newPlane(t)
 			p.kinds[path] = "DaemonSetList"
 			p.groups["apps.kruise.io/v1alpha1"] = []metav1.APIResource{{Name: "daemonsets", Kind: "DaemonSet", Namespaced: true}}
-			p.objects["/api/v1/nodes"] = []any{corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n0", UID: "n0", ResourceVersion: "1"}, Status: corev1.NodeStatus{
-				Allocatable: corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"), "pods": resource.MustParse("10")}}}}
+			p.objects["/api/v1/nodes"] = []any{corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n0", UID: "n0", ResourceVersion: "1"},
+				Status: corev1.NodeStatus{
+					Allocatable: corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"),
+						"pods": resource.MustParse("10")}}}}
 			p.objects[path] = []any{map[string]any{
 				"apiVersion": "apps.kruise.io/v1alpha1", "kind": "DaemonSet",
 				"metadata": map[string]any{"namespace": "kube-system", "name": "agent", "uid": "agent", "resourceVersion": "1", "generation": 1},

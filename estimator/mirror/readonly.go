@@ -17,9 +17,9 @@ import (
 // ErrWriteRefused: something tried to change a member.
 var ErrWriteRefused = errors.New("the estimator does not write to members")
 
-// ReadOnly returns the configuration with a transport that lets only reads out, and that answers for the resources which the member's API server does not
-// serve: as empty. The scheduler's informers include resources of recent Kubernetes versions (resource.k8s.io) that would never sync on an older
-// member.
+// ReadOnly returns the configuration with a transport that lets only reads out, and that answers for the resources which the member's API
+// server does not serve: as empty. The scheduler's informers include resources of recent Kubernetes versions (resource.k8s.io) that would
+// never sync on an older member.
 func ReadOnly(config *rest.Config, served sets.Set[string]) *rest.Config {
 	return readOnlyConfig(config, served, nil)
 }
@@ -87,9 +87,12 @@ func emptyAnswer(request *http.Request, resource, kind string) (*http.Response, 
 			<-request.Context().Done()
 			_ = writer.CloseWithError(io.EOF)
 		}()
-		return &http.Response{StatusCode: http.StatusOK, Request: request, Body: reader, Header: http.Header{"Content-Type": {"application/json"}}}, nil
+		return &http.Response{StatusCode: http.StatusOK, Request: request, Body: reader,
+			Header: http.Header{"Content-Type": {"application/json"}}}, nil
 	}
-	return answer(request, http.StatusOK, metav1.List{TypeMeta: metav1.TypeMeta{Kind: kind, APIVersion: groupVersion}, ListMeta: metav1.ListMeta{ResourceVersion: "1"}})
+	return answer(request, http.StatusOK, metav1.List{
+		TypeMeta: metav1.TypeMeta{Kind: kind, APIVersion: groupVersion}, ListMeta: metav1.ListMeta{ResourceVersion: "1"},
+	})
 }
 
 func answer(request *http.Request, code int, object any) (*http.Response, error) {

@@ -13,8 +13,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// watches knows of each resource that is listed and watched whether the member still lets it be, and when it last said something of it. A member may
-// answer the probe and refuse what counts: a role that was narrowed, a kind that is no longer served, a token that has ended.
+// watches knows of each resource that is listed and watched whether the member still lets it be, and when it last said something of it. A
+// member may answer the probe and refuse what counts: a role that was narrowed, a kind that is no longer served, a token that has ended.
 type watches struct {
 	clock clock.PassiveClock
 	// unauthorized is told of each answer 401; it must not block.

@@ -95,6 +95,7 @@ func tryOut(configuration *schedulerconfig.KubeSchedulerConfiguration, plugins P
 		return fmt.Errorf("building a client: %w", err)
 	}
 	_, err = New(ctx, Config{Client: client, KubeConfig: nowhere, Informers: informers.NewSharedInformerFactory(client, 0),
-		Dynamic: dynamicinformer.NewDynamicSharedInformerFactory(kinds, 0), Configuration: configuration, Plugins: plugins, Clock: clock.RealClock{}})
+		Dynamic: dynamicinformer.NewDynamicSharedInformerFactory(kinds, 0), Configuration: configuration, Plugins: plugins,
+		Clock: clock.RealClock{}})
 	return err
 }

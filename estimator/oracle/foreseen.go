@@ -21,10 +21,11 @@ import (
 	"github.com/argosy-dev/argosy/estimator/fit"
 )
 
-// foreseen knows the DaemonSet pods that nodes are still to get. A node that has just joined looks empty; by the time it takes ordinary pods, its agents are on it.
+// foreseen knows the DaemonSet pods that nodes are still to get. A node that has just joined looks empty; by the time it takes ordinary
+// pods, its agents are on it.
 //
-// Whether a DaemonSet wants a pod on a node is asked of the DaemonSet controller's own code. Priority does not matter: a pod that comes later and is
-// less important still takes room that is free now. A pod that does not fit its node is not foreseen: it takes nothing.
+// Whether a DaemonSet wants a pod on a node is asked of the DaemonSet controller's own code. Priority does not matter: a pod that comes
+// later and is less important still takes room that is free now. A pod that does not fit its node is not foreseen: it takes nothing.
 type foreseen struct {
 	sets appslisters.DaemonSetLister
 	// more, if set, lists DaemonSets of other kinds that place their pods by the same rules.
@@ -150,8 +151,8 @@ func (f *foreseen) has(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(sets, func(set *appsv1.DaemonSet) bool { return set.UID == owner.UID && set.DeletionTimestamp == nil })
 }
 
-// assumeForeseen puts the foreseen pods into the scheduler's cache, for questions that the scheduler itself answers. The caller holds the turn and calls
-// what is returned before giving it back.
+// assumeForeseen puts the foreseen pods into the scheduler's cache, for questions that the scheduler itself answers. The caller holds the
+// turn and calls what is returned before giving it back.
 func (o *Oracle) assumeForeseen(ctx context.Context) (forget func() error, err error) {
 	logger := klog.FromContext(ctx)
 	var assumed []*corev1.Pod

@@ -204,8 +204,8 @@ func (o *Oracle) refreshIfFree(ctx context.Context) error {
 	}
 }
 
-// view returns the profile a pod asks for. A scheduler that the configuration does not know is a stranger: the first profile stands in, and the
-// answer says so.
+// view returns the profile a pod asks for. A scheduler that the configuration does not know is a stranger: the first profile stands in, and
+// the answer says so.
 func (o *Oracle) view(pod *corev1.Pod) (*view, bool) {
 	if v, ok := o.views[pod.Spec.SchedulerName]; ok {
 		return v, true

@@ -53,7 +53,9 @@ func memberOf(t *testing.T, name, configuration string, plugins oracle.Plugins, 
 		t.Fatal(err)
 	}
 	member, err := mirror.NewMember(ctx, mirror.Config{Name: name, Configuration: parsed, Plugins: plugins, Clock: clock.RealClock{}},
-		mirror.Clients{Typed: fake.NewClientset(objects...), Dynamic: dynamicfake.NewSimpleDynamicClient(runtime.NewScheme()), Rest: &rest.Config{}})
+		mirror.Clients{
+			Typed: fake.NewClientset(objects...), Dynamic: dynamicfake.NewSimpleDynamicClient(runtime.NewScheme()), Rest: &rest.Config{},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,8 @@ func memberOf(t *testing.T, name, configuration string, plugins oracle.Plugins, 
 
 func node(name string) *corev1.Node {
 	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
-		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("64Gi"), "pods": resource.MustParse("50")}}}
+		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("64Gi"),
+			"pods": resource.MustParse("50")}}}
 }
 
 func requests(cpu string) wire.Requirements {
@@ -82,8 +85,8 @@ func ask(t *testing.T, s *Server, object string, request *wire.MaxAvailableRepli
 	return unhurriedly(t, want, func() (*wire.Count, error) { return s.MaxAvailableReplicas(ctx, request) })
 }
 
-// unhurriedly asks again where it may be the machine that took the time: a promise that is broken is broken for a minute, and a wrong answer that came quickly is wrong
-// at once.
+// unhurriedly asks again where it may be the machine that took the time: a promise that is broken is broken for a minute, and a wrong
+// answer that came quickly is wrong at once.
 func unhurriedly(t *testing.T, want int32, once func() (*wire.Count, error)) int32 {
 	t.Helper()
 	first := time.Now() //nolint:forbidigo // the promise is one of real time
@@ -170,8 +173,9 @@ func workload(apiVersion, kind, name, cpu string, podSpec map[string]any) *unstr
 			"metadata": map[string]any{"labels": map[string]any{"app": name}}, "spec": spec}}}}
 }
 
-var onePerHost = map[string]any{"affinity": map[string]any{"podAntiAffinity": map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": []any{
-	map[string]any{"topologyKey": corev1.LabelHostname, "labelSelector": map[string]any{"matchLabels": map[string]any{"app": "web"}}}}}}}
+var onePerHost = map[string]any{
+	"affinity": map[string]any{"podAntiAffinity": map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": []any{
+		map[string]any{"topologyKey": corev1.LabelHostname, "labelSelector": map[string]any{"matchLabels": map[string]any{"app": "web"}}}}}}}
 
 func newServer(m members, templates *template.Resolver, promises *inflight.Ledger) *Server {
 	return New(Options{Members: m, Templates: templates, Promises: promises, Clock: clock.RealClock{}})

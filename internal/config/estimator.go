@@ -11,7 +11,8 @@ import (
 // EstimatorKind is the kind of argosy-estimator's file.
 const EstimatorKind = "EstimatorConfiguration"
 
-// Estimator is the configuration of argosy-estimator. Port and certificates of the service are flags, named as karmada-scheduler-estimator names them.
+// Estimator is the configuration of argosy-estimator. Port and certificates of the service are flags, named as karmada-scheduler-estimator
+// names them.
 type Estimator struct {
 	Header `json:",inline"`
 
@@ -21,8 +22,8 @@ type Estimator struct {
 	HealthBindAddress string `json:"healthBindAddress"`
 	// FollowClusters joins every Cluster of karmada-apiserver: Enabled or Disabled.
 	FollowClusters string `json:"followClusters"`
-	// ClusterSelector narrows that to Clusters with these labels ("region=eu"), so that several instances share a fleet, each with a registration.host of
-	// its own. Empty means all.
+	// ClusterSelector narrows that to Clusters with these labels ("region=eu"), so that several instances share a fleet, each with a
+	// registration.host of its own. Empty means all.
 	ClusterSelector string `json:"clusterSelector"`
 	// SchedulerConfiguration is the KubeSchedulerConfiguration file of the members that name none; empty means kube-scheduler's own defaults.
 	SchedulerConfiguration string `json:"schedulerConfiguration"`
@@ -32,12 +33,13 @@ type Estimator struct {
 	WorkloadKinds []WorkloadKind `json:"workloadKinds"`
 	// Staleness says how long a silent member is answered for.
 	Staleness Staleness `json:"staleness"`
-	// PodBudget is how many of the members' pods this process has memory for, 0 for no such number. With more it goes on, and an alert says so: give it more
-	// memory, or share the fleet by clusterSelector.
+	// PodBudget is how many of the members' pods this process has memory for, 0 for no such number. With more it goes on, and an alert says
+	// so: give it more memory, or share the fleet by clusterSelector.
 	PodBudget int32 `json:"podBudget"`
 	// Registration lets karmada-scheduler find this process.
 	Registration Registration `json:"registration"`
-	// DrainSeconds is how long a process that is told to stop still answers, while it says that it is not ready: Services learn of that with a delay.
+	// DrainSeconds is how long a process that is told to stop still answers, while it says that it is not ready: Services learn of that with a
+	// delay.
 	DrainSeconds int32 `json:"drainSeconds"`
 }
 
@@ -45,15 +47,16 @@ type Estimator struct {
 type Registration struct {
 	// Mode is Enabled or Disabled: the Services are then somebody else's business.
 	Mode string `json:"mode"`
-	// ServiceNamespace and ServicePrefix are karmada-scheduler's flags --scheduler-estimator-service-namespace and -prefix. Rights are given for karmada-system.
+	// ServiceNamespace and ServicePrefix are karmada-scheduler's flags --scheduler-estimator-service-namespace and -prefix. Rights are given
+	// for karmada-system.
 	ServiceNamespace string `json:"serviceNamespace"`
 	ServicePrefix    string `json:"servicePrefix"`
 	// Host is what karmada-scheduler dials, and a name in the certificate of this process.
 	Host string `json:"host"`
 	// Port is dialled there; it is also the Services', karmada-scheduler's --scheduler-estimator-port.
 	Port int32 `json:"port"`
-	// Expected are members that have not joined yet. karmada-scheduler dials the moment it sees a Cluster and waits ten seconds for a Service that comes after it:
-	// a member named here is estimated from its first moment, any other about ten seconds later.
+	// Expected are members that have not joined yet. karmada-scheduler dials the moment it sees a Cluster and waits ten seconds for a Service
+	// that comes after it: a member named here is estimated from its first moment, any other about ten seconds later.
 	Expected []string `json:"expected"`
 }
 
@@ -106,9 +109,11 @@ func DefaultEstimator() *Estimator {
 		HealthBindAddress:  ":10351",
 		FollowClusters:     Enabled,
 		Staleness:          Staleness{ProbeSeconds: 5, ProbeTimeoutSeconds: 3, FreshSeconds: 15, KeepSeconds: 120},
-		Registration:       Registration{Mode: Disabled, ServiceNamespace: "karmada-system", ServicePrefix: "karmada-scheduler-estimator", Port: 10352},
-		PodBudget:          50000,
-		DrainSeconds:       5,
+		Registration: Registration{
+			Mode: Disabled, ServiceNamespace: "karmada-system", ServicePrefix: "karmada-scheduler-estimator", Port: 10352,
+		},
+		PodBudget:    50000,
+		DrainSeconds: 5,
 	}
 }
 
@@ -132,7 +137,8 @@ func (e *Estimator) Validate() field.ErrorList {
 		}
 		seen[member.Name] = true
 		if member.Kubeconfig == "" && member.SchedulerConfiguration == "" {
-			errs = append(errs, field.Required(path, "give a kubeconfig or a schedulerConfiguration, or leave the member out: its Cluster says the rest"))
+			errs = append(errs,
+				field.Required(path, "give a kubeconfig or a schedulerConfiguration, or leave the member out: its Cluster says the rest"))
 		}
 		if member.Kubeconfig == "" && e.FollowClusters == Disabled {
 			errs = append(errs, field.Required(path.Child("kubeconfig"), "followClusters is Disabled"))
@@ -200,7 +206,8 @@ func (s Staleness) validate(path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(path.Child("probeTimeoutSeconds"), s.ProbeTimeoutSeconds, "must be at least 1"))
 	}
 	if s.FreshSeconds <= s.ProbeSeconds+s.ProbeTimeoutSeconds {
-		errs = append(errs, field.Invalid(path.Child("freshSeconds"), s.FreshSeconds, "must be above probeSeconds plus probeTimeoutSeconds, or one slow probe makes a member stale"))
+		errs = append(errs, field.Invalid(path.Child("freshSeconds"), s.FreshSeconds,
+			"must be above probeSeconds plus probeTimeoutSeconds, or one slow probe makes a member stale"))
 	}
 	if s.KeepSeconds < s.FreshSeconds || s.KeepSeconds > 3600 {
 		errs = append(errs, field.Invalid(path.Child("keepSeconds"), s.KeepSeconds, "must lie between freshSeconds and 3600"))

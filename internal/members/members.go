@@ -72,7 +72,8 @@ func (m *Members) Client(ctx context.Context, name string) (client.Client, error
 	return built, nil
 }
 
-// Config reaches a cluster as Karmada's own components do: by what its Cluster and the Secret named there say, through its proxy. It has no timeout.
+// Config reaches a cluster as Karmada's own components do: by what its Cluster and the Secret named there say, through its proxy. It has no
+// timeout.
 func Config(cluster *clusterv1alpha1.Cluster, secret *corev1.Secret) (*rest.Config, error) {
 	config, err := util.BuildClusterConfig(cluster.Name,
 		func(string) (*clusterv1alpha1.Cluster, error) { return cluster, nil },

@@ -11,8 +11,8 @@ import (
 // memoryLimit is the variable in which the chart hands a container its own limits.memory, in bytes.
 const memoryLimit = "ARGOSY_MEMORY_LIMIT"
 
-// LimitMemory has the garbage collector keep the process below nine tenths of its container's memory: the rest is for what Go does not count. GOMEMLIMIT,
-// where it is set, says it better. Without either nothing is limited.
+// LimitMemory has the garbage collector keep the process below nine tenths of its container's memory: the rest is for what Go does not
+// count. GOMEMLIMIT, where it is set, says it better. Without either nothing is limited.
 func LimitMemory() error {
 	limit, err := goLimit(os.Getenv(memoryLimit), os.Getenv("GOMEMLIMIT"))
 	if err != nil || limit == 0 {

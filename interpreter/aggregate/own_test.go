@@ -41,9 +41,14 @@ func TestWhatFallsShortIsSaid(t *testing.T) {
 				"message": "asked 1 of 6 updated, 3 are: a 1, c 2 (created with the new template)"}},
 			wantReplicas: 6,
 		},
-		"nothing old runs: there is no rollout": {members: []family.Member{reported("a", two(2)), reported("b", two(2)), reported("c", two(2))}, wantReplicas: 6},
-		"replicas on their way":                 {members: []family.Member{reported("a", two(2)), reported("b", two(0))}, wantReplicas: 4},
-		"not all have taken it up":              {members: []family.Member{reported("a", two(2)), reported("b", two(0)), reported("c", with(two(0), "resourceTemplateGeneration", int64(2)))}, wantReplicas: 6},
+		"nothing old runs: there is no rollout": {
+			members: []family.Member{reported("a", two(2)), reported("b", two(2)), reported("c", two(2))}, wantReplicas: 6,
+		},
+		"replicas on their way": {members: []family.Member{reported("a", two(2)), reported("b", two(0))}, wantReplicas: 4},
+		"not all have taken it up": {
+			members: []family.Member{reported("a", two(2)), reported("b", two(0)),
+				reported("c", with(two(0), "resourceTemplateGeneration", int64(2)))}, wantReplicas: 6,
+		},
 		"a status that cannot be read is not all": {
 			members: []family.Member{reported("a", two(0)), reported("b", with(two(0), "updatedReplicas", "many")), reported("c", two(0))},
 			want: []any{map[string]any{"type": "MembersReported", "status": "False", "reason": "StatusUnreadable",
@@ -116,7 +121,9 @@ func TestAnUnreachableMemberIsNotReady(t *testing.T) {
 		}
 	}
 	template := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"generation": int64(3)}}}
-	s := Begin(template, []family.Member{reported("a", status()), unreachable(reported("b", status())), unreachable(family.Member{Cluster: "c"})},
+	s := Begin(template, []family.Member{
+		reported("a", status()), unreachable(reported("b", status())), unreachable(family.Member{Cluster: "c"}),
+	},
 		"replicas", "readyReplicas", "availableReplicas", "updatedReplicas")
 	s.Conditions("Available")
 	edits, err := s.Edits()
@@ -125,7 +132,8 @@ func TestAnUnreachableMemberIsNotReady(t *testing.T) {
 	}
 	have := edits[0].Value.(map[string]any)
 	want := map[string]any{
-		"observedGeneration": int64(0), "replicas": int64(6), "readyReplicas": int64(3), "availableReplicas": int64(3), "updatedReplicas": int64(6),
+		"observedGeneration": int64(0), "replicas": int64(6), "readyReplicas": int64(3), "availableReplicas": int64(3),
+		"updatedReplicas": int64(6),
 		"conditions": []any{
 			map[string]any{"type": "Available", "status": "Unknown", "reason": "MemberUnreachable", "message": "b: True when it was last heard of"},
 			// The bad is True, and nobody said so.
@@ -142,7 +150,9 @@ func TestAnUnreachableMemberIsNotReady(t *testing.T) {
 // TestFewerThanAskedIsSaid: by what is known of why.
 func TestFewerThanAskedIsSaid(t *testing.T) {
 	of := func(replicas, ready, updated int64) map[string]any {
-		return map[string]any{"replicas": replicas, "readyReplicas": ready, "updatedReplicas": updated, "updateRevision": "web-b", "currentRevision": "web-a"}
+		return map[string]any{
+			"replicas": replicas, "readyReplicas": ready, "updatedReplicas": updated, "updateRevision": "web-b", "currentRevision": "web-a",
+		}
 	}
 	old := func(m family.Member) family.Member {
 		m.Status["resourceTemplateGeneration"] = int64(2)
@@ -154,10 +164,14 @@ func TestFewerThanAskedIsSaid(t *testing.T) {
 		members []family.Member
 		want    string
 	}{
-		"all updated":   {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(3, 3, 3))}},
-		"nobody yet":    {asked: all},
-		"at the canary": {asked: Asked{Updated: 1, Total: 6, Held: true}, members: []family.Member{reported("a", of(3, 3, 1)), reported("b", of(3, 3, 0))}},
-		"no canary comes": {asked: Asked{Updated: 1, Total: 6, Held: true}, members: []family.Member{reported("a", of(3, 3, 0)), reported("b", of(3, 3, 0))},
+		"all updated": {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(3, 3, 3))}},
+		"nobody yet":  {asked: all},
+		"at the canary": {
+			asked: Asked{Updated: 1, Total: 6, Held: true}, members: []family.Member{reported("a", of(3, 3, 1)), reported("b", of(3, 3, 0))},
+		},
+		"no canary comes": {asked: Asked{Updated: 1, Total: 6, Held: true}, members: []family.Member{
+			reported("a", of(3, 3, 0)), reported("b", of(3, 3, 0)),
+		},
 			want: "asked 1 of 6 updated, 0 of revision web-b are: a 0 of 3, b 0 of 3"},
 		"not ready": {asked: all, members: []family.Member{reported("a", of(3, 2, 1)), reported("b", of(3, 3, 3))},
 			want: "asked 6 of 6 updated, 4 of revision web-b are: a 1 of 3 (1 not ready), b 3 of 3"},
@@ -169,10 +183,18 @@ func TestFewerThanAskedIsSaid(t *testing.T) {
 			want: "asked 6 of 6 updated, 3 of revision web-b are: a 3 of 3, b 0 of 0 (refused: denied by quota)"},
 		"pods are missing": {asked: all, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(2, 2, 2))},
 			want: "asked 6 of 6 updated, 5 of revision web-b are: a 3 of 3, b 2 of 2"},
-		"each has them all":              {asked: Asked{Updated: 3, Total: 3}, members: []family.Member{reported("a", of(3, 3, 1)), reported("b", of(3, 3, 1))}},
-		"stopped":                        {asked: Asked{Updated: 6, Total: 6, Still: true}, members: []family.Member{reported("a", of(3, 3, 0)), reported("b", of(3, 3, 0))}},
-		"members have their own numbers": {asked: Asked{Updated: 20, Total: 20, MembersOwn: true}, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(2, 2, 2))}},
-		"their own, and one is behind": {asked: Asked{Updated: 20, Total: 20, MembersOwn: true}, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(2, 2, 1))},
+		"each has them all": {
+			asked: Asked{Updated: 3, Total: 3}, members: []family.Member{reported("a", of(3, 3, 1)), reported("b", of(3, 3, 1))},
+		},
+		"stopped": {
+			asked: Asked{Updated: 6, Total: 6, Still: true}, members: []family.Member{reported("a", of(3, 3, 0)), reported("b", of(3, 3, 0))},
+		},
+		"members have their own numbers": {
+			asked: Asked{Updated: 20, Total: 20, MembersOwn: true}, members: []family.Member{reported("a", of(3, 3, 3)), reported("b", of(2, 2, 2))},
+		},
+		"their own, and one is behind": {asked: Asked{Updated: 20, Total: 20, MembersOwn: true}, members: []family.Member{
+			reported("a", of(3, 3, 3)), reported("b", of(2, 2, 1)),
+		},
 			want: "asked 5 of 5 updated, 4 of revision web-b are: a 3 of 3, b 1 of 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,8 +21,9 @@ type Family struct {
 
 	// InterpretReplica tells the scheduler how many replicas there are and what each needs. Object: the template.
 	InterpretReplica func(object *unstructured.Unstructured) (Replicas, error)
-	// InterpretComponent is for kinds of several pod templates, and never beside ReviseReplica: where its gate MultiplePodTemplatesScheduling is on
-	// Karmada asks it instead of InterpretReplica, divides nothing, and asks ReviseReplica for 0 replicas in each member. Object: the template.
+	// InterpretComponent is for kinds of several pod templates, and never beside ReviseReplica: where its gate MultiplePodTemplatesScheduling
+	// is on Karmada asks it instead of InterpretReplica, divides nothing, and asks ReviseReplica for 0 replicas in each member. Object: the
+	// template.
 	InterpretComponent func(object *unstructured.Unstructured) ([]workv1alpha2.Component, error)
 	// NeedsDivision is true when ReviseReplica can answer exactly only with Target.Clusters, which costs a read of
 	// the ResourceBinding. nil: never.

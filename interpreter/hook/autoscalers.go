@@ -25,8 +25,8 @@ import (
 // AutoscalersPath is where argosy-webhook serves Autoscalers.
 const AutoscalersPath = "/warn-autoscaling-horizontalpodautoscaler"
 
-// Autoscalers warns whoever writes an HPA that goes to members while Karmada writes the replicas of its target there: each would put back what the other
-// wrote, without end. It refuses nothing, and what it cannot read it says nothing of: argosyctl doctor looks at all of them.
+// Autoscalers warns whoever writes an HPA that goes to members while Karmada writes the replicas of its target there: each would put back
+// what the other wrote, without end. It refuses nothing, and what it cannot read it says nothing of: argosyctl doctor looks at all of them.
 type Autoscalers struct {
 	Decoder admission.Decoder
 	// Reader must not be a cache.
@@ -73,8 +73,9 @@ func (a *Autoscalers) warning(ctx context.Context, hpa *autoscalingv1.Horizontal
 	if goes, err := a.propagated(ctx, hpa); err != nil || !goes {
 		return "", err
 	}
-	return fmt.Sprintf("this HPA goes to the members, where Karmada writes the replicas of %s %s too: each puts back what the other wrote, without end. "+
-		"Either label the target (kubectl -n %s label %s %s %s=true) or use a FedHPA",
+	return fmt.Sprintf(
+		"this HPA goes to the members, where Karmada writes the replicas of %s %s too: each puts back what the other wrote, without end. "+
+			"Either label the target (kubectl -n %s label %s %s %s=true) or use a FedHPA",
 		of.Kind, of.Name, hpa.Namespace, strings.ToLower(kind.Kind)+"."+kind.Group, of.Name, mark.RetainReplicas), nil
 }
 
@@ -115,7 +116,8 @@ func (a *Autoscalers) propagated(ctx context.Context, hpa *autoscalingv1.Horizon
 	return false, nil
 }
 
-func selectorsOf(own policyv1alpha1.PropagationPolicyList, all policyv1alpha1.ClusterPropagationPolicyList) (out [][]policyv1alpha1.ResourceSelector) {
+func selectorsOf(own policyv1alpha1.PropagationPolicyList,
+	all policyv1alpha1.ClusterPropagationPolicyList) (out [][]policyv1alpha1.ResourceSelector) {
 	for i := range own.Items {
 		out = append(out, own.Items[i].Spec.ResourceSelectors)
 	}

@@ -72,7 +72,8 @@ func (e *exchange) answer(w http.ResponseWriter, r *http.Request) (response *con
 		if caught := recover(); caught != nil {
 			e.result = resultPanic
 			e.Log.Error(fmt.Errorf("panic: %v", caught), "Answering Karmada failed", append(e.about(), "stack", string(debug.Stack()))...)
-			response = refused(refuse(http.StatusInternalServerError, "the interpreter failed on this object: please report it with the object: %v", caught))
+			response = refused(refuse(http.StatusInternalServerError, "the interpreter failed on this object: please report it with the object: %v",
+				caught))
 		}
 		if e.request != nil {
 			response.UID = e.request.UID

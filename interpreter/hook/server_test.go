@@ -169,7 +169,8 @@ func TestWhatCannotBeDividedIsRefused(t *testing.T) {
 	}))
 	got := ask(t, h, contextOf("ReviseReplica", cloneSet, `,"replicas":4`))
 	want := "dividing over the members: reading ResourceBinding shop/web-cloneset: context deadline exceeded"
-	if got.Successful || got.Patch != nil || got.Status == nil || got.Status.Code != http.StatusServiceUnavailable || got.Status.Message != want {
+	if got.Successful || got.Patch != nil || got.Status == nil || got.Status.Code != http.StatusServiceUnavailable ||
+		got.Status.Message != want {
 		t.Errorf("answer %+v, want a refusal that says %q", got, want)
 	}
 }
@@ -180,7 +181,8 @@ func TestWhatFallsShortIsToldOnce(t *testing.T) {
 	events := record.NewFakeRecorder(4)
 	h.Events = events
 	const members = `,"aggregatedStatus":[{"clusterName":"member1","status":{"replicas":"x"}},{"clusterName":"member2","status":7}]`
-	for _, object := range []string{cloneSet, strings.Replace(cloneSet, `"spec"`, `"status":{"conditions":[{"type":"MembersReported","status":"False","reason":"StatusUnreadable"}]},"spec"`, 1)} {
+	for _, object := range []string{cloneSet, strings.Replace(cloneSet, `"spec"`,
+		`"status":{"conditions":[{"type":"MembersReported","status":"False","reason":"StatusUnreadable"}]},"spec"`, 1)} {
 		if got := ask(t, h, contextOf("AggregateStatus", object, members)); !got.Successful {
 			t.Fatalf("one member's status stops all: %+v", got)
 		}
@@ -198,14 +200,16 @@ func TestAMemberThatCannotBeAsked(t *testing.T) {
 	const members = `,"aggregatedStatus":[{"clusterName":"member1","status":{"readyReplicas":2}},{"clusterName":"member2","status":{"readyReplicas":3}}]`
 	h.Members = gone{"member2": "Ready is False"}
 	got := ask(t, h, contextOf("AggregateStatus", cloneSet, members))
-	for _, want := range []string{`"readyReplicas":2`, `"reason":"MemberUnreachable"`, `member2 cannot be asked (Ready is False)`, `"lastTransitionTime":"2`} {
+	for _, want := range []string{`"readyReplicas":2`, `"reason":"MemberUnreachable"`, `member2 cannot be asked (Ready is False)`,
+		`"lastTransitionTime":"2`} {
 		if !strings.Contains(string(got.Patch), want) {
 			t.Errorf("no %s in %s", want, got.Patch)
 		}
 	}
 	h.Members = gone{"*": "reading Cluster member1: not synced"}
 	got = ask(t, h, contextOf("AggregateStatus", cloneSet, members))
-	if got.Successful || got.Status.Code != http.StatusServiceUnavailable || got.Status.Message != "aggregating the members' statuses: reading Cluster member1: not synced" {
+	if got.Successful || got.Status.Code != http.StatusServiceUnavailable ||
+		got.Status.Message != "aggregating the members' statuses: reading Cluster member1: not synced" {
 		t.Errorf("answer %+v, want a refusal", got)
 	}
 }
@@ -215,7 +219,8 @@ func TestARolloutUnderWayIsNoNews(t *testing.T) {
 	h := newHandler(t, dividerFunc(noBinding))
 	events := record.NewFakeRecorder(4)
 	h.Events = events
-	behind := strings.Replace(cloneSet, `"spec"`, `"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"FewerUpdated"}]},"spec"`, 1)
+	behind := strings.Replace(cloneSet, `"spec"`,
+		`"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"FewerUpdated"}]},"spec"`, 1)
 	status := func(updated int) string {
 		return fmt.Sprintf(`,"aggregatedStatus":[{"clusterName":"a","status":{"replicas":10,"readyReplicas":10,"updatedReplicas":%d,
 			"generation":1,"observedGeneration":1,"resourceTemplateGeneration":3}}]`, updated)
@@ -239,7 +244,8 @@ func TestNamesOnATemplateAreAnswered(t *testing.T) {
 	if got := ask(t, h, contextOf("ReviseReplica", object, `,"replicas":4`)); !got.Successful {
 		t.Fatalf("refused: %+v", got)
 	}
-	want := "Warning PodsToDeleteIgnored spec.scaleStrategy.podsToDelete names web-a and reaches no member: name them in a PodScaleIn (argosyctl scalein), which tells each member its own"
+	want := "Warning PodsToDeleteIgnored spec.scaleStrategy.podsToDelete names web-a and reaches no member: name them in a PodScaleIn " +
+		"(argosyctl scalein), which tells each member its own"
 	if len(events.Events) != 1 {
 		t.Fatalf("%d events, want one", len(events.Events))
 	}
@@ -273,25 +279,71 @@ func TestMalformedIsRefusedByTheFieldsName(t *testing.T) {
 		"cut short":              {body: contextOf("Retain", cloneSet, "")[:200], want: "unexpected end", wantCode: 400},
 		"more than one document": {body: contextOf("InterpretHealth", cloneSet, "") + "{}", want: "after top-level value", wantCode: 400},
 		"a list":                 {body: "[]", want: "cannot unmarshal array", wantCode: 400},
-		"another kind":           {body: `{"apiVersion":"v1","kind":"Pod","request":{"uid":"u1"}}`, want: `apiVersion, kind: want config.karmada.io/v1alpha1`, wantCode: 400, wantUID: "u1"},
-		"no request":             {body: `{"apiVersion":"config.karmada.io/v1alpha1","kind":"ResourceInterpreterContext"}`, want: "request: missing", wantCode: 400},
-		"no uid":                 {body: strings.Replace(contextOf("InterpretHealth", cloneSet, ""), `"uid":"u1"`, `"uid":""`, 1), want: "request.uid: missing", wantCode: 400},
-		"a wrong type, the uid is answered all the same": {body: contextOf("ReviseReplica", cloneSet, `,"replicas":"four"`), want: "request.replicas: a string does not fit", wantCode: 400, wantUID: "u1"},
-		"no operation":                 {body: contextOf("", cloneSet, ""), want: "request.operation: missing", wantCode: 400, wantUID: "u1"},
-		"no object":                    {body: contextOf("InterpretHealth", "null", ""), want: "request.object: missing", wantCode: 400, wantUID: "u1"},
-		"an object that is none":       {body: contextOf("InterpretHealth", `"text"`, ""), want: "request.object: a string does not fit", wantCode: 400, wantUID: "u1"},
-		"object of another kind":       {body: strings.Replace(contextOf("InterpretHealth", cloneSet, ""), `"kind":"CloneSet"},"name"`, `"kind":"Other"},"name"`, 1), want: "request.object: it is a apps.kruise.io/v1alpha1, Kind=CloneSet", wantCode: 400, wantUID: "u1"},
-		"Retain without observed":      {body: contextOf("Retain", cloneSet, ""), want: "request.observedObject: missing", wantCode: 400, wantUID: "u1"},
-		"observed of another kind":     {body: contextOf("Retain", cloneSet, `,"observedObject":{"apiVersion":"v1","kind":"Pod"}`), want: "request.observedObject: it is a /v1, Kind=Pod", wantCode: 400, wantUID: "u1"},
-		"Revise without replicas":      {body: contextOf("ReviseReplica", cloneSet, ""), want: "request.replicas: missing", wantCode: 400, wantUID: "u1"},
-		"negative replicas":            {body: contextOf("ReviseReplica", cloneSet, `,"replicas":-1`), want: "request.replicas: want 0 or more, have -1", wantCode: 400, wantUID: "u1"},
-		"too many replicas":            {body: contextOf("ReviseReplica", cloneSet, `,"replicas":4294967296`), want: "request.replicas: a number 4294967296 does not fit", wantCode: 400, wantUID: "u1"},
-		"an unknown kind":              {body: contextOf("InterpretHealth", `{"apiVersion":"batch/v1","kind":"Job"}`, ""), want: "not interpreted by Argosy: kind batch/v1, Kind=Job", wantCode: 404, wantUID: "u1"},
-		"an unknown kind of a version": {body: contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v9","kind":"Other"}`, ""), want: "not interpreted by Argosy: kind apps.kruise.io/v9", wantCode: 404, wantUID: "u1"},
-		"an unknown operation":         {body: contextOf("Prune", cloneSet, ""), want: `not interpreted by Argosy: operation "Prune"`, wantCode: 404, wantUID: "u1"},
-		"a field of the wrong type":    {body: contextOf("InterpretReplica", strings.Replace(cloneSet, `"replicas":10`, `"replicas":"ten"`, 1), ""), want: `spec.replicas: want a whole number, have "ten"`, wantCode: 400, wantUID: "u1"},
-		"a rule that panics":           {body: contextOf("InterpretHealth", broken, ""), want: "the interpreter failed on this object", wantCode: 500, wantUID: "u1"},
-		"an edit that cannot be made":  {body: contextOf("Retain", broken, `,"observedObject":`+broken), want: "kind: want an object, have Broken", wantCode: 400, wantUID: "u1"},
+		"another kind": {
+			body: `{"apiVersion":"v1","kind":"Pod","request":{"uid":"u1"}}`, want: `apiVersion, kind: want config.karmada.io/v1alpha1`,
+			wantCode: 400, wantUID: "u1",
+		},
+		"no request": {
+			body: `{"apiVersion":"config.karmada.io/v1alpha1","kind":"ResourceInterpreterContext"}`, want: "request: missing", wantCode: 400,
+		},
+		"no uid": {
+			body: strings.Replace(contextOf("InterpretHealth", cloneSet, ""), `"uid":"u1"`, `"uid":""`, 1), want: "request.uid: missing",
+			wantCode: 400,
+		},
+		"a wrong type, the uid is answered all the same": {
+			body: contextOf("ReviseReplica", cloneSet, `,"replicas":"four"`), want: "request.replicas: a string does not fit", wantCode: 400,
+			wantUID: "u1",
+		},
+		"no operation": {body: contextOf("", cloneSet, ""), want: "request.operation: missing", wantCode: 400, wantUID: "u1"},
+		"no object": {
+			body: contextOf("InterpretHealth", "null", ""), want: "request.object: missing", wantCode: 400, wantUID: "u1",
+		},
+		"an object that is none": {
+			body: contextOf("InterpretHealth", `"text"`, ""), want: "request.object: a string does not fit", wantCode: 400, wantUID: "u1",
+		},
+		"object of another kind": {
+			body: strings.Replace(contextOf("InterpretHealth", cloneSet, ""), `"kind":"CloneSet"},"name"`, `"kind":"Other"},"name"`, 1),
+			want: "request.object: it is a apps.kruise.io/v1alpha1, Kind=CloneSet", wantCode: 400, wantUID: "u1",
+		},
+		"Retain without observed": {
+			body: contextOf("Retain", cloneSet, ""), want: "request.observedObject: missing", wantCode: 400, wantUID: "u1",
+		},
+		"observed of another kind": {
+			body: contextOf("Retain", cloneSet, `,"observedObject":{"apiVersion":"v1","kind":"Pod"}`),
+			want: "request.observedObject: it is a /v1, Kind=Pod", wantCode: 400, wantUID: "u1",
+		},
+		"Revise without replicas": {
+			body: contextOf("ReviseReplica", cloneSet, ""), want: "request.replicas: missing", wantCode: 400, wantUID: "u1",
+		},
+		"negative replicas": {
+			body: contextOf("ReviseReplica", cloneSet, `,"replicas":-1`), want: "request.replicas: want 0 or more, have -1", wantCode: 400,
+			wantUID: "u1",
+		},
+		"too many replicas": {
+			body: contextOf("ReviseReplica", cloneSet, `,"replicas":4294967296`), want: "request.replicas: a number 4294967296 does not fit",
+			wantCode: 400, wantUID: "u1",
+		},
+		"an unknown kind": {
+			body: contextOf("InterpretHealth", `{"apiVersion":"batch/v1","kind":"Job"}`, ""),
+			want: "not interpreted by Argosy: kind batch/v1, Kind=Job", wantCode: 404, wantUID: "u1",
+		},
+		"an unknown kind of a version": {
+			body: contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v9","kind":"Other"}`, ""),
+			want: "not interpreted by Argosy: kind apps.kruise.io/v9", wantCode: 404, wantUID: "u1",
+		},
+		"an unknown operation": {
+			body: contextOf("Prune", cloneSet, ""), want: `not interpreted by Argosy: operation "Prune"`, wantCode: 404, wantUID: "u1",
+		},
+		"a field of the wrong type": {
+			body: contextOf("InterpretReplica", strings.Replace(cloneSet, `"replicas":10`, `"replicas":"ten"`, 1), ""),
+			want: `spec.replicas: want a whole number, have "ten"`, wantCode: 400, wantUID: "u1",
+		},
+		"a rule that panics": {
+			body: contextOf("InterpretHealth", broken, ""), want: "the interpreter failed on this object", wantCode: 500, wantUID: "u1",
+		},
+		"an edit that cannot be made": {
+			body: contextOf("Retain", broken, `,"observedObject":`+broken), want: "kind: want an object, have Broken", wantCode: 400, wantUID: "u1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ask(t, newHandler(t, dividerFunc(noBinding)), tc.body)
@@ -351,11 +403,15 @@ argosy_interpreter_requests_total{kind="other",operation="other",result="unsuppo
 func FuzzServeHTTP(f *testing.F) {
 	f.Add([]byte(contextOf("ReviseReplica", cloneSet, `,"replicas":4`)))
 	f.Add([]byte(contextOf("Retain", cloneSet, `,"observedObject":`+cloneSet)))
-	f.Add([]byte(contextOf("AggregateStatus", cloneSet, `,"aggregatedStatus":[{"clusterName":"m","status":{"replicas":1,"conditions":[{"type":"FailedScale","status":"True"}]}}]`)))
+	f.Add([]byte(
+		contextOf("AggregateStatus", cloneSet,
+			`,"aggregatedStatus":[{"clusterName":"m","status":{"replicas":1,"conditions":[{"type":"FailedScale","status":"True"}]}}]`)))
 	for _, operation := range []string{"InterpretReplica", "InterpretComponent", "InterpretStatus", "InterpretHealth", "InterpretDependency"} {
 		f.Add([]byte(contextOf(operation, cloneSet, "")))
 	}
-	f.Add([]byte(contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v1beta1","kind":"CloneSet","spec":{"template":{"spec":{"volumes":[{}]}}}}`, "")))
+	f.Add([]byte(
+		contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v1beta1","kind":"CloneSet","spec":{"template":{"spec":{"volumes":[{}]}}}}`,
+			"")))
 	h := newHandler(f, dividerFunc(func() ([]workv1alpha2.TargetCluster, error) {
 		return []workv1alpha2.TargetCluster{{Name: "a", Replicas: 3}, {Name: "b", Replicas: 4}}, nil
 	}))

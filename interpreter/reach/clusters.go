@@ -19,8 +19,8 @@ type Clusters struct {
 	Reader client.Reader
 }
 
-// Unreachable implements Members. Of a Cluster that is not there the Works are on their way out, and of one without the condition nothing was
-// heard yet: neither has more to say than its status.
+// Unreachable implements Members. Of a Cluster that is not there the Works are on their way out, and of one without the condition nothing
+// was heard yet: neither has more to say than its status.
 func (c *Clusters) Unreachable(ctx context.Context, name string) (string, error) {
 	var cluster clusterv1alpha1.Cluster
 	err := c.Reader.Get(ctx, types.NamespacedName{Name: name}, &cluster)

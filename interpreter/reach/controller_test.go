@@ -63,7 +63,8 @@ func newRig(t *testing.T, objects ...client.Object) *rig {
 		}
 	}
 	r := &rig{clock: clocktesting.NewFakeClock(start)}
-	r.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&workv1alpha1.Work{}, &clusterv1alpha1.Cluster{}).
+	r.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithStatusSubresource(&workv1alpha1.Work{}, &clusterv1alpha1.Cluster{}).
 		WithInterceptorFuncs(interceptor.Funcs{SubResourcePatch: func(
 			ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption,
 		) error {
@@ -193,7 +194,8 @@ func TestUnreachable(t *testing.T) {
 		Spec:   clusterv1alpha1.ClusterSpec{APIEndpoint: "https://m"},
 		Status: clusterv1alpha1.ClusterStatus{KubernetesVersion: "v1", Conditions: []metav1.Condition{{Type: "Ready"}}},
 	})
-	if got := trimmed.(*clusterv1alpha1.Cluster); err != nil || got.Spec.APIEndpoint != "" || got.Status.KubernetesVersion != "" || len(got.Status.Conditions) != 1 {
+	if got := trimmed.(*clusterv1alpha1.Cluster); err != nil || got.Spec.APIEndpoint != "" || got.Status.KubernetesVersion != "" ||
+		len(got.Status.Conditions) != 1 {
 		t.Errorf("kept %+v, %v", got, err)
 	}
 }

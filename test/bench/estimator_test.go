@@ -90,13 +90,22 @@ func measureEstimator(t *testing.T, s size) {
 		Title: "Estimator: one question, " + s.String(), Peer: "Karmada's estimator server",
 		Rows: []Row{
 			row("plain, never asked before, p50 / p99", cold), row("plain, asked before, p50 / p99", repeat),
-			{What: fmt.Sprintf("plain, %d pods changed meanwhile, p50 / p99.9", changed), Ours: tail(churn), Peer: tail(stockChurn), Ratio: ratio(stockChurn.At(.5), churn.At(.5))},
+			{
+				What: fmt.Sprintf("plain, %d pods changed meanwhile, p50 / p99.9", changed), Ours: tail(churn), Peer: tail(stockChurn),
+				Ratio: ratio(stockChurn.At(.5), churn.At(.5)),
+			},
 			row("one spread constraint, never asked, p50 / p99", spreadCold), row("one spread constraint, asked before, p50 / p99", spreadRepeat),
 			row("hostname anti-affinity, never asked, p50 / p99", antiCold), row("hostname anti-affinity, asked before, p50 / p99", antiRepeat),
-			{What: "memory per 10k pods", Ours: megabytes(ourMemory, s.pods), Peer: megabytes(theirMemory, s.pods), Ratio: float64(theirMemory) / float64(ourMemory)},
+			{
+				What: "memory per 10k pods", Ours: megabytes(ourMemory, s.pods), Peer: megabytes(theirMemory, s.pods),
+				Ratio: float64(theirMemory) / float64(ourMemory),
+			},
 		},
-		Notes: []string{"Karmada's server knows neither spread nor anti-affinity: its time is that of the plain question. Both are called in process, in turns; both mirrors are fed by " +
-			"a fake API server, as in Karmada's benchmark. \"Never asked\" has a request and a selector that no question had before. Memory is the heap each server's start adds."},
+		Notes: []string{
+			"Karmada's server knows neither spread nor anti-affinity: its time is that of the plain question. Both are called in process, in " +
+				"turns; both mirrors are fed by " +
+				"a fake API server, as in Karmada's benchmark. \"Never asked\" has a request and a selector that no question had before. Memory is " +
+				"the heap each server's start adds."},
 	}.Print(os.Stdout)
 	estimatorAims(t, s, stockCalls, cold, repeat, churn, spreadCold)
 }
@@ -122,7 +131,8 @@ func estimatorAims(t *testing.T, s size, stockCalls, cold, repeat, churn, spread
 
 func (s size) objects() []kruntime.Object {
 	const cpu, mem, disk = testhelper.ResourceUnitCPU, testhelper.ResourceUnitMem, testhelper.ResourceUnitEphemeralStorage
-	nodes, pods := testhelper.MakeNodesAndPods(s.nodes, s.pods, testhelper.NewNode("", 100*cpu, 200*mem, 110*testhelper.ResourceUnitPod, 200*disk),
+	nodes, pods := testhelper.MakeNodesAndPods(s.nodes, s.pods,
+		testhelper.NewNode("", 100*cpu, 200*mem, 110*testhelper.ResourceUnitPod, 200*disk),
 		testhelper.NewPodWithRequest("", "", 2*cpu, 3*mem, 4*disk))
 	objects := make([]kruntime.Object, 0, len(nodes)+len(pods))
 	for i, node := range nodes {
@@ -166,8 +176,9 @@ func zoneSpread(number int64) func(*corev1.Pod) {
 func hostAntiAffinity(number int64) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.Labels = map[string]string{"app": fmt.Sprintf("new-%d", number)}
-		pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
-			{TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: pod.Labels}}}}}
+		pod.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+				{TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: pod.Labels}}}}}
 	}
 }
 
@@ -184,8 +195,11 @@ func startStock(t *testing.T, objects []kruntime.Object) *stockServer {
 	client := fake.NewSimpleClientset(objects...)
 	kinds := map[schema.GroupVersionResource]string{{Group: "apps", Version: "v1", Resource: "deployments"}: "DeploymentList"}
 	kindsServed := &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{}}
-	kindsServed.Resources = []*metav1.APIResourceList{{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Namespaced: true, Kind: "Deployment"}}}}
-	es, err := stock.NewEstimatorServer(ctx, client, dynamicfake.NewSimpleDynamicClientWithCustomListKinds(kruntime.NewScheme(), kinds), kindsServed,
+	kindsServed.Resources = []*metav1.APIResourceList{
+		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Namespaced: true, Kind: "Deployment"}}},
+	}
+	es, err := stock.NewEstimatorServer(ctx, client, dynamicfake.NewSimpleDynamicClientWithCustomListKinds(kruntime.NewScheme(), kinds),
+		kindsServed,
 		&options.Options{ClusterName: benchMember, ServerPort: freePort(t), Parallelism: 0})
 	if err != nil {
 		t.Fatal(err)

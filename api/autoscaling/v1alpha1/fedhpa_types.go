@@ -67,25 +67,25 @@ type FedHPASpec struct {
 	MaxReplicas int32 `json:"maxReplicas"`
 
 	// Metrics are given to every member's autoscaler. Empty means 80 % of the CPU request, as for a native HPA. Those of pods (Resource,
-	// ContainerResource, Pods) are each member's own. An External or Object metric with an averageValue asks for as many replicas as the metric has such
-	// values, and so does every member: see metricScope.
+	// ContainerResource, Pods) are each member's own. An External or Object metric with an averageValue asks for as many replicas as the
+	// metric has such values, and so does every member: see metricScope.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Metrics []autoscalingv2.MetricSpec `json:"metrics,omitempty"`
 
-	// MetricScope says whose External and Object metrics with an averageValue are. It must be said where there is one: three members that each see the
-	// whole of a queue would run three times what it asks for.
+	// MetricScope says whose External and Object metrics with an averageValue are. It must be said where there is one: three members that each
+	// see the whole of a queue would run three times what it asks for.
 	// +optional
 	MetricScope MetricScope `json:"metricScope,omitempty"`
 
-	// Behavior is given to every member's autoscaler as it is: a policy of type Pods allows that many pods in each member, one of type Percent the same
-	// in each and in all.
+	// Behavior is given to every member's autoscaler as it is: a policy of type Pods allows that many pods in each member, one of type Percent
+	// the same in each and in all.
 	// +optional
 	Behavior *autoscalingv2.HorizontalPodAutoscalerBehavior `json:"behavior,omitempty"`
 
-	// Suspend pauses it: members' autoscalers are taken back, not a replica changes, and the workload's replicas are Karmada's and yours to set, as if there was
-	// no FedHPA. Set to false again, it takes over what runs then.
+	// Suspend pauses it: members' autoscalers are taken back, not a replica changes, and the workload's replicas are Karmada's and yours to
+	// set, as if there was no FedHPA. Set to false again, it takes over what runs then.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 
@@ -101,8 +101,8 @@ type MetricScope string
 const (
 	// MetricScopeMember: every member sees a metric of its own, such as the requests of its own gateway. It is given the target as it is.
 	MetricScopeMember MetricScope = "Member"
-	// MetricScopeFederation: every member sees the same metric, such as the length of one queue. Each is given the averageValue divided by its share of
-	// maxReplicas, so that together they run what the metric asks for.
+	// MetricScopeFederation: every member sees the same metric, such as the length of one queue. Each is given the averageValue divided by its
+	// share of maxReplicas, so that together they run what the metric asks for.
 	MetricScopeFederation MetricScope = "Federation"
 )
 
@@ -277,7 +277,8 @@ type FedHPAStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// FedHPATemplateScale is one write of the template's replicas. Each makes Karmada write to every member, so that there is at most one in fifteen seconds.
+// FedHPATemplateScale is one write of the template's replicas. Each makes Karmada write to every member, so that there is at most one in
+// fifteen seconds.
 type FedHPATemplateScale struct {
 	// Time of the write.
 	// +required
@@ -367,8 +368,8 @@ type FedHPAClusterStatus struct {
 	// member writes its own.
 	// +optional
 	LimitsDifferSince *metav1.Time `json:"limitsDifferSince,omitempty"`
-	// WithdrawnSince is since when our autoscaler is kept out of the cluster, because another one there scales the same pods. It is tried again
-	// ten minutes later.
+	// WithdrawnSince is since when our autoscaler is kept out of the cluster, because another one there scales the same pods. It is tried
+	// again ten minutes later.
 	// +optional
 	WithdrawnSince *metav1.Time `json:"withdrawnSince,omitempty"`
 	// IdleSince is since when the cluster runs one replica and could be emptied.

@@ -26,7 +26,8 @@ const (
 	ConditionReady = "Ready"
 	// ConditionReachable is False when the machine's heartbeat is older than the health check allows (Server).
 	ConditionReachable = "Reachable"
-	// ConditionMachineChangeHeld is True while servers keep a machine of an older template, which onMachineChange Hold asks for (VMReplicaSet).
+	// ConditionMachineChangeHeld is True while servers keep a machine of an older template, which onMachineChange Hold asks for
+	// (VMReplicaSet).
 	ConditionMachineChangeHeld = "MachineChangeHeld"
 	// ConditionHealthy is False when the health check failed failureThreshold times in a row (Server).
 	ConditionHealthy = "Healthy"

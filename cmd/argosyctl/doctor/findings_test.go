@@ -120,9 +120,12 @@ func healthy(t *testing.T, a authority, leaf *x509.Certificate) Facts {
 	url := "https://webhook.example/interpret"
 	facts := Facts{Families: families, Endpoints: map[string]Endpoint{}}
 	facts.Works = &admissionregistrationv1.MutatingWebhookConfiguration{Webhooks: []admissionregistrationv1.MutatingWebhook{{
-		Name: "works.dispatch.argosy.dev", MatchConditions: []admissionregistrationv1.MatchCondition{{Name: "has-a-division", Expression: "true"}},
+		Name: "works.dispatch.argosy.dev", MatchConditions: []admissionregistrationv1.MatchCondition{
+			{Name: "has-a-division", Expression: "true"},
+		},
 	}}}
-	facts.Registrations = append(facts.Registrations, *hook.Registration(families, admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: a.pem}))
+	facts.Registrations = append(facts.Registrations,
+		*hook.Registration(families, admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: a.pem}))
 	for _, w := range facts.Registrations[0].Webhooks {
 		facts.Endpoints[w.Name] = Endpoint{Host: "webhook.example", Address: "webhook.example:443", Chain: []*x509.Certificate{leaf}}
 	}
@@ -133,7 +136,9 @@ func healthy(t *testing.T, a authority, leaf *x509.Certificate) Facts {
 		crd.Name = strings.ToLower(crd.Spec.Names.Kind) + "s." + crd.Spec.Group
 		for _, kind := range f.Kinds {
 			crd.Spec.Versions = append(crd.Spec.Versions, apiextensionsv1.CustomResourceDefinitionVersion{
-				Name: kind.Version, Served: true, Subresources: &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}},
+				Name: kind.Version, Served: true, Subresources: &apiextensionsv1.CustomResourceSubresources{
+					Status: &apiextensionsv1.CustomResourceSubresourceStatus{},
+				},
 			})
 		}
 		facts.CRDs = append(facts.CRDs, crd)
@@ -195,7 +200,8 @@ func TestDiagnose(t *testing.T) {
 				rules := &f.Registrations[0].Webhooks[0].Rules[0]
 				rules.Operations = append(rules.Operations, configv1alpha1.InterpreterOperationInterpretComponent)
 			},
-			wantSeverity: Warning, wantCheck: "components", wantMessage: "it answers InterpretComponent of apps.kruise.io/v1alpha1 CloneSet, apps.kruise.io/v1beta1 CloneSet: with the gate",
+			wantSeverity: Warning, wantCheck: "components",
+			wantMessage: "it answers InterpretComponent of apps.kruise.io/v1alpha1 CloneSet, apps.kruise.io/v1beta1 CloneSet: with the gate",
 		},
 		"components of a kind of ours by a customization": {
 			spoil: func(f *Facts) {
@@ -209,7 +215,9 @@ func TestDiagnose(t *testing.T) {
 		},
 		"more is updated than asked": {
 			spoil: func(f *Facts) {
-				f.Workloads = append(f.Workloads, template(`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"MoreUpdated","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
+				f.Workloads = append(f.Workloads,
+					template(
+						`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"MoreUpdated","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
 			},
 			wantSeverity: Warning, wantCheck: "rollout", wantMessage: "asked 1 of 6 updated, 3 are",
 		},
@@ -230,7 +238,8 @@ func TestDiagnose(t *testing.T) {
 		},
 		"an image override that says where, and one of a Deployment": {
 			spoil: func(f *Facts) {
-				f.Overrides = append(f.Overrides, imageOverride("apps.kruise.io/v1alpha1", "CloneSet", &policyv1alpha1.ImagePredicate{Path: "/spec/template/spec/containers/0/image"}),
+				f.Overrides = append(f.Overrides, imageOverride("apps.kruise.io/v1alpha1", "CloneSet",
+					&policyv1alpha1.ImagePredicate{Path: "/spec/template/spec/containers/0/image"}),
 					imageOverride("apps/v1", "Deployment", nil))
 			},
 		},
@@ -257,7 +266,9 @@ func TestDiagnose(t *testing.T) {
 			spoil: func(f *Facts) {
 				f.Preferred = map[schema.GroupKind]string{{Group: "apps.kruise.io", Kind: "StatefulSet"}: "v1beta1"}
 				f.Propagations = append(f.Propagations, Propagation{Object: "PropagationPolicy/shop/web", Selectors: []policyv1alpha1.ResourceSelector{
-					{APIVersion: "apps.kruise.io/v1alpha1", Kind: "StatefulSet", Name: "web"}, {APIVersion: "apps.kruise.io/v1beta1", Kind: "StatefulSet", Name: "new"},
+					{APIVersion: "apps.kruise.io/v1alpha1", Kind: "StatefulSet", Name: "web"}, {
+						APIVersion: "apps.kruise.io/v1beta1", Kind: "StatefulSet", Name: "new",
+					},
 				}})
 			},
 			wantSeverity: Problem, wantCheck: "selector", wantMessage: "watches version v1beta1",
@@ -291,7 +302,8 @@ func TestDiagnose(t *testing.T) {
 			spoil: func(f *Facts) {
 				f.Registrations = append(f.Registrations, other(ptr.To[int32](3), rule("*", "*", "CloneSet")))
 			},
-			wantSeverity: Problem, wantCheck: "second-webhook", wantMessage: "webhook a.example.com answers InterpretReplica of apps.kruise.io/v1alpha1 CloneSet",
+			wantSeverity: Problem, wantCheck: "second-webhook",
+			wantMessage: "webhook a.example.com answers InterpretReplica of apps.kruise.io/v1alpha1 CloneSet",
 		},
 		"a second webhook of other kinds": {
 			spoil: func(f *Facts) {
@@ -306,7 +318,8 @@ func TestDiagnose(t *testing.T) {
 				c.Spec.Customizations.HealthInterpretation = &configv1alpha1.HealthInterpretation{}
 				f.Customizations = append(f.Customizations, c)
 			},
-			wantSeverity: Problem, wantCheck: "customization", wantMessage: "it takes InterpretHealth of apps.kruise.io/v1alpha1 CloneSet from Argosy",
+			wantSeverity: Problem, wantCheck: "customization",
+			wantMessage: "it takes InterpretHealth of apps.kruise.io/v1alpha1 CloneSet from Argosy",
 		},
 		"a customization of another kind": {
 			spoil: func(f *Facts) {
@@ -359,7 +372,12 @@ func TestDiagnose(t *testing.T) {
 		"a kind that is not installed": {spoil: func(f *Facts) { f.CRDs = f.CRDs[1:] }},
 		"one binding for two": {
 			spoil: func(f *Facts) {
-				f.Clashes = []Clash{{Namespace: "shop", Name: "db", Kind: "StatefulSet", Groups: []string{"apps", "apps.kruise.io"}, Binding: "db-statefulset", Owner: "apps"}}
+				f.Clashes = []Clash{
+					{
+						Namespace: "shop", Name: "db", Kind: "StatefulSet", Groups: []string{"apps", "apps.kruise.io"}, Binding: "db-statefulset",
+						Owner: "apps",
+					},
+				}
 			},
 			wantSeverity: Problem, wantCheck: "binding-name", wantMessage: "it belongs to the one of apps, the other is not propagated",
 		},

@@ -50,7 +50,9 @@ func rollouts(f Facts, now time.Time) []Finding {
 				}
 				message += "; it has stood still for " + still
 			}
-			out = append(out, Finding{Severity: Warning, Object: nameOf(w), Message: message, Remedy: rolloutRemedies[fmt.Sprint(condition["reason"])]})
+			out = append(out, Finding{
+				Severity: Warning, Object: nameOf(w), Message: message, Remedy: rolloutRemedies[fmt.Sprint(condition["reason"])],
+			})
 		}
 	}
 	return out
@@ -58,9 +60,11 @@ func rollouts(f Facts, now time.Time) []Finding {
 
 // rolloutRemedies are by the reasons of our conditions.
 var rolloutRemedies = map[string]string{
-	aggregate.ReasonMoreUpdated:       "go on with the rollout or put the template back: what a new member has is not taken back",
-	aggregate.ReasonFewerUpdated:      "look at the members named: pods that are not ready, a Work that is not applied, or a pause set there hold it back",
-	aggregate.ReasonStatusUnreadable:  "look at status.aggregatedStatus of its ResourceBinding, and bring the member's CRD to the control plane's version",
+	aggregate.ReasonMoreUpdated: "go on with the rollout or put the template back: what a new member has is not taken back",
+	aggregate.ReasonFewerUpdated: "look at the members named: pods that are not ready, a Work that is not applied, or a pause set " +
+		"there hold it back",
+	aggregate.ReasonStatusUnreadable: "look at status.aggregatedStatus of its ResourceBinding, and bring the member's CRD to the control " +
+		"plane's version",
 	aggregate.ReasonMemberUnreachable: "look at the Cluster's condition Ready; nothing of the template need change",
 }
 
@@ -75,8 +79,9 @@ func imageOverrides(f Facts, _ time.Time) []Finding {
 				continue
 			}
 			out = append(out, Finding{Severity: Problem, Object: o.Object,
-				Message: fmt.Sprintf("its imageOverrider does nothing on %s %s: Karmada finds image fields of its own kinds alone", kindName(kind), selector.Name),
-				Remedy:  "say where the image stands, one entry for each container: predicate: {path: /spec/template/spec/containers/0/image}"})
+				Message: fmt.Sprintf("its imageOverrider does nothing on %s %s: Karmada finds image fields of its own kinds alone", kindName(kind),
+					selector.Name),
+				Remedy: "say where the image stands, one entry for each container: predicate: {path: /spec/template/spec/containers/0/image}"})
 		}
 	}
 	return out
@@ -114,8 +119,10 @@ func autoscalers(f Facts, _ time.Time) []Finding {
 			continue
 		}
 		out = append(out, Finding{Severity: Problem, Object: "HorizontalPodAutoscaler/" + hpa.Namespace + "/" + hpa.Name,
-			Message: fmt.Sprintf("members scale %s %s and Karmada writes its replicas back, each over the other's, without end", kindName(kind), target.Name),
-			Remedy:  fmt.Sprintf("kubectl -n %s label %s %s %s=true, or use a FedHPA", hpa.Namespace, strings.ToLower(kind.Kind)+"."+kind.Group, target.Name, mark.RetainReplicas)})
+			Message: fmt.Sprintf("members scale %s %s and Karmada writes its replicas back, each over the other's, without end", kindName(kind),
+				target.Name),
+			Remedy: fmt.Sprintf("kubectl -n %s label %s %s %s=true, or use a FedHPA", hpa.Namespace, strings.ToLower(kind.Kind)+"."+kind.Group,
+				target.Name, mark.RetainReplicas)})
 	}
 	return out
 }

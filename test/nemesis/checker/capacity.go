@@ -9,8 +9,8 @@ import (
 // readyWithin is the grace of a pod that was placed where it was said to fit.
 const readyWithin = time.Minute
 
-// Capacity is C9, a rate and no verdict, for the world may shrink: of the pods of the applications that were there for a minute, how many were Ready
-// within it.
+// Capacity is C9, a rate and no verdict, for the world may shrink: of the pods of the applications that were there for a minute, how many
+// were Ready within it.
 func Capacity(h history.History) (ready, all int) {
 	fleet := fleetOf(h)
 	born, became := map[history.Key]time.Time{}, map[history.Key]time.Time{}
