@@ -60,6 +60,8 @@ func TestFedHPAInTrouble(t *testing.T) {
 	f.each("one replica more in one member", func(ctx context.Context, a fedhpaplane.App) error {
 		return f.plane.Report(ctx, a, a.Clusters[0].Name, 3)
 	})
+	f.rest(5 * time.Second)
+	f.each("it runs", f.plane.Collect)
 	early := f.measure(func() { f.rest(*troubleFor) })
 	f.rest(2 * time.Minute)
 	late := f.measure(func() { f.rest(*troubleFor) })

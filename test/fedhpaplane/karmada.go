@@ -166,22 +166,28 @@ func (p *Plane) deliver(ctx context.Context, a App) error {
 
 // Schedule is karmada-scheduler seeing the binding's present generation, and Karmada's status collection beside it.
 func (p *Plane) Schedule(ctx context.Context, a App) error {
-	return unhurried(func() error { return p.schedule(ctx, a) })
+	return unhurried(func() error { return p.collect(ctx, a, true) })
 }
 
-func (p *Plane) schedule(ctx context.Context, a App) error {
+// Collect is Karmada's status collection alone: members run what the binding says, and karmada-scheduler does not see it.
+func (p *Plane) Collect(ctx context.Context, a App) error {
+	return unhurried(func() error { return p.collect(ctx, a, false) })
+}
+
+func (p *Plane) collect(ctx context.Context, a App, scheduled bool) error {
 	b := &workv1alpha2.ResourceBinding{}
-	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)},
-		b); err != nil {
+	err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)}, b)
+	if err != nil {
 		return fmt.Errorf("reading the binding: %w", err)
 	}
-	b.Status.SchedulerObservedGeneration = b.Generation
+	if scheduled {
+		b.Status.SchedulerObservedGeneration = b.Generation
+	}
 	b.Status.AggregatedStatus = nil
 	for _, c := range b.Spec.Clusters {
 		raw := fmt.Appendf(nil, `{"replicas":%d,"readyReplicas":%d,"generation":1,"observedGeneration":1}`, c.Replicas, c.Replicas)
-		b.Status.AggregatedStatus = append(b.Status.AggregatedStatus, workv1alpha2.AggregatedStatusItem{
-			ClusterName: c.Name, Applied: true, Status: &runtime.RawExtension{Raw: raw},
-		})
+		b.Status.AggregatedStatus = append(b.Status.AggregatedStatus,
+			workv1alpha2.AggregatedStatusItem{ClusterName: c.Name, Applied: true, Status: &runtime.RawExtension{Raw: raw}})
 	}
 	if err := p.Client.Status().Update(ctx, b); err != nil {
 		return fmt.Errorf("writing the binding's status: %w", err)
