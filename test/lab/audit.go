@@ -24,7 +24,7 @@ rules:
   - {group: authorization.k8s.io}
 - level: RequestResponse
   resources:
-  - {group: apps, resources: [deployments, deployments/scale]}
+  - {group: apps, resources: [deployments, deployments/scale, deployments/status]}
   - {group: apps.kruise.io}
   - {group: autoscaling}
   - {group: work.karmada.io}

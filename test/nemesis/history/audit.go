@@ -34,8 +34,9 @@ type line struct {
 	ImpersonatedUser *struct {
 		Username string `json:"username"`
 	} `json:"impersonatedUser"`
-	UserAgent string `json:"userAgent"`
-	ObjectRef struct {
+	UserAgent  string `json:"userAgent"`
+	RequestURI string `json:"requestURI"`
+	ObjectRef  struct {
 		APIGroup  string `json:"apiGroup"`
 		Resource  string `json:"resource"`
 		Namespace string `json:"namespace"`
@@ -98,7 +99,8 @@ func (a authors) read(plane string, from io.Reader) error {
 }
 
 func (a authors) take(plane string, l line) {
-	if l.Stage != "ResponseComplete" || l.ResponseStatus.Code < 200 || l.ResponseStatus.Code > 299 {
+	// A dry run is answered with the revision of what is there, which somebody else wrote.
+	if l.Stage != "ResponseComplete" || l.ResponseStatus.Code < 200 || l.ResponseStatus.Code > 299 || strings.Contains(l.RequestURI, "dryRun=") {
 		return
 	}
 	by := author{who: l.User.Username, agent: shortAgent(l.UserAgent), at: l.StageTimestamp}

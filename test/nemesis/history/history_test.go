@@ -89,6 +89,7 @@ const autoscalerAgent = "kube-controller-manager/v1.35.4 (linux/amd64) kubernete
 func auditLines() string {
 	return auditLine("patch", "jane", "kubectl/v1.35.4 (linux/amd64) kubernetes/abc", 200, 7, 0) +
 		auditLine("update", "late", "x/1", 200, 7, 1) +
+		strings.Replace(auditLine("patch", "dry", "x/1", 200, 10, 1), `"verb"`, `"requestURI":"/apis/apps/v1/a?dryRun=All","verb"`, 1) +
 		auditLine("update", "refused", "x/1", 409, 9, 1) +
 		auditLine("update", "kcm", autoscalerAgent, 200, 8, 2) +
 		auditLine("delete", "joe", "kubectl/v1", 200, 0, 3) +
@@ -106,6 +107,9 @@ func TestSign(t *testing.T) {
 	}
 	if by := a.writes[8]; by.who != "kcm" || by.agent != "kube-controller-manager/horizontal-pod-autoscaler" {
 		t.Errorf("revision 8: %+v", by)
+	}
+	if by, found := a.writes[10]; found {
+		t.Errorf("a dry run wrote revision 10: %+v", by)
 	}
 	web := Key{"member1", Deployments, "shop", "web"}
 	at := time.Date(2026, 11, 28, 12, 0, 3, 0, time.UTC)
