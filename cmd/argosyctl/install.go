@@ -64,6 +64,7 @@ The chart runs this for you, before its programs start, when they serve, and the
 	flags.DurationVar(&f.options.WaitForWebhook, "wait", 3*time.Minute, "how long to wait until the webhook serves before it is registered; 0 does not wait")
 	flags.BoolVar(&f.options.Estimator, "estimator", true, "whether argosy-estimator is installed; false takes its rights and its Services away")
 	flags.DurationVar(&f.options.TokenLife, "token-life", 7*24*time.Hour, "how long a program's token lasts; run install well within it")
+	cmd.AddCommand(newInstallMemberCommand(karmada, streams))
 	return cmd
 }
 
@@ -101,6 +102,7 @@ rules read CloneSets and Advanced StatefulSets; docs/uninstall.md says what that
 		},
 	}
 	f.hostFlags(cmd)
+	cmd.AddCommand(newUninstallMemberCommand(karmada, streams))
 	return cmd
 }
 

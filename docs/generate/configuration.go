@@ -35,13 +35,16 @@ func configurationPage(all source) (string, error) {
 type configuration struct {
 	program  string
 	defaults any
+	// charted is true of a program that the chart of the host cluster runs.
+	charted bool
 }
 
 func configurations() []configuration {
 	return []configuration{
-		{"argosy-webhook", config.DefaultWebhook()},
-		{"argosy-controller-manager", config.DefaultControllerManager()},
-		{"argosy-estimator", config.DefaultEstimator()},
+		{"argosy-webhook", config.DefaultWebhook(), true},
+		{"argosy-controller-manager", config.DefaultControllerManager(), true},
+		{"argosy-estimator", config.DefaultEstimator(), true},
+		{"argosy-member-manager", config.DefaultMemberManager(), false},
 	}
 }
 

@@ -25,7 +25,7 @@ A metric with labels appears once something happened that has a value for them.
 // metricsOutro tells of those metrics of libraries that alerts and dashboards ask for. No code of ours names them: test/e2e/install reads each from the
 // running programs.
 const metricsOutro = `
-## libraries (argosy-webhook, argosy-controller-manager, argosy-estimator)
+## libraries (argosy-webhook, argosy-controller-manager, argosy-estimator, argosy-member-manager)
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -33,7 +33,7 @@ const metricsOutro = `
 | ` + "`process_resident_memory_bytes`" + ` | gauge |  | Memory that the process holds. |
 | ` + "`rest_client_requests_total`" + ` | counter | code, host, method | Answers of API servers: karmada-apiserver, and the members of those who ask them. |
 
-## libraries (argosy-webhook, argosy-controller-manager)
+## libraries (argosy-webhook, argosy-controller-manager, argosy-member-manager)
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -41,7 +41,7 @@ const metricsOutro = `
 | ` + "`controller_runtime_reconcile_total`" + ` | counter | controller, result | Runs of a controller, by how they ended. |
 | ` + "`workqueue_depth`" + ` | gauge | controller, name, priority | Objects that wait for a controller. |
 
-## libraries (argosy-controller-manager)
+## libraries (argosy-controller-manager, argosy-member-manager)
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -57,8 +57,9 @@ func metricsPage(all source) (string, error) {
 		{"interpreter", "argosy-webhook"},
 		{"cronhpa", "argosy-controller-manager"}, {"fedhpa", "argosy-controller-manager"},
 		{"scalein", "argosy-controller-manager"}, {"migration", "argosy-controller-manager"},
-		{"internal/conditions", "argosy-controller-manager"},
+		{"internal/conditions", "argosy-controller-manager, argosy-member-manager"},
 		{"estimator", "argosy-estimator"},
+		{"member/component", "argosy-member-manager"},
 	} {
 		found, err := metricsOf(all.in(area.folder))
 		if err != nil {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-const rightsIntro = `# Rights in karmada-apiserver
+const rightsIntro = `# Rights
 
-What each program may do there, and which file asks for it: a rule exists because a marker stands beside the code that needs it, and
+What each program may do in karmada-apiserver - argosy-member-manager in the member it runs in - and which file asks for it: a rule exists because a marker stands beside the code that needs it, and
 ` + "`make generate`" + ` writes ` + "`deploy/*/role.yaml`" + ` from the markers. The lab and the tests run the programs with exactly these.
 
 `
@@ -31,6 +31,7 @@ func rightsPage(all source) (string, error) {
 		{"argosy-webhook", []string{"interpreter", "cmd/argosy-webhook"}},
 		{"argosy-controller-manager", []string{"cronhpa", "fedhpa", "scalein", "migration", "cmd/argosy-controller-manager"}},
 		{"argosy-estimator", []string{"estimator", "cmd/argosy-estimator"}},
+		{"argosy-member-manager", []string{"member/component", "cmd/argosy-member-manager"}},
 	} {
 		var found []right
 		for _, folder := range program.folders {

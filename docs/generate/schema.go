@@ -31,6 +31,9 @@ func writeSchema(root string, files source) error {
 	}
 	docs := fieldDocs(files.in("internal/config"))
 	for _, of := range configurations() {
+		if !of.charted {
+			continue
+		}
 		kind := reflect.TypeOf(of.defaults).Elem()
 		definitions[of.program] = object(kind, docs, chartsOwn())
 	}

@@ -30,6 +30,9 @@ func Parts() []Part {
 	}
 }
 
+// MemberManager is the program that runs in each member. The parts of the control plane are Parts.
+func MemberManager() Part { return Part{Program: memberManager, folder: memberManagerFolder} }
+
 // CRDs are Argosy's kinds.
 func CRDs() ([]*unstructured.Unstructured, error) { return glob("crds/*.yaml") }
 

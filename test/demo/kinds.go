@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/util/retry"
@@ -99,11 +98,8 @@ func playKinds(ctx context.Context, s *Stage) error {
 	s.Expect(ctx, "members with the VMDeployment and the ConfigMap, which no policy names", "3 and 3", s.serverDependencies)
 	s.Expect(ctx, "replicas of the Component asked of them", "2+2+2", s.componentReplicas)
 
-	s.Step("Report from the members as their controllers will: all serve, and in member2 an approval is waited for")
+	s.Step("Report of the servers from the members as their controllers will: all serve, and in member2 an approval is waited for")
 	if err := s.reportServers(ctx, ""); err != nil {
-		return err
-	}
-	if err := s.reportComponents(ctx); err != nil {
 		return err
 	}
 	s.Expect(ctx, "the VMReplicaSet's status, summed", "6 servers, 6 available; waiting: give-up op-1 of payments-x in member2", s.serverStatus)
@@ -221,26 +217,6 @@ func (s *Stage) reportServersOnce(ctx context.Context, failed string) error {
 		}
 		if err := s.Members[member].Status().Update(ctx, set); err != nil {
 			return fmt.Errorf("reporting the servers of %s: %w", member, err)
-		}
-		return nil
-	})
-}
-
-func (s *Stage) reportComponents(ctx context.Context) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return s.reportComponentsOnce(ctx) })
-}
-
-func (s *Stage) reportComponentsOnce(ctx context.Context) error {
-	return s.eachComponent(ctx, func(member string, component *componentv1alpha1.Component) error {
-		n := ptr.Deref(component.Spec.Replicas, 0)
-		component.Status = componentv1alpha1.ComponentStatus{
-			ObservedGeneration: component.Generation, Replicas: n, ReadyReplicas: n, UpdatedReplicas: n, AvailableReplicas: n,
-			ExpectedUpdatedReplicas: n, Selector: "app=python-demo",
-			Requests:  componentv1alpha1.ResourceAmounts{corev1.ResourceCPU: resource.MustParse("100m")},
-			Endpoints: []componentv1alpha1.Endpoint{{Type: componentv1alpha1.EndpointService, URL: "http://python-demo.demo-kinds.svc:8080"}},
-		}
-		if err := s.Members[member].Status().Update(ctx, component); err != nil {
-			return fmt.Errorf("reporting the Component of %s: %w", member, err)
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ func Scenes() []Scene {
 		scaleIn(),
 		migration(),
 		kinds(),
+		component(),
 		fedhpa(),
 		estimate(),
 	}

@@ -52,8 +52,15 @@ func newFederation(ctx context.Context, opts Options) (*federation, error) {
 	if err != nil {
 		return nil, err
 	}
+	var inMembers []string
 	if opts.Metrics {
-		own, err := binaries.BuildOwn(ctx, binaries.Options{Root: w.root, Progress: opts.Progress}, labProgram)
+		inMembers = append(inMembers, labProgram)
+	}
+	if !opts.Stock {
+		inMembers = append(inMembers, memberManager)
+	}
+	if len(inMembers) > 0 {
+		own, err := binaries.BuildOwn(ctx, binaries.Options{Root: w.root, Progress: opts.Progress}, inMembers...)
 		if err != nil {
 			return nil, err
 		}
@@ -106,6 +113,11 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 		}
 		f.info.Members = append(f.info.Members, m.name)
 		units = append(units, m.units()...)
+		manager, err := m.managerUnits()
+		if err != nil {
+			return err
+		}
+		units = append(units, manager...)
 	}
 	if !opts.Stock {
 		parts, err := f.argosyUnits(ctx, k, opts)

@@ -41,13 +41,15 @@ type member struct {
 
 	kcm, scheduler, kwok, metrics, agent     int
 	kruiseWebhook, kruiseHealth, kruiseStats int
+	managerHealth, managerStats              int
 }
 
 func newMember(w *workspace, k *karmadaPlane, options Options, i int) (*member, error) {
 	m := &member{workspace: w, name: memberName(i), karmada: k, options: options, nodes: options.Nodes[i]}
 	m.pull = slices.Contains(options.Pull, m.name)
 	m.server = apiServer{name: m.name, etcd: k.server.etcd, audit: options.Audit}
-	err := w.take(&m.server.port, &m.kcm, &m.scheduler, &m.kwok, &m.metrics, &m.agent, &m.kruiseWebhook, &m.kruiseHealth, &m.kruiseStats)
+	err := w.take(&m.server.port, &m.kcm, &m.scheduler, &m.kwok, &m.metrics, &m.agent, &m.kruiseWebhook, &m.kruiseHealth, &m.kruiseStats,
+		&m.managerHealth, &m.managerStats)
 	return m, err
 }
 

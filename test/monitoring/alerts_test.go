@@ -52,6 +52,9 @@ argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x1
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 5x120
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 30x120
 argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0x120
+argosy_conditions_oldest_seconds{job="argosy-member-manager",kind="Component",condition="Rendered",status="False"} 20x120
+argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="Changed"} 0+5x120
+argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="ChangedByHand"} 0x120
 argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x120
 argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 0x120
 argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Fresh"} 1x120
@@ -148,6 +151,12 @@ func worlds() map[string]world {
 		},
 		"ArgosyFedHPAOverwritten": {
 			series: but(`argosy_fedhpa_overwrites_repaired_total`, `argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0+1x120`), wantNot: []int{2}, wantAt: []int{always},
+		},
+		"ArgosyComponentsNotRendered": {
+			series: but(`argosy_conditions_oldest_seconds`, `argosy_conditions_oldest_seconds{job="argosy-member-manager",kind="Component",condition="Rendered",status="False"} 0+60x120`), wantNot: []int{10}, wantAt: []int{20, always},
+		},
+		"ArgosyComponentsChangedByHand": {
+			series: but(`argosy_component_writes_total`, `argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="ChangedByHand"} 0+1x120`), wantNot: []int{10}, wantAt: []int{always},
 		},
 		"ArgosyMigrationFailed": {
 			series: but(`argosy_migration_failures_total`, `argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},

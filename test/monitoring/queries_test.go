@@ -155,7 +155,7 @@ func problems(expr parser.Expr, known map[string]series, used map[string]bool) [
 func jobs(name string, asked series, matcher *labels.Matcher) []string {
 	var out []string
 	some := false
-	for _, program := range []string{"argosy-webhook", "argosy-controller-manager", "argosy-estimator"} {
+	for _, program := range []string{"argosy-webhook", "argosy-controller-manager", "argosy-estimator", "argosy-member-manager"} {
 		if !matcher.Matches(program) {
 			continue
 		}

@@ -18,29 +18,97 @@ const (
 
 // Reasons of those conditions.
 const (
-	// ReasonRendered says that the objects were made; where no template matches, of the Component alone.
+	// ReasonRendered says that the objects were made and are in place; where no template matches, of the Component alone.
 	ReasonRendered = "Rendered"
+	// ReasonAdoptedWithForeignFields says that what ran before was taken over, and which fields of it somebody else still owns.
+	ReasonAdoptedWithForeignFields = "AdoptedWithForeignFields"
 	// ReasonTemplateInvalid says which template of this cluster does not fit, and where.
 	ReasonTemplateInvalid = "TemplateInvalid"
-	// ReasonPatchInvalid says which of spec.patches does not apply.
+	// ReasonPatchInvalid says which field of the Component, or which of spec.patches, does not apply.
 	ReasonPatchInvalid = "PatchInvalid"
+	// ReasonObjectTaken says that an object of that name was there before, and whose it is. It is left alone.
+	ReasonObjectTaken = "ObjectTaken"
+	// ReasonAdoptionWouldRestart says what would change in the running service if it were taken over. It is left alone.
+	ReasonAdoptionWouldRestart = "AdoptionWouldRestart"
+	// ReasonApplyRefused says what the cluster answered to an object it does not take: a quota, a policy, a field that cannot change.
+	ReasonApplyRefused = "ApplyRefused"
+
 	// ReasonReplicasReady says why Ready is True.
 	ReasonReplicasReady = "ReplicasReady"
-	// ReasonReplicasNotReady says why Ready is False.
+	// ReasonReplicasNotReady says why Ready is False: copies are starting, and nothing is known to be wrong.
 	ReasonReplicasNotReady = "ReplicasNotReady"
+	// ReasonImageNotPulled says that the image of spec.image cannot be fetched.
+	ReasonImageNotPulled = "ImageNotPulled"
+	// ReasonProgramEnds says that the program ends soon after it starts, again and again.
+	ReasonProgramEnds = "ProgramEnds"
+	// ReasonOutOfMemory says that the program took more memory than its limit and was stopped for it.
+	ReasonOutOfMemory = "OutOfMemory"
+	// ReasonSettingsMissing says which ConfigMap, Secret or key the program is started with is not there.
+	ReasonSettingsMissing = "SettingsMissing"
+	// ReasonNoRoom says why no machine of the cluster takes a copy.
+	ReasonNoRoom = "NoRoom"
+	// ReasonCheckFails says that the program runs and does not pass its readiness check.
+	ReasonCheckFails = "CheckFails"
+	// ReasonPodsRefused says why the cluster makes no pods: a quota or a policy.
+	ReasonPodsRefused = "PodsRefused"
+	// ReasonNotApplied says that there is no workload to ask.
+	ReasonNotApplied = "NotApplied"
+	// ReasonNotObserved says that the cluster has not looked at the change yet.
+	ReasonNotObserved = "NotObserved"
+	// ReasonScaledToZero says why Ready is True with no replica asked for.
+	ReasonScaledToZero = "ScaledToZero"
+
 	// ReasonRollingOut says why Progressing is True.
 	ReasonRollingOut = "RollingOut"
+	// ReasonRolloutStuck says that a change has made no progress for longer than its deadline.
+	ReasonRolloutStuck = "RolloutStuck"
 	// ReasonCanaryPaused says that a canary step waits for a person or for its seconds: healthy.
 	ReasonCanaryPaused = "CanaryPaused"
 	// ReasonRolloutComplete says why Progressing is False.
 	ReasonRolloutComplete = "RolloutComplete"
+
+	// ReasonFewerReplicas says why Degraded is True: it serves, with fewer copies than asked for.
+	ReasonFewerReplicas = "FewerReplicas"
+	// ReasonAsAsked says why Degraded is False.
+	ReasonAsAsked = "AsAsked"
+
 	// ReasonOptedOut says why Unmanaged is True.
 	ReasonOptedOut = "OptedOut"
+	// ReasonManaged says why Unmanaged is False, once it was True.
+	ReasonManaged = "Managed"
+
+	// ReasonAddressAssigned says why LoadBalancerReady is True.
+	ReasonAddressAssigned = "AddressAssigned"
+	// ReasonAddressPending says why LoadBalancerReady is False.
+	ReasonAddressPending = "AddressPending"
+)
+
+// Reasons of events that no condition has.
+const (
+	// ReasonPruned tells of an object that was deleted because the Component no longer becomes it.
+	ReasonPruned = "Pruned"
+	// ReasonAdopted tells of a running object that was taken over.
+	ReasonAdopted = "Adopted"
+	// ReasonReleased tells of objects that were let go because of AnnotationUnmanaged.
+	ReasonReleased = "Released"
 )
 
 // AnnotationUnmanaged, with the value "true", keeps the controller away from what it rendered. It may be set in one
-// member alone: annotations that a member adds survive Karmada.
+// member alone: annotations that a member adds survive Karmada. Once the condition Unmanaged says True the objects are
+// nobody's, and outlive the Component.
 const AnnotationUnmanaged = "component.luojilab.com/unmanaged"
+
+// AnnotationAdoptWithRestart, with the value "true", lets spec.adopt take over a service whose pods it would replace.
+const AnnotationAdoptWithRestart = "component.luojilab.com/adopt-with-restart"
+
+// AnnotationRenderedHash is what was rendered, on each object that was.
+const AnnotationRenderedHash = "component.luojilab.com/rendered-hash"
+
+// FieldManager owns what is rendered, in the managedFields of each object.
+const FieldManager = "argosy-component"
+
+// ClusterValuesName is the ConfigMap in the member manager's namespace whose data are a cluster's values: $(cluster.KEY).
+const ClusterValuesName = "argosy-cluster"
 
 // MainContainer is the name of the container that runs spec.image in every rendered pod template, so that
 // spec.patches can speak of it; spec.adopt may name another.

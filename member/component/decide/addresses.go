@@ -1,0 +1,127 @@
+package decide
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+)
+
+// addresses tells where the Component is reached.
+func (s *settling) addresses() {
+	s.status.Endpoints, s.status.LoadBalancer = nil, v1alpha1.LoadBalancerStatus{}
+	own := false
+	// The Service comes first: every Component but the rarest has one, and a person looks at the first.
+	for _, key := range s.mine("Service") {
+		var service corev1.Service
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(s.out.Live[key].Object, &service); err == nil {
+			isOwn := key.Name == s.serviceName()
+			own = own || isOwn
+			s.service(&service, isOwn)
+		}
+	}
+	if !own {
+		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionLoadBalancerReady)
+	}
+	for _, key := range s.mine("Ingress") {
+		var ingress networkingv1.Ingress
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(s.out.Live[key].Object, &ingress); err == nil {
+			s.ingress(&ingress)
+		}
+	}
+	s.status.Endpoints = limited(s.status.Endpoints, v1alpha1.MaxEndpoints)
+}
+
+// mine are the objects of a kind that are the Component's, or were until it opted out.
+func (s *settling) mine(kind string) []Key {
+	var out []Key
+	for _, key := range sortedKeys(s.out.Live) {
+		if key.Kind == kind && s.isMine(s.out.Live[key]) {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+func (s *settling) isMine(live *unstructured.Unstructured) bool {
+	owner := OwnerOf(live, s.in.Component)
+	return owner == Ours || owner == Left && s.in.Unmanaged()
+}
+
+// serviceName is the name of the Component's own Service.
+func (s *settling) serviceName() string {
+	if adopt := s.in.Component.Spec.Adopt; adopt != nil && adopt.Service != "" {
+		return adopt.Service
+	}
+	return s.in.Component.Name
+}
+
+func (s *settling) add(kind v1alpha1.EndpointType, url string) {
+	s.status.Endpoints = append(s.status.Endpoints, v1alpha1.Endpoint{Type: kind, URL: url})
+}
+
+func (s *settling) service(service *corev1.Service, own bool) {
+	for _, port := range service.Spec.Ports {
+		s.add(v1alpha1.EndpointService, "http://"+net.JoinHostPort(service.Name+"."+service.Namespace+".svc", strconv.Itoa(int(port.Port))))
+		if port.NodePort != 0 && service.Spec.Type == corev1.ServiceTypeNodePort {
+			s.add(v1alpha1.EndpointNodePort, fmt.Sprintf("http://<any node>:%d", port.NodePort))
+		}
+		for _, address := range service.Status.LoadBalancer.Ingress {
+			host := address.Hostname
+			if host == "" {
+				host = address.IP
+			}
+			s.add(v1alpha1.EndpointLoadBalancer, "http://"+net.JoinHostPort(host, strconv.Itoa(int(port.Port))))
+		}
+	}
+	if !own {
+		return
+	}
+	if service.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionLoadBalancerReady)
+		return
+	}
+	for _, address := range service.Status.LoadBalancer.Ingress {
+		s.status.LoadBalancer.Ingress = append(s.status.LoadBalancer.Ingress, v1alpha1.LoadBalancerIngress{IP: address.IP, Hostname: address.Hostname})
+	}
+	s.status.LoadBalancer.Ingress = limited(s.status.LoadBalancer.Ingress, v1alpha1.MaxLoadBalancerIngress)
+	if len(s.status.LoadBalancer.Ingress) > 0 {
+		s.set(v1alpha1.ConditionLoadBalancerReady, metav1.ConditionTrue, v1alpha1.ReasonAddressAssigned, "The load balancer has its address.")
+		return
+	}
+	provider := "this cluster's own provider"
+	if class := service.Spec.LoadBalancerClass; class != nil {
+		provider = *class
+	}
+	s.set(v1alpha1.ConditionLoadBalancerReady, metav1.ConditionFalse, v1alpha1.ReasonAddressPending,
+		"No address yet from %s. If none comes, this cluster has no such provider: ask your platform team, or use spec.ingress.", provider)
+}
+
+func (s *settling) ingress(ingress *networkingv1.Ingress) {
+	secure := map[string]bool{}
+	for _, tls := range ingress.Spec.TLS {
+		for _, host := range tls.Hosts {
+			secure[host] = true
+		}
+	}
+	for _, rule := range ingress.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		scheme := "http"
+		if secure[rule.Host] {
+			scheme = "https"
+		}
+		for _, path := range rule.HTTP.Paths {
+			s.add(v1alpha1.EndpointIngress, scheme+"://"+rule.Host+path.Path)
+		}
+	}
+}

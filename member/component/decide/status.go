@@ -1,0 +1,311 @@
+package decide
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	resourcehelper "k8s.io/component-helpers/resource"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/render"
+)
+
+// Outcome is what came of the steps.
+type Outcome struct {
+	Steps Steps
+	// Live is what exists after them, by the keys of the input.
+	Live map[Key]*unstructured.Unstructured
+	// Refused are objects the API server does not take as they are.
+	Refused []Blocked
+	// Pods of the workload where some do not serve, and nil where nobody looked.
+	Pods []corev1.Pod
+	Now  time.Time
+}
+
+// Status of the Component after the steps.
+func Status(in *Input, out *Outcome) v1alpha1.ComponentStatus {
+	status := *in.Component.Status.DeepCopy()
+	s := &settling{in: in, out: out, status: &status}
+	s.rendered()
+	s.unmanaged()
+	s.workload()
+	s.addresses()
+	return status
+}
+
+// settling is a status on its way.
+type settling struct {
+	in     *Input
+	out    *Outcome
+	status *v1alpha1.ComponentStatus
+}
+
+func (s *settling) set(name string, value metav1.ConditionStatus, reason, format string, args ...any) {
+	meta.SetStatusCondition(&s.status.Conditions, metav1.Condition{
+		Type: name, Status: value, Reason: reason, Message: cut(fmt.Sprintf(format, args...)),
+		ObservedGeneration: s.in.Component.Generation, LastTransitionTime: metav1.Time{Time: s.out.Now},
+	})
+}
+
+// cut to what a condition may hold, with room.
+func cut(message string) string {
+	const most = 4096
+	if len(message) > most {
+		return strings.ToValidUTF8(message[:most], "") + "..."
+	}
+	return message
+}
+
+func (s *settling) rendered() {
+	if err := s.in.RenderErr; err != nil {
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(err), "%v. What ran before goes on as it was.", err)
+		return
+	}
+	s.status.Templates = nil
+	for _, t := range s.in.Report.Templates {
+		s.status.Templates = append(s.status.Templates, v1alpha1.AppliedTemplate{Name: t.Name, Generation: t.Generation})
+	}
+	s.status.Templates = limited(s.status.Templates, v1alpha1.MaxTemplates)
+	if s.in.Unmanaged() {
+		return
+	}
+	s.resources()
+	if wrong := append(append([]Blocked{}, s.out.Steps.Blocked...), s.out.Refused...); len(wrong) > 0 {
+		var all []string
+		for _, b := range wrong {
+			all = append(all, b.Message)
+		}
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, wrong[0].Reason, "%s", strings.Join(all, " "))
+		return
+	}
+	s.inPlace()
+}
+
+func (s *settling) inPlace() {
+	var foreign []string
+	for _, a := range s.out.Steps.Apply {
+		if a.Adopt != nil && a.Adopt.Foreign != "" {
+			foreign = append(foreign, KeyOf(a.Object).String()+": "+a.Adopt.Foreign)
+		}
+	}
+	before := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionRendered)
+	switch {
+	case len(foreign) > 0:
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionTrue, v1alpha1.ReasonAdoptedWithForeignFields,
+			"What ran was taken over. The Component does not speak of these fields, and their owners keep them: %s.", strings.Join(foreign, "; "))
+		return
+	case before != nil && before.Reason == v1alpha1.ReasonAdoptedWithForeignFields && before.ObservedGeneration == s.in.Component.Generation:
+		return // It stays true, and only the adoption itself could say of what.
+	}
+	names := make([]string, 0, len(s.in.Report.Templates))
+	for _, t := range s.in.Report.Templates {
+		names = append(names, t.Name)
+	}
+	from := "no template of this cluster matches it"
+	if len(names) > 0 {
+		from = "templates: " + strings.Join(names, ", ")
+	}
+	s.set(v1alpha1.ConditionRendered, metav1.ConditionTrue, v1alpha1.ReasonRendered, "%d objects are in place (%s).", len(s.in.Objects), from)
+}
+
+// resources lists what was rendered and is in place.
+func (s *settling) resources() {
+	s.status.Resources = nil
+	for i := range s.in.Objects {
+		o := &s.in.Objects[i]
+		live := s.out.Live[KeyOf(o)]
+		if live == nil || OwnerOf(live, s.in.Component) != Ours {
+			continue
+		}
+		s.status.Resources = append(s.status.Resources, v1alpha1.RenderedResource{
+			APIVersion: o.APIVersion, Kind: o.Kind, Name: o.Name, Hash: o.Hash,
+		})
+	}
+	s.status.Resources = limited(s.status.Resources, v1alpha1.MaxRenderedResources)
+}
+
+func limited[T any](list []T, most int) []T { return list[:min(len(list), most)] }
+
+func reasonOf(err error) string {
+	var e *render.Error
+	if errors.As(err, &e) && e.Kind == "ComponentTemplate" {
+		return v1alpha1.ReasonTemplateInvalid
+	}
+	return v1alpha1.ReasonPatchInvalid
+}
+
+func (s *settling) unmanaged() {
+	switch {
+	case s.in.Unmanaged():
+		s.set(v1alpha1.ConditionUnmanaged, metav1.ConditionTrue, v1alpha1.ReasonOptedOut,
+			"The annotation %s is set: nothing is changed, and the objects outlive this Component.", v1alpha1.AnnotationUnmanaged)
+	case meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionUnmanaged) != nil:
+		s.set(v1alpha1.ConditionUnmanaged, metav1.ConditionFalse, v1alpha1.ReasonManaged, "The Component is rendered and kept so.")
+	}
+}
+
+// workload tells of the copies.
+func (s *settling) workload() {
+	key := s.in.Workload()
+	live := s.out.Live[key]
+	// Somebody else's workload of that name says nothing about this Component.
+	if live != nil && !s.isMine(live) {
+		live = nil
+	}
+	var have counts
+	var err error
+	if live != nil {
+		have, err = countsOf(live)
+	}
+	if live == nil || err != nil {
+		s.absent(err)
+		return
+	}
+	if !have.observed {
+		// The numbers speak of an earlier spec, and so does the status until they do not.
+		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonNotObserved, "The cluster has not looked at the change yet.")
+		if meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionReady) == nil {
+			s.set(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonNotObserved, "The cluster has not looked at it yet.")
+		}
+		return
+	}
+	s.status.ObservedGeneration = s.in.Component.Generation
+	s.count(have)
+	s.ready(have)
+	s.progress(have)
+	s.degraded(have)
+}
+
+// absent is a Component without a workload of its own.
+func (s *settling) absent(err error) {
+	st := s.status
+	st.ObservedGeneration = s.in.Component.Generation
+	st.Replicas, st.ReadyReplicas, st.UpdatedReplicas, st.AvailableReplicas, st.ExpectedUpdatedReplicas = 0, 0, 0, 0, 0
+	why := "There is no workload"
+	if err != nil {
+		why = err.Error()
+	} else if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionRendered); c != nil && c.Status == metav1.ConditionFalse {
+		why = "There is no workload: see the condition Rendered"
+	}
+	s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotApplied, "%s.", why)
+	s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonNotApplied, "%s.", why)
+	s.set(v1alpha1.ConditionDegraded, metav1.ConditionFalse, v1alpha1.ReasonNotApplied, "%s.", why)
+}
+
+func (s *settling) count(have counts) {
+	st := s.status
+	st.Replicas, st.ReadyReplicas, st.AvailableReplicas = have.replicas, have.ready, have.available
+	st.UpdatedReplicas, st.ExpectedUpdatedReplicas = have.updated, have.desired
+	st.Selector = Selected(have.selector)
+	revision := have.update
+	if revision == "" {
+		revision = templateRevision(have.template)
+	}
+	st.UpdateRevision = revision
+	switch {
+	case have.current != "":
+		st.CurrentRevision = have.current
+	case have.complete() || st.CurrentRevision == "":
+		st.CurrentRevision = revision
+	}
+	pod := &corev1.Pod{Spec: have.template.Spec}
+	st.Requests = nil
+	if requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{}); len(requests) > 0 {
+		st.Requests = v1alpha1.ResourceAmounts(requests)
+	}
+}
+
+// templateRevision names a pod template. A Deployment's own name for it is on a ReplicaSet, which nobody here reads.
+func templateRevision(template *corev1.PodTemplateSpec) string {
+	raw, err := json.Marshal(template)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:5])
+}
+
+// complete is true when every copy is of the current version and none of an earlier is left.
+func (c counts) complete() bool {
+	return c.updated >= c.desired && c.replicas <= c.updated && c.available >= c.desired
+}
+
+func (s *settling) ready(have counts) {
+	if have.desired == 0 {
+		s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonScaledToZero, "No copy is asked for here, and none serves.")
+		return
+	}
+	if have.available >= have.desired {
+		s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReplicasReady, "%s.", copies(have.available, have.desired, "serve"))
+		return
+	}
+	count := copies(have.available, have.desired, "serve")
+	if have.refused != "" {
+		s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPodsRefused,
+			"%s. The cluster makes no more%s. Ask for less in spec.resources or spec.replicas, or ask your platform team.", count, because(have.refused))
+		return
+	}
+	if reason, message, found := Explain(s.in.Component, s.out.Pods); found {
+		s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, "%s. %s", count, message)
+		return
+	}
+	s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplicasNotReady, "%s; the others are starting.", count)
+}
+
+func copies(have, of int32, do string) string {
+	return fmt.Sprintf("%d of %d copies %s", have, of, do)
+}
+
+func (s *settling) progress(have counts) {
+	switch {
+	case have.complete():
+		s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRolloutComplete, "All copies are of the current version.")
+	case have.stuck != "":
+		s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRolloutStuck,
+			"%s, and it does not go on%s. The condition Ready says what is in the way; the version before goes on serving. "+
+				"Set spec.image back, or mend it.", copies(have.updated, have.desired, "are of the current version"), because(have.stuck))
+	default:
+		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonRollingOut, "%s; %d of an earlier version are left.",
+			copies(have.updated, have.desired, "are of the current version"), have.unwanted)
+	}
+}
+
+func (s *settling) degraded(have counts) {
+	if have.available > 0 && have.available < have.desired {
+		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, v1alpha1.ReasonFewerReplicas, "%s.", copies(have.available, have.desired, "serve"))
+		return
+	}
+	message := "As many copies serve as are asked for."
+	if have.available == 0 && have.desired > 0 {
+		message = "No copy serves at all: see the condition Ready."
+	}
+	s.set(v1alpha1.ConditionDegraded, metav1.ConditionFalse, v1alpha1.ReasonAsAsked, "%s", message)
+}
+
+// Waits is true while something is on its way that no event of a watched object may tell of.
+func Waits(status *v1alpha1.ComponentStatus) bool {
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	return ready == nil || ready.Status != metav1.ConditionTrue
+}
+
+// Missing is true where a workload of ours has copies that do not serve: whoever can should look at its pods.
+func Missing(in *Input, live *unstructured.Unstructured) (selector *metav1.LabelSelector, missing bool) {
+	if live == nil || OwnerOf(live, in.Component) != Ours {
+		return nil, false
+	}
+	have, err := countsOf(live)
+	if err != nil || !have.observed || have.selector == nil {
+		return nil, false
+	}
+	return have.selector, have.available < have.desired || have.updated < have.desired && ptr.Deref(in.Component.Spec.Replicas, 1) > 0
+}

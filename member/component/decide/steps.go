@@ -1,0 +1,194 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/adopt"
+	"github.com/argosy-dev/argosy/member/component/render"
+)
+
+// Key names an object within the Component's namespace.
+type Key struct{ Kind, Name string }
+
+func (k Key) String() string { return k.Kind + " " + k.Name }
+
+// KeyOf a rendered object.
+func KeyOf(o *render.Object) Key { return Key{o.Kind, o.Name} }
+
+// Input is what is known of one Component.
+type Input struct {
+	Component *v1alpha1.Component
+	// Objects are what it becomes, Report what is told beside; both are empty where RenderErr says why.
+	Objects   []render.Object
+	Report    render.Report
+	RenderErr error
+	// Live is what exists under the names of Objects, and whatever else is controlled by the Component.
+	Live map[Key]*unstructured.Unstructured
+	// Verdicts are of objects that spec.adopt names and nobody of ours owns yet.
+	Verdicts map[Key]adopt.Verdict
+	// Autoscaler sets the replicas of the workload, if one does: "HorizontalPodAutoscaler web".
+	Autoscaler string
+}
+
+// Unmanaged is true where a person has asked to be left alone.
+func (in *Input) Unmanaged() bool {
+	return in.Component.Annotations[v1alpha1.AnnotationUnmanaged] == "true"
+}
+
+// Workload is the key of the Deployment or StatefulSet.
+func (in *Input) Workload() Key {
+	name := in.Component.Name
+	if adopt := in.Component.Spec.Adopt; adopt != nil {
+		name = adopt.Workload
+	}
+	return Key{string(in.Component.Spec.WorkloadType), name}
+}
+
+// Adoptable are the keys of what spec.adopt names.
+func (in *Input) Adoptable() map[Key]bool {
+	adopt := in.Component.Spec.Adopt
+	if adopt == nil {
+		return nil
+	}
+	return map[Key]bool{
+		in.Workload(): true,
+		{"Service", cmp.Or(adopt.Service, in.Component.Name)}: true,
+		{"Ingress", cmp.Or(adopt.Ingress, in.Component.Name)}: true,
+	}
+}
+
+// Apply is one object to write.
+type Apply struct {
+	Object *render.Object
+	// Live is what is there; nil means that nothing was.
+	Live *unstructured.Unstructured
+	// Adopt is set where a running object is taken over.
+	Adopt *adopt.Verdict
+	// HandOver gives spec.replicas, at the value it has, to an autoscaler before it is left out.
+	HandOver bool
+}
+
+// Blocked is an object that is left alone, and why.
+type Blocked struct {
+	Key             Key
+	Reason, Message string
+}
+
+// Steps are what is to be done, in this order.
+type Steps struct {
+	Apply   []Apply
+	Delete  []*unstructured.Unstructured
+	Release []*unstructured.Unstructured
+	Blocked []Blocked
+}
+
+// Decide says what to do. Where nothing was rendered nothing is touched: what runs goes on running.
+func Decide(in *Input) Steps {
+	var steps Steps
+	if in.Unmanaged() {
+		for _, key := range sortedKeys(in.Live) {
+			if live := in.Live[key]; OwnerOf(live, in.Component) == Ours {
+				steps.Release = append(steps.Release, live)
+			}
+		}
+		return steps
+	}
+	if in.RenderErr != nil || in.Component.DeletionTimestamp != nil {
+		return steps
+	}
+	wanted := map[Key]bool{}
+	for i := range in.Objects {
+		object := &in.Objects[i]
+		wanted[KeyOf(object)] = true
+		action, blocked := in.decide(object)
+		switch {
+		case blocked != nil:
+			steps.Blocked = append(steps.Blocked, *blocked)
+		case action != nil:
+			steps.Apply = append(steps.Apply, *action)
+		}
+	}
+	if slices.ContainsFunc(steps.Blocked, func(b Blocked) bool { return b.Key == in.Workload() }) {
+		// A Service in front of pods that are not ours, or an autoscaler of them, would act on somebody else's service.
+		return Steps{Blocked: steps.Blocked}
+	}
+	for _, key := range sortedKeys(in.Live) {
+		live := in.Live[key]
+		if !wanted[key] && OwnerOf(live, in.Component) == Ours && live.GetDeletionTimestamp() == nil && in.mayGo(key) {
+			steps.Delete = append(steps.Delete, live)
+		}
+	}
+	return steps
+}
+
+// mayGo holds back a workload until the one that takes its place serves: spec.adopt was added to a Component that ran.
+func (in *Input) mayGo(key Key) bool {
+	if key.Kind != string(v1alpha1.WorkloadDeployment) && key.Kind != string(v1alpha1.WorkloadStatefulSet) {
+		return true
+	}
+	live := in.Live[in.Workload()]
+	if live == nil {
+		return false
+	}
+	have, err := countsOf(live)
+	return err == nil && have.observed && have.available >= have.desired
+}
+
+// decide what happens to one object; nothing where it is as rendered.
+func (in *Input) decide(object *render.Object) (*Apply, *Blocked) {
+	key := KeyOf(object)
+	live := in.Live[key]
+	if live == nil {
+		return &Apply{Object: object}, nil
+	}
+	block := func(reason, format string, args ...any) (*Apply, *Blocked) {
+		return nil, &Blocked{key, reason, fmt.Sprintf(format, args...)}
+	}
+	switch OwnerOf(live, in.Component) {
+	case Ours:
+		if live.GetDeletionTimestamp() != nil {
+			return nil, nil
+		}
+		if Same(live, object) {
+			return nil, nil
+		}
+		return &Apply{Object: object, Live: live, HandOver: in.handsOver(object, live)}, nil
+	case Left:
+		return &Apply{Object: object, Live: live, HandOver: in.handsOver(object, live)}, nil
+	case Foreign:
+		return block(v1alpha1.ReasonObjectTaken,
+			"%s is there already and %s. It was left alone: choose another name for the Component, or have that object removed.", key, Whose(live))
+	}
+	verdict, asked := in.Verdicts[key]
+	switch {
+	case !asked:
+		return block(v1alpha1.ReasonObjectTaken,
+			"%s is there already and %s. It was left alone: choose another name for the Component, or name the object in spec.adopt to take it over.",
+			key, Whose(live))
+	case verdict.Restart && in.Component.Annotations[v1alpha1.AnnotationAdoptWithRestart] != "true":
+		return block(v1alpha1.ReasonAdoptionWouldRestart, "%s runs and was left alone, for taking it over would change it: %s. "+
+			"Make the Component say the same (spec, spec.patches), or accept the change with the annotation %s: \"true\".",
+			key, verdict.Differences, v1alpha1.AnnotationAdoptWithRestart)
+	}
+	return &Apply{Object: object, Live: live, Adopt: &verdict}, nil
+}
+
+// handsOver is true of a workload whose replicas were ours until an autoscaler came.
+func (in *Input) handsOver(object *render.Object, live *unstructured.Unstructured) bool {
+	if KeyOf(object) != in.Workload() || in.Autoscaler == "" {
+		return false
+	}
+	return live.GetAnnotations()[v1alpha1.AnnotationRenderedHash] != object.Hash
+}
+
+func sortedKeys[V any](m map[Key]V) []Key {
+	return slices.SortedFunc(maps.Keys(m), func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+}

@@ -1,0 +1,192 @@
+package component
+
+import (
+	"context"
+	"fmt"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/adopt"
+	"github.com/argosy-dev/argosy/member/component/decide"
+	"github.com/argosy-dev/argosy/member/component/render"
+)
+
+// gather reads all that a decision about one Component rests on.
+func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) (*decide.Input, error) {
+	in := &decide.Input{Component: component, Live: map[decide.Key]*unstructured.Unstructured{}}
+	templates := &v1alpha1.ComponentTemplateList{}
+	if err := r.cache.List(ctx, templates); err != nil {
+		return nil, fmt.Errorf("listing ComponentTemplates: %w", err)
+	}
+	values, err := r.clusterValues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.Objects, in.Report, in.RenderErr = render.Render(component, templates.Items, values)
+	if in.RenderErr != nil {
+		in.Objects = nil
+	}
+	if err := r.gatherLive(ctx, in); err != nil {
+		return nil, err
+	}
+	if err := r.gatherAutoscaler(ctx, in); err != nil {
+		return nil, err
+	}
+	if in.Unmanaged() {
+		return in, nil
+	}
+	return in, r.gatherVerdicts(ctx, in)
+}
+
+// clusterValues are the cluster's values, none where nobody gave any.
+func (r *Reconciler) clusterValues(ctx context.Context) (render.Variables, error) {
+	values := &corev1.ConfigMap{}
+	err := r.cache.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: v1alpha1.ClusterValuesName}, values)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", r.namespace, v1alpha1.ClusterValuesName, err)
+	}
+	return values.Data, nil
+}
+
+// gatherLive finds what the Component controls, and what else is there under the names it becomes.
+func (r *Reconciler) gatherLive(ctx context.Context, in *decide.Input) error {
+	for _, kind := range kinds() {
+		list := kind.newList()
+		err := r.cache.List(ctx, list, client.InNamespace(in.Component.Namespace),
+			client.MatchingFields{byComponent: in.Component.Name}, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			return fmt.Errorf("listing %ss of the Component: %w", kind.gvk.Kind, err)
+		}
+		err = meta.EachListItem(list, func(item runtime.Object) error {
+			object, err := untyped(item.(client.Object), kind.gvk)
+			if err != nil {
+				return err
+			}
+			if decide.OwnerOf(object, in.Component) == decide.Ours {
+				in.Live[decide.Key{Kind: kind.gvk.Kind, Name: object.GetName()}] = object
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	wanted := map[decide.Key]schema.GroupVersionKind{}
+	for i := range in.Objects {
+		o := &in.Objects[i]
+		wanted[decide.KeyOf(o)] = schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+	}
+	for key, gvk := range wanted {
+		if in.Live[key] != nil {
+			continue
+		}
+		// The cache knows ours alone, and not who owns which field. Whose it is has to be asked.
+		object := &unstructured.Unstructured{}
+		object.SetGroupVersionKind(gvk)
+		err := r.reader.Get(ctx, client.ObjectKey{Namespace: in.Component.Namespace, Name: key.Name}, object)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", key, err)
+		}
+		in.Live[key] = object
+	}
+	return nil
+}
+
+// gatherAutoscaler finds who sets the workload's replicas: a rendered autoscaler, or anybody's.
+func (r *Reconciler) gatherAutoscaler(ctx context.Context, in *decide.Input) error {
+	workload := in.Workload()
+	at := -1
+	for i := range in.Objects {
+		o := &in.Objects[i]
+		if decide.KeyOf(o) == workload {
+			at = i
+		}
+		if o.Kind == "HorizontalPodAutoscaler" && targets(o.Content, workload) {
+			in.Autoscaler = o.Kind + " " + o.Name
+		}
+	}
+	list := &autoscalingv2.HorizontalPodAutoscalerList{}
+	if err := r.cache.List(ctx, list, client.InNamespace(in.Component.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing HorizontalPodAutoscalers: %w", err)
+	}
+	for i := range list.Items {
+		hpa := &list.Items[i]
+		ref := hpa.Spec.ScaleTargetRef
+		ours := metav1.IsControlledBy(hpa, in.Component)
+		if !ours && hpa.DeletionTimestamp == nil && ref.Kind == workload.Kind && ref.Name == workload.Name {
+			in.Autoscaler = "HorizontalPodAutoscaler " + hpa.Name
+		}
+	}
+	if in.Autoscaler == "" || at < 0 {
+		return nil
+	}
+	var err error
+	in.Objects[at], err = in.Objects[at].WithoutReplicas()
+	return err
+}
+
+func targets(autoscaler map[string]any, workload decide.Key) bool {
+	kind, _, _ := unstructured.NestedString(autoscaler, "spec", "scaleTargetRef", "kind")
+	name, _, _ := unstructured.NestedString(autoscaler, "spec", "scaleTargetRef", "name")
+	return kind == workload.Kind && name == workload.Name
+}
+
+// gatherVerdicts asks the API server what taking over would change, of what spec.adopt names and nobody owns.
+func (r *Reconciler) gatherVerdicts(ctx context.Context, in *decide.Input) error {
+	named := in.Adoptable()
+	for i := range in.Objects {
+		object := &in.Objects[i]
+		key := decide.KeyOf(object)
+		live := in.Live[key]
+		if live == nil || !named[key] || decide.OwnerOf(live, in.Component) != decide.Nobody {
+			continue
+		}
+		verdict, err := r.tryOut(ctx, in.Component, object, live)
+		if err != nil {
+			return err
+		}
+		if in.Verdicts == nil {
+			in.Verdicts = map[decide.Key]adopt.Verdict{}
+		}
+		in.Verdicts[key] = verdict
+	}
+	return nil
+}
+
+// tryOut is the dry run of an adoption. What the API server does not take as it is would change, in its words.
+func (r *Reconciler) tryOut(
+	ctx context.Context, component *v1alpha1.Component, object *render.Object, live *unstructured.Unstructured,
+) (adopt.Verdict, error) {
+	would, err := r.write(ctx, component, object, live, client.DryRunAll)
+	if refused(err) {
+		return adopt.Verdict{Restart: true, Differences: err.Error()}, nil
+	}
+	if err != nil {
+		return adopt.Verdict{}, fmt.Errorf("trying out the adoption of %s: %w", decide.KeyOf(object), err)
+	}
+	trial, err := adopt.Check(live, would)
+	if err != nil || trial.Without == nil {
+		return trial.Verdict, err
+	}
+	// Former owners of whole objects own every default too, of which a person need not hear: what comes back by itself.
+	without := trial.Without
+	if err := r.writer.Update(ctx, without, client.DryRunAll); err != nil {
+		if refused(err) {
+			return trial.Settle(live, live), nil
+		}
+		return adopt.Verdict{}, fmt.Errorf("asking which fields of %s are defaults: %w", decide.KeyOf(object), err)
+	}
+	return trial.Settle(live, without), nil
+}

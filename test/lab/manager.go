@@ -1,0 +1,61 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/test/lab/pki"
+)
+
+const memberManager = "argosy-member-manager"
+
+// managerUnits are argosy-member-manager in the member, as a user with exactly the rights that argosyctl install member-manager grants;
+// none in a stock federation.
+func (m *member) managerUnits() ([]unit, error) {
+	if m.options.Stock {
+		return nil, nil
+	}
+	name := m.name + "/member-manager"
+	config, err := yaml.Marshal(map[string]any{
+		"apiVersion":         "config.argosy.dev/v1alpha1",
+		"kind":               "MemberManagerConfiguration",
+		"metricsBindAddress": fmt.Sprintf("127.0.0.1:%d", m.managerStats),
+		"healthBindAddress":  fmt.Sprintf("127.0.0.1:%d", m.managerHealth),
+		"leaderElection":     map[string]any{"enabled": false},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the configuration of %s: %w", name, err)
+	}
+	path := filepath.Join(m.dir, m.name+"."+memberManager+".yaml")
+	if err := os.WriteFile(path, config, 0o644); err != nil {
+		return nil, fmt.Errorf("writing the configuration of %s: %w", name, err)
+	}
+	pair, err := m.ca.Client(memberManager)
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig := filepath.Join(m.dir, m.name+"."+memberManager+".kubeconfig")
+	if err := pki.WriteKubeconfig(m.ca.Kubeconfig(m.name, m.server.url(), pair), kubeconfig); err != nil {
+		return nil, err
+	}
+	spec := m.spec(name, memberManager, fmt.Sprintf("http://127.0.0.1:%d/readyz", m.managerHealth), "--config="+path, "--kubeconfig="+kubeconfig, "-v=1")
+	return []unit{{Name: name, After: []string{m.name + "/apiserver"}, Prepare: m.prepareManager, Process: spec}}, nil
+}
+
+func (m *member) prepareManager(ctx context.Context) error {
+	cfg, err := m.config()
+	if err != nil {
+		return err
+	}
+	rights, err := install.Rights(install.MemberManager(), install.User(memberManager))
+	if err != nil {
+		return err
+	}
+	return apply(ctx, cfg, append([]*unstructured.Unstructured{namespace(install.Namespace)}, rights...)...)
+}
