@@ -67,7 +67,7 @@ func printMemberObjects(streams genericiooptions.IOStreams, image string, replic
 func newUninstallMemberCommand(member *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "member-manager",
-		Short: "Take argosy-member-manager out of a member cluster, and leave every Component and what it became",
+		Short: "Take argosy-member-manager out of a member cluster, and leave what runs",
 		Long: `Deletes the program, its account and its rights from a member (--kubeconfig, --context: the member's). Kinds, Components
 and what they became stay and go on running as they are; nobody changes them any more.`,
 		Example: "  argosyctl uninstall member-manager --kubeconfig member1.kubeconfig",

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/adopt"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
@@ -246,4 +247,37 @@ func TestAHundredAdopted(t *testing.T) {
 		}
 		return adopted
 	}).Should(gomega.Equal(many))
+}
+
+// TestWrittenComponentIsTakenOver: what argosyctl component adopt writes of a workload with all sorts of fields is taken over at once.
+func TestWrittenComponentIsTakenOver(t *testing.T) {
+	w := newWorld(t)
+	old := w.running("legacy", func(d *appsv1.Deployment) {
+		d.Spec.Replicas, d.Spec.MinReadySeconds = ptr.To[int32](3), 7
+		d.Spec.Strategy = appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+		pod := &d.Spec.Template
+		pod.Labels["tier"], pod.Annotations = "front", map[string]string{"checked": "yes"}
+		main := &pod.Spec.Containers[0]
+		main.Env = []corev1.EnvVar{{Name: "B", Value: "2"}, {Name: "A", Value: "$(B)"}}
+		main.EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}}
+		main.Command, main.Args = []string{"/app"}, []string{"--serve"}
+		main.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
+		main.ReadinessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/ok", Port: intstr.FromString("main")}}}
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "proxy", Image: "proxy:1"})
+		pod.Spec.InitContainers = []corev1.Container{{Name: "first", Image: "first:1"}}
+		pod.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		pod.Spec.Tolerations = []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpExists}}
+		pod.Spec.NodeSelector = map[string]string{"disk": "ssd"}
+	})
+	w.kubectl(old, "Deployment")
+	before := w.deployment("legacy")
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("Deployment"))
+	w.Expect(api.Get(w.ctx, client.ObjectKeyFromObject(before), live)).To(gomega.Succeed())
+	written, err := adopt.ComponentOf(live, adopt.Wish{Name: "shop", Container: "app", Language: "java", RunType: "server"})
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	w.lead(nil)
+	w.Expect(api.Create(w.ctx, &unstructured.Unstructured{Object: written})).To(gomega.Succeed())
+	w.says("shop", v1alpha1.ConditionRendered, "True Rendered")
+	w.Expect(w.deployment("legacy").Spec).To(gomega.Equal(before.Spec))
 }

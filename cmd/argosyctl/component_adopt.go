@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	componentadopt "github.com/argosy-dev/argosy/member/component/adopt"
+)
+
+func newComponentAdoptCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	o := componentadopt.Wish{}
+	command := &cobra.Command{
+		Use:   "adopt KIND/NAME",
+		Short: "Write the Component that a running Deployment or StatefulSet would be",
+		Long: "Reads a workload of the member that --context names, and prints a Component with spec.adopt that is the same: what five fields\n" +
+			"do not say stands in spec.patches. Nothing is changed. Apply it, and argosy-member-manager takes the workload over if the\n" +
+			"member agrees that nothing changes. What cannot be said is told, and nothing is printed.",
+		Example: "  argosyctl component adopt deployment/shop -n shop --context member1 --language java --run-type server >shop.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			member, namespace, err := controlPlane(flags)
+			if err != nil {
+				return err
+			}
+			return adoptWorkload(command.Context(), member, namespace, args[0], o, streams.Out)
+		},
+	}
+	command.Flags().StringVar(&o.Name, "name", "", "name of the Component; by default the workload's")
+	command.Flags().StringVar(&o.Container, "container", "", "the main container; needed where there are several")
+	command.Flags().StringVar(&o.Language, "language", "", "developLanguage of the Component")
+	command.Flags().StringVar(&o.RunType, "run-type", "server", "runType of the Component")
+	command.Flags().Int32Var(&o.Port, "port", 0, "port of the Component; by default the main container's first")
+	return command
+}
+
+func adoptWorkload(ctx context.Context, member client.Client, namespace, workload string, o componentadopt.Wish, out io.Writer) error {
+	kinds := map[string]v1alpha1.WorkloadType{
+		"deployment": v1alpha1.WorkloadDeployment, "deploy": v1alpha1.WorkloadDeployment,
+		"statefulset": v1alpha1.WorkloadStatefulSet, "sts": v1alpha1.WorkloadStatefulSet,
+	}
+	kind, name, _ := strings.Cut(workload, "/")
+	of, known := kinds[strings.ToLower(kind)]
+	switch {
+	case !known || name == "":
+		return fmt.Errorf("%q is no workload: write deployment/NAME or statefulset/NAME", workload)
+	case o.Language == "":
+		return errors.New("--language is needed: the developLanguage of the Component, such as java")
+	}
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(runtimeschema.GroupVersionKind{Group: "apps", Version: "v1", Kind: string(of)})
+	err := member.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, live)
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("%s %s does not exist in namespace %s: --context names the member, -n the namespace", of, name, namespace)
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s %s: %w", of, name, err)
+	}
+	component, err := componentadopt.ComponentOf(live, o)
+	if err != nil {
+		return err
+	}
+	text, err := yaml.Marshal(component)
+	if err == nil {
+		_, err = out.Write(text)
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+)
+
+func newComponentExplainCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	return &cobra.Command{
+		ValidArgsFunction: once(completeNames(flags, func() client.ObjectList { return &v1alpha1.ComponentList{} })),
+
+		Use:   "explain NAME",
+		Short: "Say how a Component is, where it is reached, and what to do next",
+		Long: "Says of a Component how many copies serve, where it is reached, what it became in which member, and what to do next where\n" +
+			"something is in the way. In the control plane it is what the members reported; --context names a member to ask it alone.",
+		Example: "  argosyctl component explain python-demo -n shop",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			plane, namespace, err := controlPlane(flags)
+			if err != nil {
+				return err
+			}
+			return explainComponent(command.Context(), plane, client.ObjectKey{Namespace: namespace, Name: args[0]}, streams.Out)
+		},
+	}
+}
+
+func explainComponent(ctx context.Context, plane client.Client, key client.ObjectKey, out io.Writer) error {
+	component := &v1alpha1.Component{}
+	err := plane.Get(ctx, key, component)
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("component %s does not exist in namespace %s: name another with -n", key.Name, key.Namespace)
+	}
+	if err != nil {
+		return fmt.Errorf("reading Component %s: %w", key, err)
+	}
+	status := component.Status
+	fmt.Fprintf(out, "Component %s: %d of %d copies serve, %d are of the current version (image %s).\n",
+		key, status.AvailableReplicas, ptr.Deref(component.Spec.Replicas, 1), status.UpdatedReplicas, component.Spec.Image)
+	if status.ObservedGeneration != component.Generation {
+		fmt.Fprintln(out, "The last change has not been observed everywhere yet: what follows speaks of the one before.")
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, e := range status.Endpoints {
+		fmt.Fprintf(w, "reached\t%s\t%s\n", e.URL, e.Cluster)
+	}
+	for _, r := range status.Resources {
+		fmt.Fprintf(w, "became\t%s %s\t%s\n", r.Kind, r.Name, r.Cluster)
+	}
+	for _, c := range status.Conditions {
+		fmt.Fprintf(w, "%s\t%s %s\t%s\n", c.Type, c.Status, c.Reason, strings.Join(strings.Fields(c.Message), " "))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "Next: "+next(component))
+	return nil
+}
+
+// next is what a person does now: about the first thing in the way, in the order in which a service comes up.
+func next(component *v1alpha1.Component) string {
+	conditions := component.Status.Conditions
+	if len(conditions) == 0 {
+		return "nobody has reported on it. In the control plane it needs a PropagationPolicy that selects it; " +
+			"in each member argosy-member-manager must run (argosyctl install member-manager)."
+	}
+	if meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionUnmanaged) {
+		return "nothing by itself: it is unmanaged. Take the annotation " + v1alpha1.AnnotationUnmanaged + " off to have it kept again."
+	}
+	for _, kind := range []string{v1alpha1.ConditionRendered, v1alpha1.ConditionReady} {
+		if c := meta.FindStatusCondition(conditions, kind); c != nil && c.Status != metav1.ConditionTrue {
+			return advice(c)
+		}
+	}
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionProgressing); c != nil && c.Status == metav1.ConditionTrue {
+		return "wait: a change is on its way."
+	}
+	if meta.IsStatusConditionFalse(conditions, v1alpha1.ConditionLoadBalancerReady) {
+		return "wait for the load balancer's address, or ask your platform team which providers there are."
+	}
+	return "nothing; it is as asked."
+}
+
+// advice is one for each reason that names a fault. The message of the condition has the details.
+func advice(c *metav1.Condition) string {
+	known := map[string]string{
+		v1alpha1.ReasonTemplateInvalid:      "ask your platform team: a template of theirs does not fit (condition Rendered).",
+		v1alpha1.ReasonPatchInvalid:         "mend the field or patch that condition Rendered names.",
+		v1alpha1.ReasonObjectTaken:          "choose another name, or take the object over with spec.adopt (condition Rendered says whose it is).",
+		v1alpha1.ReasonAdoptionWouldRestart: "make the Component say what runs: condition Rendered lists what differs.",
+		v1alpha1.ReasonApplyRefused:         "read the cluster's answer in condition Rendered: a quota, a policy, or a field that cannot change.",
+		v1alpha1.ReasonImageNotPulled:       "correct spec.image, or ask for access to its registry.",
+		v1alpha1.ReasonProgramEnds:          "read the program's last words with the command in condition Ready.",
+		v1alpha1.ReasonOutOfMemory:          "raise spec.resources.limits.memory.",
+		v1alpha1.ReasonSettingsMissing:      "make the ConfigMap or Secret that condition Ready names, or correct spec.env and spec.envFrom.",
+		v1alpha1.ReasonNoRoom:               "ask for less in spec.resources, or ask your platform team for room.",
+		v1alpha1.ReasonCheckFails:           "let the program listen on spec.port, or read what it says with the command in condition Ready.",
+		v1alpha1.ReasonPodsRefused:          "ask for less, or ask your platform team: condition Ready has the cluster's answer.",
+		v1alpha1.ReasonReplicasNotReady:     "wait: copies are starting.",
+		v1alpha1.ReasonNotObserved:          "wait: the cluster has not looked at it yet.",
+	}
+	if text, ok := known[c.Reason]; ok {
+		return text
+	}
+	reasons := strings.Split(c.Reason, ",")
+	if i := slices.IndexFunc(reasons, func(reason string) bool { return known[reason] != "" }); i >= 0 {
+		return known[reasons[i]]
+	}
+	return "look at condition " + c.Type + ": " + c.Message
+}
