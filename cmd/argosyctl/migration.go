@@ -206,31 +206,48 @@ func (m *migrationCommands) approve() *cobra.Command {
 }
 
 func (m *migrationCommands) rollback() *cobra.Command {
-	return &cobra.Command{
+	reason := ""
+	command := &cobra.Command{
 		Use:   "rollback KIND/NAME",
-		Short: "Take an application off its whitelist; nothing is deleted, no pod restarts",
-		Long: "Takes an application off its whitelist: it goes back under static management. Nothing is deleted and no pod restarts.\n" +
-			"It can be adopted again with readopt, or leave the control plane for good with leave.",
-		Example: "  argosyctl migration rollback -n shop deployment/web",
+		Short: "Take an application back under static management; nothing is deleted, no pod restarts",
+		Long: "Takes an application back under static management, and keeps it there whatever whitelists say, until readopt. Its entry stays\n" +
+			"where it is, and the others of its batch go on without it. Nothing is deleted and no pod restarts. It works while argosy-webhook\n" +
+			"is down. It can be adopted again with readopt, or leave the control plane for good with leave.",
+		Example: "  argosyctl migration rollback -n shop deployment/web --reason 'errors since 14:05'",
 		Args:    oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			control, migration, err := m.one(command.Context(), typed(args))
 			if err != nil {
 				return err
 			}
-			found, err := editEntries(command.Context(), control, migration, func(entries []v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry {
-				return without(entries, migration)
-			})
-			if err != nil {
-				return err
+			if migration.Spec.Rollback != nil {
+				fmt.Fprintf(m.out, "%s is rolled back already: it is %s\n", typed(args), migration.Status.Phase)
+				return nil
 			}
-			if found == "" {
-				return fmt.Errorf("%s is on no whitelist: it is %s already", typed(args), migration.Status.Phase)
+			before := migration.DeepCopy()
+			migration.Spec.Rollback = &v1alpha1.Rollback{Reason: reason}
+			if err := control.Patch(command.Context(), migration, client.MergeFrom(before)); err != nil {
+				return fmt.Errorf("rolling back %s: %w", typed(args), err)
 			}
-			fmt.Fprintf(m.out, "%s is off whitelist %s; it is cut off as soon as every Work is proved suspended ('argosyctl migration status')\n", typed(args), found)
+			fmt.Fprintf(m.out, "%s is rolled back, whatever whitelists say; it is cut off as soon as every Work is proved suspended ('argosyctl migration status')\n", typed(args))
 			return nil
 		},
 	}
+	command.Flags().StringVar(&reason, "reason", "", "why, for whoever finds it rolled back")
+	return command
+}
+
+// takeBack a rollback by hand: the application keeps its entry, with trigger, clusters and place in the list.
+func (m *migrationCommands) takeBack(ctx context.Context, control client.Client, migration *v1alpha1.Migration) error {
+	if migration.Spec.Rollback == nil {
+		return nil
+	}
+	before := migration.DeepCopy()
+	migration.Spec.Rollback = nil
+	if err := control.Patch(ctx, migration, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("taking back the rollback: %w", err)
+	}
+	return nil
 }
 
 func (m *migrationCommands) readopt() *cobra.Command {
@@ -246,6 +263,9 @@ func (m *migrationCommands) readopt() *cobra.Command {
 				return err
 			}
 			if err := m.again(command.Context(), control, migration); err != nil {
+				return err
+			}
+			if err := m.takeBack(command.Context(), control, migration); err != nil {
 				return err
 			}
 			return m.relist(command.Context(), control, migration, name)
@@ -326,7 +346,7 @@ func (m *migrationCommands) leave() *cobra.Command {
 			}
 			if listed, err := editEntries(command.Context(), control, migration, nil); err != nil {
 				return err
-			} else if listed != "" {
+			} else if listed != "" && migration.Spec.Rollback == nil {
 				return fmt.Errorf("%s is on whitelist %s: roll it back first ('argosyctl migration rollback')", typed(args), listed)
 			}
 			before := migration.DeepCopy()

@@ -269,3 +269,23 @@ func (f *federation) autoscale(cluster string, pods []Pod) {
 	f.members[cluster].pods = pods
 	f.expect(cluster)
 }
+
+// A Secret that was the same everywhere when it came in differs now: no override can keep it apart, and leaving it out would leave its template behind.
+func TestWhatNoOverrideCanKeepApart(t *testing.T) {
+	f := cutOffAndReleased(t)
+	other := `{apiVersion: v1, kind: Secret, metadata: {name: web, namespace: shop}, data: {key: b3RoZXI=}}`
+	same := `{apiVersion: v1, kind: Secret, metadata: {name: web, namespace: shop}, data: {key: c2VjcmV0}}`
+	f.put("b", other)
+	f.whitelist()
+	f.run(20)
+	f.blocked(v1alpha1.ReasonWriteRefused, "secret/web is in the control plane and cannot follow the members")
+	f.entry, f.spec.AfterCutOff = nil, v1alpha1.AfterCutOffLeave
+	f.settle(v1alpha1.PhaseLeaving)
+	f.run(10)
+	f.blocked(v1alpha1.ReasonWriteRefused, "Make it the same in every cluster")
+	f.put("b", same)
+	f.settle(v1alpha1.PhaseLeft)
+	if left := len(f.control.Templates) + len(f.control.Policies); left > 0 {
+		t.Errorf("%d objects are left in the control plane", left)
+	}
+}

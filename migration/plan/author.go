@@ -151,7 +151,9 @@ func (j *journey) templates() outcome {
 			}
 			altered = at
 		}
-		j.act(Action{Verb: WriteTemplate, Ref: resource.ResourceReference, Object: policy.Merge(existing, want)})
+		merged := policy.Merge(existing, want)
+		policy.Own(merged, resource.Ownership)
+		j.act(Action{Verb: WriteTemplate, Ref: resource.ResourceReference, Object: merged})
 		if altered != "" {
 			return j.block(v1alpha1.ReasonTemplateNotKept, "%s in the control plane differs from the members at %s: it was edited there and is being rewritten, or karmada-apiserver is older than the member and drops the field (then upgrade it)",
 				policy.User(resource.ResourceReference), policy.Human(altered))

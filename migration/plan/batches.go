@@ -15,11 +15,14 @@ const (
 	Moving               // opening or soaking
 	Done                 // federated
 	Failed               // rolled back or stopped by a failure, waiting for a person
+	Off                  // rolled back by a person: the others go on as if it were not listed
 )
 
 // StateOf an application by its record.
 func StateOf(spec v1alpha1.MigrationSpec, status v1alpha1.MigrationStatus) State {
 	switch {
+	case spec.Rollback != nil:
+		return Off
 	case failed(spec, status):
 		return Failed
 	case status.Phase == v1alpha1.PhaseFederated:
@@ -68,7 +71,7 @@ func Turns(entries []Listed, weights []int32) ([]Turn, []v1alpha1.EnvironmentSta
 	for _, environment := range environments {
 		var members []int
 		for i := range entries {
-			if entries[i].Environment == environment {
+			if entries[i].Environment == environment && entries[i].State != Off {
 				members = append(members, i)
 			}
 		}
@@ -101,7 +104,7 @@ func (o *order) environment(name v1alpha1.Environment, members []int, weights []
 		sum.Federated += done
 		sum.Failed += failed
 		if o.open && failed > 0 {
-			o.shut(v1alpha1.ReasonBatchStopped, fmt.Sprintf("an application of batch %s of %s failed: look at it with 'argosyctl migration status', then try it again with 'argosyctl migration readopt' or take it off the whitelist", label, name))
+			o.shut(v1alpha1.ReasonBatchStopped, fmt.Sprintf("an application of batch %s of %s failed: look at it with 'argosyctl migration status', then try it again with 'argosyctl migration readopt' or leave it out with 'argosyctl migration rollback'", label, name))
 		}
 		for _, i := range batch {
 			o.turns[i] = Turn{Prepare: prepare, Open: o.open, Batch: label}

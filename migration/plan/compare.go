@@ -46,6 +46,7 @@ var bookkeeping = map[string]map[string]bool{
 		v1alpha1.AnnotationGuarded,
 		v1alpha1.AnnotationLeaving,
 		v1alpha1.AnnotationClosed,
+		v1alpha1.AnnotationTouched,
 	),
 }
 

@@ -35,6 +35,9 @@ func (j *journey) suspend() outcome {
 	}
 	if j.next.Phase != v1alpha1.PhaseCuttingOff && j.next.Phase != v1alpha1.PhaseCutOff {
 		reason, message := v1alpha1.ReasonCuttingOff, "taken off the whitelist"
+		if j.Spec.Rollback != nil {
+			message = j.rolledBack()
+		}
 		if j.Status.Failure != nil && j.Entry != nil {
 			reason, message = j.Status.Failure.Reason, j.Status.Failure.Message
 		}
@@ -263,6 +266,9 @@ func (j *journey) scalers() outcome {
 func (j *journey) cutOff() outcome {
 	j.enter(v1alpha1.PhaseCutOff, v1alpha1.ReasonCutOff, "cut off: static management is open again, nothing was deleted")
 	message := "put it back on the whitelist to adopt it again, or 'argosyctl migration leave' to remove it from the control plane"
+	if j.Spec.Rollback != nil {
+		message = j.rolledBack() + ", whatever whitelists say: 'argosyctl migration readopt' adopts it again, 'argosyctl migration leave' removes it from the control plane"
+	}
 	for _, ref := range slices.SortedFunc(maps.Keys(j.Control.Unread), byUser) {
 		message += fmt.Sprintf("; the template of %s could not be read or marked (%s)", policy.User(ref), j.Control.Unread[ref])
 	}

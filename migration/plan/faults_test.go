@@ -394,3 +394,43 @@ func (f *federation) rival(name string, priority int32) {
 	rival.Spec.ResourceSelectors = []policyv1alpha1.ResourceSelector{{APIVersion: f.app.APIVersion, Kind: f.app.Kind, Name: name}}
 	f.control.Policies["rival"] = rival
 }
+
+// After a CRD of the control plane was upgraded, Karmada's watch may have seen a template without the new field, and nothing comes after it: the template is
+// touched, and the application comes in. What Karmada never carries is said, and nothing opens.
+func TestATemplateThatKarmadaDidNotSeeWhole(t *testing.T) {
+	for _, heals := range []bool{true, false} {
+		f := newFederation(t)
+		for name := range f.members {
+			next := f.workloadIn(name).DeepCopy()
+			set64(next, 5, "spec", "minReadySeconds")
+			f.write(name, next)
+			f.expect(name)
+		}
+		f.unseen = map[Ref]string{f.app: "minReadySeconds"}
+		touched := 0
+		for range 30 {
+			decision := f.step(-1)
+			for _, action := range decision.Actions {
+				if value, ok := action.Annotations[v1alpha1.AnnotationTouched]; ok && value != nil {
+					touched++
+				}
+			}
+			if !heals {
+				f.unseen[f.app] = "minReadySeconds"
+			}
+			for _, reaction := range reactions {
+				reaction.run(f)
+			}
+			f.invariants()
+			f.now = f.now.Add(15 * time.Second)
+		}
+		if heals {
+			f.settle(v1alpha1.PhaseFederated)
+			if touched != 1 {
+				t.Errorf("touched %d times, want once", touched)
+			}
+			continue
+		}
+		f.blocked(v1alpha1.ReasonPlanHarmful, "lacks spec.minReadySeconds of deployment/web, which the template has: the template is touched")
+	}
+}

@@ -3,8 +3,10 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -117,13 +119,43 @@ func (j *journey) prove() outcome {
 	}
 	j.next.Plan = &plan
 	if plan.Harmful > 0 {
-		message := harm(plan)
+		message := harm(plan) + j.touchMissed()
 		j.condition(v1alpha1.ConditionPlanned, metav1.ConditionFalse, v1alpha1.ReasonPlanHarmful, message)
 		return j.block(v1alpha1.ReasonPlanHarmful, "%s", message)
 	}
 	j.condition(v1alpha1.ConditionPlanned, metav1.ConditionTrue, v1alpha1.ReasonPlanEmpty,
 		"dry runs in all members change bookkeeping metadata only; plan "+plan.Hash)
 	return proceed
+}
+
+// touchMissed touches the templates whose Works lack a field that template and members have. After a CRD of the control plane was upgraded, Karmada's watch may have seen
+// the template that was written anew by the old schema, and no event comes after it: any change of the template makes it look again.
+func (j *journey) touchMissed() string {
+	said := ""
+	for i := range j.resources {
+		resource := &j.resources[i]
+		if resource.Local != "" {
+			continue
+		}
+		for _, cluster := range resource.Clusters {
+			manifest, template := j.Clusters[cluster].Works[resource.ResourceReference].Manifest, j.Control.Templates[resource.ResourceReference]
+			if manifest == nil || template == nil {
+				continue
+			}
+			at := policy.Lacks(manifest.Object, resource.Desired[cluster].Object)
+			if at == "" {
+				continue
+			}
+			now := j.Now.UTC().Format(time.RFC3339)
+			j.act(
+				Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: map[string]*string{v1alpha1.AnnotationTouched: &now}},
+				Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: map[string]*string{v1alpha1.AnnotationTouched: nil}},
+			)
+			said += fmt.Sprintf("; Karmada's Work for cluster %s lacks %s of %s, which the template has: the template is touched, so that Karmada looks at it again", cluster, policy.Human(at), policy.User(resource.ResourceReference))
+			break
+		}
+	}
+	return said
 }
 
 // harm says the first harmful changes of a plan in one line.
@@ -170,9 +202,24 @@ func (j *journey) consent() string {
 	return text
 }
 
+// withdrawn records who took back an approval of the plan that waits: it is gone from the spec, and nobody else would know.
+func (j *journey) withdrawn(approvers []string) {
+	if was := j.Status.Plan; was != nil && was.Hash == j.next.Plan.Hash {
+		for _, user := range j.next.Approvers {
+			if !slices.Contains(approvers, user) {
+				message := fmt.Sprintf("%s withdrew their approval of plan %s", user, was.Hash)
+				j.event(true, v1alpha1.ReasonApprovalWithdrawn, message)
+				j.history(v1alpha1.ReasonApprovalWithdrawn, message)
+			}
+		}
+	}
+	j.next.Approvers = approvers
+}
+
 // approve waits for enough people to have read and approved exactly this plan.
 func (j *journey) approve() outcome {
 	approvers := Approvers(j.Spec.Approvals, j.next.Plan.Hash, ApprovalsSince(j.next))
+	j.withdrawn(approvers)
 	// Who lowers the number does not approve with it: as many as before must, once.
 	j.next.RequiredApprovals = max(j.next.RequiredApprovals, int32(j.Strategy.Approvals))
 	needed := int(j.next.RequiredApprovals)

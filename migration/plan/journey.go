@@ -26,13 +26,15 @@ const Soon = soon
 
 // Next decides what to do about an application. It is a pure function of the world.
 func Next(world World) Decision {
+	world = world.ruled()
 	j := &journey{World: world}
 	j.next = *world.Status.DeepCopy()
 	j.next.Batch, j.next.Blocked = world.Turn.Batch, ""
 	if world.Entry != nil {
 		j.next.Environment, j.next.Whitelist = world.Entry.Environment, world.Whitelist
 	}
-	if j.next.Phase == v1alpha1.PhaseFederated {
+	// A record that was lost, or restored without its status, must not hide from a rollback what is in the control plane.
+	if j.next.Phase == v1alpha1.PhaseFederated || world.Entry == nil && len(j.next.Resources) == 0 {
 		j.next.Resources = append(j.next.Resources, Published(world)...)
 	}
 	for _, step := range j.way() {
@@ -126,7 +128,7 @@ func (j *journey) way() []step {
 
 // unknown applications were never prepared: there is nothing in the control plane to cut off.
 func (j *journey) unknown() bool {
-	return len(j.Status.Resources) == 0 && len(j.Status.Clusters) == 0
+	return len(j.Status.Resources) == 0 && len(j.Status.Clusters) == 0 && len(Published(j.World)) == 0
 }
 
 // departed applications are cut off, or on their way out from there.
@@ -243,7 +245,7 @@ func (j *journey) shut(reason, message string) {
 
 // forget a plan that is past, with its approvals: nobody shall read it for the next.
 func (j *journey) forget() {
-	j.next.Plan, j.next.ApprovalsDone = nil, ""
+	j.next.Plan, j.next.ApprovalsDone, j.next.Approvers = nil, "", nil
 	meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionPlanned)
 	meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionApproved)
 }
@@ -256,13 +258,25 @@ func (j *journey) plannedFor(purpose v1alpha1.PlanPurpose) bool {
 func (j *journey) held() outcome {
 	failure := j.Status.Failure
 	j.next.Blocked = failure.Reason
-	return j.wait(failure.Reason, failure.Message+"; paused: raise spec.attempt ('argosyctl migration readopt') to go on, or take the application off the whitelist to roll it back", resting)
+	return j.wait(failure.Reason, failure.Message+"; paused: raise spec.attempt ('argosyctl migration readopt') to go on, or roll it back ('argosyctl migration rollback')", resting)
 }
 
 func (j *journey) left() outcome {
-	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, "on no whitelist, and nothing of it is in the control plane")
+	why := "on no whitelist"
+	if j.Spec.Rollback != nil {
+		why = j.rolledBack()
+	}
+	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, why+", and nothing of it is in the control plane")
 	j.unprotectHome()
-	return j.wait(v1alpha1.ReasonLeft, "on no whitelist", resting)
+	return j.wait(v1alpha1.ReasonLeft, why, resting)
+}
+
+// rolledBack says that a person rolled it back, and why.
+func (j *journey) rolledBack() string {
+	if reason := j.Spec.Rollback.Reason; reason != "" {
+		return "rolled back by hand (" + reason + ")"
+	}
+	return "rolled back by hand"
 }
 
 // finish sums up for the columns people look at.

@@ -421,6 +421,7 @@ func (j *journey) spread() {
 // Strays are the clusters a federated application came from and was scheduled away from since, because they are being unjoined,
 // say. Karmada preserves what it deschedules: pods may run on there that nobody counts.
 func Strays(world World) []string {
+	world = world.ruled()
 	j := &journey{World: world, next: world.Status}
 	binding := world.Control.Bindings[j.workload()]
 	if world.Entry == nil || world.Status.Phase != v1alpha1.PhaseFederated || binding == nil {

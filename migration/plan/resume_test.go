@@ -126,3 +126,26 @@ func TestOnReleaseWaitsForANewRelease(t *testing.T) {
 	f.spec.ReleasedTime = &released
 	f.settle(v1alpha1.PhaseFederated)
 }
+
+// A record that was restored without its status, as backups restore it, hides nothing from a rollback.
+func TestARestoredRecordIsCutOff(t *testing.T) {
+	for name, roll := range map[string]func(*federation){
+		"by hand":            func(f *federation) { f.rollback(true) },
+		"taken off the list": func(f *federation) { f.entry = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFederation(t)
+			f.settle(v1alpha1.PhaseFederated)
+			f.status = v1alpha1.MigrationStatus{}
+			roll(f)
+			f.settle(v1alpha1.PhaseCutOff)
+			for cluster := range f.works {
+				for ref, work := range f.works[cluster] {
+					if !work.silent() || !work.Preserve {
+						t.Errorf("%s in %s: %+v", ref.Name, cluster, work)
+					}
+				}
+			}
+		})
+	}
+}

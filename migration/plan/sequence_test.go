@@ -169,7 +169,7 @@ func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFederation(rt)
 		f.members["b"].agent = &agent{}
-		moves := rapid.SliceOfN(rapid.IntRange(0, 23), 20, 160).Draw(rt, "moves")
+		moves := rapid.SliceOfN(rapid.IntRange(0, 24), 20, 160).Draw(rt, "moves")
 		for _, move := range moves {
 			f.move(move, rapid.IntRange(-1, 4).Draw(rt, "cut"))
 			f.invariants()
@@ -183,6 +183,9 @@ func TestAnyOrder(t *testing.T) {
 			f.putConfig(name)
 		}
 		f.tireless = true
+		if f.spec.Rollback != nil {
+			f.entry = nil // for what is looked at below: it wins
+		}
 		switch {
 		case f.entry == nil && (f.status.Phase == v1alpha1.PhaseLeft || f.status.RemovalStartTime != nil || f.spec.AfterCutOff == v1alpha1.AfterCutOffLeave):
 			// What has begun to be removed goes on, also when it is to be kept from then on; what only was about to is kept.
@@ -242,7 +245,7 @@ func (f *federation) move(move, cut int) {
 	case move == 15 && f.status.Phase != v1alpha1.PhaseLeaving:
 		// The record is deleted past admission; the whitelist's controller makes it anew while the entry stands.
 		if f.whitelist(); cut == 0 {
-			f.status = v1alpha1.MigrationStatus{}
+			f.status, f.spec.Rollback = v1alpha1.MigrationStatus{}, nil
 		}
 	case move == 16 && f.entry != nil && (f.status.Management == v1alpha1.ManagementStatic || f.status.Management == ""):
 		f.entry.Clusters = [][]string{nil, {"a"}, {"a", "b"}}[(cut+1)%3] // admission refuses it once opened
@@ -270,6 +273,8 @@ func (f *federation) move(move, cut int) {
 	case move == 22:
 		m := f.members[[]string{"a", "b"}[(cut+1)%2]]
 		m.tainted = !m.tainted
+	case move == 24 && !f.unprepared():
+		f.rollback(f.spec.Rollback == nil)
 	case move == 23:
 		f.drain([]string{"a", "b"}[(cut+1)%2], 1)
 	}
@@ -300,6 +305,41 @@ func (f *federation) losePolicy(which int) {
 
 // unprepared applications that leave the whitelist simply are not there: nothing to test.
 func (f *federation) unprepared() bool { return len(f.status.Resources) == 0 }
+
+// rollback by hand, or take that back.
+func (f *federation) rollback(rolled bool) {
+	f.spec.Rollback = nil
+	if rolled {
+		f.spec.Rollback = &v1alpha1.Rollback{Reason: "errors since noon"}
+	}
+}
+
+// A person's rollback wins over the list, which may be written again every night; taken back, the application comes in again with its
+// entry as it was.
+func TestAPersonsRollbackWinsOverTheList(t *testing.T) {
+	for moment := range 40 {
+		f := newFederation(t)
+		for range moment {
+			f.step(-1)
+			for _, reaction := range reactions {
+				reaction.run(f)
+			}
+			f.now = f.now.Add(15 * time.Second)
+		}
+		if f.unprepared() {
+			continue
+		}
+		f.rollback(true)
+		f.settle(v1alpha1.PhaseCutOff)
+		release(f, "web:9", 5)
+		f.run(5)
+		if got := f.advancing(); f.status.Phase != v1alpha1.PhaseCutOff || !strings.Contains(got.Message, "rolled back by hand (errors since noon), whatever whitelists say") {
+			t.Fatalf("moment %d: %s: %+v", moment, f.status.Phase, got)
+		}
+		f.rollback(false)
+		f.settle(v1alpha1.PhaseFederated)
+	}
+}
 
 // TestRollbackAlwaysWins takes the application off the whitelist at every single moment of the way in.
 func TestRollbackAlwaysWins(t *testing.T) {

@@ -165,6 +165,9 @@ func (f *federation) render(template *unstructured.Unstructured, ref Ref, target
 			}
 		}
 	}
+	if field := f.unseen[ref]; field != "" {
+		unstructured.RemoveNestedField(manifest.Object, "spec", field)
+	}
 	labels, annotations := manifest.GetLabels(), manifest.GetAnnotations()
 	if labels == nil {
 		labels = map[string]string{}

@@ -160,6 +160,7 @@ func (f *federation) mark(action Action) {
 		next.ResourceVersion = f.version()
 		f.control.Overrides[action.Ref.Name] = next
 	default:
+		delete(f.unseen, action.Ref)
 		next := f.control.Templates[action.Ref].DeepCopy()
 		next.SetAnnotations(change(next.GetAnnotations(), action.Annotations))
 		next.SetLabels(change(next.GetLabels(), action.Labels))

@@ -60,6 +60,8 @@ type federation struct {
 	spoil func(cluster string, ref Ref, run DryRun) DryRun
 	// tireless asks for another attempt after every failure.
 	tireless bool
+	// unseen is a field of a template that Karmada's watch did not see, until the template changes.
+	unseen map[Ref]string
 	// saved is an object a test took out of a member.
 	saved *unstructured.Unstructured
 	// expected is the content the owners last released to each member; Karmada must never change it.

@@ -92,3 +92,27 @@ func TestNobodyApproved(t *testing.T) {
 		}
 	}
 }
+
+// Who takes an approval back is on record: it is gone from the spec.
+func TestAWithdrawalIsRecorded(t *testing.T) {
+	f := newFederation(t)
+	f.need = 2
+	f.settle(v1alpha1.PhaseAwaitingApproval)
+	f.approve("alice")
+	f.run(1)
+	f.spec.Approvals = nil
+	for range 3 {
+		f.step(-1)
+	}
+	told := 0
+	for _, entry := range f.status.History {
+		if entry.Reason == v1alpha1.ReasonApprovalWithdrawn && entry.Message == "alice withdrew their approval of plan "+f.status.Plan.Hash {
+			told++
+		}
+	}
+	if told != 1 || f.status.ApprovalsDone != "0/2" {
+		t.Errorf("told %d times, want once; approvals %s: %+v", told, f.status.ApprovalsDone, f.status.History)
+	}
+	f.approve("alice", "bob")
+	f.settle(v1alpha1.PhaseFederated)
+}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,8 @@ type Resource struct {
 	Users []string
 	// Local is the reason it stays under static management; empty for those that are federated.
 	Local string
+	// Differs is true where Local is about content that no override can keep apart.
+	Differs bool
 	// Owner is the controller that has it in some cluster, for people; empty where nobody has.
 	Owner string
 	// Marks of other tools on it, for people.
@@ -50,12 +53,16 @@ type Resource struct {
 	Template *unstructured.Unstructured
 	// Desired is what each cluster shall have: its own cleaned live object.
 	Desired map[string]*unstructured.Unstructured
+	// Ownership of the template's fields by releases, as the object it is made from bears it; nil when no release wrote it.
+	Ownership *metav1.ManagedFieldsEntry
 	// Replicas by cluster; nil for objects without.
 	Replicas map[string]int32
 	// Policy propagates it, not suspended anywhere.
 	Policy *policyv1alpha1.PropagationPolicy
 	// Override keeps the differences between clusters; nil when there are none.
 	Override *policyv1alpha1.OverridePolicy
+	// live objects by cluster, as they were given.
+	live map[string]*unstructured.Unstructured
 }
 
 // Author builds templates, policies and overrides under which every cluster gets exactly what it has.
@@ -83,11 +90,11 @@ func byReference(app Application) (map[v1alpha1.ResourceReference]*Resource, []v
 		for _, found := range objects {
 			ref := RefOf(found.Object)
 			if gathered[ref] == nil {
-				gathered[ref] = &Resource{ResourceReference: ref, Desired: map[string]*unstructured.Unstructured{}}
+				gathered[ref] = &Resource{ResourceReference: ref, Desired: map[string]*unstructured.Unstructured{}, live: map[string]*unstructured.Unstructured{}}
 			}
 			resource := gathered[ref]
 			resource.Clusters = append(resource.Clusters, cluster)
-			resource.Desired[cluster] = Template(found.Object)
+			resource.Desired[cluster], resource.live[cluster] = Template(found.Object), found.Object
 			resource.Users = append(resource.Users, found.Users...)
 			if owner := ControlledBy(found.Object); owner != "" {
 				resource.Owner = owner + " in cluster " + cluster
@@ -132,16 +139,26 @@ func (app Application) author(resource *Resource, autoscaled bool) error {
 			resource.Replicas[cluster], _ = Replicas(resource.Desired[cluster])
 		}
 	}
+	from := resource.live[baseCluster(resource)]
 	base := resource.Desired[baseCluster(resource)]
 	if existing := app.Base[resource.ResourceReference]; existing != nil {
-		base = Template(existing)
+		from, base = existing, Template(existing)
 	}
+	resource.Ownership = Ownership(from)
 	overriders, err := overrideRules(resource, base)
 	if err != nil {
 		return err
 	}
 	if resource.Kind == "Secret" && len(overriders) > 0 {
-		resource.Local = "its content differs between clusters, and an OverridePolicy would show it as plain text"
+		resource.Local, resource.Differs = "its content differs between clusters, and an OverridePolicy would show it as plain text", true
+		return nil
+	}
+	if cluster, size := largest(overriders); size > maxOverride {
+		why := fmt.Sprintf("cluster %s differs in %d KiB of it, and Karmada keeps what it overrides in an annotation, which takes 256", cluster, size>>10)
+		if isWorkload {
+			return errors.New(why)
+		}
+		resource.Local, resource.Differs = why, true
 		return nil
 	}
 	resource.Template = app.template(resource, base, isWorkload && autoscaled)
@@ -150,6 +167,20 @@ func (app Application) author(resource *Resource, autoscaled bool) error {
 		resource.Override = app.override(resource, overriders)
 	}
 	return nil
+}
+
+// maxOverride are the bytes of one cluster's overrides: Karmada writes them into an annotation of the Work, and all annotations of an object may have 256 KiB.
+const maxOverride = 200 << 10
+
+// largest rule, by the cluster it is for.
+func largest(rules []policyv1alpha1.RuleWithCluster) (cluster string, size int) {
+	for i := range rules {
+		raw, err := json.Marshal(rules[i].Overriders)
+		if err == nil && len(raw) > size {
+			cluster, size = rules[i].TargetCluster.ClusterNames[0], len(raw)
+		}
+	}
+	return cluster, size
 }
 
 // baseCluster is the one whose object becomes the template: the largest, and the first by name of those.

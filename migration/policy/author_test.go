@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
@@ -212,6 +213,27 @@ func TestWhatStaysLocal(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("local (-want +got):\n%s", diff)
+	}
+}
+
+// What Karmada could not keep apart stays static: its record of overrides is an annotation. A workload that differs so much is refused.
+func TestTooMuchDiffers(t *testing.T) {
+	big := func(kind, of string) *unstructured.Unstructured {
+		return object(t, `{apiVersion: `+map[string]string{"ConfigMap": "v1", "Deployment": "apps/v1"}[kind]+`, kind: `+kind+`, metadata: {name: web, namespace: shop}, data: {blob: "`+strings.Repeat(of, 150<<10)+`"}}`)
+	}
+	resources, err := Author(Application{Namespace: "shop", Workload: web, Owner: "deployment-web", Objects: map[string][]Found{
+		"a": {{Object: big("ConfigMap", "aa")}}, "b": {{Object: big("ConfigMap", "bb")}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "cluster b differs in 300 KiB of it, and Karmada keeps what it overrides in an annotation, which takes 256"
+	if resources[0].Local != want || !resources[0].Differs || resources[0].Policy != nil {
+		t.Errorf("local: %q, want %q", resources[0].Local, want)
+	}
+	_, err = Author(Application{Namespace: "shop", Workload: web, Owner: "deployment-web", Objects: map[string][]Found{
+		"a": {{Object: big("Deployment", "aa")}}, "b": {{Object: big("Deployment", "bb")}}}})
+	if err == nil || !strings.Contains(err.Error(), "authoring policies of deployment/web: "+want) {
+		t.Errorf("error %v, want %q", err, want)
 	}
 }
 

@@ -95,6 +95,53 @@ func Contains(whole, part any) (string, bool) {
 	return contains("", whole, part)
 }
 
+// Lacks is the first field that part sets and whole does not have at all; empty when there is none. Other values do not count: somebody may divide them.
+func Lacks(whole, part map[string]any) string {
+	for _, key := range sortedKeys(part, nil) {
+		if key == "metadata" || key == "status" {
+			continue
+		}
+		if at := lacks("/"+escape(key), whole[key], part[key]); at != "" {
+			return at
+		}
+	}
+	return ""
+}
+
+func lacks(path string, whole, part any) string {
+	switch want := part.(type) {
+	case map[string]any:
+		have, ok := whole.(map[string]any)
+		if !ok {
+			return path
+		}
+		for _, key := range sortedKeys(want, nil) {
+			value, there := have[key]
+			if !there && empty(want[key]) {
+				continue
+			}
+			if at := lacks(path+"/"+escape(key), value, want[key]); at != "" {
+				return at
+			}
+		}
+	case []any:
+		have, ok := whole.([]any)
+		if !ok {
+			return path
+		}
+		for i := range min(len(have), len(want)) {
+			if at := lacks(path+"/"+strconv.Itoa(i), have[i], want[i]); at != "" {
+				return at
+			}
+		}
+	default:
+		if whole == nil && want != nil {
+			return path
+		}
+	}
+	return ""
+}
+
 func contains(path string, whole, part any) (string, bool) {
 	switch want := part.(type) {
 	case map[string]any:

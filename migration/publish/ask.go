@@ -90,6 +90,9 @@ func Ask(ctx context.Context, reader client.Reader, application Application) (An
 	if err != nil {
 		return Answer{}, err
 	}
+	if migration.Spec.Rollback != nil {
+		entry = nil // whatever lists say
+	}
 	answer.Whitelisted = entry != nil
 	answer.OnRelease = entry != nil && entry.Trigger == v1alpha1.TriggerOnRelease && !plan.Released(migration.Spec, migration.Status)
 	if answer.Management == v1alpha1.ManagementFederated && entry == nil {

@@ -58,7 +58,8 @@ const (
 	ReasonStepTimedOut    = "StepTimedOut"    // an opened cluster did not take over in time
 
 	// Noted, and no failure.
-	ReasonPodsReplaced = "PodsReplaced" // pods went, and others of the same revision took their place
+	ReasonApprovalWithdrawn = "ApprovalWithdrawn" // somebody took back an approval of the plan that waits
+	ReasonPodsReplaced      = "PodsReplaced"      // pods went, and others of the same revision took their place
 
 	// Good news.
 	ReasonFenced     = "Fenced"
@@ -99,6 +100,8 @@ const (
 	AnnotationReferrers = "migration.argosy.dev/referrers"
 	// AnnotationContentHash of a template names the members' state it was last written from.
 	AnnotationContentHash = "migration.argosy.dev/content-hash"
+	// AnnotationTouched is put on a template and taken off again when Karmada did not see all of it: any change makes it look once more.
+	AnnotationTouched = "migration.argosy.dev/touched"
 	// AnnotationProtected on a namespace says that it was protected from deletion by us, and is let go of by us.
 	AnnotationProtected = "migration.argosy.dev/protected"
 	// LabelManagedBy on templates, policies and overrides names the Migration that made them.

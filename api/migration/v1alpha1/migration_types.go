@@ -31,6 +31,14 @@ type Approval struct {
 	Time *metav1.Time `json:"time,omitempty"`
 }
 
+// Rollback of an application by a person. It wins over every whitelist that lists the application.
+type Rollback struct {
+	// reason, for whoever finds it rolled back.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}
+
 // MigrationSpec says which application this is and what people decided about it.
 type MigrationSpec struct {
 	// WorkloadReference is the application's main object, in the Migration's own namespace.
@@ -44,6 +52,10 @@ type MigrationSpec struct {
 	// +kubebuilder:default=Keep
 	// +optional
 	AfterCutOff AfterCutOff `json:"afterCutOff,omitempty"`
+	// rollback takes the application back under static management and keeps it there, whatever whitelists say, until it is taken away
+	// again ('argosyctl migration readopt').
+	// +optional
+	Rollback *Rollback `json:"rollback,omitempty"`
 	// attempt is raised by a person to try again after a failure: a failed application stays as it is
 	// until attempt is greater than status.failure.attempt.
 	// +kubebuilder:validation:Minimum=1
@@ -353,6 +365,10 @@ type MigrationStatus struct {
 	// approvals that count for the plan, such as 1/2.
 	// +optional
 	ApprovalsDone string `json:"approvalsDone,omitempty"`
+	// approvers of the plan, as they were seen last: who is missing then has withdrawn.
+	// +listType=set
+	// +optional
+	Approvers []string `json:"approvers,omitempty"`
 	// requiredApprovals of the plan that waits: the strategy's, or those of before it was lowered. Once that many people approved, the lower number holds.
 	// +optional
 	RequiredApprovals int32 `json:"requiredApprovals,omitempty"`

@@ -197,11 +197,18 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 		t.Errorf("entries %+v", whitelist.Spec.Entries)
 	}
 	step("roll it back first ('argosyctl migration rollback')", 1, "admin", "migration", "leave", "deployment/web")
-	step("is off whitelist all", 0, "admin", "migration", "rollback", "deployment/web")
-	if listed() != 0 {
-		t.Errorf("entries %+v after the rollback", whitelist.Spec.Entries)
+	kept := whitelist.Spec.Entries[0]
+	step("rolling back deployment/web: ", 1, "ci", "migration", "rollback", "deployment/web")
+	step("deployment/web is rolled back, whatever whitelists say", 0, "admin", "migration", "rollback", "deployment/web", "--reason", "errors since noon")
+	if got := record().Spec.Rollback; got == nil || got.Reason != "errors since noon" {
+		t.Errorf("rollback %+v", got)
 	}
-	step("is on no whitelist: it is AwaitingApproval already", 1, "admin", "migration", "rollback", "deployment/web")
+	step("is rolled back already: it is AwaitingApproval", 0, "admin", "migration", "rollback", "deployment/web")
+	step("deployment/web is on whitelist all", 0, "admin", "migration", "readopt", "deployment/web")
+	if listed() != 1 || record().Spec.Rollback != nil || !cmp.Equal(kept, whitelist.Spec.Entries[0]) {
+		t.Errorf("after readopt entries are %+v, want %+v; rollback %+v", whitelist.Spec.Entries, kept, migration.Spec.Rollback)
+	}
+	step("is rolled back, whatever", 0, "admin", "migration", "rollback", "deployment/web")
 	step("leaves once a plan that changes nothing in its members is approved", 0, "admin", "migration", "leave", "deployment/web")
 	if got := record().Spec.AfterCutOff; got != v1alpha1.AfterCutOffLeave {
 		t.Errorf("afterCutOff %s", got)
