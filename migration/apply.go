@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -57,12 +58,25 @@ func (c *Controller) act(ctx context.Context, namespace string, action *plan.Act
 	return fmt.Errorf("no such verb")
 }
 
-// writeTemplate as it was merged from what was read: a template that changed since is not overwritten.
+// writeTemplate as it was merged from what was read: a template that changed since is not overwritten. Who writes a field owns it; so
+// what releases wrote in the
+// members is made theirs by a second write, which changes nothing else. Should that fail, a later release removes less.
 func (c *Controller) writeTemplate(ctx context.Context, template *unstructured.Unstructured) error {
+	owned := policy.Ownership(template)
+	write := func() error { return c.Client.Update(ctx, template, client.FieldOwner(v1alpha1.FieldManager)) }
 	if template.GetResourceVersion() == "" {
-		return c.Client.Create(ctx, template, client.FieldOwner(v1alpha1.FieldManager))
+		write = func() error { return c.Client.Create(ctx, template, client.FieldOwner(v1alpha1.FieldManager)) }
 	}
-	return c.Client.Update(ctx, template, client.FieldOwner(v1alpha1.FieldManager))
+	if err := write(); err != nil || owned == nil {
+		return err
+	}
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := c.Reader.Get(ctx, client.ObjectKeyFromObject(template), template); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		policy.Own(template, owned)
+		return c.Client.Update(ctx, template, client.FieldOwner(v1alpha1.FieldManager))
+	})
 }
 
 // unseen is a conflict when an object is not the one a decision rests on.

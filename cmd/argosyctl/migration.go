@@ -229,7 +229,8 @@ func (m *migrationCommands) rollback() *cobra.Command {
 			if err := control.Patch(command.Context(), migration, client.MergeFrom(before)); err != nil {
 				return fmt.Errorf("rolling back %s: %w", typed(args), err)
 			}
-			fmt.Fprintf(m.out, "%s is rolled back, whatever whitelists say; it is cut off as soon as every Work is proved suspended ('argosyctl migration status')\n", typed(args))
+			fmt.Fprintf(m.out, "%s is rolled back, whatever whitelists say; it is cut off as soon as every Work is proved suspended ('argosyctl "+
+				"migration status')\n", typed(args))
 			return nil
 		},
 	}

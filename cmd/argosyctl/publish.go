@@ -91,6 +91,7 @@ type publishOptions struct {
 	clusters    []string
 	kubeconfigs map[string]string
 	wait        time.Duration
+	dryRun      bool
 }
 
 // newPublishCommand releases an application the way it is managed now.
@@ -101,9 +102,14 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 		Short: "Release an application: to the control plane when federated, else to its clusters",
 		Long: "The folder holds the application's objects: *.yaml for every cluster, and clusters/<name>/*.yaml for what\n" +
 			"differs in one. While the application is being moved, publishing waits. A static release goes to the clusters that\n" +
-			"have a folder of their own, or to those of --clusters.",
+			"have a folder of their own, or to those of --clusters.\n\n" +
+			"What others wrote into the objects stays, as with kubectl apply --server-side: restartedAt, 'kubectl set env', ports that\n" +
+			"clusters chose. What an earlier release or kubectl apply brought and the folder no longer has goes, but for replicas.\n\n" +
+			"--dry-run asks the API servers and shows every field that would change. Its exit status is that of kubectl diff: 0 when\n" +
+			"nothing would change, 1 when something would, above 1 when it is not known.",
 		Example: "  argosyctl publish -f app/ -n shop\n" +
-			"  argosyctl publish -f app/ -n shop --clusters member1,member2",
+			"  argosyctl publish -f app/ -n shop --clusters member1,member2\n" +
+			"  argosyctl publish -f app/ -n shop --dry-run",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return options.run(command.Context(), flags, streams.Out)
@@ -113,20 +119,22 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters of a static release; default those with a folder of their own")
 	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil, "name=path: reach a cluster directly, not with the control plane's credentials")
 	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
+	command.Flags().BoolVar(&options.dryRun, "dry-run", false, "write nothing, and show what would change")
 	return command
 }
 
 func (o publishOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, out io.Writer) error {
 	bundle, err := loadFolder(o.folder)
 	if err != nil {
-		return err
+		return o.unknown(err)
 	}
 	control, namespace, err := controlPlane(flags)
 	if err != nil {
-		return err
+		return o.unknown(err)
 	}
 	known := &members.Members{Reader: control}
-	publisher := &publish.Publisher{Control: control, Clock: clock.RealClock{}, Member: func(ctx context.Context, name string) (client.Client, error) {
+	publisher := &publish.Publisher{Control: control, DryRun: o.dryRun, Clock: clock.RealClock{}, Member: func(ctx context.Context,
+		name string) (client.Client, error) {
 		if path, ok := o.kubeconfigs[name]; ok {
 			config, err := clientcmd.BuildConfigFromFlags("", path)
 			if err != nil {
@@ -136,9 +144,59 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 		}
 		return known.Client(ctx, name)
 	}}
+	if o.dryRun {
+		result, err := publisher.Release(ctx, namespace, bundle, o.clusters)
+		return writeDryRun(out, result, err)
+	}
 	return o.release(ctx, out, func(ctx context.Context) (publish.Result, error) {
 		return publisher.Release(ctx, namespace, bundle, o.clusters)
 	})
+}
+
+// unknown is an error before anything is known: for a dry run that is no difference.
+func (o publishOptions) unknown(err error) error {
+	if o.dryRun {
+		return exitError{code: exitNotKnown, err: err}
+	}
+	return err
+}
+
+// Exit statuses of publish --dry-run, as of kubectl diff.
+const (
+	exitDiffers  = 1
+	exitNotKnown = 2
+)
+
+// writeDryRun shows every field that a release would change.
+func writeDryRun(out io.Writer, result publish.Result, err error) error {
+	differs := 0
+	for _, written := range result.Written {
+		if !written.New && len(written.Changes) == 0 {
+			continue
+		}
+		differs++
+		remark := ""
+		if written.New {
+			remark = " is new"
+		}
+		fmt.Fprintf(out, "%s: %s%s\n", written.Where, written.Object, remark)
+		for _, change := range written.Changes {
+			if change.Live != "" {
+				fmt.Fprintf(out, "  - %s: %s\n", change.Path, change.Live)
+			}
+			if change.Planned != "" {
+				fmt.Fprintf(out, "  + %s: %s\n", change.Path, change.Planned)
+			}
+		}
+	}
+	if err != nil {
+		return exitError{code: exitNotKnown, err: fmt.Errorf("not known to the end: %w", err)}
+	}
+	fmt.Fprintf(out, "dry run; managed: %s; %d of %d objects would change\n", result.Answer.Management, differs, len(result.Written))
+	if differs > 0 {
+		return exitError{code: exitDiffers, err: errReported}
+	}
+	return nil
 }
 
 // release until it is through, or waited for too long, and say what was written meanwhile: a release that met the beginning of a move

@@ -270,7 +270,8 @@ func (f *federation) autoscale(cluster string, pods []Pod) {
 	f.expect(cluster)
 }
 
-// A Secret that was the same everywhere when it came in differs now: no override can keep it apart, and leaving it out would leave its template behind.
+// A Secret that was the same everywhere when it came in differs now: no override can keep it apart, and leaving it out would leave its
+// template behind.
 func TestWhatNoOverrideCanKeepApart(t *testing.T) {
 	f := cutOffAndReleased(t)
 	other := `{apiVersion: v1, kind: Secret, metadata: {name: web, namespace: shop}, data: {key: b3RoZXI=}}`

@@ -104,7 +104,8 @@ func (o *order) environment(name v1alpha1.Environment, members []int, weights []
 		sum.Federated += done
 		sum.Failed += failed
 		if o.open && failed > 0 {
-			o.shut(v1alpha1.ReasonBatchStopped, fmt.Sprintf("an application of batch %s of %s failed: look at it with 'argosyctl migration status', then try it again with 'argosyctl migration readopt' or leave it out with 'argosyctl migration rollback'", label, name))
+			o.shut(v1alpha1.ReasonBatchStopped, fmt.Sprintf("an application of batch %s of %s failed: look at it with 'argosyctl migration "+
+				"status', then try it again with 'argosyctl migration readopt' or leave it out with 'argosyctl migration rollback'", label, name))
 		}
 		for _, i := range batch {
 			o.turns[i] = Turn{Prepare: prepare, Open: o.open, Batch: label}

@@ -267,7 +267,8 @@ func (j *journey) cutOff() outcome {
 	j.enter(v1alpha1.PhaseCutOff, v1alpha1.ReasonCutOff, "cut off: static management is open again, nothing was deleted")
 	message := "put it back on the whitelist to adopt it again, or 'argosyctl migration leave' to remove it from the control plane"
 	if j.Spec.Rollback != nil {
-		message = j.rolledBack() + ", whatever whitelists say: 'argosyctl migration readopt' adopts it again, 'argosyctl migration leave' removes it from the control plane"
+		message = j.rolledBack() + ", whatever whitelists say: 'argosyctl migration readopt' adopts it again, 'argosyctl migration leave' " +
+			"removes it from the control plane"
 	}
 	for _, ref := range slices.SortedFunc(maps.Keys(j.Control.Unread), byUser) {
 		message += fmt.Sprintf("; the template of %s could not be read or marked (%s)", policy.User(ref), j.Control.Unread[ref])

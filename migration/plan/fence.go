@@ -128,7 +128,8 @@ func (j *journey) prove() outcome {
 	return proceed
 }
 
-// touchMissed touches the templates whose Works lack a field that template and members have. After a CRD of the control plane was upgraded, Karmada's watch may have seen
+// touchMissed touches the templates whose Works lack a field that template and members have. After a CRD of the control plane was
+// upgraded, Karmada's watch may have seen
 // the template that was written anew by the old schema, and no event comes after it: any change of the template makes it look again.
 func (j *journey) touchMissed() string {
 	said := ""
@@ -151,7 +152,8 @@ func (j *journey) touchMissed() string {
 				Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: map[string]*string{v1alpha1.AnnotationTouched: &now}},
 				Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: map[string]*string{v1alpha1.AnnotationTouched: nil}},
 			)
-			said += fmt.Sprintf("; Karmada's Work for cluster %s lacks %s of %s, which the template has: the template is touched, so that Karmada looks at it again", cluster, policy.Human(at), policy.User(resource.ResourceReference))
+			said += fmt.Sprintf("; Karmada's Work for cluster %s lacks %s of %s, which the template has: the template is touched, so that "+
+				"Karmada looks at it again", cluster, policy.Human(at), policy.User(resource.ResourceReference))
 			break
 		}
 	}

@@ -258,7 +258,8 @@ func (j *journey) plannedFor(purpose v1alpha1.PlanPurpose) bool {
 func (j *journey) held() outcome {
 	failure := j.Status.Failure
 	j.next.Blocked = failure.Reason
-	return j.wait(failure.Reason, failure.Message+"; paused: raise spec.attempt ('argosyctl migration readopt') to go on, or roll it back ('argosyctl migration rollback')", resting)
+	return j.wait(failure.Reason, failure.Message+"; paused: raise spec.attempt ('argosyctl migration readopt') to go on, or roll it back "+
+		"('argosyctl migration rollback')", resting)
 }
 
 func (j *journey) left() outcome {

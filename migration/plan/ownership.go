@@ -215,14 +215,16 @@ func (j *journey) reaches(resource v1alpha1.ResourceStatus, cluster string) bool
 }
 
 // fixed refuses an object that its owners deleted and made anew while the application was cut off, with another selector, say:
-// the API server of the control plane lets no template follow. Once the application has left, there is none. And one that came in when clusters had the same
+// the API server of the control plane lets no template follow. Once the application has left, there is none. And one that came in when
+// clusters had the same
 // of it, and that no override can keep apart now: leaving it out would leave its template behind.
 func (j *journey) fixed() outcome {
 	for i := range j.resources {
 		resource := &j.resources[i]
 		template := j.Control.Templates[resource.ResourceReference]
 		if template != nil && resource.Differs && len(resource.Users) < 2 && j.madeBy(resource.ResourceReference) == j.Owner {
-			return j.block(v1alpha1.ReasonWriteRefused, "%s is in the control plane and cannot follow the members: %s. Make it the same in every cluster",
+			return j.block(v1alpha1.ReasonWriteRefused, "%s is in the control plane and cannot follow the members: %s. Make it the same in every "+
+				"cluster",
 				policy.User(resource.ResourceReference), resource.Local)
 		}
 		if resource.Local != "" || template == nil {

@@ -333,7 +333,8 @@ func TestAPersonsRollbackWinsOverTheList(t *testing.T) {
 		f.settle(v1alpha1.PhaseCutOff)
 		release(f, "web:9", 5)
 		f.run(5)
-		if got := f.advancing(); f.status.Phase != v1alpha1.PhaseCutOff || !strings.Contains(got.Message, "rolled back by hand (errors since noon), whatever whitelists say") {
+		if got := f.advancing(); f.status.Phase != v1alpha1.PhaseCutOff || !strings.Contains(got.Message,
+			"rolled back by hand (errors since noon), whatever whitelists say") {
 			t.Fatalf("moment %d: %s: %+v", moment, f.status.Phase, got)
 		}
 		f.rollback(false)

@@ -90,7 +90,8 @@ func byReference(app Application) (map[v1alpha1.ResourceReference]*Resource, []v
 		for _, found := range objects {
 			ref := RefOf(found.Object)
 			if gathered[ref] == nil {
-				gathered[ref] = &Resource{ResourceReference: ref, Desired: map[string]*unstructured.Unstructured{}, live: map[string]*unstructured.Unstructured{}}
+				gathered[ref] = &Resource{ResourceReference: ref, Desired: map[string]*unstructured.Unstructured{},
+					live: map[string]*unstructured.Unstructured{}}
 			}
 			resource := gathered[ref]
 			resource.Clusters = append(resource.Clusters, cluster)
@@ -154,7 +155,8 @@ func (app Application) author(resource *Resource, autoscaled bool) error {
 		return nil
 	}
 	if cluster, size := largest(overriders); size > maxOverride {
-		why := fmt.Sprintf("cluster %s differs in %d KiB of it, and Karmada keeps what it overrides in an annotation, which takes 256", cluster, size>>10)
+		why := fmt.Sprintf("cluster %s differs in %d KiB of it, and Karmada keeps what it overrides in an annotation, which takes 256",
+			cluster, size>>10)
 		if isWorkload {
 			return errors.New(why)
 		}
@@ -169,7 +171,8 @@ func (app Application) author(resource *Resource, autoscaled bool) error {
 	return nil
 }
 
-// maxOverride are the bytes of one cluster's overrides: Karmada writes them into an annotation of the Work, and all annotations of an object may have 256 KiB.
+// maxOverride are the bytes of one cluster's overrides: Karmada writes them into an annotation of the Work, and all annotations of an
+// object may have 256 KiB.
 const maxOverride = 200 << 10
 
 // largest rule, by the cluster it is for.

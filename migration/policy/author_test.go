@@ -219,7 +219,9 @@ func TestWhatStaysLocal(t *testing.T) {
 // What Karmada could not keep apart stays static: its record of overrides is an annotation. A workload that differs so much is refused.
 func TestTooMuchDiffers(t *testing.T) {
 	big := func(kind, of string) *unstructured.Unstructured {
-		return object(t, `{apiVersion: `+map[string]string{"ConfigMap": "v1", "Deployment": "apps/v1"}[kind]+`, kind: `+kind+`, metadata: {name: web, namespace: shop}, data: {blob: "`+strings.Repeat(of, 150<<10)+`"}}`)
+		return object(t, `{apiVersion: `+map[string]string{"ConfigMap": "v1",
+			"Deployment": "apps/v1"}[kind]+`, kind: `+kind+`, metadata: {name: web, namespace: shop}, data: {blob: "`+strings.Repeat(of,
+			150<<10)+`"}}`)
 	}
 	resources, err := Author(Application{Namespace: "shop", Workload: web, Owner: "deployment-web", Objects: map[string][]Found{
 		"a": {{Object: big("ConfigMap", "aa")}}, "b": {{Object: big("ConfigMap", "bb")}}}})

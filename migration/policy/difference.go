@@ -95,7 +95,8 @@ func Contains(whole, part any) (string, bool) {
 	return contains("", whole, part)
 }
 
-// Lacks is the first field that part sets and whole does not have at all; empty when there is none. Other values do not count: somebody may divide them.
+// Lacks is the first field that part sets and whole does not have at all; empty when there is none. Other values do not count:
+// somebody may divide them.
 func Lacks(whole, part map[string]any) string {
 	for _, key := range sortedKeys(part, nil) {
 		if key == "metadata" || key == "status" {

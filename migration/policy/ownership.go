@@ -21,7 +21,8 @@ func released(entry metav1.ManagedFieldsEntry) bool {
 		(entry.Manager == PublishManager || entry.Manager == KubectlApply && entry.Operation == metav1.ManagedFieldsOperationUpdate)
 }
 
-// Ownership says which fields of an object releases wrote, as one entry of its managed fields: those that a later release no longer names are removed by
+// Ownership says which fields of an object releases wrote, as one entry of its managed fields: those that a later release no longer
+// names are removed by
 // it. Replicas are left out, since who gives them up would set them to 1. Nil when no release wrote any.
 func Ownership(object *unstructured.Unstructured) *metav1.ManagedFieldsEntry {
 	owned := fieldpath.NewSet()

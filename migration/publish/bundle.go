@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -143,12 +144,18 @@ func (b *Bundle) Workload() (*unstructured.Unstructured, error) {
 // Author the bundle's templates, policies and overrides for the clusters. Every object of the folder is the
 // application's, whether its pods refer to it or not.
 func (b *Bundle) Author(namespace, owner string, clusters []string) ([]policy.Resource, error) {
+	return b.author(namespace, owner, clusters, nil)
+}
+
+// author them onto what the control plane has already.
+func (b *Bundle) author(namespace, owner string, clusters []string, onto held) ([]policy.Resource, error) {
 	workload, err := b.Workload()
 	if err != nil {
 		return nil, err
 	}
 	application := policy.Application{
 		Namespace: namespace, Workload: policy.RefOf(workload), Owner: owner, Objects: map[string][]policy.Found{},
+		Base: map[v1alpha1.ResourceReference]*unstructured.Unstructured{},
 	}
 	for _, cluster := range clusters {
 		for _, object := range b.For(cluster) {
@@ -157,6 +164,9 @@ func (b *Bundle) Author(namespace, owner string, clusters []string) ([]policy.Re
 			}
 			if object.GetNamespace() != namespace {
 				return nil, fmt.Errorf("%s is in namespace %s, the application in %s", policy.User(policy.RefOf(object)), object.GetNamespace(), namespace)
+			}
+			if object, err = onto.merge(cluster, object, application.Base); err != nil {
+				return nil, err
 			}
 			application.Objects[cluster] = append(application.Objects[cluster], policy.Found{Object: object, Users: []string{policy.User(application.Workload)}})
 		}

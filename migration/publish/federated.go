@@ -23,7 +23,11 @@ import (
 // since nobody has read a plan for it.
 func (p *Publisher) federated(ctx context.Context, application Application, bundle *Bundle, result *Result) error {
 	owner := policy.Name(application.Kind, application.Name)
-	all, err := bundle.Author(application.Namespace, owner, result.Answer.Clusters)
+	onto, err := p.held(ctx, application.Namespace, bundle, result.Answer.Clusters)
+	if err != nil {
+		return err
+	}
+	all, err := bundle.author(application.Namespace, owner, result.Answer.Clusters, onto)
 	if err != nil {
 		return err
 	}
@@ -42,7 +46,7 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 		}
 	}
 	for i := range resources {
-		if err := p.override(ctx, &resources[i]); err != nil {
+		if err := p.override(ctx, &resources[i], result); err != nil {
 			return fmt.Errorf("writing the overrides of %s: %w", policy.User(resources[i].ResourceReference), err)
 		}
 	}
@@ -52,8 +56,10 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 		}
 	}
 	// Static objects come before the templates: pods that start now find their Secrets as they shall be.
-	if err := p.static(ctx, beside, result); err != nil {
-		return err
+	if len(static) > 0 {
+		if err := p.static(ctx, beside, result); err != nil {
+			return err
+		}
 	}
 	for i := range resources {
 		if err := p.template(ctx, &resources[i], result); err != nil {
@@ -73,6 +79,9 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 func (p *Publisher) heldBack(ctx context.Context, resource *policy.Resource, result *Result) error {
 	existing := &policyv1alpha1.PropagationPolicy{}
 	if err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing); err != nil {
+		if p.DryRun {
+			return client.IgnoreNotFound(err) // it would have been made just now
+		}
 		return err
 	}
 	for _, cluster := range resource.Clusters {
@@ -158,23 +167,40 @@ func (p *Publisher) staysStatic(ctx context.Context, resource *policy.Resource, 
 	return "", nil
 }
 
-func (p *Publisher) override(ctx context.Context, resource *policy.Resource) error {
+// override is written where it says something else than before: that reaches every cluster at once, before the template does.
+func (p *Publisher) override(ctx context.Context, resource *policy.Resource, result *Result) error {
 	existing := &policyv1alpha1.OverridePolicy{}
 	existing.Namespace, existing.Name = resource.Policy.Namespace, resource.Policy.Name
 	raw, err := newer.Get(ctx, p.Control, p.Control, existing)
+	written := Written{Where: "control plane", Object: "overridepolicy/" + resource.Policy.Name}
 	switch {
 	case apierrors.IsNotFound(err) && resource.Override == nil:
 		return nil
 	case apierrors.IsNotFound(err):
-		return p.Control.Create(ctx, resource.Override, client.FieldOwner(FieldManager))
+		if err := p.Control.Create(ctx, resource.Override, client.FieldOwner(FieldManager)); err != nil {
+			return err
+		}
+		written.New = true
+		result.Written = append(result.Written, written)
+		return nil
 	case err != nil:
 		return err
 	}
-	existing.Spec.OverrideRules = []policyv1alpha1.RuleWithCluster{}
+	next := existing.DeepCopy()
+	next.Spec.OverrideRules = []policyv1alpha1.RuleWithCluster{}
 	if resource.Override != nil {
-		existing.Spec.OverrideRules = resource.Override.Spec.OverrideRules
+		next.Spec.OverrideRules = resource.Override.Spec.OverrideRules
 	}
-	return newer.Patch(ctx, p.Control, raw, existing, client.FieldOwner(FieldManager))
+	next.Spec.OverrideRules = append(next.Spec.OverrideRules, foreign(existing.Spec.OverrideRules)...)
+	if sameRules(existing.Spec.OverrideRules, next.Spec.OverrideRules) {
+		return nil
+	}
+	if err := newer.Patch(ctx, p.Control, raw, next, client.FieldOwner(FieldManager)); err != nil {
+		return err
+	}
+	written.Changes = changes(rulesOf(existing), rulesOf(next))
+	result.Written = append(result.Written, written)
+	return nil
 }
 
 // policy of an object that is new; one that exists is its owner's to change.
@@ -184,7 +210,7 @@ func (p *Publisher) policy(ctx context.Context, resource *policy.Resource, resul
 		return nil
 	}
 	if err == nil {
-		result.Written = append(result.Written, Written{Where: "control plane", Object: "propagationpolicy/" + resource.Policy.Name})
+		result.Written = append(result.Written, Written{Where: "control plane", Object: "propagationpolicy/" + resource.Policy.Name, New: true})
 	}
 	return err
 }
@@ -197,9 +223,12 @@ func (p *Publisher) template(ctx context.Context, resource *policy.Resource, res
 	err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Template), existing)
 	switch {
 	case apierrors.IsNotFound(err):
-		if err := p.Control.Create(ctx, resource.Template, client.FieldOwner(FieldManager)); err != nil {
+		next := resource.Template.DeepCopy()
+		policy.Own(next, resource.Ownership)
+		if err := p.Control.Create(ctx, next, client.FieldOwner(FieldManager)); err != nil {
 			return err
 		}
+		written.New = true
 	case err != nil:
 		return err
 	default:
@@ -214,9 +243,13 @@ func (p *Publisher) template(ctx context.Context, resource *policy.Resource, res
 			}
 			written.Note = fmt.Sprintf("replicas stay %d", replicas)
 		}
-		if err := p.Control.Update(ctx, policy.Merge(existing, desired), client.FieldOwner(FieldManager)); err != nil {
+		next := policy.Merge(existing, desired)
+		policy.Disown(next)
+		policy.Own(next, resource.Ownership)
+		if err := p.Control.Update(ctx, next, client.FieldOwner(FieldManager)); err != nil {
 			return err
 		}
+		written.Changes = changes(existing, next)
 	}
 	result.Written = append(result.Written, written)
 	return nil

@@ -245,11 +245,12 @@ func TestAFederatedReleaseTakesNothingOver(t *testing.T) {
 		"shared with a static one, and never taken over": {
 			member: []client.Object{inMember},
 			want: []Written{
-				{Where: "control plane", Object: "propagationpolicy/deployment-web"},
-				{Where: "a", Object: "configmap/web", Note: "static: shared with deployment/other"},
-				{Where: "a", Object: "configmap/only-a", Note: "static: it is in cluster a and was never taken over"},
-				{Where: "b", Object: "configmap/web", Note: "static: shared with deployment/other"},
-				{Where: "control plane", Object: "deployment/web"},
+				{Where: "control plane", Object: "propagationpolicy/deployment-web", New: true},
+				{Where: "a", Object: "configmap/web", Note: "static: shared with deployment/other", New: true},
+				{Where: "a", Object: "configmap/only-a", Note: "static: it is in cluster a and was never taken over",
+					Changes: []v1alpha1.FieldChange{{Path: "data", Kind: v1alpha1.ChangeHarmful, Planned: `{"x":"z"}`}}},
+				{Where: "b", Object: "configmap/web", Note: "static: shared with deployment/other", New: true},
+				{Where: "control plane", Object: "deployment/web", New: true},
 			},
 		},
 		"held by another application": {control: []client.Object{foreign}, wantErr: "PropagationPolicy configmap-only-a holds configmap/only-a"},

@@ -107,7 +107,8 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 	if err := world.karmada.Patch(t.Context(), upgraded, client.MergeFrom(old)); err != nil {
 		t.Fatal(err)
 	}
-	// A watch of Karmada's that the old schema still served saw the template written anew without the field, and no event comes after it: the controller touches the template.
+	// A watch of Karmada's that the old schema still served saw the template written anew without the field, and no event comes after it:
+	// the controller touches the template.
 	s.reach(app, v1alpha1.PhaseFederated)
 	s.unchanged()
 }

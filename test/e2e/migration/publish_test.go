@@ -82,7 +82,7 @@ func TestPublishBothWays(t *testing.T) {
 	s.release(&app, "web:3", "published; managed: Federated")
 	s.images(app)
 
-	if out, code := s.argosyctl("migration", "rollback", "-n", app.Namespace, "deployment/web"); code != 0 || !strings.Contains(out, "is off whitelist pipeline") {
+	if out, code := s.argosyctl("migration", "rollback", "-n", app.Namespace, "deployment/web"); code != 0 || !strings.Contains(out, "is rolled back, whatever whitelists say") {
 		t.Fatalf("rollback ended with %d: %s", code, out)
 	}
 	s.reach(app, v1alpha1.PhaseCutOff)

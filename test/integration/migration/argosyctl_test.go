@@ -199,7 +199,8 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	step("roll it back first ('argosyctl migration rollback')", 1, "admin", "migration", "leave", "deployment/web")
 	kept := whitelist.Spec.Entries[0]
 	step("rolling back deployment/web: ", 1, "ci", "migration", "rollback", "deployment/web")
-	step("deployment/web is rolled back, whatever whitelists say", 0, "admin", "migration", "rollback", "deployment/web", "--reason", "errors since noon")
+	step("deployment/web is rolled back, whatever whitelists say", 0, "admin", "migration", "rollback", "deployment/web", "--reason",
+		"errors since noon")
 	if got := record().Spec.Rollback; got == nil || got.Reason != "errors since noon" {
 		t.Errorf("rollback %+v", got)
 	}
