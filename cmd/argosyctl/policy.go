@@ -84,6 +84,12 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 			return err
 		}
 		joined(ctx, control, clusters, streams.ErrOut)
+		for i := range resources {
+			if namespaced, err := control.IsObjectNamespaced(resources[i].Desired[resources[i].Clusters[0]]); err == nil && !namespaced {
+				return fmt.Errorf("%s is no object of a namespace: a PropagationPolicy cannot carry it, and a ClusterPropagationPolicy would be "+
+					"everybody's; write that yourself", policy.User(resources[i].ResourceReference))
+			}
+		}
 	}
 	for i := range resources {
 		resource := &resources[i]

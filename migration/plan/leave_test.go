@@ -237,3 +237,15 @@ func TestTheNamespaceIsLetGoOf(t *testing.T) {
 		})
 	}
 }
+
+// Clusters that went apart while the application was cut off can leave: the plan keeps each as it is. Only who comes in is asked for
+// one version.
+func TestLeavingWithDifferingImages(t *testing.T) {
+	f := cutOffAndReleased(t)
+	f.image("b", "web:hotfix")
+	f.expect("b")
+	f.restarted = nil
+	f.startPods("b")
+	f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
+	f.settle(v1alpha1.PhaseLeft)
+}

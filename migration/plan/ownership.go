@@ -35,7 +35,7 @@ func (j *journey) quiet() outcome {
 		case rolling(live) != "":
 			return j.block(v1alpha1.ReasonRolloutRunning, "a rollout is under way or half finished in cluster %s: %s; finish it first", name,
 				rolling(live))
-		case images(live) != images(j.live(first, j.workload())):
+		case j.Entry != nil && images(live) != images(j.live(first, j.workload())): // who leaves takes its overrides along
 			return j.block(v1alpha1.ReasonImagesDiffer, "clusters run different images: %s has %s, %s has %s; release one version to all first",
 				first, images(j.live(first, j.workload())), name, images(live))
 		}

@@ -22,6 +22,8 @@ const clustersDir = "clusters"
 //
 //	app/*.yaml                   every cluster
 //	app/clusters/<name>/*.yaml   that cluster: replaces the object of the same kind and name
+//
+// Where one of these folders holds a kustomization, its objects are what kustomize builds of it.
 type Bundle struct {
 	common  []*unstructured.Unstructured
 	cluster map[string][]*unstructured.Unstructured
@@ -30,26 +32,31 @@ type Bundle struct {
 // Load reads a bundle from a folder.
 func Load(folder fs.FS) (*Bundle, error) {
 	bundle := &Bundle{cluster: map[string][]*unstructured.Unstructured{}}
-	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
+	kustomizations, err := kustomized(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range kustomizations {
+		objects, err := build(folder, dir)
+		if err != nil {
+			return nil, err
+		}
+		if dir == "." {
+			bundle.common = objects
+		} else {
+			bundle.cluster[path.Base(dir)] = objects
+		}
+	}
+	err = fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) {
 			return err
 		}
-		objects, err := read(folder, name)
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
-		}
-		parts := strings.Split(name, "/")
-		switch {
-		case len(parts) == 1:
-			bundle.common = append(bundle.common, objects...)
-		case len(parts) == 3 && parts[0] == clustersDir:
-			bundle.cluster[parts[1]] = append(bundle.cluster[parts[1]], objects...)
-		default:
-			return fmt.Errorf("%s: files lie in the folder itself or in %s/<cluster>/", name, clustersDir)
-		}
-		return nil
+		return bundle.take(folder, name, kustomizations)
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := bundle.once(); err != nil {
 		return nil, err
 	}
 	if len(bundle.common) == 0 && len(bundle.cluster) == 0 {
@@ -58,14 +65,69 @@ func Load(folder fs.FS) (*Bundle, error) {
 	return bundle, nil
 }
 
+// take the objects of a file that no kustomization is built of. Beside kustomizations other folders hold what they are built from.
+func (b *Bundle) take(folder fs.FS, name string, kustomizations []string) error {
+	parts := strings.Split(name, "/")
+	if within(name, kustomizations) || len(kustomizations) > 0 && len(parts) > 1 && parts[0] != clustersDir {
+		return nil
+	}
+	objects, err := read(folder, name)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	switch {
+	case len(parts) == 1:
+		b.common = append(b.common, objects...)
+	case len(parts) == 3 && parts[0] == clustersDir:
+		b.cluster[parts[1]] = append(b.cluster[parts[1]], objects...)
+	default:
+		return fmt.Errorf("%s: files lie in the folder itself or in %s/<cluster>/", name, clustersDir)
+	}
+	return nil
+}
+
+// once refuses an object that stands twice in one place: which of the two is meant, nobody can tell.
+func (b *Bundle) once() error {
+	places := map[string][]*unstructured.Unstructured{"the folder": b.common}
+	for cluster, objects := range b.cluster {
+		places[clustersDir+"/"+cluster] = objects
+	}
+	for place, objects := range places {
+		seen := map[v1alpha1.ResourceReference]bool{}
+		for _, object := range objects {
+			ref := policy.RefOf(object)
+			if seen[ref] {
+				return fmt.Errorf("%s stands twice in %s", policy.User(ref), place)
+			}
+			seen[ref] = true
+		}
+	}
+	return nil
+}
+
+// read the objects of a file, those of a List one by one.
 func read(folder fs.FS, name string) ([]*unstructured.Unstructured, error) {
 	content, err := fs.ReadFile(folder, name)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := manifest.Parse(content)
+	parsed, err := manifest.Parse(content)
 	if err != nil {
 		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	for _, object := range parsed {
+		if !object.IsList() {
+			objects = append(objects, object)
+			continue
+		}
+		list, err := object.ToList()
+		if err != nil {
+			return nil, fmt.Errorf("reading a %s: %w", object.GetKind(), err)
+		}
+		for i := range list.Items {
+			objects = append(objects, &list.Items[i])
+		}
 	}
 	for _, object := range objects {
 		if object.GetAPIVersion() == "" || object.GetKind() == "" || object.GetName() == "" {
