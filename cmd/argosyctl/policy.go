@@ -84,11 +84,8 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 			return err
 		}
 		joined(ctx, control, clusters, streams.ErrOut)
-		for i := range resources {
-			if namespaced, err := control.IsObjectNamespaced(resources[i].Desired[resources[i].Clusters[0]]); err == nil && !namespaced {
-				return fmt.Errorf("%s is no object of a namespace: a PropagationPolicy cannot carry it, and a ClusterPropagationPolicy would be "+
-					"everybody's; write that yourself", policy.User(resources[i].ResourceReference))
-			}
+		if err := namespaced(control, resources); err != nil {
+			return err
 		}
 	}
 	for i := range resources {
@@ -108,6 +105,17 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 		}
 		if err := o.print(streams.Out, resource); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// namespaced refuses objects that are everybody's.
+func namespaced(control client.Client, resources []policy.Resource) error {
+	for i := range resources {
+		if is, err := control.IsObjectNamespaced(resources[i].Desired[resources[i].Clusters[0]]); err == nil && !is {
+			return fmt.Errorf("%s is no object of a namespace: a PropagationPolicy cannot carry it, and a ClusterPropagationPolicy would be "+
+				"everybody's; write that yourself", policy.User(resources[i].ResourceReference))
 		}
 	}
 	return nil

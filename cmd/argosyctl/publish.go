@@ -120,6 +120,8 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil, "name=path: reach a cluster directly, not with the control plane's credentials")
 	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
 	command.Flags().BoolVar(&options.dryRun, "dry-run", false, "write nothing, and show what would change")
+	// A flag that is none must not end like a dry run that found a difference.
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{code: exitNotKnown, err: err} })
 	return command
 }
 

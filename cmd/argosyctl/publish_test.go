@@ -71,3 +71,35 @@ func TestPublishSaysWhatItDid(t *testing.T) {
 		})
 	}
 }
+
+// A dry run ends as kubectl diff does: what it shows is what would change, and an error is no difference.
+func TestADryRunShowsWhatWouldChange(t *testing.T) {
+	same := publish.Written{Where: "a", Object: "configmap/web"}
+	changed := publish.Written{Where: "control plane", Object: "deployment/web", Changes: []v1alpha1.FieldChange{
+		{Path: "spec.template.spec.containers[0].image", Live: `"web:1"`, Planned: `"web:2"`}, {Path: "spec.paused", Live: "true"}}}
+	fresh := publish.Written{Where: "b", Object: "service/web", New: true}
+	for name, tc := range map[string]struct {
+		written []publish.Written
+		err     error
+		out     string
+		code    int
+	}{
+		"nothing": {written: []publish.Written{same}, out: "dry run; managed: Static; 0 of 1 objects would change\n"},
+		"something": {written: []publish.Written{same, changed, fresh}, code: 1, out: "control plane: deployment/web\n" +
+			"  - spec.template.spec.containers[0].image: \"web:1\"\n  + spec.template.spec.containers[0].image: \"web:2\"\n  - spec.paused: true\n" +
+			"b: service/web is new\ndry run; managed: Static; 2 of 3 objects would change\n"},
+		"an error": {written: []publish.Written{fresh}, err: errors.New("no such host"), code: 2, out: "b: service/web is new\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			err := writeDryRun(&out, publish.Result{Written: tc.written, Answer: publish.Answer{Management: v1alpha1.ManagementStatic}}, tc.err)
+			var ended exitError
+			if errors.As(err, &ended); ended.code != tc.code {
+				t.Errorf("ended with %d (%v), want %d", ended.code, err, tc.code)
+			}
+			if out.String() != tc.out {
+				t.Errorf("printed %q, want %q", out.String(), tc.out)
+			}
+		})
+	}
+}

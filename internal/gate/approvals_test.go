@@ -173,3 +173,14 @@ func TestTouched(t *testing.T) {
 		t.Errorf("nothing changed, have %v", have)
 	}
 }
+
+// An empty object in a spec says something, where an empty list is none: spec.rollback of a Migration has no field that must be set.
+func TestAnEmptyObjectIsTouched(t *testing.T) {
+	spec := func(fields map[string]any) map[string]any { return map[string]any{"spec": fields} }
+	absent, there := spec(map[string]any{}), spec(map[string]any{"rollback": map[string]any{}, "approvals": []any{}})
+	for _, pair := range [][2]map[string]any{{absent, there}, {there, absent}} {
+		if diff := cmp.Diff([]string{"spec.rollback"}, Touched(pair[0], pair[1])); diff != "" {
+			t.Errorf("touched (-want +got):\n%s", diff)
+		}
+	}
+}

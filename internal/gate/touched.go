@@ -19,7 +19,9 @@ func Touched(before, after map[string]any) []string {
 	fields := slices.AppendSeq(slices.Collect(maps.Keys(old)), maps.Keys(next))
 	slices.Sort(fields)
 	for _, field := range slices.Compact(fields) {
-		if !same(old[field], next[field]) {
+		// An empty list is none, and an empty object says something: that a Migration is rolled back, say.
+		_, object := next[field].(map[string]any)
+		if _, was := old[field].(map[string]any); object != was || !same(old[field], next[field]) {
 			out = append(out, "spec."+field)
 		}
 	}

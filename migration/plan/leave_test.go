@@ -242,10 +242,10 @@ func TestTheNamespaceIsLetGoOf(t *testing.T) {
 // one version.
 func TestLeavingWithDifferingImages(t *testing.T) {
 	f := cutOffAndReleased(t)
-	f.image("b", "web:hotfix")
-	f.expect("b")
+	f.image("a", "web:hotfix")
+	f.expect("a")
 	f.restarted = nil
-	f.startPods("b")
+	f.startPods("a")
 	f.spec.AfterCutOff = v1alpha1.AfterCutOffLeave
 	f.settle(v1alpha1.PhaseLeft)
 }

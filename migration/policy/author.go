@@ -150,13 +150,7 @@ func (app Application) author(resource *Resource, autoscaled bool) error {
 	if err != nil {
 		return err
 	}
-	if resource.Kind == "Secret" && len(overriders) > 0 {
-		resource.Local, resource.Differs = "its content differs between clusters, and an OverridePolicy would show it as plain text", true
-		return nil
-	}
-	if cluster, size := largest(overriders); size > maxOverride {
-		why := fmt.Sprintf("cluster %s differs in %d KiB of it, and Karmada keeps what it overrides in an annotation, which takes 256",
-			cluster, size>>10)
+	if why := inseparable(resource.Kind, overriders); why != "" {
 		if isWorkload {
 			return errors.New(why)
 		}
@@ -169,6 +163,18 @@ func (app Application) author(resource *Resource, autoscaled bool) error {
 		resource.Override = app.override(resource, overriders)
 	}
 	return nil
+}
+
+// inseparable says why no override can keep apart what clusters differ in.
+func inseparable(kind string, overriders []policyv1alpha1.RuleWithCluster) string {
+	if kind == "Secret" && len(overriders) > 0 {
+		return "its content differs between clusters, and an OverridePolicy would show it as plain text"
+	}
+	if cluster, size := largest(overriders); size > maxOverride {
+		return fmt.Sprintf("cluster %s differs in %d KiB of it, and Karmada keeps what it overrides in an annotation, which takes 256",
+			cluster, size>>10)
+	}
+	return ""
 }
 
 // maxOverride are the bytes of one cluster's overrides: Karmada writes them into an annotation of the Work, and all annotations of an

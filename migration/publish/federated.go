@@ -40,38 +40,34 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 		return err
 	}
 	beside := release{namespace: application.Namespace, bundle: bundle, clusters: result.Answer.Clusters, only: static}
-	if len(static) > 0 {
-		if err := p.reaches(ctx, beside); err != nil {
-			return err
-		}
+	if len(static) == 0 {
+		beside.clusters = nil // a release that concerns the control plane alone needs no member
 	}
-	for i := range resources {
-		if err := p.override(ctx, &resources[i], result); err != nil {
-			return fmt.Errorf("writing the overrides of %s: %w", policy.User(resources[i].ResourceReference), err)
-		}
+	if err := p.reaches(ctx, beside); err != nil {
+		return err
 	}
-	for i := range resources {
-		if err := p.policy(ctx, &resources[i], result); err != nil {
-			return fmt.Errorf("writing the policy of %s: %w", policy.User(resources[i].ResourceReference), err)
+	each := func(what string, write func(context.Context, *policy.Resource, *Result) error) error {
+		for i := range resources {
+			if err := write(ctx, &resources[i], result); err != nil {
+				return fmt.Errorf("%s %s: %w", what, policy.User(resources[i].ResourceReference), err)
+			}
 		}
+		return nil
+	}
+	if err := each("writing the overrides of", p.override); err != nil {
+		return err
+	}
+	if err := each("writing the policy of", p.policy); err != nil {
+		return err
 	}
 	// Static objects come before the templates: pods that start now find their Secrets as they shall be.
-	if len(static) > 0 {
-		if err := p.static(ctx, beside, result); err != nil {
-			return err
-		}
+	if err := p.static(ctx, beside, result); err != nil {
+		return err
 	}
-	for i := range resources {
-		if err := p.template(ctx, &resources[i], result); err != nil {
-			return fmt.Errorf("writing the template of %s: %w", policy.User(resources[i].ResourceReference), err)
-		}
+	if err := each("writing the template of", p.template); err != nil {
+		return err
 	}
-	for i := range resources {
-		if err := p.heldBack(ctx, &resources[i], result); err != nil {
-			return fmt.Errorf("reading the policy of %s: %w", policy.User(resources[i].ResourceReference), err)
-		}
-	}
-	return nil
+	return each("reading the policy of", p.heldBack)
 }
 
 // heldBack notes the clusters that an object does not reach though it was written: it is shared with an application that was cut off there, or

@@ -102,19 +102,24 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	if len(clusters) == 0 {
 		return result, errors.New("the application is managed statically: name the clusters it is released to")
 	}
-	static := release{namespace: namespace, bundle: bundle, clusters: clusters}
+	err = p.toMembers(ctx, application, release{namespace: namespace, bundle: bundle, clusters: clusters}, &result)
+	return result, err
+}
+
+// toMembers releases statically.
+func (p *Publisher) toMembers(ctx context.Context, application Application, static release, result *Result) error {
 	if err := p.reaches(ctx, static); err != nil {
-		return result, err
+		return err
 	}
-	if err := p.static(ctx, static, &result); err != nil {
-		return result, err
+	if err := p.static(ctx, static, result); err != nil {
+		return err
 	}
-	if answer.OnRelease {
+	if result.Answer.OnRelease {
 		if err := p.released(ctx, application); err != nil {
-			return result, err
+			return err
 		}
 	}
-	return result, p.still(ctx, application, answer)
+	return p.still(ctx, application, result.Answer)
 }
 
 // dry is the same publisher, of which every write is a dry run.

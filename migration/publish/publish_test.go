@@ -157,6 +157,11 @@ func migration(management v1alpha1.Management, phase v1alpha1.Phase) *v1alpha1.M
 	return out
 }
 
+func rolledBack(migration *v1alpha1.Migration) *v1alpha1.Migration {
+	migration.Spec.Rollback = &v1alpha1.Rollback{}
+	return migration
+}
+
 func listing(trigger v1alpha1.Trigger) *v1alpha1.MigrationWhitelist {
 	out := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "all"}}
 	out.Spec.Entries = []v1alpha1.WhitelistEntry{{Namespace: "shop", Trigger: trigger,
@@ -171,12 +176,14 @@ func TestAsk(t *testing.T) {
 		want    v1alpha1.Management
 		listed  bool
 	}{
-		"nobody knows it":           {want: v1alpha1.ManagementStatic},
-		"listed, not begun":         {objects: []client.Object{listing("")}, want: v1alpha1.ManagementStatic, listed: true},
-		"being prepared":            {objects: []client.Object{listing(""), migration(v1alpha1.ManagementStatic, v1alpha1.PhasePreparing)}, want: v1alpha1.ManagementStatic, listed: true},
-		"being opened":              {objects: []client.Object{listing(""), migration(v1alpha1.ManagementChanging, v1alpha1.PhaseOpening)}, want: v1alpha1.ManagementChanging, listed: true},
-		"federated":                 {objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
-		"kind in lower case":        {kind: "deployment", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
+		"nobody knows it":    {want: v1alpha1.ManagementStatic},
+		"listed, not begun":  {objects: []client.Object{listing("")}, want: v1alpha1.ManagementStatic, listed: true},
+		"being prepared":     {objects: []client.Object{listing(""), migration(v1alpha1.ManagementStatic, v1alpha1.PhasePreparing)}, want: v1alpha1.ManagementStatic, listed: true},
+		"being opened":       {objects: []client.Object{listing(""), migration(v1alpha1.ManagementChanging, v1alpha1.PhaseOpening)}, want: v1alpha1.ManagementChanging, listed: true},
+		"federated":          {objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
+		"kind in lower case": {kind: "deployment", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
+		"rolled back, and listed still": {objects: []client.Object{listing(""), rolledBack(migration(v1alpha1.ManagementFederated,
+			v1alpha1.PhaseFederated))}, want: v1alpha1.ManagementChanging},
 		"taken off this moment":     {objects: []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementChanging},
 		"cut off":                   {objects: []client.Object{migration(v1alpha1.ManagementStatic, v1alpha1.PhaseCutOff)}, want: v1alpha1.ManagementStatic},
 		"another kind of that name": {kind: "CloneSet", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementStatic},

@@ -180,7 +180,7 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	step("plan "+firstPlan, 0, "alice", "migration", "plan", "deployments.apps/web")
 	step(`"job" is none of the kinds that can be federated`, 1, "alice", "migration", "plan", "job/web")
 	step("name one application as kind/name, such as: argosyctl migration plan -n shop deployment/web", 1, "alice", "migration", "plan")
-	step(`unknown command "aprove" for "argosyctl migration"`, 1, "alice", "migration", "aprove", "deployment/web")
+	step(`unknown command "aprove" for "argosyctl migration"`, 3, "alice", "migration", "aprove", "deployment/web")
 	step(`"web" is no application: write kind/name`, 1, "alice", "migration", "plan", "web")
 
 	step("name the plan you have read with --plan: 'argosyctl migration plan deployment/web' shows it", 1, "alice", "migration", "approve", "deployment/web")
