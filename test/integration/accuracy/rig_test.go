@@ -1,6 +1,7 @@
 package accuracy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -37,6 +38,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/estimator/fleet"
+	"github.com/argosy-dev/argosy/estimator/inflight"
 	"github.com/argosy-dev/argosy/estimator/mirror"
 	"github.com/argosy-dev/argosy/estimator/oracle"
 	"github.com/argosy-dev/argosy/estimator/plugins"
@@ -151,6 +153,34 @@ func (r *rig) build(w *world) {
 		Spec:       appsv1.DeploymentSpec{Replicas: &one, Selector: w.web(), Template: w.replica},
 	}, metav1.CreateOptions{})
 	r.check("creating the workload", err)
+	if w.promised == nil {
+		return
+	}
+	_, err = r.client.AppsV1().Deployments(metav1.NamespaceDefault).Create(r.ctx, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "promised"},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &w.promises, Selector: &metav1.LabelSelector{MatchLabels: w.promised.Labels}, Template: *w.promised,
+		},
+	}, metav1.CreateOptions{})
+	r.check("creating the workload that was promised", err)
+}
+
+// ledger holds what is promised to the member.
+func (w *world) ledger() *inflight.Ledger {
+	ledger := inflight.NewLedger()
+	if w.promised == nil {
+		return ledger
+	}
+	binding := &workv1alpha2.ResourceBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "promised-deployment"},
+		Spec: workv1alpha2.ResourceBindingSpec{
+			Resource:            workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: metav1.NamespaceDefault, Name: "promised"},
+			ReplicaRequirements: helper.GenerateReplicaRequirements(w.promised),
+			Clusters:            []workv1alpha2.TargetCluster{{Name: memberName, Replicas: w.promises}},
+		},
+	}
+	ledger.Observe(binding, clock.RealClock{}.Now(), false)
+	return ledger
 }
 
 // clear removes everything again. Without controllers and kubelets nothing lingers.
@@ -244,7 +274,9 @@ func (r *rig) askOurs(w *world) int32 {
 	resolver := template.NewResolver(dynamic.NewForConfigOrDie(r.config), discovery.NewDiscoveryClientForConfigOrDie(r.config),
 		clock.RealClock{})
 	grpcServer := grpc.NewServer(wire.ServerOption())
-	wire.Register(grpcServer, server.New(server.Options{Members: members, Templates: resolver, Clock: clock.RealClock{}}))
+	wire.Register(grpcServer, server.New(server.Options{
+		Members: members, Templates: resolver, Promises: w.ledger(), Clock: clock.RealClock{},
+	}))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	r.check("listening", err)
 	go func() { _ = grpcServer.Serve(listener) }()
@@ -257,6 +289,19 @@ func (r *rig) place(w *world, replicas int) int32 {
 	r.t.Helper()
 	pods := r.client.CoreV1().Pods(metav1.NamespaceDefault)
 	r.runAgents(w)
+	for i := range w.promises {
+		_, err := pods.Create(r.ctx, &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("promised-%04d", i), Labels: w.promised.Labels}, Spec: *w.promised.Spec.DeepCopy(),
+		}, metav1.CreateOptions{})
+		r.check("creating a replica that was promised", err)
+	}
+	stop := func() {}
+	defer func() { stop() }()
+	if w.first {
+		// The queue is filled from a list in no order: who comes first must be placed before the others are there.
+		stop = r.startScheduler(w)
+		r.rest()
+	}
 	for i := range replicas {
 		pod := &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%04d", i), Labels: w.replica.Labels}, Spec: *w.replica.Spec.DeepCopy(),
@@ -268,8 +313,22 @@ func (r *rig) place(w *world, replicas int) int32 {
 		}
 		r.check("creating a replica", err)
 	}
-	stop := r.startScheduler(w)
-	defer stop()
+	if !w.first {
+		stop = r.startScheduler(w)
+	}
+	bound := r.rest()
+	stop()
+	now := int64(0)
+	for i := range replicas {
+		r.check("removing a replica", pods.Delete(r.ctx, fmt.Sprintf("web-%04d", i), metav1.DeleteOptions{GracePeriodSeconds: &now}))
+	}
+	return bound
+}
+
+// rest waits until kube-scheduler has decided on every pod, and counts the replicas that it bound.
+func (r *rig) rest() int32 {
+	r.t.Helper()
+	pods := r.client.CoreV1().Pods(metav1.NamespaceDefault)
 	bound, quiet := int32(0), 0
 	r.check("waiting for kube-scheduler to rest",
 		wait.PollUntilContextTimeout(r.ctx, 200*time.Millisecond, machine.Patience, true, func(context.Context) (bool, error) {
@@ -295,11 +354,6 @@ func (r *rig) place(w *world, replicas int) int32 {
 			}
 			return quiet >= 5, nil
 		}))
-	stop()
-	now := int64(0)
-	for i := range replicas {
-		r.check("removing a replica", pods.Delete(r.ctx, fmt.Sprintf("web-%04d", i), metav1.DeleteOptions{GracePeriodSeconds: &now}))
-	}
 	return bound
 }
 
@@ -336,7 +390,7 @@ func (r *rig) runAgents(w *world) {
 
 func (r *rig) startScheduler(w *world) func() {
 	r.t.Helper()
-	configuration := w.configuration
+	configuration := cmp.Or(w.really, w.configuration)
 	if configuration == "" {
 		configuration = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nleaderElection: {leaderElect: false}\n"
 	}

@@ -28,6 +28,15 @@ type world struct {
 	replica corev1.PodTemplateSpec
 	// configuration of the member's scheduler; empty means the default.
 	configuration string
+	// really, if set, is the configuration that the member runs and the estimator is not told of.
+	really string
+	// promised are replicas of another workload that a binding has just given to the member: their pods come before the question's.
+	promised *corev1.PodTemplateSpec
+	promises int32
+	// first: what is pending and promised is placed before the question's replicas are made.
+	first bool
+	// unknown: no number may be given.
+	unknown bool
 	// ordered: the real scheduler's own result is partly chance, so it is run several times.
 	ordered bool
 }
@@ -207,6 +216,21 @@ func classes() []class {
 		{"PVC zones", sharedVolume},
 		{"priority", priorities},
 		{"DaemonSet to come", agents},
+		{"pending for another scheduler", foreignPods},
+		{"another scheduler", func(r *rand.Rand) *world {
+			// The estimator knows nothing of it; here it decides as the default one does.
+			w := base(r)
+			w.really, w.replica.Spec.SchedulerName = twoSchedulers, "other"
+			return w
+		}},
+		{"claim templates of DRA", func(r *rand.Rand) *world {
+			w := base(r)
+			template := "gpu"
+			w.replica.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu", ResourceClaimTemplateName: &template}}
+			w.unknown = true
+			return w
+		}},
+		{"many promises", promises},
 		{"GPU shapes", gpus},
 		{"non-default profile", func(r *rand.Rand) *world {
 			// Bin-packing, resources of one vendor not checked, and only nodes of one zone by the profile's own affinity.
@@ -341,5 +365,49 @@ func gpus(r *rand.Rand) *world {
 	container.Resources = corev1.ResourceRequirements{
 		Requests: corev1.ResourceList{gpu: each, corev1.ResourceCPU: quantity(100, "m")}, Limits: corev1.ResourceList{gpu: each},
 	}
+	return w
+}
+
+const twoSchedulers = `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+leaderElection: {leaderElect: false}
+profiles:
+- schedulerName: default-scheduler
+- schedulerName: other
+`
+
+// wholeCores makes every pod take whole cores: how many replicas remain does not depend on where those before them go.
+func (w *world) wholeCores() {
+	w.replica.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: quantity(1, "")}
+	for _, pod := range w.pods {
+		pod.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: quantity(1, "")}
+	}
+}
+
+// foreignPods: pods wait for a scheduler that the estimator is not told of. It runs, and takes their room first.
+func foreignPods(r *rand.Rand) *world {
+	w := base(r)
+	w.really, w.first = twoSchedulers, true
+	for i := range 3 + r.Intn(4) {
+		pod := runningPod(fmt.Sprintf("foreign-%d", i), "", 1000, 0, "foreign")
+		pod.Spec.SchedulerName = "other"
+		w.pods = append(w.pods, pod)
+	}
+	w.wholeCores()
+	return w
+}
+
+// promises: more of them than are placed one by one, and as many places as a thousand replicas need.
+func promises(r *rand.Rand) *world {
+	w := base(r)
+	for _, node := range w.nodes {
+		node.Status.Allocatable[corev1.ResourceCPU], node.Status.Allocatable[corev1.ResourcePods] = quantity(40, ""), quantity(110, "")
+		node.Status.Capacity = node.Status.Allocatable
+	}
+	w.wholeCores()
+	w.promised = w.replica.DeepCopy()
+	w.promised.Labels = map[string]string{appLabel: "promised"}
+	w.first = true
+	w.promises = int32(100 + r.Intn(60))
 	return w
 }
