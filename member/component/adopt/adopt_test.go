@@ -32,7 +32,7 @@ spec: {replicas: 2, minReadySeconds: 7, template: {spec: {containers: [{name: ap
 }
 
 // applied is the answer to a dry run of ours.
-func applied(t *testing.T, live *unstructured.Unstructured, edit func(map[string]any)) *unstructured.Unstructured {
+func applied(live *unstructured.Unstructured, edit func(map[string]any)) *unstructured.Unstructured {
 	out := live.DeepCopy()
 	out.SetManagedFields(append(live.GetManagedFields(), metav1.ManagedFieldsEntry{
 		Manager: "argosy-component", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: &metav1.FieldsV1{Raw: []byte(fieldsOfOurs)},
@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			live := legacy(t, "kubectl-client-side-apply", "Update")
 			before := live.DeepCopy()
-			trial, err := Check(live, applied(t, live, tc.edit))
+			trial, err := Check(live, applied(live, tc.edit))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestCheck(t *testing.T) {
 // TestFieldsOfFormerOwners: what we write is ours, what we do not stays its owner's, and only what is no default is told.
 func TestFieldsOfFormerOwners(t *testing.T) {
 	live := legacy(t, "helm", "Update")
-	trial, err := Check(live, applied(t, live, nil))
+	trial, err := Check(live, applied(live, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestFieldsOfFormerOwners(t *testing.T) {
 // TestWhoGoesOnApplying keeps its entry: it will be back.
 func TestWhoGoesOnApplying(t *testing.T) {
 	live := legacy(t, "argocd-controller", "Apply")
-	trial, err := Check(live, applied(t, live, nil))
+	trial, err := Check(live, applied(live, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
