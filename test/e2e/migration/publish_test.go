@@ -18,7 +18,9 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -65,12 +67,15 @@ func folder(t *testing.T, app static.App) string {
 }
 
 // One pipeline, one command: it releases to the members while the application is static, starts its take-over, goes
-// on through the control plane, and after a rollback to the members again. Each time every member gets its own.
+// on through the control plane, and after a rollback to the members again, though the whitelist lists it still. Each time every member
+// gets its own, and what people wrote beside
+// the pipeline stays: a pod template that loses its restartedAt would restart the pods.
 func TestPublishBothWays(t *testing.T) {
 	t.Parallel()
 	app := static.App{Namespace: "pipeline", Name: "web", Kind: "Deployment", Image: "web:1", Replicas: map[string]int64{"member1": 2, "member2": 1}}
 	s := newStory(t, app)
 	s.is(app, "Static", 1)
+	s.rolloutRestart(app)
 	s.listOnRelease(app)
 	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring(v1alpha1.ReasonTriggerPending))
 
@@ -79,21 +84,66 @@ func TestPublishBothWays(t *testing.T) {
 	s.is(app, "Federated", 0)
 	s.images(app)
 
+	next := app
+	next.Image = "web:3"
+	if out, code := s.argosyctl("publish", "-n", app.Namespace, "-f", folder(t, next), "--dry-run"); code != 1 || !strings.Contains(out,
+		`+ spec.template.spec.containers[0].image: "web:3"`) {
+		t.Errorf("the dry run ended with %d:\n%s", code, out)
+	}
 	s.release(&app, "web:3", "published; managed: Federated")
 	s.images(app)
+	s.stillRestarted(app)
+	if out, code := s.argosyctl("publish", "-n", app.Namespace, "-f", folder(t, app), "--dry-run"); code != 0 {
+		t.Errorf("the dry run of what is there ended with %d:\n%s", code, out)
+	}
 
-	if out, code := s.argosyctl("migration", "rollback", "-n", app.Namespace, "deployment/web"); code != 0 || !strings.Contains(out, "is rolled back, whatever whitelists say") {
+	if out, code := s.argosyctl("migration", "rollback", "-n", app.Namespace, "deployment/web"); code != 0 || !strings.Contains(out,
+		"is rolled back, whatever whitelists say") {
 		t.Fatalf("rollback ended with %d: %s", code, out)
 	}
 	s.reach(app, v1alpha1.PhaseCutOff)
 	s.is(app, "Static", 1)
 	s.release(&app, "web:4", "published; managed: Static")
 	s.images(app)
+	s.stillRestarted(app)
 
 	// Its policies are in the control plane still, and argosyctl policy says whose they are; another's are named.
 	out, code := s.argosyctl("policy", "-n", app.Namespace, "-f", folder(t, app))
 	if code != 0 || !strings.Contains(out, "name: deployment-web") {
 		t.Errorf("policy ended with %d: %s", code, out)
+	}
+}
+
+// restartedAt is an annotation that the folder has not: somebody beside the pipeline put it on the pod template.
+const restartedAt = "injector/status"
+
+// rolloutRestart in every member, as somebody did it long ago.
+func (s *story) rolloutRestart(app static.App) {
+	s.Helper()
+	patch := []byte(`{"spec":{"template":{"metadata":{"annotations":{"` + restartedAt + `":"2026-01-01T00:00:00Z"}}}}}`)
+	for _, member := range app.Members() {
+		workload := &unstructured.Unstructured{}
+		workload.SetAPIVersion(app.APIVersion())
+		workload.SetKind(app.Kind)
+		workload.SetNamespace(app.Namespace)
+		workload.SetName(app.Name)
+		if err := world.members[member].Patch(s.Context(), workload, client.RawPatch(types.MergePatchType, patch),
+			client.FieldOwner("kubectl-rollout")); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+func (s *story) stillRestarted(app static.App) {
+	s.Helper()
+	for _, member := range app.Members() {
+		spec, _, err := app.Spec(s.Context(), world.members[member])
+		if err != nil {
+			s.Fatal(err)
+		}
+		if at, _, _ := unstructured.NestedString(spec, "template", "metadata", "annotations", restartedAt); at != "2026-01-01T00:00:00Z" {
+			s.Errorf("%s lost %s: its pods restarted for nobody's change", member, restartedAt)
+		}
 	}
 }
 
