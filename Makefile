@@ -19,7 +19,7 @@ space     := $(subst ,, )
 
 # make generate: the kinds, and the folders whose rights argosy-controller-manager needs.
 API         := ./api/...
-CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration)
+CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration release)
 
 # go test, with the slowest tests told in the end.
 TIMED := go run ./test/timings
@@ -111,7 +111,7 @@ test-tools: ## the modules of their own: images, chart, alerts and dashboards
 	cd test/monitoring && go test ./...
 
 # What has goroutines; the pure packages have none, and their long sweeps would take ten times their time.
-CONCURRENT := ./cmd/... ./cronhpa ./estimator/... ./fedhpa ./internal/... ./interpreter/hook ./member/component ./migration ./scalein
+CONCURRENT := ./cmd/... ./cronhpa ./estimator/... ./fedhpa ./internal/... ./interpreter/hook ./member/component ./migration ./release ./scalein
 # The race detector is written in C: only these targets need a compiler of it.
 RACE := CGO_ENABLED=1 go test -race
 

@@ -13,6 +13,7 @@ import (
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa"
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/internal/conditions"
@@ -20,6 +21,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/interpreter/reach"
 	"github.com/argosy-dev/argosy/migration"
+	"github.com/argosy-dev/argosy/release"
 	"github.com/argosy-dev/argosy/scalein"
 )
 
@@ -38,6 +40,7 @@ func controllers(cfg *config.ControllerManager) []controller {
 		{"fedHPA", cfg.Controllers.FedHPA.Controller, addFedHPA(cfg.Controllers.FedHPA)},
 		{"podScaleIn", cfg.Controllers.PodScaleIn, addPodScaleIn},
 		{"migration", cfg.Controllers.Migration, addMigration},
+		{"release", cfg.Controllers.Release, addRelease},
 		{"memberReachable", config.Controller{}, addMemberReachable},
 		{"conditions", config.Controller{}, addConditions(cfg)},
 	}
@@ -71,6 +74,10 @@ func addConditions(cfg *config.ControllerManager) func(context.Context, manager.
 				Conditions: func(o runtime.Object) []metav1.Condition {
 					return o.(*migrationv1alpha1.MigrationWhitelist).Status.Conditions
 				},
+			}}},
+			{cfg.Controllers.Release.Mode, []conditions.Kind{{
+				Name: "Release", List: func() client.ObjectList { return &releasev1alpha1.ReleaseList{} },
+				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*releasev1alpha1.Release).Status.Conditions },
 			}}},
 		} {
 			if of.mode != config.Disabled {
@@ -110,6 +117,10 @@ func addMemberReachable(_ context.Context, mgr manager.Manager, _ config.Control
 
 func addMigration(_ context.Context, mgr manager.Manager, section config.Controller) error {
 	return migration.AddToManager(mgr, migration.Options{Concurrency: section.Concurrency})
+}
+
+func addRelease(_ context.Context, mgr manager.Manager, section config.Controller) error {
+	return release.AddToManager(mgr, release.Options{Concurrency: section.Concurrency})
 }
 
 func addFedHPA(section config.FedHPA) func(context.Context, manager.Manager, config.Controller) error {

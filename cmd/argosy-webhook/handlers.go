@@ -17,6 +17,7 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/reach"
 	"github.com/argosy-dev/argosy/member/vm"
 	"github.com/argosy-dev/argosy/migration"
+	"github.com/argosy-dev/argosy/release"
 	"github.com/argosy-dev/argosy/scalein"
 )
 
@@ -42,6 +43,13 @@ type handler struct {
 // Admission of PodScaleIn looks at its CloneSet; of CronHPA and PodScaleIn, at the autoscalers of the target as for FedHPA, and of CronHPA at the limits of the FedHPA it is aimed at.
 //
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get
+
+// Templates that are released in stages are marked from their Release; a held Work may need a revision of the history, with the overrides of its cluster.
+//
+// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases,verbs=get
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get
+// +kubebuilder:rbac:groups=policy.karmada.io,resources=overridepolicies;clusteroverridepolicies,verbs=get;list;watch
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
 
 // handlers is everything this binary serves over HTTPS.
 func handlers() []handler {
@@ -86,6 +94,12 @@ func handlers() []handler {
 		{path: scalein.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &scalein.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
+		{path: release.TemplatesPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &release.Templates{Reader: mgr.GetAPIReader()}
+		})},
+		{path: release.CheckTemplatesPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &release.Templates{Reader: mgr.GetAPIReader(), Check: true}
+		})},
 		{path: fedhpa.ValidatePath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &fedhpa.Validator{Reader: mgr.GetAPIReader(), Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
@@ -127,7 +141,7 @@ func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
 	}, nil
 }
 
-// dispatchHandler gives each member its exact part of what is divided.
+// dispatchHandler gives each member the revision it is to have, and its exact part of what is divided.
 func dispatchHandler(mgr manager.Manager) (http.Handler, error) {
 	works, err := hook.NewWorksMetric(metrics.Registry)
 	if err != nil {
@@ -136,6 +150,7 @@ func dispatchHandler(mgr manager.Manager) (http.Handler, error) {
 	return &admission.Webhook{Handler: &hook.Dispatch{
 		Decoder: admission.NewDecoder(mgr.GetScheme()),
 		Catalog: interpreter.NewCatalog(interpreter.Families()),
+		Holder:  &release.Holder{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()},
 		Works:   works,
 	}}, nil
 }

@@ -51,6 +51,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 			newPublishCommand(flags, streams),
 			newIsKarmadaCommand(flags, streams),
 			newMigrationCommand(flags, streams),
+			newReleaseCommand(flags, streams),
 			newScaleInCommand(flags, streams),
 		}},
 		{Message: "Before you apply:", Commands: []*cobra.Command{

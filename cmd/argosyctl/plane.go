@@ -24,6 +24,7 @@ import (
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/publish"
 )
 
@@ -53,6 +54,7 @@ func controlPlane(flags *genericclioptions.ConfigFlags) (client.Client, string, 
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, clusterv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install,
 		appsv1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme, v1alpha1.AddToScheme, componentv1alpha1.AddToScheme,
+		releasev1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, "", fmt.Errorf("building the scheme: %w", err)

@@ -26,6 +26,7 @@ import (
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 )
 
 const templateYAML = `
@@ -108,7 +109,7 @@ func scheme(t testing.TB) *runtime.Scheme {
 	out := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, clusterv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install,
-		appsv1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme, migrationv1alpha1.AddToScheme,
+		appsv1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme, migrationv1alpha1.AddToScheme, releasev1alpha1.AddToScheme,
 	} {
 		if err := add(out); err != nil {
 			t.Fatal(err)
@@ -264,6 +265,13 @@ func TestProblems(t *testing.T) {
 		}, "Broken member1: the member's object is not Karmada's: it was there before, and no change reaches it"},
 		"an old generation": {func(f *Facts) { f.Template.SetGeneration(9) },
 			"Waiting member1: it has generation 3 of the template, which is at 9"},
+		"held by a release": {func(f *Facts) {
+			f.Template.SetLabels(map[string]string{"release.argosy.dev/staged": "web"})
+			f.Template.SetAnnotations(map[string]string{"release.argosy.dev/revision": "r2"})
+			f.cluster("member1", func(c *Cluster) {
+				c.Object.SetAnnotations(map[string]string{"release.argosy.dev/revision": "r1", "work.karmada.io/namespace": "karmada-es-member1"})
+			})
+		}, "Waiting member1: Release web holds it at revision r1; the template is r2"},
 		"another number": {func(f *Facts) {
 			f.cluster("member1", func(c *Cluster) { c.Limits = nil })
 			f.Binding.Spec.Clusters[0].Replicas = 4

@@ -18,6 +18,7 @@ import (
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 )
 
 // member reads what one cluster has of the application.
@@ -105,6 +106,7 @@ func (r *Reader) about(ctx context.Context, template *unstructured.Unstructured)
 	var out []About
 	for _, list := range []client.ObjectList{
 		&autoscalingv1alpha1.FedHPAList{}, &autoscalingv1alpha1.CronHPAList{}, &appsv1alpha1.PodScaleInList{}, &migrationv1alpha1.MigrationList{},
+		&releasev1alpha1.ReleaseList{},
 	} {
 		err := r.Control.List(ctx, list, client.InNamespace(template.GetNamespace()))
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
@@ -137,6 +139,12 @@ func aboutOf(object runtime.Object, template *unstructured.Unstructured) (out Ab
 	case *appsv1alpha1.PodScaleIn:
 		ref := o.Spec.TargetRef
 		return About{"PodScaleIn", o.Name, string(o.Status.Phase), o.Status.Conditions}, targets(ref.APIVersion, ref.Kind, ref.Name, template)
+	case *releasev1alpha1.Release:
+		ref, phase := o.Spec.TargetRef, o.Status.StageText
+		if phase == "" && meta.IsStatusConditionTrue(o.Status.Conditions, releasev1alpha1.ConditionComplete) {
+			phase = releasev1alpha1.ReasonComplete
+		}
+		return About{"Release", o.Name, phase, o.Status.Conditions}, targets(ref.APIVersion, ref.Kind, ref.Name, template)
 	case *migrationv1alpha1.Migration:
 		return About{"Migration", o.Name, string(o.Status.Phase), o.Status.Conditions}, targets(o.Spec.APIVersion, o.Spec.Kind, o.Spec.Name,
 			template)

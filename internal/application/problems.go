@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -172,17 +173,31 @@ func presence(_ Facts, _ string, cluster Cluster) *Problem {
 	return nil
 }
 
-// generation: whether the member's object is of the template as it is now.
+// generation: whether the member's object is of the template as it is now, and if not, whether a release holds it.
 func generation(facts Facts, _ string, cluster Cluster) *Problem {
 	if cluster.Object == nil {
 		return nil
 	}
-	have := generationOf(cluster.Object)
-	if have == nil || *have >= facts.Template.GetGeneration() {
+	if held := heldBy(facts, cluster.Object); held != "" {
+		return &Problem{Severity: Waiting, Message: held}
+	}
+	of := generationOf(cluster.Object)
+	if of == nil || *of >= facts.Template.GetGeneration() {
 		return nil
 	}
-	return &Problem{Severity: Waiting, Message: fmt.Sprintf("it has generation %d of the template, which is at %d", *have,
+	return &Problem{Severity: Waiting, Message: fmt.Sprintf("it has generation %d of the template, which is at %d", *of,
 		facts.Template.GetGeneration())}
+}
+
+// heldBy says which release keeps an object at another revision than the template's; empty where none does.
+func heldBy(facts Facts, object *unstructured.Unstructured) string {
+	release := facts.Template.GetLabels()[releasev1alpha1.LabelStaged]
+	want, have := facts.Template.GetAnnotations()[releasev1alpha1.AnnotationRevision],
+		object.GetAnnotations()[releasev1alpha1.AnnotationRevision]
+	if release == "" || have == "" || have == want {
+		return ""
+	}
+	return fmt.Sprintf("Release %s holds it at revision %s; the template is %s", release, have, want)
 }
 
 // asked: whether the member is asked for what the scheduler assigned; an autoscaler there has the last word.

@@ -198,6 +198,10 @@ func workStep(facts Facts, cluster Cluster) Step {
 		step.Message = err.Error()
 		return step
 	}
+	if p := heldBy(facts, manifest); p != "" {
+		step.Message = p
+		return step
+	}
 	have := generationOf(manifest)
 	if have != nil && *have < facts.Template.GetGeneration() {
 		step.Message = fmt.Sprintf("it bears generation %d of the template", *have)

@@ -55,6 +55,7 @@ type Controllers struct {
 	CronHPA    Controller `json:"cronHPA"`
 	PodScaleIn Controller `json:"podScaleIn"`
 	Migration  Controller `json:"migration"`
+	Release    Controller `json:"release"`
 	FedHPA     FedHPA     `json:"fedHPA"`
 }
 
@@ -98,6 +99,7 @@ func DefaultControllerManager() *ControllerManager {
 			CronHPA:    Controller{Mode: Enabled, Concurrency: 32},
 			PodScaleIn: Controller{Mode: Enabled, Concurrency: 4},
 			Migration:  Controller{Mode: Enabled, Concurrency: 8},
+			Release:    Controller{Mode: Enabled, Concurrency: 8},
 			FedHPA:     defaultFedHPA(),
 		},
 	}
@@ -114,6 +116,7 @@ func (c *ControllerManager) Validate() field.ErrorList {
 	errs = append(errs, c.Controllers.CronHPA.validate(path.Child("cronHPA"))...)
 	errs = append(errs, c.Controllers.PodScaleIn.validate(path.Child("podScaleIn"))...)
 	errs = append(errs, c.Controllers.Migration.validate(path.Child("migration"))...)
+	errs = append(errs, c.Controllers.Release.validate(path.Child("release"))...)
 	errs = append(errs, c.Controllers.FedHPA.validate(path.Child("fedHPA"))...)
 	return errs
 }

@@ -23,6 +23,7 @@ import (
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 )
 
 // Log makes the program's logger and gives it to the libraries too. 0 is what went wrong and what was changed, 1 also what was
@@ -48,6 +49,7 @@ func Scheme() (*runtime.Scheme, error) {
 		appsv1alpha1.AddToScheme,
 		autoscalingv1alpha1.AddToScheme,
 		migrationv1alpha1.AddToScheme,
+		releasev1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)

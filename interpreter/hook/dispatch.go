@@ -32,8 +32,15 @@ const DispatchRegistrationName = "argosy-dispatch"
 type Dispatch struct {
 	Decoder admission.Decoder
 	Catalog interpreter.Catalog
+	// Holder may give a cluster another revision than the template's, before anything is divided; nil holds nothing.
+	Holder Holder
 	// Works counts by result.
 	Works *prometheus.CounterVec
+}
+
+// Holder keeps a cluster at another revision of a manifest. It answers nil for a manifest that stays as Karmada rendered it.
+type Holder interface {
+	Hold(ctx context.Context, cluster string, work, old *workv1alpha1.Work, manifest, was *unstructured.Unstructured) (*unstructured.Unstructured, error)
 }
 
 // replacement is a line of a JSON patch.
@@ -45,7 +52,7 @@ type replacement struct {
 
 // Handle implements admission.Handler.
 func (d *Dispatch) Handle(ctx context.Context, request admission.Request) admission.Response {
-	patch, err := d.patch(request)
+	patch, err := d.patch(ctx, request)
 	if err != nil {
 		d.Works.WithLabelValues(resultRefused).Inc()
 		log.FromContext(ctx).Error(err, "Refused a Work", "namespace", request.Namespace, "name", request.Name)
@@ -65,7 +72,7 @@ func (d *Dispatch) Handle(ctx context.Context, request admission.Request) admiss
 	}}
 }
 
-func (d *Dispatch) patch(request admission.Request) ([]replacement, error) {
+func (d *Dispatch) patch(ctx context.Context, request admission.Request) ([]replacement, error) {
 	cluster, ok := strings.CutPrefix(request.Namespace, mark.ExecutionNamespacePrefix)
 	if !ok {
 		return nil, nil // Nobody sends it anywhere.
@@ -74,22 +81,64 @@ func (d *Dispatch) patch(request admission.Request) ([]replacement, error) {
 	if err := d.Decoder.Decode(request, &work); err != nil {
 		return nil, err
 	}
+	var old *workv1alpha1.Work
+	if len(request.OldObject.Raw) > 0 {
+		old = &workv1alpha1.Work{}
+		if err := d.Decoder.DecodeRaw(request.OldObject, old); err != nil {
+			return nil, err
+		}
+	}
 	var out []replacement
 	for i, manifest := range work.Spec.Workload.Manifests {
-		object := &unstructured.Unstructured{}
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(manifest.Raw, &object.Object); err != nil {
+		object, err := decodeManifest(manifest.Raw)
+		if err != nil {
 			return nil, fmt.Errorf("spec.workload.manifests[%d]: %w", i, err)
 		}
-		edits, err := dispatch.Decide(d.Catalog, dispatch.Manifest{Object: object, Cluster: cluster, Annotations: work.Annotations})
-		if err == nil && len(edits) > 0 {
-			err = edits.Apply(object.Object)
-		}
+		decided, err := d.decide(ctx, cluster, &work, old, object)
 		if err != nil {
 			return nil, fmt.Errorf("spec.workload.manifests[%d], %s %s/%s: %w", i, object.GetKind(), object.GetNamespace(), object.GetName(), err)
 		}
-		if len(edits) > 0 {
-			out = append(out, replacement{Op: "replace", Path: fmt.Sprintf("/spec/workload/manifests/%d", i), Value: object.Object})
+		if decided != nil {
+			out = append(out, replacement{Op: "replace", Path: fmt.Sprintf("/spec/workload/manifests/%d", i), Value: decided.Object})
 		}
 	}
 	return out, nil
+}
+
+// decide what a manifest is to be: first which revision, then what is divided; nil for as it is.
+func (d *Dispatch) decide(ctx context.Context, cluster string, work, old *workv1alpha1.Work, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	var held *unstructured.Unstructured
+	if d.Holder != nil {
+		var err error
+		if held, err = d.Holder.Hold(ctx, cluster, work, old, object, before(old, object)); err != nil {
+			return nil, err
+		}
+	}
+	if held != nil {
+		object = held
+	}
+	edits, err := dispatch.Decide(d.Catalog, dispatch.Manifest{Object: object, Cluster: cluster, Annotations: work.Annotations})
+	if err != nil || len(edits) == 0 {
+		return held, err
+	}
+	return object, edits.Apply(object.Object)
+}
+
+// before is the manifest of the same object in the Work as it is; nil where it has none.
+func before(old *workv1alpha1.Work, object *unstructured.Unstructured) *unstructured.Unstructured {
+	if old == nil {
+		return nil
+	}
+	for _, manifest := range old.Spec.Workload.Manifests {
+		was, err := decodeManifest(manifest.Raw)
+		if err == nil && was.GetKind() == object.GetKind() && was.GetName() == object.GetName() && was.GetNamespace() == object.GetNamespace() {
+			return was
+		}
+	}
+	return nil
+}
+
+func decodeManifest(raw []byte) (*unstructured.Unstructured, error) {
+	object := &unstructured.Unstructured{}
+	return object, kjson.UnmarshalCaseSensitivePreserveInts(raw, &object.Object)
 }

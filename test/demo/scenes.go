@@ -7,6 +7,7 @@ func Scenes() []Scene {
 		timetable(),
 		scaleIn(),
 		migration(),
+		releases(),
 		kinds(),
 		component(),
 		fedhpa(),

@@ -70,7 +70,7 @@ func New(ctx context.Context, members ...string) (*Plane, error) {
 		}
 	}
 	// A federation serves Cluster from Karmada's aggregated API server; here it is stored as it comes.
-	if _, err := envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{clusterCRD()},
+	if _, err := envtest.InstallCRDs(p.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{ClusterCRD()},
 		MaxTime: lab.CRDsWithin}); err != nil {
 		return nil, fmt.Errorf("installing Cluster: %w", err)
 	}
@@ -148,7 +148,8 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.next.RoundTrip(r)
 }
 
-func clusterCRD() *apiextensionsv1.CustomResourceDefinition {
+// ClusterCRD is the Cluster of an API server that has no aggregated one beside it.
+func ClusterCRD() *apiextensionsv1.CustomResourceDefinition {
 	return &apiextensionsv1.CustomResourceDefinition{
 		ObjectMeta: metav1.ObjectMeta{Name: "clusters.cluster.karmada.io"},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{

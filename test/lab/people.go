@@ -16,6 +16,9 @@ const Approver = "argosy-migration-approver"
 // VMApprover is the role of whoever approves operations on virtual machines, deploy/users/vm.yaml.
 const VMApprover = "argosy-vm-approver"
 
+// ReleaseApprover is the role of whoever approves stages, deploy/users/release.yaml.
+const ReleaseApprover = "argosy-release-approver"
+
 // Person is access as a user who has one of the roles that argosyctl install makes for people, and no other right.
 func Person(admin *rest.Config, name, role string) *rest.Config {
 	config := rest.CopyConfig(admin)
@@ -34,7 +37,7 @@ func GrantPeople(ctx context.Context, admin *rest.Config) error {
 		if err := apply(ctx, admin, role); err != nil {
 			return err
 		}
-		if !strings.HasPrefix(role.GetName(), "argosy-migration-") && role.GetName() != VMApprover {
+		if !strings.HasPrefix(role.GetName(), "argosy-migration-") && role.GetName() != VMApprover && role.GetName() != ReleaseApprover {
 			continue
 		}
 		binding := &unstructured.Unstructured{Object: map[string]any{

@@ -143,6 +143,11 @@ func worlds() map[string]world {
 		"ArgosyPodScaleInFailed": {
 			series: but(`argosy_scalein_orders_total`, `argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
 		},
+		"ArgosyReleaseStalled": {
+			series: but(`argosy_conditions_oldest_seconds`,
+				`argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="Release",condition="Stalled",status="True"} 0+60x120`),
+			wantNot: []int{5}, wantAt: []int{15, always},
+		},
 		"ArgosyFedHPADisagrees": {
 			series: but(`argosy_conditions_oldest_seconds`, `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 0+60x120`), wantNot: []int{5}, wantAt: []int{15, always},
 		},

@@ -1,0 +1,44 @@
+package v1alpha1
+
+// Condition types of a Release.
+const (
+	// ConditionAdopted is True while changes of the template are held until a stage opens them. False says why nothing is held.
+	ConditionAdopted = "Adopted"
+	// ConditionComplete is True when every cluster was seen with the template's revision.
+	ConditionComplete = "Complete"
+	// ConditionProgressing is True while the release moves or waits for what comes by itself; its reason says for what.
+	ConditionProgressing = "Progressing"
+	// ConditionAwaitingApproval is True while people must approve the stage.
+	ConditionAwaitingApproval = "AwaitingApproval"
+	// ConditionStalled is True when the stage did not get done in time, or cannot; the message names what does not answer.
+	ConditionStalled = "Stalled"
+	// ConditionRolledBack is True when the template's revision was rejected and every cluster was seen without it; Unknown while some was not.
+	ConditionRolledBack = "RolledBack"
+)
+
+// Reasons of conditions and events. Event reason and condition reason are the same word.
+const (
+	ReasonAdopted            = "Adopted"            // changes are held from here on
+	ReasonTemplateMissing    = "TemplateMissing"    // the target does not exist
+	ReasonKindNotStaged      = "KindNotStaged"      // this kind is not released in stages
+	ReasonPartitionSet       = "PartitionSet"       // the template has a partition of its own
+	ReasonTargetTaken        = "TargetTaken"        // another Release has the target
+	ReasonMigrating          = "Migrating"          // a Migration moves the application: its changes are not held
+	ReasonNewRevision        = "NewRevision"        // a change was seen, and is held
+	ReasonStageOpened        = "StageOpened"        // clusters, or replicas, were opened
+	ReasonStageDone          = "StageDone"          // everything of the stage is updated and well
+	ReasonUpdating           = "Updating"           // clusters of the stage are not done
+	ReasonSoaking            = "Soaking"            // the soak runs
+	ReasonAwaitingApproval   = "AwaitingApproval"   // not enough approvals
+	ReasonApproved           = "Approved"           // enough, or none are needed
+	ReasonPaused             = "Paused"             // spec.mode is Pause
+	ReasonDeadlineExceeded   = "DeadlineExceeded"   // the stage took longer than spec.progressDeadlineSeconds
+	ReasonClusterUnreachable = "ClusterUnreachable" // Karmada does not reach a cluster of the stage
+	ReasonStageEmpty         = "StageEmpty"         // the stage selects no cluster the application is in
+	ReasonWorkSuspended      = "WorkSuspended"      // dispatching to a cluster of the stage is suspended
+	ReasonRejected           = "Rejected"           // the revision was rejected
+	ReasonRolledBack         = "RolledBack"         // every cluster is back
+	ReasonComplete           = "Complete"           // every cluster has the revision
+	ReasonAsExpected         = "AsExpected"         // nothing is wrong
+	ReasonHeld               = "Held"               // the Release is deleted and clusters are still held
+)

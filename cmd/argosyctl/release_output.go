@@ -1,0 +1,131 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+)
+
+// ended says whether a release of the current spec is complete or rolled back.
+func ended(release *v1alpha1.Release) bool {
+	if release.Status.ObservedGeneration < release.Generation {
+		return false
+	}
+	conditions := release.Status.Conditions
+	return meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionComplete) || meta.IsStatusConditionTrue(conditions,
+		v1alpha1.ConditionRolledBack)
+}
+
+// writeReleaseStatus is a tree: the stages, and the clusters with what they have.
+func writeReleaseStatus(out io.Writer, release *v1alpha1.Release) error {
+	status := &release.Status
+	fmt.Fprintf(out, "Release %s/%s of %s %s, revision %s", release.Namespace, release.Name, release.Spec.TargetRef.Kind,
+		release.Spec.TargetRef.Name,
+		cmp.Or(status.Revision, "not looked at yet"))
+	if status.Dispatch != nil && status.Dispatch.Stable != status.Revision {
+		fmt.Fprintf(out, ", stable %s", status.Dispatch.Stable)
+	}
+	fmt.Fprintf(out, "\n%s updated, %s ready, %d clusters held\n\nStages\n", cmp.Or(status.UpdatedText, "-"), cmp.Or(status.ReadyText, "-"),
+		status.Held)
+	at := slices.IndexFunc(release.Spec.Stages, func(s v1alpha1.Stage) bool { return s.Name == status.Stage })
+	for i, stage := range release.Spec.Stages {
+		mark := " "
+		switch {
+		case i < at, meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionComplete):
+			mark = "+"
+		case i == at:
+			mark = ">"
+		}
+		fmt.Fprintf(out, "  %s %s: %s\n", mark, stage.Name, stageInWords(stage))
+	}
+	if len(status.Clusters) > 0 {
+		fmt.Fprintln(out, "\nClusters")
+		table := tabwriter.NewWriter(out, 2, 4, 3, ' ', 0)
+		fmt.Fprintln(table, "  NAME\tSTATE\tREVISION\tREPLICAS\tWANTED\tUPDATED\tREADY\tWAITS FOR")
+		for _, c := range status.Clusters {
+			fmt.Fprintf(table, "  %s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", c.Name, c.State, cmp.Or(c.Revision, "-"), c.Replicas, c.Wanted,
+				known(c.Updated), known(c.Ready), c.Message)
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(out)
+	for _, c := range status.Conditions {
+		if tells(c) {
+			fmt.Fprintf(out, "%s: %s: %s\n", c.Type, c.Reason, c.Message)
+		}
+	}
+	return nil
+}
+
+// tells is true for conditions a person must read: how it goes on, and what is not as it should be.
+func tells(c metav1.Condition) bool {
+	switch c.Type {
+	case v1alpha1.ConditionProgressing:
+		return true
+	case v1alpha1.ConditionAdopted:
+		return c.Status != metav1.ConditionTrue
+	case v1alpha1.ConditionStalled, v1alpha1.ConditionRolledBack:
+		return c.Status != metav1.ConditionFalse
+	}
+	return false
+}
+
+func known(n int32) string {
+	if n < 0 {
+		return "?"
+	}
+	return fmt.Sprint(n)
+}
+
+func stageInWords(stage v1alpha1.Stage) string {
+	var words []string
+	if stage.Updated != nil {
+		words = append(words, stage.Updated.String()+" replicas updated")
+	}
+	if stage.Clusters != nil {
+		clusters := slices.Clone(stage.Clusters.Names)
+		if stage.Clusters.Selector != nil {
+			clusters = append(clusters, "those with "+metav1.FormatLabelSelector(stage.Clusters.Selector))
+		}
+		words = append(words, "clusters "+strings.Join(clusters, ", "))
+	}
+	if len(words) == 0 {
+		words = append(words, "everything")
+	}
+	if stage.Gates.SoakSeconds > 0 {
+		words = append(words, "soak "+(time.Duration(stage.Gates.SoakSeconds)*time.Second).String())
+	}
+	if stage.Gates.Approvals > 0 {
+		words = append(words, fmt.Sprintf("%d approvals", stage.Gates.Approvals))
+	}
+	return strings.Join(words, ", ")
+}
+
+func writeHistory(out io.Writer, release *v1alpha1.Release) error {
+	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "\tREVISION\tSEEN\tIMAGES")
+	for _, one := range release.Status.History {
+		mark := ""
+		if one.Name == release.Status.Revision {
+			mark += "*"
+		}
+		if d := release.Status.Dispatch; d != nil && one.Name == d.Stable {
+			mark += "="
+		} else if d != nil && slices.Contains(d.Rejected, one.Name) {
+			mark += "x"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", mark, one.Name, one.Time.UTC().Format(time.DateTime), strings.Join(one.Images, ", "))
+	}
+	return table.Flush()
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+)
+
+func underWay() *v1alpha1.Release {
+	one := intstr.FromInt32(1)
+	return &v1alpha1.Release{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop"},
+		Spec: v1alpha1.ReleaseSpec{
+			TargetRef: v1alpha1.TargetReference{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet", Name: "web"},
+			Stages: []v1alpha1.Stage{
+				{Name: "one", Updated: &one, Gates: v1alpha1.Gates{Approvals: 2, SoakSeconds: 90}},
+				{Name: "first", Clusters: &v1alpha1.ClusterSelection{Names: []string{"member1"}}}, {Name: "all"},
+			},
+			Approvals: []v1alpha1.Approval{{Revision: "r2", Stage: "one", User: "bob"}, {Revision: "r1", Stage: "one", User: "ann"}},
+		},
+		Status: v1alpha1.ReleaseStatus{
+			Revision: "r2", Stage: "one", Dispatch: &v1alpha1.Dispatch{Revision: "r2", Stable: "r1"}, UpdatedText: "1/10", ReadyText: "10/10",
+			Held: 2,
+			Clusters: []v1alpha1.ClusterStatus{
+				{Name: "member1", State: v1alpha1.ClusterPart, Revision: "r2", Replicas: 4, Wanted: 1, Updated: 1, Ready: 4},
+				{Name: "member2", State: v1alpha1.ClusterHeld, Revision: "r1", Replicas: 3, Updated: -1, Ready: -1},
+			},
+			Conditions: []metav1.Condition{
+				{Type: v1alpha1.ConditionAdopted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAdopted},
+				{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAwaitingApproval,
+					Message: "stage one has 1 of 2 approvals"},
+				{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAsExpected},
+			},
+			History: []v1alpha1.Revision{{Name: "r1", Images: []string{"web:1"}}, {Name: "r2", Images: []string{"web:2"}}},
+		},
+	}
+}
+
+func TestReleaseEdits(t *testing.T) {
+	now := clocktesting.NewFakePassiveClock(time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC))
+	for name, tc := range map[string]struct {
+		verb, user string
+		prepare    func(*v1alpha1.Release)
+		want       string
+		wantErr    string
+		check      func(v1alpha1.ReleaseSpec) bool
+	}{
+		"approve": {verb: "approve", user: "ann", want: "ann approved stage one of revision r2",
+			check: func(s v1alpha1.ReleaseSpec) bool {
+				// That of a revision that is gone made room.
+				return len(s.Approvals) == 2 && s.Approvals[1].User == "ann" && s.Approvals[1].Stage == "one" && s.Approvals[1].Time != nil
+			}},
+		"approve twice": {verb: "approve", user: "bob", wantErr: "another person must"},
+		"approve nothing": {verb: "approve", user: "ann", prepare: func(r *v1alpha1.Release) { r.Status.Stage = "" },
+			wantErr: "no stage is open"},
+		"pause":  {verb: "pause", want: "paused", check: func(s v1alpha1.ReleaseSpec) bool { return s.Mode == v1alpha1.ModePause }},
+		"resume": {verb: "resume", want: "goes on", check: func(s v1alpha1.ReleaseSpec) bool { return s.Mode == v1alpha1.ModeRun }},
+		"promote": {verb: "promote", want: "revision r2 is opened everywhere",
+			prepare: func(r *v1alpha1.Release) { r.Spec.Mode = v1alpha1.ModePause },
+			check:   func(s v1alpha1.ReleaseSpec) bool { return s.Promoted == "r2" && s.Mode == v1alpha1.ModeRun }},
+		"undo": {verb: "undo", want: "revision r2 is rejected: every cluster goes back to r1",
+			prepare: func(r *v1alpha1.Release) { r.Spec.Promoted = "r2" },
+			check:   func(s v1alpha1.ReleaseSpec) bool { return len(s.Rejected) == 1 && s.Promoted == "" }},
+		"undo the stable one": {verb: "undo", prepare: func(r *v1alpha1.Release) { r.Status.Revision = "r1" }, wantErr: "is the stable one"},
+		"retry what is fine":  {verb: "retry", wantErr: "was not rejected"},
+		"retry": {verb: "retry", want: "begins at the first stage", prepare: func(r *v1alpha1.Release) { r.Spec.Rejected = []string{"r2"} },
+			check: func(s v1alpha1.ReleaseSpec) bool {
+				return len(s.Rejected) == 0 && len(s.Approvals) == 1 && s.Approvals[0].User == "ann"
+			}},
+		"retry what failed": {verb: "retry", want: "begins at the first stage",
+			prepare: func(r *v1alpha1.Release) { r.Status.Failure = &v1alpha1.Failure{Revision: "r2", Attempt: 1} },
+			check:   func(s v1alpha1.ReleaseSpec) bool { return s.Attempt == 2 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			release := underWay()
+			if tc.prepare != nil {
+				tc.prepare(release)
+			}
+			for _, edit := range releaseEdits(now) {
+				if edit.use != tc.verb+" NAME" {
+					continue
+				}
+				said, err := edit.change(release, tc.user)
+				if tc.wantErr != "" {
+					if err == nil || !strings.Contains(err.Error(), tc.wantErr) {
+						t.Errorf("error %v, want %q", err, tc.wantErr)
+					}
+					return
+				}
+				if err != nil || !strings.Contains(said, tc.want) || !tc.check(release.Spec) {
+					t.Errorf("said %q, error %v, spec %+v", said, err, release.Spec)
+				}
+				return
+			}
+			t.Errorf("no such verb")
+		})
+	}
+}
+
+func TestWriteReleaseStatus(t *testing.T) {
+	var out bytes.Buffer
+	if err := writeReleaseStatus(&out, underWay()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Release shop/web of CloneSet web, revision r2, stable r1", "1/10 updated, 10/10 ready, 2 clusters held",
+		"> one: 1 replicas updated, soak 1m30s, 2 approvals", "  first: clusters member1", "  all: everything",
+		"member2   Held    r1         3          0        ?         ?", "Progressing: AwaitingApproval: stage one has 1 of 2 approvals",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	for _, not := range []string{"Adopted", "Stalled", "RolledBack"} {
+		if strings.Contains(out.String(), not) {
+			t.Errorf("%q in\n%s", not, out.String())
+		}
+	}
+	out.Reset()
+	if err := writeHistory(&out, underWay()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "*  r2") || !strings.Contains(out.String(), "=  r1") {
+		t.Errorf("history:\n%s", out.String())
+	}
+}

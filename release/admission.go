@@ -1,0 +1,104 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/release/hold"
+)
+
+// Paths of the admission of templates.
+const (
+	TemplatesPath      = "/mutate-release-template"
+	CheckTemplatesPath = "/validate-release-template"
+)
+
+// Templates writes the marks of a staged template, from the status of its Release and from nothing else: whoever writes a template, and
+// whatever marks they bring, opens nothing.
+type Templates struct {
+	// Reader reads past every cache: a cluster must not be open because of what was true a moment ago.
+	Reader client.Reader
+	// Check that the marks are right, after all other admissions, and write nothing.
+	Check bool
+}
+
+// Handle a create or update of a template that bears the label, or did.
+func (t *Templates) Handle(ctx context.Context, request admission.Request) admission.Response {
+	template, old := &unstructured.Unstructured{}, &unstructured.Unstructured{}
+	if err := template.UnmarshalJSON(request.Object.Raw); err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	if request.Operation == admissionv1.Update {
+		if err := old.UnmarshalJSON(request.OldObject.Raw); err != nil {
+			return admission.Errored(http.StatusBadRequest, err)
+		}
+	}
+	if !template.GetDeletionTimestamp().IsZero() {
+		return admission.Allowed("")
+	}
+	changed, err := t.stamp(ctx, template, old)
+	switch {
+	case err != nil:
+		return admission.Errored(http.StatusInternalServerError, err)
+	case !changed:
+		return admission.Allowed("")
+	case t.Check:
+		return admission.Denied(fmt.Sprintf("%s %s is released in stages, and another admission changed it after argosy-release-templates had said what revision it is: "+
+			"let that admission run before ours", template.GetKind(), template.GetName()))
+	}
+	raw, err := json.Marshal(template)
+	if err != nil {
+		return admission.Errored(http.StatusInternalServerError, err)
+	}
+	return admission.PatchResponseFromRaw(request.Object.Raw, raw)
+}
+
+// stamp says whether the template bore other marks than it is to.
+func (t *Templates) stamp(ctx context.Context, template, old *unstructured.Unstructured) (bool, error) {
+	revision, err := hold.Revision(template)
+	if err != nil {
+		return false, err
+	}
+	// The label that was there names the Release: who takes it off does not leave it.
+	name := old.GetLabels()[v1alpha1.LabelStaged]
+	if name == "" {
+		name = template.GetLabels()[v1alpha1.LabelStaged]
+	}
+	release := &v1alpha1.Release{}
+	switch err := t.Reader.Get(ctx, client.ObjectKey{Namespace: template.GetNamespace(), Name: name}, release); {
+	case apierrors.IsNotFound(err):
+		// Its finalizer was taken off by hand. What is held stays held, until a Release adopts the template anew.
+		return hold.Stamp(template, name, held(old), revision), nil
+	case err != nil:
+		return false, fmt.Errorf("reading Release %s: %w", name, err)
+	case !targets(release, template):
+		return hold.Stamp(template, name, nil, revision), nil
+	}
+	return hold.Stamp(template, name, release.Status.Dispatch, revision), nil
+}
+
+// held is what the marks of a template hold, without its Release.
+func held(old *unstructured.Unstructured) *v1alpha1.Dispatch {
+	if !hold.Staged(old) {
+		return nil
+	}
+	stable := old.GetAnnotations()[v1alpha1.AnnotationStable]
+	return &v1alpha1.Dispatch{Revision: stable, Stable: stable, Open: []string{v1alpha1.OpenAll}}
+}
+
+// targets says whether a Release is about an object, in any version.
+func targets(release *v1alpha1.Release, object *unstructured.Unstructured) bool {
+	ref := release.Spec.TargetRef
+	kind := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()
+	return ref.Name == object.GetName() && kind == object.GroupVersionKind().GroupKind()
+}

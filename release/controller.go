@@ -1,0 +1,175 @@
+package release
+
+import (
+	"context"
+	"fmt"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/internal/retry"
+	"github.com/argosy-dev/argosy/release/decide"
+	"github.com/argosy-dev/argosy/release/hold"
+)
+
+// ControllerName in logs, metrics and events.
+const ControllerName = "release"
+
+// fieldManager of what we write.
+const fieldManager = "argosy-release"
+
+// Controller lets each Release go on.
+type Controller struct {
+	// Client writes to karmada-apiserver; Reader reads it past every cache.
+	Client client.Client
+	Reader client.Reader
+	Clock  clock.PassiveClock
+	Events record.EventRecorder
+}
+
+// Options of the controller.
+type Options struct {
+	// Concurrency is how many Releases are looked at at a time.
+	Concurrency int
+}
+
+// AddToManager adds the controller to a manager of karmada-apiserver.
+func AddToManager(mgr manager.Manager, options Options) error {
+	c := &Controller{
+		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-release"),
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named(ControllerName).
+		For(&v1alpha1.Release{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// A binding follows its template, and the reports of the members.
+		Watches(&workv1alpha2.ResourceBinding{}, handler.EnqueueRequestsFromMapFunc(c.ofBinding)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter()}).
+		Complete(c)
+}
+
+// ofBinding are the Releases of its template.
+func (c *Controller) ofBinding(ctx context.Context, object client.Object) []reconcile.Request {
+	binding, ok := object.(*workv1alpha2.ResourceBinding)
+	if !ok {
+		return nil
+	}
+	var list v1alpha1.ReleaseList
+	if err := c.Client.List(ctx, &list, client.InNamespace(binding.Namespace)); err != nil {
+		log.FromContext(ctx).Error(err, "Listing the Releases of a binding; they are looked at with their next period", "binding", binding.Name)
+		return nil
+	}
+	of := binding.Spec.Resource
+	var out []reconcile.Request
+	for i := range list.Items {
+		ref := list.Items[i].Spec.TargetRef
+		if ref.Name == of.Name && schema.FromAPIVersionAndKind(ref.APIVersion,
+			ref.Kind).GroupKind() == schema.FromAPIVersionAndKind(of.APIVersion, of.Kind).GroupKind() {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases,verbs=get;list;watch;patch;update
+// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases/finalizers,verbs=update
+// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases/status,verbs=get;patch
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;patch
+// +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets;daemonsets,verbs=get;patch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch
+// +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
+// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=list
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+// Reconcile gathers, lets package decide say what is open, and writes it.
+func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	release := &v1alpha1.Release{}
+	if err := c.Reader.Get(ctx, request.NamespacedName, release); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if release.DeletionTimestamp.IsZero() && controllerutil.AddFinalizer(release, v1alpha1.Finalizer) {
+		// Before anything is held: a Release that is deleted does not leave clusters behind that nobody opens.
+		if err := c.Client.Update(ctx, release, client.FieldOwner(fieldManager)); err != nil {
+			return reconcile.Result{}, fmt.Errorf("adding the finalizer of Release %s: %w", request, err)
+		}
+	}
+	if !controllerutil.ContainsFinalizer(release, v1alpha1.Finalizer) {
+		return reconcile.Result{}, nil
+	}
+	world, template, err := c.gather(ctx, release)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("gathering the world of Release %s: %w", request, err)
+	}
+	decision := decide.Next(world)
+	log.FromContext(ctx).V(1).Info("Decided", "stage", decision.Status.Stage, "record", decision.Record, "free", decision.Free)
+	if err := c.apply(ctx, release, template, world, decision); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: decision.After}, nil
+}
+
+// apply writes in an order in which a crash between any two is safe: the record, the status, then the marks, which the admission makes of
+// the status.
+func (c *Controller) apply(
+	ctx context.Context, release *v1alpha1.Release, template *unstructured.Unstructured, world decide.World, decision decide.Decision,
+) error {
+	if decision.Record {
+		if err := c.record(ctx, release, template, world.Template.Revision); err != nil {
+			return err
+		}
+	}
+	if !equality.Semantic.DeepEqual(release.Status, decision.Status) {
+		before := release.DeepCopy()
+		release.Status = decision.Status
+		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		if err := c.Client.Status().Patch(ctx, release, patch, client.FieldOwner(fieldManager)); err != nil {
+			return fmt.Errorf("writing the status of Release %s: %w", release.Name, err)
+		}
+	}
+	for _, event := range decision.Events {
+		kind := corev1.EventTypeNormal
+		if event.Warning {
+			kind = corev1.EventTypeWarning
+		}
+		c.Events.Event(release, kind, event.Reason, event.Message)
+	}
+	if template != nil && world.Template.Revision != "" && world.UnfitReason != v1alpha1.ReasonTargetTaken {
+		before := template.DeepCopy()
+		if hold.Stamp(template, release.Name, decision.Status.Dispatch, world.Template.Revision) {
+			patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+			if err := c.Client.Patch(ctx, template, patch, client.FieldOwner(fieldManager)); err != nil {
+				return fmt.Errorf("marking %s %s: %w", template.GetKind(), template.GetName(), err)
+			}
+			log.FromContext(ctx).Info("Marked the template", "revision", world.Template.Revision, "open", decision.Status.Dispatch)
+		}
+	}
+	if decision.Free {
+		controllerutil.RemoveFinalizer(release, v1alpha1.Finalizer)
+		if err := c.Client.Update(ctx, release, client.FieldOwner(fieldManager)); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("letting Release %s go: %w", release.Name, err)
+		}
+		return nil
+	}
+	if decision.Record {
+		return c.prune(ctx, release)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+)
+
+// clusters writes the status of each, and answers with those that are open and not done.
+func (n *next) clusters(o opening) []wait {
+	n.Status.Clusters = nil
+	var waits []wait
+	for _, c := range n.Clusters {
+		one := v1alpha1.ClusterStatus{Name: c.Name, State: v1alpha1.ClusterHeld, Replicas: int32(c.Replicas), Updated: -1, Ready: -1}
+		switch {
+		case o.whole[c.Name]:
+			one.State, one.Wanted = v1alpha1.ClusterOpen, one.Replicas
+		case o.parts[c.Name] > 0:
+			one.State, one.Wanted = v1alpha1.ClusterPart, int32(o.parts[c.Name])
+		}
+		if c.Work != nil {
+			one.Revision = c.Work.Revision
+			if c.Work.Observed && c.Unreachable == "" {
+				one.Updated, one.Ready = int32(c.Work.Updated), int32(c.Work.Ready)
+			}
+		}
+		if o.isOpen(c.Name) {
+			if w := n.waits(c, o); w != nil {
+				one.Message = w.message
+				waits = append(waits, *w)
+			}
+		}
+		n.Status.Clusters = append(n.Status.Clusters, one)
+	}
+	return waits
+}
+
+// waits says what an open cluster is not done for; nil when it is.
+func (n *next) waits(c Cluster, o opening) *wait {
+	want, share := c.Replicas, int64(-1)
+	if !o.whole[c.Name] {
+		want, share = o.parts[c.Name], o.parts[c.Name]
+	}
+	reason, message := n.written(c, share)
+	if reason == "" && c.Unreachable == "" {
+		reason, message = running(c.Work, want)
+	}
+	if reason == "" {
+		return nil
+	}
+	return &wait{cluster: c.Name, reason: reason, message: message}
+}
+
+// written: whether the cluster answers, and has the Work it is to have; a share below zero is all of it.
+func (n *next) written(c Cluster, share int64) (reason, message string) {
+	w := c.Work
+	switch {
+	case c.Unreachable != "" && n.spec.Unreachable == v1alpha1.UnreachableSkip:
+		return "", ""
+	case c.Unreachable != "":
+		return v1alpha1.ReasonClusterUnreachable, "does not answer: " + c.Unreachable
+	case w == nil:
+		return v1alpha1.ReasonUpdating, "has no Work yet"
+	case w.Suspended:
+		return v1alpha1.ReasonWorkSuspended, "is suspended: nothing is dispatched to it"
+	case w.Refused != "":
+		return v1alpha1.ReasonUpdating, "refuses it: " + w.Refused
+	case w.Revision != n.Template.Revision:
+		return v1alpha1.ReasonUpdating, "has revision " + orNone(w.Revision) + " in its Work"
+	case share >= 0 && (w.Share == nil || *w.Share != share), share < 0 && w.Share != nil:
+		return v1alpha1.ReasonUpdating, "has another number of replicas open in its Work"
+	}
+	return "", ""
+}
+
+// running: whether the member reported on the Work as it is, that as many as wanted are updated, and all are well.
+func running(w *Work, want int64) (reason, message string) {
+	switch {
+	case !w.Observed:
+		return v1alpha1.ReasonUpdating, "has not reported on it yet"
+	case w.Updated < min(want, w.Desired):
+		return v1alpha1.ReasonUpdating, fmt.Sprintf("has %d of %d replicas updated", w.Updated, want)
+	case w.Ready < w.Desired:
+		return v1alpha1.ReasonUpdating, fmt.Sprintf("has %d of %d replicas ready", w.Ready, w.Desired)
+	case !w.Healthy:
+		return v1alpha1.ReasonUpdating, "is not healthy"
+	}
+	return "", ""
+}
+
+// askAgain is how long Works may not be what they are to be, until Karmada is asked to write them again. It does so at an event of the binding, and
+// there may be none: a new object gets the stable revision first, and a refusal is tried again ever more rarely.
+const askAgain = 20 * time.Second
+
+// ask Karmada for Works that are not what they are to be.
+func (n *next) ask() {
+	d := n.Status.Dispatch
+	if d == nil || n.Template == nil || n.Unfit != "" || !slices.ContainsFunc(n.Clusters, n.lags) {
+		n.Status.WaitingTime = nil
+		return
+	}
+	now := metav1.NewTime(n.Now)
+	switch since := n.Status.WaitingTime; {
+	case since == nil:
+		n.Status.WaitingTime = &now
+	case n.Now.Sub(since.Time) >= askAgain:
+		d.Asked++
+		n.Status.WaitingTime = &now
+	}
+	n.After = lookAgain
+}
+
+// lags says whether a cluster's Work is not what it is to be, though nothing is in its way.
+func (n *next) lags(c Cluster) bool {
+	if c.Unreachable != "" || c.Work != nil && c.Work.Suspended {
+		return false
+	}
+	d := n.Status.Dispatch
+	share, part := d.Updated[c.Name]
+	switch {
+	case c.Work == nil:
+		return true
+	case part:
+		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share)
+	case isAll(d) || slices.Contains(d.Open, c.Name):
+		return c.Work.Revision != d.Revision || c.Work.Share != nil
+	}
+	return c.Work.Revision == "" || slices.Contains(d.Rejected, c.Work.Revision)
+}
+
+func orNone(revision string) string {
+	if revision == "" {
+		return "none"
+	}
+	return revision
+}
+
+// summary is what the columns show.
+func (n *next) summary() {
+	s := &n.Status
+	s.Revision, s.Held, s.StageText, s.UpdatedText, s.ReadyText = "", 0, "", "", ""
+	if n.Template == nil {
+		return
+	}
+	s.Revision = n.Template.Revision
+	var updated, ready, all int64
+	for _, c := range n.Clusters {
+		all += c.Replicas
+		if c.Work == nil || !c.Work.Observed || c.Unreachable != "" {
+			continue
+		}
+		ready += c.Work.Ready
+		if c.Work.Revision == n.Template.Revision {
+			updated += min(c.Work.Updated, c.Replicas)
+		}
+	}
+	for _, c := range s.Clusters {
+		if c.State == v1alpha1.ClusterHeld {
+			s.Held++
+		}
+	}
+	s.UpdatedText, s.ReadyText = fmt.Sprintf("%d/%d", updated, all), fmt.Sprintf("%d/%d", ready, all)
+	for i, stage := range n.spec.Stages {
+		if stage.Name == s.Stage {
+			s.StageText = fmt.Sprintf("%d/%d %s", i+1, len(n.spec.Stages), stage.Name)
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+)
+
+// lookAgain is how soon a release that moves is looked at without an event.
+const lookAgain = 5 * time.Second
+
+// next is a decision in the making.
+type next struct {
+	World
+	Decision
+	spec *v1alpha1.ReleaseSpec
+	// before is the status as it was.
+	before *v1alpha1.ReleaseStatus
+}
+
+// Next says what a Release does.
+func Next(w World) Decision {
+	n := &next{World: w, spec: &w.Release.Spec, before: &w.Release.Status}
+	n.Status = *w.Release.Status.DeepCopy()
+	n.Status.ObservedGeneration = w.Release.Generation
+	// The first that applies decides; their order is the order of what has a say.
+	for _, step := range []func(*next) bool{leave, missing, unfit, adopt, follow, settle, reject, promote, stage} {
+		if step(n) {
+			break
+		}
+	}
+	if !n.Release.DeletionTimestamp.IsZero() && !n.Free {
+		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonHeld,
+			"the Release is being deleted, and clusters are held: "+
+				"argosyctl release promote opens them; or put the template back to revision "+n.Status.Dispatch.Stable)
+	}
+	n.ask()
+	n.summary()
+	return n.Decision
+}
+
+// leave: a Release that is deleted lets go when nothing is held; until then people must promote or undo.
+func leave(n *next) bool {
+	if n.Release.DeletionTimestamp.IsZero() {
+		return false
+	}
+	d := n.Status.Dispatch
+	if n.Template == nil || d == nil || isAll(d) && d.Revision == d.Stable && d.Stable == n.Template.Revision {
+		n.Free, n.Status.Dispatch = true, nil
+		return true
+	}
+	return false // and the steps below go on: what was decided before is carried out
+}
+
+func missing(n *next) bool {
+	if n.Template != nil {
+		return false
+	}
+	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist: nothing is held")
+	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist")
+	return true
+}
+
+// unfit: what is held stays so, and nothing further is opened.
+func unfit(n *next) bool {
+	if n.Unfit == "" {
+		return false
+	}
+	status := metav1.ConditionFalse
+	if n.Status.Dispatch != nil {
+		status = metav1.ConditionTrue
+	}
+	n.condition(v1alpha1.ConditionAdopted, status, n.UnfitReason, n.Unfit)
+	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, n.UnfitReason, n.Unfit)
+	return true
+}
+
+// adopt takes what the template says as stable: no cluster changes.
+func adopt(n *next) bool {
+	if n.Status.Dispatch != nil {
+		n.condition(v1alpha1.ConditionAdopted, metav1.ConditionTrue, v1alpha1.ReasonAdopted, "changes are held until a stage opens them")
+		return false
+	}
+	n.stable()
+	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionTrue, v1alpha1.ReasonAdopted, "changes are held until a stage opens them")
+	n.event(false, v1alpha1.ReasonAdopted, "revision %s is the stable one; changes are held from here on", n.Template.Revision)
+	return false
+}
+
+// follow a migration: what it writes into the template is what the members have.
+func follow(n *next) bool {
+	if n.Migrating == "" {
+		return false
+	}
+	if n.Status.Dispatch.Stable != n.Template.Revision {
+		n.stable()
+	}
+	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonMigrating,
+		"a Migration of the application is "+n.Migrating+": its changes are taken as stable")
+	n.clusters(everything(n.Clusters))
+	n.After = lookAgain
+	return true
+}
+
+// stable makes the template's revision the one of every cluster.
+func (n *next) stable() {
+	rejected := n.rejected()
+	n.Status.Dispatch = &v1alpha1.Dispatch{Revision: n.Template.Revision, Stable: n.Template.Revision, Open: []string{v1alpha1.OpenAll},
+		Rejected: rejected}
+	n.begin("")
+	n.remember()
+}
+
+// begin a stage, or none.
+func (n *next) begin(name string) {
+	n.Status.Stage, n.Status.StageTime, n.Status.DoneTime = name, nil, nil
+	if name != "" {
+		at := metav1.NewTime(n.Now)
+		n.Status.StageTime = &at
+	}
+}
+
+// historyLimit is how many revisions the status lists.
+const historyLimit = 10
+
+// remember the template's revision: it is recorded before it is opened anywhere.
+func (n *next) remember() {
+	n.Record = true
+	n.Status.History = slices.DeleteFunc(n.Status.History, func(r v1alpha1.Revision) bool { return r.Name == n.Template.Revision })
+	n.Status.History = append(n.Status.History, v1alpha1.Revision{Name: n.Template.Revision, Time: metav1.NewTime(n.Now),
+		Images: n.Template.Images})
+	if extra := len(n.Status.History) - historyLimit; extra > 0 {
+		n.Status.History = n.Status.History[extra:]
+	}
+}
+
+// rejected revisions: those people named, and the one that failed by itself until it is tried again.
+func (n *next) rejected() []string {
+	out := slices.Clone(n.spec.Rejected)
+	if f := n.Status.Failure; f != nil && max(n.spec.Attempt, 1) <= f.Attempt && !slices.Contains(out, f.Revision) {
+		out = append(out, f.Revision)
+	}
+	// The stable revision is what everything goes back to.
+	if d := n.Status.Dispatch; d != nil {
+		out = slices.DeleteFunc(out, func(r string) bool { return r == d.Stable })
+	}
+	slices.Sort(out)
+	return out
+}
+
+// settle: a template of the stable revision ends a release at once, and is opened everywhere.
+func settle(n *next) bool {
+	d := n.Status.Dispatch
+	d.Rejected = n.rejected()
+	if n.Template.Revision != d.Stable {
+		return false
+	}
+	if d.Revision != d.Stable || !isAll(d) {
+		n.stable()
+		n.event(false, v1alpha1.ReasonComplete, "the template is at the stable revision %s again", d.Stable)
+	}
+	n.settled()
+	return true
+}
+
+// settled says how far the clusters are with the stable revision.
+func (n *next) settled() {
+	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	waits := n.clusters(everything(n.Clusters))
+	if len(waits) == 0 {
+		n.condition(v1alpha1.ConditionComplete, metav1.ConditionTrue, v1alpha1.ReasonComplete, "every cluster has revision "+n.Template.Revision)
+		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonComplete,
+			"every cluster has revision "+n.Template.Revision)
+		return
+	}
+	n.After = lookAgain
+	n.condition(v1alpha1.ConditionComplete, metav1.ConditionFalse, v1alpha1.ReasonUpdating, said(waits))
+	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonUpdating, said(waits))
+}
+
+// reject: the revision is open nowhere, and clusters that had it go to the stable one. The template is not written: whoever keeps it in
+// Git sees it as it is.
+func reject(n *next) bool {
+	d := n.Status.Dispatch
+	if !slices.Contains(d.Rejected, n.Template.Revision) {
+		return false
+	}
+	if d.Revision != n.Template.Revision || len(d.Open) > 0 || n.Status.Stage != "" {
+		n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", n.Template.Revision, d.Stable)
+	}
+	d.Revision, d.Open, d.Updated = n.Template.Revision, nil, nil
+	n.begin("")
+	n.clusters(nothing())
+	var away []string
+	for _, c := range n.Clusters {
+		switch {
+		case c.Unreachable != "":
+			away = append(away, c.Name+" does not answer")
+		case c.Work == nil || c.Work.Revision == n.Template.Revision:
+			away = append(away, c.Name+" still has it")
+		case !c.Work.Observed:
+			away = append(away, c.Name+" has not reported yet")
+		}
+	}
+	n.condition(v1alpha1.ConditionComplete, metav1.ConditionFalse, v1alpha1.ReasonRejected, "revision "+n.Template.Revision+" is rejected")
+	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRejected,
+		"revision "+n.Template.Revision+" is rejected; put the template back, write another, or try it again with argosyctl release retry")
+	if len(away) > 0 {
+		n.After = lookAgain
+		n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionUnknown, v1alpha1.ReasonRejected, strings.Join(away, ", "))
+		return true
+	}
+	n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionTrue, v1alpha1.ReasonRolledBack, "no cluster has revision "+n.Template.Revision)
+	return true
+}
+
+func isAll(d *v1alpha1.Dispatch) bool { return len(d.Open) == 1 && d.Open[0] == v1alpha1.OpenAll }
+
+// condition is set, and said as an event when it turns to what people must know.
+func (n *next) condition(kind string, status metav1.ConditionStatus, reason, message string) {
+	if message == "" {
+		message = "nothing is wrong"
+	}
+	old := meta.FindStatusCondition(n.before.Conditions, kind)
+	meta.SetStatusCondition(&n.Status.Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: clip(message),
+		ObservedGeneration: n.Release.Generation, LastTransitionTime: metav1.NewTime(n.Now),
+	})
+	news := old == nil || old.Status != status || old.Reason != reason
+	switch {
+	case !news || status != metav1.ConditionTrue:
+	case kind == v1alpha1.ConditionStalled:
+		n.event(true, reason, "%s", message)
+	case kind == v1alpha1.ConditionComplete, kind == v1alpha1.ConditionAwaitingApproval, kind == v1alpha1.ConditionRolledBack:
+		n.event(false, reason, "%s", message)
+	}
+}
+
+// mostOfMessage keeps a condition with hundreds of clusters readable.
+const mostOfMessage = 1024
+
+func clip(message string) string {
+	if len(message) <= mostOfMessage {
+		return message
+	}
+	return message[:mostOfMessage] + " ..."
+}
+
+func (n *next) event(warning bool, reason, format string, args ...any) {
+	n.Events = append(n.Events, Event{Warning: warning, Reason: reason, Message: clip(fmt.Sprintf(format, args...))})
+}

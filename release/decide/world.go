@@ -1,0 +1,72 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+)
+
+// World is everything a decision goes by.
+type World struct {
+	Now     time.Time
+	Release *v1alpha1.Release
+	// Template is nil where the target does not exist.
+	Template *Template
+	// Unfit is why changes of the target cannot be held, with its reason; empty when they can.
+	UnfitReason, Unfit string
+	// Migrating is the phase of a Migration that moves the application.
+	Migrating string
+	// Clusters of the binding, by name.
+	Clusters []Cluster
+}
+
+// Template of the application.
+type Template struct {
+	Revision string
+	Images   []string
+}
+
+// Cluster the application is in.
+type Cluster struct {
+	Name   string
+	Labels map[string]string
+	// Replicas assigned by the scheduler; what the member wants for kinds that count nodes.
+	Replicas int64
+	// Unreachable is why Karmada does not reach it.
+	Unreachable string
+	// Work is nil where there is none.
+	Work *Work
+}
+
+// Work of a cluster, and what the member reported of it.
+type Work struct {
+	// Revision it bears, and how many replicas may have it.
+	Revision  string
+	Share     *int64
+	Suspended bool
+	// Refused is what the member or the control plane said when it was last applied.
+	Refused string
+	// Observed is true when the member reported on this manifest, not on one before it.
+	Observed bool
+	// Desired, Updated and Ready as reported.
+	Desired, Updated, Ready int64
+	Healthy                 bool
+}
+
+// Event for people.
+type Event struct {
+	Warning         bool
+	Reason, Message string
+}
+
+// Decision is what is done, in this order: record, write the status, write the template's marks, let the Release go.
+type Decision struct {
+	// Record is true when the template's revision must be in the history first.
+	Record bool
+	Status v1alpha1.ReleaseStatus
+	Events []Event
+	// Free takes the marks off the template and the finalizer off the Release.
+	Free bool
+	// After is when to look again; zero for no sooner than something changes.
+	After time.Duration
+}

@@ -1,0 +1,270 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	kjson "sigs.k8s.io/json"
+
+	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/mark"
+	"github.com/argosy-dev/argosy/release/decide"
+	"github.com/argosy-dev/argosy/release/hold"
+)
+
+// gather reads the world of one Release past every cache. template is nil where there is none.
+func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (decide.World, *unstructured.Unstructured, error) {
+	world := decide.World{Now: c.Clock.Now(), Release: release}
+	template, err := c.template(ctx, release)
+	if err != nil || template == nil {
+		return world, nil, err
+	}
+	if world.UnfitReason, world.Unfit = unfit(template); world.Unfit == "" {
+		if world.UnfitReason, world.Unfit, err = c.taken(ctx, release); err != nil {
+			return world, nil, err
+		}
+	}
+	if world.UnfitReason == v1alpha1.ReasonKindNotStaged {
+		world.Template = &decide.Template{}
+		return world, template, nil
+	}
+	revision, err := hold.Revision(template)
+	if err != nil {
+		return world, nil, err
+	}
+	world.Template = &decide.Template{Revision: revision, Images: images(template)}
+	if world.Migrating, err = c.migrating(ctx, template); err != nil {
+		return world, nil, err
+	}
+	world.Clusters, err = c.clusters(ctx, template)
+	return world, template, err
+}
+
+func (c *Controller) template(ctx context.Context, release *v1alpha1.Release) (*unstructured.Unstructured, error) {
+	ref := release.Spec.TargetRef
+	template := &unstructured.Unstructured{}
+	template.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
+	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: ref.Name}, template)
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, err)
+	}
+	if !template.GetDeletionTimestamp().IsZero() {
+		return nil, nil
+	}
+	return template, nil
+}
+
+// unfit says why changes of a template cannot be held.
+func unfit(template *unstructured.Unstructured) (reason, message string) {
+	family, ok := hold.FamilyOf(template.GroupVersionKind().GroupKind())
+	if !ok {
+		return v1alpha1.ReasonKindNotStaged, fmt.Sprintf("%s of %s is not released in stages", template.GetKind(), template.GetAPIVersion())
+	}
+	if family.Partition == nil {
+		return "", ""
+	}
+	value, ok, err := unstructured.NestedFieldNoCopy(template.Object, family.Partition...)
+	if err != nil || !ok || value == int64(0) || value == "0%" {
+		return "", ""
+	}
+	return v1alpha1.ReasonPartitionSet, fmt.Sprintf("%s of the template is %v: take it off, the Release sets it in each cluster",
+		strings.Join(family.Partition, "."), value)
+}
+
+// taken says whether an older Release has the target.
+func (c *Controller) taken(ctx context.Context, release *v1alpha1.Release) (reason, message string, err error) {
+	var others v1alpha1.ReleaseList
+	if err := c.Reader.List(ctx, &others, client.InNamespace(release.Namespace)); err != nil {
+		return "", "", fmt.Errorf("listing Releases: %w", err)
+	}
+	for i := range others.Items {
+		other := &others.Items[i]
+		if other.Name == release.Name || other.Spec.TargetRef.Kind != release.Spec.TargetRef.Kind ||
+			other.Spec.TargetRef.Name != release.Spec.TargetRef.Name {
+			continue
+		}
+		older := other.CreationTimestamp.Before(&release.CreationTimestamp) ||
+			other.CreationTimestamp.Equal(&release.CreationTimestamp) && other.Name < release.Name
+		if older {
+			return v1alpha1.ReasonTargetTaken, "Release " + other.Name + " has the target already: delete one of them", nil
+		}
+	}
+	return "", "", nil
+}
+
+// migrating is the phase of a Migration that has the application between static management and federation.
+func (c *Controller) migrating(ctx context.Context, template *unstructured.Unstructured) (string, error) {
+	var list migrationv1alpha1.MigrationList
+	err := c.Reader.List(ctx, &list, client.InNamespace(template.GetNamespace()))
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("listing Migrations: %w", err)
+	}
+	for i := range list.Items {
+		one := &list.Items[i]
+		if one.Spec.Name != template.GetName() ||
+			schema.FromAPIVersionAndKind(one.Spec.APIVersion, one.Spec.Kind).GroupKind() != template.GroupVersionKind().GroupKind() {
+			continue
+		}
+		if phase := one.Status.Phase; phase != migrationv1alpha1.PhaseFederated && phase != migrationv1alpha1.PhaseLeft {
+			return string(phase), nil
+		}
+	}
+	return "", nil
+}
+
+// clusters of the template's binding, with their Works.
+func (c *Controller) clusters(ctx context.Context, template *unstructured.Unstructured) ([]decide.Cluster, error) {
+	var binding workv1alpha2.ResourceBinding
+	key := client.ObjectKey{Namespace: template.GetNamespace(), Name: names.GenerateBindingName(template.GetKind(), template.GetName())}
+	if err := c.Reader.Get(ctx, key, &binding); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	works, err := c.works(ctx, &binding)
+	if err != nil {
+		return nil, err
+	}
+	var out []decide.Cluster
+	for _, target := range binding.Spec.Clusters {
+		one := decide.Cluster{Name: target.Name, Replicas: int64(target.Replicas)}
+		if work := works[target.Name]; work != nil {
+			if one.Work, err = reported(work); err != nil {
+				return nil, err
+			}
+			if binding.Spec.Replicas == 0 {
+				one.Replicas = one.Work.Desired // of kinds that count nodes
+			}
+		}
+		var cluster clusterv1alpha1.Cluster
+		switch err := c.Reader.Get(ctx, client.ObjectKey{Name: target.Name}, &cluster); {
+		case apierrors.IsNotFound(err):
+			one.Unreachable = "it is not joined"
+		case err != nil:
+			return nil, fmt.Errorf("reading Cluster %s: %w", target.Name, err)
+		default:
+			one.Labels = cluster.Labels
+			if ready := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady); ready != nil &&
+				ready.Status != metav1.ConditionTrue {
+				one.Unreachable = ready.Message
+				if one.Unreachable == "" {
+					one.Unreachable = ready.Reason
+				}
+			}
+		}
+		out = append(out, one)
+	}
+	slices.SortFunc(out, func(a, b decide.Cluster) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+func (c *Controller) works(ctx context.Context, binding *workv1alpha2.ResourceBinding) (map[string]*workv1alpha1.Work, error) {
+	out := map[string]*workv1alpha1.Work{}
+	id := binding.Labels[workv1alpha2.ResourceBindingPermanentIDLabel]
+	if id == "" {
+		return out, nil
+	}
+	var list workv1alpha1.WorkList
+	if err := c.Reader.List(ctx, &list, client.MatchingLabels{workv1alpha2.ResourceBindingPermanentIDLabel: id}); err != nil {
+		return nil, fmt.Errorf("listing the Works of ResourceBinding %s: %w", binding.Name, err)
+	}
+	for i := range list.Items {
+		work := &list.Items[i]
+		if cluster, ok := strings.CutPrefix(work.Namespace, mark.ExecutionNamespacePrefix); ok && work.DeletionTimestamp.IsZero() {
+			out[cluster] = work
+		}
+	}
+	return out, nil
+}
+
+// reported is what a Work says, and what its member said of it.
+func reported(work *workv1alpha1.Work) (*decide.Work, error) {
+	out := &decide.Work{Suspended: ptr.Deref(work.Spec.SuspendDispatching, false)}
+	if applied := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); applied != nil &&
+		applied.Status == metav1.ConditionFalse {
+		out.Refused = applied.Message
+	}
+	if len(work.Spec.Workload.Manifests) == 0 {
+		return out, nil
+	}
+	manifest := &unstructured.Unstructured{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(work.Spec.Workload.Manifests[0].Raw, &manifest.Object); err != nil {
+		return nil, fmt.Errorf("decoding Work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	marks := manifest.GetAnnotations()
+	out.Revision = marks[v1alpha1.AnnotationRevision]
+	if n, err := strconv.ParseInt(marks[v1alpha1.AnnotationShare], 10, 32); err == nil {
+		out.Share = &n
+	}
+	for _, item := range work.Status.ManifestStatuses {
+		if item.Status != nil && item.Identifier.Kind == manifest.GetKind() && item.Identifier.Name == manifest.GetName() {
+			status := map[string]any{}
+			if err := kjson.UnmarshalCaseSensitivePreserveInts(item.Status.Raw, &status); err != nil {
+				return nil, fmt.Errorf("decoding the status in Work %s/%s: %w", work.Namespace, work.Name, err)
+			}
+			count(out, manifest, status)
+			out.Healthy = item.Health == workv1alpha1.ResourceHealthy
+		}
+	}
+	return out, nil
+}
+
+// count what a member reported. It is about this manifest when it bears its generation of the template, and the member's controller has
+// seen the
+// member's own.
+func count(out *decide.Work, manifest *unstructured.Unstructured, status map[string]any) {
+	first := func(names ...string) int64 {
+		for _, name := range names {
+			if n, ok := status[name].(int64); ok {
+				return n
+			}
+		}
+		return 0
+	}
+	of, err := strconv.ParseInt(manifest.GetAnnotations()[mark.TemplateGeneration], 10, 64)
+	out.Observed = err == nil && first("resourceTemplateGeneration") == of && first("observedGeneration") >= first("generation")
+	out.Updated = first("updatedReplicas", "updatedNumberScheduled")
+	out.Ready = first("availableReplicas", "numberAvailable")
+	out.Desired = first("desiredNumberScheduled")
+	if replicas, ok, err := unstructured.NestedInt64(manifest.Object, "spec", "replicas"); ok && err == nil {
+		out.Desired = replicas
+	}
+	if manifest.GetLabels()[mark.RetainReplicas] == "true" {
+		out.Desired = first("replicas") // the member's own autoscaler has the last word
+	}
+}
+
+func images(template *unstructured.Unstructured) []string {
+	containers, _, err := unstructured.NestedSlice(template.Object, "spec", "template", "spec", "containers")
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, item := range containers {
+		if container, ok := item.(map[string]any); ok {
+			if image, ok := container["image"].(string); ok {
+				out = append(out, image)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,142 @@
+package release
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/release/decide"
+)
+
+func workOf(t *testing.T, text string) *workv1alpha1.Work {
+	t.Helper()
+	work := &workv1alpha1.Work{}
+	if err := yaml.Unmarshal([]byte(text), work); err != nil {
+		t.Fatal(err)
+	}
+	return work
+}
+
+const reportedWork = `
+metadata: {name: web, namespace: karmada-es-member1}
+spec:
+  workload:
+    manifests:
+    - apiVersion: apps/v1
+      kind: Deployment
+      metadata:
+        name: web
+        labels: {}
+        annotations: {release.argosy.dev/revision: r2, release.argosy.dev/share: "2", resourcetemplate.karmada.io/generation: "5"}
+      spec: {replicas: 4}
+status:
+  manifestStatuses:
+  - identifier: {kind: Deployment, name: web, version: v1, ordinal: 0, resource: ""}
+    health: Healthy
+    status: {resourceTemplateGeneration: 5, generation: 3, observedGeneration: 3, replicas: 4, updatedReplicas: 2, availableReplicas: 3}
+`
+
+// TestReported: what a member said counts only when it is about this manifest.
+func TestReported(t *testing.T) {
+	two := int64(2)
+	whole := decide.Work{Revision: "r2", Share: &two, Observed: true, Desired: 4, Updated: 2, Ready: 3, Healthy: true}
+	for name, tc := range map[string]struct {
+		old, new string
+		want     func(decide.Work) decide.Work
+	}{
+		"as it is": {want: func(w decide.Work) decide.Work { return w }},
+		"of the template before": {"resourceTemplateGeneration: 5", "resourceTemplateGeneration: 4",
+			func(w decide.Work) decide.Work { w.Observed = false; return w }},
+		"not seen by the member's": {"observedGeneration: 3", "observedGeneration: 2",
+			func(w decide.Work) decide.Work { w.Observed = false; return w }},
+		"not healthy": {"health: Healthy", "health: Unknown", func(w decide.Work) decide.Work { w.Healthy = false; return w }},
+		"of another object": {"{kind: Deployment, name: web,", "{kind: Deployment, name: other,",
+			func(w decide.Work) decide.Work { return decide.Work{Revision: w.Revision, Share: w.Share} }},
+		"scaled by the member's own HPA": {"labels: {}", "labels: {resourcetemplate.karmada.io/retain-replicas: \"true\"}",
+			func(w decide.Work) decide.Work { return w }},
+		"suspended": {"spec:\n  workload", "spec:\n  suspendDispatching: true\n  workload",
+			func(w decide.Work) decide.Work { w.Suspended = true; return w }},
+		"refused": {"status:\n  manifest",
+			"status:\n  conditions: [{type: Applied, status: \"False\", message: forbidden, reason: a, lastTransitionTime: null}]\n  manifest",
+			func(w decide.Work) decide.Work { w.Refused = "forbidden"; return w }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			have, err := reported(workOf(t, strings.Replace(reportedWork, tc.old, tc.new, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := tc.want(whole)
+			if diff := cmp.Diff(&want, have); diff != "" {
+				t.Errorf("(-want +have):\n%s", diff)
+			}
+		})
+	}
+	if have, err := reported(&workv1alpha1.Work{}); err != nil || have.Observed {
+		t.Errorf("a Work without manifests: %+v, %v", have, err)
+	}
+}
+
+func TestUnfit(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"a Deployment": {"{apiVersion: apps/v1, kind: Deployment, spec: {}}", ""},
+		"a Job":        {"{apiVersion: batch/v1, kind: Job, spec: {}}", v1alpha1.ReasonKindNotStaged},
+		"a CloneSet":   {"{apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, spec: {updateStrategy: {partition: 0}}}", ""},
+		"a CloneSet with a partition": {"{apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, spec: {updateStrategy: {partition: 3}}}",
+			v1alpha1.ReasonPartitionSet},
+		"a partition in percent": {"{apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, spec: {updateStrategy: {partition: 50%}}}",
+			v1alpha1.ReasonPartitionSet},
+		"an Advanced StatefulSet's":    {"{apiVersion: apps.kruise.io/v1beta1, kind: StatefulSet, spec: {updateStrategy: {rollingUpdate: {partition: 1}}}}", v1alpha1.ReasonPartitionSet},
+		"a DaemonSet of either group":  {"{apiVersion: apps.kruise.io/v1alpha1, kind: DaemonSet, spec: {}}", ""},
+		"a kind of that name, foreign": {"{apiVersion: example.com/v1, kind: Deployment, spec: {}}", v1alpha1.ReasonKindNotStaged},
+	} {
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(tc.text), &object.Object); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range [][]string{{"spec", "updateStrategy", "partition"}, {"spec", "updateStrategy", "rollingUpdate", "partition"}} {
+			// As the API client decodes whole numbers.
+			if n, ok, _ := unstructured.NestedFloat64(object.Object, path...); ok {
+				if err := unstructured.SetNestedField(object.Object, int64(n), path...); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if reason, message := unfit(object); reason != tc.want || (message == "") != (reason == "") {
+			t.Errorf("%s: %s (%s), want %s", name, reason, message, tc.want)
+		}
+	}
+}
+
+// TestTaken: of two Releases of one target the older has it.
+func TestTaken(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	release := func(name, target string, minute int) *v1alpha1.Release {
+		return &v1alpha1.Release{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", CreationTimestamp: metav1.Date(2026, 11, 28, 10, minute, 0, 0, time.UTC)},
+			Spec:       v1alpha1.ReleaseSpec{TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: target}},
+		}
+	}
+	first, second, twin, other := release("b", "web", 0), release("a", "web", 1), release("c", "web", 0), release("d", "desk", 0)
+	c := &Controller{Reader: fake.NewClientBuilder().WithScheme(scheme).WithObjects(first, second, twin, other).Build()}
+	for _, tc := range []struct {
+		release *v1alpha1.Release
+		want    string
+	}{{first, ""}, {second, v1alpha1.ReasonTargetTaken}, {twin, v1alpha1.ReasonTargetTaken}, {other, ""}} {
+		reason, _, err := c.taken(t.Context(), tc.release)
+		if err != nil || reason != tc.want {
+			t.Errorf("Release %s: %s, %v, want %q", tc.release.Name, reason, err, tc.want)
+		}
+	}
+}

@@ -1,0 +1,311 @@
+// Package release tests releases in stages on a real API server: the rules of the kind, the guards that need no program of ours, and the
+// admissions of templates and Works with the real argosy-webhook. The test plays Karmada: it renders templates into Works.
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/internal/manifest"
+	"github.com/argosy-dev/argosy/release"
+	"github.com/argosy-dev/argosy/test/fedhpaplane"
+	"github.com/argosy-dev/argosy/test/interpreterlab"
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+var (
+	plane *interpreterlab.Plane
+	// admin knows every kind the tests read.
+	admin client.Client
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if plane, err = interpreterlab.NewPlane(context.Background(), "../../.."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer plane.Close()
+	// Karmada serves Cluster from its aggregated API server.
+	clusters := envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{fedhpaplane.ClusterCRD()}, MaxTime: lab.CRDsWithin}
+	if _, err := envtest.InstallCRDs(plane.Config, clusters); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, clusterv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install,
+		migrationv1alpha1.AddToScheme, v1alpha1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	if admin, err = client.New(lab.Patient(plane.Config), client.Options{Scheme: scheme}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return lab.Judge(m)
+}
+
+// register what argosyctl install does, if its name begins so.
+func register(t *testing.T, url string, trust []byte, prefix string) {
+	t.Helper()
+	objects, err := install.Registrations(url, trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		if strings.HasPrefix(object.GetName(), prefix) {
+			if err := admin.Create(t.Context(), object.DeepCopy()); client.IgnoreAlreadyExists(err) != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func namespace(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := admin.Create(t.Context(), object); client.IgnoreAlreadyExists(err) != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func parse(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	objects, err := manifest.Parse([]byte(text))
+	if err != nil || len(objects) != 1 {
+		t.Fatalf("%d objects, %v", len(objects), err)
+	}
+	return objects[0]
+}
+
+// federation plays Karmada for one Deployment or CloneSet.
+type federation struct {
+	t         *testing.T
+	namespace string
+	kind      string
+	assigned  map[string]int64
+}
+
+const template = `
+apiVersion: APIVERSION
+kind: KIND
+metadata: {name: web, namespace: NAMESPACE}
+spec:
+  replicas: 6
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: "registry.example/web:IMAGE"}]}
+`
+
+// push as kubectl apply --server-side does.
+func (f *federation) push(image string) error {
+	apiVersion := "apps/v1"
+	if f.kind == "CloneSet" {
+		apiVersion = "apps.kruise.io/v1alpha1"
+	}
+	object := parse(f.t, strings.NewReplacer("APIVERSION", apiVersion, "KIND", f.kind, "NAMESPACE", f.namespace, "IMAGE",
+		image).Replace(template))
+	return admin.Apply(f.t.Context(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("gitops"), client.ForceOwnership)
+}
+
+func (f *federation) template() *unstructured.Unstructured {
+	f.t.Helper()
+	out := &unstructured.Unstructured{}
+	out.SetAPIVersion("apps/v1")
+	if f.kind == "CloneSet" {
+		out.SetAPIVersion("apps.kruise.io/v1alpha1")
+	}
+	out.SetKind(f.kind)
+	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: f.namespace, Name: "web"}, out); err != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
+
+// bind the template as the detector and the scheduler do.
+func (f *federation) bind() {
+	f.t.Helper()
+	binding := &workv1alpha2.ResourceBinding{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: f.namespace, Name: "web-" + strings.ToLower(f.kind),
+			Labels: map[string]string{workv1alpha2.ResourceBindingPermanentIDLabel: f.namespace},
+		},
+		Spec: workv1alpha2.ResourceBindingSpec{
+			Resource: workv1alpha2.ObjectReference{APIVersion: f.template().GetAPIVersion(), Kind: f.kind, Namespace: f.namespace, Name: "web"},
+			Replicas: 6,
+		},
+	}
+	for cluster, replicas := range f.assigned {
+		binding.Spec.Clusters = append(binding.Spec.Clusters, workv1alpha2.TargetCluster{Name: cluster, Replicas: int32(replicas)})
+		joined := &clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: cluster},
+			Spec: clusterv1alpha1.ClusterSpec{SyncMode: clusterv1alpha1.Push}}
+		if err := admin.Create(f.t.Context(), joined); client.IgnoreAlreadyExists(err) != nil {
+			f.t.Fatal(err)
+		}
+		namespace(f.t, "karmada-es-"+cluster)
+	}
+	if err := admin.Create(f.t.Context(), binding); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// sync writes a cluster's Work as the binding controller does, and reports of it what a good member would.
+func (f *federation) sync(cluster string) error {
+	f.t.Helper()
+	object := f.template()
+	generation := strconv.FormatInt(object.GetGeneration(), 10)
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations["resourcetemplate.karmada.io/generation"] = generation
+	object.SetAnnotations(annotations)
+	for _, field := range []string{"managedFields", "uid", "resourceVersion", "creationTimestamp", "generation"} {
+		unstructured.RemoveNestedField(object.Object, "metadata", field)
+	}
+	unstructured.RemoveNestedField(object.Object, "status")
+	if err := unstructured.SetNestedField(object.Object, f.assigned[cluster], "spec", "replicas"); err != nil {
+		f.t.Fatal(err)
+	}
+	raw, err := json.Marshal(object)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	work := &workv1alpha1.Work{}
+	key := client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: f.namespace}
+	err = admin.Get(f.t.Context(), key, work)
+	missing := apierrors.IsNotFound(err)
+	if err != nil && !missing {
+		f.t.Fatal(err)
+	}
+	work.Namespace, work.Name = key.Namespace, key.Name
+	work.Labels = map[string]string{workv1alpha2.ResourceBindingPermanentIDLabel: f.namespace}
+	work.Spec.Workload.Manifests = []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}
+	if missing {
+		err = admin.Create(f.t.Context(), work)
+	} else {
+		err = admin.Update(f.t.Context(), work)
+	}
+	if err != nil {
+		return err
+	}
+	f.report(work)
+	return nil
+}
+
+// report that all of the share is updated and all are ready.
+func (f *federation) report(work *workv1alpha1.Work) {
+	f.t.Helper()
+	manifest := f.manifest(work)
+	replicas, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "replicas")
+	partition, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "updateStrategy", "partition")
+	status := fmt.Sprintf(`{"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,"replicas":%d,"updatedReplicas":%d,"availableReplicas":%d}`,
+		manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas, replicas-partition, replicas)
+	work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{
+		Identifier: workv1alpha1.ResourceIdentifier{Kind: f.kind, Version: "v1", Name: "web", Namespace: f.namespace},
+		Status:     &runtime.RawExtension{Raw: []byte(status)}, Health: workv1alpha1.ResourceHealthy,
+	}}
+	if err := admin.Status().Update(f.t.Context(), work); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *federation) manifest(work *workv1alpha1.Work) *unstructured.Unstructured {
+	f.t.Helper()
+	out := &unstructured.Unstructured{}
+	if err := out.UnmarshalJSON(work.Spec.Workload.Manifests[0].Raw); err != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
+
+// dispatched is what a cluster's Work says: image, replicas, partition.
+func (f *federation) dispatched(cluster string) string {
+	f.t.Helper()
+	work := &workv1alpha1.Work{}
+	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: f.namespace}, work); err != nil {
+		f.t.Fatal(err)
+	}
+	var manifest struct {
+		Spec struct {
+			Replicas       int
+			UpdateStrategy struct{ Partition int }
+			Template       struct {
+				Spec struct{ Containers []struct{ Image string } }
+			}
+		}
+	}
+	if err := json.Unmarshal(work.Spec.Workload.Manifests[0].Raw, &manifest); err != nil {
+		f.t.Fatal(err)
+	}
+	_, tag, _ := strings.Cut(manifest.Spec.Template.Spec.Containers[0].Image, ":")
+	return fmt.Sprintf("%s of %d, partition %d", tag, manifest.Spec.Replicas, manifest.Spec.UpdateStrategy.Partition)
+}
+
+// turn lets the controller look, and Karmada write every Work, until nothing changes.
+func (f *federation) turn(c *release.Controller) *v1alpha1.Release {
+	f.t.Helper()
+	key := client.ObjectKey{Namespace: f.namespace, Name: "web"}
+	out := &v1alpha1.Release{}
+	for range 8 {
+		if _, err := c.Reconcile(f.t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
+			f.t.Fatal(err)
+		}
+		for cluster := range f.assigned {
+			if err := f.sync(cluster); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+	}
+	if err := admin.Get(f.t.Context(), key, out); client.IgnoreNotFound(err) != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
+
+func controller() *release.Controller {
+	return &release.Controller{Client: admin, Reader: admin, Clock: clock.RealClock{}, Events: record.NewFakeRecorder(1000)}
+}
+
+func (f *federation) work(cluster string) *workv1alpha1.Work {
+	f.t.Helper()
+	out := &workv1alpha1.Work{}
+	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: f.namespace}, out); err != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
