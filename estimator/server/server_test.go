@@ -177,8 +177,8 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 			ReplicaRequirements: &workv1alpha2.ReplicaRequirements{
 				Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")},
 			},
-			Clusters: []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 3}}}}, time.Now(),
-		false) //nolint:forbidigo // the server's clock is the real one
+			Clusters: []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 3}}}},
+		time.Now(), false) //nolint:forbidigo // the server's clock is the real one
 	seen := func(count int) []runtime.Object {
 		objects := []runtime.Object{&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-rs", UID: "rs",
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "d", Controller: ptr.To(true)}}}}}
@@ -230,8 +230,8 @@ func TestAssumedReplicasThatRunTakeNoRoomTwice(t *testing.T) {
 			ReplicaRequirements: &workv1alpha2.ReplicaRequirements{
 				Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("2")},
 			},
-			Clusters: []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 4}}}}, time.Now(),
-		false) //nolint:forbidigo // the server's clock is the real one
+			Clusters: []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 4}}}},
+		time.Now(), false) //nolint:forbidigo // the server's clock is the real one
 	for name, promises := range map[string]*inflight.Ledger{"its binding is known": known, "its binding is not known": inflight.NewLedger(),
 		"no bindings are followed": nil} {
 		t.Run(name, func(t *testing.T) {

@@ -93,8 +93,8 @@ func TestCronHPADueInOneSecond(t *testing.T) {
 		}
 		return c
 	}, func(mgr ctrl.Manager) error {
-		return (&cronfederatedhpa.CronFHPAController{Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor("peer")}).
-			SetupWithManager(mgr) //nolint:staticcheck // SA1019: the recorder the peer takes
+		events := mgr.GetEventRecorderFor("peer") //nolint:staticcheck // SA1019: the recorder the peer takes
+		return (&cronfederatedhpa.CronFHPAController{Client: mgr.GetClient(), EventRecorder: events}).SetupWithManager(mgr)
 	})
 	cronTable(floor, ours, peer).Print(os.Stdout)
 }

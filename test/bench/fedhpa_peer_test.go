@@ -74,9 +74,9 @@ func addFederatedHPA(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
+	events := mgr.GetEventRecorderFor(federatedhpa.ControllerName) //nolint:staticcheck // SA1019: the recorder the peer takes
 	return (&federatedhpa.FHPAController{
-		Client: mgr.GetClient(), EventRecorder: mgr.GetEventRecorderFor(federatedhpa.ControllerName),
-		RESTMapper:                   mgr.GetRESTMapper(), //nolint:staticcheck // SA1019: the recorder the peer takes
+		Client: mgr.GetClient(), EventRecorder: events, RESTMapper: mgr.GetRESTMapper(),
 		DownscaleStabilisationWindow: 5 * time.Minute, HorizontalPodAutoscalerSyncPeriod: 15 * time.Second,
 		ReplicaCalc: federatedhpa.NewReplicaCalculator(metricsclient.NewRESTMetricsClient(resources, nil, nil), .1, 5*time.Minute,
 			30*time.Second),

@@ -55,8 +55,8 @@ func run(m *testing.M) int {
 	}
 	// of a lab in this process it cannot fail
 	units, _ := l.Status(context.Background())
-	fmt.Printf("federation ready after %.1f s, %d MiB\n", l.ReadySeconds,
-		lab.MemoryBytes(units)>>20) //nolint:forbidigo // TestMain has no t.Log
+	memory := lab.MemoryBytes(units) >> 20
+	fmt.Printf("federation ready after %.1f s, %d MiB\n", l.ReadySeconds, memory) //nolint:forbidigo // TestMain has no t.Log
 	shared = l
 	code := lab.Judge(m)
 	failed := code != 0
