@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/argosy-dev/argosy/deploy"
 )
 
 // TestWhatIsTypedWrong: each mistake is answered by what to type instead, and a command that has subcommands is still one itself.
@@ -142,5 +145,19 @@ func TestKindsOfArgosy(t *testing.T) {
 	})
 	if diff := cmp.Diff([]string{"PodScaleIn.v1alpha1.apps.argosy.dev", "Server.v1alpha1.vm.argosy.dev"}, have); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestGroupsOfArgosy: version knows the group of every kind that install brings.
+func TestGroupsOfArgosy(t *testing.T) {
+	files, err := deploy.Files.ReadDir("crds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		group, _, _ := strings.Cut(file.Name(), "_")
+		if !slices.Contains(groups, group) {
+			t.Errorf("%s: group %s is not in groups", file.Name(), group)
+		}
 	}
 }

@@ -23,7 +23,7 @@ import (
 
 // groups are the API groups of Argosy.
 var groups = []string{
-	"apps.argosy.dev", "autoscaling.argosy.dev", "migration.argosy.dev", "vm.argosy.dev", "component.luojilab.com",
+	"apps.argosy.dev", "autoscaling.argosy.dev", "migration.argosy.dev", "release.argosy.dev", "vm.argosy.dev", "component.luojilab.com",
 }
 
 // versions is the output for programs.
