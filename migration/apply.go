@@ -59,8 +59,8 @@ func (c *Controller) act(ctx context.Context, namespace string, action *plan.Act
 }
 
 // writeTemplate as it was merged from what was read: a template that changed since is not overwritten. Who writes a field owns it; so
-// what releases wrote in the
-// members is made theirs by a second write, which changes nothing else. Should that fail, a later release removes less.
+// what releases wrote in the members is made theirs by a second write, which changes nothing else. Should that fail, a later release
+// removes less.
 func (c *Controller) writeTemplate(ctx context.Context, template *unstructured.Unstructured) error {
 	owned := policy.Ownership(template)
 	write := func() error { return c.Client.Update(ctx, template, client.FieldOwner(v1alpha1.FieldManager)) }

@@ -228,9 +228,8 @@ func reported(work *workv1alpha1.Work) (*decide.Work, error) {
 	return out, nil
 }
 
-// count what a member reported. It is about this manifest when it bears its generation of the template, and the member's controller has
-// seen the
-// member's own.
+// count what a member reported. It is about this manifest when it bears its generation of the template, and the member's controller
+// has seen the member's own.
 func count(out *decide.Work, manifest *unstructured.Unstructured, status map[string]any) {
 	first := func(names ...string) int64 {
 		for _, name := range names {

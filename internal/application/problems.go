@@ -92,9 +92,8 @@ func ofControl(facts Facts) []Problem {
 	return out
 }
 
-// conditionTells is true for conditions of our kinds that say something is not as it should be. A Migration's Advancing is False also at
-// its
-// end, and says so by its phase.
+// conditionTells is true for conditions of our kinds that say something is not as it should be. A Migration's Advancing is False also
+// at its end, and says so by its phase.
 func conditionTells(c metav1.Condition) (Severity, bool) {
 	switch {
 	case c.Type == "Ready" && c.Status == metav1.ConditionFalse:

@@ -396,8 +396,7 @@ func (f *federation) rival(name string, priority int32) {
 }
 
 // After a CRD of the control plane was upgraded, Karmada's watch may have seen a template without the new field, and nothing comes
-// after it: the template is
-// touched, and the application comes in. What Karmada never carries is said, and nothing opens.
+// after it: the template is touched, and the application comes in. What Karmada never carries is said, and nothing opens.
 func TestATemplateThatKarmadaDidNotSeeWhole(t *testing.T) {
 	for _, heals := range []bool{true, false} {
 		f := newFederation(t)

@@ -129,8 +129,8 @@ func (j *journey) prove() outcome {
 }
 
 // touchMissed touches the templates whose Works lack a field that template and members have. After a CRD of the control plane was
-// upgraded, Karmada's watch may have seen
-// the template that was written anew by the old schema, and no event comes after it: any change of the template makes it look again.
+// upgraded, Karmada's watch may have seen the template that was written anew by the old schema, and no event comes after it: any
+// change of the template makes it look again.
 func (j *journey) touchMissed() string {
 	said := ""
 	for i := range j.resources {

@@ -214,10 +214,9 @@ func (j *journey) reaches(resource v1alpha1.ResourceStatus, cluster string) bool
 		slices.Contains(existing.Spec.Placement.ClusterAffinity.ClusterNames, cluster)
 }
 
-// fixed refuses an object that its owners deleted and made anew while the application was cut off, with another selector, say:
-// the API server of the control plane lets no template follow. Once the application has left, there is none. And one that came in when
-// clusters had the same
-// of it, and that no override can keep apart now: leaving it out would leave its template behind.
+// fixed refuses an object that its owners deleted and made anew while the application was cut off, with another selector, say: the
+// API server of the control plane lets no template follow. Once the application has left, there is none. And one that came in when
+// clusters had the same of it, and that no override can keep apart now: leaving it out would leave its template behind.
 func (j *journey) fixed() outcome {
 	for i := range j.resources {
 		resource := &j.resources[i]

@@ -22,8 +22,7 @@ func released(entry metav1.ManagedFieldsEntry) bool {
 }
 
 // Ownership says which fields of an object releases wrote, as one entry of its managed fields: those that a later release no longer
-// names are removed by
-// it. Replicas are left out, since who gives them up would set them to 1. Nil when no release wrote any.
+// names are removed by it. Replicas are left out, since who gives them up would set them to 1. Nil when no release wrote any.
 func Ownership(object *unstructured.Unstructured) *metav1.ManagedFieldsEntry {
 	owned := fieldpath.NewSet()
 	var latest *metav1.Time

@@ -205,8 +205,8 @@ func (p *Publisher) held(ctx context.Context, namespace string, bundle *Bundle, 
 }
 
 // merge applies a folder's object to what the cluster has by the control plane, as a static release applies it to the cluster: what
-// others wrote stays. The
-// first cluster without fields of its own keeps the template what it is, so that overrides need not change with it.
+// others wrote stays. The first cluster without fields of its own keeps the template what it is, so that overrides need not change
+// with it.
 func (h held) merge(cluster string, object *unstructured.Unstructured,
 	base map[v1alpha1.ResourceReference]*unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	ref := policy.RefOf(object)

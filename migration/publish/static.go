@@ -122,8 +122,7 @@ func (p *Publisher) apply(ctx context.Context, member client.Client, object *uns
 }
 
 // handOver gives a release what kubectl applied before it: what is gone from the folder then goes from the member too, and does not
-// stay for
-// ever since two tools wrote it once. It returns the object as it is there; nil when there is none.
+// stay for ever since two tools wrote it once. It returns the object as it is there; nil when there is none.
 func handOver(ctx context.Context, member client.Client, object *unstructured.Unstructured) (live *unstructured.Unstructured,
 	handedOver bool, err error) {
 	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {

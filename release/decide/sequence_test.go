@@ -476,8 +476,7 @@ func TestDeletedWhileHeld(t *testing.T) {
 }
 
 // TestNothingLeaks in any order of pushes, scalings, lost and new clusters, approvals and rejections: a cluster never has more of a
-// revision than
-// the stages of some look allowed, the stable one excepted; and in the end, approved and well, it is everywhere.
+// revision than the stages of some look allowed, the stable one excepted; and in the end, approved and well, it is everywhere.
 func TestNothingLeaks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]string{"CloneSet", "Deployment"}).Draw(t, "kind")

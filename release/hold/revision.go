@@ -14,9 +14,8 @@ import (
 // revisionLength in hex digits: 48 bits tell the few revisions of one application apart.
 const revisionLength = 12
 
-// Revision names what an object is: its specification without the live fields and without a partition. The version in which it is read
-// does not
-// matter, and neither do its own labels and annotations: they are not released.
+// Revision names what an object is: its specification without the live fields and without a partition. The version in which it is
+// read does not matter, and neither do its own labels and annotations: they are not released.
 func Revision(object *unstructured.Unstructured) (string, error) {
 	family, ok := FamilyOf(object.GroupVersionKind().GroupKind())
 	if !ok {

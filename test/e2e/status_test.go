@@ -14,9 +14,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
-// TestStatusSaysWhereItIs runs argosyctl status and trace as a person would, on an application that arrives everywhere, and then on one
-// whose next
-// pods have room nowhere.
+// TestStatusSaysWhereItIs runs argosyctl status and trace as a person would, on an application that arrives everywhere, and then on
+// one whose next pods have room nowhere.
 func TestStatusSaysWhereItIs(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -57,9 +57,8 @@ type Stage struct {
 	// clusters that are opened: as a whole, or, with updated, the only ones that number is taken from.
 	// +optional
 	Clusters *ClusterSelection `json:"clusters,omitempty"`
-	// updated replicas of the whole federation when this stage is done, those of earlier stages counted: a number, or a percentage of all,
-	// rounded up. Only for
-	// kinds with a partition: CloneSet and Advanced StatefulSet.
+	// updated replicas of the whole federation when this stage is done, those of earlier stages counted: a number, or a percentage of
+	// all, rounded up. Only for kinds with a partition: CloneSet and Advanced StatefulSet.
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern=`^([1-9]|[1-9][0-9]|100)%$`
 	// +kubebuilder:validation:XValidation:rule="type(self) != int || self >= 1",message="updated is a number from 1 on, or a percentage from 1% to 100%"

@@ -66,10 +66,9 @@ func folder(t *testing.T, app static.App) string {
 	return dir
 }
 
-// One pipeline, one command: it releases to the members while the application is static, starts its take-over, goes
-// on through the control plane, and after a rollback to the members again, though the whitelist lists it still. Each time every member
-// gets its own, and what people wrote beside
-// the pipeline stays: a pod template that loses its restartedAt would restart the pods.
+// One pipeline, one command: it releases to the members while the application is static, starts its take-over, goes on through the
+// control plane, and after a rollback to the members again, though the whitelist lists it still. Each time every member gets its own,
+// and what people wrote beside the pipeline stays: a pod template that loses its restartedAt would restart the pods.
 func TestPublishBothWays(t *testing.T) {
 	t.Parallel()
 	app := static.App{Namespace: "pipeline", Name: "web", Kind: "Deployment", Image: "web:1", Replicas: map[string]int64{"member1": 2, "member2": 1}}

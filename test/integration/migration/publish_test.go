@@ -167,8 +167,7 @@ func got(t *testing.T, namespace string) map[string]string {
 }
 
 // A federated release changes what the folder changed, and nothing else: the pods of what nobody touched do not restart, and clusters
-// keep the ports they
-// chose. What kubectl apply had brought and the folder no longer has goes.
+// keep the ports they chose. What kubectl apply had brought and the folder no longer has goes.
 func TestAFederatedReleaseKeepsWhatOthersWrote(t *testing.T) {
 	t.Parallel()
 	clusters := map[string][]*unstructured.Unstructured{

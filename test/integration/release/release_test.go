@@ -110,9 +110,8 @@ func TestApprovals(t *testing.T) {
 	g.Expect(patch(ann, approve("ann"))).To(Succeed())
 }
 
-// TestHeldOpenedAndBack plays a release on the real API server with the real webhook and the guards: what is held, what opens, a marks
-// thief, a
-// Work made anew, and the way back.
+// TestHeldOpenedAndBack plays a release on the real API server with the real webhook and the guards: what is held, what opens, a
+// marks thief, a Work made anew, and the way back.
 func TestHeldOpenedAndBack(t *testing.T) {
 	g := NewWithT(t)
 	f := &federation{t: t, namespace: "held", kind: "Deployment", assigned: map[string]int64{"member1": 2, "member2": 2, "member3": 2}}
