@@ -11,6 +11,8 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/klog/v2/textlogger"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
@@ -22,8 +24,8 @@ const patience = 3 * time.Minute
 
 // TestTutorials plays every page, side by side: each has a namespace of its own.
 func TestTutorials(t *testing.T) {
-	options := lab.DefaultOptions()
-	l := lab.Start(t, options)
+	ctrl.SetLogger(textlogger.NewLogger(textlogger.NewConfig()))
+	l := lab.Start(t, lab.DefaultOptions())
 	if _, err := binaries.BuildOwn(t.Context(), binaries.Options{Root: l.Root}, "argosyctl"); err != nil {
 		t.Fatal(err)
 	}
