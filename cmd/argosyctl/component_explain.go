@@ -50,8 +50,8 @@ func explainComponent(ctx context.Context, plane client.Client, key client.Objec
 		return fmt.Errorf("reading Component %s: %w", key, err)
 	}
 	status := component.Status
-	fmt.Fprintf(out, "Component %s: %d of %d copies serve, %d are of the current version (image %s).\n",
-		key, status.AvailableReplicas, ptr.Deref(component.Spec.Replicas, 1), status.UpdatedReplicas, component.Spec.Image)
+	fmt.Fprintf(out, "Component %s: %s, %d are of the current version (image %s).\n",
+		key, serving(status.AvailableReplicas, ptr.Deref(component.Spec.Replicas, 1)), status.UpdatedReplicas, component.Spec.Image)
 	if status.ObservedGeneration != component.Generation {
 		fmt.Fprintln(out, "The last change has not been observed everywhere yet: what follows speaks of the one before.")
 	}
@@ -70,6 +70,14 @@ func explainComponent(ctx context.Context, plane client.Client, key client.Objec
 	}
 	fmt.Fprintln(out, "Next: "+next(component))
 	return nil
+}
+
+// serving counts copies in words. More than are asked for is no mistake: a policy that duplicates asks them of each cluster.
+func serving(available, asked int32) string {
+	if available > asked {
+		return fmt.Sprintf("%d copies serve (%d asked for, in each cluster if the policy duplicates)", available, asked)
+	}
+	return fmt.Sprintf("%d of %d copies serve", available, asked)
 }
 
 // next is what a person does now: about the first thing in the way, in the order in which a service comes up.

@@ -150,3 +150,16 @@ func TestComponentPreviewNotes(t *testing.T) {
 		t.Error(err, notes)
 	}
 }
+
+// TestServing: a policy that duplicates gives every cluster what is asked for, which must not read like a sum gone wrong.
+func TestServing(t *testing.T) {
+	for want, counts := range map[string][2]int32{
+		"0 of 1 copies serve": {0, 1},
+		"6 of 6 copies serve": {6, 6},
+		"3 copies serve (1 asked for, in each cluster if the policy duplicates)": {3, 1},
+	} {
+		if have := serving(counts[0], counts[1]); have != want {
+			t.Errorf("%d of %d: %q, want %q", counts[0], counts[1], have, want)
+		}
+	}
+}
