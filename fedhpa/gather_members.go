@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
@@ -195,6 +196,7 @@ func (g *gatherer) joining(ctx context.Context, v *view, m *decide.Member) error
 		var manifest unstructured.Unstructured
 		if manifest.UnmarshalJSON(work.Spec.Workload.Manifests[0].Raw) == nil {
 			m.Workload.Retained = manifest.GetLabels()[mark.RetainReplicas] == "true"
+			m.Workload.Sent = sentReplicas(&work, &manifest)
 		}
 	}
 	// Another object: what is decoded into one that is not empty keeps the conditions of the first.
@@ -209,6 +211,21 @@ func (g *gatherer) joining(ctx context.Context, v *view, m *decide.Member) error
 		v.works[m.Name] = autoscaler
 	}
 	return nil
+}
+
+// sentReplicas is the count that a Work brings to its member, nil where it cannot be told: the kind has it elsewhere than in
+// spec.replicas, or an OverridePolicy has put something in place of the scheduling result.
+func sentReplicas(work *workv1alpha1.Work, manifest *unstructured.Unstructured) *int32 {
+	for _, applied := range []string{util.AppliedOverrides, util.AppliedClusterOverrides} {
+		if strings.Contains(work.Annotations[applied], "replicas") {
+			return nil
+		}
+	}
+	n, found, err := unstructured.NestedInt64(manifest.Object, "spec", "replicas")
+	if err != nil || !found {
+		return nil
+	}
+	return ptr.To(int32(n))
 }
 
 // workloadOf is the target in one member, as the binding's aggregated status shows it.

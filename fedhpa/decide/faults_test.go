@@ -141,7 +141,7 @@ func TestScaledToZeroAndBack(t *testing.T) {
 			m.detect()
 			m.read()
 			m.write()
-			m.deliver()
+			m.deliver(false)
 			for _, name := range []string{"m1", "m2"} {
 				m.execute(name)
 				m.report(name)

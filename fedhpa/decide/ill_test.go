@@ -103,7 +103,7 @@ func TestSecondAutoscalerInMember(t *testing.T) {
 		m.detect()
 		m.read()
 		m.write()
-		m.deliver()
+		m.deliver(false)
 		m.execute("m1")
 	}
 	if m.members["m1"].hpa != nil || m.members["m1"].hpaWork != nil {

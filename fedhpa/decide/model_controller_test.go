@@ -113,7 +113,7 @@ func (m *memberModel) seen(name string) Member {
 	}
 	if m.work != nil {
 		out.Workload = &Workload{
-			Retained: m.work.retain, Applied: m.work.applied, Observed: true,
+			Retained: m.work.retain, Applied: m.work.applied, Observed: true, Sent: new(m.work.replicas),
 			Replicas: m.reported.replicas + m.reported.surge, Ready: m.reported.replicas + m.reported.surge,
 		}
 		updated := m.reported.replicas - m.reported.surge

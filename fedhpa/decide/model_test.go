@@ -25,6 +25,7 @@ type model struct {
 
 	template Template
 	binding  bindingModel
+	cached   bindingModel  // what the binding controller has been shown
 	seen     *bindingModel // what the scheduler has read and not yet acted upon
 	webhook  bool
 	// regions bounds how many regions are used.
@@ -113,7 +114,7 @@ func newModel(spec api.FedHPASpec, clusters Counts) *model {
 	for name, n := range clusters {
 		m.members[name] = &memberModel{ready: true, free: 100, load: n}
 	}
-	m.deliver()
+	m.deliver(false)
 	for name := range m.members {
 		m.execute(name)
 		m.report(name)
@@ -194,10 +195,14 @@ func (m *model) rebalancer() {
 	m.binding.version++
 }
 
-// deliver is the binding controller: one Work per cluster of the result.
-func (m *model) deliver() {
+// deliver is the binding controller: one Work per cluster of the result. Binding and template come to it in two streams, so that its binding
+// may be older than its template.
+func (m *model) deliver(late bool) {
+	if !late {
+		m.cached = m.binding.copy()
+	}
 	for name, member := range m.members {
-		n, in := m.binding.clusters[name]
+		n, in := m.cached.clusters[name]
 		switch {
 		case !in:
 			member.work = nil
@@ -320,7 +325,7 @@ func (m *model) settle() error {
 		m.detect()
 		m.read()
 		m.write()
-		m.deliver()
+		m.deliver(false)
 		for _, name := range slices.Sorted(maps.Keys(m.members)) {
 			m.execute(name)
 			m.tick(name)
@@ -360,7 +365,7 @@ func (m *model) step(t *rapid.T) {
 	case "write":
 		m.write()
 	case "deliver":
-		m.deliver()
+		m.deliver(rapid.Bool().Draw(t, "late"))
 	case "execute":
 		m.execute(name)
 	case "tick":

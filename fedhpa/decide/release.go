@@ -53,6 +53,10 @@ func (d *decision) releaseReplicas() {
 		if _, done := d.releaseBooks(counts); !done {
 			return
 		}
+		if unsent := d.unsent(); unsent != "" {
+			d.releasing(unsent)
+			return
+		}
 	}
 	before := len(d.plan.Actions)
 	if d.w.Template != nil && d.w.Template.RetainOurs {
@@ -67,6 +71,22 @@ func (d *decision) releaseReplicas() {
 	if len(d.plan.Actions) > before {
 		d.letGoWords(whole)
 	}
+}
+
+// unsent names a cluster whose Work does not say yet what the books say. Karmada's binding controller reads the template and the binding from
+// two caches: shown the template without the label and the binding of before, it would set a member to a count that is long over. Once it has
+// written a Work from the binding of today it goes back behind that no more. An OverridePolicy may have the Work say something else for ever.
+func (d *decision) unsent() string {
+	if !d.w.Template.RetainOurs || d.releasedFor() >= releasePatience {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.w.Binding.Clusters)) {
+		m, want := d.member(name), d.w.Binding.Clusters[name]
+		if m != nil && m.Workload != nil && m.Workload.Sent != nil && *m.Workload.Sent != want {
+			return fmt.Sprintf("Karmada has not yet written the %d replicas of %s into its Work, which says %d", want, name, *m.Workload.Sent)
+		}
+	}
+	return ""
 }
 
 // letGoWords tells whose the replicas are from now on.

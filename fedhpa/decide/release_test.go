@@ -2,6 +2,7 @@ package decide
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,5 +68,57 @@ func TestReleaseAtZero(t *testing.T) {
 	}
 	if !m.gone || m.template.Replicas != 0 || m.template.Retain || m.members["m1"].exists {
 		t.Errorf("in the end: %s\n%+v", m, m.status.Conditions)
+	}
+}
+
+// TestReleaseWaitsForTheWorks: the template without its label and the binding of before it would set a member back to a count that is long
+// over. The label goes when every Work says what the books say; a Work that never does is not waited for for ever.
+func TestReleaseWaitsForTheWorks(t *testing.T) {
+	m := settled(t)
+	was := m.members["m1"].work.replicas
+	m.members["m1"].load += 3
+	for range 5 {
+		m.now = m.now.Add(30 * time.Second)
+		m.tick("m1")
+		m.report("m1")
+		m.reconcile(-1)
+		m.deliver(true)
+	}
+	runs := m.members["m1"].replicas
+	if m.binding.clusters["m1"] != runs || m.members["m1"].work.replicas != was || runs == was {
+		t.Fatalf("the book says %d, the Work %d, and %d run", m.binding.clusters["m1"], m.members["m1"].work.replicas, runs)
+	}
+	m.deleting, m.deletedAt = true, m.now
+	for range 10 {
+		m.now = m.now.Add(2 * time.Second)
+		m.reconcile(-1)
+		m.read()
+		m.write()
+		m.deliver(true)
+		for _, name := range []string{"m1", "m2"} {
+			m.execute(name)
+			m.report(name)
+		}
+	}
+	if !m.template.Retain || m.members["m1"].replicas != runs {
+		t.Errorf("retained %t while the Work says %d; m1 runs %d, want %d", m.template.Retain, m.members["m1"].work.replicas,
+			m.members["m1"].replicas, runs)
+	}
+	wantSaid(t, m.status, api.FedHPAReady, "False Releasing: Karmada has not yet written")
+	if err := m.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if !m.gone || m.template.Retain || m.members["m1"].replicas != runs || len(m.faults) > 0 {
+		t.Errorf("in the end: %s, m1 runs %d, want %d, faults %v", m, m.members["m1"].replicas, runs, m.faults)
+	}
+	late := settled(t)
+	late.deleting, late.deletedAt = true, late.now.Add(-releasePatience)
+	late.members["m1"].work.replicas += 5
+	w := late.world()
+	for i := range w.Members {
+		w.Members[i].HPA = nil
+	}
+	if diff := cmp.Diff([]ActionKind{ClearRetain, ClearLedger, RemoveFinalizer}, actionsOf(Decide(w))); diff != "" {
+		t.Errorf("after the patience (-want +got):\n%s", diff)
 	}
 }

@@ -212,7 +212,7 @@ func TestRelease(t *testing.T) {
 		m.detect()
 		m.read()
 		m.write()
-		m.deliver()
+		m.deliver(false)
 		m.execute("m1")
 		m.execute("m2")
 	}

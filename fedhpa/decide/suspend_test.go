@@ -14,7 +14,7 @@ func (m *model) play(rounds int) {
 		m.detect()
 		m.read()
 		m.write()
-		m.deliver()
+		m.deliver(false)
 		for name := range m.members {
 			m.execute(name)
 			m.tick(name)

@@ -16,7 +16,7 @@ func (m *model) look() Plan {
 	m.detect()
 	m.read()
 	m.write()
-	m.deliver()
+	m.deliver(false)
 	for name := range m.members {
 		m.execute(name)
 		m.tick(name)

@@ -104,6 +104,8 @@ type Member struct {
 type Workload struct {
 	// Retained: the Work's manifest bears the retain label. Applied: the member has taken a manifest.
 	Retained, Applied bool
+	// Sent is the count that the Work's manifest says; nil where it is not known. It is read where no autoscaler of ours has a Work.
+	Sent *int32
 	// Observed: the member has reported on it. Replicas and Ready mean something only then.
 	Observed        bool
 	Replicas, Ready int32
