@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/record"
+	conflict "k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -99,8 +100,17 @@ func (c *Controller) ofBinding(ctx context.Context, object client.Object) []reco
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=list
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
-// Reconcile gathers, lets package decide say what is open, and writes it.
-func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+// Reconcile gathers, lets package decide say what is open, and writes it. Karmada writes templates too: what was gathered before that is
+// gathered anew at once, since nothing holds a change until the template bears its marks.
+func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (result reconcile.Result, err error) {
+	err = conflict.RetryOnConflict(conflict.DefaultRetry, func() error {
+		result, err = c.once(ctx, request)
+		return err
+	})
+	return result, err
+}
+
+func (c *Controller) once(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	release := &v1alpha1.Release{}
 	if err := c.Reader.Get(ctx, request.NamespacedName, release); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)

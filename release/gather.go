@@ -47,7 +47,9 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 	if err != nil {
 		return world, nil, err
 	}
-	world.Template = &decide.Template{Revision: revision, Images: images(template)}
+	world.Template = &decide.Template{
+		Revision: revision, Images: images(template), Marked: template.GetLabels()[v1alpha1.LabelStaged] == release.Name,
+	}
 	if world.Migrating, err = c.migrating(ctx, template); err != nil {
 		return world, nil, err
 	}

@@ -81,15 +81,23 @@ func unfit(n *next) bool {
 	return true
 }
 
-// adopt takes what the template says as stable: no cluster changes.
+// adopt takes what the template says as stable: no cluster changes. Nothing holds a change until the template bears its marks, so what is
+// pushed before that has reached every cluster, and is the stable one.
 func adopt(n *next) bool {
-	if n.Status.Dispatch != nil {
-		n.condition(v1alpha1.ConditionAdopted, metav1.ConditionTrue, v1alpha1.ReasonAdopted, "changes are held until a stage opens them")
-		return false
+	d := n.Status.Dispatch
+	unheld := !n.Template.Marked && d != nil && isAll(d) && d.Revision == d.Stable
+	if d == nil || unheld && d.Stable != n.Template.Revision {
+		n.stable()
 	}
-	n.stable()
+	if !n.Template.Marked {
+		n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonAdopting, "the template is being marked: changes are not held yet")
+		n.After = time.Second
+		return d == nil || unheld
+	}
+	if !meta.IsStatusConditionTrue(n.before.Conditions, v1alpha1.ConditionAdopted) {
+		n.event(false, v1alpha1.ReasonAdopted, "revision %s is the stable one; changes are held from here on", n.Status.Dispatch.Stable)
+	}
 	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionTrue, v1alpha1.ReasonAdopted, "changes are held until a stage opens them")
-	n.event(false, v1alpha1.ReasonAdopted, "revision %s is the stable one; changes are held from here on", n.Template.Revision)
 	return false
 }
 

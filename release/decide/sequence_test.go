@@ -186,7 +186,9 @@ func (f *fleet) member(cluster string) {
 }
 
 func (f *fleet) world() World {
-	w := World{Now: f.now, Release: f.release.DeepCopy(), Template: &Template{Revision: f.revision()}}
+	w := World{Now: f.now, Release: f.release.DeepCopy(), Template: &Template{
+		Revision: f.revision(), Marked: f.template.GetLabels()[v1alpha1.LabelStaged] == f.release.Name,
+	}}
 	for _, name := range slices.Sorted(maps.Keys(f.assigned)) {
 		c := Cluster{Name: name, Replicas: f.assigned[name]}
 		if f.away[name] {

@@ -23,7 +23,9 @@ type World struct {
 // Template of the application.
 type Template struct {
 	Revision string
-	Images   []string
+	// Marked: it bears the marks of this Release, so that whoever writes it meets the admission.
+	Marked bool
+	Images []string
 }
 
 // Cluster the application is in.

@@ -19,6 +19,7 @@ const (
 // Reasons of conditions and events. Event reason and condition reason are the same word.
 const (
 	ReasonAdopted            = "Adopted"            // changes are held from here on
+	ReasonAdopting           = "Adopting"           // the template does not bear its marks yet: changes are not held
 	ReasonTemplateMissing    = "TemplateMissing"    // the target does not exist
 	ReasonKindNotStaged      = "KindNotStaged"      // this kind is not released in stages
 	ReasonPartitionSet       = "PartitionSet"       // the template has a partition of its own
