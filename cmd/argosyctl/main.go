@@ -71,6 +71,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 		{Message: "Install:", Commands: []*cobra.Command{
 			newInstallCommand(flags, streams),
 			newUninstallCommand(flags, streams),
+			newCheckCommand(flags, streams),
 		}},
 	})
 	complete(root, "namespace", completeNames(flags, namespaces))

@@ -10,13 +10,12 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/kubernetes"
 
+	"github.com/argosy-dev/argosy/cmd/argosyctl/check"
 	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/internal/program"
 )
@@ -35,16 +34,7 @@ type versions struct {
 	// Kinds of Argosy that karmada-apiserver serves, as KIND.VERSION.GROUP.
 	Kinds []string `json:"kinds,omitempty"`
 	// Programs of Argosy in the host cluster.
-	Programs []programVersion `json:"programs,omitempty"`
-}
-
-type programVersion struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Image   string `json:"image"`
-	// Ready and Desired replicas.
-	Ready   int32 `json:"ready"`
-	Desired int32 `json:"desired"`
+	Programs []check.Program `json:"programs,omitempty"`
 }
 
 type versionOptions struct {
@@ -131,35 +121,12 @@ func kindsOfArgosy(lists []*metav1.APIResourceList) []string {
 	return kinds
 }
 
-func (o versionOptions) programs(ctx context.Context) ([]programVersion, error) {
+func (o versionOptions) programs(ctx context.Context) ([]check.Program, error) {
 	config, err := program.Reach("the host cluster", "--host-kubeconfig", o.hostKubeconfig)
 	if err != nil {
 		return nil, err
 	}
-	host, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("reaching the host cluster: %w", err)
-	}
-	list, err := host.AppsV1().Deployments(o.hostNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/part-of=argosy"})
-	if err != nil {
-		return nil, fmt.Errorf("listing the Deployments of Argosy in namespace %s of the host cluster: %w", o.hostNamespace, err)
-	}
-	programs := make([]programVersion, 0, len(list.Items))
-	for i := range list.Items {
-		programs = append(programs, programOf(&list.Items[i]))
-	}
-	return programs, nil
-}
-
-func programOf(d *appsv1.Deployment) programVersion {
-	p := programVersion{Name: d.Name, Version: d.Labels["app.kubernetes.io/version"], Ready: d.Status.ReadyReplicas, Desired: 1}
-	if d.Spec.Replicas != nil {
-		p.Desired = *d.Spec.Replicas
-	}
-	if containers := d.Spec.Template.Spec.Containers; len(containers) > 0 {
-		p.Image = containers[0].Image
-	}
-	return p
+	return check.Programs(ctx, config, o.hostNamespace)
 }
 
 func writeVersions(out io.Writer, found versions) error {
