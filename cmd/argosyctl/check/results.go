@@ -153,7 +153,10 @@ func leaders(facts Facts, now time.Time) Result {
 	switch {
 	case facts.LeaseErr != nil:
 		return Result{name, Unknown, facts.LeaseErr.Error(), ""}
-	case facts.Lease == nil || facts.Lease.Holder == "":
+	case facts.Lease == nil:
+		return Result{name, Unknown, "there is no Lease of argosy-controller-manager: it never ran here, or its leader election is off, as in the lab",
+			"see that it runs: kubectl get pods in its namespace of the host cluster"}
+	case facts.Lease.Holder == "":
 		return Result{name, Problem, "no argosy-controller-manager leads", "see that it runs: kubectl get pods in its namespace of the host cluster"}
 	}
 	if late := now.Sub(facts.Lease.Renewed); late > leaseLate {

@@ -48,7 +48,7 @@ func TestJudge(t *testing.T) {
 		"kinds of another version": {func(f *Facts) { f.Differences = []install.Difference{{Object: "ClusterRole argosy-edit"}} },
 			"kinds and roles", Warning, "1 of 30 are not those of this argosyctl: ClusterRole argosy-edit"},
 		"no right to compare": {func(f *Facts) { f.DifferencesErr = errors.New("forbidden") }, "kinds and roles", Unknown, "forbidden"},
-		"never led":           {func(f *Facts) { f.Lease = nil }, "controllers", Problem, "no argosy-controller-manager leads"},
+		"never led":           {func(f *Facts) { f.Lease = nil }, "controllers", Unknown, "there is no Lease"},
 		"given up":            {func(f *Facts) { f.Lease.Holder = "" }, "controllers", Problem, "no argosy-controller-manager leads"},
 		"leader gone": {func(f *Facts) { f.Lease.Renewed = now.Add(-3 * time.Minute) }, "controllers", Problem,
 			"argosy-controller-manager-0 led last, 3m0s ago"},
