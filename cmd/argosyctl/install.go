@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,6 +104,8 @@ rules read CloneSets and Advanced StatefulSets; docs/uninstall.md says what that
 		},
 	}
 	f.hostFlags(cmd)
+	cmd.Flags().DurationVar(&f.options.KarmadaPatience, "karmada-patience", 0,
+		"how long to try karmada-apiserver before going on without it, because Karmada was removed too; 0 never does")
 	cmd.AddCommand(newUninstallMemberCommand(karmada, streams))
 	return cmd
 }
@@ -115,13 +119,18 @@ func (f *installFlags) hostFlags(cmd *cobra.Command) {
 // installer reaches both clusters.
 func (f *installFlags) installer(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) (*install.Installer, error) {
 	karmadaConfig, err := restConfig(karmada)
-	if err != nil {
+	switch {
+	case err == nil:
+		// A few dozen objects at once; karmada-apiserver's own priority and fairness bounds us.
+		karmadaConfig.QPS = -1
+		// Uninstall lists every kind there is, deprecated ones too; whoever reads along can do nothing about that.
+		karmadaConfig.WarningHandler = rest.NoWarnings{}
+	case f.options.KarmadaPatience > 0 && errors.Is(err, fs.ErrNotExist):
+		// Its Secret went with Karmada.
+		karmadaConfig = nil
+	default:
 		return nil, err
 	}
-	// A few dozen objects at once; karmada-apiserver's own priority and fairness bounds us.
-	karmadaConfig.QPS = -1
-	// Uninstall lists every kind there is, deprecated ones too; whoever reads along can do nothing about that.
-	karmadaConfig.WarningHandler = rest.NoWarnings{}
 	hostConfig, err := program.Reach("the host cluster", "--host-kubeconfig", f.hostKubeconfig)
 	if err != nil {
 		return nil, err

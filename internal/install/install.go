@@ -43,6 +43,8 @@ type Options struct {
 	WaitForWebhook time.Duration
 	// Estimator says whether argosy-estimator is part of the installation.
 	Estimator bool
+	// KarmadaPatience is how long Uninstall tries karmada-apiserver before it goes on without; 0 never does.
+	KarmadaPatience time.Duration
 	// TokenLife of the programs' tokens.
 	TokenLife time.Duration
 }
@@ -50,7 +52,7 @@ type Options struct {
 // Installer works on the two clusters of an installation.
 type Installer struct {
 	Options Options
-	// Karmada reaches karmada-apiserver as an administrator.
+	// Karmada reaches karmada-apiserver as an administrator. Nil only for Uninstall, where its kubeconfig is gone too.
 	Karmada *rest.Config
 	// Host reaches the namespace of the host cluster where the programs run.
 	Host          kubernetes.Interface

@@ -2,32 +2,34 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Uninstall takes away what Prepare and Register put in place: first what makes Karmada call us, then rights and
-// accounts, then the host cluster's Secrets. Kinds stay, with every object of theirs.
+// accounts, then the host cluster's Secrets. Kinds stay, with every object of theirs. With Options.KarmadaPatience a karmada-apiserver that
+// gave no answer for so long is left as it is.
 func (i *Installer) Uninstall(ctx context.Context) error {
-	c, err := i.client()
+	gone, err := i.karmadaGone(ctx)
 	if err != nil {
 		return err
 	}
-	if err := i.prune(ctx, c, nil); err != nil {
-		return err
-	}
-	if err := i.withoutEstimator(ctx, c); err != nil {
-		return err
-	}
-	if err := i.deleteNamespace(ctx, c); err != nil {
+	if gone != nil {
+		i.say("left     everything in karmada-apiserver, which gave no answer for %s (%v): should it come back, run argosyctl uninstall again, "+
+			"for it still calls argosy-webhook", i.Options.KarmadaPatience, gone)
+	} else if err := i.withoutKarmadasPart(ctx); err != nil {
 		return err
 	}
 	names := []string{AuthoritySecret, ServingSecret}
@@ -40,6 +42,50 @@ func (i *Installer) Uninstall(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// withoutKarmadasPart takes away what is in karmada-apiserver.
+func (i *Installer) withoutKarmadasPart(ctx context.Context) error {
+	c, err := i.client()
+	if err != nil {
+		return err
+	}
+	if err := i.prune(ctx, c, nil); err != nil {
+		return err
+	}
+	if err := i.withoutEstimator(ctx, c); err != nil {
+		return err
+	}
+	return i.deleteNamespace(ctx, c)
+}
+
+// karmadaGone is why karmada-apiserver cannot be asked, once it could not for the whole of Options.KarmadaPatience; nil when it answers, be
+// that with a refusal, or when there is no such patience.
+func (i *Installer) karmadaGone(ctx context.Context) (gone, err error) {
+	if i.Options.KarmadaPatience == 0 {
+		return nil, nil
+	}
+	if i.Karmada == nil {
+		return errors.New("there is no kubeconfig of it"), nil
+	}
+	short := rest.CopyConfig(i.Karmada)
+	short.Timeout = 5 * time.Second
+	asked, err := discovery.NewDiscoveryClientForConfig(short)
+	if err != nil {
+		return nil, fmt.Errorf("reaching karmada-apiserver: %w", err)
+	}
+	err = wait.PollUntilContextTimeout(ctx, time.Second, i.Options.KarmadaPatience, true, func(context.Context) (bool, error) {
+		_, gone = asked.ServerVersion()
+		var refused apierrors.APIStatus
+		return gone == nil || errors.As(gone, &refused), nil
+	})
+	switch {
+	case err == nil:
+		return nil, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	return gone, nil
 }
 
 // deleteSecret leaves a Secret alone that someone else made, cert-manager for one.

@@ -3,6 +3,7 @@ package install
 import (
 	"bytes"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/estimator/register"
@@ -41,6 +43,7 @@ func TestInstallRenewAndUninstall(t *testing.T) {
 		{"a new authority is trusted before it signs", p.newAuthority},
 		{"what an earlier version left is removed", p.upgrade},
 		{"without the estimator nothing of it is left", p.estimatorOff},
+		{"uninstalling goes on without a karmada-apiserver that is gone", p.uninstallWithoutKarmada},
 		{"uninstalling leaves users' objects and nothing else", p.uninstall},
 	} {
 		if !t.Run(step.name, step.run) {
@@ -279,6 +282,48 @@ func (p *planes) upgrade(t *testing.T) {
 	if roles["argosy-of-an-earlier-version"] != nil || roles["somebody-elses"] == nil || roles["argosy-webhook"] == nil {
 		t.Errorf("roles after an upgrade: %v", slices.Sorted(maps.Keys(roles)))
 	}
+}
+
+// uninstallWithoutKarmada: a Karmada that was removed first keeps nobody from removing the host's part. Without the patience for it nothing
+// is touched, and an answer, be it a refusal, is not an absence.
+func (p *planes) uninstallWithoutKarmada(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := rest.CopyConfig(p.karmada.Config)
+	gone.Host = "https://" + closed.Addr().String()
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refused := rest.AnonymousClientConfig(p.karmada.Config)
+	for name, tt := range map[string]struct {
+		karmada  *rest.Config
+		patience time.Duration
+	}{"gone, and no patience": {gone, 0}, "there, and it refuses": {refused, 2 * time.Second}} {
+		installer := p.installer()
+		installer.Karmada, installer.Options.KarmadaPatience = tt.karmada, tt.patience
+		if err := installer.Uninstall(t.Context()); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		p.secret(t, install.KubeconfigSecret("argosy-webhook"))
+	}
+	for _, karmada := range []*rest.Config{gone, nil} {
+		installer := p.installer()
+		installer.Karmada, installer.Options.KarmadaPatience = karmada, 2*time.Second
+		p.out.Reset()
+		if err := installer.Uninstall(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(p.out.String(), "left     everything in karmada-apiserver") {
+			t.Errorf("nothing says what is left: %s", p.out.String())
+		}
+		secrets, err := p.secrets.CoreV1().Secrets(hostNamespace).List(t.Context(), metav1.ListOptions{})
+		if err != nil || len(secrets.Items) != 0 {
+			t.Errorf("secrets left in the host cluster: %v, %v", secrets.Items, err)
+		}
+	}
+	p.install(t)
 }
 
 func (p *planes) uninstall(t *testing.T) {

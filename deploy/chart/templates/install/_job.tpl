@@ -41,6 +41,9 @@ spec:
     - name: karmada
       secret:
         secretName: {{ .root.Values.karmada.kubeconfigSecret.name }}
+        {{- if .karmadaOptional }}
+        optional: true
+        {{- end }}
         defaultMode: 0440
         items: [{key: {{ .root.Values.karmada.kubeconfigSecret.key }}, path: kubeconfig}]
     - name: tmp
