@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/argosy-dev/argosy/internal/mark"
@@ -39,15 +40,25 @@ func (s *Status) Asked(asked Asked) {
 	})
 }
 
-// more judges a rollout that all members have taken up and of whose old replicas some still run; with other totals, as where every
-// member has all replicas or replicas are on their way, it does not judge.
+// askedOf is how often the template's numbers are asked for, and the words for it: of the fleet once, or, where each member has all
+// replicas, of every member.
+func askedOf(members []family.Member) (times int64, words string) {
+	if slices.ContainsFunc(members, func(m family.Member) bool { return !m.Whole }) || len(members) == 0 {
+		return 1, ""
+	}
+	return int64(len(members)), " in each member"
+}
+
+// more judges a rollout that all members have taken up and of whose old replicas some still run; with other totals, as where replicas
+// are on their way, it does not judge.
 func (s *Status) more(asked Asked, members []family.Member, into map[string]any) (said bool, err error) {
 	updated, _ := into["updatedReplicas"].(int64)
 	replicas, _ := into["replicas"].(int64)
-	if s.generation != s.template.GetGeneration() || s.generation == 0 ||
-		replicas != int64(asked.Total) || updated >= replicas || updated <= int64(asked.Updated) {
+	times, each := askedOf(members)
+	if s.generation != s.template.GetGeneration() || s.generation == 0 || replicas != int64(asked.Total)*times || updated >= replicas {
 		return false, nil
 	}
+	beyond := updated > int64(asked.Updated)*times
 	var where []string
 	for _, m := range members {
 		r := field.Read(m.Status)
@@ -55,6 +66,7 @@ func (s *Status) more(asked Asked, members []family.Member, into map[string]any)
 		if r.Err() != nil {
 			return false, At(m, r.Err())
 		}
+		beyond = beyond || each != "" && n > asked.Updated
 		switch {
 		case n > 0 && with != "":
 			where = append(where, fmt.Sprintf("%s %d (created with the new template)", m.Cluster, n))
@@ -62,38 +74,45 @@ func (s *Status) more(asked Asked, members []family.Member, into map[string]any)
 			where = append(where, fmt.Sprintf("%s %d", m.Cluster, n))
 		}
 	}
+	if !beyond {
+		return false, nil
+	}
 	s.own = append(s.own, ownCondition{
 		kind: ConditionRolloutAsAsked, reason: ReasonMoreUpdated,
-		message: fmt.Sprintf("asked %d of %d updated, %d are: %s", asked.Updated, asked.Total, updated, strings.Join(where, ", ")),
+		message: fmt.Sprintf("asked %d of %d updated%s, %d are: %s", asked.Updated, asked.Total, each, updated, strings.Join(where, ", ")),
 	})
 	return true, nil
 }
 
-// fewer judges wherever the members together have no more replicas than the template: with more, each may have them all. A member's
-// number is of the template it has, so it counts only where that is the present one.
+// fewer judges wherever the members together have no more replicas than they are asked for: with more, some are on their way, or each
+// member has them all and nobody could say so. A member's number is of the template it has, so it counts only where that is the
+// present one.
 func (s *Status) fewer(asked Asked, members []family.Member, into map[string]any) error {
 	replicas, _ := into["replicas"].(int64)
 	want, total := int64(asked.Updated), int64(asked.Total)
+	times, each := askedOf(members)
 	if asked.MembersOwn {
 		if asked.Held {
 			return nil
 		}
-		want, total = replicas, replicas
+		want, total, times, each = replicas, replicas, 1, ""
 	}
-	if len(members) == 0 || replicas > total {
+	if len(members) == 0 || replicas > total*times {
 		return nil
 	}
 	var updated int64
 	var where []string
+	short := false
 	for _, m := range members {
 		n, behind, err := s.behind(m)
 		if err != nil {
 			return err
 		}
 		updated += n
+		short = short || each != "" && n < want
 		where = append(where, behind)
 	}
-	if updated >= want {
+	if !short && updated >= want*times {
 		return nil
 	}
 	revision, _ := into["updateRevision"].(string)
@@ -102,7 +121,7 @@ func (s *Status) fewer(asked Asked, members []family.Member, into map[string]any
 	}
 	s.own = append(s.own, ownCondition{
 		kind: ConditionRolloutAsAsked, reason: ReasonFewerUpdated,
-		message: fmt.Sprintf("asked %d of %d updated, %d%s are: %s", want, total, updated, revision, strings.Join(where, ", ")),
+		message: fmt.Sprintf("asked %d of %d updated%s, %d%s are: %s", want, total, each, updated, revision, strings.Join(where, ", ")),
 	})
 	return nil
 }

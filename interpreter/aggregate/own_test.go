@@ -147,6 +147,52 @@ func TestAnUnreachableMemberIsNotReady(t *testing.T) {
 	}
 }
 
+// whole are members of which each has all replicas.
+func whole(members ...family.Member) []family.Member {
+	for i := range members {
+		members[i].Whole = true
+	}
+	return members
+}
+
+// TestMoreThanAskedOfEach: where each member has all replicas, each is asked; one member's surplus is not another's shortfall.
+func TestMoreThanAskedOfEach(t *testing.T) {
+	ten := func(updated int64) map[string]any {
+		return map[string]any{"replicas": int64(10), "updatedReplicas": updated}
+	}
+	for name, tc := range map[string]struct {
+		members []family.Member
+		want    string
+	}{
+		"as asked": {members: whole(reported("a", ten(1)), reported("b", ten(1)))},
+		"more in one, fewer in the other": {members: whole(reported("a", ten(2)), reported("b", ten(0))),
+			want: "MoreUpdated: asked 1 of 10 updated in each member, 2 are: a 2"},
+		"more in both": {members: whole(reported("a", ten(2)), reported("b", ten(1))),
+			want: "MoreUpdated: asked 1 of 10 updated in each member, 3 are: a 2, b 1"},
+		"fewer in one": {members: whole(reported("a", ten(1)), reported("b", ten(0))),
+			want: "FewerUpdated: asked 1 of 10 updated in each member, 1 are: a 1 of 10 (10 not ready), b 0 of 10 (10 not ready)"},
+		"nobody could say that each has all": {members: []family.Member{reported("a", ten(2)), reported("b", ten(0))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			template := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"generation": int64(3)}}}
+			s := Begin(template, tc.members, "replicas", "updatedReplicas")
+			s.Asked(Asked{Updated: 1, Total: 10, Held: true})
+			edits, err := s.Edits()
+			if err != nil {
+				t.Fatal(err)
+			}
+			have := ""
+			list, _ := edits[0].Value.(map[string]any)["conditions"].([]any)
+			for _, c := range list {
+				have += text(c, "reason") + ": " + text(c, "message")
+			}
+			if have != tc.want {
+				t.Errorf("said %q\nwant %q", have, tc.want)
+			}
+		})
+	}
+}
+
 // TestFewerThanAskedIsSaid: by what is known of why.
 func TestFewerThanAskedIsSaid(t *testing.T) {
 	of := func(replicas, ready, updated int64) map[string]any {
@@ -185,6 +231,17 @@ func TestFewerThanAskedIsSaid(t *testing.T) {
 			want: "asked 6 of 6 updated, 5 of revision web-b are: a 3 of 3, b 2 of 2"},
 		"each has them all": {
 			asked: Asked{Updated: 3, Total: 3}, members: []family.Member{reported("a", of(3, 3, 1)), reported("b", of(3, 3, 1))},
+		},
+		"each has them all, and is asked": {
+			asked: Asked{Updated: 3, Total: 3}, members: whole(reported("a", of(3, 3, 3)), reported("b", of(3, 3, 1))),
+			want: "asked 3 of 3 updated in each member, 4 of revision web-b are: a 3 of 3, b 1 of 3",
+		},
+		"each has them all, and all are updated": {
+			asked: Asked{Updated: 3, Total: 3}, members: whole(reported("a", of(3, 3, 3)), reported("b", of(3, 3, 3))),
+		},
+		"each has them all, and its own number": {
+			asked:   Asked{Updated: 20, Total: 20, MembersOwn: true},
+			members: whole(reported("a", of(3, 3, 3)), reported("b", of(2, 2, 2))),
 		},
 		"stopped": {
 			asked: Asked{Updated: 6, Total: 6, Still: true}, members: []family.Member{reported("a", of(3, 3, 0)), reported("b", of(3, 3, 0))},

@@ -84,6 +84,13 @@ func TestReviseReplica(t *testing.T) {
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=0,member2=1,member3=1").
 				Annotation("interpreter.argosy.dev/divided", "partition=1"),
 		},
+		"a hundredth of three over three members: one is held back, and where it is held nothing is known to be updated": {
+			template: makeCloneSet(t).With(3, replicasPath...).With("1%", partitionPath...),
+			target:   family.Target{Replicas: 1, Clusters: ones},
+			want: makeCloneSet(t).With(1, replicasPath...).With(1, partitionPath...).
+				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=0,member2=0,member3=1").
+				Annotation("interpreter.argosy.dev/divided", "partition=1"),
+		},
 		"all of the fleet held back": {
 			template: makeCloneSet(t).With("100%", partitionPath...),
 			target:   family.Target{Replicas: 4, Clusters: three},

@@ -82,7 +82,9 @@ type Member struct {
 	Unreadable string
 	// Unreachable says why nobody can ask the member now; Status is then the last it sent. Empty: it can be asked.
 	Unreachable string
-	Health      workv1alpha2.ResourceHealth
+	// Whole is true where the member has all of the template's replicas and not a share of them: the policy says Duplicated.
+	Whole  bool
+	Health workv1alpha2.ResourceHealth
 	// Applied is false, with the message, when the member refused the manifest.
 	Applied        bool
 	AppliedMessage string

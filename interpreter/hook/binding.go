@@ -37,6 +37,8 @@ type Division struct {
 type Divider interface {
 	// Division for the question after the manifest of a cluster with so many replicas. errNoBinding: there is none.
 	Division(ctx context.Context, object *unstructured.Unstructured, replicas int32) (Division, error)
+	// Duplicated is true where every cluster has all of the workload's replicas. errNoBinding: there is none.
+	Duplicated(ctx context.Context, object *unstructured.Unstructured) (bool, error)
 }
 
 // bound is what one reading of a binding says.
@@ -48,34 +50,49 @@ type bound struct {
 }
 
 func read(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) (bound, error) {
+	binding, err := find(ctx, reader, object)
+	if err != nil {
+		return bound{}, err
+	}
+	if duplicated(binding) {
+		return bound{generation: binding.Generation, replicas: binding.Spec.Replicas}, nil
+	}
+	created, err := createdWith(binding.Status.AggregatedStatus)
+	if err != nil {
+		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", bindingKey(object), err)
+	}
+	return bound{
+		Division:   Division{Clusters: merged(binding.Spec), CreatedWith: created},
+		generation: binding.Generation, replicas: binding.Spec.Replicas,
+	}, nil
+}
+
+// find reads the object's binding.
+func find(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) (*workv1alpha2.ResourceBinding, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	key := bindingKey(object)
 	var binding workv1alpha2.ResourceBinding
 	err := reader.Get(ctx, key, &binding)
 	if apierrors.IsNotFound(err) {
-		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", key, errNoBinding)
+		return nil, fmt.Errorf("reading ResourceBinding %s: %w", key, errNoBinding)
 	}
 	if err != nil {
-		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", key, err)
+		return nil, fmt.Errorf("reading ResourceBinding %s: %w", key, err)
 	}
 	// A binding's name holds no group: of two kinds of one name, the other may own it.
 	of := binding.Spec.Resource
 	group := schema.FromAPIVersionAndKind(of.APIVersion, of.Kind).GroupKind()
 	if group != object.GroupVersionKind().GroupKind() || of.Name != object.GetName() {
-		return bound{}, fmt.Errorf("reading ResourceBinding %s: it belongs to %s %s/%s", key, group, of.Namespace, of.Name)
+		return nil, fmt.Errorf("reading ResourceBinding %s: it belongs to %s %s/%s", key, group, of.Namespace, of.Name)
 	}
-	if p := binding.Spec.Placement; p != nil && p.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDuplicated {
-		return bound{generation: binding.Generation, replicas: binding.Spec.Replicas}, nil
-	}
-	created, err := createdWith(binding.Status.AggregatedStatus)
-	if err != nil {
-		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", key, err)
-	}
-	return bound{
-		Division:   Division{Clusters: merged(binding.Spec), CreatedWith: created},
-		generation: binding.Generation, replicas: binding.Spec.Replicas,
-	}, nil
+	return &binding, nil
+}
+
+// duplicated is what the binding's policy says. Of a workload that another one brings along it says nothing.
+func duplicated(binding *workv1alpha2.ResourceBinding) bool {
+	p := binding.Spec.Placement
+	return p != nil && p.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDuplicated
 }
 
 func bindingKey(object *unstructured.Unstructured) types.NamespacedName {

@@ -40,11 +40,19 @@ type Bindings struct {
 
 	mu   sync.Mutex
 	kept *lru.Cache
+	// placed are placements, by binding.
+	placed *lru.Cache
+}
+
+// placement is what one generation of a binding says.
+type placement struct {
+	generation int64
+	duplicated bool
 }
 
 // NewBindings reads by reader and learns of newer bindings by seen.
 func NewBindings(reader, seen client.Reader, c clock.PassiveClock) *Bindings {
-	return &Bindings{Reader: reader, Seen: seen, Clock: c, kept: lru.New(keptBindings)}
+	return &Bindings{Reader: reader, Seen: seen, Clock: c, kept: lru.New(keptBindings), placed: lru.New(keptBindings)}
 }
 
 // reading is one live read, and the questions of its sync that are still to come.
@@ -73,6 +81,24 @@ func (b *Bindings) Division(ctx context.Context, object *unstructured.Unstructur
 	}
 	b.keep(key, &reading{bound: now, template: template, at: at, left: map[int32]int{}}, replicas)
 	return now.Division, nil
+}
+
+// Duplicated implements Divider. A status comes every few seconds while a workload moves, and a placement seldom changes: one reading
+// serves until the watch of bindings shows a newer generation.
+func (b *Bindings) Duplicated(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
+	key := bindingKey(object)
+	if known, ok := b.placed.Get(key); ok {
+		if p, ok := known.(placement); ok && !b.outdated(ctx, key, p.generation) {
+			return p.duplicated, nil
+		}
+	}
+	binding, err := find(ctx, b.Reader, object)
+	if err != nil {
+		return false, err
+	}
+	now := placement{generation: binding.Generation, duplicated: duplicated(binding)}
+	b.placed.Add(key, now)
+	return now.duplicated, nil
 }
 
 // take is a reading that this question may belong to.

@@ -199,3 +199,41 @@ func TestDivision(t *testing.T) {
 		})
 	}
 }
+
+// TestOnePlacementServesManyStatuses: the binding is read again only once the watch shows a newer one, or cannot tell.
+func TestOnePlacementServesManyStatuses(t *testing.T) {
+	live, seen := &plane{binding: bindingOf()}, &watch{generation: 5}
+	live.binding.Spec.Placement = &policyv1alpha1.Placement{}
+	b := NewBindings(live, seen, clocktesting.NewFakeClock(time.Time{}))
+	for _, step := range []struct {
+		what      string
+		change    func()
+		want      bool
+		wantReads int
+	}{
+		{"the first status", func() {}, true, 1},
+		{"the next ones", func() {}, true, 1},
+		{"the policy divides", func() {
+			live.binding.Generation, seen.generation = 6, 6
+			live.binding.Spec.Placement.ReplicaScheduling = &policyv1alpha1.ReplicaSchedulingStrategy{
+				ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided}
+		}, false, 2},
+		{"the watch cannot tell", func() { seen.err = errors.New("not synced") }, false, 3},
+		{"another workload brings it along", func() { live.binding.Spec.Placement = nil }, false, 4},
+	} {
+		step.change()
+		got, err := b.Duplicated(t.Context(), web())
+		if err != nil || got != step.want || live.reads != step.wantReads {
+			t.Errorf("%s: duplicated %v, %v after %d reads; want %v after %d", step.what, got, err, live.reads, step.want, step.wantReads)
+		}
+	}
+	// One member's status that cannot be read must not stop the status of all others.
+	live.binding.Status.AggregatedStatus = []workv1alpha2.AggregatedStatusItem{{ClusterName: "a", Status: &runtime.RawExtension{Raw: []byte(`7`)}}}
+	if _, err := b.Duplicated(t.Context(), web()); err != nil {
+		t.Error(err)
+	}
+	live.err = apierrors.NewTimeoutError("busy", 1)
+	if _, err := b.Duplicated(t.Context(), web()); err == nil {
+		t.Error("what cannot be read is known")
+	}
+}

@@ -2,8 +2,10 @@ package hook
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
+	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
@@ -15,6 +17,25 @@ import (
 type Members interface {
 	// Unreachable says why a member cannot be asked; empty: it can, or nobody knows of it.
 	Unreachable(ctx context.Context, cluster string) (why string, err error)
+}
+
+// whole marks the members of a workload that gives each of them all its replicas. Of one member there is no difference, and where
+// nobody divides nobody knows; where it cannot be read, Karmada asks again.
+func (e *exchange) whole(ctx context.Context, q interpreter.Question) error {
+	if len(q.Members) < 2 {
+		return nil
+	}
+	duplicated, err := e.Divider.Duplicated(ctx, q.Object)
+	if errors.Is(err, errNoBinding) {
+		return nil
+	}
+	if err != nil {
+		return refuse(http.StatusServiceUnavailable, "aggregating the members' statuses: %v", err)
+	}
+	for i := range q.Members {
+		q.Members[i].Whole = duplicated
+	}
+	return nil
 }
 
 // reach marks the members that cannot be asked. Where that cannot be known, Karmada asks again.

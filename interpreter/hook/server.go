@@ -113,6 +113,11 @@ func (e *exchange) interpret(w http.ResponseWriter, r *http.Request) (*configv1a
 		if err := e.reach(r.Context(), q.Members); err != nil {
 			return nil, err
 		}
+		if family.NeedsDivision != nil {
+			if err := e.whole(r.Context(), q); err != nil {
+				return nil, err
+			}
+		}
 	}
 	answer, err := q.Answer(family)
 	if err != nil {

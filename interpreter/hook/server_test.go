@@ -36,6 +36,11 @@ func (f dividerFunc) Division(context.Context, *unstructured.Unstructured, int32
 	return Division{Clusters: clusters}, err
 }
 
+func (f dividerFunc) Duplicated(context.Context, *unstructured.Unstructured) (bool, error) {
+	clusters, err := f()
+	return clusters == nil, err
+}
+
 // newHandler is a handler with the real families, one that panics, and a divider.
 func newHandler(t testing.TB, divider Divider) *Handler {
 	t.Helper()
@@ -232,6 +237,45 @@ func TestARolloutUnderWayIsNoNews(t *testing.T) {
 	}
 	if have := <-events.Events; len(events.Events) != 0 || !strings.HasPrefix(have, "Warning MoreUpdated asked 1 of 10 updated, 2 are") {
 		t.Errorf("event %q and %d more, want one of MoreUpdated", have, len(events.Events))
+	}
+}
+
+// TestEachMemberMayHaveThemAll: of a workload whose members have all replicas each, what is asked is asked of each.
+func TestEachMemberMayHaveThemAll(t *testing.T) {
+	const members = `,"aggregatedStatus":[
+		{"clusterName":"a","status":{"replicas":10,"readyReplicas":10,"updatedReplicas":1,
+			"generation":1,"observedGeneration":1,"resourceTemplateGeneration":3}},
+		{"clusterName":"b","status":{"replicas":10,"readyReplicas":10,"updatedReplicas":0,
+			"generation":1,"observedGeneration":1,"resourceTemplateGeneration":3}}]`
+	for name, tc := range map[string]struct {
+		divider dividerFunc
+		want    string
+		refused string
+	}{
+		"duplicated": {
+			divider: func() ([]workv1alpha2.TargetCluster, error) { return nil, nil },
+			want:    "asked 1 of 10 updated in each member, 1 are: a 1 of 10, b 0 of 10",
+		},
+		"divided, replicas on their way": {
+			divider: func() ([]workv1alpha2.TargetCluster, error) { return []workv1alpha2.TargetCluster{{Name: "a"}}, nil },
+		},
+		"nobody knows": {divider: noBinding},
+		"it cannot be read": {
+			divider: func() ([]workv1alpha2.TargetCluster, error) { return nil, errors.New("no answer") },
+			refused: "aggregating the members' statuses: no answer",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ask(t, newHandler(t, tc.divider), contextOf("AggregateStatus", cloneSet, members))
+			switch {
+			case tc.refused != "":
+				if got.Successful || got.Status.Code != http.StatusServiceUnavailable || got.Status.Message != tc.refused {
+					t.Errorf("answer %+v, want a refusal", got)
+				}
+			case !strings.Contains(string(got.Patch), tc.want) || tc.want == "" && strings.Contains(string(got.Patch), "asked"):
+				t.Errorf("said %s, want %q", got.Patch, tc.want)
+			}
+		})
 	}
 }
 

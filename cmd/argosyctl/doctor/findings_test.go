@@ -250,6 +250,18 @@ func TestDiagnose(t *testing.T) {
 			},
 			wantSeverity: Problem, wantCheck: "autoscaler", wantMessage: "members scale apps.kruise.io/v1alpha1 CloneSet web",
 		},
+		"an autoscaler of a Deployment in members": {
+			spoil: func(f *Facts) {
+				deployment := template(`{}`)
+				deployment.SetAPIVersion("apps/v1")
+				deployment.SetKind("Deployment")
+				f.Workloads = append(f.Workloads, deployment)
+				hpa := autoscaler(true)
+				hpa.Spec.ScaleTargetRef.APIVersion, hpa.Spec.ScaleTargetRef.Kind = "apps/v1", "Deployment"
+				f.Autoscalers = append(f.Autoscalers, hpa)
+			},
+			wantSeverity: Problem, wantCheck: "autoscaler", wantMessage: "members scale apps/v1 Deployment web",
+		},
 		"an autoscaler in members that own their replicas": {
 			spoil: func(f *Facts) {
 				f.Workloads = append(f.Workloads, template(`{"metadata":{"labels":{"resourcetemplate.karmada.io/retain-replicas":"true"}}}`))
