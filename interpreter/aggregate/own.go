@@ -49,6 +49,9 @@ func (s *Status) say(out map[string]any) {
 	list, _ := out["conditions"].([]any)
 	for _, c := range s.own {
 		condition := map[string]any{"type": c.kind, "status": "False", "reason": c.reason, "message": clip(c.message)}
+		if s.updateTimes {
+			condition[lastUpdateTime] = nil
+		}
 		if s.standard {
 			condition["observedGeneration"] = s.generation
 			condition["lastTransitionTime"] = transition(s.template, condition, before)
@@ -83,6 +86,9 @@ func (s *Status) reported(unread []string) {
 	}
 }
 
+// lastUpdateTime is a field of a Deployment's conditions.
+const lastUpdateTime = "lastUpdateTime"
+
 // Stamp writes into a new status since when our conditions say what they say: as long as the template's status has said so, or now.
 func Stamp(template *unstructured.Unstructured, status map[string]any, now time.Time) {
 	before, _, _ := unstructured.NestedSlice(template.Object, "status", "conditions")
@@ -98,6 +104,9 @@ func Stamp(template *unstructured.Unstructured, status map[string]any, now time.
 				text(old, "status") == text(item, "status") && text(old, "reason") == text(item, "reason") && progress(old) == progress(item) {
 				condition["lastTransitionTime"] = since
 			}
+		}
+		if _, has := condition[lastUpdateTime]; has {
+			condition[lastUpdateTime] = condition["lastTransitionTime"]
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
+	"github.com/argosy-dev/argosy/interpreter/field"
 )
 
 // Status is a template's status in the making: the list of its steps, so that a kind's rule is that list.
@@ -21,6 +22,8 @@ type Status struct {
 	hidden map[string]int
 	// standard is true where conditions must be what metav1.Condition demands.
 	standard bool
+	// updateTimes is true where a condition has a lastUpdateTime.
+	updateTimes bool
 	// own are conditions of ours that must be said.
 	own []ownCondition
 }
@@ -39,6 +42,45 @@ func (s *Status) Add(step func(members []family.Member, into map[string]any) err
 // template name it, and the one it replaces: while any member still has an older one, that is shown.
 func (s *Status) Revisions() {
 	s.Add(func(members []family.Member, into map[string]any) error { return revisions(s.template, members, into) })
+}
+
+// KeepRest keeps of the template's status what the members' do not say, as Karmada does of its own kinds: somebody else wrote it. It
+// comes before the other steps.
+func (s *Status) KeepRest() {
+	s.Add(func(_ []family.Member, into map[string]any) error {
+		before, err := field.Map(s.template.Object, "status")
+		if err != nil {
+			return err
+		}
+		for name, value := range before {
+			if _, said := into[name]; !said {
+				into[name] = value
+			}
+		}
+		conditions, err := field.Slice(before, "conditions")
+		if err != nil {
+			return err
+		}
+		delete(into, "conditions")
+		put(into, "conditions", slices.DeleteFunc(slices.Clone(conditions), func(c any) bool { return IsOwn(text(c, "type")) }))
+		return nil
+	})
+}
+
+// UpdateTimes gives conditions of ours a lastUpdateTime, as a Deployment's have: karmada-apiserver stores one in any case.
+func (s *Status) UpdateTimes() { s.updateTimes = true }
+
+// OmitZero leaves counts out that are 0, where karmada-apiserver leaves them out of what it stores: written, each aggregation would
+// find another status than the template's, and write it again. It comes last.
+func (s *Status) OmitZero(counts ...string) {
+	s.Add(func(_ []family.Member, into map[string]any) error {
+		for _, name := range counts {
+			if into[name] == int64(0) {
+				delete(into, name)
+			}
+		}
+		return nil
+	})
 }
 
 // Selector puts the label selector of the scale subresource under name: an autoscaler needs it also before any member

@@ -1,12 +1,15 @@
 package apps
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/resourceinterpreter/default/native"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"pgregory.net/rapid"
 
 	"github.com/argosy-dev/argosy/internal/fixture"
@@ -153,10 +156,143 @@ func TestAggregateStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := statefulSet(t).
-		WithYAML(
-			"{observedGeneration: 3, replicas: 7, readyReplicas: 0, availableReplicas: 7, currentReplicas: 0, updatedReplicas: 1, updateRevision: "+
-				"db-b, currentRevision: db-a}", "status")
+		WithYAML("{observedGeneration: 3, replicas: 7, availableReplicas: 7, updatedReplicas: 1, updateRevision: db-b, currentRevision: db-a}", "status")
 	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
+	}
+}
+
+// TestStatusIsKarmadasWhereMembersCanBeAsked: of Deployments and DaemonSets the answer is then Karmada's own, to the byte that is stored.
+func TestStatusIsKarmadasWhereMembersCanBeAsked(t *testing.T) {
+	karmada := native.NewDefaultInterpreter()
+	counts := map[string][]string{
+		"Deployment": deploymentSparse, "DaemonSet": append(append([]string{}, daemonSetCounts...), daemonSetSparse...),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		number := func(name string) int64 { return rapid.Int64Range(0, 2).Draw(t, name) }
+		for _, f := range []*family.Family{Deployment(), DaemonSet()} {
+			object := &unstructured.Unstructured{Object: map[string]any{
+				"metadata": map[string]any{"name": "web", "namespace": "shop", "generation": number("template")},
+				"status": map[string]any{"observedGeneration": number("before"), "conditions": []any{
+					map[string]any{"type": "Progressing", "status": "True", "lastUpdateTime": nil, "lastTransitionTime": nil},
+				}},
+			}}
+			object.SetGroupVersionKind(f.Kinds[0])
+			object.Object = stored(t, f, object)
+			var members []family.Member
+			var items []workv1alpha2.AggregatedStatusItem
+			for _, cluster := range []string{"a", "b"}[:number("members")] {
+				if number("reported") == 0 {
+					members, items = append(members, family.Member{Cluster: cluster}), append(items, workv1alpha2.AggregatedStatusItem{ClusterName: cluster})
+					continue
+				}
+				status := map[string]any{"generation": number("generation"), "resourceTemplateGeneration": min(number("of"), object.GetGeneration())}
+				status["observedGeneration"] = min(number("observed"), status["generation"].(int64))
+				for _, name := range counts[f.Kinds[0].Kind] {
+					status[name] = number(name)
+				}
+				raw, err := json.Marshal(status)
+				if err != nil {
+					t.Fatal(err)
+				}
+				members = append(members, family.Member{Cluster: cluster, Status: status})
+				items = append(items, workv1alpha2.AggregatedStatusItem{ClusterName: cluster, Status: &runtime.RawExtension{Raw: raw}})
+			}
+			want, err := karmada.AggregateStatus(object.DeepCopy(), items)
+			if err != nil {
+				t.Fatal(err)
+			}
+			edits, err := f.AggregateStatus(object, members)
+			if err != nil {
+				t.Fatal(err)
+			}
+			have := object.DeepCopy()
+			if err := edits.Apply(have.Object); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(stored(t, f, want), stored(t, f, have)); diff != "" {
+				t.Fatalf("%s of %v (-Karmada +ours)\n%s", f.Name, members, diff)
+			}
+			// What is stored is what is answered: else each aggregation would be written again.
+			if diff := cmp.Diff(stored(t, f, have)["status"], have.Object["status"]); diff != "" {
+				t.Fatalf("%s (-stored +answered)\n%s", f.Name, diff)
+			}
+		}
+	})
+}
+
+// stored is the object as karmada-apiserver keeps it.
+func stored(t *rapid.T, f *family.Family, object *unstructured.Unstructured) map[string]any {
+	var typed any = &appsv1.Deployment{}
+	if f.Kinds[0].Kind == "DaemonSet" {
+		typed = &appsv1.DaemonSet{}
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestAnUnreachableMemberIsNotReady: its last status stands, and none of its replicas counts as ready; it is said, and no more once it is
+// back.
+func TestAnUnreachableMemberIsNotReady(t *testing.T) {
+	const why = "Ready is False since 2026-11-28T10:00:00Z: ClusterNotReachable"
+	for name, tc := range map[string]struct {
+		family       *family.Family
+		member, want string
+	}{
+		"Deployment": {
+			Deployment(), "{replicas: 3, readyReplicas: 3, updatedReplicas: 3, availableReplicas: 3}",
+			"{observedGeneration: 3, replicas: 6, readyReplicas: 3, updatedReplicas: 6, availableReplicas: 3}",
+		},
+		"DaemonSet": {
+			DaemonSet(), "{currentNumberScheduled: 3, desiredNumberScheduled: 3, numberMisscheduled: 0, numberReady: 3, " +
+				"updatedNumberScheduled: 3, numberAvailable: 3}",
+			"{observedGeneration: 3, currentNumberScheduled: 6, desiredNumberScheduled: 6, numberMisscheduled: 0, numberReady: 3, " +
+				"updatedNumberScheduled: 6, numberAvailable: 3}",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			template := fixture.Parse(t, "{metadata: {name: web, generation: 3}, status: {observedGeneration: 3}}")
+			members := func(unreachable string) []family.Member {
+				var out []family.Member
+				for _, cluster := range []string{"a", "b"} {
+					status := fixture.Parse(t, tc.member).Map()
+					status["generation"], status["observedGeneration"], status["resourceTemplateGeneration"] = int64(1), int64(1), int64(3)
+					out = append(out, family.Member{Cluster: cluster, Status: status})
+				}
+				out[1].Unreachable = unreachable
+				return out
+			}
+			object := template.Unstructured()
+			edits, err := tc.family.AggregateStatus(object, members(why))
+			if err != nil {
+				t.Fatal(err)
+			}
+			away := fixture.Edited(t, object, edits)
+			want := fixture.Parse(t, tc.want).Map()
+			condition := map[string]any{"type": "MembersReported", "status": "False", "reason": "MemberUnreachable",
+				"message": "b cannot be asked (" + why + "): its last status stands, and none of its replicas counts as ready"}
+			if name == "Deployment" {
+				condition["lastUpdateTime"] = nil // the edge writes it
+			}
+			want["conditions"] = []any{condition}
+			if diff := cmp.Diff(want, away["status"]); diff != "" {
+				t.Errorf("away (-want +have)\n%s", diff)
+			}
+			back := &unstructured.Unstructured{Object: away}
+			if edits, err = tc.family.AggregateStatus(back, members("")); err != nil {
+				t.Fatal(err)
+			}
+			status := fixture.Edited(t, back, edits)["status"].(map[string]any)
+			if status["conditions"] != nil || status["readyReplicas"] != nil && status["readyReplicas"] != int64(6) ||
+				status["numberReady"] != nil && status["numberReady"] != int64(6) {
+				t.Errorf("back: %v", status)
+			}
+		})
 	}
 }

@@ -1,11 +1,9 @@
 package apps
 
 import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/argosy-dev/argosy/interpreter/aggregate"
-	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/share"
 )
@@ -29,14 +27,18 @@ func StatefulSet() *family.Family {
 	}
 }
 
-// Deployment is the rule for it.
+// Deployment is the rules for it.
 func Deployment() *family.Family {
-	return &family.Family{Name: "apps-deployment", Kinds: kind("Deployment"), InterpretHealth: deploymentHealth}
+	return &family.Family{
+		Name: "apps-deployment", Kinds: kind("Deployment"), AggregateStatus: aggregateDeployment, InterpretHealth: deploymentHealth,
+	}
 }
 
-// DaemonSet is the rule for it.
+// DaemonSet is the rules for it.
 func DaemonSet() *family.Family {
-	return &family.Family{Name: "apps-daemonset", Kinds: kind("DaemonSet"), InterpretHealth: daemonSetHealth}
+	return &family.Family{
+		Name: "apps-daemonset", Kinds: kind("DaemonSet"), AggregateStatus: aggregateDaemonSet, InterpretHealth: daemonSetHealth,
+	}
 }
 
 // Where the fields the rules touch stand.
@@ -62,18 +64,3 @@ var fleet = share.Fleet{
 
 // defaultReplicas is the API's.
 const defaultReplicas = 1
-
-// counts are summed over the members.
-var counts = []string{"replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas"}
-
-func aggregateStatus(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
-	s := aggregate.Begin(object, members, counts...)
-	asked, err := fleet.Asked(object)
-	if err != nil {
-		return nil, err
-	}
-	s.Revisions()
-	s.Asked(asked)
-	s.Conditions("Available", "Progressing")
-	return s.Edits()
-}

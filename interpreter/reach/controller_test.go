@@ -44,6 +44,8 @@ func work(namespace, name, manifest string, reported bool) *workv1alpha1.Work {
 const (
 	cloneSet  = `{"apiVersion":"apps.kruise.io/v1alpha1","kind":"CloneSet"}`
 	configMap = `{"apiVersion":"v1","kind":"ConfigMap"}`
+	// Karmada interprets it itself; its status is ours.
+	deployment = `{"apiVersion":"apps/v1","kind":"Deployment"}`
 )
 
 // rig is the controller on a fake karmada-apiserver.
@@ -120,23 +122,24 @@ func (r *rig) become(t *testing.T, c *clusterv1alpha1.Cluster) {
 func TestAMemberGoesAndComes(t *testing.T) {
 	r := newRig(t, cluster("False", "ClusterNotReachable", start),
 		work("karmada-es-member1", "web", cloneSet, true), work("karmada-es-member1", "new", cloneSet, false),
-		work("karmada-es-member1", "config", configMap, true), work("karmada-es-member2", "elsewhere", cloneSet, true))
+		work("karmada-es-member1", "config", configMap, true), work("karmada-es-member2", "elsewhere", cloneSet, true),
+		work("karmada-es-member1", "api", deployment, true))
 	if after := r.look(t); after != settle || r.marked(t) != "" {
 		t.Fatalf("looked again after %s, marked %q: watches need a moment", after, r.marked(t))
 	}
 	r.clock.Step(settle)
 	for range 2 {
-		if after := r.look(t); after != 0 || r.marked(t) != "web " {
+		if after := r.look(t); after != 0 || r.marked(t) != "api web " {
 			t.Fatalf("marked %q, again after %s", r.marked(t), after)
 		}
 	}
-	if r.patches != 1 {
-		t.Errorf("%d writes, want 1", r.patches)
+	if r.patches != 2 {
+		t.Errorf("%d writes, want 2", r.patches)
 	}
 	r.become(t, cluster("True", "ClusterReady", r.clock.Now()))
 	r.clock.Step(time.Minute)
 	r.look(t)
-	if r.marked(t) != "" || r.patches != 2 {
+	if r.marked(t) != "" || r.patches != 4 {
 		t.Errorf("back, and marked %q after %d writes", r.marked(t), r.patches)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -118,6 +120,19 @@ func TestDoctor(t *testing.T) {
 			},
 			want: []finding{{"Problem", "status-subresource", "CustomResourceDefinition/clonesets.apps.kruise.io"}},
 		},
+		"an HPA in members beside a Deployment whose replicas Karmada writes": {
+			spoil: func(t *testing.T) {
+				ns := namespace(t)
+				create(t, deployment(ns))
+				create(t, &autoscalingv2.HorizontalPodAutoscaler{
+					ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "api",
+						Annotations: map[string]string{policyv1alpha1.PropagationPolicyNameAnnotation: "shop"}},
+					Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 5, ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{
+						APIVersion: "apps/v1", Kind: "Deployment", Name: "api"}},
+				})
+			},
+			want: []finding{{"Problem", "autoscaler", "HorizontalPodAutoscaler/NAMESPACE/api"}},
+		},
 		"two StatefulSets of one name": {
 			spoil: func(t *testing.T) {
 				ns := namespace(t)
@@ -146,8 +161,8 @@ func TestDoctor(t *testing.T) {
 			tc.spoil(t)
 			found, code := doctor(t)
 			for i := range found {
-				if found[i].Check == "binding-name" {
-					found[i].Object = "StatefulSet/NAMESPACE/" + filepath.Base(found[i].Object)
+				if of := strings.Split(found[i].Object, "/"); len(of) == 3 {
+					found[i].Object = of[0] + "/NAMESPACE/" + of[2]
 				}
 			}
 			if diff := cmp.Diff(tc.want, found); diff != "" || code != 1 {

@@ -5,9 +5,11 @@ import (
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 )
 
 // namespace is one of the test's own.
@@ -30,6 +32,28 @@ func cloneSet(namespace string) *unstructured.Unstructured {
 			"template":       map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "web", "image": "web:1"}}}},
 		},
 	}}
+}
+
+// pods of an application of that name.
+func pods(name string) (*metav1.LabelSelector, corev1.PodTemplateSpec) {
+	labels := map[string]string{"app": name}
+	return &metav1.LabelSelector{MatchLabels: labels}, corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: name, Image: name + ":1"}}},
+	}
+}
+
+// deployment is one that Karmada interprets itself, but for its status and health.
+func deployment(namespace string) *appsv1.Deployment {
+	selector, template := pods("api")
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "api"},
+		Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](6), Selector: selector, Template: template}}
+}
+
+// daemonSet is one likewise.
+func daemonSet(namespace string) *appsv1.DaemonSet {
+	selector, template := pods("agent")
+	return &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "agent"},
+		Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}}
 }
 
 // binding is the template's, as Karmada's scheduler leaves it.

@@ -1,0 +1,117 @@
+package interpreter
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strconv"
+	"testing"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
+)
+
+// member is a Cluster of that name.
+func member(t *testing.T, name, ready string) *unstructured.Unstructured {
+	t.Helper()
+	cluster := &unstructured.Unstructured{Object: map[string]any{}}
+	cluster.SetAPIVersion("cluster.karmada.io/v1alpha1")
+	cluster.SetKind("Cluster")
+	cluster.SetName(name)
+	says(cluster, ready)
+	create(t, cluster)
+	return cluster
+}
+
+// says gives a Cluster the condition Ready.
+func says(cluster *unstructured.Unstructured, ready string) {
+	cluster.Object["status"] = map[string]any{"conditions": []any{map[string]any{
+		"type": "Ready", "status": ready, "reason": "Test", "message": "", "lastTransitionTime": "2026-11-28T10:00:00Z",
+	}}}
+}
+
+// TestKarmadasOwnKindsWithAMemberAway goes the way of Karmada's controllers: read the template, ask, write its status if it is another.
+// What the member that is away said last stands and counts as ready no more; what is stored is what is answered, or each aggregation
+// would write.
+func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
+	ns := namespace(t)
+	here, away := ns+"-here", ns+"-away"
+	member(t, here, "True")
+	create(t, plane.StartWebhook(t).Registration())
+	k := plane.Karmada(t)
+	for name, tc := range map[string]struct {
+		template client.Object
+		reported map[string]any
+		ready    string
+	}{
+		"Deployment": {deployment(ns), map[string]any{"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, "readyReplicas"},
+		"DaemonSet": {daemonSet(ns), map[string]any{"desiredNumberScheduled": 3, "currentNumberScheduled": 3, "numberMisscheduled": 0,
+			"numberReady": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}, "numberReady"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := gomega.NewWithT(t)
+			gone := member(t, away, "False")
+			create(t, tc.template)
+			tc.reported["generation"], tc.reported["observedGeneration"], tc.reported["resourceTemplateGeneration"] = 1, 1, 1
+			text, err := json.Marshal(tc.reported)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw := runtime.RawExtension{Raw: text}
+			items := []workv1alpha2.AggregatedStatusItem{{ClusterName: here, Status: &raw}, {ClusterName: away, Status: &raw}}
+
+			// aggregated is one round of karmada-controller-manager; it tells what the template says then, and whether it was written.
+			aggregated := func() (said string, written bool, err error) {
+				now := &unstructured.Unstructured{}
+				now.SetGroupVersionKind(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: name})
+				if err := plane.Client.Get(t.Context(), client.ObjectKeyFromObject(tc.template), now); err != nil {
+					return "", false, err
+				}
+				next, err := k.AggregateStatus(now.DeepCopy(), items)
+				if err != nil {
+					return "", false, err
+				}
+				if !reflect.DeepEqual(now.Object["status"], next.Object["status"]) {
+					written = true
+					if err := plane.Client.Status().Update(t.Context(), next); err != nil {
+						return "", false, err
+					}
+				}
+				ready, _, _ := unstructured.NestedInt64(next.Object, "status", tc.ready)
+				said = strconv.Itoa(int(ready)) + " ready"
+				conditions, _, _ := unstructured.NestedSlice(next.Object, "status", "conditions")
+				for _, item := range conditions {
+					if condition, _ := item.(map[string]any); condition["type"] == aggregate.ConditionMembersReported {
+						said += ", " + condition["reason"].(string)
+						if since, _ := condition["lastTransitionTime"].(string); since == "" {
+							return "", false, errors.New("nobody says since when")
+						}
+					}
+				}
+				return said, written, nil
+			}
+			settles := func(want string) {
+				t.Helper()
+				g.Eventually(func() (string, error) {
+					said, _, err := aggregated()
+					return said, err
+				}, within, every).Should(gomega.Equal(want))
+				if said, written, err := aggregated(); err != nil || written || said != want {
+					t.Errorf("asked again: %s, %v, written %v", said, err, written)
+				}
+			}
+			settles("3 ready, MemberUnreachable")
+			says(gone, "True")
+			if err := plane.Client.Update(t.Context(), gone); err != nil {
+				t.Fatal(err)
+			}
+			settles("6 ready")
+		})
+	}
+}
