@@ -191,6 +191,7 @@ generate: ## CRDs, deep copies, RBAC and reference pages from the code
 		paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-member-manager paths=./member/component/... paths=./cmd/argosy-member-manager output:rbac:dir=deploy/member-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-estimator paths=./estimator/... output:rbac:dir=deploy/estimator
+	cd tools/proto && go run . -root $(CURDIR) estimator/wire/pb/request.proto
 	go run ./docs/generate
 	$(TOOLS) crd-ref-docs --log-level=ERROR --source-path=api --config=docs/generate/api.yaml --renderer=markdown --output-path=docs/reference/api.md
 	go test ./cmd/argosyctl -run '^TestReference$$' -update

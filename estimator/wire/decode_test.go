@@ -124,7 +124,7 @@ func TestDecodeReplicasInEveryForm(t *testing.T) {
 					{Name: "jobmanager", Replicas: 3, Requirements: wantedPart}}}}
 			}
 			var got MaxAvailableReplicasRequest
-			if err := unmarshal(data, &got); err != nil {
+			if err := received(data, &got); err != nil {
 				t.Fatalf("decoding: %v", err)
 			}
 			if diff := cmp.Diff(want, got, quantities, faults); diff != "" {
@@ -145,7 +145,7 @@ func TestDecodeSetsInEveryForm(t *testing.T) {
 				want.Assumed = []AssumedWorkload{{Namespace: "other", Components: want.Components}}
 			}
 			var got MaxAvailableComponentSetsRequest
-			if err := unmarshal(data, &got); err != nil {
+			if err := received(data, &got); err != nil {
 				t.Fatalf("decoding: %v", err)
 			}
 			if diff := cmp.Diff(want, got, quantities, faults); diff != "" {
@@ -166,7 +166,7 @@ func TestKarmadaTypesAgree(t *testing.T) {
 	}
 	request := &pb.MaxAvailableReplicasRequest{Cluster: "m1", ReplicaRequirements: requirements}
 	var got MaxAvailableReplicasRequest
-	if err := unmarshal(written(t, request), &got); err != nil {
+	if err := received(written(t, request), &got); err != nil {
 		t.Fatalf("decoding: %v", err)
 	}
 	if diff := cmp.Diff(MaxAvailableReplicasRequest{Cluster: "m1", Requirements: wanted}, got, quantities, faults); diff != "" {
@@ -176,7 +176,7 @@ func TestKarmadaTypesAgree(t *testing.T) {
 	unschedulable := &pb.UnschedulableReplicasRequest{Cluster: "m1", UnschedulableThreshold: int64(time.Minute),
 		Resource: &pb.ObjectReference{ApiVersion: "apps/v1", Kind: "StatefulSet", Namespace: "shop", Name: "db"}}
 	var gotUnschedulable UnschedulableReplicasRequest
-	if err := unmarshal(written(t, unschedulable), &gotUnschedulable); err != nil {
+	if err := received(written(t, unschedulable), &gotUnschedulable); err != nil {
 		t.Fatalf("decoding: %v", err)
 	}
 	wantUnschedulable := UnschedulableReplicasRequest{Cluster: "m1", APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "shop", Name: "db",
@@ -186,8 +186,12 @@ func TestKarmadaTypesAgree(t *testing.T) {
 	}
 
 	for _, value := range []int32{-1, 0, 1, 1 << 30} {
+		data, err := codec{}.Marshal(&Count{Value: value})
+		if err != nil {
+			t.Fatal(err)
+		}
 		var answer pb.MaxAvailableReplicasResponse
-		if err := proto.Unmarshal((&Count{Value: value}).encode(), &answer); err != nil || answer.MaxReplicas != value {
+		if err := proto.Unmarshal(data.Materialize(), &answer); err != nil || answer.MaxReplicas != value {
 			t.Errorf("Karmada reads our %d as %d, %v", value, answer.MaxReplicas, err)
 		}
 	}
@@ -228,7 +232,7 @@ func TestAbsentRequirementsAreEmpty(t *testing.T) {
 	want := []AssumedWorkload{{Namespace: "shop", Components: []Component{{Name: "web", Replicas: 2}}}}
 
 	var replicas MaxAvailableReplicasRequest
-	if err := unmarshal(written(t, &pb.MaxAvailableReplicasRequest{Cluster: "m1", AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}),
+	if err := received(written(t, &pb.MaxAvailableReplicasRequest{Cluster: "m1", AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}),
 		&replicas); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +241,7 @@ func TestAbsentRequirementsAreEmpty(t *testing.T) {
 	}
 
 	var sets MaxAvailableComponentSetsRequest
-	if err := unmarshal(written(t, &pb.MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop",
+	if err := received(written(t, &pb.MaxAvailableComponentSetsRequest{Cluster: "m1", Namespace: "shop",
 		Components: bestEffort.Components, AssumedWorkloads: []*pb.AssumedWorkload{bestEffort}}), &sets); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +260,7 @@ func TestAbsentRequirementsAreEmpty(t *testing.T) {
 		},
 	} {
 		var got MaxAvailableComponentSetsRequest
-		if err := unmarshal(tc.data, &got); err != nil || !errors.Is(got.Fault, tc.want) {
+		if err := received(tc.data, &got); err != nil || !errors.Is(got.Fault, tc.want) {
 			t.Errorf("%s: fault %v (%v), want %v", name, got.Fault, err, tc.want)
 		}
 	}
@@ -269,7 +273,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var replicas MaxAvailableReplicasRequest
-		if err := unmarshal(data, &replicas); err != nil {
+		if err := received(data, &replicas); err != nil {
 			t.Fatalf("the codec must not fail: %v", err)
 		}
 		for name, quantity := range replicas.Requirements.Requests {
@@ -278,16 +282,16 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		var sets MaxAvailableComponentSetsRequest
-		if err := unmarshal(data, &sets); err != nil {
+		if err := received(data, &sets); err != nil {
 			t.Fatalf("the codec must not fail: %v", err)
 		}
 		var unschedulable UnschedulableReplicasRequest
-		if err := unmarshal(data, &unschedulable); err != nil {
+		if err := received(data, &unschedulable); err != nil {
 			t.Fatalf("the codec must not fail: %v", err)
 		}
 	})
 }
 
-func unmarshal(data []byte, into any) error {
+func received(data []byte, into any) error {
 	return codec{fallback: encoding.GetCodecV2("proto")}.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, into)
 }

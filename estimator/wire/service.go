@@ -7,7 +7,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/argosy-dev/argosy/estimator/wire/pb"
 
 	// The default codec, for the messages that are not Karmada's: health checks.
 	_ "google.golang.org/grpc/encoding/proto"
@@ -70,7 +72,8 @@ func (codec) Name() string { return "proto" }
 
 func (c codec) Marshal(message any) (mem.BufferSlice, error) {
 	if count, ok := message.(*Count); ok {
-		return mem.BufferSlice{mem.SliceBuffer(count.encode())}, nil
+		data, err := proto.Marshal(&pb.Count{Value: &count.Value})
+		return mem.BufferSlice{mem.SliceBuffer(data)}, err
 	}
 	return c.fallback.Marshal(message)
 }
@@ -91,20 +94,12 @@ func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 	return nil
 }
 
-// encode always writes the field: the peer's proto2 readers tell 0 from absent.
-func (c *Count) encode() []byte {
-	return protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(int64(c.Value)))
-}
-
+// decode reads an answer: for those who ask.
 func (c *Count) decode(data []byte) error {
-	err := each(data, func(f field) error {
-		if f.number == 1 {
-			c.Value = int32(f.varint)
-		}
-		return nil
-	})
-	if err != nil {
+	var message pb.Count
+	if err := unmarshal(data, &message); err != nil {
 		return fmt.Errorf("decoding an answer: %w", err)
 	}
+	c.Value = message.GetValue()
 	return nil
 }

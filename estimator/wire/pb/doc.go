@@ -1,0 +1,2 @@
+// Package pb is the code that `make generate` makes of request.proto.
+package pb
