@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/sets"
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
@@ -45,68 +46,88 @@ type Spreading struct {
 	CountsCopies, MatchesCopies bool
 }
 
+// OrderedBecause is one reason why only placing copies one by one tells how many fit.
+type OrderedBecause struct {
+	// Why is the word of the docs and of the log.
+	Why     string
+	applies func(*facts) bool
+}
+
+// facts are what a pod says of itself that matters here.
+type facts struct {
+	pod          *corev1.Pod
+	hardDefaults bool
+	// hard are the spread constraints that must hold, the first of them parsed.
+	hard      []corev1.TopologySpreadConstraint
+	spread    *Spreading
+	unparsed  bool
+	affinity  []fwk.AffinityTerm
+	separates sets.Set[string] // topology keys over which the copies repel each other
+}
+
+// Reasons, in the order of "How it is counted" in docs/concepts/estimator.md: the first that applies is why.
+var Reasons = []OrderedBecause{
+	{"resource claims", func(f *facts) bool { return len(f.pod.Spec.ResourceClaims) > 0 }},
+	{"volumes", func(f *facts) bool { return mounts(f.pod) }},
+	// They depend on Services and owners, which only the scheduler looks up.
+	{"hard default constraints", func(f *facts) bool { return f.hardDefaults && len(f.pod.Spec.TopologySpreadConstraints) == 0 }},
+	{"several spread constraints", func(f *facts) bool { return len(f.hard) > 1 }},
+	// The first copy decides where the rest may go. Affinity to others only is a fixed set of nodes.
+	{"affinity to its own kind", func(f *facts) bool { return matchesAll(f.affinity, f.pod) }},
+	{"separate over several keys", func(f *facts) bool { return len(f.separates) > 1 }},
+	{"spread and separate", func(f *facts) bool { return len(f.hard) > 0 && len(f.separates) > 0 }},
+	{"a selector that does not parse", func(f *facts) bool { return f.unparsed }},
+}
+
 // Classify says how the pod's copies can be counted. hardDefaults tells that the profile gives pods without constraints of their own hard
-// ones, which depend on Services and owners: those pods are left to the scheduler.
+// ones.
 func Classify(pod *corev1.Pod, info fwk.PodInfo, hardDefaults bool) Rules {
-	rules := Rules{Shape: NodeLocal, Affinity: info.GetRequiredAffinityTerms(), AntiAffinity: info.GetRequiredAntiAffinityTerms()}
-	if why := holdsState(pod); why != "" {
-		return ordered(rules, why)
+	rules := Rules{Affinity: info.GetRequiredAffinityTerms(), AntiAffinity: info.GetRequiredAntiAffinityTerms()}
+	f := factsOf(pod, rules, hardDefaults)
+	for _, reason := range Reasons {
+		if reason.applies(f) {
+			rules.Shape, rules.Why = Ordered, reason.Why
+			return rules
+		}
 	}
-	hard := hardConstraints(pod)
 	switch {
-	case hardDefaults && len(pod.Spec.TopologySpreadConstraints) == 0:
-		return ordered(rules, "the profile's default spread constraints are hard")
-	case len(hard) > 1:
-		return ordered(rules, "several hard spread constraints")
+	case len(f.separates) > 0:
+		rules.Shape, rules.SeparateKey = SeparateOnce, f.separates.UnsortedList()[0]
+	case f.spread != nil:
+		rules.Shape, rules.Spread = SpreadOnce, f.spread
+	default:
+		rules.Shape = NodeLocal
 	}
-	// Required affinity to the copies themselves: the first copy decides where the rest may go. To others only, it is a fixed set of nodes.
-	if matchesAll(rules.Affinity, pod) {
-		return ordered(rules, "required affinity to its own kind")
-	}
+	return rules
+}
+
+func factsOf(pod *corev1.Pod, rules Rules, hardDefaults bool) *facts {
+	f := &facts{pod: pod, hardDefaults: hardDefaults, hard: hardConstraints(pod), affinity: rules.Affinity, separates: sets.New[string]()}
 	for i := range rules.AntiAffinity {
-		term := &rules.AntiAffinity[i]
-		if !term.Matches(pod, nil) {
-			continue
+		if term := &rules.AntiAffinity[i]; term.Matches(pod, nil) {
+			f.separates.Insert(term.TopologyKey)
 		}
-		if rules.SeparateKey != "" && rules.SeparateKey != term.TopologyKey {
-			return ordered(rules, "anti-affinity to its own kind over several topology keys")
-		}
-		rules.Shape, rules.SeparateKey = SeparateOnce, term.TopologyKey
 	}
-	if len(hard) == 0 {
-		return rules
+	if len(f.hard) > 0 {
+		var err error
+		f.spread, err = parseSpread(pod, f.hard[0])
+		f.unparsed = err != nil
 	}
-	if rules.Shape == SeparateOnce {
-		return ordered(rules, "spread constraint together with anti-affinity to its own kind")
-	}
-	spread, err := parseSpread(pod, hard[0])
-	if err != nil {
-		return ordered(rules, "a spread constraint that does not parse")
-	}
-	rules.Shape, rules.Spread = SpreadOnce, spread
-	return rules
+	return f
 }
 
-func ordered(rules Rules, why string) Rules {
-	rules.Shape, rules.Why = Ordered, why
-	return rules
-}
-
-// holdsState: volumes and claims are bound by Reserve and looked up in the cluster. The sources listed are those for which every in-tree
+// mounts: volumes and claims are bound by Reserve and looked up in the cluster. The sources listed are those for which every in-tree
 // volume plugin answers Skip (VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone), whatever the node.
-func holdsState(pod *corev1.Pod) string {
-	if len(pod.Spec.ResourceClaims) > 0 {
-		return "resource claims"
-	}
+func mounts(pod *corev1.Pod) bool {
 	for i := range pod.Spec.Volumes {
 		source := &pod.Spec.Volumes[i].VolumeSource
 		inert := source.EmptyDir != nil || source.ConfigMap != nil || source.Secret != nil || source.DownwardAPI != nil ||
 			source.Projected != nil || source.HostPath != nil || source.Image != nil
 		if !inert {
-			return "volumes"
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 func hardConstraints(pod *corev1.Pod) []corev1.TopologySpreadConstraint {

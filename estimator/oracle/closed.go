@@ -18,11 +18,11 @@ import (
 	"github.com/argosy-dev/argosy/estimator/fit"
 )
 
-// closed counts by a closed form. It reads a picture; the caller sees to it that nobody writes that meanwhile.
-type closed struct {
+// closedForm counts by a closed form. It reads a picture; the caller sees to it that nobody writes that meanwhile.
+type closedForm struct {
 	o     *Oracle
 	v     *view
-	pod   *copied
+	pod   *countedPod
 	rules fit.Rules
 	// nominated are the nodes on which pods of the same or a higher priority hold a place that they do not occupy yet.
 	nominated map[string][]fwk.PodInfo
@@ -42,7 +42,7 @@ type closed struct {
 }
 
 // count returns the total and whether the form applies; if not, the oracle has to place.
-func (c *closed) count(ctx context.Context) (int64, bool, error) {
+func (c *closedForm) count(ctx context.Context) (int64, bool, error) {
 	if err := c.local(ctx); err != nil {
 		return 0, false, err
 	}
@@ -67,15 +67,15 @@ func (c *closed) count(ctx context.Context) (int64, bool, error) {
 }
 
 // room is what a node takes once the rules against other pods are heeded.
-func (c *closed) room(i int) int64 {
+func (c *closedForm) room(i int) int64 {
 	if c.barred[i] != "" {
 		return 0
 	}
 	return c.caps[i]
 }
 
-func (o *Oracle) newClosed(v *view, pod *copied, from *picture) *closed {
-	c := &closed{o: o, v: v, pod: pod, nodes: make([]fwk.NodeInfo, len(from.nodes)), barred: make([]string, len(from.nodes))}
+func (o *Oracle) newClosedForm(v *view, pod *countedPod, from *picture) *closedForm {
+	c := &closedForm{o: o, v: v, pod: pod, nodes: make([]fwk.NodeInfo, len(from.nodes)), barred: make([]string, len(from.nodes))}
 	for i := range from.nodes {
 		c.nodes[i] = from.nodes[i].node
 	}
@@ -86,7 +86,7 @@ func (o *Oracle) newClosed(v *view, pod *copied, from *picture) *closed {
 //
 // The plugins left out for this pod answer Skip in PreFilter (see inert) or are dealt with by bar, separate and spread. Copies change
 // nothing that PreFilter of the plugins kept has computed: it reads the incoming pod only.
-func (c *closed) local(ctx context.Context) error {
+func (c *closedForm) local(ctx context.Context) error {
 	state := framework.NewCycleState()
 	result, status, _ := c.v.local.RunPreFilterPlugins(ctx, state, c.pod.pod)
 	if !status.IsSuccess() {
@@ -137,7 +137,7 @@ func (c *closed) local(ctx context.Context) error {
 	return nil
 }
 
-func (c *closed) barAll(plugin string) {
+func (c *closedForm) barAll(plugin string) {
 	for i := range c.barred {
 		c.barred[i] = plugin
 	}
@@ -148,7 +148,7 @@ type pair struct{ key, value string }
 // bar applies the rules of InterPodAffinity that do not depend on the copies: anti-affinity of pods that are there, the pod's own
 // anti-affinity to pods that are there, and its affinity to pods other than its own kind. They name topology pairs; copies add no pair to
 // any of them, save over SeparateKey.
-func (c *closed) bar() {
+func (c *closedForm) bar() {
 	barred := c.repelledBy()
 	maps.Copy(barred, c.matching("anti", c.rules.AntiAffinity, false))
 	wanted := c.matching("affinity", c.rules.Affinity, true)
@@ -176,7 +176,7 @@ func (c *closed) bar() {
 const interPodAffinity = "InterPodAffinity"
 
 // repelledBy follows interpodaffinity.getExistingAntiAffinityCounts: the topology pairs over which pods that are there repel this one.
-func (c *closed) repelledBy() map[pair]bool {
+func (c *closedForm) repelledBy() map[pair]bool {
 	var namespaceLabels labels.Set
 	if namespace, err := c.o.namespaces.Get(c.pod.pod.Namespace); err == nil {
 		namespaceLabels = namespace.Labels
@@ -223,7 +223,7 @@ func addPairs(pairs map[pair]bool, node *corev1.Node, terms []fwk.AffinityTerm, 
 
 // matching returns the topology pairs in which pods match the terms: each term for itself, or only pods that match all. Which terms match
 // on a node depends on that node's pods alone, so it is remembered as one bit a term.
-func (c *closed) matching(kind string, terms []fwk.AffinityTerm, all bool) map[pair]bool {
+func (c *closedForm) matching(kind string, terms []fwk.AffinityTerm, all bool) map[pair]bool {
 	if len(terms) == 0 {
 		return nil
 	}
@@ -249,7 +249,7 @@ func (c *closed) matching(kind string, terms []fwk.AffinityTerm, all bool) map[p
 	return pairs
 }
 
-func (c *closed) separate() int64 {
+func (c *closedForm) separate() int64 {
 	hasRoom := map[string]bool{}
 	c.places, c.outside = map[string]int64{}, 0
 	for i, node := range c.nodes {
@@ -266,7 +266,7 @@ func (c *closed) separate() int64 {
 
 // spread gathers the domains of the one hard constraint, as podtopologyspread.calPreFilterState does. It declines if a node takes copies
 // that the constraint would not count, which the default plugins rule out.
-func (c *closed) spread() (int64, bool) {
+func (c *closedForm) spread() (int64, bool) {
 	rule := c.rules.Spread
 	namespace := c.pod.pod.Namespace
 	// As podtopologyspread.countPodsMatchSelector: terminating pods do not count, nor does an empty selector.
@@ -327,7 +327,7 @@ func (c *closed) spread() (int64, bool) {
 }
 
 // eligible follows topologySpreadConstraint.matchNodeInclusionPolicies.
-func (c *closed) eligible(node *corev1.Node, rule *fit.Spreading, affinity nodeaffinity.RequiredNodeAffinity, chosen bool) bool {
+func (c *closedForm) eligible(node *corev1.Node, rule *fit.Spreading, affinity nodeaffinity.RequiredNodeAffinity, chosen bool) bool {
 	if rule.HonorAffinity && chosen {
 		if match, _ := affinity.Match(node); !match {
 			return false

@@ -2,7 +2,7 @@ package oracle
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -17,10 +17,9 @@ const runs = 5
 
 // run is one pass of the scheduler.
 type run struct {
-	copies  int64
-	ended   bool // the scheduler refused the next copy; otherwise time was up
-	refused *refused
-	nodes   map[string]int64
+	*copiesLine
+	// ended: the scheduler refused the next copy, or no more are asked for; otherwise time was up.
+	ended bool
 }
 
 // placeCopies lets the scheduler place copies one by one until it refuses, several times over, and answers the least. A run that the budget
@@ -31,25 +30,25 @@ func (o *Oracle) placeCopies(ctx context.Context, q *inquiry, why string) (Answe
 	if left, ok := o.remaining(ctx); ok && (budget == 0 || left < budget) {
 		budget = left
 	}
-	deadline := o.clock.Now().Add(budget)
+	deadline := o.until(budget)
 	most := int64(0)
 	for i := range runs {
 		begun := o.clock.Now()
-		r, err := o.runOnce(ctx, q, deadline, budget > 0)
+		r, err := o.runOnce(ctx, q, deadline)
 		if err != nil {
 			return Answer{}, err
 		}
 		if !r.ended && i > 0 {
 			break // a run cut short says nothing about the least
 		}
-		if i == 0 || r.copies < answer.Count {
-			answer.Count = r.copies
+		if i == 0 || r.placed < answer.Count {
+			answer.Count = r.placed
 			answer.explainRun(r, q.Explain)
 		}
-		most = max(most, r.copies)
+		most = max(most, r.placed)
 		answer.TimedOut = !r.ended
 		took := o.clock.Now().Sub(begun)
-		if !r.ended || (budget > 0 && o.clock.Now().Add(took).After(deadline)) {
+		if !r.ended || !deadline.IsZero() && o.clock.Now().Add(took).After(deadline) {
 			break
 		}
 	}
@@ -57,43 +56,18 @@ func (o *Oracle) placeCopies(ctx context.Context, q *inquiry, why string) (Answe
 	return answer, nil
 }
 
-func (o *Oracle) runOnce(ctx context.Context, q *inquiry, deadline time.Time, bounded bool) (r run, err error) {
-	r.nodes = map[string]int64{}
-	var pods []*placed
-	volumes := o.newVolumes()
-	defer func() {
-		if undone := o.undoAll(ctx, pods); undone != nil && err == nil {
-			err = undone
-		}
-		volumes.remove()
-	}()
-	for i := 0; ; i++ {
-		if q.Most > 0 && r.copies >= q.Most {
-			r.ended = true
-			return r, nil
-		}
-		if ctx.Err() != nil || (bounded && o.clock.Now().After(deadline)) {
-			return r, nil
-		}
-		p, why, err := volumes.place(ctx, q, i)
-		if err != nil {
-			if ctx.Err() != nil {
-				return r, nil
-			}
-			return r, fmt.Errorf("copy %d: %w", i, err)
-		}
-		if why != nil {
-			r.ended, r.refused = true, why
-			return r, nil
-		}
-		pods = append(pods, p)
-		r.copies++
-		r.nodes[p.node]++
-	}
+func (o *Oracle) runOnce(ctx context.Context, q *inquiry, deadline time.Time) (r run, err error) {
+	r.copiesLine = &copiesLine{q: q, volumes: o.newVolumes(), nodes: map[string]int64{}}
+	defer r.volumes.remove()
+	pass := &pass{o: o}
+	defer func() { err = errors.Join(err, pass.undo(ctx)) }()
+	timeUp, err := pass.place(ctx, r.copiesLine, deadline)
+	r.ended = !timeUp
+	return r, err
 }
 
 func (a *Answer) explainRun(r run, explain bool) {
-	if r.refused != nil && r.copies == 0 {
+	if r.refused != nil && r.placed == 0 {
 		a.Why = r.refused.message
 	}
 	if !explain {
@@ -114,7 +88,7 @@ func (a *Answer) explainRun(r run, explain bool) {
 }
 
 // stateFor runs PreFilter of the cut-down framework for an explanation.
-func stateFor(ctx context.Context, c *closed) fwk.CycleState {
+func stateFor(ctx context.Context, c *closedForm) fwk.CycleState {
 	state := framework.NewCycleState()
 	c.v.local.RunPreFilterPlugins(ctx, state, c.pod.pod)
 	return state

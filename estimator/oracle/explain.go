@@ -12,7 +12,7 @@ import (
 
 // explain says, for every node, how many of the counted copies it could hold and what refuses the next. Where a rule binds several nodes
 // together, the copies are dealt out in the order of the nodes: one way of many. The caller holds guard for reading.
-func (c *closed) explain(ctx context.Context, answer *Answer) {
+func (c *closedForm) explain(ctx context.Context, answer *Answer) {
 	answer.Limits = map[string]int{}
 	taken := map[string]bool{}
 	shares := slices.Clone(c.shares)
@@ -40,7 +40,7 @@ func (c *closed) explain(ctx context.Context, answer *Answer) {
 }
 
 // dealt takes a node's copies from what its domain takes.
-func (c *closed) dealt(one NodeFit, domain int, shares []int64) NodeFit {
+func (c *closedForm) dealt(one NodeFit, domain int, shares []int64) NodeFit {
 	share := int64(0)
 	if domain >= 0 {
 		share = shares[domain]
@@ -55,7 +55,7 @@ func (c *closed) dealt(one NodeFit, domain int, shares []int64) NodeFit {
 }
 
 // stopper asks Filter for the copy after the last one.
-func (c *closed) stopper(ctx context.Context, node fwk.NodeInfo, copies int64) string {
+func (c *closedForm) stopper(ctx context.Context, node fwk.NodeInfo, copies int64) string {
 	full := stack{}
 	return c.v.local.RunFilterPlugins(ctx, stateFor(ctx, c), c.pod.pod, full.load(node, c.pod, copies)).Plugin()
 }

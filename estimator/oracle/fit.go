@@ -16,7 +16,7 @@ import (
 type inquiry struct {
 	Question
 	view  *view
-	pod   *copied
+	pod   *countedPod
 	rules fit.Rules
 	// reservations are placed before the pod is counted.
 	reservations []Reservation
@@ -30,7 +30,7 @@ func (o *Oracle) Fit(ctx context.Context, q Question) (Answer, error) {
 	if status := v.gated(ctx, q.Pod); status != nil {
 		return Answer{Path: PathGated, Exact: true, Why: status.Message(), Limits: map[string]int{status.Plugin(): 0}}, nil
 	}
-	pod, err := newCopied(v.relevant(q.Pod))
+	pod, err := newCountedPod(v.relevant(q.Pod))
 	if err != nil {
 		return Answer{Path: PathGated, Exact: true, Why: fmt.Sprintf("the pod does not parse: %v", err)}, nil
 	}
@@ -53,7 +53,7 @@ func (o *Oracle) fit(ctx context.Context, i *inquiry) (answer Answer, err error)
 		if err := o.refreshIfFree(ctx); err != nil {
 			return Answer{}, err
 		}
-		answer, ok, err := o.closedShared(ctx, i, subtract)
+		answer, ok, err := o.countShared(ctx, i, subtract)
 		if err != nil || ok && answer.Known() {
 			return answer, err
 		}
@@ -121,11 +121,13 @@ func (o *Oracle) fitOnce(ctx context.Context, i *inquiry) (answer Answer, found 
 		// Subtracting alone has not told: place what time allows, in their order, and subtract the rest.
 		place, subtract = i.reservations, nil
 	}
-	ahead, left, err := o.placeReservations(ctx, place, i.Budget/2)
-	defer func() { err = errors.Join(err, o.undoAll(ctx, ahead)) }()
+	pass := &pass{o: o}
+	defer func() { err = errors.Join(err, pass.undo(ctx)) }()
+	left, err := pass.reserve(ctx, place, i.Budget/2)
 	if err != nil {
 		return Answer{}, 0, err
 	}
+	ahead := pass.pods
 	late := Answer{TimedOut: true, Path: PathPlaced, Why: "others' reservations alone took all the time"}
 	why := i.rules.Why
 	if i.rules.Shape != fit.Ordered {
@@ -134,10 +136,10 @@ func (o *Oracle) fitOnce(ctx context.Context, i *inquiry) (answer Answer, found 
 				return late, len(ahead), nil
 			}
 		}
-		if err := o.take(ctx, &o.behind); err != nil {
+		if err := o.takePicture(ctx, &o.behind); err != nil {
 			return Answer{}, 0, err
 		}
-		answer, ok, err := o.closed(ctx, &o.behind, i, append(subtract, left...))
+		answer, ok, err := o.countClosed(ctx, &o.behind, i, append(subtract, left...))
 		if ok || err != nil {
 			answer.Exact = answer.Exact && len(ahead) == 0
 			return answer, len(ahead), err
@@ -159,22 +161,22 @@ func copiesIn(reservations []Reservation) int {
 	return total
 }
 
-// closedShared counts on the shared picture, many at a time.
-func (o *Oracle) closedShared(ctx context.Context, i *inquiry, ahead []Reservation) (Answer, bool, error) {
+// countShared counts on the shared picture, many at a time.
+func (o *Oracle) countShared(ctx context.Context, i *inquiry, ahead []Reservation) (Answer, bool, error) {
 	o.guard.RLock()
 	defer o.guard.RUnlock()
-	return o.closed(ctx, &o.shared, i, ahead)
+	return o.countClosed(ctx, &o.shared, i, ahead)
 }
 
-// closed counts by closed form what is left behind those ahead, and explains.
-func (o *Oracle) closed(ctx context.Context, from *picture, i *inquiry, ahead []Reservation) (Answer, bool, error) {
-	c := o.newClosed(i.view, i.pod, from)
+// countClosed counts by closed form what is left behind those ahead, and explains.
+func (o *Oracle) countClosed(ctx context.Context, from *picture, i *inquiry, ahead []Reservation) (Answer, bool, error) {
+	c := o.newClosedForm(i.view, i.pod, from)
 	c.rules, c.nominated = i.rules, i.nominated
 	total, ok, err := c.count(ctx)
 	if !ok || err != nil {
 		return Answer{}, ok, err
 	}
-	least, exact, err := c.less(ctx, from, total, ahead)
+	least, exact, err := c.minus(ctx, from, total, ahead)
 	if err != nil {
 		return Answer{}, false, err
 	}
@@ -191,26 +193,14 @@ func (o *Oracle) closed(ctx context.Context, from *picture, i *inquiry, ahead []
 
 // rules says how the pod's copies can be counted on this member.
 func (o *Oracle) rules(i *inquiry) fit.Rules {
-	rules := fit.Rules{Shape: fit.Ordered}
-	switch why := extenderWhy(o.sched, i.pod.pod); {
-	case i.Judge:
-		rules.Why = "asked for"
-	case i.Each != nil:
-		rules.Why = "copies differ"
-	case i.view.orderedWhy != "":
-		rules.Why = i.view.orderedWhy
-	case why != "":
-		rules.Why = why
-	default:
-		info := i.pod.info
-		o.mergeNamespaces(info.GetRequiredAffinityTerms())
-		o.mergeNamespaces(info.GetRequiredAntiAffinityTerms())
-		rules = fit.Classify(i.pod.pod, info, i.view.hardDefaults)
-		tooMany := len(rules.Affinity) > manyTerms || len(rules.AntiAffinity) > manyTerms
-		lookAcross := rules.Shape != fit.NodeLocal || len(rules.Affinity)+len(rules.AntiAffinity) > 0
-		if rules.Shape != fit.Ordered && (tooMany || repels(i.nominated) || len(i.nominated) > 0 && lookAcross) {
-			// A nominated pod counts on the node it is nominated to and nowhere else: no closed form knows that.
-			rules.Shape, rules.Why = fit.Ordered, "nominated pods"
+	info := i.pod.info
+	o.mergeNamespaces(info.GetRequiredAffinityTerms())
+	o.mergeNamespaces(info.GetRequiredAntiAffinityTerms())
+	rules := fit.Classify(i.pod.pod, info, i.view.hardDefaults)
+	for _, reason := range reasons {
+		if why := reason.why(o, i, rules); why != "" {
+			rules.Shape, rules.Why = fit.Ordered, why
+			break
 		}
 	}
 	return rules

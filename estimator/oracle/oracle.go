@@ -177,11 +177,11 @@ func (o *Oracle) release() { <-o.turn }
 func (o *Oracle) refresh(ctx context.Context) error {
 	o.guard.Lock()
 	defer o.guard.Unlock()
-	return o.take(ctx, &o.shared)
+	return o.takePicture(ctx, &o.shared)
 }
 
-// take makes a picture of what the scheduler's cache holds. The caller holds the turn.
-func (o *Oracle) take(ctx context.Context, p *picture) error {
+// takePicture makes a picture of what the scheduler's cache holds. The caller holds the turn.
+func (o *Oracle) takePicture(ctx context.Context, p *picture) error {
 	if err := o.sched.Cache.UpdateSnapshot(klog.FromContext(ctx), p.snapshot); err != nil {
 		return fmt.Errorf("taking a snapshot: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -81,15 +80,6 @@ func (o *Oracle) undo(ctx context.Context, p *placed) error {
 		return fmt.Errorf("forgetting a copy: %w", err)
 	}
 	return nil
-}
-
-// undoAll takes pods back, last first.
-func (o *Oracle) undoAll(ctx context.Context, pods []*placed) error {
-	var errs []error
-	for _, pod := range slices.Backward(pods) {
-		errs = append(errs, o.undo(ctx, pod))
-	}
-	return errors.Join(errs...)
 }
 
 func whyRefused(err error) (*refused, error) {

@@ -21,7 +21,7 @@ func (o *Oracle) fitPlain(ctx context.Context, i *inquiry) (answer Answer, ok bo
 	if !ok {
 		return Answer{}, false, nil
 	}
-	parsed, err := newCopied(i.view.relevant(pod))
+	parsed, err := newCountedPod(i.view.relevant(pod))
 	if err != nil {
 		return Answer{}, false, nil //nolint:nilerr // what does not parse is refused where the claims are looked at
 	}

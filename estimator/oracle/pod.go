@@ -29,7 +29,7 @@ func forEachHostPort(pod *corev1.Pod, visit func(corev1.ContainerPort)) {
 // localKey holds everything of the pod that the node-local plugins of the view read, after the signing rules of KEP-5598: two pods of one
 // key get one verdict on every node. An out-of-tree plugin may read anything, so there the whole pod is the key, but for what makes one
 // copy differ from another.
-func (v *view) localKey(c *copied) (string, error) {
+func (v *view) localKey(c *countedPod) (string, error) {
 	signed := &corev1.Pod{Spec: corev1.PodSpec{
 		NodeName:     c.pod.Spec.NodeName,
 		NodeSelector: c.pod.Spec.NodeSelector,

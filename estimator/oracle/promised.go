@@ -22,7 +22,7 @@ func (o *Oracle) local(i *inquiry, reservation Reservation) bool {
 	if v.orderedWhy != "" || v.custom || i.view.custom || extenderWhy(o.sched, reservation.Pod) != "" {
 		return false
 	}
-	pod, err := newCopied(v.relevant(reservation.Pod))
+	pod, err := newCountedPod(v.relevant(reservation.Pod))
 	if err != nil {
 		return false
 	}
@@ -73,7 +73,7 @@ func (o *Oracle) divide(i *inquiry) (place, subtract []Reservation) {
 // alike: the plugins of one node tell the pod from the question's by nothing.
 func (o *Oracle) alike(i *inquiry, other *corev1.Pod) bool {
 	v, _ := o.view(other)
-	pod, err := newCopied(v.relevant(other))
+	pod, err := newCountedPod(v.relevant(other))
 	if err != nil || v != i.view {
 		return false
 	}
@@ -85,9 +85,9 @@ func (o *Oracle) alike(i *inquiry, other *corev1.Pod) bool {
 	return err == nil && ours == theirs
 }
 
-// less takes the reservations off what c has counted, wherever they go. The result is exact where it does not matter where they go. The
+// minus takes the reservations off what c has counted, wherever they go. The result is exact where it does not matter where they go. The
 // caller sees to it that nobody writes c's picture meanwhile.
-func (c *closed) less(ctx context.Context, from *picture, total int64, ahead []Reservation) (int64, bool, error) {
+func (c *closedForm) minus(ctx context.Context, from *picture, total int64, ahead []Reservation) (int64, bool, error) {
 	if len(ahead) == 0 {
 		return total, true, nil
 	}
@@ -123,19 +123,19 @@ func (c *closed) less(ctx context.Context, from *picture, total int64, ahead []R
 // promised is one kind of pod ahead: how many of it there are, and what each node takes of it.
 type promised struct {
 	demand fit.Demand
-	pod    *copied
+	pod    *countedPod
 	rooms  []int64
 	copies int64
 	same   bool
 }
 
-func (c *closed) promised(ctx context.Context, from *picture, reservation Reservation) (promised, error) {
+func (c *closedForm) promised(ctx context.Context, from *picture, reservation Reservation) (promised, error) {
 	v, _ := c.o.view(reservation.Pod)
-	pod, err := newCopied(v.relevant(reservation.Pod))
+	pod, err := newCountedPod(v.relevant(reservation.Pod))
 	if err != nil {
 		return promised{}, err
 	}
-	theirs := c.o.newClosed(v, pod, from)
+	theirs := c.o.newClosedForm(v, pod, from)
 	theirs.rules = fit.Rules{Shape: fit.NodeLocal}
 	room, _, err := theirs.count(ctx)
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *closed) promised(ctx context.Context, from *picture, reservation Reserv
 }
 
 // loss bounds what all the kinds take: the one with the most copies to the letter, each copy of the others by itself.
-func (c *closed) loss(ours *fit.Demand, kinds []promised) int64 {
+func (c *closedForm) loss(ours *fit.Demand, kinds []promised) int64 {
 	if len(kinds) == 0 {
 		return 0
 	}
@@ -203,7 +203,7 @@ func (c *closed) loss(ours *fit.Demand, kinds []promised) int64 {
 }
 
 // clash: the two pods want one host port.
-func clash(a, b *copied) bool {
+func clash(a, b *countedPod) bool {
 	taken := fwk.HostPortInfo{}
 	for _, port := range a.ports {
 		taken.Add(port.HostIP, string(port.Protocol), port.HostPort)

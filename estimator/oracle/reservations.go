@@ -10,7 +10,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -65,7 +64,7 @@ func (o *Oracle) hopeless(reservations []Reservation) []Reservation {
 		if v.gated(context.Background(), reservation.Pod) != nil {
 			continue
 		}
-		pod, err := newCopied(v.relevant(reservation.Pod))
+		pod, err := newCountedPod(v.relevant(reservation.Pod))
 		if err != nil {
 			continue
 		}
@@ -87,7 +86,7 @@ func (o *Oracle) hopeless(reservations []Reservation) []Reservation {
 }
 
 // noRoom: the node-local plugins alone turn the pod away everywhere. The other plugins can only turn away more.
-func (o *Oracle) noRoom(v *view, pod *copied) bool {
+func (o *Oracle) noRoom(v *view, pod *countedPod) bool {
 	if v.orderedWhy != "" {
 		return false
 	}
@@ -97,7 +96,7 @@ func (o *Oracle) noRoom(v *view, pod *copied) bool {
 	}
 	o.guard.RLock()
 	defer o.guard.RUnlock()
-	c := o.newClosed(v, pod, &o.shared)
+	c := o.newClosedForm(v, pod, &o.shared)
 	if err := c.local(ctx); err != nil {
 		return false
 	}
@@ -109,38 +108,14 @@ func (o *Oracle) noRoom(v *view, pod *copied) bool {
 	return true
 }
 
-// placeReservations places what is ahead, and returns what its time did not suffice for. The caller holds the turn.
-func (o *Oracle) placeReservations(ctx context.Context, reservations []Reservation, budget time.Duration) (pods []*placed,
-	left []Reservation, err error) {
-	deadline := o.clock.Now().Add(budget)
-	refused := map[string]bool{}
-	for number, reservation := range reservations {
-		v, _ := o.view(reservation.Pod)
-		kind := kindOf(reservation.Pod)
-		if kind != "" && refused[kind] {
-			continue
-		}
-		for i := range reservation.Count {
-			if ctx.Err() != nil || (budget > 0 && o.clock.Now().After(deadline)) {
-				rest := slices.Clone(reservations[number:])
-				rest[0].Count -= i
-				return pods, rest, nil
-			}
-			one := copyOf(reservation.Pod, i)
-			// The scheduler tells pods by their UID, and a promise is held by copies of a pod that may be pending itself.
-			one.Name, one.UID = fmt.Sprintf("%s-ahead-%d", one.Name, number), types.UID(fmt.Sprintf("%s-ahead-%d", one.UID, number))
-			p, why, err := o.place(ctx, v, one)
-			if err != nil {
-				return pods, nil, fmt.Errorf("placing %s: %w", reservation.For, err)
-			}
-			if why != nil {
-				refused[kind] = true // the next one like it would be refused too
-				break
-			}
-			pods = append(pods, p)
-		}
+// reserve places what is ahead, and returns what its time did not suffice for.
+func (p *pass) reserve(ctx context.Context, reservations []Reservation, budget time.Duration) (left []Reservation, err error) {
+	ahead := &reservationsLine{o: p.o, reservations: reservations, refused: map[string]bool{}}
+	timeUp, err := p.place(ctx, ahead, p.o.until(budget))
+	if timeUp {
+		left = ahead.left()
 	}
-	return pods, nil, nil
+	return left, err
 }
 
 // kindOf names the pods that are alike to the scheduler: those of one controller and revision. A workload may have hundreds of pending

@@ -3,11 +3,9 @@ package oracle
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // Part is one component of a set: Count pods like Pod.
@@ -70,60 +68,19 @@ func limit(answer Answer, most int64) Answer {
 // placeSets is one run. The caller holds the turn.
 func (o *Oracle) placeSets(ctx context.Context, q SetQuestion, parts []Part) (answer Answer, err error) {
 	answer = Answer{Path: PathPlaced, Why: "sets of several parts"}
-	var pods []*placed
-	defer func() {
-		if undone := o.undoAll(ctx, pods); undone != nil && err == nil {
-			err = undone
-		}
-	}()
+	pass := &pass{o: o}
+	defer func() { err = errors.Join(err, pass.undo(ctx)) }()
 	reservations, _ := o.reservations(Question{Pod: parts[0].Pod, Ahead: q.Ahead})
-	ahead, left, err := o.placeReservations(ctx, reservations, q.Budget/2)
-	pods = append(pods, ahead...)
+	left, err := pass.reserve(ctx, reservations, q.Budget/2)
 	if err != nil || len(left) > 0 {
 		answer.TimedOut = len(left) > 0
 		return answer, err
 	}
-	deadline := o.clock.Now().Add(q.Budget)
-	for set := 0; q.Most <= 0 || answer.Count < q.Most; set++ {
-		placedNow, why, err := o.placeSet(ctx, parts, set, func() bool { return q.Budget > 0 && o.clock.Now().After(deadline) })
-		pods = append(pods, placedNow...)
-		switch {
-		case errors.Is(err, errTimeUp):
-			answer.TimedOut = true
-			return answer, nil
-		case err != nil:
-			return answer, err
-		case why != nil:
-			answer.Limits = why.byPlugin
-			return answer, nil
-		}
-		answer.Count++
+	sets := &setsLine{o: o, parts: parts, most: q.Most}
+	answer.TimedOut, err = pass.place(ctx, sets, o.until(q.Budget))
+	answer.Count = sets.whole
+	if sets.refused != nil {
+		answer.Limits = sets.refused.byPlugin
 	}
-	return answer, nil
-}
-
-var errTimeUp = errors.New("time is up")
-
-// placeSet places the pods of one set, and returns what it placed in any case.
-func (o *Oracle) placeSet(ctx context.Context, parts []Part, set int, timeUp func() bool) ([]*placed, *refused, error) {
-	var pods []*placed
-	for number, part := range parts {
-		v, _ := o.view(part.Pod)
-		for i := range part.Count {
-			if ctx.Err() != nil || timeUp() {
-				return pods, nil, errTimeUp
-			}
-			one := copyOf(part.Pod, i)
-			one.Name, one.UID = fmt.Sprintf("%s-%d-%d", one.Name, number, set), types.UID(fmt.Sprintf("%s-%d-%d", one.UID, number, set))
-			p, why, err := o.place(ctx, v, one)
-			if err != nil {
-				return pods, nil, fmt.Errorf("set %d, part %d: %w", set, number, err)
-			}
-			if why != nil {
-				return pods, why, nil
-			}
-			pods = append(pods, p)
-		}
-	}
-	return pods, nil, nil
+	return answer, err
 }

@@ -19,7 +19,7 @@ type stack struct {
 }
 
 // load puts copies of pod on node. scratch is reused between calls.
-func (s *stack) load(node fwk.NodeInfo, pod *copied, copies int64) *stack {
+func (s *stack) load(node fwk.NodeInfo, pod *countedPod, copies int64) *stack {
 	s.NodeInfo, s.copies, s.ports = node, copies, nil
 	if copies == 0 {
 		return s
@@ -70,22 +70,22 @@ func (s *stack) GetUsedPorts() fwk.HostPortInfo {
 	return s.ports
 }
 
-// copied is the pod whose copies are counted, with what each of them takes.
-type copied struct {
+// countedPod is the pod whose copies are counted, with what each of them takes.
+type countedPod struct {
 	pod      *corev1.Pod
 	info     *framework.PodInfo
 	resource framework.Resource
 	ports    []corev1.ContainerPort
 }
 
-func newCopied(pod *corev1.Pod) (*copied, error) {
+func newCountedPod(pod *corev1.Pod) (*countedPod, error) {
 	info, err := framework.NewPodInfo(pod)
-	c := &copied{pod: pod, info: info, resource: *requestOf(pod)}
+	c := &countedPod{pod: pod, info: info, resource: *requestOf(pod)}
 	forEachHostPort(pod, func(port corev1.ContainerPort) { c.ports = append(c.ports, port) })
 	return c, err
 }
 
-func (c *copied) portsOn(node fwk.NodeInfo) fwk.HostPortInfo {
+func (c *countedPod) portsOn(node fwk.NodeInfo) fwk.HostPortInfo {
 	ports := fwk.HostPortInfo{}
 	for ip, taken := range node.GetUsedPorts() {
 		ports[ip] = make(map[fwk.ProtocolPort]struct{}, len(taken)+len(c.ports))

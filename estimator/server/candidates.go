@@ -2,10 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/klog/v2"
 
 	"github.com/argosy-dev/argosy/estimator/mirror"
@@ -20,69 +19,69 @@ type candidate struct {
 	claims []corev1.PersistentVolumeClaim
 	// shared are the claims that all replicas mount, which the member lacks and the control plane has: they will travel with the workload.
 	shared []corev1.PersistentVolumeClaim
+	// by is the name of the way it was found (standIns).
+	by string
 	// known: the pod is the workload's, not made of the request alone.
 	known bool
+	// matches: the template requests what the scheduler says that a replica does.
+	matches bool
 	// doubt, if set, is why the pod may not be what the replicas will be.
 	doubt oracle.Doubt
 	// ordinal numbers the next replicas of a workload whose replicas have claims of their own.
 	ordinal func(i int) int
 }
 
-// pods finds what the replicas may be; there is at least one candidate if there is no error. Where two kinds of one name exist, the one
-// that requests what the scheduler says is meant; if that does not tell, all stay, and the least answer counts.
+// pods finds what the replicas may be; there is at least one candidate if there is no error.
 func (s *Server) pods(reading context.Context, member *mirror.Member, object template.Object, named bool,
 	requirements wire.Requirements) ([]candidate, error) {
-	namespace, name := requirements.Namespace, "replica"
-	if named {
-		namespace, name = object.Namespace, object.Name
-	}
-	synthetic := candidate{pod: template.Synthetic(requirements, namespace, name)}
-	if !named || s.templates == nil {
-		return []candidate{synthetic}, nil
-	}
-	live := s.live(reading, member, object)
-	workloads, err := s.templates.Find(reading, object)
+	known, err := s.evidence(reading, member, object, named, requirements)
 	if err != nil {
-		s.metrics.templateMissing()
-		one, err := withoutTemplate(synthetic, live, requirements, err)
-		if err != nil {
-			return nil, err
-		}
-		klog.FromContext(reading).Error(err, "Estimating without the workload's template", "reason", "TemplateUnreadable", "fromLivePod",
-			one.known)
-		template.AtLeast(one.pod, requirements.Requests)
-		return []candidate{one}, nil
+		return nil, err
 	}
-	var all, matching []candidate
+	found := known.choose()
+	if known.unread == nil {
+		return found, nil
+	}
+	s.metrics.templateMissing()
+	if len(found) == 0 {
+		return nil, known.unread
+	}
+	klog.FromContext(reading).Error(known.unread, "Estimating without the workload's template", "reason", "TemplateUnreadable", "pod",
+		found[0].by)
+	return found, nil
+}
+
+// evidence gathers what there is to tell what the replicas will be. A template that does not decode is an error: what runs of it now says
+// nothing of what it is to become.
+func (s *Server) evidence(reading context.Context, member *mirror.Member, object template.Object, named bool,
+	requirements wire.Requirements) (evidence, error) {
+	if !named || s.templates == nil {
+		namespace, name := requirements.Namespace, "replica"
+		if named {
+			namespace, name = object.Namespace, object.Name
+		}
+		return evidence{requirements: requirements, request: template.Synthetic(requirements, namespace, name)}, nil
+	}
+	e := evidence{
+		requirements: requirements, request: template.Synthetic(requirements, object.Namespace, object.Name),
+		live: s.live(reading, member, object),
+	}
+	var workloads []*unstructured.Unstructured
+	workloads, e.unread = s.templates.Find(reading, object)
 	for _, workload := range workloads {
 		pod, ok, err := s.kinds.Of(workload)
 		if err != nil {
-			return nil, err
+			return e, err
 		}
 		if !ok {
-			continue
+			continue // a kind without a pod template
 		}
-		one := s.fromTemplate(member, pod, live)
+		one := s.fromTemplate(member, pod, e.live)
 		one.shared = s.travelling(reading, member, pod)
-		all = append(all, one)
-		if template.Matches(pod.Template, requirements.Requests) {
-			matching = append(matching, one)
-		}
+		one.matches = template.Matches(pod.Template, requirements.Requests)
+		e.templates = append(e.templates, one)
 	}
-	if len(matching) > 0 {
-		all = matching
-	}
-	if len(all) == 0 {
-		// A kind without a pod template, or a workload that is just being deleted.
-		all = []candidate{synthetic}
-		if model, ok := template.Choose(synthetic.pod, live); ok {
-			all[0].pod, all[0].known = template.FromLive(model, requirements), true
-		}
-	}
-	for i := range all {
-		template.AtLeast(all[i].pod, requirements.Requests)
-	}
-	return all, nil
+	return e, nil
 }
 
 // fromTemplate is the template's pod with what the member adds to it, as a live pod shows.
@@ -130,20 +129,4 @@ func (s *Server) live(ctx context.Context, member *mirror.Member, object templat
 			err.Error())
 	}
 	return live
-}
-
-// withoutTemplate decides what stands for replicas whose template could not be read. A live pod shows their rules. Without one, where
-// reading may never succeed (the estimator lacks the right, or the kind is gone), it is what the request says, as in Karmada's own
-// estimator: a more careful guess would keep the workload from being scheduled for good. A control plane that is slow or away for a moment
-// is no reason to guess: the error stands.
-func withoutTemplate(synthetic candidate, live []*corev1.Pod, requirements wire.Requirements, why error) (candidate, error) {
-	synthetic.doubt = oracle.WithoutTemplate
-	if model, ok := template.Choose(synthetic.pod, live); ok {
-		synthetic.pod, synthetic.known = template.FromLive(model, requirements), true
-		return synthetic, nil
-	}
-	if !apierrors.IsForbidden(why) && !errors.Is(why, template.ErrNoKind) {
-		return candidate{}, why
-	}
-	return synthetic, nil
 }

@@ -15,6 +15,7 @@ type Metrics struct {
 	remembered prometheus.Counter
 	width      prometheus.Histogram
 	templates  prometheus.Counter
+	pods       *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -36,8 +37,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Buckets: []float64{0, 1, 2, 4, 8, 16, 32, 64}}),
 		templates: prometheus.NewCounter(prometheus.CounterOpts{Name: "argosy_estimator_template_misses_total",
 			Help: "Questions whose workload's template could not be read from karmada-apiserver."}),
+		pods: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "argosy_estimator_counted_pods_total",
+			Help: "Questions about replicas, by the pod that stood for them: that of the template, a livePod, or what the request alone says."},
+			[]string{"pod"}),
 	}
-	registry.MustRegister(m.duration, m.answers, m.computed, m.remembered, m.width, m.templates)
+	registry.MustRegister(m.duration, m.answers, m.computed, m.remembered, m.width, m.templates, m.pods)
 	return m
 }
 
@@ -76,5 +80,11 @@ func (m *Metrics) nodes(computed, all int) {
 func (m *Metrics) templateMissing() {
 	if m != nil {
 		m.templates.Inc()
+	}
+}
+
+func (m *Metrics) stoodIn(name string) {
+	if m != nil {
+		m.pods.WithLabelValues(name).Inc()
 	}
 }

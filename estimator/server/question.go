@@ -35,11 +35,14 @@ func (s *Server) replicas(ctx context.Context, request *wire.MaxAvailableReplica
 		// Neither what a replica asks nor what it is: any number would be a guess.
 		return unknown("WireForm", request.Fault)
 	}
+	s.metrics.stoodIn(pods[0].by)
 	ahead := s.ahead(reading, member, request.Assumed)
 	var least reply
 	for number, pod := range pods {
+		r := s.fit(ctx, member, pod, ahead, false)
+		r.pod = pod.by
 		// Unknown is less than any number, and so is what all of them together are worth.
-		if r := s.fit(ctx, member, pod, ahead, false); number == 0 || r.value < least.value {
+		if number == 0 || r.value < least.value {
 			least = r
 		}
 	}

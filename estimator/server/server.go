@@ -67,6 +67,8 @@ func New(options Options) *Server {
 type reply struct {
 	value  int32
 	answer oracle.Answer
+	// pod is how the pod was found that stood for the replicas (standIns); empty of other questions.
+	pod string
 	// reason, if set, is why the value is not the oracle's: Unknown or a refusal.
 	reason string
 	err    error
@@ -158,8 +160,8 @@ func (s *Server) log(logger klog.Logger, r reply, took time.Duration) {
 		logger.Error(r.err, "Answered without an estimate", "answer", r.value, "reason", r.reason, "took", took)
 		return
 	}
-	logger.V(1).Info("Answered", "answer", r.value, "path", r.answer.Path, "exact", r.answer.Exact, "doubt", r.answer.Doubt, "reason",
-		r.answer.Why, "took", took)
+	logger.V(1).Info("Answered", "answer", r.value, "path", r.answer.Path, "exact", r.answer.Exact, "doubt", r.answer.Doubt, "pod", r.pod,
+		"reason", r.answer.Why, "took", took)
 }
 
 func clamp(count int64) int32 { return int32(min(count, math.MaxInt32)) }
