@@ -41,7 +41,8 @@ func (m mirrorsOf) Member(name string) (*mirror.Member, error) {
 	return nil, fmt.Errorf("no member %q", name)
 }
 
-// TestManyMirrors measures what one process bears: all its members listed at once, as after a restart, what they hold, and how many questions it answers.
+// TestManyMirrors measures what one process bears: all its members listed at once, as after a restart, what they hold, and how many
+// questions it answers.
 func TestManyMirrors(t *testing.T) {
 	Only(t)
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
@@ -80,7 +81,8 @@ func TestManyMirrors(t *testing.T) {
 	}
 	pods := *mirrors * each.pods
 	Table{
-		Title: fmt.Sprintf("Estimator: %d members of %d nodes and %dk pods in one process", *mirrors, each.nodes, each.pods/1000), Peer: "no peer: one process a member",
+		Title: fmt.Sprintf("Estimator: %d members of %d nodes and %dk pods in one process", *mirrors, each.nodes, each.pods/1000),
+		Peer:  "no peer: one process a member",
 		Rows: []Row{
 			{What: "all lists after a restart", Ours: fmt.Sprintf("%.1f s", read.Seconds())},
 			{What: "heap", Ours: fmt.Sprintf("%.0f MB", float64(held)/1e6)},
@@ -88,8 +90,8 @@ func TestManyMirrors(t *testing.T) {
 			{What: "questions a second", Ours: fmt.Sprintf("%.0f", float64(len(calls))/askFor.Seconds())},
 			{What: "one question, p50 / p99", Ours: spell(calls)},
 		},
-		Notes: []string{fmt.Sprintf("The members are fed by one fake API server in the same process, whose own work is in the time of the lists. %d askers; "+
-			"each question has another request than the one before it to that member.", askers)},
+		Notes: []string{fmt.Sprintf("The members are fed by one fake API server in the same process, whose own work is in the time of the "+
+			"lists. %d askers; each question has another request than the one before it to that member.", askers)},
 	}.Print(os.Stdout)
 }
 

@@ -16,6 +16,7 @@ import (
 	testhelper "github.com/karmada-io/karmada/test/helper"
 	"google.golang.org/grpc/metadata"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -37,7 +38,11 @@ import (
 	"github.com/argosy-dev/argosy/estimator/wire"
 )
 
-const benchMember = "fake"
+const (
+	benchMember = "fake"
+	// laterClass is a storage class whose volumes are made where their pod goes.
+	laterClass = "later"
+)
 
 // size of a member: those of Karmada's own benchmark.
 type size struct{ nodes, pods int }
@@ -79,6 +84,7 @@ func measureEstimator(t *testing.T, s size) {
 		antiCold = append(antiCold, timed(10, func(i int) { ours.fit(t, podOf(at(i), hostAntiAffinity(at(i)))) })...)
 		antiRepeat = append(antiRepeat, timed(20, func(int) { ours.fit(t, podOf(1000, hostAntiAffinity(0))) })...)
 	}
+	behind, firstSet := askedInCrowds(t, ours)
 	stockChurn, _ := underChurn(t, theirs.client, 4*time.Second, func(int) { theirs.ask(t, question(1000)) })
 	churn, changed := underChurn(t, ours.client, 8*time.Second, func(int) { ours.replicas(t, question(1000)) })
 
@@ -96,18 +102,62 @@ func measureEstimator(t *testing.T, s size) {
 			},
 			row("one spread constraint, never asked, p50 / p99", spreadCold), row("one spread constraint, asked before, p50 / p99", spreadRepeat),
 			row("hostname anti-affinity, never asked, p50 / p99", antiCold), row("hostname anti-affinity, asked before, p50 / p99", antiRepeat),
+			row(fmt.Sprintf("behind %d promised replicas, never asked, p50 / p99", promisedReplicas), behind),
+			row(fmt.Sprintf("a first StatefulSet of %d with claims, p50 / p99", setReplicas), firstSet),
 			{
 				What: "memory per 10k pods", Ours: megabytes(ourMemory, s.pods), Peer: megabytes(theirMemory, s.pods),
 				Ratio: float64(theirMemory) / float64(ourMemory),
 			},
 		},
 		Notes: []string{
-			"Karmada's server knows neither spread nor anti-affinity: its time is that of the plain question. Both are called in process, in " +
-				"turns; both mirrors are fed by " +
-				"a fake API server, as in Karmada's benchmark. \"Never asked\" has a request and a selector that no question had before. Memory is " +
+			"Karmada's server knows neither spread nor anti-affinity nor promised replicas nor claims: " +
+				"its time is that of the plain question. Both are called in process, in turns; both mirrors are fed by a fake API server, as in Karmada's benchmark. \"Never asked\" has a request and a selector that no question had before. Memory is " +
 				"the heap each server's start adds."},
 	}.Print(os.Stdout)
 	estimatorAims(t, s, stockCalls, cold, repeat, churn, spreadCold)
+	for what, calls := range map[string]Latencies{"behind promised replicas": behind, "a first StatefulSet": firstSet} {
+		if s.nodes >= 5000 && calls.At(.99) > placedFor {
+			t.Errorf("%s: p99 %s, aim %s", what, calls.At(.99), placedFor)
+		}
+	}
+}
+
+const (
+	promisedReplicas, setReplicas = 3000, 1000
+	// placedFor is how long replicas ahead were once placed one by one, before nothing at all was answered.
+	placedFor = 450 * time.Millisecond
+)
+
+// askedInCrowds asks where thousands of replicas come first, and where each of a thousand copies brings a claim of its own.
+func askedInCrowds(t *testing.T, ours *ourServer) (behind, firstSet Latencies) {
+	t.Helper()
+	later := laterClass
+	claim := func(i int) []*corev1.PersistentVolumeClaim {
+		return []*corev1.PersistentVolumeClaim{{
+			ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: fmt.Sprintf("data-web-%d", i)},
+			Spec:       corev1.PersistentVolumeClaimSpec{StorageClassName: &later},
+		}}
+	}
+	ask := func(q oracle.Question) {
+		q.Budget = time.Second
+		if answer, err := ours.member.Oracle.Fit(ours.ctx, q); err != nil || answer.Count == 0 || answer.Path == oracle.PathPlaced {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+	}
+	other := podOf(1500, func(pod *corev1.Pod) { pod.Name, pod.Labels = "other", map[string]string{"app": "other"} })
+	behind = timed(100, func(i int) {
+		ask(oracle.Question{Pod: podOf(int64(2001+i), func(*corev1.Pod) {}), Ahead: []oracle.Reservation{{Pod: other, Count: promisedReplicas}}})
+	})
+	firstSet = timed(100, func(i int) {
+		pod := podOf(int64(3001+i), func(*corev1.Pod) {})
+		ask(oracle.Question{Pod: pod, Most: setReplicas, Each: func(number int) (*corev1.Pod, []*corev1.PersistentVolumeClaim) {
+			one, claims := pod.DeepCopy(), claim(number)
+			one.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claims[0].Name}}}}
+			return one, claims
+		}})
+	})
+	return behind, firstSet
 }
 
 // estimatorAims are the design's, checked where they are stated: on the large member.
@@ -139,6 +189,10 @@ func (s size) objects() []kruntime.Object {
 		node.Labels = map[string]string{corev1.LabelHostname: node.Name, corev1.LabelTopologyZone: fmt.Sprintf("zone-%d", i%3)}
 		objects = append(objects, node)
 	}
+	mode := storagev1.VolumeBindingWaitForFirstConsumer
+	objects = append(objects, &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: laterClass}, Provisioner: "disk.example.com", VolumeBindingMode: &mode,
+	})
 	for i, pod := range pods {
 		pod.Namespace, pod.Spec.SchedulerName = metav1.NamespaceDefault, corev1.DefaultSchedulerName
 		pod.Labels = map[string]string{"app": []string{"web", "db", "cache", "batch"}[i%4]}
