@@ -92,6 +92,7 @@ type publishOptions struct {
 	kubeconfigs map[string]string
 	wait        time.Duration
 	dryRun      bool
+	prune       bool
 }
 
 // newPublishCommand releases an application the way it is managed now.
@@ -105,11 +106,13 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 			"have a folder of their own, or to those of --clusters.\n\n" +
 			"What others wrote into the objects stays, as with kubectl apply --server-side: restartedAt, 'kubectl set env', ports that\n" +
 			"clusters chose. What an earlier release or kubectl apply brought and the folder no longer has goes, but for replicas.\n\n" +
+			"Objects that earlier releases brought and the folder no longer has are named, and stay; with --prune they are deleted. What\n" +
+			"is somebody else's stays all the same, and so do volume claims and what pods still refer to.\n\n" +
 			"--dry-run asks the API servers and shows every field that would change. Its exit status is that of kubectl diff: 0 when\n" +
 			"nothing would change, 1 when something would, above 1 when it is not known.",
 		Example: "  argosyctl publish -f app/ -n shop\n" +
 			"  argosyctl publish -f app/ -n shop --clusters member1,member2\n" +
-			"  argosyctl publish -f app/ -n shop --dry-run",
+			"  argosyctl publish -f app/ -n shop --prune --dry-run",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return options.run(command.Context(), flags, streams.Out)
@@ -120,6 +123,7 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil, "name=path: reach a cluster directly, not with the control plane's credentials")
 	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
 	command.Flags().BoolVar(&options.dryRun, "dry-run", false, "write nothing, and show what would change")
+	command.Flags().BoolVar(&options.prune, "prune", false, "delete the objects that earlier releases brought and the folder no longer has")
 	// A flag that is none must not end like a dry run that found a difference.
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{code: exitNotKnown, err: err} })
 	return command
@@ -135,7 +139,7 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 		return o.unknown(err)
 	}
 	known := &members.Members{Reader: control}
-	publisher := &publish.Publisher{Control: control, DryRun: o.dryRun, Clock: clock.RealClock{}, Member: func(ctx context.Context,
+	publisher := &publish.Publisher{Control: control, DryRun: o.dryRun, Prune: o.prune, Clock: clock.RealClock{}, Member: func(ctx context.Context,
 		name string) (client.Client, error) {
 		if path, ok := o.kubeconfigs[name]; ok {
 			config, err := clientcmd.BuildConfigFromFlags("", path)
@@ -191,10 +195,17 @@ func writeDryRun(out io.Writer, result publish.Result, err error) error {
 			}
 		}
 	}
+	for _, left := range result.Left {
+		if left.Pruned {
+			differs++
+		}
+		fmt.Fprintf(out, "%s: %s left the folder and %s\n", left.Where, left.Object, fate(left, "would be deleted"))
+	}
 	if err != nil {
 		return exitError{code: exitNotKnown, err: fmt.Errorf("not known to the end: %w", err)}
 	}
-	fmt.Fprintf(out, "dry run; managed: %s; %d of %d objects would change\n", result.Answer.Management, differs, len(result.Written))
+	fmt.Fprintf(out, "dry run; managed: %s; %d of %d objects would change\n", result.Answer.Management, differs,
+		len(result.Written)+len(result.Left))
 	if differs > 0 {
 		return exitError{code: exitDiffers, err: errReported}
 	}
@@ -247,4 +258,24 @@ func writeRelease(out io.Writer, result publish.Result) {
 	for _, held := range result.Held {
 		fmt.Fprintf(out, "HELD BACK in %s: %s (%s)\n", held.Where, held.Object, held.Note)
 	}
+	for _, left := range result.Left {
+		deleted := "was deleted"
+		if left.Where == publish.ControlPlane {
+			deleted = "is being deleted there"
+		}
+		fmt.Fprintf(out, "%s: %s left the folder and %s\n", left.Where, left.Object, fate(left, deleted))
+	}
+}
+
+// fate of an object that left the folder.
+func fate(left publish.Left, deleted string) string {
+	switch {
+	case left.Pruned && left.Note != "":
+		return deleted + ", " + left.Note
+	case left.Pruned:
+		return deleted
+	case left.Note != "":
+		return "stays: " + left.Note
+	}
+	return "stays: --prune deletes it"
 }

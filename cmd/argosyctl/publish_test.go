@@ -52,6 +52,20 @@ func TestPublishSaysWhatItDid(t *testing.T) {
 			out: "control plane: configmap/shared\nHELD BACK in b: configmap/shared (PropagationPolicy configmap-shared is suspended there)\n" +
 				"published, but for what is held back; managed: Federated\n",
 		},
+		"left the folder": {
+			attempts: []attempt{{result: publish.Result{
+				Written: written,
+				Left: []publish.Left{
+					{Where: "a", Object: "configmap/old"}, {Where: "a", Object: "secret/old", Note: "it is owned by ExternalSecret old"},
+					{Where: "b", Object: "configmap/old", Pruned: true},
+					{Where: publish.ControlPlane, Object: "service/old", Pruned: true, Note: "and with it from a, b"},
+				},
+				Answer: publish.Answer{Management: v1alpha1.ManagementStatic},
+			}}},
+			out: "a: deployment/web\na: configmap/old left the folder and stays: --prune deletes it\n" +
+				"a: secret/old left the folder and stays: it is owned by ExternalSecret old\nb: configmap/old left the folder and was deleted\n" +
+				"control plane: service/old left the folder and is being deleted there, and with it from a, b\npublished; managed: Static\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +94,7 @@ func TestADryRunShowsWhatWouldChange(t *testing.T) {
 	fresh := publish.Written{Where: "b", Object: "service/web", New: true}
 	for name, tc := range map[string]struct {
 		written []publish.Written
+		left    []publish.Left
 		err     error
 		out     string
 		code    int
@@ -88,11 +103,15 @@ func TestADryRunShowsWhatWouldChange(t *testing.T) {
 		"something": {written: []publish.Written{same, changed, fresh}, code: 1, out: "control plane: deployment/web\n" +
 			"  - spec.template.spec.containers[0].image: \"web:1\"\n  + spec.template.spec.containers[0].image: \"web:2\"\n  - spec.paused: true\n" +
 			"b: service/web is new\ndry run; managed: Static; 2 of 3 objects would change\n"},
+		"what left stays": {written: []publish.Written{same}, left: []publish.Left{{Where: "a", Object: "configmap/old"}},
+			out: "a: configmap/old left the folder and stays: --prune deletes it\ndry run; managed: Static; 0 of 2 objects would change\n"},
+		"what left would go": {written: []publish.Written{same}, left: []publish.Left{{Where: "a", Object: "configmap/old", Pruned: true}}, code: 1,
+			out: "a: configmap/old left the folder and would be deleted\ndry run; managed: Static; 1 of 2 objects would change\n"},
 		"an error": {written: []publish.Written{fresh}, err: errors.New("no such host"), code: 2, out: "b: service/web is new\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := writeDryRun(&out, publish.Result{Written: tc.written, Answer: publish.Answer{Management: v1alpha1.ManagementStatic}}, tc.err)
+			err := writeDryRun(&out, publish.Result{Written: tc.written, Left: tc.left, Answer: publish.Answer{Management: v1alpha1.ManagementStatic}}, tc.err)
 			var ended exitError
 			if errors.As(err, &ended); ended.code != tc.code {
 				t.Errorf("ended with %d (%v), want %d", ended.code, err, tc.code)

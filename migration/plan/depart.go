@@ -228,6 +228,7 @@ func (j *journey) mark() outcome {
 			j.act(Action{Verb: Mark, Ref: policyRef(resource.Policy), Annotations: set})
 		}
 	}
+	j.keepGivenUp()
 	if len(j.decision.Actions) > 0 {
 		return j.wait(v1alpha1.ReasonCuttingOff, "marking templates and policies", soon)
 	}

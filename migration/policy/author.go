@@ -100,7 +100,7 @@ func byReference(app Application) (map[v1alpha1.ResourceReference]*Resource, []v
 			if owner := ControlledBy(found.Object); owner != "" {
 				resource.Owner = owner + " in cluster " + cluster
 			}
-			resource.Marks = append(resource.Marks, toolMarks(found.Object)...)
+			resource.Marks = append(resource.Marks, Marks(found.Object)...)
 		}
 	}
 	for _, resource := range gathered {

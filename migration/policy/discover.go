@@ -73,6 +73,26 @@ func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceRe
 	return found, nil
 }
 
+// Users of one of the objects of a namespace, as "kind/name" in lower case, sorted.
+func Users(objects []*unstructured.Unstructured, ref v1alpha1.ResourceReference) ([]string, error) {
+	index := newIndex(objects)
+	var users []string
+	for _, object := range objects {
+		if !Supported(object.GetAPIVersion(), object.GetKind()) {
+			continue
+		}
+		needs, err := index.needs(object)
+		if err != nil {
+			return nil, fmt.Errorf("reading what %s needs: %w", User(RefOf(object)), err)
+		}
+		if slices.Contains(needs, ref) {
+			users = append(users, User(RefOf(object)))
+		}
+	}
+	slices.Sort(users)
+	return users, nil
+}
+
 // User is how a workload is named among the users of a shared object.
 func User(ref v1alpha1.ResourceReference) string {
 	return strings.ToLower(ref.Kind) + "/" + ref.Name

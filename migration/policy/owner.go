@@ -16,9 +16,9 @@ func ControlledBy(object *unstructured.Unstructured) string {
 	return ""
 }
 
-// toolMarks name the tools that apply an object from somewhere else, by what they mark it with. Such a tool goes on writing it in
+// Marks name the tools that apply an object from somewhere else, by what they mark it with. Such a tool goes on writing it in
 // the member until it is told of the control plane.
-func toolMarks(object *unstructured.Unstructured) []string {
+func Marks(object *unstructured.Unstructured) []string {
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
 	var out []string
 	for _, mark := range []struct{ tool, name string }{

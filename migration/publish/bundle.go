@@ -165,6 +165,28 @@ func (b *Bundle) For(cluster string) []*unstructured.Unstructured {
 	return out
 }
 
+// partOf is the same bundle, each of whose objects is marked as one of the set, but for those that the control plane has in another.
+func (b *Bundle) partOf(set applySet, onto held) *Bundle {
+	marked := func(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+		var out []*unstructured.Unstructured
+		for _, object := range objects {
+			object = object.DeepCopy()
+			if there, is := onto[policy.RefOf(object)]; is {
+				set.join(object, there.template)
+			} else {
+				set.join(object, nil)
+			}
+			out = append(out, object)
+		}
+		return out
+	}
+	out := &Bundle{common: marked(b.common), cluster: map[string][]*unstructured.Unstructured{}}
+	for cluster, objects := range b.cluster {
+		out.cluster[cluster] = marked(objects)
+	}
+	return out
+}
+
 // within refuses, as kubectl does, an object that names another namespace than the release's: it would not be the application's, and
 // no rollback would find it. A release without a namespace of its own meets objects that name theirs here.
 func (b *Bundle) within(namespace string) error {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -27,7 +29,8 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 	if err != nil {
 		return err
 	}
-	all, err := bundle.author(application.Namespace, owner, result.Answer.Clusters, onto)
+	set := setOf(application)
+	all, err := bundle.partOf(set, onto).author(application.Namespace, owner, result.Answer.Clusters, onto)
 	if err != nil {
 		return err
 	}
@@ -39,8 +42,8 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 	if err != nil {
 		return err
 	}
-	beside := release{namespace: application.Namespace, bundle: bundle, clusters: result.Answer.Clusters, only: static}
-	if len(static) == 0 {
+	beside := release{set: set, bundle: bundle, clusters: result.Answer.Clusters, only: static}
+	if len(static) == 0 && !leftStatic(migration, bundle.identities(result.Answer.Clusters)) {
 		beside.clusters = nil // a release that concerns the control plane alone needs no member
 	}
 	if err := p.reaches(ctx, beside); err != nil {
@@ -67,7 +70,18 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 	if err := each("writing the template of", p.template); err != nil {
 		return err
 	}
-	return each("reading the policy of", p.heldBack)
+	if err := each("reading the policy of", p.heldBack); err != nil {
+		return err
+	}
+	return p.pruneControl(ctx, fromControl{set: set, owner: owner, bundle: bundle, clusters: result.Answer.Clusters}, result)
+}
+
+// leftStatic says whether something the take-over left static is in the folder no longer.
+func leftStatic(migration *v1alpha1.Migration, folder map[sameObject]bool) bool {
+	return slices.ContainsFunc(migration.Status.Resources, func(recorded v1alpha1.ResourceStatus) bool {
+		kind := schema.FromAPIVersionAndKind(recorded.APIVersion, recorded.Kind).GroupKind()
+		return recorded.Policy == "" && !folder[sameObject{GroupKind: kind, name: recorded.Name}]
+	})
 }
 
 // heldBack notes the clusters that an object does not reach though it was written: it is shared with an application that was cut off there, or
@@ -79,6 +93,14 @@ func (p *Publisher) heldBack(ctx context.Context, resource *policy.Resource, res
 			return client.IgnoreNotFound(err) // it would have been made just now
 		}
 		return err
+	}
+	if affinity := existing.Spec.Placement.ClusterAffinity; affinity != nil {
+		for _, cluster := range affinity.ClusterNames {
+			if !slices.Contains(resource.Clusters, cluster) && slices.Contains(result.Answer.Clusters, cluster) {
+				result.Left = append(result.Left, Left{Where: cluster, Object: policy.User(resource.ResourceReference),
+					Note: "PropagationPolicy " + existing.Name + " names the cluster: take it out there"})
+			}
+		}
 	}
 	for _, cluster := range resource.Clusters {
 		if !policy.Suspended(existing.Spec.Suspension, cluster) {
@@ -168,7 +190,7 @@ func (p *Publisher) override(ctx context.Context, resource *policy.Resource, res
 	existing := &policyv1alpha1.OverridePolicy{}
 	existing.Namespace, existing.Name = resource.Policy.Namespace, resource.Policy.Name
 	raw, err := newer.Get(ctx, p.Control, p.Control, existing)
-	written := Written{Where: "control plane", Object: "overridepolicy/" + resource.Policy.Name}
+	written := Written{Where: ControlPlane, Object: "overridepolicy/" + resource.Policy.Name}
 	switch {
 	case apierrors.IsNotFound(err) && resource.Override == nil:
 		return nil
@@ -206,13 +228,13 @@ func (p *Publisher) policy(ctx context.Context, resource *policy.Resource, resul
 		return nil
 	}
 	if err == nil {
-		result.Written = append(result.Written, Written{Where: "control plane", Object: "propagationpolicy/" + resource.Policy.Name, New: true})
+		result.Written = append(result.Written, Written{Where: ControlPlane, Object: "propagationpolicy/" + resource.Policy.Name, New: true})
 	}
 	return err
 }
 
 func (p *Publisher) template(ctx context.Context, resource *policy.Resource, result *Result) error {
-	written := Written{Where: "control plane", Object: policy.User(resource.ResourceReference)}
+	written := Written{Where: ControlPlane, Object: policy.User(resource.ResourceReference)}
 	existing := &unstructured.Unstructured{}
 	existing.SetAPIVersion(resource.APIVersion)
 	existing.SetKind(resource.Kind)

@@ -21,6 +21,9 @@ import (
 // FieldManager under which a release is written.
 const FieldManager = policy.PublishManager
 
+// ControlPlane is where federated objects are written.
+const ControlPlane = "control plane"
+
 // ErrChanging is returned while an application is between static management and federation: publish nowhere
 // and try again shortly.
 var ErrChanging = errors.New("the application is being moved between static management and federation")
@@ -34,15 +37,19 @@ type Publisher struct {
 	Clock  clock.PassiveClock
 	// DryRun has the API servers answer what a release would change, and write nothing.
 	DryRun bool
+	// Prune deletes what earlier releases brought and the folder no longer has; else it is only told of.
+	Prune bool
 }
 
 // Result of a release.
 type Result struct {
 	Answer Answer
-	// Written are the objects that were written, and where: "control plane" or a cluster.
+	// Written are the objects that were written, and where: ControlPlane or a cluster.
 	Written []Written
 	// Held are written objects that do not reach some cluster, since their policy is suspended there.
 	Held []Written
+	// Left are objects that earlier releases brought and the folder no longer has.
+	Left []Left
 }
 
 // Written is one object that was written.
@@ -60,7 +67,7 @@ type Written struct {
 // changes that a release made to an object, without the bookkeeping of API servers.
 func changes(before, after *unstructured.Unstructured) []v1alpha1.FieldChange {
 	return slices.DeleteFunc(plan.Compare(before, after), func(change v1alpha1.FieldChange) bool {
-		return change.Kind == v1alpha1.ChangeBookkeeping
+		return change.Kind == v1alpha1.ChangeBookkeeping || strings.Contains(change.Path, partOfLabel)
 	})
 }
 
@@ -102,7 +109,7 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	if len(clusters) == 0 {
 		return result, errors.New("the application is managed statically: name the clusters it is released to")
 	}
-	err = p.toMembers(ctx, application, release{namespace: namespace, bundle: bundle, clusters: clusters}, &result)
+	err = p.toMembers(ctx, application, release{set: setOf(application), bundle: bundle, clusters: clusters}, &result)
 	return result, err
 }
 
@@ -125,7 +132,7 @@ func (p *Publisher) toMembers(ctx context.Context, application Application, stat
 // dry is the same publisher, of which every write is a dry run.
 func (p *Publisher) dry() *Publisher {
 	member := p.Member
-	return &Publisher{Control: client.NewDryRunClient(p.Control), Clock: p.Clock, DryRun: true, Member: func(ctx context.Context,
+	return &Publisher{Control: client.NewDryRunClient(p.Control), Clock: p.Clock, DryRun: true, Prune: p.Prune, Member: func(ctx context.Context,
 		cluster string) (client.Client, error) {
 		reached, err := member(ctx, cluster)
 		if err != nil {

@@ -18,9 +18,9 @@ import (
 
 // release of objects straight to members.
 type release struct {
-	namespace string
-	bundle    *Bundle
-	clusters  []string
+	set      applySet
+	bundle   *Bundle
+	clusters []string
 	// only these objects, each with a note why; nil is all.
 	only map[v1alpha1.ResourceReference]string
 }
@@ -68,34 +68,44 @@ func (p *Publisher) static(ctx context.Context, release release, result *Result)
 		if err != nil {
 			return fmt.Errorf("reaching cluster %s: %w", cluster, err)
 		}
+		at := memberAt{cluster: cluster, client: member, set: release.set, objects: objects, federated: release.only != nil}
+		kinds, err := release.set.write(ctx, member, objects)
+		if err != nil {
+			return fmt.Errorf("releasing to cluster %s: %w", cluster, err)
+		}
 		for _, object := range objects {
 			note, is := chosen[policy.RefOf(object)]
 			if !is {
 				continue
 			}
-			object.SetNamespace(release.namespace)
+			object.SetNamespace(release.set.namespace)
 			if autoscaled(objects, object) {
 				unstructured.RemoveNestedField(object.Object, "spec", "replicas")
 				note = "replicas are its autoscaler's"
 			}
-			written, err := p.apply(ctx, member, object)
+			written, err := p.apply(ctx, at, object)
 			if err != nil {
 				return fmt.Errorf("applying %s to cluster %s: %w", policy.User(policy.RefOf(object)), cluster, err)
 			}
 			written.Where, written.Note = cluster, note
 			result.Written = append(result.Written, written)
 		}
+		if err := p.pruneMember(ctx, at, kinds, result); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // apply one object to a member.
-func (p *Publisher) apply(ctx context.Context, member client.Client, object *unstructured.Unstructured) (Written, error) {
+func (p *Publisher) apply(ctx context.Context, at memberAt, object *unstructured.Unstructured) (Written, error) {
 	written := Written{Object: policy.User(policy.RefOf(object))}
+	member := at.client
 	before, handedOver, err := handOver(ctx, member, object)
 	if err != nil {
 		return written, err
 	}
+	at.set.join(object, before)
 	written.New = before == nil
 	leaves := before != nil && leavesReplicas(object)
 	if p.DryRun && before != nil && (handedOver || leaves) {
