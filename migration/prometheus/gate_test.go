@@ -1,0 +1,150 @@
+package prometheus
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/pki"
+)
+
+// The answers in testdata are a real Prometheus's: test/monitoring holds them against its HTTP API.
+func TestAsk(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status  int
+		file    string
+		body    string
+		unwell  string
+		wantErr string
+	}{
+		"nothing":      {file: "nothing", unwell: `Prometheus has no sample for "errors{app=\"web\"}": it must answer 0 when all is well`},
+		"zeroes":       {file: "zeroes"},
+		"a sample":     {file: "a-sample", unwell: `Prometheus says 0.25 for "errors`},
+		"not a number": {file: "not-a-number", unwell: "Prometheus says NaN"},
+		"a scalar":     {file: "a-scalar", unwell: "Prometheus says 0.25"},
+		"a range":      {file: "a-range", wantErr: "gives a matrix; a gate needs an instant vector or a scalar"},
+		"a string":     {file: "a-string", wantErr: `"string"`},
+		"a bad query":  {status: 400, file: "a-bad-query", wantErr: "bad_data: invalid parameter"},
+		"the second is bad": {
+			body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]},{"metric":{},"value":[1,"7"]}]}}`, unwell: "Prometheus says 7",
+		},
+		"not Prometheus":      {status: 502, body: `<html>who is there`, wantErr: "<html>who is there"},
+		"elsewhere":           {status: 302, body: ``, wantErr: "302"},
+		"a sample too short":  {body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1]}]}}`, wantErr: "1 parts"},
+		"a value of its type": {body: `{"status":"success","data":{"resultType":"scalar","result":[1,2]}}`, wantErr: "cannot unmarshal number"},
+		"endless":             {body: `{"status":"success","data":{"resultType":"string","result":"` + strings.Repeat("x", maxAnswer) + `"}}`, wantErr: "bad_response"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.file != "" {
+				content, err := os.ReadFile(filepath.Join("testdata", tc.file+".json"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				tc.body = string(content)
+			}
+			server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+				if in.URL.Path != "/api/v1/query" || in.FormValue("query") != `errors{app="web"}` {
+					t.Errorf("asked %s for %q", in.URL, in.FormValue("query"))
+				}
+				if tc.status != 0 {
+					out.Header().Set("Location", "http://localhost:1/")
+					out.WriteHeader(tc.status)
+				}
+				if _, err := io.WriteString(out, tc.body); err != nil && tc.wantErr == "" {
+					t.Error(err)
+				}
+			}))
+			defer server.Close()
+			gate := &v1alpha1.PrometheusGate{Address: server.URL + "/", Query: `errors{app="$name"}`}
+			unwell, err := (&Gates{}).Ask(t.Context(), gate, Application{Namespace: "shop", Kind: "Deployment", Name: "web"})
+			if tc.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.wantErr) {
+					t.Errorf("error %v, want %q", err, tc.wantErr)
+				}
+				return
+			}
+			if err != nil || (unwell == "") != (tc.unwell == "") || !strings.Contains(unwell, tc.unwell) {
+				t.Errorf("unwell %q, %v; want %q", unwell, err, tc.unwell)
+			}
+		})
+	}
+}
+
+// A Prometheus that wants TLS, a client certificate and a token is asked with those of the gate's Secret, and with nobody else's.
+func TestCredentials(t *testing.T) {
+	authority, err := pki.NewAuthority("people", time.Now()) //nolint:forbidigo // certificates are of now
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := authority.Client("argosy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		if in.Header.Get("Authorization") != "Bearer secret" {
+			out.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(out, `{"status":"success","data":{"resultType":"scalar","result":[1,"0"]}}`)
+	}))
+	people := x509.NewCertPool()
+	people.AppendCertsFromPEM(authority.PEM)
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: people}
+	server.StartTLS()
+	defer server.Close()
+	whole := map[string][]byte{
+		"address": []byte(server.URL), "token": []byte("secret\n"), "tls.crt": person.Cert, "tls.key": person.Key,
+		"ca.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+	}
+	for name, tc := range map[string]struct {
+		without string
+		change  func(secret *corev1.Secret, gate *v1alpha1.PrometheusGate)
+		wantErr string
+	}{
+		"all of them":           {},
+		"no authority":          {without: "ca.crt", wantErr: "unknown authority"},
+		"no client certificate": {without: "tls.crt", wantErr: "tls"},
+		"no token":              {without: "token", wantErr: "401"},
+		"for another address":   {without: "address", wantErr: `is for address ""`},
+		"somebody else's Secret": {change: func(secret *corev1.Secret, _ *v1alpha1.PrometheusGate) { secret.Type = corev1.SecretTypeOpaque },
+			wantErr: `is of type "Opaque"`},
+		"no such Secret": {change: func(_ *corev1.Secret, gate *v1alpha1.PrometheusGate) { gate.SecretName = "other" }, wantErr: "not found"},
+		"in the clear": {change: func(secret *corev1.Secret, gate *v1alpha1.PrometheusGate) {
+			gate.Address = strings.Replace(gate.Address, "https", "http", 1)
+			secret.Data["address"] = []byte(gate.Address)
+		}, wantErr: "over https alone"},
+		"none named": {change: func(_ *corev1.Secret, gate *v1alpha1.PrometheusGate) { gate.SecretName = "" }, wantErr: "unknown authority"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.GateNamespace, Name: "prometheus"},
+				Type: v1alpha1.GateSecretType, Data: map[string][]byte{}}
+			for key, value := range whole {
+				if key != tc.without {
+					secret.Data[key] = value
+				}
+			}
+			gate := &v1alpha1.PrometheusGate{Address: server.URL, Query: "up", SecretName: "prometheus"}
+			if tc.change != nil {
+				tc.change(secret, gate)
+			}
+			gates := &Gates{Reader: fake.NewClientBuilder().WithObjects(secret).Build()}
+			unwell, err := gates.Ask(t.Context(), gate, Application{})
+			if (err == nil) != (tc.wantErr == "") || err != nil && !strings.Contains(err.Error(), tc.wantErr) || unwell != "" {
+				t.Errorf("%q, error %v; want %q", unwell, err, tc.wantErr)
+			}
+		})
+	}
+}
