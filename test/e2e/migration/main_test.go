@@ -55,6 +55,7 @@ func run(m *testing.M) int {
 	options.Nodes = []int{3, 3, 2}
 	options.Pull, options.AgentRoute = []string{pulled}, world.wire.route
 	options.Metrics = false
+	options.Flags, options.Descheduler = awakeFlags, true
 	options.Progress = os.Stderr
 	federation, closeLab, err := lab.Run(context.Background(), options)
 	if err != nil {
