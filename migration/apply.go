@@ -268,8 +268,13 @@ func (c *Controller) mark(ctx context.Context, namespace string, action *plan.Ac
 		client.FieldOwner(v1alpha1.FieldManager))
 }
 
+// delete an object as it was read. The record of an application that left is written by every pass before it goes, and has no such version.
 func (c *Controller) delete(ctx context.Context, namespace string, action *plan.Action) error {
-	return client.IgnoreNotFound(c.Client.Delete(ctx, objectOf(namespace, action.Ref), client.Preconditions{ResourceVersion: &action.Seen}))
+	var as []client.DeleteOption
+	if action.Seen != "" {
+		as = append(as, client.Preconditions{ResourceVersion: &action.Seen})
+	}
+	return client.IgnoreNotFound(c.Client.Delete(ctx, objectOf(namespace, action.Ref), as...))
 }
 
 func objectOf(namespace string, ref plan.Ref) *unstructured.Unstructured {

@@ -105,7 +105,7 @@ func owners(_ context.Context, object client.Object) []reconcile.Request {
 	return requests
 }
 
-// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations/status;migrationwhitelists/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists,verbs=get;list;watch
 // +kubebuilder:rbac:groups=policy.karmada.io,resources=propagationpolicies;overridepolicies,verbs=get;list;watch;create;update;patch;delete

@@ -28,9 +28,13 @@ func newMigrationCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			"An admin lists them on a MigrationWhitelist; these commands show where each stands and what a person decides.",
 	}
 	m := &migrationCommands{flags: flags, out: streams.Out, errOut: streams.ErrOut}
-	command.AddCommand(m.status(), m.plan(), m.approve(), m.rollback(), m.readopt(), m.leave())
+	command.AddCommand(m.status(), m.list(), m.get(), m.watch(), m.plan(), m.approve(), m.reject(), m.rollback(), m.readopt(), m.leave())
 	for _, one := range command.Commands() {
 		one.ValidArgsFunction = once(completeMigrations(flags))
+	}
+	for _, one := range []*cobra.Command{m.pause(), m.resume()} {
+		one.ValidArgsFunction = once(completeNames(flags, whitelists))
+		command.AddCommand(one)
 	}
 	return command
 }
@@ -190,7 +194,7 @@ func (m *migrationCommands) approve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := approve(command.Context(), control, migration, hash); err != nil {
+			if err := decide(command.Context(), control, migration, v1alpha1.Approval{PlanHash: hash}); err != nil {
 				return fmt.Errorf("approving plan %s: %w", hash, err)
 			}
 			last := migration.Spec.Approvals[len(migration.Spec.Approvals)-1]
@@ -205,11 +209,60 @@ func (m *migrationCommands) approve() *cobra.Command {
 	return command
 }
 
+func (m *migrationCommands) reject() *cobra.Command {
+	hash, reason := "", ""
+	command := &cobra.Command{
+		Use:   "reject KIND/NAME --plan HASH --reason TEXT",
+		Short: "Reject a plan you have read, with the reason; nobody's approval outweighs it",
+		Long: "Keeps a plan that waits from being carried out, however many approve it, until you approve it after all or another plan is\n" +
+			"drawn up. Who may approve may reject. What is open already is taken back with rollback.",
+		Example: "  argosyctl migration reject -n shop deployment/web --plan 05b37a0f5f91... --reason 'not before the sale is over'",
+		Args:    oneApplication,
+		RunE: func(command *cobra.Command, args []string) error {
+			switch {
+			case hash == "":
+				return fmt.Errorf("name the plan you have read with --plan: 'argosyctl migration plan %s' shows it", typed(args))
+			case reason == "":
+				return errors.New("say why with --reason: somebody has to put it right")
+			}
+			control, migration, err := m.one(command.Context(), typed(args))
+			if err != nil {
+				return err
+			}
+			if opened(migration) {
+				return fmt.Errorf("%s is %s, its plan was approved and is being carried out: take it back with 'argosyctl migration rollback -n %s %s'",
+					named(migration), migration.Status.Phase, migration.Namespace, named(migration))
+			}
+			decision := v1alpha1.Approval{PlanHash: hash, Decision: v1alpha1.DecisionReject, Reason: reason}
+			if err := decide(command.Context(), control, migration, decision); err != nil {
+				return fmt.Errorf("rejecting plan %s: %w", hash, err)
+			}
+			last := migration.Spec.Approvals[len(migration.Spec.Approvals)-1]
+			fmt.Fprintf(m.out, "plan %s of %s is rejected by %s: %s\n", hash, named(migration), cmp.Or(last.User, "-"), reason)
+			return nil
+		},
+	}
+	command.Flags().StringVar(&hash, "plan", "", "hash of the plan you have read ('argosyctl migration plan' shows it)")
+	command.Flags().StringVar(&reason, "reason", "", "why, for whoever puts it right")
+	complete(command, "plan", completePlan(m.flags))
+	return command
+}
+
+// opened says whether the plan of an application is past deciding about.
+func opened(migration *v1alpha1.Migration) bool {
+	switch migration.Status.Phase {
+	case v1alpha1.PhaseOpening, v1alpha1.PhaseSoaking, v1alpha1.PhaseFederated:
+		return true
+	}
+	return migration.Status.RemovalStartTime != nil
+}
+
 func (m *migrationCommands) rollback() *cobra.Command {
 	reason := ""
 	command := &cobra.Command{
-		Use:   "rollback KIND/NAME",
-		Short: "Take an application back under static management; nothing is deleted, no pod restarts",
+		Use:     "rollback KIND/NAME",
+		Aliases: []string{"abort"},
+		Short:   "Take an application back under static management; nothing is deleted, no pod restarts",
 		Long: "Takes an application back under static management, and keeps it there whatever whitelists say, until readopt. Its entry stays\n" +
 			"where it is, and the others of its batch go on without it. Nothing is deleted and no pod restarts. It works while argosy-webhook\n" +
 			"is down. It can be adopted again with readopt, or leave the control plane for good with leave.",
@@ -255,6 +308,7 @@ func (m *migrationCommands) readopt() *cobra.Command {
 	name := ""
 	command := &cobra.Command{
 		Use:     "readopt KIND/NAME",
+		Aliases: []string{"retry"},
 		Short:   "Adopt an application again: after a rollback, or after a failure was put right",
 		Example: "  argosyctl migration readopt -n shop deployment/web",
 		Args:    oneApplication,

@@ -11,8 +11,14 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
-// approve adds an approval to the Migration as it is now: its controller writes it too, every few seconds.
-func approve(ctx context.Context, control client.Client, migration *v1alpha1.Migration, hash string) error {
+// decide adds a person's decision to the Migration as it is now: its controller writes it too, every few seconds. What the same person
+// decided about the plan before otherwise goes with it.
+func decide(ctx context.Context, control client.Client, migration *v1alpha1.Migration, decision v1alpha1.Approval) error {
+	// Where the control plane does not say who asks, admission refuses a second decision by one person.
+	me, err := whoAmI(ctx, control)
+	if err != nil {
+		me = ""
+	}
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		before := &v1alpha1.Migration{}
 		if err := control.Get(ctx, client.ObjectKeyFromObject(migration), before); err != nil {
@@ -21,16 +27,17 @@ func approve(ctx context.Context, control client.Client, migration *v1alpha1.Mig
 		before.DeepCopyInto(migration)
 		switch plan := migration.Status.Plan; {
 		case plan == nil:
-			return fmt.Errorf("there is no plan to approve now: %s", advancing(migration))
-		case plan.Hash != hash:
-			return fmt.Errorf("it is not the current plan, which is %s: read it with 'argosyctl migration plan -n %s %s' and approve that",
+			return fmt.Errorf("there is no plan to decide about now: %s", advancing(migration))
+		case plan.Hash != decision.PlanHash:
+			return fmt.Errorf("it is not the current plan, which is %s: read it with 'argosyctl migration plan -n %s %s' and decide about that",
 				plan.Hash, migration.Namespace, named(migration))
 		}
-		// Approvals of plans that are past only take room.
 		migration.Spec.Approvals = slices.DeleteFunc(migration.Spec.Approvals, func(approval v1alpha1.Approval) bool {
-			return approval.PlanHash != hash
+			otherwise := me != "" && approval.User == me && approval.Decision != decision.Decision
+			// Decisions about plans that are past only take room.
+			return approval.PlanHash != decision.PlanHash || otherwise
 		})
-		migration.Spec.Approvals = append(migration.Spec.Approvals, v1alpha1.Approval{PlanHash: hash})
+		migration.Spec.Approvals = append(migration.Spec.Approvals, decision)
 		return control.Patch(ctx, migration, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	})
 }

@@ -74,11 +74,26 @@ func onDay(days []v1alpha1.Weekday, day time.Weekday) bool {
 func Approvers(approvals []v1alpha1.Approval, hash string, since time.Time) []string {
 	seen := map[string]bool{}
 	for _, approval := range approvals {
-		if hash != "" && approval.PlanHash == hash && approval.User != "" && approval.Time != nil && approval.Time.After(since) {
+		if approval.Decision != v1alpha1.DecisionReject && counts(approval, hash, since) {
 			seen[approval.User] = true
 		}
 	}
 	return sortedKeys(seen)
+}
+
+// Rejections of a plan that count, as approvals do.
+func Rejections(approvals []v1alpha1.Approval, hash string, since time.Time) []v1alpha1.Approval {
+	var out []v1alpha1.Approval
+	for _, approval := range approvals {
+		if approval.Decision == v1alpha1.DecisionReject && counts(approval, hash, since) {
+			out = append(out, approval)
+		}
+	}
+	return out
+}
+
+func counts(approval v1alpha1.Approval, hash string, since time.Time) bool {
+	return hash != "" && approval.PlanHash == hash && approval.User != "" && approval.Time != nil && approval.Time.After(since)
 }
 
 // Released says whether the application was released since it was last under federation: what trigger

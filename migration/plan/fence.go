@@ -206,16 +206,56 @@ func (j *journey) consent() string {
 
 // withdrawn records who took back an approval of the plan that waits: it is gone from the spec, and nobody else would know.
 func (j *journey) withdrawn(approvers []string) {
-	if was := j.Status.Plan; was != nil && was.Hash == j.next.Plan.Hash {
+	if j.samePlan() {
 		for _, user := range j.next.Approvers {
 			if !slices.Contains(approvers, user) {
-				message := fmt.Sprintf("%s withdrew their approval of plan %s", user, was.Hash)
+				message := fmt.Sprintf("%s withdrew their approval of plan %s", user, j.next.Plan.Hash)
 				j.event(true, v1alpha1.ReasonApprovalWithdrawn, message)
 				j.history(v1alpha1.ReasonApprovalWithdrawn, message)
 			}
 		}
 	}
 	j.next.Approvers = approvers
+}
+
+// rejected says whether somebody who read exactly this plan will not have it. That wins over any number of approvals. Who rejects and who
+// takes it back is on record: the spec shows only what stands.
+func (j *journey) rejected() outcome {
+	rejections := Rejections(j.Spec.Approvals, j.next.Plan.Hash, ApprovalsSince(j.next))
+	var users, said []string
+	for _, rejection := range rejections {
+		users = append(users, rejection.User)
+		said = append(said, fmt.Sprintf("%s (%s)", rejection.User, rejection.Reason))
+		if !slices.Contains(j.next.RejectedBy, rejection.User) || !j.samePlan() {
+			message := fmt.Sprintf("%s rejected plan %s: %s", rejection.User, j.next.Plan.Hash, rejection.Reason)
+			j.event(true, v1alpha1.ReasonRejected, message)
+			j.history(v1alpha1.ReasonRejected, message)
+		}
+	}
+	for _, user := range j.next.RejectedBy {
+		if j.samePlan() && !slices.Contains(users, user) {
+			message := fmt.Sprintf("%s took back their rejection of plan %s", user, j.next.Plan.Hash)
+			j.event(true, v1alpha1.ReasonRejectionWithdrawn, message)
+			j.history(v1alpha1.ReasonRejectionWithdrawn, message)
+		}
+	}
+	j.next.RejectedBy = users
+	if len(users) == 0 {
+		return proceed
+	}
+	message := fmt.Sprintf("plan %s is rejected by %s: put that right, which makes another plan, or have them approve it after all, or roll "+
+		"it back ('argosyctl migration rollback')", j.next.Plan.Hash, strings.Join(said, ", "))
+	if j.Entry != nil {
+		j.enter(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, "plan "+j.next.Plan.Hash+" waits for people")
+	}
+	j.condition(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonRejected, message)
+	j.next.Blocked = v1alpha1.ReasonRejected
+	return j.wait(v1alpha1.ReasonRejected, message, waiting)
+}
+
+// samePlan says whether the plan is the one that was on record before.
+func (j *journey) samePlan() bool {
+	return j.Status.Plan != nil && j.Status.Plan.Hash == j.next.Plan.Hash
 }
 
 // approve waits for enough people to have read and approved exactly this plan.
@@ -226,6 +266,9 @@ func (j *journey) approve() outcome {
 	j.next.RequiredApprovals = max(j.next.RequiredApprovals, int32(j.Strategy.Approvals))
 	needed := int(j.next.RequiredApprovals)
 	j.next.ApprovalsDone = fmt.Sprintf("%d/%d", len(approvers), needed)
+	if result := j.rejected(); result == stop {
+		return stop
+	}
 	if len(approvers) < needed {
 		message := fmt.Sprintf(
 			"plan %s has %d of %d approvals: read it with 'argosyctl migration plan -n %s %s', approve it with 'argosyctl migration approve'",

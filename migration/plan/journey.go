@@ -245,7 +245,7 @@ func (j *journey) shut(reason, message string) {
 
 // forget a plan that is past, with its approvals: nobody shall read it for the next.
 func (j *journey) forget() {
-	j.next.Plan, j.next.ApprovalsDone, j.next.Approvers = nil, "", nil
+	j.next.Plan, j.next.ApprovalsDone, j.next.Approvers, j.next.RejectedBy = nil, "", nil, nil
 	meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionPlanned)
 	meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionApproved)
 }
@@ -269,7 +269,9 @@ func (j *journey) left() outcome {
 	}
 	j.enter(v1alpha1.PhaseLeft, v1alpha1.ReasonLeft, why+", and nothing of it is in the control plane")
 	j.unprotectHome()
-	return j.wait(v1alpha1.ReasonLeft, why, resting)
+	j.wait(v1alpha1.ReasonLeft, why, resting)
+	j.expire()
+	return stop
 }
 
 // rolledBack says that a person rolled it back, and why.
@@ -302,6 +304,9 @@ func (j *journey) finish() {
 	}
 	if reason == "" {
 		reason = string(v1alpha1.PhasePending)
+	}
+	if federated == metav1.ConditionFalse {
+		meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionSynced)
 	}
 	j.condition(v1alpha1.ConditionFederated, federated, reason, "")
 	j.decision.Status = j.next

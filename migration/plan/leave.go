@@ -24,9 +24,12 @@ var leave = slices.Concat(
 	[]step{
 		{name: "leave-commit", run: (*journey).commit},
 		{name: "leave-unprotect", run: (*journey).unprotect},
+		{name: "leave-proved", run: (*journey).stillProved},
+		{name: "leave-unmark", run: (*journey).unmark},
 		{name: "leave-templates", run: (*journey).deleteTemplates},
 		{name: "leave-gone", run: (*journey).gone},
 		{name: "leave-policies", run: (*journey).deletePolicies},
+		{name: "leave-home", run: (*journey).home},
 		{name: "leave-verify", run: (*journey).verify},
 	},
 )
@@ -49,11 +52,11 @@ func (j *journey) guardAgain() outcome {
 	annotations := map[string]*string{v1alpha1.AnnotationLeaving: nil, v1alpha1.AnnotationCutOff: ptr.To(j.Owner)}
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: ptr.To(workv1alpha2.DeletionProtectionAlways)}
 	for _, resource := range j.own() {
-		if template := j.Control.Templates[resource.ResourceReference]; template != nil &&
-			template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" {
-			closed := maps.Clone(annotations)
-			closed[v1alpha1.AnnotationClosed] = ptr.To(j.Owner)
-			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: closed, Labels: labels})
+		template := j.Control.Templates[resource.ResourceReference]
+		if template != nil && (template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" || template.GetLabels()[v1alpha1.LabelManagedBy] == "") {
+			closed, owned := maps.Clone(annotations), maps.Clone(labels)
+			closed[v1alpha1.AnnotationClosed], owned[v1alpha1.LabelManagedBy] = ptr.To(j.Owner), ptr.To(j.Owner)
+			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: closed, Labels: owned})
 		}
 		if existing := j.Control.Policies[resource.Policy]; existing != nil && existing.Annotations[v1alpha1.AnnotationLeaving] != "" {
 			j.act(Action{Verb: Mark, Ref: policyRef(resource.Policy), Annotations: annotations, Labels: labels})
@@ -102,7 +105,7 @@ func (j *journey) unprotect() outcome {
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: nil}
 	for _, resource := range j.own() {
 		if template := j.Control.Templates[resource.ResourceReference]; template != nil &&
-			template.GetAnnotations()[v1alpha1.AnnotationLeaving] == "" {
+			template.GetAnnotations()[v1alpha1.AnnotationLeaving] == "" && template.GetLabels()[v1alpha1.LabelManagedBy] != "" {
 			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: annotations, Labels: labels})
 		}
 		if existing := j.Control.Policies[resource.Policy]; existing != nil && existing.Annotations[v1alpha1.AnnotationLeaving] == "" {
@@ -118,9 +121,9 @@ func (j *journey) unprotect() outcome {
 	return proceed
 }
 
-// deleteTemplates after the Works were seen preserving, and a dry run of what Karmada writes when it lets go
-// showed once more that nothing changes: between approval and deletion the controller may have been down.
-func (j *journey) deleteTemplates() outcome {
+// stillProved looks once more at a dry run of what Karmada writes when it lets go: between approval and deletion the controller may have
+// been down.
+func (j *journey) stillProved() outcome {
 	if why := j.outdated(); why != "" {
 		if j.untouched() {
 			j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementStatic, nil
@@ -129,9 +132,20 @@ func (j *journey) deleteTemplates() outcome {
 		}
 		return j.block(v1alpha1.ReasonPlanHarmful, "%s since the plan was approved, and templates are being removed: undo that there", why)
 	}
+	return proceed
+}
+
+// deleteTemplates after the Works were seen preserving, and without a mark of ours.
+func (j *journey) deleteTemplates() outcome {
 	for _, resource := range j.own() {
 		if j.Control.Templates[resource.ResourceReference] == nil {
 			continue
+		}
+		for _, name := range j.dispatched(resource) {
+			if mark := stillMarked(j.Clusters[name].Works[resource.ResourceReference]); mark != "" {
+				return j.wait(v1alpha1.ReasonAwaitingKarmada,
+					fmt.Sprintf("the Work of %s for cluster %s still bears %s", policy.User(resource.ResourceReference), name, mark), soon)
+			}
 		}
 		if why := j.unpreserved(resource); why != "" {
 			return j.block(v1alpha1.ReasonAwaitingKarmada, "%s", why)
@@ -194,8 +208,6 @@ func (j *journey) unpreserved(resource v1alpha1.ResourceStatus) string {
 		work := j.Clusters[name].Works[resource.ResourceReference]
 		user := policy.User(resource.ResourceReference)
 		switch {
-		case work.Manifest != nil && work.Manifest.GetAnnotations()[v1alpha1.AnnotationClosed] != "":
-			return fmt.Sprintf("the Work of %s for cluster %s does not show yet that it may go", user, name)
 		case !work.Preserve:
 			return fmt.Sprintf("the Work of %s for cluster %s does not preserve on deletion: its template is not deleted until it does", user, name)
 		case j.Clusters[name].Unreachable != "":

@@ -276,8 +276,8 @@ func (j *journey) suspendPolicies() {
 // lost says which policy is gone, or no longer holds its template.
 func (j *journey) lost() string {
 	for _, resource := range j.federated() {
-		if len(resource.Clusters) == 0 {
-			continue // gone everywhere, and nobody's loss
+		if len(resource.Clusters) == 0 || j.givenUp(resource) {
+			continue // gone everywhere, or about to be, and nobody's loss
 		}
 		name := policy.User(resource.ResourceReference)
 		existing := j.Control.Policies[resource.Policy]
@@ -384,12 +384,24 @@ func (j *journey) stay() outcome {
 	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated")
 	j.spread()
 	reason, message := v1alpha1.ReasonAllDone, "federated"
+	pruning := j.prune()
+	if pruning != "" {
+		message += "; " + pruning
+	}
+	if drifted := j.synced(); drifted != "" {
+		reason, message = v1alpha1.ReasonDrifted, drifted
+	}
 	if left := j.leftBehind(); left != "" {
 		reason, message = v1alpha1.ReasonUnmanagedPods, left
+	}
+	if reason != v1alpha1.ReasonAllDone {
 		j.warn(reason, message)
 	}
 	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, reason, message)
 	j.decision.Requeue = resting
+	if pruning != "" || len(j.decision.Actions) > 0 {
+		j.decision.Requeue = soon
+	}
 	return stop
 }
 

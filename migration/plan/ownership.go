@@ -39,7 +39,7 @@ func (j *journey) quiet() outcome {
 			return j.block(v1alpha1.ReasonImagesDiffer, "clusters run different images: %s has %s, %s has %s; release one version to all first",
 				first, images(j.live(first, j.workload())), name, images(live))
 		}
-		if replicas, divided := policy.Replicas(live); divided && replicas == 0 {
+		if replicas, divided := policy.Replicas(live); divided && replicas == 0 && j.Entry != nil {
 			return j.block(v1alpha1.ReasonNoReplicas,
 				"%s has 0 replicas in cluster %s, and Karmada drops a cluster with none: scale it up, or list the other clusters in the whitelist's "+
 					"entry", policy.User(j.workload()), name)

@@ -173,6 +173,8 @@ func (f *federation) delete(ref Ref) {
 	case "PropagationPolicy":
 		f.unprotected(f.control.Policies[ref.Name])
 		delete(f.control.Policies, ref.Name)
+	case "Migration":
+		f.status, f.spec.Approvals = v1alpha1.MigrationStatus{}, nil
 	case "OverridePolicy":
 		f.unprotected(f.control.Overrides[ref.Name])
 		delete(f.control.Overrides, ref.Name)

@@ -263,13 +263,17 @@ func sortedRefs[V any](from map[Ref]V) []Ref {
 // applied is what Karmada's PUT leaves: the manifest, with the member's own metadata and cluster IP kept.
 func applied(live, manifest *unstructured.Unstructured) *unstructured.Unstructured {
 	out := manifest.DeepCopy()
-	labels, annotations := live.GetLabels(), live.GetAnnotations()
+	labels, annotations := maps.Clone(live.GetLabels()), maps.Clone(live.GetAnnotations())
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
+	// Karmada records which metadata it brought, and takes it off again when the manifest has it no longer.
+	brought := func(key string, _ string) bool { return ourMark(key) || key == "resourcetemplate.karmada.io/deletion-protected" }
+	maps.DeleteFunc(labels, brought)
+	maps.DeleteFunc(annotations, brought)
 	maps.Copy(labels, manifest.GetLabels())
 	maps.Copy(annotations, manifest.GetAnnotations())
 	out.SetLabels(labels)

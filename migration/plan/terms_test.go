@@ -116,3 +116,56 @@ func TestAWithdrawalIsRecorded(t *testing.T) {
 	f.approve("alice", "bob")
 	f.settle(v1alpha1.PhaseFederated)
 }
+
+// One rejection outweighs every approval until it is taken back, and both are on record with the reason.
+func TestARejectionHoldsThePlanBack(t *testing.T) {
+	f := newFederation(t)
+	f.need = 2
+	f.settle(v1alpha1.PhaseAwaitingApproval)
+	now := metav1.NewTime(f.now)
+	f.spec.Approvals = []v1alpha1.Approval{
+		{PlanHash: f.status.Plan.Hash, User: "carol", Time: &now, Decision: v1alpha1.DecisionReject, Reason: "the sale begins at noon"},
+	}
+	f.approve("alice", "bob")
+	f.run(20)
+	if f.status.Phase != v1alpha1.PhaseAwaitingApproval || f.status.Blocked != v1alpha1.ReasonRejected || f.status.ApprovalsDone != "2/2" {
+		t.Fatalf("%s, blocked by %q, %s approvals", f.status.Phase, f.status.Blocked, f.status.ApprovalsDone)
+	}
+	if got := f.advancing(); got.Reason != v1alpha1.ReasonRejected || !strings.Contains(got.Message, "carol (the sale begins at noon)") {
+		t.Errorf("says %s: %s", got.Reason, got.Message)
+	}
+	f.spec.Approvals = f.spec.Approvals[1:]
+	f.settle(v1alpha1.PhaseFederated)
+	told := map[string]int{}
+	for _, entry := range f.status.History {
+		told[entry.Reason+" "+entry.Message]++
+	}
+	for _, want := range []string{
+		v1alpha1.ReasonRejected + " carol rejected plan " + f.status.Plan.Hash + ": the sale begins at noon",
+		v1alpha1.ReasonRejectionWithdrawn + " carol took back their rejection of plan " + f.status.Plan.Hash,
+	} {
+		if told[want] != 1 {
+			t.Errorf("on record %d times, want once: %s", told[want], want)
+		}
+	}
+}
+
+// A rejection is of one plan: the next is nobody's yet. One that bears no name passed no admission, and counts for nothing.
+func TestARejectionIsOfOnePlan(t *testing.T) {
+	f := newFederation(t)
+	f.need = 1
+	f.settle(v1alpha1.PhaseAwaitingApproval)
+	now := metav1.NewTime(f.now)
+	f.spec.Approvals = []v1alpha1.Approval{
+		{PlanHash: f.status.Plan.Hash, User: "carol", Time: &now, Decision: v1alpha1.DecisionReject, Reason: "no"},
+	}
+	f.run(2)
+	f.put("b", `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {region: mended}}`)
+	f.run(10)
+	if f.status.Blocked != "" || len(f.status.RejectedBy) > 0 {
+		t.Errorf("another plan is blocked by %q, rejected by %v", f.status.Blocked, f.status.RejectedBy)
+	}
+	f.spec.Approvals = []v1alpha1.Approval{{PlanHash: f.status.Plan.Hash, Decision: v1alpha1.DecisionReject, Reason: "no"}}
+	f.approve("alice")
+	f.settle(v1alpha1.PhaseFederated)
+}

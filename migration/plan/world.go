@@ -114,7 +114,9 @@ type Work struct {
 	Dispatching metav1.ConditionStatus
 	// DispatchingSince is when that condition last changed.
 	DispatchingSince time.Time
-	Manifest         *unstructured.Unstructured
+	// Refused is what Karmada says of a write that did not reach the member; empty when it did.
+	Refused  string
+	Manifest *unstructured.Unstructured
 }
 
 // silent Works are not dispatched: suspended, and their execution controller was not seen to think otherwise.

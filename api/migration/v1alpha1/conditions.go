@@ -14,6 +14,8 @@ const (
 	ConditionUnchanged = "Unchanged"
 	// ConditionFederated is True when the application is managed by the federation in every cluster.
 	ConditionFederated = "Federated"
+	// ConditionSynced of a federated application is False where Karmada reports that a member does not hold what the control plane does.
+	ConditionSynced = "Synced"
 )
 
 // ConditionProgressing of a MigrationWhitelist is False when nothing can start; its reason says why.
@@ -28,6 +30,7 @@ const (
 	ReasonPaused            = "Paused"            // the whitelist's mode is Pause
 	ReasonFrozen            = "Frozen"            // a freeze window is open
 	ReasonAwaitingApproval  = "AwaitingApproval"  // not enough approvals of this plan
+	ReasonRejected          = "Rejected"          // somebody rejected this plan
 	ReasonAwaitingKarmada   = "AwaitingKarmada"   // Karmada has not carried out the last write yet
 	ReasonSoaking           = "Soaking"           // the soak is running
 	ReasonFailedBefore      = "FailedBefore"      // the last attempt failed; raise spec.attempt
@@ -58,8 +61,10 @@ const (
 	ReasonStepTimedOut    = "StepTimedOut"    // an opened cluster did not take over in time
 
 	// Noted, and no failure.
-	ReasonApprovalWithdrawn = "ApprovalWithdrawn" // somebody took back an approval of the plan that waits
-	ReasonPodsReplaced      = "PodsReplaced"      // pods went, and others of the same revision took their place
+	ReasonApprovalWithdrawn  = "ApprovalWithdrawn"  // somebody took back an approval of the plan that waits
+	ReasonRejectionWithdrawn = "RejectionWithdrawn" // somebody took back a rejection of the plan that waits
+	ReasonPodsReplaced       = "PodsReplaced"       // pods went, and others of the same revision took their place
+	ReasonPruned             = "Pruned"             // a release gave an object up, and it is gone from every cluster
 
 	// Good news.
 	ReasonFenced     = "Fenced"
@@ -75,10 +80,12 @@ const (
 	ReasonRolledBack = "RolledBack"
 	ReasonAdvancing  = "Advancing"
 	ReasonUnchanged  = "Unchanged"
+	ReasonSynced     = "Synced"
 	ReasonAllDone    = "AllDone"
 
 	// Federated, and something to look at.
 	ReasonUnmanagedPods = "UnmanagedPods" // pods run on in a cluster the workload was scheduled away from
+	ReasonDrifted       = "Drifted"       // a member does not hold what the control plane does, and Karmada cannot change that
 )
 
 // Labels and annotations of this group.
@@ -102,6 +109,9 @@ const (
 	AnnotationContentHash = "migration.argosy.dev/content-hash"
 	// AnnotationTouched is put on a template and taken off again when Karmada did not see all of it: any change makes it look once more.
 	AnnotationTouched = "migration.argosy.dev/touched"
+	// AnnotationPruned on the policy of a federated application's object says that a release gave the object up ('argosyctl publish
+	// --prune'): the controller takes it out of the control plane, and Karmada deletes it from the members.
+	AnnotationPruned = "migration.argosy.dev/pruned"
 	// AnnotationProtected on a namespace says that it was protected from deletion by us, and is let go of by us.
 	AnnotationProtected = "migration.argosy.dev/protected"
 	// LabelManagedBy on templates, policies and overrides names the Migration that made them.

@@ -16,17 +16,37 @@ const (
 	AfterCutOffLeave AfterCutOff = "Leave"
 )
 
-// Approval is one person's consent to one plan. The person sends planHash; the admission webhook fills
-// in the rest from the request, so nobody can approve in another's name.
+// Decision of a person about a plan.
+// +kubebuilder:validation:Enum=Approve;Reject
+type Decision string
+
+const (
+	// DecisionApprove consents to the plan.
+	DecisionApprove Decision = "Approve"
+	// DecisionReject keeps the plan from being carried out, however many approve it, until whoever rejected it takes that back or
+	// another plan is drawn up.
+	DecisionReject Decision = "Reject"
+)
+
+// Approval is one person's decision about one plan. The person sends planHash, and decision and reason to reject it; the admission
+// webhook fills in the rest from the request, so nobody can decide in another's name.
+// +kubebuilder:validation:XValidation:rule="!has(self.decision) || self.decision != 'Reject' || has(self.reason) && size(self.reason) > 0",message="a rejection needs a reason"
 type Approval struct {
 	// planHash of the plan that was read. An approval of any other plan counts for nothing.
 	// +kubebuilder:validation:Pattern=`^([0-9a-f]{16}|[0-9a-f]{64})$`
 	PlanHash string `json:"planHash"`
-	// user who approved.
+	// decision; absent, it is Approve.
+	// +optional
+	Decision Decision `json:"decision,omitempty"`
+	// reason of a rejection, for whoever puts it right.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// user who decided.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	User string `json:"user,omitempty"`
-	// time of the approval.
+	// time of the decision.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty"`
 }
@@ -43,7 +63,7 @@ type Rollback struct {
 type MigrationSpec struct {
 	// WorkloadReference is the application's main object, in the Migration's own namespace.
 	WorkloadReference `json:",inline"`
-	// approvals of plans.
+	// approvals of plans, and rejections.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=40
 	// +optional
@@ -56,6 +76,11 @@ type MigrationSpec struct {
 	// again ('argosyctl migration readopt').
 	// +optional
 	Rollback *Rollback `json:"rollback,omitempty"`
+	// ttlSecondsAfterLeft is how long this record is kept once the application left and no whitelist lists it; default 30 days. The record of
+	// one that was rolled back by hand is kept until that is taken away.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	TTLSecondsAfterLeft *int32 `json:"ttlSecondsAfterLeft,omitempty"`
 	// attempt is raised by a person to try again after a failure: a failed application stays as it is
 	// until attempt is greater than status.failure.attempt.
 	// +kubebuilder:validation:Minimum=1
@@ -369,6 +394,10 @@ type MigrationStatus struct {
 	// +listType=set
 	// +optional
 	Approvers []string `json:"approvers,omitempty"`
+	// rejectedBy are those who rejected the plan, as they were seen last: who is missing then has taken that back.
+	// +listType=set
+	// +optional
+	RejectedBy []string `json:"rejectedBy,omitempty"`
 	// requiredApprovals of the plan that waits: the strategy's, or those of before it was lowered. Once that many people approved, the lower number holds.
 	// +optional
 	RequiredApprovals int32 `json:"requiredApprovals,omitempty"`
@@ -386,7 +415,7 @@ type MigrationStatus struct {
 	// +listType=atomic
 	// +optional
 	History []HistoryEntry `json:"history,omitempty"`
-	// conditions: Advancing, Fenced, Planned, Approved, Unchanged, Federated.
+	// conditions: Advancing, Fenced, Planned, Approved, Unchanged, Federated, Synced.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -99,7 +99,14 @@ type HealthGate struct {
 	Prometheus *PrometheusGate `json:"prometheus,omitempty"`
 }
 
+// GateNamespace of the control plane holds the Secrets of Prometheus gates, and GateSecretType is their type: no other Secret is sent anywhere.
+const (
+	GateNamespace  = "argosy-system"
+	GateSecretType = "migration.argosy.dev/prometheus"
+)
+
 // PrometheusGate is a query that must return zeroes, and nothing else, while an application is well.
+// +kubebuilder:validation:XValidation:rule="!has(self.secretName) || self.address.startsWith('https://')",message="secretName needs an address with https"
 type PrometheusGate struct {
 	// address of Prometheus, such as https://prometheus.example:9090.
 	// +kubebuilder:validation:Pattern=`^https?://`
@@ -110,6 +117,13 @@ type PrometheusGate struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Query string `json:"query"`
+	// secretName of a Secret in namespace argosy-system of the control plane, of type migration.argosy.dev/prometheus. Its key address is
+	// the address it may be sent to. The others are as needed: ca.crt (default the system's authorities), tls.crt and tls.key for a client
+	// certificate, token for a bearer token.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	SecretName string `json:"secretName,omitempty"`
 }
 
 // Weekday is a day's English name.

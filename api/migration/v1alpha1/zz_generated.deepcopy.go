@@ -295,6 +295,11 @@ func (in *MigrationSpec) DeepCopyInto(out *MigrationSpec) {
 		*out = new(Rollback)
 		**out = **in
 	}
+	if in.TTLSecondsAfterLeft != nil {
+		in, out := &in.TTLSecondsAfterLeft, &out.TTLSecondsAfterLeft
+		*out = new(int32)
+		**out = **in
+	}
 	if in.ReleasedTime != nil {
 		in, out := &in.ReleasedTime, &out.ReleasedTime
 		*out = (*in).DeepCopy()
@@ -335,6 +340,11 @@ func (in *MigrationStatus) DeepCopyInto(out *MigrationStatus) {
 	}
 	if in.Approvers != nil {
 		in, out := &in.Approvers, &out.Approvers
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.RejectedBy != nil {
+		in, out := &in.RejectedBy, &out.RejectedBy
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}

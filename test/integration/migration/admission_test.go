@@ -200,6 +200,15 @@ func TestApprovals(t *testing.T) {
 	refusal(t, "a program approves", approve(robot, firstPlan, ""), "approved by people")
 	withdrawn := migration.DeepCopy()
 	withdrawn.Spec.Approvals = nil
+	both := migration.DeepCopy()
+	both.Spec.Approvals = append(both.Spec.Approvals, v1alpha1.Approval{PlanHash: firstPlan, Decision: v1alpha1.DecisionReject, Reason: "no"})
+	refusal(t, "alice rejects what she approved", g.as(t, "alice").Patch(t.Context(), both.DeepCopy(), client.MergeFrom(migration), client.DryRunAll),
+		"alice has decided about plan "+firstPlan+" already: take that back")
+	both.Spec.Approvals = both.Spec.Approvals[1:]
+	refusal(t, "alice rejects instead", g.as(t, "alice").Patch(t.Context(), both.DeepCopy(), client.MergeFrom(migration), client.DryRunAll), "")
+	both.Spec.Approvals[0].Reason = ""
+	refusal(t, "a rejection without a reason", g.as(t, "alice").Patch(t.Context(), both, client.MergeFrom(migration), client.DryRunAll),
+		"a rejection needs a reason")
 	refusal(t, "bob withdraws alice's", g.as(t, "bob").Patch(t.Context(), withdrawn, client.MergeFrom(migration)), "only alice can withdraw")
 
 	// A release makes another plan: alice's approval counts for nothing, and bob cannot approve what he read before.

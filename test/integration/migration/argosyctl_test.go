@@ -176,6 +176,22 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	step("deployment/web  AwaitingApproval  Static   Production 1/3  0/2       0/2 approved", 0, "alice", "migration", "status")
 	step("No application has a Migration here", 0, "alice", "migration", "status", "-n", "elsewhere")
 	step("secret/web static: its content differs", 0, "alice", "migration", "status", "deployment/web")
+	step("deployment-web   AwaitingApproval   1/3", 0, "alice", "migration", "list")
+	step("shop        deployment-web", 0, "alice", "migration", "list", "-A", "-o", "wide")
+	step("No resources found in shop namespace", 0, "alice", "migration", "list", "-l", "none=such")
+	step("deployment-web   0/2\n", 0, "alice", "migration", "list", "-o", "custom-columns=APP:.metadata.name,CLUSTERS:.status.clustersDone")
+	step("migration.migration.argosy.dev/deployment-web\n", 0, "alice", "migration", "get", "deploy/web", "-o", "name")
+	step("AwaitingApproval", 0, "alice", "migration", "get", "deployment/web", "-o", "jsonpath={.status.phase}")
+	step("has no Migration", 1, "alice", "migration", "get", "deployment/nobody")
+	if out, _, _ := p.run(t, "alice", "migration", "watch", "deployment/web", "--request-timeout", "2s"); !strings.Contains(out, "deployment-web") {
+		t.Errorf("watching shows %q", out)
+	}
+	step("name one MigrationWhitelist", 1, "admin", "migration", "pause", "deployment/web")
+	step("there is no MigrationWhitelist other: there is all", 1, "admin", "migration", "pause", "other")
+	step("whitelist all is at mode Pause: nothing is started or opened", 0, "admin", "migration", "pause", "all")
+	step("whitelist all is at mode Pause already", 0, "admin", "migration", "pause", "all")
+	step("setting the mode of whitelist all: ", 1, "alice", "migration", "resume", "all")
+	step("whitelist all is at mode Run", 0, "admin", "migration", "resume", "all")
 	step("deploy/nobody in namespace shop has no Migration: put it on a MigrationWhitelist first (the namespace has deployment/web)", 1, "alice", "migration", "plan", "deploy/nobody")
 	step("plan "+firstPlan, 0, "alice", "migration", "plan", "deployments.apps/web")
 	step(`"job" is none of the kinds that can be federated`, 1, "alice", "migration", "plan", "job/web")
@@ -187,6 +203,17 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	step("approving plan "+secondPlan+": it is not the current plan, which is "+firstPlan, 1, "alice", "migration", "approve", "deployment/web", "--plan", secondPlan)
 	step("plan "+firstPlan+" of deployment/web is approved by alice: 1 of 2", 0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
 	step("alice has approved plan "+firstPlan+" already: another person must", 1, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	step("say why with --reason", 1, "bob", "migration", "reject", "deployment/web", "--plan", firstPlan)
+	step("rejecting plan "+secondPlan+": it is not the current plan", 1, "bob", "migration", "reject", "deployment/web", "--plan", secondPlan,
+		"--reason", "no")
+	step("rejecting plan "+firstPlan+": ", 1, "ci", "migration", "reject", "deployment/web", "--plan", firstPlan, "--reason", "no")
+	step("plan "+firstPlan+" of deployment/web is rejected by bob: the sale begins", 0, "bob", "migration", "reject", "deployment/web", "--plan",
+		firstPlan, "--reason", "the sale begins")
+	if got := record().Spec.Approvals; len(got) != 2 || got[1].Decision != v1alpha1.DecisionReject || got[1].Reason != "the sale begins" ||
+		got[1].Time == nil {
+		t.Errorf("decisions %+v, want bob's rejection with its reason and time", got)
+	}
+	// Whoever rejected it approves it after all, and that takes the rejection back.
 	step("approved by bob: 2 of 2", 0, "bob", "migration", "approve", "deployment/web", "--plan", firstPlan)
 	if got := record().Spec.Approvals; len(got) != 2 || got[0].User != "alice" || got[1].User != "bob" {
 		t.Errorf("approvals %+v, want alice's and bob's", got)

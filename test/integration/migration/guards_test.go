@@ -193,6 +193,12 @@ func TestAnApprovalNeedsItsVerb(t *testing.T) {
 	refusedSoon(t, "argosy-migration-admin may not approve plans", func() error {
 		return admin.Patch(t.Context(), next.DeepCopy(), client.MergeFrom(migration), client.DryRunAll)
 	})
+	rejected := migration.DeepCopy()
+	rejected.Spec.Approvals = append(rejected.Spec.Approvals,
+		v1alpha1.Approval{PlanHash: firstPlan, Decision: v1alpha1.DecisionReject, Reason: "not now"})
+	refusal(t, "an admin's rejection", admin.Patch(t.Context(), rejected.DeepCopy(), client.MergeFrom(migration), client.DryRunAll),
+		"argosy-migration-admin may not approve plans")
+	refusal(t, "an approver's rejection", approver.Patch(t.Context(), rejected.DeepCopy(), client.MergeFrom(migration), client.DryRunAll), "")
 	refusal(t, "an approver's approval", approver.Patch(t.Context(), next.DeepCopy(), client.MergeFrom(migration), client.DryRunAll), "")
 	wish := migration.DeepCopy()
 	leaves(wish)

@@ -118,6 +118,11 @@ func TestRules(t *testing.T) {
 				s.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: "prometheus:9090", Query: "up"}
 			}, want: "spec.strategy.health.prometheus.address",
 		},
+		"credentials in the clear": {
+			change: func(s *v1alpha1.MigrationWhitelistSpec) {
+				s.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: "http://prometheus:9090", Query: "up", SecretName: "prometheus"}
+			}, want: "secretName needs an address with https",
+		},
 		"a window of both kinds": {
 			change: window(v1alpha1.FreezeWindow{Start: &day, End: ptr.To(metav1.NewTime(day.Add(3600e9))), Days: []v1alpha1.Weekday{"Monday"},
 				From: "01:00", To: "02:00"}), want: "either start and end, or days",
