@@ -19,7 +19,7 @@ space     := $(subst ,, )
 
 # make generate: the kinds, and the folders whose rights argosy-controller-manager needs.
 API         := ./api/...
-CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration release)
+CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration/controller migration/whitelist release)
 
 # go test, with the slowest tests told in the end.
 TIMED := go run ./test/timings
@@ -111,7 +111,7 @@ test-tools: ## the modules of their own: images, chart, alerts and dashboards
 	cd test/monitoring && go test ./...
 
 # What has goroutines; the pure packages have none, and their long sweeps would take ten times their time.
-CONCURRENT := ./cmd/... ./cronhpa ./estimator/... ./fedhpa ./internal/... ./interpreter/hook ./member/component ./migration ./release ./scalein
+CONCURRENT := ./cmd/... ./cronhpa ./estimator/... ./fedhpa ./internal/... ./interpreter/hook ./member/component ./migration/admission ./migration/controller ./migration/iskarmada ./migration/whitelist ./release ./scalein
 # The race detector is written in C: only these targets need a compiler of it.
 RACE := CGO_ENABLED=1 go test -race
 
@@ -186,7 +186,7 @@ release: images chart ## all a release consists of: images, chart, and argosyctl
 generate: ## CRDs, deep copies, RBAC and reference pages from the code
 	$(TOOLS) controller-gen object:headerFile=/dev/null paths=$(API)
 	$(TOOLS) controller-gen crd:allowDangerousTypes=false paths=$(API) output:crd:dir=deploy/crds
-	$(TOOLS) controller-gen rbac:roleName=argosy-webhook paths=./interpreter/... paths=./cmd/argosy-webhook output:rbac:dir=deploy/webhook
+	$(TOOLS) controller-gen rbac:roleName=argosy-webhook paths=./interpreter/... paths=./migration/iskarmada paths=./cmd/argosy-webhook output:rbac:dir=deploy/webhook
 	$(TOOLS) controller-gen rbac:roleName=argosy-controller-manager $(patsubst %,paths=./%/...,$(CONTROLLERS)) \
 		paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-member-manager paths=./member/component/... paths=./cmd/argosy-member-manager output:rbac:dir=deploy/member-manager

@@ -20,7 +20,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/interpreter/reach"
-	"github.com/argosy-dev/argosy/migration"
+	migrations "github.com/argosy-dev/argosy/migration/controller"
+	"github.com/argosy-dev/argosy/migration/whitelist"
 	"github.com/argosy-dev/argosy/release"
 	"github.com/argosy-dev/argosy/scalein"
 )
@@ -116,7 +117,10 @@ func addMemberReachable(_ context.Context, mgr manager.Manager, _ config.Control
 }
 
 func addMigration(_ context.Context, mgr manager.Manager, section config.Controller) error {
-	return migration.AddToManager(mgr, migration.Options{Concurrency: section.Concurrency})
+	if err := whitelist.AddToManager(mgr, metrics.Registry); err != nil {
+		return err
+	}
+	return migrations.AddToManager(mgr, migrations.Options{Concurrency: section.Concurrency})
 }
 
 func addRelease(_ context.Context, mgr manager.Manager, section config.Controller) error {

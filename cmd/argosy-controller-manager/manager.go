@@ -17,6 +17,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/migration/whitelist"
 )
 
 // The lease of the leader, and the event that names it, are in leaderElection.namespace of the configuration.
@@ -53,10 +54,12 @@ func managerOptions(scheme *runtime.Scheme, cfg *config.ControllerManager, profi
 		return &d
 	}
 	election := cfg.LeaderElection
+	cache := program.Cache()
+	cache.DefaultTransform = whitelist.Light(cache.DefaultTransform)
 	return ctrl.Options{
 		Scheme:                  scheme,
 		MapperProvider:          newMapper,
-		Cache:                   program.Cache(),
+		Cache:                   cache,
 		Controller:              program.Queues(),
 		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
 		HealthProbeBindAddress:  cfg.HealthBindAddress,

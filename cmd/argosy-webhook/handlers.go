@@ -16,7 +16,7 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/hook"
 	"github.com/argosy-dev/argosy/interpreter/reach"
 	"github.com/argosy-dev/argosy/member/vm"
-	"github.com/argosy-dev/argosy/migration"
+	migrations "github.com/argosy-dev/argosy/migration/admission"
 	"github.com/argosy-dev/argosy/release"
 	"github.com/argosy-dev/argosy/scalein"
 )
@@ -59,29 +59,29 @@ func handlers() []handler {
 		{path: hook.AutoscalersPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &hook.Autoscalers{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader(), Catalog: interpreter.NewCatalog(interpreter.Families())}
 		})},
-		{path: migration.ApprovalPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &migration.Approvals{Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
+		{path: migrations.ApprovalPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migrations.Approvals{Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}
 		})},
-		{path: migration.MigrationPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &migration.Migrations{Decoder: admission.NewDecoder(mgr.GetScheme())}
+		{path: migrations.MigrationPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migrations.Migrations{Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
-		{path: migration.ApproversPath, setup: admit(func(manager.Manager) admission.Handler {
-			return migration.Approvers()
+		{path: migrations.ApproversPath, setup: admit(func(manager.Manager) admission.Handler {
+			return migrations.Approvers()
 		})},
-		{path: migration.PublishersPath, setup: admit(func(manager.Manager) admission.Handler {
-			return migration.Publishers()
+		{path: migrations.PublishersPath, setup: admit(func(manager.Manager) admission.Handler {
+			return migrations.Publishers()
 		})},
-		{path: migration.WhitelistPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &migration.WhitelistChecks{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
+		{path: migrations.WhitelistPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migrations.WhitelistChecks{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
 		})},
-		{path: migration.CutOffPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &migration.CutOff{Decoder: admission.NewDecoder(mgr.GetScheme())}
+		{path: migrations.CutOffPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migrations.CutOff{Decoder: admission.NewDecoder(mgr.GetScheme())}
 		})},
-		{path: migration.UnjoinPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &migration.Unjoin{Reader: mgr.GetAPIReader()}
+		{path: migrations.UnjoinPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migrations.Unjoin{Reader: mgr.GetAPIReader()}
 		})},
-		{path: migration.DispatchedPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &migration.Dispatched{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
+		{path: migrations.DispatchedPath, setup: admit(func(mgr manager.Manager) admission.Handler {
+			return &migrations.Dispatched{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader()}
 		})},
 		{path: vm.StampPath, setup: admit(func(manager.Manager) admission.Handler {
 			return &approval.Stamps{Clock: clock.RealClock{}}

@@ -7,7 +7,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -57,7 +56,7 @@ func run(args []string) error {
 		return err
 	}
 	ending := &drain.Drain{Clock: clock.RealClock{}, Period: time.Duration(cfg.DrainSeconds) * time.Second}
-	mgr, err := newManager(rest, cfg, profiles, func(*http.Request) error { return ending.Ready() })
+	mgr, err := newManager(rest, cfg, profiles, ending)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -18,22 +19,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/drain"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/interpreter/reach"
 )
 
-func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, staying healthz.Checker) (manager.Manager, error) {
+func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, ending *drain.Drain) (manager.Manager, error) {
 	scheme, err := program.Scheme()
 	if err != nil {
 		return nil, err
 	}
-	host, portText, err := net.SplitHostPort(cfg.BindAddress)
+	host, port, err := split("bindAddress", cfg.BindAddress)
 	if err != nil {
-		return nil, fmt.Errorf("bindAddress: %w", err)
-	}
-	port, err := strconv.Atoi(portText)
-	if err != nil {
-		return nil, fmt.Errorf("bindAddress: %w", err)
+		return nil, err
 	}
 	restConfig.QPS, restConfig.Burst = cfg.Client.QPS, cfg.Client.Burst
 	shutdown := time.Duration(cfg.ShutdownSeconds) * time.Second
@@ -42,12 +40,13 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 		return nil, fmt.Errorf("reading the certificate of certDir: %w", err)
 	}
 	certificate := &handover{newest: files.GetCertificate, clock: clock.RealClock{}}
-	server := webhook.NewServer(webhook.Options{
+	options := webhook.Options{
 		Host: host, Port: port, CertDir: cfg.CertDir,
 		// Karmada and karmada-apiserver speak HTTP/1.1 to webhooks; one connection then carries one request at a time,
 		// which is also the shorter way on both sides.
 		TLSOpts: []func(*tls.Config){http1Only, func(c *tls.Config) { c.GetCertificate = certificate.get }},
-	})
+	}
+	server := webhook.NewServer(options)
 	caches := program.Cache()
 	strip := caches.DefaultTransform
 	// Not by object: that would need karmada-aggregated-apiserver, which serves Clusters, at the start.
@@ -84,10 +83,25 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 	if err := mgr.AddReadyzCheck("webhook", server.StartedChecker()); err != nil {
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("staying", staying); err != nil {
+	if err := mgr.AddReadyzCheck("staying", func(*http.Request) error { return ending.Ready() }); err != nil {
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}
+	if err := serveIsKarmada(mgr, cfg, options, ending.Handler); err != nil {
+		return nil, err
+	}
 	return mgr, nil
+}
+
+// split an address of the configuration.
+func split(field, address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("%s: %w", field, err)
+	}
+	if port, err = strconv.Atoi(text); err != nil {
+		return "", 0, fmt.Errorf("%s: %w", field, err)
+	}
+	return host, port, nil
 }
 
 // http1Only serves HTTP/1.1 alone, over TLS 1.2 or newer.

@@ -49,7 +49,7 @@ func writeSchema(root string, files source) error {
 
 // chartsOwn are the fields that the chart's ports, probes and mounts go by: values cannot change them alone.
 func chartsOwn() []string {
-	return []string{"apiVersion", "kind", "bindAddress", "certDir", "metricsBindAddress", "healthBindAddress"}
+	return []string{"apiVersion", "kind", "bindAddress", "certDir", "isKarmadaBindAddress", "metricsBindAddress", "healthBindAddress"}
 }
 
 // object is the schema of a struct of package config.

@@ -15,6 +15,9 @@ type Webhook struct {
 	BindAddress string `json:"bindAddress"`
 	// CertDir holds tls.crt and tls.key. They are read again when they change, without a restart.
 	CertDir string `json:"certDir"`
+	// IsKarmadaBindAddress serves /is-karmada over TLS to whoever shows a token of karmada-apiserver and may "get" that path there:
+	// host:port, or "0" for none.
+	IsKarmadaBindAddress string `json:"isKarmadaBindAddress"`
 	// Client bounds what the webhook asks of karmada-apiserver.
 	Client Client `json:"client"`
 	// MetricsBindAddress serves /metrics: host:port, or "0" for none.
@@ -40,14 +43,15 @@ func LoadWebhook(path string) (*Webhook, error) {
 // DefaultWebhook is the configuration without a file.
 func DefaultWebhook() *Webhook {
 	return &Webhook{
-		Header:             Header{APIVersion: APIVersion, Kind: WebhookKind},
-		BindAddress:        ":9443",
-		CertDir:            "/etc/argosy/webhook",
-		Client:             Client{QPS: -1},
-		MetricsBindAddress: ":8080",
-		HealthBindAddress:  ":8081",
-		DrainSeconds:       5,
-		ShutdownSeconds:    20,
+		Header:               Header{APIVersion: APIVersion, Kind: WebhookKind},
+		BindAddress:          ":9443",
+		CertDir:              "/etc/argosy/webhook",
+		IsKarmadaBindAddress: ":9444",
+		Client:               Client{QPS: -1},
+		MetricsBindAddress:   ":8080",
+		HealthBindAddress:    ":8081",
+		DrainSeconds:         5,
+		ShutdownSeconds:      20,
 	}
 }
 
@@ -68,6 +72,7 @@ func (c *Webhook) Validate() field.ErrorList {
 	if c.ShutdownSeconds < 1 {
 		errs = append(errs, field.Invalid(field.NewPath("shutdownSeconds"), c.ShutdownSeconds, "must be at least 1"))
 	}
+	errs = append(errs, validateAddress(c.IsKarmadaBindAddress, field.NewPath("isKarmadaBindAddress"))...)
 	errs = append(errs, c.Client.validate(field.NewPath("client"))...)
 	errs = append(errs, validateAddress(c.MetricsBindAddress, field.NewPath("metricsBindAddress"))...)
 	return append(errs, validateAddress(c.HealthBindAddress, field.NewPath("healthBindAddress"))...)

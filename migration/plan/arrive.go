@@ -67,7 +67,7 @@ func (j *journey) turn() outcome {
 	case j.Mode == v1alpha1.ModePause:
 		return j.wait(v1alpha1.ReasonPaused, "whitelist "+j.Whitelist+" is paused", resting)
 	case !j.Turn.Prepare:
-		return j.wait(j.Turn.Reason, j.Turn.Message, waiting)
+		return j.wait(j.Turn.Reason, j.Turn.Message, resting)
 	case j.Entry.Trigger == v1alpha1.TriggerOnRelease && !Released(j.Spec, j.Status):
 		return j.wait(v1alpha1.ReasonTriggerPending,
 			"waits for its next release: publish it with 'argosyctl publish', or set the entry's trigger to Immediate", resting)

@@ -6,38 +6,6 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
-// State of an application, as far as the order of batches cares.
-type State int
-
-// The states.
-const (
-	Waiting State = iota // not yet opened anywhere
-	Moving               // opening or soaking
-	Done                 // federated
-	Failed               // rolled back or stopped by a failure, waiting for a person
-	Off                  // rolled back by a person: the others go on as if it were not listed
-)
-
-// StateOf an application by its record.
-func StateOf(spec v1alpha1.MigrationSpec, status v1alpha1.MigrationStatus) State {
-	switch {
-	case spec.Rollback != nil:
-		return Off
-	case failed(spec, status):
-		return Failed
-	case status.Phase == v1alpha1.PhaseFederated:
-		return Done
-	case status.Phase == v1alpha1.PhaseOpening, status.Phase == v1alpha1.PhaseSoaking:
-		return Moving
-	}
-	return Waiting
-}
-
-// failed says whether the last attempt failed and nobody asked for another.
-func failed(spec v1alpha1.MigrationSpec, status v1alpha1.MigrationStatus) bool {
-	return status.Failure != nil && max(spec.Attempt, 1) <= status.Failure.Attempt
-}
-
 // Listed is one entry of a whitelist with the state its application is in.
 type Listed struct {
 	Environment v1alpha1.Environment
@@ -52,7 +20,7 @@ type Turn struct {
 	Open bool
 	// Batch for people, such as "2/3".
 	Batch string
-	// Reason and Message when it may not.
+	// Reason and Message when it may not. They hold no count: each that counts down would be a write of the status of everybody who waits.
 	Reason  string
 	Message string
 }
@@ -119,7 +87,7 @@ func (o *order) environment(name v1alpha1.Environment, members []int, weights []
 		if int(done) < size {
 			sum.Batch = min(sum.Batch, int32(number+1))
 			if o.open {
-				o.shut(v1alpha1.ReasonBatchPending, fmt.Sprintf("batch %s of %s is not done: %d of %d federated", label, name, done, size))
+				o.shut(v1alpha1.ReasonBatchPending, fmt.Sprintf("batch %s of %s is not done", label, name))
 			}
 		}
 	}

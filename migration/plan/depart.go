@@ -33,7 +33,8 @@ func (j *journey) suspend() outcome {
 	if j.next.Phase == v1alpha1.PhaseFederated {
 		j.spread()
 	}
-	if j.next.Phase != v1alpha1.PhaseCuttingOff && j.next.Phase != v1alpha1.PhaseCutOff {
+	begins := j.next.Phase != v1alpha1.PhaseCuttingOff && j.next.Phase != v1alpha1.PhaseCutOff
+	if begins {
 		reason, message := v1alpha1.ReasonCuttingOff, "taken off the whitelist"
 		if j.Spec.Rollback != nil {
 			message = j.rolledBack()
@@ -62,7 +63,8 @@ func (j *journey) suspend() outcome {
 	}
 	j.suspendShared()
 	j.freeze()
-	if len(j.decision.Actions) > 0 {
+	// The first pass looks at no Work: it proves nothing, and the next one does.
+	if begins || len(j.decision.Actions) > 0 {
 		return j.wait(v1alpha1.ReasonCuttingOff, "suspending every policy and freezing scheduling", soon)
 	}
 	return proceed

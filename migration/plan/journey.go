@@ -168,7 +168,7 @@ const maxHistory = 30
 
 func (j *journey) history(reason, message string) {
 	j.next.History = append(j.next.History, v1alpha1.HistoryEntry{
-		Time: metav1.NewTime(j.Now), Phase: j.next.Phase, Reason: reason, Message: message,
+		Time: metav1.NewTime(j.Now), Phase: j.next.Phase, Reason: reason, Message: short(message),
 	})
 	if extra := len(j.next.History) - maxHistory; extra > 0 {
 		j.next.History = j.next.History[extra:]
@@ -181,13 +181,17 @@ func (j *journey) event(warning bool, reason, message string) {
 
 func (j *journey) act(actions ...Action) { j.decision.Actions = append(j.decision.Actions, actions...) }
 
-func (j *journey) condition(kind string, status metav1.ConditionStatus, reason, message string) {
-	// The API takes 32768 characters; people read the first few hundred.
+// short enough a message to be read and recorded: people read the first few hundred characters, and a record has room for so many.
+func short(message string) string {
 	if len(message) > 1000 {
-		message = message[:1000] + "..."
+		return message[:1000] + "..."
 	}
+	return message
+}
+
+func (j *journey) condition(kind string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&j.next.Conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: message,
+		Type: kind, Status: status, Reason: reason, Message: short(message),
 		ObservedGeneration: j.next.ObservedGeneration, LastTransitionTime: metav1.NewTime(j.Now),
 	})
 }
@@ -195,6 +199,9 @@ func (j *journey) condition(kind string, status metav1.ConditionStatus, reason, 
 // wait for something that comes by itself, or from a person by right.
 func (j *journey) wait(reason, message string, again time.Duration) outcome {
 	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionFalse, reason, message)
+	if again == waiting && j.Entry != nil && !j.Turn.Open && !j.opened() {
+		again = resting // its turn wakes it, and so does whoever approves
+	}
 	j.decision.Requeue = again
 	return stop
 }
@@ -209,7 +216,8 @@ func (j *journey) block(reason, format string, args ...any) outcome {
 
 // warn of what is said in the condition Advancing, once for as long as it is the same.
 func (j *journey) warn(reason, message string) {
-	if was := meta.FindStatusCondition(j.Status.Conditions, v1alpha1.ConditionAdvancing); was == nil || was.Reason != reason || was.Message != message {
+	was := meta.FindStatusCondition(j.Status.Conditions, v1alpha1.ConditionAdvancing)
+	if was == nil || was.Reason != reason || was.Message != short(message) {
 		j.event(true, reason, message)
 	}
 }
@@ -218,7 +226,7 @@ func (j *journey) warn(reason, message string) {
 func (j *journey) fail(reason, format string, args ...any) outcome {
 	message := fmt.Sprintf(format, args...)
 	j.next.Failure = &v1alpha1.Failure{
-		Attempt: max(j.Spec.Attempt, 1), Reason: reason, Message: message, Time: metav1.NewTime(j.Now), Action: j.Strategy.OnFailure,
+		Attempt: max(j.Spec.Attempt, 1), Reason: reason, Message: short(message), Time: metav1.NewTime(j.Now), Action: j.Strategy.OnFailure,
 	}
 	j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionFalse, reason, message)
 	j.event(true, reason, message)
@@ -309,6 +317,7 @@ func (j *journey) finish() {
 		meta.RemoveStatusCondition(&j.next.Conditions, v1alpha1.ConditionSynced)
 	}
 	j.condition(v1alpha1.ConditionFederated, federated, reason, "")
+	fit(&j.next)
 	j.decision.Status = j.next
 }
 

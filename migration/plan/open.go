@@ -126,7 +126,7 @@ func (j *journey) mayOpen(name string) outcome {
 	case j.Mode == v1alpha1.ModePause:
 		return j.wait(v1alpha1.ReasonPaused, "whitelist "+j.Whitelist+" is paused", resting)
 	case !j.opened() && !j.Turn.Open:
-		return j.wait(j.Turn.Reason, j.Turn.Message, waiting)
+		return j.wait(j.Turn.Reason, j.Turn.Message, resting)
 	case cluster.Unreachable != "":
 		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): it is not opened until it does", name, cluster.Unreachable)
 	case !cluster.Ready:

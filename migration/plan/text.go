@@ -36,6 +36,10 @@ func Write(out io.Writer, status v1alpha1.MigrationStatus, all bool) error {
 			}
 		}
 	}
+	if plan.OmittedResources > 0 {
+		fmt.Fprintf(&text, "\n... and %d more objects: the plan is too large to be recorded whole. What differs between clusters is in the "+
+			"OverridePolicies of the namespace\n", plan.OmittedResources)
+	}
 	writeMarks(&text, status)
 	writeLocal(&text, status)
 	text.WriteString("\n")

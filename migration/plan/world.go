@@ -163,6 +163,10 @@ type Neighbour struct {
 // Reading says how much of a World the next step needs. Members are read only on the way in, and when an
 // application leaves for good: a cut-off must not wait for one that is down.
 type Reading struct {
+	// Nothing more than the application's record, its entry and its turn: it waits for them, and has nothing in the control plane.
+	Nothing bool
+	// Works of the application's objects in every cluster.
+	Works   bool
 	Members bool
 	DryRuns bool
 	// Release asks for dry runs of what Karmada writes when it lets go of an object.
@@ -183,16 +187,31 @@ func (w World) ruled() World {
 func Needs(world World) Reading {
 	world = world.ruled()
 	way := (&journey{World: world, next: world.Status}).way()
-	switch way[0].name {
-	case arrive[0].name:
+	switch way[len(way)-1].name {
+	case arrive[len(arrive)-1].name:
+		if awaits(world) {
+			return Reading{Nothing: true}
+		}
 		phase := world.Status.Phase
-		return Reading{Members: true, DryRuns: phase != v1alpha1.PhaseSoaking && world.Turn.Prepare}
-	case leave[0].name:
-		return Reading{Members: true, DryRuns: true, Release: true}
-	case depart[0].name:
-		return Reading{Scalers: world.Status.Phase != v1alpha1.PhaseCutOff}
+		return Reading{Works: true, Members: true, DryRuns: phase != v1alpha1.PhaseSoaking && world.Turn.Prepare}
+	case leave[len(leave)-1].name:
+		return Reading{Works: true, Members: true, DryRuns: true, Release: true}
+	case depart[len(depart)-1].name:
+		// What closes everything is sent before anything is looked at that takes long.
+		begun := world.Status.Phase == v1alpha1.PhaseCuttingOff
+		return Reading{Works: begun || world.Status.Phase == v1alpha1.PhaseCutOff, Scalers: begun}
 	}
-	return Reading{}
+	return Reading{Works: true}
+}
+
+// awaits says whether it is not an application's turn, and nothing of it is in the control plane.
+func awaits(world World) bool {
+	if len(world.Status.Resources) > 0 || len(world.Status.Clusters) > 0 {
+		return false
+	}
+	j := &journey{World: world}
+	j.next = *world.Status.DeepCopy()
+	return j.turn() == stop
 }
 
 // Decision is what to do about a World.

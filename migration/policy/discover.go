@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/karmada-io/karmada/pkg/util/helper"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -118,7 +119,10 @@ func (x index) needs(workload *unstructured.Unstructured) ([]v1alpha1.ResourceRe
 	if err != nil {
 		return nil, err
 	}
-	wanted := podNeeds(template)
+	wanted, err := podNeeds(template)
+	if err != nil {
+		return nil, err
+	}
 	if service, _, _ := unstructured.NestedString(workload.Object, "spec", "serviceName"); service != "" {
 		wanted["Service/"+service] = true
 	}
@@ -182,72 +186,17 @@ func podTemplate(workload *unstructured.Unstructured) (*corev1.PodTemplateSpec, 
 	return template, nil
 }
 
-func podNeeds(template *corev1.PodTemplateSpec) map[string]bool {
-	needs := map[string]bool{}
-	add := func(kind, name string) {
-		if name != "" {
-			needs[kind+"/"+name] = true
-		}
+// podNeeds are the "Kind/name" that pods refer to, by Karmada's own reading: Secrets of every kind of volume among them.
+func podNeeds(template *corev1.PodTemplateSpec) (map[string]bool, error) {
+	refs, err := helper.GetDependenciesFromPodTemplate(&corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec})
+	if err != nil {
+		return nil, err
 	}
-	spec := &template.Spec
-	add("ServiceAccount", spec.ServiceAccountName)
-	for _, secret := range spec.ImagePullSecrets {
-		add("Secret", secret.Name)
+	needs := make(map[string]bool, len(refs))
+	for _, ref := range refs {
+		needs[ref.Kind+"/"+ref.Name] = true
 	}
-	for i := range spec.Volumes {
-		volumeNeeds(&spec.Volumes[i], add)
-	}
-	for i := range spec.InitContainers {
-		containerNeeds(&spec.InitContainers[i], add)
-	}
-	for i := range spec.Containers {
-		containerNeeds(&spec.Containers[i], add)
-	}
-	return needs
-}
-
-func volumeNeeds(volume *corev1.Volume, add func(kind, name string)) {
-	switch {
-	case volume.ConfigMap != nil:
-		add("ConfigMap", volume.ConfigMap.Name)
-	case volume.Secret != nil:
-		add("Secret", volume.Secret.SecretName)
-	case volume.PersistentVolumeClaim != nil:
-		add("PersistentVolumeClaim", volume.PersistentVolumeClaim.ClaimName)
-	case volume.CSI != nil && volume.CSI.NodePublishSecretRef != nil:
-		add("Secret", volume.CSI.NodePublishSecretRef.Name)
-	case volume.Projected != nil:
-		for _, source := range volume.Projected.Sources {
-			if source.ConfigMap != nil {
-				add("ConfigMap", source.ConfigMap.Name)
-			}
-			if source.Secret != nil {
-				add("Secret", source.Secret.Name)
-			}
-		}
-	}
-}
-
-func containerNeeds(container *corev1.Container, add func(kind, name string)) {
-	for _, from := range container.EnvFrom {
-		if from.ConfigMapRef != nil {
-			add("ConfigMap", from.ConfigMapRef.Name)
-		}
-		if from.SecretRef != nil {
-			add("Secret", from.SecretRef.Name)
-		}
-	}
-	for _, env := range container.Env {
-		if env.ValueFrom == nil {
-			continue
-		}
-		if ref := env.ValueFrom.ConfigMapKeyRef; ref != nil {
-			add("ConfigMap", ref.Name)
-		}
-		if ref := env.ValueFrom.SecretKeyRef; ref != nil {
-			add("Secret", ref.Name)
-		}
-	}
+	return needs, nil
 }
 
 func selects(object *unstructured.Unstructured, pods labels.Set) bool {

@@ -13,7 +13,8 @@ func TestDiscover(t *testing.T) {
 		`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {template: {metadata: {labels: {app: web, tier: front}}, spec: {
 			serviceAccountName: web, imagePullSecrets: [{name: pull}],
 			volumes: [{configMap: {name: files}}, {secret: {secretName: cert}}, {persistentVolumeClaim: {claimName: data}},
-				{projected: {sources: [{configMap: {name: projected}}, {secret: {name: projected}}]}}],
+				{projected: {sources: [{configMap: {name: projected}}, {secret: {name: projected}}]}},
+				{rbd: {image: i, monitors: [m], secretRef: {name: ceph}}}, {azureFile: {shareName: s, secretName: azure}}],
 			initContainers: [{envFrom: [{secretRef: {name: init}}]}],
 			containers: [{envFrom: [{configMapRef: {name: env}}], env: [{valueFrom: {configMapKeyRef: {name: key}}}, {valueFrom: {secretKeyRef: {name: key}}}]}]}}}}`,
 		`{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: other}, spec: {serviceName: other, template: {metadata: {labels: {app: other, tier: front}}, spec: {
@@ -21,6 +22,7 @@ func TestDiscover(t *testing.T) {
 		`{apiVersion: v1, kind: ConfigMap, metadata: {name: files}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: env}}`,
 		`{apiVersion: v1, kind: ConfigMap, metadata: {name: key}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: projected}}`,
 		`{apiVersion: v1, kind: ConfigMap, metadata: {name: unrelated}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: kube-root-ca.crt}}`,
+		`{apiVersion: v1, kind: Secret, metadata: {name: ceph}}`, `{apiVersion: v1, kind: Secret, metadata: {name: azure}}`,
 		`{apiVersion: v1, kind: Secret, metadata: {name: cert}}`, `{apiVersion: v1, kind: Secret, metadata: {name: pull}}`,
 		`{apiVersion: v1, kind: Secret, metadata: {name: init}}`, `{apiVersion: v1, kind: Secret, metadata: {name: key}}`,
 		`{apiVersion: v1, kind: Secret, metadata: {name: projected}, type: kubernetes.io/service-account-token}`,
@@ -53,7 +55,7 @@ func TestDiscover(t *testing.T) {
 	alone, both := []string{"deployment/web"}, []string{"deployment/web", "statefulset/other"}
 	want := map[string][]string{
 		"Deployment/web": alone, "ConfigMap/files": alone, "ConfigMap/env": both, "ConfigMap/key": alone, "ConfigMap/projected": alone,
-		"Secret/cert": alone, "Secret/pull": alone, "Secret/init": alone, "Secret/key": alone,
+		"Secret/cert": alone, "Secret/pull": alone, "Secret/init": alone, "Secret/key": alone, "Secret/ceph": alone, "Secret/azure": alone,
 		"ServiceAccount/web": alone, "PersistentVolumeClaim/data": alone, "Service/web": alone, "Service/both": both,
 		"Ingress/web": alone, "HorizontalPodAutoscaler/web": alone, "PodDisruptionBudget/web": alone,
 	}

@@ -44,8 +44,9 @@ func (a *argosy) parts() []part {
 		{
 			name: "argosy/webhook", command: "argosy-webhook", kind: "WebhookConfiguration",
 			config: map[string]any{
-				"bindAddress": fmt.Sprintf("127.0.0.1:%d", a.webhook),
-				"certDir":     filepath.Dir(a.pki("serving/tls.crt")),
+				"bindAddress":          fmt.Sprintf("127.0.0.1:%d", a.webhook),
+				"isKarmadaBindAddress": fmt.Sprintf("127.0.0.1:%d", a.isKarmada),
+				"certDir":              filepath.Dir(a.pki("serving/tls.crt")),
 				// No Service here: nobody comes after it was told to stop.
 				"drainSeconds": 0,
 			},
@@ -85,7 +86,7 @@ func (a *argosy) parts() []part {
 // argosy is this repository's own programs in the lab.
 type argosy struct {
 	*karmadaPlane
-	webhook int
+	webhook, isKarmada int
 	// members that will join.
 	members []string
 }
@@ -93,9 +94,10 @@ type argosy struct {
 // argosyUnits lists Argosy's own processes, which run against the control plane.
 func (f *federation) argosyUnits(ctx context.Context, k *karmadaPlane, opts Options) ([]unit, error) {
 	a := &argosy{karmadaPlane: k, members: f.info.Members}
-	if err := a.take(&a.webhook); err != nil {
+	if err := a.take(&a.webhook, &a.isKarmada); err != nil {
 		return nil, err
 	}
+	f.info.Endpoints["argosy/webhook is-karmada"] = fmt.Sprintf("https://127.0.0.1:%d/is-karmada", a.isKarmada)
 	parts := a.parts()
 	var commands []string
 	for _, p := range parts {

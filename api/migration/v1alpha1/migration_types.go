@@ -231,6 +231,10 @@ type Plan struct {
 	// +listType=atomic
 	// +optional
 	Resources []ResourcePlan `json:"resources,omitempty"`
+	// omittedResources counts the objects beyond those listed, which are left out of a plan too large to be recorded: of none of them a
+	// field would change but Karmada's own metadata and what an OverridePolicy holds, unless harmful says so.
+	// +optional
+	OmittedResources int32 `json:"omittedResources,omitempty"`
 	// harmful changes in all; above 0 the plan cannot be approved.
 	Harmful int32 `json:"harmful"`
 }

@@ -227,6 +227,13 @@ type MigrationWhitelistSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Strategy MigrationStrategy `json:"strategy,omitempty"`
+	// order that this whitelist is part of: whitelists that name the same one are one list, in the order of their names, and its
+	// environments and batches go over the entries of all of them. They have the same batchWeights. Without a name a whitelist is an order
+	// by itself.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Order string `json:"order,omitempty"`
 	// mode Pause starts and opens nothing. Rollbacks go on.
 	// +kubebuilder:default=Run
 	// +optional
@@ -254,7 +261,7 @@ type MigrationWhitelistStatus struct {
 	// observedGeneration is the spec's generation this status answers.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// environments in their order.
+	// environments in their order, over all whitelists of the same spec.order.
 	// +listType=map
 	// +listMapKey=name
 	// +optional

@@ -235,6 +235,7 @@ func (h *host) startPod(t *testing.T, program, name string, spec corev1.PodSpec)
 	own := map[string]any{"metricsBindAddress": p.metrics, "healthBindAddress": p.health}
 	switch program {
 	case "argosy-webhook":
+		own["isKarmadaBindAddress"] = "0"
 		own["bindAddress"], own["certDir"] = p.address, filepath.Join(dir, "etc/argosy/webhook")
 	case "argosy-estimator":
 		own["registration"] = map[string]any{"host": "localhost", "port": h.estimator.port}

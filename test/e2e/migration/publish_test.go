@@ -1,12 +1,10 @@
 package migration
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -199,28 +197,6 @@ func (s *story) is(app static.App, management string, exit int) {
 		// The controller answers from what it has heard of its own writing.
 		g.Expect(s.answer(app)).To(Equal(answer{IsKarmada: management == "Federated", Management: management}))
 	}, machine.Patience, look).Should(Succeed())
-}
-
-type answer struct {
-	IsKarmada  bool
-	Management string
-}
-
-// answer of the controller over HTTP.
-func (s *story) answer(app static.App) (answer, error) {
-	s.Helper()
-	base := strings.TrimSuffix(world.lab.Endpoints["argosy/controller-manager metrics"], "/metrics")
-	query := url.Values{"namespace": {app.Namespace}, "kind": {app.Kind}, "name": {app.Name}}
-	response, err := http.Get(base + "/is-karmada?" + query.Encode())
-	if err != nil {
-		return answer{}, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return answer{}, fmt.Errorf("HTTP %s", response.Status)
-	}
-	var out answer
-	return out, json.NewDecoder(response.Body).Decode(&out)
 }
 
 // A freeze window holds the opening back, Prometheus that says the application is not well does so too, and when it

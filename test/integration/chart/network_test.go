@@ -127,6 +127,7 @@ func TestNetworkPolicies(t *testing.T) {
 		"Karmada asks the estimator for probes":    tcp(karmadaScheduler, estimator, 10351),
 		"Karmada asks the controllers":             tcp(karmadaController, controllers, 9443),
 		"a stranger calls a job":                   tcp(stranger, renew, 8080),
+		"a stranger asks who manages applications": tcp(stranger, webhook, 9444),
 		"the webhook calls out":                    tcp(webhook, internet, 443),
 		"the webhook reads members":                tcp(webhook, member, 6443),
 		"the webhook writes into the host cluster": tcp(webhook, hostApiserver, 443),
@@ -152,7 +153,8 @@ func TestNetworkPoliciesOfValues(t *testing.T) {
 	n := networkOf(t,
 		images+"karmada: {apiserverPort: 6443}\nnetworkPolicy: {webhookFrom: [{ipBlock: {cidr: 203.0.113.0/24}}], karmadaApiserver: [{ipBlock: "+
 			"{cidr: 192.0.2.10/32}}], "+
-			"metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}\n")
+			"metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}], "+
+			"isKarmadaFrom: [{ipBlock: {cidr: 203.0.113.0/24}}]}\n")
 	webhook, estimator := n.pods["argosy-webhook"], n.pods["argosy-estimator"]
 	for name, tc := range map[string]struct {
 		from, to end
@@ -161,6 +163,8 @@ func TestNetworkPoliciesOfValues(t *testing.T) {
 	}{
 		"a karmada-agent asks the interpreter":           {agent, webhook, 9443, true},
 		"a karmada-agent asks the estimator":             {agent, estimator, 10352, false},
+		"CI/CD asks who manages an application":          {agent, webhook, 9444, true},
+		"a scraper asks who manages an application":      {prometheus, webhook, 9444, false},
 		"karmada-apiserver outside the cluster":          {webhook, apiserver, 6443, true},
 		"another port of it":                             {webhook, apiserver, 5443, false},
 		"Karmada's namespace, where it no longer is":     {webhook, karmadaApiserver, 6443, false},
@@ -204,7 +208,7 @@ func TestPortsAreTheProgramsOwn(t *testing.T) {
 		}
 	}
 	for program, addresses := range map[string][]string{
-		"argosy-webhook":            {webhook.BindAddress, webhook.MetricsBindAddress, webhook.HealthBindAddress},
+		"argosy-webhook":            {webhook.BindAddress, webhook.IsKarmadaBindAddress, webhook.MetricsBindAddress, webhook.HealthBindAddress},
 		"argosy-controller-manager": {controllers.MetricsBindAddress, controllers.HealthBindAddress},
 		// The port of its service is a flag, which the chart leaves at its default.
 		"argosy-estimator": {fmt.Sprintf(":%d", estimator.Registration.Port), estimator.MetricsBindAddress, estimator.HealthBindAddress},

@@ -23,7 +23,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/install"
-	migrations "github.com/argosy-dev/argosy/migration"
+	migrations "github.com/argosy-dev/argosy/migration/admission"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/machine"

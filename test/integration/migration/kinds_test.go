@@ -22,7 +22,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	migrations "github.com/argosy-dev/argosy/migration"
+	whitelists "github.com/argosy-dev/argosy/migration/whitelist"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
@@ -241,7 +241,7 @@ func TestWhitelistMakesMigrations(t *testing.T) {
 		Scheme: kinds, Metrics: metricsserver.Options{BindAddress: "0"}, GracefulShutdownTimeout: ptr.To(fixture.EndsWithin),
 	})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect((&migrations.Whitelists{Client: mgr.GetClient()}).SetupWithManager(mgr)).To(Succeed())
+	g.Expect((&whitelists.Controller{Client: mgr.GetClient()}).SetupWithManager(mgr)).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(t.Context()) }()
 	// Its context has ended by then. Another test's whitelists are none of its business.

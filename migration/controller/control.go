@@ -1,0 +1,153 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/policy"
+)
+
+// policies of the namespace, and those of the whole control plane.
+func (c *Controller) policies(ctx context.Context, world *plan.World) error {
+	control := plan.Control{
+		Kinds: map[string]bool{}, Templates: map[plan.Ref]*unstructured.Unstructured{}, Unread: map[plan.Ref]string{},
+		Policies:        map[string]*policyv1alpha1.PropagationPolicy{},
+		Overrides:       map[string]*policyv1alpha1.OverridePolicy{},
+		ClusterPolicies: map[string]*policyv1alpha1.ClusterPropagationPolicy{},
+		Bindings:        map[plan.Ref]*workv1alpha2.ResourceBinding{},
+	}
+	var policies policyv1alpha1.PropagationPolicyList
+	if err := c.Reader.List(ctx, &policies, client.InNamespace(world.Namespace)); err != nil {
+		return fmt.Errorf("listing propagation policies: %w", err)
+	}
+	for i := range policies.Items {
+		control.Policies[policies.Items[i].Name] = &policies.Items[i]
+	}
+	var overrides policyv1alpha1.OverridePolicyList
+	if err := c.Reader.List(ctx, &overrides, client.InNamespace(world.Namespace)); err != nil {
+		return fmt.Errorf("listing override policies: %w", err)
+	}
+	for i := range overrides.Items {
+		control.Overrides[overrides.Items[i].Name] = &overrides.Items[i]
+	}
+	var clusterPolicies policyv1alpha1.ClusterPropagationPolicyList
+	if err := c.Reader.List(ctx, &clusterPolicies); err != nil {
+		return fmt.Errorf("listing cluster propagation policies: %w", err)
+	}
+	for i := range clusterPolicies.Items {
+		control.ClusterPolicies[clusterPolicies.Items[i].Name] = &clusterPolicies.Items[i]
+	}
+	world.Control = control
+	return nil
+}
+
+// home is the application's namespace.
+func (c *Controller) home(ctx context.Context, world *plan.World) error {
+	namespace := &corev1.Namespace{}
+	if err := c.Reader.Get(ctx, client.ObjectKey{Name: world.Namespace}, namespace); err != nil {
+		return fmt.Errorf("reading namespace %s: %w", world.Namespace, err)
+	}
+	world.Home = plan.Home{
+		Protected: namespace.Labels[workv1alpha2.DeletionProtectionLabelKey] == workv1alpha2.DeletionProtectionAlways,
+		Ours:      namespace.Annotations[v1alpha1.AnnotationProtected] != "",
+		Version:   namespace.ResourceVersion,
+	}
+	return nil
+}
+
+func (c *Controller) template(ctx context.Context, namespace string, ref plan.Ref, control *plan.Control) error {
+	template := &unstructured.Unstructured{}
+	template.SetAPIVersion(ref.APIVersion)
+	template.SetKind(ref.Kind)
+	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, template)
+	switch {
+	case meta.IsNoMatchError(err):
+		return nil
+	case err == nil:
+		control.Templates[ref] = template
+	case !apierrors.IsNotFound(err):
+		// Whatever cannot be read, a kind that our rights do not cover, say, must not stop a rollback: policy, binding and Work suffice for it.
+		control.Unread[ref] = err.Error()
+	}
+	control.Kinds[ref.APIVersion+"/"+ref.Kind] = true
+	binding := &workv1alpha2.ResourceBinding{}
+	err = c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
+	switch {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return fmt.Errorf("reading the binding of %s: %w", policy.User(ref), err)
+	case binding.Spec.Resource.APIVersion == ref.APIVersion && binding.Spec.Resource.Kind == ref.Kind:
+		control.Bindings[ref] = binding
+	}
+	return nil
+}
+
+// atOnce so many Works of one application are read.
+const atOnce = 16
+
+// works of the references in every cluster.
+func (c *Controller) works(ctx context.Context, world *plan.World, refs []plan.Ref) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for name := range world.Clusters {
+		for _, ref := range refs {
+			group.Go(func() error {
+				work, err := c.work(ctx, name, names.GenerateWorkName(ref.Kind, ref.Name, world.Namespace))
+				if work != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					world.Clusters[name].Works[ref] = workOf(work)
+				}
+				return err
+			})
+		}
+	}
+	return group.Wait()
+}
+
+// work of a cluster; nil when there is none.
+func (c *Controller) work(ctx context.Context, cluster, name string) (*workv1alpha1.Work, error) {
+	work, key := &workv1alpha1.Work{}, client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(cluster), Name: name}
+	err := c.Reader.Get(ctx, key, work)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading work %s: %w", key, err)
+	}
+	return work, nil
+}
+
+func workOf(work *workv1alpha1.Work) plan.Work {
+	out := plan.Work{
+		Suspended: ptr.Deref(work.Spec.SuspendDispatching, false),
+		Preserve:  ptr.Deref(work.Spec.PreserveResourcesOnDeletion, false),
+		Deleting:  !work.DeletionTimestamp.IsZero(),
+	}
+	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkDispatching); condition != nil {
+		out.Dispatching, out.DispatchingSince = condition.Status, condition.LastTransitionTime.Time
+	}
+	if manifests := work.Spec.Workload.Manifests; len(manifests) == 1 {
+		manifest := &unstructured.Unstructured{}
+		if err := manifest.UnmarshalJSON(manifests[0].Raw); err == nil {
+			out.Manifest = manifest
+		}
+	}
+	return out
+}

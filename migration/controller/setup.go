@@ -1,0 +1,36 @@
+package controller
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/argosy-dev/argosy/internal/members"
+	"github.com/argosy-dev/argosy/internal/program"
+)
+
+// Options of the migration controllers.
+type Options struct {
+	// Concurrency is how many applications move at a time.
+	Concurrency int
+}
+
+// AddToManager adds the controller to a manager of karmada-apiserver.
+func AddToManager(mgr manager.Manager, options Options) error {
+	if err := registerMetrics(); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	interpreter := &interpreter{config: mgr.GetConfig(), ready: make(chan struct{})}
+	if err := mgr.Add(interpreter); err != nil {
+		return fmt.Errorf("adding Karmada's resource interpreter: %w", err)
+	}
+	controller := &Controller{
+		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Members: &members.Members{Reader: mgr.GetAPIReader()},
+		Retainer: interpreter, Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-migration"),
+		HTTP: &http.Client{Timeout: 10 * time.Second},
+	}
+	return controller.SetupWithManager(mgr, options.Concurrency)
+}

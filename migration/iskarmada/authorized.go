@@ -1,0 +1,25 @@
+package iskarmada
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+)
+
+// Who asks shows a token of karmada-apiserver, and may "get" the path there.
+//
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+
+// Authorized lets those ask whom karmada-apiserver knows by their bearer token (HTTP 401 else) and lets "get" the path (HTTP 403 else). It
+// asks with the given rights; answers are kept for a minute, and a right that was found for five.
+func Authorized(config *rest.Config, client *http.Client, log logr.Logger, handler http.Handler) (http.Handler, error) {
+	filter, err := filters.WithAuthenticationAndAuthorization(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("building the check of who asks: %w", err)
+	}
+	return filter(log, handler)
+}
