@@ -140,7 +140,9 @@ func TestDriftIsReported(t *testing.T) {
 	f := newFederation(t)
 	f.settle(v1alpha1.PhaseFederated)
 	f.run(1)
-	synced := func() *metav1.Condition { return meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionSynced) }
+	synced := func() *metav1.Condition {
+		return meta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionSynced)
+	}
 	if got := synced(); got == nil || got.Status != metav1.ConditionTrue {
 		t.Fatalf("condition %+v, want True", got)
 	}

@@ -271,7 +271,9 @@ func applied(live, manifest *unstructured.Unstructured) *unstructured.Unstructur
 		annotations = map[string]string{}
 	}
 	// Karmada records which metadata it brought, and takes it off again when the manifest has it no longer.
-	brought := func(key string, _ string) bool { return ourMark(key) || key == "resourcetemplate.karmada.io/deletion-protected" }
+	brought := func(key string, _ string) bool {
+		return ourMark(key) || key == "resourcetemplate.karmada.io/deletion-protected"
+	}
 	maps.DeleteFunc(labels, brought)
 	maps.DeleteFunc(annotations, brought)
 	maps.Copy(labels, manifest.GetLabels())

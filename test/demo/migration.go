@@ -38,7 +38,8 @@ func migration() Scene {
 		Title: "five running applications come under federation, and no pod notices",
 		Why: `Applications that CI/CD put straight into clusters come under Karmada in batches, each with a plan two people
 approve, proved by dry runs in every member. One goes wrong: it and only it is rolled back. One is taken off the
-whitelist and goes on under static management. Nothing is deleted, and no container restarts.`,
+whitelist and goes on under static management. A controller in the members goes on rotating a Secret, and an eviction
+while one is watched is told of and rolls nothing back. Nothing is deleted, and no container restarts.`,
 		Play: playMigration,
 	}
 }
@@ -48,8 +49,8 @@ type townScene struct {
 	*Stage
 	apps   []static.App
 	before map[string]static.Pod
-	// restarted is the pod the scene itself restarts a container of.
-	restarted string
+	// restarted is the pod the scene itself restarts a container of, and evicted the one it evicts.
+	restarted, evicted string
 }
 
 func playMigration(ctx context.Context, s *Stage) error {
@@ -61,7 +62,7 @@ func playMigration(ctx context.Context, s *Stage) error {
 		})
 	}
 	for _, step := range []func(context.Context) error{
-		scene.sweep, scene.deploy, scene.enlist, scene.firstBatch, scene.badOne, scene.rest, scene.takeOff, scene.compare,
+		scene.sweep, scene.deploy, scene.own, scene.enlist, scene.firstBatch, scene.rotate, scene.badOne, scene.rest, scene.takeOff, scene.compare,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -160,6 +161,9 @@ func (s *townScene) badOne(ctx context.Context) error {
 		return err
 	}
 	s.expectPhase(ctx, bad, v1alpha1.PhaseSoaking)
+	if err := s.evict(ctx, bad, "member1"); err != nil {
+		return err
+	}
 	if err := s.restart(ctx, bad, "member2"); err != nil {
 		return err
 	}
@@ -258,9 +262,12 @@ func (s *townScene) compare(ctx context.Context) error {
 	for _, name := range names {
 		was, is := s.before[name], after[name]
 		expected, remark := was, ""
-		if name == s.restarted {
+		switch name {
+		case s.restarted:
 			expected.Restarts++
 			remark = " (the scene's own)"
+		case s.evicted:
+			expected, remark = static.Pod{}, " (the scene evicted it)"
 		}
 		if expected == is {
 			same++
@@ -271,7 +278,7 @@ func (s *townScene) compare(ctx context.Context) error {
 		return err
 	}
 	s.Say("%s", text.String())
-	s.Expect(ctx, "pods with their UID of before, and no restart but the scene's own", "25 of 25", func(context.Context) (string, error) {
+	s.Expect(ctx, "pods with their UID of before, and no restart and no eviction but the scene's own", "25 of 25", func(context.Context) (string, error) {
 		return fmt.Sprintf("%d of %d", same, len(names)), nil
 	})
 	return nil

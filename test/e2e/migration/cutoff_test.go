@@ -6,6 +6,7 @@ import (
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -82,13 +83,31 @@ func outAndBackAndAway(t *testing.T, kind string) {
 		}
 	}
 	for _, member := range app.Members() {
-		live := workload(app)
-		if err := world.members[member].Get(t.Context(), client.ObjectKeyFromObject(live), live); err != nil {
-			t.Fatal(err)
+		for _, live := range []*unstructured.Unstructured{
+			workload(app), named(app, "v1", "ConfigMap"), named(app, "v1", "Secret"), named(app, "v1", "Service"),
+		} {
+			if err := world.members[member].Get(t.Context(), client.ObjectKeyFromObject(live), live); err != nil {
+				t.Fatal(err)
+			}
+			for _, marks := range []map[string]string{live.GetLabels(), live.GetAnnotations()} {
+				for key := range marks {
+					if strings.Contains(key, "karmada.io/") || strings.HasPrefix(key, "migration.argosy.dev/") {
+						t.Errorf("%s %s in %s bears %s after it left", live.GetKind(), live.GetName(), member, key)
+					}
+				}
+			}
 		}
-		if live.GetLabels()["karmada.io/managed"] != "" {
-			t.Errorf("%s in %s is still marked as managed by Karmada", app.Name, member)
-		}
+	}
+	home := &corev1.Namespace{}
+	if err := world.karmada.Get(t.Context(), client.ObjectKey{Name: app.Namespace}, home); err != nil {
+		t.Fatal(err)
+	}
+	if home.Annotations[v1alpha1.AnnotationProtected] != "" {
+		t.Errorf("the namespace is protected after the last application left: %v", home.Annotations)
+	}
+	// Deleted at once, the record leaves nothing behind.
+	if err := world.karmada.Delete(t.Context(), s.migration(app)); err != nil {
+		t.Errorf("deleting the record: %v", err)
 	}
 }
 

@@ -94,6 +94,8 @@ func TestPublishBothWays(t *testing.T) {
 		t.Errorf("the dry run of what is there ended with %d:\n%s", code, out)
 	}
 
+	s.prunes(app, "control plane: configmap/extra left the folder and is being deleted there, and with it from member1, member2")
+
 	if out, code := s.argosyctl("migration", "rollback", "-n", app.Namespace, "deployment/web"); code != 0 || !strings.Contains(out,
 		"is rolled back, whatever whitelists say") {
 		t.Fatalf("rollback ended with %d: %s", code, out)
@@ -103,12 +105,66 @@ func TestPublishBothWays(t *testing.T) {
 	s.release(&app, "web:4", "published; managed: Static")
 	s.images(app)
 	s.stillRestarted(app)
+	s.prunes(app, "member1: configmap/extra left the folder and was deleted")
 
 	// Its policies are in the control plane still, and argosyctl policy says whose they are; another's are named.
 	out, code := s.argosyctl("policy", "-n", app.Namespace, "-f", folder(t, app))
 	if code != 0 || !strings.Contains(out, "name: deployment-web") {
 		t.Errorf("policy ended with %d: %s", code, out)
 	}
+}
+
+// prunes has a release bring an object and the next no longer have it: that is told of, and deleted in every member once it is asked for.
+func (s *story) prunes(app static.App, said string) {
+	s.Helper()
+	dir := folder(s.T, app)
+	extra := filepath.Join(dir, "extra.yaml")
+	if err := os.WriteFile(extra, []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: extra}, data: {x: z}}"), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	publish := func(want string, args ...string) {
+		s.Helper()
+		out, _ := s.argosyctl(append([]string{"publish", "-n", app.Namespace, "-f", dir}, args...)...)
+		if !strings.Contains(out, want) {
+			s.Fatalf("publish %s says, and %q is wanted:\n%s", strings.Join(args, " "), want, out)
+		}
+	}
+	there := func() int {
+		found := 0
+		for _, member := range app.Members() {
+			config := named(app, "v1", "ConfigMap")
+			config.SetName("extra")
+			if err := world.members[member].Get(s.Context(), client.ObjectKeyFromObject(config), config); err == nil {
+				found++
+			}
+		}
+		return found
+	}
+	publish("published; managed")
+	s.Eventually(there, machine.Patience, look).Should(Equal(2))
+	if err := os.Remove(extra); err != nil {
+		s.Fatal(err)
+	}
+	publish("configmap/extra left the folder and stays: --prune deletes it")
+	publish("configmap/extra left the folder and would be deleted", "--prune", "--dry-run")
+	if n := there(); n != 2 {
+		s.Errorf("%d members have what nobody asked to delete, want 2", n)
+	}
+	publish(said, "--prune")
+	s.Eventually(there, machine.Patience, look).Should(BeZero())
+	s.Eventually(func() string {
+		template := named(app, "v1", "ConfigMap")
+		template.SetName("extra")
+		policy := named(app, "policy.karmada.io/v1alpha1", "PropagationPolicy")
+		policy.SetName("configmap-extra")
+		for _, object := range []*unstructured.Unstructured{template, policy} {
+			if err := world.karmada.Get(s.Context(), client.ObjectKeyFromObject(object), object); client.IgnoreNotFound(err) != nil || err == nil {
+				return fmt.Sprintf("%s %s is in the control plane: %v", object.GetKind(), object.GetName(), err)
+			}
+		}
+		return s.migration(app).Status.Blocked
+	}, machine.Patience, look).Should(BeEmpty())
+	s.images(app)
 }
 
 // restartedAt is an annotation that the folder has not: somebody beside the pipeline put it on the pod template.
