@@ -109,6 +109,12 @@ func TestApprovalsAreStampedFromTheRequest(t *testing.T) {
 	}
 }
 
+func rejection(user string) v1alpha1.Approval {
+	out := approval(hashNow, user)
+	out.Decision, out.Reason = v1alpha1.DecisionReject, "no"
+	return out
+}
+
 func TestWhoMayApprove(t *testing.T) {
 	harmful := planned()
 	harmful.Status.Plan.Harmful = 2
@@ -148,6 +154,26 @@ func TestWhoMayApprove(t *testing.T) {
 		"one's own is withdrawn":        {user: "bob", old: planned(approval(hashNow, "bob"))},
 		"another's is withdrawn":        {user: "bob", old: planned(approval(hashNow, "alice")), want: "only alice can withdraw"},
 		"a past plan's approval may go": {user: "bob", old: planned(approval(hashPast, "alice"))},
+		"a rejection":                   {user: "bob", old: planned(), after: []v1alpha1.Approval{rejection("bob")}},
+		"a rejection beside another's approval": {
+			user: "bob", old: planned(approval(hashNow, "alice")), after: []v1alpha1.Approval{approval(hashNow, "alice"), rejection("bob")},
+		},
+		"a rejection of a plan that harms": {user: "bob", old: harmful, after: []v1alpha1.Approval{rejection("bob")}},
+		"a rejection beside one's own approval": {
+			user: "bob", old: planned(approval(hashNow, "bob")), after: []v1alpha1.Approval{approval(hashNow, "bob"), rejection("bob")},
+			want: "bob has decided about plan " + hashNow + " already: take that back",
+		},
+		"a rejection instead of one's own approval": {
+			user: "bob", old: planned(approval(hashNow, "bob")), after: []v1alpha1.Approval{rejection("bob")},
+		},
+		"two rejections": {
+			user: "bob", old: planned(rejection("bob")), after: []v1alpha1.Approval{rejection("bob"), rejection("bob")},
+			want: "bob has decided about plan",
+		},
+		"another's rejection is withdrawn": {user: "bob", old: planned(rejection("alice")), want: "only alice can withdraw their own rejection"},
+		"a program rejects": {
+			user: "system:serviceaccount:ci:robot", old: planned(), after: []v1alpha1.Approval{rejection("x")}, want: "approved by people",
+		},
 		"an edit that is no approval": {
 			user: "bob", old: planned(approval(hashNow, "alice")), after: []v1alpha1.Approval{approval(hashNow, "alice")},
 		},

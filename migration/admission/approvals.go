@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -93,7 +94,7 @@ func approvals(migration, old *v1alpha1.Migration, user string) string {
 	}
 	for _, i := range gate.Added(migration.Spec.Approvals, old.Spec.Approvals) {
 		if gone := old.Spec.Approvals[i]; gone.User != user && gone.PlanHash == hash {
-			return fmt.Sprintf("only %s can withdraw their own approval", gone.User)
+			return fmt.Sprintf("only %s can withdraw their own %s", gone.User, called(gone.Decision))
 		}
 	}
 	since := plan.ApprovalsSince(old.Status)
@@ -107,14 +108,34 @@ func approvals(migration, old *v1alpha1.Migration, user string) string {
 		case approval.PlanHash != hash:
 			return fmt.Sprintf("plan %s is not the current one, which is %s: read it with 'argosyctl migration plan' and approve that",
 				approval.PlanHash, hash)
-		case old.Status.Plan.Harmful > 0:
+		case old.Status.Plan.Harmful > 0 && approval.Decision != v1alpha1.DecisionReject:
 			return fmt.Sprintf("plan %s would change %d fields in members and cannot be approved", hash, old.Status.Plan.Harmful)
 		}
-		for _, have := range old.Spec.Approvals {
-			if have.User == user && have.PlanHash == hash && have.Time != nil && have.Time.After(since) {
-				return fmt.Sprintf("%s has approved plan %s already: another person must", user, hash)
-			}
+		if why := decidedAlready(migration.Spec.Approvals, i, user, since); why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// decidedAlready says whether somebody has decided about a plan by another approval than the one at i: each person has one voice.
+func decidedAlready(approvals []v1alpha1.Approval, i int, user string, since time.Time) string {
+	hash, decision := approvals[i].PlanHash, approvals[i].Decision
+	for j, have := range approvals {
+		if j == i || have.User != user || have.PlanHash != hash || have.Time == nil || !have.Time.After(since) {
+			continue
+		}
+		if called(have.Decision) == called(decision) && decision != v1alpha1.DecisionReject {
+			return fmt.Sprintf("%s has approved plan %s already: another person must", user, hash)
+		}
+		return fmt.Sprintf("%s has decided about plan %s already: take that back", user, hash)
+	}
+	return ""
+}
+
+func called(decision v1alpha1.Decision) string {
+	if decision == v1alpha1.DecisionReject {
+		return "rejection"
+	}
+	return "approval"
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -142,6 +144,10 @@ func workOf(work *workv1alpha1.Work) plan.Work {
 	}
 	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkDispatching); condition != nil {
 		out.Dispatching, out.DispatchingSince = condition.Status, condition.LastTransitionTime.Time
+	}
+	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); condition != nil &&
+		condition.Status == metav1.ConditionFalse {
+		out.Refused = cmp.Or(condition.Message, condition.Reason)
 	}
 	if manifests := work.Spec.Workload.Manifests; len(manifests) == 1 {
 		manifest := &unstructured.Unstructured{}

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/prometheus"
 	"github.com/argosy-dev/argosy/migration/whitelist"
 )
 
@@ -36,8 +36,8 @@ type Controller struct {
 	Retainer Retainer
 	Clock    clock.PassiveClock
 	Events   record.EventRecorder
-	// HTTP asks Prometheus gates.
-	HTTP *http.Client
+	// Gates asks Prometheus.
+	Gates *prometheus.Gates
 	// order is whose turn it is.
 	order whitelist.Order
 	// returns are the applications that are to come back, on their way to the workers kept for them.

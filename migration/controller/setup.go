@@ -2,14 +2,13 @@ package controller
 
 import (
 	"fmt"
-	"net/http"
-	"time"
 
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/migration/prometheus"
 )
 
 // Options of the migration controllers.
@@ -30,7 +29,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	controller := &Controller{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Members: &members.Members{Reader: mgr.GetAPIReader()},
 		Retainer: interpreter, Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-migration"),
-		HTTP: &http.Client{Timeout: 10 * time.Second},
+		Gates: &prometheus.Gates{Reader: mgr.GetAPIReader()},
 	}
 	return controller.SetupWithManager(mgr, options.Concurrency)
 }

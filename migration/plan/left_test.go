@@ -174,3 +174,12 @@ func TestDriftIsReported(t *testing.T) {
 		t.Errorf("condition %+v of what is cut off", got)
 	}
 }
+
+// A federated application's Works are read: without them what a release gave up would count as preserved nowhere, and go too early.
+func TestTheWorksOfAFederatedApplicationAreRead(t *testing.T) {
+	f := newFederation(t)
+	f.settle(v1alpha1.PhaseFederated)
+	if needs := Needs(f.world()); !needs.Works || needs.Members {
+		t.Errorf("reads %+v, want Works and no member", needs)
+	}
+}
