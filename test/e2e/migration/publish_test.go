@@ -264,7 +264,7 @@ func TestGates(t *testing.T) {
 	var unwell, silent atomic.Bool
 	var asked atomic.Value
 	prometheus := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
-		asked.Store(in.URL.Query().Get("query"))
+		asked.Store(in.FormValue("query"))
 		result := `[{"metric":{"job":"gates"},"value":[1772445600,"0"]}]`
 		if silent.Load() {
 			result = "[]"
