@@ -64,7 +64,10 @@ func Published(world World) []v1alpha1.ResourceStatus {
 			continue
 		}
 		selector := existing.Spec.ResourceSelectors[0]
-		resource := v1alpha1.ResourceStatus{Policy: name, ResourceReference: Ref{APIVersion: selector.APIVersion, Kind: selector.Kind, Name: selector.Name}}
+		resource := v1alpha1.ResourceStatus{
+			Policy:            name,
+			ResourceReference: Ref{APIVersion: selector.APIVersion, Kind: selector.Kind, Name: selector.Name},
+		}
 		if affinity := existing.Spec.Placement.ClusterAffinity; affinity != nil {
 			resource.Clusters = affinity.ClusterNames
 		}
@@ -209,7 +212,8 @@ func (j *journey) block(reason, format string, args ...any) outcome {
 
 // warn of what is said in the condition Advancing, once for as long as it is the same.
 func (j *journey) warn(reason, message string) {
-	if was := meta.FindStatusCondition(j.Status.Conditions, v1alpha1.ConditionAdvancing); was == nil || was.Reason != reason || was.Message != message {
+	was := meta.FindStatusCondition(j.Status.Conditions, v1alpha1.ConditionAdvancing)
+	if was == nil || was.Reason != reason || was.Message != message {
 		j.event(true, reason, message)
 	}
 }

@@ -27,13 +27,16 @@ import (
 )
 
 var folder = fstest.MapFS{
-	"web.yaml": {Data: []byte(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 3, selector: {matchLabels: {app: web}},
+	"web.yaml": {Data: []byte(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {
+		replicas: 3, selector: {matchLabels: {app: web}},
   template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:2"}]}}}}
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {region: everywhere}}`)},
 	"clusters/b/config.yaml": {Data: []byte(`{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {region: b}}`)},
-	"clusters/a/empty.yaml":  {Data: []byte("# nothing differs in a\n{apiVersion: v1, kind: ConfigMap, metadata: {name: only-a}, data: {x: z}}")},
-	"README.md":              {Data: []byte("not an object")},
+	"clusters/a/empty.yaml": {
+		Data: []byte("# nothing differs in a\n{apiVersion: v1, kind: ConfigMap, metadata: {name: only-a}, data: {x: z}}"),
+	},
+	"README.md": {Data: []byte("not an object")},
 }
 
 func TestLoad(t *testing.T) {
@@ -101,7 +104,8 @@ func TestLoadBuildsKustomizations(t *testing.T) {
 
 // What kubectl get -o yaml prints is a List.
 func TestLoadReadsLists(t *testing.T) {
-	bundle, err := Load(fstest.MapFS{"all.yaml": {Data: []byte(`{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}},
+	bundle, err := Load(fstest.MapFS{"all.yaml": {Data: []byte(`{apiVersion: v1, kind: List, items: [
+		{apiVersion: v1, kind: ConfigMap, metadata: {name: a}},
   {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}]}`)}})
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +132,7 @@ func TestLoadRefuses(t *testing.T) {
 		"twice in a List": {files: fstest.MapFS{"a.yaml": {Data: []byte("{apiVersion: v1, kind: List, items: " +
 			"[" + text + "," + text + "]}")}}, want: "configmap/a stands twice"},
 		"broken YAML":    {files: fstest.MapFS{"a.yaml": {Data: []byte("a: [")}}, want: "reading a.yaml"},
-		"a stray folder": {files: fstest.MapFS{"base/a.yaml": {Data: []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")}}, want: "clusters/<cluster>/"},
+		"a stray folder": {files: fstest.MapFS{"base/a.yaml": one}, want: "clusters/<cluster>/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Load(tc.files); err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -170,23 +174,31 @@ func listing(trigger v1alpha1.Trigger) *v1alpha1.MigrationWhitelist {
 }
 
 func TestAsk(t *testing.T) {
+	listed := func(management v1alpha1.Management, phase v1alpha1.Phase) []client.Object {
+		return []client.Object{listing(""), migration(management, phase)}
+	}
+	federated := listed(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)
 	for name, tc := range map[string]struct {
 		objects []client.Object
 		kind    string
 		want    v1alpha1.Management
 		listed  bool
 	}{
-		"nobody knows it":    {want: v1alpha1.ManagementStatic},
-		"listed, not begun":  {objects: []client.Object{listing("")}, want: v1alpha1.ManagementStatic, listed: true},
-		"being prepared":     {objects: []client.Object{listing(""), migration(v1alpha1.ManagementStatic, v1alpha1.PhasePreparing)}, want: v1alpha1.ManagementStatic, listed: true},
-		"being opened":       {objects: []client.Object{listing(""), migration(v1alpha1.ManagementChanging, v1alpha1.PhaseOpening)}, want: v1alpha1.ManagementChanging, listed: true},
-		"federated":          {objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
-		"kind in lower case": {kind: "deployment", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
+		"nobody knows it":   {want: v1alpha1.ManagementStatic},
+		"listed, not begun": {objects: []client.Object{listing("")}, want: v1alpha1.ManagementStatic, listed: true},
+		"being prepared": {
+			objects: listed(v1alpha1.ManagementStatic, v1alpha1.PhasePreparing), want: v1alpha1.ManagementStatic, listed: true,
+		},
+		"being opened": {
+			objects: listed(v1alpha1.ManagementChanging, v1alpha1.PhaseOpening), want: v1alpha1.ManagementChanging, listed: true,
+		},
+		"federated":          {objects: federated, want: v1alpha1.ManagementFederated, listed: true},
+		"kind in lower case": {kind: "deployment", objects: federated, want: v1alpha1.ManagementFederated, listed: true},
 		"rolled back, and listed still": {objects: []client.Object{listing(""), rolledBack(migration(v1alpha1.ManagementFederated,
 			v1alpha1.PhaseFederated))}, want: v1alpha1.ManagementChanging},
-		"taken off this moment":     {objects: []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementChanging},
-		"cut off":                   {objects: []client.Object{migration(v1alpha1.ManagementStatic, v1alpha1.PhaseCutOff)}, want: v1alpha1.ManagementStatic},
-		"another kind of that name": {kind: "CloneSet", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementStatic},
+		"taken off this moment":     {objects: federated[1:], want: v1alpha1.ManagementChanging},
+		"cut off":                   {objects: listed(v1alpha1.ManagementStatic, v1alpha1.PhaseCutOff)[1:], want: v1alpha1.ManagementStatic},
+		"another kind of that name": {kind: "CloneSet", objects: federated, want: v1alpha1.ManagementStatic},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kind := tc.kind
@@ -259,7 +271,8 @@ func TestReleaseOfAFederatedApplication(t *testing.T) {
 	}
 	control := plane(t, listing(""), federated, template)
 	members := map[string]client.Client{"a": plane(t), "b": plane(t)} // looked at for what is new only
-	publisher := &Publisher{Control: control, Member: func(_ context.Context, name string) (client.Client, error) { return members[name], nil }}
+	member := func(_ context.Context, name string) (client.Client, error) { return members[name], nil }
+	publisher := &Publisher{Control: control, Member: member}
 	if _, err := publisher.Release(t.Context(), "shop", load(t), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +283,8 @@ func TestReleaseOfAFederatedApplication(t *testing.T) {
 	if replicas, _ := policy.Replicas(template); replicas != 10 || containers[0].(map[string]any)["image"] != "web:2" {
 		t.Errorf("template has %d replicas and %v", replicas, containers)
 	}
-	if labels := template.GetLabels(); labels[v1alpha1.LabelManagedBy] != "deployment-web" || labels["propagationpolicy.karmada.io/permanent-id"] != "id" {
+	labels := template.GetLabels()
+	if labels[v1alpha1.LabelManagedBy] != "deployment-web" || labels["propagationpolicy.karmada.io/permanent-id"] != "id" {
 		t.Errorf("the template's marks are %v", labels)
 	}
 	var policies policyv1alpha1.PropagationPolicyList
@@ -359,7 +373,8 @@ func TestAReleaseThatWasOvertaken(t *testing.T) {
 		opened.Status.Management, opened.Status.Phase = v1alpha1.ManagementChanging, v1alpha1.PhaseOpening
 		return plane(t), control.Update(ctx, opened)
 	}}
-	if _, err := publisher.Release(t.Context(), "shop", load(t), nil); !errors.Is(err, ErrChanging) || !strings.Contains(err.Error(), "release it again") {
+	_, err := publisher.Release(t.Context(), "shop", load(t), nil)
+	if !errors.Is(err, ErrChanging) || !strings.Contains(err.Error(), "release it again") {
 		t.Errorf("error %v, want that it must be released again", err)
 	}
 }
@@ -416,7 +431,9 @@ func TestAFederatedReleaseRefusesWhatCouldNotBeRolledBack(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := fstest.MapFS{"web.yaml": folder["web.yaml"], "clusters/a/x.yaml": {Data: []byte(tc.object)}, "clusters/b/x.yaml": {Data: []byte(strings.Replace(tc.object, "key: a", "key: b", 1))}}
+			elsewhere := strings.Replace(tc.object, "key: a", "key: b", 1)
+			files := fstest.MapFS{"web.yaml": folder["web.yaml"],
+				"clusters/a/x.yaml": {Data: []byte(tc.object)}, "clusters/b/x.yaml": {Data: []byte(elsewhere)}}
 			bundle, err := Load(files)
 			if err != nil {
 				t.Fatal(err)
@@ -446,7 +463,9 @@ func TestAnAutoscalerInTheFolderDropsNoReplicas(t *testing.T) {
 	control := plane(t)
 	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return member, nil }}
 	files := fstest.MapFS{"web.yaml": folder["web.yaml"]}
-	for _, add := range []string{"", `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`} {
+	const autoscaler = `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web},
+  spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`
+	for _, add := range []string{"", autoscaler} {
 		if add != "" {
 			files["hpa.yaml"] = &fstest.MapFile{Data: []byte(add)}
 		}
@@ -479,9 +498,20 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 		clusters []string
 		want     string
 	}{
-		"another namespace":      {file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: other}}`, want: "configmap/x is in namespace other, and the release in shop"},
-		"everybody's":            {file: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: x}}`, want: "clusterrole/x is no object of a namespace"},
-		"a cluster it is not in": {objects: []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing("")}, clusters: []string{"a", "c"}, file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}`, want: "federated in a, b, and c is none of them"},
+		"another namespace": {
+			file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: other}}`,
+			want: "configmap/x is in namespace other, and the release in shop",
+		},
+		"everybody's": {
+			file: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: x}}`,
+			want: "clusterrole/x is no object of a namespace",
+		},
+		"a cluster it is not in": {
+			objects:  []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing("")},
+			clusters: []string{"a", "c"},
+			file:     `{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}`,
+			want:     "federated in a, b, and c is none of them",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bundle, err := Load(fstest.MapFS{"web.yaml": folder["web.yaml"], "x.yaml": {Data: []byte(tc.file)}})
@@ -498,7 +528,8 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 				mapper.Add(kind, meta.RESTScopeNamespace)
 			}
 			member := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).Build()
-			publisher := &Publisher{Control: plane(t, tc.objects...), Member: func(context.Context, string) (client.Client, error) { return member, nil }}
+			reach := func(context.Context, string) (client.Client, error) { return member, nil }
+			publisher := &Publisher{Control: plane(t, tc.objects...), Member: reach}
 			clusters := tc.clusters
 			if clusters == nil {
 				clusters = []string{"a"}
@@ -516,8 +547,11 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 
 // A shared ConfigMap whose other user was cut off does not reach that cluster: it is written, and who published it is told.
 func TestAReleaseTellsWhatIsHeldBack(t *testing.T) {
-	shared := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-web",
-		Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-web"}, Annotations: map[string]string{v1alpha1.AnnotationReferrers: "deployment/other,deployment/web"}}}
+	shared := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: "configmap-web",
+		Labels:      map[string]string{v1alpha1.LabelManagedBy: "deployment-web"},
+		Annotations: map[string]string{v1alpha1.AnnotationReferrers: "deployment/other,deployment/web"},
+	}}
 	shared.Spec.Suspension = policy.Suspension([]string{"a", "b"}, func(cluster string) bool { return cluster == "a" })
 	control := plane(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), shared)
 	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return plane(t), nil }}
@@ -526,7 +560,8 @@ func TestAReleaseTellsWhatIsHeldBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Written{{Where: "b", Object: "configmap/web",
-		Note: "PropagationPolicy configmap-web is suspended there: it is shared by deployment/other, deployment/web, and not each of them is federated"}}
+		Note: "PropagationPolicy configmap-web is suspended there: it is shared by deployment/other, deployment/web, " +
+			"and not each of them is federated"}}
 	if diff := cmp.Diff(want, result.Held); diff != "" {
 		t.Errorf("held back (-want +got):\n%s", diff)
 	}
@@ -542,7 +577,8 @@ func TestAFederatedReleaseReachesItsClustersFirst(t *testing.T) {
 			ResourceReference: v1alpha1.ResourceReference{APIVersion: "v1", Kind: "ConfigMap", Name: name}, Note: "shared with deployment/other"})
 	}
 	control := plane(t, listing(""), federated)
-	publisher := &Publisher{Control: control, Member: func(_ context.Context, name string) (client.Client, error) { return nil, errors.New("no such host") }}
+	unreachable := func(context.Context, string) (client.Client, error) { return nil, errors.New("no such host") }
+	publisher := &Publisher{Control: control, Member: unreachable}
 	result, err := publisher.Release(t.Context(), "shop", load(t), nil)
 	if err == nil || !strings.Contains(err.Error(), "no such host; nothing was published") {
 		t.Errorf("error %v, want that nothing was published", err)
