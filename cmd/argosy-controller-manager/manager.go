@@ -2,17 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
@@ -30,56 +24,22 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.Contro
 	if err != nil {
 		return nil, err
 	}
-	restConfig.QPS, restConfig.Burst = cfg.Client.QPS, cfg.Client.Burst
-	mgr, err := ctrl.NewManager(restConfig, managerOptions(scheme, cfg, profiles))
+	mgr, err := leading(cfg, profiles).Manager(restConfig, managerOptions(scheme, cfg, profiles))
 	if err != nil {
-		return nil, fmt.Errorf("building the manager: %w", err)
-	}
-	if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return nil, fmt.Errorf("adding health check: %w", err)
+	return mgr, owners.AddIndexes(ctx, mgr.GetFieldIndexer())
+}
+
+func leading(cfg *config.ControllerManager, profiles string) program.Leading {
+	return program.Leading{
+		Cluster: cluster, Election: cfg.LeaderElection, Client: cfg.Client,
+		Metrics: cfg.MetricsBindAddress, Health: cfg.HealthBindAddress, Profiles: profiles,
 	}
-	if err := mgr.AddReadyzCheck("caches", cachesSynced(mgr)); err != nil {
-		return nil, fmt.Errorf("adding readiness check: %w", err)
-	}
-	return mgr, nil
 }
 
 func managerOptions(scheme *runtime.Scheme, cfg *config.ControllerManager, profiles string) ctrl.Options {
-	seconds := func(n int32) *time.Duration {
-		d := time.Duration(n) * time.Second
-		return &d
-	}
-	election := cfg.LeaderElection
-	return ctrl.Options{
-		Scheme:                  scheme,
-		MapperProvider:          newMapper,
-		Cache:                   program.Cache(),
-		Controller:              program.Queues(),
-		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
-		HealthProbeBindAddress:  cfg.HealthBindAddress,
-		PprofBindAddress:        profiles,
-		LeaderElection:          election.Enabled,
-		LeaderElectionNamespace: election.Namespace,
-		LeaderElectionID:        election.Name,
-		LeaseDuration:           seconds(election.LeaseDurationSeconds),
-		RenewDeadline:           seconds(election.RenewDeadlineSeconds),
-		RetryPeriod:             seconds(election.RetryPeriodSeconds),
-		// The process ends as soon as the manager stops, so a lease given back early is never held by two.
-		LeaderElectionReleaseOnCancel: true,
-	}
-}
-
-// cachesSynced is ready once the informers have listed what they watch. A standby is ready too: it can take over.
-func cachesSynced(mgr manager.Manager) healthz.Checker {
-	return func(request *http.Request) error {
-		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
-		defer cancel()
-		if !mgr.GetCache().WaitForCacheSync(ctx) {
-			return errors.New("caches have not synced with karmada-apiserver")
-		}
-		return nil
-	}
+	options := leading(cfg, profiles).Options(scheme)
+	options.MapperProvider = newMapper
+	return options
 }

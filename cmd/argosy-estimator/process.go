@@ -202,16 +202,31 @@ func (p *process) run(ctx context.Context) error {
 		logger.Info("Serving the scheduler estimator", "address", listener.Addr().String(), "tls", p.options.certFile != "")
 		return p.grpc.Serve(listener)
 	})
-	metrics := http.NewServeMux()
-	// The second is what controller-runtime's packages register for every program that links them: of the process, and of its requests to API
-	// servers.
-	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
-	serve(ctx, group, p.options.metricsAddress, metrics)
-	serve(ctx, group, p.options.healthAddress, fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready))
-	if p.options.profiles != "" {
-		serve(ctx, group, p.options.profiles, program.Profiles())
+	for _, page := range p.pages() {
+		serve(ctx, group, page.address, page.handler)
 	}
 	return group.Wait()
+}
+
+// page is what is served over HTTP at an address; "0" is none.
+type page struct {
+	address string
+	handler http.Handler
+}
+
+func (p *process) pages() []page {
+	metrics := http.NewServeMux()
+	// The second is what controller-runtime's packages register for every program that links them: of the process, and of its requests to
+	// API servers.
+	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
+	pages := []page{
+		{p.options.metricsAddress, metrics},
+		{p.options.healthAddress, fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready)},
+	}
+	if p.options.profiles != "" {
+		pages = append(pages, page{p.options.profiles, program.Profiles()})
+	}
+	return pages
 }
 
 func serve(ctx context.Context, group *errgroup.Group, address string, handler http.Handler) {

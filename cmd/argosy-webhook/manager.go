@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -36,7 +38,6 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 		return nil, fmt.Errorf("bindAddress: %w", err)
 	}
 	restConfig.QPS, restConfig.Burst = cfg.Client.QPS, cfg.Client.Burst
-	shutdown := time.Duration(cfg.ShutdownSeconds) * time.Second
 	files, err := certwatcher.New(filepath.Join(cfg.CertDir, "tls.crt"), filepath.Join(cfg.CertDir, "tls.key"))
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate of certDir: %w", err)
@@ -48,25 +49,9 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 		// which is also the shorter way on both sides.
 		TLSOpts: []func(*tls.Config){http1Only, func(c *tls.Config) { c.GetCertificate = certificate.get }},
 	})
-	caches := program.Cache()
-	strip := caches.DefaultTransform
-	// Not by object: that would need karmada-aggregated-apiserver, which serves Clusters, at the start.
-	caches.DefaultTransform = func(object any) (any, error) {
-		object, err := strip(object)
-		if err != nil {
-			return nil, err
-		}
-		return reach.TrimCluster(object)
-	}
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:                  scheme,
-		Cache:                   caches,
-		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
-		HealthProbeBindAddress:  cfg.HealthBindAddress,
-		PprofBindAddress:        profiles,
-		WebhookServer:           server,
-		GracefulShutdownTimeout: &shutdown,
-	})
+	options := managerOptions(scheme, cfg, profiles)
+	options.WebhookServer = server
+	mgr, err := ctrl.NewManager(restConfig, options)
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
@@ -88,6 +73,27 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, s
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}
 	return mgr, nil
+}
+
+func managerOptions(scheme *runtime.Scheme, cfg *config.Webhook, profiles string) ctrl.Options {
+	caches := program.Cache()
+	strip := caches.DefaultTransform
+	// Not by object: that would need karmada-aggregated-apiserver, which serves Clusters, at the start.
+	caches.DefaultTransform = func(object any) (any, error) {
+		object, err := strip(object)
+		if err != nil {
+			return nil, err
+		}
+		return reach.TrimCluster(object)
+	}
+	return ctrl.Options{
+		Scheme:                  scheme,
+		Cache:                   caches,
+		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
+		HealthProbeBindAddress:  cfg.HealthBindAddress,
+		PprofBindAddress:        profiles,
+		GracefulShutdownTimeout: ptr.To(time.Duration(cfg.ShutdownSeconds) * time.Second),
+	}
 }
 
 // http1Only serves HTTP/1.1 alone, over TLS 1.2 or newer.
