@@ -48,8 +48,8 @@ func TestFiveFields(t *testing.T) {
 	counts := []int32{s.Replicas, s.ReadyReplicas, s.UpdatedReplicas, s.AvailableReplicas, s.ExpectedUpdatedReplicas}
 	w.Expect(counts).To(gomega.HaveEach(int32(1)))
 	w.Expect(s.ObservedGeneration).To(gomega.Equal(component.Generation))
-	service := v1alpha1.Endpoint{Type: v1alpha1.EndpointService, URL: "http://demo." + w.namespace + ".svc:8080"}
-	w.Expect(s.Endpoints).To(gomega.ConsistOf(service))
+	endpoint := v1alpha1.Endpoint{Type: v1alpha1.EndpointService, URL: "http://demo." + w.namespace + ".svc:8080"}
+	w.Expect(s.Endpoints).To(gomega.ConsistOf(endpoint))
 	w.Expect(s.Selector).To(gomega.Equal("component.luojilab.com/component=demo"))
 	w.Expect(s.Resources).To(gomega.HaveLen(2))
 	w.Eventually(func() []string { return w.events(v1alpha1.ReasonReplicasReady) }).Should(gomega.ConsistOf("1 of 1 copies serve."))
