@@ -203,6 +203,7 @@ lint: go-version ## vet, formatting, import rules
 .PHONY: verify
 verify: generate lint ## what CI checks: generated code is committed, go.mod tidy, lint clean
 	go mod tidy -diff
+	@! git grep -nE '^(<<<<<<<|>>>>>>>) ' || (echo "marks of a merge were committed: choose, and take them out" && exit 1)
 	@git diff --exit-code || (echo "generated files differ: run 'make generate' and commit" && exit 1)
 	@test -z "$$(git status --porcelain)" || (git status --short && echo "the tree is not clean after generate" && exit 1)
 

@@ -87,6 +87,23 @@ type watchedKind struct {
 	tried   time.Time
 }
 
+// trim keeps of a workload whose it is, and of all else everything but managedFields.
+func trim(object any) (any, error) {
+	o, ok := object.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return cache.TransformStripManagedFields()(object)
+	}
+	kept := metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion}
+	if value, ok := o.Labels[mark.RetainReplicas]; ok {
+		kept.Labels = map[string]string{mark.RetainReplicas: value}
+	}
+	if value, ok := o.Annotations[migration.AnnotationCutOff]; ok {
+		kept.Annotations = map[string]string{migration.AnnotationCutOff: value}
+	}
+	o.ObjectMeta = kept
+	return object, nil
+}
+
 // newTargets has a cache of its own, in which calendars are as well: nothing of a workload is kept but the label that says who owns its
 // replicas, and the mark of one that is cut off.
 func newTargets(mgr manager.Manager, clock clock.PassiveClock) (*targets, error) {
@@ -95,19 +112,7 @@ func newTargets(mgr manager.Manager, clock clock.PassiveClock) (*targets, error)
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: {Label: labels.SelectorFromSet(labels.Set{v1alpha1.CronHPACalendarLabel: "true"})},
 		},
-		DefaultTransform: func(object any) (any, error) {
-			if o, ok := object.(*metav1.PartialObjectMetadata); ok {
-				kept := metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion}
-				if value, ok := o.Labels[mark.RetainReplicas]; ok {
-					kept.Labels = map[string]string{mark.RetainReplicas: value}
-				}
-				if value, ok := o.Annotations[migration.AnnotationCutOff]; ok {
-					kept.Annotations = map[string]string{migration.AnnotationCutOff: value}
-				}
-				o.ObjectMeta = kept
-			}
-			return object, nil
-		},
+		DefaultTransform: trim,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the cache of CronHPA targets: %w", err)

@@ -33,6 +33,7 @@ func TestMeasures(t *testing.T) {
 	look(101, metav1.ConditionFalse, api.FedHPAReasonSyncing, decide.Plan{})
 	look(102, metav1.ConditionTrue, api.FedHPAReasonBooksAgree, decide.Plan{})
 	look(200, metav1.ConditionTrue, api.FedHPAReasonBooksAgree, decide.Plan{Divided: api.FedHPAReasonActive})
+	//nolint:lll // as Prometheus reads it
 	want := `
 # HELP argosy_fedhpa_divisions_total Divisions of limits over members, by what asked for them.
 # TYPE argosy_fedhpa_divisions_total counter

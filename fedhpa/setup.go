@@ -260,7 +260,8 @@ func rivalChanged() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, _ := owners.Target(e.ObjectOld)
 			after, _ := owners.Target(e.ObjectNew)
-			return before != after || claimedBy(e.ObjectOld) != claimedBy(e.ObjectNew) || e.ObjectOld.GetAnnotations()[api.FederateAnnotation] != e.ObjectNew.GetAnnotations()[api.FederateAnnotation]
+			annotated := e.ObjectOld.GetAnnotations()[api.FederateAnnotation] != e.ObjectNew.GetAnnotations()[api.FederateAnnotation]
+			return before != after || annotated || claimedBy(e.ObjectOld) != claimedBy(e.ObjectNew)
 		},
 	}
 }

@@ -38,7 +38,8 @@ func TestAWorkThatSomebodySuspended(t *testing.T) {
 			}
 			meta.SetStatusCondition(&work.Status.Conditions,
 				metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful"})
-			work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{Status: &runtime.RawExtension{Raw: []byte(`{"currentReplicas":5,"desiredReplicas":6}`)}}}
+			seen := []byte(`{"currentReplicas":5,"desiredReplicas":6}`)
+			work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{Status: &runtime.RawExtension{Raw: seen}}}
 			v := &view{fed: fed, binding: makeBinding(5, 3, 8, "")}
 			m, err := (&gatherer{}).member(t.Context(), v, member{name: "m1", work: work})
 			if err != nil {

@@ -75,7 +75,8 @@ func TestWorkRoundTrip(t *testing.T) {
 		"somebody scaled its workload to zero in the member": {
 			condition: &applied,
 			status: `{"currentReplicas":0,"desiredReplicas":0,"minReplicas":2,"maxReplicas":7,
-				"conditions":[{"type":"ScalingActive","status":"False","reason":"ScalingDisabled","message":"scaling is disabled since the replica count of the target is zero"}]}`,
+				"conditions":[{"type":"ScalingActive","status":"False","reason":"ScalingDisabled",
+					"message":"scaling is disabled since the replica count of the target is zero"}]}`,
 			want: decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Applied: true, InForce: &inForce, Judged: true,
 				Fault: "the workload stands at zero there, which switches its autoscaler off: scale it to one or more in the member (ScalingDisabled)"},
 		},

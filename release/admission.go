@@ -53,7 +53,8 @@ func (t *Templates) Handle(ctx context.Context, request admission.Request) admis
 	case !changed:
 		return admission.Allowed("")
 	case t.Check:
-		return admission.Denied(fmt.Sprintf("%s %s is released in stages, and another admission changed it after argosy-release-templates had said what revision it is: "+
+		return admission.Denied(fmt.Sprintf("%s %s is released in stages, "+
+			"and another admission changed it after argosy-release-templates had said what revision it is: "+
 			"let that admission run before ours", template.GetKind(), template.GetName()))
 	}
 	raw, err := json.Marshal(template)

@@ -94,7 +94,10 @@ func TestUnfit(t *testing.T) {
 			v1alpha1.ReasonPartitionSet},
 		"a partition in percent": {"{apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, spec: {updateStrategy: {partition: 50%}}}",
 			v1alpha1.ReasonPartitionSet},
-		"an Advanced StatefulSet's":    {"{apiVersion: apps.kruise.io/v1beta1, kind: StatefulSet, spec: {updateStrategy: {rollingUpdate: {partition: 1}}}}", v1alpha1.ReasonPartitionSet},
+		"an Advanced StatefulSet's": {
+			"{apiVersion: apps.kruise.io/v1beta1, kind: StatefulSet, spec: {updateStrategy: {rollingUpdate: {partition: 1}}}}",
+			v1alpha1.ReasonPartitionSet,
+		},
 		"a DaemonSet of either group":  {"{apiVersion: apps.kruise.io/v1alpha1, kind: DaemonSet, spec: {}}", ""},
 		"a kind of that name, foreign": {"{apiVersion: example.com/v1, kind: Deployment, spec: {}}", v1alpha1.ReasonKindNotStaged},
 	} {

@@ -19,6 +19,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/members"
+	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/interpreter/reach"
 	migrations "github.com/argosy-dev/argosy/migration/controller"
 	"github.com/argosy-dev/argosy/migration/whitelist"
@@ -26,24 +27,16 @@ import (
 	"github.com/argosy-dev/argosy/scalein"
 )
 
-// controller is one line of the list below.
-type controller struct {
-	// name and section are those of the configuration file.
-	name    string
-	section config.Controller
-	add     func(context.Context, manager.Manager, config.Controller) error
-}
-
 // controllers is every controller of this binary.
-func controllers(cfg *config.ControllerManager) []controller {
-	return []controller{
-		{"cronHPA", cfg.Controllers.CronHPA, addCronHPA},
-		{"fedHPA", cfg.Controllers.FedHPA.Controller, addFedHPA(cfg.Controllers.FedHPA)},
-		{"podScaleIn", cfg.Controllers.PodScaleIn, addPodScaleIn},
-		{"migration", cfg.Controllers.Migration, addMigration},
-		{"release", cfg.Controllers.Release, addRelease},
-		{"memberReachable", config.Controller{}, addMemberReachable},
-		{"conditions", config.Controller{}, addConditions(cfg)},
+func controllers(cfg *config.ControllerManager) []program.Controller {
+	return []program.Controller{
+		{Name: "cronHPA", Section: cfg.Controllers.CronHPA, Add: addCronHPA},
+		{Name: "fedHPA", Section: cfg.Controllers.FedHPA.Controller, Add: addFedHPA(cfg.Controllers.FedHPA)},
+		{Name: "podScaleIn", Section: cfg.Controllers.PodScaleIn, Add: addPodScaleIn},
+		{Name: "migration", Section: cfg.Controllers.Migration, Add: addMigration},
+		{Name: "release", Section: cfg.Controllers.Release, Add: addRelease},
+		{Name: "memberReachable", Section: config.Controller{}, Add: addMemberReachable},
+		{Name: "conditions", Section: config.Controller{}, Add: addConditions(cfg)},
 	}
 }
 

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/program"
 )
 
+const cluster = "karmada-apiserver"
+
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "argosy-controller-manager:", err)
@@ -20,42 +21,24 @@ func main() {
 }
 
 func run(args []string) error {
-	flags := flag.NewFlagSet("argosy-controller-manager", flag.ExitOnError)
-	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")
-	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
-	var profiles string
-	program.ProfilesFlag(flags, &profiles)
-	verbosity := flags.Int("v", 0, "0 logs what was changed, 1 also what was left alone and why")
-	if err := program.Parse(flags, args); err != nil {
-		return err
-	}
-
-	log := program.Log(*verbosity)
-	if err := program.LimitMemory(); err != nil {
-		return err
-	}
-
-	cfg, err := config.LoadControllerManager(*configPath)
+	begun, err := program.Begin(program.Program{
+		Name: "argosy-controller-manager", Cluster: cluster, Logs: "0 logs what was changed, 1 also what was left alone and why",
+	}, args)
 	if err != nil {
 		return err
 	}
-	rest, err := program.Reach("karmada-apiserver", "--kubeconfig", *kubeconfig)
+	cfg, err := config.LoadControllerManager(begun.Config)
+	if err != nil {
+		return err
+	}
+	rest, err := begun.Reach()
 	if err != nil {
 		return err
 	}
 	ctx := ctrl.SetupSignalHandler()
-	mgr, err := newManager(ctx, rest, cfg, profiles)
+	mgr, err := newManager(ctx, rest, cfg, begun.Profiles)
 	if err != nil {
 		return err
 	}
-	for _, c := range controllers(cfg) {
-		if c.section.Mode == config.Disabled {
-			log.Info("Controller is disabled by the configuration", "controller", c.name)
-			continue
-		}
-		if err := c.add(ctx, mgr, c.section); err != nil {
-			return fmt.Errorf("setting up controller %s: %w", c.name, err)
-		}
-	}
-	return mgr.Start(ctx)
+	return program.Run(ctx, mgr, controllers(cfg))
 }

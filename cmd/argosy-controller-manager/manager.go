@@ -2,17 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
@@ -31,21 +25,18 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.Contro
 	if err != nil {
 		return nil, err
 	}
-	restConfig.QPS, restConfig.Burst = cfg.Client.QPS, cfg.Client.Burst
-	mgr, err := ctrl.NewManager(restConfig, managerOptions(scheme, cfg, profiles))
+	mgr, err := leading(cfg, profiles).Manager(restConfig, managerOptions(scheme, cfg, profiles))
 	if err != nil {
-		return nil, fmt.Errorf("building the manager: %w", err)
-	}
-	if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return nil, fmt.Errorf("adding health check: %w", err)
+	return mgr, owners.AddIndexes(ctx, mgr.GetFieldIndexer())
+}
+
+func leading(cfg *config.ControllerManager, profiles string) program.Leading {
+	return program.Leading{
+		Cluster: cluster, Election: cfg.LeaderElection, Client: cfg.Client,
+		Metrics: cfg.MetricsBindAddress, Health: cfg.HealthBindAddress, Profiles: profiles,
 	}
-	if err := mgr.AddReadyzCheck("caches", cachesSynced(mgr)); err != nil {
-		return nil, fmt.Errorf("adding readiness check: %w", err)
-	}
-	return mgr, nil
 }
 
 func managerOptions(scheme *runtime.Scheme, cfg *config.ControllerManager, profiles string) ctrl.Options {

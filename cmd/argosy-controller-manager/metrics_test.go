@@ -20,8 +20,8 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range controllers(config.DefaultControllerManager()) {
-		if err := c.add(t.Context(), mgr, c.section); err != nil {
-			t.Fatalf("%s: %v", c.name, err)
+		if err := c.Add(t.Context(), mgr, c.Section); err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
 		}
 	}
 	want := fixture.MetricsPage(t, "../..")["argosy-controller-manager"]

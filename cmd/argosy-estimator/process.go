@@ -57,7 +57,8 @@ func addFlags(flags *flag.FlagSet) *flagOptions {
 	flags.StringVar(&o.clientCA, "grpc-client-ca-file", "", "authority that signs karmada-scheduler's certificate")
 	flags.BoolVar(&o.skipClientVerify, "insecure-skip-grpc-client-verify", false, "accept clients without a certificate")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", `address of /metrics, or "0" for none; empty means the configuration's`)
-	flags.StringVar(&o.healthAddress, "health-probe-bind-address", "", `address of /healthz and /readyz, or "0" for none; empty means the configuration's`)
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", "",
+		`address of /healthz and /readyz, or "0" for none; empty means the configuration's`)
 	program.ProfilesFlag(flags, &o.profiles)
 	return o
 }
@@ -122,8 +123,10 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 		return nil, err
 	}
 	p.grpc = grpc.NewServer(grpc.Creds(creds), wire.ServerOption())
-	wire.Register(p.grpc, server.New(server.Options{Members: p.fleet, Templates: templates, Kinds: template.KindsOf(cfg.WorkloadKinds), Promises: promises,
-		Clock: clk, Metrics: server.NewMetrics(p.metrics)}))
+	wire.Register(p.grpc, server.New(server.Options{
+		Members: p.fleet, Templates: templates, Kinds: template.KindsOf(cfg.WorkloadKinds), Promises: promises,
+		Clock: clk, Metrics: server.NewMetrics(p.metrics),
+	}))
 	healthpb.RegisterHealthServer(p.grpc, p.health)
 	return p, nil
 }
@@ -151,8 +154,8 @@ func (p *process) controlPlane(config *rest.Config, clk clock.PassiveClock) (*te
 	return template.NewResolver(reader, kinds, clk), nil
 }
 
-// mirrorConfigs reads every scheduler configuration at the start. A wrong common one stops the process; a wrong one of a single member leaves out that member
-// alone.
+// mirrorConfigs reads every scheduler configuration at the start. A wrong common one stops the process; a wrong one of a single member
+// leaves out that member alone.
 func mirrorConfigs(cfg *config.Estimator, plugins oracle.Plugins) (func(string) (mirror.Config, error), error) {
 	fallback, err := oracle.LoadConfiguration(cfg.SchedulerConfiguration, plugins)
 	if err != nil {
@@ -199,15 +202,31 @@ func (p *process) run(ctx context.Context) error {
 		logger.Info("Serving the scheduler estimator", "address", listener.Addr().String(), "tls", p.options.certFile != "")
 		return p.grpc.Serve(listener)
 	})
-	metrics := http.NewServeMux()
-	// The second is what controller-runtime's packages register for every program that links them: of the process, and of its requests to API servers.
-	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
-	serve(ctx, group, p.options.metricsAddress, metrics)
-	serve(ctx, group, p.options.healthAddress, fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready))
-	if p.options.profiles != "" {
-		serve(ctx, group, p.options.profiles, program.Profiles())
+	for _, page := range p.pages() {
+		serve(ctx, group, page.address, page.handler)
 	}
 	return group.Wait()
+}
+
+// page is what is served over HTTP at an address; "0" is none.
+type page struct {
+	address string
+	handler http.Handler
+}
+
+func (p *process) pages() []page {
+	metrics := http.NewServeMux()
+	// The second is what controller-runtime's packages register for every program that links them: of the process, and of its requests to
+	// API servers.
+	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
+	pages := []page{
+		{p.options.metricsAddress, metrics},
+		{p.options.healthAddress, fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready)},
+	}
+	if p.options.profiles != "" {
+		pages = append(pages, page{p.options.profiles, program.Profiles()})
+	}
+	return pages
 }
 
 func serve(ctx context.Context, group *errgroup.Group, address string, handler http.Handler) {

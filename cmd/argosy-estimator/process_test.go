@@ -2,13 +2,20 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/argosy-dev/argosy/estimator/fleet"
 	"github.com/argosy-dev/argosy/estimator/plugins"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/drain"
 )
 
 const schedulerHead = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
@@ -93,6 +100,28 @@ func TestEachMemberHasItsOwnSchedulerConfiguration(t *testing.T) {
 		got, err := configure(member)
 		if err != nil || got.Configuration.Profiles[0].SchedulerName != want {
 			t.Errorf("%s: %v, %v, want %s", member, got.Configuration, err, want)
+		}
+	}
+}
+
+// Profiles are served where the flag says, and nowhere without it.
+func TestProfilesOnDemand(t *testing.T) {
+	for arg, want := range map[string]string{"": "", "--pprof-bind-address=:6060": "127.0.0.1:6060"} {
+		flags := flag.NewFlagSet("argosy-estimator", flag.ContinueOnError)
+		p := &process{options: addFlags(flags), metrics: prometheus.NewRegistry(), watcher: &fleet.Watcher{}, ending: &drain.Drain{}}
+		if err := flags.Parse(strings.Fields(arg)); err != nil {
+			t.Fatal(err)
+		}
+		served := ""
+		for _, page := range p.pages() {
+			answer := httptest.NewRecorder()
+			page.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/debug/pprof/cmdline", nil))
+			if answer.Code == http.StatusOK {
+				served = page.address
+			}
+		}
+		if served != want {
+			t.Errorf("%q: profiles at %q, want %q", arg, served, want)
 		}
 	}
 }

@@ -13,36 +13,29 @@ import (
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/member/component"
 )
 
-// controller is one line of the list below.
-type controller struct {
-	// name and section are those of the configuration file.
-	name    string
-	section config.Controller
-	add     func(context.Context, manager.Manager) error
-}
-
 // controllers is every controller of this binary.
-func controllers(cfg *config.MemberManager) []controller {
-	return []controller{
-		{"component", cfg.Controllers.Component, addComponent(cfg)},
-		{"conditions", config.Controller{}, addConditions(cfg)},
+func controllers(cfg *config.MemberManager) []program.Controller {
+	return []program.Controller{
+		{Name: "component", Section: cfg.Controllers.Component, Add: addComponent(cfg)},
+		{Name: "conditions", Section: config.Controller{}, Add: addConditions(cfg)},
 	}
 }
 
-func addComponent(cfg *config.MemberManager) func(context.Context, manager.Manager) error {
-	return func(ctx context.Context, mgr manager.Manager) error {
+func addComponent(cfg *config.MemberManager) func(context.Context, manager.Manager, config.Controller) error {
+	return func(ctx context.Context, mgr manager.Manager, section config.Controller) error {
 		return component.AddToManager(ctx, mgr, component.Options{
-			Concurrency: cfg.Controllers.Component.Concurrency, Namespace: cfg.Namespace,
+			Concurrency: section.Concurrency, Namespace: cfg.Namespace,
 		})
 	}
 }
 
 // addConditions exports what the conditions of the kinds say whose controllers run.
-func addConditions(cfg *config.MemberManager) func(context.Context, manager.Manager) error {
-	return func(_ context.Context, mgr manager.Manager) error {
+func addConditions(cfg *config.MemberManager) func(context.Context, manager.Manager, config.Controller) error {
+	return func(_ context.Context, mgr manager.Manager, _ config.Controller) error {
 		var kinds []conditions.Kind
 		if cfg.Controllers.Component.Mode != config.Disabled {
 			kinds = append(kinds, conditions.Kind{

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 
@@ -13,6 +12,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/program"
 )
 
+const cluster = "the member cluster"
+
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "argosy-member-manager:", err)
@@ -21,37 +22,23 @@ func main() {
 }
 
 func run(args []string) error {
-	flags := flag.NewFlagSet("argosy-member-manager", flag.ExitOnError)
-	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")
-	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of the member cluster; empty means the pod's own account")
-	var profiles string
-	program.ProfilesFlag(flags, &profiles)
-	verbosity := flags.Int("v", 0, "0 logs what was changed, 1 also what was left alone and why")
-	if err := program.Parse(flags, args); err != nil {
-		return err
-	}
-	log := program.Log(*verbosity)
-	cfg, err := config.LoadMemberManager(*configPath)
+	begun, err := program.Begin(program.Program{
+		Name: "argosy-member-manager", Cluster: cluster, Logs: "0 logs what was changed, 1 also what was left alone and why",
+	}, args)
 	if err != nil {
 		return err
 	}
-	rest, err := program.Reach("the member cluster", "--kubeconfig", *kubeconfig)
+	cfg, err := config.LoadMemberManager(begun.Config)
 	if err != nil {
 		return err
 	}
-	ctx := ctrl.SetupSignalHandler()
-	mgr, err := newManager(rest, cfg, profiles)
+	rest, err := begun.Reach()
 	if err != nil {
 		return err
 	}
-	for _, c := range controllers(cfg) {
-		if c.section.Mode == config.Disabled {
-			log.Info("Controller is disabled by the configuration", "controller", c.name)
-			continue
-		}
-		if err := c.add(ctx, mgr); err != nil {
-			return fmt.Errorf("setting up controller %s: %w", c.name, err)
-		}
+	mgr, err := newManager(rest, cfg, begun.Profiles)
+	if err != nil {
+		return err
 	}
-	return mgr.Start(ctx)
+	return program.Run(ctrl.SetupSignalHandler(), mgr, controllers(cfg))
 }

@@ -41,8 +41,8 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range controllers(cfg) {
-		if err := c.add(t.Context(), mgr); err != nil {
-			t.Fatalf("%s: %v", c.name, err)
+		if err := c.Add(t.Context(), mgr, c.Section); err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
 		}
 	}
 	want := fixture.MetricsPage(t, "../..")["argosy-member-manager"]

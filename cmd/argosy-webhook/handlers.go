@@ -40,11 +40,13 @@ type handler struct {
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpreterwebhookconfigurations;resourceinterpretercustomizations,verbs=list
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get
 
-// Admission of PodScaleIn looks at its CloneSet; of CronHPA and PodScaleIn, at the autoscalers of the target as for FedHPA, and of CronHPA at the limits of the FedHPA it is aimed at.
+// Admission of PodScaleIn looks at its CloneSet; of CronHPA and PodScaleIn, at the autoscalers of the target as for FedHPA, and of CronHPA
+// at the limits of the FedHPA it is aimed at.
 //
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get
 
-// Templates that are released in stages are marked from their Release; a held Work may need a revision of the history, with the overrides of its cluster.
+// Templates that are released in stages are marked from their Release; a held Work may need a revision of the history, with the overrides
+// of its cluster.
 //
 // +kubebuilder:rbac:groups=release.argosy.dev,resources=releases,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get
@@ -57,7 +59,10 @@ func handlers() []handler {
 		{path: hook.Path, setup: interpreterHandler},
 		{path: hook.DispatchPath, setup: dispatchHandler},
 		{path: hook.AutoscalersPath, setup: admit(func(mgr manager.Manager) admission.Handler {
-			return &hook.Autoscalers{Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader(), Catalog: interpreter.NewCatalog(interpreter.Families())}
+			return &hook.Autoscalers{
+				Decoder: admission.NewDecoder(mgr.GetScheme()), Reader: mgr.GetAPIReader(),
+				Catalog: interpreter.NewCatalog(interpreter.Families()),
+			}
 		})},
 		{path: migrations.ApprovalPath, setup: admit(func(mgr manager.Manager) admission.Handler {
 			return &migrations.Approvals{Decoder: admission.NewDecoder(mgr.GetScheme()), Clock: clock.RealClock{}}

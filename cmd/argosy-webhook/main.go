@@ -5,7 +5,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -27,31 +26,21 @@ func main() {
 }
 
 func run(args []string) error {
-	flags := flag.NewFlagSet("argosy-webhook", flag.ExitOnError)
-	configPath := flags.String("config", "",
-		"configuration file (config.argosy.dev/v1alpha1, kind WebhookConfiguration); empty means the defaults")
-	kubeconfig := flags.String("kubeconfig", "", "kubeconfig of karmada-apiserver; empty means the pod's own account")
-	var profiles string
-	program.ProfilesFlag(flags, &profiles)
-	verbosity := flags.Int("v", 0, "0 logs refusals and warnings, 1 also what was left alone and why")
-	if err := program.Parse(flags, args); err != nil {
-		return err
-	}
-
 	// A request is garbage once it is answered, and little else lives here: collect less often, answer sooner.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	program.Log(*verbosity)
-	if err := program.LimitMemory(); err != nil {
-		return err
-	}
-
-	cfg, err := config.LoadWebhook(*configPath)
+	begun, err := program.Begin(program.Program{
+		Name: "argosy-webhook", Cluster: "karmada-apiserver", Logs: "0 logs refusals and warnings, 1 also what was left alone and why",
+	}, args)
 	if err != nil {
 		return err
 	}
-	rest, err := program.Reach("karmada-apiserver", "--kubeconfig", *kubeconfig)
+	cfg, err := config.LoadWebhook(begun.Config)
+	if err != nil {
+		return err
+	}
+	rest, err := begun.Reach()
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -34,7 +36,6 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, e
 		return nil, err
 	}
 	restConfig.QPS, restConfig.Burst = cfg.Client.QPS, cfg.Client.Burst
-	shutdown := time.Duration(cfg.ShutdownSeconds) * time.Second
 	files, err := certwatcher.New(filepath.Join(cfg.CertDir, "tls.crt"), filepath.Join(cfg.CertDir, "tls.key"))
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate of certDir: %w", err)

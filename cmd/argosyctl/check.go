@@ -60,7 +60,8 @@ something could not be found out.`,
 	}
 	command.Flags().BoolVar(&o.before, "pre", false, "look at what an installation needs, before there is one")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
-	command.Flags().StringVar(&o.hostKubeconfig, "host-kubeconfig", "", "kubeconfig of the host cluster, where the programs run; empty leaves it out")
+	command.Flags().StringVar(&o.hostKubeconfig, "host-kubeconfig", "",
+		"kubeconfig of the host cluster, where the programs run; empty leaves it out")
 	command.Flags().StringVar(&o.hostNamespace, "host-namespace", install.Namespace, "namespace of the host cluster where the programs run")
 	command.Flags().StringVar(&o.address, "webhook-address", "",
 		"host:port at which argosy-webhook is reached from here, when the registration's address is not")
@@ -111,7 +112,8 @@ func (o checkOptions) diagnosed(ctx context.Context, config *rest.Config) []chec
 	}
 	findings := doctor.Diagnose(facts, clock.RealClock{}.Now())
 	if len(findings) == 0 {
-		return []check.Result{{Check: name, Status: check.OK, Message: fmt.Sprintf("%d checks of the interpreter and of workloads", len(doctor.Checks()))}}
+		return []check.Result{{Check: name, Status: check.OK,
+			Message: fmt.Sprintf("%d checks of the interpreter and of workloads", len(doctor.Checks()))}}
 	}
 	var out []check.Result
 	for _, f := range findings {

@@ -27,7 +27,11 @@ import (
 // newComponentCommand groups what is about Components.
 func newComponentCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	command := &cobra.Command{Use: "component", Short: "Look at Components, what they become, and what could be one"}
-	command.AddCommand(newComponentPreviewCommand(flags, streams), newComponentExplainCommand(flags, streams), newComponentAdoptCommand(flags, streams))
+	command.AddCommand(
+		newComponentPreviewCommand(flags, streams),
+		newComponentExplainCommand(flags, streams),
+		newComponentAdoptCommand(flags, streams),
+	)
 	return command
 }
 

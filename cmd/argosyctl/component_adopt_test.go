@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,7 +42,8 @@ spec:
         ports: [{name: http, containerPort: 8080, protocol: TCP}]
         resources: {requests: {cpu: 100m}}
         volumeMounts: [{name: data, mountPath: /data}]
-        readinessProbe: {httpGet: {path: /ok, port: http, scheme: HTTP}, periodSeconds: 10, timeoutSeconds: 1, successThreshold: 1, failureThreshold: 3}
+        readinessProbe: {httpGet: {path: /ok, port: http, scheme: HTTP},
+          periodSeconds: 10, timeoutSeconds: 1, successThreshold: 1, failureThreshold: 3}
       volumes: [{name: data, emptyDir: {}}]`
 
 func memberWith(t *testing.T, objects ...client.Object) client.Client {
@@ -60,7 +60,8 @@ func memberWith(t *testing.T, objects ...client.Object) client.Client {
 func TestComponentAdopt(t *testing.T) {
 	var out bytes.Buffer
 	member := memberWith(t, fixture.Parse(t, shop).Unstructured())
-	if err := adoptWorkload(t.Context(), member, "shop", "deployment/old-shop", componentadopt.Wish{Name: "shop", Language: "java", RunType: "server"}, &out); err != nil {
+	wish := componentadopt.Wish{Name: "shop", Language: "java", RunType: "server"}
+	if err := adoptWorkload(t.Context(), member, "shop", "deployment/old-shop", wish, &out); err != nil {
 		t.Fatal(err)
 	}
 	var have v1alpha1.Component
@@ -68,7 +69,8 @@ func TestComponentAdopt(t *testing.T) {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	s := have.Spec
-	if have.Name != "shop" || s.Image != "shop:41" || s.Port != 8080 || *s.Replicas != 3 || s.Adopt.Workload != "old-shop" || s.Adopt.Container != "web" ||
+	if have.Name != "shop" || s.Image != "shop:41" || s.Port != 8080 || *s.Replicas != 3 ||
+		s.Adopt.Workload != "old-shop" || s.Adopt.Container != "web" ||
 		s.Adopt.Selector["app"] != "shop" || len(s.Env) != 1 || len(s.EnvFrom) != 1 || len(s.Resources.Requests) != 1 {
 		t.Errorf("%s", &out)
 	}
@@ -87,22 +89,23 @@ func TestComponentAdopt(t *testing.T) {
 func TestComponentAdoptRefuses(t *testing.T) {
 	two := fixture.Parse(t, shop).WithYAML(`[{name: web, image: "a"}, {name: proxy, image: "b"}]`, "spec", "template", "spec", "containers")
 	expressions := fixture.Parse(t, shop).WithYAML(`[{key: app, operator: Exists}]`, "spec", "selector", "matchExpressions")
+	one, java := fixture.Parse(t, shop), componentadopt.Wish{Language: "java"}
 	for name, tc := range map[string]struct {
-		object   *unstructured.Unstructured
+		object   fixture.Object
 		workload string
 		o        componentadopt.Wish
 		want     string
 	}{
-		"no workload":     {fixture.Parse(t, shop).Unstructured(), "service/shop", componentadopt.Wish{Language: "java"}, `"service/shop" is no workload: write deployment/NAME`},
-		"no language":     {fixture.Parse(t, shop).Unstructured(), "deployment/old-shop", componentadopt.Wish{}, "--language is needed"},
-		"not there":       {fixture.Parse(t, shop).Unstructured(), "deployment/shop", componentadopt.Wish{Language: "java"}, "Deployment shop does not exist in namespace shop"},
-		"two containers":  {two.Unstructured(), "deployment/old-shop", componentadopt.Wish{Language: "java"}, "--container is needed: the main one of web, proxy"},
-		"no port":         {two.Unstructured(), "deployment/old-shop", componentadopt.Wish{Language: "java", Container: "web"}, "--port is needed"},
-		"label selection": {expressions.Unstructured(), "deployment/old-shop", componentadopt.Wish{Language: "java"}, "selects its pods by more than matchLabels"},
+		"no workload":     {one, "service/shop", java, `"service/shop" is no workload: write deployment/NAME`},
+		"no language":     {one, "deployment/old-shop", componentadopt.Wish{}, "--language is needed"},
+		"not there":       {one, "deployment/shop", java, "Deployment shop does not exist in namespace shop"},
+		"two containers":  {two, "deployment/old-shop", java, "--container is needed: the main one of web, proxy"},
+		"no port":         {two, "deployment/old-shop", componentadopt.Wish{Language: "java", Container: "web"}, "--port is needed"},
+		"label selection": {expressions, "deployment/old-shop", java, "selects its pods by more than matchLabels"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := adoptWorkload(t.Context(), memberWith(t, tc.object), "shop", tc.workload, tc.o, &out)
+			err := adoptWorkload(t.Context(), memberWith(t, tc.object.Unstructured()), "shop", tc.workload, tc.o, &out)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || out.Len() > 0 {
 				t.Errorf("error %v, want %q; printed %q", err, tc.want, &out)
 			}
@@ -126,11 +129,19 @@ func TestComponentExplain(t *testing.T) {
 		want      string
 	}{
 		"nobody reported": {component(), "Next: nobody has reported on it."},
-		"well":            {component(condition("Rendered", "True", "Rendered"), condition("Ready", "True", "ReplicasReady")), "Next: nothing; it is as asked."},
-		"an image":        {component(condition("Rendered", "True", "Rendered"), condition("Ready", "False", "ImageNotPulled")), "Next: correct spec.image"},
-		"rendering first": {component(condition("Ready", "False", "NotApplied"), condition("Rendered", "False", "TemplateInvalid")), "Next: ask your platform team"},
-		"another reason":  {component(condition("Ready", "Unknown", "MembersUnknown")), "Next: look at condition Ready: the message"},
-		"opted out":       {component(condition("Unmanaged", "True", "OptedOut"), condition("Ready", "False", "X")), "Next: nothing by itself: it is unmanaged."},
+		"well": {
+			component(condition("Rendered", "True", "Rendered"), condition("Ready", "True", "ReplicasReady")),
+			"Next: nothing; it is as asked."},
+		"an image": {
+			component(condition("Rendered", "True", "Rendered"), condition("Ready", "False", "ImageNotPulled")),
+			"Next: correct spec.image"},
+		"rendering first": {
+			component(condition("Ready", "False", "NotApplied"), condition("Rendered", "False", "TemplateInvalid")),
+			"Next: ask your platform team"},
+		"another reason": {component(condition("Ready", "Unknown", "MembersUnknown")), "Next: look at condition Ready: the message"},
+		"opted out": {
+			component(condition("Unmanaged", "True", "OptedOut"), condition("Ready", "False", "X")),
+			"Next: nothing by itself: it is unmanaged."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

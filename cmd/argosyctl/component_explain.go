@@ -109,7 +109,7 @@ func advice(c *metav1.Condition) string {
 	known := map[string]string{
 		v1alpha1.ReasonTemplateInvalid:      "ask your platform team: a template of theirs does not fit (condition Rendered).",
 		v1alpha1.ReasonPatchInvalid:         "mend the field or patch that condition Rendered names.",
-		v1alpha1.ReasonObjectTaken:          "choose another name, or take the object over with spec.adopt (condition Rendered says whose it is).",
+		v1alpha1.ReasonObjectTaken:          "choose another name, or take over with spec.adopt (condition Rendered says whose it is).",
 		v1alpha1.ReasonAdoptionWouldRestart: "make the Component say what runs: condition Rendered lists what differs.",
 		v1alpha1.ReasonApplyRefused:         "read the cluster's answer in condition Rendered: a quota, a policy, or a field that cannot change.",
 		v1alpha1.ReasonImageNotPulled:       "correct spec.image, or ask for access to its registry.",

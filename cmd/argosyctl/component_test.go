@@ -36,7 +36,8 @@ KIND        NAME         FROM
 Service     python-demo  spec
 Deployment  python-demo  spec
 `},
-		"with templates": {args: []string{"-f", templateSample, "-f", componentSample, "--cluster-value", "zone=a"}, want: `Component default/python-demo becomes 3 objects.
+		"with templates": {args: []string{"-f", templateSample, "-f", componentSample, "--cluster-value", "zone=a"},
+			want: `Component default/python-demo becomes 3 objects.
 KIND                 NAME         FROM
 Service              python-demo  spec
 Deployment           python-demo  Cluster/base, Language/python, spec

@@ -50,6 +50,7 @@ func TestCronPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//nolint:lll // what the command prints
 	const want = `UTC               LOCAL                       ZONE              RULE   SETS         NOTE
 2026-03-07 14:00  Sat 2026-03-07 09:00 -0500  America/New_York  day    10 replicas  
 2026-03-08 07:00  Sun 2026-03-08 03:00 -0400  America/New_York  night  2 replicas   02:00 to 03:00 does not exist on this day: fires at the end of the gap

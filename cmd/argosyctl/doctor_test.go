@@ -21,7 +21,8 @@ func TestReport(t *testing.T) {
 		want     string
 		wantErr  error
 	}{
-		"for a person": {output: "text", findings: []doctor.Finding{stray}, wantErr: errReported, want: `Problem (customization): ResourceInterpreterCustomization/stray
+		"for a person": {output: "text", findings: []doctor.Finding{stray}, wantErr: errReported,
+			want: `Problem (customization): ResourceInterpreterCustomization/stray
   it takes ReviseReplica of apps.kruise.io/v1beta1 StatefulSet from Argosy
   -> delete it
 

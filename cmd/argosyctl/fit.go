@@ -174,8 +174,8 @@ func (o *fitOptions) workloads(kinds template.Kinds) ([]*unstructured.Unstructur
 			return nil, fmt.Errorf("%s: %w", o.file, err)
 		}
 		if !ok {
-			fmt.Fprintf(o.ErrOut, "%s %s: no pods are made of it, or not of a template at spec.template: not asked about (--estimator-config names further kinds)\n",
-				object.GetKind(), object.GetName())
+			fmt.Fprintf(o.ErrOut, "%s %s: no pods are made of it, or not of a template at spec.template: not asked about "+
+				"(--estimator-config names further kinds)\n", object.GetKind(), object.GetName())
 			continue
 		}
 		if object.GetNamespace() == "" {

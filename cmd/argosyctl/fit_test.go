@@ -45,7 +45,8 @@ m4: unknown: not read within 30s: connection refused
 m5: at most, for no profile has the name of the pod's scheduler, 3 fit
 m6: at least, for what the member adds to the pods is known from older ones only, 2 fit
 `},
-		"text, all nodes": {fitOptions{output: "text", allNodes: true}, `m1: exactly 5 fit; the next is refused by InterPodAffinity on 4 nodes, NodeUnschedulable on 1 node
+		"text, all nodes": {fitOptions{output: "text", allNodes: true},
+			`m1: exactly 5 fit; the next is refused by InterPodAffinity on 4 nodes, NodeUnschedulable on 1 node
   NODE  TAKES  NEXT REFUSED BY
   n0    1      InterPodAffinity
   n1    1      InterPodAffinity

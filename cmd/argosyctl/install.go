@@ -43,8 +43,10 @@ and the webhook's certificate. It may be run again at any time: what is right st
 
 The chart runs this for you, before its programs start, when they serve, and then on a timetable.`,
 		Example: `  # what the chart's jobs run
-  argosyctl install --stage=Prepare  --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system --webhook-url=https://argosy-webhook.argosy-system.svc:443
-  argosyctl install --stage=Register --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system --webhook-url=https://argosy-webhook.argosy-system.svc:443`,
+  argosyctl install --stage=Prepare --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system \
+    --webhook-url=https://argosy-webhook.argosy-system.svc:443
+  argosyctl install --stage=Register --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system \
+    --webhook-url=https://argosy-webhook.argosy-system.svc:443`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.options.Validate(); err != nil {
@@ -61,10 +63,14 @@ The chart runs this for you, before its programs start, when they serve, and the
 	f.hostFlags(cmd)
 	flags.StringVar(&f.stage, "stage", stageAll, "Prepare (before the programs start), Register (when the webhook serves) or All")
 	flags.StringVar(&f.options.WebhookURL, "webhook-url", "", "where Karmada's components reach argosy-webhook")
-	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names", []string{"argosy-webhook.argosy-system.svc"}, "DNS names of a self-managed certificate")
-	flags.StringVar(&f.options.WebhookCertificates, "webhook-certificates", install.SelfManaged, "SelfManaged, or CertManager when cert-manager writes Secret "+install.ServingSecret)
-	flags.DurationVar(&f.options.WaitForWebhook, "wait", 3*time.Minute, "how long to wait until the webhook serves before it is registered; 0 does not wait")
-	flags.BoolVar(&f.options.Estimator, "estimator", true, "whether argosy-estimator is installed; false takes its rights and its Services away")
+	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names",
+		[]string{"argosy-webhook.argosy-system.svc"}, "DNS names of a self-managed certificate")
+	flags.StringVar(&f.options.WebhookCertificates, "webhook-certificates", install.SelfManaged,
+		"SelfManaged, or CertManager when cert-manager writes Secret "+install.ServingSecret)
+	flags.DurationVar(&f.options.WaitForWebhook, "wait", 3*time.Minute,
+		"how long to wait until the webhook serves before it is registered; 0 does not wait")
+	flags.BoolVar(&f.options.Estimator, "estimator", true,
+		"whether argosy-estimator is installed; false takes its rights and its Services away")
 	flags.DurationVar(&f.options.TokenLife, "token-life", 7*24*time.Hour, "how long a program's token lasts; run install well within it")
 	cmd.AddCommand(newInstallMemberCommand(karmada, streams))
 	return cmd
@@ -112,7 +118,8 @@ rules read CloneSets and Advanced StatefulSets; docs/uninstall.md says what that
 
 func (f *installFlags) hostFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.hostKubeconfig, "host-kubeconfig", "", "kubeconfig of the host cluster, where the programs run; empty means this pod's own account")
+	flags.StringVar(&f.hostKubeconfig, "host-kubeconfig", "",
+		"kubeconfig of the host cluster, where the programs run; empty means this pod's own account")
 	flags.StringVar(&f.hostNamespace, "host-namespace", install.Namespace, "namespace of the host cluster where the programs run")
 }
 

@@ -21,8 +21,9 @@ func newInstallMemberCommand(member *genericclioptions.ConfigFlags, streams gene
 		Long: `Applies to a member (--kubeconfig, --context: the member's, not Karmada's) the kinds that members act upon, namespace
 argosy-system, the rights of argosy-member-manager and its Deployment. It may be run again at any time. With -o yaml it prints what it would
 apply and asks nobody, for whoever brings clusters up from a repository.`,
-		Example: "  argosyctl install member-manager --kubeconfig member1.kubeconfig --image registry.example/argosy/argosy-member-manager:v0.3.0",
-		Args:    cobra.NoArgs,
+		Example: `  argosyctl install member-manager --kubeconfig member1.kubeconfig \
+    --image registry.example/argosy/argosy-member-manager:v0.3.0`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case image == "":

@@ -30,7 +30,8 @@ const interpretExample = `  # What the scheduler is told of a workload
   argosyctl interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 4 --division member1=4,member2=3,member3=3
 
   # The exact manifest of one of two members with as many replicas
-  argosyctl interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 3 --division member1=4,member2=3,member3=3 --cluster member2
+  argosyctl interpret -f cloneset.yaml --operation ReviseReplica --desired-replica 3 \
+    --division member1=4,member2=3,member3=3 --cluster member2
 
   # What stays of a member's object when Karmada updates it
   argosyctl interpret --operation Retain --desired-file desired.yaml --observed-file observed.yaml --cluster member1

@@ -127,7 +127,9 @@ updatedReplicas: 3
 			},
 			want: `[{"op":"add","path":"/spec/updateStrategy/partition","value":4},{"op":"add","path":"/metadata/annotations","value":{}},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},` +
-				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1created-with","value":"92b5c6e5cda2d5bb"},{"op":"add","path":"/spec/replicas","value":4}]` + "\n",
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},` +
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1created-with","value":"92b5c6e5cda2d5bb"},` +
+				`{"op":"add","path":"/spec/replicas","value":4}]` + "\n",
 		},
 		"a manifest retained in its member": {
 			args: []string{"--desired-file", "desired.yaml", "--observed-file", "observed.yaml", "--cluster", "member2", "--operation", "Retain"},
@@ -158,7 +160,8 @@ spec:
 			args: []string{"-f", "cloneset.yaml", "--status-file", "status.yaml", "--operation", "AggregateStatus", "-o", "patch"},
 			want: `[{"op":"add","path":"/status","value":{"availableReplicas":0,` +
 				`"conditions":[{"message":"asked 1 of 10 updated, 0 are: member1 0 of 4 (4 not ready), member2 0 of 6 (6 not ready)",` +
-				`"reason":"FewerUpdated","status":"False","type":"RolloutAsAsked"}],"expectedUpdatedReplicas":0,"labelSelector":"app=web","observedGeneration":3,` +
+				`"reason":"FewerUpdated","status":"False","type":"RolloutAsAsked"}],"expectedUpdatedReplicas":0,` +
+				`"labelSelector":"app=web","observedGeneration":3,` +
 				`"readyReplicas":0,"replicas":10,"updatedAvailableReplicas":0,"updatedReadyReplicas":0,"updatedReplicas":0}}]` + "\n",
 		},
 	} {

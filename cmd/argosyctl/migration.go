@@ -81,7 +81,8 @@ func (m *migrationCommands) missing(ctx context.Context, control client.Client, 
 	if more := len(list.Items) - 5; more > 0 {
 		there += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Errorf("%s/%s in namespace %s has no Migration: put it on a MigrationWhitelist first (%s)", application.Kind, application.Name, application.Namespace, there)
+	return fmt.Errorf("%s/%s in namespace %s has no Migration: put it on a MigrationWhitelist first (%s)",
+		application.Kind, application.Name, application.Namespace, there)
 }
 
 // named as people write it.
@@ -168,7 +169,8 @@ func (m *migrationCommands) plan() *cobra.Command {
 			}
 			fmt.Fprintf(m.out, "Approved: %s\n", cmp.Or(migration.Status.ApprovalsDone, "-"))
 			if reason(migration) == v1alpha1.ReasonAwaitingApproval {
-				fmt.Fprintf(m.out, "To approve it:\n  argosyctl migration approve -n %s %s --plan %s\n", migration.Namespace, named(migration), migration.Status.Plan.Hash)
+				fmt.Fprintf(m.out, "To approve it:\n  argosyctl migration approve -n %s %s --plan %s\n",
+					migration.Namespace, named(migration), migration.Status.Plan.Hash)
 			}
 			return nil
 		},
@@ -200,7 +202,8 @@ func (m *migrationCommands) approve() *cobra.Command {
 			last := migration.Spec.Approvals[len(migration.Spec.Approvals)-1]
 			given := len(plan.Approvers(migration.Spec.Approvals, hash, plan.ApprovalsSince(migration.Status)))
 			_, needed, _ := strings.Cut(migration.Status.ApprovalsDone, "/")
-			fmt.Fprintf(m.out, "plan %s of %s is approved by %s: %d of %s\n", hash, named(migration), cmp.Or(last.User, "-"), given, cmp.Or(needed, "-"))
+			fmt.Fprintf(m.out, "plan %s of %s is approved by %s: %d of %s\n",
+				hash, named(migration), cmp.Or(last.User, "-"), given, cmp.Or(needed, "-"))
 			return nil
 		},
 	}
@@ -378,7 +381,9 @@ func (m *migrationCommands) relist(ctx context.Context, control client.Client, m
 	}
 	whitelist := &v1alpha1.MigrationWhitelist{}
 	whitelist.Name = name
-	err = editWhitelist(ctx, control, whitelist, func(entries []v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry { return append(entries, entry) })
+	err = editWhitelist(ctx, control, whitelist, func(entries []v1alpha1.WhitelistEntry) []v1alpha1.WhitelistEntry {
+		return append(entries, entry)
+	})
 	if err != nil {
 		return fmt.Errorf("putting %s on whitelist %s: %w", application, name, err)
 	}

@@ -119,8 +119,10 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 		},
 	}
 	command.Flags().StringVarP(&options.folder, "filename", "f", "", "the application's folder")
-	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters of a static release; default those with a folder of their own")
-	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil, "name=path: reach a cluster directly, not with the control plane's credentials")
+	command.Flags().StringSliceVar(&options.clusters, "clusters", nil,
+		"clusters of a static release; default those with a folder of their own")
+	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil,
+		"name=path: reach a cluster directly, not with the control plane's credentials")
 	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
 	command.Flags().BoolVar(&options.dryRun, "dry-run", false, "write nothing, and show what would change")
 	command.Flags().BoolVar(&options.prune, "prune", false, "delete the objects that earlier releases brought and the folder no longer has")
@@ -232,7 +234,8 @@ func (o publishOptions) release(ctx context.Context, out io.Writer, once func(co
 	if wait.Interrupted(err) {
 		published := "nothing was published"
 		if overtaken > 0 {
-			published = fmt.Sprintf("%d objects, named above, were written before it began, and what became of them is not known: release it again", overtaken)
+			published = fmt.Sprintf("%d objects, named above, were written before it began, and what became of them is not known: "+
+				"release it again", overtaken)
 		}
 		return fmt.Errorf("waited %s: the application is still being moved (phase %s); %s", o.wait, result.Answer.Phase, published)
 	}

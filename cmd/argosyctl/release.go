@@ -67,8 +67,8 @@ func releaseEdits(now clock.PassiveClock) []releaseEdit {
 		},
 		{
 			use: "undo NAME", short: "Reject the current revision: every cluster goes back to the stable one", change: undoRevision,
-			long: "Rejects the current revision: it is open nowhere, and every cluster that has it goes back to the stable one. The template is not\n" +
-				"written; put it back, or write another one.",
+			long: "Rejects the current revision: it is open nowhere, and every cluster that has it goes back to the stable one. The template\n" +
+				"is not written; put it back, or write another one.",
 		},
 		{
 			use: "retry NAME", short: "Begin a rejected revision at the first stage again", change: retryRevision,
@@ -93,8 +93,11 @@ func approveStage(now clock.PassiveClock) func(*v1alpha1.Release, string) (strin
 		}
 		at := metav1.NewTime(now.Now())
 		// Approvals of revisions that are gone make room.
-		release.Spec.Approvals = slices.DeleteFunc(release.Spec.Approvals, func(a v1alpha1.Approval) bool { return a.Revision != status.Revision })
-		release.Spec.Approvals = append(release.Spec.Approvals, v1alpha1.Approval{Revision: status.Revision, Stage: status.Stage, User: user, Time: &at})
+		release.Spec.Approvals = slices.DeleteFunc(release.Spec.Approvals, func(a v1alpha1.Approval) bool {
+			return a.Revision != status.Revision
+		})
+		approval := v1alpha1.Approval{Revision: status.Revision, Stage: status.Stage, User: user, Time: &at}
+		release.Spec.Approvals = append(release.Spec.Approvals, approval)
 		return fmt.Sprintf("%s approved stage %s of revision %s", user, status.Stage, status.Revision), nil
 	}
 }
@@ -114,7 +117,8 @@ func undoRevision(release *v1alpha1.Release, _ string) (string, error) {
 	case status.Dispatch == nil || status.Revision == "":
 		return "", errors.New("the controller has not looked at it yet")
 	case status.Revision == status.Dispatch.Stable:
-		return "", fmt.Errorf("revision %s is the stable one and runs everywhere: put an older template back, and it is released in stages", status.Revision)
+		return "", fmt.Errorf("revision %s is the stable one and runs everywhere: put an older template back, and it is released in stages",
+			status.Revision)
 	case slices.Contains(release.Spec.Rejected, status.Revision):
 		return "", fmt.Errorf("revision %s is rejected already", status.Revision)
 	}

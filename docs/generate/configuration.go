@@ -12,8 +12,9 @@ import (
 
 const configurationIntro = `# Configuration files
 
-One file for each program (` + "`--config`" + `); without one the defaults hold. It is read strictly: a field that does not exist, a value out of range or a
-field given twice ends the start with the field's name. In the chart the fields go into ` + "`webhook.config`, `controllerManager.config` and `estimator.config`" + `.
+One file for each program (` + "`--config`" + `); without one the defaults hold. It is read strictly: a field that does not exist, a value
+out of range or a field given twice ends the start with the field's name. In the chart the fields go into ` +
+	"`webhook.config`, `controllerManager.config` and `estimator.config`" + `.
 
 `
 

@@ -17,13 +17,14 @@ type metric struct {
 
 const metricsIntro = `# Metrics
 
-Every program serves Prometheus' text format at ` + "`/metrics`" + ` of its metrics address. A histogram ` + "`x`" + ` is exported as ` + "`x_bucket`, `x_sum` and `x_count`" + `.
+Every program serves Prometheus' text format at ` + "`/metrics`" + ` of its metrics address. A histogram ` +
+	"`x`" + ` is exported as ` + "`x_bucket`, `x_sum` and `x_count`" + `.
 A metric with labels appears once something happened that has a value for them.
 
 `
 
-// metricsOutro tells of those metrics of libraries that alerts and dashboards ask for. No code of ours names them: test/e2e/install reads each from the
-// running programs.
+// metricsOutro tells of those metrics of libraries that alerts and dashboards ask for. No code of ours names them: test/e2e/install reads
+// each from the running programs.
 const metricsOutro = `
 ## libraries (argosy-webhook, argosy-controller-manager, argosy-estimator, argosy-member-manager)
 
@@ -31,7 +32,8 @@ const metricsOutro = `
 |---|---|---|---|
 | ` + "`process_cpu_seconds_total`" + ` | counter |  | Time of processors that the process has used. |
 | ` + "`process_resident_memory_bytes`" + ` | gauge |  | Memory that the process holds. |
-| ` + "`rest_client_requests_total`" + ` | counter | code, host, method | Answers of API servers: karmada-apiserver, and the members of those who ask them. |
+| ` + "`rest_client_requests_total`" + ` | counter | code, host, method | ` +
+	`Answers of API servers: karmada-apiserver, and the members of those who ask them. |
 
 ## libraries (argosy-webhook, argosy-controller-manager, argosy-member-manager)
 
@@ -47,7 +49,8 @@ const metricsOutro = `
 |---|---|---|---|
 | ` + "`leader_election_master_status`" + ` | gauge | name | 1 in the replica that leads, 0 in the others. |
 
-Each program exports more of what its libraries measure: ` + "`go_*`, `process_*`, `controller_runtime_*`, `workqueue_*`, `rest_client_*`, `certwatcher_*`" + `.
+Each program exports more of what its libraries measure: ` +
+	"`go_*`, `process_*`, `controller_runtime_*`, `workqueue_*`, `rest_client_*`, `certwatcher_*`" + `.
 `
 
 func metricsPage(all source) (string, error) {
@@ -114,7 +117,8 @@ func metricOf(call *ast.CallExpr) (metric, bool, error) {
 	case "NewDesc":
 		m := metric{name: text(call.Args[0]), help: text(call.Args[1]), labels: list(call.Args[2]), kind: "gauge"}
 		return m, true, m.complete()
-	case "NewCounter", "NewCounterVec", "NewCounterFunc", "NewGauge", "NewGaugeVec", "NewGaugeFunc", "NewHistogram", "NewHistogramVec", "NewSummary", "NewSummaryVec":
+	case "NewCounter", "NewCounterVec", "NewCounterFunc", "NewGauge", "NewGaugeVec", "NewGaugeFunc",
+		"NewHistogram", "NewHistogramVec", "NewSummary", "NewSummaryVec":
 		m := metric{kind: strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(name, "New"), "Vec"), "Func"))}
 		options, ok := call.Args[0].(*ast.CompositeLit)
 		if !ok {

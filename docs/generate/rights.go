@@ -9,7 +9,8 @@ import (
 
 const rightsIntro = `# Rights
 
-What each program may do in karmada-apiserver - argosy-member-manager in the member it runs in - and which file asks for it: a rule exists because a marker stands beside the code that needs it, and
+What each program may do in karmada-apiserver - argosy-member-manager in the member it runs in - and which file asks for it: a rule exists
+because a marker stands beside the code that needs it, and
 ` + "`make generate`" + ` writes ` + "`deploy/*/role.yaml`" + ` from the markers. The lab and the tests run the programs with exactly these.
 
 `

@@ -13,8 +13,8 @@ import (
 
 const valuesSchema = "deploy/chart/values.schema.json"
 
-// writeSchema puts the fields of the programs' files into the schema of the chart's values, so that helm refuses a typo before a pod does. The rest of the
-// schema is written by hand and stays.
+// writeSchema puts the fields of the programs' files into the schema of the chart's values, so that helm refuses a typo before a pod does.
+// The rest of the schema is written by hand and stays.
 func writeSchema(root string, files source) error {
 	path := filepath.Join(root, valuesSchema)
 	text, err := os.ReadFile(path)

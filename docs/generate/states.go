@@ -9,7 +9,8 @@ import (
 
 const statesIntro = `# States of a Server
 
-What decides the phase of a [Server](../concepts/server.md), and what is done about it: ` + "`member/vm/state`" + `, a table in code of which the first row that
+What decides the phase of a [Server](../concepts/server.md), and what is done about it: ` +
+	"`member/vm/state`" + `, a table in code of which the first row that
 applies wins. The row's name is the reason of condition Ready. **No controller runs it yet**: the VM controllers in members come with it.
 
 Facts are status fields; they change only when somebody looked, so a restart of a controller moves nobody. Behind the shut gate of a row
@@ -18,8 +19,10 @@ marked * the server stays as the rows below say, and goes on serving; the first 
 `
 
 const statesOutro = `
-The state of an override is the person's, and so are its tasks, less ` + "`skipTasks`" + `. On a Server that is deleted an override counts for its ` + "`skipTasks`" + ` alone.
-The gate of a deletion is ` + "`removal`" + `, and stands only where the set is deleted and its removalPolicy is Approve; with Keep the machine stays.
+The state of an override is the person's, and so are its tasks, less ` +
+	"`skipTasks`. On a Server that is deleted an override counts for its `skipTasks`" + ` alone.
+The gate of a deletion is ` +
+	"`removal`" + `, and stands only where the set is deleted and its removalPolicy is Approve; with Keep the machine stays.
 A task that failed for good blocks its operation (TaskBlocked) until a person changes the spec: then it begins anew, under another
 number. A rejection gives the operation up. An approval counts for one operation by its id: what is asked for later asks again.
 `

@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTranslatedTutorialsShowTheSame: a page in another language has the commands, files and outputs of the English one, which a test types.
+// TestTranslatedTutorialsShowTheSame: a page in another language has the commands, files and outputs of the English one, which a test
+// types.
 func TestTranslatedTutorialsShowTheSame(t *testing.T) {
 	pages := pagesOf(t)
 	block := regexp.MustCompile("(?s)```.*?\n```\n")

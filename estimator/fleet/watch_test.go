@@ -256,7 +256,8 @@ func TestMisconfiguredMember(t *testing.T) {
 		t.Errorf("told %d times in the log, want once: %q", told, lines)
 	}
 	const want = "# HELP argosy_estimator_member_state_info " +
-		"1 for the state a member's mirror is in: Joining, Fresh, Stale, Lost or Misconfigured.\n" + `# TYPE argosy_estimator_member_state_info gauge
+		"1 for the state a member's mirror is in: Joining, Fresh, Stale, Lost or Misconfigured.\n" +
+		`# TYPE argosy_estimator_member_state_info gauge
 argosy_estimator_member_state_info{member="bad",state="Misconfigured"} 1
 argosy_estimator_member_state_info{member="good",state="Joining"} 1
 `

@@ -19,17 +19,20 @@ func class(name string, age time.Duration, mark string) *storagev1.StorageClass 
 		Annotations: map[string]string{mark: "true"}}}
 }
 
-// TestDefaultClass: of several the newest, of equals the first by name, as the member's API server chooses; a claim that names one keeps it.
+// TestDefaultClass: of several the newest, of equals the first by name, as the member's API server chooses; a claim that names one keeps
+// it.
 func TestDefaultClass(t *testing.T) {
 	for name, tc := range map[string]struct {
 		classes []*storagev1.StorageClass
 		asked   *string
 		want    *string
 	}{
-		"none":               {[]*storagev1.StorageClass{class("other", 0, "unmarked")}, nil, nil},
-		"one":                {[]*storagev1.StorageClass{class("ssd", 0, defaultClass), class("other", 0, "unmarked")}, nil, ptr.To("ssd")},
-		"by the older mark":  {[]*storagev1.StorageClass{class("ssd", 0, betaDefaultClass)}, nil, ptr.To("ssd")},
-		"the newest":         {[]*storagev1.StorageClass{class("old", time.Hour, defaultClass), class("new", 0, defaultClass)}, nil, ptr.To("new")},
+		"none":              {[]*storagev1.StorageClass{class("other", 0, "unmarked")}, nil, nil},
+		"one":               {[]*storagev1.StorageClass{class("ssd", 0, defaultClass), class("other", 0, "unmarked")}, nil, ptr.To("ssd")},
+		"by the older mark": {[]*storagev1.StorageClass{class("ssd", 0, betaDefaultClass)}, nil, ptr.To("ssd")},
+		"the newest": {
+			[]*storagev1.StorageClass{class("old", time.Hour, defaultClass), class("new", 0, defaultClass)}, nil, ptr.To("new"),
+		},
 		"of equals by name":  {[]*storagev1.StorageClass{class("b", 0, defaultClass), class("a", 0, defaultClass)}, nil, ptr.To("a")},
 		"the claim's own":    {[]*storagev1.StorageClass{class("ssd", 0, defaultClass)}, ptr.To("hdd"), ptr.To("hdd")},
 		"the claim wants no": {[]*storagev1.StorageClass{class("ssd", 0, defaultClass)}, ptr.To(""), ptr.To("")},
@@ -67,9 +70,11 @@ func TestUnschedulable(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{
-		"for a minute":       {refused(func(*corev1.Pod) {}), time.Minute, true},
-		"for less":           {refused(func(*corev1.Pod) {}), time.Minute - time.Second, false},
-		"gated":              {refused(func(p *corev1.Pod) { p.Status.Conditions[0].Reason = corev1.PodReasonSchedulingGated }), time.Minute, false},
+		"for a minute": {refused(func(*corev1.Pod) {}), time.Minute, true},
+		"for less":     {refused(func(*corev1.Pod) {}), time.Minute - time.Second, false},
+		"gated": {
+			refused(func(p *corev1.Pod) { p.Status.Conditions[0].Reason = corev1.PodReasonSchedulingGated }), time.Minute, false,
+		},
 		"it has a node":      {refused(func(p *corev1.Pod) { p.Spec.NodeName = "n" }), time.Minute, false},
 		"it is being gone":   {refused(func(p *corev1.Pod) { p.DeletionTimestamp = ptr.To(metav1.NewTime(noon)) }), time.Minute, false},
 		"nothing is said":    {&corev1.Pod{}, time.Minute, false},

@@ -23,8 +23,8 @@ var advanced = []schema.GroupVersionResource{
 	},
 }
 
-// advancedDaemonSets is the resource of them that the member serves and lets us list; none where it has no OpenKruise. A member that refuses
-// them for good is mirrored without: what they are still to get is then not foreseen, which is said.
+// advancedDaemonSets is the resource of them that the member serves and lets us list; none where it has no OpenKruise. A member that
+// refuses them for good is mirrored without: what they are still to get is then not foreseen, which is said.
 func advancedDaemonSets(ctx context.Context, client dynamic.Interface, served sets.Set[string]) (*schema.GroupVersionResource, error) {
 	for i := range advanced {
 		of := advanced[i]

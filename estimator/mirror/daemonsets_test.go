@@ -24,10 +24,12 @@ func TestWhichDaemonSetsAreForeseen(t *testing.T) {
 		want    string
 		failed  bool
 	}{
-		"no OpenKruise":                  {served: sets.New[string]()},
-		"an older one":                   {served: sets.New(v1alpha1), want: "v1alpha1"},
-		"a newer one":                    {served: sets.New(v1alpha1, v1beta1), want: "v1beta1"},
-		"not for us to read":             {served: sets.New(v1beta1), refusal: apierrors.NewForbidden(schema.GroupResource{}, "", errors.New("no"))},
+		"no OpenKruise": {served: sets.New[string]()},
+		"an older one":  {served: sets.New(v1alpha1), want: "v1alpha1"},
+		"a newer one":   {served: sets.New(v1alpha1, v1beta1), want: "v1beta1"},
+		"not for us to read": {
+			served: sets.New(v1beta1), refusal: apierrors.NewForbidden(schema.GroupResource{}, "", errors.New("no")),
+		},
 		"the member is busy":             {served: sets.New(v1beta1), refusal: apierrors.NewTooManyRequests("busy", 1), failed: true},
 		"taken away since the discovery": {served: sets.New(v1beta1), refusal: apierrors.NewNotFound(schema.GroupResource{}, "")},
 	} {
@@ -50,7 +52,10 @@ func TestADaemonSetThatCannotBeRead(t *testing.T) {
 	set := func(template any) *unstructured.Unstructured {
 		return &unstructured.Unstructured{Object: map[string]any{
 			"metadata": map[string]any{"namespace": "ops", "name": "agent", "resourceVersion": "7", "managedFields": []any{map[string]any{}}},
-			"spec":     map[string]any{"template": template, "updateStrategy": map[string]any{"rollingUpdate": map[string]any{"partition": int64(3)}}},
+			"spec": map[string]any{
+				"template":       template,
+				"updateStrategy": map[string]any{"rollingUpdate": map[string]any{"partition": int64(3)}},
+			},
 		}}
 	}
 	read, err := daemonSet(set(map[string]any{"spec": map[string]any{"nodeName": "n"}}))

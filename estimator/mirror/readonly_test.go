@@ -56,7 +56,8 @@ func TestWhatTheMemberLacksIsEmpty(t *testing.T) {
 	}
 	wire, response := ask(t.Context(), sets.New[string](), "/apis/"+claims+"?limit=500")
 	var list struct{ Kind, APIVersion string }
-	if err := json.NewDecoder(response.Body).Decode(&list); err != nil || list.Kind != "ResourceClaimList" || list.APIVersion != "resource.k8s.io/v1" {
+	err := json.NewDecoder(response.Body).Decode(&list)
+	if err != nil || list.Kind != "ResourceClaimList" || list.APIVersion != "resource.k8s.io/v1" {
 		t.Errorf("list %+v, %v", list, err)
 	}
 	_ = response.Body.Close()

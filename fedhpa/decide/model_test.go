@@ -195,8 +195,8 @@ func (m *model) rebalancer() {
 	m.binding.version++
 }
 
-// deliver is the binding controller: one Work per cluster of the result. Binding and template come to it in two streams, so that its binding
-// may be older than its template.
+// deliver is the binding controller: one Work per cluster of the result. Binding and template come to it in two streams, so that its
+// binding may be older than its template.
 func (m *model) deliver(late bool) {
 	if !late {
 		m.cached = m.binding.copy()

@@ -73,9 +73,10 @@ func (d *decision) releaseReplicas() {
 	}
 }
 
-// unsent names a cluster whose Work does not say yet what the books say. Karmada's binding controller reads the template and the binding from
-// two caches: shown the template without the label and the binding of before, it would set a member to a count that is long over. Once it has
-// written a Work from the binding of today it goes back behind that no more. An OverridePolicy may have the Work say something else for ever.
+// unsent names a cluster whose Work does not say yet what the books say. Karmada's binding controller reads the template and the binding
+// from two caches: shown the template without the label and the binding of before, it would set a member to a count that is long over. Once
+// it has written a Work from the binding of today it goes back behind that no more. An OverridePolicy may have the Work say something else
+// for ever.
 func (d *decision) unsent() string {
 	if !d.w.Template.RetainOurs || d.releasedFor() >= releasePatience {
 		return ""

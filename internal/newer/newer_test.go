@@ -66,7 +66,8 @@ func TestPatch(t *testing.T) {
 			change: func(p *policyv1alpha1.PropagationPolicy) {
 				p.Spec.Placement.ClusterTolerations = p.Spec.Placement.ClusterTolerations[1:]
 			},
-			want: `{"metadata":{"resourceVersion":"7"},"spec":{"placement":{"clusterTolerations":[{"key":"b","newInToleration":"y","operator":"Exists"}]}}}`,
+			want: `{"metadata":{"resourceVersion":"7"},"spec":{"placement":` +
+				`{"clusterTolerations":[{"key":"b","newInToleration":"y","operator":"Exists"}]}}}`,
 		},
 		"an item with a name is changed": {
 			change: func(p *policyv1alpha1.PropagationPolicy) {

@@ -63,14 +63,14 @@ func Cache() cache.Options {
 	return cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
 }
 
-// Queues is how every controller of ours waits: first come, first served. controller-runtime's priority queue, its default, lets what a new leader finds wait behind every
-// fresh change, and whatever asks to be looked at again at a later time keeps that place.
+// Queues is how every controller of ours waits: first come, first served. controller-runtime's priority queue, its default, lets what a new
+// leader finds wait behind every fresh change, and whatever asks to be looked at again at a later time keeps that place.
 func Queues() config.Controller {
 	return config.Controller{UsePriorityQueue: ptr.To(false)}
 }
 
-// Events writes events as the core kind, which the roles that ship allow and every tool shows. The recorder that controller-runtime has beside it writes those of
-// events.k8s.io, which takes other rights in every karmada-apiserver that Argosy runs against already.
+// Events writes events as the core kind, which the roles that ship allow and every tool shows. The recorder that controller-runtime has
+// beside it writes those of events.k8s.io, which takes other rights in every karmada-apiserver that Argosy runs against already.
 func Events(mgr ctrl.Manager, component string) record.EventRecorder {
 	return mgr.GetEventRecorderFor(component) //nolint:staticcheck // SA1019: deprecated, not gone; the rights come first
 }

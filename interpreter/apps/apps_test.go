@@ -156,7 +156,8 @@ func TestAggregateStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := statefulSet(t).
-		WithYAML("{observedGeneration: 3, replicas: 7, availableReplicas: 7, updatedReplicas: 1, updateRevision: db-b, currentRevision: db-a}", "status")
+		WithYAML(`{observedGeneration: 3, replicas: 7, availableReplicas: 7, updatedReplicas: 1,
+			updateRevision: db-b, currentRevision: db-a}`, "status")
 	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
@@ -183,7 +184,8 @@ func TestStatusIsKarmadasWhereMembersCanBeAsked(t *testing.T) {
 			var items []workv1alpha2.AggregatedStatusItem
 			for _, cluster := range []string{"a", "b"}[:number("members")] {
 				if number("reported") == 0 {
-					members, items = append(members, family.Member{Cluster: cluster}), append(items, workv1alpha2.AggregatedStatusItem{ClusterName: cluster})
+					members = append(members, family.Member{Cluster: cluster})
+					items = append(items, workv1alpha2.AggregatedStatusItem{ClusterName: cluster})
 					continue
 				}
 				status := map[string]any{"generation": number("generation"), "resourceTemplateGeneration": min(number("of"), object.GetGeneration())}

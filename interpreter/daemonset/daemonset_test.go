@@ -80,8 +80,18 @@ func TestAggregate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := fixture.Parse(t, `{generation: 4, observedGeneration: 4, resourceTemplateGeneration: 2, currentNumberScheduled: 2, desiredNumberScheduled: 3,
-  numberMisscheduled: 1, numberReady: 2, numberAvailable: 1, numberUnavailable: 2, updatedNumberScheduled: 0, daemonSetHash: an-older-one}`).Map()
+	old := fixture.Parse(t, `
+generation: 4
+observedGeneration: 4
+resourceTemplateGeneration: 2
+currentNumberScheduled: 2
+desiredNumberScheduled: 3
+numberMisscheduled: 1
+numberReady: 2
+numberAvailable: 1
+numberUnavailable: 2
+updatedNumberScheduled: 0
+daemonSetHash: an-older-one`).Map()
 	for name, tc := range map[string]struct {
 		members []family.Member
 		want    string

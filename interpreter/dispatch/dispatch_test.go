@@ -46,7 +46,8 @@ spec: {replicas: 3, updateStrategy: {partition: 3}}
 		"another field": {
 			manifest: manifest, want: 2,
 			annotations: map[string]string{
-				local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/replicas","operator":"replace","value":3}],"imageOverrider":[{"component":"Registry","operator":"replace","value":"mirror.example"}]}}]`,
+				local: `[{"policyName":"a","overriders":{"plaintext":[{"path":"/spec/replicas","operator":"replace","value":3}],` +
+					`"imageOverrider":[{"component":"Registry","operator":"replace","value":"mirror.example"}]}}]`,
 			},
 		},
 		"a field whose name begins alike": {

@@ -37,7 +37,8 @@ func TestPatch(t *testing.T) {
 		"a field goes": {edits: List{Remove("spec", "replicas")}, want: `[{"op":"remove","path":"/spec/replicas"}]`},
 		"parents are made once": {
 			edits: List{Set("x", "status", "a", "b"), Set("y", "status", "a", "c")},
-			want:  `[{"op":"add","path":"/status","value":{}},{"op":"add","path":"/status/a","value":{}},{"op":"add","path":"/status/a/b","value":"x"},{"op":"add","path":"/status/a/c","value":"y"}]`,
+			want: `[{"op":"add","path":"/status","value":{}},{"op":"add","path":"/status/a","value":{}},` +
+				`{"op":"add","path":"/status/a/b","value":"x"},{"op":"add","path":"/status/a/c","value":"y"}]`,
 		},
 		"null is absent": {
 			edits: List{Set(true, "spec", "paused", "why")},

@@ -40,7 +40,9 @@ type Dispatch struct {
 
 // Holder keeps a cluster at another revision of a manifest. It answers nil for a manifest that stays as Karmada rendered it.
 type Holder interface {
-	Hold(ctx context.Context, cluster string, work, old *workv1alpha1.Work, manifest, was *unstructured.Unstructured) (*unstructured.Unstructured, error)
+	Hold(
+		ctx context.Context, cluster string, work, old *workv1alpha1.Work, manifest, was *unstructured.Unstructured,
+	) (*unstructured.Unstructured, error)
 }
 
 // replacement is a line of a JSON patch.
@@ -106,7 +108,9 @@ func (d *Dispatch) patch(ctx context.Context, request admission.Request) ([]repl
 }
 
 // decide what a manifest is to be: first which revision, then what is divided; nil for as it is.
-func (d *Dispatch) decide(ctx context.Context, cluster string, work, old *workv1alpha1.Work, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (d *Dispatch) decide(
+	ctx context.Context, cluster string, work, old *workv1alpha1.Work, object *unstructured.Unstructured,
+) (*unstructured.Unstructured, error) {
 	var held *unstructured.Unstructured
 	if d.Holder != nil {
 		var err error

@@ -16,7 +16,8 @@ import (
 	"github.com/argosy-dev/argosy/interpreter"
 )
 
-const dividedManifest = `{"apiVersion":"apps.kruise.io/v1alpha1","kind":"CloneSet","metadata":{"name":"web","namespace":"shop","annotations":{
+const dividedManifest = `{"apiVersion":"apps.kruise.io/v1alpha1","kind":"CloneSet",
+	"metadata":{"name":"web","namespace":"shop","annotations":{
 	"interpreter.argosy.dev/divided":"partition=3","interpreter.argosy.dev/partition-by-cluster":"member1=3,member2=2"}},
 	"spec":{"replicas":3,"other":1.5,"updateStrategy":{"partition":3}}}`
 

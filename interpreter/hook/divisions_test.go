@@ -228,7 +228,8 @@ func TestOnePlacementServesManyStatuses(t *testing.T) {
 		}
 	}
 	// One member's status that cannot be read must not stop the status of all others.
-	live.binding.Status.AggregatedStatus = []workv1alpha2.AggregatedStatusItem{{ClusterName: "a", Status: &runtime.RawExtension{Raw: []byte(`7`)}}}
+	reported := &runtime.RawExtension{Raw: []byte(`7`)}
+	live.binding.Status.AggregatedStatus = []workv1alpha2.AggregatedStatusItem{{ClusterName: "a", Status: reported}}
 	if _, err := b.Duplicated(t.Context(), web()); err != nil {
 		t.Error(err)
 	}

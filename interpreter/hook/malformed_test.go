@@ -129,7 +129,8 @@ spec:
   serviceName: web
   scaleStrategy: {podsToDelete: [web-0], maxUnavailable: 3}
   reserveOrdinals: [1]
-  updateStrategy: {type: RollingUpdate, partition: 5, maxUnavailable: 3, maxSurge: 2, paused: false, rollingUpdate: {partition: 5, maxUnavailable: 3, paused: true}}
+  updateStrategy: {type: RollingUpdate, partition: 5, maxUnavailable: 3, maxSurge: 2, paused: false,
+    rollingUpdate: {partition: 5, maxUnavailable: 3, paused: true}}
   volumeClaimTemplates: [{metadata: {name: data}}]
   template:
     spec:
@@ -138,9 +139,11 @@ spec:
       nodeSelector: {pool: a}
       tolerations: [{key: a, operator: Exists}]
       imagePullSecrets: [{name: registry}]
-      affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: In, values: [b]}]}]}}}
+      affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{matchExpressions: [{key: a, operator: In, values: [b]}]}]}}}
       initContainers: [{name: i, restartPolicy: Always, resources: {requests: {cpu: 1}}}]
-      containers: [{name: c, envFrom: [{configMapRef: {name: a}}], env: [{name: E, valueFrom: {secretKeyRef: {name: s}}}], resources: {requests: {cpu: 250m}, limits: {memory: 1Gi}}}]
+      containers: [{name: c, envFrom: [{configMapRef: {name: a}}], env: [{name: E, valueFrom: {secretKeyRef: {name: s}}}],
+        resources: {requests: {cpu: 250m}, limits: {memory: 1Gi}}}]
       volumes: [{name: v, configMap: {name: a}}, {name: p, projected: {sources: [{secret: {name: q}}]}}]
 `
 

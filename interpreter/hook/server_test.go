@@ -202,7 +202,8 @@ func TestWhatFallsShortIsToldOnce(t *testing.T) {
 // TestAMemberThatCannotBeAsked does not count as ready; where it cannot be known whether it can, Karmada asks again.
 func TestAMemberThatCannotBeAsked(t *testing.T) {
 	h := newHandler(t, dividerFunc(noBinding))
-	const members = `,"aggregatedStatus":[{"clusterName":"member1","status":{"readyReplicas":2}},{"clusterName":"member2","status":{"readyReplicas":3}}]`
+	const members = `,"aggregatedStatus":[{"clusterName":"member1","status":{"readyReplicas":2}},` +
+		`{"clusterName":"member2","status":{"readyReplicas":3}}]`
 	h.Members = gone{"member2": "Ready is False"}
 	got := ask(t, h, contextOf("AggregateStatus", cloneSet, members))
 	for _, want := range []string{`"readyReplicas":2`, `"reason":"MemberUnreachable"`, `member2 cannot be asked (Ready is False)`,

@@ -69,7 +69,8 @@ spec: {selector: {matchLabels: {app: web}}}
 		want    string
 	}{
 		"nobody has reported": {
-			want: `{observedGeneration: 2, replicas: 0, readyReplicas: 0, updatedReplicas: 0, updatedReadyReplicas: 0, currentRevision: "", labelSelector: app=web}`,
+			want: `{observedGeneration: 2, replicas: 0, readyReplicas: 0, updatedReplicas: 0,
+				updatedReadyReplicas: 0, currentRevision: "", labelSelector: app=web}`,
 		},
 		"two members": {
 			members: []family.Member{
@@ -81,7 +82,8 @@ spec: {selector: {matchLabels: {app: web}}}
 				},
 				{Cluster: "b", Status: map[string]any{"replicas": int64(2), "currentRevision": "r1", "subsetReplicas": map[string]any{"x": int64(2)}}},
 			},
-			want: `{observedGeneration: 0, replicas: 5, readyReplicas: 3, updatedReplicas: 3, updatedReadyReplicas: 0, currentRevision: r1, labelSelector: app=web, subsetReplicas: {x: 4, z: 1}}`,
+			want: `{observedGeneration: 0, replicas: 5, readyReplicas: 3, updatedReplicas: 3,
+				updatedReadyReplicas: 0, currentRevision: r1, labelSelector: app=web, subsetReplicas: {x: 4, z: 1}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

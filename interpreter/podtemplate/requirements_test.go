@@ -45,7 +45,8 @@ func TestRequirements(t *testing.T) {
 			want: workv1alpha2.ReplicaRequirements{ResourceRequest: amounts("cpu", "250m", "memory", "1Gi")},
 		},
 		"the largest init container counts when it is more": {
-			spec: `{initContainers: [{resources: {requests: {cpu: 2}}}, {resources: {requests: {cpu: 3}}}], containers: [{resources: {requests: {cpu: 1, memory: 1Gi}}}]}`,
+			spec: `{initContainers: [{resources: {requests: {cpu: 2}}}, {resources: {requests: {cpu: 3}}}],
+				containers: [{resources: {requests: {cpu: 1, memory: 1Gi}}}]}`,
 			want: workv1alpha2.ReplicaRequirements{ResourceRequest: amounts("cpu", "3", "memory", "1Gi")},
 		},
 		"a sidecar adds to the containers": {
@@ -53,7 +54,8 @@ func TestRequirements(t *testing.T) {
 			want: workv1alpha2.ReplicaRequirements{ResourceRequest: amounts("cpu", "1100m")},
 		},
 		"an init container runs beside the sidecars before it": {
-			spec: `{initContainers: [{restartPolicy: Always, resources: {requests: {cpu: 500m}}}, {resources: {requests: {cpu: 2}}}], containers: [{resources: {requests: {cpu: 1}}}]}`,
+			spec: `{initContainers: [{restartPolicy: Always, resources: {requests: {cpu: 500m}}}, {resources: {requests: {cpu: 2}}}],
+				containers: [{resources: {requests: {cpu: 1}}}]}`,
 			want: workv1alpha2.ReplicaRequirements{ResourceRequest: amounts("cpu", "2500m")},
 		},
 		"overhead": {
@@ -69,7 +71,8 @@ func TestRequirements(t *testing.T) {
 priorityClassName: production
 nodeSelector: {pool: general}
 tolerations: [{key: dedicated, operator: Exists}]
-affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: arch, operator: In, values: [amd64]}]}]}}}`,
+affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {
+  nodeSelectorTerms: [{matchExpressions: [{key: arch, operator: In, values: [amd64]}]}]}}}`,
 			want: workv1alpha2.ReplicaRequirements{
 				PriorityClassName: "production",
 				NodeClaim: &workv1alpha2.NodeClaim{
@@ -120,7 +123,8 @@ func TestDependencies(t *testing.T) {
 	}{
 		"none": {spec: `{containers: [{name: web}]}`},
 		"environment": {
-			spec: `{containers: [{envFrom: [{configMapRef: {name: b}}, {secretRef: {name: s}}], env: [{name: A, value: x}, {valueFrom: {configMapKeyRef: {name: a}}}, {valueFrom: {secretKeyRef: {name: s}}}]}]}`,
+			spec: `{containers: [{envFrom: [{configMapRef: {name: b}}, {secretRef: {name: s}}],
+				env: [{name: A, value: x}, {valueFrom: {configMapKeyRef: {name: a}}}, {valueFrom: {secretKeyRef: {name: s}}}]}]}`,
 			want: []string{"ConfigMap a", "ConfigMap b", "Secret s"},
 		},
 		"init containers too": {
@@ -128,7 +132,9 @@ func TestDependencies(t *testing.T) {
 			want: []string{"ConfigMap a"},
 		},
 		"volumes": {
-			spec: `{volumes: [{name: a, configMap: {name: a}}, {name: b, secret: {secretName: b}}, {name: c, persistentVolumeClaim: {claimName: c}}, {name: d, emptyDir: {}}, {name: e, csi: {driver: x, nodePublishSecretRef: {name: e}}}, {name: f, projected: {sources: [{configMap: {name: f}}, {secret: {name: g}}, {serviceAccountToken: {path: t}}]}}]}`,
+			spec: `{volumes: [{name: a, configMap: {name: a}}, {name: b, secret: {secretName: b}}, {name: c, persistentVolumeClaim: {claimName: c}},
+				{name: d, emptyDir: {}}, {name: e, csi: {driver: x, nodePublishSecretRef: {name: e}}},
+				{name: f, projected: {sources: [{configMap: {name: f}}, {secret: {name: g}}, {serviceAccountToken: {path: t}}]}}]}`,
 			want: []string{"ConfigMap a", "ConfigMap f", "Secret b", "Secret e", "Secret g", "PersistentVolumeClaim c"},
 		},
 		"a claim template's volume is the workload's own": {

@@ -67,8 +67,10 @@ func TestReplicas(t *testing.T) {
 		},
 		"an adopted workload has names of its own": {
 			minimal(t).WithYAML(`{workload: old, container: app, selector: {app: old}}`, "spec", "adopt").WithYAML(`[
-				{target: {kind: Deployment, name: old}, patch: {spec: {template: {spec: {containers: [{name: app, resources: {requests: {cpu: 2}}}]}}}}},
-				{target: {kind: Deployment, name: orders}, patch: {spec: {template: {spec: {containers: [{name: app, resources: {requests: {cpu: 9}}}]}}}}}]`, "spec", "patches"),
+				{target: {kind: Deployment, name: old},
+					patch: {spec: {template: {spec: {containers: [{name: app, resources: {requests: {cpu: 2}}}]}}}}},
+				{target: {kind: Deployment, name: orders},
+					patch: {spec: {template: {spec: {containers: [{name: app, resources: {requests: {cpu: 9}}}]}}}}}]`, "spec", "patches"),
 			family.Replicas{Count: 1, Requirements: &workv1alpha2.ReplicaRequirements{Namespace: "shop", ResourceRequest: amounts("cpu", "2")}},
 		},
 		"the spec speaks before the members": {
@@ -97,7 +99,8 @@ func TestReplicas(t *testing.T) {
 func TestRevise(t *testing.T) {
 	canary := template(t).
 		WithYAML(
-			`{type: Canary, canary: {steps: [{replicas: 1, pause: Approval}, {replicas: 5, pause: Approval}, {replicas: 50%, pause: Approval}, {replicas: 0}, {replicas: 99}]}}`, strategyPath...)
+			`{type: Canary, canary: {steps: [{replicas: 1, pause: Approval}, {replicas: 5, pause: Approval},
+				{replicas: 50%, pause: Approval}, {replicas: 0}, {replicas: 99}]}}`, strategyPath...)
 	for name, tc := range map[string]struct {
 		template fixture.Object
 		target   family.Target
@@ -297,8 +300,10 @@ resources:
 - {cluster: member2, apiVersion: v1, kind: Service, name: orders}
 canary: {step: 1, state: Paused}
 conditions:
-- {type: Ready, status: "True", reason: ReplicasReady, message: "member1: 4 of 4; member2: 2 of 3", lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3}
-- {type: Unmanaged, status: "True", reason: OptedOut, message: "member2: by hand", lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3}
+- {type: Ready, status: "True", reason: ReplicasReady, message: "member1: 4 of 4; member2: 2 of 3",
+  lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3}
+- {type: Unmanaged, status: "True", reason: OptedOut, message: "member2: by hand",
+  lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3}
 `},
 		"nowhere": {
 			nil, `{observedGeneration: 3, replicas: 0, readyReplicas: 0, updatedReplicas: 0, availableReplicas: 0, expectedUpdatedReplicas: 0}`,

@@ -198,7 +198,8 @@ updatedAvailableReplicas: 2
 currentRevision: db-new
 updateRevision: db-new
 labelSelector: app=db
-volumeClaims: [{volumeClaimName: data, compatibleReplicas: 3, compatibleReadyReplicas: 3}, {volumeClaimName: log, compatibleReplicas: 1, compatibleReadyReplicas: 0}]
+volumeClaims: [{volumeClaimName: data, compatibleReplicas: 3, compatibleReadyReplicas: 3},
+  {volumeClaimName: log, compatibleReplicas: 1, compatibleReadyReplicas: 0}]
 conditions: [{type: FailedCreatePod, status: "True", message: quota, lastTransitionTime: "2026-01-02T03:04:05Z"}]
 `).Map()
 	sums := `

@@ -100,8 +100,10 @@ pendingApprovals: [{gate: batch, operationID: op-1, cluster: member2, since: "20
 `
 	conditions := `
 conditions:
-- {type: Progressing, status: "True", reason: RollingOut, message: "member1: batch 2 of 3", lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: %d}
-- {type: Stalled, status: "True", reason: BatchFailed, message: "member2: payments-z failed", lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: %d}
+- {type: Progressing, status: "True", reason: RollingOut, message: "member1: batch 2 of 3",
+  lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: %d}
+- {type: Stalled, status: "True", reason: BatchFailed, message: "member2: payments-z failed",
+  lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: %d}
 `
 	at := func(generation string) string { return strings.ReplaceAll(conditions, "%d", generation) }
 	both := []family.Member{{Cluster: "member1", Status: first}, {Cluster: "member2", Status: done}}

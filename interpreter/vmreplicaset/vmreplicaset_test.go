@@ -199,12 +199,17 @@ currentRevision: payments-old
 selector: app=payments
 pendingApprovals:
 - {gate: give-up, operationID: op-1, server: payments-b, cluster: member2, since: "2026-01-01T00:00:00Z"}
-- {gate: give-up, operationID: op-2, server: payments-7xk2p, cluster: member1, since: "2026-01-02T03:04:05Z", summary: "payments-7xk2p is given up; 3 of 4 serve"}
+- {gate: give-up, operationID: op-2, server: payments-7xk2p, cluster: member1, since: "2026-01-02T03:04:05Z",
+  summary: "payments-7xk2p is given up; 3 of 4 serve"}
 - {gate: give-up, operationID: op-9, server: payments-a, cluster: member2, since: "2026-01-03T00:00:00Z"}
 conditions:
-- {type: Available, status: "False", reason: MinimumServersUnavailable, message: "member2: 1 of 3", lastTransitionTime: "2026-01-03T00:00:00Z", observedGeneration: 3}
-- {type: AwaitingApproval, status: "True", reason: GateWaiting, message: "member1: payments-7xk2p waits at give-up; member2: two wait at give-up", lastTransitionTime: "2026-01-02T09:00:00Z", observedGeneration: 3}
-- {type: RemediationAllowed, status: Unknown, reason: MembersUnknown, message: not reported by member1, lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: 3}
+- {type: Available, status: "False", reason: MinimumServersUnavailable, message: "member2: 1 of 3",
+  lastTransitionTime: "2026-01-03T00:00:00Z", observedGeneration: 3}
+- {type: AwaitingApproval, status: "True", reason: GateWaiting,
+  message: "member1: payments-7xk2p waits at give-up; member2: two wait at give-up",
+  lastTransitionTime: "2026-01-02T09:00:00Z", observedGeneration: 3}
+- {type: RemediationAllowed, status: Unknown, reason: MembersUnknown, message: not reported by member1,
+  lastTransitionTime: "2026-01-01T00:00:00Z", observedGeneration: 3}
 `)
 	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)["status"]); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)

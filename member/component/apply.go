@@ -61,7 +61,8 @@ func (r *Reconciler) apply(ctx context.Context, in *decide.Input, steps decide.S
 		}
 	}
 	if len(steps.Release) > 0 {
-		r.recorder.Eventf(in.Component, "Normal", v1alpha1.ReasonReleased, "%d objects were let go: they outlive this Component", len(steps.Release))
+		r.recorder.Eventf(in.Component, "Normal", v1alpha1.ReasonReleased,
+			"%d objects were let go: they outlive this Component", len(steps.Release))
 	}
 	return nil
 }
@@ -159,12 +160,14 @@ func (r *Reconciler) takeFields(ctx context.Context, step *decide.Apply) error {
 
 // prune deletes an object that the Component no longer becomes: that very object, as it was read.
 func (r *Reconciler) prune(ctx context.Context, component *v1alpha1.Component, object *unstructured.Unstructured) error {
-	err := r.writer.Delete(ctx, object, client.Preconditions{UID: ptr.To(object.GetUID()), ResourceVersion: ptr.To(object.GetResourceVersion())},
+	seen := client.Preconditions{UID: ptr.To(object.GetUID()), ResourceVersion: ptr.To(object.GetResourceVersion())}
+	err := r.writer.Delete(ctx, object, seen,
 		client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting %s %s, which the Component no longer becomes: %w", object.GetKind(), object.GetName(), err)
 	}
-	r.recorder.Eventf(component, "Normal", v1alpha1.ReasonPruned, "%s %s was deleted: neither the Component nor a template asks for it any more",
+	r.recorder.Eventf(component, "Normal", v1alpha1.ReasonPruned,
+		"%s %s was deleted: neither the Component nor a template asks for it any more",
 		object.GetKind(), object.GetName())
 	log.FromContext(ctx).Info("Deleted an object", "kind", object.GetKind(), "object", klog.KObj(object), "reason", v1alpha1.ReasonPruned)
 	return nil

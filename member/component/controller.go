@@ -198,7 +198,8 @@ func (r *Reconciler) pods(ctx context.Context, in *decide.Input, out *decide.Out
 		return nil, fmt.Errorf("reading the selector of %s: %w", in.Workload(), err)
 	}
 	list := &corev1.PodList{}
-	err = r.reader.List(ctx, list, client.InNamespace(in.Component.Namespace), client.MatchingLabelsSelector{Selector: parsed}, client.Limit(50))
+	err = r.reader.List(ctx, list,
+		client.InNamespace(in.Component.Namespace), client.MatchingLabelsSelector{Selector: parsed}, client.Limit(50))
 	if err != nil {
 		return nil, fmt.Errorf("listing the pods of %s: %w", in.Workload(), err)
 	}
@@ -225,7 +226,8 @@ func (r *Reconciler) again(status *v1alpha1.ComponentStatus, steps decide.Steps)
 	if len(steps.Blocked) > 0 {
 		return lookRarely
 	}
-	if rendered := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionRendered); rendered != nil && rendered.Reason == v1alpha1.ReasonApplyRefused {
+	rendered := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionRendered)
+	if rendered != nil && rendered.Reason == v1alpha1.ReasonApplyRefused {
 		return lookRarely
 	}
 	if !decide.Waits(status) {

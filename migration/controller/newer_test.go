@@ -88,13 +88,15 @@ func TestTheAppliedPlacementIsTheBindingsOwn(t *testing.T) {
 // A policy that is closed keeps what a newer Karmada has in its tolerations, a list that is sent whole.
 func TestAHeldPolicyKeepsNewerTolerations(t *testing.T) {
 	const policy = `{"apiVersion":"policy.karmada.io/v1alpha1","kind":"PropagationPolicy",` +
-		`"metadata":{"namespace":"shop","name":"web","resourceVersion":"7"},"spec":{"placement":{"clusterTolerations":[{"key":"gpu","newInToleration":"x"}]}}}`
+		`"metadata":{"namespace":"shop","name":"web","resourceVersion":"7"},` +
+		`"spec":{"placement":{"clusterTolerations":[{"key":"gpu","newInToleration":"x"}]}}}`
 	sent := sentOf(t, policy, plan.Action{
 		Verb: plan.SetSuspension, Ref: plan.Ref{Kind: "PropagationPolicy", Name: "web"}, Seen: "7",
 		Suspension: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)},
 	})
 	const want = `{"metadata":{"resourceVersion":"7"},"spec":{"placement":{"clusterTolerations":[` +
-		`{"key":"gpu","newInToleration":"x"},{"effect":"NoExecute","operator":"Exists"}]},"preserveResourcesOnDeletion":true,"suspension":{"dispatching":true}}}`
+		`{"key":"gpu","newInToleration":"x"},{"effect":"NoExecute","operator":"Exists"}]},` +
+		`"preserveResourcesOnDeletion":true,"suspension":{"dispatching":true}}}`
 	if sent != want {
 		t.Errorf("sent %s, want %s", sent, want)
 	}

@@ -78,8 +78,9 @@ func TestAClusterNeverDropsOutUnseen(t *testing.T) {
 // While the application was cut off its owners deleted an object and made it anew, with what no API server lets an update
 // change. It is not taken in, and nothing is tried; it can leave, and come in as what it is then.
 func TestWhatNoTemplateCanTakeOn(t *testing.T) {
-	deployment := `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {replicas: 3, selector: {matchLabels: {app: web, tier: front}},
-  template: {metadata: {labels: {app: web, tier: front}}, spec: {containers: [{name: web, image: "web:2", envFrom: [{configMapRef: {name: web}}, {secretRef: {name: web}}]}]}}}}`
+	deployment := `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {replicas: 3,
+  selector: {matchLabels: {app: web, tier: front}}, template: {metadata: {labels: {app: web, tier: front}}, spec: {
+  containers: [{name: web, image: "web:2", envFrom: [{configMapRef: {name: web}}, {secretRef: {name: web}}]}]}}}}`
 	for name, tc := range map[string]struct {
 		before, after string
 		// where it is made anew; everywhere when empty.
@@ -96,7 +97,8 @@ func TestWhatNoTemplateCanTakeOn(t *testing.T) {
 			field:  "data",
 		},
 		"a Service that becomes headless": {
-			after: `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}], clusterIP: None}}`,
+			after: `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop},
+				spec: {selector: {app: web}, ports: [{port: 80}], clusterIP: None}}`,
 			field: "spec.clusterIP",
 		},
 	} {
@@ -243,7 +245,8 @@ func TestAnAutoscalerMayReplacePods(t *testing.T) {
 	f := newFederation(t)
 	for name := range f.members {
 		f.put(name,
-			`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: shop}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: 2, maxReplicas: 9}}`)
+			`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: shop}, spec: {
+				scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: 2, maxReplicas: 9}}`)
 	}
 	f.settle(v1alpha1.PhaseSoaking)
 	first := append([]Pod(nil), f.members["a"].pods...)

@@ -85,9 +85,7 @@ func (j *journey) retry() {
 			continue
 		}
 		now := metav1.NewTime(j.Now)
-		cluster.Before,
-			cluster.OpenedTime = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[cluster.Name].Pods,
-			clusters: len(j.next.Clusters)}), &now
+		cluster.Before, cluster.OpenedTime = j.evidence(cluster.Name), &now
 	}
 	j.event(false, v1alpha1.ReasonAdvancing, fmt.Sprintf("attempt %d", max(j.Spec.Attempt, 1)))
 }

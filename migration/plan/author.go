@@ -41,7 +41,8 @@ func (j *journey) overrides() outcome {
 			emptied := existing.DeepCopy()
 			emptied.Spec.OverrideRules = []policyv1alpha1.RuleWithCluster{}
 			j.act(Action{Verb: WriteOverride, Ref: overrideRef(existing.Name), Over: emptied, Seen: seen(existing)})
-		case resource.Override != nil && (existing == nil || !sameRules(existing.Spec, resource.Override.Spec) || !subset(existing.Labels, resource.Override.Labels)):
+		case resource.Override != nil && (existing == nil ||
+			!sameRules(existing.Spec, resource.Override.Spec) || !subset(existing.Labels, resource.Override.Labels)):
 			j.act(Action{Verb: WriteOverride, Ref: overrideRef(resource.Override.Name), Over: resource.Override, Seen: seen(existing)})
 		default:
 			continue
@@ -155,7 +156,9 @@ func (j *journey) templates() outcome {
 		policy.Own(merged, resource.Ownership)
 		j.act(Action{Verb: WriteTemplate, Ref: resource.ResourceReference, Object: merged})
 		if altered != "" {
-			return j.block(v1alpha1.ReasonTemplateNotKept, "%s in the control plane differs from the members at %s: it was edited there and is being rewritten, or karmada-apiserver is older than the member and drops the field (then upgrade it)",
+			return j.block(v1alpha1.ReasonTemplateNotKept, "%s in the control plane differs from the members at %s: "+
+				"it was edited there and is being rewritten, or karmada-apiserver is older than the member and drops the field "+
+				"(then upgrade it)",
 				policy.User(resource.ResourceReference), policy.Human(altered))
 		}
 		wrote = append(wrote, policy.User(resource.ResourceReference))
@@ -244,7 +247,8 @@ func bindingLags(binding *workv1alpha2.ResourceBinding, resource *policy.Resourc
 		return "does not preserve on deletion yet"
 	case resource.Replicas != nil && binding.Spec.Replicas != sum:
 		return "does not have the template's replicas yet"
-	case existing.Spec.Suspension != nil && (suspension == nil || !equality.Semantic.DeepEqual(suspension.Suspension, *existing.Spec.Suspension)):
+	case existing.Spec.Suspension != nil &&
+		(suspension == nil || !equality.Semantic.DeepEqual(suspension.Suspension, *existing.Spec.Suspension)):
 		return "is not suspended yet"
 	}
 	return ""

@@ -59,7 +59,8 @@ func (j *journey) suspend() outcome {
 		if closed(existing) {
 			continue
 		}
-		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}, Seen: seen(existing)})
+		stopped := &policyv1alpha1.Suspension{Dispatching: ptr.To(true)}
+		j.act(Action{Verb: SetSuspension, Ref: policyRef(resource.Policy), Suspension: stopped, Seen: seen(existing)})
 	}
 	j.suspendShared()
 	j.freeze()
@@ -136,7 +137,9 @@ func (j *journey) putBack(resource v1alpha1.ResourceStatus, binding *workv1alpha
 			target.Replicas, _ = policy.Replicas(work.Manifest)
 		}
 		clusters, dropped = append(clusters, target), true
-		j.event(true, v1alpha1.ReasonClusterDropped, fmt.Sprintf("cluster %s was taken out of the binding of %s: put back before its Work goes", name, policy.User(resource.ResourceReference)))
+		j.event(true, v1alpha1.ReasonClusterDropped,
+			fmt.Sprintf("cluster %s was taken out of the binding of %s: put back before its Work goes",
+				name, policy.User(resource.ResourceReference)))
 	}
 	return byName(clusters), dropped
 }
@@ -160,7 +163,8 @@ func (j *journey) departFence() outcome {
 			}
 		}
 	}
-	j.condition(v1alpha1.ConditionFenced, metav1.ConditionTrue, v1alpha1.ReasonFenced, "every Work is suspended and preserving, confirmed by its execution controller")
+	j.condition(v1alpha1.ConditionFenced, metav1.ConditionTrue, v1alpha1.ReasonFenced,
+		"every Work is suspended and preserving, confirmed by its execution controller")
 	return proceed
 }
 
@@ -205,13 +209,17 @@ func (j *journey) unconfirmed(work Work, cluster string) string {
 	}
 	// An agent that saw the opening, and lost the control plane before it could say so, leaves the word of an earlier suspension
 	// standing. Karmada would have found it missing by now; one that is Ready all the while has seen this suspension.
-	if status := j.clusterStatus(cluster); confirmed && status != nil && status.OpenedTime != nil && work.DispatchingSince.Before(status.OpenedTime.Time) {
-		confirmed = j.Clusters[cluster].Ready && j.Now.Sub(ApprovalsSince(j.next)) > noticed && j.Now.Sub(j.Clusters[cluster].ReadySince) > noticed
+	status := j.clusterStatus(cluster)
+	if confirmed && status != nil && status.OpenedTime != nil && work.DispatchingSince.Before(status.OpenedTime.Time) {
+		ready, readySince := j.Clusters[cluster].Ready, j.Clusters[cluster].ReadySince
+		confirmed = ready && j.Now.Sub(ApprovalsSince(j.next)) > noticed && j.Now.Sub(readySince) > noticed
 	}
 	if confirmed {
 		return ""
 	}
-	return fmt.Sprintf("has a suspended Work that the cluster's karmada-agent has not confirmed yet, and may go on enforcing: release nothing statically there before it has. If this lasts, look whether it runs and reaches karmada-apiserver ('kubectl get cluster %s')", cluster)
+	return fmt.Sprintf("has a suspended Work that the cluster's karmada-agent has not confirmed yet, and may go on enforcing: "+
+		"release nothing statically there before it has. "+
+		"If this lasts, look whether it runs and reaches karmada-apiserver ('kubectl get cluster %s')", cluster)
 }
 
 // mark the application's objects, those it shares too: admission refuses to delete what bears the mark, since Karmada would
@@ -243,8 +251,8 @@ func (j *journey) marked(resource v1alpha1.ResourceStatus, template *unstructure
 	return annotations[v1alpha1.AnnotationCutOff] != "" && (len(resource.Users) > 1 || annotations[v1alpha1.AnnotationClosed] != "")
 }
 
-// scalers waits for the autoscalers of the workload that are none of its own objects: FedHPA suspends its Works when it sees the mark. One that somebody propagates by
-// hand goes on until that ends.
+// scalers waits for the autoscalers of the workload that are none of its own objects: FedHPA suspends its Works when it sees the mark. One
+// that somebody propagates by hand goes on until that ends.
 func (j *journey) scalers() outcome {
 	for _, cluster := range sortedKeys(j.Clusters) {
 		for _, name := range sortedKeys(j.Clusters[cluster].Scalers) {
@@ -281,7 +289,8 @@ func (j *journey) cutOff() outcome {
 	}
 	if j.Status.Failure != nil && j.Entry != nil {
 		j.next.Blocked = v1alpha1.ReasonFailedBefore
-		return j.wait(v1alpha1.ReasonFailedBefore, "rolled back: "+j.Status.Failure.Message+"; 'argosyctl migration readopt' tries again", resting)
+		message := "rolled back: " + j.Status.Failure.Message + "; 'argosyctl migration readopt' tries again"
+		return j.wait(v1alpha1.ReasonFailedBefore, message, resting)
 	}
 	again := resting
 	if j.Entry != nil || j.Spec.AfterCutOff == v1alpha1.AfterCutOffLeave {

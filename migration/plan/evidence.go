@@ -54,6 +54,13 @@ func take(of evidenceOf) *v1alpha1.Evidence {
 	return evidence
 }
 
+// evidence of the application's workload in a cluster, taken now.
+func (j *journey) evidence(cluster string) *v1alpha1.Evidence {
+	return take(evidenceOf{
+		now: j.Now, workload: j.live(cluster, j.workload()), pods: j.Clusters[cluster].Pods, clusters: len(j.next.Clusters),
+	})
+}
+
 // revision the workload's own controller counts.
 func revision(workload *unstructured.Unstructured) string {
 	if workload.GetKind() == "Deployment" {

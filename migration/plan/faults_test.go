@@ -334,7 +334,8 @@ func TestWaiting(t *testing.T) {
 func TestSharedConfigMap(t *testing.T) {
 	f := newFederation(t)
 	for name := range f.members {
-		f.put(name, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: other, namespace: shop}, spec: {replicas: 1, template: {metadata: {labels: {app: other}},
+		f.put(name, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: other, namespace: shop}, spec: {
+			replicas: 1, template: {metadata: {labels: {app: other}},
   spec: {containers: [{name: other, image: "other:1", envFrom: [{configMapRef: {name: web}}]}]}}}}`)
 	}
 	note := func() string {

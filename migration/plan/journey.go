@@ -64,7 +64,10 @@ func Published(world World) []v1alpha1.ResourceStatus {
 			continue
 		}
 		selector := existing.Spec.ResourceSelectors[0]
-		resource := v1alpha1.ResourceStatus{Policy: name, ResourceReference: Ref{APIVersion: selector.APIVersion, Kind: selector.Kind, Name: selector.Name}}
+		resource := v1alpha1.ResourceStatus{
+			Policy:            name,
+			ResourceReference: Ref{APIVersion: selector.APIVersion, Kind: selector.Kind, Name: selector.Name},
+		}
 		if affinity := existing.Spec.Placement.ClusterAffinity; affinity != nil {
 			resource.Clusters = affinity.ClusterNames
 		}

@@ -75,9 +75,7 @@ func (j *journey) commit() outcome {
 	}
 	for i := range j.next.Clusters {
 		cluster := &j.next.Clusters[i]
-		cluster.Before,
-			cluster.After = take(evidenceOf{now: j.Now, workload: j.live(cluster.Name, j.workload()), pods: j.Clusters[cluster.Name].Pods,
-			clusters: len(j.next.Clusters)}), nil
+		cluster.Before, cluster.After = j.evidence(cluster.Name), nil
 	}
 	now := metav1.NewTime(j.Now)
 	j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementChanging, &now
@@ -266,7 +264,7 @@ func (j *journey) verify() outcome {
 			found = append(found, fmt.Sprintf("%s is gone from cluster %s", policy.User(j.workload()), cluster.Name))
 			continue
 		}
-		cluster.After = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)})
+		cluster.After = j.evidence(cluster.Name)
 		why := changed(cluster.Before, cluster.After, j.autoscaled())
 		if why == "" {
 			// Nobody looks at the health any more: pods without a successor are said here.

@@ -33,10 +33,9 @@ func (j *journey) openClusters() outcome {
 			return stop
 		}
 		now := metav1.NewTime(j.Now)
-		workload := j.live(name, j.workload())
 		status.State, status.OpenedTime, status.After = v1alpha1.ClusterOpening, &now, nil
 		status.Doubt, status.Replaced = nil, 0
-		status.Before = take(evidenceOf{now: j.Now, workload: workload, pods: j.Clusters[name].Pods, clusters: len(j.next.Clusters)})
+		status.Before = j.evidence(name)
 		j.enter(v1alpha1.PhaseOpening, v1alpha1.ReasonOpened, "opening cluster by cluster: "+j.consent())
 		j.event(false, v1alpha1.ReasonOpened, "opening cluster "+name)
 		j.suspendPolicies()
@@ -64,7 +63,8 @@ func (j *journey) watch() outcome {
 		}
 	}
 	if j.opened() {
-		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged, "specs, revisions and restart counts are as they were in every opened cluster; "+j.unchanged())
+		j.condition(v1alpha1.ConditionUnchanged, metav1.ConditionTrue, v1alpha1.ReasonUnchanged,
+			"specs, revisions and restart counts are as they were in every opened cluster; "+j.unchanged())
 	}
 	return proceed
 }
@@ -89,12 +89,13 @@ func (j *journey) compared(status *v1alpha1.ClusterStatus, workload *unstructure
 	return ""
 }
 
-// noteReplaced tells of pods that went and were followed by others of the same revision: it did not come from the take-over, and people shall
-// not read that every pod is the one it was.
+// noteReplaced tells of pods that went and were followed by others of the same revision: it did not come from the take-over, and people
+// shall not read that every pod is the one it was.
 func (j *journey) noteReplaced(status *v1alpha1.ClusterStatus, now *v1alpha1.Evidence) {
 	gone, came := replaced(status.Before, now)
 	if len(gone) > int(status.Replaced) {
-		message := fmt.Sprintf("in cluster %s pods went and others of the same revision took their place: %s, now %s; the workload is what it was (a drained node, or an eviction?)",
+		message := fmt.Sprintf("in cluster %s pods went and others of the same revision took their place: %s, now %s; "+
+			"the workload is what it was (a drained node, or an eviction?)",
 			status.Name, list(gone), list(came))
 		j.event(true, v1alpha1.ReasonPodsReplaced, message)
 		j.history(v1alpha1.ReasonPodsReplaced, message)
@@ -120,7 +121,8 @@ func (j *journey) unchanged() string {
 func (j *journey) mayOpen(name string) outcome {
 	cluster := j.Clusters[name]
 	if window, until, frozen := Frozen(j.Strategy.Freeze, j.Now); frozen {
-		return j.wait(v1alpha1.ReasonFrozen, fmt.Sprintf("freeze window %s is open until %s", window, until.UTC().Format(time.RFC3339)), min(max(until.Sub(j.Now), soon), resting))
+		message := fmt.Sprintf("freeze window %s is open until %s", window, until.UTC().Format(time.RFC3339))
+		return j.wait(v1alpha1.ReasonFrozen, message, min(max(until.Sub(j.Now), soon), resting))
 	}
 	switch {
 	case j.Mode == v1alpha1.ModePause:
@@ -128,13 +130,15 @@ func (j *journey) mayOpen(name string) outcome {
 	case !j.opened() && !j.Turn.Open:
 		return j.wait(j.Turn.Reason, j.Turn.Message, resting)
 	case cluster.Unreachable != "":
-		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): it is not opened until it does", name, cluster.Unreachable)
+		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s does not answer (%s): it is not opened until it does",
+			name, cluster.Unreachable)
 	case !cluster.Ready:
 		return j.block(v1alpha1.ReasonClusterNotReady, "Karmada counts cluster %s as not Ready: it is not opened until it is", name)
 	}
 	for _, other := range j.names() {
 		if why := j.Clusters[other].Unreachable; why != "" && j.clusterStatus(other).State != v1alpha1.ClusterSuspended {
-			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s, opened before, does not answer (%s): %s is not opened until it is known how the application fares there", other, why, name)
+			return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s, opened before, does not answer (%s): "+
+				"%s is not opened until it is known how the application fares there", other, why, name)
 		}
 	}
 	workload := j.live(name, j.workload())
@@ -160,7 +164,8 @@ func (j *journey) stillEmpty(name string) outcome {
 		if !ran {
 			j.decision.Actions = nil
 			if j.live(name, resource.ResourceReference) == nil && j.opened() {
-				return j.fail(v1alpha1.ReasonPlanHarmful, "cluster %s changed since the plan was approved: %s is gone", name, policy.User(resource.ResourceReference))
+				return j.fail(v1alpha1.ReasonPlanHarmful, "cluster %s changed since the plan was approved: %s is gone",
+					name, policy.User(resource.ResourceReference))
 			}
 			return j.wait(v1alpha1.ReasonAwaitingKarmada, "dry runs in cluster "+name+" are under way", soon)
 		}
@@ -175,7 +180,8 @@ func (j *journey) stillEmpty(name string) outcome {
 		}
 		j.decision.Actions = nil
 		if j.opened() {
-			return j.fail(v1alpha1.ReasonPlanHarmful, "cluster %s changed since the plan was approved: %s: %s", name, policy.User(resource.ResourceReference), why)
+			return j.fail(v1alpha1.ReasonPlanHarmful, "cluster %s changed since the plan was approved: %s: %s",
+				name, policy.User(resource.ResourceReference), why)
 		}
 		return j.block(v1alpha1.ReasonPlanHarmful, "%s in cluster %s: %s", policy.User(resource.ResourceReference), name, why)
 	}
@@ -187,9 +193,11 @@ func (j *journey) follow(status *v1alpha1.ClusterStatus) outcome {
 	late := j.Now.Sub(status.OpenedTime.Time) > j.Strategy.StepTimeout
 	if cluster := j.Clusters[status.Name]; cluster.Unreachable != "" {
 		if late {
-			return j.fail(v1alpha1.ReasonStepTimedOut, "cluster %s was opened and has not answered for %s (%s)", status.Name, j.Strategy.StepTimeout, cluster.Unreachable)
+			return j.fail(v1alpha1.ReasonStepTimedOut, "cluster %s was opened and has not answered for %s (%s)",
+				status.Name, j.Strategy.StepTimeout, cluster.Unreachable)
 		}
-		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s was opened and does not answer (%s): waiting up to %s", status.Name, cluster.Unreachable, j.Strategy.StepTimeout)
+		return j.block(v1alpha1.ReasonClusterUnreachable, "cluster %s was opened and does not answer (%s): waiting up to %s",
+			status.Name, cluster.Unreachable, j.Strategy.StepTimeout)
 	}
 	if lost := j.lost(); lost != "" {
 		return j.fail(v1alpha1.ReasonPolicyLost, "%s", lost)
@@ -213,7 +221,7 @@ func (j *journey) follow(status *v1alpha1.ClusterStatus) outcome {
 		}
 	}
 	status.State = v1alpha1.ClusterOpen
-	status.After = take(evidenceOf{now: j.Now, workload: j.live(status.Name, j.workload()), pods: j.Clusters[status.Name].Pods, clusters: len(j.next.Clusters)})
+	status.After = j.evidence(status.Name)
 	message := fmt.Sprintf("cluster %s took over %d pods, none restarted", status.Name, status.After.PodCount)
 	if status.Replaced > 0 {
 		message = fmt.Sprintf("cluster %s took over %d pods; none was restarted by it, %d were replaced by others of the same revision meanwhile",
@@ -237,7 +245,8 @@ func (j *journey) notTakenOver(resource v1alpha1.ResourceStatus, cluster string)
 		return "is not there"
 	case !exists || work.Suspended || work.Dispatching != metav1.ConditionTrue:
 		return "is not being dispatched yet"
-	case live.GetLabels()["karmada.io/managed"] != "true" || live.GetAnnotations()["resourcetemplate.karmada.io/uid"] != string(template.GetUID()):
+	case live.GetLabels()["karmada.io/managed"] != "true" ||
+		live.GetAnnotations()["resourcetemplate.karmada.io/uid"] != string(template.GetUID()):
 		return "is not managed yet"
 	case template.GetGeneration() > 0 && generationOf(live) != template.GetGeneration():
 		return fmt.Sprintf("is at generation %d of the template, which is at %d", generationOf(live), template.GetGeneration())
@@ -282,7 +291,8 @@ func (j *journey) lost() string {
 		name := policy.User(resource.ResourceReference)
 		existing := j.Control.Policies[resource.Policy]
 		if existing == nil || !existing.DeletionTimestamp.IsZero() {
-			return fmt.Sprintf("PropagationPolicy %s was deleted: take the application off the whitelist and put it back ('argosyctl migration rollback', then 'readopt') to have it made again", resource.Policy)
+			return fmt.Sprintf("PropagationPolicy %s was deleted: take the application off the whitelist and put it back "+
+				"('argosyctl migration rollback', then 'readopt') to have it made again", resource.Policy)
 		}
 		template := j.Control.Templates[resource.ResourceReference]
 		if template == nil {
@@ -355,7 +365,8 @@ func (j *journey) letGo() outcome {
 	for _, resource := range j.federated() {
 		existing, binding := j.Control.Policies[resource.Policy], j.Control.Bindings[resource.ResourceReference]
 		if existing != nil && binding != nil && frozen(binding) && existing.Spec.Suspension == nil && policy.Held(binding.Spec.Placement) {
-			return j.wait(v1alpha1.ReasonAwaitingKarmada, "Karmada has not given the binding of "+policy.User(resource.ResourceReference)+" its policy's placement yet", soon)
+			return j.wait(v1alpha1.ReasonAwaitingKarmada, "Karmada has not given the binding of "+
+				policy.User(resource.ResourceReference)+" its policy's placement yet", soon)
 		}
 	}
 	return proceed
@@ -365,7 +376,7 @@ func (j *journey) letGo() outcome {
 func (j *journey) arrived() outcome {
 	for i := range j.next.Clusters {
 		cluster := &j.next.Clusters[i]
-		cluster.After = take(evidenceOf{now: j.Now, workload: j.live(cluster.Name, j.workload()), pods: j.Clusters[cluster.Name].Pods, clusters: len(j.next.Clusters)})
+		cluster.After = j.evidence(cluster.Name)
 	}
 	j.enter(v1alpha1.PhaseFederated, v1alpha1.ReasonFederated, "federated in "+list(j.names())+"; "+j.unchanged())
 	j.condition(v1alpha1.ConditionAdvancing, metav1.ConditionTrue, v1alpha1.ReasonAllDone, "federated")
@@ -411,7 +422,8 @@ func (j *journey) spread() {
 	if binding := j.Control.Bindings[j.workload()]; binding != nil {
 		for _, target := range binding.Spec.Clusters {
 			if j.clusterStatus(target.Name) == nil {
-				j.next.Clusters = append(j.next.Clusters, v1alpha1.ClusterStatus{Name: target.Name, State: v1alpha1.ClusterOpen, Replicas: target.Replicas})
+				reached := v1alpha1.ClusterStatus{Name: target.Name, State: v1alpha1.ClusterOpen, Replicas: target.Replicas}
+				j.next.Clusters = append(j.next.Clusters, reached)
 				j.history(v1alpha1.ReasonFederated, "spread to cluster "+target.Name)
 			}
 		}
@@ -451,13 +463,15 @@ func (j *journey) leftBehind() string {
 		user := policy.User(j.workload())
 		switch cluster := j.Clusters[name]; {
 		case cluster.Unreachable != "":
-			found = append(found, fmt.Sprintf("%s was scheduled away from cluster %s, and whether its pods run on there is unknown: cluster %s does not answer (%s)", user, name, name, cluster.Unreachable))
+			found = append(found, fmt.Sprintf("%s was scheduled away from cluster %s, and whether its pods run on there is unknown: "+
+				"cluster %s does not answer (%s)", user, name, name, cluster.Unreachable))
 		case len(cluster.Pods) > 0:
 			remedy := "put the cluster back into its policy"
 			if cluster.Leaving {
 				remedy = "let the application leave before the cluster is gone"
 			}
-			found = append(found, fmt.Sprintf("%d pods of %s run on in cluster %s, which it was scheduled away from: nobody manages or counts them; scale it down there by hand, or %s", len(cluster.Pods), user, name, remedy))
+			found = append(found, fmt.Sprintf("%d pods of %s run on in cluster %s, which it was scheduled away from: "+
+				"nobody manages or counts them; scale it down there by hand, or %s", len(cluster.Pods), user, name, remedy))
 		}
 	}
 	return strings.Join(found, "; ")

@@ -122,7 +122,8 @@ func TestFrozen(t *testing.T) {
 
 // A window nobody can read lets nothing through.
 func TestUnreadableWindowFreezes(t *testing.T) {
-	_, _, frozen := Frozen([]v1alpha1.FreezeWindow{{Name: "x", Days: []v1alpha1.Weekday{"Monday"}, From: "18:00", To: "19:00", TimeZone: "Mars/North"}}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
+	window := v1alpha1.FreezeWindow{Name: "x", Days: []v1alpha1.Weekday{"Monday"}, From: "18:00", To: "19:00", TimeZone: "Mars/North"}
+	_, _, frozen := Frozen([]v1alpha1.FreezeWindow{window}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
 	if !frozen {
 		t.Error("a window in an unknown zone let something through")
 	}
@@ -139,7 +140,8 @@ func TestApprovers(t *testing.T) {
 	}
 	approvals := []v1alpha1.Approval{
 		{PlanHash: "aa", User: "alice", Time: at(1)}, {PlanHash: "aa", User: "alice", Time: at(2)}, {PlanHash: "aa", User: "bob", Time: at(3)},
-		{PlanHash: "bb", User: "carol", Time: at(3)}, {PlanHash: "aa", User: "dave", Time: at(-1)}, {PlanHash: "aa", Time: at(3)}, {PlanHash: "aa", User: "erin"},
+		{PlanHash: "bb", User: "carol", Time: at(3)}, {PlanHash: "aa", User: "dave", Time: at(-1)},
+		{PlanHash: "aa", Time: at(3)}, {PlanHash: "aa", User: "erin"},
 	}
 	if diff := cmp.Diff([]string{"alice", "bob"}, Approvers(approvals, "aa", now)); diff != "" {
 		t.Errorf("approvers (-want +got):\n%s", diff)
@@ -167,14 +169,32 @@ func TestChanged(t *testing.T) {
 		"a restart":                            {change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 4 }, want: "restarted in b (3 to 4)"},
 		"a pod replaced, nobody knows by what": {change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9" }, want: "pods are gone: a"},
 		"a pod replaced by its like":           {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9" }},
-		"a pod gone without another":           {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods = e.Pods[1:]; e.PodCount = 1 }},
-		"a pod of another revision":            {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9"; e.PodRevisions = []string{"q", "r"} }, want: "pods of revision q"},
-		"a restart of one that stays":          {revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9"; e.Pods[1].Restarts = 4 }, want: "restarted in b (3 to 4)"},
-		"scaled out by its autoscaler":         {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 3; e.Pods = append(e.Pods, v1alpha1.PodEvidence{UID: "3"}) }},
-		"scaled in by its autoscaler":          {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = e.Pods[1:]; e.PodCount = 1 }},
-		"more gone than it scaled in":          {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = nil; e.PodCount = 0 }, want: "pods are gone: a, b"},
-		"a restart under an autoscaler":        {autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 9 }, want: "restarted"},
-		"fewer than a list that was full":      {change: func(e *v1alpha1.Evidence) { e.PodCount = 1; e.Pods = nil }, want: "pods are gone"},
+		"a pod gone without another": {
+			revisions: []string{"r"}, change: func(e *v1alpha1.Evidence) { e.Pods = e.Pods[1:]; e.PodCount = 1 },
+		},
+		"a pod of another revision": {
+			revisions: []string{"r"}, want: "pods of revision q",
+			change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9"; e.PodRevisions = []string{"q", "r"} },
+		},
+		"a restart of one that stays": {
+			revisions: []string{"r"}, want: "restarted in b (3 to 4)",
+			change: func(e *v1alpha1.Evidence) { e.Pods[0].UID = "9"; e.Pods[1].Restarts = 4 },
+		},
+		"scaled out by its autoscaler": {
+			autoscaled: true,
+			change:     func(e *v1alpha1.Evidence) { e.Replicas = 3; e.Pods = append(e.Pods, v1alpha1.PodEvidence{UID: "3"}) },
+		},
+		"scaled in by its autoscaler": {
+			autoscaled: true, change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = e.Pods[1:]; e.PodCount = 1 },
+		},
+		"more gone than it scaled in": {
+			autoscaled: true, want: "pods are gone: a, b",
+			change: func(e *v1alpha1.Evidence) { e.Replicas = 1; e.Pods = nil; e.PodCount = 0 },
+		},
+		"a restart under an autoscaler": {
+			autoscaled: true, want: "restarted", change: func(e *v1alpha1.Evidence) { e.Pods[1].Restarts = 9 },
+		},
+		"fewer than a list that was full": {change: func(e *v1alpha1.Evidence) { e.PodCount = 1; e.Pods = nil }, want: "pods are gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before, after := before.DeepCopy(), before.DeepCopy()
@@ -189,29 +209,35 @@ func TestChanged(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
-	live := object(t, `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, generation: 1, labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}, status: {x: 1}}`)
+	live := object(t, `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, generation: 1,
+		labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}, status: {x: 1}}`)
 	for name, tc := range map[string]struct {
 		planned string
 		want    []v1alpha1.FieldChange
 	}{
-		"only what the server counts": {planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, generation: 9, resourceVersion: "7", labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}}`},
+		"only what the server counts": {
+			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, generation: 9, resourceVersion: "7",
+			labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}}`},
 		"Karmada's metadata": {
-			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, labels: {team: shop, karmada.io/managed: "true"}, annotations: {note: a, work.karmada.io/name: w}}, spec: {ports: [{port: 80}]}}`,
+			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u,
+				labels: {team: shop, karmada.io/managed: "true"}, annotations: {note: a, work.karmada.io/name: w}}, spec: {ports: [{port: 80}]}}`,
 			want: []v1alpha1.FieldChange{
 				{Path: `metadata.annotations["work.karmada.io/name"]`, Kind: v1alpha1.ChangeBookkeeping, Planned: `"w"`},
 				{Path: `metadata.labels["karmada.io/managed"]`, Kind: v1alpha1.ChangeBookkeeping, Planned: `"true"`},
 			},
 		},
 		"someone's label, and a port": {
-			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, labels: {team: bank}, annotations: {note: a}}, spec: {ports: [{port: 81}]}}`,
+			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u,
+				labels: {team: bank}, annotations: {note: a}}, spec: {ports: [{port: 81}]}}`,
 			want: []v1alpha1.FieldChange{
 				{Path: "metadata.labels.team", Kind: v1alpha1.ChangeHarmful, Live: `"shop"`, Planned: `"bank"`},
 				{Path: "spec.ports[0].port", Kind: v1alpha1.ChangeHarmful, Live: "80", Planned: "81"},
 			},
 		},
 		"an owner": {
-			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u, ownerReferences: [{name: o}], labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}}`,
-			want:    []v1alpha1.FieldChange{{Path: "metadata.ownerReferences", Kind: v1alpha1.ChangeHarmful, Planned: `[{"name":"o"}]`}},
+			planned: `{apiVersion: v1, kind: Service, metadata: {name: web, uid: u,
+				ownerReferences: [{name: o}], labels: {team: shop}, annotations: {note: a}}, spec: {ports: [{port: 80}]}}`,
+			want: []v1alpha1.FieldChange{{Path: "metadata.ownerReferences", Kind: v1alpha1.ChangeHarmful, Planned: `[{"name":"o"}]`}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -161,10 +161,10 @@ func release(f *federation, image string, replicas int) {
 	}
 }
 
-// TestAnyOrder lets Karmada's controllers react in any order, the controller die between any two writes,
-// members go down or turn not Ready, the agent of one in pull mode lose the control plane and find it again, records and policies be deleted by hand, nodes be drained, releases and whitelist edits happen
-// in the middle, and applications be asked to leave. Nothing is deleted or restarted, every member keeps what its
-// owners released, and once left alone the application arrives where the whitelist wants it.
+// TestAnyOrder lets Karmada's controllers react in any order, the controller die between any two writes, members go down or turn not Ready,
+// the agent of one in pull mode lose the control plane and find it again, records and policies be deleted by hand, nodes be drained,
+// releases and whitelist edits happen in the middle, and applications be asked to leave. Nothing is deleted or restarted, every member
+// keeps what its owners released, and once left alone the application arrives where the whitelist wants it.
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFederation(rt)
@@ -187,7 +187,8 @@ func TestAnyOrder(t *testing.T) {
 			f.entry = nil // for what is looked at below: it wins
 		}
 		switch {
-		case f.entry == nil && (f.status.Phase == v1alpha1.PhaseLeft || f.status.RemovalStartTime != nil || f.spec.AfterCutOff == v1alpha1.AfterCutOffLeave):
+		case f.entry == nil && (f.status.Phase == v1alpha1.PhaseLeft || f.status.RemovalStartTime != nil ||
+			f.spec.AfterCutOff == v1alpha1.AfterCutOffLeave):
 			// What has begun to be removed goes on, also when it is to be kept from then on; what only was about to is kept.
 			f.settle(v1alpha1.PhaseLeft)
 			if left := len(f.control.Templates) + len(f.control.Policies) + len(f.control.Overrides) + len(f.control.Bindings); left > 0 {

@@ -38,7 +38,8 @@ func TestATemplateOfAnotherMigrationIsLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFederation(t)
 			f.control.Templates[webConfig] = object(t,
-				`{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop, labels: {migration.argosy.dev/managed-by: deployment-other}}}`)
+				`{apiVersion: v1, kind: ConfigMap,
+					metadata: {name: web, namespace: shop, labels: {migration.argosy.dev/managed-by: deployment-other}}}`)
 			f.neighbours = map[string]Neighbour{"deployment/other": {Owner: "deployment-other", Gone: tc.gone, Clusters: map[string]bool{"a": true}}}
 			f.run(60)
 			if f.status.Phase != tc.want {
@@ -52,7 +53,8 @@ func TestATemplateOfAnotherMigrationIsLeftAlone(t *testing.T) {
 func TestTheLastUserTakesTheSharedObjectAlong(t *testing.T) {
 	f := newFederation(t)
 	for name := range f.members {
-		f.put(name, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: other, namespace: shop}, spec: {replicas: 1, template: {metadata: {labels: {app: other}},
+		f.put(name, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: other, namespace: shop}, spec: {
+			replicas: 1, template: {metadata: {labels: {app: other}},
   spec: {containers: [{name: other, image: "other:1", envFrom: [{configMapRef: {name: web}}]}]}}}}`)
 	}
 	other := Neighbour{Owner: "deployment-other", Settled: true, Clusters: map[string]bool{"a": true, "b": true}}

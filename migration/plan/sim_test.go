@@ -121,14 +121,17 @@ func newFederation(t reporter) *federation {
 	for name, replicas := range map[string]int{"a": 6, "b": 4} {
 		f.members[name] = &member{objects: map[Ref]*unstructured.Unstructured{}, ready: true, kinds: servedKinds}
 		f.works[name] = map[Ref]*Work{}
-		f.put(name, fmt.Sprintf(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop, annotations: {deployment.kubernetes.io/revision: "3"}},
-  spec: {replicas: %d, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}, annotations: {kubectl.kubernetes.io/restartedAt: "2025-01-01"}},
+		f.put(name, fmt.Sprintf(`{apiVersion: apps/v1, kind: Deployment,
+			metadata: {name: web, namespace: shop, annotations: {deployment.kubernetes.io/revision: "3"}},
+  spec: {replicas: %d, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web},
+    annotations: {kubectl.kubernetes.io/restartedAt: "2025-01-01"}},
   spec: {containers: [{name: web, image: "web:1", envFrom: [{configMapRef: {name: web}}, {secretRef: {name: web}}]}]}}}}`, replicas))
 		f.put(name, fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {region: "eu-%s", shared: x}}`,
 			name))
 		f.put(name, `{apiVersion: v1, kind: Secret, metadata: {name: web, namespace: shop}, data: {key: c2VjcmV0}}`)
 		f.put(name,
-			`{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}], clusterIP: 10.0.0.1}}`)
+			`{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop},
+				spec: {selector: {app: web}, ports: [{port: 80}], clusterIP: 10.0.0.1}}`)
 		f.startPods(name)
 	}
 	return f

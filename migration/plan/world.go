@@ -86,7 +86,8 @@ type Cluster struct {
 	Pods []Pod
 	// Works of the application's objects for this cluster.
 	Works map[Ref]Work
-	// Scalers are Works of autoscalers that scale the workload and are none of the application's objects, by the autoscaler: FedHPA's, or ones propagated by hand.
+	// Scalers are Works of autoscalers that scale the workload and are none of the application's objects, by the autoscaler: FedHPA's, or ones
+	// propagated by hand.
 	Scalers map[string]Work
 	// DryRuns of those Works into this cluster; only while the application is being prepared or opened.
 	DryRuns map[Ref]DryRun

@@ -253,11 +253,13 @@ func TestRevisionIsTheMembersOwn(t *testing.T) {
 
 // What restarts pods stays in the template, what the cluster counts goes.
 func TestTemplateOfALiveObject(t *testing.T) {
-	live := object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop, uid: u, resourceVersion: "7", generation: 3,
+	live := object(t, `{apiVersion: apps/v1, kind: Deployment,
+		metadata: {name: web, namespace: shop, uid: u, resourceVersion: "7", generation: 3,
   labels: {app: web, karmada.io/managed: "true"}, finalizers: [x], ownerReferences: [{name: o}],
   annotations: {note: kept, deployment.kubernetes.io/revision: "4", kubectl.kubernetes.io/last-applied-configuration: "{}"}},
   spec: {template: {metadata: {annotations: {kubectl.kubernetes.io/restartedAt: yesterday}}}}, status: {replicas: 1}}`)
-	want := object(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop, labels: {app: web}, annotations: {note: kept}},
+	want := object(t, `{apiVersion: apps/v1, kind: Deployment,
+		metadata: {name: web, namespace: shop, labels: {app: web}, annotations: {note: kept}},
   spec: {template: {metadata: {annotations: {kubectl.kubernetes.io/restartedAt: yesterday}}}}}`)
 	if diff := cmp.Diff(want.Object, Template(live).Object); diff != "" {
 		t.Errorf("template (-want +got):\n%s", diff)

@@ -16,8 +16,10 @@ func TestDiscover(t *testing.T) {
 				{projected: {sources: [{configMap: {name: projected}}, {secret: {name: projected}}]}},
 				{rbd: {image: i, monitors: [m], secretRef: {name: ceph}}}, {azureFile: {shareName: s, secretName: azure}}],
 			initContainers: [{envFrom: [{secretRef: {name: init}}]}],
-			containers: [{envFrom: [{configMapRef: {name: env}}], env: [{valueFrom: {configMapKeyRef: {name: key}}}, {valueFrom: {secretKeyRef: {name: key}}}]}]}}}}`,
-		`{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: other}, spec: {serviceName: other, template: {metadata: {labels: {app: other, tier: front}}, spec: {
+			containers: [{envFrom: [{configMapRef: {name: env}}],
+				env: [{valueFrom: {configMapKeyRef: {name: key}}}, {valueFrom: {secretKeyRef: {name: key}}}]}]}}}}`,
+		`{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: other}, spec: {
+			serviceName: other, template: {metadata: {labels: {app: other, tier: front}}, spec: {
 			containers: [{envFrom: [{configMapRef: {name: env}}]}]}}}}`,
 		`{apiVersion: v1, kind: ConfigMap, metadata: {name: files}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: env}}`,
 		`{apiVersion: v1, kind: ConfigMap, metadata: {name: key}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: projected}}`,
@@ -31,10 +33,13 @@ func TestDiscover(t *testing.T) {
 		`{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}}}`,
 		`{apiVersion: v1, kind: Service, metadata: {name: both}, spec: {selector: {tier: front}}}`,
 		`{apiVersion: v1, kind: Service, metadata: {name: everything}, spec: {}}`,
-		`{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web}, spec: {rules: [{http: {paths: [{backend: {service: {name: web}}}]}}]}}`,
+		`{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web},
+			spec: {rules: [{http: {paths: [{backend: {service: {name: web}}}]}}]}}`,
 		`{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: other}, spec: {defaultBackend: {service: {name: other}}}}`,
-		`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`,
-		`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: kruise}, spec: {scaleTargetRef: {apiVersion: apps.kruise.io/v1beta1, kind: Deployment, name: web}}}`,
+		`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web},
+			spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`,
+		`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: kruise},
+			spec: {scaleTargetRef: {apiVersion: apps.kruise.io/v1beta1, kind: Deployment, name: web}}}`,
 		`{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {selector: {matchLabels: {app: web}}}}`,
 		`{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: all}, spec: {selector: {}}}`,
 	} {

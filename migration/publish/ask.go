@@ -40,7 +40,8 @@ func (a Application) named() (Application, error) {
 	word, _, _ := strings.Cut(strings.ToLower(a.Kind), ".")
 	kind, known := called[word]
 	if !known {
-		return a, fmt.Errorf("%w: %q is none of the kinds that can be federated: Deployment, StatefulSet, DaemonSet, CloneSet", ErrBadApplication, a.Kind)
+		return a, fmt.Errorf("%w: %q is none of the kinds that can be federated: Deployment, StatefulSet, DaemonSet, CloneSet",
+			ErrBadApplication, a.Kind)
 	}
 	a.Kind = kind
 	return a, nil

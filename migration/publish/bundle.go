@@ -196,7 +196,8 @@ func (b *Bundle) within(namespace string) error {
 	}
 	for _, object := range all {
 		if other := object.GetNamespace(); other != "" && other != namespace {
-			return fmt.Errorf("%s is in namespace %s, and the release in %s: the namespaces must match; nothing was published", policy.User(policy.RefOf(object)), other, namespace)
+			return fmt.Errorf("%s is in namespace %s, and the release in %s: the namespaces must match; nothing was published",
+				policy.User(policy.RefOf(object)), other, namespace)
 		}
 	}
 	return nil
@@ -220,7 +221,8 @@ func (b *Bundle) Workload() (*unstructured.Unstructured, error) {
 		found = object
 	}
 	if found == nil {
-		return nil, errors.New("the folder holds no workload (Deployment, StatefulSet, DaemonSet, or OpenKruise's CloneSet, StatefulSet, DaemonSet)")
+		return nil, errors.New("the folder holds no workload " +
+			"(Deployment, StatefulSet, DaemonSet, or OpenKruise's CloneSet, StatefulSet, DaemonSet)")
 	}
 	return found, nil
 }
@@ -247,12 +249,14 @@ func (b *Bundle) author(namespace, owner string, clusters []string, onto held) (
 				object.SetNamespace(namespace)
 			}
 			if object.GetNamespace() != namespace {
-				return nil, fmt.Errorf("%s is in namespace %s, the application in %s", policy.User(policy.RefOf(object)), object.GetNamespace(), namespace)
+				return nil, fmt.Errorf("%s is in namespace %s, the application in %s",
+					policy.User(policy.RefOf(object)), object.GetNamespace(), namespace)
 			}
 			if object, err = onto.merge(cluster, object, application.Base); err != nil {
 				return nil, err
 			}
-			application.Objects[cluster] = append(application.Objects[cluster], policy.Found{Object: object, Users: []string{policy.User(application.Workload)}})
+			found := policy.Found{Object: object, Users: []string{policy.User(application.Workload)}}
+			application.Objects[cluster] = append(application.Objects[cluster], found)
 		}
 	}
 	return policy.Author(application)

@@ -84,8 +84,8 @@ func leftStatic(migration *v1alpha1.Migration, folder map[sameObject]bool) bool 
 	})
 }
 
-// heldBack notes the clusters that an object does not reach though it was written: it is shared with an application that was cut off there, or
-// somebody suspended its policy.
+// heldBack notes the clusters that an object does not reach though it was written: it is shared with an application that was cut off there,
+// or somebody suspended its policy.
 func (p *Publisher) heldBack(ctx context.Context, resource *policy.Resource, result *Result) error {
 	existing := &policyv1alpha1.PropagationPolicy{}
 	if err := p.Control.Get(ctx, client.ObjectKeyFromObject(resource.Policy), existing); err != nil {
@@ -116,7 +116,9 @@ func (p *Publisher) heldBack(ctx context.Context, resource *policy.Resource, res
 }
 
 // sort tells what goes to the control plane from what stays static, with the reason.
-func (p *Publisher) sort(ctx context.Context, all []policy.Resource, migration *v1alpha1.Migration, owner string) ([]policy.Resource, map[v1alpha1.ResourceReference]string, error) {
+func (p *Publisher) sort(
+	ctx context.Context, all []policy.Resource, migration *v1alpha1.Migration, owner string,
+) ([]policy.Resource, map[v1alpha1.ResourceReference]string, error) {
 	var resources []policy.Resource
 	static := map[v1alpha1.ResourceReference]string{}
 	for i := range all {
@@ -129,7 +131,9 @@ func (p *Publisher) sort(ctx context.Context, all []policy.Resource, migration *
 		case all[i].Local != "":
 			return nil, nil, fmt.Errorf("%s cannot be federated: %s", policy.User(all[i].ResourceReference), all[i].Local)
 		case !policy.IsCarried(all[i].APIVersion, all[i].Kind):
-			return nil, nil, fmt.Errorf("%s: %s %s is no kind that a migration carries, and could not be rolled back with its application; nothing was published. Take it out of the folder, and apply it to the members or with a policy of its own ('argosyctl policy')",
+			return nil, nil, fmt.Errorf("%s: %s %s is no kind that a migration carries, and could not be rolled back with its "+
+				"application; nothing was published. Take it out of the folder, and apply it to the members or with a policy of its own "+
+				"('argosyctl policy')",
 				policy.User(all[i].ResourceReference), all[i].APIVersion, all[i].Kind)
 		default:
 			resources = append(resources, all[i])
@@ -140,7 +144,9 @@ func (p *Publisher) sort(ctx context.Context, all []policy.Resource, migration *
 
 // staysStatic says why an object of a federated application is released to the members: the take-over left it
 // there, or it is in a member and was never taken over. It fails when another application holds it.
-func (p *Publisher) staysStatic(ctx context.Context, resource *policy.Resource, migration *v1alpha1.Migration, owner string) (string, error) {
+func (p *Publisher) staysStatic(
+	ctx context.Context, resource *policy.Resource, migration *v1alpha1.Migration, owner string,
+) (string, error) {
 	name := policy.User(resource.ResourceReference)
 	for _, recorded := range migration.Status.Resources {
 		if recorded.ResourceReference != resource.ResourceReference {
@@ -160,7 +166,8 @@ func (p *Publisher) staysStatic(ctx context.Context, resource *policy.Resource, 
 	case err == nil && existing.Labels[v1alpha1.LabelManagedBy] == owner:
 		return "", nil
 	case err == nil:
-		return "", fmt.Errorf("PropagationPolicy %s holds %s and is not of this application: take the object out of the folder, or release it with its own application", existing.Name, name)
+		return "", fmt.Errorf("PropagationPolicy %s holds %s and is not of this application: "+
+			"take the object out of the folder, or release it with its own application", existing.Name, name)
 	case !apierrors.IsNotFound(err):
 		return "", fmt.Errorf("reading the policy of %s: %w", name, err)
 	}

@@ -95,7 +95,8 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	case v1alpha1.ManagementFederated:
 		for _, cluster := range append(bundle.Clusters(), clusters...) {
 			if !slices.Contains(answer.Clusters, cluster) {
-				return result, fmt.Errorf("the application is federated in %s, and %s is none of them: its policies decide where it is; nothing was published", strings.Join(answer.Clusters, ", "), cluster)
+				return result, fmt.Errorf("the application is federated in %s, and %s is none of them: "+
+					"its policies decide where it is; nothing was published", strings.Join(answer.Clusters, ", "), cluster)
 			}
 		}
 		if err := p.federated(ctx, application, bundle, &result); err != nil {

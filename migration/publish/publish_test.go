@@ -26,215 +26,6 @@ import (
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
-var folder = fstest.MapFS{
-	"web.yaml": {Data: []byte(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 3, selector: {matchLabels: {app: web}},
-  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:2"}]}}}}
----
-{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {region: everywhere}}`)},
-	"clusters/b/config.yaml": {Data: []byte(`{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {region: b}}`)},
-	"clusters/a/empty.yaml":  {Data: []byte("# nothing differs in a\n{apiVersion: v1, kind: ConfigMap, metadata: {name: only-a}, data: {x: z}}")},
-	"README.md":              {Data: []byte("not an object")},
-}
-
-func TestLoad(t *testing.T) {
-	bundle, err := Load(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"a", "b"}, bundle.Clusters()); diff != "" {
-		t.Errorf("clusters (-want +got):\n%s", diff)
-	}
-	got := map[string]string{}
-	for _, cluster := range []string{"a", "b"} {
-		for _, object := range bundle.For(cluster) {
-			region, _, _ := unstructured.NestedString(object.Object, "data", "region")
-			got[cluster+" "+policy.User(policy.RefOf(object))] = region
-		}
-	}
-	want := map[string]string{
-		"a deployment/web": "", "a configmap/web": "everywhere", "a configmap/only-a": "",
-		"b deployment/web": "", "b configmap/web": "b",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("objects (-want +got):\n%s", diff)
-	}
-}
-
-// Where a folder holds a kustomization, its objects are what kustomize builds: for every cluster, and for one on the same base.
-func TestLoadBuildsKustomizations(t *testing.T) {
-	files := fstest.MapFS{
-		"base/kustomization.yaml": {Data: []byte("resources: [web.yaml]\nconfigMapGenerator: [{name: web, literals: [region=everywhere]}]\n" +
-			"generatorOptions: {disableNameSuffixHash: true}")},
-		"base/web.yaml":                    folder["web.yaml"],
-		"kustomization.yaml":               {Data: []byte("resources: [base]\nimages: [{name: web, newTag: \"7\"}]")},
-		"clusters/b/kustomization.yaml":    {Data: []byte("resources: [../../base]\nimages: [{name: web, newTag: \"8\"}]")},
-		"clusters/a/plain.yaml":            {Data: []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: only-a}}")},
-		"base/values/not-an-object.yaml":   {Data: []byte("just: values")},
-		"clusters/b/patches/replicas.yaml": {Data: []byte("spec: {replicas: 9}")},
-	}
-	files["base/web.yaml"] = &fstest.MapFile{Data: []byte(strings.Split(string(folder["web.yaml"].Data), "---")[0])}
-	bundle, err := Load(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, cluster := range []string{"a", "b"} {
-		for _, object := range bundle.For(cluster) {
-			containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
-			image := ""
-			if len(containers) > 0 {
-				image, _ = containers[0].(map[string]any)["image"].(string)
-			}
-			got[cluster+" "+policy.User(policy.RefOf(object))] = image
-		}
-	}
-	want := map[string]string{"a deployment/web": "web:7", "a configmap/web": "", "a configmap/only-a": "", "b deployment/web": "web:8",
-		"b configmap/web": ""}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("objects (-want +got):\n%s", diff)
-	}
-	files["kustomization.yaml"] = &fstest.MapFile{Data: []byte("resources: [../elsewhere]")}
-	if _, err := Load(files); err == nil || !strings.Contains(err.Error(), "building the kustomization of .") {
-		t.Errorf("error %v for a kustomization of what is not there", err)
-	}
-}
-
-// What kubectl get -o yaml prints is a List.
-func TestLoadReadsLists(t *testing.T) {
-	bundle, err := Load(fstest.MapFS{"all.yaml": {Data: []byte(`{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}},
-  {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}]}`)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, object := range bundle.For("member1") {
-		names = append(names, object.GetName())
-	}
-	if diff := cmp.Diff([]string{"a", "b"}, names); diff != "" {
-		t.Errorf("objects (-want +got):\n%s", diff)
-	}
-}
-
-func TestLoadRefuses(t *testing.T) {
-	const text = `{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}`
-	one := &fstest.MapFile{Data: []byte(text)}
-	for name, tc := range map[string]struct {
-		files fstest.MapFS
-		want  string
-	}{
-		"no objects":        {files: fstest.MapFS{"README.md": {}}, want: "holds no objects"},
-		"a nameless object": {files: fstest.MapFS{"a.yaml": {Data: []byte("kind: ConfigMap")}}, want: "a.yaml: an object lacks"},
-		"an object twice":   {files: fstest.MapFS{"a.yaml": one, "b.yaml": one}, want: "configmap/a stands twice in the folder"},
-		"twice in a List": {files: fstest.MapFS{"a.yaml": {Data: []byte("{apiVersion: v1, kind: List, items: " +
-			"[" + text + "," + text + "]}")}}, want: "configmap/a stands twice"},
-		"broken YAML":    {files: fstest.MapFS{"a.yaml": {Data: []byte("a: [")}}, want: "reading a.yaml"},
-		"a stray folder": {files: fstest.MapFS{"base/a.yaml": {Data: []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")}}, want: "clusters/<cluster>/"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := Load(tc.files); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("error %v, want %q", err, tc.want)
-			}
-		})
-	}
-}
-
-func plane(t testing.TB, objects ...client.Object) client.Client {
-	t.Helper()
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, policyv1alpha1.Install, v1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
-}
-
-func migration(management v1alpha1.Management, phase v1alpha1.Phase) *v1alpha1.Migration {
-	out := &v1alpha1.Migration{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-web"}}
-	out.Spec.WorkloadReference = v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
-	out.Status.Management, out.Status.Phase = management, phase
-	out.Status.Clusters = []v1alpha1.ClusterStatus{{Name: "a", State: v1alpha1.ClusterOpen}, {Name: "b", State: v1alpha1.ClusterOpen}}
-	return out
-}
-
-func rolledBack(migration *v1alpha1.Migration) *v1alpha1.Migration {
-	migration.Spec.Rollback = &v1alpha1.Rollback{}
-	return migration
-}
-
-func listing(trigger v1alpha1.Trigger) *v1alpha1.MigrationWhitelist {
-	out := &v1alpha1.MigrationWhitelist{ObjectMeta: metav1.ObjectMeta{Name: "all"}}
-	out.Spec.Entries = []v1alpha1.WhitelistEntry{{Namespace: "shop", Trigger: trigger,
-		WorkloadReference: v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}}}
-	return out
-}
-
-func TestAsk(t *testing.T) {
-	for name, tc := range map[string]struct {
-		objects []client.Object
-		kind    string
-		want    v1alpha1.Management
-		listed  bool
-	}{
-		"nobody knows it":    {want: v1alpha1.ManagementStatic},
-		"listed, not begun":  {objects: []client.Object{listing("")}, want: v1alpha1.ManagementStatic, listed: true},
-		"being prepared":     {objects: []client.Object{listing(""), migration(v1alpha1.ManagementStatic, v1alpha1.PhasePreparing)}, want: v1alpha1.ManagementStatic, listed: true},
-		"being opened":       {objects: []client.Object{listing(""), migration(v1alpha1.ManagementChanging, v1alpha1.PhaseOpening)}, want: v1alpha1.ManagementChanging, listed: true},
-		"federated":          {objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
-		"kind in lower case": {kind: "deployment", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementFederated, listed: true},
-		"rolled back, and listed still": {objects: []client.Object{listing(""), rolledBack(migration(v1alpha1.ManagementFederated,
-			v1alpha1.PhaseFederated))}, want: v1alpha1.ManagementChanging},
-		"taken off this moment":     {objects: []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementChanging},
-		"cut off":                   {objects: []client.Object{migration(v1alpha1.ManagementStatic, v1alpha1.PhaseCutOff)}, want: v1alpha1.ManagementStatic},
-		"another kind of that name": {kind: "CloneSet", objects: []client.Object{listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated)}, want: v1alpha1.ManagementStatic},
-	} {
-		t.Run(name, func(t *testing.T) {
-			kind := tc.kind
-			if kind == "" {
-				kind = "Deployment"
-			}
-			got, err := Ask(t.Context(), plane(t, tc.objects...), Application{Namespace: "shop", Kind: kind, Name: "web"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.Management != tc.want || got.IsKarmada != (tc.want == v1alpha1.ManagementFederated) || got.Whitelisted != tc.listed {
-				t.Errorf("answer %+v, want %s, listed %v", got, tc.want, tc.listed)
-			}
-		})
-	}
-}
-
-// Whatever kubectl calls a kind, the answer is the same; a word that is no kind gets none, since Static would be a lie.
-func TestAskKnowsWhatKindsAreCalled(t *testing.T) {
-	control := plane(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated))
-	for kind, known := range map[string]bool{
-		"Deployment": true, "deployment": true, "deployments": true, "deploy": true, "Deployments.apps": true, "deployment.v1.apps": true,
-		"deploymnt": false, "Job": false, "": false,
-	} {
-		got, err := Ask(t.Context(), control, Application{Namespace: "shop", Kind: kind, Name: "web"})
-		if known != got.IsKarmada || known == errors.Is(err, ErrBadApplication) {
-			t.Errorf("%q: %+v, %v", kind, got, err)
-		}
-	}
-	if _, err := Ask(t.Context(), control, Application{Kind: "Deployment", Name: "web"}); !errors.Is(err, ErrBadApplication) {
-		t.Errorf("error %v for a question without a namespace", err)
-	}
-	for word, kind := range called {
-		if !policy.Supported("apps/v1", kind) && !policy.Supported("apps.kruise.io/v1alpha1", kind) {
-			t.Errorf("%s is called %s, which cannot be moved", kind, word)
-		}
-	}
-}
-
-func load(t testing.TB) *Bundle {
-	t.Helper()
-	bundle, err := Load(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bundle
-}
-
 func TestReleaseWhileChangingWritesNothing(t *testing.T) {
 	publisher := &Publisher{Control: plane(t, listing(""), migration(v1alpha1.ManagementChanging, v1alpha1.PhaseSoaking)),
 		Member: func(context.Context, string) (client.Client, error) { t.Error("a member was reached"); return nil, nil }}
@@ -259,7 +50,8 @@ func TestReleaseOfAFederatedApplication(t *testing.T) {
 	}
 	control := plane(t, listing(""), federated, template)
 	members := map[string]client.Client{"a": plane(t), "b": plane(t)} // looked at for what is new only
-	publisher := &Publisher{Control: control, Member: func(_ context.Context, name string) (client.Client, error) { return members[name], nil }}
+	member := func(_ context.Context, name string) (client.Client, error) { return members[name], nil }
+	publisher := &Publisher{Control: control, Member: member}
 	if _, err := publisher.Release(t.Context(), "shop", load(t), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +62,8 @@ func TestReleaseOfAFederatedApplication(t *testing.T) {
 	if replicas, _ := policy.Replicas(template); replicas != 10 || containers[0].(map[string]any)["image"] != "web:2" {
 		t.Errorf("template has %d replicas and %v", replicas, containers)
 	}
-	if labels := template.GetLabels(); labels[v1alpha1.LabelManagedBy] != "deployment-web" || labels["propagationpolicy.karmada.io/permanent-id"] != "id" {
+	labels := template.GetLabels()
+	if labels[v1alpha1.LabelManagedBy] != "deployment-web" || labels["propagationpolicy.karmada.io/permanent-id"] != "id" {
 		t.Errorf("the template's marks are %v", labels)
 	}
 	var policies policyv1alpha1.PropagationPolicyList
@@ -359,7 +152,8 @@ func TestAReleaseThatWasOvertaken(t *testing.T) {
 		opened.Status.Management, opened.Status.Phase = v1alpha1.ManagementChanging, v1alpha1.PhaseOpening
 		return plane(t), control.Update(ctx, opened)
 	}}
-	if _, err := publisher.Release(t.Context(), "shop", load(t), nil); !errors.Is(err, ErrChanging) || !strings.Contains(err.Error(), "release it again") {
+	_, err := publisher.Release(t.Context(), "shop", load(t), nil)
+	if !errors.Is(err, ErrChanging) || !strings.Contains(err.Error(), "release it again") {
 		t.Errorf("error %v, want that it must be released again", err)
 	}
 }
@@ -416,7 +210,9 @@ func TestAFederatedReleaseRefusesWhatCouldNotBeRolledBack(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := fstest.MapFS{"web.yaml": folder["web.yaml"], "clusters/a/x.yaml": {Data: []byte(tc.object)}, "clusters/b/x.yaml": {Data: []byte(strings.Replace(tc.object, "key: a", "key: b", 1))}}
+			elsewhere := strings.Replace(tc.object, "key: a", "key: b", 1)
+			files := fstest.MapFS{"web.yaml": folder["web.yaml"],
+				"clusters/a/x.yaml": {Data: []byte(tc.object)}, "clusters/b/x.yaml": {Data: []byte(elsewhere)}}
 			bundle, err := Load(files)
 			if err != nil {
 				t.Fatal(err)
@@ -446,7 +242,9 @@ func TestAnAutoscalerInTheFolderDropsNoReplicas(t *testing.T) {
 	control := plane(t)
 	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return member, nil }}
 	files := fstest.MapFS{"web.yaml": folder["web.yaml"]}
-	for _, add := range []string{"", `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`} {
+	const autoscaler = `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web},
+  spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`
+	for _, add := range []string{"", autoscaler} {
 		if add != "" {
 			files["hpa.yaml"] = &fstest.MapFile{Data: []byte(add)}
 		}
@@ -479,9 +277,20 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 		clusters []string
 		want     string
 	}{
-		"another namespace":      {file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: other}}`, want: "configmap/x is in namespace other, and the release in shop"},
-		"everybody's":            {file: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: x}}`, want: "clusterrole/x is no object of a namespace"},
-		"a cluster it is not in": {objects: []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing("")}, clusters: []string{"a", "c"}, file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}`, want: "federated in a, b, and c is none of them"},
+		"another namespace": {
+			file: `{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: other}}`,
+			want: "configmap/x is in namespace other, and the release in shop",
+		},
+		"everybody's": {
+			file: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: x}}`,
+			want: "clusterrole/x is no object of a namespace",
+		},
+		"a cluster it is not in": {
+			objects:  []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing("")},
+			clusters: []string{"a", "c"},
+			file:     `{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}`,
+			want:     "federated in a, b, and c is none of them",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bundle, err := Load(fstest.MapFS{"web.yaml": folder["web.yaml"], "x.yaml": {Data: []byte(tc.file)}})
@@ -498,7 +307,8 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 				mapper.Add(kind, meta.RESTScopeNamespace)
 			}
 			member := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).Build()
-			publisher := &Publisher{Control: plane(t, tc.objects...), Member: func(context.Context, string) (client.Client, error) { return member, nil }}
+			reach := func(context.Context, string) (client.Client, error) { return member, nil }
+			publisher := &Publisher{Control: plane(t, tc.objects...), Member: reach}
 			clusters := tc.clusters
 			if clusters == nil {
 				clusters = []string{"a"}
@@ -516,8 +326,11 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 
 // A shared ConfigMap whose other user was cut off does not reach that cluster: it is written, and who published it is told.
 func TestAReleaseTellsWhatIsHeldBack(t *testing.T) {
-	shared := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-web",
-		Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-web"}, Annotations: map[string]string{v1alpha1.AnnotationReferrers: "deployment/other,deployment/web"}}}
+	shared := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: "configmap-web",
+		Labels:      map[string]string{v1alpha1.LabelManagedBy: "deployment-web"},
+		Annotations: map[string]string{v1alpha1.AnnotationReferrers: "deployment/other,deployment/web"},
+	}}
 	shared.Spec.Suspension = policy.Suspension([]string{"a", "b"}, func(cluster string) bool { return cluster == "a" })
 	control := plane(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), shared)
 	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return plane(t), nil }}
@@ -526,7 +339,8 @@ func TestAReleaseTellsWhatIsHeldBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Written{{Where: "b", Object: "configmap/web",
-		Note: "PropagationPolicy configmap-web is suspended there: it is shared by deployment/other, deployment/web, and not each of them is federated"}}
+		Note: "PropagationPolicy configmap-web is suspended there: it is shared by deployment/other, deployment/web, " +
+			"and not each of them is federated"}}
 	if diff := cmp.Diff(want, result.Held); diff != "" {
 		t.Errorf("held back (-want +got):\n%s", diff)
 	}
@@ -542,7 +356,8 @@ func TestAFederatedReleaseReachesItsClustersFirst(t *testing.T) {
 			ResourceReference: v1alpha1.ResourceReference{APIVersion: "v1", Kind: "ConfigMap", Name: name}, Note: "shared with deployment/other"})
 	}
 	control := plane(t, listing(""), federated)
-	publisher := &Publisher{Control: control, Member: func(_ context.Context, name string) (client.Client, error) { return nil, errors.New("no such host") }}
+	unreachable := func(context.Context, string) (client.Client, error) { return nil, errors.New("no such host") }
+	publisher := &Publisher{Control: control, Member: unreachable}
 	result, err := publisher.Release(t.Context(), "shop", load(t), nil)
 	if err == nil || !strings.Contains(err.Error(), "no such host; nothing was published") {
 		t.Errorf("error %v, want that nothing was published", err)

@@ -9,8 +9,9 @@ import (
 	"github.com/argosy-dev/argosy/release/hold"
 )
 
-// TestPushedWhileAdopted: between the status that says what is stable and the mark on the template nothing holds a push. It has reached every
-// cluster, so it is the stable revision, no stage begins, and until the template bears its marks nobody is told that changes are held.
+// TestPushedWhileAdopted: between the status that says what is stable and the mark on the template nothing holds a push. It has reached
+// every cluster, so it is the stable revision, no stage begins, and until the template bears its marks nobody is told that changes are
+// held.
 func TestPushedWhileAdopted(t *testing.T) {
 	f := newFleet(t, "CloneSet", map[string]int64{"member1": 4, "member2": 3, "member3": 3},
 		v1alpha1.Stage{Name: "one", Updated: number(1), Gates: v1alpha1.Gates{Approvals: 1}})

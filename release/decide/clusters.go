@@ -92,8 +92,8 @@ func running(w *Work, want int64) (reason, message string) {
 	return "", ""
 }
 
-// askAgain is how long Works may not be what they are to be, until Karmada is asked to write them again. It does so at an event of the binding, and
-// there may be none: a new object gets the stable revision first, and a refusal is tried again ever more rarely.
+// askAgain is how long Works may not be what they are to be, until Karmada is asked to write them again. It does so at an event of the
+// binding, and there may be none: a new object gets the stable revision first, and a refusal is tried again ever more rarely.
 const askAgain = 20 * time.Second
 
 // ask Karmada for Works that are not what they are to be.

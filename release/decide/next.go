@@ -90,7 +90,8 @@ func adopt(n *next) bool {
 		n.stable()
 	}
 	if !n.Template.Marked {
-		n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonAdopting, "the template is being marked: changes are not held yet")
+		n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonAdopting,
+			"the template is being marked: changes are not held yet")
 		n.After = time.Second
 		return d == nil || unheld
 	}

@@ -35,7 +35,8 @@ func Compose(work Work, want Want, recorded Recording) (*unstructured.Unstructur
 		base = recorded.Object
 	}
 	if base.GroupVersionKind() != kind {
-		return nil, fmt.Errorf("revision %s was recorded as %s, and the template is %s now: put the template's apiVersion back, or open the cluster",
+		return nil, fmt.Errorf(
+			"revision %s was recorded as %s, and the template is %s now: put the template's apiVersion back, or open the cluster",
 			want.Revision, base.GetAPIVersion(), kind.GroupVersion())
 	}
 	out := base.DeepCopy()

@@ -199,7 +199,8 @@ kind: CloneSet
 metadata:
   name: web
   labels: {team: a, release.argosy.dev/staged: web}
-  annotations: {note: old, resourcetemplate.karmada.io/generation: "4", release.argosy.dev/revision: r1, release.argosy.dev/stable: r1, release.argosy.dev/open: "*"}
+  annotations: {note: old, resourcetemplate.karmada.io/generation: "4", release.argosy.dev/revision: r1, release.argosy.dev/stable: r1,
+    release.argosy.dev/open: "*"}
 spec: {replicas: 3, minReadySeconds: 5, scaleStrategy: {podsToDelete: [web-a]}, template: {image: "web:1"}}
 `
 

@@ -111,7 +111,8 @@ func measureEstimator(t *testing.T, s size) {
 		},
 		Notes: []string{
 			"Karmada's server knows neither spread nor anti-affinity nor promised replicas nor claims: " +
-				"its time is that of the plain question. Both are called in process, in turns; both mirrors are fed by a fake API server, as in Karmada's benchmark. \"Never asked\" has a request and a selector that no question had before. Memory is " +
+				"its time is that of the plain question. Both are called in process, in turns; both mirrors are fed by a fake API server, as in " +
+				"Karmada's benchmark. \"Never asked\" has a request and a selector that no question had before. Memory is " +
 				"the heap each server's start adds."},
 	}.Print(os.Stdout)
 	estimatorAims(t, s, stockCalls, cold, repeat, churn, spreadCold)

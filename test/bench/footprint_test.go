@@ -102,8 +102,8 @@ func pushWorkloads(t *testing.T, karmada client.Client, meters map[string]*meter
 				app.SetKind("CloneSet")
 				app.SetNamespace("load")
 				app.SetName(fmt.Sprintf("app-%d", i%footprintApps))
-				patch := fmt.Sprintf(
-					`{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v%d","resources":{"requests":{"cpu":"100m"}}}]}}}}`, i)
+				patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[`+
+					`{"name":"web","image":"registry.example/web:v%d","resources":{"requests":{"cpu":"100m"}}}]}}}}`, i)
 				if err := karmada.Patch(t.Context(), app, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 					t.Errorf("pushing: %v", err)
 					return
@@ -146,7 +146,10 @@ spec:
   resourceSelectors: [{apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, name: NAME}]
   placement:
     clusterAffinity: {clusterNames: [member1, member2]}
-    replicaScheduling: {replicaSchedulingType: Divided, replicaDivisionPreference: Weighted, weightPreference: {dynamicWeight: AvailableReplicas}}
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference: {dynamicWeight: AvailableReplicas}
 ---
 apiVersion: autoscaling.argosy.dev/v1alpha1
 kind: CronHPA

@@ -180,7 +180,8 @@ func (s *Stage) developerReads(ctx context.Context) (string, error) {
 	if ready == nil || len(c.Status.Endpoints) == 0 {
 		return "nothing yet", nil
 	}
-	return fmt.Sprintf("Ready=%s: %d of %d copies serve; %s", ready.Status, c.Status.AvailableReplicas, ptr.Deref(c.Spec.Replicas, 1), c.Status.Endpoints[0].URL), nil
+	return fmt.Sprintf("Ready=%s: %d of %d copies serve; %s", ready.Status, c.Status.AvailableReplicas,
+		ptr.Deref(c.Spec.Replicas, 1), c.Status.Endpoints[0].URL), nil
 }
 
 func (s *Stage) newImage(ctx context.Context, name, image string) error {

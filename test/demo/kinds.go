@@ -102,7 +102,8 @@ func playKinds(ctx context.Context, s *Stage) error {
 	if err := s.reportServers(ctx, ""); err != nil {
 		return err
 	}
-	s.Expect(ctx, "the VMReplicaSet's status, summed", "6 servers, 6 available; waiting: give-up op-1 of payments-x in member2", s.serverStatus)
+	s.Expect(ctx, "the VMReplicaSet's status, summed",
+		"6 servers, 6 available; waiting: give-up op-1 of payments-x in member2", s.serverStatus)
 	s.Expect(ctx, "health of servers that wait for a person", "Healthy Healthy Healthy", s.serverHealth)
 	s.Expect(ctx, "the Component's status, summed", "6 replicas, 6 available; reached in member1, member2, member3", s.componentStatus)
 
@@ -234,7 +235,8 @@ func (s *Stage) serverStatus(ctx context.Context) (string, error) {
 	for _, p := range set.Status.PendingApprovals {
 		waiting = append(waiting, fmt.Sprintf("%s %s of %s in %s", p.Gate, p.OperationID, p.Server, p.Cluster))
 	}
-	return fmt.Sprintf("%d servers, %d available; waiting: %s", set.Status.Replicas, set.Status.AvailableReplicas, strings.Join(waiting, ", ")), err
+	return fmt.Sprintf("%d servers, %d available; waiting: %s",
+		set.Status.Replicas, set.Status.AvailableReplicas, strings.Join(waiting, ", ")), err
 }
 
 func (s *Stage) serverHealth(ctx context.Context) (string, error) {
@@ -249,7 +251,8 @@ func (s *Stage) componentStatus(ctx context.Context) (string, error) {
 		clusters = append(clusters, endpoint.Cluster)
 	}
 	slices.Sort(clusters)
-	return fmt.Sprintf("%d replicas, %d available; reached in %s", component.Status.Replicas, component.Status.AvailableReplicas, strings.Join(clusters, ", ")), err
+	return fmt.Sprintf("%d replicas, %d available; reached in %s",
+		component.Status.Replicas, component.Status.AvailableReplicas, strings.Join(clusters, ", ")), err
 }
 
 func (s *Stage) scaleServers(ctx context.Context, replicas int64) error {

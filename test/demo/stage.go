@@ -195,7 +195,8 @@ func (s *Stage) record(row Row) bool {
 		fmt.Fprintf(s.out, "    %s  %s: %s (%.1f s)\n", verdict(s.paint, true), row.What, oneLine(row.Seen), row.Took.Seconds())
 		return true
 	}
-	fmt.Fprintf(s.out, "    %s  %s: expected %s, seen %s (%.1f s)\n", verdict(s.paint, false), row.What, row.Expected, oneLine(row.Seen), row.Took.Seconds())
+	fmt.Fprintf(s.out, "    %s  %s: expected %s, seen %s (%.1f s)\n",
+		verdict(s.paint, false), row.What, row.Expected, oneLine(row.Seen), row.Took.Seconds())
 	return false
 }
 

@@ -127,11 +127,13 @@ func (a autoscaled) releasedUnchanged() {
 // and it is emptied when its load is gone.
 func fullAndBurst(t *testing.T) {
 	// By weights: of nodes that are nearly as large as they were, Karmada's resource models count only half.
-	target := strings.NewReplacer("cpu: 10m", "cpu: 2200m", "[member1, member2]", "[member1, member2, member3]", "{dynamicWeight: AvailableReplicas}", `
+	const byWeights = `
         staticWeightList:
         - {targetCluster: {clusterNames: [member1]}, weight: 1}
         - {targetCluster: {clusterNames: [member2]}, weight: 1}
-        - {targetCluster: {clusterNames: [member3]}, weight: 1}`).Replace(fedhpaTarget())
+        - {targetCluster: {clusterNames: [member3]}, weight: 1}`
+	target := strings.NewReplacer("cpu: 10m", "cpu: 2200m", "[member1, member2]", "[member1, member2, member3]",
+		"{dynamicWeight: AvailableReplicas}", byWeights).Replace(fedhpaTarget())
 	object := strings.ReplaceAll(fedhpaObject, "maxReplicas: 20",
 		"maxReplicas: 40\n  distribution: {clusters: [{name: member3, role: Standby}]}")
 	a := deployed(t, target)
@@ -202,7 +204,8 @@ func quotaRefuses(t *testing.T) {
 	a.load("member1", 300)
 	capacity := func() (string, error) { return a.condition(api.FedHPACapacitySufficient) }
 	a.g.Eventually(func() int32 { return a.replicas("member1") }, slow, "500ms").Should(BeEquivalentTo(6))
-	a.g.Eventually(capacity, soon, "500ms").Should(MatchRegexp(`False PodsPending: pods wait for room or are refused by a quota: \d in member1`))
+	pending := MatchRegexp(`False PodsPending: pods wait for room or are refused by a quota: \d in member1`)
+	a.g.Eventually(capacity, soon, "500ms").Should(pending)
 	a.g.Eventually(func() int { return a.running("member1") }, slow, "200ms").Should(Equal(3), "what the quota allows runs")
 	a.g.Eventually(a.agree, soon, "200ms").Should(BeTrue())
 	a.g.Expect(member.Delete(t.Context(), quota)).To(Succeed())

@@ -31,7 +31,8 @@ spec:
   template:
     metadata: {labels: {app: fit-hosts}}
     spec:
-      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: fit-hosts}}}]}}
+      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [
+        {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: fit-hosts}}}]}}
       containers: [{name: main, image: "registry.example/hosts:v1", resources: {requests: {cpu: 1m}}}]
 `
 	file := filepath.Join(t.TempDir(), "workload.yaml")

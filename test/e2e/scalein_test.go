@@ -54,7 +54,8 @@ func TestScaleInUnderPushes(t *testing.T) {
 
 	// An image still reaches every member.
 	d.patch(d.karmada, d.cloneSet(),
-		`{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v2","resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}}}}`)
+		`{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v2",`+
+			`"resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}}}}`)
 	states := untilImage(":v2")
 	for member, want := range map[string]string{"member1": "3 1+names", "member2": "3 2+names", "member3": "3"} {
 		d.Expect(arrivals(states[member])).To(Equal(want), member)

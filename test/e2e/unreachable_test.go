@@ -104,7 +104,8 @@ func TestReplicasOfAnUnreachableMember(t *testing.T) {
 		}
 	})
 	g.Eventually(status, slow, "200ms").Should(Equal(
-		"web: 4 replicas, 2 ready, MemberUnreachable: member2 cannot be asked. api: 4 replicas, 2 ready, MemberUnreachable: member2 cannot be asked. "))
+		"web: 4 replicas, 2 ready, MemberUnreachable: member2 cannot be asked. " +
+			"api: 4 replicas, 2 ready, MemberUnreachable: member2 cannot be asked. "))
 	g.Expect(p.lab.Start(t.Context(), "member2")).To(Succeed())
 	g.Eventually(status, slow, "200ms").Should(Equal(all))
 }

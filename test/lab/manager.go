@@ -44,7 +44,8 @@ func (m *member) managerUnits() ([]unit, error) {
 	if err := pki.WriteKubeconfig(m.ca.Kubeconfig(m.name, m.server.url(), pair), kubeconfig); err != nil {
 		return nil, err
 	}
-	spec := m.spec(name, memberManager, fmt.Sprintf("http://127.0.0.1:%d/readyz", m.managerHealth), "--config="+path, "--kubeconfig="+kubeconfig, "-v=1")
+	spec := m.spec(name, memberManager, fmt.Sprintf("http://127.0.0.1:%d/readyz", m.managerHealth),
+		"--config="+path, "--kubeconfig="+kubeconfig, "-v=1")
 	return []unit{{Name: name, After: []string{m.name + "/apiserver"}, Prepare: m.prepareManager, Process: spec}}, nil
 }
 

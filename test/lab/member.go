@@ -72,12 +72,15 @@ func (m *member) units() []unit {
 	if m.pull {
 		member = unit{Name: name("agent"), Prepare: m.prepareAgent, Process: m.agentSpec()}
 	}
-	member.After = []string{name("kube-controller-manager"), name("nodes"), "karmada/cluster-api", "karmada/webhook", "karmada/kube-controller-manager"}
+	member.After = []string{
+		name("kube-controller-manager"), name("nodes"),
+		"karmada/cluster-api", "karmada/webhook", "karmada/kube-controller-manager",
+	}
 	member.Check = m.clusterReady
 	units = append(units, member)
 	if m.options.Kruise {
-		// Once in some two hundred starts OpenKruise 1.8 was seen to panic in its webhook.Checker: if the first look at its own certificate fails, the second finds no
-		// client. That death is forgiven.
+		// Once in some two hundred starts OpenKruise 1.8 was seen to panic in its webhook.Checker: if the first look at its own certificate
+		// fails, the second finds no client. That death is forgiven.
 		units = append(units, unit{Name: name("kruise-manager"), After: needs, Prepare: m.prepareKruise, Process: m.kruiseManager()})
 	}
 	if m.options.Metrics {
@@ -112,8 +115,8 @@ func (m *member) kubeControllerManager() *process.Spec {
 			"--horizontal-pod-autoscaler-sync-period=1s",
 			"--horizontal-pod-autoscaler-initial-readiness-delay=5s",
 			"--horizontal-pod-autoscaler-cpu-initialization-period=10s",
-			// A pod whose node was silent is marked as not ready, which a kubelet would undo and KWOK does not: a machine that stands still for a minute
-			// would leave every pod so for good.
+			// A pod whose node was silent is marked as not ready, which a kubelet would undo and KWOK does not: a machine that stands still for a
+			// minute would leave every pod so for good.
 			"--node-monitor-grace-period=10m",
 		)...)
 }

@@ -3,6 +3,7 @@ package lab
 import "testing"
 
 func TestUnanswered(t *testing.T) {
+	//nolint:lll // as kube-apiserver serves it
 	const text = `# TYPE apiserver_admission_webhook_fail_open_count counter
 apiserver_admission_webhook_fail_open_count{name="bindings.fedhpa.argosy.dev",type="admit"} 3
 apiserver_admission_webhook_fail_open_count{name="vpod.kb.io",type="validating"} 9

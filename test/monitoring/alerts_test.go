@@ -87,27 +87,39 @@ func but(prefix string, lines ...string) string {
 func worlds() map[string]world {
 	return map[string]world{
 		"ArgosyWebhookDown": {
-			series: but(`up{job="argosy-webhook"`, `up{job="argosy-webhook",instance="a"} 1x30 0x90`), wantNot: []int{10, 31}, wantAt: []int{34, always},
+			series: but(`up{job="argosy-webhook"`,
+				`up{job="argosy-webhook",instance="a"} 1x30 0x90`),
+			wantNot: []int{10, 31}, wantAt: []int{34, always},
 		},
 		"ArgosyWebhookRefuses": {
-			series:  but(`argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="refused"}`, `argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="refused"} 0+10x120`),
+			series: but(`argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="refused"}`,
+				`argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="refused"} 0+10x120`),
 			wantNot: []int{5}, wantAt: []int{always},
 		},
 		"ArgosyWebhookSlow": {
-			series:  but(`argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="0.001"}`, `argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="0.001"} 0+500x120`, `argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="1"} 0+600x120`),
+			series: but(`argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="0.001"}`,
+				`argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="0.001"} 0+500x120`,
+				`argosy_interpreter_request_duration_seconds_bucket{job="argosy-webhook",operation="Retain",le="1"} 0+600x120`),
 			wantNot: []int{5}, wantAt: []int{always},
 		},
 		"ArgosyInterpreterOverridden": {
-			series: but(`argosy_interpreter_overridden`, `argosy_interpreter_overridden{job="argosy-webhook",kind="CloneSet",operation="Retain"} 1x120`), wantNot: []int{4}, wantAt: []int{always},
+			series: but(`argosy_interpreter_overridden`,
+				`argosy_interpreter_overridden{job="argosy-webhook",kind="CloneSet",operation="Retain"} 1x120`),
+			wantNot: []int{4}, wantAt: []int{always},
 		},
 		"ArgosyBindingsUnreadable": {
-			series: but(`argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"}`, `argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"} 0+1x120`), wantNot: []int{10}, wantAt: []int{always},
+			series: but(`argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"}`,
+				`argosy_interpreter_binding_reads_total{job="argosy-webhook",result="unreadable"} 0+1x120`),
+			wantNot: []int{10}, wantAt: []int{always},
 		},
 		"ArgosyRolloutsNotAsAsked": {
-			series: but(`argosy_interpreter_shortfalls_total`, `argosy_interpreter_shortfalls_total{job="argosy-webhook",kind="CloneSet",reason="MoreUpdated"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+			series: but(`argosy_interpreter_shortfalls_total`,
+				`argosy_interpreter_shortfalls_total{job="argosy-webhook",kind="CloneSet",reason="MoreUpdated"} 0x50 1x70`),
+			wantNot: []int{40, 90}, wantAt: []int{55},
 		},
 		"ArgosyEstimatorWatchesRefused": {
-			series:  but(`argosy_estimator_member_refused_watches`, `argosy_estimator_member_refused_watches{job="argosy-estimator",member="m1"} 1x120`),
+			series: but(`argosy_estimator_member_refused_watches`,
+				`argosy_estimator_member_refused_watches{job="argosy-estimator",member="m1"} 1x120`),
 			wantNot: []int{3}, wantAt: []int{10, always},
 		},
 		"ArgosyEstimatorOverBudget": {
@@ -115,33 +127,48 @@ func worlds() map[string]world {
 			wantNot: []int{10}, wantAt: []int{20, always},
 		},
 		"ArgosyRolloutStandsStill": {
-			series: healthy + `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="CloneSet.apps.kruise.io",condition="RolloutAsAsked",status="False"} 0+60x120
+			series: healthy + `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="CloneSet.apps.kruise.io",` +
+				`condition="RolloutAsAsked",status="False"} 0+60x120
 `, wantNot: []int{15}, wantAt: []int{25, always},
 		},
 		"ArgosyNoLeader": {
-			series: but(`leader_election_master_status{job="argosy-controller-manager",instance="a"}`, `leader_election_master_status{job="argosy-controller-manager",instance="a"} 1x30 0x90`), wantNot: []int{10, 31}, wantAt: []int{always},
+			series: but(`leader_election_master_status{job="argosy-controller-manager",instance="a"}`,
+				`leader_election_master_status{job="argosy-controller-manager",instance="a"} 1x30 0x90`),
+			wantNot: []int{10, 31}, wantAt: []int{always},
 		},
 		"ArgosyReconcileErrors": {
-			series: but(`controller_runtime_reconcile_errors_total`, `controller_runtime_reconcile_errors_total{job="argosy-controller-manager",controller="cronhpa"} 0+20x120`), wantNot: []int{10}, wantAt: []int{always},
+			series: but(`controller_runtime_reconcile_errors_total`,
+				`controller_runtime_reconcile_errors_total{job="argosy-controller-manager",controller="cronhpa"} 0+20x120`),
+			wantNot: []int{10}, wantAt: []int{always},
 		},
 		"ArgosyUnauthorized": {
 			series: healthy + `rest_client_requests_total{job="argosy-estimator",code="403"} 0+1x120`, wantNot: []int{10}, wantAt: []int{always},
 		},
 		"ArgosyCronHPALate": {
-			series: but(`argosy_cronhpa_firing_lateness_seconds_bucket`, `argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="60"} 0+10x120`, `argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="300"} 0+20x120`, `argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+20x120`), wantNot: []int{3}, wantAt: []int{always},
+			series: but(`argosy_cronhpa_firing_lateness_seconds_bucket`,
+				`argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="60"} 0+10x120`,
+				`argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="300"} 0+20x120`,
+				`argosy_cronhpa_firing_lateness_seconds_bucket{job="argosy-controller-manager",le="+Inf"} 0+20x120`),
+			wantNot: []int{3}, wantAt: []int{always},
 		},
 		"ArgosyCronHPAFiringsLost": {
-			series: but(`argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"}`, `argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+			series: but(`argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"}`,
+				`argosy_cronhpa_firings_total{job="argosy-controller-manager",result="Missed"} 0x50 1x70`),
+			wantNot: []int{40, 90}, wantAt: []int{55},
 		},
 		"ArgosyCronHPACannotScale": {
 			// What a reason says may change while the condition stays False.
 			series: but(`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable"`,
-				`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable",status="False",reason="TargetNotFound"} _x10 2x10 _x100`,
-				`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable",status="False",reason="TargetNotScalable"} _x20 2x100`),
+				`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable",`+
+					`status="False",reason="TargetNotFound"} _x10 2x10 _x100`,
+				`argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="TargetScalable",`+
+					`status="False",reason="TargetNotScalable"} _x20 2x100`),
 			wantNot: []int{20}, wantAt: []int{always},
 		},
 		"ArgosyPodScaleInFailed": {
-			series: but(`argosy_scalein_orders_total`, `argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+			series: but(`argosy_scalein_orders_total`,
+				`argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x50 1x70`),
+			wantNot: []int{40, 90}, wantAt: []int{55},
 		},
 		"ArgosyReleaseStalled": {
 			series: but(`argosy_conditions_oldest_seconds`,
@@ -149,31 +176,48 @@ func worlds() map[string]world {
 			wantNot: []int{5}, wantAt: []int{15, always},
 		},
 		"ArgosyFedHPADisagrees": {
-			series: but(`argosy_conditions_oldest_seconds`, `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 0+60x120`), wantNot: []int{5}, wantAt: []int{15, always},
+			series: but(`argosy_conditions_oldest_seconds`,
+				`argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 0+60x120`),
+			wantNot: []int{5}, wantAt: []int{15, always},
 		},
 		"ArgosyFedHPAMembersNotScaling": {
-			series: but(`argosy_conditions_oldest_seconds`, `argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 0+60x120`), wantNot: []int{10}, wantAt: []int{20, always},
+			series: but(`argosy_conditions_oldest_seconds`,
+				`argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 0+60x120`),
+			wantNot: []int{10}, wantAt: []int{20, always},
 		},
 		"ArgosyFedHPAOverwritten": {
-			series: but(`argosy_fedhpa_overwrites_repaired_total`, `argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0+1x120`), wantNot: []int{2}, wantAt: []int{always},
+			series: but(`argosy_fedhpa_overwrites_repaired_total`,
+				`argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0+1x120`),
+			wantNot: []int{2}, wantAt: []int{always},
 		},
 		"ArgosyComponentsNotRendered": {
-			series: but(`argosy_conditions_oldest_seconds`, `argosy_conditions_oldest_seconds{job="argosy-member-manager",kind="Component",condition="Rendered",status="False"} 0+60x120`), wantNot: []int{10}, wantAt: []int{20, always},
+			series: but(`argosy_conditions_oldest_seconds`,
+				`argosy_conditions_oldest_seconds{job="argosy-member-manager",kind="Component",condition="Rendered",status="False"} 0+60x120`),
+			wantNot: []int{10}, wantAt: []int{20, always},
 		},
 		"ArgosyComponentsChangedByHand": {
-			series: but(`argosy_component_writes_total`, `argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="ChangedByHand"} 0+1x120`), wantNot: []int{10}, wantAt: []int{always},
+			series: but(`argosy_component_writes_total`,
+				`argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="ChangedByHand"} 0+1x120`),
+			wantNot: []int{10}, wantAt: []int{always},
 		},
 		"ArgosyMigrationFailed": {
-			series: but(`argosy_migration_failures_total`, `argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x50 1x70`), wantNot: []int{40, 90}, wantAt: []int{55},
+			series: but(`argosy_migration_failures_total`,
+				`argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x50 1x70`),
+			wantNot: []int{40, 90}, wantAt: []int{55},
 		},
 		"ArgosyMigrationsWaitForPeople": {
-			series: but(`argosy_migration_applications`, `argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 2x120`), wantNot: []int{30}, wantAt: []int{70},
+			series: but(`argosy_migration_applications`,
+				`argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 2x120`),
+			wantNot: []int{30}, wantAt: []int{70},
 		},
 		"ArgosyEstimatorDown": {
 			series: but(`up{job="argosy-estimator"`), wantNot: []int{1}, wantAt: []int{5, always},
 		},
 		"ArgosyEstimatorMemberLost": {
-			series: but(`argosy_estimator_member_state_info`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Lost"} 1x50 _x69`, `argosy_estimator_member_state_info{job="argosy-estimator",member="m2",state="Misconfigured"} _x60 1x60`), wantNot: []int{4, 58, 63}, wantAt: []int{30, 70},
+			series: but(`argosy_estimator_member_state_info`,
+				`argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Lost"} 1x50 _x69`,
+				`argosy_estimator_member_state_info{job="argosy-estimator",member="m2",state="Misconfigured"} _x60 1x60`),
+			wantNot: []int{4, 58, 63}, wantAt: []int{30, 70},
 		},
 		"ArgosyEstimatorUnknown": {
 			series: healthy + `argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m1",outcome="exact"} 0+90x120
@@ -182,7 +226,10 @@ argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m2",out
 `, wantNot: []int{9}, wantAt: []int{30, always},
 		},
 		"ArgosyEstimatorSlow": {
-			series: but(`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"}`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+90x120`, `argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.256"} 0+100x120`), wantNot: []int{10}, wantAt: []int{always},
+			series: but(`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"}`,
+				`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+90x120`,
+				`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.256"} 0+100x120`),
+			wantNot: []int{10}, wantAt: []int{always},
 		},
 	}
 }
@@ -245,7 +292,8 @@ func run(t *testing.T, series string, rule *rules.AlertingRule) map[int]bool {
 	store := promqltest.LoadedStorage(t, "load 1m\n"+indent(series))
 	defer store.Close()
 	engine := promqltest.NewTestEngine(t, false, 0, 100000)
-	fresh := rules.NewAlertingRule(rule.Name(), rule.Query(), rule.HoldDuration(), rule.KeepFiringFor(), rule.Labels(), rule.Annotations(), labels.EmptyLabels(), "", false, promslog.NewNopLogger())
+	fresh := rules.NewAlertingRule(rule.Name(), rule.Query(), rule.HoldDuration(), rule.KeepFiringFor(),
+		rule.Labels(), rule.Annotations(), labels.EmptyLabels(), "", false, promslog.NewNopLogger())
 	fired := map[int]bool{}
 	for minute := 0; minute <= 110; minute++ {
 		at := time.Unix(0, 0).Add(time.Duration(minute) * time.Minute)

@@ -63,7 +63,8 @@ func JudgeBefore(facts Facts) []Result {
 func plane(facts Facts) []Result {
 	const name = "karmada-apiserver"
 	if facts.Unreachable != nil {
-		return []Result{{name, Unknown, facts.Unreachable.Error(), "see that --kubeconfig and --context name karmada-apiserver, and that it is reached from here"}}
+		return []Result{{name, Unknown, facts.Unreachable.Error(),
+			"see that --kubeconfig and --context name karmada-apiserver, and that it is reached from here"}}
 	}
 	if !facts.Karmada() {
 		return []Result{{name, Problem, "it serves no " + strings.Join(facts.missingKinds(), ", "),
@@ -154,10 +155,12 @@ func leaders(facts Facts, now time.Time) Result {
 	case facts.LeaseErr != nil:
 		return Result{name, Unknown, facts.LeaseErr.Error(), ""}
 	case facts.Lease == nil:
-		return Result{name, Unknown, "there is no Lease of argosy-controller-manager: it never ran here, or its leader election is off, as in the lab",
+		return Result{name, Unknown,
+			"there is no Lease of argosy-controller-manager: it never ran here, or its leader election is off, as in the lab",
 			"see that it runs: kubectl get pods in its namespace of the host cluster"}
 	case facts.Lease.Holder == "":
-		return Result{name, Problem, "no argosy-controller-manager leads", "see that it runs: kubectl get pods in its namespace of the host cluster"}
+		return Result{name, Problem, "no argosy-controller-manager leads",
+			"see that it runs: kubectl get pods in its namespace of the host cluster"}
 	}
 	if late := now.Sub(facts.Lease.Renewed); late > leaseLate {
 		return Result{name, Problem, fmt.Sprintf("%s led last, %s ago", facts.Lease.Holder, late.Round(time.Second)),
@@ -209,7 +212,8 @@ func programs(facts Facts) []Result {
 	case facts.Host.Err != nil:
 		return []Result{{name, Unknown, facts.Host.Err.Error(), ""}}
 	case len(facts.Host.Programs) == 0:
-		return []Result{{name, Problem, "no program of Argosy runs in namespace " + facts.Host.Namespace, "name another by --host-namespace, or install"}}
+		return []Result{{name, Problem, "no program of Argosy runs in namespace " + facts.Host.Namespace,
+			"name another by --host-namespace, or install"}}
 	}
 	var out []Result
 	for _, p := range facts.Host.Programs {
@@ -220,7 +224,8 @@ func programs(facts Facts) []Result {
 		case p.Ready < p.Desired:
 			out = append(out, Result{p.Name, Warning, said, "kubectl describe its pods"})
 		case p.Version != facts.Client:
-			out = append(out, Result{p.Name, Warning, said + ", and this argosyctl is " + facts.Client, "use the argosyctl of the installed version"})
+			out = append(out, Result{p.Name, Warning, said + ", and this argosyctl is " + facts.Client,
+				"use the argosyctl of the installed version"})
 		default:
 			out = append(out, Result{p.Name, OK, said, ""})
 		}

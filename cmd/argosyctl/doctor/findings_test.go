@@ -217,7 +217,8 @@ func TestDiagnose(t *testing.T) {
 			spoil: func(f *Facts) {
 				f.Workloads = append(f.Workloads,
 					template(
-						`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"MoreUpdated","message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
+						`{"status":{"conditions":[{"type":"RolloutAsAsked","status":"False","reason":"MoreUpdated",`+
+							`"message":"asked 1 of 6 updated, 3 are: member3 2"}]}}`))
 			},
 			wantSeverity: Warning, wantCheck: "rollout", wantMessage: "asked 1 of 6 updated, 3 are",
 		},

@@ -12,10 +12,12 @@ import (
 	"github.com/argosy-dev/argosy/internal/fixture"
 )
 
-const fieldsOfLegacy = `{"f:metadata":{"f:labels":{"f:team":{}}},"f:spec":{"f:replicas":{},"f:minReadySeconds":{},"f:template":{"f:spec":{"f:containers":{
+const fieldsOfLegacy = `{"f:metadata":{"f:labels":{"f:team":{}}},"f:spec":{"f:replicas":{},"f:minReadySeconds":{},
+  "f:template":{"f:spec":{"f:containers":{
 	"k:{\"name\":\"app\"}":{".":{},"f:name":{},"f:image":{},"f:imagePullPolicy":{}}}}}}}`
 
-const fieldsOfOurs = `{"f:spec":{"f:replicas":{},"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:name":{},"f:image":{}}}}}}}`
+const fieldsOfOurs = `{"f:spec":{"f:replicas":{},"f:template":{"f:spec":{"f:containers":{` +
+	`"k:{\"name\":\"app\"}":{".":{},"f:name":{},"f:image":{}}}}}}}`
 
 // legacy is an object that a manager of the past owns whole, defaults too.
 func legacy(t *testing.T, manager string, operation metav1.ManagedFieldsOperationType) *unstructured.Unstructured {
@@ -23,10 +25,14 @@ func legacy(t *testing.T, manager string, operation metav1.ManagedFieldsOperatio
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: legacy, labels: {team: shop}}
-spec: {replicas: 2, minReadySeconds: 7, template: {spec: {containers: [{name: app, image: "app:1", imagePullPolicy: IfNotPresent}]}}}`).Unstructured()
+spec: {replicas: 2, minReadySeconds: 7,
+  template: {spec: {containers: [{name: app, image: "app:1", imagePullPolicy: IfNotPresent}]}}}`).Unstructured()
 	o.SetManagedFields([]metav1.ManagedFieldsEntry{
 		{Manager: manager, Operation: operation, FieldsV1: &metav1.FieldsV1{Raw: []byte(strings.Join(strings.Fields(fieldsOfLegacy), ""))}},
-		{Manager: "kube-controller-manager", Operation: "Update", Subresource: "status", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status":{}}`)}},
+		{
+			Manager: "kube-controller-manager", Operation: "Update", Subresource: "status",
+			FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status":{}}`)},
+		},
 	})
 	return o
 }
@@ -97,7 +103,8 @@ func TestFieldsOfFormerOwners(t *testing.T) {
 		t.Fatalf("entries: %v", trial.ManagedFields)
 	}
 	left := string(trial.ManagedFields[0].FieldsV1.Raw)
-	for field, want := range map[string]bool{"f:minReadySeconds": true, "f:imagePullPolicy": true, "f:team": true, "f:replicas": false, "f:image\"": false} {
+	lost := map[string]bool{"f:minReadySeconds": true, "f:imagePullPolicy": true, "f:team": true, "f:replicas": false, "f:image\"": false}
+	for field, want := range lost {
 		if have := strings.Contains(left, field); have != want {
 			t.Errorf("helm keeps %s: %v, want %v (%s)", field, have, want, left)
 		}
@@ -136,7 +143,8 @@ func FuzzCheck(f *testing.F) {
 	f.Add(`{"f:spec":{"k:{\"name\":null}":{"f:image":{}}}}`, `{"spec":null}`)
 	f.Fuzz(func(t *testing.T, fields, spec string) {
 		object := &unstructured.Unstructured{}
-		if err := object.UnmarshalJSON([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"},"spec":` + spec + `}`)); err != nil {
+		deployment := `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"},"spec":` + spec + `}`
+		if err := object.UnmarshalJSON([]byte(deployment)); err != nil {
 			return
 		}
 		object.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "m", Operation: "Update", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}})

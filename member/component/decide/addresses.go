@@ -90,7 +90,8 @@ func (s *settling) service(service *corev1.Service, own bool) {
 		return
 	}
 	for _, address := range service.Status.LoadBalancer.Ingress {
-		s.status.LoadBalancer.Ingress = append(s.status.LoadBalancer.Ingress, v1alpha1.LoadBalancerIngress{IP: address.IP, Hostname: address.Hostname})
+		ingress := v1alpha1.LoadBalancerIngress{IP: address.IP, Hostname: address.Hostname}
+		s.status.LoadBalancer.Ingress = append(s.status.LoadBalancer.Ingress, ingress)
 	}
 	s.status.LoadBalancer.Ingress = limited(s.status.LoadBalancer.Ingress, v1alpha1.MaxLoadBalancerIngress)
 	if len(s.status.LoadBalancer.Ingress) > 0 {

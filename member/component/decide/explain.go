@@ -66,8 +66,9 @@ func statuses(pod *corev1.Pod) []corev1.ContainerStatus {
 }
 
 func imageNotPulled(component *v1alpha1.Component, pod *corev1.Pod) (string, string, bool) {
+	reasons := []string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 	for _, s := range statuses(pod) {
-		if w := s.State.Waiting; w != nil && slices.Contains([]string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}, w.Reason) {
+		if w := s.State.Waiting; w != nil && slices.Contains(reasons, w.Reason) {
 			where := "Check the name and tag of spec.image, and that this cluster may read that registry."
 			if s.Image != component.Spec.Image {
 				where = "It is not spec.image but one that a template or patch adds: ask your platform team."
@@ -82,7 +83,8 @@ func settingsMissing(_ *v1alpha1.Component, pod *corev1.Pod) (string, string, bo
 	for _, s := range statuses(pod) {
 		if w := s.State.Waiting; w != nil && (w.Reason == "CreateContainerConfigError" || w.Reason == "CreateContainerError") {
 			return v1alpha1.ReasonSettingsMissing,
-				fmt.Sprintf("The program cannot be started%s. Look at spec.env and spec.envFrom: what they name must be in this namespace.", because(w.Message)), true
+				fmt.Sprintf("The program cannot be started%s. Look at spec.env and spec.envFrom: what they name must be in this namespace.",
+					because(w.Message)), true
 		}
 	}
 	return "", "", false
@@ -109,7 +111,8 @@ func programEnds(component *v1alpha1.Component, pod *corev1.Pod) (string, string
 		if last == nil || s.State.Running != nil && s.Ready {
 			continue
 		}
-		return v1alpha1.ReasonProgramEnds, fmt.Sprintf("The program %s starts and ends again with code %d (%d times)%s. See what it says: kubectl logs -n %s %s -c %s --previous",
+		return v1alpha1.ReasonProgramEnds, fmt.Sprintf("The program %s starts and ends again with code %d (%d times)%s. "+
+			"See what it says: kubectl logs -n %s %s -c %s --previous",
 			s.Name, last.ExitCode, s.RestartCount, because(last.Message), component.Namespace, pod.Name, s.Name), true
 	}
 	return "", "", false
@@ -130,8 +133,9 @@ func checkFails(component *v1alpha1.Component, pod *corev1.Pod) (string, string,
 		if s.State.Running == nil || s.Ready || probeOf(pod, s.Name) == nil {
 			continue
 		}
-		return v1alpha1.ReasonCheckFails, fmt.Sprintf("The program %s runs and does not pass its readiness check%s. It must listen on port %d. "+
-			"See what it says: kubectl logs -n %s %s -c %s", s.Name, probed(probeOf(pod, s.Name)), component.Spec.Port, component.Namespace, pod.Name, s.Name), true
+		return v1alpha1.ReasonCheckFails, fmt.Sprintf("The program %s runs and does not pass its readiness check%s. "+
+			"It must listen on port %d. See what it says: kubectl logs -n %s %s -c %s",
+			s.Name, probed(probeOf(pod, s.Name)), component.Spec.Port, component.Namespace, pod.Name, s.Name), true
 	}
 	return "", "", false
 }

@@ -252,7 +252,8 @@ func (s *settling) ready(have counts) {
 	count := copies(have.available, have.desired, "serve")
 	if have.refused != "" {
 		s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPodsRefused,
-			"%s. The cluster makes no more%s. Ask for less in spec.resources or spec.replicas, or ask your platform team.", count, because(have.refused))
+			"%s. The cluster makes no more%s. Ask for less in spec.resources or spec.replicas, or ask your platform team.",
+			count, because(have.refused))
 		return
 	}
 	if reason, message, found := Explain(s.in.Component, s.out.Pods); found {
@@ -282,7 +283,8 @@ func (s *settling) progress(have counts) {
 
 func (s *settling) degraded(have counts) {
 	if have.available > 0 && have.available < have.desired {
-		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, v1alpha1.ReasonFewerReplicas, "%s.", copies(have.available, have.desired, "serve"))
+		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, v1alpha1.ReasonFewerReplicas,
+			"%s.", copies(have.available, have.desired, "serve"))
 		return
 	}
 	message := "As many copies serve as are asked for."

@@ -169,7 +169,8 @@ func (in *Input) decide(object *render.Object) (*Apply, *Blocked) {
 	switch {
 	case !asked:
 		return block(v1alpha1.ReasonObjectTaken,
-			"%s is there already and %s. It was left alone: choose another name for the Component, or name the object in spec.adopt to take it over.",
+			"%s is there already and %s. It was left alone: "+
+				"choose another name for the Component, or name the object in spec.adopt to take it over.",
 			key, Whose(live))
 	case verdict.Restart && in.Component.Annotations[v1alpha1.AnnotationAdoptWithRestart] != "true":
 		return block(v1alpha1.ReasonAdoptionWouldRestart, "%s runs and was left alone, for taking it over would change it: %s. "+

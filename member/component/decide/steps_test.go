@@ -182,18 +182,31 @@ func TestNothingForeignIsTouched(t *testing.T) {
 }
 
 func TestSame(t *testing.T) {
-	rendered := fixture.Parse(t, `{spec: {replicas: 2, list: [{name: a, resources: {requests: {cpu: 1000m}}, env: [{name: X, value: "1.0"}]}]}}`).Map()
+	rendered := fixture.Parse(t, `{spec: {replicas: 2,
+		list: [{name: a, resources: {requests: {cpu: 1000m}}, env: [{name: X, value: "1.0"}]}]}}`).Map()
 	object := &render.Object{Content: rendered, Hash: "h"}
 	for name, tc := range map[string]struct {
 		live string
 		hash string
 		want bool
 	}{
-		"defaults and strangers beside it": {`{status: {a: 1}, spec: {replicas: 2, more: x, list: [{name: a, default: y, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}]}}`, "h", true},
-		"another number":                   {`{spec: {replicas: 3, list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}]}}`, "h", false},
-		"a text that is no amount":         {`{spec: {replicas: 2, list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1"}]}]}}`, "h", false},
-		"one entry more":                   {`{spec: {replicas: 2, list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}, {name: b}]}}`, "h", false},
-		"applied as something else":        {`{spec: {replicas: 2, list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}]}}`, "g", false},
+		"defaults and strangers beside it": {
+			`{status: {a: 1}, spec: {replicas: 2, more: x,
+				list: [{name: a, default: y, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}]}}`, "h", true,
+		},
+		"another number": {
+			`{spec: {replicas: 3, list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}]}}`, "h", false,
+		},
+		"a text that is no amount": {
+			`{spec: {replicas: 2, list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1"}]}]}}`, "h", false,
+		},
+		"one entry more": {
+			`{spec: {replicas: 2,
+				list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}, {name: b}]}}`, "h", false,
+		},
+		"applied as something else": {
+			`{spec: {replicas: 2, list: [{name: a, resources: {requests: {cpu: "1"}}, env: [{name: X, value: "1.0"}]}]}}`, "g", false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			live := fixture.Parse(t, tc.live).Annotation(v1alpha1.AnnotationRenderedHash, tc.hash).Unstructured()

@@ -17,7 +17,8 @@ func FuzzTemplate(f *testing.F) {
 		`{"spec":{"template":{"spec":{"$patch":"replace","containers":[{"name":"main","$patch":"delete"}]}}}}`,
 		`{"spec":{"template":{"spec":{"$setElementOrder/containers":[{"name":"main"}],"$retainKeys":["containers"],"volumes":null}}}}`,
 		`{"spec":{"selector":null,"template":null,"ports":[{"port":8080,"targetPort":"$(component.port)"}]}}`,
-		`{"metadata":{"labels":null,"annotations":{"a":"$(component.image)"}},"data":{"a":"b"},"spec":{"rules":[],"$deleteFromPrimitiveList/finalizers":["x"]}}`,
+		`{"metadata":{"labels":null,"annotations":{"a":"$(component.image)"}},"data":{"a":"b"},` +
+			`"spec":{"rules":[],"$deleteFromPrimitiveList/finalizers":["x"]}}`,
 	} {
 		for kind := range uint8(len(kinds)) {
 			f.Add(kind, []byte(seed))

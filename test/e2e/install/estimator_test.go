@@ -50,7 +50,10 @@ spec:
   resourceSelectors: [{apiVersion: apps/v1, kind: Deployment, name: web}]
   placement:
     clusterAffinity: {clusterNames: [member1]}
-    replicaScheduling: {replicaSchedulingType: Divided, replicaDivisionPreference: Weighted, weightPreference: {dynamicWeight: AvailableReplicas}}
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference: {dynamicWeight: AvailableReplicas}
 `
 
 // estimated lets the real karmada-scheduler find the estimator as Karmada's installers set it up: by the Services.

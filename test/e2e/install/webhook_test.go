@@ -88,9 +88,12 @@ func (r *release) caller(t *testing.T) *http.Client {
 
 // ask is one InterpretReplica of Karmada's protocol.
 func (r *release) ask(ctx context.Context, caller *http.Client) error {
-	const question = `{"apiVersion":"config.karmada.io/v1alpha1","kind":"ResourceInterpreterContext","request":{"uid":"1","kind":{"group":"apps.kruise.io","version":"v1alpha1","kind":"CloneSet"},
-"name":"web","namespace":"shop","operation":"InterpretReplica","object":{"apiVersion":"apps.kruise.io/v1alpha1","kind":"CloneSet","metadata":{"name":"web","namespace":"shop"},
-"spec":{"replicas":7,"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":"web"}]}}}}}}`
+	const question = `{"apiVersion":"config.karmada.io/v1alpha1","kind":"ResourceInterpreterContext",
+"request":{"uid":"1","kind":{"group":"apps.kruise.io","version":"v1alpha1","kind":"CloneSet"},
+"name":"web","namespace":"shop","operation":"InterpretReplica",
+"object":{"apiVersion":"apps.kruise.io/v1alpha1","kind":"CloneSet","metadata":{"name":"web","namespace":"shop"},
+"spec":{"replicas":7,"selector":{"matchLabels":{"app":"web"}},
+"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":"web"}]}}}}}}`
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("https://localhost:%d/interpret", r.webhook.port),
 		bytes.NewBufferString(question))
 	if err != nil {

@@ -69,12 +69,16 @@ func folder(t *testing.T, app static.App) string {
 // and what people wrote beside the pipeline stays: a pod template that loses its restartedAt would restart the pods.
 func TestPublishBothWays(t *testing.T) {
 	t.Parallel()
-	app := static.App{Namespace: "pipeline", Name: "web", Kind: "Deployment", Image: "web:1", Replicas: map[string]int64{"member1": 2, "member2": 1}}
+	app := static.App{
+		Namespace: "pipeline", Name: "web", Kind: "Deployment", Image: "web:1",
+		Replicas: map[string]int64{"member1": 2, "member2": 1},
+	}
 	s := newStory(t, app)
 	s.is(app, "Static", 1)
 	s.rolloutRestart(app)
 	s.listOnRelease(app)
-	s.Eventually(func() string { return describe(s.migration(app)) }, machine.Patience, look).Should(ContainSubstring(v1alpha1.ReasonTriggerPending))
+	state := func() string { return describe(s.migration(app)) }
+	s.Eventually(state, machine.Patience, look).Should(ContainSubstring(v1alpha1.ReasonTriggerPending))
 
 	s.release(&app, "web:2", "published; managed: Static")
 	s.reach(app, v1alpha1.PhaseFederated)
@@ -259,7 +263,10 @@ func (s *story) is(app static.App, management string, exit int) {
 // says so during the soak the application is rolled back.
 func TestGates(t *testing.T) {
 	t.Parallel()
-	app := static.App{Namespace: "gates", Name: "gates", Kind: "Deployment", Image: "gates:1", Replicas: map[string]int64{"member1": 1, "member2": 1}}
+	app := static.App{
+		Namespace: "gates", Name: "gates", Kind: "Deployment", Image: "gates:1",
+		Replicas: map[string]int64{"member1": 1, "member2": 1},
+	}
 	s := newStory(t, app)
 	var unwell, silent atomic.Bool
 	var asked atomic.Value
@@ -281,7 +288,9 @@ func TestGates(t *testing.T) {
 		start, end := metav1.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), metav1.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
 		spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "sale", Start: &start, End: &end}}
 		spec.Strategy.SoakSeconds = ptr.To[int32](endless)
-		spec.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: prometheus.URL, Query: `errors{namespace="$namespace",app="$name"} > bool 0`}
+		spec.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{
+			Address: prometheus.URL, Query: `errors{namespace="$namespace",app="$name"} > bool 0`,
+		}
 		spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)}
 	})
 	waitsFor := func(what string) {

@@ -174,7 +174,9 @@ func (w *world) ledger() *inflight.Ledger {
 	binding := &workv1alpha2.ResourceBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "promised-deployment"},
 		Spec: workv1alpha2.ResourceBindingSpec{
-			Resource:            workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: metav1.NamespaceDefault, Name: "promised"},
+			Resource: workv1alpha2.ObjectReference{
+				APIVersion: "apps/v1", Kind: "Deployment", Namespace: metav1.NamespaceDefault, Name: "promised",
+			},
 			ReplicaRequirements: helper.GenerateReplicaRequirements(w.promised),
 			Clusters:            []workv1alpha2.TargetCluster{{Name: memberName, Replicas: w.promises}},
 		},

@@ -257,7 +257,9 @@ profiles:
   - name: NodeResourcesFit
     args: {scoringStrategy: {type: MostAllocated, resources: [{name: cpu, weight: 1}]}}
   - name: NodeAffinity
-    args: {addedAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: topology.kubernetes.io/zone, operator: NotIn, values: [zone-1]}]}]}}}
+    args:
+      addedAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [
+        {matchExpressions: [{key: topology.kubernetes.io/zone, operator: NotIn, values: [zone-1]}]}]}}
 `
 
 const rackQuota = `apiVersion: kubescheduler.config.k8s.io/v1

@@ -92,7 +92,8 @@ func TestAdoptFromKubectl(t *testing.T) {
 	w.Expect(after.Spec).To(gomega.Equal(before.Spec), "a restart")
 	w.get(component)
 	w.Expect(metav1.IsControlledBy(after, component)).To(gomega.BeTrue())
-	w.Expect(managers(after)).To(gomega.ConsistOf("argosy-component Apply", "kubectl-client-side-apply Update"), "who owned the defaults keeps them")
+	w.Expect(managers(after)).To(gomega.ConsistOf("argosy-component Apply", "kubectl-client-side-apply Update"),
+		"who owned the defaults keeps them")
 	w.Eventually(func() []string { return w.events(v1alpha1.ReasonAdopted) }).Should(gomega.HaveLen(1))
 
 	change(w, component, func(c *v1alpha1.Component) { c.Spec.Env = nil })
@@ -103,7 +104,8 @@ func TestAdoptFromKubectl(t *testing.T) {
 // TestAdoptLeavesWhatItDoesNotKnow: a field the Component does not speak of stays, and its owner is named.
 func TestAdoptLeavesWhatItDoesNotKnow(t *testing.T) {
 	for former, want := range map[string]string{
-		"helm": "Deployment legacy: helm: spec.minReadySeconds.", "argocd-controller": "Deployment legacy: argocd-controller goes on applying it.",
+		"helm":              "Deployment legacy: helm: spec.minReadySeconds.",
+		"argocd-controller": "Deployment legacy: argocd-controller goes on applying it.",
 	} {
 		t.Run(former, func(t *testing.T) {
 			w := newWorld(t)
@@ -127,7 +129,7 @@ func TestAdoptLeavesWhatItDoesNotKnow(t *testing.T) {
 			w.Expect(after.Spec).To(gomega.Equal(before.Spec))
 			// A change comes through, and the field stays.
 			change(w, component, func(c *v1alpha1.Component) { c.Spec.Image = "python-demo:2" })
-			w.Eventually(func() string { return w.deployment("legacy").Spec.Template.Spec.Containers[0].Image }).Should(gomega.Equal("python-demo:2"))
+			w.runsImage("legacy", "python-demo:2")
 			w.Expect(w.deployment("legacy").Spec.MinReadySeconds).To(gomega.Equal(int32(7)))
 		})
 	}
@@ -156,7 +158,10 @@ func TestAdoptionWouldRestart(t *testing.T) {
 		edit    func(*v1alpha1.Component)
 		says    string
 	}{
-		"another image": {nil, func(c *v1alpha1.Component) { c.Spec.Image = "python-demo:2" }, "image is python-demo:latest and would be python-demo:2"},
+		"another image": {
+			nil, func(c *v1alpha1.Component) { c.Spec.Image = "python-demo:2" },
+			"image is python-demo:latest and would be python-demo:2",
+		},
 		"fewer copies": {
 			func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) }, nil, "spec.replicas is 5 and would be 1",
 		},
@@ -188,7 +193,7 @@ func TestAdoptionWouldRestart(t *testing.T) {
 			change(w, component, func(c *v1alpha1.Component) {
 				c.Annotations = map[string]string{v1alpha1.AnnotationAdoptWithRestart: "true"}
 			})
-			w.Eventually(func() string { return w.deployment("legacy").Spec.Template.Spec.Containers[0].Image }).Should(gomega.Equal("python-demo:2"))
+			w.runsImage("legacy", "python-demo:2")
 			w.says("shop", v1alpha1.ConditionRendered, "True Rendered")
 		})
 	}
@@ -199,7 +204,8 @@ func TestAdoptService(t *testing.T) {
 	w := newWorld(t)
 	service := func(name string, port int32) *corev1.Service {
 		return &corev1.Service{ObjectMeta: w.meta(name), Spec: corev1.ServiceSpec{
-			Selector: map[string]string{"app": "legacy"}, Ports: []corev1.ServicePort{{Name: "main", Port: port, TargetPort: intstr.FromString("main")}},
+			Selector: map[string]string{"app": "legacy"},
+			Ports:    []corev1.ServicePort{{Name: "main", Port: port, TargetPort: intstr.FromString("main")}},
 		}}
 	}
 	w.create(w.running("legacy", nil), service("front", 8080))
@@ -259,10 +265,12 @@ func TestWrittenComponentIsTakenOver(t *testing.T) {
 		pod.Labels["tier"], pod.Annotations = "front", map[string]string{"checked": "yes"}
 		main := &pod.Spec.Containers[0]
 		main.Env = []corev1.EnvVar{{Name: "B", Value: "2"}, {Name: "A", Value: "$(B)"}}
-		main.EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}}
+		settings := &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}
+		main.EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: settings}}
 		main.Command, main.Args = []string{"/app"}, []string{"--serve"}
 		main.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
-		main.ReadinessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/ok", Port: intstr.FromString("main")}}}
+		ok := &corev1.HTTPGetAction{Path: "/ok", Port: intstr.FromString("main")}
+		main.ReadinessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: ok}}
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "proxy", Image: "proxy:1"})
 		pod.Spec.InitContainers = []corev1.Container{{Name: "first", Image: "first:1"}}
 		pod.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}

@@ -185,6 +185,18 @@ func (w *world) deployment(name string) *appsv1.Deployment {
 	return d
 }
 
+// image of a Deployment's main container.
+func (w *world) image(name string) string {
+	w.t.Helper()
+	return w.deployment(name).Spec.Template.Spec.Containers[0].Image
+}
+
+// runsImage waits until a Deployment's main container is of an image.
+func (w *world) runsImage(name, image string) {
+	w.t.Helper()
+	w.Eventually(func() string { return w.image(name) }).Should(gomega.Equal(image))
+}
+
 // serves plays the Deployment controller: all replicas but the missing are of the current template and serve.
 func (w *world) serves(name string, missing int32, conditions ...appsv1.DeploymentCondition) {
 	w.t.Helper()

@@ -45,9 +45,11 @@ func TestFiveFields(t *testing.T) {
 	w.says("demo", v1alpha1.ConditionProgressing, "False RolloutComplete")
 	w.get(component)
 	s := component.Status
-	w.Expect([]int32{s.Replicas, s.ReadyReplicas, s.UpdatedReplicas, s.AvailableReplicas, s.ExpectedUpdatedReplicas}).To(gomega.HaveEach(int32(1)))
+	counts := []int32{s.Replicas, s.ReadyReplicas, s.UpdatedReplicas, s.AvailableReplicas, s.ExpectedUpdatedReplicas}
+	w.Expect(counts).To(gomega.HaveEach(int32(1)))
 	w.Expect(s.ObservedGeneration).To(gomega.Equal(component.Generation))
-	w.Expect(s.Endpoints).To(gomega.ConsistOf(v1alpha1.Endpoint{Type: v1alpha1.EndpointService, URL: "http://demo." + w.namespace + ".svc:8080"}))
+	endpoint := v1alpha1.Endpoint{Type: v1alpha1.EndpointService, URL: "http://demo." + w.namespace + ".svc:8080"}
+	w.Expect(s.Endpoints).To(gomega.ConsistOf(endpoint))
 	w.Expect(s.Selector).To(gomega.Equal("component.luojilab.com/component=demo"))
 	w.Expect(s.Resources).To(gomega.HaveLen(2))
 	w.Eventually(func() []string { return w.events(v1alpha1.ReasonReplicasReady) }).Should(gomega.ConsistOf("1 of 1 copies serve."))
@@ -87,13 +89,15 @@ func TestNewImage(t *testing.T) {
 func TestTroublesInPlainWords(t *testing.T) {
 	waiting := func(reason, message string) corev1.PodStatus {
 		return corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "main", Image: "python-demo:latest", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+			Name: "main", Image: "python-demo:latest",
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
 		}}}
 	}
 	ended := func(reason string, code int32) corev1.PodStatus {
 		s := waiting("CrashLoopBackOff", "back-off")
 		s.ContainerStatuses[0].RestartCount = 4
-		s.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{Reason: reason, ExitCode: code, ContainerID: "x://1"}
+		last := &corev1.ContainerStateTerminated{Reason: reason, ExitCode: code, ContainerID: "x://1"}
+		s.ContainerStatuses[0].LastTerminationState.Terminated = last
 		return s
 	}
 	w := newWorld(t)
@@ -103,12 +107,16 @@ func TestTroublesInPlainWords(t *testing.T) {
 		reason string
 		says   []string
 	}{
-		"image":    {waiting("ImagePullBackOff", "not found"), v1alpha1.ReasonImageNotPulled, []string{"python-demo:latest", "spec.image"}},
-		"settings": {waiting("CreateContainerConfigError", `secret "db" not found`), v1alpha1.ReasonSettingsMissing, []string{`secret "db" not found`, "spec.envFrom"}},
-		"memory":   {ended("OOMKilled", 137), v1alpha1.ReasonOutOfMemory, []string{"spec.resources.limits.memory", "4 times"}},
-		"ends":     {ended("Error", 3), v1alpha1.ReasonProgramEnds, []string{"code 3", "kubectl logs -n " + w.namespace + " ends-pod"}},
+		"image": {waiting("ImagePullBackOff", "not found"), v1alpha1.ReasonImageNotPulled, []string{"python-demo:latest", "spec.image"}},
+		"settings": {
+			waiting("CreateContainerConfigError", `secret "db" not found`), v1alpha1.ReasonSettingsMissing,
+			[]string{`secret "db" not found`, "spec.envFrom"},
+		},
+		"memory": {ended("OOMKilled", 137), v1alpha1.ReasonOutOfMemory, []string{"spec.resources.limits.memory", "4 times"}},
+		"ends":   {ended("Error", 3), v1alpha1.ReasonProgramEnds, []string{"code 3", "kubectl logs -n " + w.namespace + " ends-pod"}},
 		"room": {corev1.PodStatus{Conditions: []corev1.PodCondition{{
-			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/5 nodes are available: 5 Insufficient cpu.",
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+			Message: "0/5 nodes are available: 5 Insufficient cpu.",
 		}}}, v1alpha1.ReasonNoRoom, []string{"Insufficient cpu", "platform team"}},
 	} {
 		w.create(w.five(name))
@@ -143,7 +151,8 @@ func TestTemplates(t *testing.T) {
 	pdb, settings := &policyv1.PodDisruptionBudget{ObjectMeta: w.meta("demo")}, &corev1.ConfigMap{ObjectMeta: w.meta("demo")}
 	w.Eventually(func() bool { return w.get(pdb) && w.get(settings) }).Should(gomega.BeTrue())
 	w.Expect(settings.Data).To(gomega.Equal(map[string]string{"zone": "a"}))
-	w.Eventually(func() string { message, _ := w.condition("demo", v1alpha1.ConditionRendered); return message }).Should(gomega.Equal("True Rendered"))
+	rendered := func() string { message, _ := w.condition("demo", v1alpha1.ConditionRendered); return message }
+	w.Eventually(rendered).Should(gomega.Equal("True Rendered"))
 
 	// The cluster's values change.
 	change(w, &corev1.ConfigMap{ObjectMeta: w.meta(v1alpha1.ClusterValuesName)}, func(c *corev1.ConfigMap) { c.Data["zone"] = "b" })
@@ -154,7 +163,7 @@ func TestTemplates(t *testing.T) {
 		d.Labels["team"] = "shop"
 		d.Spec.Template.Spec.Containers[0].Image = "another"
 	})
-	w.Eventually(func() string { return w.deployment("demo").Spec.Template.Spec.Containers[0].Image }).Should(gomega.Equal("python-demo:latest"))
+	w.runsImage("demo", "python-demo:latest")
 	w.Expect(w.deployment("demo").Labels).To(gomega.HaveKeyWithValue("team", "shop"))
 
 	// The template goes, the Ingress is no longer asked for.
@@ -223,7 +232,9 @@ func (w *world) running(name string, edit func(*appsv1.Deployment)) *appsv1.Depl
 	d := &appsv1.Deployment{ObjectMeta: w.meta(name), Spec: appsv1.DeploymentSpec{
 		Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels},
 		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{
-			Containers: []corev1.Container{{Name: "app", Image: "python-demo:latest", Ports: []corev1.ContainerPort{{Name: "main", ContainerPort: 8080}}}},
+			Containers: []corev1.Container{{
+				Name: "app", Image: "python-demo:latest", Ports: []corev1.ContainerPort{{Name: "main", ContainerPort: 8080}},
+			}},
 		}},
 	}}
 	if edit != nil {
@@ -248,7 +259,7 @@ func TestUnmanaged(t *testing.T) {
 	change(w, w.deployment("demo"), func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "by-hand" })
 	w.serves("demo", 0)
 	change(w, component, func(c *v1alpha1.Component) { c.Spec.Image = "python-demo:2" })
-	w.Consistently(func() string { return w.deployment("demo").Spec.Template.Spec.Containers[0].Image }, time.Second).Should(gomega.Equal("by-hand"))
+	w.Consistently(func() string { return w.image("demo") }, time.Second).Should(gomega.Equal("by-hand"))
 	w.Eventually(func() bool { w.get(component); return component.Status.ObservedGeneration == component.Generation }).Should(gomega.BeTrue())
 	w.Expect(component.Status.AvailableReplicas).To(gomega.Equal(int32(1)), "what it was is still counted")
 

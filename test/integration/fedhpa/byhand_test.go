@@ -35,7 +35,8 @@ func (s story) complains(cluster string, count int32, condition, reason string) 
 			return err
 		}
 		work.Status.ManifestStatuses[0].Status = &runtime.RawExtension{Raw: fmt.Appendf(nil,
-			`{"currentReplicas":%d,"desiredReplicas":%d,"minReplicas":%d,"maxReplicas":%d,"conditions":[{"type":%q,"status":"False","reason":%q,"message":"it cannot"}]}`,
+			`{"currentReplicas":%d,"desiredReplicas":%d,"minReplicas":%d,"maxReplicas":%d,`+
+				`"conditions":[{"type":%q,"status":"False","reason":%q,"message":"it cannot"}]}`,
 			count, count, limits.Min, limits.Max, condition, reason)}
 		return s.plane.Client.Status().Update(s.t.Context(), work)
 	}, machine.Patience).Should(Succeed())

@@ -95,7 +95,8 @@ func TestWorksBecomeTheirClusters(t *testing.T) {
 
 	overridden := work(t, "overridden")
 	overridden.Annotations = map[string]string{
-		"policy.karmada.io/applied-overrides": `[{"policyName":"hold","overriders":{"plaintext":[{"path":"/spec/updateStrategy/partition","operator":"replace","value":3}]}}]`,
+		"policy.karmada.io/applied-overrides": `[{"policyName":"hold","overriders":{"plaintext":[` +
+			`{"path":"/spec/updateStrategy/partition","operator":"replace","value":3}]}}]`,
 	}
 	g.Expect(plane.Client.Create(t.Context(), overridden)).To(gomega.Succeed())
 	g.Expect(partitionOf(t, overridden)).To(gomega.Equal(3), "an override wins, though its value equals the careful one")

@@ -50,7 +50,10 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 		reported map[string]any
 		ready    string
 	}{
-		"Deployment": {deployment(ns), map[string]any{"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, "readyReplicas"},
+		"Deployment": {
+			deployment(ns), map[string]any{"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "availableReplicas": 3},
+			"readyReplicas",
+		},
 		"DaemonSet": {daemonSet(ns), map[string]any{"desiredNumberScheduled": 3, "currentNumberScheduled": 3, "numberMisscheduled": 0,
 			"numberReady": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}, "numberReady"},
 	} {

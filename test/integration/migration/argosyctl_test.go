@@ -40,14 +40,16 @@ func newProgram(t *testing.T) *program {
 
 // roles of the people who run commands: each has the rights of one shipped role, but who authors policies, which are Karmada's.
 var roles = map[string]string{
-	"alice": lab.Approver, "bob": lab.Approver, "admin": "argosy-migration-admin", "ci": "argosy-migration-publisher", "author": "system:masters",
+	"alice": lab.Approver, "bob": lab.Approver, "admin": "argosy-migration-admin", "ci": "argosy-migration-publisher",
+	"author": "system:masters",
 }
 
 // run a command as a person; what it prints and, when it ends badly, what it complains of.
 func (p *program) run(t *testing.T, user string, args ...string) (out, complaint string, code int) {
 	t.Helper()
 	// What the test itself says comes last and wins.
-	args = append(args[:1:1], append([]string{"--kubeconfig", p.kubeconfig, "--as", user, "--as-group", roles[user], "-n", "shop"}, args[1:]...)...)
+	who := []string{"--kubeconfig", p.kubeconfig, "--as", user, "--as-group", roles[user], "-n", "shop"}
+	args = append(args[:1:1], append(who, args[1:]...)...)
 	command := exec.CommandContext(t.Context(), p.path, args...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -79,7 +81,10 @@ func (p *program) planned(t *testing.T) *v1alpha1.Migration {
 	status.Resources = []v1alpha1.ResourceStatus{
 		{ResourceReference: workload, Clusters: []string{"member1", "member2"}, Policy: "deployment-web"},
 		{ResourceReference: ref("ConfigMap"), Clusters: []string{"member1", "member2"}, Policy: "configmap-web"},
-		{ResourceReference: ref("Secret"), Clusters: []string{"member1", "member2"}, Note: "its content differs between clusters, and an OverridePolicy would show it as plain text"},
+		{
+			ResourceReference: ref("Secret"), Clusters: []string{"member1", "member2"},
+			Note: "its content differs between clusters, and an OverridePolicy would show it as plain text",
+		},
 	}
 	status.Plan = &v1alpha1.Plan{Hash: firstPlan, Purpose: v1alpha1.PlanTakeOver, Time: at, Resources: []v1alpha1.ResourcePlan{
 		{ResourceReference: workload, Cluster: "member1", Changes: []v1alpha1.FieldChange{managed}},
@@ -88,9 +93,13 @@ func (p *program) planned(t *testing.T) *v1alpha1.Migration {
 		{ResourceReference: ref("ConfigMap"), Cluster: "member2", Changes: []v1alpha1.FieldChange{
 			{Path: "data.region", Kind: v1alpha1.ChangeOverride, Live: `"north"`, Planned: `"north"`}, managed}},
 	}}
-	status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAwaitingApproval,
-		Message: "plan " + firstPlan + " has 0 of 2 approvals", LastTransitionTime: at}}
-	status.History = []v1alpha1.HistoryEntry{{Time: at, Phase: v1alpha1.PhaseAwaitingApproval, Reason: v1alpha1.ReasonAwaitingApproval, Message: "ready"}}
+	status.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAwaitingApproval,
+		Message: "plan " + firstPlan + " has 0 of 2 approvals", LastTransitionTime: at,
+	}}
+	status.History = []v1alpha1.HistoryEntry{{
+		Time: at, Phase: v1alpha1.PhaseAwaitingApproval, Reason: v1alpha1.ReasonAwaitingApproval, Message: "ready",
+	}}
 	if err := p.Status().Update(t.Context(), migration); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +169,8 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 	step(`+ metadata.labels["karmada.io/managed"]: "true"`, 0, "alice", "migration", "plan", "deployment/web", "--all")
-	for format, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "yaml": func(raw []byte, into any) error { return yaml.Unmarshal(raw, into) }} {
+	fromYAML := func(raw []byte, into any) error { return yaml.Unmarshal(raw, into) }
+	for format, decode := range map[string]func([]byte, any) error{"json": json.Unmarshal, "yaml": fromYAML} {
 		out, _, _ := p.run(t, "alice", "migration", "plan", "deployment/web", "-o", format)
 		got := v1alpha1.Plan{}
 		if err := decode([]byte(out), &got); err != nil || got.Hash != firstPlan || len(got.Resources) != 4 {
@@ -220,7 +230,8 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	}
 
 	step("deployment/web is on whitelist all again", 0, "admin", "migration", "readopt", "deployment/web")
-	if listed() != 1 || whitelist.Spec.Entries[0].Environment != v1alpha1.EnvironmentProduction || len(whitelist.Spec.Entries[0].Clusters) != 2 {
+	entries := whitelist.Spec.Entries
+	if listed() != 1 || entries[0].Environment != v1alpha1.EnvironmentProduction || len(entries[0].Clusters) != 2 {
 		t.Errorf("entries %+v", whitelist.Spec.Entries)
 	}
 	step("roll it back first ('argosyctl migration rollback')", 1, "admin", "migration", "leave", "deployment/web")
@@ -243,7 +254,9 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	}
 
 	failed := record()
-	failed.Status.Failure = &v1alpha1.Failure{Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback}
+	failed.Status.Failure = &v1alpha1.Failure{
+		Attempt: 1, Reason: v1alpha1.ReasonUnhealthy, Message: "m", Time: metav1.Now(), Action: v1alpha1.OnFailureRollback,
+	}
 	if err := p.Status().Update(t.Context(), failed); err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +317,13 @@ func (p *program) policySaysWhoHoldsAnObject(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	content := `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:1"}]}}}}
+	content := `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "web:1"}]}}
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: b}}
 ---
@@ -317,7 +336,10 @@ func (p *program) policySaysWhoHoldsAnObject(t *testing.T) {
 	if code != 0 || strings.Count(out, "kind: PropagationPolicy") != 1 || !strings.Contains(out, "name: deployment-web") {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}
-	for _, want := range []string{"configmap/web: left out: PropagationPolicy configs holds it", "service/web: left out: ClusterPropagationPolicy services holds it"} {
+	for _, want := range []string{
+		"configmap/web: left out: PropagationPolicy configs holds it",
+		"service/web: left out: ClusterPropagationPolicy services holds it",
+	} {
 		if !strings.Contains(complaint, want) {
 			t.Errorf("complains of %q, want %q", complaint, want)
 		}

@@ -23,11 +23,13 @@ import (
 )
 
 const (
-	deploymentText = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, labels: {app: web}}, spec: {replicas: 3, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}},
+	deploymentText = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, labels: {app: web}}, spec: {
+		replicas: 3, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}},
   spec: {containers: [{name: app, image: "app:%s", env: [%s]}]}}}}`
-	serviceText = `{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort, selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}}`
-	mode        = `{name: MODE, value: same}`
-	old         = `{name: OLD, value: gone}`
+	serviceText = `{apiVersion: v1, kind: Service, metadata: {name: web},
+		spec: {type: NodePort, selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}}`
+	mode = `{name: MODE, value: same}`
+	old  = `{name: OLD, value: gone}`
 )
 
 func parsed(t *testing.T, text, namespace string) *unstructured.Unstructured {

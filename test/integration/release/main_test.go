@@ -233,7 +233,8 @@ func (f *federation) report(work *workv1alpha1.Work) {
 	manifest := f.manifest(work)
 	replicas, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "replicas")
 	partition, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "updateStrategy", "partition")
-	status := fmt.Sprintf(`{"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,"replicas":%d,"updatedReplicas":%d,"availableReplicas":%d}`,
+	status := fmt.Sprintf(`{"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,`+
+		`"replicas":%d,"updatedReplicas":%d,"availableReplicas":%d}`,
 		manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas, replicas-partition, replicas)
 	work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{
 		Identifier: workv1alpha1.ResourceIdentifier{Kind: f.kind, Version: "v1", Name: "web", Namespace: f.namespace},

@@ -56,8 +56,8 @@ func TestRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(deploymentRelease, tc.old, tc.new, 1)
-			err := client.WithFieldValidation(admin, metav1.FieldValidationStrict).Create(t.Context(), parse(t, strings.ReplaceAll(text, "NAMESPACE", "rules")),
-				client.DryRunAll)
+			strict := client.WithFieldValidation(admin, metav1.FieldValidationStrict)
+			err := strict.Create(t.Context(), parse(t, strings.ReplaceAll(text, "NAMESPACE", "rules")), client.DryRunAll)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("error %v, want one with %q", err, tc.want)
 			}
@@ -106,7 +106,8 @@ func TestApprovals(t *testing.T) {
 	g.Expect(patch(program,
 		approve("system:serviceaccount:ci:ci"))).To(MatchError(ContainSubstring("approved by people, and not by programs")))
 	g.Expect(patch(nobody, approve("eve"))).NotTo(Succeed())
-	g.Expect(patch(ann, func(r *v1alpha1.Release) { r.Spec.Promoted = "r" })).To(MatchError(ContainSubstring("may approve this Release and change nothing else")))
+	g.Expect(patch(ann, func(r *v1alpha1.Release) { r.Spec.Promoted = "r" })).
+		To(MatchError(ContainSubstring("may approve this Release and change nothing else")))
 	g.Expect(patch(ann, approve("ann"))).To(Succeed())
 }
 

@@ -100,7 +100,8 @@ func (a authors) read(plane string, from io.Reader) error {
 
 func (a authors) take(plane string, l line) {
 	// A dry run is answered with the revision of what is there, which somebody else wrote.
-	if l.Stage != "ResponseComplete" || l.ResponseStatus.Code < 200 || l.ResponseStatus.Code > 299 || strings.Contains(l.RequestURI, "dryRun=") {
+	code := l.ResponseStatus.Code
+	if l.Stage != "ResponseComplete" || code < 200 || code > 299 || strings.Contains(l.RequestURI, "dryRun=") {
 		return
 	}
 	by := author{who: l.User.Username, agent: shortAgent(l.UserAgent), at: l.StageTimestamp}

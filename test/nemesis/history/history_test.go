@@ -77,7 +77,8 @@ func TestDecode(t *testing.T) {
 // auditLine is one as kube-apiserver writes it, of the Deployment shop/web.
 func auditLine(verb, user, agent string, code, revision, second int) string {
 	return fmt.Sprintf(`{"stage":"ResponseComplete","verb":%q,"user":{"username":"system:admin"},`+
-		`"impersonatedUser":{"username":%q},"userAgent":%q,"objectRef":{"resource":"deployments","namespace":"shop","name":"web","apiGroup":"apps"},"responseStatus":{"code":%d},`+
+		`"impersonatedUser":{"username":%q},"userAgent":%q,`+
+		`"objectRef":{"resource":"deployments","namespace":"shop","name":"web","apiGroup":"apps"},"responseStatus":{"code":%d},`+
 		`"responseObject":{"metadata":{"resourceVersion":"%d"}},"stageTimestamp":"2026-11-28T12:00:%02d.000000Z"}`+"\n",
 		verb, user, agent, code, revision, second)
 }

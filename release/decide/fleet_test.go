@@ -1,0 +1,292 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"pgregory.net/rapid"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/release/hold"
+)
+
+// fleet is a federation in which Works are held by package hold, and members run what their Work says.
+type fleet struct {
+	t       rapid.TB
+	now     time.Time
+	release *v1alpha1.Release
+	// template as it was last written, with its marks.
+	template *unstructured.Unstructured
+	records  map[string]*unstructured.Unstructured
+	works    map[string]*unstructured.Unstructured
+	assigned map[string]int64
+	// pods by cluster and revision.
+	pods map[string]map[string]int64
+	// bad revisions never become ready.
+	bad    map[string]bool
+	away   map[string]bool
+	events []string
+	// worn clusters have no older revision to make pods of.
+	worn map[string]bool
+	// frozen members do not follow their Works.
+	frozen bool
+}
+
+func newFleet(t rapid.TB, kind string, assigned map[string]int64, stages ...v1alpha1.Stage) *fleet {
+	f := &fleet{
+		t: t, now: time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC), assigned: assigned,
+		records: map[string]*unstructured.Unstructured{}, works: map[string]*unstructured.Unstructured{}, pods: map[string]map[string]int64{},
+		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{},
+		release: &v1alpha1.Release{
+			ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", Generation: 1},
+			Spec: v1alpha1.ReleaseSpec{
+				Stages: append(stages, v1alpha1.Stage{Name: "all"}), OnFailure: v1alpha1.OnFailurePause, ProgressDeadlineSeconds: 600,
+				Mode: v1alpha1.ModeRun, Unreachable: v1alpha1.UnreachableWait, Attempt: 1,
+			},
+		},
+	}
+	apiVersion := "apps/v1"
+	if kind == "CloneSet" {
+		apiVersion = "apps.kruise.io/v1alpha1"
+	}
+	f.template = &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": "web", "namespace": "shop"}, "spec": map[string]any{},
+	}}
+	for name := range assigned {
+		f.pods[name] = map[string]int64{}
+	}
+	return f
+}
+
+// push writes a template, as anybody does; the admission stamps it.
+func (f *fleet) push(image string) string {
+	f.t.Helper()
+	if err := unstructured.SetNestedField(f.template.Object, image, "spec", "template", "spec", "image"); err != nil {
+		f.t.Fatal(err)
+	}
+	f.admit()
+	f.karmada()
+	return f.revision()
+}
+
+func (f *fleet) revision() string {
+	revision, err := hold.Revision(f.template)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return revision
+}
+
+func (f *fleet) admit() {
+	if f.template.GetLabels()[v1alpha1.LabelStaged] != "" {
+		hold.Stamp(f.template, f.release.Name, f.release.Status.Dispatch, f.revision())
+	}
+}
+
+// karmada writes every Work, held by the admission, and the members follow.
+func (f *fleet) karmada() {
+	f.t.Helper()
+	for _, cluster := range slices.Sorted(maps.Keys(f.assigned)) {
+		rendered := f.template.DeepCopy()
+		if err := unstructured.SetNestedField(rendered.Object, f.assigned[cluster], "spec", "replicas"); err != nil {
+			f.t.Fatal(err)
+		}
+		f.works[cluster] = f.dispatched(cluster, rendered)
+		if !f.away[cluster] && !f.frozen {
+			f.member(cluster)
+		}
+	}
+	for cluster := range f.works {
+		if _, ok := f.assigned[cluster]; !ok {
+			delete(f.works, cluster)
+			delete(f.pods, cluster)
+		}
+	}
+}
+
+func (f *fleet) dispatched(cluster string, rendered *unstructured.Unstructured) *unstructured.Unstructured {
+	f.t.Helper()
+	marks := rendered.GetAnnotations()
+	if !hold.Staged(rendered) || marks[v1alpha1.AnnotationOpen] == v1alpha1.OpenAll {
+		return rendered
+	}
+	work := hold.Work{Cluster: cluster, New: rendered, Old: f.works[cluster]}
+	want, err := hold.Choose(work)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	recording := hold.Recording{}
+	if want.From == hold.Recorded {
+		record, ok := f.records[want.Revision]
+		if !ok {
+			f.t.Fatalf("%s wants revision %s, which nobody recorded", cluster, want.Revision)
+		}
+		recording = hold.Recording{Object: record, Generation: "1"}
+	}
+	out, err := hold.Compose(work, want, recording)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	// The lock of the API server.
+	have := out.GetAnnotations()
+	open := strings.Split(have[v1alpha1.AnnotationOpen], ",")
+	sameAsOld := work.Old != nil && work.Old.GetAnnotations()[v1alpha1.AnnotationRevision] == have[v1alpha1.AnnotationRevision]
+	if have[v1alpha1.AnnotationRevision] != have[v1alpha1.AnnotationStable] && !sameAsOld && !slices.Contains(open, cluster) {
+		f.t.Fatalf("the lock refuses revision %s in %s: %v", have[v1alpha1.AnnotationRevision], cluster, have)
+	}
+	return out
+}
+
+// member runs what its Work says, as CloneSet does: beyond the partition pods are of the new revision, the others stay what they are.
+func (f *fleet) member(cluster string) {
+	work := f.works[cluster]
+	revision, err := hold.Revision(work)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	replicas, _, _ := unstructured.NestedInt64(work.Object, "spec", "replicas")
+	partition, _, _ := unstructured.NestedInt64(work.Object, "spec", "updateStrategy", "partition")
+	pods := f.pods[cluster]
+	if pods == nil {
+		pods = map[string]int64{}
+		f.pods[cluster] = pods
+	}
+	total := int64(0)
+	for _, n := range pods {
+		total += n
+	}
+	if total == 0 {
+		partition = 0 // OpenKruise gives a new object no pods of an older revision.
+	}
+	updated := min(max(replicas-partition, pods[revision]), replicas)
+	left := replicas - updated
+	next := map[string]int64{revision: updated}
+	for _, old := range slices.Sorted(maps.Keys(pods)) {
+		if old != revision {
+			next[old] = min(pods[old], left)
+			left -= next[old]
+		}
+	}
+	if total > 0 && left > 0 {
+		// Scaled down to what is open, a cluster has no pod of an older revision left, and OpenKruise makes further ones of the newer: a limit.
+		f.worn[cluster+revision] = true
+	}
+	next[revision] += left
+	maps.DeleteFunc(next, func(_ string, n int64) bool { return n == 0 })
+	f.pods[cluster] = next
+}
+
+func (f *fleet) world() World {
+	w := World{Now: f.now, Release: f.release.DeepCopy(), Template: &Template{
+		Revision: f.revision(), Marked: f.template.GetLabels()[v1alpha1.LabelStaged] == f.release.Name,
+	}}
+	for _, name := range slices.Sorted(maps.Keys(f.assigned)) {
+		c := Cluster{Name: name, Replicas: f.assigned[name]}
+		if f.away[name] {
+			c.Unreachable = "no route to host"
+		}
+		if work := f.works[name]; work != nil {
+			c.Work = f.reported(name, work)
+		}
+		w.Clusters = append(w.Clusters, c)
+	}
+	return w
+}
+
+func (f *fleet) reported(name string, work *unstructured.Unstructured) *Work {
+	revision, err := hold.Revision(work)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	out := &Work{Revision: work.GetAnnotations()[v1alpha1.AnnotationRevision], Observed: !f.away[name], Healthy: true}
+	if text, ok := work.GetAnnotations()[v1alpha1.AnnotationShare]; ok {
+		n := int64(0)
+		if _, err := fmt.Sscan(text, &n); err != nil {
+			f.t.Fatal(err)
+		}
+		out.Share = &n
+	}
+	out.Desired, _, _ = unstructured.NestedInt64(work.Object, "spec", "replicas")
+	for of, n := range f.pods[name] {
+		if of == revision {
+			out.Updated += n
+		}
+		if !f.bad[of] {
+			out.Ready += n
+		}
+	}
+	return out
+}
+
+// reconcile once: decide, record, write the status, stamp, and let Karmada render.
+func (f *fleet) reconcile() Decision {
+	f.t.Helper()
+	d := Next(f.world())
+	if d.Record {
+		f.records[f.revision()] = hold.Record(f.template)
+	}
+	f.release.Status = d.Status
+	if hold.Stamp(f.template, f.release.Name, d.Status.Dispatch, f.revision()) {
+		f.karmada()
+	}
+	for _, e := range d.Events {
+		f.events = append(f.events, e.Reason)
+	}
+	return d
+}
+
+// settle reconciles until nothing changes, time standing still.
+func (f *fleet) settle() {
+	f.t.Helper()
+	for range 50 {
+		before := f.release.Status.DeepCopy()
+		f.reconcile()
+		if cmp.Equal(before, &f.release.Status) {
+			return
+		}
+	}
+	f.t.Fatal("it does not settle")
+}
+
+func (f *fleet) is(condition string) metav1.ConditionStatus {
+	if c := meta.FindStatusCondition(f.release.Status.Conditions, condition); c != nil {
+		return c.Status
+	}
+	return ""
+}
+
+func (f *fleet) count(revision string) map[string]int64 {
+	out := map[string]int64{}
+	for cluster, pods := range f.pods {
+		if n := pods[revision]; n > 0 {
+			out[cluster] = n
+		}
+	}
+	return out
+}
+
+func (f *fleet) approve(stage, user string) {
+	f.release.Spec.Approvals = append(f.release.Spec.Approvals, v1alpha1.Approval{Revision: f.revision(), Stage: stage, User: user})
+}
+
+func number(n int) *intstr.IntOrString { out := intstr.FromInt(n); return &out }
+
+func names(names ...string) *v1alpha1.ClusterSelection {
+	return &v1alpha1.ClusterSelection{Names: names}
+}
+
+func sum(counts map[string]int64) int64 {
+	out := int64(0)
+	for _, n := range counts {
+		out += n
+	}
+	return out
+}
