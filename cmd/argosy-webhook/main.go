@@ -45,7 +45,7 @@ func run(args []string) error {
 		return err
 	}
 	ending := &drain.Drain{Clock: clock.RealClock{}, Period: time.Duration(cfg.DrainSeconds) * time.Second}
-	mgr, err := newManager(rest, cfg, profiles, ending)
+	mgr, err := newManager(rest, cfg, begun.Profiles, ending)
 	if err != nil {
 		return err
 	}

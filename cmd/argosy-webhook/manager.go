@@ -41,32 +41,16 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, e
 		return nil, fmt.Errorf("reading the certificate of certDir: %w", err)
 	}
 	certificate := &handover{newest: files.GetCertificate, clock: clock.RealClock{}}
-	options := webhook.Options{
+	serving := webhook.Options{
 		Host: host, Port: port, CertDir: cfg.CertDir,
 		// Karmada and karmada-apiserver speak HTTP/1.1 to webhooks; one connection then carries one request at a time,
 		// which is also the shorter way on both sides.
 		TLSOpts: []func(*tls.Config){http1Only, func(c *tls.Config) { c.GetCertificate = certificate.get }},
 	}
-	server := webhook.NewServer(options)
-	caches := program.Cache()
-	strip := caches.DefaultTransform
-	// Not by object: that would need karmada-aggregated-apiserver, which serves Clusters, at the start.
-	caches.DefaultTransform = func(object any) (any, error) {
-		object, err := strip(object)
-		if err != nil {
-			return nil, err
-		}
-		return reach.TrimCluster(object)
-	}
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:                  scheme,
-		Cache:                   caches,
-		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
-		HealthProbeBindAddress:  cfg.HealthBindAddress,
-		PprofBindAddress:        profiles,
-		WebhookServer:           server,
-		GracefulShutdownTimeout: &shutdown,
-	})
+	server := webhook.NewServer(serving)
+	options := managerOptions(scheme, cfg, profiles)
+	options.WebhookServer = server
+	mgr, err := ctrl.NewManager(restConfig, options)
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
@@ -87,7 +71,7 @@ func newManager(restConfig *rest.Config, cfg *config.Webhook, profiles string, e
 	if err := mgr.AddReadyzCheck("staying", func(*http.Request) error { return ending.Ready() }); err != nil {
 		return nil, fmt.Errorf("adding readiness check: %w", err)
 	}
-	if err := serveIsKarmada(mgr, cfg, options, ending.Handler); err != nil {
+	if err := serveIsKarmada(mgr, cfg, serving, ending.Handler); err != nil {
 		return nil, err
 	}
 	return mgr, nil
@@ -103,6 +87,27 @@ func split(field, address string) (host string, port int, err error) {
 		return "", 0, fmt.Errorf("%s: %w", field, err)
 	}
 	return host, port, nil
+}
+
+func managerOptions(scheme *runtime.Scheme, cfg *config.Webhook, profiles string) ctrl.Options {
+	caches := program.Cache()
+	strip := caches.DefaultTransform
+	// Not by object: that would need karmada-aggregated-apiserver, which serves Clusters, at the start.
+	caches.DefaultTransform = func(object any) (any, error) {
+		object, err := strip(object)
+		if err != nil {
+			return nil, err
+		}
+		return reach.TrimCluster(object)
+	}
+	return ctrl.Options{
+		Scheme:                  scheme,
+		Cache:                   caches,
+		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
+		HealthProbeBindAddress:  cfg.HealthBindAddress,
+		PprofBindAddress:        profiles,
+		GracefulShutdownTimeout: ptr.To(time.Duration(cfg.ShutdownSeconds) * time.Second),
+	}
 }
 
 // http1Only serves HTTP/1.1 alone, over TLS 1.2 or newer.
