@@ -70,6 +70,16 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA,
 		found.problem = &problem{v1alpha1.CronHPAReasonTargetOwned, ownedMessage(ref, *owner)}
 		return found, nil
 	}
+	scaled, err := r.keda.Of(ctx, cron.Namespace, ref)
+	if err != nil {
+		return found, err
+	}
+	if scaled != "" {
+		found.problem = &problem{v1alpha1.CronHPAReasonTargetOwned, fmt.Sprintf(
+			"the replicas of %s %s belong to KEDA's ScaledObject %s, of which KEDA makes a HorizontalPodAutoscaler in each member: what a rule "+
+				"sets is set back there. Write the times into a trigger of type cron of that ScaledObject, or delete it", ref.Kind, ref.Name, scaled)}
+		return found, nil
+	}
 	known, err := r.targets.look(ctx, cron)
 	switch {
 	case meta.IsNoMatchError(err):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
@@ -202,21 +203,51 @@ func (r *Reconciler) watchTargets(mgr manager.Manager, c controller.Controller) 
 			return fmt.Errorf("watching %T: %w", object, err)
 		}
 	}
-	kind := schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA")
-	err := c.Watch(source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	federated := schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA")
+	if err := c.Watch(r.whenServed(mgr, federated, &karmadaautoscaling.FederatedHPA{}, nil)); err != nil {
+		return fmt.Errorf("watching FederatedHPA: %w", err)
+	}
+	if err := c.Watch(r.whenServed(mgr, owners.ScaledObject, owners.NewScaledObject(), &r.keda.Served)); err != nil {
+		return fmt.Errorf("watching ScaledObject: %w", err)
+	}
+	return nil
+}
+
+// whenServed watches a kind of autoscaler that karmada-apiserver may not serve, or serve only later. No controller waits for it. What is
+// only asked for once it is watched, which watched then says, has been missed until then: every target is looked at again.
+func (r *Reconciler) whenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object,
+	watched *atomic.Bool) source.Source {
+	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		go func() {
 			err := served.Wait(ctx, mgr, kind, "no CronHPA is told of one")
+			watch := r.autoscalers(mgr, object)
 			if err == nil {
-				err = r.autoscalers(mgr, &karmadaautoscaling.FederatedHPA{}).Start(ctx, queue)
+				err = watch.Start(ctx, queue)
+			}
+			if err == nil && watched != nil {
+				if err = watch.WaitForSync(ctx); err == nil {
+					watched.Store(true)
+					err = r.lookAtAll(ctx, queue)
+				}
 			}
 			if err != nil && ctx.Err() == nil {
 				mgr.GetLogger().Error(err, "Watching an optional kind", "kind", kind.String())
 			}
 		}()
 		return nil
-	}))
-	if err != nil {
-		return fmt.Errorf("watching FederatedHPA: %w", err)
+	})
+}
+
+// lookAtAll has every CronHPA look at its target.
+func (r *Reconciler) lookAtAll(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	var crons v1alpha1.CronHPAList
+	if err := r.client.List(ctx, &crons, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing CronHPAs: %w", err)
+	}
+	for i := range crons.Items {
+		key := client.ObjectKeyFromObject(&crons.Items[i])
+		r.looks.want(key)
+		queue.Add(reconcile.Request{NamespacedName: key})
 	}
 	return nil
 }

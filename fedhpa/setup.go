@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -34,6 +33,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/program"
@@ -94,7 +94,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 	c := &Controller{
 		client: mgr.GetClient(),
 		gatherer: gatherer{
-			client: mgr.GetClient(), works: own, targets: own, keda: &scaledObjects{cache: mgr.GetCache()},
+			client: mgr.GetClient(), works: own, targets: own, keda: &owners.ScaledObjects{Cache: mgr.GetCache()},
 			live:       liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
 			scales:     &scales{known: map[types.NamespacedName]knownScale{}},
 			unlistable: &unlistable{clock: clock.RealClock{}, since: map[schema.GroupVersionKind]time.Time{}},
@@ -167,8 +167,6 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		}
 		return c.withTarget(ctx, b.Namespace, ref)
 	}
-	scaledObject := &unstructured.Unstructured{}
-	scaledObject.SetGroupVersionKind(owners.ScaledObject)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("fedhpa").
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: retry.Limiter()}).
@@ -187,7 +185,7 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
 		WatchesRawSource(c.rivalsWhenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"),
 			&karmadaautoscaling.FederatedHPA{}, nil)).
-		WatchesRawSource(c.rivalsWhenServed(mgr, owners.ScaledObject, scaledObject, &c.gatherer.keda.served)).
+		WatchesRawSource(c.rivalsWhenServed(mgr, owners.ScaledObject, owners.NewScaledObject(), &c.gatherer.keda.Served)).
 		Complete(c)
 }
 
@@ -261,7 +259,7 @@ func rivalChanged() predicate.Predicate {
 			before, _ := owners.Target(e.ObjectOld)
 			after, _ := owners.Target(e.ObjectNew)
 			annotated := e.ObjectOld.GetAnnotations()[api.FederateAnnotation] != e.ObjectNew.GetAnnotations()[api.FederateAnnotation]
-			return before != after || annotated || claimedBy(e.ObjectOld) != claimedBy(e.ObjectNew)
+			return before != after || annotated || binding.ClaimedBy(e.ObjectOld) != binding.ClaimedBy(e.ObjectNew)
 		},
 	}
 }

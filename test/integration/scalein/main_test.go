@@ -18,6 +18,7 @@ import (
 	kruisev1alpha1 "github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -52,7 +53,8 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	ctrl.SetLogger(textlogger.NewLogger(textlogger.NewConfig()))
 	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, karmadaautoscaling.Install, workv1alpha1.Install, workv1alpha2.Install, policyv1alpha1.Install,
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, karmadaautoscaling.Install, workv1alpha1.Install,
+		workv1alpha2.Install, policyv1alpha1.Install,
 		kruisev1alpha1.AddToScheme, v1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
