@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
 	admissionv1 "k8s.io/api/admission/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -24,6 +22,7 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/owners"
 )
 
@@ -154,14 +153,11 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 
 func (h *Validator) checkPlacement(ctx context.Context, fed *api.FedHPA) (field.ErrorList, error) {
 	ref := fed.Spec.ScaleTargetRef
-	binding := &workv1alpha2.ResourceBinding{}
-	err := h.Reader.Get(ctx, types.NamespacedName{Namespace: fed.Namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("reading the target's ResourceBinding: %w", err)
+	found, err := binding.Of(ctx, h.Reader, types.NamespacedName{Namespace: fed.Namespace, Name: ref.Name}, targetGVK(fed).GroupKind())
+	if err != nil {
+		return nil, err
 	}
-	if binding.Spec.Resource.APIVersion == ref.APIVersion && !bindingOf(binding).Divided {
+	if found != nil && !binding.Divided(found) {
 		return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"),
 			fmt.Sprintf(
 				"the placement of %s %s duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided in its policy first",
