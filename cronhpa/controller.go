@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 )
@@ -51,7 +51,7 @@ type Reconciler struct {
 	unwritten *unwritten
 	looks     *looks
 	targets   *targets
-	keda      *owners.ScaledObjects
+	keda      *autoscalers.ScaledObjects
 	measures  *measures
 }
 
@@ -88,7 +88,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	r := &Reconciler{
 		client: options.Client, recorder: program.Events(mgr, "cronhpa"), clock: options.Clock,
 		wakeups: wakes, unwritten: newUnwritten(), looks: &looks{wanted: map[types.NamespacedName]bool{}}, targets: watched,
-		keda: &owners.ScaledObjects{Cache: mgr.GetCache()}, measures: newMeasures(wakes),
+		keda: &autoscalers.ScaledObjects{Cache: mgr.GetCache()}, measures: newMeasures(wakes),
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)

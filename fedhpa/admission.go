@@ -22,8 +22,8 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/binding"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // ValidatePath is where argosy-webhook serves Validator.
@@ -129,19 +129,19 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 	if err := h.Reader.List(ctx, &crons, client.InNamespace(fed.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing CronHPAs: %w", err)
 	}
-	this := owners.TargetKey(autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: fed.Name})
+	this := autoscalers.TargetKey(autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: fed.Name})
 	for i := range crons.Items {
 		cron := &crons.Items[i]
 		if !cron.DeletionTimestamp.IsZero() {
 			continue
 		}
-		switch owners.TargetKey(cron.Spec.ScaleTargetRef) {
-		case owners.TargetKey(fed.Spec.ScaleTargetRef):
+		switch autoscalers.TargetKey(cron.Spec.ScaleTargetRef) {
+		case autoscalers.TargetKey(fed.Spec.ScaleTargetRef):
 			return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"), fmt.Sprintf(
 				"CronHPA %s sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with targetMinReplicas and "+
 					"targetMaxReplicas", cron.Name))}, nil
 		case this:
-			if wrong := owners.Impossible(cron, fed); wrong != nil {
+			if wrong := autoscalers.Impossible(cron, fed); wrong != nil {
 				return field.ErrorList{field.Forbidden(field.NewPath("spec"),
 					fmt.Sprintf("CronHPA %s is aimed at this FedHPA, and its rule %s sets %s %d: %s",
 						cron.Name, cron.Spec.Rules[wrong.Rule].Name, wrong.Field, wrong.Value, wrong.Why))}, nil

@@ -22,9 +22,9 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // targetPatience is how long a first look at targets of a kind may take. A cache that may not list the kind never has an answer.
@@ -51,7 +51,7 @@ type gatherer struct {
 	live   client.Reader
 	// works holds the Works of members' autoscalers only, and targets the metadata of targets.
 	works, targets client.Reader
-	keda           *owners.ScaledObjects
+	keda           *autoscalers.ScaledObjects
 	scales         *scales
 	unlistable     *unlistable
 	room           *room

@@ -14,8 +14,8 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/binding"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // rivals finds what would make autoscaling this target a fight: another autoscaler, or a kind whose members' replicas Karmada would
@@ -24,7 +24,7 @@ func (g *gatherer) rivals(ctx context.Context, v *view) error {
 	if v.world.Problem != nil || v.world.Deleting || v.fed.Spec.Suspend {
 		return nil
 	}
-	rival, err := rivalOf(ctx, g.client, v.fed, owners.Indexed(v.fed.Spec.ScaleTargetRef))
+	rival, err := rivalOf(ctx, g.client, v.fed, autoscalers.Indexed(v.fed.Spec.ScaleTargetRef))
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func notRetained(gvk schema.GroupVersionKind) string {
 // rivalOf names another autoscaler of the same target and what to do about it, or nothing. Of two FedHPAs the older one stays. The options
 // narrow the lists where the reader has an index.
 func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow ...client.ListOption) (string, error) {
-	all, err := owners.All(ctx, reader, fed.Namespace, fed.Spec.ScaleTargetRef, narrow...)
+	all, err := autoscalers.All(ctx, reader, fed.Namespace, fed.Spec.ScaleTargetRef, narrow...)
 	if err != nil {
 		return "", err
 	}

@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 )
@@ -50,7 +50,7 @@ type Reconciler struct {
 	cache, reader client.Reader
 	writer        client.Client
 	members       Members
-	keda          *owners.ScaledObjects
+	keda          *autoscalers.ScaledObjects
 	recorder      record.EventRecorder
 	clock         clock.Clock
 	measures      *measures
@@ -70,7 +70,7 @@ type Options struct {
 	AllowSameName bool
 }
 
-// AddToManager lets mgr run the controller while it leads. The cache needs the indexes of package owners.
+// AddToManager lets mgr run the controller while it leads. The cache needs the indexes of package autoscalers.
 func AddToManager(mgr manager.Manager, options Options) error {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -81,7 +81,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	r := &Reconciler{
 		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), members: options.Members,
 		recorder: program.Events(mgr, "podscalein"), clock: options.Clock, measures: newMeasures(),
-		keda: &owners.ScaledObjects{Cache: mgr.GetCache()},
+		keda: &autoscalers.ScaledObjects{Cache: mgr.GetCache()},
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)

@@ -21,9 +21,9 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // gathered are the facts and the objects behind them, whose resourceVersions guard the writes.
@@ -171,7 +171,7 @@ func bindingFacts(object *workv1alpha2.ResourceBinding) *division {
 func (r *Reconciler) gatherRivals(ctx context.Context, seen *gathered) error {
 	target := seen.order.Spec.TargetRef
 	ref := autoscalingv2.CrossVersionObjectReference{APIVersion: target.APIVersion, Kind: target.Kind, Name: target.Name}
-	owner, err := owners.Find(ctx, r.cache, seen.order.Namespace, ref, owners.Indexed(ref))
+	owner, err := autoscalers.Find(ctx, r.cache, seen.order.Namespace, ref, autoscalers.Indexed(ref))
 	if err != nil {
 		return err
 	}

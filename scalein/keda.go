@@ -6,7 +6,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/served"
 )
 
@@ -23,14 +23,14 @@ func (r *Reconciler) scaledObject(ctx context.Context, namespace string, target 
 // often enough, and are not woken.
 type scaledObjectsStart struct {
 	mgr   manager.Manager
-	known *owners.ScaledObjects
+	known *autoscalers.ScaledObjects
 }
 
 // Start waits for the CRD; while there is none, there are no ScaledObjects.
 func (s scaledObjectsStart) Start(ctx context.Context) error {
-	err := served.Wait(ctx, s.mgr, owners.ScaledObject, "no PodScaleIn looks for one")
+	err := served.Wait(ctx, s.mgr, autoscalers.ScaledObject, "no PodScaleIn looks for one")
 	if err == nil {
-		_, err = s.mgr.GetCache().GetInformer(ctx, owners.NewScaledObject())
+		_, err = s.mgr.GetCache().GetInformer(ctx, autoscalers.NewScaledObject())
 	}
 	if ctx.Err() != nil {
 		return nil // A manager that stops takes nothing on.

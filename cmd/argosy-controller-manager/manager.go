@@ -8,8 +8,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/config"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/program"
 )
 
@@ -28,7 +28,7 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg *config.Contro
 	if err != nil {
 		return nil, err
 	}
-	return mgr, owners.AddIndexes(ctx, mgr.GetFieldIndexer())
+	return mgr, autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer())
 }
 
 func leading(cfg *config.ControllerManager, profiles string) program.Leading {

@@ -30,8 +30,8 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -121,7 +121,7 @@ func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func
 	w.metrics = prometheus.NewRegistry()
 	leader := fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs}
 	leader.Add = func(ctx context.Context, mgr ctrl.Manager) error {
-		if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		if err := autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 			return err
 		}
 		return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: workers, Clock: w.clock, Metrics: w.metrics, AllowSameName: true})

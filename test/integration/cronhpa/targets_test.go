@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // TestReadyFollowsTheTarget: nothing is due for long, and Ready says at once what the next firing would meet.
@@ -48,7 +48,7 @@ func TestAScaledObjectOwnsItsTarget(t *testing.T) {
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
 
 	w.create(fixture.ScaledObjectKind())
-	scaled := owners.NewScaledObject()
+	scaled := autoscalers.NewScaledObject()
 	scaled.SetNamespace(w.namespace)
 	scaled.SetName("queue")
 	scaled.Object["spec"] = map[string]any{"scaleTargetRef": map[string]any{"name": "web"}}

@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
@@ -40,7 +40,7 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	s := storyIn(t, p, "absent")
 	s.active()
 	// The webhooks ask the API server itself.
-	owner, err := owners.Find(t.Context(), p.Client, s.app.Namespace, s.app.FedHPA(1, 2).Spec.ScaleTargetRef)
+	owner, err := autoscalers.Find(t.Context(), p.Client, s.app.Namespace, s.app.FedHPA(1, 2).Spec.ScaleTargetRef)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(owner.Kind).To(Equal("FedHPA"))
 
@@ -57,7 +57,7 @@ func TestWithoutFederatedHPA(t *testing.T) {
 
 	g.Expect(p.Client.Create(t.Context(), fixture.ScaledObjectKind())).To(Succeed())
 	scaled := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"scaleTargetRef": map[string]any{"name": s.app.Name}}}}
-	scaled.SetGroupVersionKind(owners.ScaledObject)
+	scaled.SetGroupVersionKind(autoscalers.ScaledObject)
 	scaled.SetNamespace(s.app.Namespace)
 	scaled.SetName("queue")
 	g.Eventually(func() error { return p.Client.Create(t.Context(), scaled) }, machine.Patience).Should(Succeed())

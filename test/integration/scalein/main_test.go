@@ -35,8 +35,8 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/scalein"
 	"github.com/argosy-dev/argosy/test/lab"
 )
@@ -296,7 +296,7 @@ func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func
 	w.metrics = prometheus.NewRegistry()
 	return fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs,
 		Add: func(ctx context.Context, mgr ctrl.Manager) error {
-			if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+			if err := autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 				return err
 			}
 			return scalein.AddToManager(mgr, scalein.Options{

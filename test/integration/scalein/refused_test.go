@@ -15,9 +15,9 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // TestRefusedOrders: what cannot be done as written ends at once, with a reason, what to do, an event, and nothing changed.
@@ -152,7 +152,7 @@ func TestAScaledObjectOwnsItsReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(plane, fixture.ScaledObjectKind())
-	scaled := owners.NewScaledObject()
+	scaled := autoscalers.NewScaledObject()
 	scaled.SetNamespace(w.namespace)
 	scaled.SetName("queue")
 	scaled.Object["spec"] = map[string]any{

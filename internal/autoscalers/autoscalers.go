@@ -1,6 +1,6 @@
-// Package owners finds the autoscaler that sets a workload's replicas in the control plane: whoever else would set them
+// Package autoscalers finds the autoscaler that sets a workload's replicas in the control plane: whoever else would set them
 // has to stand back. It reads a cache with the indexes of AddIndexes and writes nothing.
-package owners
+package autoscalers
 
 import (
 	"context"
