@@ -18,7 +18,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa/schedule"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 )
 
 // ValidatePath is where argosy-webhook serves Validator.
@@ -101,7 +101,7 @@ func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) 
 	if err := v.Reader.List(ctx, &siblings, client.InNamespace(cron.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing CronHPAs: %w", err)
 	}
-	alias, aliased, err := owners.Alias(ctx, v.Reader, cron.Namespace, ref)
+	alias, aliased, err := autoscalers.Alias(ctx, v.Reader, cron.Namespace, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -109,10 +109,10 @@ func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) 
 		if other.Name == cron.Name || other.DeletionTimestamp != nil {
 			continue
 		}
-		switch theirs := owners.TargetKey(other.Spec.ScaleTargetRef); {
-		case theirs == owners.TargetKey(ref):
+		switch theirs := autoscalers.TargetKey(other.Spec.ScaleTargetRef); {
+		case theirs == autoscalers.TargetKey(ref):
 			return field.ErrorList{field.Forbidden(path, fmt.Sprintf("CronHPA %s scales the same target: add the rules there", other.Name))}, nil
-		case aliased && theirs == owners.TargetKey(alias):
+		case aliased && theirs == autoscalers.TargetKey(alias):
 			return field.ErrorList{field.Forbidden(path,
 				fmt.Sprintf("CronHPA %s scales %s %s, which is the same autoscaler as %s %s (annotation %s): add the rules there",
 					other.Name, alias.Kind, alias.Name, ref.Kind, ref.Name, v1alpha1.FederateAnnotation))}, nil
@@ -128,7 +128,7 @@ func (v *Validator) validateTarget(ctx context.Context, cron *v1alpha1.CronHPA) 
 	if wrong := wrongGroup(ref); wrong != nil {
 		return field.ErrorList{field.Invalid(path.Child("apiVersion"), ref.APIVersion, wrong.message)}, nil
 	}
-	owner, err := owners.Find(ctx, v.Reader, cron.Namespace, ref)
+	owner, err := autoscalers.Find(ctx, v.Reader, cron.Namespace, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (v *Validator) validateBounds(ctx context.Context, cron *v1alpha1.CronHPA) 
 	} else if err != nil {
 		return nil, fmt.Errorf("reading FedHPA %s: %w", cron.Spec.ScaleTargetRef.Name, err)
 	}
-	if wrong := owners.Impossible(cron, fed); wrong != nil {
+	if wrong := autoscalers.Impossible(cron, fed); wrong != nil {
 		return field.ErrorList{field.Invalid(field.NewPath("spec", "rules").Index(wrong.Rule).Child(wrong.Field), wrong.Value, wrong.Why)}, nil
 	}
 	return nil, nil

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // settleConditions says what a person has to know, and tells what turned bad.
@@ -18,6 +19,9 @@ func settleConditions(seen observation, d decision, ended outcome, status *v1alp
 	set := func(name string, state metav1.ConditionStatus, reason, message string) {
 		known := meta.FindStatusCondition(status.Conditions, name)
 		news := known == nil || known.Status != state || known.Reason != reason
+		if !news {
+			message = text.Keep(known.Message, message)
+		}
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 			Type: name, Status: state, Reason: reason, Message: message,
 			ObservedGeneration: seen.cron.Generation, LastTransitionTime: metav1.Time{Time: seen.now},

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 )
@@ -32,6 +33,7 @@ import (
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=keda.sh,resources=scaledobjects,verbs=get;list;watch
 // +kubebuilder:rbac:groups="*",resources="*/scale",verbs=get;patch;update
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;replicasets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get;list;watch
@@ -49,6 +51,7 @@ type Reconciler struct {
 	unwritten *unwritten
 	looks     *looks
 	targets   *targets
+	keda      *autoscalers.ScaledObjects
 	measures  *measures
 }
 
@@ -85,7 +88,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	r := &Reconciler{
 		client: options.Client, recorder: program.Events(mgr, "cronhpa"), clock: options.Clock,
 		wakeups: wakes, unwritten: newUnwritten(), looks: &looks{wanted: map[types.NamespacedName]bool{}}, targets: watched,
-		measures: newMeasures(wakes),
+		keda: &autoscalers.ScaledObjects{Cache: mgr.GetCache()}, measures: newMeasures(wakes),
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)

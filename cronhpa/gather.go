@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // observation is all that a decision needs.
@@ -62,12 +62,22 @@ func (r *Reconciler) gatherWorkload(ctx context.Context, cron *v1alpha1.CronHPA,
 	if found.problem = wrongGroup(ref); found.problem != nil {
 		return found, nil
 	}
-	owner, err := owners.Find(ctx, r.client, cron.Namespace, ref, owners.Indexed(ref))
+	owner, err := autoscalers.Find(ctx, r.client, cron.Namespace, ref, autoscalers.Indexed(ref))
 	if err != nil {
 		return found, err
 	}
 	if owner != nil {
 		found.problem = &problem{v1alpha1.CronHPAReasonTargetOwned, ownedMessage(ref, *owner)}
+		return found, nil
+	}
+	scaled, err := r.keda.Of(ctx, cron.Namespace, ref)
+	if err != nil {
+		return found, err
+	}
+	if scaled != "" {
+		found.problem = &problem{v1alpha1.CronHPAReasonTargetOwned, fmt.Sprintf(
+			"the replicas of %s %s belong to KEDA's ScaledObject %s, of which KEDA makes a HorizontalPodAutoscaler in each member: what a rule "+
+				"sets is set back there. Write the times into a trigger of type cron of that ScaledObject, or delete it", ref.Kind, ref.Name, scaled)}
 		return found, nil
 	}
 	known, err := r.targets.look(ctx, cron)
@@ -176,7 +186,7 @@ func reference(cron *v1alpha1.CronHPA) *unstructured.Unstructured {
 // olderSibling is the CronHPA that had this target first, under this name or its alias; nil when it is this one.
 func (r *Reconciler) olderSibling(ctx context.Context, cron *v1alpha1.CronHPA) (*v1alpha1.CronHPA, error) {
 	refs := []autoscalingv2.CrossVersionObjectReference{cron.Spec.ScaleTargetRef}
-	alias, ok, err := owners.Alias(ctx, r.client, cron.Namespace, cron.Spec.ScaleTargetRef)
+	alias, ok, err := autoscalers.Alias(ctx, r.client, cron.Namespace, cron.Spec.ScaleTargetRef)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +195,7 @@ func (r *Reconciler) olderSibling(ctx context.Context, cron *v1alpha1.CronHPA) (
 	}
 	for _, ref := range refs {
 		var siblings v1alpha1.CronHPAList
-		err := r.client.List(ctx, &siblings, client.InNamespace(cron.Namespace), owners.Indexed(ref), client.UnsafeDisableDeepCopy)
+		err := r.client.List(ctx, &siblings, client.InNamespace(cron.Namespace), autoscalers.Indexed(ref), client.UnsafeDisableDeepCopy)
 		if err != nil {
 			return nil, fmt.Errorf("listing CronHPAs of the target: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -135,4 +136,29 @@ func TestEveryFiringIsAccountedFor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheSameFailureAgain: another try of a firing that fails in the same way, but for the connection's own port, writes no status.
+func TestTheSameFailureAgain(t *testing.T) {
+	start := time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)
+	l := newLife(start, v1alpha1.CronHPARule{Name: "up", Schedule: "1 8 * * *", TimeZone: "UTC", TargetReplicas: ptr.To[int32](4)})
+	failing := func(port string) *problem {
+		return &problem{v1alpha1.CronHPAReasonFiringFailed,
+			"karmada-apiserver could not set the target, which is tried again: read tcp 10.0.0.1:" + port + "->10.0.0.2:6443: i/o timeout"}
+	}
+	l.reconcile(start.Add(61*time.Second), failing("53422"))
+	before := *l.cron.Status.DeepCopy()
+	l.reconcile(start.Add(75*time.Second), failing("40118"))
+	if diff := cmp.Diff(before, l.cron.Status); diff != "" {
+		t.Errorf("the second try is news (-first +second):\n%s", diff)
+	}
+	quota := &problem{v1alpha1.CronHPAReasonFiringFailed, "karmada-apiserver refuses the target's new numbers: quota"}
+	l.reconcile(start.Add(90*time.Second), quota)
+	if cmp.Equal(before, l.cron.Status) {
+		t.Error("another cause is no news")
+	}
+	l.reconcile(start.Add(100*time.Second), nil)
+	if len(l.applied) != 1 || l.cron.Status.LastResult != v1alpha1.FiringApplied {
+		t.Errorf("mended, it was not applied: %+v", l.cron.Status)
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa/schedule"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 const (
@@ -127,20 +128,20 @@ func settleFiring(seen observation, d decision, ended outcome, status *v1alpha1.
 	if ended.problem == nil {
 		status.RuleInForce = rule.Name
 		if unheeded := seen.target.unheeded; unheeded != nil {
-			entry.Message = cut(unheeded.message)
+			entry.Message = text.Cut(unheeded.message, longestMessage)
 			what += ": " + unheeded.message
 		}
 		upsert(&status.Rules[firing.Rule], entry)
 		return []event{{v1alpha1.CronHPAReasonFiringApplied, strings.ToUpper(what[:1]) + what[1:]}}
 	}
-	entry.Result, entry.Message = v1alpha1.FiringFailed, cut(ended.problem.message)
+	entry.Result, entry.Message = v1alpha1.FiringFailed, text.Cut(ended.problem.message, longestMessage)
 	entry.Replicas, entry.MinReplicas, entry.MaxReplicas = nil, nil, nil
 	status.LastRunTime, status.LastResult = &entry.ScheduledTime, entry.Result
 	known := historyEntry(status.Rules[firing.Rule], firing.At)
-	upsert(&status.Rules[firing.Rule], entry)
-	if known != nil && known.Message == entry.Message {
-		return nil // It failed the same way before: one event is enough.
+	if known != nil && text.Keep(known.Message, entry.Message) == known.Message {
+		return nil // It failed the same way before: one entry and one event are enough.
 	}
+	upsert(&status.Rules[firing.Rule], entry)
 	return []event{{v1alpha1.CronHPAReasonFiringFailed, fmt.Sprintf("Rule %s, %s: %s", rule.Name, due, ended.problem.message)}}
 }
 
@@ -170,11 +171,10 @@ func settlePassed(seen observation, d decision, status *v1alpha1.CronHPAStatus) 
 		switch {
 		case failed && passed.Why == schedule.Late:
 			// It is given up: whoever mends the target now must know that nobody will try again.
-			entry.Message = cut(
-				fmt.Sprintf(
-					"given up: it failed until startingDeadlineSeconds (%d) had passed and is not tried again; scale by hand if it is still wanted. It "+
-						"failed with: %s",
-					ptr.Deref(d.rules[passed.Rule].spec.StartingDeadlineSeconds, 0), known.Message))
+			entry.Message = text.Cut(fmt.Sprintf(
+				"given up: it failed until startingDeadlineSeconds (%d) had passed and is not tried again; scale by hand if it is still wanted. It "+
+					"failed with: %s",
+				ptr.Deref(d.rules[passed.Rule].spec.StartingDeadlineSeconds, 0), known.Message), longestMessage)
 			upsert(rule, entry)
 		case failed:
 			// This firing is in the history with the reason it failed for. Only those before it are news.
@@ -273,13 +273,6 @@ func describe(f v1alpha1.Firing) string {
 		return fmt.Sprint(*n)
 	}
 	return fmt.Sprintf("minReplicas %s, maxReplicas %s", bound(f.MinReplicas), bound(f.MaxReplicas))
-}
-
-func cut(message string) string {
-	if len(message) > longestMessage {
-		return strings.ToValidUTF8(message[:longestMessage-3], "") + "..."
-	}
-	return message
 }
 
 // resultOf names a passed firing in history and metrics.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 )
 
 // targetForm is how a target is scaled.
@@ -29,7 +29,7 @@ const (
 
 // formOf looks at group and kind alone: the version is the API server's business.
 func formOf(ref autoscalingv2.CrossVersionObjectReference) targetForm {
-	switch owners.GroupKind(ref) {
+	switch autoscalers.GroupKind(ref) {
 	case schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "FedHPA"}:
 		return offeredBounds
 	case schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"},
@@ -66,7 +66,7 @@ type heldBounds struct {
 }
 
 // ownedMessage says who owns the replicas and what to write instead.
-func ownedMessage(ref autoscalingv2.CrossVersionObjectReference, by owners.Autoscaler) string {
+func ownedMessage(ref autoscalingv2.CrossVersionObjectReference, by autoscalers.Autoscaler) string {
 	return fmt.Sprintf(
 		"the replicas of %s %s belong to %s %s: target that (apiVersion %s, kind %s, name %s) and set targetMinReplicas/targetMaxReplicas "+
 			"instead of targetReplicas",
@@ -105,7 +105,7 @@ func isCutOff(object *unstructured.Unstructured) bool {
 
 // wrongGroup is a target with an autoscaler's kind in a group that has none.
 func wrongGroup(ref autoscalingv2.CrossVersionObjectReference) *problem {
-	for _, known := range owners.Kinds() {
+	for _, known := range autoscalers.Kinds() {
 		if known.Kind == ref.Kind {
 			return &problem{v1alpha1.CronHPAReasonTargetKindUnknown, fmt.Sprintf(
 				"no autoscaler %s in apiVersion %s: did you mean %s?", ref.Kind, ref.APIVersion, known.APIVersion)}
@@ -114,10 +114,10 @@ func wrongGroup(ref autoscalingv2.CrossVersionObjectReference) *problem {
 	return nil
 }
 
-// AddIndexes lets a cache find CronHPAs by what they scale. It needs those of package owners beside it.
+// AddIndexes lets a cache find CronHPAs by what they scale. It needs those of package autoscalers beside it.
 func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	err := indexer.IndexField(ctx, &v1alpha1.CronHPA{}, owners.ByTarget, func(o client.Object) []string {
-		return []string{owners.TargetKey(o.(*v1alpha1.CronHPA).Spec.ScaleTargetRef)}
+	err := indexer.IndexField(ctx, &v1alpha1.CronHPA{}, autoscalers.ByTarget, func(o client.Object) []string {
+		return []string{autoscalers.TargetKey(o.(*v1alpha1.CronHPA).Spec.ScaleTargetRef)}
 	})
 	if err != nil {
 		return fmt.Errorf("indexing CronHPA by target: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
@@ -31,8 +32,8 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/served"
 )
 
@@ -202,31 +203,61 @@ func (r *Reconciler) watchTargets(mgr manager.Manager, c controller.Controller) 
 			return fmt.Errorf("watching %T: %w", object, err)
 		}
 	}
-	kind := schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA")
-	err := c.Watch(source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	federated := schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA")
+	if err := c.Watch(r.whenServed(mgr, federated, &karmadaautoscaling.FederatedHPA{}, nil)); err != nil {
+		return fmt.Errorf("watching FederatedHPA: %w", err)
+	}
+	if err := c.Watch(r.whenServed(mgr, autoscalers.ScaledObject, autoscalers.NewScaledObject(), &r.keda.Served)); err != nil {
+		return fmt.Errorf("watching ScaledObject: %w", err)
+	}
+	return nil
+}
+
+// whenServed watches a kind of autoscaler that karmada-apiserver may not serve, or serve only later. No controller waits for it. What is
+// only asked for once it is watched, which watched then says, has been missed until then: every target is looked at again.
+func (r *Reconciler) whenServed(mgr manager.Manager, kind schema.GroupVersionKind, object client.Object,
+	watched *atomic.Bool) source.Source {
+	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		go func() {
 			err := served.Wait(ctx, mgr, kind, "no CronHPA is told of one")
+			watch := r.autoscalers(mgr, object)
 			if err == nil {
-				err = r.autoscalers(mgr, &karmadaautoscaling.FederatedHPA{}).Start(ctx, queue)
+				err = watch.Start(ctx, queue)
+			}
+			if err == nil && watched != nil {
+				if err = watch.WaitForSync(ctx); err == nil {
+					watched.Store(true)
+					err = r.lookAtAll(ctx, queue)
+				}
 			}
 			if err != nil && ctx.Err() == nil {
 				mgr.GetLogger().Error(err, "Watching an optional kind", "kind", kind.String())
 			}
 		}()
 		return nil
-	}))
-	if err != nil {
-		return fmt.Errorf("watching FederatedHPA: %w", err)
+	})
+}
+
+// lookAtAll has every CronHPA look at its target.
+func (r *Reconciler) lookAtAll(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	var crons v1alpha1.CronHPAList
+	if err := r.client.List(ctx, &crons, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing CronHPAs: %w", err)
+	}
+	for i := range crons.Items {
+		key := client.ObjectKeyFromObject(&crons.Items[i])
+		r.looks.want(key)
+		queue.Add(reconcile.Request{NamespacedName: key})
 	}
 	return nil
 }
 
 func (r *Reconciler) autoscalers(mgr manager.Manager, object client.Object) source.SyncingSource {
 	of := func(ctx context.Context, o client.Object) []reconcile.Request {
-		owned, _ := owners.Target(o)
+		owned, _ := autoscalers.Target(o)
 		out := r.aimedAt(ctx, o.GetNamespace(), owned)
 		// An HPA and the FedHPA made from it are one: either tells those that aim at the other.
-		for _, known := range owners.Kinds() {
+		for _, known := range autoscalers.Kinds() {
 			out = append(out, r.aimedAt(ctx, o.GetNamespace(), known.Ref(o.GetName()))...)
 		}
 		return out
@@ -237,8 +268,8 @@ func (r *Reconciler) autoscalers(mgr manager.Manager, object client.Object) sour
 // aimedAt are the CronHPAs of a target. Each is to look at it again.
 func (r *Reconciler) aimedAt(ctx context.Context, namespace string, ref autoscalingv2.CrossVersionObjectReference) []reconcile.Request {
 	var crons v1alpha1.CronHPAList
-	if err := r.client.List(ctx, &crons, client.InNamespace(namespace), owners.Indexed(ref), client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "Listing CronHPAs of a target", "target", owners.TargetKey(ref))
+	if err := r.client.List(ctx, &crons, client.InNamespace(namespace), autoscalers.Indexed(ref), client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "Listing CronHPAs of a target", "target", autoscalers.TargetKey(ref))
 		return nil
 	}
 	out := make([]reconcile.Request, 0, len(crons.Items))
@@ -276,8 +307,8 @@ func cutOffChanged(e runtimeevent.UpdateEvent) bool {
 // limitsChanged lets pass that an autoscaler came, went, aims elsewhere, was federated or no longer, holds other bounds, or is cut off.
 func limitsChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e runtimeevent.UpdateEvent) bool {
-		before, _ := owners.Target(e.ObjectOld)
-		after, _ := owners.Target(e.ObjectNew)
+		before, _ := autoscalers.Target(e.ObjectOld)
+		after, _ := autoscalers.Target(e.ObjectNew)
 		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() || before != after ||
 			e.ObjectOld.GetAnnotations()[v1alpha1.FederateAnnotation] != e.ObjectNew.GetAnnotations()[v1alpha1.FederateAnnotation] ||
 			len(e.ObjectOld.GetOwnerReferences()) != len(e.ObjectNew.GetOwnerReferences()) ||

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
 	admissionv1 "k8s.io/api/admission/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -24,7 +22,8 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/binding"
 )
 
 // ValidatePath is where argosy-webhook serves Validator.
@@ -130,19 +129,19 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 	if err := h.Reader.List(ctx, &crons, client.InNamespace(fed.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing CronHPAs: %w", err)
 	}
-	this := owners.TargetKey(autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: fed.Name})
+	this := autoscalers.TargetKey(autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: fed.Name})
 	for i := range crons.Items {
 		cron := &crons.Items[i]
 		if !cron.DeletionTimestamp.IsZero() {
 			continue
 		}
-		switch owners.TargetKey(cron.Spec.ScaleTargetRef) {
-		case owners.TargetKey(fed.Spec.ScaleTargetRef):
+		switch autoscalers.TargetKey(cron.Spec.ScaleTargetRef) {
+		case autoscalers.TargetKey(fed.Spec.ScaleTargetRef):
 			return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"), fmt.Sprintf(
 				"CronHPA %s sets the replicas of the same target: delete it, and create one aimed at this FedHPA instead, with targetMinReplicas and "+
 					"targetMaxReplicas", cron.Name))}, nil
 		case this:
-			if wrong := owners.Impossible(cron, fed); wrong != nil {
+			if wrong := autoscalers.Impossible(cron, fed); wrong != nil {
 				return field.ErrorList{field.Forbidden(field.NewPath("spec"),
 					fmt.Sprintf("CronHPA %s is aimed at this FedHPA, and its rule %s sets %s %d: %s",
 						cron.Name, cron.Spec.Rules[wrong.Rule].Name, wrong.Field, wrong.Value, wrong.Why))}, nil
@@ -154,14 +153,11 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 
 func (h *Validator) checkPlacement(ctx context.Context, fed *api.FedHPA) (field.ErrorList, error) {
 	ref := fed.Spec.ScaleTargetRef
-	binding := &workv1alpha2.ResourceBinding{}
-	err := h.Reader.Get(ctx, types.NamespacedName{Namespace: fed.Namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("reading the target's ResourceBinding: %w", err)
+	found, err := binding.Of(ctx, h.Reader, types.NamespacedName{Namespace: fed.Namespace, Name: ref.Name}, targetGVK(fed).GroupKind())
+	if err != nil {
+		return nil, err
 	}
-	if binding.Spec.Resource.APIVersion == ref.APIVersion && !bindingOf(binding).Divided {
+	if found != nil && !binding.Divided(found) {
 		return field.ErrorList{field.Forbidden(field.NewPath("spec", "scaleTargetRef"),
 			fmt.Sprintf(
 				"the placement of %s %s duplicates its replicas: set placement.replicaScheduling.replicaSchedulingType to Divided in its policy first",

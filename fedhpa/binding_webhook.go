@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/binding"
 )
 
 // BindingPath is where argosy-webhook serves BindingKeeper.
@@ -51,7 +52,7 @@ func keepReplicas(before, after *workv1alpha2.ResourceBinding) (sum int32, keep 
 		// Not FedHPA's, or FedHPA's own write.
 		return 0, false
 	}
-	if after.Spec.Replicas == 0 || !slices.Equal(before.Spec.Clusters, after.Spec.Clusters) || !bindingOf(after).Divided {
+	if after.Spec.Replicas == 0 || !slices.Equal(before.Spec.Clusters, after.Spec.Clusters) || !binding.Divided(after) {
 		return 0, false
 	}
 	for _, c := range after.Spec.Clusters {

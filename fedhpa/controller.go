@@ -23,6 +23,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // conflictRetry is how soon the world is looked at again after a write met something newer: its event is on the way.
@@ -224,9 +225,13 @@ func (c *Controller) failed(ctx context.Context, fed *api.FedHPA, ready metav1.C
 		return failure
 	}
 	status := *fed.Status.DeepCopy()
+	words := text.Cut(failure.Error(), 2048)
+	if said := meta.FindStatusCondition(status.Conditions, api.FedHPAReady); said != nil && said.Reason == reason {
+		words = text.Keep(said.Message, words)
+	}
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: api.FedHPAReady, Status: ready, Reason: reason,
-		Message: failure.Error(), ObservedGeneration: fed.Generation, LastTransitionTime: metav1.NewTime(c.clock.Now()),
+		Message: words, ObservedGeneration: fed.Generation, LastTransitionTime: metav1.NewTime(c.clock.Now()),
 	})
 	if err := c.patchStatus(ctx, fed, status); err != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("%w; and %w", failure, err)

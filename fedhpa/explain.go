@@ -9,7 +9,6 @@ import (
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	"k8s.io/utils/ptr"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
@@ -177,25 +176,15 @@ func (e Explanation) books(out io.Writer, b *Books) {
 
 // onPaper divides other limits with the room that was known at the last division.
 func (e Explanation) onPaper() *Paper {
-	in := split.Input{Min: e.WhatIf.Min, Max: e.WhatIf.Max, Seed: string(e.FedHPA.UID)}
-	wishes := map[string]api.ClusterDistribution{}
-	if d := e.FedHPA.Spec.Distribution; d != nil {
-		for _, c := range d.Clusters {
-			wishes[c.Name] = c
-			in.WeightedMin = in.WeightedMin || c.Weight != nil
-		}
-	}
+	in := decide.Asked(*e.WhatIf, string(e.FedHPA.UID), e.FedHPA.Spec)
 	for _, c := range e.FedHPA.Status.Clusters {
 		if !decide.TakesPart(c.State) {
 			continue
 		}
-		wish := wishes[c.Name]
-		in.Clusters = append(in.Clusters, split.Cluster{
-			Name: c.Name, Current: c.DesiredReplicas, Free: c.FreeReplicas, Frozen: c.State == api.ClusterUnreachable,
-			Standby: wish.Role == api.ClusterRoleStandby,
-			Weight:  int64(ptr.Deref(wish.Weight, 1)), Least: ptr.Deref(wish.MinReplicas, 0), Most: ptr.Deref(wish.MaxReplicas, 0),
-			Last: &split.Range{Min: c.MinReplicas, Max: c.MaxReplicas},
-		})
+		part := decide.Wished(e.FedHPA.Spec, c.Name)
+		part.Current, part.Free, part.Last = c.DesiredReplicas, c.FreeReplicas, &split.Range{Min: c.MinReplicas, Max: c.MaxReplicas}
+		part.Frozen, part.Rigid = c.State == api.ClusterUnreachable, c.State == api.ClusterNotScaling
+		in.Clusters = append(in.Clusters, part)
 	}
 	result := split.Divide(in)
 	paper := &Paper{MinReplicas: in.Min, MaxReplicas: in.Max, ReserveReplicas: result.Reserve, MinUnplaced: result.MinUnplaced}

@@ -8,10 +8,8 @@ import (
 	"sync"
 	"time"
 
-	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +22,8 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -51,7 +51,7 @@ type gatherer struct {
 	live   client.Reader
 	// works holds the Works of members' autoscalers only, and targets the metadata of targets.
 	works, targets client.Reader
-	keda           *scaledObjects
+	keda           *autoscalers.ScaledObjects
 	scales         *scales
 	unlistable     *unlistable
 	room           *room
@@ -170,27 +170,21 @@ func forbiddenKind(gvk schema.GroupVersionKind) *decide.Problem {
 // readBinding reads the scheduling result.
 func (g *gatherer) readBinding(ctx context.Context, v *view) error {
 	gvk, ref := targetGVK(v.fed), v.fed.Spec.ScaleTargetRef
-	key := types.NamespacedName{Namespace: v.fed.Namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}
-	binding := &workv1alpha2.ResourceBinding{}
-	if err := g.client.Get(ctx, key, binding); apierrors.IsNotFound(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("reading ResourceBinding %s: %w", key, err)
+	found, err := binding.Of(ctx, g.client, types.NamespacedName{Namespace: v.fed.Namespace, Name: ref.Name}, gvk.GroupKind())
+	if err != nil || found == nil || !found.DeletionTimestamp.IsZero() {
+		return err
 	}
-	if of := schema.FromAPIVersionAndKind(binding.Spec.Resource.APIVersion,
-		binding.Spec.Resource.Kind); of.Group != gvk.Group || !binding.DeletionTimestamp.IsZero() {
-		// Karmada names bindings by name and kind alone: this one is another group's.
-		return nil
-	}
-	v.binding = binding
-	v.world.Binding = bindingOf(binding)
+	v.binding = found
+	v.world.Binding = bindingOf(found)
 	return nil
 }
 
 func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	out := &decide.Binding{
-		Settled:  b.Generation == b.Status.SchedulerObservedGeneration,
-		Claimed:  claimedBy(b) != "",
+		Settled:  binding.Settled(b),
+		Claimed:  binding.ClaimedBy(b) != "",
+		Divided:  binding.Divided(b),
+		Evicting: binding.Evicting(b),
 		Replicas: b.Spec.Replicas,
 		Clusters: decide.Counts{},
 		Ledger:   decide.ParseCounts(b.Annotations[api.FedHPALedgerAnnotation]),
@@ -198,18 +192,12 @@ func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	for _, c := range b.Spec.Clusters {
 		out.Clusters[c.Name] = c.Replicas
 	}
-	for _, task := range b.Spec.GracefulEvictionTasks {
-		out.Evicting = append(out.Evicting, task.FromCluster)
-	}
-	out.Suspended = b.Spec.Suspension != nil && ptr.Deref(b.Spec.Suspension.Scheduling, false)
+	out.Suspended = b.Spec.SchedulingSuspended()
 	if at := b.Spec.RescheduleTriggeredAt; at != nil {
 		out.RescheduledAt = at.Time
 	}
 	if at := b.Status.LastScheduledTime; at != nil {
 		out.ScheduledAt = at.Time
-	}
-	if p := b.Spec.Placement; p != nil {
-		out.Divided = p.ReplicaSchedulingType() == policyv1alpha1.ReplicaSchedulingTypeDivided
 	}
 	return out
 }

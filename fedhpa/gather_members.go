@@ -22,6 +22,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -161,7 +162,7 @@ func (g *gatherer) member(ctx context.Context, v *view, of member) (decide.Membe
 	if v.binding == nil {
 		return m, nil
 	}
-	m.Held = held(v.binding.Spec.Suspension, of.name) || suspended(of.work)
+	m.Held = binding.Held(v.binding, of.name) || suspended(of.work)
 	if !v.binding.Spec.TargetContains(of.name) {
 		return m, nil
 	}
@@ -229,25 +230,24 @@ func sentReplicas(work *workv1alpha1.Work, manifest *unstructured.Unstructured) 
 }
 
 // workloadOf is the target in one member, as the binding's aggregated status shows it.
-func workloadOf(binding *workv1alpha2.ResourceBinding, cluster string) *decide.Workload {
+func workloadOf(b *workv1alpha2.ResourceBinding, cluster string) *decide.Workload {
 	out := &decide.Workload{}
-	for _, item := range binding.Status.AggregatedStatus {
-		if item.ClusterName != cluster {
-			continue
-		}
-		out.Applied, out.Message = item.Applied, item.AppliedMessage
-		var status struct {
-			Replicas           int32  `json:"replicas"`
-			ReadyReplicas      int32  `json:"readyReplicas"`
-			UpdatedReplicas    *int32 `json:"updatedReplicas"`
-			Generation         int64  `json:"generation"`
-			ObservedGeneration int64  `json:"observedGeneration"`
-		}
-		if item.Status != nil && json.Unmarshal(item.Status.Raw, &status) == nil {
-			out.Replicas, out.Ready, out.Updated = status.Replicas, status.ReadyReplicas, status.UpdatedReplicas
-			// The member's own controller has seen the member's present spec.
-			out.Observed = status.ObservedGeneration >= status.Generation
-		}
+	item := binding.Reported(&b.Status, cluster)
+	if item == nil {
+		return out
+	}
+	out.Applied, out.Message = item.Applied, item.AppliedMessage
+	var status struct {
+		Replicas           int32  `json:"replicas"`
+		ReadyReplicas      int32  `json:"readyReplicas"`
+		UpdatedReplicas    *int32 `json:"updatedReplicas"`
+		Generation         int64  `json:"generation"`
+		ObservedGeneration int64  `json:"observedGeneration"`
+	}
+	if item.Status != nil && json.Unmarshal(item.Status.Raw, &status) == nil {
+		out.Replicas, out.Ready, out.Updated = status.Replicas, status.ReadyReplicas, status.UpdatedReplicas
+		// The member's own controller has seen the member's present spec.
+		out.Observed = status.ObservedGeneration >= status.Generation
 	}
 	return out
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/karmada-io/karmada/pkg/scheduler/framework/plugins/spreadconstraint"
 	"github.com/karmada-io/karmada/pkg/scheduler/framework/plugins/tainttoleration"
 	"github.com/karmada-io/karmada/pkg/util"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/fedhpa/decide"
@@ -156,10 +155,4 @@ func (p *placement) groups(cluster *clusterv1alpha1.Cluster) [][]string {
 		out = append(out, of)
 	}
 	return out
-}
-
-// held reports whether dispatching to a cluster is suspended (Karmada's shouldSuspendDispatching, pkg/controllers/binding/common.go).
-func held(s *workv1alpha2.Suspension, cluster string) bool {
-	return s != nil && (ptr.Deref(s.Dispatching, false) || s.DispatchingOnClusters != nil &&
-		slices.Contains(s.DispatchingOnClusters.ClusterNames, cluster))
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
-	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,7 +14,8 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/binding"
 )
 
 // rivals finds what would make autoscaling this target a fight: another autoscaler, or a kind whose members' replicas Karmada would
@@ -25,13 +24,19 @@ func (g *gatherer) rivals(ctx context.Context, v *view) error {
 	if v.world.Problem != nil || v.world.Deleting || v.fed.Spec.Suspend {
 		return nil
 	}
-	rival, err := rivalOf(ctx, g.client, v.fed, owners.Indexed(v.fed.Spec.ScaleTargetRef))
+	rival, err := rivalOf(ctx, g.client, v.fed, autoscalers.Indexed(v.fed.Spec.ScaleTargetRef))
 	if err != nil {
 		return err
 	}
 	if rival == "" {
-		if rival, err = g.keda.of(ctx, v.fed.Namespace, v.fed.Spec.ScaleTargetRef); err != nil {
+		scaled, err := g.keda.Of(ctx, v.fed.Namespace, v.fed.Spec.ScaleTargetRef)
+		if err != nil {
 			return err
+		}
+		if scaled != "" {
+			rival = fmt.Sprintf(
+				"KEDA's ScaledObject %s names the same target: in each member it is propagated to KEDA makes a HorizontalPodAutoscaler of it, "+
+					"and Kubernetes switches off two of the same pods. Delete it, or delete this FedHPA", scaled)
 		}
 	}
 	if rival != "" {
@@ -58,7 +63,7 @@ func notRetained(gvk schema.GroupVersionKind) string {
 // rivalOf names another autoscaler of the same target and what to do about it, or nothing. Of two FedHPAs the older one stays. The options
 // narrow the lists where the reader has an index.
 func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow ...client.ListOption) (string, error) {
-	all, err := owners.All(ctx, reader, fed.Namespace, fed.Spec.ScaleTargetRef, narrow...)
+	all, err := autoscalers.All(ctx, reader, fed.Namespace, fed.Spec.ScaleTargetRef, narrow...)
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +74,7 @@ func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow 
 				return fmt.Sprintf("FedHPA %s scales the same target: delete one of the two", one.Name), nil
 			}
 		case *autoscalingv2.HorizontalPodAutoscaler:
-			if by := claimedBy(other); by != "" && aliasOf(other, fed) {
+			if by := binding.ClaimedBy(other); by != "" && aliasOf(other, fed) {
 				return fmt.Sprintf("HorizontalPodAutoscaler %s is annotated with %s and propagated by %s as well, so that every member has the "+
 					"whole of its limits: take it out of that policy",
 					one.Name, api.FederateAnnotation, by), nil
@@ -84,18 +89,6 @@ func rivalOf(ctx context.Context, reader client.Reader, fed *api.FedHPA, narrow 
 		}
 	}
 	return "", nil
-}
-
-// claimedBy names the kind of policy that propagates an object, with its name where Karmada notes it; empty for none.
-func claimedBy(o metav1.Object) string {
-	notes := o.GetAnnotations()
-	switch {
-	case o.GetLabels()[policyv1alpha1.PropagationPolicyPermanentIDLabel] != "":
-		return strings.TrimSpace("PropagationPolicy " + notes[policyv1alpha1.PropagationPolicyNameAnnotation])
-	case o.GetLabels()[policyv1alpha1.ClusterPropagationPolicyPermanentIDLabel] != "":
-		return strings.TrimSpace("ClusterPropagationPolicy " + notes[policyv1alpha1.ClusterPropagationPolicyAnnotation])
-	}
-	return ""
 }
 
 // aliasOf reports whether the FedHPA was made from the HPA.

@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -34,8 +33,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/config"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/served"
@@ -74,7 +74,7 @@ const (
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components/scale,verbs=get;patch
 
 // AddToManager adds FedHPA's two controllers: the one that divides, and the one that makes annotated HPAs into FedHPAs. The manager's
-// cache needs the indexes of package owners.
+// cache needs the indexes of package autoscalers.
 func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, registry prometheus.Registerer) error {
 	measures := newMeasures()
 	if err := measures.register(registry); err != nil {
@@ -94,7 +94,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 	c := &Controller{
 		client: mgr.GetClient(),
 		gatherer: gatherer{
-			client: mgr.GetClient(), works: own, targets: own, keda: &scaledObjects{cache: mgr.GetCache()},
+			client: mgr.GetClient(), works: own, targets: own, keda: &autoscalers.ScaledObjects{Cache: mgr.GetCache()},
 			live:       liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
 			scales:     &scales{known: map[types.NamespacedName]knownScale{}},
 			unlistable: &unlistable{clock: clock.RealClock{}, since: map[schema.GroupVersionKind]time.Time{}},
@@ -167,8 +167,6 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		}
 		return c.withTarget(ctx, b.Namespace, ref)
 	}
-	scaledObject := &unstructured.Unstructured{}
-	scaledObject.SetGroupVersionKind(owners.ScaledObject)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("fedhpa").
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: retry.Limiter()}).
@@ -187,7 +185,7 @@ func watch(mgr manager.Manager, c *Controller, own cache.Cache, concurrency int)
 		WatchesRawSource(source.Kind(own, &workv1alpha1.Work{}, handler.TypedEnqueueRequestsFromMapFunc(ownerOf))).
 		WatchesRawSource(c.rivalsWhenServed(mgr, schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA"),
 			&karmadaautoscaling.FederatedHPA{}, nil)).
-		WatchesRawSource(c.rivalsWhenServed(mgr, owners.ScaledObject, scaledObject, &c.gatherer.keda.served)).
+		WatchesRawSource(c.rivalsWhenServed(mgr, autoscalers.ScaledObject, autoscalers.NewScaledObject(), &c.gatherer.keda.Served)).
 		Complete(c)
 }
 
@@ -237,8 +235,8 @@ func ownerOf(_ context.Context, work *workv1alpha1.Work) []reconcile.Request {
 func (c *Controller) withTarget(ctx context.Context, namespace string,
 	target autoscalingv2.CrossVersionObjectReference) []reconcile.Request {
 	var feds api.FedHPAList
-	if err := c.client.List(ctx, &feds, client.InNamespace(namespace), owners.Indexed(target)); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a target", "target", owners.TargetKey(target))
+	if err := c.client.List(ctx, &feds, client.InNamespace(namespace), autoscalers.Indexed(target)); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a target", "target", autoscalers.TargetKey(target))
 		return nil
 	}
 	return requests(feds.Items, func(*api.FedHPA) bool { return true })
@@ -246,7 +244,7 @@ func (c *Controller) withTarget(ctx context.Context, namespace string,
 
 // ofRival lists the FedHPAs that another autoscaler of the same target keeps from acting, or no longer does.
 func (c *Controller) ofRival(ctx context.Context, o client.Object) []reconcile.Request {
-	target, ok := owners.Target(o)
+	target, ok := autoscalers.Target(o)
 	if !ok {
 		return nil
 	}
@@ -258,10 +256,10 @@ func (c *Controller) ofRival(ctx context.Context, o client.Object) []reconcile.R
 func rivalChanged() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			before, _ := owners.Target(e.ObjectOld)
-			after, _ := owners.Target(e.ObjectNew)
+			before, _ := autoscalers.Target(e.ObjectOld)
+			after, _ := autoscalers.Target(e.ObjectNew)
 			annotated := e.ObjectOld.GetAnnotations()[api.FederateAnnotation] != e.ObjectNew.GetAnnotations()[api.FederateAnnotation]
-			return before != after || annotated || claimedBy(e.ObjectOld) != claimedBy(e.ObjectNew)
+			return before != after || annotated || binding.ClaimedBy(e.ObjectOld) != binding.ClaimedBy(e.ObjectNew)
 		},
 	}
 }

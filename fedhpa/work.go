@@ -23,6 +23,7 @@ import (
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/binding"
 )
 
 const hpaKind = "HorizontalPodAutoscaler"
@@ -120,12 +121,8 @@ func autoscalerIn(work *workv1alpha1.Work, fed *api.FedHPA) *decide.Autoscaler {
 		// Without the label the Work's watch does not see it: it is written again, as if it said something else.
 		out.SpecCurrent = equality.Semantic.DeepEqual(sent.Spec, specOf(fed, out.Sent)) && work.Labels[api.FedHPAManagedLabel] == "true"
 	}
-	if applied := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); applied != nil {
-		out.Applied = applied.Status == metav1.ConditionTrue
-		if !out.Applied {
-			out.Message = applied.Message
-		}
-	}
+	answer := binding.AnswerOf(work)
+	out.Applied, out.Message, out.Refused = answer.Taken, answer.Failure, answer.Refused
 	out.Withheld = ptr.Deref(work.Spec.SuspendDispatching, false) && work.Annotations[migration.AnnotationCutOff] != ""
 	out.Confirmed = out.Withheld && meta.IsStatusConditionFalse(work.Status.Conditions, workv1alpha1.WorkDispatching)
 	var status reported

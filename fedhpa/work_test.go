@@ -86,7 +86,11 @@ func TestWorkRoundTrip(t *testing.T) {
 		},
 		"the member refuses it": {
 			condition: &metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionFalse, Message: "already exists"},
-			want:      decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Message: "already exists"},
+			want:      decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Message: "already exists", Refused: true},
+		},
+		"the connection to it broke": {
+			condition: &metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionFalse, Message: `Put "https://m1/x": EOF`},
+			want:      decide.Autoscaler{Sent: sent, SpecCurrent: true, Owned: true, Message: `Put "https://m1/x": EOF`},
 		},
 		"the spec changed since": {
 			change: func(_ *workv1alpha1.Work, fed *api.FedHPA) {

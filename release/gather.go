@@ -10,7 +10,6 @@ import (
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +21,7 @@ import (
 
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/release/decide"
 	"github.com/argosy-dev/argosy/release/hold"
@@ -137,23 +137,22 @@ func (c *Controller) migrating(ctx context.Context, template *unstructured.Unstr
 
 // clusters of the template's binding, with their Works.
 func (c *Controller) clusters(ctx context.Context, template *unstructured.Unstructured) ([]decide.Cluster, error) {
-	var binding workv1alpha2.ResourceBinding
-	key := client.ObjectKey{Namespace: template.GetNamespace(), Name: names.GenerateBindingName(template.GetKind(), template.GetName())}
-	if err := c.Reader.Get(ctx, key, &binding); err != nil {
-		return nil, client.IgnoreNotFound(err)
+	found, err := binding.Of(ctx, c.Reader, client.ObjectKeyFromObject(template), template.GroupVersionKind().GroupKind())
+	if err != nil || found == nil {
+		return nil, err
 	}
-	works, err := c.works(ctx, &binding)
+	works, err := c.works(ctx, found)
 	if err != nil {
 		return nil, err
 	}
 	var out []decide.Cluster
-	for _, target := range binding.Spec.Clusters {
+	for _, target := range found.Spec.Clusters {
 		one := decide.Cluster{Name: target.Name, Replicas: int64(target.Replicas)}
 		if work := works[target.Name]; work != nil {
 			if one.Work, err = reported(work); err != nil {
 				return nil, err
 			}
-			if binding.Spec.Replicas == 0 {
+			if found.Spec.Replicas == 0 {
 				one.Replicas = one.Work.Desired // of kinds that count nodes
 			}
 		}
@@ -201,9 +200,10 @@ func (c *Controller) works(ctx context.Context, binding *workv1alpha2.ResourceBi
 // reported is what a Work says, and what its member said of it.
 func reported(work *workv1alpha1.Work) (*decide.Work, error) {
 	out := &decide.Work{Suspended: ptr.Deref(work.Spec.SuspendDispatching, false)}
-	if applied := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); applied != nil &&
-		applied.Status == metav1.ConditionFalse {
-		out.Refused = applied.Message
+	if answer := binding.AnswerOf(work); answer.Refused {
+		out.Refused = answer.Failure
+	} else {
+		out.Unanswered = answer.Failure
 	}
 	if len(work.Spec.Workload.Manifests) == 0 {
 		return out, nil

@@ -68,6 +68,10 @@ func TestReported(t *testing.T) {
 		"refused": {"status:\n  manifest",
 			"status:\n  conditions: [{type: Applied, status: \"False\", message: forbidden, reason: a, lastTransitionTime: null}]\n  manifest",
 			func(w decide.Work) decide.Work { w.Refused = "forbidden"; return w }},
+		"the connection broke": {"status:\n  manifest",
+			"status:\n  conditions: [{type: Applied, status: \"False\", message: 'Put \"https://m1/x\": EOF', reason: a, " +
+				"lastTransitionTime: null}]\n  manifest",
+			func(w decide.Work) decide.Work { w.Unanswered = `Put "https://m1/x": EOF`; return w }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			have, err := reported(workOf(t, strings.Replace(reportedWork, tc.old, tc.new, 1)))

@@ -15,8 +15,8 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // ValidatePath is where argosy-webhook serves Validator.
@@ -79,7 +79,7 @@ func (v *Validator) validateTarget(ctx context.Context, order *v1alpha1.PodScale
 	f := facts{order: order, template: &template{
 		retained: object.GetLabels()[mark.RetainReplicas] == "true", cutOff: object.GetAnnotations()[migration.AnnotationCutOff] != "",
 	}}
-	owner, err := owners.Find(ctx, v.Reader, order.Namespace, autoscalingv2.CrossVersionObjectReference{
+	owner, err := autoscalers.Find(ctx, v.Reader, order.Namespace, autoscalingv2.CrossVersionObjectReference{
 		APIVersion: target.APIVersion, Kind: target.Kind, Name: target.Name,
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/served"
 )
@@ -128,7 +128,7 @@ func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {
 	ref := autoscalingv2.CrossVersionObjectReference{
 		APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: seen.order.Spec.TargetRef.Name,
 	}
-	owner, err := owners.Find(ctx, a.cache, seen.order.Namespace, ref, owners.Indexed(ref))
+	owner, err := autoscalers.Find(ctx, a.cache, seen.order.Namespace, ref, autoscalers.Indexed(ref))
 	if err != nil {
 		return err
 	}

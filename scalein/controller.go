@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 )
@@ -35,6 +36,7 @@ import (
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch
+// +kubebuilder:rbac:groups=keda.sh,resources=scaledobjects,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
 // Members hands out a client for each member cluster.
@@ -48,6 +50,7 @@ type Reconciler struct {
 	cache, reader client.Reader
 	writer        client.Client
 	members       Members
+	keda          *autoscalers.ScaledObjects
 	recorder      record.EventRecorder
 	clock         clock.Clock
 	measures      *measures
@@ -67,7 +70,7 @@ type Options struct {
 	AllowSameName bool
 }
 
-// AddToManager lets mgr run the controller while it leads. The cache needs the indexes of package owners.
+// AddToManager lets mgr run the controller while it leads. The cache needs the indexes of package autoscalers.
 func AddToManager(mgr manager.Manager, options Options) error {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -78,6 +81,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	r := &Reconciler{
 		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), members: options.Members,
 		recorder: program.Events(mgr, "podscalein"), clock: options.Clock, measures: newMeasures(),
+		keda: &autoscalers.ScaledObjects{Cache: mgr.GetCache()},
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
@@ -89,6 +93,9 @@ func AddToManager(mgr manager.Manager, options Options) error {
 			RateLimiter: retry.Limiter()}).
 		Complete(r)
 	if err != nil {
+		return err
+	}
+	if err := mgr.Add(scaledObjectsStart{mgr: mgr, known: r.keda}); err != nil {
 		return err
 	}
 	return mgr.Add(adopterStart{mgr: mgr, r: r, options: options})
@@ -112,7 +119,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.cache.Get(ctx, request.NamespacedName, order); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	if left, ended := r.kept(order); ended {
+	if left, ended := r.kept(order); ended && !notAhead(order.Status.DeepCopy(), r.clock.Now()) {
 		return r.clear(ctx, order, left)
 	}
 	if err := r.reader.Get(ctx, request.NamespacedName, order); err != nil {
@@ -127,6 +134,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 }
 
 func (r *Reconciler) handle(ctx context.Context, order *v1alpha1.PodScaleIn) (reconcile.Result, error) {
+	if err := r.rightStamps(ctx, order); err != nil {
+		return reconcile.Result{}, err
+	}
 	if order.Status.CompletionTime != nil {
 		if err := r.finish(ctx, order); err != nil {
 			return reconcile.Result{}, err

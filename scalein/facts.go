@@ -16,7 +16,7 @@ type facts struct {
 	// kindUnknown: the control plane serves no such kind.
 	kindUnknown bool
 	// binding is nil when there is none.
-	binding *binding
+	binding *division
 	// caughtUp: Karmada's detector has made the binding from a template with lowered replicas. Until then its cache may be an
 	// older one's, and what it writes puts the old total back.
 	caughtUp bool
@@ -46,7 +46,7 @@ type template struct {
 	cutOff bool
 }
 
-type binding struct {
+type division struct {
 	clusters []clusterReplicas
 	replicas int32
 	lowered  string
@@ -66,7 +66,7 @@ type clusterReplicas struct {
 }
 
 // of is the number of replicas the binding gives the cluster.
-func (b *binding) of(cluster string) (int32, bool) {
+func (b *division) of(cluster string) (int32, bool) {
 	for _, c := range b.clusters {
 		if c.name == cluster {
 			return c.replicas, true
@@ -76,7 +76,7 @@ func (b *binding) of(cluster string) (int32, bool) {
 }
 
 // names of the clusters, for people.
-func (b *binding) names() string {
+func (b *division) names() string {
 	var names []string
 	for _, c := range b.clusters {
 		names = append(names, c.name)
@@ -87,7 +87,7 @@ func (b *binding) names() string {
 	return strings.Join(names, ", ")
 }
 
-func (b *binding) sum() int32 {
+func (b *division) sum() int32 {
 	var sum int32
 	for _, c := range b.clusters {
 		sum += c.replicas
@@ -99,8 +99,8 @@ type work struct {
 	// request is the annotation in the manifest.
 	request  string
 	replicas int32
-	// refused is the member's answer to the last update, when it was refused.
-	refused string
+	// failure is what became of the last update, when the member refused it or did not answer.
+	failure string
 }
 
 type member struct {

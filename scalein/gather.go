@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
@@ -18,13 +17,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // gathered are the facts and the objects behind them, whose resourceVersions guard the writes.
@@ -131,19 +130,10 @@ func wish(value string) string {
 
 func (r *Reconciler) gatherBinding(ctx context.Context, seen *gathered) error {
 	target := seen.order.Spec.TargetRef
-	object := &workv1alpha2.ResourceBinding{}
-	key := client.ObjectKey{Namespace: seen.order.Namespace, Name: names.GenerateBindingName(target.Kind, target.Name)}
-	err := r.reader.Get(ctx, key, object)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading ResourceBinding %s: %w", key.Name, err)
-	}
-	// Binding names hold no group: a kind of the same name elsewhere would share it.
-	gv, err := schema.ParseGroupVersion(object.Spec.Resource.APIVersion)
-	if err != nil || gv.Group != seen.templateObject.GroupVersionKind().Group || object.Spec.Resource.Kind != target.Kind {
-		return nil
+	object, err := binding.Of(ctx, r.reader, client.ObjectKey{Namespace: seen.order.Namespace, Name: target.Name},
+		seen.templateObject.GroupVersionKind().GroupKind())
+	if err != nil || object == nil {
+		return err
 	}
 	seen.bindingObject, seen.binding = object, bindingFacts(object)
 	seen.caughtUp = caughtUp(object.Spec.Resource.ResourceVersion, seen.template.loweredFrom)
@@ -162,16 +152,14 @@ func caughtUp(madeFrom, loweredFrom string) bool {
 	return made > lowered
 }
 
-func bindingFacts(object *workv1alpha2.ResourceBinding) *binding {
-	b := &binding{
+func bindingFacts(object *workv1alpha2.ResourceBinding) *division {
+	b := &division{
 		replicas:  object.Spec.Replicas,
 		lowered:   object.Annotations[v1alpha1.ScaleInLoweredAnnotation],
 		suspended: object.Spec.SchedulingSuspended(),
-		evicting:  len(object.Spec.GracefulEvictionTasks) > 0,
-		observed:  object.Status.SchedulerObservedGeneration == object.Generation,
-	}
-	if p := object.Spec.Placement; p != nil && p.ReplicaScheduling != nil {
-		b.divided = p.ReplicaScheduling.ReplicaSchedulingType == policyv1alpha1.ReplicaSchedulingTypeDivided
+		evicting:  len(binding.Evicting(object)) > 0,
+		observed:  binding.Settled(object),
+		divided:   binding.Divided(object),
 	}
 	for _, c := range object.Spec.Clusters {
 		b.clusters = append(b.clusters, clusterReplicas{name: c.Name, replicas: c.Replicas})
@@ -183,12 +171,17 @@ func bindingFacts(object *workv1alpha2.ResourceBinding) *binding {
 func (r *Reconciler) gatherRivals(ctx context.Context, seen *gathered) error {
 	target := seen.order.Spec.TargetRef
 	ref := autoscalingv2.CrossVersionObjectReference{APIVersion: target.APIVersion, Kind: target.Kind, Name: target.Name}
-	owner, err := owners.Find(ctx, r.cache, seen.order.Namespace, ref, owners.Indexed(ref))
+	owner, err := autoscalers.Find(ctx, r.cache, seen.order.Namespace, ref, autoscalers.Indexed(ref))
 	if err != nil {
 		return err
 	}
 	if owner != nil {
 		seen.owner = owner.Kind + " " + owner.Name
+	}
+	if seen.owner == "" {
+		if seen.owner, err = r.scaledObject(ctx, seen.order.Namespace, ref); err != nil {
+			return err
+		}
 	}
 	var orders v1alpha1.PodScaleInList
 	if err := r.cache.List(ctx, &orders, client.InNamespace(seen.order.Namespace)); err != nil {
@@ -239,9 +232,7 @@ func (r *Reconciler) gatherWork(ctx context.Context, seen *gathered, cluster str
 		found.request = manifest.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation]
 		found.replicas = replicasOf(manifest)
 	}
-	if c := meta.FindStatusCondition(object.Status.Conditions, workv1alpha1.WorkApplied); c != nil && c.Status == metav1.ConditionFalse {
-		found.refused = c.Message
-	}
+	found.failure = binding.AnswerOf(object).Failure
 	seen.works[cluster] = found
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 )
@@ -250,5 +251,25 @@ func TestAMemberThatComesBackWakesItsOrders(t *testing.T) {
 	if !passes(metav1.ConditionFalse, metav1.ConditionTrue) || passes(metav1.ConditionTrue, metav1.ConditionTrue) ||
 		passes(metav1.ConditionTrue, metav1.ConditionFalse) {
 		t.Error("only a member that comes back is to wake an order")
+	}
+}
+
+// TestAnEndedOrderIsReadFromTheCacheAlone: whatever becomes of it, nobody is asked for it. This Reconciler has nobody to ask.
+func TestAnEndedOrderIsReadFromTheCacheAlone(t *testing.T) {
+	end := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	order := &v1alpha1.PodScaleIn{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "order"}}
+	order.Spec.TTLSecondsAfterFinished = ptr.To[int32](60)
+	order.Status.CompletionTime = &metav1.Time{Time: end}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	r := &Reconciler{
+		cache: fake.NewClientBuilder().WithScheme(scheme).WithObjects(order).Build(),
+		clock: clocktesting.NewFakeClock(end.Add(20 * time.Second)),
+	}
+	result, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(order)})
+	if err != nil || result.RequeueAfter != 40*time.Second {
+		t.Errorf("looked at again in %s, want 40s (%v)", result.RequeueAfter, err)
 	}
 }

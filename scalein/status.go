@@ -8,6 +8,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // settle is the status after the step.
@@ -40,6 +41,9 @@ func settle(f facts, s step) v1alpha1.PodScaleInStatus {
 		complete = metav1.ConditionTrue
 	}
 	set := func(name string, value metav1.ConditionStatus, reason, message string) {
+		if said := meta.FindStatusCondition(status.Conditions, name); said != nil && said.Reason == reason {
+			message = text.Keep(said.Message, message)
+		}
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 			Type: name, Status: value, Reason: reason, Message: message, ObservedGeneration: f.order.Generation, LastTransitionTime: now,
 		})

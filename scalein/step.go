@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
-
-	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 )
@@ -95,7 +92,7 @@ func begin(f facts) step {
 		return step{
 			do: acceptPlan, phase: v1alpha1.PhaseAnnouncing, reason: v1alpha1.ReasonOrderAccepted, message: describe(v.plan), plan: v.plan,
 		}
-	case v.wait && !f.expired(f.order.CreationTimestamp.Time):
+	case v.wait && !f.expired(f.firstSeen()):
 		return step{phase: v1alpha1.PhaseChecking, reason: v.reason, message: v.message}
 	}
 	return step{phase: v1alpha1.PhaseRefused, reason: v.reason, message: v.message, done: true}
@@ -187,8 +184,8 @@ func follow(f facts) step {
 		case m.delivered != f.order.Status.RequestID:
 			cluster.Remaining = present(cluster.Pods, m)
 			why := cluster.Name + " has not taken the names yet"
-			if refused := f.works[cluster.Name].refused; refused != "" {
-				why += ": " + refused
+			if failure := f.works[cluster.Name].failure; failure != "" {
+				why += ": " + failure
 			}
 			waiting = append(waiting, why)
 		default:
@@ -290,18 +287,3 @@ func describe(plan []v1alpha1.ClusterScaleIn) string {
 	}
 	return strings.Join(parts, "; ")
 }
-
-func (f facts) startTime() time.Time {
-	if f.order.Status.StartTime != nil {
-		return f.order.Status.StartTime.Time
-	}
-	return f.order.CreationTimestamp.Time
-}
-
-const defaultTimeoutSeconds = 600
-
-func (f facts) timeout() time.Duration {
-	return time.Duration(ptr.Deref(f.order.Spec.TimeoutSeconds, defaultTimeoutSeconds)) * time.Second
-}
-
-func (f facts) expired(since time.Time) bool { return f.now.Sub(since) > f.timeout() }

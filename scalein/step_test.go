@@ -25,7 +25,7 @@ type federation struct {
 	now      time.Time
 	template template
 	image    int
-	binding  binding
+	binding  division
 	// cached is the template as Karmada's detector and binding controller last saw it; written is what the detector last made the
 	// binding from.
 	cached, written template
@@ -175,7 +175,7 @@ func (f *federation) execution(cluster string) {
 	for _, name := range toDelete {
 		if !m.pods[name] && !slices.Contains(m.podsToDelete, name) {
 			f.refusals++
-			w.refused = "find pod " + name + " failed"
+			w.failure = "find pod " + name + " failed"
 			f.works[cluster] = w
 			return
 		}

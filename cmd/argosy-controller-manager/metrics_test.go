@@ -7,16 +7,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 )
 
 // TestMetricsPage holds docs/reference/metrics.md against what this program registers when all its controllers are set up: nothing missing,
 // nothing too much. What libraries export beside it, test/e2e/install reads from the running program.
 func TestMetricsPage(t *testing.T) {
 	registry, mgr := fixture.NewManager(t)
-	if err := owners.AddIndexes(t.Context(), mgr.GetFieldIndexer()); err != nil {
+	if err := autoscalers.AddIndexes(t.Context(), mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range controllers(config.DefaultControllerManager()) {

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,6 +14,7 @@ import (
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/binding"
 )
 
 // newFedHPACommand groups what is said about FedHPAs.
@@ -82,15 +82,10 @@ func explanationOf(ctx context.Context, control client.Reader, key client.Object
 		return out, fmt.Errorf("reading FedHPA %s: %w", key, err)
 	}
 	ref := out.FedHPA.Spec.ScaleTargetRef
-	binding := &workv1alpha2.ResourceBinding{}
-	err := control.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
-	if client.IgnoreNotFound(err) != nil {
-		return out, fmt.Errorf("reading the target's ResourceBinding: %w", err)
-	}
-	if err == nil {
-		out.Binding = binding
-	}
-	return out, nil
+	kind := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()
+	var err error
+	out.Binding, err = binding.Of(ctx, control, client.ObjectKey{Namespace: key.Namespace, Name: ref.Name}, kind)
+	return out, err
 }
 
 // whatIf reads the limits to be divided on paper; nil when none are asked for. The one left out is the one in force.

@@ -11,7 +11,7 @@ import (
 // notAhead brings stamps that lie ahead of the clock back to it: a leader whose clock was ahead wrote them, and what waits for so
 // long after one of them would wait for as much longer as that clock was wrong.
 func notAhead(s *api.FedHPAStatus, now time.Time) {
-	stamps := []*metav1.Time{s.SuspendedSince, s.DriftSince, s.LastOverwriteTime}
+	stamps := []*metav1.Time{s.SuspendedSince, s.ReleasingSince, s.DriftSince, s.LastOverwriteTime}
 	if s.LastDivision != nil {
 		stamps = append(stamps, &s.LastDivision.Time)
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
@@ -98,4 +100,37 @@ func TestARebalanceOfTomorrowThatCannotBeFollowed(t *testing.T) {
 	if m.status.LastRebalanceTime == nil {
 		t.Errorf("the books still wait for it: %+v", m.status.Conditions)
 	}
+}
+
+// TestReleaseByAnyClock: however far the clocks of leaders are from the API server's, and from each other, members that are on their way
+// are waited for, and one that never comes to rest holds nothing up for long.
+func TestReleaseByAnyClock(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		clocks := rapid.SampledFrom([]time.Duration{0, -6 * time.Hour, -time.Hour, -40 * time.Second, 40 * time.Second, time.Hour, 6 * time.Hour})
+		m := newModel(limits(2, 60), Counts{"m1": 20, "m2": 12})
+		m.skew = clocks.Draw(t, "first leader")
+		mustSettle(t, m)
+		m.members["m1"].surge = 5 // for ever
+		m.deleting, m.deletedAt = true, m.now
+		change := time.Duration(-1)
+		if rapid.Bool().Draw(t, "another leader") {
+			change = time.Duration(rapid.IntRange(1, 90).Draw(t, "after")) * time.Second
+		}
+		for !m.gone {
+			m.look()
+			took := m.now.Sub(m.deletedAt)
+			if took == change {
+				m.skew = clocks.Draw(t, "second leader")
+			}
+			if m.gone && took < releasePatience && (change < 0 || took < change) {
+				t.Fatalf("let go after %s of a member that was on its way\n%s", took, m)
+			}
+			if took > 5*time.Minute {
+				t.Fatalf("not let go after %s: %+v", took, m.status.Conditions)
+			}
+		}
+		if got := m.binding.clusters.String(); got != "m1=20,m2=12" {
+			t.Fatalf("the books say %s", got)
+		}
+	})
 }

@@ -18,6 +18,9 @@ func (d *decision) cutOff() {
 	s.CurrentReplicas, s.DesiredReplicas, s.ReserveReplicas = 0, 0, 0
 	left := d.ownAutoscalers()
 	if d.w.Deleting {
+		if s.ReleasingSince == nil {
+			s.ReleasingSince = d.stamp()
+		}
 		d.letGoCutOff(left)
 		return
 	}

@@ -131,18 +131,6 @@ func (d *decision) clusters() []string {
 	return names
 }
 
-// distribution is the user's wish for one cluster.
-func (d *decision) distribution(name string) api.ClusterDistribution {
-	if dist := d.w.Spec.Distribution; dist != nil {
-		for _, c := range dist.Clusters {
-			if c.Name == name {
-				return c
-			}
-		}
-	}
-	return api.ClusterDistribution{Name: name}
-}
-
 // preconditions stops where nothing may be touched, and says what to do.
 func (d *decision) preconditions() bool {
 	p := d.w.Problem

@@ -8,6 +8,7 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // targets are what the division in force gives each cluster.
@@ -67,7 +68,7 @@ func (d *decision) divide() division {
 	d.plan.Status.DriftSince = nil
 	d.plan.Status.ReserveReplicas = q.result.Reserve
 	d.plan.Status.LastDivision = &api.Division{
-		Time: *d.stamp(), Reason: t.reason, Message: clip(t.message, 1024), ObservedGeneration: d.w.Generation,
+		Time: *d.stamp(), Reason: t.reason, Message: text.Cut(t.message, 1024), ObservedGeneration: d.w.Generation,
 		MinReplicas: q.in.Min, MaxReplicas: q.in.Max,
 	}
 	d.tell(false, api.FedHPAReasonDivided, divisionWords(t, q, made))
@@ -77,18 +78,11 @@ func (d *decision) divide() division {
 
 // input is the division's view of the world. With holdIll, members whose autoscaler cannot scale keep the limits they have.
 func (d *decision) input(names []string, holdIll bool) split.Input {
-	in := split.Input{Min: d.w.Bounds.Min, Max: d.w.Bounds.Max, Seed: d.w.UID, TakeOver: true}
-	if dist := d.w.Spec.Distribution; dist != nil {
-		in.WeightedMin = slices.ContainsFunc(dist.Clusters, func(c api.ClusterDistribution) bool { return c.Weight != nil })
-	}
+	in := Asked(split.Range{Min: d.w.Bounds.Min, Max: d.w.Bounds.Max}, d.w.UID, d.w.Spec)
+	in.TakeOver = true
 	for _, name := range names {
-		m, wish := d.member(name), d.distribution(name)
-		c := split.Cluster{Name: name, Current: d.counts[name], Weight: 1, Frozen: m == nil || !m.Ready, Rigid: m.ill()}
-		if wish.Weight != nil {
-			c.Weight = int64(*wish.Weight)
-		}
-		c.Standby = d.aside(name)
-		c.Least, c.Most = deref(wish.MinReplicas), deref(wish.MaxReplicas)
+		m, c := d.member(name), Wished(d.w.Spec, name)
+		c.Current, c.Frozen, c.Rigid, c.Standby = d.counts[name], m == nil || !m.Ready, m.ill(), d.aside(name)
 		if standing := m.standing(); standing != nil {
 			last := standing.Sent
 			in.TakeOver = in.TakeOver && c.Frozen

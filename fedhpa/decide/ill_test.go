@@ -130,8 +130,10 @@ func TestSecondAutoscalerInMember(t *testing.T) {
 // books follow.
 func TestOthersAutoscaler(t *testing.T) {
 	for name, change := range map[string]func(*Autoscaler){
-		"an HPA of that name is the member's own": func(h *Autoscaler) { h.Applied, h.Message = false, "exists and is not managed by Karmada" },
-		"a policy propagates one of that name":    func(h *Autoscaler) { h.Owned = false },
+		"an HPA of that name is the member's own": func(h *Autoscaler) {
+			h.Applied, h.Message, h.Refused = false, "exists and is not managed by Karmada", true
+		},
+		"a policy propagates one of that name": func(h *Autoscaler) { h.Owned = false },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := settled(t).world()
@@ -159,6 +161,45 @@ func TestOthersAutoscaler(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAWriteWithoutAnAnswer: where the connection to a member broke in Karmada's write nothing was refused, and nobody knows what its
+// autoscaler does. What runs counts, nothing is cut, and another try that fails the same way writes nothing.
+func TestAWriteWithoutAnAnswer(t *testing.T) {
+	broke := func(port string) string {
+		return `Put "https://m1:6443/apis/autoscaling/v2": read tcp 10.0.0.1:` + port + `->10.0.0.2:6443: read: connection reset by peer`
+	}
+	m := settled(t)
+	w := m.world()
+	updated := int32(9)
+	w.Members[0].Workload.Replicas, w.Members[0].Workload.Ready, w.Members[0].Workload.Updated = 9, 9, &updated
+	w.Members[0].HPA.Applied, w.Members[0].HPA.Message = false, broke("53422")
+	plan := Decide(w)
+	wantSaid(t, plan.Status, api.FedHPAMembersScaling,
+		"Unknown MemberUnreachable: m1: Karmada's write of the autoscaler got no answer, and is tried again; until then it is not known what it "+
+			"does: Put")
+	wantSaid(t, plan.Status, api.FedHPAReady, "True Active: the control plane follows the members, but not all is well with them")
+	if got := plan.Status.Clusters[0]; got.State != api.ClusterUnreachable || got.CurrentReplicas != 9 {
+		t.Errorf("m1 is %s with %d", got.State, got.CurrentReplicas)
+	}
+	for _, a := range plan.Actions {
+		if a.Kind == SendAutoscaler && a.Cluster == "m1" && a.Range.Max < 9 {
+			t.Errorf("m1 is sent %+v", a.Range)
+		}
+	}
+	w.Status, w.Now = *plan.Status.DeepCopy(), w.Now.Add(time.Second)
+	w.Binding.Clusters, w.Binding.Ledger = Counts{"m1": 9, "m2": 3}, Counts{"m1": 9, "m2": 3}
+	w.Binding.Replicas, w.Template.Replicas = 12, 12
+	quiet := Decide(w).Status
+	w.Status, w.Now = *quiet.DeepCopy(), w.Now.Add(time.Second)
+	w.Members[0].HPA.Message = broke("40118")
+	if diff := cmp.Diff(quiet, Decide(w).Status); diff != "" {
+		t.Errorf("another try is news (-before +after):\n%s", diff)
+	}
+	for i := range w.Members {
+		w.Members[i].HPA.Applied, w.Members[i].HPA.Message = false, broke("1")
+	}
+	wantSaid(t, Decide(w).Status, api.FedHPAReady, "Unknown MemberUnreachable: no member can be asked: m1: Karmada's write")
 }
 
 // TestNoConditionsReflected: without member-status.yaml nothing tells that an autoscaler is ill but that the workload stands where it does

@@ -76,7 +76,8 @@ func (m *model) world() World {
 		}
 	}
 	w := World{
-		Now: m.now, UID: "uid", Name: "web", Deleting: m.deleting, DeletedAt: m.deletedAt, Finalizer: m.finalizer, Generation: m.generation,
+		Now: m.now.Add(m.skew), UID: "uid", Name: "web", Generation: m.generation,
+		Deleting: m.deleting, DeletedAt: m.deletedAt, Finalizer: m.finalizer,
 		Spec: m.spec, Status: *m.status.DeepCopy(),
 		Bounds: Bounds{Min: m.spec.MinReplicas, Max: m.spec.MaxReplicas},
 		Template: &Template{
@@ -127,12 +128,15 @@ func (m *memberModel) seen(name string) Member {
 			Sent:        *m.hpaWork,
 			SpecCurrent: true,
 			Owned:       true,
-			Applied:     m.reported.hpa != nil,
+			Applied:     m.reported.hpa != nil && !m.unanswered,
 			InForce:     m.reported.hpa,
 			Deleting:    m.hpaGone || m.abandoned,
 			Judged:      true,
 			Withheld:    m.withheld,
 			Confirmed:   m.withheld,
+		}
+		if m.unanswered {
+			out.HPA.Message = `Put "https://member/apis/autoscaling/v2": EOF`
 		}
 		if m.reported.ticked {
 			out.HPA.Desired, out.HPA.Current = m.reported.desired, m.reported.current

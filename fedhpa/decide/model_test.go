@@ -15,7 +15,9 @@ import (
 // model is just enough of Karmada and its members to play the decisions against: it shows that they fit together in any order of
 // events. That Karmada really behaves like this is proved in test/e2e, on Karmada.
 type model struct {
-	now    time.Time
+	now time.Time
+	// skew is how far the clock of the controller's machine is from the API server's.
+	skew   time.Duration
 	spec   api.FedHPASpec
 	status api.FedHPAStatus
 	// fedhpa object
@@ -78,6 +80,8 @@ type memberModel struct {
 	tier   int
 	// held: dispatching to it is suspended.
 	held bool
+	// mute: Karmada's writes of its autoscaler get no answer. arrives: they are carried out all the same. unanswered: the last one got none.
+	mute, arrives, unanswered bool
 	// dropped: the cluster was given up while it was away, so what its autoscaler holds was given to others.
 	dropped bool
 	// Objects in the member.
@@ -252,8 +256,11 @@ func (m *model) execute(name string) {
 	case member.hpaGone:
 		member.hpa, member.hpaWork, member.hpaGone, member.ticked = nil, nil, false, false
 	default:
-		r := *member.hpaWork
-		member.hpa = &r
+		member.unanswered = member.mute
+		if !member.mute || member.arrives {
+			r := *member.hpaWork
+			member.hpa = &r
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // Refuse corrects a plan of which a group's writes were refused: what would be true only with them is not said. Of several groups the
@@ -15,7 +16,7 @@ func (p *Plan) Refuse(group Group, reason, message string) {
 	if len(p.refused) == 0 {
 		p.deny(api.FedHPAReady, reason, message)
 		if before := meta.FindStatusCondition(p.before.Conditions, api.FedHPAReady); before == nil || before.Reason != reason {
-			p.Events = append(p.Events, Event{Warning: true, Reason: reason, Message: clip(message, 1000)})
+			p.Events = append(p.Events, Event{Warning: true, Reason: reason, Message: text.Cut(message, 1000)})
 		}
 	}
 	if group == BookKeeping {
@@ -32,9 +33,10 @@ func (p *Plan) deny(kind, reason, message string) {
 	if said == nil {
 		return
 	}
-	said.Status, said.Reason, said.Message = metav1.ConditionFalse, reason, clip(message, 2048)
+	said.Status, said.Reason, said.Message = metav1.ConditionFalse, reason, text.Cut(message, 2048)
 	if before := meta.FindStatusCondition(p.before.Conditions, kind); before != nil && before.Status == metav1.ConditionFalse {
 		said.LastTransitionTime = before.LastTransitionTime
+		said.Message = text.Keep(before.Message, said.Message)
 	}
 }
 

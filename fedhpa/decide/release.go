@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
 
@@ -13,6 +15,9 @@ import (
 // autoscaler may have moved in between), and only then the label that keeps Karmada from writing replicas.
 func (d *decision) release() {
 	d.plan.Status.Phase = api.FedHPAReleasing
+	if d.w.Deleting && d.plan.Status.ReleasingSince == nil {
+		d.plan.Status.ReleasingSince = d.stamp()
+	}
 	if d.w.Spec.Suspend && !d.w.Deleting {
 		d.suspend()
 	}
@@ -191,12 +196,21 @@ func (d *decision) finalCounts() (counts Counts, wait string) {
 	return counts, ""
 }
 
-// releasedFor is how long ago it was asked to let go.
+// releasedFor is how long ago it was asked to let go, by the clock of whoever looks: that of the API server, which stamps a deletion, may
+// be hours away from it, and patience would be over at once, or never. A stamp from before the deletion was written by a leader whose clock
+// was behind.
 func (d *decision) releasedFor() time.Duration {
-	if !d.w.Deleting && d.plan.Status.SuspendedSince != nil {
-		return d.w.Now.Sub(d.plan.Status.SuspendedSince.Time)
+	since := d.plan.Status.SuspendedSince
+	if d.w.Deleting {
+		since = d.plan.Status.ReleasingSince
+		if deleted := d.w.DeletedAt; since != nil && deleted.After(since.Time) && !deleted.After(d.w.Now) {
+			since = &metav1.Time{Time: deleted}
+		}
 	}
-	return d.w.Now.Sub(d.w.DeletedAt)
+	if since == nil {
+		return 0
+	}
+	return d.w.Now.Sub(since.Time)
 }
 
 func (d *decision) releasing(message string) {

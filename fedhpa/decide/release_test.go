@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 )
@@ -113,6 +114,7 @@ func TestReleaseWaitsForTheWorks(t *testing.T) {
 	}
 	late := settled(t)
 	late.deleting, late.deletedAt = true, late.now.Add(-releasePatience)
+	late.status.ReleasingSince = &metav1.Time{Time: late.deletedAt}
 	late.members["m1"].work.replicas += 5
 	w := late.world()
 	for i := range w.Members {

@@ -278,13 +278,17 @@ func TestRandomOrder(t *testing.T) {
 				m.members[name].replicas = rapid.Int32Range(1, 30).Draw(t, "replicas")
 			case rapid.IntRange(0, 29).Draw(t, "surge") == 0 && m.members[name] != nil:
 				m.members[name].surge = rapid.Int32Range(0, 3).Draw(t, "more")
+			case rapid.IntRange(0, 29).Draw(t, "mute") == 0 && m.members[name] != nil:
+				m.members[name].mute, m.members[name].arrives = !m.members[name].mute, rapid.Bool().Draw(t, "arrives")
+			case rapid.IntRange(0, 39).Draw(t, "rival") == 0 && m.members[name] != nil && m.owned():
+				m.members[name].rival = rapid.Int32Range(0, 4).Draw(t, "least")
 			default:
 				m.step(t)
 			}
 			checkMax(t, m)
 		}
 		for _, member := range m.members {
-			member.ready, member.ill, member.surge, member.held = true, false, 0, false
+			member.ready, member.ill, member.surge, member.held, member.mute, member.rival = true, false, 0, false, false, 0
 		}
 		mustSettle(t, m)
 		checkMax(t, m)

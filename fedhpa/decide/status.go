@@ -12,6 +12,7 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // say composes the status from what was seen and decided.
@@ -65,6 +66,8 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member, now division)
 		c.State = api.ClusterUnreachable
 		c.Message = unreachableWords(c)
 		return
+	case m.unanswered() && !d.foreign(m):
+		c.State = api.ClusterUnreachable
 	case m.ill() || d.foreign(m):
 		c.State = api.ClusterNotScaling
 	case !m.scales():
@@ -79,7 +82,7 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member, now division)
 	d.clock(&c.IdleSince, d.idle(m.Name))
 	switch words := now.words[m.Name]; {
 	case d.fault(m, c) != "":
-		c.Message = clip(d.fault(m, c), 1024)
+		c.Message = text.Keep(c.Message, text.Cut(d.fault(m, c), 1024))
 	case m.Held:
 		c.Message = fmt.Sprintf("dispatching to %s is suspended, it keeps its last %d..%d", m.Name, m.HPA.Sent.Min, m.HPA.Sent.Max)
 	case words != "":
@@ -136,7 +139,9 @@ func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 	case !m.HPA.Owned:
 		return "a Work of the autoscaler's name exists and is not this FedHPA's: remove the policy that propagates a HorizontalPodAutoscaler " +
 			"of the same name"
-	case !m.HPA.Applied && m.HPA.Message != "":
+	case m.unanswered():
+		return "Karmada's write of the autoscaler got no answer, and is tried again; until then it is not known what it does: " + m.HPA.Message
+	case m.undelivered():
 		return "the autoscaler could not be applied: " + m.HPA.Message
 	case m.HPA.Fault != "":
 		return "the member's autoscaler cannot scale: " + m.HPA.Fault
@@ -182,7 +187,7 @@ func (d *decision) reasonOf(m *Member) string {
 		return api.FedHPAReasonHeld
 	case h == nil:
 		return ""
-	case !h.Owned || !h.Applied:
+	case !h.Owned || m.undelivered() && h.Refused:
 		return api.FedHPAReasonMemberRefuses
 	case h.Fault == "":
 		return api.FedHPAReasonAutoscalerEdited
@@ -201,7 +206,7 @@ func (d *decision) edited(m *Member, c *api.FedHPAClusterStatus) bool {
 }
 
 func (d *decision) membersCondition() {
-	var unreachable, waiting, faults []string
+	var unreachable, unanswered, waiting, faults []string
 	with := map[string][]string{}
 	reason := api.FedHPAReasonMemberNotScaling
 	for _, name := range d.clusters() {
@@ -212,6 +217,8 @@ func (d *decision) membersCondition() {
 		}
 		switch fault := d.fault(m, d.clusterStatus(name)); {
 		case fault == "" && m.scales():
+		case m.unanswered() && !d.foreign(m):
+			unanswered = append(unanswered, name+": "+fault)
 		case d.onItsWay(m, fault):
 			waiting = append(waiting, name)
 		default:
@@ -234,10 +241,13 @@ func (d *decision) membersCondition() {
 	case len(waiting) > 0:
 		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, api.FedHPAReasonTakingOver,
 			list(waiting)+": the workload, or its autoscaler's first look at it, is on its way")
-	case len(unreachable) > 0:
-		message := list(unreachable) + " cannot be reached: its autoscaler goes on, its last limits stay reserved"
-		d.condition(api.FedHPAMembersScaling, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable, message)
-		d.changed(true, api.FedHPAReasonMemberUnreachable, message)
+	case len(unreachable)+len(unanswered) > 0:
+		if len(unreachable) > 0 {
+			unanswered = append(unanswered, list(unreachable)+" cannot be reached: its autoscaler goes on, its last limits stay reserved")
+		}
+		words := strings.Join(unanswered, "; ")
+		d.condition(api.FedHPAMembersScaling, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable, words)
+		d.changed(true, api.FedHPAReasonMemberUnreachable, words)
 	default:
 		d.condition(api.FedHPAMembersScaling, metav1.ConditionTrue, api.FedHPAReasonAllScaling, "every member's autoscaler works")
 	}
@@ -340,9 +350,13 @@ func (d *decision) takingOver() bool {
 	return last != nil && last.Reason == api.FedHPAReasonTakenOver
 }
 
-func (d *decision) condition(kind string, status metav1.ConditionStatus, reason, message string) {
+func (d *decision) condition(kind string, status metav1.ConditionStatus, reason, words string) {
+	words = text.Cut(words, 2048)
+	if said := meta.FindStatusCondition(d.plan.before.Conditions, kind); said != nil && said.Reason == reason {
+		words = text.Keep(said.Message, words)
+	}
 	meta.SetStatusCondition(&d.plan.Status.Conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: clip(message, 2048),
+		Type: kind, Status: status, Reason: reason, Message: words,
 		ObservedGeneration: d.w.Generation, LastTransitionTime: metav1.NewTime(d.w.Now),
 	})
 }
@@ -365,11 +379,4 @@ func (d *decision) changed(warning bool, reason, message string) {
 		}
 	}
 	d.tell(warning, reason, message)
-}
-
-func clip(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit-3] + "..."
 }

@@ -20,15 +20,19 @@ func (m *Member) speaks() bool {
 // scales reports whether the member's autoscaler does its work: past its first tick, with nothing that keeps it from scaling.
 func (m *Member) scales() bool { return m.speaks() && m.HPA.Fault == "" && m.HPA.Desired > 0 }
 
-// refused reports whether the member does not take what it is sent.
-func (m *Member) refused() bool {
+// undelivered reports whether Karmada could not write what the member is sent.
+func (m *Member) undelivered() bool {
 	return m.HPA != nil && m.HPA.Owned && !m.HPA.Applied && m.HPA.Message != ""
 }
 
-// ill reports whether the member is reachable and has an autoscaler of ours that cannot scale. It still obeys limits: Kubernetes holds a
-// workload inside them without looking at any metric, so a limit below what runs would cut it.
+// unanswered reports whether that is so because the connection to the member broke: nothing was refused, and what the autoscaler there does
+// is not known.
+func (m *Member) unanswered() bool { return m.undelivered() && !m.HPA.Refused && m.HPA.Fault == "" }
+
+// ill reports whether the member is reachable and has an autoscaler of ours that cannot scale, or may not be able to. It still obeys limits:
+// Kubernetes holds a workload inside them without looking at any metric, so a limit below what runs would cut it.
 func (m *Member) ill() bool {
-	return m != nil && m.Ready && m.HPA != nil && m.HPA.Owned && (m.HPA.Fault != "" || m.refused())
+	return m != nil && m.Ready && m.HPA != nil && m.HPA.Owned && (m.HPA.Fault != "" || m.undelivered())
 }
 
 // foreign reports whether somebody else's autoscaler owns the member's replicas: a Work of ours is not there, or was taken back.
@@ -56,7 +60,7 @@ func (d *decision) runs(m *Member) (count int32, known bool) {
 		return m.HPA.Current, m.HPA.Current > 0
 	case m.speaks():
 		return m.HPA.Desired, m.HPA.Desired > 0
-	case (d.foreign(m) || m.refused() || m.HPA != nil && m.HPA.Withheld) && m.Workload.still():
+	case (d.foreign(m) || m.undelivered() || m.HPA != nil && m.HPA.Withheld) && m.Workload.still():
 		return m.Workload.Replicas, true
 	}
 	return 0, false

@@ -6,6 +6,7 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // partWords says what one cluster got in a division made just now.
@@ -62,7 +63,7 @@ func divisionWords(t *trigger, q question, made division) string {
 	if q.result.Reserve > 0 {
 		parts = append(parts, fmt.Sprintf("%d of maxReplicas fit nowhere and stay in reserve", q.result.Reserve))
 	}
-	return clip(t.message+": "+strings.Join(parts, "; "), 1000)
+	return text.Cut(t.message+": "+strings.Join(parts, "; "), 1000)
 }
 
 func unreachableWords(c *api.FedHPAClusterStatus) string {

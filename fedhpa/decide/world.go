@@ -122,8 +122,10 @@ type Autoscaler struct {
 	// Owned is false for a Work of the same name that is not this FedHPA's.
 	Owned   bool
 	Applied bool
-	// Message is Karmada's, when it could not apply the manifest.
+	// Message is Karmada's, when it could not apply the manifest. Refused: because the member's API server said no. Otherwise there was no
+	// answer, and nobody knows whether the member has the manifest.
 	Message string
+	Refused bool
 	// InForce is what the member's object says, nil while the member has not reported it.
 	InForce *split.Range
 	// Current and Desired are the HPA's own; Desired 0 before its first tick. Current is the workload's spec.replicas when the HPA last

@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -67,9 +68,9 @@ func (r *Reader) binding(ctx context.Context, template *unstructured.Unstructure
 		return &Binding{ObjectMeta: found.ObjectMeta, Kind: workv1alpha2.ResourceKindClusterResourceBinding, Spec: found.Spec,
 			Status: found.Status}, nil
 	}
-	var found workv1alpha2.ResourceBinding
-	if err := r.Control.Get(ctx, key, &found); err != nil {
-		return nil, absent(err, "reading ResourceBinding "+key.String())
+	found, err := binding.Of(ctx, r.Control, client.ObjectKeyFromObject(template), template.GroupVersionKind().GroupKind())
+	if err != nil || found == nil {
+		return nil, err
 	}
 	return &Binding{ObjectMeta: found.ObjectMeta, Kind: workv1alpha2.ResourceKindResourceBinding, Spec: found.Spec, Status: found.Status}, nil
 }

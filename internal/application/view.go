@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -209,16 +210,11 @@ func reported(binding *Binding, name string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{"status": status}}
 }
 
-func aggregated(binding *Binding, name string) *workv1alpha2.AggregatedStatusItem {
-	if binding == nil {
+func aggregated(of *Binding, name string) *workv1alpha2.AggregatedStatusItem {
+	if of == nil {
 		return nil
 	}
-	for i := range binding.Status.AggregatedStatus {
-		if binding.Status.AggregatedStatus[i].ClusterName == name {
-			return &binding.Status.AggregatedStatus[i]
-		}
-	}
-	return nil
+	return binding.Reported(&of.Status, name)
 }
 
 // first of the numbers of a status that is there.

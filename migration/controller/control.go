@@ -16,10 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -87,14 +89,13 @@ func (c *Controller) template(ctx context.Context, namespace string, ref plan.Re
 		control.Unread[ref] = err.Error()
 	}
 	control.Kinds[ref.APIVersion+"/"+ref.Kind] = true
-	binding := &workv1alpha2.ResourceBinding{}
-	err = c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.GenerateBindingName(ref.Kind, ref.Name)}, binding)
-	switch {
-	case apierrors.IsNotFound(err):
-	case err != nil:
+	found, err := binding.Of(ctx, c.Reader, client.ObjectKey{Namespace: namespace, Name: ref.Name},
+		schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind())
+	if err != nil {
 		return fmt.Errorf("reading the binding of %s: %w", policy.User(ref), err)
-	case binding.Spec.Resource.APIVersion == ref.APIVersion && binding.Spec.Resource.Kind == ref.Kind:
-		control.Bindings[ref] = binding
+	}
+	if found != nil && found.Spec.Resource.APIVersion == ref.APIVersion {
+		control.Bindings[ref] = found
 	}
 	return nil
 }

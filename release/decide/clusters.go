@@ -69,6 +69,8 @@ func (n *next) written(c Cluster, share int64) (reason, message string) {
 		return v1alpha1.ReasonWorkSuspended, "is suspended: nothing is dispatched to it"
 	case w.Refused != "":
 		return v1alpha1.ReasonUpdating, "refuses it: " + w.Refused
+	case w.Unanswered != "":
+		return v1alpha1.ReasonUpdating, "did not answer Karmada's write, which is tried again: " + w.Unanswered
 	case w.Revision != n.Template.Revision:
 		return v1alpha1.ReasonUpdating, "has revision " + orNone(w.Revision) + " in its Work"
 	case share >= 0 && (w.Share == nil || *w.Share != share), share < 0 && w.Share != nil:

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // lookAgain is how soon a release that moves is looked at without an event.
@@ -241,8 +242,11 @@ func (n *next) condition(kind string, status metav1.ConditionStatus, reason, mes
 		message = "nothing is wrong"
 	}
 	old := meta.FindStatusCondition(n.before.Conditions, kind)
+	if old != nil && old.Reason == reason && slices.Contains(quoting, reason) {
+		message = text.Keep(old.Message, message)
+	}
 	meta.SetStatusCondition(&n.Status.Conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: clip(message),
+		Type: kind, Status: status, Reason: reason, Message: text.Cut(message, mostOfMessage),
 		ObservedGeneration: n.Release.Generation, LastTransitionTime: metav1.NewTime(n.Now),
 	})
 	news := old == nil || old.Status != status || old.Reason != reason
@@ -255,16 +259,12 @@ func (n *next) condition(kind string, status metav1.ConditionStatus, reason, mes
 	}
 }
 
+// quoting are the reasons whose messages have an error's text in them.
+var quoting = []string{v1alpha1.ReasonUpdating, v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonDeadlineExceeded}
+
 // mostOfMessage keeps a condition with hundreds of clusters readable.
 const mostOfMessage = 1024
 
-func clip(message string) string {
-	if len(message) <= mostOfMessage {
-		return message
-	}
-	return message[:mostOfMessage] + " ..."
-}
-
 func (n *next) event(warning bool, reason, format string, args ...any) {
-	n.Events = append(n.Events, Event{Warning: warning, Reason: reason, Message: clip(fmt.Sprintf(format, args...))})
+	n.Events = append(n.Events, Event{Warning: warning, Reason: reason, Message: text.Cut(fmt.Sprintf(format, args...), mostOfMessage)})
 }

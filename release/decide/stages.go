@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // renew begins the release of a revision that is not the one dispatch is about.
@@ -160,7 +161,8 @@ func (n *next) updating(at int, waits []wait) {
 	n.stalled(reason, message)
 	if blame && n.spec.OnFailure == v1alpha1.OnFailureRollback {
 		n.Status.Failure = &v1alpha1.Failure{
-			Revision: n.Template.Revision, Stage: stage.Name, Attempt: max(n.spec.Attempt, 1), Time: metav1.NewTime(n.Now), Message: clip(message),
+			Revision: n.Template.Revision, Stage: stage.Name, Attempt: max(n.spec.Attempt, 1), Time: metav1.NewTime(n.Now),
+			Message: text.Cut(message, mostOfMessage),
 		}
 		n.Status.Dispatch.Rejected = n.rejected()
 		reject(n)

@@ -46,8 +46,8 @@ type Work struct {
 	Revision  string
 	Share     *int64
 	Suspended bool
-	// Refused is what the member or the control plane said when it was last applied.
-	Refused string
+	// Refused is what the member's API server said to the last write of it, Unanswered what became of one that got no answer.
+	Refused, Unanswered string
 	// Observed is true when the member reported on this manifest, not on one before it.
 	Observed bool
 	// Desired, Updated and Ready as reported.

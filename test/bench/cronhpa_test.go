@@ -34,7 +34,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -80,7 +80,7 @@ func TestCronHPADueInOneSecond(t *testing.T) {
 		c.Spec.Rules = []v1alpha1.CronHPARule{{Name: "out", Schedule: schedule, TargetReplicas: ptr.To[int32](5)}}
 		return c
 	}, func(mgr ctrl.Manager) error {
-		if err := owners.AddIndexes(t.Context(), mgr.GetFieldIndexer()); err != nil {
+		if err := autoscalers.AddIndexes(t.Context(), mgr.GetFieldIndexer()); err != nil {
 			return err
 		}
 		return cronhpa.AddToManager(t.Context(), mgr, cronhpa.Options{Concurrency: writers, Metrics: prometheus.NewRegistry()})

@@ -24,8 +24,8 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/config"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/demo"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/process"
@@ -140,7 +140,7 @@ func (a autoscaled) runControllers(estimators config.Estimators) {
 	})
 	a.g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.Background())
-	a.g.Expect(owners.AddIndexes(ctx, mgr.GetFieldIndexer())).To(Succeed())
+	a.g.Expect(autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	section := config.DefaultControllerManager().Controllers.FedHPA
 	section.Estimators = estimators
 	a.g.Expect(fedhpa.AddToManager(ctx, mgr, section, prometheus.NewRegistry())).To(Succeed())

@@ -27,9 +27,9 @@ import (
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -93,7 +93,7 @@ func (p *Plane) Run() (stop func() error, err error) {
 	section := config.DefaultControllerManager().Controllers.FedHPA
 	section.Estimators.Mode = config.Disabled
 	return p.RunControllers(func(ctx context.Context, mgr ctrl.Manager) error {
-		if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		if err := autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 			return err
 		}
 		return fedhpa.AddToManager(ctx, mgr, section, prometheus.NewRegistry())

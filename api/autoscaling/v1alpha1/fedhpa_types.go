@@ -241,6 +241,11 @@ type FedHPAStatus struct {
 	// +optional
 	SuspendedSince *metav1.Time `json:"suspendedSince,omitempty"`
 
+	// ReleasingSince is when the controller first saw that it is being deleted, by the clock of the controller's machine: members are given
+	// a minute from then on to come to rest.
+	// +optional
+	ReleasingSince *metav1.Time `json:"releasingSince,omitempty"`
+
 	// LastDivision is when the limits were last divided, and why.
 	// +optional
 	LastDivision *Division `json:"lastDivision,omitempty"`

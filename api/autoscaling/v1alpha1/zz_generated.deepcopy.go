@@ -469,6 +469,10 @@ func (in *FedHPAStatus) DeepCopyInto(out *FedHPAStatus) {
 		in, out := &in.SuspendedSince, &out.SuspendedSince
 		*out = (*in).DeepCopy()
 	}
+	if in.ReleasingSince != nil {
+		in, out := &in.ReleasingSince, &out.ReleasingSince
+		*out = (*in).DeepCopy()
+	}
 	if in.LastDivision != nil {
 		in, out := &in.LastDivision, &out.LastDivision
 		*out = new(Division)

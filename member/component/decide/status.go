@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/member/component/render"
 )
 
@@ -52,19 +53,13 @@ type settling struct {
 
 func (s *settling) set(name string, value metav1.ConditionStatus, reason, format string, args ...any) {
 	meta.SetStatusCondition(&s.status.Conditions, metav1.Condition{
-		Type: name, Status: value, Reason: reason, Message: cut(fmt.Sprintf(format, args...)),
+		Type: name, Status: value, Reason: reason, Message: text.Cut(fmt.Sprintf(format, args...), longestMessage),
 		ObservedGeneration: s.in.Component.Generation, LastTransitionTime: metav1.Time{Time: s.out.Now},
 	})
 }
 
-// cut to what a condition may hold, with room.
-func cut(message string) string {
-	const most = 4096
-	if len(message) > most {
-		return strings.ToValidUTF8(message[:most], "") + "..."
-	}
-	return message
-}
+// longestMessage is what a condition may hold, with room.
+const longestMessage = 4096
 
 func (s *settling) rendered() {
 	if err := s.in.RenderErr; err != nil {

@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,8 +30,8 @@ import (
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/cronhpa"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -47,7 +48,9 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	ctrl.SetLogger(textlogger.NewLogger(textlogger.NewConfig()))
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, karmadaautoscaling.Install, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, karmadaautoscaling.Install, v1alpha1.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			fmt.Fprintln(os.Stderr, "building the scheme:", err)
 			return 1
@@ -118,7 +121,7 @@ func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func
 	w.metrics = prometheus.NewRegistry()
 	leader := fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs}
 	leader.Add = func(ctx context.Context, mgr ctrl.Manager) error {
-		if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		if err := autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 			return err
 		}
 		return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: workers, Clock: w.clock, Metrics: w.metrics, AllowSameName: true})

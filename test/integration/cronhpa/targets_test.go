@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/fixture"
 )
 
 // TestReadyFollowsTheTarget: nothing is due for long, and Ready says at once what the next firing would meet.
@@ -33,6 +35,27 @@ func TestReadyFollowsTheTarget(t *testing.T) {
 	owner := w.hpa("owner", "web", 2, 8)
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/TargetOwnedByAutoscaler"))
 	w.delete(owner)
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
+}
+
+// TestAScaledObjectOwnsItsTarget: KEDA makes an HPA of it in members, and what a rule sets would be set back there. Its kind may come late.
+func TestAScaledObjectOwnsItsTarget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.deployment("web", 3)
+	w.cron("web", workloadRef("web"), replicasAt("out", w.schedule(1000*minute), 10))
+	w.lead(nil)
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
+
+	w.create(fixture.ScaledObjectKind())
+	scaled := autoscalers.NewScaledObject()
+	scaled.SetNamespace(w.namespace)
+	scaled.SetName("queue")
+	scaled.Object["spec"] = map[string]any{"scaleTargetRef": map[string]any{"name": "web"}}
+	w.Eventually(func() error { return apiserver.Create(w.ctx, scaled) }).Should(gomega.Succeed())
+	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/TargetOwnedByAutoscaler"))
+	w.Expect(w.told("web", v1alpha1.CronHPAReasonTargetOwned)).To(gomega.ContainElement(gomega.ContainSubstring("KEDA's ScaledObject queue")))
+	w.delete(scaled)
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
 }
 

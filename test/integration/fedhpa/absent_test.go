@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	karmadaautoscaling "github.com/karmada-io/karmada/pkg/apis/autoscaling/v1alpha1"
-
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/owners"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/test/fedhpaplane"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
@@ -40,7 +40,7 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	s := storyIn(t, p, "absent")
 	s.active()
 	// The webhooks ask the API server itself.
-	owner, err := owners.Find(t.Context(), p.Client, s.app.Namespace, s.app.FedHPA(1, 2).Spec.ScaleTargetRef)
+	owner, err := autoscalers.Find(t.Context(), p.Client, s.app.Namespace, s.app.FedHPA(1, 2).Spec.ScaleTargetRef)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(owner.Kind).To(Equal("FedHPA"))
 
@@ -55,9 +55,9 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	g.Expect(p.Client.Delete(t.Context(), rival)).To(Succeed())
 	g.Eventually(s.ready, noticed).Should(Equal("True "+api.FedHPAReasonActive), "and so is its end")
 
-	g.Expect(p.Client.Create(t.Context(), kedaKind())).To(Succeed())
+	g.Expect(p.Client.Create(t.Context(), fixture.ScaledObjectKind())).To(Succeed())
 	scaled := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"scaleTargetRef": map[string]any{"name": s.app.Name}}}}
-	scaled.SetGroupVersionKind(owners.ScaledObject)
+	scaled.SetGroupVersionKind(autoscalers.ScaledObject)
 	scaled.SetNamespace(s.app.Namespace)
 	scaled.SetName("queue")
 	g.Eventually(func() error { return p.Client.Create(t.Context(), scaled) }, machine.Patience).Should(Succeed())
@@ -66,27 +66,4 @@ func TestWithoutFederatedHPA(t *testing.T) {
 	g.Expect(p.Client.Delete(t.Context(), scaled)).To(Succeed())
 	g.Eventually(s.ready, noticed).Should(Equal("True "+api.FedHPAReasonActive), "and its end")
 	g.Expect(stop()).To(Succeed())
-}
-
-// kedaKind is as much of KEDA's ScaledObject as its target needs.
-func kedaKind() *apiextensionsv1.CustomResourceDefinition {
-	open := true
-	return &apiextensionsv1.CustomResourceDefinition{
-		ObjectMeta: metav1.ObjectMeta{Name: "scaledobjects.keda.sh"},
-		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
-			Group: owners.ScaledObject.Group, Scope: apiextensionsv1.NamespaceScoped,
-			Names: apiextensionsv1.CustomResourceDefinitionNames{
-				Kind:     owners.ScaledObject.Kind,
-				ListKind: "ScaledObjectList",
-				Plural:   "scaledobjects",
-				Singular: "scaledobject",
-			},
-			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
-				Name: owners.ScaledObject.Version, Served: true, Storage: true,
-				Schema: &apiextensionsv1.CustomResourceValidation{
-					OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &open},
-				},
-			}},
-		},
-	}
 }

@@ -18,6 +18,7 @@ import (
 	kruisev1alpha1 "github.com/openkruise/kruise-api/apps/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -34,8 +35,8 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
-	"github.com/argosy-dev/argosy/internal/owners"
 	"github.com/argosy-dev/argosy/scalein"
 	"github.com/argosy-dev/argosy/test/lab"
 )
@@ -52,7 +53,8 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	ctrl.SetLogger(textlogger.NewLogger(textlogger.NewConfig()))
 	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, karmadaautoscaling.Install, workv1alpha1.Install, workv1alpha2.Install, policyv1alpha1.Install,
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, karmadaautoscaling.Install, workv1alpha1.Install,
+		workv1alpha2.Install, policyv1alpha1.Install,
 		kruisev1alpha1.AddToScheme, v1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
@@ -294,7 +296,7 @@ func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func
 	w.metrics = prometheus.NewRegistry()
 	return fixture.Leader{Config: config, Scheme: scheme, Namespace: w.namespace, Requests: funcs,
 		Add: func(ctx context.Context, mgr ctrl.Manager) error {
-			if err := owners.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+			if err := autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 				return err
 			}
 			return scalein.AddToManager(mgr, scalein.Options{

@@ -15,6 +15,8 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -143,6 +145,26 @@ func TestRefusedOrders(t *testing.T) {
 			w.Expect(w.books()).To(gomega.Equal(before), "a refused order changed something")
 		})
 	}
+}
+
+// TestAScaledObjectOwnsItsReplicas: KEDA makes an HPA of it in members, which would put the removed ones back.
+func TestAScaledObjectOwnsItsReplicas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(plane, fixture.ScaledObjectKind())
+	scaled := autoscalers.NewScaledObject()
+	scaled.SetNamespace(w.namespace)
+	scaled.SetName("queue")
+	scaled.Object["spec"] = map[string]any{
+		"scaleTargetRef": map[string]any{"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "name": "web"},
+	}
+	w.Eventually(func() error { return plane.Create(w.ctx, scaled) }).Should(gomega.Succeed())
+	w.create(plane, w.order("order", "web-0"))
+	w.lead(nil)
+	w.Eventually(func() string { phase, reason, _ := w.complete(); return phase + " " + reason }).
+		Should(gomega.Equal("Refused " + v1alpha1.ReasonTargetOwned))
+	_, _, message := w.complete()
+	w.Expect(message).To(gomega.ContainSubstring("the replicas of web belong to KEDA's ScaledObject queue"))
 }
 
 // books are the resourceVersions of whatever an order could have written.

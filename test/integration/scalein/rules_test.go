@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/onsi/gomega"
@@ -13,6 +14,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -20,6 +23,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/scalein"
 )
@@ -206,4 +210,47 @@ func (w *world) ask(reader client.Reader, operation admissionv1.Operation, order
 	return handler.Handle(w.ctx, admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 		Operation: operation, Namespace: w.namespace, Object: runtime.RawExtension{Raw: raw},
 	}})
+}
+
+// warned keeps what the API server warned of.
+type warned struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (w *warned) HandleWarningHeader(_ int, _, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.said = append(w.said, text)
+}
+
+// TestNamesOnATemplateAreWarnedOf: whoever names pods on the template, where they reach no member, is told of PodScaleIn; nothing is
+// refused. ../shared/cases/scaling/podstodelete-on-template.yaml
+func TestNamesOnATemplateAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	objects, err := install.Registrations("https://127.0.0.1:1", []byte("none"))
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	policies := 0
+	for _, object := range objects {
+		if object.GetName() == "argosy-pods-to-delete" {
+			policies++
+			w.create(plane, object)
+		}
+	}
+	w.Expect(policies).To(gomega.Equal(2), "a policy and its binding")
+	heard := &warned{}
+	config := rest.CopyConfig(planeConfig)
+	config.WarningHandler = heard
+	person, err := client.New(config, client.Options{Scheme: scheme})
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	patch := func(text string) []string {
+		heard.said = nil
+		template := w.cloneSet(0)
+		w.Expect(person.Patch(w.ctx, template, client.RawPatch(types.MergePatchType, []byte(text)))).To(gomega.Succeed())
+		return heard.said
+	}
+	w.Eventually(func() []string { return patch(`{"spec":{"replicas":4,"scaleStrategy":{"podsToDelete":["web-1"]}}}`) }).
+		Should(gomega.ContainElement(gomega.ContainSubstring("Name the pods in a PodScaleIn")))
+	w.Expect(patch(`{"spec":{"replicas":5,"scaleStrategy":{"podsToDelete":null}}}`)).To(gomega.BeEmpty(), "a scaling without names")
 }

@@ -156,6 +156,40 @@ func TestAlteredIsFound(t *testing.T) {
 			},
 			want: []string{"C7 approvals"},
 		},
+		"a revision comes to a member before its stage": {
+			alter: func(t *testing.T, g *tale) {
+				key := in("member2", history.Deployments, "staged")
+				i := g.find(t, in(history.ControlPlane, history.Releases, "staged"), func(r history.Record) bool {
+					return r.Object.Text("status", "dispatch", "stable") == "r1" && r.Object.Text("status", "dispatch", "revision") == "r2"
+				})
+				early := history.Object{"metadata": map[string]any{"annotations": map[string]any{markRevision: "r2"}}}
+				g.insert(i, history.Record{Op: history.Put, Key: key, Object: early})
+			},
+			want: []string{"C8 release"},
+		},
+		"a Work brings a revision that is open elsewhere": {
+			alter: func(t *testing.T, g *tale) {
+				staged := in(history.ControlPlane, history.Releases, "staged")
+				i := g.find(t, workKey("member2", "staged"), isPut)
+				j := g.find(t, staged, func(r history.Record) bool { return r.Object.Text("status", "dispatch", "stable") == "r2" })
+				g.Records[i], g.Records[j] = g.Records[j], g.Records[i]
+			},
+			want: []string{"C8 release"},
+		},
+		"a revision comes back that was rejected long ago": {
+			alter: func(t *testing.T, g *tale) {
+				staged, key := in(history.ControlPlane, history.Releases, "staged"), in("member1", history.Deployments, "staged")
+				bearing := func(revision string) history.Object {
+					return history.Object{"metadata": map[string]any{"annotations": map[string]any{markRevision: revision}}}
+				}
+				i := g.find(t, staged, isPut)
+				g.Records[i].Object = release("r3", "r1", "*")
+				j := g.find(t, history.Key{}, isPhase(history.PhaseCalm))
+				g.insert(j, history.Record{Op: history.Put, Key: key, Object: bearing("r2")})
+				g.insert(j, history.Record{Op: history.Put, Key: key, Object: bearing("r1")})
+			},
+			want: []string{"C8 release"},
+		},
 		"an event is missing": {
 			alter: func(t *testing.T, g *tale) {
 				i := g.find(t, in(history.ControlPlane, history.Events, "e"), nil)

@@ -48,6 +48,9 @@ func checks() []check {
 				"the target", firings},
 		{"C6 scale-in", "an order that succeeded removed exactly its pods", scaleIn},
 		{"C7 approvals", "a cluster opens only after as many users as the plan demands approved that very plan", approvals},
+		{"C8 release",
+			"a revision of a staged application comes to a member, as a Work or in the member itself, only where it is open or stable " +
+				"(or was within the last minute)", stages},
 		{"C10 silence", "a condition that is False or Unknown for a minute has an event of its reason", silence},
 		{"C11 liveness", "at rest all is as its owners want it", liveness},
 		{"C12 absence", "nothing that a user asks for is refused for a minute by the absence of a program of ours", absence},

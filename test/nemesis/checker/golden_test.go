@@ -175,6 +175,24 @@ func migration(management, state string, approvers ...string) history.Object {
 	}
 }
 
+// release of a Deployment: what is open where, and what all others have.
+func release(revision, stable string, open ...any) history.Object {
+	return history.Object{
+		"spec":   map[string]any{"targetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "staged"}},
+		"status": map[string]any{"dispatch": map[string]any{"revision": revision, "stable": stable, "open": open}},
+	}
+}
+
+// bears is a Deployment of a revision, and the Work that brings it.
+func (t *tale) bears(member, revision string) *tale {
+	marks := map[string]any{markRevision: revision}
+	manifest := map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"namespace": ns, "name": "staged", "annotations": marks},
+	}
+	t.put(workKey(member, "staged"), history.Object{"spec": map[string]any{"workload": map[string]any{"manifests": []any{manifest}}}})
+	return t.put(in(member, history.Deployments, "staged"), history.Object{"metadata": map[string]any{"annotations": marks}})
+}
+
 // divide writes all that says that an application runs so in the two members.
 func (t *tale) divide(use, kind string, one, two int64) *tale {
 	t.put(template(use), workload(one+two)).put(bookOf(use), book(one, two))
@@ -206,6 +224,9 @@ func golden() *tale {
 	t.put(moved, migration("Static", "Suspended"))
 	t.put(in("member1", history.Deployments, "moved"), workload(3)).by("jane", "kubectl")
 
+	staged := in(history.ControlPlane, history.Releases, "staged")
+	t.put(staged, release("r1", "r1", "*")).bears("member1", "r1").bears("member2", "r1")
+
 	t.after(5).phase(history.PhaseLoad)
 	t.note(history.Note{Kind: history.Operation, Name: "scale", Target: "plain", Value: 120})
 	t.intent("plain", 4).divide("plain", "Deployment", 2, 2)
@@ -226,6 +247,12 @@ func golden() *tale {
 	t.after(1).put(moved, migration("Static", "Suspended", "jane", "joe")).by("joe", "argosyctl")
 	t.after(1).put(moved, migration("Changing", "Opening", "jane", "joe"))
 	t.put(in("member1", history.Deployments, "moved"), workload(3)).by("system:admin", "karmada-controller-manager")
+
+	// A revision reaches one member, then the other; what was on its way to the first when it was taken back arrives.
+	t.put(staged, release("r2", "r1", "member1")).bears("member1", "r2")
+	t.after(1).put(staged, release("r2", "r1")).put(in("member1", history.Deployments, "staged"), history.Object{}).bears("member1", "r2")
+	t.bears("member1", "r1").put(staged, release("r2", "r1", "member1")).bears("member1", "r2")
+	t.after(1).put(staged, release("r2", "r2", "*")).bears("member2", "r2")
 
 	// The timetable fires at 12:01 and 12:02.
 	t.now = epoch.Add(61 * time.Second)

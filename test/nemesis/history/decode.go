@@ -13,7 +13,7 @@ import (
 
 var kept = []string{
 	Deployments, Pods, HPAs, Events, CloneSets, StatefulSets, Works, Bindings, Policies, Clusters,
-	FedHPAs, CronHPAs, PodScaleIns, Migrations, Whitelists,
+	FedHPAs, CronHPAs, PodScaleIns, Migrations, Whitelists, Releases,
 }
 
 // parseKey reads /<plane>/<resource>/[<namespace>/]<name>; ok is false of what is not kept. Resources of a CRD have their group before

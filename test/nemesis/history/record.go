@@ -33,6 +33,7 @@ const (
 	PodScaleIns   = "apps.argosy.dev/podscaleins"
 	Migrations    = "migration.argosy.dev/migrations"
 	Whitelists    = "migration.argosy.dev/migrationwhitelists"
+	Releases      = "release.argosy.dev/releases"
 	ControlPlane  = "karmada"
 	notesPrefix   = "/nemesis/notes/"
 	aggregatedAPI = "karmada-aggregated"

@@ -1,9 +1,8 @@
-// Package owners finds the autoscaler that sets a workload's replicas in the control plane: whoever else would set them
+// Package autoscalers finds the autoscaler that sets a workload's replicas in the control plane: whoever else would set them
 // has to stand back. It reads a cache with the indexes of AddIndexes and writes nothing.
-package owners
+package autoscalers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -78,26 +77,6 @@ func Target(object client.Object) (ref autoscalingv2.CrossVersionObjectReference
 		return scaledTarget(o)
 	}
 	return ref, false
-}
-
-// ScaledObject is KEDA's. KEDA does not run in the control plane; in each member that the object is propagated to it makes an HPA of it.
-var ScaledObject = schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"}
-
-// scaledTarget reads what a ScaledObject scales: a Deployment where it does not say.
-func scaledTarget(o *unstructured.Unstructured) (ref autoscalingv2.CrossVersionObjectReference, ok bool) {
-	if o.GroupVersionKind() != ScaledObject {
-		return ref, false
-	}
-	field := func(name, otherwise string) string {
-		value, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", name)
-		return cmp.Or(value, otherwise)
-	}
-	ref = autoscalingv2.CrossVersionObjectReference{
-		APIVersion: field("apiVersion", "apps/v1"),
-		Kind:       field("kind", "Deployment"),
-		Name:       field("name", ""),
-	}
-	return ref, ref.Name != ""
 }
 
 // AddIndexes lets a cache find autoscalers by what they scale. Once for a cache.
