@@ -186,9 +186,9 @@ release: images chart ## all a release consists of: images, chart, and argosyctl
 generate: ## CRDs, deep copies, RBAC and reference pages from the code
 	$(TOOLS) controller-gen object:headerFile=/dev/null paths=$(API)
 	$(TOOLS) controller-gen crd:allowDangerousTypes=false paths=$(API) output:crd:dir=deploy/crds
-	$(TOOLS) controller-gen rbac:roleName=argosy-webhook paths=./interpreter/... paths=./migration/iskarmada paths=./cmd/argosy-webhook output:rbac:dir=deploy/webhook
+	$(TOOLS) controller-gen rbac:roleName=argosy-webhook paths=./interpreter/... paths=./migration/iskarmada paths=./internal/scrape paths=./cmd/argosy-webhook output:rbac:dir=deploy/webhook
 	$(TOOLS) controller-gen rbac:roleName=argosy-controller-manager $(patsubst %,paths=./%/...,$(CONTROLLERS)) \
-		paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
+		paths=./internal/scrape paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-member-manager paths=./member/component/... paths=./cmd/argosy-member-manager output:rbac:dir=deploy/member-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-estimator paths=./estimator/... output:rbac:dir=deploy/estimator
 	cd tools/proto && go run . -root $(CURDIR) estimator/wire/pb/request.proto

@@ -11,6 +11,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/internal/scrape"
 	"github.com/argosy-dev/argosy/migration/whitelist"
 )
 
@@ -42,6 +43,7 @@ func leading(cfg *config.ControllerManager, profiles string) program.Leading {
 func managerOptions(scheme *runtime.Scheme, cfg *config.ControllerManager, profiles string) ctrl.Options {
 	options := leading(cfg, profiles).Options(scheme)
 	options.MapperProvider = newMapper
+	options.Metrics = scrape.Options(cfg.MetricsBindAddress, cfg.MetricsSecure, "")
 	options.Cache.DefaultTransform = whitelist.Light(options.Cache.DefaultTransform)
 	return options
 }

@@ -17,12 +17,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/drain"
 	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/internal/scrape"
 	"github.com/argosy-dev/argosy/interpreter/reach"
 )
 
@@ -103,7 +103,7 @@ func managerOptions(scheme *runtime.Scheme, cfg *config.Webhook, profiles string
 	return ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   caches,
-		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsBindAddress},
+		Metrics:                 scrape.Options(cfg.MetricsBindAddress, cfg.MetricsSecure, cfg.CertDir),
 		HealthProbeBindAddress:  cfg.HealthBindAddress,
 		PprofBindAddress:        profiles,
 		GracefulShutdownTimeout: ptr.To(time.Duration(cfg.ShutdownSeconds) * time.Second),

@@ -29,9 +29,10 @@ func rightsPage(all source) (string, error) {
 		name    string
 		folders []string
 	}{
-		{"argosy-webhook", []string{"interpreter", "migration/iskarmada", "cmd/argosy-webhook"}},
+		{"argosy-webhook", []string{"interpreter", "migration/iskarmada", "internal/scrape", "cmd/argosy-webhook"}},
 		{"argosy-controller-manager", []string{
-			"cronhpa", "fedhpa", "scalein", "migration/controller", "migration/whitelist", "cmd/argosy-controller-manager",
+			"cronhpa", "fedhpa", "scalein", "migration/controller", "migration/whitelist", "internal/scrape",
+			"cmd/argosy-controller-manager",
 		}},
 		{"argosy-estimator", []string{"estimator", "cmd/argosy-estimator"}},
 		{"argosy-member-manager", []string{"member/component", "cmd/argosy-member-manager"}},

@@ -21,6 +21,8 @@ type ControllerManager struct {
 	Client Client `json:"client"`
 	// MetricsBindAddress serves /metrics: host:port, or "0" for none.
 	MetricsBindAddress string `json:"metricsBindAddress"`
+	// MetricsSecure serves them over TLS, to whoever shows a token of karmada-apiserver and may "get" /metrics there.
+	MetricsSecure bool `json:"metricsSecure"`
 	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
 	HealthBindAddress string `json:"healthBindAddress"`
 	// Controllers holds a section for each controller.

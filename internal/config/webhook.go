@@ -22,6 +22,8 @@ type Webhook struct {
 	Client Client `json:"client"`
 	// MetricsBindAddress serves /metrics: host:port, or "0" for none.
 	MetricsBindAddress string `json:"metricsBindAddress"`
+	// MetricsSecure serves them over TLS, to whoever shows a token of karmada-apiserver and may "get" /metrics there.
+	MetricsSecure bool `json:"metricsSecure"`
 	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
 	HealthBindAddress string `json:"healthBindAddress"`
 	// DrainSeconds is how long a process that is told to stop still takes new requests, while it says that it is not ready: Services learn of
