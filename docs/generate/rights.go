@@ -32,7 +32,7 @@ func rightsPage(all source) (string, error) {
 		{"argosy-webhook", []string{"interpreter", "cmd/argosy-webhook"}},
 		{"argosy-controller-manager", []string{"cronhpa", "fedhpa", "scalein", "migration", "cmd/argosy-controller-manager"}},
 		{"argosy-estimator", []string{"estimator", "cmd/argosy-estimator"}},
-		{"argosy-member-manager", []string{"member/component", "cmd/argosy-member-manager"}},
+		{"argosy-member-manager", []string{"member/component", "member/vm/servers", "member/vm/sets", "cmd/argosy-member-manager"}},
 	} {
 		var found []right
 		for _, folder := range program.folders {

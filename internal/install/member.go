@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,6 +32,26 @@ func MemberKinds() ([]*unstructured.Unstructured, error) {
 		group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
 		return !slices.Contains(memberGroups, group)
 	}), nil
+}
+
+// MemberUsers let people decide about virtual machines in a member.
+func MemberUsers() ([]*unstructured.Unstructured, error) { return glob(memberManagerFolder + "/users.yaml") }
+
+// MemberAdmission makes a member's API server ask argosy-member-manager at a URL about what people decide there.
+func MemberAdmission(url string, trust []byte) ([]*unstructured.Unstructured, error) {
+	objects, err := glob(memberManagerFolder + "/webhook.yaml")
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		if !strings.HasSuffix(object.GetKind(), "WebhookConfiguration") {
+			continue
+		}
+		if err := pointAt(object, url, trust); err != nil {
+			return nil, fmt.Errorf("pointing %s %s at %s: %w", object.GetKind(), object.GetName(), url, err)
+		}
+	}
+	return objects, nil
 }
 
 // MemberObjects are all that a member gets, in the order in which it is applied: kinds, namespace, rights, the program.

@@ -1,0 +1,166 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
+	"github.com/argosy-dev/argosy/member/vm/servers"
+	"github.com/argosy-dev/argosy/member/vm/sets"
+	"github.com/argosy-dev/argosy/test/lab/iaas"
+)
+
+// kills is how many times the process dies while machines are made.
+const kills = 1000
+
+var errKilled = errors.New("killed")
+
+// mortal is the life of one process: it dies at one of its writes, before or after that took effect. A request to the IaaS is a write.
+type mortal struct {
+	at    int
+	after bool
+	seen  int
+}
+
+func (m *mortal) write(do func() error) error {
+	m.seen++
+	switch {
+	case m.seen > m.at, m.seen == m.at && !m.after:
+		m.seen = m.at + 1
+		return errKilled
+	case m.seen == m.at:
+		m.seen++
+		return errors.Join(do(), errKilled)
+	}
+	return do()
+}
+
+func (m *mortal) dead() bool { return m.seen > m.at }
+
+// client of the process.
+func (m *mortal) client(t *testing.T) client.Client {
+	t.Helper()
+	inner, err := client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: api.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return interceptor.NewClient(inner, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			return m.write(func() error { return c.Create(ctx, o, opts...) })
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			return m.write(func() error { return c.Patch(ctx, o, p, opts...) })
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption,
+		) error {
+			return m.write(func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			return m.write(func() error { return c.Delete(ctx, o, opts...) })
+		},
+	})
+}
+
+// mortalDriver dies at what it asks to be made.
+type mortalDriver struct {
+	machine.Driver
+	*mortal
+}
+
+func (d mortalDriver) Ensure(ctx context.Context, call machine.Call, spec machine.Spec) (out machine.Machine, err error) {
+	err = d.write(func() (err error) {
+		out, err = d.Driver.Ensure(ctx, call, spec)
+		return err
+	})
+	return out, err
+}
+
+// live is one process until it dies, or has nothing more to do.
+func (w *world) live(m *mortal, holder string) (idle bool) {
+	c := m.client(w.t)
+	options := w.serverOptions(holder)
+	options.Drivers = map[string]machine.Driver{httpdriver.Name: mortalDriver{Driver: w.driver, mortal: m}}
+	set := sets.New(sets.Options{Drivers: []string{httpdriver.Name}, Clock: w.clock}, c, c, c, &record.FakeRecorder{})
+	server := servers.New(options, c, c, c, &record.FakeRecorder{})
+	quiet := 0
+	for quiet < 3 && !m.dead() {
+		before := m.seen
+		w.reconcile(set, "web")
+		for _, s := range w.servers() {
+			if m.dead() {
+				return false
+			}
+			w.reconcile(server, s.Name)
+		}
+		w.clock.pass(3 * time.Second)
+		if m.seen == before {
+			quiet++
+		} else {
+			quiet = 0
+		}
+	}
+	return !m.dead()
+}
+
+func (w *world) reconcile(r reconcile.Reconciler, name string) {
+	w.t.Helper()
+	_, err := r.Reconcile(w.ctx, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: w.namespace, Name: name}})
+	if err != nil && !errors.Is(err, errKilled) {
+		w.t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// TestKilledAtCreation: the process dies over and over while machines are made, at any of its writes, and the system answers as real ones do:
+// late, twice, or not at all after it did the work. There is never a second machine, and in the end none is missing.
+func TestKilledAtCreation(t *testing.T) {
+	w := newWorld(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	var mu sync.Mutex
+	w.system.Fail(func(*http.Request) iaas.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		return []iaas.Fault{iaas.None, iaas.None, iaas.None, iaas.None, iaas.Lost, iaas.Lost, iaas.Twice, iaas.Refused}[random.IntN(8)]
+	})
+	set := w.set("web", 0)
+	w.create(set)
+	died := 0
+	for round := 0; died < kills; round++ {
+		mu.Lock()
+		m := &mortal{at: 1 + random.IntN(12), after: random.IntN(2) == 0}
+		mu.Unlock()
+		if w.live(m, fmt.Sprintf("process-%d", round)) {
+			// All that was asked for is there: ask for more.
+			change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To(*s.Spec.Replicas + 4) })
+		} else {
+			died++
+		}
+		have := len(w.servers())
+		w.Expect(have).To(gomega.BeNumerically("<=", *set.Spec.Replicas), "servers, after %d kills", died)
+		w.Expect(w.system.Made()).To(gomega.BeNumerically("<=", have), "machines, after %d kills", died)
+		w.clock.pass(20 * time.Second)
+	}
+	w.system.Fail(nil)
+	w.Expect(w.live(&mortal{at: 1 << 30}, "last")).To(gomega.BeTrue())
+	want := int(*set.Spec.Replicas)
+	w.Expect(want).To(gomega.BeNumerically(">", 4), "nothing was ever made")
+	w.Expect(w.servers()).To(gomega.HaveLen(want))
+	w.Expect(w.machines()).To(gomega.HaveLen(want))
+	w.Expect(w.system.Made()).To(gomega.Equal(want), "machines that were made")
+	t.Logf("%d kills while %d machines were made", died, want)
+}
