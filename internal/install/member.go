@@ -35,7 +35,9 @@ func MemberKinds() ([]*unstructured.Unstructured, error) {
 }
 
 // MemberUsers let people decide about virtual machines in a member.
-func MemberUsers() ([]*unstructured.Unstructured, error) { return glob(memberManagerFolder + "/users.yaml") }
+func MemberUsers() ([]*unstructured.Unstructured, error) {
+	return glob(memberManagerFolder + "/users.yaml")
+}
 
 // MemberAdmission makes a member's API server ask argosy-member-manager at a URL about what people decide there.
 func MemberAdmission(url string, trust []byte) ([]*unstructured.Unstructured, error) {

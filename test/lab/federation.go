@@ -131,6 +131,11 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 		}
 		units = append(units, parts...)
 	}
+	return f.runs(units, opts)
+}
+
+// runs is the last of the plan: the units as they are started.
+func (f *federation) runs(units []unit, opts Options) error {
 	if err := addFlags(units, opts.Flags); err != nil {
 		return err
 	}

@@ -81,7 +81,8 @@ func TestOnlyKnowledgeMoves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, missing, now := status("Done", "Running"), Missing{}, noon
 		var since time.Time
-		reads, stopped, gone := 0, false, false
+		var reads int
+		var stopped, gone bool
 		for range rapid.IntRange(1, 30).Draw(t, "looks") {
 			now = now.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "seconds")) * time.Second)
 			kind := rapid.SampledFrom([]string{"Running", "Stopped", "Unknown", "gone", "gone", "gone", "silent", "empty"}).Draw(t, "answer")

@@ -48,7 +48,7 @@ func (w *work) status() v1alpha1.VMReplicaSetStatus {
 	for _, m := range w.in.Servers {
 		w.count(&out, m)
 	}
-	kept := int32(ptr.Deref(w.set.Spec.Replicas, 1)) - out.AbandonedReplicas
+	kept := ptr.Deref(w.set.Spec.Replicas, 1) - out.AbandonedReplicas
 	out.ExpectedUpdatedReplicas = max(0, kept-partition(w.set, int(kept)))
 	out.UpdateRevision = w.in.Revision
 	if out.UpdatedReplicas == out.Replicas || out.CurrentRevision == "" {

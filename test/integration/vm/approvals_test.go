@@ -30,15 +30,15 @@ func approve(w *world, who client.Client, o client.Object, p gatev1alpha1.Pendin
 // TestScaleInAsks: behind a gate at stage Offline nobody goes until a person says so; forged, late and doubled approvals open nothing.
 func TestScaleInAsks(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 3)
 	set.Spec.Gates = []gatev1alpha1.Gate{{Name: "take-out", Stage: gatev1alpha1.StageOffline}}
 	w.create(set)
 	w.Eventually(w.seen).Should(gomega.HaveLen(3))
 	w.Eventually(w.seen).Should(gomega.HaveEach(gomega.HaveSuffix("Deploying Running")))
 	change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To[int32](2) })
-	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending("web") }).Should(gomega.HaveLen(1))
-	waiting := w.pending("web")[0]
+	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending() }).Should(gomega.HaveLen(1))
+	waiting := w.pending()[0]
 	w.Expect(waiting.Server).To(gomega.Equal("web-3"))
 	w.Expect(w.says("web", v1alpha1.ConditionAwaitingApproval)).To(gomega.HavePrefix("True GateWaiting"))
 
@@ -78,20 +78,20 @@ func TestScaleInAsks(t *testing.T) {
 
 	// The same decision opens nothing for the next one.
 	change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To[int32](1) })
-	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending("web") }).Should(gomega.HaveLen(1))
-	w.Expect(w.pending("web")[0].OperationID).NotTo(gomega.Equal(waiting.OperationID))
+	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending() }).Should(gomega.HaveLen(1))
+	w.Expect(w.pending()[0].OperationID).NotTo(gomega.Equal(waiting.OperationID))
 	w.Consistently(w.machines, time.Second).Should(gomega.HaveLen(2))
 }
 
 // TestKarmadaCarriesApprovals: what was stamped in the control plane is taken as it comes, and what bears no stamp opens nothing.
 func TestKarmadaCarriesApprovals(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 1)
 	set.Spec.Gates = []gatev1alpha1.Gate{{Name: "make", Stage: gatev1alpha1.StageProvision}}
 	w.create(set)
-	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending("web") }).Should(gomega.HaveLen(1))
-	waiting := w.pending("web")[0]
+	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending() }).Should(gomega.HaveLen(1))
+	waiting := w.pending()[0]
 	carried := gatev1alpha1.Approval{Gate: waiting.Gate, OperationID: waiting.OperationID, Decision: gatev1alpha1.Approve}
 	push := w.as(karmada, "system:masters")
 	write := func(a gatev1alpha1.Approval) {
@@ -118,7 +118,7 @@ func TestKarmadaCarriesApprovals(t *testing.T) {
 // TestManualFailoverAsks: where nobody says otherwise a person decides about an unreachable server.
 func TestManualFailoverAsks(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 2)
 	set.Spec.Failover = v1alpha1.Failover{UnknownTimeoutSeconds: 30, MaxUnhealthy: ptr.To(intstr.FromInt32(1))}
 	w.create(set)
@@ -126,16 +126,16 @@ func TestManualFailoverAsks(t *testing.T) {
 	w.system.Kill(w.key("web-1"))
 	w.Eventually(w.seen).Should(gomega.ContainElement("web-1 Unknown Stopped"))
 	w.clock.pass(time.Minute)
-	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending("web") }).Should(gomega.HaveLen(1))
+	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending() }).Should(gomega.HaveLen(1))
 	w.Consistently(w.machines, time.Second).Should(gomega.ConsistOf("web-1", "web-2"))
-	w.Expect(approve(w, w.as("ann", approver), set, w.pending("web")[0])).To(gomega.Succeed())
+	w.Expect(approve(w, w.as("ann", approver), set, w.pending()[0])).To(gomega.Succeed())
 	w.Eventually(w.machines).Should(gomega.ConsistOf("web-2", "web-3"))
 }
 
 // TestAPersonIsAboveTheFacts: an override holds a server where it is said, bears its giver's name, and no program's is taken.
 func TestAPersonIsAboveTheFacts(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	w.create(w.set("web", 1))
 	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running"}))
 	server := &v1alpha1.Server{ObjectMeta: w.meta("web-1")}

@@ -91,31 +91,46 @@ func (d mortalDriver) Ensure(ctx context.Context, call machine.Call, spec machin
 	return out, err
 }
 
-// live is one process until it dies, or has nothing more to do.
-func (w *world) live(m *mortal, holder string) (idle bool) {
+// live is one process until it dies; true: all that the set asks for is there, and it did not die.
+func (w *world) live(m *mortal, holder string, set *v1alpha1.VMReplicaSet) bool {
 	c := m.client(w.t)
 	options := w.serverOptions(holder)
 	options.Drivers = map[string]machine.Driver{httpdriver.Name: mortalDriver{Driver: w.driver, mortal: m}}
-	set := sets.New(sets.Options{Drivers: []string{httpdriver.Name}, Clock: w.clock}, c, c, c, &record.FakeRecorder{})
-	server := servers.New(options, c, c, c, &record.FakeRecorder{})
-	quiet := 0
-	for quiet < 3 && !m.dead() {
-		before := m.seen
-		w.reconcile(set, "web")
-		for _, s := range w.servers() {
-			if m.dead() {
-				return false
-			}
-			w.reconcile(server, s.Name)
+	planner := sets.New(sets.Options{Drivers: []string{httpdriver.Name}, Clock: w.clock}, c, c, c, &record.FakeRecorder{})
+	worker := servers.New(options, c, c, c, &record.FakeRecorder{})
+	for pass := 0; !m.dead(); pass++ {
+		if pass > 500 {
+			w.t.Fatalf("%s does not come to an end: %v", holder, w.seen())
 		}
-		w.clock.pass(3 * time.Second)
-		if m.seen == before {
-			quiet++
-		} else {
-			quiet = 0
+		w.reconcile(planner, set.Name)
+		unmade, all := w.unmade(set)
+		if len(unmade) == 0 && all == int(*set.Spec.Replicas) {
+			return !m.dead()
+		}
+		for _, name := range unmade {
+			if !m.dead() {
+				w.reconcile(worker, name)
+			}
+		}
+		// Within a lock's life, and over a retry's wait after a few.
+		w.clock.pass(4 * time.Second)
+	}
+	return false
+}
+
+// unmade are the servers of a set whose machine is not there by name, and how many there are in all.
+func (w *world) unmade(set *v1alpha1.VMReplicaSet) (names []string, all int) {
+	w.t.Helper()
+	list := &v1alpha1.ServerList{}
+	if err := api.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingLabels{v1alpha1.LabelSet: set.Name}); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, s := range list.Items {
+		if s.Spec.ProviderID == "" || s.Status.Phase != v1alpha1.ServerDeploying {
+			names = append(names, s.Name)
 		}
 	}
-	return !m.dead()
+	return names, len(list.Items)
 }
 
 func (w *world) reconcile(r reconcile.Reconciler, name string) {
@@ -137,30 +152,35 @@ func TestKilledAtCreation(t *testing.T) {
 		defer mu.Unlock()
 		return []iaas.Fault{iaas.None, iaas.None, iaas.None, iaas.None, iaas.Lost, iaas.Lost, iaas.Twice, iaas.Refused}[random.IntN(8)]
 	})
-	set := w.set("web", 0)
-	w.create(set)
-	died := 0
+	var set *v1alpha1.VMReplicaSet
+	died, asked := 0, 0
 	for round := 0; died < kills; round++ {
+		if set == nil || *set.Spec.Replicas >= 8 && round%2 == 0 {
+			set = w.set(fmt.Sprintf("web%d", round), 0)
+			w.create(set)
+		}
 		mu.Lock()
 		m := &mortal{at: 1 + random.IntN(12), after: random.IntN(2) == 0}
 		mu.Unlock()
-		if w.live(m, fmt.Sprintf("process-%d", round)) {
-			// All that was asked for is there: ask for more.
-			change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To(*s.Spec.Replicas + 4) })
-		} else {
-			died++
+		for !m.dead() {
+			if w.live(m, fmt.Sprintf("process-%d", round), set) {
+				// All that was asked for is there: ask for more.
+				change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To(*s.Spec.Replicas + 3) })
+				asked += 3
+			}
 		}
-		have := len(w.servers())
-		w.Expect(have).To(gomega.BeNumerically("<=", *set.Spec.Replicas), "servers, after %d kills", died)
-		w.Expect(w.system.Made()).To(gomega.BeNumerically("<=", have), "machines, after %d kills", died)
+		died++
+		w.Expect(w.system.Made()).To(gomega.BeNumerically("<=", asked), "machines, after %d kills", died)
 		w.clock.pass(20 * time.Second)
 	}
 	w.system.Fail(nil)
-	w.Expect(w.live(&mortal{at: 1 << 30}, "last")).To(gomega.BeTrue())
-	want := int(*set.Spec.Replicas)
-	w.Expect(want).To(gomega.BeNumerically(">", 4), "nothing was ever made")
-	w.Expect(w.servers()).To(gomega.HaveLen(want))
-	w.Expect(w.machines()).To(gomega.HaveLen(want))
-	w.Expect(w.system.Made()).To(gomega.Equal(want), "machines that were made")
-	t.Logf("%d kills while %d machines were made", died, want)
+	list := &v1alpha1.VMReplicaSetList{}
+	w.Expect(api.List(w.ctx, list, client.InNamespace(w.namespace))).To(gomega.Succeed())
+	for i := range list.Items {
+		w.Expect(w.live(&mortal{at: 1 << 30}, "last", &list.Items[i])).To(gomega.BeTrue(), list.Items[i].Name)
+	}
+	w.Expect(w.servers()).To(gomega.HaveLen(asked), "servers")
+	w.Expect(w.machines()).To(gomega.HaveLen(asked), "machines that are there")
+	w.Expect(w.system.Made()).To(gomega.Equal(asked), "machines that were ever made")
+	t.Logf("%d kills while %d machines of %d sets were made", died, asked, len(list.Items))
 }

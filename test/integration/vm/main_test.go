@@ -173,13 +173,13 @@ func (w *world) serverOptions(holder string) servers.Options {
 	}
 }
 
-// lead starts the controllers.
-func (w *world) lead(holder string) (kill func()) {
+// lead starts the controllers; the test's end kills them.
+func (w *world) lead() {
 	w.t.Helper()
-	return fixture.Leader{
+	fixture.Leader{
 		Config: config, Scheme: scheme, Namespace: w.namespace,
 		Add: func(_ context.Context, mgr ctrl.Manager) error {
-			if err := servers.AddToManager(mgr, w.serverOptions(holder)); err != nil {
+			if err := servers.AddToManager(mgr, w.serverOptions("leader")); err != nil {
 				return err
 			}
 			return sets.AddToManager(mgr, sets.Options{
@@ -282,9 +282,9 @@ func (w *world) says(name, kind string) string {
 	return string(c.Status) + " " + c.Reason + ": " + c.Message
 }
 
-func (w *world) pending(name string) []gatev1alpha1.PendingApproval {
+func (w *world) pending() []gatev1alpha1.PendingApproval {
 	w.t.Helper()
-	set := w.set(name, 0)
+	set := w.set("web", 0)
 	if err := api.Get(w.ctx, client.ObjectKeyFromObject(set), set); err != nil {
 		return nil
 	}

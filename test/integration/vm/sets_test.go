@@ -21,7 +21,7 @@ import (
 // TestMachinesAreMade: a set becomes Servers, and each of them one machine; what is said is what is seen.
 func TestMachinesAreMade(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 3)
 	w.create(set)
 	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Deploying Running", "web-3 Deploying Running"}))
@@ -62,7 +62,7 @@ func TestMachinesAreMade(t *testing.T) {
 // TestWhatIsNotDelivered: nothing is made of a template of which half could be delivered, and it is said which half.
 func TestWhatIsNotDelivered(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	half := w.set("half", 2)
 	half.Spec.Template.Spec.Packages = []v1alpha1.Package{{Name: "openjdk", Version: "21"}}
 	half.Spec.Template.Spec.HealthCheck = &v1alpha1.HealthCheck{TCPSocket: &v1alpha1.TCPSocketCheck{Port: 80}}
@@ -86,7 +86,7 @@ func TestWhatIsNotDelivered(t *testing.T) {
 // TestADeadMachineIsReplaced: within the budget, and by one.
 func TestADeadMachineIsReplaced(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 3)
 	set.Spec.Failover = v1alpha1.Failover{Policy: v1alpha1.FailoverAuto, UnknownTimeoutSeconds: 30}
 	w.create(set)
@@ -113,7 +113,7 @@ func TestADeadMachineIsReplaced(t *testing.T) {
 // TestUnknownStaysUnknown: who cannot be asked about keeps its state, whatever answers in the system's place.
 func TestUnknownStaysUnknown(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 2)
 	set.Spec.Failover = v1alpha1.Failover{Policy: v1alpha1.FailoverAuto, UnknownTimeoutSeconds: 30, MaxUnhealthy: ptr.To(intstr.FromInt32(2))}
 	w.create(set)
@@ -132,7 +132,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 // TestGoneIsBelievedLate: one that vanished is replaced when it was not found over and over, and not while the system lists nothing at all.
 func TestGoneIsBelievedLate(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 2)
 	set.Spec.Failover = v1alpha1.Failover{Policy: v1alpha1.FailoverAuto, UnknownTimeoutSeconds: 30, MaxUnhealthy: ptr.To(intstr.FromInt32(1))}
 	w.create(set)
@@ -162,16 +162,16 @@ func TestADeletedSetAsks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.lead("one")
+			w.lead()
 			set := w.set("web", 2)
 			set.Spec.RemovalPolicy = tc.policy
 			w.create(set)
 			w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Deploying Running"}))
 			w.Expect(api.Delete(w.ctx, set)).To(gomega.Succeed())
 			if tc.asks {
-				w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending("web") }).Should(gomega.HaveLen(1))
+				w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending() }).Should(gomega.HaveLen(1))
 				w.Consistently(w.machines, time.Second).Should(gomega.HaveLen(2))
-				waiting := w.pending("web")[0]
+				waiting := w.pending()[0]
 				w.Expect(waiting.Gate).To(gomega.Equal(gatev1alpha1.GateRemoval))
 				w.Expect(approve(w, w.as("ann", approver), set, waiting)).To(gomega.Succeed())
 			}
@@ -185,7 +185,7 @@ func TestADeletedSetAsks(t *testing.T) {
 // TestATokenIsNeeded: without its Secret nothing is made and nothing fails for good; with it, it is.
 func TestATokenIsNeeded(t *testing.T) {
 	w := newWorld(t)
-	w.lead("one")
+	w.lead()
 	set := w.set("web", 1)
 	set.Spec.Template.Spec.Machine.CredentialsRef = &v1alpha1.LocalReference{Name: "later"}
 	w.create(set)

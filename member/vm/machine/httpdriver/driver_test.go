@@ -66,7 +66,7 @@ func TestAnswers(t *testing.T) {
 			}))
 			have, err := driver.Get(t.Context(), machine.Call{Key: "a"})
 			for _, sure := range []error{machine.ErrGone, machine.ErrInvalid, machine.ErrFenced, machine.ErrQuota} {
-				if errors.Is(err, sure) != (tc.sure == sure) {
+				if errors.Is(err, sure) != errors.Is(tc.sure, sure) {
 					t.Errorf("%v: is %v", err, sure)
 				}
 			}
