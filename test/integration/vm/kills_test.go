@@ -25,8 +25,11 @@ import (
 	"github.com/argosy-dev/argosy/test/lab/iaas"
 )
 
-// kills is how many times the process dies while machines are made.
-const kills = 1000
+// histories are as many histories at once, in each of which the process dies so often while machines are made: 1,000 times in all.
+const (
+	histories = 10
+	kills     = 100
+)
 
 var errKilled = errors.New("killed")
 
@@ -144,8 +147,12 @@ func (w *world) reconcile(r reconcile.Reconciler, name string) {
 // TestKilledAtCreation: the process dies over and over while machines are made, at any of its writes, and the system answers as real ones do:
 // late, twice, or not at all after it did the work. There is never a second machine, and in the end none is missing.
 func TestKilledAtCreation(t *testing.T) {
-	w := newWorld(t)
-	random := rand.New(rand.NewPCG(1, 2))
+	for seed := range uint64(histories) {
+		t.Run(fmt.Sprintf("history %d", seed), func(t *testing.T) { newWorld(t).die(rand.New(rand.NewPCG(seed, 2))) })
+	}
+}
+
+func (w *world) die(random *rand.Rand) {
 	var mu sync.Mutex
 	w.system.Fail(func(*http.Request) iaas.Fault {
 		mu.Lock()
@@ -182,5 +189,5 @@ func TestKilledAtCreation(t *testing.T) {
 	w.Expect(w.servers()).To(gomega.HaveLen(asked), "servers")
 	w.Expect(w.machines()).To(gomega.HaveLen(asked), "machines that are there")
 	w.Expect(w.system.Made()).To(gomega.Equal(asked), "machines that were ever made")
-	t.Logf("%d kills while %d machines of %d sets were made", died, asked, len(list.Items))
+	w.t.Logf("%d kills while %d machines of %d sets were made", died, asked, len(list.Items))
 }
