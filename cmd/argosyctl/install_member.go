@@ -39,7 +39,7 @@ admission, whose keys are made for each member.`,
 			case machinesCA != "" && options.MachinesURL == "":
 				return errors.New("--machines-ca is of no use without --machines-url")
 			case options.MachinesURL != "" && !strings.HasPrefix(options.MachinesURL, "https://"):
-				return fmt.Errorf("--machines-url %q: must be https://...", options.MachinesURL)
+				return fmt.Errorf("--machines-url %q: want an address that begins with https://", options.MachinesURL)
 			}
 			if machinesCA != "" {
 				var err error
@@ -57,7 +57,8 @@ admission, whose keys are made for each member.`,
 			return install.Member(cmd.Context(), config, streams.Out, options)
 		},
 	}
-	cmd.Flags().StringVar(&options.MachinesURL, "machines-url", "", "where the machine driver http makes machines: a server of docs/reference/machines.openapi.yaml")
+	cmd.Flags().StringVar(&options.MachinesURL, "machines-url", "",
+		"where the machine driver http makes machines: a server of docs/reference/machines.openapi.yaml")
 	cmd.Flags().StringVar(&machinesCA, "machines-ca", "", "file with the authority of its certificate")
 	cmd.Flags().StringVar(&options.Image, "image", "", "image of argosy-member-manager")
 	cmd.Flags().Int64Var(&options.Replicas, "replicas", 2, "how many run; one works, the others stand by")

@@ -191,7 +191,8 @@ func (r *Reconciler) spec(ctx context.Context, w *work) (machine.Spec, error) {
 func (w *work) failed(task *v1alpha1.Task, err error) {
 	switch {
 	case errors.Is(err, machine.ErrGone):
-		facts.End(task, v1alpha1.TaskFailed, w.now, "the machine was removed, and its key makes no other: delete the Server, and its set makes one. "+err.Error())
+		facts.End(task, v1alpha1.TaskFailed, w.now,
+			"the machine was removed, and its key makes no other: delete the Server, and its set makes one. "+err.Error())
 	case errors.Is(err, machine.ErrInvalid), errors.Is(err, machine.ErrFenced):
 		facts.End(task, v1alpha1.TaskFailed, w.now, err.Error())
 	default:

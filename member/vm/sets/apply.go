@@ -98,7 +98,8 @@ func (r *Reconciler) create(ctx context.Context, w *work, name string) error {
 	}
 	err := r.writer.Create(ctx, server)
 	if apierrors.IsAlreadyExists(err) {
-		r.recorder.Eventf(w.set, corev1.EventTypeWarning, v1alpha1.ReasonServerNameTaken, "Server %s is there already; the next number is taken.", name)
+		r.recorder.Eventf(w.set, corev1.EventTypeWarning, v1alpha1.ReasonServerNameTaken,
+			"Server %s is there already; the next number is taken.", name)
 		return nil // its slot is spent; a Server of ours the next list shows
 	}
 	if err != nil {

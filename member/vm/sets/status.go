@@ -200,7 +200,8 @@ func (r *Reconciler) tell(set *v1alpha1.VMReplicaSet, before, after []metav1.Con
 		default:
 			continue
 		}
-		if was == nil && now.Status == metav1.ConditionFalse && bad != metav1.ConditionFalse || was == nil && now.Reason == v1alpha1.ReasonWithinBudget {
+		atRest := now.Status == metav1.ConditionFalse && bad != metav1.ConditionFalse || now.Reason == v1alpha1.ReasonWithinBudget
+		if was == nil && atRest {
 			continue
 		}
 		kind := corev1.EventTypeNormal
