@@ -54,6 +54,7 @@ spec:
     spec:
       machine: {driver: http, class: small, image: lab/debian-12, credentialsRef: {name: machines}}
   gates: [{name: take-out, stage: Offline}]
+  removalPolicy: Delete
 ---
 apiVersion: vm.argosy.dev/v1alpha1
 kind: VMReplicaSet
@@ -66,6 +67,7 @@ spec:
     spec:
       machine: {driver: http, class: small, image: lab/debian-12, credentialsRef: {name: machines}}
   failover: {policy: Auto, unknownTimeoutSeconds: 30, maxInFlight: 1, maxUnhealthy: 40%}
+  removalPolicy: Delete
 ---
 apiVersion: component.luojilab.com/v1alpha1
 kind: Component

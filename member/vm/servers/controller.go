@@ -73,6 +73,8 @@ type mind struct {
 	lock    lock.Observed
 	missing facts.Missing
 	asked   time.Time
+	// credentials as they were last read: a namespace that is deleted loses its Secrets before its machines.
+	credentials map[string][]byte
 }
 
 // New is for tests that call Reconcile themselves; live and writer may be one client.

@@ -146,7 +146,10 @@ func (r *Reconciler) call(ctx context.Context, w *work, sequence int64) (machine
 		return out, nil
 	}
 	data, err := r.secret(ctx, w, ref.Name)
-	out.Credentials = data
+	if apierrors.IsNotFound(err) && w.before.DeletionTimestamp != nil && w.mind.credentials != nil {
+		data, err = w.mind.credentials, nil
+	}
+	out.Credentials, w.mind.credentials = data, data
 	return out, err
 }
 

@@ -205,3 +205,17 @@ func TestATokenIsNeeded(t *testing.T) {
 	change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Annotations = map[string]string{"look": "again"} })
 	w.Eventually(w.machines).Should(gomega.ConsistOf("web-1"))
 }
+
+// TestTheSecretGoesFirst: a namespace that is deleted loses the Secret before the machines, and they are removed all the same.
+func TestTheSecretGoesFirst(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	set := w.set("web", 2)
+	set.Spec.RemovalPolicy = v1alpha1.RemovalDelete
+	w.create(set)
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Deploying Running"}))
+	w.Expect(api.Delete(w.ctx, &corev1.Secret{ObjectMeta: w.meta("machines")})).To(gomega.Succeed())
+	w.Expect(api.Delete(w.ctx, set)).To(gomega.Succeed())
+	w.Eventually(w.machines).Should(gomega.BeEmpty())
+	w.Eventually(func() string { return w.says("web", v1alpha1.ConditionProgressing) }).Should(gomega.Equal("gone"))
+}
