@@ -149,8 +149,11 @@ func (r *Reconciler) call(ctx context.Context, w *work, sequence int64) (machine
 	if apierrors.IsNotFound(err) && w.before.DeletionTimestamp != nil && w.mind.credentials != nil {
 		data, err = w.mind.credentials, nil
 	}
+	if err != nil {
+		return out, err
+	}
 	out.Credentials, w.mind.credentials = data, data
-	return out, err
+	return out, nil
 }
 
 func (r *Reconciler) secret(ctx context.Context, w *work, name string) (map[string][]byte, error) {
