@@ -111,7 +111,8 @@ test-tools: ## the modules of their own: images, chart, alerts and dashboards
 	cd test/monitoring && go test ./...
 
 # What has goroutines; the pure packages have none, and their long sweeps would take ten times their time.
-CONCURRENT := ./cmd/... ./cronhpa ./estimator/... ./fedhpa ./internal/... ./interpreter/hook ./member/component ./migration/admission ./migration/controller ./migration/iskarmada ./migration/whitelist ./release ./scalein
+CONCURRENT := ./cmd/... ./cronhpa ./estimator/... ./fedhpa ./internal/... ./interpreter/hook ./member/component ./member/vm/... \
+	./migration/admission ./migration/controller ./migration/iskarmada ./migration/whitelist ./release ./scalein
 # The race detector is written in C: only these targets need a compiler of it.
 RACE := CGO_ENABLED=1 go test -race
 
@@ -189,7 +190,7 @@ generate: ## CRDs, deep copies, RBAC and reference pages from the code
 	$(TOOLS) controller-gen rbac:roleName=argosy-webhook paths=./interpreter/... paths=./migration/iskarmada paths=./internal/scrape paths=./cmd/argosy-webhook output:rbac:dir=deploy/webhook
 	$(TOOLS) controller-gen rbac:roleName=argosy-controller-manager $(patsubst %,paths=./%/...,$(CONTROLLERS)) \
 		paths=./internal/scrape paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
-	$(TOOLS) controller-gen rbac:roleName=argosy-member-manager paths=./member/component/... paths=./cmd/argosy-member-manager output:rbac:dir=deploy/member-manager
+	$(TOOLS) controller-gen rbac:roleName=argosy-member-manager paths=./member/... paths=./cmd/argosy-member-manager output:rbac:dir=deploy/member-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-estimator paths=./estimator/... output:rbac:dir=deploy/estimator
 	cd tools/proto && go run . -root $(CURDIR) estimator/wire/pb/request.proto
 	go run ./docs/generate

@@ -47,7 +47,7 @@ func command() *cobra.Command {
 	at := func() (string, error) { return stateDir(dir) }
 	c.AddCommand(
 		upCommand(at), downCommand(at), statusCommand(at), envCommand(at), logsCommand(at),
-		faultCommand(at, stopFault), faultCommand(at, startFault), demoCommand(at), superviseCommand(), usageCommand(),
+		faultCommand(at, stopFault), faultCommand(at, startFault), demoCommand(at), superviseCommand(), usageCommand(), machinesCommand(),
 	)
 	return c
 }

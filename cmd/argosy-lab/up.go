@@ -14,6 +14,7 @@ import (
 
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/iaas"
 	"github.com/argosy-dev/argosy/test/lab/usage"
 )
 
@@ -191,6 +192,21 @@ func usageCommand() *cobra.Command {
 		RunE:   func(cmd *cobra.Command, _ []string) error { return usage.Serve(cmd.Context(), options) },
 	}
 	c.Flags().StringVar(&options.Kubeconfig, "kubeconfig", "", "reaches the member")
+	c.Flags().StringVar(&options.Address, "address", "", "to listen at")
+	c.Flags().StringVar(&options.Certificate, "tls-cert-file", "", "certificate")
+	c.Flags().StringVar(&options.Key, "tls-private-key-file", "", "key")
+	return c
+}
+
+func machinesCommand() *cobra.Command {
+	var options iaas.Options
+	c := &cobra.Command{
+		Use:    lab.MachinesCommand,
+		Short:  "Serve the lab's own IaaS",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(cmd *cobra.Command, _ []string) error { return iaas.Serve(cmd.Context(), options) },
+	}
 	c.Flags().StringVar(&options.Address, "address", "", "to listen at")
 	c.Flags().StringVar(&options.Certificate, "tls-cert-file", "", "certificate")
 	c.Flags().StringVar(&options.Key, "tls-private-key-file", "", "key")

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/member/component"
@@ -25,7 +26,7 @@ import (
 // newScheme knows what this program reads and writes in a member: none of Karmada's kinds, which members have not.
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, componentv1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, componentv1alpha1.AddToScheme, vmv1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)
 		}
@@ -42,7 +43,16 @@ func newManager(restConfig *rest.Config, cfg *config.MemberManager, profiles str
 	if err != nil {
 		return nil, err
 	}
-	return leading(cfg, profiles).Manager(restConfig, options)
+	if serves(cfg.Webhook) {
+		if options.WebhookServer, err = webhookServer(cfg.Webhook); err != nil {
+			return nil, err
+		}
+	}
+	mgr, err := leading(cfg, profiles).Manager(restConfig, options)
+	if err != nil || !serves(cfg.Webhook) {
+		return mgr, err
+	}
+	return mgr, addAdmission(mgr)
 }
 
 func leading(cfg *config.MemberManager, profiles string) program.Leading {

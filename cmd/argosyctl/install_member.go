@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -13,43 +15,59 @@ import (
 )
 
 func newInstallMemberCommand(member *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	var image, output string
-	var replicas int64
+	var output, machinesCA string
+	var options install.MemberOptions
 	cmd := &cobra.Command{
 		Use:   "member-manager --image IMAGE",
 		Short: "Put argosy-member-manager into a member cluster, or refresh it",
 		Long: `Applies to a member (--kubeconfig, --context: the member's, not Karmada's) the kinds that members act upon, namespace
-argosy-system, the rights of argosy-member-manager and its Deployment. It may be run again at any time. With -o yaml it prints what it would
-apply and asks nobody, for whoever brings clusters up from a repository.`,
+argosy-system, the rights of argosy-member-manager, its configuration, its Deployment, and the admission of what people decide
+there. Its certificate lasts 90 days: run this again within 60, or nobody can approve in that member any more; nothing else stops.
+With -o yaml it prints what it would apply and asks nobody, for whoever brings clusters up from a repository; without the
+admission, whose keys are made for each member.`,
 		Example: `  argosyctl install member-manager --kubeconfig member1.kubeconfig \
     --image registry.example/argosy/argosy-member-manager:v0.3.0`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case image == "":
+			case options.Image == "":
 				return errors.New("--image is needed: where make images was pushed to, such as registry.example/argosy/argosy-member-manager:v0.3.0")
-			case replicas < 1:
-				return fmt.Errorf("--replicas %d: at least one must run", replicas)
-			case output == "yaml":
-				return printMemberObjects(streams, image, replicas)
-			case output != "":
+			case options.Replicas < 1:
+				return fmt.Errorf("--replicas %d: at least one must run", options.Replicas)
+			case output != "" && output != "yaml":
 				return fmt.Errorf("--output %q is not known: use yaml", output)
+			case machinesCA != "" && options.MachinesURL == "":
+				return errors.New("--machines-ca is of no use without --machines-url")
+			case options.MachinesURL != "" && !strings.HasPrefix(options.MachinesURL, "https://"):
+				return fmt.Errorf("--machines-url %q: want an address that begins with https://", options.MachinesURL)
+			}
+			if machinesCA != "" {
+				var err error
+				if options.MachinesCA, err = os.ReadFile(machinesCA); err != nil {
+					return fmt.Errorf("reading --machines-ca: %w", err)
+				}
+			}
+			if output == "yaml" {
+				return printMemberObjects(streams, options)
 			}
 			config, err := restConfig(member)
 			if err != nil {
 				return err
 			}
-			return install.Member(cmd.Context(), config, streams.Out, image, replicas)
+			return install.Member(cmd.Context(), config, streams.Out, options)
 		},
 	}
-	cmd.Flags().StringVar(&image, "image", "", "image of argosy-member-manager")
-	cmd.Flags().Int64Var(&replicas, "replicas", 2, "how many run; one works, the others stand by")
+	cmd.Flags().StringVar(&options.MachinesURL, "machines-url", "",
+		"where the machine driver http makes machines: a server of docs/reference/machines.openapi.yaml")
+	cmd.Flags().StringVar(&machinesCA, "machines-ca", "", "file with the authority of its certificate")
+	cmd.Flags().StringVar(&options.Image, "image", "", "image of argosy-member-manager")
+	cmd.Flags().Int64Var(&options.Replicas, "replicas", 2, "how many run; one works, the others stand by")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml prints the objects instead of applying them")
 	return cmd
 }
 
-func printMemberObjects(streams genericiooptions.IOStreams, image string, replicas int64) error {
-	objects, err := install.MemberObjects(image, replicas)
+func printMemberObjects(streams genericiooptions.IOStreams, options install.MemberOptions) error {
+	objects, err := install.MemberObjects(options)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -33,8 +34,50 @@ func MemberKinds() ([]*unstructured.Unstructured, error) {
 	}), nil
 }
 
-// MemberObjects are all that a member gets, in the order in which it is applied: kinds, namespace, rights, the program.
-func MemberObjects(image string, replicas int64) ([]*unstructured.Unstructured, error) {
+// MemberUsers let people decide about virtual machines in a member.
+func MemberUsers() ([]*unstructured.Unstructured, error) {
+	return glob(memberManagerFolder + "/users.yaml")
+}
+
+// MemberOptions are what a platform says of a member.
+type MemberOptions struct {
+	Image    string
+	Replicas int64
+	// MachinesURL is where the machine driver http makes machines; empty: there is no such driver.
+	MachinesURL string
+	// MachinesCA verifies it, as PEM; empty: the image's own roots.
+	MachinesCA []byte
+	// Admission says that the program serves admission: its certificate is beside it.
+	Admission bool
+}
+
+// config is the program's configuration file, beside the authority of machines.
+func (o MemberOptions) config() (*unstructured.Unstructured, error) {
+	content := map[string]any{"apiVersion": "config.argosy.dev/v1alpha1", "kind": "MemberManagerConfiguration"}
+	data := map[string]any{}
+	if o.Admission {
+		content["webhook"] = map[string]any{"bindAddress": ":9443"}
+	}
+	if o.MachinesURL != "" {
+		driver := map[string]any{"url": o.MachinesURL}
+		if len(o.MachinesCA) > 0 {
+			driver["caFile"] = "/etc/argosy-member-manager/config/machines-ca.crt"
+			data["machines-ca.crt"] = string(o.MachinesCA)
+		}
+		content["machines"] = map[string]any{"http": driver}
+	}
+	text, err := yaml.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("writing the configuration of %s: %w", memberManager, err)
+	}
+	data["config.yaml"] = string(text)
+	out := newObject("v1", "ConfigMap", Namespace, memberManager)
+	out.Object["data"] = data
+	return out, nil
+}
+
+// MemberObjects are all that a member gets but admission, in the order in which it is applied: kinds, namespace, rights, the program.
+func MemberObjects(options MemberOptions) ([]*unstructured.Unstructured, error) {
 	out, err := MemberKinds()
 	if err != nil {
 		return nil, err
@@ -47,7 +90,16 @@ func MemberObjects(image string, replicas int64) ([]*unstructured.Unstructured, 
 	if err != nil {
 		return nil, err
 	}
-	out = append(append(append(out, newObject("v1", "Namespace", "", Namespace)), rights...), program...)
+	users, err := MemberUsers()
+	if err != nil {
+		return nil, err
+	}
+	config, err := options.config()
+	if err != nil {
+		return nil, err
+	}
+	out = slices.Concat(out, []*unstructured.Unstructured{newObject("v1", "Namespace", "", Namespace)}, rights, users,
+		[]*unstructured.Unstructured{config}, program)
 	for _, object := range program {
 		if object.GetKind() != "Deployment" {
 			continue
@@ -56,11 +108,11 @@ func MemberObjects(image string, replicas int64) ([]*unstructured.Unstructured, 
 		if err != nil || len(containers) != 1 {
 			return nil, errors.Join(err, errors.New("the Deployment of argosy-member-manager has not one container"))
 		}
-		containers[0].(map[string]any)["image"] = image
+		containers[0].(map[string]any)["image"] = options.Image
 		if err := unstructured.SetNestedSlice(object.Object, containers, "spec", "template", "spec", "containers"); err != nil {
 			return nil, err
 		}
-		if err := unstructured.SetNestedField(object.Object, replicas, "spec", "replicas"); err != nil {
+		if err := unstructured.SetNestedField(object.Object, options.Replicas, "spec", "replicas"); err != nil {
 			return nil, err
 		}
 	}
@@ -68,8 +120,9 @@ func MemberObjects(image string, replicas int64) ([]*unstructured.Unstructured, 
 }
 
 // Member puts argosy-member-manager into a member, or refreshes it; out hears one line for each thing that was changed.
-func Member(ctx context.Context, member *rest.Config, out io.Writer, image string, replicas int64) error {
-	objects, err := MemberObjects(image, replicas)
+func Member(ctx context.Context, member *rest.Config, out io.Writer, options MemberOptions) error {
+	options.Admission = true
+	objects, err := MemberObjects(options)
 	if err != nil {
 		return err
 	}
@@ -78,7 +131,21 @@ func Member(ctx context.Context, member *rest.Config, out io.Writer, image strin
 	if err != nil {
 		return err
 	}
-	for _, object := range objects {
+	for n, object := range objects {
+		if object.GetKind() != "Namespace" {
+			continue
+		}
+		if err := i.apply(ctx, c, object); err != nil {
+			return err
+		}
+		objects = slices.Delete(objects, n, n+1)
+		break
+	}
+	admission, err := i.memberAdmission(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, object := range append(objects, admission...) {
 		if err := i.apply(ctx, c, object); err != nil {
 			return err
 		}
@@ -93,11 +160,17 @@ func MemberGone(ctx context.Context, member *rest.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	objects, err := MemberObjects("none", 0)
+	objects, err := MemberObjects(MemberOptions{})
 	if err != nil {
 		return err
 	}
-	for _, object := range slices.Backward(objects) {
+	admission, err := MemberAdmission("https://none", nil)
+	if err != nil {
+		return err
+	}
+	// Admission first: the API server would ask nobody.
+	objects = append(objects, newObject("v1", "Secret", Namespace, memberTLS), newObject("v1", "Secret", Namespace, memberAuthority))
+	for _, object := range slices.Backward(append(objects, admission...)) {
 		switch object.GetKind() {
 		case "CustomResourceDefinition", "Namespace":
 			continue

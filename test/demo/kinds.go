@@ -8,15 +8,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
-	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
@@ -26,19 +21,19 @@ const kindsNamespace = "demo-kinds"
 func kinds() Scene {
 	return Scene{
 		Name:  "kinds",
-		Title: "virtual machines and five-field services, as first-class workloads",
-		Why: `A set of virtual servers and a Component spread over the federation as Deployments do: divided, scaled,
-released in part, and summed up with each waiting approval and address beside its cluster. What a person
-is asked about is well, and not a reason to move it.`,
+		Title: "virtual machines, made in a company's own IaaS, and five-field services",
+		Why: `A set of virtual servers spreads over the federation as a Deployment does, and each member makes its machines
+through an HTTP contract. Nobody is taken out of service before a person said so, in the control plane; a machine
+that died is replaced within a budget. A Component is divided and summed up beside it.`,
 		Play: playKinds,
 	}
 }
 
 const kindsManifests = `
 apiVersion: v1
-kind: ConfigMap
-metadata: {namespace: demo-kinds, name: agent-settings}
-data: {level: info}
+kind: Secret
+metadata: {namespace: demo-kinds, name: machines}
+stringData: {token: lab}
 ---
 apiVersion: vm.argosy.dev/v1alpha1
 kind: VMDeployment
@@ -57,14 +52,35 @@ spec:
   template:
     metadata: {labels: {app: payments}}
     spec:
-      machine: {driver: kubevirt, hosting: Pod, image: debian, resources: {cpu: "1", memory: 1Gi}}
-      packages: [{name: agent, version: 3.4.1, configMapRef: {name: agent-settings}}]
-  gates: [{name: give-up, stage: Failover}]
+      machine: {driver: http, class: small, image: lab/debian-12, credentialsRef: {name: machines}}
+  gates: [{name: take-out, stage: Offline}]
+  removalPolicy: Delete
+---
+apiVersion: vm.argosy.dev/v1alpha1
+kind: VMReplicaSet
+metadata: {namespace: demo-kinds, name: ledger}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: ledger}}
+  template:
+    metadata: {labels: {app: ledger}}
+    spec:
+      machine: {driver: http, class: small, image: lab/debian-12, credentialsRef: {name: machines}}
+  failover: {policy: Auto, unknownTimeoutSeconds: 30, maxInFlight: 1, maxUnhealthy: 40%}
+  removalPolicy: Delete
 ---
 apiVersion: component.luojilab.com/v1alpha1
 kind: Component
 metadata: {namespace: demo-kinds, name: python-demo}
 spec: {workloadType: Deployment, developLanguage: python, runType: server, image: python-demo:latest, port: 8080, replicas: 6}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {namespace: demo-kinds, name: ledger}
+spec:
+  propagateDeps: true
+  resourceSelectors: [{apiVersion: vm.argosy.dev/v1alpha1, kind: VMReplicaSet, name: ledger}]
+  placement: {clusterAffinity: {clusterNames: [member2]}}
 ---
 apiVersion: policy.karmada.io/v1alpha1
 kind: PropagationPolicy
@@ -87,7 +103,7 @@ spec:
 `
 
 func playKinds(ctx context.Context, s *Stage) error {
-	s.Step("Apply a VMReplicaSet of 6 servers, its VMDeployment and ConfigMap, and a Component of five fields; one policy for both")
+	s.Step("Apply two VMReplicaSets, of 6 servers over three members and of 3 in one, and a Component of five fields")
 	if err := s.Fresh(ctx, kindsNamespace); err != nil {
 		return err
 	}
@@ -95,33 +111,44 @@ func playKinds(ctx context.Context, s *Stage) error {
 		return err
 	}
 	s.Expect(ctx, "servers asked of the three members", "2+2+2", s.servers)
-	s.Expect(ctx, "members with the VMDeployment and the ConfigMap, which no policy names", "3 and 3", s.serverDependencies)
+	s.Expect(ctx, "members with the VMDeployment and the Secret, which no policy names", "3 and 3", s.serverDependencies)
 	s.Expect(ctx, "replicas of the Component asked of them", "2+2+2", s.componentReplicas)
-
-	s.Step("Report of the servers from the members as their controllers will: all serve, and in member2 an approval is waited for")
-	if err := s.reportServers(ctx, ""); err != nil {
-		return err
-	}
-	s.Expect(ctx, "the VMReplicaSet's status, summed",
-		"6 servers, 6 available; waiting: give-up op-1 of payments-x in member2", s.serverStatus)
-	s.Expect(ctx, "health of servers that wait for a person", "Healthy Healthy Healthy", s.serverHealth)
+	s.Expect(ctx, "machines that run in the lab's IaaS", "ledger 3, payments 6", s.machines)
+	s.Expect(ctx, "what a person reads of both sets", "payments: 6 servers, 6 without code; ledger: 3 servers, 3 without code", s.setsSay)
 	s.Expect(ctx, "the Component's status, summed", "6 replicas, 6 available; reached in member1, member2, member3", s.componentStatus)
 
-	s.Step("Scale the servers to 9 through the scale subresource, and change all but 8 of them")
-	if err := s.scaleServers(ctx, 9); err != nil {
+	s.Step("Cut the power of a machine of ledger, for whose replacement nobody has to be asked: it is given 30 s to come back")
+	if err := s.cutPower(ctx, "ledger-1"); err != nil {
 		return err
 	}
-	s.Expect(ctx, "servers asked of the three members", "3+3+3", s.servers)
-	if err := s.holdServers(ctx, 8); err != nil {
-		return err
-	}
-	s.ExpectHeld(ctx, 3*time.Second, "servers the members may change, fleet-wide", "1 of 9", s.serversToChange)
+	s.Expect(ctx, "what a person reads of both sets", "payments: 6 servers, 6 without code; ledger: 3 servers, 2 without code, 1 unreachable", s.setsSay)
 
-	s.Step("Let member2's servers fail while nobody is asked")
-	if err := s.reportServers(ctx, "member2"); err != nil {
+	if err := s.playTakeOut(ctx); err != nil {
 		return err
 	}
-	s.Expect(ctx, "health, member by member", "Healthy Healthy Unhealthy", s.serverHealth)
+	s.Step("Wait until the dead machine of ledger is replaced")
+	s.Expect(ctx, "what a person reads of both sets", "payments: 3 servers, 3 without code; ledger: 3 servers, 3 without code", s.setsSay)
+	s.Expect(ctx, "servers of ledger", "ledger-2, ledger-3, ledger-4", s.ledger)
+	s.Expect(ctx, "machines that run in the lab's IaaS", "ledger 3, payments 3", s.machines)
+	return nil
+}
+
+// playTakeOut scales in behind a gate.
+func (s *Stage) playTakeOut(ctx context.Context) error {
+	s.Step("Scale payments to 3 through the scale subresource: its gate asks a person before a server leaves")
+	if err := s.scaleServers(ctx, 3); err != nil {
+		return err
+	}
+	s.Expect(ctx, "servers asked of the three members", "1+1+1", s.servers)
+	s.Expect(ctx, "approvals that are waited for", "take-out of payments-2 in member1, member2, member3", s.waiting)
+	s.Expect(ctx, "health of servers that wait for a person", "Healthy Healthy Healthy", s.serverHealth)
+	s.ExpectHeld(ctx, 2*time.Second, "machines of payments that run", "6", s.machinesOf("payments"))
+	s.Step("Approve them in the control plane")
+	if err := s.approveAll(ctx); err != nil {
+		return err
+	}
+	s.Expect(ctx, "machines of payments that run", "3", s.machinesOf("payments"))
+	s.Expect(ctx, "approvals that are waited for", "none", s.waiting)
 	return nil
 }
 
@@ -173,8 +200,8 @@ func (s *Stage) componentReplicas(ctx context.Context) (string, error) {
 func (s *Stage) serverDependencies(ctx context.Context) (string, error) {
 	var counts [2]int
 	for name, member := range s.Members {
-		for i, dependency := range []client.Object{&vmv1alpha1.VMDeployment{}, &corev1.ConfigMap{}} {
-			key := client.ObjectKey{Namespace: kindsNamespace, Name: []string{"payments", "agent-settings"}[i]}
+		for i, dependency := range []client.Object{&vmv1alpha1.VMDeployment{}, &corev1.Secret{}} {
+			key := client.ObjectKey{Namespace: kindsNamespace, Name: []string{"payments", "machines"}[i]}
 			err := member.Get(ctx, key, dependency)
 			if client.IgnoreNotFound(err) != nil {
 				return "", fmt.Errorf("reading %s of %s: %w", key.Name, name, err)
@@ -187,56 +214,10 @@ func (s *Stage) serverDependencies(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d and %d", counts[0], counts[1]), nil
 }
 
-// reportServers writes what the VM controller of each member would: all servers serve; in member2 one waits for a
-// person, unless that member has failed.
-func (s *Stage) reportServers(ctx context.Context, failed string) error {
-	// Karmada may write at the same time.
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return s.reportServersOnce(ctx, failed) })
-}
-
-func (s *Stage) reportServersOnce(ctx context.Context, failed string) error {
-	return s.eachServers(ctx, func(member string, set *vmv1alpha1.VMReplicaSet) error {
-		n := ptr.Deref(set.Spec.Replicas, 0)
-		held := int32(0)
-		if p := set.Spec.UpdateStrategy.Partition; p != nil {
-			held = p.IntVal
-		}
-		set.Status = vmv1alpha1.VMReplicaSetStatus{
-			ObservedGeneration: set.Generation, Replicas: n, UpdatedReplicas: n - held, ExpectedUpdatedReplicas: n - held,
-			ReadyReplicas: n, AvailableReplicas: n, Selector: "app=payments",
-		}
-		now := metav1.Time{Time: s.options.Clock.Now()}
-		switch member {
-		case failed:
-			set.Status.ReadyReplicas, set.Status.AvailableReplicas, set.Status.UnknownReplicas = 0, 0, n
-		case "member2":
-			set.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "give-up", OperationID: "op-1", Server: "payments-x", Since: &now}}
-			apimeta.SetStatusCondition(&set.Status.Conditions, metav1.Condition{
-				Type: vmv1alpha1.ConditionAwaitingApproval, Status: metav1.ConditionTrue, Reason: vmv1alpha1.ReasonGateWaiting,
-				Message: "payments-x waits at give-up", LastTransitionTime: now,
-			})
-		}
-		if err := s.Members[member].Status().Update(ctx, set); err != nil {
-			return fmt.Errorf("reporting the servers of %s: %w", member, err)
-		}
-		return nil
-	})
-}
-
 func (s *Stage) serverTemplate(ctx context.Context) (*vmv1alpha1.VMReplicaSet, error) {
 	set := &vmv1alpha1.VMReplicaSet{}
 	err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: kindsNamespace, Name: "payments"}, set)
 	return set, err
-}
-
-func (s *Stage) serverStatus(ctx context.Context) (string, error) {
-	set, err := s.serverTemplate(ctx)
-	var waiting []string
-	for _, p := range set.Status.PendingApprovals {
-		waiting = append(waiting, fmt.Sprintf("%s %s of %s in %s", p.Gate, p.OperationID, p.Server, p.Cluster))
-	}
-	return fmt.Sprintf("%d servers, %d available; waiting: %s",
-		set.Status.Replicas, set.Status.AvailableReplicas, strings.Join(waiting, ", ")), err
 }
 
 func (s *Stage) serverHealth(ctx context.Context) (string, error) {
@@ -265,31 +246,4 @@ func (s *Stage) scaleServers(ctx context.Context, replicas int64) error {
 		return fmt.Errorf("scaling the servers: %w", err)
 	}
 	return nil
-}
-
-func (s *Stage) holdServers(ctx context.Context, partition int32) error {
-	set, err := s.serverTemplate(ctx)
-	if err != nil {
-		return fmt.Errorf("reading the template: %w", err)
-	}
-	next := set.DeepCopy()
-	next.Spec.UpdateStrategy.Partition = ptr.To(intstr.FromInt32(partition))
-	if err := s.Karmada.Patch(ctx, next, client.MergeFrom(set)); err != nil {
-		return fmt.Errorf("holding %d servers: %w", partition, err)
-	}
-	return nil
-}
-
-func (s *Stage) serversToChange(ctx context.Context) (string, error) {
-	var change, all int32
-	err := s.eachServers(ctx, func(_ string, set *vmv1alpha1.VMReplicaSet) error {
-		n := ptr.Deref(set.Spec.Replicas, 0)
-		all += n
-		change += n
-		if p := set.Spec.UpdateStrategy.Partition; p != nil {
-			change -= min(n, p.IntVal)
-		}
-		return nil
-	})
-	return fmt.Sprintf("%d of %d", change, all), err
 }

@@ -53,7 +53,7 @@ func newFederation(ctx context.Context, opts Options) (*federation, error) {
 		return nil, err
 	}
 	var inMembers []string
-	if opts.Metrics {
+	if opts.Metrics || !opts.Stock {
 		inMembers = append(inMembers, labProgram)
 	}
 	if !opts.Stock {
@@ -103,6 +103,11 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 	}
 	etcdSpec := store.spec(w)
 	units := append([]unit{{Name: "etcd", Process: &etcdSpec}}, k.units()...)
+	machines, err := f.machineUnit(f.members, opts)
+	if err != nil {
+		return err
+	}
+	units = append(units, machines...)
 	for i := range opts.Nodes {
 		m, err := newMember(f.members, k, opts, i)
 		if err != nil {
@@ -126,6 +131,11 @@ func (f *federation) plan(ctx context.Context, opts Options) error {
 		}
 		units = append(units, parts...)
 	}
+	return f.runs(units, opts)
+}
+
+// runs is the last of the plan: the units as they are started.
+func (f *federation) runs(units []unit, opts Options) error {
 	if err := addFlags(units, opts.Flags); err != nil {
 		return err
 	}

@@ -28,6 +28,11 @@ func (m *member) managerUnits() ([]unit, error) {
 		"metricsBindAddress": fmt.Sprintf("127.0.0.1:%d", m.managerStats),
 		"healthBindAddress":  fmt.Sprintf("127.0.0.1:%d", m.managerHealth),
 		"leaderElection":     map[string]any{"enabled": false},
+		// A person who cuts a machine's power should see it while watching.
+		"machines": map[string]any{"periodSeconds": 1, "http": map[string]any{"url": m.machinesURL(), "caFile": m.pki("ca.crt")}},
+		"webhook": map[string]any{
+			"bindAddress": fmt.Sprintf("127.0.0.1:%d", m.managerWebhook), "certDir": filepath.Dir(m.pki("serving/tls.crt")),
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing the configuration of %s: %w", name, err)
@@ -46,7 +51,9 @@ func (m *member) managerUnits() ([]unit, error) {
 	}
 	spec := m.spec(name, memberManager, fmt.Sprintf("http://127.0.0.1:%d/readyz", m.managerHealth),
 		"--config="+path, "--kubeconfig="+kubeconfig, "-v=1")
-	return []unit{{Name: name, After: []string{m.name + "/apiserver"}, Prepare: m.prepareManager, Process: spec}}, nil
+	return []unit{{
+		Name: name, After: []string{m.name + "/apiserver", machinesUnit}, Prepare: m.prepareManager, Process: spec, Finish: m.registerManager,
+	}}, nil
 }
 
 func (m *member) prepareManager(ctx context.Context) error {
@@ -58,5 +65,22 @@ func (m *member) prepareManager(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return apply(ctx, cfg, append([]*unstructured.Unstructured{namespace(install.Namespace)}, rights...)...)
+	users, err := install.MemberUsers()
+	if err != nil {
+		return err
+	}
+	return apply(ctx, cfg, append([]*unstructured.Unstructured{namespace(install.Namespace)}, append(rights, users...)...)...)
+}
+
+// registerManager has the member ask about what people decide there.
+func (m *member) registerManager(ctx context.Context) error {
+	cfg, err := m.config()
+	if err != nil {
+		return err
+	}
+	objects, err := install.MemberAdmission(fmt.Sprintf("https://127.0.0.1:%d", m.managerWebhook), m.ca.PEM)
+	if err != nil {
+		return err
+	}
+	return apply(ctx, cfg, objects...)
 }

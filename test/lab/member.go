@@ -42,6 +42,7 @@ type member struct {
 	kcm, scheduler, kwok, metrics, agent     int
 	kruiseWebhook, kruiseHealth, kruiseStats int
 	managerHealth, managerStats              int
+	managerWebhook                           int
 }
 
 func newMember(w *workspace, k *karmadaPlane, options Options, i int) (*member, error) {
@@ -49,7 +50,7 @@ func newMember(w *workspace, k *karmadaPlane, options Options, i int) (*member, 
 	m.pull = slices.Contains(options.Pull, m.name)
 	m.server = apiServer{name: m.name, etcd: k.server.etcd, audit: options.Audit}
 	err := w.take(&m.server.port, &m.kcm, &m.scheduler, &m.kwok, &m.metrics, &m.agent, &m.kruiseWebhook, &m.kruiseHealth, &m.kruiseStats,
-		&m.managerHealth, &m.managerStats)
+		&m.managerHealth, &m.managerStats, &m.managerWebhook)
 	return m, err
 }
 

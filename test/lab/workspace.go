@@ -34,6 +34,8 @@ type workspace struct {
 	// client certificate can claim to speak for another user.
 	frontProxy *pki.Authority
 	accounts   pki.Pair
+	// machines is the port of the lab's own IaaS.
+	machines int
 }
 
 func newWorkspace(ctx context.Context, dir, karmada string, progress io.Writer, programs ...string) (*workspace, error) {

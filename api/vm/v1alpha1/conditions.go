@@ -81,6 +81,28 @@ const (
 	ReasonUnknownForTooLong = "UnknownForTooLong"
 	// ReasonNotUnknownForTooLong says why FailoverDue is False.
 	ReasonNotUnknownForTooLong = "NotUnknownForTooLong"
+	// ReasonMachineBooting says that a machine is there and does not run yet: Reachable is Unknown.
+	ReasonMachineBooting = "MachineBooting"
+	// ReasonMachineStopped says that the driver surely knows that the machine does not run: Reachable is False.
+	ReasonMachineStopped = "MachineStopped"
+	// ReasonMachineGone says that the driver surely has no such machine any more: Reachable is False.
+	ReasonMachineGone = "MachineGone"
+	// ReasonMachineNotFound says that the driver does not find the machine, and not for long enough to believe it: Reachable is Unknown.
+	ReasonMachineNotFound = "MachineNotFound"
+	// ReasonDriverUnanswered says that the driver could not be asked, or did not know: Reachable is Unknown.
+	ReasonDriverUnanswered = "DriverUnanswered"
+	// ReasonTemplateNotSupported says that the template asks for what this version does not deliver: no server is made (ReplicaFailure).
+	ReasonTemplateNotSupported = "TemplateNotSupported"
+	// ReasonServerNameTaken says that a server's name is somebody else's (ReplicaFailure).
+	ReasonServerNameTaken = "ServerNameTaken"
+	// ReasonNoReplicaFailure says why ReplicaFailure is False.
+	ReasonNoReplicaFailure = "NoReplicaFailure"
+	// ReasonMachinesAsAsked says why MachineChangeHeld is False.
+	ReasonMachinesAsAsked = "MachinesAsAsked"
+	// ReasonOlderMachines says why MachineChangeHeld is True.
+	ReasonOlderMachines = "OlderMachines"
+	// ReasonRemoving says that the set is being deleted (Progressing).
+	ReasonRemoving = "Removing"
 )
 
 // Reasons of condition Ready of a Server: the rows of the table that decides its phase (docs/reference/vm-states.md).

@@ -3,6 +3,4 @@
 //
 // It reads the set, its servers from one list that is not older than the set (an old one would make servers twice), and now. Servers are
 // slots: the number of a new one is written into status.lastSlot before it is made, and is not used again.
-//
-// No controller runs it yet.
 package fleet

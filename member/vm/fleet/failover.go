@@ -101,6 +101,11 @@ func (in Input) opened(m Member) (open bool, pending []gatev1alpha1.PendingAppro
 	return len(pending) == 0, pending
 }
 
+// RemovalOperation is that of removing the machines of a deleted set; its gate is gatev1alpha1.GateRemoval.
+func RemovalOperation(set *v1alpha1.VMReplicaSet) string {
+	return gate.OperationID(set.UID, "removal", 1)
+}
+
 // operation is that of giving the server up for this outage: the operation it has under way is of this outage and no other.
 func (in Input) operation(m Member) string {
 	sequence := int64(0)

@@ -3,6 +3,4 @@
 // No clock is compared with another: a lock is expired when it did not change for its leaseSeconds by the observer's own time, as in
 // client-go's leader election. Every change of holder or operation raises the sequence, and the machine refuses work of a lower one
 // (Fence), so that a holder that was only paused does not act after another took over.
-//
-// No controller runs it yet.
 package lock

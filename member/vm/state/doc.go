@@ -5,5 +5,5 @@
 // them. The rows of the table (rows.go) are tried from the top; the first that applies wins. Nothing is remembered but the operation under
 // way: the state is derived anew each time, so that facts that did not change move nobody, and asking twice gives the same answer.
 //
-// No controller runs it yet; docs/reference/vm-states.md is printed from it.
+// docs/reference/vm-states.md is printed from it.
 package state

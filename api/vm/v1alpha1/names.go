@@ -1,0 +1,19 @@
+package v1alpha1
+
+// Marks that the controllers in members set and read.
+const (
+	// LabelSet is the VMReplicaSet a Server was made for.
+	LabelSet = "vm.argosy.dev/set"
+	// LabelRevision is the environment a Server was granted.
+	LabelRevision = "vm.argosy.dev/revision"
+	// AnnotationGrantedAt is when it was granted, in RFC 3339.
+	AnnotationGrantedAt = "vm.argosy.dev/granted-at"
+	// AnnotationOfflineReason says why its set takes a Server out of service.
+	AnnotationOfflineReason = "vm.argosy.dev/offline-reason"
+	// AnnotationGivenUp is on a Server that its set gave up because it could not be reached; its value is the operation.
+	AnnotationGivenUp = "vm.argosy.dev/given-up"
+	// FinalizerServers keeps a VMReplicaSet until its Servers are gone.
+	FinalizerServers = "vm.argosy.dev/servers"
+	// FinalizerMachine keeps a Server until its machine is gone, or left to itself on purpose.
+	FinalizerMachine = "vm.argosy.dev/machine"
+)

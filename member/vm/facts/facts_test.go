@@ -1,0 +1,186 @@
+package facts
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+)
+
+var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+
+func status(creation v1alpha1.CreationState, state v1alpha1.MachineState) *v1alpha1.ServerStatus {
+	return &v1alpha1.ServerStatus{
+		Creation: &v1alpha1.Creation{Key: "k", State: creation}, EnvironmentHash: "none",
+		Machine: &v1alpha1.MachineStatus{State: state, BootID: "b1", ObservedAt: &metav1.Time{Time: noon}},
+	}
+}
+
+func found(state v1alpha1.MachineState, boot string) Reading {
+	return Reading{Machine: machine.Machine{
+		Key: "k", ID: "vm-1", State: state, BootID: boot, Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.0.0.1"}},
+	}}
+}
+
+func TestWrite(t *testing.T) {
+	gone, silent := fmt.Errorf("x: %w", machine.ErrGone), errors.New("no answer")
+	for name, tc := range map[string]struct {
+		before  *v1alpha1.ServerStatus
+		reading Reading
+		missing Missing
+		after   time.Duration
+		want    string
+		forgets bool
+	}{
+		"runs":                      {before: status("Done", "Running"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
+		"first seen":                {before: status("Pending", "Absent"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
+		"another boot":              {before: status("Done", "Running"), reading: found("Running", "b2"), want: "Running True HeartbeatFresh", forgets: true},
+		"stopped":                   {before: status("Done", "Running"), reading: found("Stopped", "b1"), want: "Stopped False MachineStopped"},
+		"booting":                   {before: status("Pending", "Absent"), reading: found("Creating", ""), want: "Creating Unknown MachineBooting"},
+		"the system does not know":  {before: status("Done", "Running"), reading: found("Unknown", ""), want: "Unknown Unknown DriverUnanswered"},
+		"no answer":                 {before: status("Done", "Running"), reading: Reading{Err: silent}, want: "Unknown Unknown DriverUnanswered"},
+		"no answer while made":      {before: status("Pending", "Absent"), reading: Reading{Err: silent}, want: "Absent"},
+		"no answer of one gone":     {before: status("Done", "Gone"), reading: Reading{Err: silent}, want: "Gone"},
+		"not found, not made":       {before: status("Pending", "Absent"), reading: Reading{Err: gone}, want: "Absent"},
+		"not found once":            {before: status("Done", "Running"), reading: Reading{Err: gone}, want: "Unknown Unknown MachineNotFound"},
+		"not found often, too soon": {before: status("Done", "Unknown"), reading: Reading{Err: gone}, missing: Missing{noon, 9}, after: 59 * time.Second, want: "Unknown Unknown MachineNotFound"},
+		"not found long, too few":   {before: status("Done", "Unknown"), reading: Reading{Err: gone}, missing: Missing{noon, 1}, after: time.Hour, want: "Unknown Unknown MachineNotFound"},
+		"surely gone":               {before: status("Done", "Unknown"), reading: Reading{Err: gone}, missing: Missing{noon, 2}, after: time.Minute, want: "Gone False MachineGone"},
+		"nothing is listed at all":  {before: status("Done", "Unknown"), reading: Reading{Err: gone, ListIsEmpty: true}, missing: Missing{noon, 9}, after: time.Hour, want: "Unknown Unknown MachineNotFound"},
+		"it came back":              {before: status("Done", "Gone"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.reading.Write(tc.before, 1, tc.missing, noon.Add(tc.after))
+			have := string(tc.before.Machine.State)
+			if c := apimeta.FindStatusCondition(tc.before.Conditions, v1alpha1.ConditionReachable); c != nil {
+				have += " " + string(c.Status) + " " + c.Reason
+			}
+			if have != tc.want {
+				t.Errorf("have %q, want %q", have, tc.want)
+			}
+			if (tc.before.EnvironmentHash == "") != tc.forgets {
+				t.Errorf("what is installed: %q", tc.before.EnvironmentHash)
+			}
+		})
+	}
+}
+
+// TestOnlyKnowledgeMoves: whatever comes, Reachable is False only after the driver said that the machine does not run, or was surely not
+// found GoneReads times over GoneAfter; and an unchanged reading writes nothing.
+func TestOnlyKnowledgeMoves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, missing, now := status("Done", "Running"), Missing{}, noon
+		var since time.Time
+		var reads int
+		var stopped, gone bool
+		for range rapid.IntRange(1, 30).Draw(t, "looks") {
+			now = now.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "seconds")) * time.Second)
+			kind := rapid.SampledFrom([]string{"Running", "Stopped", "Unknown", "gone", "gone", "gone", "silent", "empty"}).Draw(t, "answer")
+			r := found(v1alpha1.MachineState(kind), "b1")
+			switch kind {
+			case "gone", "empty":
+				if reads++; reads == 1 {
+					since = now
+				}
+				r = Reading{Err: machine.ErrGone, ListIsEmpty: kind == "empty"}
+				gone = gone || kind == "gone" && reads >= GoneReads && now.Sub(since) >= GoneAfter
+				stopped = false
+			case "silent":
+				r, stopped = Reading{Err: errors.New("silent")}, false
+			default:
+				reads, stopped, gone = 0, kind == "Stopped", false
+			}
+			missing = r.Write(s, 1, missing, now)
+			if have := apimeta.IsStatusConditionFalse(s.Conditions, v1alpha1.ConditionReachable); have != (stopped || gone) {
+				t.Fatalf("after %s: unreachable %v, want %v (%d reads over %s)", kind, have, stopped || gone, reads, now.Sub(since))
+			}
+			before := s.DeepCopy()
+			if r.Err == nil {
+				r.Write(s, 1, missing, now)
+				if !equality.Semantic.DeepEqual(before, s) {
+					t.Fatalf("the same answer wrote again: %v, then %v", before, s)
+				}
+			}
+		}
+	})
+}
+
+func TestDue(t *testing.T) {
+	at := &metav1.Time{Time: noon}
+	for attempts, want := range map[int32]time.Duration{0: Poll, 1: 10 * time.Second, 2: 20 * time.Second, 6: 320 * time.Second, 50: 10 * time.Minute} {
+		if have := Due(v1alpha1.Task{StartedAt: at, Attempts: attempts}).Sub(noon); have != want {
+			t.Errorf("%d attempts: %s, want %s", attempts, have, want)
+		}
+	}
+	if !Due(v1alpha1.Task{}).IsZero() {
+		t.Error("a new task waits")
+	}
+}
+
+func TestNextAndDone(t *testing.T) {
+	list := func(states ...v1alpha1.TaskState) (out []v1alpha1.Task) {
+		for _, s := range states {
+			out = append(out, v1alpha1.Task{State: s})
+		}
+		return out
+	}
+	for name, tc := range map[string]struct {
+		tasks []v1alpha1.Task
+		next  int
+		done  bool
+	}{
+		"none":             {next: -1},
+		"all":              {tasks: list("Succeeded", "Skipped"), next: -1, done: true},
+		"second":           {tasks: list("Succeeded", "Running", "Pending"), next: 1},
+		"failed":           {tasks: list("Failed", "Pending"), next: -1},
+		"waits":            {tasks: list("AwaitingApproval", "Pending"), next: -1},
+		"after a rejected": {tasks: []v1alpha1.Task{{State: "Skipped", Gate: "g"}}, next: -1},
+	} {
+		if next, done := Next(tc.tasks), Done(tc.tasks); next != tc.next || done != tc.done {
+			t.Errorf("%s: %d %v, want %d %v", name, next, done, tc.next, tc.done)
+		}
+	}
+}
+
+// TestInstant: a task that cannot be done fails for good, and never succeeds in silence.
+func TestInstant(t *testing.T) {
+	full := &v1alpha1.ServerSpec{
+		Packages: make([]v1alpha1.Package, 1), LoadBalancers: make([]v1alpha1.LoadBalancer, 1), Monitors: make([]v1alpha1.Monitor, 1),
+		HealthCheck: &v1alpha1.HealthCheck{}, Release: &v1alpha1.Release{},
+	}
+	for _, kind := range []v1alpha1.TaskType{
+		v1alpha1.TaskRecordLoadBalancer, v1alpha1.TaskAttachLoadBalancer, v1alpha1.TaskInstallPackages, v1alpha1.TaskVerifyEnvironment,
+		v1alpha1.TaskAttachMonitor, v1alpha1.TaskCheckHealth, v1alpha1.TaskDeployCode,
+	} {
+		if have, message, ok := Instant(kind, full); have != v1alpha1.TaskFailed || !ok || !strings.Contains(message, "not delivered") {
+			t.Errorf("%s: %s %q", kind, have, message)
+		}
+		if kind == v1alpha1.TaskDeployCode {
+			continue
+		}
+		if have, _, ok := Instant(kind, &v1alpha1.ServerSpec{}); have != v1alpha1.TaskSucceeded || !ok {
+			t.Errorf("%s of nothing: %s", kind, have)
+		}
+	}
+	for _, kind := range []v1alpha1.TaskType{v1alpha1.TaskCreateMachine, v1alpha1.TaskDeleteMachine, v1alpha1.TaskProbe} {
+		if _, _, ok := Instant(kind, full); ok {
+			t.Errorf("%s is instant", kind)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	if have := Cut(strings.Repeat("é", 2000)); len(have) > 1024 || strings.ContainsRune(have, '\uFFFD') {
+		t.Errorf("%d bytes", len(have))
+	}
+}

@@ -1,0 +1,147 @@
+package facts
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+)
+
+const (
+	// GoneReads in a row without an answer of another kind, and GoneAfter the first, make a machine that is not found Gone: one wrong
+	// answer of its system replaces nobody.
+	GoneReads = 3
+	GoneAfter = 60 * time.Second
+	// Heartbeat is how often an unchanged reading is written at most.
+	Heartbeat = 300 * time.Second
+)
+
+// Missing is since when a machine was not found, and how often; zero: it was found.
+type Missing struct {
+	Since time.Time
+	Reads int
+}
+
+// Long says that it was not found for long enough to be believed.
+func (m Missing) Long(now time.Time) bool {
+	return m.Reads >= GoneReads && now.Sub(m.Since) >= GoneAfter
+}
+
+// Reading is one look at a machine through its driver.
+type Reading struct {
+	Machine machine.Machine
+	// Err is the driver's; anything but machine.ErrGone is no knowledge.
+	Err error
+	// ListIsEmpty says that the driver names no machine at all where there should be others: what it does not find then, it may have lost.
+	ListIsEmpty bool
+}
+
+// Write the reading into the facts of a status.
+func (r Reading) Write(status *v1alpha1.ServerStatus, generation int64, before Missing, now time.Time) Missing {
+	switch {
+	case r.Err == nil:
+		r.found(status, generation, now)
+		return Missing{}
+	case errors.Is(r.Err, machine.ErrGone):
+		return r.missing(status, generation, before, now)
+	}
+	// What was missing before is neither found nor missed once more.
+	if !made(status) || status.Machine != nil && status.Machine.State == v1alpha1.MachineGone {
+		return before // it is being made, or is gone: that the driver does not answer changes neither
+	}
+	put(status, v1alpha1.MachineUnknown, now)
+	reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonDriverUnanswered, "the driver did not say: "+r.Err.Error())
+	return before
+}
+
+// made says whether the machine was ever seen.
+func made(status *v1alpha1.ServerStatus) bool {
+	return status.Creation != nil && status.Creation.State == v1alpha1.CreationDone
+}
+
+func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time.Time) {
+	m := r.Machine
+	changed := put(status, m.State, now)
+	if status.Creation != nil && status.Creation.State != v1alpha1.CreationDone {
+		status.Creation.State, status.Creation.At = v1alpha1.CreationDone, &metav1.Time{Time: now}
+	}
+	if old := status.Machine.BootID; old != "" && m.BootID != "" && old != m.BootID {
+		status.EnvironmentHash = "" // what is installed is not known since a boot
+	}
+	if m.BootID != "" {
+		status.Machine.BootID = m.BootID
+	}
+	status.Machine.HostKeys, status.Addresses = m.HostKeys, m.Addresses
+	switch m.State {
+	case v1alpha1.MachineRunning:
+		if last := status.LastHeartbeatTime; changed || last == nil || now.Sub(last.Time) >= Heartbeat {
+			status.LastHeartbeatTime = &metav1.Time{Time: now}
+		}
+		reachable(status, generation, now, metav1.ConditionTrue, v1alpha1.ReasonHeartbeatFresh, "the driver says that the machine runs")
+	case v1alpha1.MachineStopped:
+		reachable(status, generation, now, metav1.ConditionFalse, v1alpha1.ReasonMachineStopped, "the driver says that the machine does not run")
+	case v1alpha1.MachineCreating:
+		reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonMachineBooting, "the machine is being made")
+	default:
+		reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonDriverUnanswered, "the driver itself does not know")
+	}
+}
+
+func (r Reading) missing(status *v1alpha1.ServerStatus, generation int64, before Missing, now time.Time) Missing {
+	if !made(status) {
+		put(status, v1alpha1.MachineAbsent, now)
+		return Missing{}
+	}
+	out := Missing{Since: before.Since, Reads: before.Reads + 1}
+	if before.Reads == 0 {
+		out.Since = now
+	}
+	switch {
+	case status.Machine != nil && status.Machine.State == v1alpha1.MachineGone, out.Long(now) && !r.ListIsEmpty:
+		put(status, v1alpha1.MachineGone, now)
+		reachable(status, generation, now, metav1.ConditionFalse, v1alpha1.ReasonMachineGone, "the driver has surely no such machine any more")
+	default:
+		put(status, v1alpha1.MachineUnknown, now)
+		message := "the driver does not find the machine"
+		if r.ListIsEmpty {
+			message += ", nor any other: it is not believed"
+		}
+		reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonMachineNotFound, message)
+	}
+	return out
+}
+
+// put the state, and say whether it is another. An unchanged one is dated anew now and then.
+func put(status *v1alpha1.ServerStatus, state v1alpha1.MachineState, now time.Time) bool {
+	if status.Machine == nil {
+		status.Machine = &v1alpha1.MachineStatus{}
+	}
+	m := status.Machine
+	changed := m.State != state
+	if changed || m.ObservedAt == nil || now.Sub(m.ObservedAt.Time) >= Heartbeat {
+		m.State, m.ObservedAt = state, &metav1.Time{Time: now}
+	}
+	return changed
+}
+
+func reachable(status *v1alpha1.ServerStatus, generation int64, now time.Time, is metav1.ConditionStatus, reason, message string) {
+	status.Conditions = slices.Clone(status.Conditions)
+	apimeta.SetStatusCondition(&status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReachable, Status: is, Reason: reason, Message: Cut(message), ObservedGeneration: generation,
+		LastTransitionTime: metav1.NewTime(now),
+	})
+}
+
+// Environment is the hash of what a server's packages ask for.
+func Environment(packages []v1alpha1.Package) string {
+	if len(packages) == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("packages:%d", len(packages)) // no installer is built in, so it is never found
+}

@@ -1,0 +1,244 @@
+package httpdriver
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+)
+
+// Name of the driver in spec.machine.driver.
+const Name = "http"
+
+// TokenKey is the key of the bearer token in the Secret that a machine names.
+const TokenKey = "token"
+
+// Bounds of an answer: one of more bytes, or that takes longer, is none.
+const (
+	maxAnswer = 4 << 20
+	patience  = 30 * time.Second
+	maxPages  = 1000
+)
+
+// Options of the driver.
+type Options struct {
+	// URL of the system; https.
+	URL string
+	// CA verifies it, as PEM; empty: the machine's own roots.
+	CA []byte
+	// Transport is for tests; nil is the usual.
+	Transport http.RoundTripper
+}
+
+// Driver speaks the contract.
+type Driver struct {
+	base   *url.URL
+	client *http.Client
+}
+
+var (
+	_ machine.Driver = &Driver{}
+	_ machine.Lister = &Driver{}
+)
+
+// New driver.
+func New(o Options) (*Driver, error) {
+	base, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
+	if err != nil || base.Scheme != "https" || base.Host == "" {
+		return nil, errors.Join(fmt.Errorf("url %q is no https://host[:port][/path]", o.URL), err)
+	}
+	transport := o.Transport
+	if transport == nil {
+		usual := http.DefaultTransport.(*http.Transport).Clone()
+		usual.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		if len(o.CA) > 0 {
+			usual.TLSClientConfig.RootCAs = x509.NewCertPool()
+			if !usual.TLSClientConfig.RootCAs.AppendCertsFromPEM(o.CA) {
+				return nil, errors.New("the authority of the system is no PEM certificate")
+			}
+		}
+		transport = usual
+	}
+	return &Driver{base: base, client: &http.Client{
+		Transport: transport, Timeout: patience,
+		// A redirect would take the token elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// Ensure there is one machine of that key.
+func (d *Driver) Ensure(ctx context.Context, call machine.Call, spec machine.Spec) (machine.Machine, error) {
+	body := Spec{
+		Owner: spec.Owner, Name: spec.Name, Class: spec.Class, Image: spec.Image, Zone: spec.Zone, Network: spec.Network, UserData: spec.UserData,
+		Resources: map[string]string{}, Params: map[string]string{},
+	}
+	for name, quantity := range spec.Resources {
+		body.Resources[string(name)] = quantity.String()
+	}
+	for name, value := range spec.Params {
+		body.Params[name] = string(value)
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return machine.Machine{}, fmt.Errorf("writing the machine: %w", err)
+	}
+	var out Machine
+	if err := d.ask(ctx, http.MethodPut, "/v1/machines/"+url.PathEscape(call.Key), call, raw, &out); err != nil {
+		return machine.Machine{}, fmt.Errorf("making machine %s: %w", call.Key, err)
+	}
+	return read(call.Key, out)
+}
+
+// Get what there is.
+func (d *Driver) Get(ctx context.Context, call machine.Call) (machine.Machine, error) {
+	var out Machine
+	if err := d.ask(ctx, http.MethodGet, "/v1/machines/"+url.PathEscape(call.Key), call, nil, &out); err != nil {
+		return machine.Machine{}, fmt.Errorf("looking at machine %s: %w", call.Key, err)
+	}
+	return read(call.Key, out)
+}
+
+// Stop it from running.
+func (d *Driver) Stop(ctx context.Context, call machine.Call) error {
+	if err := d.ask(ctx, http.MethodPost, "/v1/machines/"+url.PathEscape(call.Key)+"/stop", call, nil, nil); err != nil {
+		return fmt.Errorf("stopping machine %s: %w", call.Key, err)
+	}
+	return nil
+}
+
+// Delete it.
+func (d *Driver) Delete(ctx context.Context, call machine.Call) error {
+	if err := d.ask(ctx, http.MethodDelete, "/v1/machines/"+url.PathEscape(call.Key), call, nil, nil); err != nil {
+		return fmt.Errorf("removing machine %s: %w", call.Key, err)
+	}
+	return nil
+}
+
+// List the machines of an owner.
+func (d *Driver) List(ctx context.Context, call machine.Call, owner string) ([]machine.Machine, error) {
+	var out []machine.Machine
+	query := url.Values{"owner": {owner}}
+	for range maxPages {
+		page := Page{}
+		if err := d.ask(ctx, http.MethodGet, "/v1/machines?"+query.Encode(), call, nil, &page); err != nil {
+			return nil, fmt.Errorf("listing machines: %w", err)
+		}
+		if page.Machines == nil {
+			return nil, errors.New("listing machines: the answer has no list")
+		}
+		for _, m := range page.Machines {
+			one, err := read(m.Key, m)
+			if err != nil {
+				return nil, fmt.Errorf("listing machines: %w", err)
+			}
+			out = append(out, one)
+		}
+		if page.Next == "" {
+			return out, nil
+		}
+		query.Set("cursor", page.Next)
+	}
+	return nil, fmt.Errorf("listing machines: more than %d pages", maxPages)
+}
+
+// ask and read the answer into into; nil for none.
+func (d *Driver) ask(ctx context.Context, method, path string, call machine.Call, body []byte, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, d.base.String()+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Accept", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if call.Sequence > 0 {
+		request.Header.Set(SequenceHeader, strconv.FormatInt(call.Sequence, 10))
+	}
+	if token := call.Credentials[TokenKey]; len(token) > 0 {
+		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
+	response, err := d.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("the system did not answer: %w", err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return fmt.Errorf("the system's answer broke off: %w", err)
+	}
+	switch {
+	case len(text) > maxAnswer:
+		return fmt.Errorf("the system's answer is longer than %d bytes", maxAnswer)
+	case response.StatusCode >= 300:
+		return refusal(method, call.Key, response.StatusCode, text)
+	case into == nil:
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("the system's answer %d is no JSON of the contract: %w", response.StatusCode, err)
+	}
+	return nil
+}
+
+// refusal in terms of what it lets us know.
+func refusal(method, key string, status int, text []byte) error {
+	problem := Problem{}
+	if err := json.Unmarshal(text, &problem); err != nil {
+		problem = Problem{} // a proxy's page, say
+	}
+	said := fmt.Sprintf("the system answered %d", status)
+	if message := strings.ToValidUTF8(problem.Message[:min(len(problem.Message), 512)], ""); message != "" {
+		said += ": " + message
+	}
+	switch {
+	case status == http.StatusNotFound && problem.Code == NotFound && problem.Key == key,
+		status == http.StatusGone && method == http.MethodPut && problem.Code == NotFound && problem.Key == key:
+		return fmt.Errorf("%s: %w", said, machine.ErrGone)
+	case status == http.StatusConflict && problem.Code == Fenced:
+		return fmt.Errorf("%s: %w", said, machine.ErrFenced)
+	case status == http.StatusUnprocessableEntity && problem.Code == Invalid:
+		return fmt.Errorf("%s: %w", said, machine.ErrInvalid)
+	case status == http.StatusTooManyRequests:
+		return fmt.Errorf("%s: %w", said, machine.ErrQuota)
+	}
+	return errors.New(said)
+}
+
+// read an answer: one of another's machine is none, and so is one that leads back to the manager itself.
+func read(key string, m Machine) (machine.Machine, error) {
+	if m.Key != key || key == "" || m.ID == "" {
+		return machine.Machine{}, fmt.Errorf("the system answered with machine %q of key %q, asked about key %q", m.ID, m.Key, key)
+	}
+	for _, address := range m.Addresses {
+		if ip := net.ParseIP(address.Address); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) || address.Address == "localhost" {
+			return machine.Machine{}, fmt.Errorf("the system says that machine %s is at %s, which is no address of a machine", m.ID, address.Address)
+		}
+	}
+	out := machine.Machine{
+		Key: key, ID: m.ID, BootID: m.BootID, State: v1alpha1.MachineUnknown,
+		Addresses: slices.Clip(m.Addresses[:min(len(m.Addresses), 16)]), HostKeys: slices.Clip(m.HostKeys[:min(len(m.HostKeys), 8)]),
+	}
+	switch m.State {
+	case Creating:
+		out.State = v1alpha1.MachineCreating
+	case Running:
+		out.State = v1alpha1.MachineRunning
+	case Stopped, Failed, Deleting:
+		out.State = v1alpha1.MachineStopped
+	}
+	return out, nil
+}

@@ -1,0 +1,144 @@
+package httpdriver_test
+
+import (
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
+)
+
+func driverOf(t *testing.T, handler http.Handler) *httpdriver.Driver {
+	t.Helper()
+	listener := httptest.NewUnstartedServer(handler)
+	listener.Config.ErrorLog = nil
+	listener.StartTLS()
+	t.Cleanup(listener.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: listener.Certificate().Raw})
+	driver, err := httpdriver.New(httpdriver.Options{URL: listener.URL, CA: ca})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return driver
+}
+
+// TestAnswers: what is not surely known is not known.
+func TestAnswers(t *testing.T) {
+	const fine = `{"key":"a","id":"vm-1","state":"running"}`
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+		sure   error
+		says   string
+	}{
+		"fine":                        {status: 200, body: fine},
+		"a state of tomorrow":         {status: 200, body: strings.Replace(fine, "running", "migrating", 1), says: "Unknown"},
+		"surely gone":                 {status: 404, body: `{"code":"MachineNotFound","key":"a","message":"none"}`, sure: machine.ErrGone},
+		"another's not found":         {status: 404, body: `{"code":"MachineNotFound","key":"b","message":"none"}`, says: "answered 404"},
+		"a proxy's not found":         {status: 404, body: `<html>`, says: "answered 404"},
+		"not found without a code":    {status: 404, body: `{}`, says: "answered 404"},
+		"another's machine":           {status: 200, body: strings.Replace(fine, `"a"`, `"b"`, 1), says: `of key "b"`},
+		"no machine":                  {status: 200, body: `{}`, says: `machine "" of key ""`},
+		"a page":                      {status: 200, body: `<html>`, says: "no JSON of the contract"},
+		"at this very machine":        {status: 200, body: strings.Replace(fine, "}", `,"addresses":[{"address":"127.0.0.1"}]}`, 1), says: "no address of a machine"},
+		"elsewhere":                   {status: 302, body: ``, says: "answered 302"},
+		"out of order":                {status: 500, body: `{"message":"disk"}`, says: "answered 500: disk"},
+		"unauthorized":                {status: 401, body: ``, says: "answered 401"},
+		"too often":                   {status: 429, body: ``, sure: machine.ErrQuota},
+		"gone, of something to read":  {status: 410, body: `{"code":"MachineNotFound","key":"a"}`, says: "answered 410"},
+		"more than anybody reads":     {status: 200, body: strings.Repeat(" ", 5<<20), says: "longer than"},
+		"text that is none, and long": {status: 500, body: `{"message":"` + strings.Repeat("\xff", 2000) + `"}`, says: "answered 500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			driver := driverOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", "https://elsewhere.example.com/")
+				w.WriteHeader(tc.status)
+				_, _ = w.Write([]byte(tc.body))
+			}))
+			have, err := driver.Get(t.Context(), machine.Call{Key: "a"})
+			for _, sure := range []error{machine.ErrGone, machine.ErrInvalid, machine.ErrFenced, machine.ErrQuota} {
+				if errors.Is(err, sure) != errors.Is(tc.sure, sure) {
+					t.Errorf("%v: is %v", err, sure)
+				}
+			}
+			said := string(have.State)
+			if err != nil {
+				said = err.Error()
+			}
+			if !strings.Contains(said, tc.says) || tc.sure == nil && tc.says == "" && have.State != v1alpha1.MachineRunning {
+				t.Errorf("%q, want %q", said, tc.says)
+			}
+		})
+	}
+}
+
+func TestNew(t *testing.T) {
+	for _, bad := range []string{"", "http://plain.example.com", "https://", "machines.example.com", "https://a b"} {
+		if _, err := httpdriver.New(httpdriver.Options{URL: bad}); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	if _, err := httpdriver.New(httpdriver.Options{URL: "https://a.example.com", CA: []byte("x")}); err == nil {
+		t.Error("nonsense is taken for an authority")
+	}
+}
+
+// TestContractFile: every operation, state, code and header that the driver knows is in the file that systems are built from, and no more.
+func TestContractFile(t *testing.T) {
+	raw, err := os.ReadFile("../../../../docs/reference/machines.openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type names struct {
+		Enum []string `json:"enum"`
+	}
+	var file struct {
+		Paths      map[string]map[string]any `json:"paths"`
+		Components struct {
+			Parameters struct{ Sequence struct{ Name string } }
+			Schemas    map[string]struct {
+				Properties map[string]names `json:"properties"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for path, verbs := range file.Paths {
+		for verb := range verbs {
+			if verb != "parameters" {
+				have = append(have, strings.ToUpper(verb)+" "+path)
+			}
+		}
+	}
+	slices.Sort(have)
+	want := []string{
+		"DELETE /v1/machines/{key}", "GET /v1/machines", "GET /v1/machines/{key}", "POST /v1/machines/{key}/stop", "PUT /v1/machines/{key}",
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("operations %q, want %q", have, want)
+	}
+	states := []string{
+		string(httpdriver.Creating), string(httpdriver.Running), string(httpdriver.Stopped), string(httpdriver.Failed), string(httpdriver.Deleting),
+	}
+	if have := file.Components.Schemas["Machine"].Properties["state"].Enum; !slices.Equal(have, states) {
+		t.Errorf("states %q, want %q", have, states)
+	}
+	codes := []string{string(httpdriver.NotFound), string(httpdriver.Fenced), string(httpdriver.Invalid), string(httpdriver.Busy)}
+	if have := file.Components.Schemas["Problem"].Properties["code"].Enum; !slices.Equal(have, codes) {
+		t.Errorf("codes %q, want %q", have, codes)
+	}
+	if have := file.Components.Parameters.Sequence.Name; have != httpdriver.SequenceHeader {
+		t.Errorf("header %q, want %q", have, httpdriver.SequenceHeader)
+	}
+}

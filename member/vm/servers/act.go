@@ -1,0 +1,230 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/utils/ptr"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/facts"
+	"github.com/argosy-dev/argosy/member/vm/lock"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+)
+
+// leaseSeconds of a Server's lock: a process that died holds up the next for so long.
+const leaseSeconds = 15
+
+// act does the tasks whose turn it is, up to the first that takes time.
+func (r *Reconciler) act(ctx context.Context, w *work) error {
+	if w.after.Spec.Paused {
+		return nil
+	}
+	tasks := w.after.Status.Tasks
+	for {
+		i := facts.Next(tasks)
+		if i < 0 {
+			return nil
+		}
+		task := &tasks[i]
+		if due := facts.Due(*task); w.now.Before(due) {
+			w.by(due)
+			return nil
+		}
+		switch task.Type {
+		case v1alpha1.TaskCreateMachine:
+			return r.create(ctx, w, task)
+		case v1alpha1.TaskDeleteMachine:
+			return r.remove(ctx, w, task)
+		}
+		outcome, message, ok := facts.Instant(task.Type, &w.after.Spec)
+		if !ok {
+			if task.State != v1alpha1.TaskRunning {
+				facts.Begin(task, w.now, "") // it watches, and ends with the operation
+			}
+			return nil
+		}
+		facts.End(task, outcome, w.now, message)
+		if task.Type == v1alpha1.TaskVerifyEnvironment && outcome == v1alpha1.TaskSucceeded {
+			w.after.Status.EnvironmentHash = facts.Environment(w.after.Spec.Packages)
+		}
+	}
+}
+
+// hold the lock for the operation: true once it is on record, and fresh.
+func (r *Reconciler) hold(w *work) (int64, bool) {
+	step := lock.Decide(w.mind.lock, lock.Wish{
+		Holder: r.Holder, OperationID: w.after.Status.Operation.ID, LeaseSeconds: leaseSeconds,
+	}, w.now)
+	w.by(step.Wake)
+	switch step.Verb {
+	case lock.Work:
+		return w.before.Status.Lock.Sequence, true
+	case lock.Wait:
+		return 0, false
+	case lock.TakeOver:
+		r.measures.takeovers.Inc()
+	}
+	w.after.Status.Lock = step.Lock
+	return 0, false
+}
+
+func (w *work) release() { w.after.Status.Lock = lock.Release(w.before.Status.Lock, w.now) }
+
+// unmoved reads the Server anew: what was decided from an older one is not done.
+func (r *Reconciler) unmoved(ctx context.Context, w *work) error {
+	live := &v1alpha1.Server{}
+	if err := r.live.Get(ctx, client.ObjectKeyFromObject(w.before), live); err != nil {
+		return err
+	}
+	if live.ResourceVersion != w.before.ResourceVersion {
+		w.by(w.now.Add(lookSoon))
+		return errMoved
+	}
+	return nil
+}
+
+// ready says whether the driver may be asked to change something now, and under which sequence.
+func (r *Reconciler) ready(ctx context.Context, w *work, task *v1alpha1.Task) (machine.Call, bool, error) {
+	if w.driver == nil {
+		facts.End(task, v1alpha1.TaskFailed, w.now, fmt.Sprintf("driver %q is not configured here: there is %s", w.before.Spec.Machine.Driver,
+			strings.Join(slices.Sorted(maps.Keys(r.Drivers)), ", ")))
+		return machine.Call{}, false, nil
+	}
+	sequence, mine := r.hold(w)
+	if !mine {
+		return machine.Call{}, false, nil
+	}
+	if err := r.unmoved(ctx, w); err != nil {
+		if errors.Is(err, errMoved) {
+			return machine.Call{}, false, nil
+		}
+		return machine.Call{}, false, err
+	}
+	call, err := r.call(ctx, w, sequence)
+	if err != nil {
+		facts.Retry(task, w.now, err.Error())
+		w.by(facts.Due(*task))
+		return machine.Call{}, false, nil
+	}
+	return call, true, nil
+}
+
+// create the machine, once that is on record.
+func (r *Reconciler) create(ctx context.Context, w *work, task *v1alpha1.Task) error {
+	if !controllerutil.ContainsFinalizer(w.before, v1alpha1.FinalizerMachine) {
+		changed := w.before.DeepCopy()
+		controllerutil.AddFinalizer(changed, v1alpha1.FinalizerMachine)
+		w.by(w.now.Add(lookSoon))
+		return r.patch(ctx, changed, w.before)
+	}
+	call, ok, err := r.ready(ctx, w, task)
+	if err != nil || !ok {
+		w.intend()
+		return err
+	}
+	if w.before.Status.Creation == nil {
+		w.intend()
+		return nil
+	}
+	spec, err := r.spec(ctx, w)
+	if err != nil {
+		facts.Retry(task, w.now, err.Error())
+		w.by(facts.Due(*task))
+		return nil
+	}
+	made, err := w.driver.Ensure(ctx, call, spec)
+	r.measures.count(w, "ensure", err)
+	if err != nil {
+		w.failed(task, err)
+		return nil
+	}
+	r.take(w, facts.Reading{Machine: made})
+	if is := w.before.Spec.ProviderID; is != "" && is != made.ID {
+		facts.End(task, v1alpha1.TaskFailed, w.now, fmt.Sprintf("the driver says that the machine is %s, and it was %s", made.ID, is))
+		return nil
+	}
+	if made.State != v1alpha1.MachineRunning {
+		facts.Begin(task, w.now, fmt.Sprintf("machine %s is %s", made.ID, made.State))
+		w.by(facts.Due(*task))
+		return nil
+	}
+	facts.End(task, v1alpha1.TaskSucceeded, w.now, "machine "+made.ID)
+	w.release()
+	return nil
+}
+
+// intend puts the creation on record, with the lock, before the driver is asked.
+func (w *work) intend() {
+	if w.after.Status.Lock != nil && w.after.Status.Lock.Holder != "" && w.after.Status.Creation == nil {
+		w.after.Status.Creation = &v1alpha1.Creation{
+			Key: string(w.before.UID), State: v1alpha1.CreationPending, At: ptr.To(metav1.NewTime(w.now)),
+		}
+	}
+}
+
+func (r *Reconciler) spec(ctx context.Context, w *work) (machine.Spec, error) {
+	owner, err := r.owner(ctx)
+	if err != nil {
+		return machine.Spec{}, err
+	}
+	out := machine.Spec{Owner: owner, Name: w.before.Namespace + "/" + w.before.Name, Machine: *w.before.Spec.Machine.DeepCopy()}
+	if ref := w.before.Spec.Machine.UserDataRef; ref != nil {
+		data, err := r.secret(ctx, w, ref.Name)
+		if err != nil {
+			return machine.Spec{}, err
+		}
+		out.UserData = data["userData"]
+	}
+	return out, nil
+}
+
+// failed for good, or for now.
+func (w *work) failed(task *v1alpha1.Task, err error) {
+	switch {
+	case errors.Is(err, machine.ErrGone):
+		facts.End(task, v1alpha1.TaskFailed, w.now,
+			"the machine was removed, and its key makes no other: delete the Server, and its set makes one. "+err.Error())
+	case errors.Is(err, machine.ErrInvalid), errors.Is(err, machine.ErrFenced):
+		facts.End(task, v1alpha1.TaskFailed, w.now, err.Error())
+	default:
+		facts.Retry(task, w.now, err.Error())
+		w.by(facts.Due(*task))
+	}
+}
+
+// remove the machine, and wait until it is gone.
+func (r *Reconciler) remove(ctx context.Context, w *work, task *v1alpha1.Task) error {
+	if w.before.Status.Creation == nil && w.after.Status.Creation == nil {
+		facts.End(task, v1alpha1.TaskSucceeded, w.now, "there never was one")
+		return nil
+	}
+	call, ok, err := r.ready(ctx, w, task)
+	if err != nil || !ok {
+		return err
+	}
+	err = w.driver.Delete(ctx, call)
+	r.measures.count(w, "delete", err)
+	if err != nil && !errors.Is(err, machine.ErrGone) {
+		w.failed(task, err)
+		return nil
+	}
+	_, err = w.driver.Get(ctx, call)
+	r.measures.count(w, "get", err)
+	if errors.Is(err, machine.ErrGone) {
+		facts.End(task, v1alpha1.TaskSucceeded, w.now, "the machine is gone")
+		w.release()
+		return nil
+	}
+	facts.Begin(task, w.now, "the machine is being removed")
+	w.by(facts.Due(*task))
+	return nil
+}

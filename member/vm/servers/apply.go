@@ -1,0 +1,97 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/facts"
+)
+
+// setCondition keeps the time of a state that did not change.
+func setCondition(s *v1alpha1.ServerStatus, c metav1.Condition) {
+	s.Conditions = slices.Clone(s.Conditions)
+	apimeta.SetStatusCondition(&s.Conditions, c)
+}
+
+// handle one Server: look, decide, do what is next, write what came of it.
+func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.Time, error) {
+	w, err := r.gather(ctx, server)
+	if err != nil {
+		return time.Time{}, err
+	}
+	w.decide()
+	if err := r.act(ctx, w); err != nil {
+		return time.Time{}, err
+	}
+	written, err := r.writeStatus(ctx, w)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if written {
+		// The next look is at what was written: the event of this write brings it, and it has its own reasons to wake.
+		w.by(w.now.Add(lookSoon))
+	}
+	return w.wake, r.finish(ctx, w)
+}
+
+func (r *Reconciler) writeStatus(ctx context.Context, w *work) (bool, error) {
+	if equality.Semantic.DeepEqual(w.before.Status, w.after.Status) {
+		return false, nil
+	}
+	changed := w.before.DeepCopy()
+	changed.Status = *w.after.Status.DeepCopy()
+	patch := client.MergeFromWithOptions(w.before.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	if err := r.writer.Status().Patch(ctx, changed, patch); err != nil {
+		return false, fmt.Errorf("writing status of Server: %w", err)
+	}
+	r.tell(w)
+	w.after.ResourceVersion = changed.ResourceVersion
+	return true, nil
+}
+
+// finish what follows from a status that is written: the machine's name, the end of the Server.
+func (r *Reconciler) finish(ctx context.Context, w *work) error {
+	server := w.after
+	if server.Spec.ProviderID == "" && w.id != "" {
+		base := server.DeepCopy()
+		server.Spec.ProviderID = w.id
+		if err := r.patch(ctx, server, base); err != nil {
+			return fmt.Errorf("writing a machine's name: %w", err)
+		}
+	}
+	switch {
+	case !facts.Done(server.Status.Tasks):
+		return nil
+	case w.row == v1alpha1.ReasonDeleting && controllerutil.ContainsFinalizer(server, v1alpha1.FinalizerMachine):
+		base := server.DeepCopy()
+		controllerutil.RemoveFinalizer(server, v1alpha1.FinalizerMachine)
+		if err := r.patch(ctx, server, base); err != nil {
+			return fmt.Errorf("letting a Server go: %w", err)
+		}
+	case w.row == v1alpha1.ReasonTakenOffline && server.DeletionTimestamp == nil:
+		version := client.Preconditions{UID: &server.UID, ResourceVersion: ptr.To(server.ResourceVersion)}
+		if err := r.writer.Delete(ctx, server, version); err != nil {
+			return fmt.Errorf("removing a Server that is offline: %w", err)
+		}
+	}
+	return nil
+}
+
+// patch of anything but the status.
+func (r *Reconciler) patch(ctx context.Context, server, base *v1alpha1.Server) error {
+	return r.writer.Patch(ctx, server, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+}
+
+// errMoved is a Server that changed since it was decided about.
+var errMoved = errors.New("the Server changed meanwhile")

@@ -1,0 +1,190 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate"
+	"github.com/argosy-dev/argosy/member/vm/facts"
+	"github.com/argosy-dev/argosy/member/vm/fleet"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+	"github.com/argosy-dev/argosy/member/vm/state"
+)
+
+var namespaceKind = corev1.SchemeGroupVersion.WithKind("Namespace")
+
+// defaultUnknownTimeout is that of a Server without a set.
+const defaultUnknownTimeout = 300 * time.Second
+
+// work is one look at a Server.
+type work struct {
+	// before is as it is stored; after is what is to be written.
+	before, after *v1alpha1.Server
+	set           *v1alpha1.VMReplicaSet
+	mind          *mind
+	driver        machine.Driver
+	now           time.Time
+	row           string
+	wake          time.Time
+	// id is the driver's name of the machine, as it just said it.
+	id string
+}
+
+// by wakes at the earliest of the times it hears.
+func (w *work) by(at time.Time) {
+	if !at.IsZero() && (w.wake.IsZero() || at.Before(w.wake)) {
+		w.wake = at
+	}
+}
+
+func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work, error) {
+	w := &work{
+		before: server, after: server.DeepCopy(), mind: r.mind(server.UID), driver: r.Drivers[server.Spec.Machine.Driver], now: r.Clock.Now(),
+	}
+	if owner := metav1.GetControllerOf(server); owner != nil && owner.Kind == "VMReplicaSet" {
+		set := &v1alpha1.VMReplicaSet{}
+		err := r.cache.Get(ctx, client.ObjectKey{Namespace: server.Namespace, Name: owner.Name}, set)
+		switch {
+		case err == nil && set.UID == owner.UID:
+			w.set = set
+		case err != nil && !apierrors.IsNotFound(err):
+			return nil, fmt.Errorf("reading the set of a Server: %w", err)
+		}
+	}
+	w.mind.lock = w.mind.lock.See(server.Status.Lock, w.now)
+	return w, r.look(ctx, w)
+}
+
+// look at the machine, if it is time to.
+func (r *Reconciler) look(ctx context.Context, w *work) error {
+	if w.driver == nil || w.before.Status.Creation == nil {
+		return nil
+	}
+	if next := w.mind.asked.Add(r.Period); w.now.Before(next) && !w.mind.asked.IsZero() {
+		w.by(next)
+		return nil
+	}
+	reading, err := r.read(ctx, w)
+	if err != nil {
+		return err
+	}
+	r.take(w, reading)
+	return nil
+}
+
+// take what the driver said.
+func (r *Reconciler) take(w *work, reading facts.Reading) {
+	w.mind.asked = w.now
+	if reading.Err == nil {
+		w.id = reading.Machine.ID
+		if is := w.before.Spec.ProviderID; is != "" && is != w.id {
+			reading = facts.Reading{Err: fmt.Errorf("it speaks of machine %s, and this one is %s", w.id, is)}
+		}
+	}
+	w.mind.missing = reading.Write(&w.after.Status, w.before.Generation, w.mind.missing, w.now)
+	w.by(w.now.Add(r.Period))
+}
+
+func (r *Reconciler) read(ctx context.Context, w *work) (facts.Reading, error) {
+	call, err := r.call(ctx, w, 0)
+	if err != nil {
+		return facts.Reading{Err: err}, nil // who cannot prove who they are are told nothing
+	}
+	out := facts.Reading{}
+	out.Machine, out.Err = w.driver.Get(ctx, call)
+	r.measures.count(w, "get", out.Err)
+	if errors.Is(out.Err, machine.ErrGone) && w.mind.missing.Reads+1 >= facts.GoneReads {
+		return r.doubt(ctx, w, call, out)
+	}
+	return out, nil
+}
+
+// doubt what is said not to be there: a system that names no machine at all, where there should be others, has lost more than this one.
+func (r *Reconciler) doubt(ctx context.Context, w *work, call machine.Call, reading facts.Reading) (facts.Reading, error) {
+	lister, ok := w.driver.(machine.Lister)
+	if !ok {
+		return reading, nil
+	}
+	owner, err := r.owner(ctx)
+	if err != nil {
+		return facts.Reading{}, err
+	}
+	all := &v1alpha1.ServerList{}
+	if err := r.cache.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
+		return facts.Reading{}, fmt.Errorf("listing Servers: %w", err)
+	}
+	others := 0
+	for i := range all.Items {
+		other := &all.Items[i]
+		if other.UID != w.before.UID && other.Spec.Machine.Driver == w.before.Spec.Machine.Driver && other.Status.Creation != nil {
+			others++
+		}
+	}
+	list, err := lister.List(ctx, call, owner)
+	r.measures.count(w, "list", err)
+	if err != nil {
+		return facts.Reading{Err: fmt.Errorf("it does not find the machine, and does not list any: %w", err)}, nil
+	}
+	reading.ListIsEmpty = others > 0 && len(list) == 0
+	return reading, nil
+}
+
+// call to the driver, with what the Secret holds that the machine names.
+func (r *Reconciler) call(ctx context.Context, w *work, sequence int64) (machine.Call, error) {
+	out := machine.Call{Key: string(w.before.UID), Sequence: sequence}
+	ref := w.before.Spec.Machine.CredentialsRef
+	if ref == nil {
+		return out, nil
+	}
+	data, err := r.secret(ctx, w, ref.Name)
+	if apierrors.IsNotFound(err) && w.before.DeletionTimestamp != nil && w.mind.credentials != nil {
+		data, err = w.mind.credentials, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Credentials, w.mind.credentials = data, data
+	return out, nil
+}
+
+func (r *Reconciler) secret(ctx context.Context, w *work, name string) (map[string][]byte, error) {
+	secret := &corev1.Secret{}
+	if err := r.live.Get(ctx, client.ObjectKey{Namespace: w.before.Namespace, Name: name}, secret); err != nil {
+		return nil, fmt.Errorf("reading Secret %s: %w", name, err)
+	}
+	return secret.Data, nil
+}
+
+// decide the state from the facts.
+func (w *work) decide() {
+	in := state.Input{
+		Server: w.after, Environment: facts.Environment(w.after.Spec.Packages), UnknownTimeout: defaultUnknownTimeout, Now: w.now,
+	}
+	if w.set != nil {
+		in.Approvals, in.SetDeleted, in.Removal = w.set.Spec.Approvals, w.set.DeletionTimestamp != nil, w.set.Spec.RemovalPolicy
+		in.UnknownTimeout = time.Duration(w.set.Spec.Failover.UnknownTimeoutSeconds) * time.Second
+		// What was asked of the set as a whole is not asked again of each of its servers.
+		verdict, _ := gate.Judge(w.set.Spec.Approvals, gatev1alpha1.GateRemoval, fleet.RemovalOperation(w.set))
+		if in.Removal == v1alpha1.RemovalApprove && verdict == gate.Opened {
+			in.Removal = v1alpha1.RemovalDelete
+		}
+	}
+	out := state.Decide(in)
+	s := &w.after.Status
+	s.Phase, s.DecidedBy, s.Operation, s.Tasks = out.Phase, out.DecidedBy, out.Operation, out.Tasks
+	s.OverrideApplied, s.PendingApprovals = out.OverrideApplied, out.PendingApprovals
+	for _, c := range out.Conditions {
+		setCondition(s, c)
+	}
+	s.ObservedGeneration, w.row = w.before.Generation, out.Row
+	w.by(out.Wake)
+}

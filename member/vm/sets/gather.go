@@ -1,0 +1,126 @@
+package sets
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate"
+	"github.com/argosy-dev/argosy/member/vm/facts"
+	"github.com/argosy-dev/argosy/member/vm/fleet"
+)
+
+// work is one look at a set.
+type work struct {
+	set *v1alpha1.VMReplicaSet
+	in  fleet.Input
+	now time.Time
+	// plan is what to write; it is emptied of what cannot be delivered.
+	plan fleet.Plan
+	// trouble says why no server is made; empty: nothing is in the way.
+	trouble string
+	reason  string
+	// removal is what becomes of a set that is being deleted.
+	removal removal
+}
+
+// removal of a deleted set.
+type removal struct {
+	// open: its servers may go.
+	open bool
+	// pending is the approval it waits for.
+	pending []gatev1alpha1.PendingApproval
+}
+
+// counts says that the plan makes Servers, or takes some away.
+func (w *work) counts() bool {
+	return len(w.plan.Create) > 0 || len(w.plan.Offline) > 0 || w.set.DeletionTimestamp != nil
+}
+
+func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1alpha1.VMReplicaSet) (*work, error) {
+	list := &v1alpha1.ServerList{}
+	err := reader.List(ctx, list, client.InNamespace(set.Namespace), client.MatchingLabels{v1alpha1.LabelSet: set.Name})
+	if err != nil {
+		return nil, fmt.Errorf("listing the Servers of a set: %w", err)
+	}
+	now := r.Clock.Now()
+	w := &work{set: set, now: now, in: fleet.Input{Set: set, Revision: Revision(set), Now: now}}
+	for i := range list.Items {
+		if server := &list.Items[i]; metav1.IsControlledBy(server, set) {
+			w.in.Servers = append(w.in.Servers, member(server))
+		}
+	}
+	slices.SortFunc(w.in.Servers, func(a, b fleet.Member) int { return cmp.Compare(a.Name, b.Name) })
+	w.plan = fleet.Decide(w.in)
+	if missing := facts.NotDelivered(&set.Spec.Template.Spec); len(missing) > 0 {
+		w.reason = v1alpha1.ReasonTemplateNotSupported
+		w.trouble = "this version of argosy-member-manager makes machines alone; the template also asks for " + strings.Join(missing, ", ")
+	} else if driver := set.Spec.Template.Spec.Machine.Driver; !slices.Contains(r.Drivers, driver) {
+		w.reason = v1alpha1.ReasonTemplateNotSupported
+		w.trouble = fmt.Sprintf("machine driver %q is not configured here; there is: %s", driver, cmp.Or(strings.Join(r.Drivers, ", "), "none"))
+	}
+	if w.trouble != "" {
+		w.plan.Create, w.plan.Grant = nil, nil
+		w.plan.LastSlot = set.Status.LastSlot
+	}
+	if set.DeletionTimestamp != nil {
+		w.removal = w.decideRemoval()
+	}
+	return w, nil
+}
+
+// member reads the marks on a Server.
+func member(server *v1alpha1.Server) fleet.Member {
+	out := fleet.Member{
+		Server: server, Revision: server.Labels[v1alpha1.LabelRevision],
+		GivenUp: server.Annotations[v1alpha1.AnnotationGivenUp] != "",
+		Current: server.Status.EnvironmentHash == facts.Environment(server.Spec.Packages),
+	}
+	if at, err := time.Parse(time.RFC3339, server.Annotations[v1alpha1.AnnotationGrantedAt]); err == nil {
+		out.GrantedAt = at
+	}
+	// Without a prober a server is out of reach only because the driver said that its machine does not run. Nothing else is fenced: what
+	// cannot be asked about may run.
+	if machine := server.Status.Machine; machine != nil {
+		out.Fenced = machine.State == v1alpha1.MachineStopped || machine.State == v1alpha1.MachineGone
+	}
+	return out
+}
+
+// Revision is the environment of a set's template: all of it but the machine, whose change is another matter.
+func Revision(set *v1alpha1.VMReplicaSet) string {
+	spec := set.Spec.Template.Spec.DeepCopy()
+	spec.Machine = v1alpha1.Machine{}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return "unreadable" // strings, numbers and maps of strings: they always marshal
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:5])
+}
+
+// decideRemoval of a set that is being deleted: by policy, or once a person said so.
+func (w *work) decideRemoval() removal {
+	if w.set.Spec.RemovalPolicy != v1alpha1.RemovalApprove || len(w.in.Servers) == 0 {
+		return removal{open: true}
+	}
+	id := fleet.RemovalOperation(w.set)
+	if verdict, _ := gate.Judge(w.set.Spec.Approvals, gatev1alpha1.GateRemoval, id); verdict == gate.Opened {
+		return removal{open: true}
+	}
+	return removal{pending: []gatev1alpha1.PendingApproval{{
+		Gate: gatev1alpha1.GateRemoval, OperationID: id, Since: w.set.DeletionTimestamp,
+		Summary: fmt.Sprintf("the set was deleted: %d servers and their machines are removed", len(w.in.Servers)),
+	}}}
+}

@@ -1,0 +1,116 @@
+package install
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argosy "github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+// TestMember: a member gets kinds, rights, the program with its configuration, and an admission that it can serve; again changes nothing, and
+// taking it out leaves kinds and namespace.
+func TestMember(t *testing.T) {
+	server := lab.StartAPIServer(t, lab.APIServerOptions{})
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(lab.Patient(server.Config), client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := argosy.MemberOptions{Image: "manager:1", Replicas: 2, MachinesURL: "https://iaas.example.com", MachinesCA: []byte("PEM")}
+	var first, second bytes.Buffer
+	if err := argosy.Member(t.Context(), server.Config, &first, options); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"created  CustomResourceDefinition servers.vm.argosy.dev", "created  ClusterRole argosy-vm-approver",
+		"created  MutatingWebhookConfiguration argosy-member-vm", "created  ValidatingAdmissionPolicy argosy-member-vm-overrides",
+	} {
+		if !strings.Contains(first.String(), want) {
+			t.Errorf("not said: %s\n%s", want, first.String())
+		}
+	}
+	key := func(name string) client.ObjectKey { return client.ObjectKey{Namespace: argosy.Namespace, Name: name} }
+	config := &corev1.ConfigMap{}
+	if err := c.Get(t.Context(), key("argosy-member-manager"), config); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"url: https://iaas.example.com", "bindAddress: :9443", "caFile: /etc/argosy-member-manager/config/machines-ca.crt"} {
+		if !strings.Contains(config.Data["config.yaml"], want) {
+			t.Errorf("configuration without %q:\n%s", want, config.Data["config.yaml"])
+		}
+	}
+	trusted(t, c)
+	if err := argosy.Member(t.Context(), server.Config, &second, options); err != nil {
+		t.Fatal(err)
+	}
+	if second.Len() > 0 {
+		t.Errorf("the second time changed:\n%s", second.String())
+	}
+	if err := argosy.MemberGone(t.Context(), server.Config, &second); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []client.Object{
+		&appsv1.Deployment{}, &rbacv1.ClusterRole{}, &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{}, &corev1.Secret{},
+	} {
+		name := map[bool]string{true: "argosy-member-vm", false: "argosy-member-manager"}[strings.Contains(gvk(t, c, gone), "Webhook")]
+		if gvk(t, c, gone) == "Secret" {
+			name = "argosy-member-manager-tls"
+		}
+		if err := c.Get(t.Context(), key(name), gone); !apierrors.IsNotFound(err) {
+			t.Errorf("%T %s: %v", gone, name, err)
+		}
+	}
+	if err := c.Get(t.Context(), client.ObjectKey{Name: argosy.Namespace}, &corev1.Namespace{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func gvk(t *testing.T, c client.Client, o client.Object) string {
+	t.Helper()
+	kind, err := c.GroupVersionKindFor(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kind.Kind
+}
+
+// trusted: what the registration trusts verifies the program's certificate for the name that the API server calls.
+func trusted(t *testing.T, c client.Client) {
+	t.Helper()
+	secret, hooks := &corev1.Secret{}, &admissionv1.MutatingWebhookConfiguration{}
+	if err := c.Get(t.Context(), client.ObjectKey{Namespace: argosy.Namespace, Name: "argosy-member-manager-tls"}, secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Get(t.Context(), client.ObjectKey{Name: "argosy-member-vm"}, hooks); err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(secret.Data[corev1.TLSCertKey])
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hook := range hooks.Webhooks {
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(hook.ClientConfig.CABundle)
+		name := hook.ClientConfig.Service.Name + "." + hook.ClientConfig.Service.Namespace + ".svc"
+		if _, err := certificate.Verify(x509.VerifyOptions{DNSName: name, Roots: roots}); err != nil {
+			t.Errorf("%s: %v", hook.Name, err)
+		}
+	}
+}
