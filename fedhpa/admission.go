@@ -129,7 +129,9 @@ func (h *Validator) checkCronHPAs(ctx context.Context, fed *api.FedHPA) (field.E
 	if err := h.Reader.List(ctx, &crons, client.InNamespace(fed.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing CronHPAs: %w", err)
 	}
-	this := autoscalers.TargetKey(autoscalingv2.CrossVersionObjectReference{APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: fed.Name})
+	this := autoscalers.TargetKey(autoscalingv2.CrossVersionObjectReference{
+		APIVersion: api.GroupVersion.String(), Kind: "FedHPA", Name: fed.Name,
+	})
 	for i := range crons.Items {
 		cron := &crons.Items[i]
 		if !cron.DeletionTimestamp.IsZero() {

@@ -125,7 +125,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.reader.Get(ctx, request.NamespacedName, order); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	result, err := r.handle(ctx, order)
+	var result reconcile.Result
+	err := r.rightStamps(ctx, order)
+	if err == nil {
+		result, err = r.handle(ctx, order)
+	}
 	if apierrors.IsConflict(err) {
 		log.FromContext(ctx).V(1).Info("Trying again on newer objects", "reason", err.Error())
 		return reconcile.Result{RequeueAfter: lookSoon}, nil
@@ -134,9 +138,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 }
 
 func (r *Reconciler) handle(ctx context.Context, order *v1alpha1.PodScaleIn) (reconcile.Result, error) {
-	if err := r.rightStamps(ctx, order); err != nil {
-		return reconcile.Result{}, err
-	}
 	if order.Status.CompletionTime != nil {
 		if err := r.finish(ctx, order); err != nil {
 			return reconcile.Result{}, err

@@ -41,9 +41,7 @@ func settle(f facts, s step) v1alpha1.PodScaleInStatus {
 		complete = metav1.ConditionTrue
 	}
 	set := func(name string, value metav1.ConditionStatus, reason, message string) {
-		if said := meta.FindStatusCondition(status.Conditions, name); said != nil && said.Reason == reason {
-			message = text.Keep(said.Message, message)
-		}
+		message = lasting(status.Conditions, name, reason, message)
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 			Type: name, Status: value, Reason: reason, Message: message, ObservedGeneration: f.order.Generation, LastTransitionTime: now,
 		})
@@ -57,6 +55,14 @@ func settle(f facts, s step) v1alpha1.PodScaleInStatus {
 	}
 	set(v1alpha1.PodScaleInComplete, complete, s.reason, s.message)
 	return status
+}
+
+// lasting are a condition's words as they stood, where the new ones tell nothing else.
+func lasting(conditions []metav1.Condition, name, reason, message string) string {
+	if said := meta.FindStatusCondition(conditions, name); said != nil && said.Reason == reason {
+		return text.Keep(said.Message, message)
+	}
+	return message
 }
 
 // news is whether the step is worth an event: it differs from what the status said before.

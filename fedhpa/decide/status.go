@@ -66,7 +66,7 @@ func (d *decision) observed(c *api.FedHPAClusterStatus, m *Member, now division)
 		c.State = api.ClusterUnreachable
 		c.Message = unreachableWords(c)
 		return
-	case m.unanswered() && !d.foreign(m):
+	case d.unanswered(m):
 		c.State = api.ClusterUnreachable
 	case m.ill() || d.foreign(m):
 		c.State = api.ClusterNotScaling
@@ -217,7 +217,7 @@ func (d *decision) membersCondition() {
 		}
 		switch fault := d.fault(m, d.clusterStatus(name)); {
 		case fault == "" && m.scales():
-		case m.unanswered() && !d.foreign(m):
+		case d.unanswered(m):
 			unanswered = append(unanswered, name+": "+fault)
 		case d.onItsWay(m, fault):
 			waiting = append(waiting, name)
@@ -242,15 +242,20 @@ func (d *decision) membersCondition() {
 		d.condition(api.FedHPAMembersScaling, metav1.ConditionFalse, api.FedHPAReasonTakingOver,
 			list(waiting)+": the workload, or its autoscaler's first look at it, is on its way")
 	case len(unreachable)+len(unanswered) > 0:
-		if len(unreachable) > 0 {
-			unanswered = append(unanswered, list(unreachable)+" cannot be reached: its autoscaler goes on, its last limits stay reserved")
-		}
-		words := strings.Join(unanswered, "; ")
-		d.condition(api.FedHPAMembersScaling, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable, words)
-		d.changed(true, api.FedHPAReasonMemberUnreachable, words)
+		d.sayAway(unreachable, unanswered)
 	default:
 		d.condition(api.FedHPAMembersScaling, metav1.ConditionTrue, api.FedHPAReasonAllScaling, "every member's autoscaler works")
 	}
+}
+
+// sayAway says of members that nobody can tell what their autoscalers do.
+func (d *decision) sayAway(unreachable, unanswered []string) {
+	if len(unreachable) > 0 {
+		unanswered = append(unanswered, list(unreachable)+" cannot be reached: its autoscaler goes on, its last limits stay reserved")
+	}
+	words := strings.Join(unanswered, "; ")
+	d.condition(api.FedHPAMembersScaling, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable, words)
+	d.changed(true, api.FedHPAReasonMemberUnreachable, words)
 }
 
 // capacityCondition says after a division whether the limits could be placed.

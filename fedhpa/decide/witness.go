@@ -29,8 +29,11 @@ func (m *Member) undelivered() bool {
 // is not known.
 func (m *Member) unanswered() bool { return m.undelivered() && !m.HPA.Refused && m.HPA.Fault == "" }
 
-// ill reports whether the member is reachable and has an autoscaler of ours that cannot scale, or may not be able to. It still obeys limits:
-// Kubernetes holds a workload inside them without looking at any metric, so a limit below what runs would cut it.
+// unanswered is that of a member where no other autoscaler owns the replicas.
+func (d *decision) unanswered(m *Member) bool { return m.unanswered() && !d.foreign(m) }
+
+// ill reports whether the member is reachable and has an autoscaler of ours that cannot scale, or may not be able to. It still obeys
+// limits: Kubernetes holds a workload inside them without looking at any metric, so a limit below what runs would cut it.
 func (m *Member) ill() bool {
 	return m != nil && m.Ready && m.HPA != nil && m.HPA.Owned && (m.HPA.Fault != "" || m.undelivered())
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -117,4 +118,45 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 			settles("6 ready")
 		})
 	}
+}
+
+// TestEachMemberIsAskedWhereAllIsDuplicated reads the placement from the real binding, and follows a policy that changes.
+func TestEachMemberIsAskedWhereAllIsDuplicated(t *testing.T) {
+	g := gomega.NewWithT(t)
+	create(t, plane.StartWebhook(t).Registration())
+	k := plane.Karmada(t)
+	template := cloneSet(namespace(t))
+	template.SetGeneration(1)
+	b := binding(template, policyv1alpha1.ReplicaSchedulingTypeDuplicated,
+		workv1alpha2.TargetCluster{Name: "member1", Replicas: 10}, workv1alpha2.TargetCluster{Name: "member2", Replicas: 10})
+	create(t, b)
+	var items []workv1alpha2.AggregatedStatusItem
+	for cluster, updated := range map[string]int{"member1": 1, "member2": 0} {
+		text, err := json.Marshal(map[string]any{"replicas": 10, "readyReplicas": 10, "updatedReplicas": updated,
+			"generation": 1, "observedGeneration": 1, "resourceTemplateGeneration": 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, workv1alpha2.AggregatedStatusItem{ClusterName: cluster, Status: &runtime.RawExtension{Raw: text}})
+	}
+	said := func() (string, error) {
+		out, err := k.AggregateStatus(template.DeepCopy(), items)
+		if err != nil {
+			return "", err
+		}
+		conditions, _, err := unstructured.NestedSlice(out.Object, "status", "conditions")
+		for _, item := range conditions {
+			if condition, _ := item.(map[string]any); condition["type"] == aggregate.ConditionRolloutAsAsked {
+				return condition["message"].(string), nil
+			}
+		}
+		return "", err
+	}
+	g.Eventually(said, within, every).Should(gomega.Equal("asked 1 of 10 updated in each member, 1 are: member1 1 of 10, member2 0 of 10"))
+
+	b.Spec.Placement.ReplicaScheduling.ReplicaSchedulingType = policyv1alpha1.ReplicaSchedulingTypeDivided
+	if err := plane.Client.Update(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	g.Eventually(said, within, every).Should(gomega.BeEmpty(), "replicas beyond the fleet's are on their way")
 }
