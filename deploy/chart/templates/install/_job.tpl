@@ -41,7 +41,7 @@ spec:
     - name: karmada
       secret:
         secretName: {{ .root.Values.karmada.kubeconfigSecret.name }}
-        {{- if .karmadaOptional }}
+        {{- if get . "karmadaOptional" }}
         optional: true
         {{- end }}
         defaultMode: 0440
