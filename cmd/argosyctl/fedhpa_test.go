@@ -39,7 +39,10 @@ func fedHPAs(t *testing.T) client.Client {
 	}
 	binding := &workv1alpha2.ResourceBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-deployment"},
-		Spec:       workv1alpha2.ResourceBindingSpec{Replicas: 5, Clusters: []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 5}}},
+		Spec: workv1alpha2.ResourceBindingSpec{
+			Resource: workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
+			Replicas: 5, Clusters: []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 5}},
+		},
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(web, binding).Build()
 }
