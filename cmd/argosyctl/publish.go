@@ -141,7 +141,8 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 		return o.unknown(err)
 	}
 	known := &members.Members{Reader: control}
-	publisher := &publish.Publisher{Control: control, DryRun: o.dryRun, Prune: o.prune, Clock: clock.RealClock{}, Member: func(ctx context.Context,
+	publisher := &publish.Publisher{Control: control, DryRun: o.dryRun, Prune: o.prune, Clock: clock.RealClock{}}
+	publisher.Member = func(ctx context.Context,
 		name string) (client.Client, error) {
 		if path, ok := o.kubeconfigs[name]; ok {
 			config, err := clientcmd.BuildConfigFromFlags("", path)
@@ -151,7 +152,7 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 			return client.New(config, client.Options{})
 		}
 		return known.Client(ctx, name)
-	}}
+	}
 	if o.dryRun {
 		result, err := publisher.Release(ctx, namespace, bundle, o.clusters)
 		return writeDryRun(out, result, err)

@@ -105,13 +105,15 @@ func TestADryRunShowsWhatWouldChange(t *testing.T) {
 			"b: service/web is new\ndry run; managed: Static; 2 of 3 objects would change\n"},
 		"what left stays": {written: []publish.Written{same}, left: []publish.Left{{Where: "a", Object: "configmap/old"}},
 			out: "a: configmap/old left the folder and stays: --prune deletes it\ndry run; managed: Static; 0 of 2 objects would change\n"},
-		"what left would go": {written: []publish.Written{same}, left: []publish.Left{{Where: "a", Object: "configmap/old", Pruned: true}}, code: 1,
-			out: "a: configmap/old left the folder and would be deleted\ndry run; managed: Static; 1 of 2 objects would change\n"},
+		"what left would go": {written: []publish.Written{same}, code: 1,
+			left: []publish.Left{{Where: "a", Object: "configmap/old", Pruned: true}},
+			out:  "a: configmap/old left the folder and would be deleted\ndry run; managed: Static; 1 of 2 objects would change\n"},
 		"an error": {written: []publish.Written{fresh}, err: errors.New("no such host"), code: 2, out: "b: service/web is new\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := writeDryRun(&out, publish.Result{Written: tc.written, Left: tc.left, Answer: publish.Answer{Management: v1alpha1.ManagementStatic}}, tc.err)
+			answer := publish.Answer{Management: v1alpha1.ManagementStatic}
+			err := writeDryRun(&out, publish.Result{Written: tc.written, Left: tc.left, Answer: answer}, tc.err)
 			var ended exitError
 			if errors.As(err, &ended); ended.code != tc.code {
 				t.Errorf("ended with %d (%v), want %d", ended.code, err, tc.code)

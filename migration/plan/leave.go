@@ -53,7 +53,8 @@ func (j *journey) guardAgain() outcome {
 	labels := map[string]*string{workv1alpha2.DeletionProtectionLabelKey: ptr.To(workv1alpha2.DeletionProtectionAlways)}
 	for _, resource := range j.own() {
 		template := j.Control.Templates[resource.ResourceReference]
-		if template != nil && (template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" || template.GetLabels()[v1alpha1.LabelManagedBy] == "") {
+		if template != nil &&
+			(template.GetAnnotations()[v1alpha1.AnnotationLeaving] != "" || template.GetLabels()[v1alpha1.LabelManagedBy] == "") {
 			closed, owned := maps.Clone(annotations), maps.Clone(labels)
 			closed[v1alpha1.AnnotationClosed], owned[v1alpha1.LabelManagedBy] = ptr.To(j.Owner), ptr.To(j.Owner)
 			j.act(Action{Verb: Mark, Ref: resource.ResourceReference, Annotations: closed, Labels: owned})

@@ -124,9 +124,9 @@ func TestTheRecordExpires(t *testing.T) {
 			f.spec.TTLSecondsAfterLeft = tc.ttl
 			f.now = f.now.Add(tc.after)
 			decision := Next(f.world())
-			deleted := false
+			record, deleted := Ref{APIVersion: "migration.argosy.dev/v1alpha1", Kind: "Migration", Name: "deployment-web"}, false
 			for _, action := range decision.Actions {
-				deleted = deleted || action.Verb == Delete && action.Ref == Ref{APIVersion: "migration.argosy.dev/v1alpha1", Kind: "Migration", Name: "deployment-web"}
+				deleted = deleted || action.Verb == Delete && action.Ref == record
 			}
 			if deleted != tc.deleted {
 				t.Errorf("deleted: %v, want %v", deleted, tc.deleted)

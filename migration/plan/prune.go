@@ -12,8 +12,8 @@ import (
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
-// prune takes out of the control plane what a release gave up ('argosyctl publish --prune'), and says what of it is under way. It is the one
-// way on which an object is deleted in a member, and it is asked for by name: first no binding and no Work preserves it any more, then
+// prune takes out of the control plane what a release gave up ('argosyctl publish --prune'), and says what of it is under way. It is the
+// one way on which an object is deleted in a member, and it is asked for by name: first no binding and no Work preserves it any more, then
 // the template goes, and Karmada deletes what it manages; policy and overrides go last. Only of a federated application that nothing
 // speaks against: a rollback takes the wish back.
 func (j *journey) prune() string {

@@ -40,7 +40,8 @@ func TestTheControllerMayHandleWhatIsCarried(t *testing.T) {
 		resource, _ := meta.UnsafeGuessKindToResource(kind)
 		for _, verb := range []string{"get", "create", "update", "patch", "delete"} {
 			may := slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool {
-				return slices.Contains(rule.APIGroups, kind.Group) && slices.Contains(rule.Resources, resource.Resource) && slices.Contains(rule.Verbs, verb)
+				return slices.Contains(rule.APIGroups, kind.Group) && slices.Contains(rule.Resources, resource.Resource) &&
+					slices.Contains(rule.Verbs, verb)
 			})
 			if !may {
 				t.Errorf("the controller may not %s %s of group %q, and %s is carried", verb, resource.Resource, kind.Group, kind.Kind)

@@ -131,7 +131,8 @@ func (g *Gates) transport(ctx context.Context, gate *v1alpha1.PrometheusGate) (h
 	if !strings.HasPrefix(gate.Address, "https://") {
 		return nil, fmt.Errorf("the Secret %s is sent over https alone, and the address is %q", key, gate.Address)
 	}
-	config.CAData, config.CertData, config.KeyData = secret.Data["ca.crt"], secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
+	config.CAData = secret.Data["ca.crt"]
+	config.CertData, config.KeyData = secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
 	config.BearerToken = strings.TrimSpace(string(secret.Data[tokenKey]))
 	transport, err := rest.TransportFor(config)
 	if err != nil {

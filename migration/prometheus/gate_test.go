@@ -39,13 +39,19 @@ func TestAsk(t *testing.T) {
 		"a string":     {file: "a-string", wantErr: `"string"`},
 		"a bad query":  {status: 400, file: "a-bad-query", wantErr: "bad_data: invalid parameter"},
 		"the second is bad": {
-			body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]},{"metric":{},"value":[1,"7"]}]}}`, unwell: "Prometheus says 7",
+			body:   `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]},{"metric":{},"value":[1,"7"]}]}}`,
+			unwell: "Prometheus says 7",
 		},
-		"not Prometheus":      {status: 502, body: `<html>who is there`, wantErr: "<html>who is there"},
-		"elsewhere":           {status: 302, body: ``, wantErr: "302"},
-		"a sample too short":  {body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1]}]}}`, wantErr: "1 parts"},
+		"not Prometheus": {status: 502, body: `<html>who is there`, wantErr: "<html>who is there"},
+		"elsewhere":      {status: 302, body: ``, wantErr: "302"},
+		"a sample too short": {
+			body: `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1]}]}}`, wantErr: "1 parts",
+		},
 		"a value of its type": {body: `{"status":"success","data":{"resultType":"scalar","result":[1,2]}}`, wantErr: "cannot unmarshal number"},
-		"endless":             {body: `{"status":"success","data":{"resultType":"string","result":"` + strings.Repeat("x", maxAnswer) + `"}}`, wantErr: "bad_response"},
+		"endless": {
+			body:    `{"status":"success","data":{"resultType":"string","result":"` + strings.Repeat("x", maxAnswer) + `"}}`,
+			wantErr: "bad_response",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tc.file != "" {

@@ -116,7 +116,8 @@ func (p *Publisher) leftInMember(ctx context.Context, at memberAt, object *unstr
 	left := Left{Where: at.cluster, Object: policy.User(policy.RefOf(object))}
 	left.Note = somebodys(object)
 	if left.Note == "" && object.GetLabels()["karmada.io/managed"] == "true" {
-		left.Note = "Karmada still holds it for the application that was cut off: let that leave ('argosyctl migration leave'), or adopt it again and prune then"
+		left.Note = "Karmada still holds it for the application that was cut off: let that leave ('argosyctl migration leave'), or adopt it " +
+			"again and prune then"
 	}
 	if left.Note == "" {
 		users, err := usersOf(ctx, at, object, at.workload())
@@ -174,7 +175,8 @@ func usersOf(ctx context.Context, at memberAt, object, self *unstructured.Unstru
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("looking for who uses %s in cluster %s: listing %s: %w", policy.User(policy.RefOf(object)), at.cluster, gvk.Kind, err)
+			return nil, fmt.Errorf("looking for who uses %s in cluster %s: listing %s: %w", policy.User(policy.RefOf(object)), at.cluster,
+				gvk.Kind, err)
 		}
 		for i := range list.Items {
 			list.Items[i].SetGroupVersionKind(gvk)

@@ -67,8 +67,14 @@ func pruned(t *testing.T, objects ...client.Object) client.Client {
 const (
 	extraConfig = `{apiVersion: v1, kind: ConfigMap, metadata: {name: extra}, data: {x: z}}`
 	extraClaim  = `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: extra}, spec: {accessModes: [ReadWriteOnce]}}`
-	extraRole   = `{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: extra}, rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}`
-	extraScaler = `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: extra}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`
+	extraRole   = `{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: extra},
+  rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}`
+	extraScaler = `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: extra},
+  spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`
+	// another workload that uses the ConfigMap.
+	another = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: other, namespace: shop},
+  spec: {selector: {matchLabels: {app: other}}, template: {metadata: {labels: {app: other}},
+  spec: {containers: [{name: other, image: x, envFrom: [{configMapRef: {name: extra}}]}]}}}}`
 )
 
 func bundleOf(t *testing.T, texts ...string) *Bundle {
@@ -99,11 +105,15 @@ func TestAStaticReleasePrunes(t *testing.T) {
 		again string
 		want  []Left
 	}{
-		"a ConfigMap":                         {extra: extraConfig, want: []Left{{Where: "a", Object: "configmap/extra", Pruned: true}}},
-		"a kind that no migration carries":    {extra: extraRole, want: []Left{{Where: "a", Object: "role/extra", Pruned: true}}},
-		"an autoscaler of the same workload":  {extra: extraScaler, want: []Left{{Where: "a", Object: "horizontalpodautoscaler/extra", Pruned: true}}},
+		"a ConfigMap":                      {extra: extraConfig, want: []Left{{Where: "a", Object: "configmap/extra", Pruned: true}}},
+		"a kind that no migration carries": {extra: extraRole, want: []Left{{Where: "a", Object: "role/extra", Pruned: true}}},
+		"an autoscaler of the same workload": {
+			extra: extraScaler, want: []Left{{Where: "a", Object: "horizontalpodautoscaler/extra", Pruned: true}},
+		},
 		"the same in another version of them": {extra: extraScaler, again: strings.Replace(extraScaler, "autoscaling/v2", "autoscaling/v1", 1)},
-		"data":                                {extra: extraClaim, want: []Left{{Where: "a", Object: "persistentvolumeclaim/extra", Note: "it holds data: delete it yourself"}}},
+		"data": {
+			extra: extraClaim, want: []Left{{Where: "a", Object: "persistentvolumeclaim/extra", Note: "it holds data: delete it yourself"}},
+		},
 		"a controller owns it": {extra: extraConfig, meanwhile: func(live *unstructured.Unstructured) {
 			live.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "x/v1", Kind: "App", Name: "web", UID: "1", Controller: ptr.To(true)}})
 		}, want: []Left{{Where: "a", Object: "configmap/extra", Note: "it is owned by App web"}}},
@@ -118,9 +128,9 @@ func TestAStaticReleasePrunes(t *testing.T) {
 			labels := live.GetLabels()
 			labels["karmada.io/managed"] = "true"
 			live.SetLabels(labels)
-		}, want: []Left{{Where: "a", Object: "configmap/extra", Note: "Karmada still holds it for the application that was cut off: let that leave ('argosyctl migration leave'), or adopt it again and prune then"}}},
-		"another workload uses it": {extra: extraConfig, also: []string{`{apiVersion: apps/v1, kind: Deployment, metadata: {name: other, namespace: shop}, spec: {selector: {matchLabels: {app: other}},
-  template: {metadata: {labels: {app: other}}, spec: {containers: [{name: other, image: x, envFrom: [{configMapRef: {name: extra}}]}]}}}}`},
+		}, want: []Left{{Where: "a", Object: "configmap/extra", Note: "Karmada still holds it for the application that was cut off: let that " +
+			"leave ('argosyctl migration leave'), or adopt it again and prune then"}}},
+		"another workload uses it": {extra: extraConfig, also: []string{another},
 			want: []Left{{Where: "a", Object: "configmap/extra", Note: "it is used by deployment/other"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +236,8 @@ func TestAFederatedReleasePrunes(t *testing.T) {
 			set.join(template, nil)
 			existing := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "configmap-extra",
 				Labels: map[string]string{v1alpha1.LabelManagedBy: "deployment-web"}}}
-			existing.Spec.ResourceSelectors = []policyv1alpha1.ResourceSelector{{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "extra"}}
+			existing.Spec.ResourceSelectors = []policyv1alpha1.ResourceSelector{
+				{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "extra"}}
 			existing.Spec.Placement.ClusterAffinity = &policyv1alpha1.ClusterAffinity{ClusterNames: []string{"a", "b"}}
 			existing.Spec.PreserveResourcesOnDeletion = ptr.To(true)
 			if tc.change != nil {
@@ -235,11 +246,11 @@ func TestAFederatedReleasePrunes(t *testing.T) {
 			control := pruned(t, listing(""), migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), template, existing)
 			var there []client.Object
 			if tc.inUse {
-				there = append(there, objectOf(t, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: other, namespace: shop}, spec: {selector: {matchLabels: {app: other}},
-  template: {metadata: {labels: {app: other}}, spec: {containers: [{name: other, image: x, envFrom: [{configMapRef: {name: extra}}]}]}}}}`))
+				there = append(there, objectOf(t, another))
 			}
 			member := pruned(t, there...)
-			publisher := &Publisher{Control: control, Prune: true, Member: func(context.Context, string) (client.Client, error) { return member, nil }}
+			publisher := &Publisher{Control: control, Prune: true,
+				Member: func(context.Context, string) (client.Client, error) { return member, nil }}
 			for _, dry := range []bool{true, false} {
 				publisher.DryRun = dry
 				result, err := publisher.Release(t.Context(), "shop", bundleOf(t, string(folder["web.yaml"].Data)), nil)
@@ -253,8 +264,9 @@ func TestAFederatedReleasePrunes(t *testing.T) {
 					t.Fatal(err)
 				}
 				asked := !dry && len(tc.want) > 0 && tc.want[0].Pruned
-				if got := existing.Annotations[v1alpha1.AnnotationPruned] != ""; got != asked || ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false) == asked {
-					t.Errorf("the policy is given up: %v, preserves %v; want it given up: %v", got, *existing.Spec.PreserveResourcesOnDeletion, asked)
+				preserves := ptr.Deref(existing.Spec.PreserveResourcesOnDeletion, false)
+				if got := existing.Annotations[v1alpha1.AnnotationPruned] != ""; got != asked || preserves == asked {
+					t.Errorf("the policy is given up: %v, preserves %v; want it given up: %v", got, preserves, asked)
 				}
 			}
 		})

@@ -133,14 +133,16 @@ func (p *Publisher) toMembers(ctx context.Context, application Application, stat
 // dry is the same publisher, of which every write is a dry run.
 func (p *Publisher) dry() *Publisher {
 	member := p.Member
-	return &Publisher{Control: client.NewDryRunClient(p.Control), Clock: p.Clock, DryRun: true, Prune: p.Prune, Member: func(ctx context.Context,
+	out := &Publisher{Control: client.NewDryRunClient(p.Control), Clock: p.Clock, DryRun: true, Prune: p.Prune}
+	out.Member = func(ctx context.Context,
 		cluster string) (client.Client, error) {
 		reached, err := member(ctx, cluster)
 		if err != nil {
 			return nil, err
 		}
 		return client.NewDryRunClient(reached), nil
-	}}
+	}
+	return out
 }
 
 // still asks once more after a release: one that met the beginning of a take-over or of a cut-off went the wrong

@@ -60,7 +60,8 @@ func TestTheGaugeCountsEveryWhitelist(t *testing.T) {
 		}
 		return text.String()
 	}
-	head := "# HELP argosy_migration_applications Applications on whitelists, by whitelist, environment and state (waiting, moving, federated, " +
+	head := "# HELP argosy_migration_applications Applications on whitelists, by whitelist, environment and state " +
+		"(waiting, moving, federated, " +
 		"failed, and off: rolled back by a person).\n# TYPE argosy_migration_applications gauge\n"
 	if err := testutil.CollectAndCompare(order, strings.NewReader(head+lines("one", 1, 0, 0)+lines("two", 0, 1, 1))); err != nil {
 		t.Error(err)

@@ -62,7 +62,8 @@ func playMigration(ctx context.Context, s *Stage) error {
 		})
 	}
 	for _, step := range []func(context.Context) error{
-		scene.sweep, scene.deploy, scene.own, scene.enlist, scene.firstBatch, scene.rotate, scene.badOne, scene.rest, scene.takeOff, scene.compare,
+		scene.sweep, scene.deploy, scene.own, scene.enlist, scene.firstBatch, scene.rotate, scene.badOne, scene.rest, scene.takeOff,
+		scene.compare,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -278,9 +279,8 @@ func (s *townScene) compare(ctx context.Context) error {
 		return err
 	}
 	s.Say("%s", text.String())
-	s.Expect(ctx, "pods with their UID of before, and no restart and no eviction but the scene's own", "25 of 25", func(context.Context) (string, error) {
-		return fmt.Sprintf("%d of %d", same, len(names)), nil
-	})
+	s.Expect(ctx, "pods with their UID of before, and no restart and no eviction but the scene's own", "25 of 25",
+		func(context.Context) (string, error) { return fmt.Sprintf("%d of %d", same, len(names)), nil })
 	return nil
 }
 

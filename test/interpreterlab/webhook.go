@@ -59,7 +59,8 @@ func (p *Plane) StartWebhook(t testing.TB) *Webhook {
 	}
 	w.Address, w.Metrics, w.Health = addresses[0], "http://"+addresses[1]+"/metrics", "http://"+addresses[2]
 	config := fmt.Sprintf(
-		"apiVersion: config.argosy.dev/v1alpha1\nkind: WebhookConfiguration\nisKarmadaBindAddress: \"0\"\nbindAddress: %s\ncertDir: %s\nmetricsBindAddress: "+
+		"apiVersion: config.argosy.dev/v1alpha1\nkind: WebhookConfiguration\nisKarmadaBindAddress: \"0\"\nbindAddress: %s\ncertDir: %s\n"+
+			"metricsBindAddress: "+
 			"%s\nhealthBindAddress: %s\n",
 		addresses[0], w.dir, addresses[1], addresses[2])
 	path := filepath.Join(w.dir, "webhook.yaml")

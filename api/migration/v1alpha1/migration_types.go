@@ -402,7 +402,8 @@ type MigrationStatus struct {
 	// +listType=set
 	// +optional
 	RejectedBy []string `json:"rejectedBy,omitempty"`
-	// requiredApprovals of the plan that waits: the strategy's, or those of before it was lowered. Once that many people approved, the lower number holds.
+	// requiredApprovals of the plan that waits: the strategy's, or those of before it was lowered. Once that many people approved, the lower
+	// number holds.
 	// +optional
 	RequiredApprovals int32 `json:"requiredApprovals,omitempty"`
 	// soakStartTime is when the last cluster was open.

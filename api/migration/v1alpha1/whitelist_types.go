@@ -99,7 +99,8 @@ type HealthGate struct {
 	Prometheus *PrometheusGate `json:"prometheus,omitempty"`
 }
 
-// GateNamespace of the control plane holds the Secrets of Prometheus gates, and GateSecretType is their type: no other Secret is sent anywhere.
+// GateNamespace of the control plane holds the Secrets of Prometheus gates, and GateSecretType is their type: no other Secret is sent
+// anywhere.
 const (
 	GateNamespace  = "argosy-system"
 	GateSecretType = "migration.argosy.dev/prometheus"

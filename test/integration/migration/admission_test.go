@@ -202,12 +202,13 @@ func TestApprovals(t *testing.T) {
 	withdrawn.Spec.Approvals = nil
 	both := migration.DeepCopy()
 	both.Spec.Approvals = append(both.Spec.Approvals, v1alpha1.Approval{PlanHash: firstPlan, Decision: v1alpha1.DecisionReject, Reason: "no"})
-	refusal(t, "alice rejects what she approved", g.as(t, "alice").Patch(t.Context(), both.DeepCopy(), client.MergeFrom(migration), client.DryRunAll),
+	alice, before := g.as(t, "alice"), client.MergeFrom(migration)
+	refusal(t, "alice rejects what she approved", alice.Patch(t.Context(), both.DeepCopy(), before, client.DryRunAll),
 		"alice has decided about plan "+firstPlan+" already: take that back")
 	both.Spec.Approvals = both.Spec.Approvals[1:]
-	refusal(t, "alice rejects instead", g.as(t, "alice").Patch(t.Context(), both.DeepCopy(), client.MergeFrom(migration), client.DryRunAll), "")
+	refusal(t, "alice rejects instead", alice.Patch(t.Context(), both.DeepCopy(), before, client.DryRunAll), "")
 	both.Spec.Approvals[0].Reason = ""
-	refusal(t, "a rejection without a reason", g.as(t, "alice").Patch(t.Context(), both, client.MergeFrom(migration), client.DryRunAll),
+	refusal(t, "a rejection without a reason", alice.Patch(t.Context(), both, before, client.DryRunAll),
 		"a rejection needs a reason")
 	refusal(t, "bob withdraws alice's", g.as(t, "bob").Patch(t.Context(), withdrawn, client.MergeFrom(migration)), "only alice can withdraw")
 

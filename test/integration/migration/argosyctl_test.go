@@ -193,8 +193,9 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	step("migration.migration.argosy.dev/deployment-web\n", 0, "alice", "migration", "get", "deploy/web", "-o", "name")
 	step("AwaitingApproval", 0, "alice", "migration", "get", "deployment/web", "-o", "jsonpath={.status.phase}")
 	step("has no Migration", 1, "alice", "migration", "get", "deployment/nobody")
-	if out, _, _ := p.run(t, "alice", "migration", "watch", "deployment/web", "--request-timeout", "2s"); !strings.Contains(out, "deployment-web") {
-		t.Errorf("watching shows %q", out)
+	shown, _, _ := p.run(t, "alice", "migration", "watch", "deployment/web", "--request-timeout", "2s")
+	if !strings.Contains(shown, "deployment-web") {
+		t.Errorf("watching shows %q", shown)
 	}
 	step("name one MigrationWhitelist", 1, "admin", "migration", "pause", "deployment/web")
 	step("there is no MigrationWhitelist other: there is all", 1, "admin", "migration", "pause", "other")
@@ -202,22 +203,28 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	step("whitelist all is at mode Pause already", 0, "admin", "migration", "pause", "all")
 	step("setting the mode of whitelist all: ", 1, "alice", "migration", "resume", "all")
 	step("whitelist all is at mode Run", 0, "admin", "migration", "resume", "all")
-	step("deploy/nobody in namespace shop has no Migration: put it on a MigrationWhitelist first (the namespace has deployment/web)", 1, "alice", "migration", "plan", "deploy/nobody")
+	step("deploy/nobody in namespace shop has no Migration: put it on a MigrationWhitelist first (the namespace has deployment/web)",
+		1, "alice", "migration", "plan", "deploy/nobody")
 	step("plan "+firstPlan, 0, "alice", "migration", "plan", "deployments.apps/web")
 	step(`"job" is none of the kinds that can be federated`, 1, "alice", "migration", "plan", "job/web")
 	step("name one application as kind/name, such as: argosyctl migration plan -n shop deployment/web", 1, "alice", "migration", "plan")
 	step(`unknown command "aprove" for "argosyctl migration"`, 3, "alice", "migration", "aprove", "deployment/web")
 	step(`"web" is no application: write kind/name`, 1, "alice", "migration", "plan", "web")
 
-	step("name the plan you have read with --plan: 'argosyctl migration plan deployment/web' shows it", 1, "alice", "migration", "approve", "deployment/web")
-	step("approving plan "+secondPlan+": it is not the current plan, which is "+firstPlan, 1, "alice", "migration", "approve", "deployment/web", "--plan", secondPlan)
-	step("plan "+firstPlan+" of deployment/web is approved by alice: 1 of 2", 0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
-	step("alice has approved plan "+firstPlan+" already: another person must", 1, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	step("name the plan you have read with --plan: 'argosyctl migration plan deployment/web' shows it",
+		1, "alice", "migration", "approve", "deployment/web")
+	step("approving plan "+secondPlan+": it is not the current plan, which is "+firstPlan,
+		1, "alice", "migration", "approve", "deployment/web", "--plan", secondPlan)
+	step("plan "+firstPlan+" of deployment/web is approved by alice: 1 of 2",
+		0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
+	step("alice has approved plan "+firstPlan+" already: another person must",
+		1, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
 	step("say why with --reason", 1, "bob", "migration", "reject", "deployment/web", "--plan", firstPlan)
 	step("rejecting plan "+secondPlan+": it is not the current plan", 1, "bob", "migration", "reject", "deployment/web", "--plan", secondPlan,
 		"--reason", "no")
 	step("rejecting plan "+firstPlan+": ", 1, "ci", "migration", "reject", "deployment/web", "--plan", firstPlan, "--reason", "no")
-	step("plan "+firstPlan+" of deployment/web is rejected by bob: the sale begins", 0, "bob", "migration", "reject", "deployment/web", "--plan",
+	step("plan "+firstPlan+" of deployment/web is rejected by bob: the sale begins",
+		0, "bob", "migration", "reject", "deployment/web", "--plan",
 		firstPlan, "--reason", "the sale begins")
 	if got := record().Spec.Approvals; len(got) != 2 || got[1].Decision != v1alpha1.DecisionReject || got[1].Reason != "the sale begins" ||
 		got[1].Time == nil {
