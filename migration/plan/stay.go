@@ -56,7 +56,7 @@ const defaultTTL = 30 * 24 * time.Hour
 // expire has the record of an application that left deleted once its time is over. One that a person rolled back stays: what the record
 // says of that wins over lists, and a new record would not.
 func (j *journey) expire() {
-	if j.Spec.Rollback != nil || j.World.Entry != nil {
+	if j.Spec.Rollback != nil || j.Entry != nil {
 		return
 	}
 	ttl := defaultTTL

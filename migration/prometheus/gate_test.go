@@ -1,10 +1,14 @@
 package prometheus
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
-	"github.com/argosy-dev/argosy/test/lab/pki"
 )
 
 // The answers in testdata are a real Prometheus's: test/monitoring holds them against its HTTP API.
@@ -89,16 +92,30 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// person is a certificate for clients, that vouches for itself, and its key, both PEM.
+func person(t *testing.T) (cert, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now() //nolint:forbidigo // a certificate is of now
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw})
+}
+
 // A Prometheus that wants TLS, a client certificate and a token is asked with those of the gate's Secret, and with nobody else's.
 func TestCredentials(t *testing.T) {
-	authority, err := pki.NewAuthority("people", time.Now()) //nolint:forbidigo // certificates are of now
-	if err != nil {
-		t.Fatal(err)
-	}
-	person, err := authority.Client("argosy")
-	if err != nil {
-		t.Fatal(err)
-	}
+	cert, key := person(t)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		if in.Header.Get("Authorization") != "Bearer secret" {
 			out.WriteHeader(http.StatusUnauthorized)
@@ -107,12 +124,12 @@ func TestCredentials(t *testing.T) {
 		_, _ = io.WriteString(out, `{"status":"success","data":{"resultType":"scalar","result":[1,"0"]}}`)
 	}))
 	people := x509.NewCertPool()
-	people.AppendCertsFromPEM(authority.PEM)
+	people.AppendCertsFromPEM(cert)
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: people}
 	server.StartTLS()
 	defer server.Close()
 	whole := map[string][]byte{
-		"address": []byte(server.URL), "token": []byte("secret\n"), "tls.crt": person.Cert, "tls.key": person.Key,
+		"address": []byte(server.URL), "token": []byte("secret\n"), "tls.crt": cert, "tls.key": key,
 		"ca.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
 	}
 	for name, tc := range map[string]struct {
