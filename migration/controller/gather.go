@@ -58,15 +58,8 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 			return world, err
 		}
 	}
-	if needs.Works {
-		if err := c.works(ctx, &world, refs); err != nil {
-			return world, err
-		}
-	}
-	if needs.Scalers {
-		if err := c.scalers(ctx, &world); err != nil {
-			return world, err
-		}
+	if err := c.dispatched(ctx, &world, needs, refs); err != nil {
+		return world, err
 	}
 	if strays := plan.Strays(world); len(strays) > 0 {
 		c.members(ctx, &world, func(name string) bool { return slices.Contains(strays, name) })
@@ -78,6 +71,19 @@ func (c *Controller) gather(ctx context.Context, migration *v1alpha1.Migration) 
 		c.gate(ctx, &world)
 	}
 	return world, nil
+}
+
+// dispatched reads the Works that the next step needs: of the application's objects, and of what scales it.
+func (c *Controller) dispatched(ctx context.Context, world *plan.World, needs plan.Reading, refs []plan.Ref) error {
+	if needs.Works {
+		if err := c.works(ctx, world, refs); err != nil {
+			return err
+		}
+	}
+	if needs.Scalers {
+		return c.scalers(ctx, world)
+	}
+	return nil
 }
 
 // outline of a world: the record, and nothing of what there is.
