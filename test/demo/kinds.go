@@ -121,7 +121,8 @@ func playKinds(ctx context.Context, s *Stage) error {
 	if err := s.cutPower(ctx, "ledger-1"); err != nil {
 		return err
 	}
-	s.Expect(ctx, "what a person reads of both sets", "payments: 6 servers, 6 without code; ledger: 3 servers, 2 without code, 1 unreachable", s.setsSay)
+	s.Expect(ctx, "what a person reads of both sets",
+		"payments: 6 servers, 6 without code; ledger: 3 servers, 2 without code, 1 unreachable", s.setsSay)
 
 	if err := s.playTakeOut(ctx); err != nil {
 		return err

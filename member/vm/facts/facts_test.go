@@ -42,22 +42,33 @@ func TestWrite(t *testing.T) {
 		want    string
 		forgets bool
 	}{
-		"runs":                      {before: status("Done", "Running"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
-		"first seen":                {before: status("Pending", "Absent"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
-		"another boot":              {before: status("Done", "Running"), reading: found("Running", "b2"), want: "Running True HeartbeatFresh", forgets: true},
-		"stopped":                   {before: status("Done", "Running"), reading: found("Stopped", "b1"), want: "Stopped False MachineStopped"},
-		"booting":                   {before: status("Pending", "Absent"), reading: found("Creating", ""), want: "Creating Unknown MachineBooting"},
-		"the system does not know":  {before: status("Done", "Running"), reading: found("Unknown", ""), want: "Unknown Unknown DriverUnanswered"},
-		"no answer":                 {before: status("Done", "Running"), reading: Reading{Err: silent}, want: "Unknown Unknown DriverUnanswered"},
-		"no answer while made":      {before: status("Pending", "Absent"), reading: Reading{Err: silent}, want: "Absent"},
-		"no answer of one gone":     {before: status("Done", "Gone"), reading: Reading{Err: silent}, want: "Gone"},
-		"not found, not made":       {before: status("Pending", "Absent"), reading: Reading{Err: gone}, want: "Absent"},
-		"not found once":            {before: status("Done", "Running"), reading: Reading{Err: gone}, want: "Unknown Unknown MachineNotFound"},
-		"not found often, too soon": {before: status("Done", "Unknown"), reading: Reading{Err: gone}, missing: Missing{noon, 9}, after: 59 * time.Second, want: "Unknown Unknown MachineNotFound"},
-		"not found long, too few":   {before: status("Done", "Unknown"), reading: Reading{Err: gone}, missing: Missing{noon, 1}, after: time.Hour, want: "Unknown Unknown MachineNotFound"},
-		"surely gone":               {before: status("Done", "Unknown"), reading: Reading{Err: gone}, missing: Missing{noon, 2}, after: time.Minute, want: "Gone False MachineGone"},
-		"nothing is listed at all":  {before: status("Done", "Unknown"), reading: Reading{Err: gone, ListIsEmpty: true}, missing: Missing{noon, 9}, after: time.Hour, want: "Unknown Unknown MachineNotFound"},
-		"it came back":              {before: status("Done", "Gone"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
+		"runs":       {before: status("Done", "Running"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
+		"first seen": {before: status("Pending", "Absent"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
+		"another boot": {
+			before: status("Done", "Running"), reading: found("Running", "b2"),
+			want: "Running True HeartbeatFresh", forgets: true},
+		"stopped": {before: status("Done", "Running"), reading: found("Stopped", "b1"), want: "Stopped False MachineStopped"},
+		"booting": {
+			before: status("Pending", "Absent"), reading: found("Creating", ""), want: "Creating Unknown MachineBooting"},
+		"the system does not know": {before: status("Done", "Running"), reading: found("Unknown", ""), want: "Unknown Unknown DriverUnanswered"},
+		"no answer":                {before: status("Done", "Running"), reading: Reading{Err: silent}, want: "Unknown Unknown DriverUnanswered"},
+		"no answer while made":     {before: status("Pending", "Absent"), reading: Reading{Err: silent}, want: "Absent"},
+		"no answer of one gone":    {before: status("Done", "Gone"), reading: Reading{Err: silent}, want: "Gone"},
+		"not found, not made":      {before: status("Pending", "Absent"), reading: Reading{Err: gone}, want: "Absent"},
+		"not found once":           {before: status("Done", "Running"), reading: Reading{Err: gone}, want: "Unknown Unknown MachineNotFound"},
+		"not found often, too soon": {
+			before: status("Done", "Unknown"), reading: Reading{Err: gone},
+			missing: Missing{noon, 9}, after: 59 * time.Second, want: "Unknown Unknown MachineNotFound"},
+		"not found long, too few": {
+			before: status("Done", "Unknown"), reading: Reading{Err: gone},
+			missing: Missing{noon, 1}, after: time.Hour, want: "Unknown Unknown MachineNotFound"},
+		"surely gone": {
+			before: status("Done", "Unknown"), reading: Reading{Err: gone},
+			missing: Missing{noon, 2}, after: time.Minute, want: "Gone False MachineGone"},
+		"nothing is listed at all": {
+			before: status("Done", "Unknown"), reading: Reading{Err: gone, ListIsEmpty: true},
+			missing: Missing{noon, 9}, after: time.Hour, want: "Unknown Unknown MachineNotFound"},
+		"it came back": {before: status("Done", "Gone"), reading: found("Running", "b1"), want: "Running True HeartbeatFresh"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.reading.Write(tc.before, 1, tc.missing, noon.Add(tc.after))
@@ -117,7 +128,8 @@ func TestOnlyKnowledgeMoves(t *testing.T) {
 
 func TestDue(t *testing.T) {
 	at := &metav1.Time{Time: noon}
-	for attempts, want := range map[int32]time.Duration{0: Poll, 1: 10 * time.Second, 2: 20 * time.Second, 6: 320 * time.Second, 50: 10 * time.Minute} {
+	waits := map[int32]time.Duration{0: Poll, 1: 10 * time.Second, 2: 20 * time.Second, 6: 320 * time.Second, 50: 10 * time.Minute}
+	for attempts, want := range waits {
 		if have := Due(v1alpha1.Task{StartedAt: at, Attempts: attempts}).Sub(noon); have != want {
 			t.Errorf("%d attempts: %s, want %s", attempts, have, want)
 		}

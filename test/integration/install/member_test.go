@@ -20,8 +20,8 @@ import (
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
-// TestMember: a member gets kinds, rights, the program with its configuration, and an admission that it can serve; again changes nothing, and
-// taking it out leaves kinds and namespace.
+// TestMember: a member gets kinds, rights, the program with its configuration, and an admission that it can serve; again changes nothing,
+// and taking it out leaves kinds and namespace.
 func TestMember(t *testing.T) {
 	server := lab.StartAPIServer(t, lab.APIServerOptions{})
 	scheme := runtime.NewScheme()
@@ -50,7 +50,8 @@ func TestMember(t *testing.T) {
 	if err := c.Get(t.Context(), key("argosy-member-manager"), config); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"url: https://iaas.example.com", "bindAddress: :9443", "caFile: /etc/argosy-member-manager/config/machines-ca.crt"} {
+	wanted := []string{"url: https://iaas.example.com", "bindAddress: :9443", "caFile: /etc/argosy-member-manager/config/machines-ca.crt"}
+	for _, want := range wanted {
 		if !strings.Contains(config.Data["config.yaml"], want) {
 			t.Errorf("configuration without %q:\n%s", want, config.Data["config.yaml"])
 		}
@@ -66,7 +67,8 @@ func TestMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, gone := range []client.Object{
-		&appsv1.Deployment{}, &rbacv1.ClusterRole{}, &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{}, &corev1.Secret{},
+		&appsv1.Deployment{}, &rbacv1.ClusterRole{},
+		&admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{}, &corev1.Secret{},
 	} {
 		name := map[bool]string{true: "argosy-member-vm", false: "argosy-member-manager"}[strings.Contains(gvk(t, c, gone), "Webhook")]
 		if gvk(t, c, gone) == "Secret" {

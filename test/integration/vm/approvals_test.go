@@ -24,7 +24,8 @@ const (
 )
 
 func approve(w *world, who client.Client, o client.Object, p gatev1alpha1.PendingApproval) error {
-	return patch(w.ctx, who, o, fmt.Sprintf(`{"spec":{"approvals":[{"gate":%q,"operationID":%q,"decision":"Approve"}]}}`, p.Gate, p.OperationID))
+	approval := fmt.Sprintf(`{"spec":{"approvals":[{"gate":%q,"operationID":%q,"decision":"Approve"}]}}`, p.Gate, p.OperationID)
+	return patch(w.ctx, who, o, approval)
 }
 
 // TestScaleInAsks: behind a gate at stage Offline nobody goes until a person says so; forged, late and doubled approvals open nothing.
@@ -50,7 +51,8 @@ func TestScaleInAsks(t *testing.T) {
 				`","decision":"Approve","by":"ann","at":"2020-01-01T00:00:00Z"}]}}`, "bob cannot decide in the name of ann",
 		},
 		"of what does not wait": {
-			"bob", approver, `{"spec":{"approvals":[{"gate":"take-out","operationID":"op-late","decision":"Approve"}]}}`, "no operation op-late waits",
+			"bob", approver, `{"spec":{"approvals":[{"gate":"take-out","operationID":"op-late","decision":"Approve"}]}}`,
+			"no operation op-late waits",
 		},
 		"doubled": {
 			"bob", approver, `{"spec":{"approvals":[{"gate":"take-out","operationID":"` + waiting.OperationID +

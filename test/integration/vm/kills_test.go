@@ -144,8 +144,8 @@ func (w *world) reconcile(r reconcile.Reconciler, name string) {
 	}
 }
 
-// TestKilledAtCreation: the process dies over and over while machines are made, at any of its writes, and the system answers as real ones do:
-// late, twice, or not at all after it did the work. There is never a second machine, and in the end none is missing.
+// TestKilledAtCreation: the process dies over and over while machines are made, at any of its writes, and the system answers as real ones
+// do: late, twice, or not at all after it did the work. There is never a second machine, and in the end none is missing.
 func TestKilledAtCreation(t *testing.T) {
 	for seed := range uint64(histories) {
 		t.Run(fmt.Sprintf("history %d", seed), func(t *testing.T) { newWorld(t).die(rand.New(rand.NewPCG(seed, 2))) })

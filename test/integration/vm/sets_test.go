@@ -72,10 +72,12 @@ func TestWhatIsNotDelivered(t *testing.T) {
 	never.Spec.Template.Spec.Machine.Image = "no/such"
 	w.create(half, other, never)
 	w.Eventually(func() string { return w.says("half", v1alpha1.ConditionReplicaFailure) }).Should(
-		gomega.HavePrefix("True TemplateNotSupported: this version of argosy-member-manager makes machines alone; the template also asks for packages (1), healthCheck"))
+		gomega.HavePrefix("True TemplateNotSupported: this version of argosy-member-manager makes machines alone; " +
+			"the template also asks for packages (1), healthCheck"))
 	w.Eventually(func() string { return w.says("other", v1alpha1.ConditionReplicaFailure) }).Should(
 		gomega.HavePrefix(`True TemplateNotSupported: machine driver "openstack" is not configured here; there is: http`))
-	w.Eventually(func() string { return w.says("never", v1alpha1.ConditionReplicaFailure) }).Should(gomega.HavePrefix("True ServerCreateFailed: never-1: "))
+	w.Eventually(func() string { return w.says("never", v1alpha1.ConditionReplicaFailure) }).
+		Should(gomega.HavePrefix("True ServerCreateFailed: never-1: "))
 	w.Expect(w.machines()).To(gomega.BeEmpty())
 	w.Expect(w.servers()).To(gomega.HaveLen(1))
 
@@ -158,7 +160,9 @@ func TestADeletedSetAsks(t *testing.T) {
 		asks   bool
 		left   int
 	}{
-		"Approve": {policy: v1alpha1.RemovalApprove, asks: true}, "Delete": {policy: v1alpha1.RemovalDelete}, "Keep": {policy: v1alpha1.RemovalKeep, left: 2},
+		"Approve": {policy: v1alpha1.RemovalApprove, asks: true},
+		"Delete":  {policy: v1alpha1.RemovalDelete},
+		"Keep":    {policy: v1alpha1.RemovalKeep, left: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

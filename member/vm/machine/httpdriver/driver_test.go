@@ -40,16 +40,18 @@ func TestAnswers(t *testing.T) {
 		sure   error
 		says   string
 	}{
-		"fine":                        {status: 200, body: fine},
-		"a state of tomorrow":         {status: 200, body: strings.Replace(fine, "running", "migrating", 1), says: "Unknown"},
-		"surely gone":                 {status: 404, body: `{"code":"MachineNotFound","key":"a","message":"none"}`, sure: machine.ErrGone},
-		"another's not found":         {status: 404, body: `{"code":"MachineNotFound","key":"b","message":"none"}`, says: "answered 404"},
-		"a proxy's not found":         {status: 404, body: `<html>`, says: "answered 404"},
-		"not found without a code":    {status: 404, body: `{}`, says: "answered 404"},
-		"another's machine":           {status: 200, body: strings.Replace(fine, `"a"`, `"b"`, 1), says: `of key "b"`},
-		"no machine":                  {status: 200, body: `{}`, says: `machine "" of key ""`},
-		"a page":                      {status: 200, body: `<html>`, says: "no JSON of the contract"},
-		"at this very machine":        {status: 200, body: strings.Replace(fine, "}", `,"addresses":[{"address":"127.0.0.1"}]}`, 1), says: "no address of a machine"},
+		"fine":                     {status: 200, body: fine},
+		"a state of tomorrow":      {status: 200, body: strings.Replace(fine, "running", "migrating", 1), says: "Unknown"},
+		"surely gone":              {status: 404, body: `{"code":"MachineNotFound","key":"a","message":"none"}`, sure: machine.ErrGone},
+		"another's not found":      {status: 404, body: `{"code":"MachineNotFound","key":"b","message":"none"}`, says: "answered 404"},
+		"a proxy's not found":      {status: 404, body: `<html>`, says: "answered 404"},
+		"not found without a code": {status: 404, body: `{}`, says: "answered 404"},
+		"another's machine":        {status: 200, body: strings.Replace(fine, `"a"`, `"b"`, 1), says: `of key "b"`},
+		"no machine":               {status: 200, body: `{}`, says: `machine "" of key ""`},
+		"a page":                   {status: 200, body: `<html>`, says: "no JSON of the contract"},
+		"at this very machine": {
+			status: 200,
+			body:   strings.Replace(fine, "}", `,"addresses":[{"address":"127.0.0.1"}]}`, 1), says: "no address of a machine"},
 		"elsewhere":                   {status: 302, body: ``, says: "answered 302"},
 		"out of order":                {status: 500, body: `{"message":"disk"}`, says: "answered 500: disk"},
 		"unauthorized":                {status: 401, body: ``, says: "answered 401"},
@@ -129,7 +131,8 @@ func TestContractFile(t *testing.T) {
 		t.Errorf("operations %q, want %q", have, want)
 	}
 	states := []string{
-		string(httpdriver.Creating), string(httpdriver.Running), string(httpdriver.Stopped), string(httpdriver.Failed), string(httpdriver.Deleting),
+		string(httpdriver.Creating), string(httpdriver.Running),
+		string(httpdriver.Stopped), string(httpdriver.Failed), string(httpdriver.Deleting),
 	}
 	if have := file.Components.Schemas["Machine"].Properties["state"].Enum; !slices.Equal(have, states) {
 		t.Errorf("states %q, want %q", have, states)
