@@ -237,8 +237,8 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	}
 
 	step("deployment/web is on whitelist all again", 0, "admin", "migration", "readopt", "deployment/web")
-	entries := whitelist.Spec.Entries
-	if listed() != 1 || entries[0].Environment != v1alpha1.EnvironmentProduction || len(entries[0].Clusters) != 2 {
+	n := listed() // reads the whitelist anew
+	if entries := whitelist.Spec.Entries; n != 1 || entries[0].Environment != v1alpha1.EnvironmentProduction || len(entries[0].Clusters) != 2 {
 		t.Errorf("entries %+v", whitelist.Spec.Entries)
 	}
 	step("roll it back first ('argosyctl migration rollback')", 1, "admin", "migration", "leave", "deployment/web")
