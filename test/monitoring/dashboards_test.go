@@ -90,7 +90,7 @@ type target struct {
 func boards(t *testing.T) []board {
 	t.Helper()
 	files, err := filepath.Glob(root + "/deploy/chart/dashboards/*.json")
-	if err != nil || len(files) != 4 {
+	if err != nil || len(files) != 5 {
 		t.Fatalf("dashboards: %v, %v", files, err)
 	}
 	var out []board
