@@ -139,18 +139,23 @@ func (p *Plane) deliver(ctx context.Context, a App) error {
 		return fmt.Errorf("reading the template: %w", err)
 	}
 	d.APIVersion, d.Kind, d.ManagedFields = "apps/v1", deploymentKind, nil
-	manifest, err := json.Marshal(d)
+	counts, err := p.counts(ctx, a)
 	if err != nil {
-		return fmt.Errorf("encoding the template: %w", err)
+		return err
 	}
 	for _, c := range a.Clusters {
+		d.Spec.Replicas = ptr.To(counts[c.Name])
+		manifest, err := json.Marshal(d)
+		if err != nil {
+			return fmt.Errorf("encoding the template: %w", err)
+		}
 		work := &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{
 			Namespace: names.GenerateExecutionSpaceName(c.Name), Name: names.GenerateWorkName(deploymentKind, a.Name, a.Namespace),
 		}}
 		spec := workv1alpha1.WorkSpec{
 			Workload: workv1alpha1.WorkloadTemplate{Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: manifest}}}},
 		}
-		err := p.Client.Get(ctx, client.ObjectKeyFromObject(work), work)
+		err = p.Client.Get(ctx, client.ObjectKeyFromObject(work), work)
 		work.Spec = spec
 		if apierrors.IsNotFound(err) {
 			err = p.Client.Create(ctx, work)
@@ -162,6 +167,24 @@ func (p *Plane) deliver(ctx context.Context, a App) error {
 		}
 	}
 	return nil
+}
+
+// counts of the scheduling result, or those the application begins with while there is none.
+func (p *Plane) counts(ctx context.Context, a App) (map[string]int32, error) {
+	binding := &workv1alpha2.ResourceBinding{}
+	clusters := a.Clusters
+	err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)}, binding)
+	switch {
+	case err == nil:
+		clusters = binding.Spec.Clusters
+	case !apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("reading the binding: %w", err)
+	}
+	out := map[string]int32{}
+	for _, c := range clusters {
+		out[c.Name] = c.Replicas
+	}
+	return out, nil
 }
 
 // Schedule is karmada-scheduler seeing the binding's present generation, and Karmada's status collection beside it.

@@ -51,6 +51,8 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 				// The next process has nothing but what the one that died left in the API server.
 				g.Expect(stop()).To(Succeed())
 				p.Fuse.Store(0)
+				// What the one that died tried after the cut is no cut of the next.
+				p.Cut.Store(false)
 				stop, err = p.Run()
 				g.Expect(err).NotTo(HaveOccurred())
 				s.played(step.done)

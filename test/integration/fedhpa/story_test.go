@@ -159,6 +159,10 @@ func (s story) letGo() (bool, error) {
 	if err := s.plane.Schedule(s.t.Context(), s.app); err != nil {
 		return false, err
 	}
+	// The Works say the counts of the books before Karmada owns the replicas.
+	if err := s.plane.Deliver(s.t.Context(), s.app); client.IgnoreNotFound(err) != nil {
+		return false, err
+	}
 	err := s.plane.Client.Get(s.t.Context(), s.key(), &api.FedHPA{})
 	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
