@@ -203,6 +203,9 @@ func (r *Reconciler) watchTargets(mgr manager.Manager, c controller.Controller) 
 			return fmt.Errorf("watching %T: %w", object, err)
 		}
 	}
+	if err := c.Watch(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.CronHPA{}, r.siblings())); err != nil {
+		return fmt.Errorf("watching CronHPAs that share a target: %w", err)
+	}
 	federated := schema.FromAPIVersionAndKind(karmadaautoscaling.GroupVersion.String(), "FederatedHPA")
 	if err := c.Watch(r.whenServed(mgr, federated, &karmadaautoscaling.FederatedHPA{}, nil)); err != nil {
 		return fmt.Errorf("watching FederatedHPA: %w", err)
@@ -250,6 +253,34 @@ func (r *Reconciler) lookAtAll(ctx context.Context, queue workqueue.TypedRateLim
 		queue.Add(reconcile.Request{NamespacedName: key})
 	}
 	return nil
+}
+
+// siblings has those look at their target that a CronHPA leaves it to when it goes.
+func (r *Reconciler) siblings() handler.EventHandler {
+	leaves := func(ctx context.Context, o client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		ref := o.(*v1alpha1.CronHPA).Spec.ScaleTargetRef
+		left := r.aimedAt(ctx, o.GetNamespace(), ref)
+		// Whether an HPA and a FedHPA of one name are the same is for the look to find out.
+		for _, known := range autoscalers.Kinds() {
+			if other := known.Ref(ref.Name); formOf(ref) != workload && other != ref {
+				left = append(left, r.aimedAt(ctx, o.GetNamespace(), other)...)
+			}
+		}
+		for _, request := range left {
+			queue.Add(request)
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e runtimeevent.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			goes := e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
+			if goes || e.ObjectOld.GetUID() != e.ObjectNew.GetUID() {
+				leaves(ctx, e.ObjectOld, queue)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e runtimeevent.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			leaves(ctx, e.Object, queue)
+		},
+	}
 }
 
 func (r *Reconciler) autoscalers(mgr manager.Manager, object client.Object) source.SyncingSource {
