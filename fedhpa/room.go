@@ -2,8 +2,6 @@ package fedhpa
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -21,8 +19,8 @@ const roomFresh = 15 * time.Second
 
 // asker knows how many more replicas fit a member; ok is false when it does not know.
 type asker interface {
-	free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (replicas int32, ok bool)
-	unschedulable(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (replicas int32, ok bool)
+	Free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (replicas int32, ok bool)
+	Unschedulable(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (replicas int32, ok bool)
 }
 
 // room asks for each member's room: its estimator first, then the Cluster's status. Nobody's answer is no answer, and never zero.
@@ -110,9 +108,9 @@ func (r *room) ask(ctx context.Context, v *view, m *decide.Member, cluster *clus
 		out.replicas = m.Workload.Replicas
 	}
 	if m.Workload != nil && m.Workload.Ready < m.Workload.Replicas {
-		out.unschedulable, _ = r.estimator.unschedulable(ctx, m.Name, v.binding)
+		out.unschedulable, _ = r.estimator.Unschedulable(ctx, m.Name, v.binding)
 	}
-	if n, ok := r.estimator.free(ctx, m.Name, v.binding); ok {
+	if n, ok := r.estimator.Free(ctx, m.Name, v.binding); ok {
 		out.free, out.from = &n, "estimator"
 		return out
 	}
@@ -134,24 +132,4 @@ func (r *room) forget(fed types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.known, fed)
-}
-
-// noEstimators is used where none are configured.
-type noEstimators struct{}
-
-func (noEstimators) free(context.Context, string, *workv1alpha2.ResourceBinding) (int32, bool) {
-	return 0, false
-}
-
-func (noEstimators) unschedulable(context.Context, string, *workv1alpha2.ResourceBinding) (int32, bool) {
-	return 0, false
-}
-
-// bounded turns an estimator's answer into one: -1 is Karmada's "ask somebody else", and a best-effort pod fits without end.
-func bounded(n int32) (int32, bool) {
-	return min(n, math.MaxInt32/2), n >= 0
-}
-
-func objectOf(ref workv1alpha2.ObjectReference) string {
-	return fmt.Sprintf("kind=%s, name=%s/%s", ref.Kind, ref.Namespace, ref.Name)
 }

@@ -36,6 +36,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/estimators"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/served"
@@ -80,7 +81,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 	if err := measures.register(registry); err != nil {
 		return fmt.Errorf("registering metrics of FedHPA: %w", err)
 	}
-	estimators, err := newEstimators(mgr.GetAPIReader(), cfg.Estimators, clock.RealClock{})
+	asker, err := estimators.New(mgr.GetAPIReader(), cfg.Estimators, clock.RealClock{})
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 			live:       liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
 			scales:     &scales{known: map[types.NamespacedName]knownScale{}},
 			unlistable: &unlistable{clock: clock.RealClock{}, since: map[schema.GroupVersionKind]time.Time{}},
-			room:       &room{estimator: estimators, clock: clock.RealClock{}, metrics: measures, known: map[types.NamespacedName]knownRoom{}},
+			room:       &room{estimator: asker, clock: clock.RealClock{}, metrics: measures, known: map[types.NamespacedName]knownRoom{}},
 		},
 		applier:  applier{client: mgr.GetClient()},
 		recorder: program.Events(mgr, "fedhpa"),

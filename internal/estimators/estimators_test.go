@@ -1,4 +1,4 @@
-package fedhpa
+package estimators
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/estimator/pb"
 	"github.com/karmada-io/karmada/pkg/estimator/service"
@@ -25,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/argosy-dev/argosy/fedhpa/decide"
 	"github.com/argosy-dev/argosy/internal/config"
 )
 
@@ -72,16 +70,16 @@ func estimatorService(kind corev1.ServiceType, target int) *corev1.Service {
 	}
 }
 
-func askerOf(t *testing.T, clk *clocktesting.FakeClock, objects ...client.Object) (*estimators, client.Client) {
+func askerOf(t *testing.T, clk *clocktesting.FakeClock, objects ...client.Object) (*Estimators, client.Client) {
 	t.Helper()
 	section := config.DefaultControllerManager().Controllers.FedHPA.Estimators
 	section.TimeoutSeconds = 180
 	reader := fake.NewClientBuilder().WithObjects(objects...).Build()
-	asker, err := newEstimators(reader, section, clk)
+	asker, err := New(reader, section, clk)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return asker.(*estimators), reader
+	return asker, reader
 }
 
 // closedPort is one nobody listens on.
@@ -131,7 +129,7 @@ func TestEstimatorAnswers(t *testing.T) {
 				asker.cfg.TimeoutSeconds = tc.timeout
 			}
 			binding := &workv1alpha2.ResourceBinding{}
-			n, ok := asker.free(t.Context(), "m1", binding)
+			n, ok := asker.Free(t.Context(), "m1", binding)
 			if ok != tc.wantOK || ok && n != tc.want {
 				t.Errorf("free = %d, %v, want %d, %v", n, ok, tc.want, tc.wantOK)
 			}
@@ -148,7 +146,7 @@ func TestEstimatorIsAskedForThePod(t *testing.T) {
 		NodeClaim:       &workv1alpha2.NodeClaim{NodeSelector: map[string]string{"disk": "fast"}, Tolerations: []corev1.Toleration{{Key: "gpu"}}},
 		ResourceRequest: requests, Namespace: "shop", PriorityClassName: "high",
 	}}}
-	if _, ok := asker.free(t.Context(), "m1", binding); !ok {
+	if _, ok := asker.Free(t.Context(), "m1", binding); !ok {
 		t.Fatal("no answer")
 	}
 	requirements := &pb.ReplicaRequirements{NodeClaim: &pb.NodeClaim{NodeSelector: map[string]string{"disk": "fast"}},
@@ -171,7 +169,7 @@ func TestEstimatorMoves(t *testing.T) {
 	svc := estimatorService(corev1.ServiceTypeExternalName, oldPort)
 	asker, c := askerOf(t, clk, svc)
 	answers := func() int32 {
-		n, ok := asker.free(t.Context(), "m1", &workv1alpha2.ResourceBinding{})
+		n, ok := asker.Free(t.Context(), "m1", &workv1alpha2.ResourceBinding{})
 		if !ok {
 			t.Fatal("no answer")
 		}
@@ -198,7 +196,7 @@ func TestSilentEstimatorIsLeftAlone(t *testing.T) {
 	asker.cfg.TimeoutSeconds = 1
 	foundSilent := func(at time.Time) {
 		t.Helper()
-		if _, ok := asker.free(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); ok {
+		if _, ok := asker.Free(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); ok {
 			t.Fatal("an answer")
 		}
 		if since, silent := asker.silent["m1"]; !silent || !since.Equal(at) || len(asker.conns) != 0 {
@@ -243,30 +241,16 @@ func TestEstimatorAddress(t *testing.T) {
 	}
 }
 
-// TestRoomFallsBack: where no estimator answers the Cluster's status does, and where that says nothing the room is unknown.
-func TestRoomFallsBack(t *testing.T) {
-	known := &clusterv1alpha1.Cluster{Status: clusterv1alpha1.ClusterStatus{
-		ResourceSummary: &clusterv1alpha1.ResourceSummary{Allocatable: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("30")}},
-	}}
-	cases := map[string]struct {
-		ready    bool
-		cluster  *clusterv1alpha1.Cluster
-		want     *int32
-		wantFrom string
-	}{
-		"Cluster status":           {true, known, new(int32), "Cluster status"},
-		"a Cluster without status": {true, &clusterv1alpha1.Cluster{}, nil, ""},
-		"a Cluster that is gone":   {true, nil, nil, ""},
-		"unreachable":              {false, known, nil, ""},
+// TestNobodyIsAsked: a section that is disabled knows nothing, and never says zero.
+func TestNobodyIsAsked(t *testing.T) {
+	asker, err := New(fake.NewClientBuilder().Build(), config.Estimators{Mode: config.Disabled}, clocktesting.NewFakeClock(time.Unix(0, 0)))
+	if err != nil {
+		t.Fatal(err)
 	}
-	*cases["Cluster status"].want = 30
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			r := &room{estimator: noEstimators{}, metrics: newMeasures()}
-			got := r.ask(t.Context(), &view{binding: &workv1alpha2.ResourceBinding{}}, &decide.Member{Name: "m1", Ready: tc.ready}, tc.cluster)
-			if diff := cmp.Diff(tc.want, got.free); diff != "" || got.from != tc.wantFrom {
-				t.Errorf("free from %q (-want +got):\n%s", got.from, diff)
-			}
-		})
+	if _, ok := asker.Free(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); ok {
+		t.Error("room is known")
+	}
+	if _, ok := asker.Unschedulable(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); ok {
+		t.Error("what waits is known")
 	}
 }

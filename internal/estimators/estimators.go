@@ -1,9 +1,12 @@
-package fedhpa
+// Package estimators asks the members' scheduler estimators, as karmada-scheduler does: how many more replicas of a workload fit a member,
+// and how many stand there without a node. It decides nothing; what nobody answers is unknown, and never zero.
+package estimators
 
 import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"strconv"
 	"sync"
@@ -42,9 +45,9 @@ const silentFor = 30 * time.Second
 // connectionIdle is how long a connection that nobody uses is kept. Every member in use is asked about every two minutes.
 const connectionIdle = 10 * time.Minute
 
-// estimators speaks to the members' scheduler estimators, found as karmada-scheduler finds them (pkg/estimator/client/service.go): a
+// Estimators speaks to the members' scheduler estimators, found as karmada-scheduler finds them (pkg/estimator/client/service.go): a
 // Service of type ExternalName in karmada-apiserver, or without one its cluster-local name.
-type estimators struct {
+type Estimators struct {
 	reader      client.Reader
 	cfg         config.Estimators
 	credentials credentials.TransportCredentials
@@ -64,19 +67,22 @@ type estimatorConn struct {
 	answered time.Time
 }
 
-func newEstimators(reader client.Reader, cfg config.Estimators, clk clock.Clock) (asker, error) {
+// New reads Services through reader. Where the section is disabled nobody is asked, and nothing is known.
+func New(reader client.Reader, cfg config.Estimators, clk clock.Clock) (*Estimators, error) {
+	e := &Estimators{reader: reader, cfg: cfg, clock: clk, conns: map[string]*estimatorConn{}, silent: map[string]time.Time{}}
 	if cfg.Mode == config.Disabled {
-		return noEstimators{}, nil
+		return e, nil
 	}
-	creds, err := estimatorCredentials(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return &estimators{reader: reader, cfg: cfg, credentials: creds, clock: clk,
-		conns: map[string]*estimatorConn{}, silent: map[string]time.Time{}}, nil
+	var err error
+	e.credentials, err = estimatorCredentials(cfg)
+	return e, err
 }
 
-func (e *estimators) free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
+// Free is how many more replicas of the binding's workload fit a cluster; ok is false where nobody knows.
+func (e *Estimators) Free(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (replicas int32, ok bool) {
+	if e.cfg.Mode == config.Disabled {
+		return 0, false
+	}
 	requirements, err := onTheWire(binding.Spec.ReplicaRequirements)
 	if err != nil {
 		unanswered(ctx, cluster, err)
@@ -116,7 +122,11 @@ func onTheWire(r *workv1alpha2.ReplicaRequirements) (*pb.ReplicaRequirements, er
 	return out, nil
 }
 
-func (e *estimators) unschedulable(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (int32, bool) {
+// Unschedulable is how many replicas of the binding's workload its scheduler has refused for 30 seconds in a cluster.
+func (e *Estimators) Unschedulable(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding) (replicas int32, ok bool) {
+	if e.cfg.Mode == config.Disabled {
+		return 0, false
+	}
 	ref := binding.Spec.Resource
 	req := &pb.UnschedulableReplicasRequest{
 		Cluster:                cluster,
@@ -133,7 +143,7 @@ func (e *estimators) unschedulable(ctx context.Context, cluster string, binding 
 }
 
 // call asks one estimator, bounded in time. Whatever goes wrong, the answer is "unknown".
-func (e *estimators) call(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding,
+func (e *Estimators) call(ctx context.Context, cluster string, binding *workv1alpha2.ResourceBinding,
 	ask func(context.Context, service.EstimatorClient) (int32, error)) (int32, bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(e.cfg.TimeoutSeconds)*time.Second)
 	defer cancel()
@@ -155,7 +165,7 @@ func (e *estimators) call(ctx context.Context, cluster string, binding *workv1al
 
 // heard notes whether an estimator spoke. One that has said nothing to anybody while a question ran out is left alone for a while, and then
 // connected to anew.
-func (e *estimators) heard(cluster string, conn *grpc.ClientConn, began time.Time, err error) {
+func (e *Estimators) heard(cluster string, conn *grpc.ClientConn, began time.Time, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	known := e.conns[cluster]
@@ -175,7 +185,7 @@ func unanswered(ctx context.Context, cluster string, why error) {
 }
 
 // connection to the cluster's estimator; a moved address is followed.
-func (e *estimators) connection(ctx context.Context, cluster string) (*grpc.ClientConn, error) {
+func (e *Estimators) connection(ctx context.Context, cluster string) (*grpc.ClientConn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.clock.Now()
@@ -207,7 +217,7 @@ func (e *estimators) connection(ctx context.Context, cluster string) (*grpc.Clie
 }
 
 // sweep closes connections to estimators that nobody has asked for long: their clusters were unjoined.
-func (e *estimators) sweep(now time.Time) {
+func (e *Estimators) sweep(now time.Time) {
 	for cluster, known := range e.conns {
 		if now.Sub(known.checked) >= connectionIdle {
 			_ = known.conn.Close() // nobody waits for an answer on it
@@ -217,7 +227,7 @@ func (e *estimators) sweep(now time.Time) {
 	maps.DeleteFunc(e.silent, func(_ string, since time.Time) bool { return now.Sub(since) >= silentFor })
 }
 
-func (e *estimators) address(ctx context.Context, cluster string) (string, error) {
+func (e *Estimators) address(ctx context.Context, cluster string) (string, error) {
 	name := names.GenerateEstimatorServiceName(e.cfg.ServicePrefix, cluster)
 	var svc corev1.Service
 	err := e.reader.Get(ctx, types.NamespacedName{Namespace: e.cfg.ServiceNamespace, Name: name}, &svc)
@@ -233,4 +243,13 @@ func (e *estimators) address(ctx context.Context, cluster string) (string, error
 		}
 	}
 	return "", fmt.Errorf("service %s/%s is not of type ExternalName with port %d", e.cfg.ServiceNamespace, name, e.cfg.Port)
+}
+
+// bounded turns an estimator's answer into one: -1 is Karmada's "ask somebody else", and a best-effort pod fits without end.
+func bounded(n int32) (int32, bool) {
+	return min(n, math.MaxInt32/2), n >= 0
+}
+
+func objectOf(ref workv1alpha2.ObjectReference) string {
+	return fmt.Sprintf("kind=%s, name=%s/%s", ref.Kind, ref.Namespace, ref.Name)
 }

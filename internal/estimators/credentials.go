@@ -1,4 +1,4 @@
-package fedhpa
+package estimators
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package fedhpa
+package estimators
 
 import (
 	"crypto/tls"
@@ -128,10 +128,10 @@ func TestRenewedCertificatesNeedNoRestart(t *testing.T) {
 		filepath.Join(folder, "tls.key")
 	svc := estimatorService(corev1.ServiceTypeExternalName, estimator.Addr().(*net.TCPAddr).Port)
 	start := func() func() bool {
-		asker, err := newEstimators(fake.NewClientBuilder().WithObjects(svc).Build(), section, clocktesting.NewFakeClock(time.Unix(0, 0)))
+		asker, err := New(fake.NewClientBuilder().WithObjects(svc).Build(), section, clocktesting.NewFakeClock(time.Unix(0, 0)))
 		g.Expect(err).NotTo(HaveOccurred())
 		return func() bool {
-			_, ok := asker.free(t.Context(), "m1", &workv1alpha2.ResourceBinding{})
+			_, ok := asker.Free(t.Context(), "m1", &workv1alpha2.ResourceBinding{})
 			return ok
 		}
 	}

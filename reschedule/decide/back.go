@@ -1,0 +1,68 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// back puts what of the last move got no node where it came from: there the member's own autoscaler of nodes sees it. nil where there is
+// nothing to put back. A move is judged once it had time, and until replicas that wait there count as any others.
+func back(w World) *Decision {
+	m := w.Memory
+	age := w.Now.Sub(m.At)
+	if m.Back || len(m.Moved) == 0 || age < w.Settings.ComeUp || age > w.Settings.ComeUp+w.Settings.Unschedulable {
+		return nil
+	}
+	clusters := slices.Clone(w.Clusters)
+	var returned []Transfer
+	for _, t := range m.Moved {
+		to, from := find(clusters, t.To), find(clusters, t.From)
+		if to == nil || from == nil || from.Out != "" || to.Out != "" || to.Workload == nil || to.Workload.Replicas != to.Assigned ||
+			to.Workload.Amid != "" || to.Workload.Ordinal {
+			continue
+		}
+		refused := lookAt(w, to).refused
+		for _, r := range returned {
+			if r.From == t.To {
+				refused -= r.Replicas
+			}
+		}
+		n := min(t.Replicas, refused, to.Assigned-to.Workload.nodes())
+		if n <= 0 {
+			continue
+		}
+		to.Assigned -= n
+		from.Assigned += n
+		// The numbers of the copy are compared again with the member's own: it has the ones before.
+		to.Workload = withReplicas(to.Workload, to.Assigned)
+		returned = append(returned, Transfer{From: t.To, To: t.From, Replicas: n})
+	}
+	if len(returned) == 0 {
+		return nil
+	}
+	var words []string
+	for _, r := range returned {
+		words = append(words, fmt.Sprintf("%d of %s to %s", r.Replicas, r.From, r.To))
+	}
+	return &Decision{
+		Verdict: PutsBack, Reason: ReasonPutBack, Targets: targets(clusters), Moved: returned,
+		Memory:  &Memory{At: w.Now, CoolDown: nextCoolDown(w), Moved: returned, Back: true},
+		Message: fmt.Sprintf("put back %s: no node took them within %s", strings.Join(words, ", "), w.Settings.ComeUp),
+		After:   lookSoon,
+	}
+}
+
+func withReplicas(w *Workload, replicas int32) *Workload {
+	copied := *w
+	copied.Replicas = replicas
+	return &copied
+}
+
+func targets(clusters []Cluster) []Target {
+	var out []Target
+	for _, c := range clusters {
+		out = append(out, Target{Cluster: c.Name, Replicas: c.Assigned})
+	}
+	return out
+}
