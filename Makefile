@@ -85,10 +85,12 @@ SCENE   ?=
 STORIES ?=
 # Of the members: 1.33, or empty for the base's.
 KUBERNETES ?=
+# Of the stories, only tests that match this: a long story is played in parts.
+TESTS ?=
 
 .PHONY: test-compat
 test-compat: build ## the demo's scenes, and the stories of migration and FedHPA, on every Karmada that is served: the table of docs/upgrade.md
-	go test -v -count=1 -timeout=120m ./test/compat -args -karmada=$(KARMADA) -kubernetes=$(KUBERNETES) -scene=$(SCENE) -stories=$(STORIES)
+	go test -v -count=1 -timeout=120m ./test/compat -args -karmada=$(KARMADA) -kubernetes=$(KUBERNETES) -scene=$(SCENE) -stories=$(STORIES) -tests='$(TESTS)'
 
 # nemesis: minutes of load, the seed of operations and faults, and which nemeses (empty: all).
 MINUTES ?= 2
@@ -97,7 +99,17 @@ ONLY    ?=
 
 .PHONY: nemesis
 nemesis: build ## a federation under generated work and hostile surroundings, judged; docs/nemesis.md
-	go test -v -count=1 -timeout=$$(awk 'BEGIN {printf "%d", $(MINUTES) + 30}')m ./test/e2e/nemesis -args -minutes=$(MINUTES) -seed=$(SEED) -only=$(ONLY)
+	go test -v -count=1 -timeout=$$(awk 'BEGIN {printf "%d", $(MINUTES) + 30}')m ./test/e2e/nemesis -args -minutes=$(MINUTES) -seed=$(SEED) -only=$(ONLY) -demand=
+
+# nemesis-cover: how many runs of the covering design to play now, those first that were not played or not clean.
+RUNS ?= 1
+
+.PHONY: nemesis-cover
+nemesis-cover: MINUTES = 8
+nemesis-cover: SEED = 1
+nemesis-cover: build ## runs in which every two nemeses meet, five at a time; RUNS= says how many now, the same command again goes on
+	go test -v -count=1 -timeout=$$(awk 'BEGIN {printf "%d", $(RUNS) * ($(MINUTES) + 30)}')m ./test/e2e/nemesis \
+		-args -design=$(ARTIFACTS)/nemesis-cover -runs=$(RUNS) -minutes=$(MINUTES) -seed=$(SEED)
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

@@ -20,27 +20,41 @@ import (
 	"github.com/argosy-dev/argosy/test/nemesis/report"
 )
 
+// Without flags it is the run of make test.
 var (
-	minutes = flag.Float64("minutes", 1.5, "of load")
-	seed    = flag.Uint64("seed", 1, "of operations and faults")
-	only    = flag.String("only", "", "nemeses, comma separated; empty is all")
-	audit   = flag.Bool("audit", true, "join who wrote what, from audit logs")
-	saved   = flag.String("history", "", "a file that an earlier run left: it is judged, and nothing is run")
+	minutes = flag.Float64("minutes", 2, "of load")
+	seed    = flag.Uint64("seed", 17, "of operations and faults")
+	only    = flag.String("only", "kill,cut,slow,hand-scale,rebalance", "nemeses, comma separated; empty is all")
+	demand  = flag.String("demand", "scale,image,partition,load,scale-in,touch,ship,approve-stage,enlist",
+		"operations without one of which it was no run, comma separated")
+	audit = flag.Bool("audit", true, "join who wrote what, from audit logs")
+	saved = flag.String("history", "", "a file that an earlier run left: it is judged, and nothing is run")
 )
 
-func TestNemesis(t *testing.T) {
+func TestMain(m *testing.M) {
 	log := textlogger.NewLogger(textlogger.NewConfig())
 	klog.SetLogger(log)
 	ctrl.SetLogger(log)
-	options := nemesis.Options{Length: time.Duration(*minutes * float64(time.Minute)), Seed: *seed, Audit: *audit, Out: os.Stdout}
-	if *only != "" {
-		options.Only = strings.Split(*only, ",")
+	os.Exit(m.Run())
+}
+
+func TestNemesis(t *testing.T) {
+	if *cover != "" {
+		t.Skip("the covering design is played, TestCover")
+	}
+	options := nemesis.Options{
+		Length: time.Duration(*minutes * float64(time.Minute)), Seed: *seed, Only: named(*only), Audit: *audit, Out: os.Stdout,
 	}
 	found, err := run(options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	found.Write(os.Stdout)
+	if *saved == "" {
+		for _, what := range found.Idle(named(*demand)) {
+			t.Errorf("that was no run: %s", what)
+		}
+	}
 	for _, v := range found.Verdicts {
 		for _, one := range v.Violations {
 			t.Errorf("%s: %s: %s", v.Name, one.Key, one.What)
@@ -49,6 +63,14 @@ func TestNemesis(t *testing.T) {
 	if *saved == "" {
 		keep(t, found)
 	}
+}
+
+// named are the names of a list, none of an empty one.
+func named(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
 }
 
 func run(options nemesis.Options) (report.Report, error) {
@@ -77,9 +99,16 @@ func keep(t *testing.T, found report.Report) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(root, "_artifacts", "nemesis-history.json")
+	write(t, filepath.Join(root, "_artifacts", "nemesis-history.json"), found)
+}
+
+func write(t *testing.T, path string, found report.Report) {
+	t.Helper()
 	content, err := json.Marshal(found.History)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, content, 0o644); err != nil {

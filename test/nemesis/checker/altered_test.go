@@ -162,8 +162,7 @@ func TestAlteredIsFound(t *testing.T) {
 				i := g.find(t, in(history.ControlPlane, history.Releases, "staged"), func(r history.Record) bool {
 					return r.Object.Text("status", "dispatch", "stable") == "r1" && r.Object.Text("status", "dispatch", "revision") == "r2"
 				})
-				early := history.Object{"metadata": map[string]any{"annotations": map[string]any{markRevision: "r2"}}}
-				g.insert(i, history.Record{Op: history.Put, Key: key, Object: early})
+				g.insert(i, history.Record{Op: history.Put, Key: key, Object: bearing("r2")})
 			},
 			want: []string{"C8 release"},
 		},
@@ -171,24 +170,25 @@ func TestAlteredIsFound(t *testing.T) {
 			alter: func(t *testing.T, g *tale) {
 				staged := in(history.ControlPlane, history.Releases, "staged")
 				i := g.find(t, workKey("member2", "staged"), isPut)
-				j := g.find(t, staged, func(r history.Record) bool { return r.Object.Text("status", "dispatch", "stable") == "r2" })
+				j := g.find(t, staged, func(r history.Record) bool { return r.Object.Text("status", "dispatch", "stable") == "r3" })
 				g.Records[i], g.Records[j] = g.Records[j], g.Records[i]
 			},
 			want: []string{"C8 release"},
 		},
 		"a revision comes back that was rejected long ago": {
 			alter: func(t *testing.T, g *tale) {
-				staged, key := in(history.ControlPlane, history.Releases, "staged"), in("member1", history.Deployments, "staged")
-				bearing := func(revision string) history.Object {
-					return history.Object{"metadata": map[string]any{"annotations": map[string]any{markRevision: revision}}}
-				}
-				i := g.find(t, staged, isPut)
-				g.Records[i].Object = release("r3", "r1", "*")
-				j := g.find(t, history.Key{}, isPhase(history.PhaseCalm))
-				g.insert(j, history.Record{Op: history.Put, Key: key, Object: bearing("r2")})
-				g.insert(j, history.Record{Op: history.Put, Key: key, Object: bearing("r1")})
+				i := g.find(t, history.Key{}, func(r history.Record) bool { return r.Note.Kind == history.Pressure })
+				g.insert(i, history.Record{Op: history.Put, Key: workKey("member1", "staged"), Object: bringing("r3")})
+				g.insert(i, history.Record{Op: history.Put, Key: workKey("member1", "staged"), Object: bringing("r2")})
 			},
 			want: []string{"C8 release"},
+		},
+		"a release is not at its end at rest": {
+			alter: func(t *testing.T, g *tale) {
+				i := g.find(t, in(history.ControlPlane, history.Releases, "staged"), isPut)
+				g.Records[i].Object.Condition("Complete")["status"] = "False"
+			},
+			want: []string{"C11 liveness"},
 		},
 		"an event is missing": {
 			alter: func(t *testing.T, g *tale) {
@@ -238,6 +238,20 @@ func TestAlteredIsFound(t *testing.T) {
 				g.Records = slices.Delete(g.Records, i, i+1)
 			},
 			want: []string{"C14 leftovers"},
+		},
+		"somebody approves a stage in another's name": {
+			alter: func(t *testing.T, g *tale) {
+				i := g.find(t, in(history.ControlPlane, history.Releases, "staged"), func(r history.Record) bool { return r.Who == "ann" })
+				g.Records[i].Who = "jane"
+			},
+			want: []string{"C15 roles"},
+		},
+		"somebody approves who has no right to": {
+			alter: func(t *testing.T, g *tale) {
+				i := g.find(t, history.Key{}, func(r history.Record) bool { return r.Note.Kind == history.Operation })
+				g.Records[i].Note.Name = history.Trespass
+			},
+			want: []string{"C15 roles"},
 		},
 		"somebody approves in another's name": {
 			alter: func(t *testing.T, g *tale) {

@@ -56,7 +56,7 @@ func checks() []check {
 		{"C12 absence", "nothing that a user asks for is refused for a minute by the absence of a program of ours", absence},
 		{"C13 writes", "no program of ours writes one object more than 180 times in a minute", writes},
 		{"C14 leftovers", "after its deletion nothing of an application is left in any plane", leftovers},
-		{"C15 roles", "only who may approve is counted as an approver: the user who wrote the approval is the one it names", roles},
+		{"C15 roles", "only who may approve does, and the user who wrote an approval is the one it names", roles},
 	}
 }
 

@@ -62,7 +62,7 @@ func in(plane, resource, name string) history.Key {
 }
 
 func resourceFor(use string) string {
-	if use == "fed" || use == "plain" || use == "moved" {
+	if use == "fed" || use == "plain" || use == "moved" || use == "staged" {
 		return history.Deployments
 	}
 	return history.CloneSets
@@ -175,22 +175,46 @@ func migration(management, state string, approvers ...string) history.Object {
 	}
 }
 
-// release of a Deployment: what is open where, and what all others have.
+// release of a Deployment: what is open where, and what all others have. It is complete where that is everywhere.
 func release(revision, stable string, open ...any) history.Object {
+	complete := "False"
+	if revision == stable {
+		complete = "True"
+	}
 	return history.Object{
-		"spec":   map[string]any{"targetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "staged"}},
-		"status": map[string]any{"dispatch": map[string]any{"revision": revision, "stable": stable, "open": open}},
+		"metadata": map[string]any{"uid": "staged-uid"},
+		"spec": map[string]any{
+			"targetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "staged"},
+			"approvals": []any{map[string]any{"user": "ann", "revision": revision, "stage": "one"}},
+		},
+		"status": map[string]any{
+			"dispatch": map[string]any{"revision": revision, "stable": stable, "open": open},
+			"conditions": []any{
+				condition("Adopted", "True", "Adopted"), condition("Complete", complete, "Updating"), condition("Stalled", "False", "AsExpected"),
+			},
+		},
 	}
 }
 
-// bears is a Deployment of a revision, and the Work that brings it.
+// bearing is a Deployment of a revision in a member.
+func bearing(revision string) history.Object {
+	o := workload(2)
+	o["metadata"].(map[string]any)["annotations"] = map[string]any{markRevision: revision}
+	return o
+}
+
+// bringing is the Work that brings it.
+func bringing(revision string) history.Object {
+	o := work("staged", "Deployment", 2)
+	manifest := o.List("spec", "workload", "manifests")[0]
+	manifest["apiVersion"] = "apps/v1"
+	manifest["metadata"].(map[string]any)["annotations"] = map[string]any{markRevision: revision}
+	return o
+}
+
+// bears is a member that gets a revision.
 func (t *tale) bears(member, revision string) *tale {
-	marks := map[string]any{markRevision: revision}
-	manifest := map[string]any{
-		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"namespace": ns, "name": "staged", "annotations": marks},
-	}
-	t.put(workKey(member, "staged"), history.Object{"spec": map[string]any{"workload": map[string]any{"manifests": []any{manifest}}}})
-	return t.put(in(member, history.Deployments, "staged"), history.Object{"metadata": map[string]any{"annotations": marks}})
+	return t.put(workKey(member, "staged"), bringing(revision)).put(in(member, history.Deployments, "staged"), bearing(revision))
 }
 
 // divide writes all that says that an application runs so in the two members.
@@ -225,6 +249,7 @@ func golden() *tale {
 	t.put(in("member1", history.Deployments, "moved"), workload(3)).by("jane", "kubectl")
 
 	staged := in(history.ControlPlane, history.Releases, "staged")
+	t.intent("staged", 4).divide("staged", "Deployment", 2, 2)
 	t.put(staged, release("r1", "r1", "*")).bears("member1", "r1").bears("member2", "r1")
 
 	t.after(5).phase(history.PhaseLoad)
@@ -249,8 +274,9 @@ func golden() *tale {
 	t.put(in("member1", history.Deployments, "moved"), workload(3)).by("system:admin", "karmada-controller-manager")
 
 	// A revision reaches one member, then the other; what was on its way to the first when it was taken back arrives.
-	t.put(staged, release("r2", "r1", "member1")).bears("member1", "r2")
-	t.after(1).put(staged, release("r2", "r1")).put(in("member1", history.Deployments, "staged"), history.Object{}).bears("member1", "r2")
+	t.put(staged, release("r2", "r1", "member1")).by("ann", "argosyctl")
+	t.bears("member1", "r2")
+	t.after(1).put(staged, release("r2", "r1")).put(in("member1", history.Deployments, "staged"), workload(2)).bears("member1", "r2")
 	t.bears("member1", "r1").put(staged, release("r2", "r1", "member1")).bears("member1", "r2")
 	t.after(1).put(staged, release("r2", "r2", "*")).bears("member2", "r2")
 
@@ -264,10 +290,12 @@ func golden() *tale {
 	t.after(1).put(fed, doubtful)
 	word := history.Object{"involvedObject": map[string]any{"uid": "fed-uid"}, "reason": "Syncing"}
 	t.put(in(history.ControlPlane, history.Events, "e"), word)
+	t.put(staged, release("r3", "r2", "member1")).by("ann", "argosyctl") // which is not everywhere for more than a minute, and nothing is wrong
+	t.bears("member1", "r3")
 	t.after(61).note(history.Note{Kind: history.Pressure, Name: "cpu"})
 	t.after(1).put(fed, fedHPA("True"))
 	t.after(2).put(cron, cronHPA(applied(3, 1), applied(2, 1), applied(1, 1)))
-	t.after(20).phase(history.PhaseCalm)
+	t.after(20).put(staged, release("r3", "r3", "*")).bears("member2", "r3").phase(history.PhaseCalm)
 	t.after(80).note(history.Note{Kind: history.Pressure, Name: "cpu"})
 	t.after(1).phase(history.PhaseRest)
 	return t.gone()

@@ -75,15 +75,23 @@ func approvers(migration history.Object, plan string) int {
 // roles is C15; it needs a history that says who.
 func roles(h history.History, v *Verdict) {
 	h.Replay(func(_ history.World, before history.Object, r history.Record) {
-		if r.Resource != history.Migrations || r.Op != history.Put || r.Who == "" {
+		if n := r.Note; n != nil && n.Kind == history.Operation && n.Name == history.Trespass {
+			v.violated(r, history.Key{Plane: history.ControlPlane, Resource: n.Name, Name: n.Target}, "somebody approved who has no right to")
 			return
+		}
+		if r.Resource != history.Migrations && r.Resource != history.Releases || r.Op != history.Put || r.Who == "" {
+			return
+		}
+		// What is approved: a plan of a Migration, a stage of a Release's revision.
+		of := func(a history.Object) string {
+			return a.Text("user") + " " + a.Text("planHash") + a.Text("revision") + " " + a.Text("stage")
 		}
 		known := map[string]bool{}
 		for _, a := range before.List("spec", "approvals") {
-			known[a.Text("user")+" "+a.Text("planHash")] = true
+			known[of(a)] = true
 		}
 		for _, a := range r.Object.List("spec", "approvals") {
-			if known[a.Text("user")+" "+a.Text("planHash")] {
+			if known[of(a)] {
 				continue
 			}
 			v.Judged++

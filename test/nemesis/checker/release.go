@@ -49,11 +49,12 @@ func (o opened) lets(member, revision string, now time.Time) bool {
 	return ever && (closed.IsZero() || now.Sub(closed) < closedLately)
 }
 
-// stages is C8: what is written, as a Work or in a member, bears a revision that is open there, or stable, or that was there before.
+// stages is C8: what is written, as a Work or in a member, bears a revision that is open there, or stable, or that was there before, and in a
+// member also the one that its Work keeps.
 func stages(h history.History, v *Verdict) {
 	fleet := fleetOf(h)
 	of := map[history.Key]opened{}
-	h.Replay(func(_ history.World, before history.Object, r history.Record) {
+	h.Replay(func(world history.World, before history.Object, r history.Record) {
 		if r.Op != history.Put {
 			return
 		}
@@ -77,7 +78,9 @@ func stages(h history.History, v *Verdict) {
 				continue
 			}
 			v.Judged++
-			if !release.lets(w.member, w.revision, r.At) {
+			// A cluster that is held keeps what it has, and gets it again where somebody deleted it: its Work was judged when it was written.
+			again := r.Resource != history.Works && sentTo(world, w) == w.revision
+			if !again && !release.lets(w.member, w.revision, r.At) {
 				v.violated(r, r.Key, fmt.Sprintf("revision %s comes to %s, where it is neither open nor stable; it had %q",
 					w.revision, w.member, w.before))
 			}
@@ -90,6 +93,21 @@ type arrival struct {
 	template         history.Key
 	member           string
 	revision, before string
+}
+
+// sentTo is the revision that a member's Work brings now.
+func sentTo(world history.World, w arrival) string {
+	for key, work := range world {
+		if key.Resource != history.Works || key.Namespace != "karmada-es-"+w.member {
+			continue
+		}
+		for _, of := range written(nil, history.Record{Key: key, Object: work}) {
+			if of.template == w.template {
+				return of.revision
+			}
+		}
+	}
+	return ""
 }
 
 // written are the revisions that one record brings: by a Work, or to the member's own object.

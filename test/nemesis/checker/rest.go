@@ -91,7 +91,7 @@ func (a app) want(wanted wants, world history.World, now time.Time) (int64, bool
 	return want, true
 }
 
-// doubts are conditions of the application's autoscalers and timetables that are not True at rest.
+// doubts are conditions of the application's autoscalers and timetables that are not True at rest, and a release that is not at its end.
 func (a app) doubts(world history.World) []string {
 	var out []string
 	for _, resource := range []string{history.FedHPAs, history.CronHPAs} {
@@ -104,6 +104,13 @@ func (a app) doubts(world history.World) []string {
 			if c.Text("status") != "True" && c.Text("type") != "CapacitySufficient" {
 				out = append(out, fmt.Sprintf("%s=%s %s: %s", c.Text("type"), c.Text("status"), c.Text("reason"), c.Text("message")))
 			}
+		}
+	}
+	if release := world[a.own(history.Releases)]; a.use == "staged" {
+		is := func(kind string) bool { return release.Condition(kind).Text("status") == "True" }
+		if !is("Adopted") || !is("Complete") && !is("RolledBack") {
+			out = append(out, fmt.Sprintf("its Release is neither complete nor rolled back: %s=%s %s", "Progressing",
+				release.Condition("Progressing").Text("status"), release.Condition("Progressing").Text("message")))
 		}
 	}
 	return out

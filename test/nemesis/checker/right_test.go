@@ -2,6 +2,7 @@ package checker
 
 import (
 	"testing"
+	"time"
 
 	"github.com/argosy-dev/argosy/test/nemesis/history"
 )
@@ -46,6 +47,17 @@ func TestRightIsNotFound(t *testing.T) {
 			}
 			ended := fault("kill", "argosy/controller-manager", true)
 			g.insert(i+2, ended)
+		},
+		"a cluster that is held gets again what somebody deleted in it": func(t *testing.T, g *tale) {
+			// Of a revision that is open nowhere any more: another was pushed.
+			staged, key := in(history.ControlPlane, history.Releases, "staged"), in("member1", history.Deployments, "staged")
+			i := g.find(t, history.Key{}, func(r history.Record) bool {
+				return r.Note.Kind == history.Pressure && r.At.Before(epoch.Add(200*time.Second))
+			})
+			g.insert(i, history.Record{Op: history.Put, Key: key, Object: bearing("r3")})
+			g.insert(i, history.Record{Op: history.Put, Key: key, Object: workload(2)})
+			j := g.find(t, key, func(r history.Record) bool { return r.At.Before(g.Records[i].At) })
+			g.insert(j, history.Record{Op: history.Put, Key: staged, Object: release("r4", "r2")})
 		},
 		"the machine was too busy to come to rest": func(t *testing.T, g *tale) {
 			i := g.find(t, history.Key{}, isPhase(history.PhaseRest))

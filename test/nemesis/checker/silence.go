@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,11 +46,15 @@ func silence(h history.History, v *Verdict) {
 	})
 }
 
+// normallyFalse are a Release's conditions that say, when False, that a release goes on or that nothing is wrong.
+var normallyFalse = []string{"Complete", "AwaitingApproval", "Stalled", "RolledBack"}
+
 // hear takes in what an object says now.
 func (d doubts) hear(r history.Record) {
 	open := map[doubt]bool{}
 	for _, c := range r.Object.List("status", "conditions") {
-		if status := c.Text("status"); status == "False" || status == "Unknown" {
+		status, quiet := c.Text("status"), r.Resource == history.Releases && slices.Contains(normallyFalse, c.Text("type"))
+		if status == "False" && !quiet || status == "Unknown" {
 			one := doubt{r.Key, r.Object.UID(), c.Text("type"), c.Text("reason")}
 			if open[one] = true; d.since[one].IsZero() {
 				d.since[one] = r.At

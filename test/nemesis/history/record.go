@@ -80,6 +80,8 @@ const (
 	Intent NoteKind = "intent"
 	// Operation is a request of a user, and what came of it: Text is the error, Value the milliseconds.
 	Operation NoteKind = "operation"
+	// Trespass is the name of an operation that was accepted from somebody who has no right to it.
+	Trespass = "trespass"
 	// Fault is a nemesis that begins or ends.
 	Fault NoteKind = "fault"
 	// Phase of the run begins: Name is one of the Phase constants. Text is a doubt: the machine was too busy for what should be so by now.

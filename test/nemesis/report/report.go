@@ -45,6 +45,27 @@ func (r Report) Failed() bool {
 	return slices.ContainsFunc(r.Verdicts, func(v checker.Verdict) bool { return len(v.Violations) > 0 })
 }
 
+// Idle is what was to happen and did not: a run without it shows nothing of it. Nemeses that were named, a kill if nothing was, and the
+// operations that are demanded.
+func (r Report) Idle(demanded []string) []string {
+	named := r.Only
+	if len(named) == 0 {
+		named = []string{nemesis.Kill}
+	}
+	var out []string
+	for _, name := range named {
+		if r.Happened[name] == 0 {
+			out = append(out, "no "+name+" happened")
+		}
+	}
+	for _, name := range demanded {
+		if r.Operations[name] == 0 {
+			out = append(out, "nobody did "+name)
+		}
+	}
+	return out
+}
+
 // Replay is the command that does the same again.
 func (r Report) Replay() string {
 	command := fmt.Sprintf("make nemesis SEED=%d MINUTES=%.2g", r.Seed, r.Length.Minutes())

@@ -17,6 +17,7 @@ const (
 	FedSet = "fedset" // a CloneSet under a FedHPA
 	Cron   = "cron"   // a CloneSet that two rules of a CronHPA scale in turn, each minute
 	Names  = "names"  // a CloneSet whose pods are ordered away by name
+	Staged = "staged" // a CloneSet whose images go out by a Release, with people between its stages
 )
 
 // App is an application in the control plane.
@@ -41,6 +42,7 @@ func Apps() []App {
 		app(FedSet, cloneset, 6, fedHPA(FedSet, "apps.kruise.io/v1alpha1", "CloneSet")),
 		app(Cron, cloneset, 6, cronHPA),
 		app(Names, cloneset, 9, ""),
+		app(Staged, cloneset, 6, stages),
 	}
 }
 
@@ -78,6 +80,19 @@ spec:
   rules:
   - {name: even, schedule: "*/2 * * * *", targetReplicas: 9}
   - {name: odd, schedule: "1-59/2 * * * *", targetReplicas: 6}
+`
+
+// By number: an application that a nemesis moved to other clusters is released in stages all the same.
+const stages = `
+apiVersion: release.argosy.dev/v1alpha1
+kind: Release
+metadata: {namespace: $NS, name: staged}
+spec:
+  targetRef: {apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet, name: staged}
+  stages:
+  - {name: one, updated: 1, gates: {approvals: 1}}
+  - {name: half, updated: 50%, gates: {soakSeconds: 2, approvals: 1}}
+  - {name: all}
 `
 
 // Object is the template's kind, namespace and name.

@@ -15,6 +15,8 @@ const (
 	Load      = "load"      // Value thousandths of a CPU in a Member
 	ScaleIn   = "scale-in"  // Value pods by name
 	Touch     = "touch"     // a label that means nothing
+	Ship      = "ship"      // another image, to go out in stages
+	Reject    = "reject"    // the image that is going out in stages
 )
 
 // Op is one thing a user does.
@@ -65,6 +67,8 @@ func choose(chance *rand.Rand, use string, members []string) Op {
 		return Op{What: Load, Value: MillicoresPerReplica * n(2, 7), Member: members[chance.IntN(len(members))]}
 	case Names:
 		return []Op{{What: ScaleIn, Value: n(1, 3)}, {What: ScaleIn, Value: n(1, 2)}, {What: Scale, Value: n(9, 15)}}[chance.IntN(3)]
+	case Staged:
+		return []Op{{What: Ship}, {What: Ship}, {What: Scale, Value: n(6, 12)}, {What: Reject}}[chance.IntN(4)]
 	case Cron:
 		return Op{What: Touch, Value: n(1, 1000)}
 	default:

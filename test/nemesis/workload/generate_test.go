@@ -29,7 +29,7 @@ func TestGenerateIsOfItsSeed(t *testing.T) {
 			t.Errorf("%s has %d operations", app.Name, n)
 		}
 	}
-	for _, what := range []string{Scale, NewImage, Partition, Load, ScaleIn, Touch} {
+	for _, what := range []string{Scale, NewImage, Partition, Load, ScaleIn, Touch, Ship, Reject} {
 		if Count(once)[what] == 0 {
 			t.Errorf("nothing is done by %s", what)
 		}
@@ -42,8 +42,9 @@ func TestWhatIsUsedInOneWay(t *testing.T) {
 	for seed := range uint64(50) {
 		for app, ops := range Generate(seed, 5*time.Minute, Apps(), []string{"member1"}) {
 			for _, op := range ops {
-				autoscaled := app == Fed || app == FedSet
-				if op.What == Scale && (autoscaled || app == Cron) || op.What == ScaleIn && app != Names || op.What == Load && !autoscaled {
+				autoscaled, staged := app == Fed || app == FedSet, op.What == Ship || op.What == Reject
+				if op.What == Scale && (autoscaled || app == Cron) || op.What == ScaleIn && app != Names || op.What == Load && !autoscaled ||
+					staged && app != Staged {
 					t.Errorf("seed %d: %s", seed, op)
 				}
 			}

@@ -153,7 +153,14 @@ func (m *Moving) approve(ctx context.Context, one *migrationv1alpha1.Migration, 
 		next.Spec.Approvals[len(next.Spec.Approvals)-1].Time = nil
 	}
 	err = as.Patch(ctx, next, client.MergeFromWithOptions(now, client.MergeFromWithOptimisticLock{}))
-	m.did(ctx, map[bool]string{true: "approve", false: "approve-refused"}[err == nil])
+	switch {
+	case err == nil && person == "eve":
+		m.did(ctx, history.Trespass)
+	case err == nil:
+		m.did(ctx, "approve")
+	default:
+		m.did(ctx, "approve"+refused)
+	}
 }
 
 // release is CI/CD, which was told that the application is its to publish: each time another image, straight into the members.

@@ -116,7 +116,9 @@ func (u *Users) do(ctx context.Context, app App, op Op) {
 		return // nothing was asked for, or the run ends
 	}
 	note := history.Note{Kind: history.Operation, Name: op.What, Target: app.Name, Value: u.Clock.Since(begun).Milliseconds()}
+	counted := op.What
 	if err != nil {
+		counted += refused
 		note.Text = err.Error()
 		if op.What == Scale {
 			u.admit(context.WithoutCancel(ctx), app)
@@ -124,7 +126,7 @@ func (u *Users) do(ctx context.Context, app App, op Op) {
 	}
 	_ = u.Note(context.WithoutCancel(ctx), note) // a history with a hole is told by its collector
 	u.mu.Lock()
-	u.count[op.What]++
+	u.count[counted]++
 	u.mu.Unlock()
 }
 
@@ -148,7 +150,7 @@ func (u *Users) admit(ctx context.Context, app App) {
 	}
 }
 
-// Done is how many operations of each kind were carried out or refused.
+// Done is how many operations of each kind were carried out; those that were refused for a minute are told apart.
 func (u *Users) Done() map[string]int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -173,12 +175,11 @@ func (u *Users) once(ctx context.Context, app App, op Op) error {
 		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, op.Value))
 		return u.Karmada.SubResource("scale").Patch(attempt, object, patch)
 	case NewImage:
-		u.mu.Lock()
-		u.images++
-		image := u.images + 1
-		u.mu.Unlock()
-		return merge(`{"spec":{"updateStrategy":{"partition":%d},"template":{"spec":{"containers":[{"name":"main",`+
-			`"image":"registry.example/app:v%d","resources":{"requests":{"cpu":"100m","memory":"16Mi"}}}]}}}}`, op.Value, image)
+		return merge(`{"spec":{"updateStrategy":{"partition":%d},"template":%s}}`, op.Value, u.newImage())
+	case Ship:
+		return merge(`{"spec":{"template":%s}}`, u.newImage())
+	case Reject:
+		return u.reject(attempt, app)
 	case Partition:
 		return merge(`{"spec":{"updateStrategy":{"partition":%d}}}`, op.Value)
 	case Touch:
@@ -191,6 +192,15 @@ func (u *Users) once(ctx context.Context, app App, op Op) error {
 	default:
 		return fmt.Errorf("no operation is called %q", op.What)
 	}
+}
+
+// newImage is a patch of a pod template: an image that was not there before.
+func (u *Users) newImage() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.images++
+	return fmt.Sprintf(`{"spec":{"containers":[{"name":"main","image":"registry.example/app:v%d",`+
+		`"resources":{"requests":{"cpu":"100m","memory":"16Mi"}}}]}}`, u.images+1)
 }
 
 // setLoad puts so much load on an application in a member, instead of what was there.
