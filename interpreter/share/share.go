@@ -67,6 +67,20 @@ type Asked struct {
 	Template string
 }
 
+// running is the total that members have: the template's, or the binding's while more are asked for than it has. What is held back is held
+// of these, or one that was not yet placed would be updated in the place of one that is held, and stay so: no member takes an updated
+// replica back (decision 0310).
+func (a Asked) running() int32 {
+	sum := int64(0)
+	for _, c := range a.Clusters {
+		sum += int64(c.Replicas)
+	}
+	if sum == 0 {
+		return a.Total
+	}
+	return int32(min(int64(a.Total), sum))
+}
+
 // fresh is true for a cluster whose replicas are all of the present template, whatever is held back there: its object was created
 // with it, or is yet to be created. While nobody has reported, all are alike.
 func (a Asked) fresh(cluster string) bool {
@@ -82,6 +96,7 @@ func Revise(object *unstructured.Unstructured, asked Asked, fields []Field) (edi
 	var edits edit.List
 	var divided []string
 	holds := false
+	asked.Total = asked.running()
 	for _, f := range fields {
 		number, err := f.fleet(object, asked.Total)
 		if err != nil {
@@ -232,7 +247,6 @@ func (f Field) divide(number int32, asked Asked) []int32 {
 		}
 		sum += int64(old[i].Replicas)
 	}
-	// While a change of replicas is on its way the binding's sum is not yet the template's total.
 	left := min(max(0, int64(asked.Total-number)-spent), sum)
 	parts := Webster(int32(left), old, 0)
 	for i, c := range asked.Clusters {
