@@ -65,12 +65,16 @@ func writeStatus(out io.Writer, migration *v1alpha1.Migration) error {
 	if len(status.Resources) > 0 {
 		fmt.Fprintln(out, "\nObjects")
 	}
-	for _, resource := range status.Resources {
-		where := "in " + strings.Join(resource.Clusters, ", ")
+	for i := range status.Resources {
+		resource := &status.Resources[i]
+		where := "in " + strings.Join(status.ClustersOf(resource), ", ")
 		if resource.Policy == "" {
 			where = "static: " + resource.Note
 		}
 		fmt.Fprintf(out, "  %s/%s %s\n", strings.ToLower(resource.Kind), resource.Name, where)
+	}
+	if status.OmittedResources > 0 {
+		fmt.Fprintf(out, "  and %d more that stay static: the record has no room for them\n", status.OmittedResources)
 	}
 	if len(status.History) > 0 {
 		fmt.Fprintln(out, "\nHistory")

@@ -60,7 +60,7 @@ func runsIn(migration *v1alpha1.Migration, cluster string) bool {
 		}
 	}
 	for i := range migration.Status.Resources {
-		if slices.Contains(migration.Status.Resources[i].Clusters, cluster) {
+		if slices.Contains(migration.Status.ClustersOf(&migration.Status.Resources[i]), cluster) {
 			return true
 		}
 	}

@@ -89,47 +89,48 @@ func unseen(object client.Object, action *plan.Action) error {
 }
 
 func (c *Controller) writePolicy(ctx context.Context, action *plan.Action) error {
-	want, existing := action.Policy, &policyv1alpha1.PropagationPolicy{}
-	existing.Namespace, existing.Name = want.Namespace, want.Name
-	raw, err := newer.Get(ctx, c.Client, c.Reader, existing)
-	if apierrors.IsNotFound(err) && action.Seen == "" {
-		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
-	}
-	if client.IgnoreNotFound(err) != nil {
-		return err
-	}
-	if err := unseen(existing, action); err != nil {
-		return err
-	}
-	next := existing.DeepCopy()
-	next.Spec = want.Spec
-	next.Labels = merged(next.Labels, want.Labels)
-	next.Annotations = merged(next.Annotations, want.Annotations)
-	if want.Annotations[v1alpha1.AnnotationCutOff] == "" {
-		delete(next.Annotations, v1alpha1.AnnotationCutOff)
-	}
-	// A removal that was given up leaves it behind, and with it the policy would be unguarded.
-	delete(next.Annotations, v1alpha1.AnnotationLeaving)
-	return c.patch(ctx, raw, next)
+	want, next := action.Policy, &policyv1alpha1.PropagationPolicy{}
+	return c.write(ctx, action, written{want: want.DeepCopy(), next: next, change: func() {
+		next.Spec = want.Spec
+		next.Annotations = merged(next.Annotations, want.Annotations)
+		if want.Annotations[v1alpha1.AnnotationCutOff] == "" {
+			delete(next.Annotations, v1alpha1.AnnotationCutOff)
+		}
+		// A removal that was given up leaves it behind, and with it the policy would be unguarded.
+		delete(next.Annotations, v1alpha1.AnnotationLeaving)
+	}})
 }
 
 func (c *Controller) writeOverride(ctx context.Context, action *plan.Action) error {
-	want, existing := action.Over, &policyv1alpha1.OverridePolicy{}
-	existing.Namespace, existing.Name = want.Namespace, want.Name
-	raw, err := newer.Get(ctx, c.Client, c.Reader, existing)
+	want, next := action.Over, &policyv1alpha1.OverridePolicy{}
+	return c.write(ctx, action, written{want: want.DeepCopy(), next: next, change: func() { next.Spec = want.Spec }})
+}
+
+// written is an object on its way into the control plane.
+type written struct {
+	want client.Object
+	// next is read, and what it becomes by change is sent; empty at first.
+	next   client.Object
+	change func()
+}
+
+// write makes what was not there when the decision was made, and changes what was only if it is still the same.
+func (c *Controller) write(ctx context.Context, action *plan.Action, of written) error {
+	of.next.SetNamespace(of.want.GetNamespace())
+	of.next.SetName(of.want.GetName())
+	raw, err := newer.Get(ctx, c.Client, c.Reader, of.next)
 	if apierrors.IsNotFound(err) && action.Seen == "" {
-		return c.Client.Create(ctx, want.DeepCopy(), client.FieldOwner(v1alpha1.FieldManager))
+		return c.Client.Create(ctx, of.want, client.FieldOwner(v1alpha1.FieldManager))
 	}
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	if err := unseen(existing, action); err != nil {
+	if err := unseen(of.next, action); err != nil {
 		return err
 	}
-	next := existing.DeepCopy()
-	next.Spec = want.Spec
-	next.Labels = merged(next.Labels, want.Labels)
-	return c.patch(ctx, raw, next)
+	of.next.SetLabels(merged(of.next.GetLabels(), of.want.GetLabels()))
+	of.change()
+	return c.patch(ctx, raw, of.next)
 }
 
 // patch sends what changed, of the version that was read, and with it what a newer Karmada has in the same lists.

@@ -2,12 +2,16 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -63,7 +67,7 @@ func (c *Controller) dryRun(ctx context.Context, cluster string, in dryRun) plan
 	out := plan.DryRun{Live: in.live}
 	member, err := c.Members.Client(ctx, cluster)
 	if err != nil {
-		out.Error = err.Error()
+		out.Untried = err.Error()
 		return out
 	}
 	desired := in.manifest.DeepCopy()
@@ -77,16 +81,36 @@ func (c *Controller) dryRun(ctx context.Context, cluster string, in dryRun) plan
 	util.RetainLabels(desired, in.live)
 	if c.Retainer.HookEnabled(desired.GroupVersionKind(), configv1alpha1.InterpreterOperationRetain) {
 		if desired, err = c.Retainer.Retain(desired, in.live.DeepCopy()); err != nil {
-			out.Error = fmt.Sprintf("the resource interpreter failed: %v", err)
+			out.Untried = fmt.Sprintf("the resource interpreter failed: %v", err)
 			return out
 		}
 	}
-	if err := member.Update(ctx, desired, client.DryRunAll); err != nil {
+	switch err := member.Update(ctx, desired, client.DryRunAll); {
+	case err == nil:
+		out.Result = desired
+	case isAnswer(err):
 		out.Error = err.Error()
-		return out
+	default:
+		out.Untried = err.Error()
 	}
-	out.Result = desired
 	return out
+}
+
+// isAnswer tells a member's refusal of a write from an exchange that came to none: a connection that broke, a server that could not look, or
+// an object that was another by then.
+func isAnswer(err error) bool {
+	status := apierrors.APIStatus(nil)
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Status().Reason {
+	case metav1.StatusReasonConflict, metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout, metav1.StatusReasonTooManyRequests,
+		metav1.StatusReasonServiceUnavailable, metav1.StatusReasonUnauthorized:
+		return false
+	case metav1.StatusReasonInternalError:
+		return true // a webhook of the member that its API server cannot reach refuses Karmada's write as well
+	}
+	return status.Status().Code < http.StatusInternalServerError
 }
 
 // release takes Karmada's own metadata off a manifest, as Karmada does when a preserved Work is deleted.

@@ -155,8 +155,8 @@ func concerns(world *plan.World, name string) bool {
 	if world.Entry == nil || len(world.Entry.Clusters) == 0 || slices.Contains(world.Entry.Clusters, name) {
 		return true
 	}
-	for _, resource := range world.Status.Resources {
-		if slices.Contains(resource.Clusters, name) {
+	for i := range world.Status.Resources {
+		if slices.Contains(world.Status.ClustersOf(&world.Status.Resources[i]), name) {
 			return true
 		}
 	}

@@ -31,6 +31,7 @@ var arrive = slices.Concat(
 var prepare = []step{
 	{name: "reach", run: (*journey).reach, prepares: true},
 	{name: "discover", run: (*journey).discover, prepares: true},
+	{name: "recordable", run: (*journey).recordable, prepares: true},
 	{name: "quiet", run: (*journey).quiet, prepares: true},
 	{name: "ownership", run: (*journey).ownership, prepares: true},
 	{name: "whole", run: (*journey).whole, prepares: true},
@@ -324,7 +325,7 @@ func (j *journey) record() {
 	}
 	former := j.adoptedBefore()
 	j.next.Clusters = clusters
-	j.next.Resources = nil
+	j.next.Resources, j.next.OmittedResources = nil, 0
 	for i := range j.resources {
 		resource := &j.resources[i]
 		status := v1alpha1.ResourceStatus{ResourceReference: resource.ResourceReference, Clusters: resource.Clusters, Note: resource.Local}

@@ -15,7 +15,18 @@ const maxRecord = 800 << 10
 // metadata that Karmada adds to everything, values that OverridePolicies hold. Then go details of what was refused anyway, the places of
 // objects, and names of pods, whose number stays. What a plan's hash stands for was reckoned before, of all of it.
 func fit(status *v1alpha1.MigrationStatus) {
-	for _, shed := range []func(*v1alpha1.MigrationStatus){
+	for _, shed := range sheds() {
+		if sizeOf(status) <= maxRecord {
+			return
+		}
+		shed(status)
+	}
+}
+
+// sheds make a record smaller, in their order. The first only writes the same in fewer words.
+func sheds() []func(*v1alpha1.MigrationStatus) {
+	return []func(*v1alpha1.MigrationStatus){
+		(*v1alpha1.MigrationStatus).Abridge,
 		shedChanges(v1alpha1.ChangeBookkeeping, 0),
 		shedChanges(v1alpha1.ChangeOverride, 5),
 		shedChanges(v1alpha1.ChangeOverride, 0),
@@ -26,12 +37,28 @@ func fit(status *v1alpha1.MigrationStatus) {
 		shedPlan,
 		shedHistory,
 		shedPlaces,
-	} {
-		if sizeOf(status) <= maxRecord {
-			return
-		}
-		shed(status)
 	}
+}
+
+// evidenceOfACluster is room for the evidence that comes when a cluster is opened, without names of pods, and for what is said of it.
+const evidenceOfACluster = 1 << 10
+
+// recordable refuses an application of which not even clusters and objects fit into a record: once it is open, a rollback must be
+// recorded too.
+func (j *journey) recordable() outcome {
+	if j.Entry == nil {
+		return proceed // whoever leaves is on record
+	}
+	least := *j.next.DeepCopy()
+	for _, shed := range sheds() {
+		shed(&least)
+	}
+	if size := sizeOf(&least) + len(least.Clusters)*evidenceOfACluster; size > maxRecord {
+		return j.block(v1alpha1.ReasonTooLarge, "the record of %d clusters and %d objects takes %d KiB, and %d are there for one: name fewer "+
+			"clusters in the whitelist's entry, or make it several applications", len(j.next.Clusters), len(j.next.Resources), size>>10,
+			maxRecord>>10)
+	}
+	return proceed
 }
 
 func sizeOf(status *v1alpha1.MigrationStatus) int {
@@ -117,7 +144,9 @@ func shedPlaces(status *v1alpha1.MigrationStatus) {
 	for _, resource := range status.Resources {
 		if resource.Policy != "" {
 			kept = append(kept, resource)
+			continue
 		}
+		status.OmittedResources++
 	}
 	status.Resources = kept
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -68,6 +69,7 @@ func TestARecordAlwaysFits(t *testing.T) {
 		"100 clusters":               {100, 14, 30},
 		"100 clusters, many objects": {100, 100, 30},
 		"500 clusters":               {500, 14, 6},
+		"500 clusters, many objects": {500, 100, 6},
 		"many pods":                  {100, 3, 300},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +86,11 @@ func TestARecordAlwaysFits(t *testing.T) {
 			}
 			if status.Plan.Hash != whole.Plan.Hash || len(status.Clusters) != tc.clusters || len(status.Resources) != tc.objects {
 				t.Errorf("lost its hash, clusters or objects: %d clusters, %d objects", len(status.Clusters), len(status.Resources))
+			}
+			for i := range status.Resources {
+				if diff := cmp.Diff(whole.Resources[i].Clusters, status.ClustersOf(&status.Resources[i])); diff != "" {
+					t.Fatalf("lost where %s is (-want +got):\n%s", status.Resources[i].Name, diff)
+				}
 			}
 			for i := range status.Clusters {
 				if status.Clusters[i].Before.PodCount != int32(tc.pods) {
@@ -119,5 +126,50 @@ func TestWhatIsShedFirst(t *testing.T) {
 	fit(&small)
 	if got := len(small.Plan.Resources[0].Changes); got != 25 || small.Plan.Resources[0].Omitted != 0 {
 		t.Errorf("of a small plan %d changes are kept, want all 25", got)
+	}
+}
+
+// Of an application with a hundred objects in five hundred clusters the next pass finds what the last one recorded, a rollback begins, is
+// recorded, and knows every object and cluster that it has to close.
+func TestARollbackOfTheLargestIsRecorded(t *testing.T) {
+	whole := crowded(500, 100, 6)
+	whole.Phase, whole.Management = v1alpha1.PhaseFederated, v1alpha1.ManagementFederated
+	status := *whole.DeepCopy()
+	fit(&status)
+	world := World{Namespace: "shop", Owner: "deployment-web", Status: status, Now: time.Date(2026, 3, 2, 13, 0, 0, 0, time.UTC)}
+	world.Spec.APIVersion, world.Spec.Kind, world.Spec.Name = "apps/v1", "Deployment", "web"
+	world.Spec.Rollback = &v1alpha1.Rollback{Reason: "test"}
+	next := Next(world).Status
+	if size := sizeOf(&next); size > maxRecord {
+		t.Errorf("%d bytes, want %d at most", size, maxRecord)
+	}
+	if last := next.History[len(next.History)-1]; next.Phase != v1alpha1.PhaseCuttingOff || !strings.Contains(last.Message, "rolled back by hand (test)") {
+		t.Errorf("phase %s, history ends with %q", next.Phase, last.Message)
+	}
+	for i := range next.Clusters {
+		if next.Clusters[i].State != v1alpha1.ClusterSuspended {
+			t.Fatalf("cluster %s is recorded as %s", next.Clusters[i].Name, next.Clusters[i].State)
+		}
+	}
+	if len(next.Resources) != 100 || len(next.ClustersOf(&next.Resources[99])) != 500 {
+		t.Errorf("%d objects, the last in %d clusters", len(next.Resources), len(next.ClustersOf(&next.Resources[99])))
+	}
+}
+
+// What cannot be recorded even so is not begun: the message says what to do.
+func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
+	world := World{Entry: &v1alpha1.WhitelistEntry{}}
+	j := &journey{World: world, next: crowded(500, 10, 0)}
+	if j.recordable() != proceed {
+		t.Fatalf("ten objects in 500 clusters: %s", j.next.Conditions[0].Message)
+	}
+	for i := range 4000 {
+		j.next.Resources = append(j.next.Resources, v1alpha1.ResourceStatus{
+			ResourceReference: Ref{APIVersion: "v1", Kind: "ConfigMap", Name: fmt.Sprint("further-", i)}, Policy: fmt.Sprint("configmap-further-", i),
+		})
+	}
+	if j.recordable() != stop || j.next.Blocked != v1alpha1.ReasonTooLarge ||
+		!strings.Contains(j.next.Conditions[0].Message, "500 clusters and 4010 objects") {
+		t.Errorf("blocked by %q: %+v", j.next.Blocked, j.next.Conditions)
 	}
 }

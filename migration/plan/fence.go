@@ -106,6 +106,9 @@ func (j *journey) prove() outcome {
 			if _, ran := j.Clusters[cluster].DryRuns[resource.ResourceReference]; !ran {
 				return j.wait(v1alpha1.ReasonAwaitingKarmada, "dry runs in the members are under way", soon)
 			}
+			if result := j.proved(resource.ResourceReference, cluster, "no plan is drawn up"); result == stop {
+				return stop
+			}
 		}
 	}
 	purpose := v1alpha1.PlanTakeOver
@@ -126,6 +129,16 @@ func (j *journey) prove() outcome {
 	j.condition(v1alpha1.ConditionPlanned, metav1.ConditionTrue, v1alpha1.ReasonPlanEmpty,
 		"dry runs in all members change bookkeeping metadata only; plan "+plan.Hash)
 	return proceed
+}
+
+// proved stops where it is not known what Karmada's write of an object would change in a cluster.
+func (j *journey) proved(ref Ref, cluster, so string) outcome {
+	why := j.Clusters[cluster].DryRuns[ref].Untried
+	if why == "" {
+		return proceed
+	}
+	return j.block(v1alpha1.ReasonUnproved, "what Karmada's write of %s would change in cluster %s is not known: %s: %s until it is",
+		policy.User(ref), cluster, why, so)
 }
 
 // touchMissed touches the templates whose Works lack a field that template and members have. After a CRD of the control plane was

@@ -123,6 +123,16 @@ func (j *journey) unprotect() outcome {
 // stillProved looks once more at a dry run of what Karmada writes when it lets go: between approval and deletion the controller may have
 // been down.
 func (j *journey) stillProved() outcome {
+	for _, resource := range j.own() {
+		if j.Control.Templates[resource.ResourceReference] == nil {
+			continue
+		}
+		for _, name := range j.dispatched(resource) {
+			if result := j.proved(resource.ResourceReference, name, "templates are not deleted"); result == stop {
+				return stop
+			}
+		}
+	}
 	if why := j.outdated(); why != "" {
 		if j.untouched() {
 			j.next.Management, j.next.RemovalStartTime = v1alpha1.ManagementStatic, nil

@@ -169,6 +169,10 @@ func (j *journey) stillEmpty(name string) outcome {
 			}
 			return j.wait(v1alpha1.ReasonAwaitingKarmada, "dry runs in cluster "+name+" are under way", soon)
 		}
+		if run.Untried != "" {
+			j.decision.Actions = nil
+			return j.proved(resource.ResourceReference, name, "the cluster is not opened")
+		}
 		why := run.Error
 		if why == "" {
 			if changes := Compare(run.Live, run.Result); len(changes) > 0 && changes[0].Kind == v1alpha1.ChangeHarmful {

@@ -129,6 +129,8 @@ type DryRun struct {
 	Result *unstructured.Unstructured
 	// Error of the member when it refuses the PUT.
 	Error string
+	// Untried says why nothing is known of the PUT: the member did not answer, say. Nobody refused anything.
+	Untried string
 }
 
 // Control is what the control plane holds for the application.
@@ -178,6 +180,8 @@ type Reading struct {
 
 // ruled is the world as a person's rollback has it: that wins over every list.
 func (w World) ruled() World {
+	w.Status = *w.Status.DeepCopy()
+	w.Status.WriteOut()
 	if w.Spec.Rollback != nil {
 		w.Entry, w.Conflict = nil, ""
 	}

@@ -54,6 +54,8 @@ const (
 	ReasonPolicyLost         = "PolicyLost"         // a policy was deleted or taken from us by hand
 	ReasonClusterDropped     = "ClusterDropped"     // a cluster Karmada holds a Work for would drop out
 	ReasonPlanHarmful        = "PlanHarmful"        // a dry run showed a change, or was refused
+	ReasonUnproved           = "Unproved"           // what a write would change is not known: its dry run had no answer
+	ReasonTooLarge           = "TooLarge"           // no record of it fits into the control plane
 
 	// Failures after a cluster was opened.
 	ReasonEvidenceChanged = "EvidenceChanged" // pods, revision or spec are not what they were

@@ -147,7 +147,8 @@ type ResourceReference struct {
 // ResourceStatus is one object of the application and how it reaches the members.
 type ResourceStatus struct {
 	ResourceReference `json:",inline"`
-	// clusters it is propagated to.
+	// clusters it is propagated to. Where a record would be too large otherwise, "*" stands for every cluster of the application, and a name
+	// with a minus before it for one of them that it is not propagated to.
 	// +listType=set
 	// +optional
 	Clusters []string `json:"clusters,omitempty"`
@@ -202,7 +203,7 @@ type ResourcePlan struct {
 	// omitted counts changes beyond those listed.
 	// +optional
 	Omitted int32 `json:"omitted,omitempty"`
-	// error the member answered to the dry run, when it refused it.
+	// error the member answered to the dry run: it refused it.
 	// +optional
 	Error string `json:"error,omitempty"`
 }
@@ -388,6 +389,9 @@ type MigrationStatus struct {
 	// +listType=atomic
 	// +optional
 	Resources []ResourceStatus `json:"resources,omitempty"`
+	// omittedResources counts objects under static management that are left out of a record too large otherwise.
+	// +optional
+	OmittedResources int32 `json:"omittedResources,omitempty"`
 	// plan as last drawn up.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
