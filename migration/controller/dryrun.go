@@ -107,10 +107,9 @@ func isAnswer(err error) bool {
 	case metav1.StatusReasonConflict, metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout, metav1.StatusReasonTooManyRequests,
 		metav1.StatusReasonServiceUnavailable, metav1.StatusReasonUnauthorized:
 		return false
-	case metav1.StatusReasonInternalError:
-		return true // a webhook of the member that its API server cannot reach refuses Karmada's write as well
 	}
-	return status.Status().Code < http.StatusInternalServerError
+	// 500 is an answer: a webhook of the member that its API server cannot reach refuses Karmada's write as well. Above are those of proxies.
+	return status.Status().Code <= http.StatusInternalServerError
 }
 
 // release takes Karmada's own metadata off a manifest, as Karmada does when a preserved Work is deleted.
