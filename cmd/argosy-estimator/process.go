@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-logr/logr"
 	karmada "github.com/karmada-io/karmada/pkg/generated/clientset/versioned"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -36,6 +38,7 @@ import (
 	"github.com/argosy-dev/argosy/estimator/server"
 	"github.com/argosy-dev/argosy/estimator/template"
 	"github.com/argosy-dev/argosy/estimator/wire"
+	"github.com/argosy-dev/argosy/internal/access"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/drain"
 	"github.com/argosy-dev/argosy/internal/program"
@@ -71,6 +74,8 @@ type process struct {
 	grpc    *grpc.Server
 	metrics *prometheus.Registry
 	health  *health.Server
+	// guarded stands before the metrics where they are served securely; nil where they are served in the clear.
+	guarded func(logr.Logger, http.Handler) http.Handler
 	ending  *drain.Drain
 }
 
@@ -109,6 +114,15 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 	templates, err := p.controlPlane(control, clk)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.MetricsSecure {
+		asking, err := rest.HTTPClientFor(control)
+		if err != nil {
+			return nil, fmt.Errorf("building a client of karmada-apiserver: %w", err)
+		}
+		if p.guarded, err = access.Guard(control, asking); err != nil {
+			return nil, fmt.Errorf("building the check of who asks for metrics: %w", err)
+		}
 	}
 	if to := cfg.Registration; to.Mode == config.Enabled {
 		p.watcher.Expected = to.Expected
@@ -202,8 +216,12 @@ func (p *process) run(ctx context.Context) error {
 		logger.Info("Serving the scheduler estimator", "address", listener.Addr().String(), "tls", p.options.certFile != "")
 		return p.grpc.Serve(listener)
 	})
-	for _, page := range p.pages() {
-		serve(ctx, group, page.address, page.handler)
+	pages, err := p.pages(logger)
+	if err != nil {
+		return err
+	}
+	for _, page := range pages {
+		page.serve(ctx, group)
 	}
 	return group.Wait()
 }
@@ -212,31 +230,44 @@ func (p *process) run(ctx context.Context) error {
 type page struct {
 	address string
 	handler http.Handler
+	// tls is nil where it is served in the clear.
+	tls *tls.Config
 }
 
-func (p *process) pages() []page {
+func (p *process) pages(log logr.Logger) ([]page, error) {
 	metrics := http.NewServeMux()
 	// The second is what controller-runtime's packages register for every program that links them: of the process, and of its requests to
 	// API servers.
 	metrics.Handle("/metrics", promhttp.HandlerFor(prometheus.Gatherers{p.metrics, controllermetrics.Registry}, promhttp.HandlerOpts{}))
+	scraped := page{address: p.options.metricsAddress, handler: metrics}
+	if p.guarded != nil {
+		secure, err := p.options.metricsTLS()
+		if err != nil {
+			return nil, err
+		}
+		scraped.handler, scraped.tls = p.guarded(log, metrics), secure
+	}
 	pages := []page{
-		{p.options.metricsAddress, metrics},
-		{p.options.healthAddress, fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready)},
+		scraped, {address: p.options.healthAddress, handler: fleet.HealthHandler(p.fleet, p.ending.Ready, p.watcher.Ready)},
 	}
 	if p.options.profiles != "" {
-		pages = append(pages, page{p.options.profiles, program.Profiles()})
+		pages = append(pages, page{address: p.options.profiles, handler: program.Profiles()})
 	}
-	return pages
+	return pages, nil
 }
 
-func serve(ctx context.Context, group *errgroup.Group, address string, handler http.Handler) {
-	if address == "0" {
+func (p page) serve(ctx context.Context, group *errgroup.Group) {
+	if p.address == "0" {
 		return
 	}
-	httpServer := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	httpServer := &http.Server{Addr: p.address, Handler: p.handler, TLSConfig: p.tls, ReadHeaderTimeout: 10 * time.Second}
+	listen := httpServer.ListenAndServe
+	if p.tls != nil {
+		listen = func() error { return httpServer.ListenAndServeTLS("", "") }
+	}
 	group.Go(func() error {
-		if err := httpServer.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving %s: %w", address, err)
+		if err := listen(); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving %s: %w", p.address, err)
 		}
 		return nil
 	})

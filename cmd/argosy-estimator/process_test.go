@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"flag"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/argosy-dev/argosy/estimator/fleet"
@@ -113,7 +115,11 @@ func TestProfilesOnDemand(t *testing.T) {
 			t.Fatal(err)
 		}
 		served := ""
-		for _, page := range p.pages() {
+		pages, err := p.pages(logr.Discard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
 			answer := httptest.NewRecorder()
 			page.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/debug/pprof/cmdline", nil))
 			if answer.Code == http.StatusOK {
@@ -122,6 +128,51 @@ func TestProfilesOnDemand(t *testing.T) {
 		}
 		if served != want {
 			t.Errorf("%q: profiles at %q, want %q", arg, served, want)
+		}
+	}
+}
+
+// Metrics that are served securely are served over TLS, behind the question who asks; readiness is asked by kubelets and stays as it was.
+func TestSecureMetrics(t *testing.T) {
+	flags := flag.NewFlagSet("argosy-estimator", flag.ContinueOnError)
+	p := &process{options: addFlags(flags), metrics: prometheus.NewRegistry(), watcher: &fleet.Watcher{}, ending: &drain.Drain{}}
+	p.options.metricsAddress = ":8080"
+	p.guarded = func(_ logr.Logger, handler http.Handler) http.Handler {
+		return http.HandlerFunc(func(out http.ResponseWriter, request *http.Request) {
+			if request.Header.Get("Authorization") == "" {
+				http.Error(out, "who asks?", http.StatusUnauthorized)
+				return
+			}
+			handler.ServeHTTP(out, request)
+		})
+	}
+	pages, err := p.pages(logr.Discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pages[0].address != ":8080" || pages[0].tls == nil || pages[1].tls != nil {
+		t.Fatalf("pages %+v", pages)
+	}
+	server := httptest.NewUnstartedServer(pages[0].handler)
+	server.TLS = pages[0].tls
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer scraper": http.StatusOK} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if authorization != "" {
+			request.Header.Set("Authorization", authorization)
+		}
+		answer, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%q: HTTP %d, want %d", authorization, answer.StatusCode, want)
 		}
 	}
 }

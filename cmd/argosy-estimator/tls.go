@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	certutil "k8s.io/client-go/util/cert"
 )
 
 // credentials follow karmada-scheduler-estimator: no certificate, no TLS; with a client authority, clients must show a certificate. Half a
@@ -55,4 +56,24 @@ func (o *flagOptions) serverTLS() (*tls.Config, error) {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	return config, nil
+}
+
+// metricsTLS is that of metrics served securely: the service's own certificate, read anew for every handshake, or where it has none one made
+// at each start and signed by nobody.
+func (o *flagOptions) metricsTLS() (*tls.Config, error) {
+	if o.certFile != "" {
+		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			certificate, err := tls.LoadX509KeyPair(o.certFile, o.keyFile)
+			return &certificate, err
+		}}, nil
+	}
+	certificate, key, err := certutil.GenerateSelfSignedCertKey("argosy-estimator", nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("making a certificate for the metrics: %w", err)
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, fmt.Errorf("making a certificate for the metrics: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }

@@ -14,6 +14,7 @@ import (
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/internal/scrape"
 	"github.com/argosy-dev/argosy/member/component"
 )
 
@@ -64,6 +65,11 @@ func leading(cfg *config.MemberManager, profiles string) program.Leading {
 
 func managerOptions(scheme *runtime.Scheme, cfg *config.MemberManager, profiles string) (ctrl.Options, error) {
 	options := leading(cfg, profiles).Options(scheme)
+	certificates := ""
+	if serves(cfg.Webhook) {
+		certificates = cfg.Webhook.CertDir
+	}
+	options.Metrics = scrape.Options(cfg.MetricsBindAddress, cfg.MetricsSecure, certificates)
 	var err error
 	if options.Cache.ByObject, err = component.Cache(cfg.Namespace); err != nil {
 		return ctrl.Options{}, err

@@ -18,6 +18,8 @@ type Estimator struct {
 
 	// MetricsBindAddress serves /metrics: host:port, or "0" for none.
 	MetricsBindAddress string `json:"metricsBindAddress"`
+	// MetricsSecure serves them over TLS, to whoever shows a token of karmada-apiserver and may "get" /metrics there.
+	MetricsSecure bool `json:"metricsSecure"`
 	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
 	HealthBindAddress string `json:"healthBindAddress"`
 	// FollowClusters joins every Cluster of karmada-apiserver: Enabled or Disabled.

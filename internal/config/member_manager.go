@@ -20,6 +20,8 @@ type MemberManager struct {
 	Client Client `json:"client"`
 	// MetricsBindAddress serves /metrics: host:port, or "0" for none.
 	MetricsBindAddress string `json:"metricsBindAddress"`
+	// MetricsSecure serves them over TLS, to whoever shows a token of the member's API server and may "get" /metrics there.
+	MetricsSecure bool `json:"metricsSecure"`
 	// HealthBindAddress serves /healthz and /readyz: host:port, or "0" for none.
 	HealthBindAddress string `json:"healthBindAddress"`
 	// Namespace of the ConfigMap argosy-cluster, whose data are the cluster's values: $(cluster.KEY) in templates.

@@ -3,8 +3,9 @@
 package scrape
 
 import (
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/argosy-dev/argosy/internal/access"
 )
 
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
@@ -18,6 +19,6 @@ func Options(address string, secure bool, certDir string) metricsserver.Options 
 		return metricsserver.Options{BindAddress: address}
 	}
 	return metricsserver.Options{
-		BindAddress: address, SecureServing: true, CertDir: certDir, FilterProvider: filters.WithAuthenticationAndAuthorization,
+		BindAddress: address, SecureServing: true, CertDir: certDir, FilterProvider: access.Filter,
 	}
 }

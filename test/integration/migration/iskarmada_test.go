@@ -58,7 +58,7 @@ func TestIsKarmadaOverHTTPS(t *testing.T) {
 		"no role":              {token: token("nobody", ""), status: http.StatusForbidden, says: "system:serviceaccount:pipelines:nobody"},
 		"no token":             {status: http.StatusUnauthorized},
 		"a token of elsewhere": {
-			token: "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", status: http.StatusInternalServerError, says: "Authentication failed",
+			token: "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", status: http.StatusUnauthorized, says: "the token is not taken",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
