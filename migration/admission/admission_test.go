@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	gateapproval "github.com/argosy-dev/argosy/internal/gate/approval"
 )
@@ -258,8 +259,8 @@ func TestWhitelistEdits(t *testing.T) {
 	moved := web
 	moved.Environment = v1alpha1.EnvironmentProduction
 	frozen := whitelist("all")
-	frozen.Spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{
-		{Name: "n", Days: []v1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"},
+	frozen.Spec.Strategy.FreezeWindows = []gatev1alpha1.FreezeWindow{
+		{Name: "n", Days: []gatev1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"},
 	}
 	federated := planned()
 	federated.Spec.WorkloadReference = web.WorkloadReference

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
-	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/internal/gate"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -40,7 +40,7 @@ func (w *WhitelistChecks) Handle(ctx context.Context, request admission.Request)
 		return admission.Errored(http.StatusBadRequest, err)
 	}
 	for i, window := range whitelist.Spec.Strategy.FreezeWindows {
-		if err := plan.CheckWindow(window); err != nil {
+		if err := gate.CheckWindow(window); err != nil {
 			return admission.Denied(fmt.Sprintf("spec.strategy.freezeWindows[%d].%v", i, err))
 		}
 	}

@@ -16,9 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/migration/plan"
-	"github.com/argosy-dev/argosy/migration/prometheus"
 	"github.com/argosy-dev/argosy/migration/whitelist"
 )
 

@@ -6,8 +6,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/migration/plan"
-	"github.com/argosy-dev/argosy/migration/prometheus"
 )
 
 // allowance is how many pods of a workload may be missing.

@@ -6,9 +6,9 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/internal/program"
-	"github.com/argosy-dev/argosy/migration/prometheus"
 )
 
 // Options of the migration controllers.

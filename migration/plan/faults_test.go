@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -311,7 +312,7 @@ func TestWaiting(t *testing.T) {
 		},
 		"frozen": {
 			set: func(f *federation) {
-				f.freeze = []v1alpha1.FreezeWindow{{Name: "day", Days: []v1alpha1.Weekday{"Monday"}, From: "09:00", To: "18:00"}}
+				f.freeze = []gatev1alpha1.FreezeWindow{{Name: "day", Days: []gatev1alpha1.Weekday{"Monday"}, From: "09:00", To: "18:00"}}
 			},
 			reason: v1alpha1.ReasonFrozen, phase: v1alpha1.PhasePreparing,
 		},

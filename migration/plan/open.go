@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
 
@@ -120,7 +121,7 @@ func (j *journey) unchanged() string {
 // mayOpen holds the next cluster back while anything speaks against it.
 func (j *journey) mayOpen(name string) outcome {
 	cluster := j.Clusters[name]
-	if window, until, frozen := Frozen(j.Strategy.Freeze, j.Now); frozen {
+	if window, until, frozen := gate.Frozen(j.Strategy.Freeze, j.Now); frozen {
 		message := fmt.Sprintf("freeze window %s is open until %s", window, until.UTC().Format(time.RFC3339))
 		return j.wait(v1alpha1.ReasonFrozen, message, min(max(until.Sub(j.Now), soon), resting))
 	}

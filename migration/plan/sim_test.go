@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/policy"
 )
@@ -41,7 +42,7 @@ type federation struct {
 	turn   Turn
 	mode   v1alpha1.Mode
 	onFail v1alpha1.OnFailure
-	freeze []v1alpha1.FreezeWindow
+	freeze []gatev1alpha1.FreezeWindow
 	// conflict is a second whitelist that lists the application.
 	conflict string
 	need     int

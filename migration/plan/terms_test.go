@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
@@ -63,10 +64,12 @@ func TestTermsAreConsentedTo(t *testing.T) {
 	for name, change := range map[string]func(*v1alpha1.MigrationStrategy){
 		"as it is": func(*v1alpha1.MigrationStrategy) {},
 		"soak":     func(s *v1alpha1.MigrationStrategy) { s.SoakSeconds = new(int32) },
-		"gate":     func(s *v1alpha1.MigrationStrategy) { s.Health.Prometheus = &v1alpha1.PrometheusGate{Query: "errors"} },
+		"gate": func(s *v1alpha1.MigrationStrategy) {
+			s.Health.Prometheus = &gatev1alpha1.PrometheusGate{Query: "errors"}
+		},
 		"freeze": func(s *v1alpha1.MigrationStrategy) {
 			now := metav1.NewTime(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
-			s.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "sale", Start: &now, End: &now}}
+			s.FreezeWindows = []gatev1alpha1.FreezeWindow{{Name: "sale", Start: &now, End: &now}}
 		},
 		"number": func(s *v1alpha1.MigrationStrategy) { s.RequiredApprovals = new(int32) },
 	} {

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 )
 
@@ -57,10 +58,10 @@ type Strategy struct {
 	StepTimeout    time.Duration
 	Approvals      int
 	MaxUnavailable func(replicas int32) int32
-	Freeze         []v1alpha1.FreezeWindow
+	Freeze         []gatev1alpha1.FreezeWindow
 	OnFailure      v1alpha1.OnFailure
 	// Prometheus is asked by whoever gathers the world; nil when there is no such gate.
-	Prometheus *v1alpha1.PrometheusGate
+	Prometheus *gatev1alpha1.PrometheusGate
 	// Terms are what people consent to beside the plan's changes: soak, gates, freeze windows and the number of approvals.
 	Terms v1alpha1.MigrationStrategy
 }

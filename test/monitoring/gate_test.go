@@ -25,8 +25,8 @@ import (
 
 var update = flag.Bool("update", false, "write the answers that migration's health gate is tested with")
 
-// answers of a real Prometheus; migration/prometheus/gate_test.go serves the very same files to the gate.
-const answers = root + "/migration/prometheus/testdata"
+// answers of a real Prometheus; internal/gate/prometheus/gate_test.go serves the very same files to the gate.
+const answers = root + "/internal/gate/prometheus/testdata"
 
 // TestAnswersOfPrometheus asks the HTTP API of Prometheus itself what a gate asks, and holds its answers against the
 // files that the gate is tested with: the gate cannot come to understand what no Prometheus says.

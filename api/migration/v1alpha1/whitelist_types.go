@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // Environment says how much an application matters. Environments are migrated in this order.
@@ -96,74 +98,7 @@ type HealthGate struct {
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 	// prometheus is asked as well, when set.
 	// +optional
-	Prometheus *PrometheusGate `json:"prometheus,omitempty"`
-}
-
-// GateNamespace of the control plane holds the Secrets of Prometheus gates, and GateSecretType is their type: no other Secret is sent
-// anywhere.
-const (
-	GateNamespace  = "argosy-system"
-	GateSecretType = "migration.argosy.dev/prometheus"
-)
-
-// PrometheusGate is a query that must return zeroes, and nothing else, while an application is well.
-// +kubebuilder:validation:XValidation:rule="!has(self.secretName) || self.address.startsWith('https://')",message="secretName needs an address with https"
-type PrometheusGate struct {
-	// address of Prometheus, such as https://prometheus.example:9090.
-	// +kubebuilder:validation:Pattern=`^https?://`
-	// +kubebuilder:validation:MaxLength=253
-	Address string `json:"address"`
-	// query in PromQL. $namespace, $kind and $name stand for the application's own.
-	// A sample other than 0 means the application is not well, and so does no sample at all: compare with bool, as in "... > bool 0".
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	Query string `json:"query"`
-	// secretName of a Secret in namespace argosy-system of the control plane, of type migration.argosy.dev/prometheus. Its key address is
-	// the address it may be sent to. The others are as needed: ca.crt (default the system's authorities), tls.crt and tls.key for a client
-	// certificate, token for a bearer token.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +optional
-	SecretName string `json:"secretName,omitempty"`
-}
-
-// Weekday is a day's English name.
-// +kubebuilder:validation:Enum=Monday;Tuesday;Wednesday;Thursday;Friday;Saturday;Sunday
-type Weekday string
-
-// FreezeWindow is a time in which nothing is opened. It repeats on the given days, or is one span of time.
-// +kubebuilder:validation:XValidation:rule="has(self.start) == has(self.end)",message="start and end go together"
-// +kubebuilder:validation:XValidation:rule="has(self.start) != (has(self.days) && size(self.days) > 0)",message="a freeze window has either start and end, or days with from and to"
-// +kubebuilder:validation:XValidation:rule="!has(self.start) || self.start < self.end",message="start must be before end"
-// +kubebuilder:validation:XValidation:rule="!(has(self.days) && size(self.days) > 0) || (has(self.from) && has(self.to))",message="days needs from and to, such as 18:00 and 09:00"
-type FreezeWindow struct {
-	// name is shown to whoever waits for its end.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	Name string `json:"name"`
-	// start of a single window.
-	// +optional
-	Start *metav1.Time `json:"start,omitempty"`
-	// end of a single window.
-	// +optional
-	End *metav1.Time `json:"end,omitempty"`
-	// days on which a repeating window begins.
-	// +listType=set
-	// +kubebuilder:validation:MaxItems=7
-	// +optional
-	Days []Weekday `json:"days,omitempty"`
-	// from is the time of day a repeating window begins, such as 18:00.
-	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]$`
-	// +optional
-	From string `json:"from,omitempty"`
-	// to is the time of day it ends; at or before from, it ends on the next day.
-	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]$`
-	// +optional
-	To string `json:"to,omitempty"`
-	// timeZone of from and to, from the IANA database. Default UTC.
-	// +kubebuilder:validation:MaxLength=63
-	// +optional
-	TimeZone string `json:"timeZone,omitempty"`
+	Prometheus *gatev1alpha1.PrometheusGate `json:"prometheus,omitempty"`
 }
 
 // MigrationStrategy is the care with which the entries are taken over.
@@ -206,7 +141,7 @@ type MigrationStrategy struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=50
 	// +optional
-	FreezeWindows []FreezeWindow `json:"freezeWindows,omitempty"`
+	FreezeWindows []gatev1alpha1.FreezeWindow `json:"freezeWindows,omitempty"`
 	// onFailure says what happens to an application whose take-over went wrong.
 	// +kubebuilder:default=Rollback
 	// +optional

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
@@ -37,7 +38,7 @@ func TestOneBadApplicationStopsTheBatches(t *testing.T) {
 	// The first batch ends its soak, and the second begins one that it does not end before the story is told: nothing depends on who is quick.
 	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) {
 		start, end := metav1.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), metav1.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
-		spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "between", Start: &start, End: &end}}
+		spec.Strategy.FreezeWindows = []gatev1alpha1.FreezeWindow{{Name: "between", Start: &start, End: &end}}
 		spec.Strategy.SoakSeconds = ptr.To[int32](2)
 	})
 	for _, app := range apps[:2] {

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
@@ -286,9 +287,9 @@ func TestGates(t *testing.T) {
 	s.list(0)
 	s.edit(func(spec *v1alpha1.MigrationWhitelistSpec) {
 		start, end := metav1.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), metav1.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
-		spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{{Name: "sale", Start: &start, End: &end}}
+		spec.Strategy.FreezeWindows = []gatev1alpha1.FreezeWindow{{Name: "sale", Start: &start, End: &end}}
 		spec.Strategy.SoakSeconds = ptr.To[int32](endless)
-		spec.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{
+		spec.Strategy.Health.Prometheus = &gatev1alpha1.PrometheusGate{
 			Address: prometheus.URL, Query: `errors{namespace="$namespace",app="$name"} > bool 0`,
 		}
 		spec.Entries = []v1alpha1.WhitelistEntry{entryOf(app)}

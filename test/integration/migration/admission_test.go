@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/install"
 	migrations "github.com/argosy-dev/argosy/migration/admission"
@@ -336,8 +337,8 @@ func TestWhitelistEditsAreChecked(t *testing.T) {
 	_, err = create("more", web)
 	refusal(t, "a second list", err, "whitelist all lists it already")
 	frozen := all.DeepCopy()
-	frozen.Spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{
-		{Name: "n", Days: []v1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"},
+	frozen.Spec.Strategy.FreezeWindows = []gatev1alpha1.FreezeWindow{
+		{Name: "n", Days: []gatev1alpha1.Weekday{"Monday"}, From: "01:00", To: "02:00", TimeZone: "Mars/North"},
 	}
 	refusal(t, "a zone that is none", g.Patch(t.Context(), frozen, client.MergeFrom(all)), "Europe/Berlin")
 	narrowed := all.DeepCopy()

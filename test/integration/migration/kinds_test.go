@@ -20,6 +20,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	whitelists "github.com/argosy-dev/argosy/migration/whitelist"
@@ -86,10 +87,10 @@ func TestDefaults(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	day := metav1.Now()
-	window := func(window v1alpha1.FreezeWindow) func(*v1alpha1.MigrationWhitelistSpec) {
+	window := func(window gatev1alpha1.FreezeWindow) func(*v1alpha1.MigrationWhitelistSpec) {
 		window.Name = "w"
 		return func(spec *v1alpha1.MigrationWhitelistSpec) {
-			spec.Strategy.FreezeWindows = []v1alpha1.FreezeWindow{window}
+			spec.Strategy.FreezeWindows = []gatev1alpha1.FreezeWindow{window}
 		}
 	}
 	for name, tc := range map[string]struct {
@@ -115,26 +116,26 @@ func TestRules(t *testing.T) {
 		},
 		"Prometheus without a scheme": {
 			change: func(s *v1alpha1.MigrationWhitelistSpec) {
-				s.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: "prometheus:9090", Query: "up"}
+				s.Strategy.Health.Prometheus = &gatev1alpha1.PrometheusGate{Address: "prometheus:9090", Query: "up"}
 			}, want: "spec.strategy.health.prometheus.address",
 		},
 		"credentials in the clear": {
 			change: func(s *v1alpha1.MigrationWhitelistSpec) {
-				s.Strategy.Health.Prometheus = &v1alpha1.PrometheusGate{Address: "http://prometheus:9090", Query: "up", SecretName: "prometheus"}
+				s.Strategy.Health.Prometheus = &gatev1alpha1.PrometheusGate{Address: "http://prometheus:9090", Query: "up", SecretName: "prometheus"}
 			}, want: "secretName needs an address with https",
 		},
 		"a window of both kinds": {
-			change: window(v1alpha1.FreezeWindow{Start: &day, End: ptr.To(metav1.NewTime(day.Add(3600e9))), Days: []v1alpha1.Weekday{"Monday"},
+			change: window(gatev1alpha1.FreezeWindow{Start: &day, End: ptr.To(metav1.NewTime(day.Add(3600e9))), Days: []gatev1alpha1.Weekday{"Monday"},
 				From: "01:00", To: "02:00"}), want: "either start and end, or days",
 		},
-		"a window of no kind":     {change: window(v1alpha1.FreezeWindow{From: "01:00", To: "02:00"}), want: "either start and end, or days"},
-		"a window without an end": {change: window(v1alpha1.FreezeWindow{Start: &day}), want: "start and end go together"},
+		"a window of no kind":     {change: window(gatev1alpha1.FreezeWindow{From: "01:00", To: "02:00"}), want: "either start and end, or days"},
+		"a window without an end": {change: window(gatev1alpha1.FreezeWindow{Start: &day}), want: "start and end go together"},
 		"a window backwards": {
-			change: window(v1alpha1.FreezeWindow{Start: ptr.To(metav1.NewTime(day.Add(3600e9))), End: &day}), want: "start must be before end",
+			change: window(gatev1alpha1.FreezeWindow{Start: ptr.To(metav1.NewTime(day.Add(3600e9))), End: &day}), want: "start must be before end",
 		},
-		"days without times": {change: window(v1alpha1.FreezeWindow{Days: []v1alpha1.Weekday{"Monday"}}), want: "days needs from and to"},
+		"days without times": {change: window(gatev1alpha1.FreezeWindow{Days: []gatev1alpha1.Weekday{"Monday"}}), want: "days needs from and to"},
 		"a time of day that is none": {
-			change: window(v1alpha1.FreezeWindow{Days: []v1alpha1.Weekday{"Monday"}, From: "25:00", To: "02:00"}), want: "freezeWindows[0].from",
+			change: window(gatev1alpha1.FreezeWindow{Days: []gatev1alpha1.Weekday{"Monday"}, From: "25:00", To: "02:00"}), want: "freezeWindows[0].from",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

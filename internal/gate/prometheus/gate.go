@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // Keys of a gate's Secret beside the usual ones of TLS (ca.crt, tls.crt, tls.key).
@@ -117,13 +117,13 @@ func (g *Gates) transport(ctx context.Context, gate *v1alpha1.PrometheusGate) (h
 		return rest.TransportFor(config)
 	}
 	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: v1alpha1.GateNamespace, Name: gate.SecretName}
+	key := client.ObjectKey{Namespace: v1alpha1.PrometheusSecretNamespace, Name: gate.SecretName}
 	if err := g.Reader.Get(ctx, key, secret); err != nil {
 		return nil, fmt.Errorf("reading the gate's Secret %s: %w", key, err)
 	}
 	// Whoever may edit a whitelist chooses the address; which Secrets go where, their owners say.
-	if secret.Type != v1alpha1.GateSecretType {
-		return nil, fmt.Errorf("the Secret %s is of type %q: that of a gate is of type %s", key, secret.Type, v1alpha1.GateSecretType)
+	if secret.Type != v1alpha1.PrometheusSecretType {
+		return nil, fmt.Errorf("the Secret %s is of type %q: that of a gate is of type %s", key, secret.Type, v1alpha1.PrometheusSecretType)
 	}
 	if address := strings.TrimRight(string(secret.Data[addressKey]), "/"); address != strings.TrimRight(gate.Address, "/") {
 		return nil, fmt.Errorf("the Secret %s is for address %q (its key %s), and the gate's is %q", key, address, addressKey, gate.Address)

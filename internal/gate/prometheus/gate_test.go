@@ -21,7 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // The answers in testdata are a real Prometheus's: test/monitoring holds them against its HTTP API.
@@ -152,8 +152,8 @@ func TestCredentials(t *testing.T) {
 		"none named": {change: func(_ *corev1.Secret, gate *v1alpha1.PrometheusGate) { gate.SecretName = "" }, wantErr: "unknown authority"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.GateNamespace, Name: "prometheus"},
-				Type: v1alpha1.GateSecretType, Data: map[string][]byte{}}
+			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.PrometheusSecretNamespace, Name: "prometheus"},
+				Type: v1alpha1.PrometheusSecretType, Data: map[string][]byte{}}
 			for key, value := range whole {
 				if key != tc.without {
 					secret.Data[key] = value
