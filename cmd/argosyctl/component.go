@@ -17,6 +17,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
@@ -41,6 +42,9 @@ type componentPreview struct {
 	values    map[string]string
 	namespace string
 	output    string
+	// member is asked where there are templates alone; where is how it is called.
+	member func() (client.Reader, error)
+	where  string
 }
 
 func newComponentPreviewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
@@ -50,15 +54,24 @@ func newComponentPreviewCommand(flags *genericclioptions.ConfigFlags, streams ge
 		Short: "Print the Kubernetes objects that Components and templates become",
 		Long: "Renders the Components of the files with the ComponentTemplates of the files, and prints which objects come out and who had a\n" +
 			"say in each: templates as LEVEL/NAME, the Component's spec and its patches. With -o yaml or json it prints the objects.\n" +
-			"What a Component or template has wrong is said as an API server would say it. Nothing is asked of a cluster.",
+			"What a Component or template has wrong is said as an API server would say it. Nothing is asked of a cluster.\n\n" +
+			"Where the files hold templates alone, the member that --context names is asked which of its Components they would change, and\n" +
+			"which of those would restart. Nothing is written.",
 		Example: "  # What five fields become\n" +
 			"  argosyctl component preview -f deploy/samples/component.yaml\n\n" +
 			"  # What a cluster's templates make of them\n" +
 			"  argosyctl component preview -f deploy/samples/component.yaml -f deploy/samples/componenttemplate.yaml " +
-			"--cluster-value zone=a -o yaml",
+			"--cluster-value zone=a -o yaml\n\n" +
+			"  # Whom a changed template changes in a member, and who restarts\n" +
+			"  argosyctl component preview -f deploy/samples/componenttemplate.yaml --context member1",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			o.namespace = ptr.Deref(flags.Namespace, "")
+			o.member = func() (client.Reader, error) {
+				member, _, err := controlPlane(flags)
+				return member, err
+			}
+			o.where = cmp.Or(ptr.Deref(flags.Context, ""), "this cluster")
 			return o.run(command.Context())
 		},
 	}
@@ -78,6 +91,16 @@ func (o *componentPreview) run(ctx context.Context) error {
 	components, templates, err := o.read(ctx)
 	if err != nil {
 		return err
+	}
+	if len(components) == 0 {
+		if o.output != "text" {
+			return fmt.Errorf("%s: no Component is in it, whose objects could be printed", strings.Join(o.files, ", "))
+		}
+		member, err := o.member()
+		if err != nil {
+			return err
+		}
+		return previewWave(ctx, member, templates, o.values, o.where, o.Out)
 	}
 	var all []render.Object
 	var failed error
@@ -135,8 +158,8 @@ func (o *componentPreview) read(ctx context.Context) ([]v1alpha1.Component, []v1
 			}
 		}
 	}
-	if len(components) == 0 {
-		return nil, nil, fmt.Errorf("%s: no Component is in it", strings.Join(o.files, ", "))
+	if len(components)+len(templates) == 0 {
+		return nil, nil, fmt.Errorf("%s: neither a Component nor a ComponentTemplate is in it", strings.Join(o.files, ", "))
 	}
 	return components, templates, nil
 }

@@ -120,7 +120,7 @@ func TestComponentPreviewErrors(t *testing.T) {
 			file: "{apiVersion: v1, kind: Service, metadata: {name: web}}",
 			want: `holds Service "web" of "v1", want a Component or ComponentTemplate`,
 		},
-		"nothing":        {file: "# nothing", want: "no Component is in it"},
+		"nothing":        {file: "# nothing", want: "neither a Component nor a ComponentTemplate is in it"},
 		"no YAML":        {file: "{", want: "reading "},
 		"another output": {file: start + "port: 80}", args: []string{"-o", "wide"}, want: `--output "wide" is not known`},
 	}

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -53,15 +54,20 @@ type Reconciler struct {
 	recorder      record.EventRecorder
 	clock         clock.PassiveClock
 	measures      *measures
-	// namespace of the cluster's values.
+	// namespace of the cluster's values and of copies of the templates.
 	namespace string
+	// id of this controller among those that share the cluster.
+	id string
 }
+
+// DefaultControllerID is the controller that has every Component that names none.
+const DefaultControllerID = "default"
 
 // Options of the controller.
 type Options struct {
 	// Concurrency is how many Components are worked on at once.
 	Concurrency int
-	// Namespace of the ConfigMap with the cluster's values: the program's own.
+	// Namespace of the ConfigMap with the cluster's values, and of copies of the templates: the program's own.
 	Namespace string
 	// Clock is the wall clock; nil is this machine's.
 	Clock clock.PassiveClock
@@ -80,7 +86,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 		options.Metrics = metrics.Registry
 	}
 	r := &Reconciler{
-		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), clock: options.Clock, namespace: options.Namespace,
+		id: DefaultControllerID, cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), clock: options.Clock, namespace: options.Namespace,
 		recorder: program.Events(mgr, "argosy-component"), measures: newMeasures(),
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
@@ -88,7 +94,8 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	}
 	build := builder.ControllerManagedBy(mgr).Named("component").
 		For(&v1alpha1.Component{}, builder.WithPredicates(predicate.Or(
-			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, predicate.LabelChangedPredicate{},
+			predicate.Funcs{UpdateFunc: granted}))).
 		Watches(&v1alpha1.ComponentTemplate{}, handler.EnqueueRequestsFromMapFunc(r.all)).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(predicate.NewPredicateFuncs(r.isValues))).
 		WithOptions(controller.Options{
@@ -106,7 +113,19 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 		}
 		build = build.Watches(kind.newObject(), handler.EnqueueRequestsFromMapFunc(named))
 	}
-	return build.Complete(r)
+	if err := build.Complete(r); err != nil {
+		return fmt.Errorf("building the controller of Components: %w", err)
+	}
+	if err := (&waves{Reconciler: r}).add(mgr, options); err != nil {
+		return fmt.Errorf("building the controller of waves: %w", err)
+	}
+	return nil
+}
+
+// granted is true where a wave has come to the Component.
+func granted(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*v1alpha1.Component).Status.TemplateRevision, e.ObjectNew.(*v1alpha1.Component).Status.TemplateRevision
+	return after != nil && after.Name != after.Applied && (before == nil || before.Name != after.Name)
 }
 
 // named is the Component that a rendered object names, whether or not it owns it still.

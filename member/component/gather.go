@@ -31,12 +31,24 @@ func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) 
 	if err != nil {
 		return nil, err
 	}
-	in.Objects, in.Report, in.RenderErr = render.Render(component, templates.Items, values)
+	if in.Templates, err = r.choose(ctx, component, templates.Items, values); err != nil {
+		return nil, err
+	}
+	in.Objects, in.Report, in.RenderErr = in.Templates.Objects, in.Templates.Report, in.Templates.Err
 	if in.RenderErr != nil {
 		in.Objects = nil
 	}
 	if err := r.gatherLive(ctx, in); err != nil {
 		return nil, err
+	}
+	if in.Templates.Unknown {
+		in.Held = in.AllThere()
+		in.Templates.Take = !in.Held
+	}
+	if in.Templates.Take && !in.Unmanaged() {
+		if err := r.keep(ctx, in.Templates.Name, in.Templates.Revision); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.gatherAutoscaler(ctx, in); err != nil {
 		return nil, err

@@ -72,6 +72,9 @@ func Cache(namespace string) (map[client.Object]cache.ByObject, error) {
 			out[kind.newObject()] = cache.ByObject{Label: selector}
 		}
 	}
+	out[&appsv1.ControllerRevision{}] = cache.ByObject{Namespaces: map[string]cache.Config{namespace: {
+		LabelSelector: labels.SelectorFromSet(labels.Set{v1alpha1.LabelTemplateRevision: "true"}),
+	}}}
 	return out, nil
 }
 

@@ -116,3 +116,6 @@ const MainContainer = "main"
 
 // LabelComponent names the Component on every object rendered from it and on its pods: workload and Service select by it.
 const LabelComponent = "component.luojilab.com/component"
+
+// LabelTemplateRevision is on the copies of templates that Components are rendered from.
+const LabelTemplateRevision = "component.luojilab.com/template-revision"

@@ -75,6 +75,27 @@ type AppliedTemplate struct {
 	Generation int64 `json:"generation"`
 }
 
+// TemplateRevision is a version of the templates and values of a cluster that speak of a component.
+type TemplateRevision struct {
+	// name of the ControllerRevision with its copy, in the member manager's namespace.
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// applied is the revision of what was applied last; it follows name.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Applied string `json:"applied,omitempty"`
+
+	// since when it has the revision, where a wave brought it and it changed what is rendered.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+
+	// brokenBefore is true of a component that did not serve when a wave brought the revision: it does not stop the wave.
+	// +optional
+	BrokenBefore bool `json:"brokenBefore,omitempty"`
+}
+
 // RenderedResource is an object that was rendered.
 type RenderedResource struct {
 	// cluster the object is in. Set in the control plane only.
@@ -201,6 +222,10 @@ type ComponentStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +optional
 	Templates []AppliedTemplate `json:"templates,omitempty"`
+
+	// templateRevision is which version of the cluster's templates the objects are rendered from. Members only.
+	// +optional
+	TemplateRevision *TemplateRevision `json:"templateRevision,omitempty"`
 
 	// resources that were rendered.
 	// +listType=atomic

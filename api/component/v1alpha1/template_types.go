@@ -76,17 +76,6 @@ type TemplateObject struct {
 	Object runtime.RawExtension `json:"object"`
 }
 
-// WavePause says what stands between two batches of a wave.
-// +kubebuilder:validation:Enum=None;Approval
-type WavePause string
-
-const (
-	// WavePauseNone waits for intervalSeconds alone.
-	WavePauseNone WavePause = "None"
-	// WavePauseApproval waits for a person as well.
-	WavePauseApproval WavePause = "Approval"
-)
-
 // Wave is the pace at which a changed template reaches the components whose objects it changes.
 type Wave struct {
 	// canarySelector selects the components that come first, by their labels.
@@ -116,11 +105,6 @@ type Wave struct {
 	// +kubebuilder:default=0
 	// +optional
 	MaxDegraded *int32 `json:"maxDegraded,omitempty"`
-
-	// pause between two batches.
-	// +kubebuilder:default=None
-	// +optional
-	Pause WavePause `json:"pause,omitempty"`
 }
 
 // ComponentTemplateSpec is what a cluster adds to components.
@@ -153,14 +137,73 @@ type ComponentTemplateSpec struct {
 	Wave *Wave `json:"wave,omitempty"`
 }
 
+// WaveState is how far a change of a template is.
+// +kubebuilder:validation:Enum=RollingOut;Stopped;RolledOut
+type WaveState string
+
+const (
+	// WaveRollingOut has components that wait for their turn, or that are not well yet.
+	WaveRollingOut WaveState = "RollingOut"
+	// WaveStopped goes no further: components with the change do not serve, or some cannot be rendered from it.
+	WaveStopped WaveState = "Stopped"
+	// WaveRolledOut has reached every component.
+	WaveRolledOut WaveState = "RolledOut"
+)
+
+// WaveStatus is how far the latest change is among the components of one controller.
+type WaveStatus struct {
+	// controllerID of the manager whose components these are.
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	ControllerID string `json:"controllerID"`
+
+	// state of the change.
+	// +required
+	State WaveState `json:"state"`
+
+	// components whose objects the change makes others, with those that changes of other templates brought at once tie to them.
+	// +optional
+	Components int32 `json:"components"`
+
+	// updated components have the change.
+	// +optional
+	Updated int32 `json:"updated"`
+
+	// restarting is how many of the others will have their pods replaced.
+	// +optional
+	Restarting int32 `json:"restarting"`
+
+	// failed components have the change and do not serve since.
+	// +optional
+	Failed int32 `json:"failed"`
+
+	// message says what it waits for, and names components that failed.
+	// +kubebuilder:validation:MaxLength=4096
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// ComponentTemplateStatus is how far a change is; in members only.
+type ComponentTemplateStatus struct {
+	// waves by controller: one, but while a controller is upgraded in grey.
+	// +listType=map
+	// +listMapKey=controllerID
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Waves []WaveStatus `json:"waves,omitempty"`
+}
+
 // ComponentTemplate is what a cluster adds to the components it runs: by cluster, workload type, language and run type.
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,shortName=cptt,categories=argosy
 // +kubebuilder:printcolumn:name="Level",type=string,JSONPath=`.spec.level`,description="how special the template is"
 // +kubebuilder:printcolumn:name="Priority",type=integer,JSONPath=`.spec.priority`,description="within the level; the higher has the last word"
 // +kubebuilder:printcolumn:name="Languages",type=string,JSONPath=`.spec.match.languages`,description="languages it is for; empty is all"
 // +kubebuilder:printcolumn:name="RunTypes",type=string,JSONPath=`.spec.match.runTypes`,description="run types it is for; empty is all"
 // +kubebuilder:printcolumn:name="Kinds",type=string,JSONPath=`.spec.objects[*].kind`,description="kinds of objects it speaks of"
+// +kubebuilder:printcolumn:name="Wave",type=string,JSONPath=`.status.waves[*].state`,description="how far the latest change is, in a member"
+// +kubebuilder:printcolumn:name="Updated",type=string,JSONPath=`.status.waves[*].updated`,description="components that have the latest change",priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ComponentTemplate struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -169,6 +212,10 @@ type ComponentTemplate struct {
 	// spec is what the cluster adds.
 	// +required
 	Spec ComponentTemplateSpec `json:"spec"`
+
+	// status is how far the latest change is.
+	// +optional
+	Status ComponentTemplateStatus `json:"status,omitempty"`
 }
 
 // ComponentTemplateList is a list of ComponentTemplates.

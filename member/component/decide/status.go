@@ -19,6 +19,7 @@ import (
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/member/component/render"
+	"github.com/argosy-dev/argosy/member/component/wave"
 )
 
 // Outcome is what came of the steps.
@@ -38,6 +39,7 @@ func Status(in *Input, out *Outcome) v1alpha1.ComponentStatus {
 	status := *in.Component.Status.DeepCopy()
 	s := &settling{in: in, out: out, status: &status}
 	s.rendered()
+	s.revision()
 	s.unmanaged()
 	s.workload()
 	s.addresses()
@@ -66,6 +68,11 @@ func (s *settling) rendered() {
 		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(err), "%v. What ran before goes on as it was.", err)
 		return
 	}
+	if s.in.Held {
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionTrue, v1alpha1.ReasonRendered,
+			"%d objects are in place, as another version of the controller made them.%s", len(s.status.Resources), waiting)
+		return
+	}
 	s.status.Templates = nil
 	for _, t := range s.in.Report.Templates {
 		s.status.Templates = append(s.status.Templates, v1alpha1.AppliedTemplate{Name: t.Name, Generation: t.Generation})
@@ -83,7 +90,34 @@ func (s *settling) rendered() {
 		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, wrong[0].Reason, "%s", strings.Join(all, " "))
 		return
 	}
+	if waits := s.in.Templates.Waits; waits != nil && waits.Err != nil {
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(waits.Err), "%v. It goes on as it was, with the templates of before.", waits.Err)
+		return
+	}
 	s.inPlace()
+}
+
+// waiting is said while a change of the templates is on its way to others first.
+const waiting = " A change of the cluster's templates is on its way, and has not reached this component yet."
+
+// revision notes which revision of the templates was rendered from. What was granted stays as it is until then.
+func (s *settling) revision() {
+	choice := &s.in.Templates
+	if s.in.Held || s.in.Unmanaged() || choice.Name == "" {
+		return
+	}
+	before := s.status.TemplateRevision
+	if before == nil || before.Name != choice.Name {
+		now := &v1alpha1.TemplateRevision{Name: choice.Name}
+		// Nothing changed by it. What a wave broke stays that wave's until it is mended.
+		if before != nil && before.Since != nil && wave.Broken(s.in.Component) {
+			now.Since, now.BrokenBefore = before.Since, before.BrokenBefore
+		}
+		s.status.TemplateRevision = now
+	} else {
+		s.status.TemplateRevision = before.DeepCopy()
+	}
+	s.status.TemplateRevision.Applied = choice.Name
 }
 
 func (s *settling) inPlace() {
@@ -106,11 +140,15 @@ func (s *settling) inPlace() {
 	for _, t := range s.in.Report.Templates {
 		names = append(names, t.Name)
 	}
-	from := "no template of this cluster matches it"
+	from, more := "no template of this cluster matches it", ""
 	if len(names) > 0 {
 		from = "templates: " + strings.Join(names, ", ")
 	}
-	s.set(v1alpha1.ConditionRendered, metav1.ConditionTrue, v1alpha1.ReasonRendered, "%d objects are in place (%s).", len(s.in.Objects), from)
+	if s.in.Templates.Waits != nil {
+		more = waiting
+	}
+	s.set(v1alpha1.ConditionRendered, metav1.ConditionTrue, v1alpha1.ReasonRendered, "%d objects are in place (%s).%s",
+		len(s.in.Objects), from, more)
 }
 
 // resources lists what was rendered and is in place.

@@ -11,6 +11,7 @@ import (
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/member/component/adopt"
 	"github.com/argosy-dev/argosy/member/component/render"
+	"github.com/argosy-dev/argosy/member/component/wave"
 )
 
 // Key names an object within the Component's namespace.
@@ -28,6 +29,10 @@ type Input struct {
 	Objects   []render.Object
 	Report    render.Report
 	RenderErr error
+	// Templates is which revision of the cluster's templates that is, and what waits for its turn.
+	Templates wave.Choice
+	// Held is set where what exists stays as it is until a wave comes: nobody knows what made it.
+	Held bool
 	// Live is what exists under the names of Objects, and whatever else is controlled by the Component.
 	Live map[Key]*unstructured.Unstructured
 	// Verdicts are of objects that spec.adopt names and nobody of ours owns yet.
@@ -38,7 +43,23 @@ type Input struct {
 
 // Unmanaged is true where a person has asked to be left alone.
 func (in *Input) Unmanaged() bool {
-	return in.Component.Annotations[v1alpha1.AnnotationUnmanaged] == "true"
+	return Unmanaged(in.Component)
+}
+
+// Unmanaged is true of a Component of which a person has asked that it be left alone.
+func Unmanaged(component *v1alpha1.Component) bool {
+	return component.Annotations[v1alpha1.AnnotationUnmanaged] == "true"
+}
+
+// AllThere is true while every object that the status lists exists and is this Component's.
+func (in *Input) AllThere() bool {
+	for _, r := range in.Component.Status.Resources {
+		live := in.Live[Key{r.Kind, r.Name}]
+		if live == nil || OwnerOf(live, in.Component) != Ours {
+			return false
+		}
+	}
+	return len(in.Component.Status.Resources) > 0
 }
 
 // Workload is the key of the Deployment or StatefulSet.
@@ -99,7 +120,7 @@ func Decide(in *Input) Steps {
 		}
 		return steps
 	}
-	if in.RenderErr != nil || in.Component.DeletionTimestamp != nil {
+	if in.Held || in.RenderErr != nil || in.Component.DeletionTimestamp != nil {
 		return steps
 	}
 	wanted := map[Key]bool{}

@@ -72,7 +72,7 @@ func Render(component *v1alpha1.Component, templates []v1alpha1.ComponentTemplat
 	if err != nil {
 		return nil, Report{}, err
 	}
-	matching, err := match(component, templates)
+	matching, err := Match(component, templates)
 	if err != nil {
 		return nil, Report{}, err
 	}

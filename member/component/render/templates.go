@@ -16,8 +16,8 @@ import (
 // levels in their order.
 var levels = []v1alpha1.TemplateLevel{v1alpha1.LevelCluster, v1alpha1.LevelWorkloadType, v1alpha1.LevelLanguage, v1alpha1.LevelRunType}
 
-// match gives the templates that speak of the component, in the order in which they are laid.
-func match(component *v1alpha1.Component, templates []v1alpha1.ComponentTemplate) ([]*v1alpha1.ComponentTemplate, error) {
+// Match gives the templates that speak of the component, in the order in which they are laid. An error is always an *Error.
+func Match(component *v1alpha1.Component, templates []v1alpha1.ComponentTemplate) ([]*v1alpha1.ComponentTemplate, error) {
 	var out []*v1alpha1.ComponentTemplate
 	for i := range templates {
 		t := &templates[i]

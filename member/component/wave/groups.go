@@ -1,0 +1,96 @@
+package wave
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+)
+
+// Group is a wave: the Components that changed templates tie to each other.
+type Group struct {
+	// Templates that changed, sorted; "" stands for package render.
+	Templates []string
+	Members   []*Member
+}
+
+// Candidate is a Component: what it waits for, if it does, and the templates that match it.
+type Candidate struct {
+	Component *v1alpha1.Component
+	Waits     *Waits
+	// Matching are the names of the templates that match it today.
+	Matching []string
+}
+
+// Groups are the waves under way. A Component that has a change belongs to the wave of those that still wait for it, so that one
+// that fails stops it; where nobody waits any more there is no wave. Two templates changed at once are one wave where a Component
+// waits for both.
+func Groups(all []Candidate) []Group {
+	tied := map[string]string{}
+	var root func(name string) string
+	root = func(name string) string {
+		if up, there := tied[name]; there && up != name {
+			return root(up)
+		}
+		return name
+	}
+	for _, of := range all {
+		if of.Waits == nil {
+			continue
+		}
+		for _, name := range of.changed() {
+			if _, there := tied[name]; !there {
+				tied[name] = name
+			}
+			tied[root(name)] = root(of.changed()[0])
+		}
+	}
+	groups := map[string]*Group{}
+	for _, name := range slices.Sorted(maps.Keys(tied)) {
+		g := groups[root(name)]
+		if g == nil {
+			g = &Group{}
+			groups[root(name)] = g
+		}
+		g.Templates = append(g.Templates, name)
+	}
+	for i := range all {
+		of := &all[i]
+		at, found := of.place(tied)
+		if !found {
+			continue
+		}
+		g := groups[root(at)]
+		g.Members = append(g.Members, &Member{Component: of.Component, Waits: of.Waits})
+	}
+	out := make([]Group, 0, len(groups))
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		out = append(out, *groups[name])
+	}
+	return out
+}
+
+// changed are the templates it waits for: one that no template explains waits for package render.
+func (of *Candidate) changed() []string {
+	if len(of.Waits.Changed) == 0 {
+		return []string{renderer}
+	}
+	return of.Waits.Changed
+}
+
+// place is a template of the wave that the Component belongs to.
+func (of *Candidate) place(tied map[string]string) (string, bool) {
+	if of.Waits != nil {
+		return of.changed()[0], true
+	}
+	revision := of.Component.Status.TemplateRevision
+	if revision == nil || revision.Since == nil {
+		return "", false
+	}
+	for _, name := range append([]string{renderer}, of.Matching...) {
+		if _, there := tied[name]; there {
+			return name, true
+		}
+	}
+	return "", false
+}
