@@ -100,7 +100,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := read(t,
 		"{apiVersion: component.luojilab.com/v1alpha1, kind: ComponentTemplate, metadata: {name: a}, spec: {level: Cluster, priority: 0, wave: "+
-			"{batchPercents: [1, 10, 50, 100], intervalSeconds: 60, maxDegraded: 0, pause: None}, objects: [{kind: ConfigMap, object: {}}]}}")
+			"{batchPercents: [1, 10, 50, 100], intervalSeconds: 60, maxDegraded: 0}, objects: [{kind: ConfigMap, object: {}}]}}")
 	if diff := cmp.Diff(want.Object, object.Object); diff != "" {
 		t.Errorf("-want +have:\n%s", diff)
 	}
