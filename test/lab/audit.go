@@ -32,6 +32,7 @@ rules:
   - {group: autoscaling.argosy.dev}
   - {group: apps.argosy.dev}
   - {group: migration.argosy.dev}
+  - {group: release.argosy.dev}
 - level: Metadata
 `
 

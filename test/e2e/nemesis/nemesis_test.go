@@ -25,8 +25,8 @@ var (
 	minutes = flag.Float64("minutes", 2, "of load")
 	seed    = flag.Uint64("seed", 17, "of operations and faults")
 	only    = flag.String("only", "kill,cut,slow,hand-scale,rebalance", "nemeses, comma separated; empty is all")
-	demand  = flag.String("demand", "scale,image,partition,load,scale-in,touch,ship,approve-stage,enlist",
-		"operations without one of which it was no run, comma separated")
+	demand  = flag.String("demand", "scale,image,partition,load,scale-in,touch,ship,approve-stage,enlist,C1,C2,C4,C5,C8,C12,C13,C15",
+		"operations, and checkers with something to judge, without one of which it was no run, comma separated")
 	audit = flag.Bool("audit", true, "join who wrote what, from audit logs")
 	saved = flag.String("history", "", "a file that an earlier run left: it is judged, and nothing is run")
 )

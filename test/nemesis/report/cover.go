@@ -40,9 +40,8 @@ func PartOf(r Report, demanded []string) Part {
 		Happened: r.Happened, Operations: r.Operations, Judged: map[string]int{}, Violated: map[string]int{}, Idle: r.Idle(demanded),
 	}
 	for _, v := range r.Verdicts {
-		name, _, _ := strings.Cut(v.Name, " ")
-		p.Judged[name] = v.Judged
-		p.Violated[name] = len(v.Violations)
+		p.Judged[short(v)] = v.Judged
+		p.Violated[short(v)] = len(v.Violations)
 		for _, one := range v.Violations {
 			p.Violations = append(p.Violations, fmt.Sprintf("%s: %s: %s", v.Name, one.Key, one.What))
 		}

@@ -17,7 +17,7 @@ func played(happened map[string]int, violations int) Report {
 	}
 	return Report{
 		Seed: 4, Length: 60e9, Only: []string{"kill", "cut"}, Happened: happened, Operations: map[string]int{"scale": 3},
-		Verdicts: []checker.Verdict{{Name: "C10 silence", Judged: 1}, v},
+		Verdicts: []checker.Verdict{{Name: "C10 silence", Judged: 1}, {Name: "C9 capacity"}, v},
 	}
 }
 
@@ -32,6 +32,8 @@ func TestCleanIsWhatHappened(t *testing.T) {
 		"all of it":              {played(map[string]int{"kill": 1, "cut": 1}, 0), []string{"scale"}, true},
 		"a nemesis did nothing":  {played(map[string]int{"kill": 1}, 0), nil, false},
 		"users did nothing":      {played(map[string]int{"kill": 1, "cut": 1}, 0), []string{"ship"}, false},
+		"a checker judged":       {played(map[string]int{"kill": 1, "cut": 1}, 0), []string{"C2"}, true},
+		"a checker had nothing":  {played(map[string]int{"kill": 1, "cut": 1}, 0), []string{"C9"}, false},
 		"something was violated": {played(map[string]int{"kill": 1, "cut": 1}, 1), nil, false},
 	} {
 		if got := PartOf(tc.report, tc.demanded).Clean(); got != tc.want {
@@ -66,11 +68,11 @@ func TestTable(t *testing.T) {
 	one.Number, one.Commit, two.Number, two.Commit = 1, "abc", 2, "abd"
 	var out strings.Builder
 	Table(&out, []string{"kill", "cut", "taint"}, []Part{one, two})
-	want := `| nemesis | runs | happened | s of load | C2 | C10 |
-|---|---|---|---|---|---|
-| kill | 2 | 3 | 120 | 14: 1 | 2: 0 |
-| cut | 1 | 1 | 60 | 7: 0 | 1: 0 |
-| taint | 0 | 0 | 0 | 0: 0 | 0: 0 |
+	want := `| nemesis | runs | happened | s of load | C2 | C9 | C10 |
+|---|---|---|---|---|---|---|
+| kill | 2 | 3 | 120 | 14: 1 | 0: 0 | 2: 0 |
+| cut | 1 | 1 | 60 | 7: 0 | 0: 0 | 1: 0 |
+| taint | 0 | 0 | 0 | 0: 0 | 0: 0 | 0: 0 |
 
 1 of 3 pairs of nemeses met in 2 runs: 120 s of load, 0 s in all, 6 operations of users.
 1 runs of abc

@@ -45,8 +45,8 @@ func (r Report) Failed() bool {
 	return slices.ContainsFunc(r.Verdicts, func(v checker.Verdict) bool { return len(v.Violations) > 0 })
 }
 
-// Idle is what was to happen and did not: a run without it shows nothing of it. Nemeses that were named, a kill if nothing was, and the
-// operations that are demanded.
+// Idle is what was to happen and did not: a run without it shows nothing of it. Nemeses that were named, a kill if nothing was, and what is
+// demanded: operations, and checkers (by C and number) that had something to judge.
 func (r Report) Idle(demanded []string) []string {
 	named := r.Only
 	if len(named) == 0 {
@@ -59,11 +59,31 @@ func (r Report) Idle(demanded []string) []string {
 		}
 	}
 	for _, name := range demanded {
-		if r.Operations[name] == 0 {
+		judged, is := r.judged(name)
+		switch {
+		case is && judged == 0:
+			out = append(out, name+" judged nothing")
+		case !is && r.Operations[name] == 0:
 			out = append(out, "nobody did "+name)
 		}
 	}
 	return out
+}
+
+// judged is how often a checker looked at something that could have been wrong, and whether there is such a checker.
+func (r Report) judged(name string) (int, bool) {
+	for _, v := range r.Verdicts {
+		if short(v) == name {
+			return v.Judged, true
+		}
+	}
+	return 0, false
+}
+
+// short is a checker's name without its word: C1.
+func short(v checker.Verdict) string {
+	name, _, _ := strings.Cut(v.Name, " ")
+	return name
 }
 
 // Replay is the command that does the same again.
