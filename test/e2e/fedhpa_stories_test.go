@@ -261,7 +261,9 @@ func touchedByHand(t *testing.T) {
 
 	one := a.falls("member1")
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
-	edit := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"minReplicas":1,"maxReplicas":2}}`))
+	// Limits that the member's five replicas are within: what its autoscaler, which looks each second, does by others until Karmada has put
+	// them back is nobody's fault.
+	edit := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"minReplicas":1,"maxReplicas":6}}`))
 	a.g.Expect(member.Patch(t.Context(), hpa, edit)).To(Succeed())
 	a.g.Eventually(limits, soon, "100ms").Should(Equal(sent), "an edited autoscaler is put back")
 
@@ -282,6 +284,7 @@ func touchedByHand(t *testing.T) {
 	if n := one(); n != 0 {
 		t.Errorf("member1 lost replicas %d times, want 0", n)
 	}
+	a.g.Eventually(a.books, slow, "200ms").Should(Equal("member1=5 member2=2"))
 
 	// Deleting the workload's Work is deleting the member's workload, and Karmada makes neither again before something happens to change. It
 	// is said, and the books keep the count for that moment.
