@@ -127,13 +127,14 @@ func (d *decision) overwritten() bool {
 // mistaken reports whether the result moves nothing and is not to be believed where it differs from the ledger. Members hold on to their
 // replicas, so other numbers over the same clusters come from a scheduler that worked from an old binding, or divided a count that
 // somebody pushed with the template. One that divided too low a count leaves clusters out as well: fewer replicas in all than the ledger
-// has, and nothing ails the clusters that are missing. A movement keeps the sum.
+// has, and nothing ails the clusters that are missing. A movement keeps the sum, or brings the result into the placement's upper bounds of
+// groups, which the ledger is beyond: the placement was edited.
 func (d *decision) mistaken() bool {
 	b := d.w.Binding
 	if b.Ledger == nil || sameClusters(b.Ledger, b.Clusters) {
 		return b.Ledger != nil
 	}
-	if len(b.Clusters) == 0 || len(b.Evicting) > 0 || b.Clusters.Sum() >= b.Ledger.Sum() {
+	if len(b.Clusters) == 0 || len(b.Evicting) > 0 || b.Clusters.Sum() >= b.Ledger.Sum() || d.beyondSpread(b.Ledger) {
 		return false
 	}
 	for name := range b.Clusters {

@@ -42,6 +42,7 @@ func (m *model) apply(a Action, version *int64) bool {
 		if *version != m.binding.version {
 			return false // conflict
 		}
+		m.checkRegions(a.Counts)
 		m.binding.clusters, m.binding.ledger, m.binding.replicas = maps.Clone(a.Counts), maps.Clone(a.Counts), a.Total
 		m.binding.generation++
 		m.binding.version++

@@ -161,7 +161,7 @@ func (m *model) write() {
 	var parties []split.Party
 	names := slices.Sorted(maps.Keys(m.members))
 	for _, name := range names {
-		if m.members[name].ready {
+		if m.members[name].ready && m.allowed(name, seen.clusters) {
 			parties = append(parties, split.Party{Name: name, Weight: int64(1 + m.members[name].free), Lo: 0, Hi: seen.replicas})
 		}
 	}

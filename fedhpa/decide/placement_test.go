@@ -95,3 +95,24 @@ func TestOverflowsInOrder(t *testing.T) {
 		t.Errorf("an overflow is kept: %s", m.binding.clusters)
 	}
 }
+
+// TestFewerRegionsAllowed: a policy that comes to allow fewer regions than are used is followed, also where a tool pushed a lower count at the
+// same moment: what the scheduler takes away then is no mistake to be put right.
+func TestFewerRegionsAllowed(t *testing.T) {
+	m := newModel(limits(1, 30), Counts{"m1": 2, "m2": 2})
+	m.members["m1"].region, m.members["m2"].region = "north", "south"
+	mustSettle(t, m)
+	m.regions = Spread{MaxGroups: 1}
+	m.template.Replicas, m.webhook = 3, false
+	m.detect()
+	m.read()
+	m.write()
+	m.webhook = true
+	if got := m.binding.clusters.String(); got != (Counts{"m1": 3}).String() {
+		t.Fatalf("the scheduler of the model gave %s", got)
+	}
+	mustSettle(t, m)
+	if m.members["m2"].exists {
+		t.Errorf("m2 is in a second region: %s", m.binding.clusters)
+	}
+}

@@ -249,42 +249,14 @@ func TestBurstToStandby(t *testing.T) {
 	}
 }
 
-// TestRandomOrder plays random loads, pushes, outages and deaths of the controller in random order. Members' replicas are never
-// written by anybody but their autoscaler, the limits in force never exceed max, and when the storm is over the books are true.
+// TestRandomOrder plays random loads, pushes, outages and deaths of the controller in random order, with a standby or without, within the
+// regions that a placement allows. Members' replicas are never written by anybody but their autoscaler, the limits in force never exceed
+// max, no result leaves the regions, and when the storm is over the books are true.
 func TestRandomOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		spec := limits(rapid.Int32Range(1, 6).Draw(t, "min"), 30)
-		clusters := Counts{}
-		for _, name := range []string{"m1", "m2", "m3"}[:rapid.IntRange(1, 3).Draw(t, "members")] {
-			clusters[name] = rapid.Int32Range(1, 8).Draw(t, "runs")
-		}
-		m := newModel(spec, clusters)
-		m.webhook = rapid.Bool().Draw(t, "webhook")
+		m := randomModel(t)
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
-			switch name := rapid.SampledFrom([]string{"m1", "m2", "m3"}).Draw(t, "who"); {
-			case rapid.IntRange(0, 9).Draw(t, "what") == 0 && m.members[name] != nil:
-				m.members[name].load = rapid.Int32Range(0, 30).Draw(t, "load")
-			case rapid.IntRange(0, 19).Draw(t, "push") == 0 && m.template.Retain:
-				m.template.Replicas = max(m.template.Replicas+rapid.Int32Range(-2, 2).Draw(t, "by"), 1)
-			case rapid.IntRange(0, 29).Draw(t, "away") == 0 && m.members[name] != nil:
-				m.members[name].ready = !m.members[name].ready
-			case rapid.IntRange(0, 29).Draw(t, "ill") == 0 && m.members[name] != nil:
-				m.members[name].ill = !m.members[name].ill
-			case rapid.IntRange(0, 39).Draw(t, "rebalance") == 0 && m.owned():
-				m.rebalancer()
-			case rapid.IntRange(0, 29).Draw(t, "held") == 0 && m.members[name] != nil:
-				m.members[name].held = !m.members[name].held
-			case rapid.IntRange(0, 29).Draw(t, "by hand") == 0 && m.members[name] != nil && m.members[name].hpa != nil:
-				m.members[name].replicas = rapid.Int32Range(1, 30).Draw(t, "replicas")
-			case rapid.IntRange(0, 29).Draw(t, "surge") == 0 && m.members[name] != nil:
-				m.members[name].surge = rapid.Int32Range(0, 3).Draw(t, "more")
-			case rapid.IntRange(0, 29).Draw(t, "mute") == 0 && m.members[name] != nil:
-				m.members[name].mute, m.members[name].arrives = !m.members[name].mute, rapid.Bool().Draw(t, "arrives")
-			case rapid.IntRange(0, 39).Draw(t, "rival") == 0 && m.members[name] != nil && m.owned():
-				m.members[name].rival = rapid.Int32Range(0, 4).Draw(t, "least")
-			default:
-				m.step(t)
-			}
+			m.befalls(t)
 			checkMax(t, m)
 		}
 		for _, member := range m.members {

@@ -96,6 +96,17 @@ func (d *decision) spreadWith(name string) bool {
 	return true
 }
 
+// beyondSpread reports whether clusters use more groups than the placement's upper bounds allow.
+func (d *decision) beyondSpread(clusters Counts) bool {
+	names := slices.Collect(maps.Keys(clusters))
+	for i, s := range d.w.Binding.Spread {
+		if s.MaxGroups > 0 && d.groups(i, names) > s.MaxGroups {
+			return true
+		}
+	}
+	return false
+}
+
 // spreadWithout reports whether the result with one cluster less is within the placement's lower bounds.
 func (d *decision) spreadWithout(name string) bool {
 	rest := slices.DeleteFunc(d.clusters(), func(other string) bool { return other == name })
