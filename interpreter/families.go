@@ -8,6 +8,7 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/daemonset"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/kruise"
+	"github.com/argosy-dev/argosy/interpreter/native"
 	"github.com/argosy-dev/argosy/interpreter/servicecomponent"
 	"github.com/argosy-dev/argosy/interpreter/statefulset"
 	"github.com/argosy-dev/argosy/interpreter/vmdeployment"
@@ -26,6 +27,9 @@ func Families() []*family.Family {
 		apps.StatefulSet(),
 		apps.Deployment(),
 		apps.DaemonSet(),
+		apps.ReplicaSet(),
+		native.Job(),
+		native.PodDisruptionBudget(),
 		kruise.UnitedDeployment(),
 		kruise.BroadcastJob(),
 		kruise.AdvancedCronJob(),

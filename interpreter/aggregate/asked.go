@@ -159,10 +159,10 @@ func (s *Status) behind(m family.Member) (updated int64, said string, err error)
 // progress is what of a condition of ours must not change while it is said to last: of a rollout that is behind, how many replicas are
 // updated, and to what.
 func progress(condition any) string {
-	if text(condition, "reason") != ReasonFewerUpdated {
+	if word(condition, "reason") != ReasonFewerUpdated {
 		return ""
 	}
-	head, _, _ := strings.Cut(text(condition, "message"), ": ")
+	head, _, _ := strings.Cut(word(condition, "message"), ": ")
 	_, are, _ := strings.Cut(head, ", ")
 	return are
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
 )
@@ -119,13 +120,5 @@ func messages(conditions []condition) string {
 	for i, message := range said {
 		said[i] = by[message] + ": " + message
 	}
-	return clip(strings.Join(said, "; "))
-}
-
-// clip cuts at a character's border.
-func clip(text string) string {
-	if len(text) <= maxMessage {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxMessage-3], "") + "..."
+	return text.Cut(strings.Join(said, "; "), maxMessage)
 }

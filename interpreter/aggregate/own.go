@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // Conditions of ours on a template of any kind. They are there only while they are False: an answer that falls short is said, and
@@ -48,9 +50,9 @@ func (s *Status) say(out map[string]any) {
 	before, _, _ := unstructured.NestedSlice(s.template.Object, "status", "conditions")
 	list, _ := out["conditions"].([]any)
 	for _, c := range s.own {
-		condition := map[string]any{"type": c.kind, "status": "False", "reason": c.reason, "message": clip(c.message)}
-		if s.updateTimes {
-			condition[lastUpdateTime] = nil
+		condition := map[string]any{"type": c.kind, "status": "False", "reason": c.reason, "message": text.Cut(c.message, maxMessage)}
+		if s.secondTime != "" {
+			condition[s.secondTime] = nil
 		}
 		if s.standard {
 			condition["observedGeneration"] = s.generation
@@ -58,11 +60,12 @@ func (s *Status) say(out map[string]any) {
 		}
 		list = append(list, condition)
 	}
-	slices.SortStableFunc(list, func(a, b any) int { return strings.Compare(text(a, "type"), text(b, "type")) })
+	slices.SortStableFunc(list, func(a, b any) int { return strings.Compare(word(a, "type"), word(b, "type")) })
 	out["conditions"] = list
 }
 
-func text(condition any, name string) string {
+// word is a text of a condition; empty where it has none.
+func word(condition any, name string) string {
 	object, _ := condition.(map[string]any)
 	value, _ := object[name].(string)
 	return value
@@ -78,7 +81,7 @@ func (s *Status) reported(unread []string) {
 	}
 	for _, m := range s.members {
 		if m.Unreachable != "" && m.Status != nil {
-			said = append(said, m.Cluster+" cannot be asked ("+m.Unreachable+"): its last status stands, and none of its replicas counts as ready")
+			said = append(said, m.Cluster+" cannot be asked ("+m.Unreachable+"): "+s.ofSilent)
 		}
 	}
 	if len(said) > 0 {
@@ -86,8 +89,13 @@ func (s *Status) reported(unread []string) {
 	}
 }
 
-// lastUpdateTime is a field of a Deployment's conditions.
-const lastUpdateTime = "lastUpdateTime"
+// Times of conditions beside lastTransitionTime.
+const (
+	// lastUpdateTime is a field of a Deployment's conditions.
+	lastUpdateTime = "lastUpdateTime"
+	// lastProbeTime is a field of a Job's conditions.
+	lastProbeTime = "lastProbeTime"
+)
 
 // Stamp writes into a new status since when our conditions say what they say: as long as the template's status has said so, or now.
 func Stamp(template *unstructured.Unstructured, status map[string]any, now time.Time) {
@@ -95,18 +103,20 @@ func Stamp(template *unstructured.Unstructured, status map[string]any, now time.
 	list, _ := status["conditions"].([]any)
 	for _, item := range list {
 		condition, ok := item.(map[string]any)
-		if !ok || !IsOwn(text(item, "type")) {
+		if !ok || !IsOwn(word(item, "type")) {
 			continue
 		}
 		condition["lastTransitionTime"] = now.UTC().Format(time.RFC3339)
 		for _, old := range before {
-			if since := text(old, "lastTransitionTime"); since != "" && text(old, "type") == text(item, "type") &&
-				text(old, "status") == text(item, "status") && text(old, "reason") == text(item, "reason") && progress(old) == progress(item) {
+			if since := word(old, "lastTransitionTime"); since != "" && word(old, "type") == word(item, "type") &&
+				word(old, "status") == word(item, "status") && word(old, "reason") == word(item, "reason") && progress(old) == progress(item) {
 				condition["lastTransitionTime"] = since
 			}
 		}
-		if _, has := condition[lastUpdateTime]; has {
-			condition[lastUpdateTime] = condition["lastTransitionTime"]
+		for _, second := range []string{lastUpdateTime, lastProbeTime} {
+			if _, has := condition[second]; has {
+				condition[second] = condition["lastTransitionTime"]
+			}
 		}
 	}
 }

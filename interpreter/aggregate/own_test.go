@@ -184,7 +184,7 @@ func TestMoreThanAskedOfEach(t *testing.T) {
 			have := ""
 			list, _ := edits[0].Value.(map[string]any)["conditions"].([]any)
 			for _, c := range list {
-				have += text(c, "reason") + ": " + text(c, "message")
+				have += word(c, "reason") + ": " + word(c, "message")
 			}
 			if have != tc.want {
 				t.Errorf("said %q\nwant %q", have, tc.want)
@@ -266,8 +266,8 @@ func TestFewerThanAskedIsSaid(t *testing.T) {
 			have := ""
 			list, _ := edits[0].Value.(map[string]any)["conditions"].([]any)
 			for _, c := range list {
-				if text(c, "type") == ConditionRolloutAsAsked && text(c, "reason") == ReasonFewerUpdated && text(c, "status") == "False" {
-					have = text(c, "message")
+				if word(c, "type") == ConditionRolloutAsAsked && word(c, "reason") == ReasonFewerUpdated && word(c, "status") == "False" {
+					have = word(c, "message")
 				}
 			}
 			if have != tc.want {
@@ -302,11 +302,11 @@ func TestSince(t *testing.T) {
 	} {
 		status := said(step.reason, step.message)
 		Stamp(template, status, started)
-		since := text(status["conditions"].([]any)[1], "lastTransitionTime")
+		since := word(status["conditions"].([]any)[1], "lastTransitionTime")
 		if want := time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC).Add(step.wantSince).Format(time.RFC3339); since != want {
 			t.Errorf("%s: since %s, want %s", step.message, since, want)
 		}
-		if text(status["conditions"].([]any)[0], "lastTransitionTime") != "" {
+		if word(status["conditions"].([]any)[0], "lastTransitionTime") != "" {
 			t.Error("a member's condition was given a time")
 		}
 		template.Object["status"] = status

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
 )
@@ -72,7 +73,7 @@ func silent(members []family.Member, kind any) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return clip("not reported by " + strings.Join(names, ", "))
+	return text.Cut("not reported by "+strings.Join(names, ", "), maxMessage)
 }
 
 // noteHidden says in the condition of a type that a united list was cut.

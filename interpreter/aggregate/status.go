@@ -22,15 +22,28 @@ type Status struct {
 	hidden map[string]int
 	// standard is true where conditions must be what metav1.Condition demands.
 	standard bool
-	// updateTimes is true where a condition has a lastUpdateTime.
-	updateTimes bool
+	// secondTime is a time that a condition of the kind bears beside lastTransitionTime; empty: none.
+	secondTime string
+	// made is who makes the status instead of the sums and steps; nil: nobody.
+	made func(template *unstructured.Unstructured, members []family.Member) (map[string]any, error)
+	// ofSilent is what becomes of the status of a member that cannot be asked.
+	ofSilent string
 	// own are conditions of ours that must be said.
 	own []ownCondition
 }
 
 // Begin sums the counts over the members and says which generation of the template all of them have observed.
 func Begin(template *unstructured.Unstructured, members []family.Member, counts ...string) *Status {
-	return &Status{template: template, members: slices.Clone(ordered(members)), counts: counts}
+	return &Status{template: template, members: slices.Clone(ordered(members)), counts: counts, ofSilent: noneReady}
+}
+
+// noneReady is what becomes of replicas in a member that cannot be asked.
+const noneReady = "its last status stands, and none of its replicas counts as ready"
+
+// MadeBy lets somebody else make the status of the template without conditions of ours and of the members; our conditions are put to what
+// it makes. ofSilent says what it does with the status of a member that cannot be asked.
+func (s *Status) MadeBy(by func(template *unstructured.Unstructured, members []family.Member) (map[string]any, error), ofSilent string) {
+	s.made, s.ofSilent = by, ofSilent
 }
 
 // Add is a step of one kind's own.
@@ -62,13 +75,32 @@ func (s *Status) KeepRest() {
 			return err
 		}
 		delete(into, "conditions")
-		put(into, "conditions", slices.DeleteFunc(slices.Clone(conditions), func(c any) bool { return IsOwn(text(c, "type")) }))
+		put(into, "conditions", notOwn(conditions))
 		return nil
 	})
 }
 
+// notOwn are the conditions that are not ours.
+func notOwn(conditions []any) []any {
+	return slices.DeleteFunc(slices.Clone(conditions), func(c any) bool { return IsOwn(word(c, "type")) })
+}
+
+// withoutOwn is a copy of the template as it would be if we said nothing there.
+func withoutOwn(template *unstructured.Unstructured) *unstructured.Unstructured {
+	out := template.DeepCopy()
+	status, _ := out.Object["status"].(map[string]any)
+	if conditions, ok := status["conditions"].([]any); ok {
+		delete(status, "conditions")
+		put(status, "conditions", notOwn(conditions))
+	}
+	return out
+}
+
 // UpdateTimes gives conditions of ours a lastUpdateTime, as a Deployment's have: karmada-apiserver stores one in any case.
-func (s *Status) UpdateTimes() { s.updateTimes = true }
+func (s *Status) UpdateTimes() { s.secondTime = lastUpdateTime }
+
+// ProbeTimes gives conditions of ours a lastProbeTime, as a Job's have: karmada-apiserver stores one in any case.
+func (s *Status) ProbeTimes() { s.secondTime = lastProbeTime }
 
 // OmitZero leaves counts out that are 0, where karmada-apiserver leaves them out of what it stores: written, each aggregation would
 // find another status than the template's, and write it again. It comes last.
@@ -187,6 +219,9 @@ func (s *Status) Edits() (edit.List, error) {
 func (s *Status) run() (map[string]any, error) {
 	out := map[string]any{}
 	s.hidden, s.own = map[string]int{}, nil
+	if s.made != nil {
+		return s.made(withoutOwn(s.template), s.members)
+	}
 	if err := sum(s.members, out, s.counts...); err != nil {
 		return nil, err
 	}

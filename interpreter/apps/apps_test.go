@@ -167,11 +167,11 @@ func TestAggregateStatus(t *testing.T) {
 func TestStatusIsKarmadasWhereMembersCanBeAsked(t *testing.T) {
 	karmada := native.NewDefaultInterpreter()
 	counts := map[string][]string{
-		"Deployment": deploymentSparse, "DaemonSet": append(append([]string{}, daemonSetCounts...), daemonSetSparse...),
+		"Deployment": deploymentSparse, "ReplicaSet": append(append([]string{}, replicaSetCounts...), replicaSetSparse...), "DaemonSet": append(append([]string{}, daemonSetCounts...), daemonSetSparse...),
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		number := func(name string) int64 { return rapid.Int64Range(0, 2).Draw(t, name) }
-		for _, f := range []*family.Family{Deployment(), DaemonSet()} {
+		for _, f := range []*family.Family{Deployment(), DaemonSet(), ReplicaSet()} {
 			object := &unstructured.Unstructured{Object: map[string]any{
 				"metadata": map[string]any{"name": "web", "namespace": "shop", "generation": number("template")},
 				"status": map[string]any{"observedGeneration": number("before"), "conditions": []any{
@@ -226,8 +226,11 @@ func TestStatusIsKarmadasWhereMembersCanBeAsked(t *testing.T) {
 // stored is the object as karmada-apiserver keeps it.
 func stored(t *rapid.T, f *family.Family, object *unstructured.Unstructured) map[string]any {
 	var typed any = &appsv1.Deployment{}
-	if f.Kinds[0].Kind == "DaemonSet" {
+	switch f.Kinds[0].Kind {
+	case "DaemonSet":
 		typed = &appsv1.DaemonSet{}
+	case "ReplicaSet":
+		typed = &appsv1.ReplicaSet{}
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed); err != nil {
 		t.Fatal(err)
@@ -250,6 +253,10 @@ func TestAnUnreachableMemberIsNotReady(t *testing.T) {
 		"Deployment": {
 			Deployment(), "{replicas: 3, readyReplicas: 3, updatedReplicas: 3, availableReplicas: 3}",
 			"{observedGeneration: 3, replicas: 6, readyReplicas: 3, updatedReplicas: 6, availableReplicas: 3}",
+		},
+		"ReplicaSet": {
+			ReplicaSet(), "{replicas: 3, readyReplicas: 3, availableReplicas: 3}",
+			"{observedGeneration: 3, replicas: 6, readyReplicas: 3, availableReplicas: 3}",
 		},
 		"DaemonSet": {
 			DaemonSet(), "{currentNumberScheduled: 3, desiredNumberScheduled: 3, numberMisscheduled: 0, numberReady: 3, " +

@@ -41,6 +41,11 @@ func DaemonSet() *family.Family {
 	}
 }
 
+// ReplicaSet is the rules for it.
+func ReplicaSet() *family.Family {
+	return &family.Family{Name: "apps-replicaset", Kinds: kind("ReplicaSet"), AggregateStatus: aggregateReplicaSet}
+}
+
 // Where the fields the rules touch stand.
 var (
 	replicasPath    = []string{"spec", "replicas"}

@@ -15,6 +15,8 @@ import (
 var (
 	statefulSetCounts = []string{"replicas", "availableReplicas"}
 	statefulSetSparse = []string{"readyReplicas", "currentReplicas", "updatedReplicas"}
+	replicaSetCounts  = []string{"replicas"}
+	replicaSetSparse  = []string{"readyReplicas", "availableReplicas"}
 	deploymentSparse  = []string{"replicas", "readyReplicas", "updatedReplicas", "availableReplicas", "unavailableReplicas"}
 	daemonSetCounts   = []string{"currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"}
 	daemonSetSparse   = []string{"updatedNumberScheduled", "numberAvailable", "numberUnavailable"}
@@ -41,6 +43,14 @@ func aggregateDeployment(object *unstructured.Unstructured, members []family.Mem
 	s.KeepRest()
 	s.UpdateTimes()
 	s.OmitZero(append(slices.Clone(deploymentSparse), observedGeneration)...)
+	return s.Edits()
+}
+
+// aggregateReplicaSet is Karmada's own answer while every member can be asked.
+func aggregateReplicaSet(object *unstructured.Unstructured, members []family.Member) (edit.List, error) {
+	s := aggregate.Begin(object, members, slices.Concat(replicaSetCounts, replicaSetSparse)...)
+	s.KeepRest()
+	s.OmitZero(append(slices.Clone(replicaSetSparse), observedGeneration)...)
 	return s.Edits()
 }
 

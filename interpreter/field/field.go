@@ -202,5 +202,8 @@ func Under(err error, path ...string) error {
 	if !errors.As(err, &at) {
 		return err
 	}
-	return &Error{Path: strings.Join(append(slices.Clone(path), at.Path), "."), Detail: at.Detail}
+	if at.Path != "" {
+		path = append(slices.Clone(path), at.Path)
+	}
+	return &Error{Path: strings.Join(path, "."), Detail: at.Detail}
 }

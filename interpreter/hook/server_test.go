@@ -369,8 +369,8 @@ func TestMalformedIsRefusedByTheFieldsName(t *testing.T) {
 			wantCode: 400, wantUID: "u1",
 		},
 		"an unknown kind": {
-			body: contextOf("InterpretHealth", `{"apiVersion":"batch/v1","kind":"Job"}`, ""),
-			want: "not interpreted by Argosy: kind batch/v1, Kind=Job", wantCode: 404, wantUID: "u1",
+			body: contextOf("InterpretHealth", `{"apiVersion":"batch/v1","kind":"CronJob"}`, ""),
+			want: "not interpreted by Argosy: kind batch/v1, Kind=CronJob", wantCode: 404, wantUID: "u1",
 		},
 		"an unknown kind of a version": {
 			body: contextOf("InterpretHealth", `{"apiVersion":"apps.kruise.io/v9","kind":"Other"}`, ""),

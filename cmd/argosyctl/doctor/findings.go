@@ -47,6 +47,8 @@ type Facts struct {
 	// Endpoints by webhook name, of our own registration.
 	Endpoints map[string]Endpoint
 	Clashes   []Clash
+	// Silent are the members that cannot be asked.
+	Silent []Silent
 	// Descheduler is nil where it never ran, or meets no FedHPA.
 	Descheduler *Descheduler
 	// Works is the registration of the admission of Works; nil when there is none.
@@ -87,6 +89,7 @@ var checks = []check{
 	{"binding-name", bindingNames},
 	{"descheduler", deschedulers},
 	{"rollout", rollouts},
+	{"silent-member", silent},
 	{"image-override", imageOverrides},
 	{"autoscaler", autoscalers},
 	{"selector", selectors},

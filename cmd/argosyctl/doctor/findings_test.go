@@ -231,17 +231,23 @@ func TestDiagnose(t *testing.T) {
 		"a rollout under way": {spoil: func(f *Facts) {
 			f.Workloads = append(f.Workloads, behind(now.Add(-9*time.Minute)))
 		}},
+		"a member that cannot be asked": {
+			spoil: func(f *Facts) {
+				f.Silent = append(f.Silent, Silent{Name: "member2", Why: "Ready is False since 2026-11-20T10:00:00Z: ClusterNotReachable"})
+			},
+			wantSeverity: Warning, wantCheck: "silent-member", wantMessage: "what it said last goes on counting in the statuses of Services, Ingresses",
+		},
 		"an image override of a CloneSet": {
 			spoil: func(f *Facts) {
 				f.Overrides = append(f.Overrides, imageOverride("apps.kruise.io/v1alpha1", "CloneSet", nil))
 			},
 			wantSeverity: Problem, wantCheck: "image-override", wantMessage: "does nothing on apps.kruise.io/v1alpha1 CloneSet web",
 		},
-		"an image override that says where, and one of a Deployment": {
+		"an image override that says where, one of a Deployment and one of a Job": {
 			spoil: func(f *Facts) {
 				f.Overrides = append(f.Overrides, imageOverride("apps.kruise.io/v1alpha1", "CloneSet",
 					&policyv1alpha1.ImagePredicate{Path: "/spec/template/spec/containers/0/image"}),
-					imageOverride("apps/v1", "Deployment", nil))
+					imageOverride("apps/v1", "Deployment", nil), imageOverride("batch/v1", "Job", nil))
 			},
 		},
 		"an autoscaler in members": {

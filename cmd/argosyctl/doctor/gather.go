@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -47,7 +48,7 @@ func NewReader(config *rest.Config, families []*family.Family, address string) (
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, configv1alpha1.Install, policyv1alpha1.Install, workv1alpha2.Install, apiextensionsv1.AddToScheme,
-		autoscalingv1alpha1.AddToScheme,
+		clusterv1alpha1.Install, autoscalingv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)
@@ -96,6 +97,9 @@ func (r *Reader) Gather(ctx context.Context) (Facts, error) {
 	}
 	var err error
 	if facts.Clashes, err = r.clashes(ctx); err != nil {
+		return facts, err
+	}
+	if facts.Silent, err = r.silentMembers(ctx); err != nil {
 		return facts, err
 	}
 	facts.Descheduler, err = r.descheduler(ctx)

@@ -9,6 +9,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/interpreter"
@@ -68,6 +69,9 @@ var rolloutRemedies = map[string]string{
 	aggregate.ReasonMemberUnreachable: "look at the Cluster's condition Ready; nothing of the template need change",
 }
 
+// findsImages are the groups in whose kinds Karmada finds image fields itself.
+var findsImages = sets.New("apps", "batch")
+
 // imageOverrides: Karmada finds the image fields of its own kinds alone.
 func imageOverrides(f Facts, _ time.Time) []Finding {
 	catalog := interpreter.NewCatalog(f.Families)
@@ -75,7 +79,7 @@ func imageOverrides(f Facts, _ time.Time) []Finding {
 	for _, o := range f.Overrides {
 		for _, selector := range o.Spec.ResourceSelectors {
 			kind := schema.FromAPIVersionAndKind(selector.APIVersion, selector.Kind)
-			if kind.Group == "apps" || catalog[kind.GroupKind()] == nil || !overridesImages(o.Spec) {
+			if findsImages.Has(kind.Group) || catalog[kind.GroupKind()] == nil || !overridesImages(o.Spec) {
 				continue
 			}
 			out = append(out, Finding{Severity: Problem, Object: o.Object,

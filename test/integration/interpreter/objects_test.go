@@ -6,9 +6,12 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 )
 
@@ -54,6 +57,28 @@ func daemonSet(namespace string) *appsv1.DaemonSet {
 	selector, template := pods("agent")
 	return &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "agent"},
 		Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}}
+}
+
+// replicaSet is one likewise.
+func replicaSet(namespace string) *appsv1.ReplicaSet {
+	selector, template := pods("set")
+	return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "set"},
+		Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To[int32](6), Selector: selector, Template: template}}
+}
+
+// job is one likewise.
+func job(namespace string) *batchv1.Job {
+	_, template := pods("batch")
+	template.Spec.RestartPolicy = corev1.RestartPolicyNever
+	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "batch"},
+		Spec: batchv1.JobSpec{Parallelism: ptr.To[int32](6), Completions: ptr.To[int32](6), Template: template}}
+}
+
+// budget is one likewise.
+func budget(namespace string) *policyv1.PodDisruptionBudget {
+	selector, _ := pods("api")
+	return &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "budget"},
+		Spec: policyv1.PodDisruptionBudgetSpec{Selector: selector, MinAvailable: ptr.To(intstr.FromInt32(1))}}
 }
 
 // binding is the template's, as Karmada's scheduler leaves it.

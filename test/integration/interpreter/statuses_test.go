@@ -10,6 +10,9 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -48,21 +51,36 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 	k := plane.Karmada(t)
 	for name, tc := range map[string]struct {
 		template client.Object
+		version  schema.GroupVersion
 		reported map[string]any
-		ready    string
+		counted  string
+		// away and back are what is counted while the member is away, and again.
+		away, back int
 	}{
 		"Deployment": {
-			deployment(ns), map[string]any{"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "availableReplicas": 3},
-			"readyReplicas",
+			deployment(ns), appsv1.SchemeGroupVersion, map[string]any{"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "availableReplicas": 3},
+			"readyReplicas", 3, 6,
 		},
-		"DaemonSet": {daemonSet(ns), map[string]any{"desiredNumberScheduled": 3, "currentNumberScheduled": 3, "numberMisscheduled": 0,
-			"numberReady": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}, "numberReady"},
+		"ReplicaSet": {
+			replicaSet(ns), appsv1.SchemeGroupVersion, map[string]any{"replicas": 3, "readyReplicas": 3, "availableReplicas": 3},
+			"readyReplicas", 3, 6,
+		},
+		// A pod that was active may be.
+		"Job": {job(ns), batchv1.SchemeGroupVersion, map[string]any{"active": 3, "startTime": "2026-11-28T10:00:00Z"}, "active", 6, 6},
+		"PodDisruptionBudget": {
+			budget(ns), policyv1.SchemeGroupVersion, map[string]any{"currentHealthy": 3, "desiredHealthy": 1, "expectedPods": 3, "disruptionsAllowed": 2},
+			"currentHealthy", 3, 6,
+		},
+		"DaemonSet": {daemonSet(ns), appsv1.SchemeGroupVersion, map[string]any{"desiredNumberScheduled": 3, "currentNumberScheduled": 3, "numberMisscheduled": 0,
+			"numberReady": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}, "numberReady", 3, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := gomega.NewWithT(t)
 			gone := member(t, away, "False")
 			create(t, tc.template)
-			tc.reported["generation"], tc.reported["observedGeneration"], tc.reported["resourceTemplateGeneration"] = 1, 1, 1
+			if tc.version == appsv1.SchemeGroupVersion {
+				tc.reported["generation"], tc.reported["observedGeneration"], tc.reported["resourceTemplateGeneration"] = 1, 1, 1
+			}
 			text, err := json.Marshal(tc.reported)
 			if err != nil {
 				t.Fatal(err)
@@ -73,7 +91,7 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 			// aggregated is one round of karmada-controller-manager; it tells what the template says then, and whether it was written.
 			aggregated := func() (said string, written bool, err error) {
 				now := &unstructured.Unstructured{}
-				now.SetGroupVersionKind(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: name})
+				now.SetGroupVersionKind(tc.version.WithKind(name))
 				if err := plane.Client.Get(t.Context(), client.ObjectKeyFromObject(tc.template), now); err != nil {
 					return "", false, err
 				}
@@ -87,8 +105,8 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 						return "", false, err
 					}
 				}
-				ready, _, _ := unstructured.NestedInt64(next.Object, "status", tc.ready)
-				said = strconv.Itoa(int(ready)) + " ready"
+				counted, _, _ := unstructured.NestedInt64(next.Object, "status", tc.counted)
+				said = strconv.Itoa(int(counted)) + " " + tc.counted
 				conditions, _, _ := unstructured.NestedSlice(next.Object, "status", "conditions")
 				for _, item := range conditions {
 					if condition, _ := item.(map[string]any); condition["type"] == aggregate.ConditionMembersReported {
@@ -110,12 +128,12 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 					t.Errorf("asked again: %s, %v, written %v", said, err, written)
 				}
 			}
-			settles("3 ready, MemberUnreachable")
+			settles(strconv.Itoa(tc.away) + " " + tc.counted + ", MemberUnreachable")
 			says(gone, "True")
 			if err := plane.Client.Update(t.Context(), gone); err != nil {
 				t.Fatal(err)
 			}
-			settles("6 ready")
+			settles(strconv.Itoa(tc.back) + " " + tc.counted)
 		})
 	}
 }
