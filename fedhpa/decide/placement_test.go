@@ -96,8 +96,8 @@ func TestOverflowsInOrder(t *testing.T) {
 	}
 }
 
-// TestFewerRegionsAllowed: a policy that comes to allow fewer regions than are used is followed, also where a tool pushed a lower count at the
-// same moment: what the scheduler takes away then is no mistake to be put right.
+// TestFewerRegionsAllowed: a policy that comes to allow fewer regions than are used is followed, also where a tool pushed a lower count at
+// the same moment: what the scheduler takes away then is no mistake to be put right.
 func TestFewerRegionsAllowed(t *testing.T) {
 	m := newModel(limits(1, 30), Counts{"m1": 2, "m2": 2})
 	m.members["m1"].region, m.members["m2"].region = "north", "south"

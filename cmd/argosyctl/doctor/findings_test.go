@@ -235,7 +235,8 @@ func TestDiagnose(t *testing.T) {
 			spoil: func(f *Facts) {
 				f.Silent = append(f.Silent, Silent{Name: "member2", Why: "Ready is False since 2026-11-20T10:00:00Z: ClusterNotReachable"})
 			},
-			wantSeverity: Warning, wantCheck: "silent-member", wantMessage: "what it said last goes on counting in the statuses of Services, Ingresses",
+			wantSeverity: Warning, wantCheck: "silent-member",
+			wantMessage: "what it said last goes on counting in the statuses of Services, Ingresses",
 		},
 		"an image override of a CloneSet": {
 			spoil: func(f *Facts) {

@@ -58,7 +58,8 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 		away, back int
 	}{
 		"Deployment": {
-			deployment(ns), appsv1.SchemeGroupVersion, map[string]any{"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "availableReplicas": 3},
+			deployment(ns), appsv1.SchemeGroupVersion,
+			map[string]any{"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "availableReplicas": 3},
 			"readyReplicas", 3, 6,
 		},
 		"ReplicaSet": {
@@ -68,11 +69,12 @@ func TestKarmadasOwnKindsWithAMemberAway(t *testing.T) {
 		// A pod that was active may be.
 		"Job": {job(ns), batchv1.SchemeGroupVersion, map[string]any{"active": 3, "startTime": "2026-11-28T10:00:00Z"}, "active", 6, 6},
 		"PodDisruptionBudget": {
-			budget(ns), policyv1.SchemeGroupVersion, map[string]any{"currentHealthy": 3, "desiredHealthy": 1, "expectedPods": 3, "disruptionsAllowed": 2},
+			budget(ns), policyv1.SchemeGroupVersion,
+			map[string]any{"currentHealthy": 3, "desiredHealthy": 1, "expectedPods": 3, "disruptionsAllowed": 2},
 			"currentHealthy", 3, 6,
 		},
-		"DaemonSet": {daemonSet(ns), appsv1.SchemeGroupVersion, map[string]any{"desiredNumberScheduled": 3, "currentNumberScheduled": 3, "numberMisscheduled": 0,
-			"numberReady": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}, "numberReady", 3, 6},
+		"DaemonSet": {daemonSet(ns), appsv1.SchemeGroupVersion, map[string]any{"desiredNumberScheduled": 3, "currentNumberScheduled": 3,
+			"numberMisscheduled": 0, "numberReady": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}, "numberReady", 3, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := gomega.NewWithT(t)
