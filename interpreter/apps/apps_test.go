@@ -168,7 +168,7 @@ func TestStatusIsKarmadasWhereMembersCanBeAsked(t *testing.T) {
 	karmada := native.NewDefaultInterpreter()
 	counts := map[string][]string{
 		"Deployment": deploymentSparse, "ReplicaSet": append(append([]string{}, replicaSetCounts...), replicaSetSparse...),
-		"DaemonSet":  append(append([]string{}, daemonSetCounts...), daemonSetSparse...),
+		"DaemonSet": append(append([]string{}, daemonSetCounts...), daemonSetSparse...),
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		number := func(name string) int64 { return rapid.Int64Range(0, 2).Draw(t, name) }
