@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ type installFlags struct {
 	stage          string
 	hostKubeconfig string
 	hostNamespace  string
+	dryRun         bool
 	options        install.Options
 }
 
@@ -41,8 +43,13 @@ func newInstallCommand(karmada *genericclioptions.ConfigFlags, streams genericio
 the webhook; and writes the Secrets that the programs' pods mount to the host cluster: kubeconfigs with tokens that end,
 and the webhook's certificate. It may be run again at any time: what is right stays as it is, what is due is renewed.
 
+With --dry-run it says what it would do and does nothing: karmada-apiserver is asked what it would make of each object.
+
 The chart runs this for you, before its programs start, when they serve, and then on a timetable.`,
-		Example: `  # what the chart's jobs run
+		Example: `  # what an upgrade would change
+  argosyctl install --dry-run --kubeconfig=karmada.kubeconfig --host-kubeconfig=host.kubeconfig \
+    --webhook-url=https://argosy-webhook.argosy-system.svc:443
+  # what the chart's jobs run
   argosyctl install --stage=Prepare --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system \
     --webhook-url=https://argosy-webhook.argosy-system.svc:443
   argosyctl install --stage=Register --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system \
@@ -62,6 +69,7 @@ The chart runs this for you, before its programs start, when they serve, and the
 	flags := cmd.Flags()
 	f.hostFlags(cmd)
 	flags.StringVar(&f.stage, "stage", stageAll, "Prepare (before the programs start), Register (when the webhook serves) or All")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.StringVar(&f.options.WebhookURL, "webhook-url", "", "where Karmada's components reach argosy-webhook")
 	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names",
 		[]string{"argosy-webhook.argosy-system.svc"}, "DNS names of a self-managed certificate")
@@ -77,6 +85,9 @@ The chart runs this for you, before its programs start, when they serve, and the
 }
 
 func (f *installFlags) run(ctx context.Context, installer *install.Installer) error {
+	if f.dryRun && slices.Contains([]string{stageAll, stagePrepare, stageRegister}, f.stage) {
+		return installer.DryRun(ctx, f.stage != stageRegister, f.stage != stagePrepare)
+	}
 	switch f.stage {
 	case stagePrepare:
 		return installer.Prepare(ctx)

@@ -66,28 +66,39 @@ func (i *Installer) apply(ctx context.Context, c client.Client, object *unstruct
 
 // prune deletes what bears our label and is not wanted.
 func (i *Installer) prune(ctx context.Context, c client.Client, wanted []*unstructured.Unstructured) error {
+	surplus, err := i.surplus(ctx, c, wanted)
+	if err != nil {
+		return err
+	}
+	for _, object := range surplus {
+		if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting %s: %w", describe(object), err)
+		}
+		i.say("deleted  %s", describe(object))
+	}
+	return nil
+}
+
+// surplus is what bears our label and is not wanted, in the order in which it is to go.
+func (i *Installer) surplus(ctx context.Context, c client.Client, wanted []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	keep := map[string]bool{}
 	for _, object := range wanted {
 		keep[describe(object)] = true
 	}
+	var out []*unstructured.Unstructured
 	for _, kind := range owned() {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		if err := c.List(ctx, list, client.MatchingLabels{managedBy: Manager}); err != nil {
-			return fmt.Errorf("listing our %ss: %w", kind.Kind, err)
+			return nil, fmt.Errorf("listing our %ss: %w", kind.Kind, err)
 		}
 		for k := range list.Items {
-			object := &list.Items[k]
-			if keep[describe(object)] {
-				continue
+			if object := &list.Items[k]; !keep[describe(object)] {
+				out = append(out, object)
 			}
-			if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("deleting %s: %w", describe(object), err)
-			}
-			i.say("deleted  %s", describe(object))
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // ensureNamespace makes a namespace of Karmada's that is not there yet, as karmadactl join would, so that a Role can be in it.

@@ -29,6 +29,7 @@ import (
 
 func TestInstallRenewAndUninstall(t *testing.T) {
 	p := start(t)
+	t.Run("a dry run says what would be done", p.dryRunAtFirst)
 	p.install(t)
 	// One pair of servers, one life: each step begins where the one before ended, as with a user.
 	for _, step := range []struct {
@@ -39,6 +40,7 @@ func TestInstallRenewAndUninstall(t *testing.T) {
 		{"each program may do its own and no more", p.leastPrivilege},
 		{"the estimator writes its own Services and no others", p.estimatorServices},
 		{"a second run changes nothing", p.again},
+		{"a dry run says what differs, and nothing else", p.dryRunLater},
 		{"certificates are renewed before they end", p.renewal},
 		{"a new authority is trusted before it signs", p.newAuthority},
 		{"what an earlier version left is removed", p.upgrade},
