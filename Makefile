@@ -19,7 +19,7 @@ space     := $(subst ,, )
 
 # make generate: the kinds, and the folders whose rights argosy-controller-manager needs.
 API         := ./api/...
-CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration/controller migration/whitelist release)
+CONTROLLERS := $(wildcard cronhpa fedhpa scalein migration/controller migration/whitelist release reschedule)
 
 # go test, with the slowest tests told in the end.
 TIMED := go run ./test/timings

@@ -18,12 +18,14 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/estimators"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/interpreter/reach"
 	migrations "github.com/argosy-dev/argosy/migration/controller"
 	"github.com/argosy-dev/argosy/migration/whitelist"
 	"github.com/argosy-dev/argosy/release"
+	"github.com/argosy-dev/argosy/reschedule"
 	"github.com/argosy-dev/argosy/scalein"
 )
 
@@ -35,6 +37,7 @@ func controllers(cfg *config.ControllerManager) []program.Controller {
 		{Name: "podScaleIn", Section: cfg.Controllers.PodScaleIn, Add: addPodScaleIn},
 		{Name: "migration", Section: cfg.Controllers.Migration, Add: addMigration},
 		{Name: "release", Section: cfg.Controllers.Release, Add: addRelease},
+		{Name: "reschedule", Section: cfg.Controllers.Reschedule.Controller, Add: addReschedule(cfg.Controllers)},
 		{Name: "memberReachable", Section: config.Controller{}, Add: addMemberReachable},
 		{Name: "conditions", Section: config.Controller{}, Add: addConditions(cfg)},
 	}
@@ -123,5 +126,17 @@ func addRelease(_ context.Context, mgr manager.Manager, section config.Controlle
 func addFedHPA(section config.FedHPA) func(context.Context, manager.Manager, config.Controller) error {
 	return func(ctx context.Context, mgr manager.Manager, _ config.Controller) error {
 		return fedhpa.AddToManager(ctx, mgr, section, metrics.Registry)
+	}
+}
+
+func addReschedule(section config.Controllers) func(context.Context, manager.Manager, config.Controller) error {
+	return func(ctx context.Context, mgr manager.Manager, _ config.Controller) error {
+		asker, err := estimators.New(mgr.GetAPIReader(), section.FedHPA.Estimators, clock.RealClock{})
+		if err != nil {
+			return err
+		}
+		return reschedule.AddToManager(ctx, mgr, reschedule.Options{
+			Config: section.Reschedule, Members: &members.Members{Reader: mgr.GetAPIReader()}, Estimator: asker, Metrics: metrics.Registry,
+		})
 	}
 }

@@ -59,7 +59,7 @@ func metricsPage(all source) (string, error) {
 	for _, area := range []struct{ folder, program string }{
 		{"interpreter", "argosy-webhook"},
 		{"cronhpa", "argosy-controller-manager"}, {"fedhpa", "argosy-controller-manager"},
-		{"scalein", "argosy-controller-manager"}, {"migration", "argosy-controller-manager"},
+		{"scalein", "argosy-controller-manager"}, {"reschedule", "argosy-controller-manager"}, {"migration", "argosy-controller-manager"},
 		{"internal/conditions", "argosy-controller-manager, argosy-member-manager"},
 		{"estimator", "argosy-estimator"},
 		{"member/component", "argosy-member-manager"}, {"member/vm/servers", "argosy-member-manager"},

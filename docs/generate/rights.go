@@ -31,7 +31,7 @@ func rightsPage(all source) (string, error) {
 	}{
 		{"argosy-webhook", []string{"interpreter", "migration/iskarmada", "internal/scrape", "cmd/argosy-webhook"}},
 		{"argosy-controller-manager", []string{
-			"cronhpa", "fedhpa", "scalein", "migration/controller", "migration/whitelist", "internal/scrape",
+			"cronhpa", "fedhpa", "scalein", "reschedule", "migration/controller", "migration/whitelist", "internal/scrape",
 			"cmd/argosy-controller-manager",
 		}},
 		{"argosy-estimator", []string{"estimator", "cmd/argosy-estimator"}},

@@ -3,6 +3,7 @@ package application
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,8 +153,12 @@ func (w world) gather(t testing.TB) Facts {
 	// A fake client without Returned managed fields keeps those of the objects as they are.
 	member := fake.NewClientBuilder().WithScheme(known).WithReturnManagedFields().WithObjects(w.member...).Build()
 	reader := &Reader{
-		Control: fake.NewClientBuilder().WithScheme(known).WithReturnManagedFields().WithObjects(w.control...).Build(),
-		Clock:   clocktesting.NewFakePassiveClock(now),
+		Control: fake.NewClientBuilder().WithScheme(known).WithReturnManagedFields().WithObjects(w.control...).
+			// A field of Kubernetes' own.
+			WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string {
+				return []string{string(o.(*corev1.Event).InvolvedObject.UID)}
+			}).Build(),
+		Clock: clocktesting.NewFakePassiveClock(now),
 		Member: func(_ context.Context, name string) (client.Reader, error) {
 			if name == "member1" {
 				return member, nil
@@ -357,4 +362,26 @@ func TestNoPolicy(t *testing.T) {
 
 func targetRef(name string) autoscalingv2.CrossVersionObjectReference {
 	return autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}
+}
+
+// TestSaid: of what rescheduling said of the binding, the last is shown, while it holds.
+func TestSaid(t *testing.T) {
+	w := ordinary(t)
+	for name, e := range map[string]corev1.Event{
+		"first":   {Reason: "NotForLong", Message: "before", LastTimestamp: metav1.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC)},
+		"last":    {Reason: "NoRoom", Message: "no cluster has room", LastTimestamp: metav1.Date(2026, 11, 28, 10, 3, 0, 0, time.UTC)},
+		"foreign": {Reason: "Other", LastTimestamp: metav1.Date(2026, 11, 28, 10, 4, 0, 0, time.UTC), Source: corev1.EventSource{Component: "x"}},
+		"old":     {Reason: "Moved", LastTimestamp: metav1.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)},
+	} {
+		e.Name, e.Namespace, e.Type = name, "shop", corev1.EventTypeWarning
+		e.InvolvedObject = corev1.ObjectReference{Kind: "ResourceBinding", Namespace: "shop", Name: "web-deployment"}
+		if e.Source.Component == "" {
+			e.Source.Component = "argosy-reschedule"
+		}
+		w.control = append(w.control, &e)
+	}
+	want := Problem{Severity: Broken, Message: "rescheduling said NoRoom 2m ago: no cluster has room"}
+	if problems := Look(w.gather(t)).Problems; !slices.Contains(problems, want) {
+		t.Errorf("problems %+v, want among them %+v", problems, want)
+	}
 }

@@ -22,6 +22,8 @@ type Facts struct {
 	Clusters map[string]Cluster
 	// About are the objects of Argosy that name it.
 	About []About
+	// Said is what rescheduling said of it last; nil for nothing.
+	Said *Said
 }
 
 // Binding is a ResourceBinding or a ClusterResourceBinding.

@@ -45,6 +45,9 @@ func (r *Reader) Gather(ctx context.Context, kind schema.GroupVersionKind, key c
 	if facts.About, err = r.about(ctx, facts.Template); err != nil {
 		return facts, err
 	}
+	if facts.Said, err = r.said(ctx, facts.Binding); err != nil {
+		return facts, err
+	}
 	r.members(ctx, &facts)
 	facts.Now = r.Clock.Now()
 	return facts, nil

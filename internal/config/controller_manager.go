@@ -59,6 +59,7 @@ type Controllers struct {
 	Migration  Controller `json:"migration"`
 	Release    Controller `json:"release"`
 	FedHPA     FedHPA     `json:"fedHPA"`
+	Reschedule Reschedule `json:"reschedule"`
 }
 
 // Controller is what every controller can be told.
@@ -103,6 +104,7 @@ func DefaultControllerManager() *ControllerManager {
 			Migration:  Controller{Mode: Enabled, Concurrency: 8},
 			Release:    Controller{Mode: Enabled, Concurrency: 8},
 			FedHPA:     defaultFedHPA(),
+			Reschedule: defaultReschedule(),
 		},
 	}
 }
@@ -120,6 +122,7 @@ func (c *ControllerManager) Validate() field.ErrorList {
 	errs = append(errs, c.Controllers.Migration.validate(path.Child("migration"))...)
 	errs = append(errs, c.Controllers.Release.validate(path.Child("release"))...)
 	errs = append(errs, c.Controllers.FedHPA.validate(path.Child("fedHPA"))...)
+	errs = append(errs, c.Controllers.Reschedule.validate(path.Child("reschedule"))...)
 	return errs
 }
 

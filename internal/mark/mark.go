@@ -23,4 +23,11 @@ const (
 	Retain = "interpreter.argosy.dev/retain"
 	// RetainRollout leaves partition and paused to the member: a rollout tool there owns them.
 	RetainRollout = "rollout"
+
+	// RescheduleDisabled, value "true" on a template or its policy, leaves its replicas where the scheduler put them.
+	RescheduleDisabled = "reschedule.argosy.dev/disabled"
+	// RescheduleMoved on a ResourceBinding is what rescheduling moved last, and how long it leaves the binding in peace.
+	RescheduleMoved = "reschedule.argosy.dev/moved"
+	// RescheduleSource is the source of its events.
+	RescheduleSource = "argosy-reschedule"
 )

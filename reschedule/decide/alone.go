@@ -28,6 +28,7 @@ func aloneReasons() []alone {
 	return []alone{
 		when("Descheduler", "karmada-descheduler runs (%s): two that move the same replicas fight; stop one of them",
 			func(a Alone) string { return a.Descheduler }),
+		when("Unread", "%s", func(a Alone) string { return a.Unread }),
 		when("Disabled", "%s opts out by annotation", func(a Alone) string { return a.Disabled }),
 		{"Deleting", func(w World) string { return text(w.Binding.Alone.Deleting, "it is being deleted") }},
 		{"NotDivided", func(w World) string {

@@ -138,6 +138,7 @@ func TestNext(t *testing.T) {
 			Moves, ReasonMoved, "", []Transfer{{"member1", "member2", 2}}},
 
 		"karmada-descheduler": {alone(func(a *Alone) { a.Descheduler = "host-1" }), LeftAlone, "Descheduler", "karmada-descheduler runs (host-1)", nil},
+		"not to be read":      {alone(func(a *Alone) { a.Unread = "forbidden" }), LeftAlone, "Unread", "forbidden", nil},
 		"opted out":           {alone(func(a *Alone) { a.Disabled = "PropagationPolicy web" }), LeftAlone, "Disabled", "PropagationPolicy web opts out", nil},
 		"deleting":            {alone(func(a *Alone) { a.Deleting = true }), LeftAlone, "Deleting", "", nil},
 		"duplicated":          {worldWith(two(), func(w *World) { w.Binding.Divided = false }), LeftAlone, "NotDivided", "each cluster has all", nil},

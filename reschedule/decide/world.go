@@ -47,6 +47,8 @@ type Alone struct {
 	Descheduler string
 	// Disabled names the object with the annotation that opts out.
 	Disabled string
+	// Unread says what could not be read of it.
+	Unread   string
 	Deleting bool
 	// Components is how many pod templates the workload has.
 	Components int

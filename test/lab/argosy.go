@@ -60,7 +60,7 @@ func (a *argosy) parts() []part {
 				// FedHPA asks the estimator as karmada-scheduler does, and shows the same certificate.
 				"controllers": map[string]any{"fedHPA": map[string]any{"estimators": map[string]any{
 					"port": a.estimator, "caFile": a.pki("ca.crt"), "certFile": a.pki("server.crt"), "keyFile": a.pki("server.key"),
-				}}},
+				}}, "reschedule": a.rescheduling()},
 			},
 			after: []string{"karmada/cluster-api"},
 		},
@@ -89,11 +89,21 @@ type argosy struct {
 	webhook, isKarmada int
 	// members that will join.
 	members []string
+	// reschedule is Options.Reschedule.
+	reschedule []string
+}
+
+// rescheduling is the section of its controller.
+func (a *argosy) rescheduling() map[string]any {
+	if len(a.reschedule) == 0 {
+		return map[string]any{}
+	}
+	return map[string]any{"namespaces": a.reschedule, "unschedulableSeconds": 10}
 }
 
 // argosyUnits lists Argosy's own processes, which run against the control plane.
 func (f *federation) argosyUnits(ctx context.Context, k *karmadaPlane, opts Options) ([]unit, error) {
-	a := &argosy{karmadaPlane: k, members: f.info.Members}
+	a := &argosy{karmadaPlane: k, members: f.info.Members, reschedule: opts.Reschedule}
 	if err := a.take(&a.webhook, &a.isKarmada); err != nil {
 		return nil, err
 	}

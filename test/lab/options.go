@@ -39,6 +39,9 @@ type Options struct {
 	Flags map[string][]string
 	// Descheduler runs karmada-descheduler, which asks Argosy's estimators what stands unschedulable.
 	Descheduler bool
+	// Reschedule names namespaces whose replicas move when they have waited for ten seconds, and no others do: a test should not wait for five
+	// minutes. Empty is as it is installed.
+	Reschedule []string
 	// Stock leaves Argosy out: Karmada as it comes, for side-by-side tests.
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.

@@ -49,6 +49,8 @@ argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",conditi
 argosy_conditions_objects{job="argosy-controller-manager",kind="CronHPA",condition="Ready",status="False",reason="Suspended"} 1x120
 argosy_conditions_objects{job="argosy-controller-manager",kind="PodScaleIn",condition="Accepted",status="False",reason="Refused"} 1x120
 argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x120
+argosy_reschedule_waiting_replicas{job="argosy-controller-manager",member="m1"} 4x5 0x115
+argosy_reschedule_without_room_replicas{job="argosy-controller-manager",member="m1"} 0x120
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="BooksAgree",status="False"} 5x120
 argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="FedHPA",condition="MembersScaling",status="False"} 30x120
 argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0x120
@@ -169,6 +171,19 @@ func worlds() map[string]world {
 			series: but(`argosy_scalein_orders_total`,
 				`argosy_scalein_orders_total{job="argosy-controller-manager",result="Failed"} 0x50 1x70`),
 			wantNot: []int{40, 90}, wantAt: []int{55},
+		},
+		"ArgosyReplicasWait": {
+			// What no member has room for is another alert's.
+			series: but(`argosy_reschedule_w`,
+				`argosy_reschedule_waiting_replicas{job="argosy-controller-manager",member="m1"} 0x10 4x110`,
+				`argosy_reschedule_without_room_replicas{job="argosy-controller-manager",member="m1"} 0x70 4x50`),
+			wantNot: []int{20, 80}, wantAt: []int{30, always},
+		},
+		"ArgosyFederationFull": {
+			series: but(`argosy_reschedule_w`,
+				`argosy_reschedule_waiting_replicas{job="argosy-controller-manager",member="m1"} 4x120`,
+				`argosy_reschedule_without_room_replicas{job="argosy-controller-manager",member="m1"} 0x10 4x110`),
+			wantNot: []int{20}, wantAt: []int{30, always},
 		},
 		"ArgosyReleaseStalled": {
 			series: but(`argosy_conditions_oldest_seconds`,

@@ -27,7 +27,7 @@ type Descheduler struct {
 	FedHPAs int
 }
 
-// descheduler reads whether karmada-descheduler runs beside FedHPAs; nil where it never did, or where there is none of them.
+// descheduler reads whether karmada-descheduler runs, and beside how many FedHPAs; nil where it never did.
 func (r *Reader) descheduler(ctx context.Context) (*Descheduler, error) {
 	var lease coordinationv1.Lease
 	err := r.client.Get(ctx, types.NamespacedName{Namespace: names.NamespaceKarmadaSystem, Name: names.KarmadaDeschedulerComponentName},
@@ -39,9 +39,7 @@ func (r *Reader) descheduler(ctx context.Context) (*Descheduler, error) {
 	}
 	var feds autoscalingv1alpha1.FedHPAList
 	err = r.client.List(ctx, &feds, client.Limit(500))
-	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || err == nil && len(feds.Items) == 0 {
-		return nil, nil
-	} else if err != nil {
+	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("listing FedHPAs: %w", err)
 	}
 	return &Descheduler{
@@ -51,13 +49,18 @@ func (r *Reader) descheduler(ctx context.Context) (*Descheduler, error) {
 }
 
 // deschedulers lower counts in a scheduling result because pods wait. Where a FedHPA writes those results, it moves such pods itself, and
-// puts theirs right.
+// puts theirs right; rescheduling does nothing beside one.
 func deschedulers(f Facts, now time.Time) []Finding {
 	d := f.Descheduler
 	if d == nil || d.Holder == "" || now.Sub(d.Renewed) > d.Lasts {
 		return nil
 	}
+	message := fmt.Sprintf("karmada-descheduler runs (%s): beside it rescheduling moves nothing", d.Holder)
+	if d.FedHPAs > 0 {
+		message = fmt.Sprintf("karmada-descheduler runs (%s) beside %d FedHPAs: it lowers counts that they put right again, and rescheduling moves nothing",
+			d.Holder, d.FedHPAs)
+	}
 	return []Finding{{Severity: Warning, Object: "Lease/" + names.NamespaceKarmadaSystem + "/" + names.KarmadaDeschedulerComponentName,
-		Message: fmt.Sprintf("karmada-descheduler runs (%s) beside %d FedHPAs: it lowers counts that they put right again", d.Holder, d.FedHPAs),
-		Remedy:  "keep karmada-descheduler off: a FedHPA moves pods that wait for room by its limits"}}
+		Message: message,
+		Remedy:  "keep karmada-descheduler off: rescheduling moves what waits, and a FedHPA by its limits"}}
 }

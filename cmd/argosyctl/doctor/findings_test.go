@@ -180,6 +180,12 @@ func TestDiagnose(t *testing.T) {
 			},
 			wantSeverity: Warning, wantCheck: "descheduler", wantMessage: "karmada-descheduler runs (host-1) beside 3 FedHPAs",
 		},
+		"a descheduler beside rescheduling": {
+			spoil: func(f *Facts) {
+				f.Descheduler = &Descheduler{Holder: "host-1", Renewed: now.Add(-5 * time.Second), Lasts: 15 * time.Second}
+			},
+			wantSeverity: Warning, wantCheck: "descheduler", wantMessage: "karmada-descheduler runs (host-1): beside it rescheduling moves nothing",
+		},
 		"a descheduler that ran once": {
 			spoil: func(f *Facts) {
 				f.Descheduler = &Descheduler{Holder: "host-1", Renewed: now.Add(-time.Hour), Lasts: 15 * time.Second, FedHPAs: 3}

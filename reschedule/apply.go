@@ -1,0 +1,37 @@
+package reschedule
+
+import (
+	"context"
+	"fmt"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/internal/mark"
+	"github.com/argosy-dev/argosy/reschedule/decide"
+)
+
+// write the new division and its memory, in one patch that rests on the version that was read. A cluster at zero stays: its workload is
+// there when there is room again (docs/decisions/0035).
+func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBinding, decision decide.Decision) error {
+	before, total := read.DeepCopy(), int32(0)
+	after := read.DeepCopy()
+	after.Spec.Clusters = nil
+	for _, target := range decision.Targets {
+		after.Spec.Clusters = append(after.Spec.Clusters, workv1alpha2.TargetCluster{Name: target.Cluster, Replicas: target.Replicas})
+		total += target.Replicas
+	}
+	if total != read.Spec.Replicas {
+		// It cannot be: a sum that differs starts karmada-scheduler, which may move everything.
+		return fmt.Errorf("dividing %d replicas of ResourceBinding %s/%s: the decision has %d", read.Spec.Replicas, read.Namespace, read.Name, total)
+	}
+	if after.Annotations == nil {
+		after.Annotations = map[string]string{}
+	}
+	after.Annotations[mark.RescheduleMoved] = decision.Memory.String()
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.writer.Patch(ctx, after, patch, client.FieldOwner(fieldManager)); err != nil {
+		return fmt.Errorf("writing the division of ResourceBinding %s/%s: %w", read.Namespace, read.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package reschedule
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/argosy-dev/argosy/internal/text"
+	"github.com/argosy-dev/argosy/reschedule/decide"
+)
+
+// sayAgain is how often what lasts is said: events are kept for an hour, and people ask for what holds now.
+const sayAgain = 10 * time.Minute
+
+// longestEvent is what the API server takes.
+const longestEvent = 1000
+
+// saying is what was decided of a binding.
+type saying struct {
+	verdict decide.Verdict
+	reason  string
+	at      time.Time
+	waiting map[string]int32
+}
+
+// say tells it where people look: on the binding and on the template, once, and again while it lasts.
+func (c *Controller) say(key types.NamespacedName, seen *gathered, d decide.Decision) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, before := c.clock.Now(), c.said[key]
+	news := d.Targets != nil || len(d.Waiting) > 0 && (before.reason != d.Reason || now.Sub(before.at) >= sayAgain)
+	said := saying{verdict: d.Verdict, reason: d.Reason, waiting: d.Waiting, at: before.at}
+	if news {
+		said.at = now
+		kind := corev1.EventTypeNormal
+		if d.Verdict == decide.NoRoom || d.Verdict == decide.PutsBack || d.Reason == decide.ReasonUnheard {
+			kind = corev1.EventTypeWarning
+		}
+		message := text.Cut(d.Message, longestEvent)
+		c.events.Event(seen.binding, kind, d.Reason, message)
+		c.events.Event(templateOf(seen), kind, d.Reason, message)
+	}
+	c.said[key] = said
+	c.measures.show(c.said)
+}
+
+// templateOf refers to the template, also where it could not be read.
+func templateOf(seen *gathered) *unstructured.Unstructured {
+	ref, template := seen.binding.Spec.Resource, &unstructured.Unstructured{}
+	template.SetAPIVersion(ref.APIVersion)
+	template.SetKind(ref.Kind)
+	template.SetNamespace(ref.Namespace)
+	template.SetName(ref.Name)
+	template.SetUID(ref.UID)
+	return template
+}

@@ -1,0 +1,111 @@
+package reschedule
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	clusterlister "github.com/karmada-io/karmada/pkg/generated/listers/cluster/v1alpha1"
+	schedulercache "github.com/karmada-io/karmada/pkg/scheduler/cache"
+	"github.com/karmada-io/karmada/pkg/scheduler/core"
+	"github.com/karmada-io/karmada/pkg/scheduler/framework/plugins"
+	"github.com/karmada-io/karmada/pkg/util"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/argosy-dev/argosy/reschedule/decide"
+)
+
+// widen asks what Karmada's own scheduler would do, were the donors' replicas to be placed anew: a cluster that the binding does not have
+// may have room. Its answer is written as it is where nobody else loses anything (docs/decisions/0331).
+func (c *Controller) widen(ctx context.Context, seen *gathered, before decide.Decision) (decide.Decision, error) {
+	if seen.binding.Spec.WorkloadAffinityGroups != nil {
+		before.Message += "; another cluster is not looked for: the workload has an affinity to others"
+		return before, nil
+	}
+	var all clusterv1alpha1.ClusterList
+	if err := c.cache.List(ctx, &all); err != nil {
+		return before, fmt.Errorf("listing Clusters: %w", err)
+	}
+	outside, err := c.outside(ctx, seen, all.Items)
+	if err != nil {
+		return before, err
+	}
+	room, gives := decide.Wide(seen.world, before.Wanted, outside)
+	if len(gives) == 0 {
+		return before, nil
+	}
+	targets, err := rehearse(ctx, seen.binding, all.Items, room, gives)
+	failure := ""
+	if err != nil {
+		failure = err.Error()
+	}
+	return decide.Widened(seen.world, before, gives, room, targets, failure), nil
+}
+
+// outside are the clusters the binding does not have and its placement admits, and how many fit each.
+func (c *Controller) outside(ctx context.Context, seen *gathered, all []clusterv1alpha1.Cluster) ([]decide.Outside, error) {
+	filters, err := newPlacement(seen.binding)
+	if err != nil {
+		return nil, err
+	}
+	var out []decide.Outside
+	for i := range all {
+		cluster := &all[i]
+		if seen.binding.Spec.TargetContains(cluster.Name) || !cluster.DeletionTimestamp.IsZero() || !util.IsClusterReady(&cluster.Status) ||
+			filters.closed(ctx, cluster) != "" {
+			continue
+		}
+		out = append(out, decide.Outside{Name: cluster.Name, Promised: seen.given[cluster.Name], Recent: seen.passed[cluster.Name]})
+	}
+	var wait sync.WaitGroup
+	for i := range out {
+		wait.Go(func() {
+			if free, ok := c.estimator.Free(ctx, out[i].Name, seen.binding); ok {
+				out[i].Room = &free
+			}
+		})
+	}
+	wait.Wait()
+	return out, nil
+}
+
+// rehearse schedules a copy of the binding in which the donors have less. What fits is told to Karmada's general estimator, the one that is
+// in the scheduler's library, by Clusters that allow as many pods as there is room: with no requirements it counts nothing else.
+func rehearse(ctx context.Context, b *workv1alpha2.ResourceBinding, all []clusterv1alpha1.Cluster, room, gives map[string]int32) (
+	[]decide.Target, error) {
+	indexer := toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{})
+	for i := range all {
+		cluster := all[i].DeepCopy()
+		cluster.Status.ResourceSummary = &clusterv1alpha1.ResourceSummary{Allocatable: corev1.ResourceList{
+			corev1.ResourcePods: *resource.NewQuantity(int64(room[cluster.Name]), resource.DecimalSI),
+		}}
+		if err := indexer.Add(cluster); err != nil {
+			return nil, fmt.Errorf("rehearsing with cluster %s: %w", cluster.Name, err)
+		}
+	}
+	spec, status := b.Spec.DeepCopy(), b.Status.DeepCopy()
+	spec.ReplicaRequirements, spec.Components = nil, nil
+	for i := range spec.Clusters {
+		spec.Clusters[i].Replicas -= gives[spec.Clusters[i].Name]
+	}
+	algorithm, err := core.NewGenericScheduler(schedulercache.NewCache(clusterlister.NewClusterLister(indexer),
+		toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{}), 0), plugins.NewInTreeRegistry())
+	if err != nil {
+		return nil, fmt.Errorf("building Karmada's scheduler: %w", err)
+	}
+	result, err := algorithm.Schedule(ctx, spec, status, &core.ScheduleAlgorithmOption{EnableEmptyWorkloadPropagation: true})
+	if err != nil {
+		return nil, err
+	}
+	var out []decide.Target
+	for _, target := range result.SuggestedClusters {
+		if target.Replicas > 0 || b.Spec.TargetContains(target.Name) {
+			out = append(out, decide.Target{Cluster: target.Name, Replicas: target.Replicas})
+		}
+	}
+	return out, nil
+}

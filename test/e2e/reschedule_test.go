@@ -1,0 +1,218 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// afterTheThreshold is how soon all replicas are to run elsewhere once their pods have waited long enough, which in these stories' namespaces
+// is ten seconds.
+const afterTheThreshold = 70 * time.Second
+
+// ofTheStory is a workload whose pods run on the nodes of one story only, one processor each.
+const ofTheStory = `
+apiVersion: $API
+kind: $KIND
+metadata: {namespace: $NS, name: $NAME}
+spec:
+  replicas: 6
+  selector: {matchLabels: {app: $NAME}}
+  template:
+    metadata: {labels: {app: $NAME}}
+    spec:
+      nodeSelector: {story: $NS}
+      tolerations: [{key: story, value: $NS}]
+      containers:
+      - {name: main, image: "registry.example/web:v1", resources: {requests: {cpu: "1"}}}
+---
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {namespace: $NS, name: $NAME}
+spec:
+  resourceSelectors:
+  - {apiVersion: $API, kind: $KIND, name: $NAME}
+  placement:
+    clusterAffinity: {clusterNames: [member1, member2]}
+    replicaScheduling:
+      replicaSchedulingType: Divided
+      replicaDivisionPreference: Weighted
+      weightPreference: {dynamicWeight: AvailableReplicas}
+`
+
+// storyNode adds a node for the pods of one story, made like the member's others.
+func storyNode(t *testing.T, member client.Client, namespace, name, cpu string) {
+	t.Helper()
+	var nodes corev1.NodeList
+	if err := member.List(t.Context(), &nodes, client.Limit(1)); err != nil || len(nodes.Items) == 0 {
+		t.Fatalf("reading a node: %v", err)
+	}
+	like := nodes.Items[0]
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: like.Annotations, Labels: maps.Clone(like.Labels)}}
+	node.Labels["story"], node.Labels["kubernetes.io/hostname"] = namespace, name
+	node.Spec.Taints = []corev1.Taint{{Key: "story", Value: namespace, Effect: corev1.TaintEffectNoSchedule}}
+	if err := member.Create(t.Context(), node); err != nil {
+		t.Fatalf("making node %s: %v", name, err)
+	}
+	node.Status.Capacity = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu),
+		corev1.ResourceMemory: resource.MustParse("32Gi"), corev1.ResourcePods: resource.MustParse("110")}
+	node.Status.Allocatable = node.Status.Capacity
+	if err := member.Status().Update(t.Context(), node); err != nil && !apierrors.IsConflict(err) {
+		t.Fatalf("sizing node %s: %v", name, err)
+	}
+	t.Cleanup(func() { _ = member.Delete(context.Background(), node) }) // some are lost in the story
+}
+
+// loseNode takes a node away with all its pods, as a machine that dies.
+func loseNode(t *testing.T, member client.Client, namespace, name string) {
+	t.Helper()
+	if err := member.Delete(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, pod := range podsIn(t, member, namespace) {
+		if pod.Spec.NodeName != name {
+			continue
+		}
+		if err := member.Delete(t.Context(), &pod, client.GracePeriodSeconds(0)); err != nil && !apierrors.IsNotFound(err) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func podsIn(t *testing.T, member client.Client, namespace string) []corev1.Pod {
+	t.Helper()
+	var pods corev1.PodList
+	if err := member.List(t.Context(), &pods, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	return pods.Items
+}
+
+// onNodes are the UIDs of pods that have a node, in both members, and how many have none.
+func onNodes(t *testing.T, p planes, namespace string) (running map[types.UID]string, waiting int) {
+	running = map[types.UID]string{}
+	for _, member := range []string{"member1", "member2"} {
+		for _, pod := range podsIn(t, p.members[member], namespace) {
+			switch {
+			case pod.DeletionTimestamp != nil:
+			case pod.Spec.NodeName == "":
+				waiting++
+			default:
+				running[pod.UID] = member + "/" + pod.Name
+			}
+		}
+	}
+	return running, waiting
+}
+
+// dividedOver is what the binding gives member1 and member2.
+func dividedOver(t *testing.T, p planes, namespace, binding string) [2]int32 {
+	t.Helper()
+	rb := &workv1alpha2.ResourceBinding{}
+	if err := p.karmada.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: binding}, rb); client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+	var out [2]int32
+	for _, c := range rb.Spec.Clusters {
+		out[map[string]int{"member1": 0, "member2": 1}[c.Name]] = c.Replicas
+	}
+	return out
+}
+
+// TestReschedule: a member loses a node under a CloneSet and a Deployment. All replicas run elsewhere within a minute after the threshold,
+// as many moved as waited, and no pod that had a node was stopped.
+func TestReschedule(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	p := federation(t)
+	ns := newNamespace(t, p)
+	storyNode(t, p.members["member1"], ns, "reschedule-a", "6")
+	storyNode(t, p.members["member1"], ns, "reschedule-b", "6")
+	storyNode(t, p.members["member2"], ns, "reschedule-c", "12")
+	for kind, api := range map[string]string{"CloneSet": "apps.kruise.io/v1alpha1", "Deployment": "apps/v1"} {
+		p.apply(t, ns, strings.NewReplacer("$API", api, "$KIND", kind, "$NAME", strings.ToLower(kind)).Replace(ofTheStory))
+	}
+	running := func() int {
+		on, _ := onNodes(t, p, ns)
+		return len(on)
+	}
+	g.Eventually(running, slow, "200ms").Should(Equal(12))
+	// Whatever the first division was, the node with more pods is lost, and the other cannot take them all.
+	lost := map[string]int{}
+	for _, pod := range podsIn(t, p.members["member1"], ns) {
+		lost[pod.Spec.NodeName]++
+	}
+	node := "reschedule-a"
+	if lost["reschedule-b"] > lost[node] {
+		node = "reschedule-b"
+	}
+	before := [2][2]int32{dividedOver(t, p, ns, "cloneset-cloneset"), dividedOver(t, p, ns, "deployment-deployment")}
+	g.Expect(before[0][0] + before[1][0]).To(BeNumerically(">", 0))
+	// What the other node of member1 has left is taken first, so that something has to move.
+	other := map[string]string{"reschedule-a": "reschedule-b", "reschedule-b": "reschedule-a"}[node]
+	cordoned := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: other}}
+	g.Expect(p.members["member1"].Patch(t.Context(), cordoned, client.RawPatch(types.MergePatchType,
+		[]byte(`{"spec":{"unschedulable":true}}`)))).To(Succeed())
+	loseNode(t, p.members["member1"], ns, node)
+	stood, _ := onNodes(t, p, ns)
+	g.Eventually(func() int { _, waiting := onNodes(t, p, ns); return waiting }, slow, "100ms").Should(Equal(lost[node]))
+
+	g.Eventually(running, afterTheThreshold, "200ms").Should(Equal(12), "all run within a minute after the threshold")
+	now, _ := onNodes(t, p, ns)
+	for uid, name := range stood {
+		g.Expect(now).To(HaveKey(uid), name+" ran and was stopped")
+	}
+	after := [2][2]int32{dividedOver(t, p, ns, "cloneset-cloneset"), dividedOver(t, p, ns, "deployment-deployment")}
+	moved := after[0][1] - before[0][1] + after[1][1] - before[1][1]
+	g.Expect(moved).To(BeEquivalentTo(lost[node]), fmt.Sprintf("as many moved as waited: %v became %v", before, after))
+	for i := range after {
+		g.Expect(after[i][0]+after[i][1]).To(BeEquivalentTo(6), "the book is whole")
+	}
+}
+
+// TestRescheduleFull: in a full federation nothing moves, and that is said; once a node is added, all run.
+func TestRescheduleFull(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	p := federation(t)
+	ns := newNamespace(t, p)
+	storyNode(t, p.members["member1"], ns, "full-a", "2")
+	storyNode(t, p.members["member1"], ns, "full-b", "2")
+	storyNode(t, p.members["member2"], ns, "full-c", "2")
+	p.apply(t, ns, strings.NewReplacer("$API", "apps.kruise.io/v1alpha1", "$KIND", "CloneSet", "$NAME", "web").Replace(ofTheStory))
+	running := func() int {
+		on, _ := onNodes(t, p, ns)
+		return len(on)
+	}
+	g.Eventually(running, slow, "200ms").Should(Equal(6))
+	loseNode(t, p.members["member1"], ns, "full-b")
+	said := func() string {
+		var list corev1.EventList
+		if err := p.karmada.List(t.Context(), &list, client.InNamespace(ns)); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list.Items {
+			if e.InvolvedObject.Kind == "CloneSet" && e.Reason == "NoRoom" {
+				return e.Message
+			}
+		}
+		return ""
+	}
+	g.Eventually(said, slow, "200ms").Should(And(ContainSubstring("2 of 4 replicas wait in member1"), ContainSubstring("member2: full")))
+	g.Expect(dividedOver(t, p, ns, "web-cloneset")).To(Equal([2]int32{4, 2}))
+	storyNode(t, p.members["member2"], ns, "full-d", "4")
+	g.Eventually(running, time.Minute, "200ms").Should(Equal(6), "all run within a minute after a node came")
+	g.Expect(dividedOver(t, p, ns, "web-cloneset")).To(Equal([2]int32{2, 4}))
+}
