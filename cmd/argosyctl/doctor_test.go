@@ -41,6 +41,7 @@ func TestReport(t *testing.T) {
 - binding-name
 - descheduler
 - rollout
+- silent-member
 - image-override
 - autoscaler
 - selector

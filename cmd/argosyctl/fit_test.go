@@ -203,7 +203,7 @@ func TestFitRefusesBadFlags(t *testing.T) {
 	}{
 		"no file":                    {nil, "name the workload's file with -f"},
 		"a file that is not there":   {[]string{"-f", "none.yaml"}, "none.yaml"},
-		"an unknown output":          {[]string{"-f", "cloneset.yaml", "-o", "table"}, `--output "table" is not known: use text, json or yaml`},
+		"an unknown output":          {[]string{"-f", "cloneset.yaml", "-o", "table"}, `--output "table" is not known: use text, json, yaml`},
 		"an unknown plugin":          {[]string{"-f", "cloneset.yaml", "--scheduler-config", scheduler}, `plugin "Wishful" is not compiled`},
 		"no such configuration":      {[]string{"-f", "cloneset.yaml", "--estimator-config", "none.yaml"}, "--estimator-config"},
 		"a kubeconfig not to be had": {[]string{"-f", "cloneset.yaml", "--kubeconfig", "none"}, "none"},

@@ -32,6 +32,7 @@ func newMigrationCommand(flags *genericclioptions.ConfigFlags, streams genericio
 	for _, one := range command.Commands() {
 		one.ValidArgsFunction = once(completeMigrations(flags))
 	}
+	command.AddCommand(m.generate())
 	for _, one := range []*cobra.Command{m.pause(), m.resume()} {
 		one.ValidArgsFunction = once(completeNames(flags, whitelists))
 		command.AddCommand(one)

@@ -1,17 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/kubectl/pkg/cmd/get"
 	"sigs.k8s.io/yaml"
 )
 
 // outputHelp names the outputs that a person or a program may ask for.
-const outputHelp = "text, json or yaml"
+const outputHelp = "text, json, yaml, or as kubectl get: name, jsonpath=..., go-template=..., custom-columns=..."
 
-// structured writes an object for programs; done is false when the format is for people.
+// structured writes an object for programs; done is false when the format is for people. With a nil object it says whether the format is
+// one, and writes nothing.
 func structured(out io.Writer, format string, object any) (done bool, err error) {
 	var raw []byte
 	switch format {
@@ -23,10 +30,71 @@ func structured(out io.Writer, format string, object any) (done bool, err error)
 	case "yaml":
 		raw, err = yaml.Marshal(object)
 	default:
-		return true, fmt.Errorf("--output %q is not known: use %s", format, outputHelp)
+		return true, kubectls(out, format, object)
 	}
 	if err == nil {
 		_, err = out.Write(raw)
 	}
 	return true, err
+}
+
+// kubectls writes an object by one of kubectl's own printers: what their templates name is what -o json shows, and a list is under items.
+func kubectls(out io.Writer, format string, object any) (err error) {
+	printer, err := printerOf(format)
+	if err != nil || object == nil {
+		return err
+	}
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	var decoded any
+	if err := json.Unmarshal(raw, &decoded); err != nil {
+		return err
+	}
+	content, ok := decoded.(map[string]any)
+	if !ok {
+		content = map[string]any{"items": decoded}
+	}
+	items, _ := content["items"].([]any)
+	if strings.HasPrefix(format, "jsonpath") || strings.HasPrefix(format, "go-template") || items == nil {
+		items = []any{content}
+	}
+	// Columns are as wide as the widest of all items; the printer heads them once.
+	if strings.HasPrefix(format, "custom-columns") {
+		table := printers.GetNewTabWriter(out)
+		defer func() { err = cmp.Or(err, table.Flush()) }()
+		out = table
+	}
+	for _, item := range items {
+		fields, ok := item.(map[string]any)
+		if !ok {
+			return fmt.Errorf("--output %s: the list holds no objects; use json, yaml or jsonpath", format)
+		}
+		one := &unstructured.Unstructured{Object: fields}
+		if format == "name" && (one.GetKind() == "" || one.GetName() == "") {
+			return errors.New("--output name: what this command shows is no object with a name; use json, yaml, jsonpath or custom-columns")
+		}
+		if err := printer.PrintObj(one, out); err != nil {
+			return fmt.Errorf("--output %s: %w", format, err)
+		}
+	}
+	return nil
+}
+
+// printerOf is kubectl's printer of a format, where it is one of those that outputHelp names.
+func printerOf(format string) (printers.ResourcePrinter, error) {
+	name, _, _ := strings.Cut(format, "=")
+	switch name {
+	case "name", "jsonpath", "jsonpath-as-json", "jsonpath-file", "go-template", "go-template-file", "custom-columns", "custom-columns-file":
+	default:
+		return nil, fmt.Errorf("--output %q is not known: use %s", format, outputHelp)
+	}
+	flags := get.NewGetPrintFlags()
+	flags.OutputFormat = &format
+	printer, err := flags.ToPrinter()
+	if err != nil {
+		return nil, fmt.Errorf("--output %s: %w", format, err)
+	}
+	return printer, nil
 }
