@@ -102,8 +102,8 @@ func TestTheFleetKeepsTheNumber(t *testing.T) {
 	})
 }
 
-// TestScalingOutTakesNothingBack: a template asks for more, and later the binding says where. On the way no member is told to hold back more
-// of the replicas it has: what was updated is not taken back, so that another's would be one too many.
+// TestScalingOutTakesNothingBack: a template asks for more, and later the binding says where. On the way no member is told to hold back
+// more of the replicas it has: what was updated is not taken back, so that another's would be one too many.
 func TestScalingOutTakesNothingBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := clusters(rapid.SliceOfN(rapid.Int32Range(0, 30), 1, 8).Draw(t, "replicas")...)

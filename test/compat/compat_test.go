@@ -24,7 +24,7 @@ var (
 	members  = flag.String("kubernetes", "", "version of the members' Kubernetes, such as 1.33; empty is the base's")
 	only     = flag.String("scene", "", "scenes of the demo to play, such as spread,cronhpa; empty is all, none is none")
 	told     = flag.String("stories", "", "stories of test/e2e to play, such as migration,fedhpa; empty is all, none is none")
-	part     = flag.String("tests", "", "of the stories, only tests that match this, as -run of go test takes it: a long story is played in parts")
+	part     = flag.String("tests", "", "of the stories, only tests that match this, as in -run of go test: a long story is played in parts")
 )
 
 // TestCompat needs minutes and one federation a version.

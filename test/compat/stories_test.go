@@ -82,7 +82,8 @@ func (s story) play(t *testing.T, version string) string {
 	}
 	readErr := lines.Err()
 	if err := cmd.Wait(); err != nil || readErr != nil || passed == 0 {
-		t.Errorf("the stories of %s on Karmada %s: %d failed, %d passed, %d skipped (%v, %v)", s.name, version, failed, passed, skipped, err, readErr)
+		t.Errorf("the stories of %s on Karmada %s: %d failed, %d passed, %d skipped (%v, %v)",
+			s.name, version, failed, passed, skipped, err, readErr)
 	}
 	return fmt.Sprintf("%d of %d, %.0f s", passed, passed+failed+skipped, seconds)
 }

@@ -135,7 +135,8 @@ func (r *run) prepare(ctx context.Context, wires *nemesis.Wires) error {
 	}
 	r.moving = &workload.Moving{Admin: admin, Karmada: karmada, Members: members, Clock: r.clock, Note: r.history.Note}
 	r.approvers = &workload.Approvers{
-		Admin: admin, Karmada: karmada, Release: client.ObjectKey{Namespace: namespace, Name: workload.Staged}, Clock: r.clock, Note: r.history.Note,
+		Admin: admin, Karmada: karmada, Release: client.ObjectKey{Namespace: namespace, Name: workload.Staged},
+		Clock: r.clock, Note: r.history.Note,
 	}
 	r.hostile = &nemesis.Hostile{
 		Lab: r.lab, Wires: wires, Karmada: karmada, Members: members, Clock: r.clock, Note: r.history.Note, Find: find,

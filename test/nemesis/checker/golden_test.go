@@ -290,7 +290,8 @@ func golden() *tale {
 	t.after(1).put(fed, doubtful)
 	word := history.Object{"involvedObject": map[string]any{"uid": "fed-uid"}, "reason": "Syncing"}
 	t.put(in(history.ControlPlane, history.Events, "e"), word)
-	t.put(staged, release("r3", "r2", "member1")).by("ann", "argosyctl") // which is not everywhere for more than a minute, and nothing is wrong
+	// A release is not everywhere for more than a minute, and nothing is wrong.
+	t.put(staged, release("r3", "r2", "member1")).by("ann", "argosyctl")
 	t.bears("member1", "r3")
 	t.after(61).note(history.Note{Kind: history.Pressure, Name: "cpu"})
 	t.after(1).put(fed, fedHPA("True"))

@@ -49,8 +49,8 @@ func (o opened) lets(member, revision string, now time.Time) bool {
 	return ever && (closed.IsZero() || now.Sub(closed) < closedLately)
 }
 
-// stages is C8: what is written, as a Work or in a member, bears a revision that is open there, or stable, or that was there before, and in a
-// member also the one that its Work keeps.
+// stages is C8: what is written, as a Work or in a member, bears a revision that is open there, or stable, or that was there before, and
+// in a member also the one that its Work keeps.
 func stages(h history.History, v *Verdict) {
 	fleet := fleetOf(h)
 	of := map[history.Key]opened{}

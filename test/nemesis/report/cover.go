@@ -118,8 +118,8 @@ func Table(out io.Writer, nemeses []string, parts []Part) {
 		fmt.Fprintf(out, "| %s |\n", strings.Join(row, " | "))
 	}
 	met, pairs := pairsMet(nemeses, parts)
-	fmt.Fprintf(out, "\n%d of %d pairs of nemeses met in %d runs: %.0f s of load, %.0f s in all, %d operations of users.\n", met, pairs, len(parts),
-		load, took, operations)
+	fmt.Fprintf(out, "\n%d of %d pairs of nemeses met in %d runs: %.0f s of load, %.0f s in all, %d operations of users.\n",
+		met, pairs, len(parts), load, took, operations)
 	for _, commit := range slices.Sorted(maps.Keys(commits)) {
 		fmt.Fprintf(out, "%d runs of %s\n", commits[commit], commit)
 	}
