@@ -23,7 +23,8 @@ func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBindi
 	}
 	if total != read.Spec.Replicas {
 		// It cannot be: a sum that differs starts karmada-scheduler, which may move everything.
-		return fmt.Errorf("dividing %d replicas of ResourceBinding %s/%s: the decision has %d", read.Spec.Replicas, read.Namespace, read.Name, total)
+		return fmt.Errorf("dividing %d replicas of ResourceBinding %s/%s: the decision has %d", read.Spec.Replicas, read.Namespace, read.Name,
+			total)
 	}
 	if after.Annotations == nil {
 		after.Annotations = map[string]string{}

@@ -219,7 +219,8 @@ func (c *Controller) look(ctx context.Context, key types.NamespacedName) (time.D
 	}
 	c.say(key, seen, decision)
 	if decision.After == 0 {
-		return lookLongest, nil
+		// It lacks replicas still: a pod that is refused from now on has waited for long enough then.
+		return seconds(c.cfg.UnschedulableSeconds), nil
 	}
 	return decision.After, nil
 }

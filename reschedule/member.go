@@ -87,16 +87,8 @@ func rendered(ctx context.Context, api client.Reader, component *unstructured.Un
 
 // podsOf a workload: those its selector finds and its chain of controllers leads to.
 func podsOf(ctx context.Context, api client.Reader, object *unstructured.Unstructured) ([]corev1.Pod, error) {
-	raw, ok, err := unstructured.NestedMap(object.Object, "spec", "selector")
-	if err != nil || !ok {
-		return nil, nil // machines, and whatever else has no pods
-	}
-	parsed := &metav1.LabelSelector{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, parsed); err != nil {
-		return nil, fmt.Errorf("reading spec.selector of %s %s: %w", object.GetKind(), object.GetName(), err)
-	}
-	selector, err := metav1.LabelSelectorAsSelector(parsed)
-	if err != nil || selector.String() == labels.Everything().String() {
+	selector, err := selectorOf(object)
+	if err != nil || selector == nil {
 		return nil, err
 	}
 	options := []client.ListOption{client.InNamespace(object.GetNamespace()), client.MatchingLabelsSelector{Selector: selector}}
@@ -125,6 +117,26 @@ func podsOf(ctx context.Context, api client.Reader, object *unstructured.Unstruc
 		}
 	}
 	return out, nil
+}
+
+// selectorOf a workload's pods; nil for machines, and whatever else has no pods.
+func selectorOf(object *unstructured.Unstructured) (labels.Selector, error) {
+	raw, ok, err := unstructured.NestedMap(object.Object, "spec", "selector")
+	if err != nil || !ok {
+		return nil, nil
+	}
+	parsed := &metav1.LabelSelector{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, parsed); err != nil {
+		return nil, fmt.Errorf("reading spec.selector of %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(parsed)
+	if err != nil {
+		return nil, fmt.Errorf("reading spec.selector of %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	if selector.Empty() {
+		return nil, nil // it would be every pod
+	}
+	return selector, nil
 }
 
 // podFacts are what a decision needs of a pod; more is read only of one that its scheduler refuses.
@@ -190,7 +202,8 @@ func amid(object *unstructured.Unstructured) string {
 	if observed := number("status", "observedGeneration"); observed < object.GetGeneration() {
 		return "its controller has not seen its last change"
 	}
-	for _, path := range [][]string{{"spec", "paused"}, {"spec", "updateStrategy", "paused"}, {"spec", "updateStrategy", "rollingUpdate", "paused"}} {
+	for _, path := range [][]string{{"spec", "paused"}, {"spec", "updateStrategy", "paused"},
+		{"spec", "updateStrategy", "rollingUpdate", "paused"}} {
 		if paused, _, _ := unstructured.NestedBool(object.Object, path...); paused {
 			return "its rollout is paused"
 		}

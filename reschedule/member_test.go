@@ -128,8 +128,8 @@ func TestWorkload(t *testing.T) {
 // TestAmid: what a workload is in the middle of.
 func TestAmid(t *testing.T) {
 	for text, want := range map[string]string{
-		`{metadata: {generation: 2}, status: {observedGeneration: 2, replicas: 3, updatedReplicas: 3}}`: "",
-		`{metadata: {generation: 3}, status: {observedGeneration: 2, replicas: 3, updatedReplicas: 3}}`: "its controller has not seen its last change",
+		`{metadata: {generation: 2}, status: {observedGeneration: 2}}`: "",
+		`{metadata: {generation: 3}, status: {observedGeneration: 2}}`: "its controller has not seen its last change",
 		`{spec: {paused: true}}`:                                       "its rollout is paused",
 		`{spec: {updateStrategy: {paused: true}}}`:                     "its rollout is paused",
 		`{spec: {updateStrategy: {partition: 0}}}`:                     "",

@@ -19,7 +19,9 @@ func members(names ...string) []clusterv1alpha1.Cluster {
 	var out []clusterv1alpha1.Cluster
 	for _, name := range names {
 		out = append(out, clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: clusterv1alpha1.ClusterStatus{
-			APIEnablements: []clusterv1alpha1.APIEnablement{{GroupVersion: "apps/v1", Resources: []clusterv1alpha1.APIResource{{Kind: "Deployment"}}}},
+			APIEnablements: []clusterv1alpha1.APIEnablement{{
+				GroupVersion: "apps/v1", Resources: []clusterv1alpha1.APIResource{{Kind: "Deployment"}},
+			}},
 		}})
 	}
 	return out
@@ -61,7 +63,8 @@ func TestRehearse(t *testing.T) {
 		want      []decide.Target
 		wantWords string
 	}{
-		"a cluster with room": {policyv1alpha1.Placement{ClusterAffinity: &three}, "", targets{{Name: "member1", Replicas: 5}, {Name: "member2", Replicas: 4}},
+		"a cluster with room": {policyv1alpha1.Placement{ClusterAffinity: &three}, "",
+			targets{{Name: "member1", Replicas: 5}, {Name: "member2", Replicas: 4}},
 			map[string]int32{"member3": 7}, []decide.Target{{Cluster: "member1", Replicas: 3}, {Cluster: "member2", Replicas: 4},
 				{Cluster: "member3", Replicas: 2}}, "moved 2 from member1 to member3"},
 		"S1: the next group of clusters": {policyv1alpha1.Placement{ClusterAffinities: []policyv1alpha1.ClusterAffinityTerm{

@@ -118,17 +118,23 @@ func (c *Controller) named(ctx context.Context, b *workv1alpha2.ResourceBinding,
 			alone.ScaleIn = o.Name
 		}
 	}
-	for _, o := range releases.Items {
+	namedByStages(releases.Items, migrations.Items, is, alone)
+	return nil
+}
+
+// namedByStages finds a Release or a Migration that has not ended.
+func namedByStages(releases []releasev1alpha1.Release, migrations []migrationv1alpha1.Migration,
+	is func(apiVersion, kind, name string) bool, alone *decide.Alone) {
+	for _, o := range releases {
 		if ref := o.Spec.TargetRef; is(ref.APIVersion, ref.Kind, ref.Name) &&
 			!meta.IsStatusConditionTrue(o.Status.Conditions, releasev1alpha1.ConditionComplete) {
 			alone.Release = o.Name
 		}
 	}
-	for _, o := range migrations.Items {
+	for _, o := range migrations {
 		if is(o.Spec.APIVersion, o.Spec.Kind, o.Spec.Name) && o.Status.Phase != migrationv1alpha1.PhaseFederated &&
 			o.Status.Phase != migrationv1alpha1.PhaseLeft {
 			alone.Migration = fmt.Sprintf("Migration %s has it in hand (%s)", o.Name, o.Status.Phase)
 		}
 	}
-	return nil
 }

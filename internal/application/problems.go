@@ -82,17 +82,7 @@ func ofControl(facts Facts) []Problem {
 			say(Waiting, "it is leaving %s (%s)%s", task.FromCluster, task.Reason, since(facts.Now, timeOf(task.CreationTimestamp)))
 		}
 	}
-	if said := facts.Said; said != nil {
-		severity := Waiting
-		if said.Warning {
-			severity = Broken
-		}
-		ago := ""
-		if !facts.Now.IsZero() {
-			ago = " " + duration.HumanDuration(facts.Now.Sub(said.At)) + " ago"
-		}
-		say(severity, "rescheduling said %s%s: %s", said.Reason, ago, said.Message)
-	}
+	out = append(out, ofRescheduling(facts)...)
 	for _, about := range facts.About {
 		for _, c := range about.Conditions {
 			if severity, tells := conditionTells(c); tells {

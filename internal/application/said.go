@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/internal/mark"
@@ -45,4 +46,20 @@ func (r *Reader) said(ctx context.Context, binding *Binding) (*Said, error) {
 		}
 	}
 	return last, nil
+}
+
+// ofRescheduling is what it said, as a problem.
+func ofRescheduling(facts Facts) []Problem {
+	said := facts.Said
+	if said == nil {
+		return nil
+	}
+	severity, ago := Waiting, ""
+	if said.Warning {
+		severity = Broken
+	}
+	if !facts.Now.IsZero() {
+		ago = " " + duration.HumanDuration(facts.Now.Sub(said.At)) + " ago"
+	}
+	return []Problem{{Severity: severity, Message: fmt.Sprintf("rescheduling said %s%s: %s", said.Reason, ago, said.Message)}}
 }

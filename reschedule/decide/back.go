@@ -18,17 +18,7 @@ func back(w World) *Decision {
 	var returned []Transfer
 	for _, t := range m.Moved {
 		to, from := find(clusters, t.To), find(clusters, t.From)
-		if to == nil || from == nil || from.Out != "" || to.Out != "" || to.Workload == nil || to.Workload.Replicas != to.Assigned ||
-			to.Workload.Amid != "" || to.Workload.Ordinal {
-			continue
-		}
-		refused := lookAt(w, to).refused
-		for _, r := range returned {
-			if r.From == t.To {
-				refused -= r.Replicas
-			}
-		}
-		n := min(t.Replicas, refused, to.Assigned-to.Workload.nodes())
+		n := returns(w, to, from, t, returned)
 		if n <= 0 {
 			continue
 		}
@@ -51,6 +41,23 @@ func back(w World) *Decision {
 		Message: fmt.Sprintf("put back %s: no node took them within %s", strings.Join(words, ", "), w.Settings.ComeUp),
 		After:   lookSoon,
 	}
+}
+
+// returns is how many of a transfer's replicas go back: no more than pods that find no node, of which others may have gone back already.
+func returns(w World, to, from *Cluster, t Transfer, already []Transfer) int32 {
+	if to == nil || from == nil || from.Out != "" || to.Out != "" || to.Workload == nil {
+		return 0
+	}
+	if to.Workload.Replicas != to.Assigned || to.Workload.Amid != "" || to.Workload.Ordinal {
+		return 0
+	}
+	refused := lookAt(w, to).refused
+	for _, r := range already {
+		if r.From == t.To {
+			refused -= r.Replicas
+		}
+	}
+	return min(t.Replicas, refused, to.Assigned-to.Workload.nodes())
 }
 
 func withReplicas(w *Workload, replicas int32) *Workload {

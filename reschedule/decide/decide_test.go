@@ -74,19 +74,27 @@ func TestNext(t *testing.T) {
 			[]Transfer{{"member1", "member2", 2}}},
 		"no more than fit": {makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 1)), Moves, ReasonMoved, "1 of 5",
 			[]Transfer{{"member1", "member2", 1}}},
-		"less what others were promised": {makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 7), func(c *Cluster) { c.Promised = 6 })),
+		"less what others were promised": {makeWorld(runs("member1", 3, 2),
+			with(room(runs("member2", 4, 0), 7), func(c *Cluster) { c.Promised = 6 })),
 			Moves, ReasonMoved, "1 of 5", []Transfer{{"member1", "member2", 1}}},
 		"all promised": {makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 7), func(c *Cluster) { c.Promised = 7 })),
 			NoRoom, ReasonNoRoom, "member2: full", nil},
 		"full everywhere": {makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 0)), NoRoom, ReasonNoRoom,
-			"2 of 5 replicas wait in member1 for 6m0s (0/4 nodes are available: Insufficient cpu); no cluster of the binding has room (member2: full)", nil},
-		"room unknown is not none": {makeWorld(runs("member1", 3, 2), runs("member2", 4, 0)), Waits, ReasonUnheard, "does not say how many fit", nil},
+			"2 of 5 replicas wait in member1 for 6m0s (0/4 nodes are available: Insufficient cpu); " +
+				"no cluster of the binding has room (member2: full)", nil},
+		"room unknown is not none": {makeWorld(runs("member1", 3, 2), runs("member2", 4, 0)), Waits, ReasonUnheard, "not say how many fit", nil},
 		"nothing waits":            {makeWorld(runs("member1", 3, 0), room(runs("member2", 4, 0), 7)), Nothing, ReasonNothing, "", nil},
 		"not for long": {donor(func(w *Workload) {
 			w.Pods[3].Refused, w.Pods[4].Refused = now.Add(-4*time.Minute), now.Add(-4*time.Minute)
-		}), Waits, ReasonYoung, "none for 5m0s yet", nil},
+		}), Waits, ReasonYoung, "not all for 5m0s yet", nil},
 		"one of two for long": {donor(func(w *Workload) { w.Pods[3].Refused = now.Add(-4 * time.Minute) }), Moves, ReasonMoved, "1 of 5",
 			[]Transfer{{"member1", "member2", 1}}},
+		"one of two for long, the other soon": {donor(func(w *Workload) {
+			w.Pods[3].Refused, w.Pods[4].Refused = now.Add(-5*time.Minute+3*time.Second), now.Add(-5*time.Minute)
+		}), Waits, ReasonYoung, "not all for 5m0s yet", nil},
+		"one of two waited for the other": {donor(func(w *Workload) {
+			w.Pods[3].Refused, w.Pods[4].Refused = now.Add(-5*time.Minute+3*time.Second), now.Add(-5*time.Minute-together)
+		}), Moves, ReasonMoved, "1 of 5", []Transfer{{"member1", "member2", 1}}},
 		"a member's clock is ahead": {donor(func(w *Workload) {
 			w.Pods[3].Refused, w.Pods[4].Refused = now.Add(time.Hour), now.Add(time.Hour)
 		}), Waits, ReasonYoung, "", nil},
@@ -95,7 +103,8 @@ func TestNext(t *testing.T) {
 			[]Transfer{{"member1", "member2", 3}, {"member1", "member3", 1}}},
 		"divided by what is available": {makeWorld(runs("member1", 1, 4), room(runs("member2", 1, 0), 3), room(runs("member3", 1, 0), 3)),
 			Moves, ReasonMoved, "", []Transfer{{"member1", "member2", 2}, {"member1", "member3", 2}}},
-		"the first tier before the overflow": {makeWorld(runs("member1", 1, 2), with(room(runs("paid", 1, 0), 9), func(c *Cluster) { c.Tier = 1 }),
+		"the first tier before the overflow": {makeWorld(runs("member1", 1, 2),
+			with(room(runs("paid", 1, 0), 9), func(c *Cluster) { c.Tier = 1 }),
 			room(runs("own", 1, 0), 1)), Moves, ReasonMoved, "", []Transfer{{"member1", "own", 1}, {"member1", "paid", 1}}},
 		"a cluster where pods wait gets none": {makeWorld(runs("member1", 3, 2), room(runs("member2", 3, 1), 7)), NoRoom, ReasonNoRoom, "", nil},
 		"a cluster that is silent gets none": {makeWorld(runs("member1", 3, 2),
@@ -114,15 +123,15 @@ func TestNext(t *testing.T) {
 			"member1: an autoscaler of nodes answers, and has until 21:14:00", nil},
 		"an autoscaler had its time": {donor(func(w *Workload) { w.Pods[3].Answered = now.Add(-15 * time.Minute) }), Moves, ReasonMoved, "",
 			[]Transfer{{"member1", "member2", 2}}},
-		"a rollout": {donor(func(w *Workload) { w.Amid = "it has pods of two revisions" }), LeftAlone, "PodsStay", "two revisions", nil},
-		"a volume":  {donor(func(w *Workload) { w.Pods[4].Volume = "data-4" }), LeftAlone, "PodsStay", "claim data-4", nil},
-		"not arrived": {donor(func(w *Workload) { w.Replicas = 4 }), LeftAlone, "PodsStay", "5 replicas assigned have not arrived there: it has 4",
-			nil},
+		"a rollout":   {donor(func(w *Workload) { w.Amid = "it has pods of two revisions" }), LeftAlone, "PodsStay", "two revisions", nil},
+		"a volume":    {donor(func(w *Workload) { w.Pods[4].Volume = "data-4" }), LeftAlone, "PodsStay", "claim data-4", nil},
+		"not arrived": {donor(func(w *Workload) { w.Replicas = 4 }), LeftAlone, "PodsStay", "5 replicas assigned have not arrived", nil},
 		"a surge that has nodes": {donor(func(w *Workload) {
 			w.Pods = append(w.Pods, Pod{Name: "x", Scheduled: true}, Pod{Name: "y", Scheduled: true})
 		}), LeftAlone, "PodsStay", "5 pods have a node", nil},
-		"a pod that ends holds no replica": {donor(func(w *Workload) { w.Pods = append(w.Pods, Pod{Name: "x", Scheduled: true, Terminating: true}) }),
-			Moves, ReasonMoved, "", []Transfer{{"member1", "member2", 2}}},
+		"a pod that ends holds no replica": {donor(func(w *Workload) {
+			w.Pods = append(w.Pods, Pod{Name: "x", Scheduled: true, Terminating: true})
+		}), Moves, ReasonMoved, "", []Transfer{{"member1", "member2", 2}}},
 		"the highest ordinals": {donor(ordinals), Moves, ReasonMoved, "", []Transfer{{"member1", "member2", 2}}},
 		"ordinals not made yet behind one that waits": {donor(func(w *Workload) { ordinals(w); w.Pods = w.Pods[:4] }), Moves, ReasonMoved, "",
 			[]Transfer{{"member1", "member2", 2}}},
@@ -137,11 +146,11 @@ func TestNext(t *testing.T) {
 		"a move of the future": {worldWith(two(), func(w *World) { w.Memory = Memory{At: now.Add(24 * time.Hour), CoolDown: time.Minute} }),
 			Moves, ReasonMoved, "", []Transfer{{"member1", "member2", 2}}},
 
-		"karmada-descheduler": {alone(func(a *Alone) { a.Descheduler = "host-1" }), LeftAlone, "Descheduler", "karmada-descheduler runs (host-1)", nil},
+		"karmada-descheduler": {alone(func(a *Alone) { a.Descheduler = "host-1" }), LeftAlone, "Descheduler", "runs (host-1)", nil},
 		"not to be read":      {alone(func(a *Alone) { a.Unread = "forbidden" }), LeftAlone, "Unread", "forbidden", nil},
-		"opted out":           {alone(func(a *Alone) { a.Disabled = "PropagationPolicy web" }), LeftAlone, "Disabled", "PropagationPolicy web opts out", nil},
+		"opted out":           {alone(func(a *Alone) { a.Disabled = "PropagationPolicy web" }), LeftAlone, "Disabled", "web opts out", nil},
 		"deleting":            {alone(func(a *Alone) { a.Deleting = true }), LeftAlone, "Deleting", "", nil},
-		"duplicated":          {worldWith(two(), func(w *World) { w.Binding.Divided = false }), LeftAlone, "NotDivided", "each cluster has all", nil},
+		"duplicated":          {worldWith(two(), func(w *World) { w.Binding.Divided = false }), LeftAlone, "NotDivided", "", nil},
 		"static weights": {worldWith(two(), func(w *World) { w.Binding.StaticWeights = true }), LeftAlone, "StaticWeights",
 			"would put everything back", nil},
 		"components":  {alone(func(a *Alone) { a.Components = 2 }), LeftAlone, "SeveralComponents", "2 pod templates", nil},
@@ -296,7 +305,8 @@ func TestMemory(t *testing.T) {
 	if m, err := Remember(""); err != nil || !m.At.IsZero() {
 		t.Errorf("nothing is %+v, %v", m, err)
 	}
-	for _, text := range []string{"x", "x y", "2026-11-28T21:00:00Z 60s", "2026-11-28T21:00:00Z cooldown=1y", "2026-11-28T21:00:00Z cooldown=60s a>b",
+	for _, text := range []string{"x", "x y", "2026-11-28T21:00:00Z 60s", "2026-11-28T21:00:00Z cooldown=1y",
+		"2026-11-28T21:00:00Z cooldown=60s a>b",
 		"2026-11-28T21:00:00Z cooldown=60s a=1", "2026-11-28T21:00:00Z cooldown=60s a>b=0", "2026-11-28T21:00:00Z cooldown=-1s"} {
 		if m, err := Remember(text); err == nil {
 			t.Errorf("%q is read as %+v", text, m)
@@ -323,14 +333,14 @@ func TestWidened(t *testing.T) {
 		wantVerdict Verdict
 		wantWords   string
 	}{
-		"right":            {[]Target{{"member1", 3}, {"member2", 4}, {"member3", 2}}, "", Moves, "2 from member1 to member3, which had room for 7"},
+		"right":            {[]Target{{"member1", 3}, {"member2", 4}, {"member3", 2}}, "", Moves, "2 from member1 to member3, which had room"},
 		"only one":         {[]Target{{"member1", 4}, {"member2", 4}, {"member3", 1}}, "", Moves, "1 from member1"},
 		"another group":    {[]Target{{"member3", 9}}, "", NoRoom, "member1 would keep 0 of 3"},
 		"overflow emptied": {[]Target{{"member1", 3}, {"member3", 6}}, "", NoRoom, "member2 would keep 0 of 4"},
 		"given back":       {[]Target{{"member1", 5}, {"member2", 4}}, "", NoRoom, "give them back"},
 		"not all":          {[]Target{{"member1", 3}, {"member2", 4}}, "", NoRoom, "7 of 9 replicas"},
 		"into a full one":  {[]Target{{"member1", 3}, {"member2", 6}}, "", NoRoom, "member2 would get 2 replicas"},
-		"more than fit":    {[]Target{{"member1", 3}, {"member2", 4}, {"member9", 2}}, "", NoRoom, "member9 would get 2 replicas and has room for 0"},
+		"more than fit":    {[]Target{{"member1", 3}, {"member2", 4}, {"member9", 2}}, "", NoRoom, "member9 would get 2 replicas and has room"},
 		"no place":         {nil, "2/3 clusters do not match", NoRoom, "2/3 clusters do not match"},
 	}
 	for name, tc := range cases {

@@ -44,9 +44,9 @@ func next(w World, looks []look, young time.Time) Decision {
 		return *d
 	}
 	long := slices.DeleteFunc(slices.Clone(looks), func(l look) bool { return l.waiting == 0 })
-	if len(long) == 0 {
+	if len(long) == 0 || soonMore(w, long, young) {
 		return Decision{Verdict: Waits, Reason: ReasonYoung, After: max(pending(w), 0),
-			Message: fmt.Sprintf("pods wait, and none for %s yet", w.Settings.Unschedulable)}
+			Message: fmt.Sprintf("pods wait, and not all for %s yet", w.Settings.Unschedulable)}
 	}
 	donors := slices.DeleteFunc(slices.Clone(long), func(l look) bool { return l.gives == 0 })
 	if len(donors) == 0 {
@@ -58,6 +58,22 @@ func next(w World, looks []look, young time.Time) Decision {
 			w.Now.Add(left).UTC().Format(time.TimeOnly))}
 	}
 	return move(w, looks, donors)
+}
+
+// together is how long the first that have waited long enough wait for the next, so that what one event left without nodes moves at once:
+// the second move would be a cool-down later.
+const together = 10 * time.Second
+
+// soonMore reports whether another pod will soon have waited for long enough.
+func soonMore(w World, long []look, young time.Time) bool {
+	if young.IsZero() || young.Sub(w.Now) > together {
+		return false
+	}
+	first := long[0].since
+	for _, l := range long {
+		first = earlier(first, l.since)
+	}
+	return w.Now.Sub(first) < w.Settings.Unschedulable+together
 }
 
 // pending is when a move that may have to be put back is judged; 0 for none.

@@ -57,8 +57,8 @@ func deschedulers(f Facts, now time.Time) []Finding {
 	}
 	message := fmt.Sprintf("karmada-descheduler runs (%s): beside it rescheduling moves nothing", d.Holder)
 	if d.FedHPAs > 0 {
-		message = fmt.Sprintf("karmada-descheduler runs (%s) beside %d FedHPAs: it lowers counts that they put right again, and rescheduling moves nothing",
-			d.Holder, d.FedHPAs)
+		message = fmt.Sprintf("karmada-descheduler runs (%s) beside %d FedHPAs: it lowers counts that they put right again, "+
+			"and rescheduling moves nothing", d.Holder, d.FedHPAs)
 	}
 	return []Finding{{Severity: Warning, Object: "Lease/" + names.NamespaceKarmadaSystem + "/" + names.KarmadaDeschedulerComponentName,
 		Message: message,

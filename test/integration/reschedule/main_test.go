@@ -86,7 +86,9 @@ func run(m *testing.M) int {
 			continue
 		}
 		plane, planeConfig = made, running.Config
-		clusters := envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{fedhpaplane.ClusterCRD()}, MaxTime: lab.CRDsWithin}
+		clusters := envtest.CRDInstallOptions{
+			CRDs: []*apiextensionsv1.CustomResourceDefinition{fedhpaplane.ClusterCRD()}, MaxTime: lab.CRDsWithin,
+		}
 		if _, err := envtest.InstallCRDs(planeConfig, clusters); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -263,13 +265,13 @@ func (w *world) lead(access *rest.Config, funcs *interceptor.Funcs) (kill func()
 		}}.Start(w.t)
 }
 
-// book is the division, and what it sums up to.
-func (w *world) book(name string) (division map[string]int32, sum int32) {
+// book is the division, whose sum is held to be the binding's.
+func (w *world) book(name string) map[string]int32 {
 	b := w.binding(name)
 	if err := plane.Get(w.ctx, client.ObjectKeyFromObject(b), b); err != nil {
 		w.t.Errorf("reading the binding: %v", err)
 	}
-	division = map[string]int32{}
+	division, sum := map[string]int32{}, int32(0)
 	for _, c := range b.Spec.Clusters {
 		division[c.Name] = c.Replicas
 		sum += c.Replicas
@@ -277,7 +279,7 @@ func (w *world) book(name string) (division map[string]int32, sum int32) {
 	if sum != b.Spec.Replicas {
 		w.t.Errorf("the book of %s has %d of %d replicas: %v", name, sum, b.Spec.Replicas, division)
 	}
-	return division, sum
+	return division
 }
 
 // said are the messages of events about an object, by reason.

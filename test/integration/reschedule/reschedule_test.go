@@ -31,8 +31,7 @@ var moved = map[string]int32{"member1": 3, "member2": 6}
 var asGiven = map[string]int32{"member1": 5, "member2": 4}
 
 func (w *world) division() map[string]int32 {
-	division, _ := w.book("web")
-	return division
+	return w.book("web")
 }
 
 // TestMoves: exactly what waits moves, in one write, and it is said on the binding and on the template.
@@ -115,9 +114,7 @@ func TestTwoWantOneRoom(t *testing.T) {
 	w.application("shop")
 	w.lead(planeConfig, nil)
 	given := func() int32 {
-		web, _ := w.book("web")
-		shop, _ := w.book("shop")
-		return web["member2"] + shop["member2"] - 8
+		return w.book("web")["member2"] + w.book("shop")["member2"] - 8
 	}
 	w.Eventually(func() string {
 		return w.said("ResourceBinding", "web-cloneset")["NoRoom"] + w.said("ResourceBinding", "shop-cloneset")["NoRoom"]
@@ -137,7 +134,8 @@ func TestStays(t *testing.T) {
 		}, "Disabled"},
 		"a FedHPA": {func(w *world) {
 			fed := &autoscalingv1alpha1.FedHPA{ObjectMeta: w.meta("web")}
-			fed.Spec.ScaleTargetRef.APIVersion, fed.Spec.ScaleTargetRef.Kind, fed.Spec.ScaleTargetRef.Name = "apps.kruise.io/v1alpha1", "CloneSet", "web"
+			ref := &fed.Spec.ScaleTargetRef
+			ref.APIVersion, ref.Kind, ref.Name = "apps.kruise.io/v1alpha1", "CloneSet", "web"
 			fed.Spec.MaxReplicas = 20
 			w.create(plane, fed)
 		}, "ReplicasOwned"},
