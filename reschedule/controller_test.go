@@ -1,0 +1,75 @@
+package reschedule
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"k8s.io/apimachinery/pkg/types"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/reschedule/decide"
+)
+
+// TestDue: what lacked replicas when the controller came is looked at at once, what begins to later once its pods can have waited long
+// enough; a clock that is set back makes nothing wait for longer than an hour more.
+func TestDue(t *testing.T) {
+	clk := clocktesting.NewFakeClock(time.Unix(100000, 0))
+	c := &Controller{clock: clk, cfg: config.DefaultControllerManager().Controllers.Reschedule, due: map[types.NamespacedName]time.Time{},
+		said: map[types.NamespacedName]saying{}, measures: newMeasures()}
+	early, late := types.NamespacedName{Name: "early"}, types.NamespacedName{Name: "late"}
+	if left := c.untilDue(early); left != 0 {
+		t.Errorf("at the start %s", left)
+	}
+	clk.Step(settling)
+	if left := c.untilDue(late); left != 5*time.Minute {
+		t.Errorf("later %s", left)
+	}
+	clk.Step(4 * time.Minute)
+	if left := c.untilDue(late); left != time.Minute {
+		t.Errorf("four minutes on %s", left)
+	}
+	clk.SetTime(clk.Now().Add(-24 * time.Hour))
+	if left := c.untilDue(late); left > lookLongest+5*time.Minute {
+		t.Errorf("after the clock was set back %s", left)
+	}
+	c.forget(late)
+	if left := c.untilDue(late); left != 0 && left != 5*time.Minute {
+		t.Errorf("once it lacks again %s", left)
+	}
+}
+
+// TestShown: gauges say what is so now, and no room only where that was found.
+func TestShown(t *testing.T) {
+	m := newMeasures()
+	m.show(map[types.NamespacedName]saying{
+		{Name: "a"}: {verdict: decide.NoRoom, reason: "NoRoom", waiting: map[string]int32{"member1": 2}},
+		{Name: "b"}: {verdict: decide.LeftAlone, reason: "PodsStay", waiting: map[string]int32{"member1": 3, "member2": 1}},
+		{Name: "c"}: {verdict: decide.Nothing, reason: "NothingWaits"},
+	})
+	for name, tc := range map[string]struct {
+		got  float64
+		want float64
+	}{
+		"waiting in member1":      {value(t, m.waiting.WithLabelValues("member1")), 5},
+		"waiting in member2":      {value(t, m.waiting.WithLabelValues("member2")), 1},
+		"without room in member1": {value(t, m.without.WithLabelValues("member1")), 2},
+		"without room in member2": {value(t, m.without.WithLabelValues("member2")), 0},
+		"bindings, no room":       {value(t, m.bindings.WithLabelValues("NoRoom")), 1},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("%s: %g, want %g", name, tc.got, tc.want)
+		}
+	}
+}
+
+func value(t *testing.T, metric prometheus.Metric) float64 {
+	t.Helper()
+	var out dto.Metric
+	if err := metric.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.GetGauge().GetValue()
+}
