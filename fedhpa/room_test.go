@@ -17,7 +17,9 @@ import (
 // silent is an estimator that knows nothing.
 type silent struct{}
 
-func (silent) Free(context.Context, string, *workv1alpha2.ResourceBinding) (int32, bool) { return 0, false }
+func (silent) Free(context.Context, string, *workv1alpha2.ResourceBinding) (int32, bool) {
+	return 0, false
+}
 
 func (silent) Unschedulable(context.Context, string, *workv1alpha2.ResourceBinding) (int32, bool) {
 	return 0, false

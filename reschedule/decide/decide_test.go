@@ -28,7 +28,7 @@ func makeWorld(clusters ...Cluster) World {
 func runs(name string, ready, refused int32) Cluster {
 	c := Cluster{Name: name, Assigned: ready + refused, Workload: &Workload{Replicas: ready + refused}}
 	for i := range ready + refused {
-		p := Pod{Name: name + "-" + string(rune('a'+i)), Ordinal: int(i), Scheduled: i < ready}
+		p := Pod{Name: name + "-" + string('a'+i), Ordinal: int(i), Scheduled: i < ready}
 		if !p.Scheduled {
 			p.Refused, p.Why = now.Add(-6*time.Minute), "0/4 nodes are available: Insufficient cpu"
 		}
