@@ -35,7 +35,7 @@ func controllers(cfg *config.ControllerManager) []program.Controller {
 		{Name: "cronHPA", Section: cfg.Controllers.CronHPA, Add: addCronHPA},
 		{Name: "fedHPA", Section: cfg.Controllers.FedHPA.Controller, Add: addFedHPA(cfg.Controllers.FedHPA)},
 		{Name: "podScaleIn", Section: cfg.Controllers.PodScaleIn, Add: addPodScaleIn},
-		{Name: "migration", Section: cfg.Controllers.Migration, Add: addMigration},
+		{Name: "migration", Section: cfg.Controllers.Migration.Controller, Add: addMigration(cfg.Controllers.Migration)},
 		{Name: "release", Section: cfg.Controllers.Release, Add: addRelease},
 		{Name: "reschedule", Section: cfg.Controllers.Reschedule.Controller, Add: addReschedule(cfg.Controllers)},
 		{Name: "memberReachable", Section: config.Controller{}, Add: addMemberReachable},
@@ -112,11 +112,13 @@ func addMemberReachable(_ context.Context, mgr manager.Manager, _ config.Control
 	return reach.AddToManager(mgr)
 }
 
-func addMigration(_ context.Context, mgr manager.Manager, section config.Controller) error {
-	if err := whitelist.AddToManager(mgr, metrics.Registry); err != nil {
-		return err
+func addMigration(section config.Migration) func(context.Context, manager.Manager, config.Controller) error {
+	return func(_ context.Context, mgr manager.Manager, _ config.Controller) error {
+		if err := whitelist.AddToManager(mgr, metrics.Registry, section.Kinds()); err != nil {
+			return err
+		}
+		return migrations.AddToManager(mgr, migrations.Options{Concurrency: section.Concurrency, Carried: section.Kinds()})
 	}
-	return migrations.AddToManager(mgr, migrations.Options{Concurrency: section.Concurrency})
 }
 
 func addRelease(_ context.Context, mgr manager.Manager, section config.Controller) error {

@@ -79,6 +79,9 @@ The chart runs this for you, before its programs start, when they serve, and the
 		"how long to wait until the webhook serves before it is registered; 0 does not wait")
 	flags.BoolVar(&f.options.Estimator, "estimator", true,
 		"whether argosy-estimator is installed; false takes its rights and its Services away")
+	flags.StringSliceVar(&f.options.Carry, "carry", nil,
+		"resources of kinds that migrations carry beside the built-in ones (carriedKinds of argosy-controller-manager's configuration), such as "+
+			"networkpolicies.networking.k8s.io: gives the controllers the rights")
 	flags.DurationVar(&f.options.TokenLife, "token-life", 7*24*time.Hour, "how long a program's token lasts; run install well within it")
 	cmd.AddCommand(newInstallMemberCommand(karmada, streams))
 	return cmd

@@ -56,7 +56,7 @@ type Client struct {
 type Controllers struct {
 	CronHPA    Controller `json:"cronHPA"`
 	PodScaleIn Controller `json:"podScaleIn"`
-	Migration  Controller `json:"migration"`
+	Migration  Migration  `json:"migration"`
 	Release    Controller `json:"release"`
 	FedHPA     FedHPA     `json:"fedHPA"`
 	Reschedule Reschedule `json:"reschedule"`
@@ -101,7 +101,7 @@ func DefaultControllerManager() *ControllerManager {
 			// way are a third faster than 16. More gains nothing (docs/reference/benchmarks.md).
 			CronHPA:    Controller{Mode: Enabled, Concurrency: 32},
 			PodScaleIn: Controller{Mode: Enabled, Concurrency: 4},
-			Migration:  Controller{Mode: Enabled, Concurrency: 8},
+			Migration:  Migration{Controller: Controller{Mode: Enabled, Concurrency: 8}},
 			Release:    Controller{Mode: Enabled, Concurrency: 8},
 			FedHPA:     defaultFedHPA(),
 			Reschedule: defaultReschedule(),

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -43,6 +46,8 @@ type Options struct {
 	WaitForWebhook time.Duration
 	// Estimator says whether argosy-estimator is part of the installation.
 	Estimator bool
+	// Carry are the resources, as "networkpolicies.networking.k8s.io", of kinds that migrations carry beside the built-in ones.
+	Carry []string
 	// KarmadaPatience is how long Uninstall tries karmada-apiserver before it goes on without; 0 never does.
 	KarmadaPatience time.Duration
 	// TokenLife of the programs' tokens.
@@ -161,7 +166,29 @@ func (i *Installer) controlPlane() ([]*unstructured.Unstructured, error) {
 		out = append(out, newObject("v1", "ServiceAccount", Namespace, part.Program))
 		out = append(out, rights...)
 	}
-	return out, nil
+	return append(out, i.carried()...), nil
+}
+
+// carried are the rights to carry further kinds: those that the controllers have of the built-in ones.
+func (i *Installer) carried() []*unstructured.Unstructured {
+	if len(i.Options.Carry) == 0 {
+		return nil
+	}
+	const name = ControllerManager + "-carried"
+	role := newObject("rbac.authorization.k8s.io/v1", "ClusterRole", "", name)
+	var rules []any
+	for _, text := range i.Options.Carry {
+		resource := schema.ParseGroupResource(text)
+		rules = append(rules, map[string]any{
+			"apiGroups": []any{resource.Group}, "resources": []any{resource.Resource},
+			"verbs": []any{"get", "create", "update", "patch", "delete"},
+		})
+	}
+	role.Object["rules"] = rules
+	binding := newObject("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", name)
+	binding.Object["roleRef"] = map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+	binding.Object["subjects"] = []any{Account(Namespace, ControllerManager)}
+	return []*unstructured.Unstructured{role, binding}
 }
 
 // parts are those of this installation.
@@ -178,10 +205,19 @@ func (o Options) Validate() error {
 		return fmt.Errorf("--webhook-certificates %q: want %s or %s", o.WebhookCertificates, SelfManaged, CertManager)
 	case o.WebhookCertificates == SelfManaged && len(o.WebhookNames) == 0:
 		return errors.New("--webhook-names is needed for a self-managed certificate")
+	case slices.ContainsFunc(o.Carry, isNoResource):
+		return fmt.Errorf("--carry %s: want resources by name and group, such as networkpolicies.networking.k8s.io", strings.Join(o.Carry, ","))
 	case o.TokenLife < 10*time.Minute:
 		return fmt.Errorf("--token-life %s: karmada-apiserver issues none shorter than 10m", o.TokenLife)
 	}
 	return nil
+}
+
+// isNoResource says whether a text is not "resource.group", or "resource" of the core group.
+func isNoResource(text string) bool {
+	resource := schema.ParseGroupResource(text)
+	return len(validation.IsDNS1123Label(resource.Resource)) > 0 ||
+		resource.Group != "" && len(validation.IsDNS1123Subdomain(resource.Group)) > 0
 }
 
 func (i *Installer) client() (client.Client, error) {

@@ -21,11 +21,14 @@ type Part struct {
 	folder string
 }
 
+// ControllerManager is the program that migrations, among others, run in.
+const ControllerManager = "argosy-controller-manager"
+
 // Parts is the list of them.
 func Parts() []Part {
 	return []Part{
 		{Program: "argosy-webhook", folder: "webhook"},
-		{Program: "argosy-controller-manager", folder: "controller-manager"},
+		{Program: ControllerManager, folder: "controller-manager"},
 		{Program: estimator, folder: "estimator"},
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/policy"
 	"github.com/argosy-dev/argosy/migration/whitelist"
 )
 
@@ -32,6 +33,8 @@ type Controller struct {
 	Reader client.Reader
 	// Members are reached for reading and for dry runs.
 	Members *members.Members
+	// Kinds of objects that an application may consist of.
+	Kinds policy.Kinds
 	// Retainer is Karmada's resource interpreter.
 	Retainer Retainer
 	Clock    clock.PassiveClock

@@ -178,7 +178,7 @@ func (c *Controller) member(ctx context.Context, world *plan.World, name string,
 	if err != nil {
 		return err
 	}
-	for _, gvk := range policy.Carried() {
+	for _, gvk := range c.Kinds {
 		var list unstructured.UnstructuredList
 		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 		err := member.List(ctx, &list, client.InNamespace(world.Namespace))

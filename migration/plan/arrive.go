@@ -91,12 +91,20 @@ func (j *journey) retry() {
 	j.event(false, v1alpha1.ReasonAdvancing, fmt.Sprintf("attempt %d", max(j.Spec.Attempt, 1)))
 }
 
-// candidates are the clusters the application may be in: those its entry names, those the record names on
+// candidates are the clusters the application may be in: those its entry names and those it was spread to since, those the record names on
 // the way out, else every joined one.
 func (j *journey) candidates() []string {
 	switch {
 	case j.Entry != nil && len(j.Entry.Clusters) > 0:
-		return slices.Sorted(slices.Values(j.Entry.Clusters))
+		named := set(j.Entry.Clusters...)
+		for _, cluster := range j.next.Clusters {
+			if cluster.Spread && j.reaches(v1alpha1.ResourceStatus{
+				ResourceReference: j.workload(), Policy: policy.Name(j.Spec.Kind, j.Spec.Name),
+			}, cluster.Name) {
+				named[cluster.Name] = true
+			}
+		}
+		return sortedKeys(named)
 	case j.Entry == nil:
 		return j.everywhere()
 	}

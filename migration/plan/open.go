@@ -427,7 +427,7 @@ func (j *journey) spread() {
 	if binding := j.Control.Bindings[j.workload()]; binding != nil {
 		for _, target := range binding.Spec.Clusters {
 			if j.clusterStatus(target.Name) == nil {
-				reached := v1alpha1.ClusterStatus{Name: target.Name, State: v1alpha1.ClusterOpen, Replicas: target.Replicas}
+				reached := v1alpha1.ClusterStatus{Name: target.Name, State: v1alpha1.ClusterOpen, Replicas: target.Replicas, Spread: true}
 				j.next.Clusters = append(j.next.Clusters, reached)
 				j.history(v1alpha1.ReasonFederated, "spread to cluster "+target.Name)
 			}

@@ -82,9 +82,12 @@ func TestNothingOpensWhileAnOpenClusterIsSilent(t *testing.T) {
 	f.settle(v1alpha1.PhaseFederated)
 }
 
-// A federated application that is spread to a further cluster is followed there: the record names it, and a rollback closes it.
+// A federated application that is spread to a further cluster is followed there: the record names it, a rollback closes it, and it is adopted
+// again there too, though the whitelist's entry names only those it came from (the sample spread-further).
 func TestAFurtherClusterIsFollowed(t *testing.T) {
 	f := newFederation(t)
+	f.entry.Clusters = []string{"a", "b"}
+	entry := f.entry
 	f.settle(v1alpha1.PhaseFederated)
 	f.members["c"], f.works["c"] = &member{objects: map[Ref]*unstructured.Unstructured{}, ready: true, kinds: servedKinds}, map[Ref]*Work{}
 	widened := f.control.Policies["deployment-web"].DeepCopy()
@@ -105,5 +108,10 @@ func TestAFurtherClusterIsFollowed(t *testing.T) {
 	f.settle(v1alpha1.PhaseCutOff)
 	if work := f.works["c"][f.app]; work == nil || !work.Suspended || f.status.Clusters[2].State != v1alpha1.ClusterSuspended {
 		t.Errorf("cut off, and in c: %+v, %+v", work, f.status.Clusters[2])
+	}
+	f.entry = entry
+	f.settle(v1alpha1.PhaseFederated)
+	if len(f.status.Clusters) != 3 || f.status.Clusters[2].State != v1alpha1.ClusterOpen || !f.status.Clusters[2].Spread {
+		t.Errorf("adopted again in %+v, want c among them", f.status.Clusters)
 	}
 }

@@ -6,10 +6,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Carried are the kinds of objects an application may consist of, those that this project's rights let it handle in the control
-// plane (the markers at migration/controller.go). A member that lacks one simply has none of it.
-func Carried() []schema.GroupVersionKind {
-	return []schema.GroupVersionKind{
+// Kinds are those of objects an application may consist of. A member that lacks one simply has none of it.
+type Kinds []schema.GroupVersionKind
+
+// Carried are the kinds that this project's own rights let a migration handle in the control plane (the markers at
+// migration/controller.go), and further ones that the controllers are configured with.
+func Carried(further ...schema.GroupVersionKind) Kinds {
+	return append(Kinds{
 		{Group: "apps", Version: "v1", Kind: "Deployment"},
 		{Group: "apps", Version: "v1", Kind: "StatefulSet"},
 		{Group: "apps", Version: "v1", Kind: "DaemonSet"},
@@ -24,10 +27,10 @@ func Carried() []schema.GroupVersionKind {
 		{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
 		{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"},
 		{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"},
-	}
+	}, further...)
 }
 
-// IsCarried says whether objects of a kind can be part of a federated application, and so be rolled back with it.
-func IsCarried(apiVersion, kind string) bool {
-	return slices.Contains(Carried(), schema.FromAPIVersionAndKind(apiVersion, kind))
+// Has says whether objects of a kind can be part of a federated application, and so be rolled back with it.
+func (k Kinds) Has(apiVersion, kind string) bool {
+	return slices.Contains(k, schema.FromAPIVersionAndKind(apiVersion, kind))
 }

@@ -32,10 +32,14 @@ const (
 // is there may be propagated by somebody's policy, and the application's own policies say what belongs to it.
 type applySet struct {
 	namespace, parent string
+	// carried are the kinds that a migration may have brought beside the releases.
+	carried policy.Kinds
 }
 
-func setOf(application Application) applySet {
-	return applySet{namespace: application.Namespace, parent: "argosy-publish-" + policy.Name(application.Kind, application.Name)}
+func setOf(application Application, carried policy.Kinds) applySet {
+	return applySet{
+		namespace: application.Namespace, parent: "argosy-publish-" + policy.Name(application.Kind, application.Name), carried: carried,
+	}
 }
 
 // id as kubectl makes it of a parent's name, namespace, kind and group.
@@ -93,7 +97,7 @@ func (s applySet) write(ctx context.Context, member client.Client, objects []*un
 		client.ForceOwnership); err != nil {
 		return nil, fmt.Errorf("writing ConfigMap %s, which names what releases bring: %w", s.parent, err)
 	}
-	for _, carried := range policy.Carried() {
+	for _, carried := range s.carried {
 		kinds[carried.GroupKind()] = true // what the federation brought meanwhile
 	}
 	return slices.SortedFunc(maps.Keys(kinds), func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) }), nil

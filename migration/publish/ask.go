@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
+	"github.com/argosy-dev/argosy/migration/policy"
 )
 
 // Application is named by its workload.
@@ -121,6 +124,28 @@ func Find(ctx context.Context, reader client.Reader, application Application) (*
 		}
 	}
 	return nil, nil
+}
+
+// carried are the kinds that a migration handles, by what its controllers say in the whitelists' status.
+func carried(ctx context.Context, reader client.Reader) (policy.Kinds, error) {
+	var whitelists v1alpha1.MigrationWhitelistList
+	if err := reader.List(ctx, &whitelists); err != nil {
+		return nil, fmt.Errorf("listing whitelists: %w", err)
+	}
+	var further []schema.GroupVersionKind
+	for i := range whitelists.Items {
+		// Every whitelist says the same, but one that was made just now and says nothing yet.
+		for _, text := range whitelists.Items[i].Status.CarriedKinds {
+			at := strings.LastIndex(text, "/")
+			if at < 0 {
+				continue
+			}
+			if kind := schema.FromAPIVersionAndKind(text[:at], text[at+1:]); !slices.Contains(further, kind) {
+				further = append(further, kind)
+			}
+		}
+	}
+	return policy.Carried(further...), nil
 }
 
 func entry(ctx context.Context, reader client.Reader, application Application) (*v1alpha1.WhitelistEntry, error) {

@@ -23,13 +23,12 @@ import (
 // federated writes overrides, then policies of objects that are new, then templates. What the take-over left
 // static is released to the members as before: publishing never brings an object of a member under federation,
 // since nobody has read a plan for it.
-func (p *Publisher) federated(ctx context.Context, application Application, bundle *Bundle, result *Result) error {
-	owner := policy.Name(application.Kind, application.Name)
-	onto, err := p.held(ctx, application.Namespace, bundle, result.Answer.Clusters)
+func (p *Publisher) federated(ctx context.Context, application Application, of release, result *Result) error {
+	owner, set, bundle := policy.Name(application.Kind, application.Name), of.set, of.bundle
+	onto, err := p.held(ctx, set, bundle, result.Answer.Clusters)
 	if err != nil {
 		return err
 	}
-	set := setOf(application)
 	all, err := bundle.partOf(set, onto).author(application.Namespace, owner, result.Answer.Clusters, onto)
 	if err != nil {
 		return err
@@ -38,7 +37,7 @@ func (p *Publisher) federated(ctx context.Context, application Application, bund
 	if err != nil {
 		return err
 	}
-	resources, static, err := p.sort(ctx, all, migration, owner)
+	resources, static, err := p.sort(ctx, all, migration, set)
 	if err != nil {
 		return err
 	}
@@ -117,9 +116,10 @@ func (p *Publisher) heldBack(ctx context.Context, resource *policy.Resource, res
 
 // sort tells what goes to the control plane from what stays static, with the reason.
 func (p *Publisher) sort(
-	ctx context.Context, all []policy.Resource, migration *v1alpha1.Migration, owner string,
+	ctx context.Context, all []policy.Resource, migration *v1alpha1.Migration, set applySet,
 ) ([]policy.Resource, map[v1alpha1.ResourceReference]string, error) {
 	var resources []policy.Resource
+	owner := policy.Name(migration.Spec.Kind, migration.Spec.Name)
 	static := map[v1alpha1.ResourceReference]string{}
 	for i := range all {
 		note, err := p.staysStatic(ctx, &all[i], migration, owner)
@@ -130,10 +130,10 @@ func (p *Publisher) sort(
 			static[all[i].ResourceReference] = note
 		case all[i].Local != "":
 			return nil, nil, fmt.Errorf("%s cannot be federated: %s", policy.User(all[i].ResourceReference), all[i].Local)
-		case !policy.IsCarried(all[i].APIVersion, all[i].Kind):
+		case !set.carried.Has(all[i].APIVersion, all[i].Kind):
 			return nil, nil, fmt.Errorf("%s: %s %s is no kind that a migration carries, and could not be rolled back with its "+
 				"application; nothing was published. Take it out of the folder, and apply it to the members or with a policy of its own "+
-				"('argosyctl policy')",
+				"('argosyctl policy'); or have it carried (carriedKinds of argosy-controller-manager's configuration)",
 				policy.User(all[i].ResourceReference), all[i].APIVersion, all[i].Kind)
 		default:
 			resources = append(resources, all[i])

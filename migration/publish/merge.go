@@ -176,17 +176,17 @@ type heldObject struct {
 }
 
 // held reads the templates and overrides of a folder's objects.
-func (p *Publisher) held(ctx context.Context, namespace string, bundle *Bundle, clusters []string) (held, error) {
+func (p *Publisher) held(ctx context.Context, set applySet, bundle *Bundle, clusters []string) (held, error) {
 	out := held{}
 	for _, cluster := range clusters {
 		for _, object := range bundle.For(cluster) {
 			ref := policy.RefOf(object)
-			if _, seen := out[ref]; seen || !policy.IsCarried(ref.APIVersion, ref.Kind) {
+			if _, seen := out[ref]; seen || !set.carried.Has(ref.APIVersion, ref.Kind) {
 				continue
 			}
 			template := &unstructured.Unstructured{}
 			template.SetGroupVersionKind(object.GroupVersionKind())
-			err := p.Control.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, template)
+			err := p.Control.Get(ctx, client.ObjectKey{Namespace: set.namespace, Name: ref.Name}, template)
 			if apierrors.IsNotFound(err) {
 				continue
 			}
@@ -194,7 +194,7 @@ func (p *Publisher) held(ctx context.Context, namespace string, bundle *Bundle, 
 				return nil, fmt.Errorf("reading the template of %s: %w", policy.User(ref), err)
 			}
 			over := &policyv1alpha1.OverridePolicy{}
-			if err := p.Control.Get(ctx, client.ObjectKey{Namespace: namespace, Name: policy.Name(ref.Kind, ref.Name)},
+			if err := p.Control.Get(ctx, client.ObjectKey{Namespace: set.namespace, Name: policy.Name(ref.Kind, ref.Name)},
 				over); client.IgnoreNotFound(err) != nil {
 				return nil, fmt.Errorf("reading the overrides of %s: %w", policy.User(ref), err)
 			}

@@ -27,7 +27,7 @@ import (
 
 // The set and its names are kubectl's: whoever looks at it with kubectl's eyes finds the same.
 func TestTheSetIsKubectls(t *testing.T) {
-	set := setOf(Application{Namespace: "shop", Kind: "Deployment", Name: "web"})
+	set := setOf(Application{Namespace: "shop", Kind: "Deployment", Name: "web"}, policy.Carried())
 	kind := schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
 	theirs := apply.NewApplySet(&apply.ApplySetParentRef{Name: set.parent, Namespace: set.namespace,
 		RESTMapping: &meta.RESTMapping{GroupVersionKind: kind}}, apply.ApplySetTooling{}, nil, nil)
@@ -208,7 +208,7 @@ func TestAStaticReleasePrunes(t *testing.T) {
 // A federated application's policy is marked, and no longer preserves: its controller takes the object out. What is shared, suspended, or
 // was never brought by a release stays as it is.
 func TestAFederatedReleasePrunes(t *testing.T) {
-	set := setOf(Application{Namespace: "shop", Kind: "Deployment", Name: "web"})
+	set := setOf(Application{Namespace: "shop", Kind: "Deployment", Name: "web"}, policy.Carried())
 	for name, tc := range map[string]struct {
 		change func(existing *policyv1alpha1.PropagationPolicy, template *unstructured.Unstructured)
 		inUse  bool

@@ -88,6 +88,11 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	if err != nil {
 		return Result{}, fmt.Errorf("asking who manages the application: %w", err)
 	}
+	kinds, err := carried(ctx, p.Control)
+	if err != nil {
+		return Result{Answer: answer}, err
+	}
+	set := setOf(application, kinds)
 	result := Result{Answer: answer}
 	switch answer.Management {
 	case v1alpha1.ManagementChanging:
@@ -99,7 +104,7 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 					"its policies decide where it is; nothing was published", strings.Join(answer.Clusters, ", "), cluster)
 			}
 		}
-		if err := p.federated(ctx, application, bundle, &result); err != nil {
+		if err := p.federated(ctx, application, release{set: set, bundle: bundle}, &result); err != nil {
 			return result, err
 		}
 		return result, p.still(ctx, application, result.Answer)
@@ -110,7 +115,7 @@ func (p *Publisher) Release(ctx context.Context, namespace string, bundle *Bundl
 	if len(clusters) == 0 {
 		return result, errors.New("the application is managed statically: name the clusters it is released to")
 	}
-	err = p.toMembers(ctx, application, release{set: setOf(application), bundle: bundle, clusters: clusters}, &result)
+	err = p.toMembers(ctx, application, release{set: set, bundle: bundle, clusters: clusters}, &result)
 	return result, err
 }
 

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,12 +31,18 @@ import (
 type Controller struct {
 	// Client reads from its cache.
 	Client client.Client
-	order  Order
+	// carried kinds beside the built-in ones, as each whitelist says for whoever publishes.
+	carried []string
+	order   Order
 }
 
 // AddToManager adds the controller, and the gauge of what it sees, to a manager of karmada-apiserver.
-func AddToManager(mgr manager.Manager, registerer prometheus.Registerer) error {
+// Carried are the kinds beside the built-in ones that the controllers handle.
+func AddToManager(mgr manager.Manager, registerer prometheus.Registerer, carried []schema.GroupVersionKind) error {
 	c := &Controller{Client: mgr.GetClient()}
+	for _, kind := range carried {
+		c.carried = append(c.carried, kind.GroupVersion().String()+"/"+kind.Kind)
+	}
 	if err := registerer.Register(&c.order); err != nil {
 		return fmt.Errorf("registering the applications' gauge: %w", err)
 	}
@@ -152,6 +159,7 @@ func (c *Controller) sum(ctx context.Context, whitelist *v1alpha1.MigrationWhite
 	environments, listed := c.order.Environments(whitelist.Name)
 	whitelist.Status.ObservedGeneration = whitelist.Generation
 	whitelist.Status.Environments = environments
+	whitelist.Status.CarriedKinds = c.carried
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAdvancing,
 		ObservedGeneration: whitelist.Generation,

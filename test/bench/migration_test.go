@@ -304,7 +304,7 @@ func (f *migrationFleet) run() (stop func()) {
 		GracefulShutdownTimeout: ptr.To(fixture.EndsWithin),
 	})
 	f.must(err)
-	f.must(whitelist.AddToManager(mgr, prometheus.NewRegistry()))
+	f.must(whitelist.AddToManager(mgr, prometheus.NewRegistry(), nil))
 	section := config.DefaultControllerManager().Controllers.Migration
 	f.must(controller.AddToManager(mgr, controller.Options{Concurrency: section.Concurrency}))
 	ctx, cancel := context.WithCancel(f.Context())

@@ -322,6 +322,10 @@ type ClusterStatus struct {
 	// replaced counts pods that went while the cluster was watched and were followed by others of the same revision: evicted or drained.
 	// +optional
 	Replaced int32 `json:"replaced,omitempty"`
+	// spread is true of a cluster that the application came to after it was taken over, since its policy was widened: it is the application's
+	// as long as Karmada has it there, though the whitelist's entry does not name it.
+	// +optional
+	Spread bool `json:"spread,omitempty"`
 	// doubt there is while a look at the health did not find the application well, and two more are not over.
 	// +optional
 	Doubt *HealthDoubt `json:"doubt,omitempty"`

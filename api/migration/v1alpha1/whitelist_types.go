@@ -202,6 +202,11 @@ type MigrationWhitelistStatus struct {
 	// +listMapKey=name
 	// +optional
 	Environments []EnvironmentStatus `json:"environments,omitempty"`
+	// carriedKinds are kinds beside the built-in ones whose objects may be published with a federated application, as
+	// argosy-controller-manager is configured: networking.k8s.io/v1/NetworkPolicy.
+	// +listType=set
+	// +optional
+	CarriedKinds []string `json:"carriedKinds,omitempty"`
 	// progress is a short sum for people, such as "Production 2/3, 7 of 20 federated".
 	// +optional
 	Progress string `json:"progress,omitempty"`

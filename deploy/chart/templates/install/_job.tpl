@@ -60,6 +60,11 @@ spec:
 - --webhook-certificates={{ .root.Values.webhook.certificates.mode }}
 - --estimator={{ .root.Values.estimator.enabled }}
 - --token-life={{ .root.Values.install.tokenLife }}
+{{- $controllers := get (.root.Values.controllerManager.config | default dict) "controllers" | default dict }}
+{{- range get (get $controllers "migration" | default dict) "carriedKinds" | default list }}
+{{- $version := splitList "/" .apiVersion }}
+- --carry={{ .resource }}{{ if eq (len $version) 2 }}.{{ first $version }}{{ end }}
+{{- end }}
 {{- end }}
 
 {{/* An account that may read and write the Secrets of the programs, and no others. A Role cannot bound create by name. */}}
