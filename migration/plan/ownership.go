@@ -92,7 +92,7 @@ func (j *journey) readable() outcome {
 	for _, ref := range slices.SortedFunc(maps.Keys(j.Control.Unread), byUser) {
 		return j.block(v1alpha1.ReasonUnreadable,
 			"%s in the control plane cannot be read (%s): a kind that argosy-controller-manager has no rights for is taken out of the application "+
-				"with its policy, or granted to it in a ClusterRole; a rollback needs neither", policy.User(ref), j.Control.Unread[ref])
+				"with its policy, or carried (carriedKinds of its configuration); a rollback needs neither", policy.User(ref), j.Control.Unread[ref])
 	}
 	return proceed
 }

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -228,6 +230,34 @@ func TestAFederatedReleaseRefusesWhatCouldNotBeRolledBack(t *testing.T) {
 				t.Errorf("wrote %v", result.Written)
 			}
 		})
+	}
+}
+
+// A kind that the controllers are configured to carry is published with its application, under a policy of it, and so rolled back with it.
+func TestAFederatedReleaseCarriesWhatIsConfigured(t *testing.T) {
+	list := listing(v1alpha1.TriggerImmediate)
+	list.Status.CarriedKinds = []string{"networking.k8s.io/v1/NetworkPolicy"}
+	control := plane(t, migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), list)
+	empty := plane(t)
+	publisher := Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return empty, nil }}
+	bundle, err := Load(fstest.MapFS{"web.yaml": folder["web.yaml"], "np.yaml": {Data: []byte(
+		`{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web}, spec: {podSelector: {matchLabels: {app: web}}}}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := publisher.Release(t.Context(), "shop", bundle, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"networkpolicy/web", "propagationpolicy/networkpolicy-web"} {
+		if !slices.ContainsFunc(result.Written, func(w Written) bool { return w.Where == ControlPlane && w.Object == want && w.New }) {
+			t.Errorf("%s was not written to the control plane: %+v", want, result.Written)
+		}
+	}
+	made := &policyv1alpha1.PropagationPolicy{}
+	if err := control.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "networkpolicy-web"}, made); err != nil ||
+		made.Labels[v1alpha1.LabelManagedBy] != "deployment-web" || !ptr.Deref(made.Spec.PreserveResourcesOnDeletion, false) {
+		t.Errorf("its policy is %+v, %v", made, err)
 	}
 }
 

@@ -493,6 +493,11 @@ func (in *MigrationWhitelistStatus) DeepCopyInto(out *MigrationWhitelistStatus) 
 		*out = make([]EnvironmentStatus, len(*in))
 		copy(*out, *in)
 	}
+	if in.CarriedKinds != nil {
+		in, out := &in.CarriedKinds, &out.CarriedKinds
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions
 		*out = make([]v1.Condition, len(*in))

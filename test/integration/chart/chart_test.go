@@ -110,6 +110,22 @@ func TestValuesThatCannotStandAreRefused(t *testing.T) {
 	}
 }
 
+// Kinds that the controllers are configured to carry are those that the installation gives them rights for.
+func TestCarriedKindsGetTheirRights(t *testing.T) {
+	out, err := helm(t, "template", images+`controllerManager: {config: {controllers: {migration: {carriedKinds: [
+  {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, resource: networkpolicies},
+  {apiVersion: v1, kind: ResourceQuota, resource: resourcequotas}]}}}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"- --carry=networkpolicies.networking.k8s.io\n", "- --carry=resourcequotas\n", "kind: NetworkPolicy\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("nothing rendered has %q", want)
+		}
+	}
+}
+
 // TestAServerTakesWhatIsRendered applies every object by dry run, with strict field validation: a field that does not
 // exist is an error, as a missing one is.
 func TestAServerTakesWhatIsRendered(t *testing.T) {
