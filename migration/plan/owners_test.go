@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
@@ -92,12 +93,16 @@ func TestAFurtherClusterIsFollowed(t *testing.T) {
 	f.members["c"], f.works["c"] = &member{objects: map[Ref]*unstructured.Unstructured{}, ready: true, kinds: servedKinds}, map[Ref]*Work{}
 	widened := f.control.Policies["deployment-web"].DeepCopy()
 	widened.Spec.Placement.ClusterAffinity.ClusterNames = []string{"a", "b", "c"}
+	weights := &widened.Spec.Placement.ReplicaScheduling.WeightPreference.StaticWeightList
+	*weights = append(*weights, policyv1alpha1.StaticClusterWeight{
+		TargetCluster: policyv1alpha1.ClusterAffinity{ClusterNames: []string{"c"}}, Weight: 10,
+	})
 	f.control.Policies["deployment-web"] = widened
 	for _, reaction := range reactions {
 		reaction.run(f)
 	}
-	f.startPods("c")
 	for name := range f.members {
+		f.startPods(name)
 		f.expect(name)
 	}
 	f.run(2)
