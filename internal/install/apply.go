@@ -80,7 +80,8 @@ func (i *Installer) prune(ctx context.Context, c client.Client, wanted []*unstru
 }
 
 // surplus is what bears our label and is not wanted, in the order in which it is to go.
-func (i *Installer) surplus(ctx context.Context, c client.Client, wanted []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+func (i *Installer) surplus(ctx context.Context, c client.Client, wanted []*unstructured.Unstructured) (
+	[]*unstructured.Unstructured, error) {
 	keep := map[string]bool{}
 	for _, object := range wanted {
 		keep[describe(object)] = true

@@ -10,8 +10,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/certificates"
 )
 
-// DryRun says what Prepare, Register or both of them would do, one line for each thing, and does nothing: karmada-apiserver is asked what it
-// would make of each object that is there, which needs the right to apply it.
+// DryRun says what Prepare, Register or both of them would do, one line for each thing, and does nothing: karmada-apiserver is asked what
+// it would make of each object that is there, which needs the right to apply it.
 func (i *Installer) DryRun(ctx context.Context, prepare, register bool) error {
 	c, err := i.client()
 	if err != nil {

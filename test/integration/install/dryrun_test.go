@@ -52,7 +52,8 @@ func (p *planes) dryRunAtFirst(t *testing.T) {
 			t.Errorf("not said: %s", want)
 		}
 	}
-	if all := strings.Join(said, "\n"); !strings.Contains(all, "would make    certificate authority: ") || strings.Contains(all, "would change") {
+	all := strings.Join(said, "\n")
+	if !strings.Contains(all, "would make    certificate authority: ") || strings.Contains(all, "would change") {
 		t.Errorf("said of a control plane that never met Argosy:\n%s", all)
 	}
 }
