@@ -14,7 +14,7 @@ import (
 const (
 	ledgerBindings = 1000
 	ledgerMembers  = 500
-	// ledgerAim is for the answers about all members together. One look at all promises for each took 7 s.
+	// ledgerAim is for the answers about all members together, in time of a processor. One look at all promises for each took 7 s.
 	ledgerAim = time.Second
 )
 
@@ -34,9 +34,9 @@ func TestLedger(t *testing.T) {
 		ledger.Observe(b, now, false)
 	})
 	promises := 0
-	begun := time.Now() //nolint:forbidigo // a benchmark's time is the real one
+	begun := cpuTime()
 	asked := timed(ledgerMembers, func(i int) { promises += len(ledger.Ahead(fmt.Sprintf("member-%d", i), now)) })
-	all := time.Since(begun)
+	all := cpuTime() - begun
 	knows := timed(ledgerBindings, func(i int) {
 		if !ledger.Knows("member-7", "shop", fmt.Sprintf("web-%d", i)) {
 			t.Errorf("web-%d is not known", i)
@@ -46,7 +46,7 @@ func TestLedger(t *testing.T) {
 		t.Fatalf("%d promises of %d", promises, want)
 	}
 	if all > ledgerAim {
-		t.Errorf("the promises to all members took %s, aim %s", all, ledgerAim)
+		t.Errorf("the promises to all members took %s of a processor, aim %s", all, ledgerAim)
 	}
 	Table{
 		Title: fmt.Sprintf("Estimator: the ledger of promises, %d young bindings over %d members", ledgerBindings, ledgerMembers),
@@ -54,7 +54,7 @@ func TestLedger(t *testing.T) {
 		Rows: []Row{
 			{What: "a binding noted, p50 / p99", Ours: spell(noted)},
 			{What: "the promises to one member, p50 / p99", Ours: spell(asked)},
-			{What: "those to all members, one after the other", Ours: fmt.Sprintf("%.0f ms", all.Seconds()*1000)},
+			{What: "those to all members, time of a processor", Ours: fmt.Sprintf("%.0f ms", all.Seconds()*1000)},
 			{What: "whether a workload is known, p50 / p99", Ours: spell(knows)},
 		},
 		Notes: []string{"Looking at all promises for each answer took 7 s for all members."},
