@@ -158,8 +158,7 @@ func TestARollbackOfTheLargestIsRecorded(t *testing.T) {
 
 // What cannot be recorded even so is not begun: the message says what to do.
 func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
-	world := World{Entry: &v1alpha1.WhitelistEntry{}}
-	j := &journey{World: world, next: crowded(500, 10, 0)}
+	j := begin(World{Entry: &v1alpha1.WhitelistEntry{}, Status: crowded(500, 10, 0)})
 	if j.recordable() != proceed {
 		t.Fatalf("ten objects in 500 clusters: %s", j.next.Conditions[0].Message)
 	}

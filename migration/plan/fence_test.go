@@ -131,7 +131,7 @@ func TestTakenOver(t *testing.T) {
 				tc.ref = f.app
 			}
 			world := f.world()
-			j := &journey{World: world, next: world.Status}
+			j := begin(world)
 			cluster := world.Clusters["a"]
 			tc.change(f, &cluster, j.live("a", tc.ref))
 			world.Clusters["a"] = cluster

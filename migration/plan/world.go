@@ -192,7 +192,7 @@ func (w World) ruled() World {
 // Needs of an application, from its entry and record alone.
 func Needs(world World) Reading {
 	world = world.ruled()
-	way := (&journey{World: world, next: world.Status}).way()
+	way := world.way()
 	switch way[len(way)-1].name {
 	case arrive[len(arrive)-1].name:
 		if awaits(world) {
@@ -215,9 +215,7 @@ func awaits(world World) bool {
 	if len(world.Status.Resources) > 0 || len(world.Status.Clusters) > 0 {
 		return false
 	}
-	j := &journey{World: world}
-	j.next = *world.Status.DeepCopy()
-	return j.turn() == stop
+	return begin(world).turn() == stop
 }
 
 // Decision is what to do about a World.
