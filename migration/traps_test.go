@@ -80,11 +80,22 @@ var faults = map[string]proofs{
 	"policy deleted by hand":              {"plan TestFailuresAfterOpening", "e2e TestPolicyDeletedByHand"},
 }
 
-// Every trap and every fault has its tests, and they are there.
+// samples are folders that once went wrong.
+var samples = map[string]proofs{
+	"an autoscaler is added to the folder":               {"publish TestAnAutoscalerInTheFolderDropsNoReplicas", "integration TestSampleAutoscalerAdded"},
+	"a foreign, or a forgotten, namespace":               {"publish TestWhatIsPublishedNowhere", "integration TestSampleForeignNamespace"},
+	"large differences between clusters":                 {"policy TestTooMuchDiffers", "plan TestLargeDifferencesStayStatic"},
+	"a new Secret differs":                               {"integration TestSamplesOfFederatedReleases"},
+	"node ports that members chose":                      {"integration TestAFederatedReleaseKeepsWhatOthersWrote", "e2e TestHardCases"},
+	"the rollback of an application with other kinds":    {"integration TestSamplesOfFederatedReleases", "plan TestARollbackReadsNoTemplate"},
+	"a federated application spreads to another cluster": {"plan TestAFurtherClusterIsFollowed"},
+}
+
+// Every trap, every fault and every sample has its tests, and they are there.
 func TestEveryTrapAndFaultHasItsTest(t *testing.T) {
 	have := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
-	for name, folder := range map[string]string{"admission": "admission", "plan": "plan", "policy": "policy",
+	for name, folder := range map[string]string{"admission": "admission", "plan": "plan", "policy": "policy", "publish": "publish",
 		"integration": "../test/integration/migration",
 		"e2e":         "../test/e2e/migration"} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
@@ -102,7 +113,7 @@ func TestEveryTrapAndFaultHasItsTest(t *testing.T) {
 		}
 	}
 	numbered := 0
-	for _, list := range []map[string]proofs{traps, faults} {
+	for _, list := range []map[string]proofs{traps, faults, samples} {
 		for what, tests := range list {
 			if strings.ContainsAny(what[:1], "123456789") {
 				numbered++

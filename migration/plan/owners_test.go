@@ -120,3 +120,25 @@ func TestAFurtherClusterIsFollowed(t *testing.T) {
 		t.Errorf("adopted again in %+v, want c among them", f.status.Clusters)
 	}
 }
+
+// A ConfigMap of which nearly a mebibyte differs between clusters, which no annotation of Karmada's could hold, stays static and is said so in
+// the plan; the application comes in without it (the sample large-differences).
+func TestLargeDifferencesStayStatic(t *testing.T) {
+	f := newFederation(t)
+	for name := range f.members {
+		blob := strings.Repeat(name+strings.Repeat("x", 100), 8000)
+		f.put(name, `{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: shop}, data: {blob: "`+blob+`"}}`)
+	}
+	f.settle(v1alpha1.PhaseFederated)
+	if f.control.Templates[webConfig] != nil || f.control.Overrides["configmap-web"] != nil {
+		t.Error("it is in the control plane")
+	}
+	for _, resource := range f.status.Resources {
+		if resource.ResourceReference == webConfig && (resource.Policy != "" || !strings.Contains(resource.Note, "differs in")) {
+			t.Errorf("the record says of it: %+v", resource)
+		}
+	}
+	if f.onRecord("configmap-web") != nil {
+		t.Error("it has a policy")
+	}
+}
