@@ -82,7 +82,9 @@ var faults = map[string]proofs{
 
 // samples are folders that once went wrong.
 var samples = map[string]proofs{
-	"an autoscaler is added to the folder":               {"publish TestAnAutoscalerInTheFolderDropsNoReplicas", "integration TestSampleAutoscalerAdded"},
+	"an autoscaler is added to the folder": {
+		"publish TestAnAutoscalerInTheFolderDropsNoReplicas", "integration TestSampleAutoscalerAdded",
+	},
 	"a foreign, or a forgotten, namespace":               {"publish TestWhatIsPublishedNowhere", "integration TestSampleForeignNamespace"},
 	"large differences between clusters":                 {"policy TestTooMuchDiffers", "plan TestLargeDifferencesStayStatic"},
 	"a new Secret differs":                               {"integration TestSamplesOfFederatedReleases"},

@@ -58,8 +58,8 @@ func (o *flagOptions) serverTLS() (*tls.Config, error) {
 	return config, nil
 }
 
-// metricsTLS is that of metrics served securely: the service's own certificate, read anew for every handshake, or where it has none one made
-// at each start and signed by nobody.
+// metricsTLS is that of metrics served securely: the service's own certificate, read anew for every handshake, or where it has none one
+// made at each start and signed by nobody.
 func (o *flagOptions) metricsTLS() (*tls.Config, error) {
 	if o.certFile != "" {
 		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -25,7 +25,8 @@ func apiServer(t *testing.T) *rest.Config {
 			}
 			switch review.Spec.Token {
 			case "publisher", "nobody":
-				review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{Username: review.Spec.Token}}
+				who := authenticationv1.UserInfo{Username: review.Spec.Token}
+				review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: who}
 			case "outage":
 				http.Error(out, "etcd is away", http.StatusBadGateway)
 				return

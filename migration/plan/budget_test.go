@@ -143,7 +143,8 @@ func TestARollbackOfTheLargestIsRecorded(t *testing.T) {
 	if size := sizeOf(&next); size > maxRecord {
 		t.Errorf("%d bytes, want %d at most", size, maxRecord)
 	}
-	if last := next.History[len(next.History)-1]; next.Phase != v1alpha1.PhaseCuttingOff || !strings.Contains(last.Message, "rolled back by hand (test)") {
+	last := next.History[len(next.History)-1]
+	if next.Phase != v1alpha1.PhaseCuttingOff || !strings.Contains(last.Message, "rolled back by hand (test)") {
 		t.Errorf("phase %s, history ends with %q", next.Phase, last.Message)
 	}
 	for i := range next.Clusters {
@@ -164,7 +165,8 @@ func TestWhatCannotBeRecordedIsNotBegun(t *testing.T) {
 	}
 	for i := range 4000 {
 		j.next.Resources = append(j.next.Resources, v1alpha1.ResourceStatus{
-			ResourceReference: Ref{APIVersion: "v1", Kind: "ConfigMap", Name: fmt.Sprint("further-", i)}, Policy: fmt.Sprint("configmap-further-", i),
+			ResourceReference: Ref{APIVersion: "v1", Kind: "ConfigMap", Name: fmt.Sprint("further-", i)},
+			Policy:            fmt.Sprint("configmap-further-", i),
 		})
 	}
 	if j.recordable() != stop || j.next.Blocked != v1alpha1.ReasonTooLarge ||

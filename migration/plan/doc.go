@@ -10,8 +10,8 @@
 //	              +--> depart: suspend, freeze, fence, mark, scalers     (rollback: always wins)
 //	              +--> leave:  arrive as far as approve, then delete the control plane's objects
 //
-// Each way is an ordered list of small steps (arrive.go, stay.go, depart.go, leave.go); the first that is not done decides. A step is in a file
-// named after its way and itself: prepare_fence.go. It reads the World, and writes nothing but the record of its pass.
+// Each way is an ordered list of small steps (arrive.go, stay.go, depart.go, leave.go); the first that is not done decides. A step is
+// in a file named after its way and itself: prepare_fence.go. It reads the World, and writes nothing but the record of its pass.
 //
 // Three rules hold at every step. Nothing is written into a member but what Karmada writes from an opened
 // Work. A cluster is opened only after a dry run there proved that nothing but bookkeeping changes. What is

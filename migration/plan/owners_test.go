@@ -83,8 +83,8 @@ func TestNothingOpensWhileAnOpenClusterIsSilent(t *testing.T) {
 	f.settle(v1alpha1.PhaseFederated)
 }
 
-// A federated application that is spread to a further cluster is followed there: the record names it, a rollback closes it, and it is adopted
-// again there too, though the whitelist's entry names only those it came from (the sample spread-further).
+// A federated application that is spread to a further cluster is followed there: the record names it, a rollback closes it, and it is
+// adopted again there too, though the whitelist's entry names only those it came from (the sample spread-further).
 func TestAFurtherClusterIsFollowed(t *testing.T) {
 	f := newFederation(t)
 	f.entry.Clusters = []string{"a", "b"}
@@ -121,8 +121,8 @@ func TestAFurtherClusterIsFollowed(t *testing.T) {
 	}
 }
 
-// A ConfigMap of which nearly a mebibyte differs between clusters, which no annotation of Karmada's could hold, stays static and is said so in
-// the plan; the application comes in without it (the sample large-differences).
+// A ConfigMap of which nearly a mebibyte differs between clusters, which no annotation of Karmada's could hold, stays static and is said so
+// in the plan; the application comes in without it (the sample large-differences).
 func TestLargeDifferencesStayStatic(t *testing.T) {
 	f := newFederation(t)
 	for name := range f.members {

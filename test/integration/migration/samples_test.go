@@ -67,8 +67,10 @@ func TestSampleAutoscalerAdded(t *testing.T) {
 func TestSampleForeignNamespace(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ folder, namespace, want string }{
-		"everybody's":           {"foreign-namespace/app", "case-a5", "clusterrole/case-a5 is no object of a namespace"},
-		"a forgotten namespace": {"foreign-namespace/forgotten-namespace", "default", "deployment/web is in namespace case-a1, and the release in default"},
+		"everybody's": {"foreign-namespace/app", "case-a5", "clusterrole/case-a5 is no object of a namespace"},
+		"a forgotten namespace": {
+			"foreign-namespace/forgotten-namespace", "default", "deployment/web is in namespace case-a1, and the release in default",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			namespace(t, tc.namespace)
