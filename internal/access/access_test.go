@@ -69,9 +69,11 @@ func TestFilter(t *testing.T) {
 		want                int
 		says                string
 	}{
-		"who may ask":         {authorization: "Bearer publisher", path: "/is-karmada", want: http.StatusOK},
-		"written otherwise":   {authorization: "bearer   publisher ", path: "/is-karmada", want: http.StatusOK},
-		"another path":        {authorization: "Bearer publisher", path: "/metrics", want: http.StatusForbidden, says: "publisher may not get /metrics"},
+		"who may ask":       {authorization: "Bearer publisher", path: "/is-karmada", want: http.StatusOK},
+		"written otherwise": {authorization: "bearer   publisher ", path: "/is-karmada", want: http.StatusOK},
+		"another path": {
+			authorization: "Bearer publisher", path: "/metrics", want: http.StatusForbidden, says: "publisher may not get /metrics",
+		},
 		"without the right":   {authorization: "Bearer nobody", path: "/is-karmada", want: http.StatusForbidden, says: "nobody may not get"},
 		"no token":            {path: "/is-karmada", want: http.StatusUnauthorized, says: "is needed"},
 		"a password":          {authorization: "Basic cHVibGlzaGVy", path: "/is-karmada", want: http.StatusUnauthorized, says: "is needed"},

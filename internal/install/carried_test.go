@@ -45,7 +45,8 @@ func TestRightsOfCarriedKinds(t *testing.T) {
 func TestCarryIsChecked(t *testing.T) {
 	options := Options{WebhookURL: "https://x", WebhookCertificates: CertManager, TokenLife: time.Hour}
 	for text, ok := range map[string]bool{
-		"networkpolicies.networking.k8s.io": true, "resourcequotas": true, "NetworkPolicy": false, "": false, "a.b_c": false, "networking.k8s.io/v1": false,
+		"networkpolicies.networking.k8s.io": true, "resourcequotas": true, "NetworkPolicy": false, "": false, "a.b_c": false,
+		"networking.k8s.io/v1": false,
 	} {
 		options.Carry = []string{text}
 		if err := options.Validate(); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "--carry") {

@@ -96,8 +96,8 @@ func (c *Controller) dryRun(ctx context.Context, cluster string, in dryRun) plan
 	return out
 }
 
-// isAnswer tells a member's refusal of a write from an exchange that came to none: a connection that broke, a server that could not look, or
-// an object that was another by then.
+// isAnswer tells a member's refusal of a write from an exchange that came to none: a connection that broke, a server that could not look,
+// or an object that was another by then.
 func isAnswer(err error) bool {
 	status := apierrors.APIStatus(nil)
 	if !errors.As(err, &status) {
@@ -108,7 +108,8 @@ func isAnswer(err error) bool {
 		metav1.StatusReasonServiceUnavailable, metav1.StatusReasonUnauthorized:
 		return false
 	}
-	// 500 is an answer: a webhook of the member that its API server cannot reach refuses Karmada's write as well. Above are those of proxies.
+	// 500 is an answer: a webhook of the member that its API server cannot reach refuses Karmada's write as well. Above are those of
+	// proxies.
 	return status.Status().Code <= http.StatusInternalServerError
 }
 

@@ -32,7 +32,8 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	}
 	controller := &Controller{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Members: &members.Members{Reader: mgr.GetAPIReader()},
-		Kinds: policy.Carried(options.Carried...), Retainer: interpreter, Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-migration"),
+		Kinds: policy.Carried(options.Carried...), Retainer: interpreter,
+		Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-migration"),
 		Gates: &prometheus.Gates{Reader: mgr.GetAPIReader()},
 	}
 	return controller.SetupWithManager(mgr, options.Concurrency)

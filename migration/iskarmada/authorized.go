@@ -16,8 +16,8 @@ import (
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
 // Authorized lets those ask whom karmada-apiserver knows by their bearer token and lets "get" the path: HTTP 401 is no token, or one that
-// it does not take, 403 no right, 503 that it did not say. It asks with the given rights; answers are kept for a minute, and a right that was
-// found for five.
+// it does not take, 403 no right, 503 that it did not say. It asks with the given rights; answers are kept for a minute, and a right that
+// was found for five.
 func Authorized(config *rest.Config, client *http.Client, log logr.Logger, handler http.Handler) (http.Handler, error) {
 	guarded, err := access.Guard(config, client)
 	if err != nil {
