@@ -35,19 +35,22 @@ func lacks(b *workv1alpha2.ResourceBinding) bool {
 	if b.Spec.Replicas == 0 || !binding.Divided(b) {
 		return false
 	}
-	return slices.ContainsFunc(b.Spec.Clusters, func(target workv1alpha2.TargetCluster) bool {
-		if target.Replicas == 0 {
-			return false
-		}
-		item := binding.Reported(&b.Status, target.Name)
-		if item == nil || item.Status == nil {
-			return true
-		}
-		var counts struct {
-			ReadyReplicas int32 `json:"readyReplicas"`
-		}
-		return json.Unmarshal(item.Status.Raw, &counts) != nil || counts.ReadyReplicas < target.Replicas
-	})
+	return slices.ContainsFunc(b.Spec.Clusters, func(target workv1alpha2.TargetCluster) bool { return short(b, target) })
+}
+
+// short reports whether one member does.
+func short(b *workv1alpha2.ResourceBinding, target workv1alpha2.TargetCluster) bool {
+	if target.Replicas == 0 {
+		return false
+	}
+	item := binding.Reported(&b.Status, target.Name)
+	if item == nil || item.Status == nil {
+		return true
+	}
+	var counts struct {
+		ReadyReplicas int32 `json:"readyReplicas"`
+	}
+	return json.Unmarshal(item.Status.Raw, &counts) != nil || counts.ReadyReplicas < target.Replicas
 }
 
 // gather reads what a decision rests on: the binding past every cache, its members side by side. nil where there is no binding any more.

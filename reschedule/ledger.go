@@ -3,6 +3,7 @@ package reschedule
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,10 +41,12 @@ func (c *Controller) promises(ctx context.Context, key types.NamespacedName, see
 		return fmt.Errorf("listing ResourceBindings that were moved: %w", err)
 	}
 	now, latest := c.clock.Now(), map[types.NamespacedName]decide.Memory{}
+	shown := map[types.NamespacedName]*workv1alpha2.ResourceBinding{}
 	for i := range list.Items {
 		// What somebody else wrote there says nothing of what we moved.
 		if m, err := decide.Remember(list.Items[i].Annotations[mark.RescheduleMoved]); err == nil {
-			latest[client.ObjectKeyFromObject(&list.Items[i])] = m
+			key := client.ObjectKeyFromObject(&list.Items[i])
+			latest[key], shown[key] = m, &list.Items[i]
 		}
 	}
 	for of, m := range c.ledger.own {
@@ -51,6 +54,7 @@ func (c *Controller) promises(ctx context.Context, key types.NamespacedName, see
 			delete(c.ledger.own, of)
 		} else if m.At.Truncate(time.Second).After(latest[of].At) {
 			latest[of] = m
+			delete(shown, of)
 		}
 	}
 	given, passed := map[string]int32{}, map[string]int32{}
@@ -61,7 +65,7 @@ func (c *Controller) promises(ctx context.Context, key types.NamespacedName, see
 		for _, t := range m.Moved {
 			passed[t.From] += t.Replicas
 			passed[t.To] += t.Replicas
-			if of != key {
+			if of != key && !cameUp(shown[of], t.To) {
 				given[t.To] += t.Replicas
 			}
 		}
@@ -72,4 +76,13 @@ func (c *Controller) promises(ctx context.Context, key types.NamespacedName, see
 	}
 	seen.given, seen.passed = given, passed
 	return nil
+}
+
+// cameUp reports whether a cluster runs all it was assigned: what was moved there is no promise any more, its estimator counts the pods.
+func cameUp(b *workv1alpha2.ResourceBinding, cluster string) bool {
+	if b == nil {
+		return false
+	}
+	i := slices.IndexFunc(b.Spec.Clusters, func(t workv1alpha2.TargetCluster) bool { return t.Name == cluster })
+	return i >= 0 && !short(b, b.Spec.Clusters[i])
 }

@@ -161,6 +161,10 @@ func TestLacks(t *testing.T) {
 			t.Errorf("%q lacks: %v", status, got)
 		}
 	}
+	if cameUp(nil, "member1") || cameUp(with(""), "member1") || cameUp(with(`{"readyReplicas":2}`), "member9") ||
+		!cameUp(with(`{"readyReplicas":2}`), "member1") {
+		t.Error("a move came up where, and only where, the member reports all it was assigned as ready")
+	}
 	duplicated := with("")
 	duplicated.Spec.Placement.ReplicaScheduling = nil
 	if lacks(duplicated) {
