@@ -50,12 +50,12 @@ func (c *Controller) promises(ctx context.Context, key types.NamespacedName, see
 		}
 	}
 	for of, m := range c.ledger.own {
-		if now.Sub(m.At).Abs() > promised {
-			delete(c.ledger.own, of)
-		} else if m.At.Truncate(time.Second).After(latest[of].At) {
-			latest[of] = m
-			delete(shown, of)
+		if now.Sub(m.At).Abs() > promised || !m.At.Truncate(time.Second).After(latest[of].At) {
+			delete(c.ledger.own, of) // the cache shows it, as long as there is the binding
+			continue
 		}
+		latest[of] = m
+		delete(shown, of)
 	}
 	given, passed := map[string]int32{}, map[string]int32{}
 	for of, m := range latest {
