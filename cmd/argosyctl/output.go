@@ -44,21 +44,9 @@ func kubectls(out io.Writer, format string, object any) (err error) {
 	if err != nil || object == nil {
 		return err
 	}
-	raw, err := json.Marshal(object)
+	items, err := itemsOf(object, strings.HasPrefix(format, "jsonpath") || strings.HasPrefix(format, "go-template"))
 	if err != nil {
 		return err
-	}
-	var decoded any
-	if err := json.Unmarshal(raw, &decoded); err != nil {
-		return err
-	}
-	content, ok := decoded.(map[string]any)
-	if !ok {
-		content = map[string]any{"items": decoded}
-	}
-	items, _ := content["items"].([]any)
-	if strings.HasPrefix(format, "jsonpath") || strings.HasPrefix(format, "go-template") || items == nil {
-		items = []any{content}
 	}
 	// Columns are as wide as the widest of all items; the printer heads them once.
 	if strings.HasPrefix(format, "custom-columns") {
@@ -80,6 +68,26 @@ func kubectls(out io.Writer, format string, object any) (err error) {
 		}
 	}
 	return nil
+}
+
+// itemsOf are the objects of a list, or the object alone; whole leaves a list in one piece.
+func itemsOf(object any, whole bool) ([]any, error) {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	var decoded any
+	if err := json.Unmarshal(raw, &decoded); err != nil {
+		return nil, err
+	}
+	content, ok := decoded.(map[string]any)
+	if !ok {
+		content = map[string]any{"items": decoded}
+	}
+	if items, ok := content["items"].([]any); ok && !whole {
+		return items, nil
+	}
+	return []any{content}, nil
 }
 
 // printerOf is kubectl's printer of a format, where it is one of those that outputHelp names.
