@@ -185,6 +185,13 @@ func worlds() map[string]world {
 				`argosy_reschedule_without_room_replicas{job="argosy-controller-manager",member="m1"} 0x10 4x110`),
 			wantNot: []int{20}, wantAt: []int{30, always},
 		},
+		"ArgosyComponentWaveStopped": {
+			series: healthy + `
+argosy_component_wave_failed{job="argosy-member-manager",instance="a"} 0x10 2x110
+argosy_component_wave_waiting{job="argosy-member-manager",instance="a"} 7x120
+`,
+			wantNot: []int{15}, wantAt: []int{25, always},
+		},
 		"ArgosyReleaseStalled": {
 			series: but(`argosy_conditions_oldest_seconds`,
 				`argosy_conditions_oldest_seconds{job="argosy-controller-manager",kind="Release",condition="Stalled",status="True"} 0+60x120`),
