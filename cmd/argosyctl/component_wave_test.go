@@ -22,6 +22,11 @@ func parsed[T any](t *testing.T, text string) *T {
 	return out
 }
 
+// pods of a template that gives them the variable A.
+func pods(value string) string {
+	return `{kind: Deployment, object: {spec: {template: {spec: {containers: [{name: main, env: [{name: A, value: "` + value + `"}]}]}}}}}`
+}
+
 // TestPreviewWave: who would change, who restarts, and whom it does not fit; a template that changes no byte changes nobody.
 func TestPreviewWave(t *testing.T) {
 	component := func(name, more string) *v1alpha1.Component {
@@ -29,10 +34,11 @@ func TestPreviewWave(t *testing.T) {
 			developLanguage: python, runType: server, image: "demo:1", port: 8080`+more+`}}`)
 	}
 	const head = `{metadata: {name: python}, spec: {level: Language, match: {languages: [python]}, objects: [`
-	stored := parsed[v1alpha1.ComponentTemplate](t, head+
-		`{kind: Deployment, object: {spec: {template: {spec: {containers: [{name: main, env: [{name: A, value: "$(cluster.zone)"}]}]}}}}}]}}`)
-	member := memberWith(t, component("cart", ", replicas: 3"), component("door", ", svc: {type: None}"), component("none", ", ingress: {host: a.b}"), stored,
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "argosy-system", Name: "argosy-cluster"}, Data: map[string]string{"zone": "a"}})
+	stored := parsed[v1alpha1.ComponentTemplate](t, head+pods("$(cluster.zone)")+`]}}`)
+	member := memberWith(t, component("cart", ", replicas: 3"), component("door", ", svc: {type: None}"),
+		component("none", ", ingress: {host: a.b}"), stored, &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "argosy-system", Name: "argosy-cluster"}, Data: map[string]string{"zone": "a"},
+		})
 	for name, tc := range map[string]struct {
 		objects string
 		values  map[string]string
@@ -40,7 +46,7 @@ func TestPreviewWave(t *testing.T) {
 		err     string
 	}{
 		"another variable": {
-			objects: `{kind: Deployment, object: {spec: {template: {spec: {containers: [{name: main, env: [{name: A, value: b}]}]}}}}}`,
+			objects: pods("b"),
 			want: `ComponentTemplate python would change 3 of 3 components in member1; 3 of them would restart.
 NAMESPACE  COMPONENT  CHANGES     RESTARTS  REPLICAS
 shop       cart       Deployment  yes       3
@@ -49,7 +55,7 @@ shop       none       Deployment  yes       1
 `,
 		},
 		"a label of the Service": {
-			objects: `{kind: Deployment, object: {spec: {template: {spec: {containers: [{name: main, env: [{name: A, value: "$(cluster.zone)"}]}]}}}}},
+			objects: pods("$(cluster.zone)") + `,
 				{kind: Service, object: {metadata: {labels: {a: b}}}}`,
 			want: `ComponentTemplate python would change 2 of 3 components in member1; 0 of them would restart.
 NAMESPACE  COMPONENT  CHANGES  RESTARTS  REPLICAS
@@ -58,16 +64,16 @@ shop       none       Service  no        1
 `,
 		},
 		"no byte": {
-			objects: `{kind: Deployment, object: {spec: {template: {spec: {containers: [{name: main, env: [{name: A, value: a}]}]}}}}}`,
+			objects: pods("a"),
 			want:    "ComponentTemplate python would change 0 of 3 components in member1; 0 of them would restart.\n",
 		},
 		"a value": {
-			objects: `{kind: Deployment, object: {spec: {template: {spec: {containers: [{name: main, env: [{name: A, value: "$(cluster.new)"}]}]}}}}}`,
+			objects: pods("$(cluster.new)"),
 			values:  map[string]string{"new": "a"},
 			want:    "ComponentTemplate python would change 0 of 3 components in member1; 0 of them would restart.\n",
 		},
 		"it does not fit": {
-			objects: `{kind: Deployment, object: {spec: {template: {spec: {containers: [{name: main, env: [{name: A, value: "$(cluster.new)"}]}]}}}}}`,
+			objects: pods("$(cluster.new)"),
 			want: `ComponentTemplate python would change 3 of 3 components in member1; 0 of them would restart.
 NAMESPACE  COMPONENT  CHANGES       RESTARTS  REPLICAS
 shop       cart       does not fit  no        3

@@ -270,6 +270,7 @@ loadBalancer: {ingress: [{ip: 10.0.0.1}, {hostname: lb.example.com}]}
 templates: [{name: java-server, generation: 1}]
 resources: [{apiVersion: v1, kind: Service, name: orders}, {apiVersion: apps/v1, kind: Deployment, name: orders, hash: def}]
 canary: {step: 1, state: Paused}
+pendingApprovals: [{gate: canary, operationID: op-2, summary: one of three}]
 conditions:
 - {type: Ready, status: "True", reason: ReplicasReady, message: 2 of 3, lastTransitionTime: "2026-01-02T00:00:00Z"}
 - {type: Unmanaged, status: "True", reason: OptedOut, message: by hand, lastTransitionTime: "2026-01-02T00:00:00Z"}
@@ -299,6 +300,7 @@ resources:
 - {cluster: member2, apiVersion: apps/v1, kind: Deployment, name: orders, hash: def}
 - {cluster: member2, apiVersion: v1, kind: Service, name: orders}
 canary: {step: 1, state: Paused}
+pendingApprovals: [{cluster: member2, gate: canary, operationID: op-2, summary: one of three}]
 conditions:
 - {type: Ready, status: "True", reason: ReplicasReady, message: "member1: 4 of 4; member2: 2 of 3",
   lastTransitionTime: "2026-01-02T00:00:00Z", observedGeneration: 3}

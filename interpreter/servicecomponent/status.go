@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/edit"
 	"github.com/argosy-dev/argosy/interpreter/family"
@@ -33,6 +34,7 @@ func aggregateStatus(object *unstructured.Unstructured, members []family.Member)
 		s.Unite(list)
 	}
 	s.Add(loadBalancer)
+	s.Unite(aggregate.List{Name: "pendingApprovals", Limit: gatev1alpha1.MaxPendingApprovals, By: []string{"since", "operationID"}})
 	s.Add(requests)
 	s.Add(canary)
 	s.StandardConditions(componentv1alpha1.ConditionRendered, componentv1alpha1.ConditionReady,

@@ -49,6 +49,11 @@ func (r *Reconciler) apply(ctx context.Context, in *decide.Input, steps decide.S
 			r.recorder.Eventf(in.Component, "Normal", v1alpha1.ReasonAdopted, "%s, which ran already, was taken over as it is", key)
 		}
 	}
+	for _, scale := range steps.Scale {
+		if err := r.scale(ctx, in, scale, out); err != nil {
+			return err
+		}
+	}
 	for _, object := range steps.Delete {
 		if err := r.prune(ctx, in.Component, object); err != nil {
 			return err
@@ -64,6 +69,23 @@ func (r *Reconciler) apply(ctx context.Context, in *decide.Input, steps decide.S
 		r.recorder.Eventf(in.Component, "Normal", v1alpha1.ReasonReleased,
 			"%d objects were let go: they outlive this Component", len(steps.Release))
 	}
+	return nil
+}
+
+// scale changes the number of copies alone: the pods stay as they are. The number becomes the Component's again with its next application.
+func (r *Reconciler) scale(ctx context.Context, in *decide.Input, scale decide.Scale, out *decide.Outcome) error {
+	base := scale.Live.DeepCopy()
+	changed := scale.Live.DeepCopy()
+	if err := unstructured.SetNestedField(changed.Object, int64(scale.Replicas), "spec", "replicas"); err != nil {
+		return fmt.Errorf("scaling %s: %w", in.Workload(), err)
+	}
+	err := r.writer.Patch(ctx, changed, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}),
+		client.FieldOwner(v1alpha1.FieldManager))
+	if err != nil {
+		return fmt.Errorf("scaling %s: %w", in.Workload(), err)
+	}
+	out.Live[in.Workload()] = changed
+	log.FromContext(ctx).Info("Scaled the copies of before", "object", klog.KObj(changed), "replicas", scale.Replicas, "reason", "Canary")
 	return nil
 }
 

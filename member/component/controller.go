@@ -86,7 +86,8 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 		options.Metrics = metrics.Registry
 	}
 	r := &Reconciler{
-		id: DefaultControllerID, cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), clock: options.Clock, namespace: options.Namespace,
+		id:    DefaultControllerID,
+		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), clock: options.Clock, namespace: options.Namespace,
 		recorder: program.Events(mgr, "argosy-component"), measures: newMeasures(),
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
@@ -203,7 +204,11 @@ func (r *Reconciler) handle(ctx context.Context, component *v1alpha1.Component) 
 	if failed != nil {
 		return reconcile.Result{}, failed
 	}
-	return reconcile.Result{RequeueAfter: r.again(&status, steps)}, nil
+	var pause time.Duration
+	if in.Canary != nil {
+		pause = in.Canary.Again
+	}
+	return reconcile.Result{RequeueAfter: r.again(&status, steps, pause)}, nil
 }
 
 // pods of a workload whose copies do not all serve, at most as many as it takes to tell why.
@@ -241,7 +246,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, component *v1alpha1.Compon
 }
 
 // again is when to look the next time at what no watched object tells of.
-func (r *Reconciler) again(status *v1alpha1.ComponentStatus, steps decide.Steps) time.Duration {
+//
+// pause is what is left of a canary's; 0: none.
+func (r *Reconciler) again(status *v1alpha1.ComponentStatus, steps decide.Steps, pause time.Duration) time.Duration {
 	if len(steps.Blocked) > 0 {
 		return lookRarely
 	}
@@ -250,11 +257,15 @@ func (r *Reconciler) again(status *v1alpha1.ComponentStatus, steps decide.Steps)
 		return lookRarely
 	}
 	if !decide.Waits(status) {
-		return 0
+		return pause
 	}
 	since := lookLater
 	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		since = r.clock.Since(ready.LastTransitionTime.Time) / 4
 	}
-	return min(max(since, lookLater), lookRarely)
+	since = min(max(since, lookLater), lookRarely)
+	if pause > 0 {
+		return min(since, pause)
+	}
+	return since
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -53,6 +54,9 @@ func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) 
 	if err := r.gatherAutoscaler(ctx, in); err != nil {
 		return nil, err
 	}
+	if in.Canary, err = decide.CanaryOf(in, r.clock.Now()); err != nil {
+		return nil, err
+	}
 	if in.Unmanaged() {
 		return in, nil
 	}
@@ -96,6 +100,9 @@ func (r *Reconciler) gatherLive(ctx context.Context, in *decide.Input) error {
 	for i := range in.Objects {
 		o := &in.Objects[i]
 		wanted[decide.KeyOf(o)] = schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+	}
+	if beside, may := in.Beside(); may && in.Component.Spec.Strategy.Canary != nil {
+		wanted[beside] = appsv1.SchemeGroupVersion.WithKind(beside.Kind)
 	}
 	for key, gvk := range wanted {
 		if in.Live[key] != nil {

@@ -4,6 +4,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // WorkloadType is the kind of workload that is rendered.
@@ -128,6 +130,14 @@ type ComponentSpec struct {
 	// +kubebuilder:default={type: Rolling}
 	// +optional
 	Strategy Strategy `json:"strategy,omitempty"`
+
+	// approvals are what people decided about canary steps: status.pendingApprovals names those that wait.
+	// +listType=map
+	// +listMapKey=gate
+	// +listMapKey=operationID
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Approvals []gatev1alpha1.Approval `json:"approvals,omitempty"`
 
 	// patches change rendered objects where five fields do not suffice, in order. The main container's name is main, or
 	// what adopt.container says.

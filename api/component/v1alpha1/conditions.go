@@ -110,6 +110,12 @@ const FieldManager = "argosy-component"
 // ClusterValuesName is the ConfigMap in the member manager's namespace whose data are a cluster's values: $(cluster.KEY).
 const ClusterValuesName = "argosy-cluster"
 
+// LabelTrack tells the copies of a canary apart: on its Deployment's pods it is TrackCanary.
+const (
+	LabelTrack  = "component.luojilab.com/track"
+	TrackCanary = "canary"
+)
+
 // MainContainer is the name of the container that runs spec.image in every rendered pod template, so that
 // spec.patches can speak of it; spec.adopt may name another.
 const MainContainer = "main"

@@ -2,6 +2,8 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // Endpoint is an address the component is reached at.
@@ -146,6 +148,15 @@ type CanaryStatus struct {
 	// state of that step.
 	// +optional
 	State CanaryState `json:"state,omitempty"`
+
+	// change names the pods that are asked for. Another change begins at the first step.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Change string `json:"change,omitempty"`
+
+	// since when all copies of the step serve.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
 }
 
 // Bounds of the lists a member reports and the federation unites; a union beyond its bound is cut.
@@ -236,6 +247,12 @@ type ComponentStatus struct {
 	// canary is how far a canary change is.
 	// +optional
 	Canary *CanaryStatus `json:"canary,omitempty"`
+
+	// pendingApprovals are the canary steps that wait for a person.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	PendingApprovals []gatev1alpha1.PendingApproval `json:"pendingApprovals,omitempty"`
 
 	// conditions: Rendered, Ready, Progressing, Degraded, Unmanaged, LoadBalancerReady.
 	// +listType=map

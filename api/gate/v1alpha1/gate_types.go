@@ -65,6 +65,8 @@ type GateWebhookCall struct {
 const (
 	// GateBatch stands between two batches of a release.
 	GateBatch = "batch"
+	// GateCanary stands after a step of a Component's canary.
+	GateCanary = "canary"
 	// GateRemoval stands before the machines of a deleted set go.
 	GateRemoval = "removal"
 )

@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/member/component/render"
 	"github.com/argosy-dev/argosy/member/component/wave"
@@ -91,7 +92,8 @@ func (s *settling) rendered() {
 		return
 	}
 	if waits := s.in.Templates.Waits; waits != nil && waits.Err != nil {
-		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(waits.Err), "%v. It goes on as it was, with the templates of before.", waits.Err)
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(waits.Err),
+			"%v. It goes on as it was, with the templates of before.", waits.Err)
 		return
 	}
 	s.inPlace()
@@ -199,11 +201,14 @@ func (s *settling) workload() {
 	var err error
 	if live != nil {
 		have, err = countsOf(live)
+		have = s.in.Canary.together(have)
 	}
 	if live == nil || err != nil {
 		s.absent(err)
 		return
 	}
+	// How far the steps are was decided, whether or not the cluster has looked.
+	s.canary()
 	if !have.observed {
 		// The numbers speak of an earlier spec, and so does the status until they do not.
 		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonNotObserved, "The cluster has not looked at the change yet.")
@@ -240,6 +245,9 @@ func (s *settling) count(have counts) {
 	st.Replicas, st.ReadyReplicas, st.AvailableReplicas = have.replicas, have.ready, have.available
 	st.UpdatedReplicas, st.ExpectedUpdatedReplicas = have.updated, have.desired
 	st.Selector = Selected(have.selector)
+	if c := s.in.Canary; c != nil && c.Active {
+		st.ExpectedUpdatedReplicas = c.Plan.Replicas
+	}
 	revision := have.update
 	if revision == "" {
 		revision = templateRevision(have.template)
@@ -273,6 +281,27 @@ func (c counts) complete() bool {
 	return c.updated >= c.desired && c.replicas <= c.updated && c.available >= c.desired
 }
 
+// canary notes how far the steps are, and what people are asked.
+func (s *settling) canary() {
+	c, st := s.in.Canary, s.status
+	st.PendingApprovals = nil
+	switch {
+	case c == nil:
+		st.Canary = nil
+	case c.Status.Change != "":
+		now := c.Status
+		st.Canary = &now
+		if c.Pending != nil {
+			st.PendingApprovals = []gatev1alpha1.PendingApproval{*c.Pending}
+		}
+	case st.Canary != nil && st.Canary.Change != c.Change:
+		// It was undone.
+		st.Canary = nil
+	case st.Canary != nil:
+		st.Canary.State, st.Canary.Since = v1alpha1.CanaryCompleted, nil
+	}
+}
+
 func (s *settling) ready(have counts) {
 	if have.desired == 0 {
 		s.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonScaledToZero, "No copy is asked for here, and none serves.")
@@ -301,6 +330,18 @@ func copies(have, of int32, do string) string {
 }
 
 func (s *settling) progress(have counts) {
+	if c := s.in.Canary; c != nil && c.Active && have.stuck == "" {
+		reason := v1alpha1.ReasonRollingOut
+		if c.Status.State == v1alpha1.CanaryPaused {
+			reason = v1alpha1.ReasonCanaryPaused
+		}
+		more := ""
+		if why, message, found := Explain(s.in.Component, s.out.Pods); found && reason == v1alpha1.ReasonRollingOut {
+			more = " " + why + ": " + message
+		}
+		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, reason, "%s%s", c.Message, more)
+		return
+	}
 	switch {
 	case have.complete():
 		s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRolloutComplete, "All copies are of the current version.")
@@ -341,6 +382,9 @@ func Missing(in *Input, live *unstructured.Unstructured) (selector *metav1.Label
 	have, err := countsOf(live)
 	if err != nil || !have.observed || have.selector == nil {
 		return nil, false
+	}
+	if c := in.Canary; c != nil && c.Active && c.Status.State == v1alpha1.CanaryProgressing {
+		return have.selector, true
 	}
 	return have.selector, have.available < have.desired || have.updated < have.desired && ptr.Deref(in.Component.Spec.Replicas, 1) > 0
 }

@@ -37,6 +37,8 @@ type Input struct {
 	Live map[Key]*unstructured.Unstructured
 	// Verdicts are of objects that spec.adopt names and nobody of ours owns yet.
 	Verdicts map[Key]adopt.Verdict
+	// Canary is how a change of pods goes in steps; nil where the Component has none.
+	Canary *Canary
 	// Autoscaler sets the replicas of the workload, if one does: "HorizontalPodAutoscaler web".
 	Autoscaler string
 }
@@ -103,7 +105,9 @@ type Blocked struct {
 
 // Steps are what is to be done, in this order.
 type Steps struct {
-	Apply   []Apply
+	Apply []Apply
+	// Scale changes a number of copies and nothing else.
+	Scale   []Scale
 	Delete  []*unstructured.Unstructured
 	Release []*unstructured.Unstructured
 	Blocked []Blocked
@@ -127,6 +131,10 @@ func Decide(in *Input) Steps {
 	for i := range in.Objects {
 		object := &in.Objects[i]
 		wanted[KeyOf(object)] = true
+		if in.Canary != nil && in.Canary.Active && KeyOf(object) == in.Workload() {
+			in.step(&steps)
+			continue
+		}
 		action, blocked := in.decide(object)
 		switch {
 		case blocked != nil:
@@ -138,6 +146,9 @@ func Decide(in *Input) Steps {
 	if slices.ContainsFunc(steps.Blocked, func(b Blocked) bool { return b.Key == in.Workload() }) {
 		// A Service in front of pods that are not ours, or an autoscaler of them, would act on somebody else's service.
 		return Steps{Blocked: steps.Blocked}
+	}
+	if beside, may := in.Beside(); may && in.Canary != nil && in.Canary.Active {
+		wanted[beside] = true
 	}
 	for _, key := range sortedKeys(in.Live) {
 		live := in.Live[key]
@@ -152,6 +163,9 @@ func Decide(in *Input) Steps {
 func (in *Input) mayGo(key Key) bool {
 	if key.Kind != string(v1alpha1.WorkloadDeployment) && key.Kind != string(v1alpha1.WorkloadStatefulSet) {
 		return true
+	}
+	if beside, may := in.Beside(); may && key == beside {
+		return in.besideMayGo()
 	}
 	live := in.Live[in.Workload()]
 	if live == nil {

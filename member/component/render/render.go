@@ -1,15 +1,10 @@
 package render
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 )
@@ -36,16 +31,10 @@ type Object struct {
 
 // WithoutReplicas is the workload as it is applied while an autoscaler sets its replicas.
 func (o Object) WithoutReplicas() (Object, error) {
-	out := o
-	out.Content = runtime.DeepCopyJSON(o.Content)
-	unstructured.RemoveNestedField(out.Content, "spec", "replicas")
-	raw, err := json.Marshal(out.Content)
-	if err != nil {
-		return Object{}, fmt.Errorf("writing %s %s: %w", o.Kind, o.Name, err)
-	}
-	sum := sha256.Sum256(raw)
-	out.JSON, out.Hash = raw, hex.EncodeToString(sum[:])
-	return out, nil
+	return o.changed(func(content map[string]any) error {
+		unstructured.RemoveNestedField(content, "spec", "replicas")
+		return nil
+	})
 }
 
 // Report tells about a rendering as a whole.

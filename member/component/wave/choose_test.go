@@ -37,9 +37,9 @@ func template(t *testing.T, name, value string) v1alpha1.ComponentTemplate {
 }
 
 // settled is the component as its controller leaves it with these templates.
-func settled(t *testing.T, c *v1alpha1.Component, templates []v1alpha1.ComponentTemplate, values render.Variables) (*v1alpha1.Component, *Revision) {
+func settled(t *testing.T, c *v1alpha1.Component, templates ...v1alpha1.ComponentTemplate) (*v1alpha1.Component, *Revision) {
 	t.Helper()
-	choice, err := Choose(Input{Component: c, Templates: templates, Values: values})
+	choice, err := Choose(Input{Component: c, Templates: templates})
 	if err != nil || choice.Err != nil || !choice.Take {
 		t.Fatalf("a new component takes what there is: %+v, %v", choice, err)
 	}
@@ -68,18 +68,25 @@ func TestChoose(t *testing.T) {
 		// want: same, takes, waits, waits and restarts, does not fit, held.
 		want, changed string
 	}{
-		"nothing changed":                        {today: list{one}, want: "same"},
-		"another pace alone":                     {today: list{paced}, want: "same"},
-		"a change of its bytes":                  {today: list{template(t, "base", "2")}, want: "restarts", changed: "base"},
-		"a value changed that a template names":  {today: list{template(t, "base", "$(cluster.zone)")}, values: render.Variables{"zone": "b"}, want: "restarts", changed: "base"},
-		"a value that nobody names":              {today: list{one}, values: render.Variables{"zone": "b"}, want: "same"},
-		"a change that changes no byte":          {today: list{asUsual}, want: "takes"},
-		"one template more":                      {today: list{one, template(t, "more", "2")}, want: "restarts", changed: "more"},
-		"the template is gone":                   {want: "restarts", changed: "base"},
-		"it does not fit":                        {today: list{wrong}, want: "unfit", changed: "base"},
-		"edited, while a change waits":           {today: list{template(t, "base", "2")}, edit: func(c *v1alpha1.Component) { c.Generation, c.Spec.Image = 2, "new" }, want: "restarts", changed: "base"},
-		"its copy is gone, and the bytes differ": {today: list{template(t, "base", "2")}, kept: func(*Revision) *Revision { return nil }, want: "held"},
-		"its copy is gone, and it is as today":   {today: list{asUsual}, kept: func(*Revision) *Revision { return nil }, want: "takes"},
+		"nothing changed":       {today: list{one}, want: "same"},
+		"another pace alone":    {today: list{paced}, want: "same"},
+		"a change of its bytes": {today: list{template(t, "base", "2")}, want: "restarts", changed: "base"},
+		"a value that a template names": {
+			today: list{template(t, "base", "$(cluster.zone)")}, values: render.Variables{"zone": "b"}, want: "restarts", changed: "base",
+		},
+		"a value that nobody names":     {today: list{one}, values: render.Variables{"zone": "b"}, want: "same"},
+		"a change that changes no byte": {today: list{asUsual}, want: "takes"},
+		"one template more":             {today: list{one, template(t, "more", "2")}, want: "restarts", changed: "more"},
+		"the template is gone":          {want: "restarts", changed: "base"},
+		"it does not fit":               {today: list{wrong}, want: "unfit", changed: "base"},
+		"edited, while a change waits": {
+			today: list{template(t, "base", "2")}, edit: func(c *v1alpha1.Component) { c.Generation, c.Spec.Image = 2, "new" },
+			want: "restarts", changed: "base",
+		},
+		"its copy is gone, and the bytes differ": {
+			today: list{template(t, "base", "2")}, kept: func(*Revision) *Revision { return nil }, want: "held",
+		},
+		"its copy is gone, and it is as today": {today: list{asUsual}, kept: func(*Revision) *Revision { return nil }, want: "takes"},
 		"made before there were revisions, another byte": {
 			today: list{template(t, "base", "2")}, edit: func(c *v1alpha1.Component) { c.Status.TemplateRevision = nil }, want: "held",
 		},
@@ -96,7 +103,7 @@ func TestChoose(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, kept := settled(t, component(t, ""), list{one}, nil)
+			c, kept := settled(t, component(t, ""), one)
 			if tc.edit != nil {
 				tc.edit(c)
 			}
@@ -140,14 +147,15 @@ func TestChoose(t *testing.T) {
 
 // TestEditedUnderAnotherRenderer: a component that was edited while another renderer's change waits keeps its templates.
 func TestEditedUnderAnotherRenderer(t *testing.T) {
-	c, kept := settled(t, component(t, ""), []v1alpha1.ComponentTemplate{template(t, "base", "1")}, nil)
+	c, kept := settled(t, component(t, ""), template(t, "base", "1"))
 	c.Generation, c.Spec.Image, kept.RenderVersion = 2, "new", render.Version-1
 	choice, err := Choose(Input{Component: c, Templates: []v1alpha1.ComponentTemplate{template(t, "base", "2")}, Kept: kept})
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw := string(choice.Objects[len(choice.Objects)-1].JSON)
-	if !strings.Contains(raw, `{"name":"A","value":"1"}`) || !strings.Contains(raw, `"image":"new"`) || choice.Revision.RenderVersion != render.Version {
+	if !strings.Contains(raw, `{"name":"A","value":"1"}`) || !strings.Contains(raw, `"image":"new"`) ||
+		choice.Revision.RenderVersion != render.Version {
 		t.Errorf("rendered by %d as %s", choice.Revision.RenderVersion, raw)
 	}
 }

@@ -65,7 +65,7 @@ func (m *Member) health(now time.Time) health {
 		return broken
 	case ready == metav1.ConditionTrue && progressing == metav1.ConditionFalse && c.Status.ObservedGeneration == c.Generation:
 		return well
-	case late:
+	case late && how != v1alpha1.ReasonCanaryPaused:
 		return broken
 	}
 	return coming

@@ -166,7 +166,8 @@ func TestStops(t *testing.T) {
 	// Who cannot be rendered from it stops it too.
 	f = newFleet(3)
 	f.members[2].Waits.Err = fmt.Errorf("no such field")
-	if plan = Decide(f.members, pace, f.now); plan.State != v1alpha1.WaveStopped || len(plan.Grant) > 0 || !strings.Contains(plan.Message, "no such field") {
+	plan = Decide(f.members, pace, f.now)
+	if plan.State != v1alpha1.WaveStopped || len(plan.Grant) > 0 || !strings.Contains(plan.Message, "no such field") {
 		t.Errorf("it does not fit one: %+v", plan)
 	}
 }

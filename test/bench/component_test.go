@@ -1,0 +1,216 @@
+package bench
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/fixture"
+	"github.com/argosy-dev/argosy/member/component"
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+var components = flag.Int("components", 5_000, "TestComponents: how many")
+
+const (
+	// componentsCold and componentsSeen are the aims: all in place after a cold start, and a template's change seen for all.
+	componentsCold = 90 * time.Second
+	componentsSeen = 5 * time.Second
+	// componentsNamespaces share them.
+	componentsNamespaces = 50
+)
+
+// TestComponents measures how long argosy-member-manager takes, from its start, until thousands of Components are in place, and what a
+// change of a template that matches all of them and changes no byte costs. Real: kube-apiserver and etcd, and the controller as it
+// ships. There are no Deployment controllers: no pods are made.
+func TestComponents(t *testing.T) {
+	Only(t)
+	ctrl.SetLogger(logr.Discard())
+	f := newComponents(t)
+	defer f.stop()
+	start := f.clock.Now()
+	f.run()
+	f.until("in place", func(c *v1alpha1.Component) bool {
+		return meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionRendered)
+	})
+	cold, made := f.clock.Since(start), f.applied.Load()
+
+	start = f.clock.Now()
+	f.reword()
+	f.until("seen", func(c *v1alpha1.Component) bool {
+		return len(c.Status.Templates) == 1 && c.Status.Templates[0].Generation == 2
+	})
+	seen, again := f.clock.Since(start), f.applied.Load()-made
+
+	fmt.Fprintf(os.Stdout, "\n### Component: %d of them, with one template\n\n%s\n\n", *components, machine())
+	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n"+
+		"| from the start of the controller until all are in place | %s |\n| objects written for that | %d |\n"+
+		"| until all have a template's change that changes no byte | %s |\n| objects written for that | %d |\n",
+		cold.Round(time.Millisecond), made, seen.Round(time.Millisecond), again)
+	if cold > componentsCold {
+		t.Errorf("all were in place after %s, the aim is %s", cold, componentsCold)
+	}
+	if again != 0 {
+		t.Errorf("%d objects were written for a change that changes no byte", again)
+	}
+	if seen > componentsSeen {
+		t.Logf("the change was seen for all after %s, the aim is %s without the writes of their statuses", seen, componentsSeen)
+	}
+}
+
+// componentFleet is a member with Components.
+type componentFleet struct {
+	*testing.T
+	clock  clock.Clock
+	config *rest.Config
+	kinds  *kruntime.Scheme
+	api    client.Client
+	// applied objects.
+	applied atomic.Int64
+	stop    func()
+}
+
+func newComponents(t *testing.T) *componentFleet {
+	t.Helper()
+	f := &componentFleet{T: t, clock: clock.RealClock{}, kinds: kruntime.NewScheme()}
+	f.must(clientgoscheme.AddToScheme(f.kinds))
+	f.must(v1alpha1.AddToScheme(f.kinds))
+	server, err := lab.NewAPIServer(t.Context(), lab.APIServerOptions{CRDs: []lab.CRDs{lab.ArgosyCRDs()}})
+	f.must(err)
+	t.Cleanup(server.Close)
+	f.config = rest.CopyConfig(server.Config)
+	f.config.QPS = -1
+	f.api, err = client.New(f.config, client.Options{Scheme: f.kinds})
+	f.must(err)
+	f.must(f.api.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "argosy-system"}}))
+	for n := range componentsNamespaces {
+		f.must(f.api.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespaceOf(n)}}))
+	}
+	f.must(f.api.Create(t.Context(), f.template("")))
+	var group sync.WaitGroup
+	for worker := range 16 {
+		group.Go(func() {
+			for n := worker; n < *components; n += 16 {
+				f.must(f.api.Create(t.Context(), &v1alpha1.Component{
+					ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(n % componentsNamespaces), Name: fmt.Sprintf("app-%d", n)},
+					Spec: v1alpha1.ComponentSpec{
+						WorkloadType: v1alpha1.WorkloadDeployment, DevelopLanguage: "python", RunType: "server", Image: "python-demo:latest", Port: 8080,
+					},
+				}))
+			}
+		})
+	}
+	group.Wait()
+	return f
+}
+
+func namespaceOf(n int) string { return fmt.Sprintf("team-%d", n) }
+
+func (f *componentFleet) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Error(err)
+	}
+}
+
+// template for all; more is put into the labels of the Deployment.
+func (f *componentFleet) template(more string) *v1alpha1.ComponentTemplate {
+	out := &v1alpha1.ComponentTemplate{ObjectMeta: metav1.ObjectMeta{Name: "base"}, Spec: v1alpha1.ComponentTemplateSpec{
+		Level: v1alpha1.LevelCluster, Objects: []v1alpha1.TemplateObject{{Kind: "Deployment"}},
+	}}
+	out.Spec.Objects[0].Object.Raw = []byte(`{"metadata":{"labels":{` + more +
+		`}},"spec":{"template":{"spec":{"containers":[{"name":"main","env":[{"name":"A","value":"1"}]}]}}}}`)
+	return out
+}
+
+// reword says of the template what every object has anyway.
+func (f *componentFleet) reword() {
+	f.Helper()
+	stored := &v1alpha1.ComponentTemplate{}
+	f.must(f.api.Get(f.Context(), client.ObjectKey{Name: "base"}, stored))
+	stored.Spec = f.template(`"app.kubernetes.io/managed-by":"argosy"`).Spec
+	f.must(f.api.Update(f.Context(), stored))
+}
+
+// run starts the controller as its program does.
+func (f *componentFleet) run() {
+	f.Helper()
+	metrics.Registry = fixture.NewRegistry()
+	options := ctrl.Options{Scheme: f.kinds, Metrics: metricsserver.Options{BindAddress: "0"}}
+	var err error
+	options.Cache.ByObject, err = component.Cache("argosy-system")
+	f.must(err)
+	options.Controller.EnableWarmup = ptr.To(true)
+	options.Controller.UsePriorityQueue = ptr.To(false)
+	options.NewClient = func(config *rest.Config, o client.Options) (client.Client, error) {
+		inner, err := client.NewWithWatch(config, o)
+		if err != nil {
+			return nil, err
+		}
+		return interceptor.NewClient(inner, interceptor.Funcs{
+			Apply: func(ctx context.Context, c client.WithWatch, o kruntime.ApplyConfiguration, opts ...client.ApplyOption) error {
+				f.applied.Add(1)
+				return c.Apply(ctx, o, opts...)
+			},
+		}), nil
+	}
+	mgr, err := ctrl.NewManager(f.config, options)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(f.Context())
+	f.must(component.AddToManager(ctx, mgr, component.Options{Concurrency: 16, Namespace: "argosy-system"}))
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		f.must(mgr.Start(ctx))
+	}()
+	f.stop = func() {
+		cancel()
+		<-gone
+	}
+}
+
+// until waits until all Components are so.
+func (f *componentFleet) until(what string, is func(*v1alpha1.Component) bool) {
+	f.Helper()
+	left := 0
+	err := wait.PollUntilContextTimeout(f.Context(), 500*time.Millisecond, 10*time.Minute, true, func(ctx context.Context) (bool, error) {
+		list := &v1alpha1.ComponentList{}
+		if err := f.api.List(ctx, list); err != nil {
+			return false, err
+		}
+		left = 0
+		for i := range list.Items {
+			if !is(&list.Items[i]) {
+				left++
+			}
+		}
+		return left == 0, nil
+	})
+	if err != nil {
+		f.Fatalf("%d are not %s: %v", left, what, err)
+	}
+}
