@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	componentadopt "github.com/argosy-dev/argosy/member/component/adopt"
 )
@@ -124,10 +125,16 @@ func TestComponentExplain(t *testing.T) {
 	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "the message"}
 	}
+	waits := component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused"))
+	waits.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "canary", OperationID: "op-1", Cluster: "member1", Summary: "1 of 4"}}
 	for name, tc := range map[string]struct {
 		component *v1alpha1.Component
 		want      string
 	}{
+		"a canary step waits": {waits, "adds {gate: canary, operationID: op-1, decision: Approve} to spec.approvals"},
+		"a canary is watched": {
+			component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused")),
+			"Next: wait: a canary step is watched"},
 		"nobody reported": {component(), "Next: nobody has reported on it."},
 		"well": {
 			component(condition("Rendered", "True", "Rendered"), condition("Ready", "True", "ReplicasReady")),

@@ -62,6 +62,9 @@ func explainComponent(ctx context.Context, plane client.Client, key client.Objec
 	for _, r := range status.Resources {
 		fmt.Fprintf(w, "became\t%s %s\t%s\n", r.Kind, r.Name, r.Cluster)
 	}
+	for _, p := range status.PendingApprovals {
+		fmt.Fprintf(w, "waits\t%s %s\t%s\t%s\n", p.Gate, p.OperationID, p.Cluster, p.Summary)
+	}
 	for _, c := range status.Conditions {
 		fmt.Fprintf(w, "%s\t%s %s\t%s\n", c.Type, c.Status, c.Reason, strings.Join(strings.Fields(c.Message), " "))
 	}
@@ -95,7 +98,14 @@ func next(component *v1alpha1.Component) string {
 			return advice(c)
 		}
 	}
+	if waits := component.Status.PendingApprovals; len(waits) > 0 {
+		return fmt.Sprintf("look at the new copies, then decide: whoever may approve adds {gate: %s, operationID: %s, decision: Approve} "+
+			"to spec.approvals. To undo the change write the image of before.", waits[0].Gate, waits[0].OperationID)
+	}
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionProgressing); c != nil && c.Status == metav1.ConditionTrue {
+		if strings.Contains(c.Reason, v1alpha1.ReasonCanaryPaused) {
+			return "wait: a canary step is watched for some seconds, or its next step was rejected (condition Progressing)."
+		}
 		return "wait: a change is on its way."
 	}
 	if meta.IsStatusConditionFalse(conditions, v1alpha1.ConditionLoadBalancerReady) {
