@@ -28,8 +28,10 @@ type Canary struct {
 	beside, main *render.Object
 	// stable is how many copies of before a Deployment is asked for; negative: an autoscaler says it.
 	stable int32
-	// updated, available and replicas of the second Deployment.
+	// beginning are the counts of the second Deployment.
 	beginning counts
+	// unseen is set while nobody can tell whether a change is under way: nothing is written, and how far it was stays as it is.
+	unseen bool
 }
 
 // Scale is a number of copies to ask for, with the pods left as they are.
@@ -163,12 +165,8 @@ func (c *Canary) partition(object *render.Object, live *unstructured.Unstructure
 		return nil
 	case same && !known && !have.observed:
 		// Whether its pods are those of before is seen when its controller has looked.
-		c.Active = true
-		c.Plan.Status = v1alpha1.CanaryStatus{Change: c.Change, State: v1alpha1.CanaryProgressing}
-		c.Plan.Message = "The cluster has not looked at the change yet."
-		if plan.Before != nil {
-			c.Plan.Status = *plan.Before
-		}
+		c.Active, c.unseen = true, true
+		c.Message = "The cluster has not looked at the change yet."
 		return nil
 	case same && !known && have.current == have.update:
 		return nil

@@ -288,6 +288,7 @@ func (s *settling) canary() {
 	switch {
 	case c == nil:
 		st.Canary = nil
+	case c.unseen:
 	case c.Status.Change != "":
 		now := c.Status
 		st.Canary = &now
