@@ -126,7 +126,7 @@ func TestComponentExplain(t *testing.T) {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "the message"}
 	}
 	waits := component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused"))
-	waits.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "canary", OperationID: "op-1", Cluster: "member1", Summary: "1 of 4"}}
+	waits.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "canary", OperationID: "op-1", Cluster: "member1"}}
 	for name, tc := range map[string]struct {
 		component *v1alpha1.Component
 		want      string

@@ -84,7 +84,8 @@ func TestSteps(t *testing.T) {
 
 // TestKilledBeforeItSaid: a step whose copies are asked for is not gone back from.
 func TestKilledBeforeItSaid(t *testing.T) {
-	in := Input{Object: "u", Change: "v2", Steps: steps(), Total: 5, Now: noon, Asked: 3, Before: &v1alpha1.CanaryStatus{Change: "v2", Step: 1}}
+	in := Input{Object: "u", Change: "v2", Steps: steps(), Total: 5, Now: noon, Asked: 3}
+	in.Before = &v1alpha1.CanaryStatus{Change: "v2", Step: 1}
 	if plan := Decide(in); plan.Status.Step != 2 || plan.Replicas != 3 {
 		t.Errorf("%+v", plan)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -49,59 +50,67 @@ func (in *Input) Beside() (Key, bool) {
 
 // CanaryOf looks at the steps of the Component's change; nil where it has none. In.Live must be known.
 func CanaryOf(in *Input, now time.Time) (*Canary, error) {
-	strategy := in.Component.Spec.Strategy
-	if strategy.Canary == nil || in.Unmanaged() || in.Held || in.RenderErr != nil || in.Component.DeletionTimestamp != nil {
+	if in.Component.Spec.Strategy.Canary == nil || in.Unmanaged() || in.Held || in.RenderErr != nil || in.Component.DeletionTimestamp != nil {
 		return nil, nil
 	}
-	var object *render.Object
-	for i := range in.Objects {
-		if KeyOf(&in.Objects[i]) == in.Workload() {
-			object = &in.Objects[i]
-		}
-	}
-	if object == nil {
+	i := slices.IndexFunc(in.Objects, func(o render.Object) bool { return KeyOf(&o) == in.Workload() })
+	if i < 0 {
 		return nil, fmt.Errorf("%s was not rendered", in.Workload())
 	}
+	object := &in.Objects[i]
 	template, err := templateOf(object.Content)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(template)
+	change, err := nameOf(template)
 	if err != nil {
 		return nil, fmt.Errorf("naming the change of %s: %w", in.Workload(), err)
 	}
-	sum := sha256.Sum256(raw)
-	out := &Canary{Change: hex.EncodeToString(sum[:5]), stable: -1}
+	out := &Canary{Change: change, stable: -1}
 	live := in.Live[in.Workload()]
 	if live == nil || OwnerOf(live, in.Component) != Ours || live.GetDeletionTimestamp() != nil {
 		return out, nil
 	}
+	return out, out.of(in, object, template, live, now)
+}
+
+func nameOf(template map[string]any) (string, error) {
+	raw, err := json.Marshal(template)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:5]), nil
+}
+
+// of looks at the workload that is there.
+func (c *Canary) of(in *Input, object *render.Object, template map[string]any, live *unstructured.Unstructured, now time.Time) error {
 	have, err := countsOf(live)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out.Total = have.desired
+	c.Total = have.desired
 	if replicas, set, err := unstructured.NestedInt64(object.Content, "spec", "replicas"); err != nil {
-		return nil, fmt.Errorf("reading the replicas of %s: %w", in.Workload(), err)
+		return fmt.Errorf("reading the replicas of %s: %w", in.Workload(), err)
 	} else if set {
-		out.Total = int32(replicas)
+		c.Total = int32(replicas)
 	}
 	running, err := templateOf(live.Object)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	plan := canary.Input{
-		Object: in.Component.UID, Change: out.Change, Steps: strategy.Canary.Steps, Total: out.Total,
+		Object: in.Component.UID, Change: c.Change, Steps: in.Component.Spec.Strategy.Canary.Steps, Total: c.Total,
 		Before: in.Component.Status.Canary, Asked: -1, Approvals: in.Component.Spec.Approvals, Now: now,
 	}
 	same := contains(running, template, false)
 	if object.Kind == string(v1alpha1.WorkloadStatefulSet) {
-		return out, out.partition(object, live, have, same, plan)
+		return c.partition(object, live, have, same, plan)
 	}
 	if same {
-		return out, nil
+		return nil
 	}
-	return out, out.second(in, object, plan)
+	return c.second(in, object, plan)
 }
 
 func templateOf(content map[string]any) (map[string]any, error) {
@@ -145,14 +154,14 @@ func (c *Canary) second(in *Input, object *render.Object, plan canary.Input) err
 		return nil
 	}
 	c.Active = true
-	beside, err := object.Canary(c.Plan.Replicas)
+	beside, err := object.Canary(c.Replicas)
 	if err != nil {
 		return err
 	}
 	c.beside = &beside
 	if in.Autoscaler == "" {
 		// One of before goes when one of the change serves: never fewer than asked for.
-		c.stable = c.Total - min(c.beginning.available, c.Plan.Replicas)
+		c.stable = c.Total - min(c.beginning.available, c.Replicas)
 	}
 	return nil
 }
@@ -177,14 +186,14 @@ func (c *Canary) partition(object *render.Object, live *unstructured.Unstructure
 			return fmt.Errorf("reading the partition of StatefulSet %s: %w", live.GetName(), err)
 		}
 		plan.Asked = max(0, have.desired-int32(partition))
-		plan.Serve = have.observed && have.desired == c.Total && have.updated >= plan.Asked && have.available >= have.desired
+		plan.Serve = have.desired == c.Total && have.reached(plan.Asked)
 	}
 	c.Plan = canary.Decide(plan)
 	if c.Done {
 		return nil
 	}
 	c.Active = true
-	main, err := object.Partitioned(c.Total - c.Plan.Replicas)
+	main, err := object.Partitioned(c.Total - c.Replicas)
 	if err != nil {
 		return err
 	}
@@ -192,25 +201,21 @@ func (c *Canary) partition(object *render.Object, live *unstructured.Unstructure
 	return nil
 }
 
+// reached is true when so many copies are of the change, and all serve.
+func (c counts) reached(updated int32) bool {
+	return c.observed && c.updated >= updated && c.available >= c.desired
+}
+
 // step adds what the next step of a canary asks for.
 func (in *Input) step(steps *Steps) {
 	c := in.Canary
-	add := func(object *render.Object) {
-		action, blocked := in.decide(object)
-		switch {
-		case blocked != nil:
-			steps.Blocked = append(steps.Blocked, *blocked)
-		case action != nil:
-			steps.Apply = append(steps.Apply, *action)
-		}
-	}
 	if c.main != nil {
-		add(c.main)
+		in.add(steps, c.main)
 	}
 	if c.beside == nil {
 		return
 	}
-	add(c.beside)
+	in.add(steps, c.beside)
 	live := in.Live[in.Workload()]
 	if have, err := countsOf(live); err == nil && c.stable >= 0 && have.desired != c.stable {
 		steps.Scale = append(steps.Scale, Scale{live, c.stable})

@@ -117,11 +117,7 @@ type Steps struct {
 func Decide(in *Input) Steps {
 	var steps Steps
 	if in.Unmanaged() {
-		for _, key := range sortedKeys(in.Live) {
-			if live := in.Live[key]; OwnerOf(live, in.Component) == Ours {
-				steps.Release = append(steps.Release, live)
-			}
-		}
+		in.letGo(&steps)
 		return steps
 	}
 	if in.Held || in.RenderErr != nil || in.Component.DeletionTimestamp != nil {
@@ -135,13 +131,7 @@ func Decide(in *Input) Steps {
 			in.step(&steps)
 			continue
 		}
-		action, blocked := in.decide(object)
-		switch {
-		case blocked != nil:
-			steps.Blocked = append(steps.Blocked, *blocked)
-		case action != nil:
-			steps.Apply = append(steps.Apply, *action)
-		}
+		in.add(&steps, object)
 	}
 	if slices.ContainsFunc(steps.Blocked, func(b Blocked) bool { return b.Key == in.Workload() }) {
 		// A Service in front of pods that are not ours, or an autoscaler of them, would act on somebody else's service.
@@ -150,13 +140,38 @@ func Decide(in *Input) Steps {
 	if beside, may := in.Beside(); may && in.Canary != nil && in.Canary.Active {
 		wanted[beside] = true
 	}
+	in.prune(&steps, wanted)
+	return steps
+}
+
+// letGo takes the Component's mark off everything that is its own.
+func (in *Input) letGo(steps *Steps) {
+	for _, key := range sortedKeys(in.Live) {
+		if live := in.Live[key]; OwnerOf(live, in.Component) == Ours {
+			steps.Release = append(steps.Release, live)
+		}
+	}
+}
+
+// add what one object needs.
+func (in *Input) add(steps *Steps, object *render.Object) {
+	action, blocked := in.decide(object)
+	switch {
+	case blocked != nil:
+		steps.Blocked = append(steps.Blocked, *blocked)
+	case action != nil:
+		steps.Apply = append(steps.Apply, *action)
+	}
+}
+
+// prune deletes what is the Component's own and not wanted.
+func (in *Input) prune(steps *Steps, wanted map[Key]bool) {
 	for _, key := range sortedKeys(in.Live) {
 		live := in.Live[key]
 		if !wanted[key] && OwnerOf(live, in.Component) == Ours && live.GetDeletionTimestamp() == nil && in.mayGo(key) {
 			steps.Delete = append(steps.Delete, live)
 		}
 	}
-	return steps
 }
 
 // mayGo holds back a workload until the one that takes its place serves: spec.adopt was added to a Component that ran.

@@ -119,9 +119,10 @@ func (w *world) create(objects ...client.Object) {
 	}
 }
 
-func (w *world) template(name, level string, objects string) *v1alpha1.ComponentTemplate {
+// template of level Cluster for the Components of this world.
+func (w *world) template(name, objects string) *v1alpha1.ComponentTemplate {
 	w.t.Helper()
-	o := fixture.Parse(w.t, "spec: {level: "+level+", objects: "+objects+"}")
+	o := fixture.Parse(w.t, "spec: {level: Cluster, objects: "+objects+"}")
 	t := &v1alpha1.ComponentTemplate{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Map(), t); err != nil {
 		w.t.Fatal(err)

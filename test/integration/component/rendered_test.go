@@ -140,7 +140,7 @@ func TestTroublesInPlainWords(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	w := newWorld(t)
 	w.lead(nil)
-	budget := w.template("budget", "Cluster", `[
+	budget := w.template("budget", `[
 		{kind: PodDisruptionBudget, object: {spec: {maxUnavailable: 1}}},
 		{kind: ConfigMap, object: {data: {zone: $(cluster.zone)}}}]`)
 	w.create(&corev1.ConfigMap{ObjectMeta: w.meta(v1alpha1.ClusterValuesName), Data: map[string]string{"zone": "a"}})
@@ -181,7 +181,7 @@ func TestTemplateThatDoesNotFit(t *testing.T) {
 	w.lead(nil)
 	w.create(w.five("demo"))
 	before := w.deployment("demo")
-	w.create(w.template("wrong", "Cluster", `[{kind: Deployment, object: {spec: {replcas: 3}}}]`))
+	w.create(w.template("wrong", `[{kind: Deployment, object: {spec: {replcas: 3}}}]`))
 	message := w.says("demo", v1alpha1.ConditionRendered, "False TemplateInvalid")
 	w.Expect(message).To(gomega.And(gomega.ContainSubstring("replcas"), gomega.ContainSubstring("goes on as it was")))
 	w.Expect(w.deployment("demo").ResourceVersion).To(gomega.Equal(before.ResourceVersion))
@@ -303,7 +303,7 @@ func TestInSyncIsQuiet(t *testing.T) {
 		},
 	}
 	kill := w.lead(count)
-	w.create(w.template("amounts", "Cluster", `[{kind: Deployment, object: {spec: {template: {spec: {containers: [
+	w.create(w.template("amounts", `[{kind: Deployment, object: {spec: {template: {spec: {containers: [
 		{name: main, resources: {requests: {cpu: 1000m, memory: 128Mi}}, readinessProbe: {tcpSocket: {port: $(component.port)}}}]}}}}}]`))
 	component := w.five("demo")
 	component.Spec.Ingress = &v1alpha1.IngressSpec{Host: "quiet.example.com", Path: "/"}

@@ -23,7 +23,7 @@ import (
 // env is a template that gives every pod the variable A; its waves are a third at a time, without a pause.
 func (w *world) env(value string) *v1alpha1.ComponentTemplate {
 	w.t.Helper()
-	t := w.template("env", "Cluster", envObjects(value))
+	t := w.template("env", envObjects(value))
 	t.Spec.Wave = &v1alpha1.Wave{BatchPercents: []int32{1, 66, 100}, IntervalSeconds: ptr.To[int32](0)}
 	return t
 }
