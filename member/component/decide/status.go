@@ -246,7 +246,7 @@ func (s *settling) count(have counts) {
 	st.UpdatedReplicas, st.ExpectedUpdatedReplicas = have.updated, have.desired
 	st.Selector = Selected(have.selector)
 	if c := s.in.Canary; c != nil && c.Active {
-		st.ExpectedUpdatedReplicas = c.Plan.Replicas
+		st.ExpectedUpdatedReplicas = c.Replicas
 	}
 	revision := have.update
 	if revision == "" {
