@@ -116,12 +116,8 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 		return nil, err
 	}
 	if cfg.MetricsSecure {
-		asking, err := rest.HTTPClientFor(control)
-		if err != nil {
-			return nil, fmt.Errorf("building a client of karmada-apiserver: %w", err)
-		}
-		if p.guarded, err = access.Guard(control, asking); err != nil {
-			return nil, fmt.Errorf("building the check of who asks for metrics: %w", err)
+		if p.guarded, err = guard(control); err != nil {
+			return nil, err
 		}
 	}
 	if to := cfg.Registration; to.Mode == config.Enabled {
@@ -143,6 +139,19 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 	}))
 	healthpb.RegisterHealthServer(p.grpc, p.health)
 	return p, nil
+}
+
+// guard asks karmada-apiserver who asks for metrics.
+func guard(control *rest.Config) (func(logr.Logger, http.Handler) http.Handler, error) {
+	asking, err := rest.HTTPClientFor(control)
+	if err != nil {
+		return nil, fmt.Errorf("building a client of karmada-apiserver: %w", err)
+	}
+	guarded, err := access.Guard(control, asking)
+	if err != nil {
+		return nil, fmt.Errorf("building the check of who asks for metrics: %w", err)
+	}
+	return guarded, nil
 }
 
 // controlPlane makes the clients of karmada-apiserver, without a limit of requests of their own: the server has one.
