@@ -166,6 +166,11 @@ func (w *waves) candidates(
 			continue
 		}
 		candidate := wave.Candidate{Component: c}
+		if c.Status.TemplateRevision == nil && len(c.Status.Resources) == 0 {
+			// Nothing is in place, so that no wave holds it: after a cold start that is all of them, and rendering each at every look is dear.
+			out = append(out, candidate)
+			continue
+		}
 		key := remembered{generation: c.Generation, labels: fmt.Sprint(c.Labels)}
 		today, err := wave.Of(c, templates, values)
 		if err == nil {
