@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/release/decide"
@@ -42,6 +43,8 @@ type Controller struct {
 	Client client.Client
 	Reader client.Reader
 	Clock  clock.PassiveClock
+	// Gates asks the Prometheus queries of stages.
+	Gates  *prometheus.Gates
 	Events record.EventRecorder
 }
 
@@ -55,6 +58,7 @@ type Options struct {
 func AddToManager(mgr manager.Manager, options Options) error {
 	c := &Controller{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-release"),
+		Gates: &prometheus.Gates{Reader: mgr.GetAPIReader()},
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(ControllerName).

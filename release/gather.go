@@ -22,6 +22,7 @@ import (
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/binding"
+	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/release/decide"
 	"github.com/argosy-dev/argosy/release/hold"
@@ -53,8 +54,32 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 	if world.Migrating, err = c.migrating(ctx, template); err != nil {
 		return world, nil, err
 	}
-	world.Clusters, err = c.clusters(ctx, template)
-	return world, template, err
+	if world.Clusters, err = c.clusters(ctx, template); err != nil {
+		return world, nil, err
+	}
+	world.Gates = c.asked(ctx, release, revision)
+	return world, template, nil
+}
+
+// asked are the Prometheus queries of the stage that is open.
+func (c *Controller) asked(ctx context.Context, release *v1alpha1.Release, revision string) *decide.Gates {
+	at := slices.IndexFunc(release.Spec.Stages, func(s v1alpha1.Stage) bool { return s.Name == release.Status.Stage })
+	if at < 0 || release.Status.Revision != revision || len(release.Spec.Stages[at].Gates.Prometheus) == 0 {
+		return nil
+	}
+	out := &decide.Gates{Stage: release.Status.Stage}
+	ref := release.Spec.TargetRef
+	about := prometheus.Application{Namespace: release.Namespace, Kind: ref.Kind, Name: ref.Name}
+	for i := range release.Spec.Stages[at].Gates.Prometheus {
+		field := fmt.Sprintf("gates.prometheus[%d]", i)
+		switch unwell, err := c.Gates.Ask(ctx, &release.Spec.Stages[at].Gates.Prometheus[i], about); {
+		case err != nil:
+			out.Unanswered = fmt.Sprintf("%s: %v", field, err)
+		case unwell != "":
+			out.Unwell = fmt.Sprintf("%s: %s", field, unwell)
+		}
+	}
+	return out
 }
 
 func (c *Controller) template(ctx context.Context, release *v1alpha1.Release) (*unstructured.Unstructured, error) {

@@ -106,6 +106,12 @@ func stageInWords(stage v1alpha1.Stage) string {
 	if stage.Gates.SoakSeconds > 0 {
 		words = append(words, "soak "+(time.Duration(stage.Gates.SoakSeconds)*time.Second).String())
 	}
+	if n := len(stage.Gates.Prometheus); n > 0 {
+		words = append(words, fmt.Sprintf("%d queries", n))
+	}
+	if len(stage.Gates.Checks) > 0 {
+		words = append(words, "checks "+strings.Join(stage.Gates.Checks, " and "))
+	}
 	if stage.Gates.Approvals > 0 {
 		words = append(words, fmt.Sprintf("%d approvals", stage.Gates.Approvals))
 	}

@@ -2,15 +2,20 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/release"
 )
 
 func underWay() *v1alpha1.Release {
@@ -47,6 +52,7 @@ func TestReleaseEdits(t *testing.T) {
 	now := clocktesting.NewFakePassiveClock(time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC))
 	for name, tc := range map[string]struct {
 		verb, user string
+		flags      []string
 		prepare    func(*v1alpha1.Release)
 		want       string
 		wantErr    string
@@ -68,6 +74,43 @@ func TestReleaseEdits(t *testing.T) {
 		"undo": {verb: "undo", want: "revision r2 is rejected: every cluster goes back to r1",
 			prepare: func(r *v1alpha1.Release) { r.Spec.Promoted = "r2" },
 			check:   func(s v1alpha1.ReleaseSpec) bool { return len(s.Rejected) == 1 && s.Promoted == "" }},
+		"undo to an older one": {verb: "undo", flags: []string{"--to-revision=r0"}, want: "revision r2 is rejected: every cluster goes back to r0",
+			prepare: func(r *v1alpha1.Release) {
+				r.Status.History = append([]v1alpha1.Revision{{Name: "r0"}}, r.Status.History...)
+				r.Spec.Rejected = []string{"r0"}
+			},
+			check: func(s v1alpha1.ReleaseSpec) bool {
+				return slices.Equal(s.Rejected, []string{"r1", "r2"}) && s.RollbackTo == "r0"
+			}},
+		"undo the stable one to an older": {verb: "undo", flags: []string{"--to-revision=r0"},
+			want: "revision r1 is rejected: every cluster goes back to r0",
+			prepare: func(r *v1alpha1.Release) {
+				r.Status.History = append([]v1alpha1.Revision{{Name: "r0"}}, r.Status.History...)
+				r.Status.Revision = "r1"
+			},
+			check: func(s v1alpha1.ReleaseSpec) bool {
+				return slices.Equal(s.Rejected, []string{"r1"}) && s.RollbackTo == "r0"
+			}},
+		"undo to the stable one": {verb: "undo", flags: []string{"--to-revision=r1"}, want: "every cluster goes back to r1",
+			check: func(s v1alpha1.ReleaseSpec) bool {
+				return slices.Equal(s.Rejected, []string{"r2"}) && s.RollbackTo == ""
+			}},
+		"undo to nothing known":      {verb: "undo", flags: []string{"--to-revision=x"}, wantErr: "revision x is not in the history"},
+		"undo to the template's own": {verb: "undo", flags: []string{"--to-revision=r2"}, wantErr: "argosyctl release promote web"},
+		"report": {verb: "report", user: "ci", flags: []string{"--check=Smoke", "--result=Passed"},
+			want: "check Smoke of stage one of revision r2: Passed",
+			prepare: func(r *v1alpha1.Release) {
+				r.Spec.Checks = []v1alpha1.Check{{Revision: "r1", Stage: "one", Name: "Load"}, {Revision: "r2", Stage: "one", Name: "Smoke", User: "ci"},
+					{Revision: "r2", Stage: "one", Name: "Smoke", User: "ann"}}
+			},
+			check: func(s v1alpha1.ReleaseSpec) bool {
+				return len(s.Checks) == 2 && s.Checks[0].User == "ann" && s.Checks[1].User == "ci" && s.Checks[1].Result == v1alpha1.CheckPassed &&
+					s.Checks[1].Time != nil
+			}},
+		"report nothing": {verb: "report", flags: []string{"--result=Passed"}, wantErr: "--check: name the check"},
+		"report half":    {verb: "report", flags: []string{"--check=Smoke", "--result=passed"}, wantErr: `--result: want Passed or Failed, have "passed"`},
+		"report of no stage": {verb: "report", flags: []string{"--check=Smoke", "--result=Passed"}, wantErr: "no stage is open",
+			prepare: func(r *v1alpha1.Release) { r.Status.Stage = "" }},
 		"undo the stable one": {verb: "undo", prepare: func(r *v1alpha1.Release) { r.Status.Revision = "r1" }, wantErr: "is the stable one"},
 		"retry what is fine":  {verb: "retry", wantErr: "was not rejected"},
 		"retry": {verb: "retry", want: "begins at the first stage", prepare: func(r *v1alpha1.Release) { r.Spec.Rejected = []string{"r2"} },
@@ -79,23 +122,30 @@ func TestReleaseEdits(t *testing.T) {
 			check:   func(s v1alpha1.ReleaseSpec) bool { return s.Attempt == 2 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			release := underWay()
+			of := underWay()
 			if tc.prepare != nil {
-				tc.prepare(release)
+				tc.prepare(of)
 			}
 			for _, edit := range releaseEdits(now) {
-				if edit.use != tc.verb+" NAME" {
+				if verb, _, _ := strings.Cut(edit.use, " "); verb != tc.verb {
 					continue
 				}
-				said, err := edit.change(release, tc.user)
+				set := pflag.NewFlagSet(tc.verb, pflag.ContinueOnError)
+				if edit.flags != nil {
+					edit.flags(set)
+				}
+				if err := set.Parse(tc.flags); err != nil {
+					t.Fatal(err)
+				}
+				said, err := edit.change(of, tc.user)
 				if tc.wantErr != "" {
 					if err == nil || !strings.Contains(err.Error(), tc.wantErr) {
 						t.Errorf("error %v, want %q", err, tc.wantErr)
 					}
 					return
 				}
-				if err != nil || !strings.Contains(said, tc.want) || !tc.check(release.Spec) {
-					t.Errorf("said %q, error %v, spec %+v", said, err, release.Spec)
+				if err != nil || !strings.Contains(said, tc.want) || !tc.check(of.Spec) {
+					t.Errorf("said %q, error %v, spec %+v", said, err, of.Spec)
 				}
 				return
 			}
@@ -129,5 +179,33 @@ func TestWriteReleaseStatus(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "*  r2") || !strings.Contains(out.String(), "=  r1") {
 		t.Errorf("history:\n%s", out.String())
+	}
+}
+
+func TestWritePreviews(t *testing.T) {
+	object := func(image string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"image": image}}}
+	}
+	var out bytes.Buffer
+	err := writePreviews(&out, []release.Preview{
+		{Cluster: "member1", Revision: "r2", Now: object("web:2"), Then: object("web:2")},
+		{Cluster: "member2", Revision: "r1", Now: object("web:1"), Then: object("web:2")},
+		{Cluster: "member3", Revision: "r1", Now: object("web:1"), Then: object("web:2")},
+		{Cluster: "member4", Then: object("web:2")},
+	})
+	want := `member1: revision r2
+  nothing differs
+member2, member3: revision r1
+  - /spec/image: "web:1"
+  + /spec/image: "web:2"
+member4: revision none
+  has nothing of it yet
+`
+	if out.String() != want {
+		t.Errorf("printed\n%s", out.String())
+	}
+	var code exitError
+	if !errors.As(err, &code) || code.code != exitDiffers {
+		t.Errorf("error %v", err)
 	}
 }

@@ -37,7 +37,7 @@ func TestNothingLeaks(t *testing.T) {
 		}
 		// The end: everybody is there and approves.
 		f.away = map[string]bool{}
-		f.release.Spec.Rejected = nil
+		f.release.Spec.Rejected, f.release.Spec.RollbackTo = nil, ""
 		f.release.Spec.Attempt = 100
 		f.release.Spec.Mode = v1alpha1.ModeRun
 		for _, name := range []string{"member1", "member2", "member3"} {
@@ -77,6 +77,10 @@ func (f *fleet) turn(t *rapid.T) {
 	case 5:
 		if f.revision() != f.release.Status.Dispatch.Stable && rapid.Bool().Draw(t, "reject") {
 			f.release.Spec.Rejected = []string{f.revision()}
+		} else if rapid.Bool().Draw(t, "back") {
+			history := f.release.Status.History
+			f.release.Spec.Rejected = []string{f.release.Status.Dispatch.Stable}
+			f.release.Spec.RollbackTo = history[rapid.IntRange(0, len(history)-1).Draw(t, "to")].Name
 		} else {
 			f.release.Spec.Rejected = nil
 		}

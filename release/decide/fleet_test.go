@@ -38,6 +38,8 @@ type fleet struct {
 	worn map[string]bool
 	// frozen members do not follow their Works.
 	frozen bool
+	// gates are what the Prometheus queries answer.
+	gates *Gates
 }
 
 func newFleet(t rapid.TB, kind string, assigned map[string]int64, stages ...v1alpha1.Stage) *fleet {
@@ -185,7 +187,7 @@ func (f *fleet) member(cluster string) {
 }
 
 func (f *fleet) world() World {
-	w := World{Now: f.now, Release: f.release.DeepCopy(), Template: &Template{
+	w := World{Now: f.now, Release: f.release.DeepCopy(), Gates: f.gates, Template: &Template{
 		Revision: f.revision(), Marked: f.template.GetLabels()[v1alpha1.LabelStaged] == f.release.Name,
 	}}
 	for _, name := range slices.Sorted(maps.Keys(f.assigned)) {

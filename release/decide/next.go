@@ -31,7 +31,7 @@ func Next(w World) Decision {
 	n.Status = *w.Release.Status.DeepCopy()
 	n.Status.ObservedGeneration = w.Release.Generation
 	// The first that applies decides; their order is the order of what has a say.
-	for _, step := range []func(*next) bool{leave, missing, unfit, adopt, follow, settle, reject, promote, stage} {
+	for _, step := range []func(*next) bool{leave, missing, unfit, adopt, follow, back, settle, reject, promote, stage} {
 		if step(n) {
 			break
 		}
@@ -164,6 +164,23 @@ func (n *next) rejected() []string {
 	return out
 }
 
+// back: the stable revision was rejected, and people named the one of the history that is to be the stable one instead.
+func back(n *next) bool {
+	d, to := n.Status.Dispatch, n.spec.RollbackTo
+	if to == "" || to == d.Stable || !slices.Contains(n.spec.Rejected, d.Stable) {
+		return false
+	}
+	known := slices.ContainsFunc(n.Status.History, func(r v1alpha1.Revision) bool { return r.Name == to })
+	if !known || slices.Contains(n.spec.Rejected, to) {
+		n.stalled(v1alpha1.ReasonRevisionUnknown, fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters stay at %s; "+
+			"argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name))
+		return true
+	}
+	n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", d.Stable, to)
+	d.Stable = to
+	return false
+}
+
 // settle: a template of the stable revision ends a release at once, and is opened everywhere.
 func settle(n *next) bool {
 	d := n.Status.Dispatch
@@ -260,7 +277,7 @@ func (n *next) condition(kind string, status metav1.ConditionStatus, reason, mes
 }
 
 // quoting are the reasons whose messages have an error's text in them.
-var quoting = []string{v1alpha1.ReasonUpdating, v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonDeadlineExceeded}
+var quoting = []string{v1alpha1.ReasonUpdating, v1alpha1.ReasonGateUnwell, v1alpha1.ReasonGateUnanswered, v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonDeadlineExceeded}
 
 // mostOfMessage keeps a condition with hundreds of clusters readable.
 const mostOfMessage = 1024

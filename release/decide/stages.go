@@ -64,7 +64,10 @@ func (n *next) advance(at int) {
 			return
 		}
 		if n.spec.Mode == v1alpha1.ModePause {
-			n.paused(at)
+			n.paused(at, v1alpha1.ReasonPaused, "spec.mode is Pause: nothing further is opened")
+			return
+		}
+		if n.frozen(at) {
 			return
 		}
 		at++
@@ -80,11 +83,12 @@ func (n *next) finish() {
 	n.settled()
 }
 
-func (n *next) paused(at int) {
+// paused: nothing further is opened, and what is open stays so.
+func (n *next) paused(at int, reason, message string) {
 	if at < 0 {
 		n.clusters(nothing())
 	}
-	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonPaused, "spec.mode is Pause: nothing further is opened")
+	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, reason, message)
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 }
@@ -109,6 +113,13 @@ func (n *next) done(at int) bool {
 			name))
 		return false
 	}
+	if message := n.failedCheck(at); message != "" {
+		n.fail(at, v1alpha1.ReasonCheckFailed, message)
+		return false
+	}
+	if len(waits) == 0 {
+		waits = n.queried(at)
+	}
 	if len(waits) > 0 {
 		n.updating(at, waits)
 		return false
@@ -119,7 +130,7 @@ func (n *next) done(at int) bool {
 		n.event(false, v1alpha1.ReasonStageDone, "stage %s: everything that is open is updated and well", name)
 	}
 	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
-	return n.soaked(at) && n.approved(at)
+	return n.soaked(at) && n.checked(at) && n.approved(at)
 }
 
 func empty(stage v1alpha1.Stage, clusters []Cluster) bool {
@@ -139,34 +150,50 @@ func (n *next) given() map[string]int64 {
 	return out
 }
 
-// updating: the stage is not done; a deadline makes it a failure.
+// updating: the stage is not done; a deadline makes it a failure. It runs anew from when the stage was last seen done: one pod that is away
+// for a moment in a long soak fails nothing.
 func (n *next) updating(at int, waits []wait) {
 	stage := n.spec.Stages[at]
-	n.Status.DoneTime = nil
+	if n.Status.DoneTime != nil {
+		now := metav1.NewTime(n.Now)
+		n.Status.StageTime, n.Status.DoneTime = &now, nil
+	}
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.After = lookAgain
 	allowed := time.Duration(n.spec.ProgressDeadlineSeconds) * time.Second
 	if n.Status.StageTime == nil || n.Now.Sub(n.Status.StageTime.Time) < allowed {
-		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonUpdating, "stage "+stage.Name+": "+said(waits))
+		reason := v1alpha1.ReasonUpdating
+		if waits[0].cluster == "" {
+			reason = waits[0].reason
+		}
+		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionTrue, reason, "stage "+stage.Name+": "+said(waits))
 		n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 		return
 	}
-	// A cluster that cannot be asked, or is kept from dispatching, says nothing about the revision.
-	blame := slices.ContainsFunc(waits, func(w wait) bool { return w.reason == v1alpha1.ReasonUpdating })
-	reason := waits[0].reason
-	if blame {
-		reason = v1alpha1.ReasonDeadlineExceeded
-	}
 	message := fmt.Sprintf("stage %s is not done after %s: %s", stage.Name, allowed, said(waits))
-	n.stalled(reason, message)
-	if blame && n.spec.OnFailure == v1alpha1.OnFailureRollback {
-		n.Status.Failure = &v1alpha1.Failure{
-			Revision: n.Template.Revision, Stage: stage.Name, Attempt: max(n.spec.Attempt, 1), Time: metav1.NewTime(n.Now),
-			Message: text.Cut(message, mostOfMessage),
-		}
-		n.Status.Dispatch.Rejected = n.rejected()
-		reject(n)
+	// What cannot be asked, or is kept from dispatching, says nothing about the revision.
+	if !slices.ContainsFunc(waits, func(w wait) bool { return slices.Contains(blamed, w.reason) }) {
+		n.stalled(waits[0].reason, message)
+		return
 	}
+	n.fail(at, v1alpha1.ReasonDeadlineExceeded, message)
+}
+
+// blamed are the reasons to wait that say something about the revision.
+var blamed = []string{v1alpha1.ReasonUpdating, v1alpha1.ReasonGateUnwell}
+
+// fail the stage for what its revision is.
+func (n *next) fail(at int, reason, message string) {
+	n.stalled(reason, message)
+	if n.spec.OnFailure != v1alpha1.OnFailureRollback {
+		return
+	}
+	n.Status.Failure = &v1alpha1.Failure{
+		Revision: n.Template.Revision, Stage: n.spec.Stages[at].Name, Attempt: max(n.spec.Attempt, 1), Time: metav1.NewTime(n.Now),
+		Message: text.Cut(message, mostOfMessage),
+	}
+	n.Status.Dispatch.Rejected = n.rejected()
+	reject(n)
 }
 
 func (n *next) stalled(reason, message string) {
@@ -175,49 +202,13 @@ func (n *next) stalled(reason, message string) {
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, reason, message)
 }
 
-// soaked says whether everything stayed well for long enough.
-func (n *next) soaked(at int) bool {
-	stage := n.spec.Stages[at]
-	left := time.Duration(stage.Gates.SoakSeconds)*time.Second - n.Now.Sub(n.Status.DoneTime.Time)
-	if left <= 0 {
-		return true
-	}
-	n.After = min(left, lookAgain)
-	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
-	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonSoaking,
-		fmt.Sprintf("stage %s soaks until %s", stage.Name, n.Now.Add(left).UTC().Format(time.RFC3339)))
-	return false
-}
-
-// approved says whether enough people approved the stage of this revision.
-func (n *next) approved(at int) bool {
-	stage := n.spec.Stages[at]
-	people := map[string]bool{}
-	for _, a := range n.spec.Approvals {
-		if a.Revision == n.Template.Revision && a.Stage == stage.Name {
-			people[a.User] = true
-		}
-	}
-	if len(people) >= int(stage.Gates.Approvals) {
-		n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonApproved, fmt.Sprintf("stage %s has %d approvals",
-			stage.Name, len(people)))
-		return true
-	}
-	message := fmt.Sprintf("stage %s has %d of %d approvals: argosyctl release approve %s", stage.Name, len(people), stage.Gates.Approvals,
-		n.Release.Name)
-	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionTrue, v1alpha1.ReasonAwaitingApproval, message)
-	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
-	n.After = lookAgain // that what is open stays well is looked at meanwhile
-	return false
-}
-
-// wait is what a cluster is not done for.
+// wait is what a cluster is not done for; without a cluster, what the stage as a whole is not.
 type wait struct{ cluster, reason, message string }
 
 func said(waits []wait) string {
 	var out []string
 	for _, w := range waits {
-		out = append(out, w.cluster+" "+w.message)
+		out = append(out, strings.TrimSpace(w.cluster+" "+w.message))
 	}
 	return strings.Join(out, "; ")
 }

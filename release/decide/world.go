@@ -18,6 +18,15 @@ type World struct {
 	Migrating string
 	// Clusters of the binding, by name.
 	Clusters []Cluster
+	// Gates are the answers of the Prometheus queries of the stage that was open when they were asked; nil when none was to be asked.
+	Gates *Gates
+}
+
+// Gates are what the queries of a stage answered.
+type Gates struct {
+	Stage string
+	// Unwell says which query is not at zero, Unanswered which could not be asked; empty for none.
+	Unwell, Unanswered string
 }
 
 // Template of the application.

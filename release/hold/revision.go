@@ -76,6 +76,17 @@ func Record(object *unstructured.Unstructured) *unstructured.Unstructured {
 	return out
 }
 
+// Released is what of an object is released: its record without the live fields.
+func Released(object *unstructured.Unstructured) *unstructured.Unstructured {
+	out := Record(object)
+	if family, ok := FamilyOf(object.GroupVersionKind().GroupKind()); ok {
+		for _, path := range family.Live {
+			remove(out.Object, path)
+		}
+	}
+	return out
+}
+
 // own are the marks that are the user's.
 func own(marks map[string]string) map[string]string {
 	var out map[string]string

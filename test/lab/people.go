@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,6 +19,9 @@ const VMApprover = "argosy-vm-approver"
 
 // ReleaseApprover is the role of whoever approves stages, deploy/users/release.yaml.
 const ReleaseApprover = "argosy-release-approver"
+
+// ReleaseReporter is the role of whoever reports checks of stages, deploy/users/release.yaml.
+const ReleaseReporter = "argosy-release-reporter"
 
 // Person is access as a user who has one of the roles that argosyctl install makes for people, and no other right.
 func Person(admin *rest.Config, name, role string) *rest.Config {
@@ -37,7 +41,8 @@ func GrantPeople(ctx context.Context, admin *rest.Config) error {
 		if err := apply(ctx, admin, role); err != nil {
 			return err
 		}
-		if !strings.HasPrefix(role.GetName(), "argosy-migration-") && role.GetName() != VMApprover && role.GetName() != ReleaseApprover {
+		if name := role.GetName(); !strings.HasPrefix(name, "argosy-migration-") &&
+			!slices.Contains([]string{VMApprover, ReleaseApprover, ReleaseReporter}, name) {
 			continue
 		}
 		binding := &unstructured.Unstructured{Object: map[string]any{

@@ -31,6 +31,12 @@ const (
 	ReasonUpdating           = "Updating"           // clusters of the stage are not done
 	ReasonSoaking            = "Soaking"            // the soak runs
 	ReasonAwaitingApproval   = "AwaitingApproval"   // not enough approvals
+	ReasonFrozen             = "Frozen"             // a freeze window is open
+	ReasonAwaitingChecks     = "AwaitingChecks"     // checks of spec.stages.gates.checks have not passed yet
+	ReasonCheckFailed        = "CheckFailed"        // a check failed
+	ReasonGateUnwell         = "GateUnwell"         // a Prometheus query is not at zero
+	ReasonGateUnanswered     = "GateUnanswered"     // a Prometheus query got no answer
+	ReasonRevisionUnknown    = "RevisionUnknown"    // spec.rollbackTo names no revision of the history
 	ReasonApproved           = "Approved"           // enough, or none are needed
 	ReasonPaused             = "Paused"             // spec.mode is Pause
 	ReasonDeadlineExceeded   = "DeadlineExceeded"   // the stage took longer than spec.progressDeadlineSeconds

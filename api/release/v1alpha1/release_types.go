@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
 // TargetReference names the application's main object, in the Release's own namespace.
@@ -46,6 +48,57 @@ type Gates struct {
 	// +kubebuilder:validation:Maximum=10
 	// +optional
 	Approvals int32 `json:"approvals,omitempty"`
+	// prometheus queries that must be at zero from when everything is updated and well until the next stage opens: another value begins the
+	// soak anew. Each names its secretName: only a Prometheus that is set up for gates is asked.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5
+	// +kubebuilder:validation:XValidation:rule="self.all(p, has(p.secretName))",message="a query of a Release needs secretName: only a Prometheus that is set up for gates is asked"
+	// +optional
+	Prometheus []gatev1alpha1.PrometheusGate `json:"prometheus,omitempty"`
+	// checks that must have passed, by name: somebody outside, such as a pipeline, says so in spec.checks.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=5
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$`
+	// +kubebuilder:validation:items:MaxLength=63
+	// +optional
+	Checks []string `json:"checks,omitempty"`
+}
+
+// CheckResult is how a check ended.
+// +kubebuilder:validation:Enum=Passed;Failed
+type CheckResult string
+
+const (
+	// CheckPassed lets the release go on.
+	CheckPassed CheckResult = "Passed"
+	// CheckFailed is a failure of the revision.
+	CheckFailed CheckResult = "Failed"
+)
+
+// Check is what somebody outside found of a stage of a revision.
+type Check struct {
+	// revision that was checked.
+	// +kubebuilder:validation:MaxLength=63
+	Revision string `json:"revision"`
+	// stage that was checked.
+	// +kubebuilder:validation:MaxLength=63
+	Stage string `json:"stage"`
+	// name of the check.
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// result of the check; of two with one name the later in the list counts.
+	Result CheckResult `json:"result"`
+	// message for people.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Message string `json:"message,omitempty"`
+	// user who says so: the one who writes it, as karmada-apiserver knows them.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	User string `json:"user"`
+	// time of the check.
+	// +optional
+	Time *metav1.Time `json:"time,omitempty"`
 }
 
 // Stage of a release. One without clusters and without updated opens everything.
@@ -167,6 +220,21 @@ type ReleaseSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +optional
 	Attempt int32 `json:"attempt,omitempty"`
+	// rollbackTo a revision of the history: it becomes the stable one when the stable one is rejected, and every cluster goes back to it.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	RollbackTo string `json:"rollbackTo,omitempty"`
+	// checks of stages, each by the one who writes it: programs too.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	// +optional
+	Checks []Check `json:"checks,omitempty"`
+	// freezeWindows in which no stage opens. A rejection acts at once, and so does a promotion.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=50
+	// +optional
+	FreezeWindows []gatev1alpha1.FreezeWindow `json:"freezeWindows,omitempty"`
 	// promoted revision: it is opened everywhere at once, without the stages that are left.
 	// +kubebuilder:validation:MaxLength=63
 	// +optional

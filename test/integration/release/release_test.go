@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/release"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
@@ -51,7 +52,19 @@ func TestRules(t *testing.T) {
 		"a cluster twice":             {"[member1]", "[member1, member1]", "Duplicate value"},
 		"no stages": {deploymentRelease[strings.Index(deploymentRelease, "  stages"):], "  stages: []\n",
 			"should have at least 1 items"},
-		"an unknown field":      {"gates: {approvals: 1}", "gates: {approval: 1}", `unknown field "spec.stages[0].gates.approval"`},
+		"an unknown field": {"gates: {approvals: 1}", "gates: {approval: 1}", `unknown field "spec.stages[0].gates.approval"`},
+		"a query of one's own": {
+			"gates: {approvals: 1}", `gates: {prometheus: [{address: "https://metrics.example", query: up}]}`, "a query of a Release needs secretName",
+		},
+		"a query in the clear": {
+			"gates: {approvals: 1}", `gates: {prometheus: [{address: "http://metrics.example", query: up, secretName: metrics}]}`, "needs an address with https",
+		},
+		"a check twice":    {"gates: {approvals: 1}", "gates: {checks: [Smoke, Smoke]}", "Duplicate value"},
+		"a window of none": {"  stages:", "  freezeWindows: [{name: sale}]\n  stages:", "either start and end, or days"},
+		"a window twice": {"  stages:", `  freezeWindows:
+  - {name: sale, days: [Friday], from: "18:00", to: "09:00"}
+  - {name: sale, days: [Monday], from: "18:00", to: "09:00"}
+  stages:`, "Duplicate value"},
 		"a deadline of nothing": {"  stages:", "  progressDeadlineSeconds: 0\n  stages:", "should be greater than or equal to 10"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,8 +120,23 @@ func TestApprovals(t *testing.T) {
 		approve("system:serviceaccount:ci:ci"))).To(MatchError(ContainSubstring("approved by people, and not by programs")))
 	g.Expect(patch(nobody, approve("eve"))).NotTo(Succeed())
 	g.Expect(patch(ann, func(r *v1alpha1.Release) { r.Spec.Promoted = "r" })).
-		To(MatchError(ContainSubstring("may approve this Release and change nothing else")))
+		To(MatchError(ContainSubstring("and change nothing else of it")))
 	g.Expect(patch(ann, approve("ann"))).To(Succeed())
+
+	// Checks are reported by programs too, in their own name and with the verb report, and nothing else with them.
+	const pipeline = "system:serviceaccount:ci:ci"
+	reporter := as(lab.Person(plane.Config, pipeline, lab.ReleaseReporter))
+	report := func(user string) func(*v1alpha1.Release) {
+		return func(r *v1alpha1.Release) {
+			r.Spec.Checks = append(r.Spec.Checks, v1alpha1.Check{Revision: "r", Stage: "canary", Name: "Smoke", Result: v1alpha1.CheckPassed, User: user})
+		}
+	}
+	g.Expect(patch(reporter, report("ann"))).To(MatchError(ContainSubstring("a check bears the name of whoever reports it, which is " + pipeline)))
+	g.Expect(patch(ann, report("ann"))).To(MatchError(ContainSubstring("ann may not report checks of releases")))
+	g.Expect(patch(reporter, approve(pipeline))).NotTo(Succeed())
+	g.Expect(patch(reporter, func(r *v1alpha1.Release) { r.Spec.RollbackTo = "r" })).
+		To(MatchError(ContainSubstring("may approve this Release or report its checks, and change nothing else of it")))
+	g.Expect(patch(reporter, report(pipeline))).To(Succeed())
 }
 
 // TestHeldOpenedAndBack plays a release on the real API server with the real webhook and the guards: what is held, what opens, a
@@ -206,4 +234,57 @@ spec:
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(f.template().GetLabels()).NotTo(HaveKey(v1alpha1.LabelStaged))
 	g.Expect(f.template().GetAnnotations()).NotTo(HaveKey(v1alpha1.AnnotationStable))
+
+	t.Run("back to an older revision", backToAnOlderRevision)
+}
+
+// backToAnOlderRevision that another has replaced everywhere: from the history, without a write of the template, and with what each
+// cluster will get shown before. The webhook and the guards are registered.
+func backToAnOlderRevision(t *testing.T) {
+	g := NewWithT(t)
+	f := &federation{t: t, namespace: "older", kind: "Deployment", assigned: map[string]int64{"member1": 2, "member2": 2}}
+	namespace(t, f.namespace)
+	c := controller()
+	g.Expect(f.push("v1")).To(Succeed())
+	f.bind()
+	g.Expect(admin.Create(t.Context(), parse(t, strings.ReplaceAll(deploymentRelease, "NAMESPACE", f.namespace)))).To(Succeed())
+	r1 := f.turn(c).Status.Revision
+	g.Eventually(func(g Gomega) {
+		g.Expect(f.push("v2")).To(Succeed())
+		g.Expect(f.template().GetAnnotations()).To(HaveKeyWithValue(v1alpha1.AnnotationStable, r1))
+	}, machine.Patience, 200*time.Millisecond).Should(Succeed())
+	held := f.turn(c)
+	previews, err := release.Previews(t.Context(), admin, held)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(previews).To(HaveLen(2))
+	g.Expect(previews[0].Now).To(Equal(previews[0].Then), "member1 is open")
+	g.Expect(previews[1].Now).NotTo(Equal(previews[1].Then))
+	g.Expect(previews[1].Revision).To(Equal(r1))
+
+	edit := func(change func(*v1alpha1.ReleaseSpec)) *v1alpha1.Release {
+		before := held.DeepCopy()
+		change(&held.Spec)
+		g.Expect(admin.Patch(t.Context(), held, client.MergeFrom(before))).To(Succeed())
+		return f.turn(c)
+	}
+	held = edit(func(s *v1alpha1.ReleaseSpec) { s.Promoted = held.Status.Revision })
+	r2 := held.Status.Revision
+	g.Expect(held.Status.Dispatch.Stable).To(Equal(r2))
+	g.Expect(f.dispatched("member2")).To(Equal("v2 of 2, partition 0"))
+
+	held = edit(func(s *v1alpha1.ReleaseSpec) { s.Rejected, s.RollbackTo = []string{r2}, r1 })
+	for _, cluster := range []string{"member1", "member2"} {
+		g.Expect(f.dispatched(cluster)).To(Equal("v1 of 2, partition 0"), cluster)
+	}
+	g.Expect(meta.IsStatusConditionTrue(held.Status.Conditions, v1alpha1.ConditionRolledBack)).To(BeTrue(), "%+v", held.Status)
+	g.Expect(f.template().GetAnnotations()).To(HaveKeyWithValue(v1alpha1.AnnotationRevision, r2))
+	g.Expect(f.push("v2")).To(Succeed(), "GitOps applies it again")
+	f.turn(c)
+	g.Expect(f.dispatched("member1")).To(Equal("v1 of 2, partition 0"))
+	g.Expect(admin.Delete(t.Context(), held)).To(Succeed())
+	held = f.turn(c)
+	g.Expect(f.push("v1")).To(Succeed())
+	f.turn(c)
+	_, err = c.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(held)})
+	g.Expect(err).NotTo(HaveOccurred())
 }
