@@ -3,6 +3,8 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/karmada-io/karmada/pkg/util/overridemanager"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,7 +26,7 @@ type Preview struct {
 	Now, Then *unstructured.Unstructured
 }
 
-// Previews of every cluster of the binding, in its order, with the cluster's overrides of today. It reads and writes nothing.
+// Previews of every cluster of the binding, by name, with the cluster's overrides of today. It reads and writes nothing.
 func Previews(ctx context.Context, control client.Client, release *v1alpha1.Release) ([]Preview, error) {
 	c := &Controller{Reader: control}
 	template, err := c.template(ctx, release)
@@ -66,5 +68,6 @@ func Previews(ctx context.Context, control client.Client, release *v1alpha1.Rele
 		}
 		out = append(out, one)
 	}
+	slices.SortFunc(out, func(a, b Preview) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out, nil
 }

@@ -257,7 +257,7 @@ func backToAnOlderRevision(t *testing.T) {
 	previews, err := release.Previews(t.Context(), admin, held)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(previews).To(HaveLen(2))
-	g.Expect(previews[0].Now).To(Equal(previews[0].Then), "member1 is open")
+	g.Expect(previews[0].Now).To(Equal(previews[0].Then), "member1 is open: %+v", held.Status)
 	g.Expect(previews[1].Now).NotTo(Equal(previews[1].Then))
 	g.Expect(previews[1].Revision).To(Equal(r1))
 
