@@ -34,7 +34,8 @@ func Previews(ctx context.Context, control client.Client, release *v1alpha1.Rele
 		return nil, err
 	}
 	if template == nil {
-		return nil, fmt.Errorf("spec.targetRef: %s %s/%s does not exist", release.Spec.TargetRef.Kind, release.Namespace, release.Spec.TargetRef.Name)
+		return nil, fmt.Errorf("spec.targetRef: %s %s/%s does not exist", release.Spec.TargetRef.Kind, release.Namespace,
+			release.Spec.TargetRef.Name)
 	}
 	if _, why := unfit(template); why != "" {
 		return nil, fmt.Errorf("spec.targetRef: %s", why)

@@ -92,7 +92,8 @@ func reportCheck(now clock.PassiveClock) releaseEdit {
 				return c.Revision != status.Revision || c.Stage == status.Stage && c.Name == check && c.User == user
 			})
 			release.Spec.Checks = append(release.Spec.Checks, v1alpha1.Check{
-				Revision: status.Revision, Stage: status.Stage, Name: check, Result: v1alpha1.CheckResult(result), Message: message, User: user, Time: &at,
+				Revision: status.Revision, Stage: status.Stage, Name: check, Result: v1alpha1.CheckResult(result), Message: message, User: user,
+				Time: &at,
 			})
 			return fmt.Sprintf("check %s of stage %s of revision %s: %s", check, status.Stage, status.Revision, result), nil
 		},
@@ -157,8 +158,8 @@ func undoRevision(release *v1alpha1.Release, to string) (string, error) {
 	}
 	switch {
 	case status.Revision == stable:
-		return "", fmt.Errorf("revision %s is the stable one and runs everywhere: name an older one of argosyctl release history with --to-revision",
-			status.Revision)
+		return "", fmt.Errorf("revision %s is the stable one and runs everywhere: name an older one of argosyctl release history with "+
+			"--to-revision", status.Revision)
 	case slices.Contains(release.Spec.Rejected, status.Revision):
 		return "", fmt.Errorf("revision %s is rejected already", status.Revision)
 	}
@@ -171,9 +172,11 @@ func undoTo(release *v1alpha1.Release, to string) (string, error) {
 	status := &release.Status
 	switch {
 	case !slices.ContainsFunc(status.History, func(r v1alpha1.Revision) bool { return r.Name == to }):
-		return "", fmt.Errorf("--to-revision: revision %s is not in the history; argosyctl release history %s lists those there are", to, release.Name)
+		return "", fmt.Errorf("--to-revision: revision %s is not in the history; argosyctl release history %s lists those there are", to,
+			release.Name)
 	case to == status.Revision:
-		return "", fmt.Errorf("--to-revision: %s is the template's own revision: argosyctl release promote %s opens it everywhere", to, release.Name)
+		return "", fmt.Errorf("--to-revision: %s is the template's own revision: argosyctl release promote %s opens it everywhere", to,
+			release.Name)
 	}
 	release.Spec.Rejected = slices.DeleteFunc(release.Spec.Rejected, func(r string) bool { return r == to })
 	rejectRevision(release, status.Dispatch.Stable)

@@ -74,7 +74,8 @@ func TestReleaseEdits(t *testing.T) {
 		"undo": {verb: "undo", want: "revision r2 is rejected: every cluster goes back to r1",
 			prepare: func(r *v1alpha1.Release) { r.Spec.Promoted = "r2" },
 			check:   func(s v1alpha1.ReleaseSpec) bool { return len(s.Rejected) == 1 && s.Promoted == "" }},
-		"undo to an older one": {verb: "undo", flags: []string{"--to-revision=r0"}, want: "revision r2 is rejected: every cluster goes back to r0",
+		"undo to an older one": {verb: "undo", flags: []string{"--to-revision=r0"},
+			want: "revision r2 is rejected: every cluster goes back to r0",
 			prepare: func(r *v1alpha1.Release) {
 				r.Status.History = append([]v1alpha1.Revision{{Name: "r0"}}, r.Status.History...)
 				r.Spec.Rejected = []string{"r0"}
@@ -100,7 +101,8 @@ func TestReleaseEdits(t *testing.T) {
 		"report": {verb: "report", user: "ci", flags: []string{"--check=Smoke", "--result=Passed"},
 			want: "check Smoke of stage one of revision r2: Passed",
 			prepare: func(r *v1alpha1.Release) {
-				r.Spec.Checks = []v1alpha1.Check{{Revision: "r1", Stage: "one", Name: "Load"}, {Revision: "r2", Stage: "one", Name: "Smoke", User: "ci"},
+				r.Spec.Checks = []v1alpha1.Check{{Revision: "r1", Stage: "one", Name: "Load"},
+					{Revision: "r2", Stage: "one", Name: "Smoke", User: "ci"},
 					{Revision: "r2", Stage: "one", Name: "Smoke", User: "ann"}}
 			},
 			check: func(s v1alpha1.ReleaseSpec) bool {
@@ -108,7 +110,8 @@ func TestReleaseEdits(t *testing.T) {
 					s.Checks[1].Time != nil
 			}},
 		"report nothing": {verb: "report", flags: []string{"--result=Passed"}, wantErr: "--check: name the check"},
-		"report half":    {verb: "report", flags: []string{"--check=Smoke", "--result=passed"}, wantErr: `--result: want Passed or Failed, have "passed"`},
+		"report half": {verb: "report", flags: []string{"--check=Smoke", "--result=passed"},
+			wantErr: `--result: want Passed or Failed, have "passed"`},
 		"report of no stage": {verb: "report", flags: []string{"--check=Smoke", "--result=Passed"}, wantErr: "no stage is open",
 			prepare: func(r *v1alpha1.Release) { r.Status.Stage = "" }},
 		"undo the stable one": {verb: "undo", prepare: func(r *v1alpha1.Release) { r.Status.Revision = "r1" }, wantErr: "is the stable one"},

@@ -21,7 +21,9 @@ type source []file
 
 func readSource(root string) (source, error) {
 	var out source
-	folders := []string{"api", "cmd", "cronhpa", "estimator", "fedhpa", "internal", "interpreter", "member", "migration", "release", "reschedule", "scalein"}
+	folders := []string{
+		"api", "cmd", "cronhpa", "estimator", "fedhpa", "internal", "interpreter", "member", "migration", "release", "reschedule", "scalein",
+	}
 	for _, folder := range folders {
 		base := filepath.Join(root, folder)
 		err := filepath.WalkDir(base, func(path string, entry fs.DirEntry, err error) error {

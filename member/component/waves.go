@@ -165,43 +165,53 @@ func (w *waves) candidates(
 		if c.DeletionTimestamp != nil || decide.Unmanaged(c) {
 			continue
 		}
-		candidate := wave.Candidate{Component: c}
-		if c.Status.TemplateRevision == nil && len(c.Status.Resources) == 0 {
-			// Nothing is in place, so that no wave holds it: after a cold start that is all of them, and rendering each at every look is dear.
-			out = append(out, candidate)
-			continue
+		candidate, key, err := w.candidate(ctx, c, templates, values)
+		if err != nil {
+			return nil, nil, err
 		}
-		key := remembered{generation: c.Generation, labels: fmt.Sprint(c.Labels)}
-		today, err := wave.Of(c, templates, values)
-		if err == nil {
-			for _, t := range today.Templates {
-				candidate.Matching = append(candidate.Matching, t.Name)
-			}
-			if key.candidate, err = today.Name(); err != nil {
-				return nil, nil, err
-			}
-			if c.Status.TemplateRevision != nil {
-				key.name = c.Status.TemplateRevision.Name
-			}
-			if key.name == key.candidate {
-				out = append(out, candidate)
-				continue
-			}
+		if key != nil {
+			remember[c.UID] = *key
 		}
-		if before, found := w.waiting[c.UID]; err == nil && key.name != "" && found && before.same(key) {
-			candidate.Waits, key.found = before.found, before.found
-		} else {
-			choice, err := w.choose(ctx, c, templates, values)
-			if err != nil {
-				return nil, nil, err
-			}
-			candidate.Waits, key.found = choice.Waits, choice.Waits
-		}
-		remember[c.UID] = key
 		out = append(out, candidate)
 	}
 	w.waiting = remember
 	return out, used, nil
+}
+
+// candidate is a Component with the change it waits for, and what is remembered of that; nil when it waits for none.
+func (w *waves) candidate(ctx context.Context, c *v1alpha1.Component, templates []v1alpha1.ComponentTemplate,
+	values render.Variables) (wave.Candidate, *remembered, error) {
+	candidate := wave.Candidate{Component: c}
+	if c.Status.TemplateRevision == nil && len(c.Status.Resources) == 0 {
+		// Nothing is in place, so that no wave holds it: after a cold start that is all of them, and rendering each at every look is dear.
+		return candidate, nil, nil
+	}
+	key := remembered{generation: c.Generation, labels: fmt.Sprint(c.Labels)}
+	today, err := wave.Of(c, templates, values)
+	if err == nil {
+		for _, t := range today.Templates {
+			candidate.Matching = append(candidate.Matching, t.Name)
+		}
+		if key.candidate, err = today.Name(); err != nil {
+			return candidate, nil, err
+		}
+		if c.Status.TemplateRevision != nil {
+			key.name = c.Status.TemplateRevision.Name
+		}
+		if key.name == key.candidate {
+			return candidate, nil, nil
+		}
+	}
+	if before, found := w.waiting[c.UID]; err == nil && key.name != "" && found && before.same(key) {
+		candidate.Waits, key.found = before.found, before.found
+		return candidate, &key, nil
+	}
+	choice, err := w.choose(ctx, c, templates, values)
+	if err != nil {
+		return candidate, nil, err
+	}
+	candidate.Waits, key.found = choice.Waits, choice.Waits
+	return candidate, &key, nil
 }
 
 func (r remembered) same(other remembered) bool {

@@ -62,7 +62,7 @@ func TestChecksOpenTheNextStage(t *testing.T) {
 
 // A check that failed is a failure of the revision, at once; one that passed after it takes it back, unless it was given up.
 func TestAFailedCheck(t *testing.T) {
-	f, r1, r2 := gated(t, v1alpha1.Gates{Checks: []string{"Smoke"}})
+	f, _, r2 := gated(t, v1alpha1.Gates{Checks: []string{"Smoke"}})
 	f.release.Spec.OnFailure = v1alpha1.OnFailurePause
 	f.report("Smoke", v1alpha1.CheckFailed, r2)
 	f.settle()
@@ -72,7 +72,7 @@ func TestAFailedCheck(t *testing.T) {
 	f.settle()
 	f.runs(t, r2, 4)
 
-	f, r1, r2 = gated(t, v1alpha1.Gates{Approvals: 1})
+	f, r1, r2 := gated(t, v1alpha1.Gates{Approvals: 1})
 	f.report("Anything", v1alpha1.CheckFailed, r2)
 	f.settle()
 	f.runs(t, r1, 4)

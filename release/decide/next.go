@@ -172,8 +172,8 @@ func back(n *next) bool {
 	}
 	known := slices.ContainsFunc(n.Status.History, func(r v1alpha1.Revision) bool { return r.Name == to })
 	if !known || slices.Contains(n.spec.Rejected, to) {
-		n.stalled(v1alpha1.ReasonRevisionUnknown, fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters stay at %s; "+
-			"argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name))
+		n.stalled(v1alpha1.ReasonRevisionUnknown, fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters "+
+			"stay at %s; argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name))
 		return true
 	}
 	n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", d.Stable, to)
@@ -277,7 +277,10 @@ func (n *next) condition(kind string, status metav1.ConditionStatus, reason, mes
 }
 
 // quoting are the reasons whose messages have an error's text in them.
-var quoting = []string{v1alpha1.ReasonUpdating, v1alpha1.ReasonGateUnwell, v1alpha1.ReasonGateUnanswered, v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonDeadlineExceeded}
+var quoting = []string{
+	v1alpha1.ReasonUpdating, v1alpha1.ReasonGateUnwell, v1alpha1.ReasonGateUnanswered, v1alpha1.ReasonClusterUnreachable,
+	v1alpha1.ReasonDeadlineExceeded,
+}
 
 // mostOfMessage keeps a condition with hundreds of clusters readable.
 const mostOfMessage = 1024

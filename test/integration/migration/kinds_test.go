@@ -125,7 +125,8 @@ func TestRules(t *testing.T) {
 			}, want: "secretName needs an address with https",
 		},
 		"a window of both kinds": {
-			change: window(gatev1alpha1.FreezeWindow{Start: &day, End: ptr.To(metav1.NewTime(day.Add(3600e9))), Days: []gatev1alpha1.Weekday{"Monday"},
+			change: window(gatev1alpha1.FreezeWindow{Start: &day, End: ptr.To(metav1.NewTime(day.Add(3600e9))),
+				Days: []gatev1alpha1.Weekday{"Monday"},
 				From: "01:00", To: "02:00"}), want: "either start and end, or days",
 		},
 		"a window of no kind":     {change: window(gatev1alpha1.FreezeWindow{From: "01:00", To: "02:00"}), want: "either start and end, or days"},
@@ -135,7 +136,8 @@ func TestRules(t *testing.T) {
 		},
 		"days without times": {change: window(gatev1alpha1.FreezeWindow{Days: []gatev1alpha1.Weekday{"Monday"}}), want: "days needs from and to"},
 		"a time of day that is none": {
-			change: window(gatev1alpha1.FreezeWindow{Days: []gatev1alpha1.Weekday{"Monday"}, From: "25:00", To: "02:00"}), want: "freezeWindows[0].from",
+			change: window(gatev1alpha1.FreezeWindow{Days: []gatev1alpha1.Weekday{"Monday"}, From: "25:00", To: "02:00"}),
+			want:   "freezeWindows[0].from",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -54,10 +54,12 @@ func TestRules(t *testing.T) {
 			"should have at least 1 items"},
 		"an unknown field": {"gates: {approvals: 1}", "gates: {approval: 1}", `unknown field "spec.stages[0].gates.approval"`},
 		"a query of one's own": {
-			"gates: {approvals: 1}", `gates: {prometheus: [{address: "https://metrics.example", query: up}]}`, "a query of a Release needs secretName",
+			"gates: {approvals: 1}", `gates: {prometheus: [{address: "https://metrics.example", query: up}]}`,
+			"a query of a Release needs secretName",
 		},
 		"a query in the clear": {
-			"gates: {approvals: 1}", `gates: {prometheus: [{address: "http://metrics.example", query: up, secretName: metrics}]}`, "needs an address with https",
+			"gates: {approvals: 1}", `gates: {prometheus: [{address: "http://metrics.example", query: up, secretName: metrics}]}`,
+			"needs an address with https",
 		},
 		"a check twice":    {"gates: {approvals: 1}", "gates: {checks: [Smoke, Smoke]}", "Duplicate value"},
 		"a window of none": {"  stages:", "  freezeWindows: [{name: sale}]\n  stages:", "either start and end, or days"},
@@ -128,10 +130,12 @@ func TestApprovals(t *testing.T) {
 	reporter := as(lab.Person(plane.Config, pipeline, lab.ReleaseReporter))
 	report := func(user string) func(*v1alpha1.Release) {
 		return func(r *v1alpha1.Release) {
-			r.Spec.Checks = append(r.Spec.Checks, v1alpha1.Check{Revision: "r", Stage: "canary", Name: "Smoke", Result: v1alpha1.CheckPassed, User: user})
+			check := v1alpha1.Check{Revision: "r", Stage: "canary", Name: "Smoke", Result: v1alpha1.CheckPassed, User: user}
+			r.Spec.Checks = append(r.Spec.Checks, check)
 		}
 	}
-	g.Expect(patch(reporter, report("ann"))).To(MatchError(ContainSubstring("a check bears the name of whoever reports it, which is " + pipeline)))
+	g.Expect(patch(reporter, report("ann"))).
+		To(MatchError(ContainSubstring("a check bears the name of whoever reports it, which is " + pipeline)))
 	g.Expect(patch(ann, report("ann"))).To(MatchError(ContainSubstring("ann may not report checks of releases")))
 	g.Expect(patch(reporter, approve(pipeline))).NotTo(Succeed())
 	g.Expect(patch(reporter, func(r *v1alpha1.Release) { r.Spec.RollbackTo = "r" })).
