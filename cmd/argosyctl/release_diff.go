@@ -20,7 +20,8 @@ func newReleaseDiffCommand(flags *genericclioptions.ConfigFlags, streams generic
 		Use: "diff NAME", Short: "Show what each cluster will get of the template's revision",
 		Long: "Shows, for each cluster of the application, every field in which what it has differs from what it gets when the template's\n" +
 			"revision is open there, with its OverridePolicies as they are today. Live fields, such as replicas, are never held and not\n" +
-			"shown. The exit status is that of kubectl diff: 0 when nothing differs, 1 when something does, 2 or more when that could not be found out.",
+			"shown. The exit status is that of kubectl diff: 0 when nothing differs, 1 when something does, 2 or more when that could\n" +
+			"not be found out.",
 		Example: "  argosyctl release diff web -n shop",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
