@@ -1,4 +1,4 @@
-package e2e
+package reschedule
 
 import (
 	"context"
@@ -124,8 +124,7 @@ func dividedOver(t *testing.T, p planes, namespace, binding string) [2]int32 {
 }
 
 // TestReschedule: a member loses a node under a CloneSet and a Deployment. All replicas come to run elsewhere, as many moved as waited, and
-// no pod that had a node was stopped. How soon depends on the machine: among forty stories an estimator does not get to read a template in
-// time, and answers carefully until it does.
+// no pod that had a node was stopped.
 func TestReschedule(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -1,0 +1,97 @@
+package reschedule
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/demo"
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+// slow bounds what a test waits for; a machine that does much else at the time is slow.
+const slow = "6m"
+
+// shared is the package's federation: written by TestMain before any test runs.
+var shared *lab.Lab
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	log := textlogger.NewLogger(textlogger.NewConfig())
+	klog.SetLogger(log)
+	ctrl.SetLogger(log)
+	options := lab.DefaultOptions()
+	options.Metrics = false
+	options.Reschedule = []string{"testreschedule", "testreschedulefull"}
+	options.Progress = os.Stdout
+	l, closeLab, err := lab.Run(context.Background(), options)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "starting the federation:", err)
+		return 1
+	}
+	shared = l
+	code := lab.Judge(m)
+	if code != 0 {
+		if err := l.Dump(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, "keeping the federation's objects:", err)
+		}
+	}
+	closeLab(code != 0)
+	return code
+}
+
+// planes are the API servers as an administrator sees them.
+type planes struct {
+	karmada client.Client
+	members map[string]client.Client
+}
+
+func federation(t *testing.T) planes {
+	t.Helper()
+	p := planes{members: map[string]client.Client{}}
+	for _, name := range append([]string{lab.KarmadaPlaneName}, shared.Members...) {
+		c, err := demo.Client(shared, name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.members[name] = c
+	}
+	p.karmada = p.members[lab.KarmadaPlaneName]
+	delete(p.members, lab.KarmadaPlaneName)
+	return p
+}
+
+// newNamespace is named after the test, and goes with it; the controller's settings name it too.
+func newNamespace(t *testing.T, p planes) string {
+	t.Helper()
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: strings.ToLower(t.Name())}}
+	if err := p.karmada.Create(t.Context(), object); err != nil {
+		t.Fatalf("making namespace %s: %v", object.Name, err)
+	}
+	t.Cleanup(func() {
+		if err := p.karmada.Delete(context.Background(), object); err != nil && !apierrors.IsNotFound(err) {
+			t.Errorf("deleting namespace %s: %v", object.Name, err)
+		}
+	})
+	return object.Name
+}
+
+func (p planes) apply(t *testing.T, namespace, manifests string) {
+	t.Helper()
+	if err := demo.Apply(t.Context(), p.karmada, strings.ReplaceAll(manifests, "$NS", namespace)); err != nil {
+		t.Fatal(err)
+	}
+}
