@@ -124,7 +124,7 @@ test-tools: ## the modules of their own: images, chart, alerts and dashboards
 
 # What has goroutines; the pure packages have none, and their long sweeps would take ten times their time.
 CONCURRENT := ./cmd/... ./cronhpa ./estimator/... ./fedhpa ./internal/... ./interpreter/hook ./member/component ./member/vm/... \
-	./migration/admission ./migration/controller ./migration/iskarmada ./migration/whitelist ./release ./scalein
+	./migration/admission ./migration/controller ./migration/iskarmada ./migration/whitelist ./release ./reschedule ./scalein
 # The race detector is written in C: only these targets need a compiler of it.
 RACE := CGO_ENABLED=1 go test -race
 
