@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -179,6 +180,20 @@ func TestBackToAnOlderRevision(t *testing.T) {
 	f.settle()
 	f.says(t, v1alpha1.ConditionStalled, v1alpha1.ReasonRevisionUnknown, "spec.rollbackTo: revision abc is not in the history")
 	f.runs(t, r2, 4)
+	// Meanwhile what clusters have is told as it is, and a look at which nothing changed writes nothing.
+	f.bad[r2] = true
+	f.settle()
+	f.says(t, v1alpha1.ConditionStalled, v1alpha1.ReasonRevisionUnknown, "abc")
+	if ready, complete := f.release.Status.ReadyText, f.is(v1alpha1.ConditionComplete); ready != "0/4" || complete != metav1.ConditionFalse {
+		t.Errorf("ready %s, complete %s, while no pod is ready", ready, complete)
+	}
+	f.now = f.now.Add(time.Minute)
+	before := f.release.Status.DeepCopy()
+	f.reconcile()
+	if diff := cmp.Diff(before, &f.release.Status); diff != "" {
+		t.Errorf("written again (-before +after):\n%s", diff)
+	}
+	f.bad = map[string]bool{}
 	f.release.Spec.RollbackTo = r1
 	f.settle()
 	f.runs(t, r1, 4)

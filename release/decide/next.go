@@ -23,6 +23,8 @@ type next struct {
 	spec *v1alpha1.ReleaseSpec
 	// before is the status as it was.
 	before *v1alpha1.ReleaseStatus
+	// unknown says why spec.rollbackTo cannot be gone back to; empty when it can, or need not.
+	unknown string
 }
 
 // Next says what a Release does.
@@ -40,6 +42,9 @@ func Next(w World) Decision {
 		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonHeld,
 			"the Release is being deleted, and clusters are held: "+
 				"argosyctl release promote opens them; or put the template back to revision "+n.Status.Dispatch.Stable)
+	}
+	if n.unknown != "" {
+		n.stalled(v1alpha1.ReasonRevisionUnknown, n.unknown)
 	}
 	n.ask()
 	n.summary()
@@ -164,7 +169,8 @@ func (n *next) rejected() []string {
 	return out
 }
 
-// back: the stable revision was rejected, and people named the one of the history that is to be the stable one instead.
+// back: the stable revision was rejected, and people named the one of the history that is to be the stable one instead. Where there is none
+// of that name all goes on as it was, and is told at the end.
 func back(n *next) bool {
 	d, to := n.Status.Dispatch, n.spec.RollbackTo
 	if to == "" || to == d.Stable || !slices.Contains(n.spec.Rejected, d.Stable) {
@@ -172,9 +178,9 @@ func back(n *next) bool {
 	}
 	known := slices.ContainsFunc(n.Status.History, func(r v1alpha1.Revision) bool { return r.Name == to })
 	if !known || slices.Contains(n.spec.Rejected, to) {
-		n.stalled(v1alpha1.ReasonRevisionUnknown, fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters "+
-			"stay at %s; argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name))
-		return true
+		n.unknown = fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters "+
+			"stay at %s; argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name)
+		return false
 	}
 	n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", d.Stable, to)
 	d.Stable = to
@@ -266,6 +272,10 @@ func (n *next) condition(kind string, status metav1.ConditionStatus, reason, mes
 		Type: kind, Status: status, Reason: reason, Message: text.Cut(message, mostOfMessage),
 		ObservedGeneration: n.Release.Generation, LastTransitionTime: metav1.NewTime(n.Now),
 	})
+	if old != nil && old.Status == status {
+		// What an earlier step said of it in this very look was no transition.
+		meta.FindStatusCondition(n.Status.Conditions, kind).LastTransitionTime = old.LastTransitionTime
+	}
 	news := old == nil || old.Status != status || old.Reason != reason
 	switch {
 	case !news || status != metav1.ConditionTrue:

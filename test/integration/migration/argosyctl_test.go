@@ -182,7 +182,7 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 			t.Errorf("the states as %s: %v, %d", format, err, len(list.Items))
 		}
 	}
-	step(`--output "xml" is not known: use text, json, yaml, or as kubectl get`, 1, "alice", "migration", "plan", "deployment/web", "-o", "xml")
+	step(`--output "xml" is not known: use text, json, yaml, or as`, 1, "alice", "migration", "plan", "deployment/web", "-o", "xml")
 	step("deployment/web  AwaitingApproval  Static   Production 1/3  0/2       0/2 approved", 0, "alice", "migration", "status")
 	step("No application has a Migration here", 0, "alice", "migration", "status", "-n", "elsewhere")
 	step("secret/web static: its content differs", 0, "alice", "migration", "status", "deployment/web")
