@@ -178,8 +178,8 @@ func back(n *next) bool {
 	}
 	known := slices.ContainsFunc(n.Status.History, func(r v1alpha1.Revision) bool { return r.Name == to })
 	if !known || slices.Contains(n.spec.Rejected, to) {
-		n.unknown = fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters "+
-			"stay at %s; argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name)
+		n.unknown = fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters stay at %s; "+
+			"argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name)
 		return false
 	}
 	n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", d.Stable, to)
