@@ -86,6 +86,11 @@ func reportCheck(now clock.PassiveClock) releaseEdit {
 			case status.Stage == "" || status.Revision == "":
 				return "", errors.New("no stage is open: there is nothing to report about")
 			}
+			asked := checksOf(release, status.Stage)
+			if result == string(v1alpha1.CheckPassed) && !slices.Contains(asked, check) {
+				return "", fmt.Errorf("--check: stage %s does not wait for %s; it waits for: %s", status.Stage, check,
+					cmp.Or(strings.Join(asked, ", "), "no check"))
+			}
 			at := metav1.NewTime(now.Now())
 			// Checks of revisions that are gone make room, and so does one's own earlier word on the same.
 			release.Spec.Checks = slices.DeleteFunc(release.Spec.Checks, func(c v1alpha1.Check) bool {
@@ -98,6 +103,15 @@ func reportCheck(now clock.PassiveClock) releaseEdit {
 			return fmt.Sprintf("check %s of stage %s of revision %s: %s", check, status.Stage, status.Revision, result), nil
 		},
 	}
+}
+
+// checksOf a stage are those that it waits for.
+func checksOf(release *v1alpha1.Release, stage string) []string {
+	i := slices.IndexFunc(release.Spec.Stages, func(s v1alpha1.Stage) bool { return s.Name == stage })
+	if i < 0 {
+		return nil
+	}
+	return release.Spec.Stages[i].Gates.Checks
 }
 
 func undo() releaseEdit {

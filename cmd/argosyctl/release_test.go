@@ -101,6 +101,7 @@ func TestReleaseEdits(t *testing.T) {
 		"report": {verb: "report", user: "ci", flags: []string{"--check=Smoke", "--result=Passed"},
 			want: "check Smoke of stage one of revision r2: Passed",
 			prepare: func(r *v1alpha1.Release) {
+				r.Spec.Stages[0].Gates.Checks = []string{"Smoke"}
 				r.Spec.Checks = []v1alpha1.Check{{Revision: "r1", Stage: "one", Name: "Load"},
 					{Revision: "r2", Stage: "one", Name: "Smoke", User: "ci"},
 					{Revision: "r2", Stage: "one", Name: "Smoke", User: "ann"}}
@@ -110,6 +111,12 @@ func TestReleaseEdits(t *testing.T) {
 					s.Checks[1].Time != nil
 			}},
 		"report nothing": {verb: "report", flags: []string{"--result=Passed"}, wantErr: "--check: name the check"},
+		"report what nobody waits for": {verb: "report", flags: []string{"--check=Smok", "--result=Passed"},
+			prepare: func(r *v1alpha1.Release) { r.Spec.Stages[0].Gates.Checks = []string{"Smoke"} },
+			wantErr: "--check: stage one does not wait for Smok; it waits for: Smoke"},
+		"report a failure that nobody asked for": {verb: "report", user: "ci", flags: []string{"--check=Other", "--result=Failed"},
+			want:  "check Other of stage one of revision r2: Failed",
+			check: func(s v1alpha1.ReleaseSpec) bool { return len(s.Checks) == 1 }},
 		"report half": {verb: "report", flags: []string{"--check=Smoke", "--result=passed"},
 			wantErr: `--result: want Passed or Failed, have "passed"`},
 		"report of no stage": {verb: "report", flags: []string{"--check=Smoke", "--result=Passed"}, wantErr: "no stage is open",

@@ -93,8 +93,8 @@ func (n *next) checked(at int) bool {
 	n.After = lookAgain
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonAwaitingChecks, fmt.Sprintf(
-		"stage %s of revision %s waits for: %s; argosyctl release report %s --check NAME --result Passed", stage.Name, n.Template.Revision,
-		strings.Join(missing, ", "), n.Release.Name))
+		"stage %s of revision %s waits for: %s; argosyctl release report %s --check=%s --result=Passed", stage.Name, n.Template.Revision,
+		strings.Join(missing, ", "), n.Release.Name, missing[0]))
 	return false
 }
 
