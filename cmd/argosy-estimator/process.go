@@ -19,12 +19,16 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	schedulerconfig "k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/utils/clock"
@@ -77,12 +81,14 @@ type process struct {
 	// guarded stands before the metrics where they are served securely; nil where they are served in the clear.
 	guarded func(logr.Logger, http.Handler) http.Handler
 	ending  *drain.Drain
+	// events of workloads whose templates could not be read; written while the process runs.
+	events record.EventBroadcaster
 }
 
 func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) (*process, error) {
 	options.metricsAddress = cmp.Or(options.metricsAddress, cfg.MetricsBindAddress)
 	options.healthAddress = cmp.Or(options.healthAddress, cfg.HealthBindAddress)
-	p := &process{options: options, metrics: prometheus.NewRegistry(), health: health.NewServer()}
+	p := &process{options: options, metrics: prometheus.NewRegistry(), health: health.NewServer(), events: record.NewBroadcaster()}
 	clk := clock.RealClock{}
 	p.ending = &drain.Drain{Clock: clk, Period: time.Duration(cfg.DrainSeconds) * time.Second}
 	configure, err := mirrorConfigs(cfg, plugins)
@@ -136,6 +142,7 @@ func build(cfg *config.Estimator, options *flagOptions, plugins oracle.Plugins) 
 	wire.Register(p.grpc, server.New(server.Options{
 		Members: p.fleet, Templates: templates, Kinds: template.KindsOf(cfg.WorkloadKinds), Promises: promises,
 		Clock: clk, Metrics: server.NewMetrics(p.metrics),
+		Events: p.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "argosy-estimator"}),
 	}))
 	healthpb.RegisterHealthServer(p.grpc, p.health)
 	return p, nil
@@ -212,6 +219,8 @@ func (p *process) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening for gRPC (--server-port): %w", err)
 	}
+	p.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: p.watcher.Secrets.CoreV1().Events("")})
+	defer p.events.Shutdown()
 	// Told to stop, it answers on while Services hear of it; what fails ends the process at once.
 	group, ctx := errgroup.WithContext(p.ending.Until(ctx))
 	group.Go(func() error { return p.watcher.Run(ctx) })

@@ -113,6 +113,19 @@ func (l *Ledger) Knows(cluster, namespace, workload string) bool {
 	return false
 }
 
+// Workloads are what bindings place of that kind and name, each as its binding names it.
+func (l *Ledger) Workloads(kind, namespace, workload string) []workv1alpha2.ObjectReference {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var placed []workv1alpha2.ObjectReference
+	for key := range l.named[types.NamespacedName{Namespace: namespace, Name: workload}] {
+		if e := l.bindings[key]; e.workload.Kind == kind {
+			placed = append(placed, e.workload)
+		}
+	}
+	return placed
+}
+
 // Ahead returns the promises to a member that are still young, with all replicas assigned: the caller takes off those whose pods it sees.
 func (l *Ledger) Ahead(cluster string, now time.Time) []Promise {
 	l.mu.Lock()

@@ -30,6 +30,8 @@ const (
 	ForeignScheduler Doubt = "foreignScheduler"
 	// WithoutTemplate: the pod is made of what the request says, or of a live pod.
 	WithoutTemplate Doubt = "withoutTemplate"
+	// LastTemplate: the template could not be read now. The one that was read last stands in: no binding names a newer version.
+	LastTemplate Doubt = "lastTemplate"
 	// OlderPods: what the member adds to the workload's pods is known from pods of an older template only.
 	OlderPods Doubt = "olderPods"
 )

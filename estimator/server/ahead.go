@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/klog/v2"
 
-	"github.com/argosy-dev/argosy/estimator/inflight"
 	"github.com/argosy-dev/argosy/estimator/mirror"
 	"github.com/argosy-dev/argosy/estimator/oracle"
 	"github.com/argosy-dev/argosy/estimator/template"
@@ -18,14 +17,10 @@ import (
 // ahead is the room held for replicas that are promised to the member and not there yet: those that bindings say, and those that
 // karmada-scheduler says it has assumed (1.18, with its gate SchedulingOvercommitProtection). It assumes all replicas of a workload,
 // running ones too, so what a binding tells of is the binding's to say, and of the rest only the pods that are not seen are held for.
-func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed []wire.AssumedWorkload) []oracle.Reservation {
+func (s *Server) ahead(reading context.Context, member *mirror.Member, others []awaited, assumed []wire.AssumedWorkload) []oracle.Reservation {
 	var reservations []oracle.Reservation
-	if s.promises != nil {
-		for _, promise := range s.promises.Ahead(member.Name, s.clock.Now()) {
-			if reservation, ok := s.promised(reading, member, promise); ok {
-				reservations = append(reservations, reservation)
-			}
-		}
+	for _, one := range others {
+		reservations = append(reservations, s.reservation(reading, member, one))
 	}
 	for _, workload := range assumed {
 		for _, component := range workload.Components {
@@ -44,29 +39,52 @@ func (s *Server) ahead(reading context.Context, member *mirror.Member, assumed [
 	return reservations
 }
 
-// promised is the reservation for one promise, if pods of it are missing.
-func (s *Server) promised(reading context.Context, member *mirror.Member, promise inflight.Promise) (oracle.Reservation, bool) {
-	workload := mirror.Workload{Kind: promise.Workload.Kind, Namespace: promise.Workload.Namespace, Name: promise.Workload.Name,
-		Group: schema.FromAPIVersionAndKind(promise.Workload.APIVersion, promise.Workload.Kind).Group}
-	seen, err := member.PodsOf(reading, workload)
-	if err != nil {
-		klog.FromContext(reading).V(1).Info("Holding room for all promised replicas", "reason", "OwnerUnreadable", "error", err.Error())
+// awaited is a promise of which pods are missing.
+type awaited struct {
+	object       template.Object
+	requirements wire.Requirements
+	missing      int
+}
+
+// awaited are the promises to the member of which pods are missing. Their templates are read from here on, all side by side: one after the
+// other a hundred would not be read in time.
+func (s *Server) awaited(reading context.Context, member *mirror.Member) []awaited {
+	if s.promises == nil {
+		return nil
 	}
-	missing := int(promise.Replicas) - len(seen)
-	if missing <= 0 || promise.Requirements == nil {
-		return oracle.Reservation{}, false
+	var found []awaited
+	for _, promise := range s.promises.Ahead(member.Name, s.clock.Now()) {
+		workload := mirror.Workload{Kind: promise.Workload.Kind, Namespace: promise.Workload.Namespace, Name: promise.Workload.Name,
+			Group: schema.FromAPIVersionAndKind(promise.Workload.APIVersion, promise.Workload.Kind).Group}
+		seen, err := member.PodsOf(reading, workload)
+		if err != nil {
+			klog.FromContext(reading).V(1).Info("Holding room for all promised replicas", "reason", "OwnerUnreadable", "error", err.Error())
+		}
+		missing := int(promise.Replicas) - len(seen)
+		if missing <= 0 || promise.Requirements == nil {
+			continue
+		}
+		one := awaited{object: template.Object{Kind: workload.Kind, Namespace: workload.Namespace, Name: workload.Name},
+			requirements: requirementsOf(promise.Requirements), missing: missing}
+		if s.templates != nil {
+			s.templates.Start(reading, one.object)
+		}
+		found = append(found, one)
 	}
-	object := template.Object{Kind: workload.Kind, Namespace: workload.Namespace, Name: workload.Name}
-	requirements := requirementsOf(promise.Requirements)
-	pod := template.Synthetic(requirements, object.Namespace, object.Name)
-	if pods, err := s.pods(reading, member, object, true, requirements); err == nil {
+	return found
+}
+
+// reservation is the room that the missing pods of a promise take.
+func (s *Server) reservation(reading context.Context, member *mirror.Member, one awaited) oracle.Reservation {
+	pod := template.Synthetic(one.requirements, one.object.Namespace, one.object.Name)
+	if pods, err := s.pods(reading, member, one.object, true, one.requirements); err == nil {
 		pod = pods[0].pod
 	}
 	if made, refusal, err := s.admit(member, pod); err == nil && refusal == "" {
 		pod = made
 	}
-	return oracle.Reservation{Pod: pod, Count: missing, For: fmt.Sprintf("promised %s %s/%s", object.Kind, object.Namespace, object.Name)},
-		true
+	return oracle.Reservation{Pod: pod, Count: one.missing,
+		For: fmt.Sprintf("promised %s %s/%s", one.object.Kind, one.object.Namespace, one.object.Name)}
 }
 
 func requirementsOf(r *workv1alpha2.ReplicaRequirements) wire.Requirements {

@@ -43,11 +43,12 @@ func (s *Server) pods(reading context.Context, member *mirror.Member, object tem
 		return found, nil
 	}
 	s.metrics.templateMissing()
+	s.tell(object, known.unread, found)
 	if len(found) == 0 {
 		return nil, known.unread
 	}
-	klog.FromContext(reading).Error(known.unread, "Estimating without the workload's template", "reason", "TemplateUnreadable", "pod",
-		found[0].by)
+	klog.FromContext(reading).Error(known.unread, "Estimating without reading the workload's template", "reason", "TemplateUnreadable",
+		"pod", found[0].by, "doubt", found[0].doubt)
 	return found, nil
 }
 
@@ -79,6 +80,9 @@ func (s *Server) evidence(reading context.Context, member *mirror.Member, object
 		one := s.fromTemplate(member, pod, e.live)
 		one.shared = s.travelling(reading, member, pod)
 		one.matches = template.Matches(pod.Template, requirements.Requests)
+		if e.unread != nil && one.doubt == "" {
+			one.doubt = oracle.LastTemplate
+		}
 		e.templates = append(e.templates, one)
 	}
 	return e, nil

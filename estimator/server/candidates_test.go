@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
@@ -17,10 +19,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
+	testclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 
+	"github.com/argosy-dev/argosy/estimator/inflight"
 	"github.com/argosy-dev/argosy/estimator/oracle"
 	"github.com/argosy-dev/argosy/estimator/wire"
 )
@@ -99,6 +104,58 @@ func TestControlPlaneTooSlowToSay(t *testing.T) {
 				if !strings.Contains(string(said), want) || strings.Contains(string(said), want+"0\n") {
 					t.Errorf("metrics %s, want one that begins with %q and is not 0", said, want)
 				}
+			}
+		})
+	}
+}
+
+// TestTheLastTemplateStandsIn: what was read while karmada-apiserver answered counts while it does not, as long as the binding names no newer
+// version. It is said: by the outcome, and by an event at the workload.
+func TestTheLastTemplateStandsIn(t *testing.T) {
+	slow := workload("example.com/v1", "Fitful", "web", "1", onePerHost)
+	slow.SetUID("web")
+	slow.SetResourceVersion("10")
+	for name, tc := range map[string]struct {
+		version string
+		want    int32
+		outcome string
+		says    string
+	}{
+		"the version that was read": {"10", 3, "lastTemplate", "estimated by the template as it was last read"},
+		"a newer version":           {"11", Unknown, "Template", "how many fit is not known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			promises, registry, events := inflight.NewLedger(), prometheus.NewRegistry(), record.NewFakeRecorder(8)
+			observe := func(version string) {
+				promises.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-fitful"},
+					Spec: workv1alpha2.ResourceBindingSpec{Resource: workv1alpha2.ObjectReference{APIVersion: "example.com/v1", Kind: "Fitful",
+						Namespace: "shop", Name: "web", UID: "web", ResourceVersion: version}}}, time.Now(), true)
+			}
+			clk := testclock.NewFakePassiveClock(time.Now())
+			templates := resolver(t, clk, slow)
+			s := New(Options{Members: members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes()...)}, Templates: templates,
+				Promises: promises, Clock: clock.RealClock{}, Metrics: NewMetrics(registry), Events: events})
+			observe("9")
+			request := &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}
+			if got := ask(t, s, "kind=Fitful, name=shop/web", request, 3); got != 3 {
+				t.Fatalf("%d replicas while it answers, want 3", got)
+			}
+			observe(tc.version)
+			clk.SetTime(clk.Now().Add(time.Hour))
+			if got := ask(t, s, "kind=Fitful, name=shop/web", request, tc.want); got != tc.want {
+				t.Errorf("%d replicas, want %d", got, tc.want)
+			}
+			said, err := testutil.CollectAndFormat(registry, expfmt.TypeTextPlain, "argosy_estimator_answers_total")
+			if err != nil || !strings.Contains(string(said), fmt.Sprintf("outcome=%q", tc.outcome)) {
+				t.Errorf("metrics %s (%v), want the outcome %s", said, err, tc.outcome)
+			}
+			select {
+			case event := <-events.Events:
+				if !strings.HasPrefix(event, "Warning TemplateUnreadable ") || !strings.Contains(event, tc.says) {
+					t.Errorf("event %q, want one that says %q", event, tc.says)
+				}
+			default:
+				t.Error("no event")
 			}
 		})
 	}

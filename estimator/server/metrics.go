@@ -26,7 +26,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Buckets: []float64{.0002, .0005, .001, .002, .004, .008, .016, .032, .064, .128, .256, .512, 1.024, 1.5}}, []string{"method", "path"}),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "argosy_estimator_answers_total",
 			Help: "Answers, by method, member and outcome: exact, bound (at least so many), cutShort (the same, when time was up), what makes it " +
-				"doubtful (withoutTemplate, olderPods, foreignScheduler), or the reason why there is none."},
+				"doubtful (withoutTemplate, lastTemplate, olderPods, foreignScheduler), or the reason why there is none."},
 			[]string{"method", "member", "outcome"}),
 		computed: prometheus.NewCounter(prometheus.CounterOpts{Name: "argosy_estimator_nodes_computed_total",
 			Help: "Nodes whose Filter plugins were run for an answer."}),

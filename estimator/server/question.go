@@ -27,6 +27,11 @@ func (s *Server) replicas(ctx context.Context, request *wire.MaxAvailableReplica
 	reading, cancel := context.WithTimeout(ctx, templateFor)
 	defer cancel()
 	named, ok := template.ParseObject(object)
+	if ok && s.templates != nil {
+		// Before those of what is promised to others, which are read at the same time.
+		s.templates.Start(reading, named)
+	}
+	others := s.awaited(reading, member)
 	pods, err := s.pods(reading, member, named, ok, request.Requirements)
 	if err != nil {
 		return unknown("Template", err)
@@ -36,7 +41,7 @@ func (s *Server) replicas(ctx context.Context, request *wire.MaxAvailableReplica
 		return unknown("WireForm", request.Fault)
 	}
 	s.metrics.stoodIn(pods[0].by)
-	ahead := s.ahead(reading, member, request.Assumed)
+	ahead := s.ahead(reading, member, others, request.Assumed)
 	var least reply
 	for number, pod := range pods {
 		r := s.fit(ctx, member, pod, ahead, false)
@@ -167,7 +172,7 @@ func (s *Server) sets(ctx context.Context, request *wire.MaxAvailableComponentSe
 	}
 	reading, cancel := context.WithTimeout(ctx, templateFor)
 	defer cancel()
-	ahead := s.ahead(reading, member, request.Assumed)
+	ahead := s.ahead(reading, member, s.awaited(reading, member), request.Assumed)
 	q := oracle.SetQuestion{Ahead: ahead, Budget: s.budget(ctx)}
 	quotas, err := s.quotas(member, request.Namespace, ahead)
 	if err != nil {

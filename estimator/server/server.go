@@ -7,7 +7,9 @@ import (
 	"math"
 	"time"
 
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"google.golang.org/grpc/metadata"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
@@ -42,9 +44,11 @@ type Server struct {
 	promises  *inflight.Ledger
 	clock     clock.PassiveClock
 	metrics   *Metrics
+	events    record.EventRecorder
 }
 
-// Options of a Server. Templates and Promises may be nil: pods are then synthetic, and nothing is held for others.
+// Options of a Server. Templates, Promises, Metrics and Events may be nil: pods are then synthetic, nothing is held for others, and nothing
+// is counted or said.
 type Options struct {
 	Members   Members
 	Templates *template.Resolver
@@ -53,13 +57,19 @@ type Options struct {
 	Promises *inflight.Ledger
 	Clock    clock.PassiveClock
 	Metrics  *Metrics
+	Events   record.EventRecorder
 }
 
 // New makes a Server.
 func New(options Options) *Server {
+	if options.Templates != nil && options.Promises != nil {
+		options.Templates.Placed = func(o template.Object) []workv1alpha2.ObjectReference {
+			return options.Promises.Workloads(o.Kind, o.Namespace, o.Name)
+		}
+	}
 	return &Server{
 		members: options.Members, templates: options.Templates, kinds: options.Kinds, promises: options.Promises, clock: options.Clock,
-		metrics: options.Metrics,
+		metrics: options.Metrics, events: options.Events,
 	}
 }
 

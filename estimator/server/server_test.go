@@ -2,8 +2,12 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"sync"
 	"testing"
 	"time"
@@ -16,13 +20,20 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
+	discoveryfake "k8s.io/client-go/discovery/fake"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/estimator/inflight"
 	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/template"
 	"github.com/argosy-dev/argosy/estimator/wire"
 )
 
@@ -202,6 +213,53 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 				t.Errorf("%d replicas for others, want 3: six places, three of them promised, seen or not", got)
 			}
 		})
+	}
+}
+
+// TestPromisedTemplatesAreReadSideBySide: one question asks the control plane for its own template and for those of what is promised to others
+// before any of them has come. Read one after the other, they would not come in time. (client-go's fakes read one after the other: this is
+// HTTP.)
+func TestPromisedTemplatesAreReadSideBySide(t *testing.T) {
+	names := []string{"other", "a", "b", "c"}
+	asked, give := make(chan string, 64), make(chan struct{})
+	plane := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- path.Base(r.URL.Path)
+		<-give
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(workload("apps/v1", "Deployment", path.Base(r.URL.Path), "1", nil).Object)
+	}))
+	defer plane.Close()
+	kinds := &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{Resources: []*metav1.APIResourceList{
+		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Kind: "Deployment", Namespaced: true}}}}}}
+	promises := inflight.NewLedger()
+	for _, name := range names[1:] {
+		promises.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+			Spec: workv1alpha2.ResourceBindingSpec{
+				Resource: workv1alpha2.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: name},
+				ReplicaRequirements: &workv1alpha2.ReplicaRequirements{
+					Namespace: "shop", ResourceRequest: corev1.ResourceList{"cpu": resource.MustParse("1")}},
+				Clusters: []workv1alpha2.TargetCluster{{Name: "m1", Replicas: 2}}}},
+			time.Now(), false) //nolint:forbidigo // the server's clock is the real one
+	}
+	s := New(Options{Members: members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes()...)}, Promises: promises,
+		Templates: template.NewResolver(dynamic.NewForConfigOrDie(&rest.Config{Host: plane.URL, QPS: -1}), preferred{kinds}, clock.RealClock{}),
+		Clock:     clock.RealClock{}})
+	request := &wire.MaxAvailableReplicasRequest{Cluster: "m1", Requirements: requests("1")}
+	if got := ask(t, s, "kind=Deployment, name=shop/other", request, Unknown); got != Unknown {
+		t.Errorf("%d replicas while no template comes, want %d", got, Unknown)
+	}
+	missing := sets.New(names...)
+	for missing.Len() > 0 {
+		select {
+		case name := <-asked:
+			missing.Delete(name)
+		case <-time.After(time.Minute):
+			t.Fatalf("nobody asked for %v", sets.List(missing))
+		}
+	}
+	close(give)
+	if got := ask(t, s, "kind=Deployment, name=shop/other", request, 6); got != 6 {
+		t.Errorf("%d replicas, want 6 of twelve places", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,7 +115,8 @@ const (
 	unhurried = 300 * time.Millisecond
 )
 
-// served are the kinds of the control plane. Guarded may not be read, Slow takes its time.
+// served are the kinds of the control plane. Guarded may not be read, Slow takes its time, and so does Fitful after it was
+// read once.
 var served = map[schema.GroupVersionKind]string{
 	{Group: "apps", Version: "v1", Kind: "Deployment"}:                        "deployments",
 	{Group: "apps", Version: "v1", Kind: "StatefulSet"}:                       "statefulsets",
@@ -126,10 +128,17 @@ var served = map[schema.GroupVersionKind]string{
 	{Group: "", Version: "v1", Kind: "PersistentVolumeClaim"}:                 "persistentvolumeclaims",
 	{Group: "example.com", Version: "v1", Kind: "Guarded"}:                    "guardeds",
 	{Group: "example.com", Version: "v1", Kind: "Slow"}:                       "slows",
+	{Group: "example.com", Version: "v1", Kind: "Fitful"}:                     "fitfuls",
 }
 
 // controlPlane serves workloads to the template resolver.
 func controlPlane(t *testing.T, workloads ...*unstructured.Unstructured) *template.Resolver {
+	t.Helper()
+	return resolver(t, clock.RealClock{}, workloads...)
+}
+
+// resolver reads a control plane of these workloads, and counts the age of what it read by clk.
+func resolver(t *testing.T, clk clock.PassiveClock, workloads ...*unstructured.Unstructured) *template.Resolver {
 	t.Helper()
 	lists, kinds := map[schema.GroupVersionResource]string{}, &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{}}
 	for kind, resource := range served {
@@ -153,7 +162,15 @@ func controlPlane(t *testing.T, workloads ...*unstructured.Unstructured) *templa
 		<-ended
 		return true, nil, errors.New("too late")
 	})
-	return template.NewResolver(client, preferred{kinds}, clock.RealClock{})
+	var read atomic.Bool
+	client.PrependReactor("get", "fitfuls", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if !read.Swap(true) {
+			return false, nil, nil
+		}
+		<-ended
+		return true, nil, errors.New("too late")
+	})
+	return template.NewResolver(client, preferred{kinds}, clk)
 }
 
 // preferred lists what the fake has: its own ServerPreferredResources lists nothing.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -44,6 +45,8 @@ const (
 	keepFor = time.Second
 	// sharedReads bounds how many reads are kept: more than a scheduler asks about in that time.
 	sharedReads = 1024
+	// readsAtOnce bounds how many run beside each other: a start finds a thousand promises, and karmada-apiserver has others to serve.
+	readsAtOnce = 64
 	// kindsFor is how long the list of kinds holds before a kind that is not in it is looked for anew.
 	kindsFor = 5 * time.Second
 )
@@ -60,9 +63,14 @@ const (
 
 // Resolver reads workloads from karmada-apiserver.
 type Resolver struct {
+	// Placed, if set, is what bindings place of a kind and name. Set it before the first Find.
+	Placed func(Object) []workv1alpha2.ObjectReference
+
 	client    dynamic.Interface
 	discovery discovery.DiscoveryInterface
 	clock     clock.PassiveClock
+	// slots has room for readsAtOnce.
+	slots chan struct{}
 
 	mu     sync.Mutex
 	recent *lru.Cache
@@ -78,47 +86,66 @@ type lookup struct {
 	done    chan struct{}
 	objects []*unstructured.Unstructured
 	err     error
+	// last is what an earlier read found, if this one does not come to an end.
+	last []*unstructured.Unstructured
 }
 
 // NewResolver makes a resolver. The clients' own timeouts bound a read that its caller has given up.
 func NewResolver(client dynamic.Interface, discovery discovery.DiscoveryInterface, clock clock.PassiveClock) *Resolver {
-	return &Resolver{client: client, discovery: discovery, clock: clock, recent: lru.New(sharedReads)}
+	return &Resolver{client: client, discovery: discovery, clock: clock, recent: lru.New(sharedReads),
+		slots: make(chan struct{}, readsAtOnce)}
 }
 
 // Find returns every workload of that kind and name: two groups may have a kind of one name (StatefulSet of apps and of apps.kruise.io).
-// None is no error; a kind that karmada-apiserver does not serve is ErrNoKind.
+// None is no error; a kind that karmada-apiserver does not serve is ErrNoKind. With an error there may be what was last read, where the
+// bindings say that it is still what the replicas are to be.
 func (r *Resolver) Find(ctx context.Context, object Object) ([]*unstructured.Unstructured, error) {
+	l := r.begin(ctx, object)
+	select {
+	case <-l.done:
+	default:
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return r.standIn(object, l.last), fmt.Errorf("reading %s %s/%s from karmada-apiserver: %w", object.Kind, object.Namespace,
+				object.Name, context.Cause(ctx))
+		}
+	}
+	if l.err != nil {
+		return r.standIn(object, l.last), l.err
+	}
+	return l.objects, nil
+}
+
+// Start begins to read what Find will be asked for, and does not wait: who needs many reads them side by side.
+func (r *Resolver) Start(ctx context.Context, object Object) { r.begin(ctx, object) }
+
+func (r *Resolver) begin(ctx context.Context, object Object) *lookup {
 	l, mine := r.lookup(object)
 	if mine {
 		go func() {
 			defer close(l.done)
+			r.slots <- struct{}{}
+			defer func() { <-r.slots }()
 			l.objects, l.err = r.read(context.WithoutCancel(ctx), object)
 		}()
 	}
-	select {
-	case <-l.done:
-		return l.objects, l.err
-	default:
-	}
-	select {
-	case <-l.done:
-		return l.objects, l.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("reading %s %s/%s from karmada-apiserver: %w", object.Kind, object.Namespace, object.Name, context.Cause(ctx))
-	}
+	return l
 }
 
-// lookup shares one read between those who ask within keepFor.
+// lookup shares one read between those who ask within keepFor, or as long as it is what bindings place.
 func (r *Resolver) lookup(object Object) (*lookup, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.clock.Now()
+	l := &lookup{begun: r.clock.Now(), done: make(chan struct{})}
 	if found, ok := r.recent.Get(object); ok {
-		if l, ok := found.(*lookup); ok && now.Sub(l.begun) <= keepFor {
-			return l, false
+		if before, ok := found.(*lookup); ok {
+			if r.serves(object, before, l.begun) {
+				return before, false
+			}
+			l.last = before.found()
 		}
 	}
-	l := &lookup{begun: now, done: make(chan struct{})}
 	r.recent.Add(object, l)
 	return l, true
 }

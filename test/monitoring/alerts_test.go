@@ -247,6 +247,13 @@ argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m1",out
 argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m2",outcome="bound"} 0+90x120
 `, wantNot: []int{9}, wantAt: []int{30, always},
 		},
+		"ArgosyEstimatorWithoutTemplates": {
+			series: healthy + `argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m1",outcome="exact"} 0+180x120
+argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m1",outcome="withoutTemplate"} 0+10x120
+argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m1",outcome="lastTemplate"} 0+10x120
+argosy_estimator_answers_total{job="argosy-estimator",method="m",member="m2",outcome="olderPods"} 0+90x120
+`, wantNot: []int{9}, wantAt: []int{30, always},
+		},
 		"ArgosyEstimatorSlow": {
 			series: but(`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"}`,
 				`argosy_estimator_answer_duration_seconds_bucket{job="argosy-estimator",method="m",path="p",le="0.128"} 0+90x120`,
