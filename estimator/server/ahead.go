@@ -17,7 +17,8 @@ import (
 // ahead is the room held for replicas that are promised to the member and not there yet: those that bindings say, and those that
 // karmada-scheduler says it has assumed (1.18, with its gate SchedulingOvercommitProtection). It assumes all replicas of a workload,
 // running ones too, so what a binding tells of is the binding's to say, and of the rest only the pods that are not seen are held for.
-func (s *Server) ahead(reading context.Context, member *mirror.Member, others []awaited, assumed []wire.AssumedWorkload) []oracle.Reservation {
+func (s *Server) ahead(reading context.Context, member *mirror.Member, others []awaited,
+	assumed []wire.AssumedWorkload) []oracle.Reservation {
 	var reservations []oracle.Reservation
 	for _, one := range others {
 		reservations = append(reservations, s.reservation(reading, member, one))

@@ -109,8 +109,8 @@ func TestControlPlaneTooSlowToSay(t *testing.T) {
 	}
 }
 
-// TestTheLastTemplateStandsIn: what was read while karmada-apiserver answered counts while it does not, as long as the binding names no newer
-// version. It is said: by the outcome, and by an event at the workload.
+// TestTheLastTemplateStandsIn: what was read while karmada-apiserver answered counts while it does not, as long as the binding names no
+// newer version. It is said: by the outcome, and by an event at the workload.
 func TestTheLastTemplateStandsIn(t *testing.T) {
 	slow := workload("example.com/v1", "Fitful", "web", "1", onePerHost)
 	slow.SetUID("web")

@@ -216,9 +216,9 @@ func TestPromisedReplicasAreHeldUntilTheirPodsAreSeen(t *testing.T) {
 	}
 }
 
-// TestPromisedTemplatesAreReadSideBySide: one question asks the control plane for its own template and for those of what is promised to others
-// before any of them has come. Read one after the other, they would not come in time. (client-go's fakes read one after the other: this is
-// HTTP.)
+// TestPromisedTemplatesAreReadSideBySide: one question asks the control plane for its own template and for those of what is promised to
+// others before any of them has come. Read one after the other, they would not come in time. (client-go's fakes read one after the other:
+// this is HTTP.)
 func TestPromisedTemplatesAreReadSideBySide(t *testing.T) {
 	names := []string{"other", "a", "b", "c"}
 	asked, give := make(chan string, 64), make(chan struct{})
