@@ -66,7 +66,7 @@ test: ## all tests, with the time each stage took
 
 .PHONY: test-unit
 test-unit: go-version ## pure rules and packages: no cluster
-	$(TIMED) $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench -e /test/compat)
+	$(TIMED) $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench -e /test/compat -e /test/machines$$)
 
 .PHONY: test-integration
 test-integration: build ## controllers and CRDs against a real kube-apiserver
@@ -110,6 +110,11 @@ nemesis-cover: SEED = 1
 nemesis-cover: build ## runs in which every two nemeses meet, five at a time; RUNS= says how many now, the same command again goes on
 	go test -v -count=1 -timeout=$$(awk 'BEGIN {printf "%d", $(RUNS) * ($(MINUTES) + 30)}')m ./test/e2e/nemesis \
 		-args -design=$(ARTIFACTS)/nemesis-cover -runs=$(RUNS) -minutes=$(MINUTES) -seed=$(SEED)
+
+# Debian's packages are unpacked into the user's cache, some 25 MB, and nothing is installed; what cannot be had fails, and is named.
+.PHONY: test-machines
+test-machines: go-version ## stories with HAProxy and libvirtd; on Debian or Ubuntu
+	$(TIMED) -count=1 -timeout=30m ./test/machines
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

@@ -35,7 +35,7 @@ func rightsPage(all source) (string, error) {
 			"cmd/argosy-controller-manager",
 		}},
 		{"argosy-estimator", []string{"estimator", "cmd/argosy-estimator"}},
-		{"argosy-member-manager", []string{"member/component", "member/vm/servers", "member/vm/sets", "cmd/argosy-member-manager"}},
+		{"argosy-member-manager", []string{"member/component", "member/vm", "cmd/argosy-member-manager"}},
 	} {
 		var found []right
 		for _, folder := range program.folders {

@@ -31,6 +31,8 @@ const (
 	ConditionMachineChangeHeld = "MachineChangeHeld"
 	// ConditionHealthy is False when the health check failed failureThreshold times in a row (Server).
 	ConditionHealthy = "Healthy"
+	// ConditionMonitored is True while monitoring systems are told to watch the server (Server).
+	ConditionMonitored = "Monitored"
 	// ConditionMonitoringNormal is False while a monitor's alertQuery gives anything (Server).
 	ConditionMonitoringNormal = "MonitoringNormal"
 	// ConditionFailoverDue is True when a server has been unreachable for failover.unknownTimeoutSeconds (Server).
@@ -101,6 +103,16 @@ const (
 	ReasonMachinesAsAsked = "MachinesAsAsked"
 	// ReasonOlderMachines says why MachineChangeHeld is True.
 	ReasonOlderMachines = "OlderMachines"
+	// ReasonMonitorAttached says why Monitored is True.
+	ReasonMonitorAttached = "MonitorAttached"
+	// ReasonMonitorPaused says why Monitored is False.
+	ReasonMonitorPaused = "MonitorPaused"
+	// ReasonAttached is the reason of the event that a server came into a pool.
+	ReasonAttached = "Attached"
+	// ReasonDraining is the reason of the event that a server gets no new connections from a pool.
+	ReasonDraining = "Draining"
+	// ReasonDetached is the reason of the event that a server left a pool.
+	ReasonDetached = "Detached"
 	// ReasonRemoving says that the set is being deleted (Progressing).
 	ReasonRemoving = "Removing"
 )

@@ -16,4 +16,8 @@ const (
 	FinalizerServers = "vm.argosy.dev/servers"
 	// FinalizerMachine keeps a Server until its machine is gone, or left to itself on purpose.
 	FinalizerMachine = "vm.argosy.dev/machine"
+	// FinalizerLoadBalancer keeps a Server until it is out of the pools of its load balancers, or was left in them on purpose.
+	FinalizerLoadBalancer = "vm.argosy.dev/loadbalancer"
+	// FinalizerMonitor keeps a Server until its monitors are paused, or were left on purpose.
+	FinalizerMonitor = "vm.argosy.dev/monitor"
 )

@@ -217,6 +217,15 @@ type ServerStatus struct {
 	// +optional
 	Release *DeployedRelease `json:"release,omitempty"`
 
+	// loadBalancers are the pools the server is in, was in or should come into, as they were last seen.
+	// +listType=map
+	// +listMapKey=driver
+	// +listMapKey=pool
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	LoadBalancers []Attachment `json:"loadBalancers,omitempty"`
+
 	// lastHeartbeatTime is when the machine was last heard of, written when that changes something and at most every 300 seconds.
 	// +optional
 	LastHeartbeatTime *metav1.Time `json:"lastHeartbeatTime,omitempty"`
@@ -238,7 +247,7 @@ type ServerStatus struct {
 	// +optional
 	Lock *Lock `json:"lock,omitempty"`
 
-	// conditions: Ready, Reachable, Healthy, MonitoringNormal, AwaitingApproval, TaskBlocked, FailoverDue, Paused.
+	// conditions: Ready, Reachable, Healthy, Monitored, MonitoringNormal, AwaitingApproval, TaskBlocked, FailoverDue, Paused.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16

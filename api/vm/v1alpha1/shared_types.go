@@ -187,12 +187,13 @@ type Package struct {
 // LoadBalancer is a pool the server is attached to while it serves.
 type LoadBalancer struct {
 	// name of this attachment, unique in the list.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +required
 	Name string `json:"name"`
 
-	// driver of the load balancer: service (EndpointSlices of a Service without selector) is built in, and the default.
+	// driver of the load balancer: service (EndpointSlices of a Service without selector; the default) and haproxy are built in.
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:default=service

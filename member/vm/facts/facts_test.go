@@ -167,12 +167,10 @@ func TestNextAndDone(t *testing.T) {
 // TestInstant: a task that cannot be done fails for good, and never succeeds in silence.
 func TestInstant(t *testing.T) {
 	full := &v1alpha1.ServerSpec{
-		Packages: make([]v1alpha1.Package, 1), LoadBalancers: make([]v1alpha1.LoadBalancer, 1), Monitors: make([]v1alpha1.Monitor, 1),
-		HealthCheck: &v1alpha1.HealthCheck{}, Release: &v1alpha1.Release{},
+		Packages: make([]v1alpha1.Package, 1), HealthCheck: &v1alpha1.HealthCheck{}, Release: &v1alpha1.Release{},
 	}
 	for _, kind := range []v1alpha1.TaskType{
-		v1alpha1.TaskRecordLoadBalancer, v1alpha1.TaskAttachLoadBalancer, v1alpha1.TaskInstallPackages, v1alpha1.TaskVerifyEnvironment,
-		v1alpha1.TaskAttachMonitor, v1alpha1.TaskCheckHealth, v1alpha1.TaskDeployCode,
+		v1alpha1.TaskInstallPackages, v1alpha1.TaskVerifyEnvironment, v1alpha1.TaskCheckHealth, v1alpha1.TaskDeployCode,
 	} {
 		if have, message, ok := Instant(kind, full); have != v1alpha1.TaskFailed || !ok || !strings.Contains(message, "not delivered") {
 			t.Errorf("%s: %s %q", kind, have, message)
@@ -184,7 +182,10 @@ func TestInstant(t *testing.T) {
 			t.Errorf("%s of nothing: %s", kind, have)
 		}
 	}
-	for _, kind := range []v1alpha1.TaskType{v1alpha1.TaskCreateMachine, v1alpha1.TaskDeleteMachine, v1alpha1.TaskProbe} {
+	for _, kind := range []v1alpha1.TaskType{
+		v1alpha1.TaskCreateMachine, v1alpha1.TaskDeleteMachine, v1alpha1.TaskProbe, v1alpha1.TaskRecordLoadBalancer,
+		v1alpha1.TaskAttachLoadBalancer, v1alpha1.TaskDrainLoadBalancer, v1alpha1.TaskDetachLoadBalancer,
+	} {
 		if _, _, ok := Instant(kind, full); ok {
 			t.Errorf("%s is instant", kind)
 		}

@@ -35,6 +35,11 @@ func (r *Reconciler) act(ctx context.Context, w *work) error {
 			return nil
 		}
 		task := &tasks[i]
+		if ended, ours := w.inPools(task); ended {
+			continue
+		} else if ours {
+			return nil
+		}
 		if due := facts.Due(*task); w.now.Before(due) {
 			w.by(due)
 			return nil
@@ -53,6 +58,7 @@ func (r *Reconciler) act(ctx context.Context, w *work) error {
 			return nil
 		}
 		facts.End(task, outcome, w.now, message)
+		w.monitored(task.Type)
 		if task.Type == v1alpha1.TaskVerifyEnvironment && outcome == v1alpha1.TaskSucceeded {
 			w.after.Status.EnvironmentHash = facts.Environment(w.after.Spec.Packages)
 		}

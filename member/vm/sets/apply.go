@@ -93,6 +93,13 @@ func (r *Reconciler) create(ctx context.Context, w *work, name string) error {
 	server.Labels[v1alpha1.LabelSet] = w.set.Name
 	server.Spec.Machine, server.Spec.Gates = *w.set.Spec.Template.Spec.Machine.DeepCopy(), gates(w.set)
 	grant(server, w)
+	// On from the first moment: none can be put on a Server that is being deleted.
+	if len(server.Spec.LoadBalancers) > 0 {
+		controllerutil.AddFinalizer(server, v1alpha1.FinalizerLoadBalancer)
+	}
+	if len(server.Spec.Monitors) > 0 {
+		controllerutil.AddFinalizer(server, v1alpha1.FinalizerMonitor)
+	}
 	if err := controllerutil.SetControllerReference(w.set, server, r.writer.Scheme()); err != nil {
 		return fmt.Errorf("making Server %s: %w", name, err)
 	}

@@ -31,8 +31,8 @@ import (
 type Options struct {
 	// Concurrency is how many sets are worked on at once.
 	Concurrency int
-	// Drivers that are configured here.
-	Drivers []string
+	// Drivers of machines, and of load balancers, that are configured here.
+	Drivers, Balancers []string
 	// Clock is the wall clock; nil is this machine's.
 	Clock clock.PassiveClock
 	// AllowSameName lets several managers live in one process, as tests do.

@@ -63,14 +63,8 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 	}
 	slices.SortFunc(w.in.Servers, func(a, b fleet.Member) int { return cmp.Compare(a.Name, b.Name) })
 	w.plan = fleet.Decide(w.in)
-	if missing := facts.NotDelivered(&set.Spec.Template.Spec); len(missing) > 0 {
+	if w.trouble = r.notHere(&set.Spec.Template.Spec); w.trouble != "" {
 		w.reason = v1alpha1.ReasonTemplateNotSupported
-		w.trouble = "this version of argosy-member-manager makes machines alone; the template also asks for " + strings.Join(missing, ", ")
-	} else if driver := set.Spec.Template.Spec.Machine.Driver; !slices.Contains(r.Drivers, driver) {
-		w.reason = v1alpha1.ReasonTemplateNotSupported
-		w.trouble = fmt.Sprintf("machine driver %q is not configured here; there is: %s", driver, cmp.Or(strings.Join(r.Drivers, ", "), "none"))
-	}
-	if w.trouble != "" {
 		w.plan.Create, w.plan.Grant = nil, nil
 		w.plan.LastSlot = set.Status.LastSlot
 	}
@@ -78,6 +72,23 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 		w.removal = w.decideRemoval()
 	}
 	return w, nil
+}
+
+// notHere says what of a template is not delivered here; empty: all of it is.
+func (r *Reconciler) notHere(template *v1alpha1.ServerTemplateSpec) string {
+	const there = "%s driver %q is not configured here; there is: %s"
+	if missing := facts.NotDelivered(template); len(missing) > 0 {
+		return "the template asks for what this version of argosy-member-manager does not deliver: " + strings.Join(missing, ", ")
+	}
+	if driver := template.Machine.Driver; !slices.Contains(r.Drivers, driver) {
+		return fmt.Sprintf(there, "machine", driver, cmp.Or(strings.Join(r.Drivers, ", "), "none"))
+	}
+	for _, lb := range template.LoadBalancers {
+		if !slices.Contains(r.Balancers, lb.Driver) {
+			return fmt.Sprintf(there, "load balancer", lb.Driver, cmp.Or(strings.Join(r.Balancers, ", "), "none"))
+		}
+	}
+	return ""
 }
 
 // member reads the marks on a Server.

@@ -33,8 +33,12 @@ import (
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/member/vm"
+	"github.com/argosy-dev/argosy/member/vm/balance"
+	"github.com/argosy-dev/argosy/member/vm/balance/service"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
+	"github.com/argosy-dev/argosy/member/vm/monitor"
+	"github.com/argosy-dev/argosy/member/vm/pools"
 	"github.com/argosy-dev/argosy/member/vm/servers"
 	"github.com/argosy-dev/argosy/member/vm/sets"
 	"github.com/argosy-dev/argosy/test/lab"
@@ -182,8 +186,18 @@ func (w *world) lead() {
 			if err := servers.AddToManager(mgr, w.serverOptions("leader")); err != nil {
 				return err
 			}
+			err := pools.AddToManager(mgr, pools.Options{
+				Concurrency: 2, Drivers: map[string]balance.Driver{service.Name: service.New(mgr.GetAPIReader(), mgr.GetClient())},
+				Period: 500 * time.Millisecond, Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+			})
+			if err != nil {
+				return err
+			}
+			if err := monitor.AddToManager(mgr, monitor.Options{Concurrency: 2, AllowSameName: true}); err != nil {
+				return err
+			}
 			return sets.AddToManager(mgr, sets.Options{
-				Concurrency: 2, Drivers: []string{httpdriver.Name}, Clock: w.clock, AllowSameName: true,
+				Concurrency: 2, Drivers: []string{httpdriver.Name}, Balancers: []string{service.Name}, Clock: w.clock, AllowSameName: true,
 			})
 		},
 	}.Start(w.t)

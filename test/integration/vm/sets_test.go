@@ -72,8 +72,8 @@ func TestWhatIsNotDelivered(t *testing.T) {
 	never.Spec.Template.Spec.Machine.Image = "no/such"
 	w.create(half, other, never)
 	w.Eventually(func() string { return w.says("half", v1alpha1.ConditionReplicaFailure) }).Should(
-		gomega.HavePrefix("True TemplateNotSupported: this version of argosy-member-manager makes machines alone; " +
-			"the template also asks for packages (1), healthCheck"))
+		gomega.HavePrefix("True TemplateNotSupported: the template asks for what this version of argosy-member-manager does not deliver: " +
+			"packages (1), healthCheck"))
 	w.Eventually(func() string { return w.says("other", v1alpha1.ConditionReplicaFailure) }).Should(
 		gomega.HavePrefix(`True TemplateNotSupported: machine driver "openstack" is not configured here; there is: http`))
 	w.Eventually(func() string { return w.says("never", v1alpha1.ConditionReplicaFailure) }).
