@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,8 +23,14 @@ import (
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/member/component"
+	"github.com/argosy-dev/argosy/member/vm/balance"
+	"github.com/argosy-dev/argosy/member/vm/balance/haproxy"
+	"github.com/argosy-dev/argosy/member/vm/balance/service"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
+	"github.com/argosy-dev/argosy/member/vm/machine/libvirtdriver"
+	"github.com/argosy-dev/argosy/member/vm/monitor"
+	"github.com/argosy-dev/argosy/member/vm/pools"
 	"github.com/argosy-dev/argosy/member/vm/servers"
 	"github.com/argosy-dev/argosy/member/vm/sets"
 )
@@ -45,7 +52,7 @@ func addComponent(cfg *config.MemberManager) func(context.Context, manager.Manag
 	}
 }
 
-// addVM adds the controllers of VMReplicaSets and Servers.
+// addVM adds the controllers of VMReplicaSets, Servers, their pools and their monitors.
 func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, config.Controller) error {
 	return func(_ context.Context, mgr manager.Manager, section config.Controller) error {
 		drivers, err := drivers(cfg.Machines)
@@ -64,13 +71,52 @@ func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, con
 		if err != nil {
 			return err
 		}
-		return sets.AddToManager(mgr, sets.Options{Concurrency: concurrency, Drivers: slices.Sorted(maps.Keys(drivers))})
+		balancers, err := balancers(mgr, cfg.LoadBalancers)
+		if err != nil {
+			return err
+		}
+		err = pools.AddToManager(mgr, pools.Options{
+			Concurrency: concurrency, Drivers: balancers, Period: time.Duration(cfg.LoadBalancers.PeriodSeconds) * time.Second,
+		})
+		if err != nil {
+			return err
+		}
+		if err := monitor.AddToManager(mgr, monitor.Options{Concurrency: concurrency}); err != nil {
+			return err
+		}
+		return sets.AddToManager(mgr, sets.Options{
+			Concurrency: concurrency, Drivers: slices.Sorted(maps.Keys(drivers)), Balancers: slices.Sorted(maps.Keys(balancers)),
+		})
 	}
+}
+
+// balancers is every driver of load balancers that is built in, and configured where it needs to be.
+func balancers(mgr manager.Manager, cfg config.LoadBalancers) (map[string]balance.Driver, error) {
+	out := map[string]balance.Driver{service.Name: service.New(mgr.GetAPIReader(), mgr.GetClient())}
+	if cfg.HAProxy == nil {
+		return out, nil
+	}
+	driver, err := haproxy.New(cfg.HAProxy.Addresses)
+	if err != nil {
+		return nil, fmt.Errorf("setting up load balancer driver %s: %w", haproxy.Name, err)
+	}
+	out[haproxy.Name] = driver
+	return out, nil
 }
 
 // drivers is every machine driver that is configured.
 func drivers(cfg config.Machines) (map[string]machine.Driver, error) {
 	out := map[string]machine.Driver{}
+	if l := cfg.Libvirt; l != nil {
+		driver, err := libvirtdriver.New(libvirtdriver.Options{
+			Address: l.Address, Certificates: l.Certificates, URI: cmp.Or(l.URI, "qemu:///system"), Type: cmp.Or(l.Type, "kvm"),
+			Images: cmp.Or(l.Images, "default"), Pool: cmp.Or(l.Pool, "default"), Network: cmp.Or(l.Network, "default"),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("setting up machine driver %s: %w", libvirtdriver.Name, err)
+		}
+		out[libvirtdriver.Name] = driver
+	}
 	if cfg.HTTP == nil {
 		return out, nil
 	}

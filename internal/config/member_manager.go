@@ -1,7 +1,9 @@
 package config
 
 import (
+	"net"
 	"net/url"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -30,6 +32,8 @@ type MemberManager struct {
 	Controllers MemberControllers `json:"controllers"`
 	// Machines says where virtual machines are made.
 	Machines Machines `json:"machines"`
+	// LoadBalancers says which load balancers servers are put behind, beside Services of the member.
+	LoadBalancers LoadBalancers `json:"loadBalancers"`
 	// Webhook stamps and checks what people decide about virtual machines in this member.
 	Webhook MemberWebhook `json:"webhook"`
 }
@@ -40,6 +44,26 @@ type Machines struct {
 	PeriodSeconds int32 `json:"periodSeconds"`
 	// HTTP is the driver http: a system that serves docs/reference/machines.openapi.yaml. Absent: there is no such driver here.
 	HTTP *HTTPMachines `json:"http,omitempty"`
+	// Libvirt is the driver libvirt: machines are domains of one libvirt. Absent: there is no such driver here.
+	Libvirt *LibvirtMachines `json:"libvirt,omitempty"`
+}
+
+// LibvirtMachines is a libvirt, and where in it machines are made.
+type LibvirtMachines struct {
+	// Address of libvirt: unix:/path of its socket, or tls:host:port.
+	Address string `json:"address"`
+	// Certificates is the folder with clientcert.pem, clientkey.pem and cacert.pem for an address of TLS.
+	Certificates string `json:"certificates,omitempty"`
+	// URI of libvirt's own driver; empty: qemu:///system.
+	URI string `json:"uri,omitempty"`
+	// Type of the domains; empty: kvm.
+	Type string `json:"type,omitempty"`
+	// Images is the storage pool whose volumes the images of machines are; empty: default.
+	Images string `json:"images,omitempty"`
+	// Pool is the storage pool of the machines' own disks; empty: default.
+	Pool string `json:"pool,omitempty"`
+	// Network of machines that name none; empty: default.
+	Network string `json:"network,omitempty"`
 }
 
 // HTTPMachines is a system that serves the contract of machines.
@@ -48,6 +72,21 @@ type HTTPMachines struct {
 	URL string `json:"url"`
 	// CAFile is a file with the authority of its certificate; empty: the system's roots.
 	CAFile string `json:"caFile,omitempty"`
+}
+
+// LoadBalancers holds a section for each driver of load balancers that needs one; the driver service needs none.
+type LoadBalancers struct {
+	// PeriodSeconds is how often each pool is asserted anew: a load balancer that restarted has lost what it was told.
+	PeriodSeconds int32 `json:"periodSeconds"`
+	// HAProxy is the driver haproxy. Absent: there is no such driver here.
+	HAProxy *HAProxy `json:"haproxy,omitempty"`
+}
+
+// HAProxy is one HAProxy, or several that are told the same.
+type HAProxy struct {
+	// Addresses of the runtime API of each instance, with level admin: host:port or unix:/path. Whoever reaches them rules HAProxy, so they
+	// belong on a network of their own. Whoever writes a VMReplicaSet cannot choose others.
+	Addresses []string `json:"addresses"`
 }
 
 // MemberWebhook is the admission that argosy-member-manager serves.
@@ -89,8 +128,9 @@ func DefaultMemberManager() *MemberManager {
 		Controllers: MemberControllers{
 			Component: Controller{Mode: Enabled, Concurrency: 16}, VM: Controller{Mode: Enabled, Concurrency: 16},
 		},
-		Machines: Machines{PeriodSeconds: 15},
-		Webhook:  MemberWebhook{BindAddress: "0", CertDir: "/etc/argosy-member-manager/tls"},
+		Machines:      Machines{PeriodSeconds: 15},
+		LoadBalancers: LoadBalancers{PeriodSeconds: 15},
+		Webhook:       MemberWebhook{BindAddress: "0", CertDir: "/etc/argosy-member-manager/tls"},
 	}
 }
 
@@ -107,13 +147,39 @@ func (c *MemberManager) Validate() field.ErrorList {
 	errs = append(errs, c.Controllers.Component.validate(field.NewPath("controllers", "component"))...)
 	errs = append(errs, c.Controllers.VM.validate(field.NewPath("controllers", "vm"))...)
 	errs = append(errs, validateAddress(c.Webhook.BindAddress, field.NewPath("webhook", "bindAddress"))...)
+	errs = append(errs, c.LoadBalancers.validate(field.NewPath("loadBalancers"))...)
 	return append(errs, c.Machines.validate(field.NewPath("machines"))...)
+}
+
+func (l LoadBalancers) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if l.PeriodSeconds < 1 {
+		errs = append(errs, field.Invalid(path.Child("periodSeconds"), l.PeriodSeconds, "must be at least 1"))
+	}
+	if l.HAProxy == nil {
+		return errs
+	}
+	at := path.Child("haproxy", "addresses")
+	if len(l.HAProxy.Addresses) == 0 {
+		errs = append(errs, field.Required(at, "HAProxy has no runtime API without an address"))
+	}
+	for i, address := range l.HAProxy.Addresses {
+		socket, unix := strings.CutPrefix(address, "unix:")
+		host, port, err := net.SplitHostPort(address)
+		if unix && !strings.HasPrefix(socket, "/") || !unix && (err != nil || host == "" || port == "") {
+			errs = append(errs, field.Invalid(at.Index(i), address, "must be host:port or unix:/path"))
+		}
+	}
+	return errs
 }
 
 func (m Machines) validate(path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if m.PeriodSeconds < 1 {
 		errs = append(errs, field.Invalid(path.Child("periodSeconds"), m.PeriodSeconds, "must be at least 1"))
+	}
+	if m.Libvirt != nil {
+		errs = append(errs, m.Libvirt.validate(path.Child("libvirt"))...)
 	}
 	if m.HTTP == nil {
 		return errs
@@ -123,4 +189,19 @@ func (m Machines) validate(path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(at, m.HTTP.URL, "must be https://host[:port][/path]"))
 	}
 	return errs
+}
+
+func (l LibvirtMachines) validate(path *field.Path) field.ErrorList {
+	socket, unix := strings.CutPrefix(l.Address, "unix:")
+	if unix && strings.HasPrefix(socket, "/") {
+		return nil
+	}
+	where, tls := strings.CutPrefix(l.Address, "tls:")
+	if host, port, err := net.SplitHostPort(where); !tls || err != nil || host == "" || port == "" {
+		return field.ErrorList{field.Invalid(path.Child("address"), l.Address, "must be unix:/path or tls:host:port")}
+	}
+	if l.Certificates == "" {
+		return field.ErrorList{field.Required(path.Child("certificates"), "TLS needs the folder with clientcert.pem, clientkey.pem, cacert.pem")}
+	}
+	return nil
 }

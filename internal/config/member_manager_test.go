@@ -1,0 +1,61 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMemberManagerValidate(t *testing.T) {
+	for name, tc := range map[string]struct {
+		edit func(*MemberManager)
+		says string
+	}{
+		"the defaults": {edit: func(*MemberManager) {}},
+		"all drivers": {edit: func(c *MemberManager) {
+			c.Machines.HTTP = &HTTPMachines{URL: "https://iaas.example.com"}
+			c.Machines.Libvirt = &LibvirtMachines{Address: "tls:hypervisor.example.com:16514", Certificates: "/etc/pki"}
+			c.LoadBalancers.HAProxy = &HAProxy{Addresses: []string{"10.0.0.1:9999", "[fd00::1]:9999", "unix:/run/haproxy.sock"}}
+		}},
+		"a libvirt at a socket": {edit: func(c *MemberManager) {
+			c.Machines.Libvirt = &LibvirtMachines{Address: "unix:/run/libvirt/libvirt-sock"}
+		}},
+		"no time between": {edit: func(c *MemberManager) { c.LoadBalancers.PeriodSeconds = 0 }, says: "loadBalancers.periodSeconds"},
+		"HAProxy without address": {
+			edit: func(c *MemberManager) { c.LoadBalancers.HAProxy = &HAProxy{} }, says: "loadBalancers.haproxy.addresses",
+		},
+		"HAProxy at no port": {
+			edit: func(c *MemberManager) {
+				c.LoadBalancers.HAProxy = &HAProxy{Addresses: []string{"10.0.0.1:9999", "10.0.0.2"}}
+			},
+			says: "loadBalancers.haproxy.addresses[1]",
+		},
+		"HAProxy at a relative path": {
+			edit: func(c *MemberManager) { c.LoadBalancers.HAProxy = &HAProxy{Addresses: []string{"unix:haproxy.sock"}} },
+			says: "loadBalancers.haproxy.addresses[0]",
+		},
+		"a libvirt without protection": {
+			edit: func(c *MemberManager) {
+				c.Machines.Libvirt = &LibvirtMachines{Address: "tcp:hypervisor.example.com:16509"}
+			},
+			says: "machines.libvirt.address",
+		},
+		"a libvirt without certificates": {
+			edit: func(c *MemberManager) {
+				c.Machines.Libvirt = &LibvirtMachines{Address: "tls:hypervisor.example.com:16514"}
+			},
+			says: "machines.libvirt.certificates",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := DefaultMemberManager()
+			tc.edit(c)
+			errs := c.Validate()
+			switch {
+			case tc.says == "" && len(errs) > 0:
+				t.Errorf("refused: %v", errs)
+			case tc.says != "" && (len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), tc.says+":")):
+				t.Errorf("got %v, want one of %s", errs, tc.says)
+			}
+		})
+	}
+}
