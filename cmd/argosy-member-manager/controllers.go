@@ -26,6 +26,9 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/balance"
 	"github.com/argosy-dev/argosy/member/vm/balance/haproxy"
 	"github.com/argosy-dev/argosy/member/vm/balance/service"
+	"github.com/argosy-dev/argosy/member/vm/deploy"
+	"github.com/argosy-dev/argosy/member/vm/deploy/httpdeploy"
+	"github.com/argosy-dev/argosy/member/vm/deployments"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
 	"github.com/argosy-dev/argosy/member/vm/machine/libvirtdriver"
@@ -52,7 +55,7 @@ func addComponent(cfg *config.MemberManager) func(context.Context, manager.Manag
 	}
 }
 
-// addVM adds the controllers of VMReplicaSets, Servers, their pools and their monitors.
+// addVM adds the controllers of VMReplicaSets, VMDeployments, Servers, their pools and their monitors.
 func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, config.Controller) error {
 	return func(_ context.Context, mgr manager.Manager, section config.Controller) error {
 		drivers, err := drivers(cfg.Machines)
@@ -63,12 +66,19 @@ func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, con
 		if err != nil {
 			return fmt.Errorf("reading this machine's name: %w", err)
 		}
+		systems, err := systems(cfg.Deployments)
+		if err != nil {
+			return err
+		}
 		concurrency := section.Concurrency
 		err = servers.AddToManager(mgr, servers.Options{
 			Concurrency: concurrency, Drivers: drivers, Period: time.Duration(cfg.Machines.PeriodSeconds) * time.Second,
-			Holder: holder + "_" + string(uuid.NewUUID()),
+			Holder: holder + "_" + string(uuid.NewUUID()), Systems: systems,
 		})
 		if err != nil {
+			return err
+		}
+		if err := deployments.AddToManager(mgr, deployments.Options{Concurrency: concurrency}); err != nil {
 			return err
 		}
 		balancers, err := balancers(mgr, cfg.LoadBalancers)
@@ -135,6 +145,27 @@ func drivers(cfg config.Machines) (map[string]machine.Driver, error) {
 	return out, nil
 }
 
+// systems is every deploy system that is configured; ssh needs nothing.
+func systems(cfg config.Deployments) (map[string]deploy.System, error) {
+	out := map[string]deploy.System{}
+	if cfg.HTTP == nil {
+		return out, nil
+	}
+	options := httpdeploy.Options{URL: cfg.HTTP.URL, TokenFile: cfg.HTTP.TokenFile}
+	if cfg.HTTP.CAFile != "" {
+		var err error
+		if options.CA, err = os.ReadFile(cfg.HTTP.CAFile); err != nil {
+			return nil, fmt.Errorf("reading the authority of deployments: %w", err)
+		}
+	}
+	system, err := httpdeploy.New(options)
+	if err != nil {
+		return nil, fmt.Errorf("setting up deploy system %s: %w", deploy.SystemHTTP, err)
+	}
+	out[deploy.SystemHTTP] = system
+	return out, nil
+}
+
 // addConditions exports what the conditions of the kinds say whose controllers run.
 func addConditions(cfg *config.MemberManager) func(context.Context, manager.Manager, config.Controller) error {
 	return func(_ context.Context, mgr manager.Manager, _ config.Controller) error {
@@ -149,6 +180,9 @@ func addConditions(cfg *config.MemberManager) func(context.Context, manager.Mana
 			kinds = append(kinds, conditions.Kind{
 				Name: "VMReplicaSet", List: func() client.ObjectList { return &vmv1alpha1.VMReplicaSetList{} },
 				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*vmv1alpha1.VMReplicaSet).Status.Conditions },
+			}, conditions.Kind{
+				Name: "VMDeployment", List: func() client.ObjectList { return &vmv1alpha1.VMDeploymentList{} },
+				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*vmv1alpha1.VMDeployment).Status.Conditions },
 			}, conditions.Kind{
 				Name: "Server", List: func() client.ObjectList { return &vmv1alpha1.ServerList{} },
 				Conditions: func(o runtime.Object) []metav1.Condition { return o.(*vmv1alpha1.Server).Status.Conditions },

@@ -34,6 +34,8 @@ type MemberManager struct {
 	Machines Machines `json:"machines"`
 	// LoadBalancers says which load balancers servers are put behind, beside Services of the member.
 	LoadBalancers LoadBalancers `json:"loadBalancers"`
+	// Deployments says which deploy systems there are beside SSH.
+	Deployments Deployments `json:"deployments"`
 	// Webhook stamps and checks what people decide about virtual machines in this member.
 	Webhook MemberWebhook `json:"webhook"`
 }
@@ -87,6 +89,22 @@ type HAProxy struct {
 	// Addresses of the runtime API of each instance, with level admin: host:port or unix:/path. Whoever reaches them rules HAProxy, so they
 	// belong on a network of their own. Whoever writes a VMReplicaSet cannot choose others.
 	Addresses []string `json:"addresses"`
+}
+
+// Deployments holds a section for each deploy system.
+type Deployments struct {
+	// HTTP is the system http: one that serves docs/reference/deployments.openapi.yaml. Absent: there is no such system here.
+	HTTP *HTTPDeployments `json:"http,omitempty"`
+}
+
+// HTTPDeployments is a system that serves the contract of deployments.
+type HTTPDeployments struct {
+	// URL of the system, https. Whoever writes a VMDeployment cannot choose another.
+	URL string `json:"url"`
+	// CAFile is a file with the authority of its certificate; empty: the system's roots.
+	CAFile string `json:"caFile,omitempty"`
+	// TokenFile is a file with the bearer token, read for each request; empty: none is sent.
+	TokenFile string `json:"tokenFile,omitempty"`
 }
 
 // MemberWebhook is the admission that argosy-member-manager serves.
@@ -148,7 +166,17 @@ func (c *MemberManager) Validate() field.ErrorList {
 	errs = append(errs, c.Controllers.VM.validate(field.NewPath("controllers", "vm"))...)
 	errs = append(errs, validateAddress(c.Webhook.BindAddress, field.NewPath("webhook", "bindAddress"))...)
 	errs = append(errs, c.LoadBalancers.validate(field.NewPath("loadBalancers"))...)
+	if http := c.Deployments.HTTP; http != nil {
+		errs = append(errs, validateHTTPS(http.URL, field.NewPath("deployments", "http", "url"))...)
+	}
 	return append(errs, c.Machines.validate(field.NewPath("machines"))...)
+}
+
+func validateHTTPS(address string, at *field.Path) field.ErrorList {
+	if url, err := url.Parse(address); err != nil || url.Scheme != "https" || url.Host == "" {
+		return field.ErrorList{field.Invalid(at, address, "must be https://host[:port][/path]")}
+	}
+	return nil
 }
 
 func (l LoadBalancers) validate(path *field.Path) field.ErrorList {
@@ -184,11 +212,7 @@ func (m Machines) validate(path *field.Path) field.ErrorList {
 	if m.HTTP == nil {
 		return errs
 	}
-	at := path.Child("http", "url")
-	if url, err := url.Parse(m.HTTP.URL); err != nil || url.Scheme != "https" || url.Host == "" {
-		errs = append(errs, field.Invalid(at, m.HTTP.URL, "must be https://host[:port][/path]"))
-	}
-	return errs
+	return append(errs, validateHTTPS(m.HTTP.URL, path.Child("http", "url"))...)
 }
 
 func (l LibvirtMachines) validate(path *field.Path) field.ErrorList {

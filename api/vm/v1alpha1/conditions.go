@@ -75,6 +75,15 @@ const (
 	ReasonHeartbeatLost = "HeartbeatLost"
 	// ReasonHeartbeatFresh says why Reachable is True.
 	ReasonHeartbeatFresh = "HeartbeatFresh"
+	// ReasonHealthCheckPassed says why Healthy is True.
+	ReasonHealthCheckPassed = "HealthCheckPassed"
+	// ReasonHealthCheckFailed says why Healthy is False.
+	ReasonHealthCheckFailed = "HealthCheckFailed"
+	// ReasonProberBlind says that so many servers fail their health check at once that the fault is likely elsewhere: Healthy is False, and
+	// nobody is taken out of service for it.
+	ReasonProberBlind = "ProberBlind"
+	// ReasonNotProbedYet says that a service is coming up, or was not asked yet: Healthy is Unknown.
+	ReasonNotProbedYet = "NotProbedYet"
 	// ReasonTaskFailed says why TaskBlocked is True.
 	ReasonTaskFailed = "TaskFailed"
 	// ReasonNoTaskFailed says why TaskBlocked is False.
@@ -95,6 +104,15 @@ const (
 	ReasonDriverUnanswered = "DriverUnanswered"
 	// ReasonTemplateNotSupported says that the template asks for what this version does not deliver: no server is made (ReplicaFailure).
 	ReasonTemplateNotSupported = "TemplateNotSupported"
+	// ReasonTargetMissing says that a VMDeployment's target is not there (Stalled).
+	ReasonTargetMissing = "TargetMissing"
+	// ReasonTargetTaken says that an older VMDeployment delivers to the same target (Stalled).
+	ReasonTargetTaken = "TargetTaken"
+	// ReasonRevisionMissing says that spec.rollbackTo names a revision that is not kept (Stalled).
+	ReasonRevisionMissing = "RevisionMissing"
+	// ReasonSettingsMissing says that a ConfigMap or Secret of the template's packages is not there: no server is made or changed
+	// (ReplicaFailure).
+	ReasonSettingsMissing = "SettingsMissing"
 	// ReasonServerNameTaken says that a server's name is somebody else's (ReplicaFailure).
 	ReasonServerNameTaken = "ServerNameTaken"
 	// ReasonNoReplicaFailure says why ReplicaFailure is False.

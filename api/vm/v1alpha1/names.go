@@ -8,6 +8,9 @@ const (
 	LabelRevision = "vm.argosy.dev/revision"
 	// AnnotationGrantedAt is when it was granted, in RFC 3339.
 	AnnotationGrantedAt = "vm.argosy.dev/granted-at"
+	// AnnotationSettings is the hash of the packages' ConfigMaps and Secrets as they were granted: a change of theirs is a change of the
+	// environment, at the safe frequency. Too short to find out what they are.
+	AnnotationSettings = "vm.argosy.dev/settings"
 	// AnnotationOfflineReason says why its set takes a Server out of service.
 	AnnotationOfflineReason = "vm.argosy.dev/offline-reason"
 	// AnnotationGivenUp is on a Server that its set gave up because it could not be reached; its value is the operation.

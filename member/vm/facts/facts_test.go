@@ -164,30 +164,64 @@ func TestNextAndDone(t *testing.T) {
 	}
 }
 
-// TestInstant: a task that cannot be done fails for good, and never succeeds in silence.
+// TestInstant: tasks that ask somebody are none of these.
 func TestInstant(t *testing.T) {
-	full := &v1alpha1.ServerSpec{
-		Packages: make([]v1alpha1.Package, 1), HealthCheck: &v1alpha1.HealthCheck{}, Release: &v1alpha1.Release{},
-	}
-	for _, kind := range []v1alpha1.TaskType{
-		v1alpha1.TaskInstallPackages, v1alpha1.TaskVerifyEnvironment, v1alpha1.TaskCheckHealth, v1alpha1.TaskDeployCode,
-	} {
-		if have, message, ok := Instant(kind, full); have != v1alpha1.TaskFailed || !ok || !strings.Contains(message, "not delivered") {
-			t.Errorf("%s: %s %q", kind, have, message)
-		}
-		if kind == v1alpha1.TaskDeployCode {
-			continue
-		}
-		if have, _, ok := Instant(kind, &v1alpha1.ServerSpec{}); have != v1alpha1.TaskSucceeded || !ok {
-			t.Errorf("%s of nothing: %s", kind, have)
+	for _, kind := range []v1alpha1.TaskType{v1alpha1.TaskAttachMonitor, v1alpha1.TaskPauseMonitor, v1alpha1.TaskNotify} {
+		if have, _, ok := Instant(kind); have != v1alpha1.TaskSucceeded || !ok {
+			t.Errorf("%s: %s", kind, have)
 		}
 	}
 	for _, kind := range []v1alpha1.TaskType{
-		v1alpha1.TaskCreateMachine, v1alpha1.TaskDeleteMachine, v1alpha1.TaskProbe, v1alpha1.TaskRecordLoadBalancer,
+		v1alpha1.TaskCreateMachine, v1alpha1.TaskDeleteMachine, v1alpha1.TaskProbe, v1alpha1.TaskInstallPackages,
+		v1alpha1.TaskVerifyEnvironment, v1alpha1.TaskDeployCode, v1alpha1.TaskCheckHealth, v1alpha1.TaskRecordLoadBalancer,
 		v1alpha1.TaskAttachLoadBalancer, v1alpha1.TaskDrainLoadBalancer, v1alpha1.TaskDetachLoadBalancer,
 	} {
-		if _, _, ok := Instant(kind, full); ok {
+		if _, _, ok := Instant(kind); ok {
 			t.Errorf("%s is instant", kind)
+		}
+	}
+}
+
+// TestAgain: work on a machine that fails is tried five times, with growing waits, and then asks a person.
+func TestAgain(t *testing.T) {
+	task := v1alpha1.Task{State: v1alpha1.TaskPending}
+	for n := range MaxAttempts {
+		if task.State == v1alpha1.TaskFailed {
+			t.Fatalf("failed for good after %d", n)
+		}
+		Again(&task, noon, "it said no")
+	}
+	if task.State != v1alpha1.TaskFailed || task.Message != "it said no" || task.Attempts != MaxAttempts {
+		t.Errorf("%+v", task)
+	}
+}
+
+// TestWatch: while nothing is new, nothing is written.
+func TestWatch(t *testing.T) {
+	task := v1alpha1.Task{State: v1alpha1.TaskPending}
+	Watch(&task, noon, "half")
+	before := task
+	Watch(&task, noon.Add(time.Minute), "half")
+	if !equality.Semantic.DeepEqual(before, task) || task.State != v1alpha1.TaskRunning {
+		t.Errorf("%+v, then %+v", before, task)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	jdk := []v1alpha1.Package{{Name: "jdk", Version: "21"}}
+	if Environment(nil, "") != "none" || Environment(jdk, "") == Environment(jdk, "aabbccdd") || len(Environment(jdk, "")) > 64 {
+		t.Errorf("%s, %s", Environment(nil, ""), Environment(jdk, ""))
+	}
+}
+
+func TestAddress(t *testing.T) {
+	a := func(kind corev1.NodeAddressType, address string) corev1.NodeAddress {
+		return corev1.NodeAddress{Type: kind, Address: address}
+	}
+	all := []corev1.NodeAddress{a(corev1.NodeHostName, "web"), a(corev1.NodeExternalIP, "192.0.2.1"), a(corev1.NodeInternalIP, "10.0.0.1")}
+	for want, list := range map[string][]corev1.NodeAddress{"10.0.0.1": all, "192.0.2.1": all[:2], "web": all[:1], "": nil} {
+		if have := Address(list); have != want {
+			t.Errorf("%v: %q, want %q", list, have, want)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package facts
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -136,12 +135,4 @@ func reachable(status *v1alpha1.ServerStatus, generation int64, now time.Time, i
 		Type: v1alpha1.ConditionReachable, Status: is, Reason: reason, Message: Cut(message), ObservedGeneration: generation,
 		LastTransitionTime: metav1.NewTime(now),
 	})
-}
-
-// Environment is the hash of what a server's packages ask for.
-func Environment(packages []v1alpha1.Package) string {
-	if len(packages) == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("packages:%d", len(packages)) // no installer is built in, so it is never found
 }

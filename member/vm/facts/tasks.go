@@ -68,6 +68,25 @@ func Retry(task *v1alpha1.Task, now time.Time, message string) {
 	task.Attempts++
 }
 
+// MaxAttempts of work on a machine: what failed so often asks a person.
+const MaxAttempts = 5
+
+// Again says that work on a machine failed once more: it is tried again later, or failed for good.
+func Again(task *v1alpha1.Task, now time.Time, message string) {
+	Retry(task, now, message)
+	if task.Attempts >= MaxAttempts {
+		End(task, v1alpha1.TaskFailed, now, message)
+	}
+}
+
+// Watch says that work goes on, and how far it is. It is begun once, and only news are written.
+func Watch(task *v1alpha1.Task, now time.Time, message string) {
+	if message = Cut(message); task.State != v1alpha1.TaskRunning || task.StartedAt == nil {
+		Begin(task, now, message)
+	}
+	task.Message = message
+}
+
 // End a task.
 func End(task *v1alpha1.Task, state v1alpha1.TaskState, now time.Time, message string) {
 	task.State, task.FinishedAt, task.Message = state, &metav1.Time{Time: now}, Cut(message)

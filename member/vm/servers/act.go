@@ -32,6 +32,7 @@ func (r *Reconciler) act(ctx context.Context, w *work) error {
 	for {
 		i := facts.Next(tasks)
 		if i < 0 {
+			r.letGo(w)
 			return nil
 		}
 		task := &tasks[i]
@@ -44,31 +45,52 @@ func (r *Reconciler) act(ctx context.Context, w *work) error {
 			w.by(due)
 			return nil
 		}
-		switch task.Type {
-		case v1alpha1.TaskCreateMachine:
-			return r.create(ctx, w, task)
-		case v1alpha1.TaskDeleteMachine:
-			return r.remove(ctx, w, task)
+		if err := r.do(ctx, w, task); err != nil {
+			return err
 		}
-		outcome, message, ok := facts.Instant(task.Type, &w.after.Spec)
-		if !ok {
-			if task.State != v1alpha1.TaskRunning {
-				facts.Begin(task, w.now, "") // it watches, and ends with the operation
-			}
+		if task.State == v1alpha1.TaskPending || task.State == v1alpha1.TaskRunning {
 			return nil
 		}
+	}
+}
+
+// do one task, as far as it goes now.
+func (r *Reconciler) do(ctx context.Context, w *work, task *v1alpha1.Task) error {
+	switch task.Type {
+	case v1alpha1.TaskCreateMachine:
+		return r.create(ctx, w, task)
+	case v1alpha1.TaskDeleteMachine:
+		return r.remove(ctx, w, task)
+	case v1alpha1.TaskInstallPackages:
+		return r.install(ctx, w, task)
+	case v1alpha1.TaskVerifyEnvironment:
+		return r.verify(ctx, w, task)
+	case v1alpha1.TaskDeployCode:
+		return r.deploy(ctx, w, task)
+	case v1alpha1.TaskCheckHealth:
+		r.checkHealth(w, task)
+		return nil
+	}
+	if outcome, message, ok := facts.Instant(task.Type); ok {
 		facts.End(task, outcome, w.now, message)
 		w.monitored(task.Type)
-		if task.Type == v1alpha1.TaskVerifyEnvironment && outcome == v1alpha1.TaskSucceeded {
-			w.after.Status.EnvironmentHash = facts.Environment(w.after.Spec.Packages)
-		}
+	} else if task.State != v1alpha1.TaskRunning {
+		facts.Begin(task, w.now, "") // it watches, and ends with the operation
+	}
+	return nil
+}
+
+// letGo of the lock once nothing is left to do under it, or a person is asked.
+func (r *Reconciler) letGo(w *work) {
+	if held := w.before.Status.Lock; held != nil && held.Holder == r.Holder {
+		w.release()
 	}
 }
 
 // hold the lock for the operation: true once it is on record, and fresh.
 func (r *Reconciler) hold(w *work) (int64, bool) {
 	step := lock.Decide(w.mind.lock, lock.Wish{
-		Holder: r.Holder, OperationID: w.after.Status.Operation.ID, LeaseSeconds: leaseSeconds,
+		Holder: r.Holder, OperationID: w.after.Status.Operation.ID, LeaseSeconds: leaseSeconds, Floor: w.mind.floor,
 	}, w.now)
 	w.by(step.Wake)
 	switch step.Verb {
@@ -164,7 +186,6 @@ func (r *Reconciler) create(ctx context.Context, w *work, task *v1alpha1.Task) e
 		return nil
 	}
 	facts.End(task, v1alpha1.TaskSucceeded, w.now, "machine "+made.ID)
-	w.release()
 	return nil
 }
 
@@ -227,7 +248,6 @@ func (r *Reconciler) remove(ctx context.Context, w *work, task *v1alpha1.Task) e
 	r.measures.count(w, "get", err)
 	if errors.Is(err, machine.ErrGone) {
 		facts.End(task, v1alpha1.TaskSucceeded, w.now, "the machine is gone")
-		w.release()
 		return nil
 	}
 	facts.Begin(task, w.now, "the machine is being removed")

@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,13 +22,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
+	"github.com/argosy-dev/argosy/member/vm/deploy"
+	"github.com/argosy-dev/argosy/member/vm/deploy/sshdeploy"
 	"github.com/argosy-dev/argosy/member/vm/facts"
 	"github.com/argosy-dev/argosy/member/vm/lock"
 	"github.com/argosy-dev/argosy/member/vm/machine"
+	"github.com/argosy-dev/argosy/member/vm/probe"
+	"github.com/argosy-dev/argosy/member/vm/remote"
 )
 
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=servers,verbs=get;list;watch;patch;delete
@@ -46,6 +53,10 @@ type Options struct {
 	Period time.Duration
 	// Holder of locks: this process, and no other that ever was.
 	Holder string
+	// Remote reaches machines; nil is the usual.
+	Remote *remote.Client
+	// Systems that deploy code, by the name that release.system bears. System ssh is always there.
+	Systems map[string]deploy.System
 	// Clock is the wall clock; nil is this machine's.
 	Clock clock.PassiveClock
 	// Metrics takes the metrics; nil is controller-runtime's registry.
@@ -62,6 +73,8 @@ type Reconciler struct {
 	writer      client.Client
 	recorder    record.EventRecorder
 	measures    *measures
+	// prober asks how services are; nil: nobody does.
+	prober *probe.Prober
 
 	mu     sync.Mutex
 	minds  map[types.UID]*mind
@@ -75,12 +88,27 @@ type mind struct {
 	asked   time.Time
 	// credentials as they were last read: a namespace that is deleted loses its Secrets before its machines.
 	credentials map[string][]byte
+	// quiet is until when the machine is not asked again, and silence how long that is.
+	quiet   time.Time
+	silence time.Duration
+	// floor is the highest sequence the machine is known to have seen.
+	floor int64
 }
 
 // New is for tests that call Reconcile themselves; live and writer may be one client.
 func New(options Options, cache, live client.Reader, writer client.Client, recorder record.EventRecorder) *Reconciler {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
+	}
+	if options.Remote == nil {
+		options.Remote = &remote.Client{}
+	}
+	options.Systems = maps.Clone(options.Systems)
+	if options.Systems == nil {
+		options.Systems = map[string]deploy.System{}
+	}
+	if options.Systems[deploy.SystemSSH] == nil {
+		options.Systems[deploy.SystemSSH] = sshdeploy.System{Client: options.Remote}
 	}
 	return &Reconciler{
 		Options: options, cache: cache, live: live, writer: writer, recorder: recorder, measures: newMeasures(), minds: map[types.UID]*mind{},
@@ -96,8 +124,28 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	// Whom the prober tells of is looked at, once there is a queue.
+	var mu sync.Mutex
+	var queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+	r.prober = probe.New(probe.Options{Lag: r.measures.late, Tell: func(server types.NamespacedName) {
+		mu.Lock()
+		defer mu.Unlock()
+		if queue != nil {
+			queue.Add(reconcile.Request{NamespacedName: server})
+		}
+	}})
+	if err := mgr.Add(r.prober); err != nil {
+		return fmt.Errorf("adding the prober: %w", err)
+	}
+	told := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		mu.Lock()
+		defer mu.Unlock()
+		queue = q
+		return nil
+	})
 	return builder.ControllerManagedBy(mgr).Named("server").
 		For(&v1alpha1.Server{}).
+		WatchesRawSource(told).
 		Watches(&v1alpha1.VMReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.ofSet)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter(),
@@ -155,6 +203,9 @@ func (r *Reconciler) forget(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.minds, uid)
+	if r.prober != nil {
+		r.prober.Forget(uid)
+	}
 }
 
 // owner is the identity of this member, by which a system tells its machines from others'.

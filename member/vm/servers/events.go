@@ -11,6 +11,7 @@ import (
 // told are the conditions whose change is an event, and the status that is a trouble.
 var told = map[string]metav1.ConditionStatus{
 	v1alpha1.ConditionReachable:        metav1.ConditionFalse,
+	v1alpha1.ConditionHealthy:          metav1.ConditionFalse,
 	v1alpha1.ConditionTaskBlocked:      metav1.ConditionTrue,
 	v1alpha1.ConditionFailoverDue:      metav1.ConditionTrue,
 	v1alpha1.ConditionAwaitingApproval: "",

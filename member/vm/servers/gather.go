@@ -35,6 +35,8 @@ type work struct {
 	now           time.Time
 	row           string
 	wake          time.Time
+	// blind says that the prober is not trusted.
+	blind bool
 	// id is the driver's name of the machine, as it just said it.
 	id string
 }
@@ -61,7 +63,11 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 		}
 	}
 	w.mind.lock = w.mind.lock.See(server.Status.Lock, w.now)
-	return w, r.look(ctx, w)
+	if err := r.look(ctx, w); err != nil {
+		return nil, err
+	}
+	r.health(w)
+	return w, nil
 }
 
 // look at the machine, if it is time to.
@@ -167,7 +173,7 @@ func (r *Reconciler) secret(ctx context.Context, w *work, name string) (map[stri
 // decide the state from the facts.
 func (w *work) decide() {
 	in := state.Input{
-		Server: w.after, Environment: facts.Environment(w.after.Spec.Packages), UnknownTimeout: defaultUnknownTimeout, Now: w.now,
+		Server: w.after, Environment: environmentOf(w.after), UnknownTimeout: defaultUnknownTimeout, Blind: w.blind, Now: w.now,
 	}
 	if w.set != nil {
 		in.Approvals, in.SetDeleted, in.Removal = w.set.Spec.Approvals, w.set.DeletionTimestamp != nil, w.set.Spec.RemovalPolicy

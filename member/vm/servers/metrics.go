@@ -2,6 +2,7 @@ package servers
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -12,6 +13,7 @@ import (
 type measures struct {
 	requests  *prometheus.CounterVec
 	takeovers prometheus.Counter
+	probeLag  prometheus.Histogram
 }
 
 func newMeasures() *measures {
@@ -23,12 +25,18 @@ func newMeasures() *measures {
 		takeovers: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "argosy_vm_lock_takeovers_total", Help: "Locks of Servers taken over from a holder that did not renew them.",
 		}),
+		probeLag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "argosy_vm_probe_lag_seconds", Help: "How late a health probe of a Server began.",
+			Buckets: []float64{0.01, 0.1, 0.5, 1, 5, 10, 60},
+		}),
 	}
 }
 
 func (m *measures) register(registerer prometheus.Registerer) error {
-	return errors.Join(registerer.Register(m.requests), registerer.Register(m.takeovers))
+	return errors.Join(registerer.Register(m.requests), registerer.Register(m.takeovers), registerer.Register(m.probeLag))
 }
+
+func (m *measures) late(by time.Duration) { m.probeLag.Observe(by.Seconds()) }
 
 func (m *measures) count(w *work, verb string, err error) {
 	result := "Unanswered"

@@ -79,6 +79,10 @@ func grant(server *v1alpha1.Server, w *work) {
 	server.Spec.Packages, server.Spec.LoadBalancers = template.Packages, template.LoadBalancers
 	server.Spec.Monitors, server.Spec.HealthCheck = template.Monitors, template.HealthCheck
 	metav1.SetMetaDataLabel(&server.ObjectMeta, v1alpha1.LabelRevision, w.in.Revision)
+	delete(server.Annotations, v1alpha1.AnnotationSettings)
+	if w.settings != "" {
+		metav1.SetMetaDataAnnotation(&server.ObjectMeta, v1alpha1.AnnotationSettings, w.settings)
+	}
 	metav1.SetMetaDataAnnotation(&server.ObjectMeta, v1alpha1.AnnotationGrantedAt, w.now.UTC().Format(time.RFC3339))
 }
 

@@ -11,14 +11,17 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/gate"
+	"github.com/argosy-dev/argosy/member/vm/environment"
 	"github.com/argosy-dev/argosy/member/vm/facts"
 	"github.com/argosy-dev/argosy/member/vm/fleet"
+	"github.com/argosy-dev/argosy/member/vm/settings"
 )
 
 // work is one look at a set.
@@ -31,6 +34,10 @@ type work struct {
 	// trouble says why no server is made; empty: nothing is in the way.
 	trouble string
 	reason  string
+	// lookAt is when the settings are read again: nothing tells of their change.
+	lookAt time.Time
+	// settings is the hash of what the template's packages are wanted with.
+	settings string
 	// removal is what becomes of a set that is being deleted.
 	removal removal
 }
@@ -55,7 +62,10 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 		return nil, fmt.Errorf("listing the Servers of a set: %w", err)
 	}
 	now := r.Clock.Now()
-	w := &work{set: set, now: now, in: fleet.Input{Set: set, Revision: Revision(set), Now: now}}
+	w := &work{set: set, now: now, in: fleet.Input{Set: set, Now: now}}
+	if err := r.readSettings(ctx, w); err != nil {
+		return nil, err
+	}
 	for i := range list.Items {
 		if server := &list.Items[i]; metav1.IsControlledBy(server, set) {
 			w.in.Servers = append(w.in.Servers, member(server))
@@ -63,8 +73,13 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 	}
 	slices.SortFunc(w.in.Servers, func(a, b fleet.Member) int { return cmp.Compare(a.Name, b.Name) })
 	w.plan = fleet.Decide(w.in)
-	if w.trouble = r.notHere(&set.Spec.Template.Spec); w.trouble != "" {
-		w.reason = v1alpha1.ReasonTemplateNotSupported
+	if trouble := r.notHere(&set.Spec.Template.Spec); trouble != "" {
+		w.reason, w.trouble = v1alpha1.ReasonTemplateNotSupported, trouble
+	}
+	if w.lookAt.After(now) && (w.plan.Wake.IsZero() || w.lookAt.Before(w.plan.Wake)) {
+		w.plan.Wake = w.lookAt
+	}
+	if w.trouble != "" {
 		w.plan.Create, w.plan.Grant = nil, nil
 		w.plan.LastSlot = set.Status.LastSlot
 	}
@@ -74,11 +89,45 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 	return w, nil
 }
 
+const (
+	// settingsPeriod is how often settings are read, and settingsMissing how often those that are not there.
+	settingsPeriod  = time.Minute
+	settingsMissing = 10 * time.Second
+)
+
+// readSettings of the template's packages: their content is part of the revision.
+func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
+	packages := w.set.Spec.Template.Spec.Packages
+	if !settings.Any(packages) || w.set.DeletionTimestamp != nil {
+		w.in.Revision = Revision(w.set, "")
+		return nil
+	}
+	w.lookAt = w.now.Add(settingsPeriod)
+	wanted, err := settings.Read(ctx, r.live, w.set.Namespace, packages)
+	switch {
+	case apierrors.IsNotFound(err):
+		w.reason, w.trouble, w.lookAt = v1alpha1.ReasonSettingsMissing, err.Error(), w.now.Add(settingsMissing)
+		w.in.Revision = cmp.Or(w.set.Status.UpdateRevision, Revision(w.set, ""))
+		return nil
+	case err != nil:
+		return err
+	}
+	w.settings = environment.SettingsHash(wanted)
+	w.in.Revision = Revision(w.set, w.settings)
+	return nil
+}
+
 // notHere says what of a template is not delivered here; empty: all of it is.
 func (r *Reconciler) notHere(template *v1alpha1.ServerTemplateSpec) string {
 	const there = "%s driver %q is not configured here; there is: %s"
 	if missing := facts.NotDelivered(template); len(missing) > 0 {
 		return "the template asks for what this version of argosy-member-manager does not deliver: " + strings.Join(missing, ", ")
+	}
+	if err := environment.CheckAll(template.Packages); err != nil {
+		return strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	if len(template.Packages) > 0 && template.Machine.Access == nil {
+		return "the template asks for packages, and machine.access is missing: there is no way onto the machine"
 	}
 	if driver := template.Machine.Driver; !slices.Contains(r.Drivers, driver) {
 		return fmt.Sprintf(there, "machine", driver, cmp.Or(strings.Join(r.Drivers, ", "), "none"))
@@ -96,7 +145,7 @@ func member(server *v1alpha1.Server) fleet.Member {
 	out := fleet.Member{
 		Server: server, Revision: server.Labels[v1alpha1.LabelRevision],
 		GivenUp: server.Annotations[v1alpha1.AnnotationGivenUp] != "",
-		Current: server.Status.EnvironmentHash == facts.Environment(server.Spec.Packages),
+		Current: server.Status.EnvironmentHash == facts.Environment(server.Spec.Packages, server.Annotations[v1alpha1.AnnotationSettings]),
 	}
 	if at, err := time.Parse(time.RFC3339, server.Annotations[v1alpha1.AnnotationGrantedAt]); err == nil {
 		out.GrantedAt = at
@@ -109,15 +158,16 @@ func member(server *v1alpha1.Server) fleet.Member {
 	return out
 }
 
-// Revision is the environment of a set's template: all of it but the machine, whose change is another matter.
-func Revision(set *v1alpha1.VMReplicaSet) string {
+// Revision is the environment of a set's template: all of it but the machine, whose change is another matter, and the hash of the
+// settings of its packages, if they have any.
+func Revision(set *v1alpha1.VMReplicaSet, settings string) string {
 	spec := set.Spec.Template.Spec.DeepCopy()
 	spec.Machine = v1alpha1.Machine{}
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return "unreadable" // strings, numbers and maps of strings: they always marshal
 	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(append(text, settings...))
 	return hex.EncodeToString(sum[:5])
 }
 

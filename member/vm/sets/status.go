@@ -175,8 +175,10 @@ func (w *work) failure() metav1.Condition {
 			case t.State != v1alpha1.TaskFailed:
 			case t.Type == v1alpha1.TaskDeleteMachine:
 				return is(v1alpha1.ConditionReplicaFailure, true, [2]string{v1alpha1.ReasonServerDeleteFailed}, m.Name+": "+t.Message)
-			default:
+			case t.Type == v1alpha1.TaskCreateMachine:
 				return is(v1alpha1.ConditionReplicaFailure, true, [2]string{v1alpha1.ReasonServerCreateFailed}, m.Name+": "+t.Message)
+			default:
+				return is(v1alpha1.ConditionReplicaFailure, true, [2]string{v1alpha1.ReasonTaskFailed}, m.Name+": "+string(t.Type)+": "+t.Message)
 			}
 		}
 	}

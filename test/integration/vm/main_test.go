@@ -35,6 +35,7 @@ import (
 	"github.com/argosy-dev/argosy/member/vm"
 	"github.com/argosy-dev/argosy/member/vm/balance"
 	"github.com/argosy-dev/argosy/member/vm/balance/service"
+	"github.com/argosy-dev/argosy/member/vm/deployments"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
 	"github.com/argosy-dev/argosy/member/vm/monitor"
@@ -55,6 +56,10 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if at := os.Getenv(serveAt); at != "" {
+		return serve(at)
+	}
+	network = iaas.Own()
 	ctrl.SetLogger(textlogger.NewLogger(textlogger.NewConfig()))
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -178,12 +183,18 @@ func (w *world) serverOptions(holder string) servers.Options {
 }
 
 // lead starts the controllers; the test's end kills them.
-func (w *world) lead() {
+func (w *world) lead() { w.leadAs("leader") }
+
+// leadAs starts them in the name of a process, which is killed by the function returned.
+func (w *world) leadAs(holder string) (kill func()) {
 	w.t.Helper()
-	fixture.Leader{
+	return fixture.Leader{
 		Config: config, Scheme: scheme, Namespace: w.namespace,
 		Add: func(_ context.Context, mgr ctrl.Manager) error {
-			if err := servers.AddToManager(mgr, w.serverOptions("leader")); err != nil {
+			if err := servers.AddToManager(mgr, w.serverOptions(holder)); err != nil {
+				return err
+			}
+			if err := deployments.AddToManager(mgr, deployments.Options{Concurrency: 2, Clock: w.clock, AllowSameName: true}); err != nil {
 				return err
 			}
 			err := pools.AddToManager(mgr, pools.Options{

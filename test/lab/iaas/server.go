@@ -106,6 +106,7 @@ func (*nowhere) WriteHeader(int)                {}
 
 var statuses = map[httpdriver.Code]int{
 	httpdriver.NotFound: http.StatusNotFound, httpdriver.Fenced: http.StatusConflict, httpdriver.Invalid: http.StatusUnprocessableEntity,
+	httpdriver.Busy: http.StatusTooManyRequests,
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

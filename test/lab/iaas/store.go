@@ -34,6 +34,10 @@ type Store struct {
 	Clock clock.PassiveClock
 	// Boot is how long a machine takes to run; none by default.
 	Boot time.Duration
+	// Guests run the machines; nil: they are entries of the table, and nothing else.
+	Guests *Guests
+	// Subnet is the third number of the machines' addresses, where more than one table has guests on a host.
+	Subnet int
 
 	mu      sync.Mutex
 	entries map[string]*entry
@@ -120,7 +124,14 @@ func (s *Store) ensure(key string, sequence int64, spec httpdriver.Spec) (httpdr
 	s.made++
 	e.spec, e.boots, e.runsAt = spec, 1, s.Clock.Now().Add(s.Boot)
 	e.ID, e.Owner, e.Name, e.State, e.BootID = "vm-"+strconv.Itoa(s.made), spec.Owner, spec.Name, httpdriver.Creating, bootID(s.made, 1)
-	e.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("10.77.%d.%d", s.made/250, s.made%250+1)}}
+	address := fmt.Sprintf("%s%d.%d", Addresses, s.Subnet+s.made/250, s.made%250+1)
+	e.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}
+	if s.Guests != nil {
+		if err := s.Guests.boot(e); err != nil {
+			e.ID = ""
+			return httpdriver.Machine{}, &httpdriver.Problem{Code: httpdriver.Busy, Key: key, Message: err.Error()}
+		}
+	}
 	return s.seen(e), nil
 }
 
@@ -147,6 +158,7 @@ func (s *Store) stop(key string, sequence int64) *httpdriver.Problem {
 		return problem
 	}
 	e.State = httpdriver.Stopped
+	s.cut(key)
 	return nil
 }
 
@@ -158,7 +170,14 @@ func (s *Store) remove(key string, sequence int64) *httpdriver.Problem {
 		return problem
 	}
 	e.removed = true
+	s.cut(key)
 	return nil
+}
+
+func (s *Store) cut(key string) {
+	if s.Guests != nil {
+		s.Guests.cut(key)
+	}
 }
 
 // page of a list of at most 50.
@@ -203,9 +222,13 @@ func (s *Store) put(key string, state httpdriver.State) bool {
 		return false
 	}
 	e.State = state
+	s.cut(key)
 	if state == httpdriver.Running {
 		e.boots++
 		e.BootID = bootID(s.made, e.boots)
+		if s.Guests != nil && s.Guests.boot(e) != nil {
+			e.State = httpdriver.Failed
+		}
 	}
 	return true
 }
@@ -214,5 +237,6 @@ func (s *Store) put(key string, state httpdriver.State) bool {
 func (s *Store) Vanish(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.cut(key)
 	delete(s.entries, key)
 }

@@ -1,0 +1,91 @@
+package remotetest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os/exec"
+
+	"golang.org/x/crypto/ssh"
+)
+
+var errUnknownKey = errors.New("unknown key")
+
+func (g *Guest) serve(listener net.Listener, env []string) {
+	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		if !bytes.Equal(key.Marshal(), g.options.Authorized.Marshal()) {
+			return nil, errUnknownKey
+		}
+		return nil, nil
+	}}
+	config.AddHostKey(g.host)
+	for {
+		wire, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		g.keep(wire, true)
+		go func() {
+			defer g.keep(wire, false)
+			defer wire.Close()
+			_, channels, requests, err := ssh.NewServerConn(wire, config)
+			if err != nil {
+				return
+			}
+			go ssh.DiscardRequests(requests)
+			for channel := range channels {
+				go session(channel, env)
+			}
+		}()
+	}
+}
+
+func (g *Guest) keep(wire net.Conn, open bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if open {
+		g.open[wire] = true
+	} else {
+		delete(g.open, wire)
+	}
+}
+
+// session runs one command.
+func session(asked ssh.NewChannel, env []string) {
+	if asked.ChannelType() != "session" {
+		_ = asked.Reject(ssh.UnknownChannelType, "sessions only")
+		return
+	}
+	channel, requests, err := asked.Accept()
+	if err != nil {
+		return
+	}
+	defer channel.Close()
+	for request := range requests {
+		var command struct{ Line string }
+		if request.Type != "exec" || ssh.Unmarshal(request.Payload, &command) != nil {
+			_ = request.Reply(request.Type == "env", nil)
+			continue
+		}
+		_ = request.Reply(true, nil)
+		shell := exec.Command("/bin/sh", "-c", command.Line)
+		shell.Env, shell.Stdin, shell.Stdout, shell.Stderr = env, nil, channel, channel.Stderr()
+		status := struct{ Code uint32 }{Code: 255}
+		if input, err := shell.StdinPipe(); err == nil {
+			if err := shell.Start(); err == nil {
+				go func() {
+					_, _ = io.Copy(input, channel)
+					_ = input.Close()
+				}()
+				_ = shell.Wait()
+				status.Code = uint32(max(shell.ProcessState.ExitCode(), 0))
+				if shell.ProcessState.ExitCode() < 0 {
+					status.Code = 137
+				}
+			}
+		}
+		_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(status))
+		return
+	}
+}

@@ -1,0 +1,136 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+// Input is a VMDeployment and the servers of its target.
+type Input struct {
+	Deployment *v1alpha1.VMDeployment
+	// Release to bring to them, and its revision: spec.release, or that of rollbackTo.
+	Release  v1alpha1.Release
+	Revision string
+	// Before is the release that all had before it; nil: there was none. Servers that are born before their turn begin with it.
+	Before *v1alpha1.Release
+	// Servers of the target, those on their way out not among them.
+	Servers []*v1alpha1.Server
+	Now     time.Time
+}
+
+// ordered servers: those that were granted the release first, then by their number.
+func (in Input) ordered() []*v1alpha1.Server {
+	out := slices.Clone(in.Servers)
+	slices.SortStableFunc(out, func(a, b *v1alpha1.Server) int {
+		return cmp.Or(cmpBool(in.granted(b), in.granted(a)), cmp.Compare(slot(a), slot(b)), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+func cmpBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// slot is the number at the end of a server's name.
+func slot(s *v1alpha1.Server) int64 {
+	n, err := strconv.ParseInt(s.Name[strings.LastIndex(s.Name, "-")+1:], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// granted says that the server was told to have the release.
+func (in Input) granted(s *v1alpha1.Server) bool {
+	return s.Spec.Release != nil && equality.Semantic.DeepEqual(*s.Spec.Release, in.Release)
+}
+
+// has says that the release was found on the server.
+func (in Input) has(s *v1alpha1.Server) bool {
+	return in.granted(s) && s.Status.Release != nil && s.Status.Release.Version == in.Release.Version &&
+		(in.Release.Checksum == "" || s.Status.Release.Checksum == in.Release.Checksum)
+}
+
+func ready(s *v1alpha1.Server) bool {
+	return apimeta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionReady)
+}
+
+// done says that it has the release and serves. A change of its weight is none of that, so how new its status is does not matter.
+func (in Input) done(s *v1alpha1.Server) bool { return in.has(s) && ready(s) }
+
+// failed says why the release could not be brought to the server; empty: it did not fail.
+func (in Input) failed(s *v1alpha1.Server) string {
+	op := s.Status.Operation
+	if !in.granted(s) || op == nil || op.Kind != v1alpha1.OperationCode || s.Status.ObservedGeneration != s.Generation {
+		return ""
+	}
+	for _, t := range s.Status.Tasks {
+		if t.State == v1alpha1.TaskFailed {
+			return fmt.Sprintf("%s: %s", t.Type, t.Message)
+		}
+	}
+	return ""
+}
+
+// ends are how many servers, from the first, have the release when each batch is done. The last has all.
+func (in Input) ends() []int {
+	n := len(in.Servers)
+	var out []int
+	end := 0
+	for i := range in.Deployment.Spec.Strategy.Batches {
+		size, err := intstr.GetScaledValueFromIntOrPercent(&in.Deployment.Spec.Strategy.Batches[i], n, true)
+		if err != nil {
+			size = 1 // the schema admits numbers and percentages only
+		}
+		end = min(n, end+size)
+		out = append(out, end)
+	}
+	if len(out) == 0 {
+		return []int{n}
+	}
+	out[len(out)-1] = n
+	return out
+}
+
+// budget is how many more servers may go away: one may always.
+func (in Input) budget() int {
+	n, err := intstr.GetScaledValueFromIntOrPercent(
+		cmp.Or(in.Deployment.Spec.Strategy.MaxUnavailable, ptr.To(intstr.FromInt32(1))), len(in.Servers), false)
+	if err != nil {
+		n = 1 // the schema admits numbers and percentages only
+	}
+	n = max(1, n)
+	for _, s := range in.Servers {
+		if !ready(s) || in.granted(s) && !in.done(s) {
+			n--
+		}
+	}
+	return n
+}
+
+// readySince is when it became ready.
+func readySince(s *v1alpha1.Server) time.Time {
+	c := apimeta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
+	if c == nil || c.Status != metav1.ConditionTrue {
+		return time.Time{}
+	}
+	return c.LastTransitionTime.Time
+}

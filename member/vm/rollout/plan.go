@@ -1,0 +1,245 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate"
+)
+
+// Plan is what to write.
+type Plan struct {
+	// Changes of servers, by name.
+	Changes map[string]Change
+	Status  v1alpha1.VMDeploymentStatus
+	// Wake is when time alone changes something; zero: never.
+	Wake time.Time
+}
+
+// Change of one server's spec: its release, and the weight it has while its batch is watched; nil: that of its load balancers.
+type Change struct {
+	Release *v1alpha1.Release
+	Weight  *int32
+}
+
+// stand is how far the release is.
+type stand struct {
+	servers []*v1alpha1.Server
+	ends    []int
+	// granted servers are the first ones.
+	granted int
+	// batch is the first that is not done; len(ends): all are.
+	batch  int
+	failed []v1alpha1.FailedServer
+	// progress is when anything last got further.
+	progress time.Time
+}
+
+func (in Input) stand() stand {
+	out := stand{servers: in.ordered(), ends: in.ends()}
+	done := 0
+	for i, s := range out.servers {
+		if !in.granted(s) {
+			break
+		}
+		out.granted++
+		if why := in.failed(s); why != "" {
+			out.failed = append(out.failed, v1alpha1.FailedServer{Name: s.Name, Reason: v1alpha1.ReasonTaskFailed, Message: cut(why)})
+		}
+		if done == i && in.done(s) {
+			done++
+		}
+		if op := s.Status.Operation; op != nil && op.StartedAt != nil && op.StartedAt.After(out.progress) {
+			out.progress = op.StartedAt.Time
+		}
+		if at := readySince(s); at.After(out.progress) {
+			out.progress = at
+		}
+	}
+	for out.batch < len(out.ends) && done >= out.ends[out.batch] {
+		out.batch++
+	}
+	return out
+}
+
+func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), 1024)], "") }
+
+// begins is the server from which the batch under way begins.
+func (s stand) begins() int {
+	if s.batch == 0 {
+		return 0
+	}
+	return s.ends[s.batch-1]
+}
+
+// Decide which servers get the release next.
+func Decide(in Input) Plan {
+	at := in.stand()
+	out := Plan{Changes: map[string]Change{}, Status: *in.Deployment.Status.DeepCopy()}
+	stalled := in.stalled(at)
+	var waits waiting
+	paused := in.Deployment.Spec.Paused
+	if at.batch < len(at.ends) && stalled == nil && !paused {
+		if waits = in.waits(at); waits.none() {
+			in.grant(at, &out)
+		}
+	}
+	in.weigh(at, &out)
+	in.newborn(at, &out)
+	out.Wake = waits.until
+	in.status(at, &out, waits, stalled)
+	return out
+}
+
+// grant the release to servers of the batch under way. Who does not serve loses nothing by it.
+func (in Input) grant(at stand, out *Plan) {
+	budget := in.budget()
+	for _, s := range at.servers[at.granted:max(at.granted, at.ends[at.batch])] {
+		if ready(s) {
+			if budget <= 0 {
+				continue
+			}
+			budget--
+		}
+		out.Changes[s.Name] = Change{Release: &in.Release, Weight: in.weight()}
+	}
+}
+
+func (in Input) weight() *int32 {
+	if w := in.Deployment.Spec.Strategy.TrafficWeight; w != nil && *w < 100 {
+		return ptr.To(*w)
+	}
+	return nil
+}
+
+// weigh gives servers of batches that are over their full weight, and those of the one under way that of the strategy.
+func (in Input) weigh(at stand, out *Plan) {
+	for i, s := range at.servers[:at.granted] {
+		want := in.weight()
+		if i < at.begins() && (at.batch == len(at.ends) || at.granted > at.begins()) {
+			want = nil // the next batch began, or none is left: it was watched for long enough
+		}
+		if !ptr.Equal(s.Spec.TrafficWeight, want) {
+			out.Changes[s.Name] = Change{Release: &in.Release, Weight: want}
+		}
+	}
+}
+
+// newborn servers begin with what the others have until it is their turn.
+func (in Input) newborn(at stand, out *Plan) {
+	if in.Before == nil {
+		return
+	}
+	for _, s := range at.servers[at.granted:] {
+		if _, ours := out.Changes[s.Name]; !ours && s.Spec.Release == nil {
+			out.Changes[s.Name] = Change{Release: in.Before}
+		}
+	}
+}
+
+// waiting is what stands before the batch under way.
+type waiting struct {
+	approvals []gatev1alpha1.PendingApproval
+	rejected  *gatev1alpha1.Approval
+	until     time.Time
+}
+
+func (w waiting) none() bool { return len(w.approvals) == 0 && w.rejected == nil && w.until.IsZero() }
+
+// Operation names the beginning of a batch, for approvals.
+func (in Input) Operation(batch int) string {
+	return gate.OperationID(in.Deployment.UID, "batch/"+in.Revision, int64(batch+1))
+}
+
+func (in Input) waits(at stand) waiting {
+	var out waiting
+	if at.granted > at.begins() {
+		return out // it has begun
+	}
+	var gates []string
+	for _, g := range in.Deployment.Spec.Gates {
+		if g.Stage == gatev1alpha1.StageCode {
+			gates = append(gates, g.Name)
+		}
+	}
+	between := at.batch > 0 && at.begins() > 0
+	strategy := in.Deployment.Spec.Strategy
+	if between && strategy.PauseBetween == v1alpha1.PauseApproval {
+		gates = append(gates, gatev1alpha1.GateBatch)
+	}
+	id := in.Operation(at.batch)
+	for _, name := range gates {
+		switch verdict, by := gate.Judge(in.Deployment.Spec.Approvals, name, id); verdict {
+		case gate.Rejected:
+			out.rejected = by
+		case gate.Shut:
+			out.approvals = append(out.approvals, in.pending(name, id, at))
+		}
+	}
+	if between && strategy.PauseBetween == v1alpha1.PauseSeconds {
+		var last time.Time
+		for _, s := range at.servers[:at.begins()] {
+			if since := readySince(s); since.After(last) {
+				last = since
+			}
+		}
+		if until := last.Add(time.Duration(ptr.Deref(strategy.PauseSeconds, 0)) * time.Second); in.Now.Before(until) {
+			out.until = until
+		}
+	}
+	return out
+}
+
+func (in Input) pending(name, id string, at stand) gatev1alpha1.PendingApproval {
+	out := gatev1alpha1.PendingApproval{
+		Gate: name, OperationID: id, Since: &metav1.Time{Time: in.Now},
+		Summary: fmt.Sprintf("release %s, batch %d of %d: servers %d to %d of %d get it; %d have it and serve", in.Release.Version,
+			at.batch+1, len(at.ends), at.begins()+1, at.ends[at.batch], len(at.servers), at.begins()),
+	}
+	for _, before := range in.Deployment.Status.PendingApprovals {
+		if before.Gate == name && before.OperationID == id && before.Since != nil {
+			out.Since = before.Since
+		}
+	}
+	return out
+}
+
+// verdict is why a release stopped.
+type verdict struct{ reason, message string }
+
+func (in Input) stalled(at stand) *verdict {
+	if limit := int(in.Deployment.Spec.Strategy.MaxFailed); len(at.failed) > limit {
+		var names []string
+		for _, f := range at.failed {
+			names = append(names, f.Name)
+		}
+		return &verdict{v1alpha1.ReasonBatchFailed, cut(fmt.Sprintf("the release failed on %s, and %d may fail: %s",
+			strings.Join(names, ", "), limit, at.failed[0].Message))}
+	}
+	return nil
+}
+
+// late says that nothing got further for progressDeadlineSeconds. Waiting for a person, or for time to pass, does not count.
+func (in Input) late(at stand) (*verdict, time.Time) {
+	since := at.progress
+	if c := apimeta.FindStatusCondition(in.Deployment.Status.Conditions, v1alpha1.ConditionProgressing); c != nil &&
+		c.LastTransitionTime.After(since) {
+		since = c.LastTransitionTime.Time
+	}
+	if since.IsZero() || since.After(in.Now) {
+		since = in.Now
+	}
+	limit := time.Duration(ptr.Deref(in.Deployment.Spec.ProgressDeadlineSeconds, 600)) * time.Second
+	if until := since.Add(limit); in.Now.Before(until) {
+		return nil, until
+	}
+	return &verdict{v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("nothing got further since %s", since.UTC().Format(time.RFC3339))},
+		time.Time{}
+}

@@ -1,0 +1,128 @@
+package servers
+
+import (
+	"fmt"
+	"slices"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/facts"
+	"github.com/argosy-dev/argosy/member/vm/probe"
+)
+
+// health writes down what the prober thinks of the server. Nobody is asked before there is code to ask.
+func (r *Reconciler) health(w *work) {
+	if r.prober == nil {
+		return
+	}
+	opinion, asked := r.opinion(w)
+	if !asked {
+		r.prober.Forget(w.before.UID)
+		w.after.Status.Conditions = slices.DeleteFunc(slices.Clone(w.after.Status.Conditions),
+			func(c metav1.Condition) bool { return c.Type == v1alpha1.ConditionHealthy })
+		return
+	}
+	w.blind = opinion.Blind != ""
+	switch {
+	case opinion.Verdict == probe.Healthy:
+		w.healthy(metav1.ConditionTrue, v1alpha1.ReasonHealthCheckPassed, "the health check passes")
+	case opinion.Verdict == probe.Unhealthy && w.blind:
+		w.healthy(metav1.ConditionFalse, v1alpha1.ReasonProberBlind, opinion.Message+"; nobody is taken out of service for it: "+opinion.Blind)
+	case opinion.Verdict == probe.Unhealthy:
+		w.healthy(metav1.ConditionFalse, v1alpha1.ReasonHealthCheckFailed, opinion.Message)
+	default:
+		w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "it is coming up, or was not asked yet")
+	}
+}
+
+// healthy is the condition. Its message is that of the first moment: what a service answers changes all the time.
+func (w *work) healthy(is metav1.ConditionStatus, reason, message string) {
+	if was := apimeta.FindStatusCondition(w.after.Status.Conditions, v1alpha1.ConditionHealthy); was != nil &&
+		was.Status == is && was.Reason == reason {
+		return
+	}
+	setCondition(&w.after.Status, metav1.Condition{
+		Type: v1alpha1.ConditionHealthy, Status: is, Reason: reason, Message: facts.Cut(message), ObservedGeneration: w.before.Generation,
+		LastTransitionTime: metav1.NewTime(w.now),
+	})
+}
+
+// opinion of the prober about the server as it is now; false: there is nothing to ask.
+func (r *Reconciler) opinion(w *work) (probe.Opinion, bool) {
+	spec, status := &w.before.Spec, &w.after.Status
+	address := facts.Address(status.Addresses)
+	if spec.HealthCheck == nil || status.Release == nil || address == "" || w.before.DeletionTimestamp != nil {
+		return probe.Opinion{}, false
+	}
+	target := probe.Target{
+		UID: w.before.UID, Name: client.ObjectKeyFromObject(w.before), Set: client.ObjectKeyFromObject(w.before),
+		Address: address, Check: spec.HealthCheck, Verdict: probe.NotKnown,
+		Epoch: fmt.Sprintf("%s %s %s %s", address, status.Release.Version, status.Release.Checksum, checkEpoch(spec.HealthCheck)),
+	}
+	if status.Machine != nil {
+		target.Epoch += " " + status.Machine.BootID
+	}
+	if w.set != nil {
+		target.Set.Name, target.Allowed = w.set.Name, allowed(w.set)
+	}
+	switch was := apimeta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy); {
+	case was == nil:
+	case was.Status == metav1.ConditionTrue:
+		target.Verdict = probe.Healthy
+	case was.Status == metav1.ConditionFalse:
+		target.Verdict = probe.Unhealthy
+	}
+	return r.prober.Watch(target), true
+}
+
+// checkEpoch is what is asked; how often, and how many answers count, may change in between.
+func checkEpoch(check *v1alpha1.HealthCheck) string {
+	switch {
+	case check.HTTPGet != nil:
+		return fmt.Sprintf("http %+v", *check.HTTPGet)
+	case check.GRPC != nil:
+		return fmt.Sprintf("grpc %+v", *check.GRPC)
+	case check.TCPSocket != nil:
+		return fmt.Sprintf("tcp %+v", *check.TCPSocket)
+	}
+	return ""
+}
+
+// allowed is how many servers of a set may be unhealthy at once.
+func allowed(set *v1alpha1.VMReplicaSet) int {
+	limit := set.Spec.Failover.MaxUnhealthy
+	if limit == nil {
+		return 0
+	}
+	n, err := intstr.GetScaledValueFromIntOrPercent(limit, int(ptr.Deref(set.Spec.Replicas, 1)), false)
+	if err != nil {
+		return 0 // the schema admits numbers and percentages only
+	}
+	return n
+}
+
+// checkHealth waits until the service is well. A release whose service does not come up failed for good.
+func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
+	if w.before.Spec.HealthCheck == nil {
+		facts.End(task, v1alpha1.TaskSucceeded, w.now, "no health check is asked for")
+		return
+	}
+	if r.prober == nil {
+		facts.Watch(task, w.now, "nobody probes here")
+		return
+	}
+	opinion, asked := r.opinion(w)
+	switch {
+	case asked && opinion.Verdict == probe.Healthy:
+		facts.End(task, v1alpha1.TaskSucceeded, w.now, "")
+	case asked && opinion.Verdict == probe.Unhealthy && w.row != v1alpha1.ReasonUnhealthy && w.row != v1alpha1.ReasonMonitoringAbnormal:
+		facts.End(task, v1alpha1.TaskFailed, w.now, "the service does not come up: "+opinion.Message)
+	default:
+		facts.Watch(task, w.now, "waits for the health check")
+	}
+}
