@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -50,6 +51,8 @@ type Options struct {
 	Config    config.Reschedule
 	Members   Members
 	Estimator Estimator
+	// Deaf says that Estimator knows nothing by configuration: what is said of it then names the setting.
+	Deaf bool
 	// Clock is the wall clock; nil is this machine's.
 	Clock clock.Clock
 	// Metrics takes the metrics.
@@ -71,6 +74,9 @@ type Controller struct {
 	measures      *measures
 	ledger        *ledger
 	descheduler   descheduler
+	// limit bounds what estimators are asked, and deaf is true where none is.
+	limit flowcontrol.RateLimiter
+	deaf  bool
 
 	mu      sync.Mutex
 	started time.Time
@@ -89,7 +95,8 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), members: options.Members, estimator: options.Estimator,
 		events: program.Events(mgr, mark.RescheduleSource), clock: options.Clock, cfg: options.Config, measures: newMeasures(),
 		ledger: &ledger{own: map[types.NamespacedName]decide.Memory{}}, due: map[types.NamespacedName]time.Time{},
-		said: map[types.NamespacedName]saying{},
+		said: map[types.NamespacedName]saying{}, deaf: options.Deaf,
+		limit: flowcontrol.NewTokenBucketRateLimiter(questionsPerSecond, questionsBurst),
 	}
 	if err := c.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics of rescheduling: %w", err)
@@ -196,6 +203,8 @@ func (c *Controller) look(ctx context.Context, key types.NamespacedName) (time.D
 		c.forget(key)
 		return lookLongest, nil
 	}
+	seen.world.Full = c.before(key).full
+	c.askRoom(ctx, seen, c.before(key).turn)
 	// From what others were given up to the write nobody else decides: two bindings would take one room.
 	c.ledger.mu.Lock()
 	defer c.ledger.mu.Unlock()
@@ -204,7 +213,7 @@ func (c *Controller) look(ctx context.Context, key types.NamespacedName) (time.D
 	}
 	seen.world.Now = c.clock.Now()
 	decision := decide.Next(seen.world)
-	if decision.Wanted != nil {
+	if decision.Verdict == decide.NoRoom || decision.Reason == decide.ReasonUnheard {
 		if decision, err = c.widen(ctx, seen, decision); err != nil {
 			return 0, err
 		}
@@ -223,6 +232,13 @@ func (c *Controller) look(ctx context.Context, key types.NamespacedName) (time.D
 		return seconds(c.cfg.UnschedulableSeconds), nil
 	}
 	return decision.After, nil
+}
+
+// before is what was last decided of a binding.
+func (c *Controller) before(key types.NamespacedName) saying {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.said[key]
 }
 
 // forget a binding that lacks nothing, or is gone.

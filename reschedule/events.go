@@ -23,6 +23,8 @@ type saying struct {
 	reason  string
 	at      time.Time
 	waiting map[string]int32
+	// full is how many looks in a row found no room, and turn how many found none or did not learn of any.
+	full, turn int32
 }
 
 // say tells it where people look: on the binding and on the template, once, and again while it lasts.
@@ -30,8 +32,16 @@ func (c *Controller) say(key types.NamespacedName, seen *gathered, d decide.Deci
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now, before := c.clock.Now(), c.said[key]
-	news := d.Targets != nil || len(d.Waiting) > 0 && (before.reason != d.Reason || now.Sub(before.at) >= sayAgain)
+	// What is asked again in a moment is not said: the next answer is.
+	news := d.Targets != nil || len(d.Waiting) > 0 && d.Reason != decide.ReasonAsked &&
+		(before.reason != d.Reason || now.Sub(before.at) >= sayAgain)
 	said := saying{verdict: d.Verdict, reason: d.Reason, waiting: d.Waiting, at: before.at}
+	switch d.Reason {
+	case decide.ReasonAsked, decide.ReasonNoRoom, decide.ReasonMore:
+		said.full, said.turn = before.full+1, before.turn+1
+	case decide.ReasonUnheard:
+		said.turn = before.turn + 1
+	}
 	if news {
 		said.at = now
 		kind := corev1.EventTypeNormal

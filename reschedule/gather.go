@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -15,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/internal/binding"
@@ -26,6 +26,9 @@ import (
 type gathered struct {
 	world   decide.World
 	binding *workv1alpha2.ResourceBinding
+	// joined are the Clusters of world.Clusters, nil where there is none any more, and filters what the policy says of them.
+	joined  []*clusterv1alpha1.Cluster
+	filters *placement
 	// given and passed are what others were given within a minute, and what left or entered a cluster.
 	given, passed map[string]int32
 }
@@ -53,7 +56,8 @@ func short(b *workv1alpha2.ResourceBinding, target workv1alpha2.TargetCluster) b
 	return json.Unmarshal(item.Status.Raw, &counts) != nil || counts.ReadyReplicas < target.Replicas
 }
 
-// gather reads what a decision rests on: the binding past every cache, its members side by side. nil where there is no binding any more.
+// gather reads what a decision rests on: the binding past every cache, and, side by side, the members that lack replicas or had to do with
+// the last move. Where there is room is asked by askRoom. nil where there is no binding any more.
 func (c *Controller) gather(ctx context.Context, key types.NamespacedName) (*gathered, error) {
 	seen := &gathered{binding: &workv1alpha2.ResourceBinding{}}
 	if err := c.reader.Get(ctx, key, seen.binding); err != nil {
@@ -74,38 +78,36 @@ func (c *Controller) gather(ctx context.Context, key types.NamespacedName) (*gat
 	if err := c.rivals(ctx, b, alone); err != nil {
 		return nil, err
 	}
-	filters, err := newPlacement(b)
-	if err != nil {
+	if seen.filters, err = newPlacement(b); err != nil {
 		return nil, err
 	}
 	seen.world.Clusters = make([]decide.Cluster, len(b.Spec.Clusters))
-	joined := make([]*clusterv1alpha1.Cluster, len(b.Spec.Clusters))
+	seen.joined = make([]*clusterv1alpha1.Cluster, len(b.Spec.Clusters))
 	for i, target := range b.Spec.Clusters {
 		seen.world.Clusters[i] = decide.Cluster{Name: target.Name, Assigned: target.Replicas}
 		cluster := &clusterv1alpha1.Cluster{}
 		if err := c.cache.Get(ctx, client.ObjectKey{Name: target.Name}, cluster); client.IgnoreNotFound(err) != nil {
 			return nil, fmt.Errorf("reading Cluster %s: %w", target.Name, err)
 		} else if err == nil {
-			joined[i] = cluster
+			seen.joined[i] = cluster
 		}
-		if joined[i] == nil || !joined[i].DeletionTimestamp.IsZero() {
+		if joined := seen.joined[i]; joined == nil || !joined.DeletionTimestamp.IsZero() {
 			// karmada-scheduler takes it out of the binding with the next write, and divides anew.
 			alone.Evicting = append(alone.Evicting, target.Name)
 		}
 	}
-	var wait sync.WaitGroup
-	for i := range seen.world.Clusters {
-		wait.Go(func() { c.member(ctx, b, filters, joined[i], &seen.world.Clusters[i]) })
-	}
-	wait.Wait()
+	workqueue.ParallelizeUntil(ctx, sideBySide, len(seen.world.Clusters), func(i int) { c.member(ctx, seen, i) })
 	return seen, nil
 }
+
+// sideBySide is how many members one look reads, or asks, at a time.
+const sideBySide = 16
 
 func (c *Controller) settings() decide.Settings {
 	return decide.Settings{
 		Unschedulable: seconds(c.cfg.UnschedulableSeconds), Autoscaler: seconds(c.cfg.AutoscalerSeconds),
 		CoolDown: seconds(c.cfg.CoolDownSeconds), CoolDownMost: seconds(c.cfg.CoolDownMostSeconds), ComeUp: seconds(c.cfg.ComeUpSeconds),
-		MovesPerMinute: c.cfg.MaxMovesPerMinute,
+		MovesPerMinute: c.cfg.MaxMovesPerMinute, Deaf: c.deaf,
 	}
 }
 
@@ -144,8 +146,8 @@ func bindingFacts(b *workv1alpha2.ResourceBinding) decide.Binding {
 }
 
 // member fills in one cluster of the binding. What cannot be read puts it out of the decision, and is never zero.
-func (c *Controller) member(ctx context.Context, b *workv1alpha2.ResourceBinding, filters *placement, joined *clusterv1alpha1.Cluster,
-	out *decide.Cluster) {
+func (c *Controller) member(ctx context.Context, seen *gathered, i int) {
+	out, joined := &seen.world.Clusters[i], seen.joined[i]
 	switch {
 	case joined == nil || !joined.DeletionTimestamp.IsZero():
 		out.Out = "it is leaving the federation"
@@ -153,23 +155,31 @@ func (c *Controller) member(ctx context.Context, b *workv1alpha2.ResourceBinding
 	case !util.IsClusterReady(&joined.Status):
 		out.Out = "it is not Ready"
 		return
-	case binding.Held(b, out.Name):
+	case binding.Held(seen.binding, out.Name):
 		out.Out = "dispatching to it is suspended"
 		return
 	}
+	out.Closed, out.Tier = seen.filters.closed(ctx, joined), seen.filters.tier(joined)
+	lately := slices.ContainsFunc(seen.world.Memory.Moved, func(t decide.Transfer) bool { return out.Name == t.From || out.Name == t.To })
+	if !lately && !short(seen.binding, seen.binding.Spec.Clusters[i]) {
+		out.Unasked = true
+		return
+	}
+	c.read(ctx, seen, i)
+}
+
+// read the workload in a member.
+func (c *Controller) read(ctx context.Context, seen *gathered, i int) {
+	out := &seen.world.Clusters[i]
 	ctx, cancel := context.WithTimeout(ctx, memberTimeout)
 	defer cancel()
-	workload, err := c.workload(ctx, b, out.Name)
+	out.Unasked = false
+	workload, err := c.workload(ctx, seen.binding, out.Name)
 	if err != nil {
 		out.Out = "it was not read: " + err.Error()
 		return
 	}
-	out.Workload, out.Closed, out.Tier = workload, filters.closed(ctx, joined), filters.tier(joined)
-	if out.Closed == "" && !anyRefused(workload) {
-		if free, ok := c.estimator.Free(ctx, out.Name, b); ok {
-			out.Room = &free
-		}
-	}
+	out.Workload = workload
 }
 
 // memberTimeout bounds what one member may cost a decision.

@@ -12,6 +12,7 @@ type measures struct {
 	moved, putBack   *prometheus.CounterVec
 	waiting, without *prometheus.GaugeVec
 	bindings         *prometheus.GaugeVec
+	questions        prometheus.Counter
 }
 
 func newMeasures() *measures {
@@ -36,11 +37,15 @@ func newMeasures() *measures {
 			Name: "argosy_reschedule_waiting_bindings",
 			Help: "ResourceBindings with waiting replicas by what was decided of them.",
 		}, []string{"reason"}),
+		questions: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "argosy_reschedule_room_questions_total",
+			Help: "Questions about room that estimators were asked: at most 200 a second, and 64 for one look at a binding.",
+		}),
 	}
 }
 
 func (m *measures) register(registerer prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.moved, m.putBack, m.waiting, m.without, m.bindings} {
+	for _, c := range []prometheus.Collector{m.moved, m.putBack, m.waiting, m.without, m.bindings, m.questions} {
 		if err := registerer.Register(c); err != nil {
 			return err
 		}

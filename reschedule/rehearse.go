@@ -3,7 +3,6 @@ package reschedule
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -15,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/argosy-dev/argosy/reschedule/decide"
 )
@@ -30,12 +30,12 @@ func (c *Controller) widen(ctx context.Context, seen *gathered, before decide.De
 	if err := c.cache.List(ctx, &all); err != nil {
 		return before, fmt.Errorf("listing Clusters: %w", err)
 	}
-	outside, err := c.outside(ctx, seen, all.Items)
-	if err != nil {
-		return before, err
-	}
+	outside, looks := c.outside(ctx, seen, all.Items)
 	room, gives := decide.Wide(seen.world, before.Wanted, outside)
 	if len(gives) == 0 {
+		if again, ok := decide.AskOutside(seen.world, before, looks); ok && before.Verdict == decide.NoRoom {
+			return again, nil
+		}
 		return before, nil
 	}
 	targets, err := rehearse(ctx, seen.binding, all.Items, room, gives)
@@ -46,31 +46,25 @@ func (c *Controller) widen(ctx context.Context, seen *gathered, before decide.De
 	return decide.Widened(seen.world, before, gives, room, targets, failure), nil
 }
 
-// outside are the clusters the binding does not have and its placement admits, and how many fit each.
-func (c *Controller) outside(ctx context.Context, seen *gathered, all []clusterv1alpha1.Cluster) ([]decide.Outside, error) {
-	filters, err := newPlacement(seen.binding)
-	if err != nil {
-		return nil, err
-	}
-	var out []decide.Outside
+// outside are the clusters the binding does not have and its placement admits, as many as one look asks, with how many fit each; and how
+// many looks it takes to ask all of them.
+func (c *Controller) outside(ctx context.Context, seen *gathered, all []clusterv1alpha1.Cluster) ([]decide.Outside, int32) {
+	var candidates []candidate
 	for i := range all {
 		cluster := &all[i]
 		if seen.binding.Spec.TargetContains(cluster.Name) || !cluster.DeletionTimestamp.IsZero() || !util.IsClusterReady(&cluster.Status) ||
-			filters.closed(ctx, cluster) != "" {
+			seen.filters.closed(ctx, cluster) != "" {
 			continue
 		}
-		out = append(out, decide.Outside{Name: cluster.Name, Promised: seen.given[cluster.Name], Recent: seen.passed[cluster.Name]})
+		candidates = append(candidates, candidate{tier: seen.filters.tier(cluster), name: cluster.Name, sums: sums(ctx, seen.binding, cluster)})
 	}
-	var wait sync.WaitGroup
-	for i := range out {
-		wait.Go(func() {
-			if free, ok := c.estimator.Free(ctx, out[i].Name, seen.binding); ok {
-				out[i].Room = &free
-			}
-		})
-	}
-	wait.Wait()
-	return out, nil
+	chosen := choose(candidates, seen.world.Full)
+	out := make([]decide.Outside, len(chosen))
+	workqueue.ParallelizeUntil(ctx, sideBySide, len(chosen), func(i int) {
+		name := chosen[i].name
+		out[i] = decide.Outside{Name: name, Promised: seen.given[name], Recent: seen.passed[name], Room: c.roomIn(ctx, name, seen.binding)}
+	})
+	return out, turns(len(candidates))
 }
 
 // rehearse schedules a copy of the binding in which the donors have less. What fits is told to Karmada's general estimator, the one that is

@@ -138,7 +138,8 @@ func addReschedule(section config.Controllers) func(context.Context, manager.Man
 			return err
 		}
 		return reschedule.AddToManager(ctx, mgr, reschedule.Options{
-			Config: section.Reschedule, Members: &members.Members{Reader: mgr.GetAPIReader()}, Estimator: asker, Metrics: metrics.Registry,
+			Config: section.Reschedule, Members: &members.Members{Reader: mgr.GetAPIReader()}, Estimator: asker,
+			Deaf: section.FedHPA.Estimators.Mode == config.Disabled, Metrics: metrics.Registry,
 		})
 	}
 }

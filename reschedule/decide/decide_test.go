@@ -60,6 +60,10 @@ func TestNext(t *testing.T) {
 	donor := func(change func(*Workload)) World {
 		return worldWith(two(), func(w *World) { change(w.Clusters[0].Workload) })
 	}
+	again := func(w World) World { return worldWith(w, func(w *World) { w.Full = 1 }) }
+	unasked := func(c Cluster) Cluster {
+		return with(c, func(c *Cluster) { c.Unasked, c.Workload, c.Room = true, nil, nil })
+	}
 	ordinals := func(w *Workload) { w.Ordinal = true }
 	cases := map[string]struct {
 		world       World
@@ -77,9 +81,18 @@ func TestNext(t *testing.T) {
 		"less what others were promised": {makeWorld(runs("member1", 3, 2),
 			with(room(runs("member2", 4, 0), 7), func(c *Cluster) { c.Promised = 6 })),
 			Moves, ReasonMoved, "1 of 5", []Transfer{{"member1", "member2", 1}}},
-		"all promised": {makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 7), func(c *Cluster) { c.Promised = 7 })),
+		"all promised": {again(makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 7), func(c *Cluster) { c.Promised = 7 }))),
 			NoRoom, ReasonNoRoom, "member2: full", nil},
-		"full everywhere": {makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 0)), NoRoom, ReasonNoRoom,
+		"full by one answer": {makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 0)), Waits, ReasonAsked,
+			"no cluster of the binding has room, and they are asked once more (member2: full)", nil},
+		"some of many not asked yet": {worldWith(again(makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 0),
+			unasked(runs("member3", 4, 0)))), func(w *World) { w.Turns = 2 }), Waits, ReasonAsked, "", nil},
+		"nobody asked yet": {makeWorld(runs("member1", 3, 2), unasked(runs("member2", 4, 0))), Waits, ReasonAsked, "", nil},
+		"enough where it was asked": {makeWorld(runs("member1", 3, 2), unasked(runs("member2", 4, 0)), room(runs("member3", 1, 0), 2)), Moves,
+			ReasonMoved, "", []Transfer{{"member1", "member3", 2}}},
+		"no estimator is asked": {worldWith(makeWorld(runs("member1", 3, 2), runs("member2", 4, 0)), func(w *World) { w.Settings.Deaf = true }),
+			Waits, ReasonUnheard, "in the chart see controllerManager.asksEstimator", nil},
+		"full everywhere": {again(makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 0))), NoRoom, ReasonNoRoom,
 			"2 of 5 replicas wait in member1 for 6m0s (0/4 nodes are available: Insufficient cpu); " +
 				"no cluster of the binding has room (member2: full)", nil},
 		"room unknown is not none": {makeWorld(runs("member1", 3, 2), runs("member2", 4, 0)), Waits, ReasonUnheard, "not say how many fit", nil},
@@ -317,6 +330,7 @@ func TestMemory(t *testing.T) {
 // TestWidened: another cluster is taken only where nobody else loses anything.
 func TestWidened(t *testing.T) {
 	w := makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 0))
+	w.Full, w.Turns = 1, 1
 	before := Next(w)
 	free := int32(7)
 	rooms, gives := Wide(w, before.Wanted, []Outside{{Name: "member3", Room: &free}, {Name: "silent"}})
@@ -352,5 +366,29 @@ func TestWidened(t *testing.T) {
 			t.Errorf("%s: reason %s", name, d.Reason)
 		}
 		judge(t, w, d)
+	}
+}
+
+// TestAskOutside: a cluster that the binding has not is full when it was asked twice, too, after those that it has.
+func TestAskOutside(t *testing.T) {
+	w := makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 0))
+	for name, tc := range map[string]struct {
+		turns, full, outside int32
+		want                 bool
+	}{
+		"asked once":                     {1, 1, 1, true},
+		"asked twice":                    {1, 2, 1, false},
+		"no other cluster":               {1, 1, 0, false},
+		"none in the binding, once":      {0, 0, 1, true},
+		"none in the binding, twice":     {0, 1, 1, false},
+		"many outside, not all of them":  {1, 3, 2, true},
+		"many outside, each of them":     {1, 4, 2, false},
+		"many in the binding, and a few": {3, 6, 1, false},
+	} {
+		w.Turns, w.Full = tc.turns, tc.full
+		d, again := AskOutside(w, Decision{Verdict: NoRoom, Reason: ReasonNoRoom}, tc.outside)
+		if again != tc.want || again != (d.Reason == ReasonAsked) {
+			t.Errorf("%s: asked again %v, %s", name, again, d.Reason)
+		}
 	}
 }

@@ -28,6 +28,7 @@ const (
 	ReasonCoolDown = "CoolDown"
 	ReasonRate     = "MovesPerMinute"
 	ReasonUnheard  = "RoomUnknown"
+	ReasonAsked    = "AskedAgain"
 	ReasonNoRoom   = "NoRoom"
 	ReasonMore     = "WouldMoveMore"
 	ReasonMoved    = "Moved"
@@ -47,8 +48,10 @@ type Decision struct {
 	Moved []Transfer
 	// Waiting is by cluster how many replicas have waited for long enough.
 	Waiting map[string]int32
-	// Wanted is by cluster how many replicas would move if there were room. It is set with NoRoom, for Widened.
+	// Wanted is by cluster how many replicas would move if there were room.
 	Wanted map[string]int32
+	// Asks: the decision would be another one if clusters that were not asked yet had room.
+	Asks bool
 	// After is when to look again at the latest; 0 is with the next change.
 	After time.Duration
 }

@@ -128,27 +128,39 @@ type receiver struct {
 	failed bool
 }
 
-// receivers, best first, and why the others are none.
-func receivers(w World, looks []look) (out []receiver, not []string, unheard, rate bool) {
+// others are the clusters that get nothing, and why.
+type others struct {
+	words []string
+	// unheard: an estimator did not say. full: one said that there is no room. rate: one had its share of this minute.
+	unheard, full, rate bool
+	// unasked is how many were not asked.
+	unasked int
+}
+
+// receivers, best first, and the others.
+func receivers(w World, looks []look) (out []receiver, not others) {
 	for _, l := range looks {
 		c := l.cluster
 		switch {
 		case c.Out != "":
-			not = append(not, c.Name+": "+c.Out)
+			not.words = append(not.words, c.Name+": "+c.Out)
 		case c.Closed != "":
-			not = append(not, c.Name+": "+c.Closed)
+			not.words = append(not.words, c.Name+": "+c.Closed)
 		case l.refused > 0:
 			// It has none to give: pods wait there.
+		case c.Unasked:
+			not.unasked++
 		case c.Workload == nil || c.Workload.Replicas != c.Assigned:
-			not = append(not, c.Name+": the replicas assigned have not arrived there")
+			not.words = append(not.words, c.Name+": the replicas assigned have not arrived there")
 		case c.Room == nil:
-			unheard = true
-			not = append(not, c.Name+": its estimator does not say how many fit")
+			not.unheard = true
+			not.words = append(not.words, c.Name+": "+w.Settings.unheard())
 		case *c.Room-c.Promised <= 0:
-			not = append(not, fmt.Sprintf("%s: full", c.Name))
+			not.full = true
+			not.words = append(not.words, fmt.Sprintf("%s: full", c.Name))
 		case w.Settings.MovesPerMinute-c.Recent <= 0:
-			rate = true
-			not = append(not, fmt.Sprintf("%s: %d replicas moved within a minute", c.Name, c.Recent))
+			not.rate = true
+			not.words = append(not.words, fmt.Sprintf("%s: %d replicas moved within a minute", c.Name, c.Recent))
 		default:
 			out = append(out, receiver{
 				cluster: c, room: min(*c.Room-c.Promised, w.Settings.MovesPerMinute-c.Recent),
@@ -159,7 +171,7 @@ func receivers(w World, looks []look) (out []receiver, not []string, unheard, ra
 	slices.SortStableFunc(out, func(a, b receiver) int {
 		return cmp.Or(compareBool(a.failed, b.failed), cmp.Compare(a.cluster.Tier, b.cluster.Tier), cmp.Compare(b.room, a.room))
 	})
-	return out, not, unheard, rate
+	return out, not
 }
 
 func compareBool(a, b bool) int {
@@ -173,7 +185,7 @@ func compareBool(a, b bool) int {
 }
 
 func move(w World, looks, donors []look) Decision {
-	to, not, unheard, full := receivers(w, looks)
+	to, not := receivers(w, looks)
 	wanted := map[string]int32{}
 	// Who has waited longest goes first.
 	slices.SortStableFunc(donors, func(a, b look) int { return a.since.Compare(b.since) })
@@ -185,24 +197,35 @@ func move(w World, looks, donors []look) Decision {
 			wanted[donors[i].cluster.Name] = donors[i].gives
 		}
 	}
-	if len(wanted) == 0 || len(to) == 0 && full {
+	if len(wanted) == 0 || len(to) == 0 && not.rate {
 		return Decision{Verdict: Waits, Reason: ReasonRate, After: lookForRoom,
 			Message: fmt.Sprintf("no more than %d replicas leave or enter a cluster in a minute", w.Settings.MovesPerMinute)}
 	}
 	if len(to) == 0 {
-		d := Decision{Verdict: NoRoom, Reason: ReasonNoRoom, Wanted: wanted, After: lookForRoom,
-			Message: waitWords(w, donors) + "; no cluster of the binding has room"}
-		if unheard {
-			d.Verdict, d.Reason = Waits, ReasonUnheard
-		}
-		if len(not) > 0 {
-			d.Message += " (" + strings.Join(not, "; ") + ")"
-		}
-		return d
+		return nobody(w, waitWords(w, donors), wanted, not)
 	}
 	moved := transfers(w, donors, to)
 	return moves(w, moved, "moved "+movedWords(donors, moved, to))
 }
+
+// nobody has room, or says so.
+func nobody(w World, waiting string, wanted map[string]int32, not others) Decision {
+	d := Decision{Verdict: NoRoom, Reason: ReasonNoRoom, Wanted: wanted, After: lookForRoom, Asks: not.unheard || not.unasked > 0,
+		Message: waiting + "; no cluster of the binding has room"}
+	switch {
+	case not.unheard:
+		d.Verdict, d.Reason = Waits, ReasonUnheard
+	case (not.full || not.unasked > 0) && w.Full+1 < 2*w.turns():
+		d.Verdict, d.Reason, d.After = Waits, ReasonAsked, lookSoon
+		d.Message += ", and they are asked once more"
+	}
+	if len(not.words) > 0 {
+		d.Message += " (" + strings.Join(not.words, "; ") + ")"
+	}
+	return d
+}
+
+func (w World) turns() int32 { return max(w.Turns, 1) }
 
 // moves is the decision to write transfers.
 func moves(w World, moved []Transfer, message string) Decision {

@@ -37,6 +37,17 @@ func Wide(w World, wanted map[string]int32, outside []Outside) (room, gives map[
 	return room, gives
 }
 
+// AskOutside reports whether the outside clusters, which takes turns looks, have to be asked again before a decision of no room stands:
+// they are asked once those of the binding were found full, and twice as these.
+func AskOutside(w World, before Decision, turns int32) (Decision, bool) {
+	if first := max(2*w.Turns, 1); turns == 0 || w.Full+1 >= first+2*turns-1 {
+		return before, false
+	}
+	before.Verdict, before.Reason, before.After, before.Wanted = Waits, ReasonAsked, lookSoon, nil
+	before.Message += "; and those that the binding has not are asked once more"
+	return before, true
+}
+
 // Widened judges what Karmada's scheduler made of a copy of the binding in which the donors have what they give less. It may be written as
 // it is where nobody else loses anything: the sum is the same, so that the scheduler does not run.
 func Widened(w World, before Decision, gives, room map[string]int32, rehearsed []Target, failure string) Decision {

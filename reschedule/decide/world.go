@@ -11,6 +11,10 @@ type World struct {
 	Clusters []Cluster
 	// Memory of the last move; the zero value is none.
 	Memory Memory
+	// Full is how many looks in a row, before this one, found no room; and Turns how many looks it takes to ask every cluster once, of which
+	// there may be hundreds. An estimator that has no time to read a template answers carefully, and the wire has only a number: a cluster is
+	// full when it was asked twice.
+	Full, Turns int32
 }
 
 // Settings of the controller.
@@ -25,6 +29,16 @@ type Settings struct {
 	ComeUp time.Duration
 	// MovesPerMinute is how many replicas, of all bindings, leave or enter a cluster in any minute.
 	MovesPerMinute int32
+	// Deaf: no estimator is asked, by configuration.
+	Deaf bool
+}
+
+// unheard says why a cluster's room is not known.
+func (s Settings) unheard() string {
+	if s.Deaf {
+		return "no estimator is asked (controllers.fedHPA.estimators.mode is Disabled; in the chart see controllerManager.asksEstimator)"
+	}
+	return "its estimator does not say how many fit"
 }
 
 // Binding is the ResourceBinding, and who else has a say in its replicas.
@@ -82,6 +96,8 @@ type Cluster struct {
 	Closed string
 	// Tier is 0 for the first group of clusters, then that of each overflow in its order.
 	Tier int
+	// Unasked: it lacks nothing by what it reports, so that its workload was not read, nor its estimator asked, before somebody wants room.
+	Unasked bool
 	// Workload is nil where the member has none yet, or was not read.
 	Workload *Workload
 	// Room is how many more replicas fit; nil is unknown.

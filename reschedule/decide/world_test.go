@@ -83,6 +83,10 @@ func (f *fleet) step(t *rapid.T) Decision {
 	}
 	d := Next(f.w)
 	judge(t, f.w, d)
+	f.w.Full++
+	if d.Reason != ReasonNoRoom && d.Reason != ReasonAsked {
+		f.w.Full = 0
+	}
 	if d.Targets == nil {
 		return d
 	}

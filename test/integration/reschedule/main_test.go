@@ -134,13 +134,24 @@ func (r reachable) Client(_ context.Context, cluster string) (client.Client, err
 type room struct {
 	mu   sync.Mutex
 	free map[string]int32
+	// careful is how many questions are answered with zero first.
+	careful, asked int
 }
 
 func (r *room) Free(_ context.Context, cluster string, _ *workv1alpha2.ResourceBinding) (int32, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.asked++; r.asked <= r.careful {
+		return 0, true
+	}
 	n, ok := r.free[cluster]
 	return n, ok
+}
+
+func (r *room) questions() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
 }
 
 // world is one test's namespace on all servers.
@@ -295,6 +306,12 @@ func (w *world) said(kind, name string) map[string]string {
 		}
 	}
 	return out
+}
+
+// later is what is said of a binding while time passes, twice as fast as ours.
+func (w *world) later(binding string) map[string]string {
+	w.clock.Step(100 * time.Millisecond)
+	return w.said("ResourceBinding", binding)
 }
 
 // observe is the scheduler's part: it has seen the binding, whose sum is right, and schedules nothing.

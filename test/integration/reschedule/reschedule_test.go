@@ -116,9 +116,8 @@ func TestTwoWantOneRoom(t *testing.T) {
 	given := func() int32 {
 		return w.book("web")["member2"] + w.book("shop")["member2"] - 8
 	}
-	w.Eventually(func() string {
-		return w.said("ResourceBinding", "web-cloneset")["NoRoom"] + w.said("ResourceBinding", "shop-cloneset")["NoRoom"]
-	}).Should(gomega.ContainSubstring("2 of 5 replicas wait in member1"))
+	w.Eventually(func() string { return w.later("web-cloneset")["NoRoom"] + w.later("shop-cloneset")["NoRoom"] }).
+		Should(gomega.ContainSubstring("2 of 5 replicas wait in member1"))
 	w.Expect(given()).To(gomega.BeEquivalentTo(2))
 }
 
@@ -162,10 +161,25 @@ func TestStays(t *testing.T) {
 			w.application("web")
 			tc.before(w)
 			w.lead(planeConfig, nil)
-			w.Eventually(func() map[string]string { return w.said("ResourceBinding", "web-cloneset") }).Should(gomega.HaveKey(tc.wantReason))
+			w.Eventually(func() map[string]string { return w.later("web-cloneset") }).Should(gomega.HaveKey(tc.wantReason))
 			w.Expect(w.division()).To(gomega.Equal(asGiven))
 		})
 	}
+}
+
+// TestOneAnswerIsNotEnough: an estimator that had no time to read the template answers carefully. That is asked again, and is not said to
+// be a full federation.
+func TestOneAnswerIsNotEnough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.room.careful = 1
+	w.application("web")
+	w.lead(planeConfig, nil)
+	w.Eventually(w.room.questions).Should(gomega.Equal(1))
+	w.Expect(w.division()).To(gomega.Equal(asGiven))
+	w.Eventually(func() map[string]int32 { w.later("web-cloneset"); return w.division() }).Should(gomega.Equal(moved))
+	w.Expect(w.said("ResourceBinding", "web-cloneset")).NotTo(gomega.HaveKey("NoRoom"))
+	w.Expect(w.room.questions()).To(gomega.Equal(2))
 }
 
 // TestBesideDescheduler: while karmada-descheduler's Lease is fresh nothing moves; once it is stale, it does.
@@ -220,7 +234,7 @@ func TestAnotherCluster(t *testing.T) {
 			})
 			w.observe("web")
 			w.lead(planeConfig, nil)
-			w.Eventually(func() map[string]string { return w.said("ResourceBinding", "web-cloneset") }).Should(gomega.HaveKey(tc.wantReason))
+			w.Eventually(func() map[string]string { return w.later("web-cloneset") }).Should(gomega.HaveKey(tc.wantReason))
 			w.Expect(w.division()).To(gomega.Equal(tc.want))
 		})
 	}
