@@ -112,6 +112,20 @@ known:
 {{- if and .Values.estimator.enabled .Values.controllerManager.asksEstimator }}true{{ end }}
 {{- end }}
 
+{{/* Whether rescheduling may move something: it asks for room first. Where no estimator is ours to ask, Karmada's own are asked. */}}
+{{- define "argosy.knowsRoom" -}}
+{{- $mode := dig "controllers" "fedHPA" "estimators" "mode" "" .Values.controllerManager.config }}
+{{- if or (not .Values.estimator.enabled) .Values.controllerManager.asksEstimator (eq $mode "Enabled") }}true{{ end }}
+{{- end }}
+
+{{/* Who sets rescheduling up wants it to move something. */}}
+{{- define "argosy.refuseDeafRescheduling" -}}
+{{- $section := dig "controllers" "reschedule" dict .Values.controllerManager.config }}
+{{- if and $section (ne (get $section "mode") "Disabled") (not (include "argosy.knowsRoom" .)) }}
+{{- fail "controllerManager.config.controllers.reschedule is set, and rescheduling would move nothing: it asks no estimator where there is room. Set controllerManager.asksEstimator: true (docs/security.md says with which certificate), or mode: Disabled" }}
+{{- end }}
+{{- end }}
+
 {{- define "argosy.controllerManagerPart" -}}
 program: argosy-controller-manager
 kind: ControllerManagerConfiguration

@@ -99,7 +99,11 @@ func TestValuesThatCannotStandAreRefused(t *testing.T) {
 			values: "image: {repository: registry.example/argosy, digests: {argosy-webhook: latest}}\n", want: "argosy-webhook",
 		},
 		"a handler in a probe": {values: images + "webhook: {livenessProbe: {tcpSocket: {port: 1}}}\n", want: "tcpSocket"},
-		"a life without unit":  {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
+		"rescheduling that would ask nobody for room": {
+			values: images + "controllerManager: {config: {controllers: {reschedule: {unschedulableSeconds: 60}}}}\n",
+			want:   "Set controllerManager.asksEstimator: true",
+		},
+		"a life without unit": {values: images + "install: {tokenLife: \"7\"}\n", want: "/install/tokenLife"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := helm(t, "template", tc.values)
