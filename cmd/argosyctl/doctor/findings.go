@@ -7,6 +7,7 @@ import (
 	"time"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	karmadainterpreter "github.com/karmada-io/karmada/pkg/util/interpreter"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -58,6 +59,8 @@ type Facts struct {
 	Autoscalers  []autoscalingv2.HorizontalPodAutoscaler
 	Overrides    []Overrides
 	Propagations []Propagation
+	// Taints are what taints members by their conditions.
+	Taints []policyv1alpha1.ClusterTaintPolicy
 	// Preferred is the version of each kind the plane serves in which Karmada watches it.
 	Preferred map[schema.GroupKind]string
 }
@@ -88,6 +91,7 @@ var checks = []check{
 	{"status-subresource", statusSubresources},
 	{"binding-name", bindingNames},
 	{"descheduler", deschedulers},
+	{"failover", failovers},
 	{"rollout", rollouts},
 	{"silent-member", silent},
 	{"image-override", imageOverrides},

@@ -102,6 +102,9 @@ func (r *Reader) Gather(ctx context.Context) (Facts, error) {
 	if facts.Silent, err = r.silentMembers(ctx); err != nil {
 		return facts, err
 	}
+	if err := r.taints(ctx, &facts); err != nil {
+		return facts, err
+	}
 	facts.Descheduler, err = r.descheduler(ctx)
 	return facts, err
 }

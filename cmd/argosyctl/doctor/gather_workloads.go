@@ -67,11 +67,13 @@ func (r *Reader) policies(ctx context.Context, facts *Facts) error {
 	for _, p := range propagations.Items {
 		facts.Propagations = append(facts.Propagations, Propagation{
 			Object: "PropagationPolicy/" + p.Namespace + "/" + p.Name, Selectors: p.Spec.ResourceSelectors,
+			Placement: p.Spec.Placement, Failover: p.Spec.Failover,
 		})
 	}
 	for _, p := range clusterPropagations.Items {
 		facts.Propagations = append(facts.Propagations, Propagation{
 			Object: "ClusterPropagationPolicy/" + p.Name, Selectors: p.Spec.ResourceSelectors,
+			Placement: p.Spec.Placement, Failover: p.Spec.Failover,
 		})
 	}
 	return nil

@@ -27,6 +27,8 @@ type Overrides struct {
 type Propagation struct {
 	Object    string
 	Selectors []policyv1alpha1.ResourceSelector
+	Placement policyv1alpha1.Placement
+	Failover  *policyv1alpha1.FailoverBehavior
 }
 
 // rollouts: what is asked against what is. A template whose members fall short says so in conditions of ours.
