@@ -209,6 +209,7 @@ generate: ## CRDs, deep copies, RBAC and reference pages from the code
 		paths=./internal/scrape paths=./cmd/argosy-controller-manager output:rbac:dir=deploy/controller-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-member-manager paths=./member/... paths=./internal/scrape paths=./cmd/argosy-member-manager output:rbac:dir=deploy/member-manager
 	$(TOOLS) controller-gen rbac:roleName=argosy-estimator paths=./estimator/... paths=./internal/scrape output:rbac:dir=deploy/estimator
+	$(TOOLS) controller-gen rbac:roleName=argosy-renew paths=./internal/install output:rbac:dir=deploy/renew
 	cd tools/proto && go run . -root $(CURDIR) estimator/wire/pb/request.proto
 	go run ./docs/generate
 	$(TOOLS) crd-ref-docs --log-level=ERROR --source-path=api --config=docs/generate/api.yaml --renderer=markdown --output-path=docs/reference/api.md

@@ -19,11 +19,12 @@ import (
 	"github.com/argosy-dev/argosy/internal/program"
 )
 
-// Stages of an installation. The chart runs the first before its programs start and the second when they serve.
+// Stages of an installation. The chart runs Prepare before its programs start, Register when they serve, and Renew on a timetable.
 const (
 	stageAll      = "All"
 	stagePrepare  = "Prepare"
 	stageRegister = "Register"
+	stageRenew    = "Renew"
 )
 
 type installFlags struct {
@@ -45,7 +46,8 @@ and the webhook's certificate. It may be run again at any time: what is right st
 
 With --dry-run it says what it would do and does nothing: karmada-apiserver is asked what it would make of each object.
 
-The chart runs this for you, before its programs start, when they serve, and then on a timetable.`,
+The chart runs this for you, before its programs start and when they serve. Then, on a timetable, it runs --stage=Renew, which
+renews tokens and certificates as account argosy-renew and needs no administrator's kubeconfig.`,
 		Example: `  # what an upgrade would change
   argosyctl install --dry-run --kubeconfig=karmada.kubeconfig --host-kubeconfig=host.kubeconfig \
     --webhook-url=https://argosy-webhook.argosy-system.svc:443
@@ -68,7 +70,7 @@ The chart runs this for you, before its programs start, when they serve, and the
 	}
 	flags := cmd.Flags()
 	f.hostFlags(cmd)
-	flags.StringVar(&f.stage, "stage", stageAll, "Prepare (before the programs start), Register (when the webhook serves) or All")
+	flags.StringVar(&f.stage, "stage", stageAll, "Prepare (before the programs start), Register (when the webhook serves), All, or Renew (tokens and certificates alone)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.StringVar(&f.options.WebhookURL, "webhook-url", "", "where Karmada's components reach argosy-webhook")
 	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names",
@@ -88,6 +90,9 @@ The chart runs this for you, before its programs start, when they serve, and the
 }
 
 func (f *installFlags) run(ctx context.Context, installer *install.Installer) error {
+	if f.dryRun && f.stage == stageRenew {
+		return fmt.Errorf("--dry-run does not go with --stage %s, which changes nothing but tokens and certificates", stageRenew)
+	}
 	if f.dryRun && slices.Contains([]string{stageAll, stagePrepare, stageRegister}, f.stage) {
 		return installer.DryRun(ctx, f.stage != stageRegister, f.stage != stagePrepare)
 	}
@@ -96,13 +101,15 @@ func (f *installFlags) run(ctx context.Context, installer *install.Installer) er
 		return installer.Prepare(ctx)
 	case stageRegister:
 		return installer.Register(ctx)
+	case stageRenew:
+		return installer.Renew(ctx)
 	case stageAll:
 		if err := installer.Prepare(ctx); err != nil {
 			return err
 		}
 		return installer.Register(ctx)
 	}
-	return fmt.Errorf("--stage %q: want %s, %s or %s", f.stage, stagePrepare, stageRegister, stageAll)
+	return fmt.Errorf("--stage %q: want %s, %s, %s or %s", f.stage, stagePrepare, stageRegister, stageRenew, stageAll)
 }
 
 func newUninstallCommand(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {

@@ -31,11 +31,12 @@ func rightsPage(all source) (string, error) {
 	}{
 		{"argosy-webhook", []string{"interpreter", "migration/iskarmada", "internal/scrape", "cmd/argosy-webhook"}},
 		{"argosy-controller-manager", []string{
-			"cronhpa", "fedhpa", "scalein", "reschedule", "migration/controller", "migration/whitelist", "internal/scrape",
+			"cronhpa", "fedhpa", "scalein", "release", "reschedule", "migration/controller", "migration/whitelist", "internal/scrape",
 			"cmd/argosy-controller-manager",
 		}},
-		{"argosy-estimator", []string{"estimator", "cmd/argosy-estimator"}},
-		{"argosy-member-manager", []string{"member/component", "member/vm", "cmd/argosy-member-manager"}},
+		{"argosy-estimator", []string{"estimator", "internal/scrape", "cmd/argosy-estimator"}},
+		{"argosy-renew", []string{"internal/install"}},
+		{"argosy-member-manager", []string{"member", "internal/scrape", "cmd/argosy-member-manager"}},
 	} {
 		var found []right
 		for _, folder := range program.folders {

@@ -57,7 +57,7 @@ type Options struct {
 // Installer works on the two clusters of an installation.
 type Installer struct {
 	Options Options
-	// Karmada reaches karmada-apiserver as an administrator. Nil only for Uninstall, where its kubeconfig is gone too.
+	// Karmada reaches karmada-apiserver as an administrator, for Renew as Renewer. Nil only for Uninstall, where its kubeconfig is gone too.
 	Karmada *rest.Config
 	// Host reaches the namespace of the host cluster where the programs run.
 	Host          kubernetes.Interface
@@ -102,13 +102,9 @@ func (i *Installer) Register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	trust, err := i.trust(ctx, c)
+	trust, err := i.known(ctx, c)
 	if err != nil {
 		return err
-	}
-	if len(trust) == 0 {
-		return fmt.Errorf("no authority is known for the webhook's certificate: has cert-manager written Secret %s/%s?", i.HostNamespace,
-			ServingSecret)
 	}
 	if err := i.waitServing(ctx, trust); err != nil {
 		return err

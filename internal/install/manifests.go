@@ -13,7 +13,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/manifest"
 )
 
-// Part is one of Argosy's programs that works against karmada-apiserver.
+// Part is one of Argosy's programs that works against karmada-apiserver; the hourly job is one too.
 type Part struct {
 	// Program is its name, its account's, and that of its ClusterRole.
 	Program string
@@ -30,6 +30,7 @@ func Parts() []Part {
 		{Program: "argosy-webhook", folder: "webhook"},
 		{Program: ControllerManager, folder: "controller-manager"},
 		{Program: estimator, folder: "estimator"},
+		{Program: Renewer, folder: "renew"},
 	}
 }
 

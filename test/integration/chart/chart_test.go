@@ -297,6 +297,36 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// TestTheHourlyJobIsNoAdministrator: it mounts the kubeconfig of its own account, and the hooks the one that was given.
+func TestTheHourlyJobIsNoAdministrator(t *testing.T) {
+	t.Parallel()
+	out, err := helm(t, "template", images+"karmada: {kubeconfigSecret: {name: administrator}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mounted := map[string]string{}
+	each(t, out, func(u *unstructured.Unstructured) {
+		at := []string{"spec", "template", "spec", "volumes"}
+		if u.GetKind() == "CronJob" {
+			at = append([]string{"spec", "jobTemplate"}, at...)
+		}
+		volumes, _, err := unstructured.NestedSlice(u.Object, at...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range volumes {
+			if volume := item.(map[string]any); volume["name"] == "karmada" && strings.HasSuffix(u.GetKind(), "Job") {
+				mounted[u.GetName()], _, _ = unstructured.NestedString(volume, "secret", "secretName")
+			}
+		}
+	})
+	want := map[string]string{"argosy-prepare": "administrator", "argosy-register": "administrator", "argosy-uninstall": "administrator",
+		"argosy-renew": "argosy-renew-kubeconfig"}
+	if diff := cmp.Diff(want, mounted); diff != "" {
+		t.Errorf("what jobs mount (-want +got):\n%s", diff)
+	}
+}
+
 // TestAServerRefusesWhatDoesNotExist shows that the test above can fail: a field of another operator's kind, misspelt.
 func TestAServerRefusesWhatDoesNotExist(t *testing.T) {
 	t.Parallel()

@@ -100,7 +100,6 @@ func TestNetworkPolicies(t *testing.T) {
 		"karmada-controller-manager asks the interpreter":    tcp(karmadaController, webhook, 9443),
 		"karmada-apiserver asks admission":                   tcp(karmadaApiserver, webhook, 9443),
 		"the install job asks whether the webhook serves":    tcp(n.pods["argosy-register"], webhook, 9443),
-		"the renewal job asks whether the webhook serves":    tcp(renew, webhook, 9443),
 		"the webhook reads karmada-apiserver":                tcp(webhook, karmadaApiserver, 5443),
 		"karmada-scheduler asks the estimator":               tcp(karmadaScheduler, estimator, 10352),
 		"FedHPA asks the estimator":                          tcp(controllers, estimator, 10352),

@@ -43,6 +43,7 @@ func TestInstallRenewAndUninstall(t *testing.T) {
 		{"a dry run says what differs, and nothing else", p.dryRunLater},
 		{"certificates are renewed before they end", p.renewal},
 		{"a new authority is trusted before it signs", p.newAuthority},
+		{"the hourly job renews, and nothing else", p.renewalAlone},
 		{"what an earlier version left is removed", p.upgrade},
 		{"without the estimator nothing of it is left", p.estimatorOff},
 		{"uninstalling goes on without a karmada-apiserver that is gone", p.uninstallWithoutKarmada},
@@ -85,6 +86,18 @@ func (p *planes) leastPrivilege(t *testing.T) {
 			mayNot: [][3]string{
 				{"list", "", "secrets"}, {"delete", "", "namespaces"}, {"create", "rbac.authorization.k8s.io", "clusterrolebindings"},
 				{"update", "rbac.authorization.k8s.io", "clusterroles"}, {"impersonate", "", "users"},
+			},
+		},
+		install.Renewer: {
+			may: [][3]string{
+				{"list", "config.karmada.io", "resourceinterpreterwebhookconfigurations"},
+				{"list", "admissionregistration.k8s.io", "mutatingwebhookconfigurations"},
+			},
+			mayNot: [][3]string{
+				{"create", "config.karmada.io", "resourceinterpreterwebhookconfigurations"},
+				{"patch", "config.karmada.io", "resourceinterpreterwebhookconfigurations"},
+				{"patch", "rbac.authorization.k8s.io", "clusterroles"}, {"bind", "rbac.authorization.k8s.io", "clusterroles"},
+				{"get", "", "secrets"}, {"create", "", "serviceaccounts"}, {"patch", "apiextensions.k8s.io", "customresourcedefinitions"},
 			},
 		},
 		"argosy-estimator": {
@@ -147,14 +160,46 @@ func (p *planes) again(t *testing.T) {
 
 func (p *planes) renewal(t *testing.T) {
 	before := p.secret(t, install.ServingSecret)[corev1.TLSCertKey]
+	token := p.secret(t, install.KubeconfigSecret(install.ControllerManager))["token"]
 	p.clock.Step(70 * 24 * time.Hour)
-	p.install(t)
+	// Rights that were just given are in force a moment later.
+	gomega.NewWithT(t).Eventually(func() error { return p.renew(t) }).WithTimeout(machine.Patience).Should(gomega.Succeed())
+	if bytes.Equal(token, p.secret(t, install.KubeconfigSecret(install.ControllerManager))["token"]) {
+		t.Error("the controllers' token is the same")
+	}
 	if bytes.Equal(before, p.secret(t, install.ServingSecret)[corev1.TLSCertKey]) {
 		t.Error("70 of 90 days are over and the certificate is the same")
 	}
 	if err := p.served(t); err != nil {
 		t.Errorf("the renewed certificate: %v", err)
 	}
+}
+
+// renewalAlone: the hourly job, with rights of its own, publishes a new authority too, puts back nothing that somebody took away, says so, and
+// renews the tokens all the same.
+func (p *planes) renewalAlone(t *testing.T) {
+	p.clock.Step(4 * 365 * 24 * time.Hour)
+	if err := p.renew(t); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := p.published(t); bytes.Count(now, []byte("BEGIN CERTIFICATE")) != 2 {
+		t.Errorf("trusted, after a new authority:\n%s", now)
+	}
+	if err := p.served(t); err != nil {
+		t.Errorf("the certificate of the new authority: %v", err)
+	}
+	registration := p.list(t, "config.karmada.io/v1alpha1", "ResourceInterpreterWebhookConfiguration")["argosy"]
+	if err := p.objects.Delete(t.Context(), registration); err != nil {
+		t.Fatal(err)
+	}
+	token := p.secret(t, install.KubeconfigSecret("argosy-webhook"))["token"]
+	if err := p.renew(t); err == nil || !strings.Contains(err.Error(), "ResourceInterpreterWebhookConfiguration argosy is gone: helm upgrade") {
+		t.Errorf("a registration that was deleted: %v", err)
+	}
+	if bytes.Equal(token, p.secret(t, install.KubeconfigSecret("argosy-webhook"))["token"]) {
+		t.Error("the webhook's token was not renewed")
+	}
+	p.install(t)
 }
 
 func (p *planes) newAuthority(t *testing.T) {

@@ -99,6 +99,14 @@ func (p *planes) install(t *testing.T) {
 	}
 }
 
+// renew runs the hourly job with the kubeconfig that it mounts.
+func (p *planes) renew(t *testing.T) error {
+	t.Helper()
+	installer := p.installer()
+	installer.Karmada = p.as(t, install.Renewer)
+	return installer.Renew(t.Context())
+}
+
 func (p *planes) secret(t *testing.T, name string) map[string][]byte {
 	t.Helper()
 	secret, err := p.secrets.CoreV1().Secrets(hostNamespace).Get(t.Context(), name, metav1.GetOptions{})

@@ -40,12 +40,17 @@ spec:
   volumes:
     - name: karmada
       secret:
+        {{- if get . "ownKubeconfig" }}
+        secretName: {{ .account }}-kubeconfig
+        defaultMode: 0440
+        {{- else }}
         secretName: {{ .root.Values.karmada.kubeconfigSecret.name }}
         {{- if get . "karmadaOptional" }}
         optional: true
         {{- end }}
         defaultMode: 0440
         items: [{key: {{ .root.Values.karmada.kubeconfigSecret.key }}, path: kubeconfig}]
+        {{- end }}
     - name: tmp
       emptyDir: {medium: Memory, sizeLimit: 16Mi}
 {{- end }}
@@ -67,7 +72,7 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* An account that may read and write the Secrets of the programs, and no others. A Role cannot bound create by name. */}}
+{{/* An account that may read and write the Secrets of the programs, and no others. A Role cannot bound create by name: only the hooks have it. */}}
 {{- define "argosy.installAccount" -}}
 apiVersion: v1
 kind: ServiceAccount
@@ -89,13 +94,15 @@ metadata:
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
 rules:
+  {{- if .hook }}
   - apiGroups: [""]
     resources: [secrets]
     verbs: [create]
+  {{- end }}
   - apiGroups: [""]
     resources: [secrets]
     verbs: [get, update{{ if .hook }}, delete{{ end }}]
-    resourceNames: [argosy-ca, argosy-webhook-tls, argosy-webhook-kubeconfig, argosy-controller-manager-kubeconfig, argosy-estimator-kubeconfig]
+    resourceNames: [argosy-ca, argosy-webhook-tls, argosy-webhook-kubeconfig, argosy-controller-manager-kubeconfig, argosy-estimator-kubeconfig, argosy-renew-kubeconfig]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
