@@ -64,7 +64,7 @@ func (i *Installer) kubeconfig(program string) ([]byte, error) {
 	authority := i.Karmada.CAData
 	if len(authority) == 0 && i.Karmada.CAFile != "" {
 		return nil,
-			fmt.Errorf("the kubeconfig of karmada-apiserver names the file %s: embed it (certificate-authority-data), the programs' pods do not have it",
+			fmt.Errorf("the kubeconfig of karmada-apiserver names the file %s: embed it (certificate-authority-data), the programs' pods lack it",
 				i.Karmada.CAFile)
 	}
 	cfg := clientcmdapi.NewConfig()

@@ -175,8 +175,8 @@ func (p *planes) renewal(t *testing.T) {
 	}
 }
 
-// renewalAlone: the hourly job, with rights of its own, publishes a new authority too, puts back nothing that somebody took away, says so, and
-// renews the tokens all the same.
+// renewalAlone: the hourly job, with rights of its own, publishes a new authority too, puts back nothing that somebody took away, says so,
+// and renews the tokens all the same.
 func (p *planes) renewalAlone(t *testing.T) {
 	p.clock.Step(4 * 365 * 24 * time.Hour)
 	if err := p.renew(t); err != nil {
@@ -193,7 +193,7 @@ func (p *planes) renewalAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := p.secret(t, install.KubeconfigSecret("argosy-webhook"))["token"]
-	if err := p.renew(t); err == nil || !strings.Contains(err.Error(), "ResourceInterpreterWebhookConfiguration argosy is gone: helm upgrade") {
+	if err := p.renew(t); err == nil || !strings.Contains(err.Error(), "WebhookConfiguration argosy is gone: helm upgrade") {
 		t.Errorf("a registration that was deleted: %v", err)
 	}
 	if bytes.Equal(token, p.secret(t, install.KubeconfigSecret("argosy-webhook"))["token"]) {
