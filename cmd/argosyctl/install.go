@@ -70,7 +70,8 @@ renews tokens and certificates as account argosy-renew and needs no administrato
 	}
 	flags := cmd.Flags()
 	f.hostFlags(cmd)
-	flags.StringVar(&f.stage, "stage", stageAll, "Prepare (before the programs start), Register (when the webhook serves), All, or Renew (tokens and certificates alone)")
+	flags.StringVar(&f.stage, "stage", stageAll,
+		"Prepare (before the programs start), Register (when the webhook serves), All, or Renew (tokens and certificates alone)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.StringVar(&f.options.WebhookURL, "webhook-url", "", "where Karmada's components reach argosy-webhook")
 	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names",
