@@ -23,8 +23,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/environment"
 	"github.com/argosy-dev/argosy/member/vm/fleet"
 	vmsets "github.com/argosy-dev/argosy/member/vm/sets"
+	"github.com/argosy-dev/argosy/member/vm/settings"
 )
 
 // planned is what a changed VMReplicaSet would do in one member.
@@ -200,7 +202,15 @@ func (o *vmPlan) in(ctx context.Context, cluster string, member client.Reader, w
 	if cluster != "" {
 		divide(then, live, template)
 	}
-	out.Forecast = fleet.Foresee(vmsets.Input(then, servers, o.clock.Now()))
+	hash := ""
+	if packages := then.Spec.Template.Spec.Packages; settings.Any(packages) {
+		contents, err := settings.Read(ctx, member, then.Namespace, packages)
+		if err != nil {
+			return nil, err // what packages are set up with decides who changes
+		}
+		hash = environment.SettingsHash(contents)
+	}
+	out.Forecast = fleet.Foresee(vmsets.Input(then, hash, servers, o.clock.Now()))
 	return out, nil
 }
 

@@ -291,7 +291,7 @@ func TestVMPlan(t *testing.T) {
 	objects := []client.Object{live}
 	for _, name := range []string{"payments-1", "payments-2", "payments-3"} {
 		server := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "shop", Name: name, Labels: map[string]string{v1alpha1.LabelSet: "payments", v1alpha1.LabelRevision: vmsets.Revision(live)},
+			Namespace: "shop", Name: name, Labels: map[string]string{v1alpha1.LabelSet: "payments", v1alpha1.LabelRevision: vmsets.Revision(live, "")},
 			OwnerReferences: []metav1.OwnerReference{
 				{APIVersion: "vm.argosy.dev/v1alpha1", Kind: "VMReplicaSet", Name: "payments", UID: "set", Controller: ptr.To(true)},
 			},
