@@ -18,14 +18,14 @@ import (
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
-func member(t *testing.T, command, values string) (string, error) {
+func helmMember(t *testing.T, command, values string) (string, error) {
 	t.Helper()
 	return helmOf(t, "deploy/member", command, values)
 }
 
 func TestMemberLint(t *testing.T) {
 	t.Parallel()
-	if out, err := member(t, "lint", images); err != nil {
+	if out, err := helmMember(t, "lint", images); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -45,7 +45,7 @@ func TestMemberValuesThatCannotStandAreRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := member(t, "template", tc.values); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := helmMember(t, "template", tc.values); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want one that names %s", err, tc.want)
 			}
 		})
@@ -102,7 +102,7 @@ monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := member(t, "template", tc.values)
+			out, err := helmMember(t, "template", tc.values)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus},
 // rendered is one object of the member's chart, and what it says.
 func rendered[T any](t *testing.T, values, kind, name string) T {
 	t.Helper()
-	out, err := member(t, "template", values)
+	out, err := helmMember(t, "template", values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestMemberConfiguration(t *testing.T) {
 // TestMemberRunsItsInstallation: the jobs run argosyctl for what the program needs, when it is needed.
 func TestMemberRunsItsInstallation(t *testing.T) {
 	t.Parallel()
-	out, err := member(t, "template", images)
+	out, err := helmMember(t, "template", images)
 	if err != nil {
 		t.Fatal(err)
 	}
