@@ -33,13 +33,13 @@ func TestMemberLint(t *testing.T) {
 func TestMemberValuesThatCannotStandAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ values, want string }{
-		"no images":  {values: "replicas: 2\n", want: "/image/repository"},
-		"a typo":     {values: images + "replica: 2\n", want: "replica"},
-		"no replica": {values: images + "replicas: 0\n", want: "/replicas"},
-		"a field that does not exist": {values: images + "config: {controllers: {component: {concurency: 3}}}\n", want: "concurency"},
-		"an address that the ports go by":         {values: images + "config: {metricsBindAddress: \":9090\"}\n", want: "metricsBindAddress"},
-		"an id that is no name":                   {values: images + "controllerID: Next_One\n", want: "/controllerID"},
-		"another chart's value":                   {values: images + "karmada: {}\n", want: "karmada"},
+		"no images":                       {values: "replicas: 2\n", want: "/image/repository"},
+		"a typo":                          {values: images + "replica: 2\n", want: "replica"},
+		"no replica":                      {values: images + "replicas: 0\n", want: "/replicas"},
+		"a field that does not exist":     {values: images + "config: {controllers: {component: {concurency: 3}}}\n", want: "concurency"},
+		"an address that the ports go by": {values: images + "config: {metricsBindAddress: \":9090\"}\n", want: "metricsBindAddress"},
+		"an id that is no name":           {values: images + "controllerID: Next_One\n", want: "/controllerID"},
+		"another chart's value":           {values: images + "karmada: {}\n", want: "karmada"},
 		"a digest of another program": {
 			values: "image: {repository: a/b, digests: {argosy-webhook: \"sha256:1\"}}\n", want: "argosy-webhook",
 		},
