@@ -180,7 +180,9 @@ func TestApprove(t *testing.T) {
 }
 
 func TestVMOverride(t *testing.T) {
-	old := &v1alpha1.Override{State: "Offline", Mode: v1alpha1.OverrideHold, Reason: "old", By: "ann", SkipTasks: []v1alpha1.TaskType{"Notify"}}
+	old := &v1alpha1.Override{
+		State: "Offline", Mode: v1alpha1.OverrideHold, Reason: "old", By: "ann", SkipTasks: []v1alpha1.TaskType{"Notify"},
+	}
 	tests := map[string]struct {
 		o     overriding
 		had   *v1alpha1.Override
@@ -272,7 +274,8 @@ spec:
 func setOf(t *testing.T, replicas, image, version, partition, change string) *v1alpha1.VMReplicaSet {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "set.yaml")
-	text := strings.NewReplacer("REPLICAS", replicas, "IMAGE", image, "VERSION", version, "PARTITION", partition, "CHANGE", change).Replace(vmSet)
+	filled := strings.NewReplacer("REPLICAS", replicas, "IMAGE", image, "VERSION", version, "PARTITION", partition, "CHANGE", change)
+	text := filled.Replace(vmSet)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +294,8 @@ func TestVMPlan(t *testing.T) {
 	objects := []client.Object{live}
 	for _, name := range []string{"payments-1", "payments-2", "payments-3"} {
 		server := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "shop", Name: name, Labels: map[string]string{v1alpha1.LabelSet: "payments", v1alpha1.LabelRevision: vmsets.Revision(live, "")},
+			Namespace: "shop", Name: name,
+			Labels: map[string]string{v1alpha1.LabelSet: "payments", v1alpha1.LabelRevision: vmsets.Revision(live, "")},
 			OwnerReferences: []metav1.OwnerReference{
 				{APIVersion: "vm.argosy.dev/v1alpha1", Kind: "VMReplicaSet", Name: "payments", UID: "set", Controller: ptr.To(true)},
 			},
@@ -382,7 +386,9 @@ func TestVMDeletions(t *testing.T) {
 	set.UID, set.Finalizers = "set", []string{v1alpha1.FinalizerServers}
 	set.DeletionTimestamp = &metav1.Time{Time: vmNoon.Add(-time.Hour)}
 	set.Annotations = map[string]string{"resourcetemplate.karmada.io/uid": "old"}
-	set.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "removal", OperationID: "op-9", Summary: "the set was deleted: 3 servers"}}
+	set.Status.PendingApprovals = []gatev1alpha1.PendingApproval{
+		{Gate: "removal", OperationID: "op-9", Summary: "the set was deleted: 3 servers"},
+	}
 	template := &v1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "payments", UID: types.UID("new")}}
 	found, err := deletions(t.Context(), federation(t, template, vmPlane(t, true, set)))
 	if err != nil {
@@ -483,7 +489,8 @@ func TestVMExplain(t *testing.T) {
 			s.Status.Tasks = []v1alpha1.Task{
 				{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskRunning, Attempts: 4, Message: "no room"},
 			}
-		}), "Initializing, decided by the system: Provisioning, for no machine yet", "wait: task CreateMachine is tried again (attempt 4): no room"},
+		}), "Initializing, decided by the system: Provisioning, for no machine yet",
+			"wait: task CreateMachine is tried again (attempt 4): no room"},
 		"a task failed": {server(func(s *v1alpha1.Server) {
 			s.Status.Phase = v1alpha1.ServerInitializing
 			s.Status.Tasks = []v1alpha1.Task{{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskFailed, Message: "no such zone"}}

@@ -50,7 +50,10 @@ func TestForesee(t *testing.T) {
 		},
 		"the machine, held": {
 			change: func(w *world) { w.set.Spec.Template.Spec.Machine.Image = "other" },
-			want:   []Fate{{Server: "payments-1", Outcome: MachineHeld}, {Server: "payments-2", Outcome: MachineHeld}, {Server: "payments-3", Outcome: MachineHeld}},
+			want: []Fate{
+				{Server: "payments-1", Outcome: MachineHeld}, {Server: "payments-2", Outcome: MachineHeld},
+				{Server: "payments-3", Outcome: MachineHeld},
+			},
 		},
 		"the machine, held, and packages": {
 			change: func(w *world) {
