@@ -27,7 +27,7 @@ func TestDeliveredIntoAPool(t *testing.T) {
 	w.Eventually(w.seen).Should(gomega.HaveEach(gomega.HaveSuffix("Deploying Running")))
 	w.Expect(w.endpoints()).To(gomega.BeEmpty(), "without code nobody serves")
 
-	w.create(w.deployment("web", store.release("1.0", startup)))
+	w.create(w.deployment(store.release("1.0", startup)))
 	ready := gomega.And(gomega.HaveLen(3), gomega.HaveEach(gomega.HaveSuffix(":8080 ready")))
 	w.Eventually(w.endpoints).Should(ready)
 	w.Eventually(w.pooled).Should(gomega.Equal([]string{"web-1 Attached", "web-2 Attached", "web-3 Attached"}))
