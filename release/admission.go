@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -43,8 +45,8 @@ func (t *Templates) Handle(ctx context.Context, request admission.Request) admis
 			return admission.Errored(http.StatusBadRequest, err)
 		}
 	}
-	if !template.GetDeletionTimestamp().IsZero() {
-		return admission.Allowed("")
+	if !template.GetDeletionTimestamp().IsZero() && untouched(old, template) {
+		return admission.Allowed("") // its finalizers are taken off, whatever becomes of the Release
 	}
 	changed, err := t.stamp(ctx, template, old)
 	switch {
@@ -66,7 +68,7 @@ func (t *Templates) Handle(ctx context.Context, request admission.Request) admis
 
 // stamp says whether the template bore other marks than it is to.
 func (t *Templates) stamp(ctx context.Context, template, old *unstructured.Unstructured) (bool, error) {
-	revision, err := hold.Revision(template)
+	content, err := hold.Revision(template)
 	if err != nil {
 		return false, err
 	}
@@ -79,13 +81,19 @@ func (t *Templates) stamp(ctx context.Context, template, old *unstructured.Unstr
 	switch err := t.Reader.Get(ctx, client.ObjectKey{Namespace: template.GetNamespace(), Name: name}, release); {
 	case apierrors.IsNotFound(err):
 		// Its finalizer was taken off by hand. What is held stays held, until a Release adopts the template anew.
-		return hold.Stamp(template, name, held(old), revision), nil
+		return hold.Stamp(template, name, held(old), content), nil
 	case err != nil:
 		return false, fmt.Errorf("reading Release %s: %w", name, err)
 	case !targets(release, template):
-		return hold.Stamp(template, name, nil, revision), nil
+		return hold.Stamp(template, name, nil, content), nil
 	}
-	return hold.Stamp(template, name, release.Status.Dispatch, revision), nil
+	return hold.Stamp(template, name, release.Status.Dispatch, content), nil
+}
+
+// untouched says whether a write leaves what is released, and the marks, as they are.
+func untouched(old, template *unstructured.Unstructured) bool {
+	return equality.Semantic.DeepEqual(hold.Record(old), hold.Record(template)) &&
+		maps.Equal(old.GetAnnotations(), template.GetAnnotations()) && maps.Equal(old.GetLabels(), template.GetLabels())
 }
 
 // held is what the marks of a template hold, without its Release.
@@ -97,9 +105,17 @@ func held(old *unstructured.Unstructured) *v1alpha1.Dispatch {
 	return &v1alpha1.Dispatch{Revision: stable, Stable: stable, Open: []string{v1alpha1.OpenAll}}
 }
 
-// targets says whether a Release is about an object, in any version.
+// targets says whether a Release is about an object, in any version: its target, or what goes out with it.
 func targets(release *v1alpha1.Release, object *unstructured.Unstructured) bool {
+	for _, ref := range release.Spec.With {
+		if isOf(object, ref.APIVersion, ref.Kind, ref.Name) {
+			return true
+		}
+	}
 	ref := release.Spec.TargetRef
-	kind := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()
-	return ref.Name == object.GetName() && kind == object.GroupVersionKind().GroupKind()
+	return isOf(object, ref.APIVersion, ref.Kind, ref.Name)
+}
+
+func isOf(object *unstructured.Unstructured, apiVersion, kind, name string) bool {
+	return name == object.GetName() && schema.FromAPIVersionAndKind(apiVersion, kind).GroupKind() == object.GroupVersionKind().GroupKind()
 }

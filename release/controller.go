@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/record"
 	conflict "k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
@@ -60,11 +60,15 @@ func AddToManager(mgr manager.Manager, options Options) error {
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-release"),
 		Gates: &prometheus.Gates{Reader: mgr.GetAPIReader()},
 	}
+	ofSpecs := []builder.WatchesOption{builder.OnlyMetadata, builder.WithPredicates(predicate.GenerationChangedPredicate{})}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(ControllerName).
 		For(&v1alpha1.Release{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// A binding follows its template, and the reports of the members.
 		Watches(&workv1alpha2.ResourceBinding{}, handler.EnqueueRequestsFromMapFunc(c.ofBinding)).
+		// A changed override is a revision, where overrides are held.
+		Watches(&policyv1alpha1.OverridePolicy{}, handler.EnqueueRequestsFromMapFunc(c.ofOverride), ofSpecs...).
+		Watches(&policyv1alpha1.ClusterOverridePolicy{}, handler.EnqueueRequestsFromMapFunc(c.ofOverride), ofSpecs...).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter()}).
 		Complete(c)
 }
@@ -80,12 +84,30 @@ func (c *Controller) ofBinding(ctx context.Context, object client.Object) []reco
 		log.FromContext(ctx).Error(err, "Listing the Releases of a binding; they are looked at with their next period", "binding", binding.Name)
 		return nil
 	}
-	of := binding.Spec.Resource
+	of := &unstructured.Unstructured{}
+	of.SetAPIVersion(binding.Spec.Resource.APIVersion)
+	of.SetKind(binding.Spec.Resource.Kind)
+	of.SetName(binding.Spec.Resource.Name)
 	var out []reconcile.Request
 	for i := range list.Items {
-		ref := list.Items[i].Spec.TargetRef
-		if ref.Name == of.Name && schema.FromAPIVersionAndKind(ref.APIVersion,
-			ref.Kind).GroupKind() == schema.FromAPIVersionAndKind(of.APIVersion, of.Kind).GroupKind() {
+		if targets(&list.Items[i], of) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// ofOverride are the Releases that hold overrides: of its namespace, or all when it is for the whole control plane.
+func (c *Controller) ofOverride(ctx context.Context, policy client.Object) []reconcile.Request {
+	var list v1alpha1.ReleaseList
+	if err := c.Client.List(ctx, &list, client.InNamespace(policy.GetNamespace())); err != nil {
+		log.FromContext(ctx).Error(err, "Listing the Releases that hold overrides; they are looked at with their next event", "policy",
+			policy.GetName())
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if list.Items[i].Spec.Overrides == v1alpha1.OverridesHold {
 			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 		}
 	}
@@ -100,6 +122,8 @@ func (c *Controller) ofBinding(ctx context.Context, object client.Object) []reco
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets;daemonsets,verbs=get;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;patch
+// +kubebuilder:rbac:groups=policy.karmada.io,resources=overridepolicies;clusteroverridepolicies,verbs=list;watch
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=list
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
@@ -128,13 +152,21 @@ func (c *Controller) once(ctx context.Context, request reconcile.Request) (recon
 	if !controllerutil.ContainsFinalizer(release, v1alpha1.Finalizer) {
 		return reconcile.Result{}, nil
 	}
-	world, template, err := c.gather(ctx, release)
+	world, app, err := c.gather(ctx, release)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("gathering the world of Release %s: %w", request, err)
 	}
 	decision := decide.Next(world)
+	if d := decision.Status.Dispatch; d != nil && !decision.Record && world.Template != nil && d.Revision == world.Template.Revision {
+		// Somebody deleted it, or the Release this one has the name of took it along.
+		has, err := c.has(ctx, release, d.Revision)
+		if err != nil {
+			return reconcile.Result{}, fmt.Errorf("reading the record of revision %s: %w", d.Revision, err)
+		}
+		decision.Record = !has
+	}
 	log.FromContext(ctx).V(1).Info("Decided", "stage", decision.Status.Stage, "record", decision.Record, "free", decision.Free)
-	if err := c.apply(ctx, release, template, world, decision); err != nil {
+	if err := c.apply(ctx, release, app, world, decision); err != nil {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: decision.After}, nil
@@ -143,10 +175,10 @@ func (c *Controller) once(ctx context.Context, request reconcile.Request) (recon
 // apply writes in an order in which a crash between any two is safe: the record, the status, then the marks, which the admission makes of
 // the status.
 func (c *Controller) apply(
-	ctx context.Context, release *v1alpha1.Release, template *unstructured.Unstructured, world decide.World, decision decide.Decision,
+	ctx context.Context, release *v1alpha1.Release, app *application, world decide.World, decision decide.Decision,
 ) error {
 	if decision.Record {
-		if err := c.record(ctx, release, template, world.Template.Revision); err != nil {
+		if err := c.record(ctx, release, app, world.Template.Revision); err != nil {
 			return err
 		}
 	}
@@ -165,14 +197,11 @@ func (c *Controller) apply(
 		}
 		c.Events.Event(release, kind, event.Reason, event.Message)
 	}
-	if template != nil && world.Template.Revision != "" && world.UnfitReason != v1alpha1.ReasonTargetTaken {
-		before := template.DeepCopy()
-		if hold.Stamp(template, release.Name, decision.Status.Dispatch, world.Template.Revision) {
-			patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-			if err := c.Client.Patch(ctx, template, patch, client.FieldOwner(fieldManager)); err != nil {
-				return fmt.Errorf("marking %s %s: %w", template.GetKind(), template.GetName(), err)
+	if world.UnfitReason != v1alpha1.ReasonTargetTaken && world.UnfitReason != v1alpha1.ReasonKindNotStaged {
+		for _, object := range app.objects() {
+			if err := c.mark(ctx, release, object, decision.Status.Dispatch); err != nil {
+				return err
 			}
-			log.FromContext(ctx).Info("Marked the template", "revision", world.Template.Revision, "open", decision.Status.Dispatch)
 		}
 	}
 	if decision.Free {
@@ -185,5 +214,35 @@ func (c *Controller) apply(
 	if decision.Record {
 		return c.prune(ctx, release)
 	}
+	return nil
+}
+
+// mark an object of the application. One that goes out with the target is not taken from held clusters by deleting its template.
+func (c *Controller) mark(
+	ctx context.Context, release *v1alpha1.Release, object *unstructured.Unstructured, dispatch *v1alpha1.Dispatch,
+) error {
+	content, err := hold.Revision(object)
+	if err != nil {
+		return err
+	}
+	before := object.DeepCopy()
+	changed := hold.Stamp(object, release.Name, dispatch, content)
+	if family, _ := hold.FamilyOf(object.GroupVersionKind().GroupKind()); family.With {
+		deleted := !object.GetDeletionTimestamp().IsZero()
+		switch {
+		case dispatch == nil, deleted && dispatch.Revision == dispatch.Stable:
+			changed = controllerutil.RemoveFinalizer(object, v1alpha1.FinalizerInUse) || changed
+		case !deleted:
+			changed = controllerutil.AddFinalizer(object, v1alpha1.FinalizerInUse) || changed
+		}
+	}
+	if !changed {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.Client.Patch(ctx, object, patch, client.FieldOwner(fieldManager)); err != nil {
+		return fmt.Errorf("marking %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	log.FromContext(ctx).Info("Marked a template", "kind", object.GetKind(), "name", object.GetName(), "open", dispatch)
 	return nil
 }

@@ -8,6 +8,9 @@
 //
 // The controller gathers, lets package decide say which clusters are open, and writes in this order: the record of a revision, the
 // status, the marks.
-// It reads Releases, templates, bindings, Works, Clusters and Migrations; it writes ControllerRevisions, the status, and marks of
-// templates.
+// A revision may be of several objects (spec.with), and of the override policies that select them (spec.overrides: Hold):
+// docs/decisions/0372.
+//
+// It reads Releases, templates, bindings, Works, Clusters, override policies and Migrations; it writes ControllerRevisions, the status, and
+// marks of templates.
 package release

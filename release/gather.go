@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,37 +29,46 @@ import (
 	"github.com/argosy-dev/argosy/release/hold"
 )
 
-// gather reads the world of one Release past every cache. template is nil where there is none.
-func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (decide.World, *unstructured.Unstructured, error) {
+// gather reads the world of one Release past every cache.
+func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (decide.World, *application, error) {
 	world := decide.World{Now: c.Clock.Now(), Release: release}
-	template, err := c.template(ctx, release)
-	if err != nil || template == nil {
+	app, err := c.read(ctx, release)
+	if err != nil {
 		return world, nil, err
 	}
-	if world.UnfitReason, world.Unfit = unfit(template); world.Unfit == "" {
+	if app.target != nil {
+		if world.UnfitReason, world.Unfit = unfit(app.target); world.Unfit == "" {
+			world.UnfitReason, world.Unfit = owned(release, app.target)
+		}
+	}
+	if world.Unfit == "" {
 		if world.UnfitReason, world.Unfit, err = c.taken(ctx, release); err != nil {
 			return world, nil, err
 		}
 	}
+	if app.target == nil {
+		return world, app, nil
+	}
 	if world.UnfitReason == v1alpha1.ReasonKindNotStaged {
 		world.Template = &decide.Template{}
-		return world, template, nil
+		return world, app, nil
 	}
-	revision, err := hold.Revision(template)
-	if err != nil {
+	if world.Unfit == "" && len(app.missing) > 0 {
+		world.UnfitReason, world.Unfit = v1alpha1.ReasonWithMissing,
+			"spec.with: "+strings.Join(app.missing, ", ")+" does not exist: make it, or make the Release anew without it"
+	}
+	world.Template = &decide.Template{Images: images(app.target), Marked: app.marked(release.Name)}
+	if world.Template.Revision, world.Template.Contents, err = app.identity(); err != nil {
 		return world, nil, err
 	}
-	world.Template = &decide.Template{
-		Revision: revision, Images: images(template), Marked: template.GetLabels()[v1alpha1.LabelStaged] == release.Name,
-	}
-	if world.Migrating, err = c.migrating(ctx, template); err != nil {
+	if world.Migrating, err = c.migrating(ctx, app.target); err != nil {
 		return world, nil, err
 	}
-	if world.Clusters, err = c.clusters(ctx, template); err != nil {
+	if world.Clusters, err = c.clusters(ctx, app); err != nil {
 		return world, nil, err
 	}
-	world.Gates = c.asked(ctx, release, revision)
-	return world, template, nil
+	world.Gates = c.asked(ctx, release, world.Template.Revision)
+	return world, app, nil
 }
 
 // asked are the Prometheus queries of the stage that is open.
@@ -102,7 +112,7 @@ func (c *Controller) template(ctx context.Context, release *v1alpha1.Release) (*
 // unfit says why changes of a template cannot be held.
 func unfit(template *unstructured.Unstructured) (reason, message string) {
 	family, ok := hold.FamilyOf(template.GroupVersionKind().GroupKind())
-	if !ok {
+	if !ok || family.With {
 		return v1alpha1.ReasonKindNotStaged, fmt.Sprintf("%s of %s is not released in stages", template.GetKind(), template.GetAPIVersion())
 	}
 	if family.Partition == nil {
@@ -116,7 +126,27 @@ func unfit(template *unstructured.Unstructured) (reason, message string) {
 		strings.Join(family.Partition, "."), value)
 }
 
-// taken says whether an older Release has the target.
+// owned says why a number of replicas cannot be opened: what divides a cluster's replicas belongs to its member.
+func owned(release *v1alpha1.Release, template *unstructured.Unstructured) (reason, message string) {
+	numbered := slices.IndexFunc(release.Spec.Stages, func(s v1alpha1.Stage) bool { return s.Updated != nil })
+	if numbered < 0 {
+		return "", ""
+	}
+	const instead = ": stage %s cannot open a number of replicas; let stages open clusters, without updated"
+	name := release.Spec.Stages[numbered].Name
+	switch {
+	case template.GetLabels()[mark.Retain] == mark.RetainRollout || template.GetAnnotations()[mark.Retain] == mark.RetainRollout:
+		return v1alpha1.ReasonMembersOwn, fmt.Sprintf("%s=%s: the partition is a rollout tool's in each member"+instead, mark.Retain,
+			mark.RetainRollout, name)
+	case template.GetLabels()[mark.RetainReplicas] == "true":
+		// Of replicas that an autoscaler adds, OpenKruise makes every one beyond the partition new.
+		return v1alpha1.ReasonMembersOwn, fmt.Sprintf("%s=true: an autoscaler in each member has the last word about replicas"+instead,
+			mark.RetainReplicas, name)
+	}
+	return "", ""
+}
+
+// taken says whether an older Release has the target, or an object that is to go out with it.
 func (c *Controller) taken(ctx context.Context, release *v1alpha1.Release) (reason, message string, err error) {
 	var others v1alpha1.ReleaseList
 	if err := c.Reader.List(ctx, &others, client.InNamespace(release.Namespace)); err != nil {
@@ -124,14 +154,19 @@ func (c *Controller) taken(ctx context.Context, release *v1alpha1.Release) (reas
 	}
 	for i := range others.Items {
 		other := &others.Items[i]
-		if other.Name == release.Name || other.Spec.TargetRef.Kind != release.Spec.TargetRef.Kind ||
-			other.Spec.TargetRef.Name != release.Spec.TargetRef.Name {
-			continue
-		}
 		older := other.CreationTimestamp.Before(&release.CreationTimestamp) ||
 			other.CreationTimestamp.Equal(&release.CreationTimestamp) && other.Name < release.Name
-		if older {
+		if other.Name == release.Name || !older {
+			continue
+		}
+		if other.Spec.TargetRef.Kind == release.Spec.TargetRef.Kind && other.Spec.TargetRef.Name == release.Spec.TargetRef.Name {
 			return v1alpha1.ReasonTargetTaken, "Release " + other.Name + " has the target already: delete one of them", nil
+		}
+		for _, with := range release.Spec.With {
+			if slices.Contains(other.Spec.With, with) {
+				return v1alpha1.ReasonTargetTaken, fmt.Sprintf("%s %s goes out with Release %s already: an object belongs to one Release",
+					with.Kind, with.Name, other.Name), nil
+			}
 		}
 	}
 	return "", "", nil
@@ -160,15 +195,17 @@ func (c *Controller) migrating(ctx context.Context, template *unstructured.Unstr
 	return "", nil
 }
 
-// clusters of the template's binding, with their Works.
-func (c *Controller) clusters(ctx context.Context, template *unstructured.Unstructured) ([]decide.Cluster, error) {
-	found, err := binding.Of(ctx, c.Reader, client.ObjectKeyFromObject(template), template.GroupVersionKind().GroupKind())
+// clusters of the target's binding, with their Works, and those of what goes out with it.
+func (c *Controller) clusters(ctx context.Context, app *application) ([]decide.Cluster, error) {
+	found, works, err := c.bound(ctx, app.target)
 	if err != nil || found == nil {
 		return nil, err
 	}
-	works, err := c.works(ctx, found)
-	if err != nil {
-		return nil, err
+	with := make([]map[string]*workv1alpha1.Work, len(app.with))
+	for i, object := range app.with {
+		if _, with[i], err = c.bound(ctx, object); err != nil {
+			return nil, err
+		}
 	}
 	var out []decide.Cluster
 	for _, target := range found.Spec.Clusters {
@@ -181,26 +218,50 @@ func (c *Controller) clusters(ctx context.Context, template *unstructured.Unstru
 				one.Replicas = one.Work.Desired // of kinds that count nodes
 			}
 		}
-		var cluster clusterv1alpha1.Cluster
-		switch err := c.Reader.Get(ctx, client.ObjectKey{Name: target.Name}, &cluster); {
-		case apierrors.IsNotFound(err):
-			one.Unreachable = "it is not joined"
-		case err != nil:
-			return nil, fmt.Errorf("reading Cluster %s: %w", target.Name, err)
-		default:
-			one.Labels = cluster.Labels
-			if ready := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady); ready != nil &&
-				ready.Status != metav1.ConditionTrue {
-				one.Unreachable = ready.Message
-				if one.Unreachable == "" {
-					one.Unreachable = ready.Reason
+		for i, object := range app.with {
+			item := decide.With{Object: object.GetKind() + " " + object.GetName()}
+			if work := with[i][target.Name]; work != nil {
+				if item.Work, err = reported(work); err != nil {
+					return nil, err
 				}
 			}
+			one.With = append(one.With, item)
+		}
+		if one.Labels, one.Unreachable, err = c.reach(ctx, target.Name); err != nil {
+			return nil, err
 		}
 		out = append(out, one)
 	}
 	slices.SortFunc(out, func(a, b decide.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
+}
+
+// reach is a cluster's labels, and why Karmada does not reach it.
+func (c *Controller) reach(ctx context.Context, name string) (labels map[string]string, unreachable string, err error) {
+	var cluster clusterv1alpha1.Cluster
+	switch err := c.Reader.Get(ctx, client.ObjectKey{Name: name}, &cluster); {
+	case apierrors.IsNotFound(err):
+		return nil, "it is not joined", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("reading Cluster %s: %w", name, err)
+	}
+	ready := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady)
+	if ready == nil || ready.Status == metav1.ConditionTrue {
+		return cluster.Labels, "", nil
+	}
+	return cluster.Labels, cmp.Or(ready.Message, ready.Reason), nil
+}
+
+// bound are the binding of a template and its Works by cluster; nil for none.
+func (c *Controller) bound(
+	ctx context.Context, template *unstructured.Unstructured,
+) (*workv1alpha2.ResourceBinding, map[string]*workv1alpha1.Work, error) {
+	found, err := binding.Of(ctx, c.Reader, client.ObjectKeyFromObject(template), template.GroupVersionKind().GroupKind())
+	if err != nil || found == nil {
+		return nil, nil, err
+	}
+	works, err := c.works(ctx, found)
+	return found, works, err
 }
 
 func (c *Controller) works(ctx context.Context, binding *workv1alpha2.ResourceBinding) (map[string]*workv1alpha1.Work, error) {

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,30 +22,99 @@ import (
 // recordName of a revision. Revisions of one application are told apart by their own names.
 func recordName(release, revision string) string { return release + "-" + revision }
 
+// withName of the record of an object that goes out with a target: revisions in which it is the same share it.
+func withName(release string, object *unstructured.Unstructured, content string) string {
+	return fmt.Sprintf("%s-with-%s", release, hold.Whole(content, map[string]string{hold.Key(object): content}))
+}
+
 // annotationGeneration of a record is the template's generation it was made at.
 const annotationGeneration = "release.argosy.dev/generation"
 
+// kept is what the record of a revision says.
+type kept struct {
+	// Object is the target.
+	Object json.RawMessage `json:"object"`
+	// With are the records of what goes out with it, by object.
+	With map[string]string `json:"with,omitempty"`
+	// Overrides where they are held: none, too, is said.
+	Overrides *[]override `json:"overrides,omitempty"`
+}
+
 // record a revision before it is opened anywhere: what runs in a cluster is in the history.
-func (c *Controller) record(ctx context.Context, release *v1alpha1.Release, template *unstructured.Unstructured, revision string) error {
-	raw, err := hold.Record(template).MarshalJSON()
+func (c *Controller) record(ctx context.Context, release *v1alpha1.Release, app *application, revision string) error {
+	out := kept{With: map[string]string{}}
+	for _, object := range app.with {
+		content, err := hold.Revision(object)
+		if err != nil {
+			return err
+		}
+		raw, err := hold.Record(object).MarshalJSON()
+		if err != nil {
+			return fmt.Errorf("encoding %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+		name := withName(release.Name, object, content)
+		if err := c.keep(ctx, release, name, object, raw); err != nil {
+			return fmt.Errorf("recording %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+		out.With[hold.Key(object)] = name
+	}
+	raw, err := hold.Record(app.target).MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encoding revision %s: %w", revision, err)
 	}
+	if out.Object = raw; app.overrides != nil {
+		out.Overrides = &app.overrides
+	}
+	if raw, err = json.Marshal(out); err != nil {
+		return fmt.Errorf("encoding revision %s: %w", revision, err)
+	}
+	if err := c.keep(ctx, release, recordName(release.Name, revision), app.target, raw); err != nil {
+		return fmt.Errorf("recording revision %s: %w", revision, err)
+	}
+	return nil
+}
+
+// keep a record. One that a Release of this name left, which is gone, goes with its owner: it is made anew.
+func (c *Controller) keep(
+	ctx context.Context, release *v1alpha1.Release, name string, object *unstructured.Unstructured, raw []byte,
+) error {
 	record := &appsv1.ControllerRevision{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: release.Namespace, Name: recordName(release.Name, revision),
+			Namespace: release.Namespace, Name: name,
 			Labels:      map[string]string{v1alpha1.LabelRelease: release.Name},
-			Annotations: map[string]string{annotationGeneration: strconv.FormatInt(template.GetGeneration(), 10)},
+			Annotations: map[string]string{annotationGeneration: strconv.FormatInt(object.GetGeneration(), 10)},
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(release, v1alpha1.GroupVersion.WithKind("Release")),
 			},
 		},
 		Data: runtime.RawExtension{Raw: raw}, Revision: release.Generation,
 	}
-	if err := c.Client.Create(ctx, record); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("recording revision %s: %w", revision, err)
+	err := c.Client.Create(ctx, record.DeepCopy())
+	if !apierrors.IsAlreadyExists(err) {
+		return err
 	}
-	return nil
+	was := &appsv1.ControllerRevision{}
+	if err := c.Reader.Get(ctx, client.ObjectKeyFromObject(record), was); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if metav1.IsControlledBy(was, release) && was.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	if err := c.Client.Delete(ctx, was, client.Preconditions{UID: &was.UID}); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	return c.Client.Create(ctx, record)
+}
+
+// has says whether a revision is in the history.
+func (c *Controller) has(ctx context.Context, release *v1alpha1.Release, revision string) (bool, error) {
+	record := &metav1.PartialObjectMetadata{}
+	record.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ControllerRevision"))
+	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: recordName(release.Name, revision)}, record)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return metav1.IsControlledBy(record, release), err
 }
 
 // prune records that neither the history nor a cluster needs.
@@ -54,38 +124,90 @@ func (c *Controller) prune(ctx context.Context, release *v1alpha1.Release) error
 		client.MatchingLabels{v1alpha1.LabelRelease: release.Name}); err != nil {
 		return fmt.Errorf("listing records: %w", err)
 	}
-	var needed []string
-	for _, one := range release.Status.History {
-		needed = append(needed, one.Name)
-	}
-	if d := release.Status.Dispatch; d != nil {
-		needed = append(needed, d.Stable, d.Revision)
-	}
-	for _, cluster := range release.Status.Clusters {
-		needed = append(needed, cluster.Revision)
+	needed := map[string]bool{}
+	for _, revision := range revisions(&release.Status) {
+		needed[recordName(release.Name, revision)] = true
 	}
 	for i := range records.Items {
-		record := &records.Items[i]
-		if slices.ContainsFunc(needed, func(r string) bool { return record.Name == recordName(release.Name, r) }) {
+		if !needed[records.Items[i].Name] {
 			continue
 		}
-		if err := c.Client.Delete(ctx, record); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("deleting record %s: %w", record.Name, err)
+		of, err := decodeKept(&records.Items[i])
+		if err != nil {
+			return err
+		}
+		for _, name := range of.With {
+			needed[name] = true
+		}
+	}
+	for i := range records.Items {
+		if record := &records.Items[i]; !needed[record.Name] {
+			if err := c.Client.Delete(ctx, record); client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("deleting record %s: %w", record.Name, err)
+			}
 		}
 	}
 	return nil
 }
 
-// recorded revision of a Release.
-func recorded(ctx context.Context, reader client.Reader, namespace, release, revision string) (hold.Recording, error) {
-	var record appsv1.ControllerRevision
-	key := client.ObjectKey{Namespace: namespace, Name: recordName(release, revision)}
-	if err := reader.Get(ctx, key, &record); err != nil {
-		return hold.Recording{}, fmt.Errorf("reading the record of revision %s: %w", revision, err)
+// revisions a status speaks of.
+func revisions(status *v1alpha1.ReleaseStatus) []string {
+	var out []string
+	for _, one := range status.History {
+		out = append(out, one.Name)
 	}
-	out := hold.Recording{Object: &unstructured.Unstructured{}, Generation: record.Annotations[annotationGeneration]}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(record.Data.Raw, &out.Object.Object); err != nil {
-		return hold.Recording{}, fmt.Errorf("decoding the record of revision %s: %w", revision, err)
+	if d := status.Dispatch; d != nil {
+		out = append(out, d.Stable, d.Revision)
+	}
+	for _, cluster := range status.Clusters {
+		out = append(out, cluster.Revision)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func decodeKept(record *appsv1.ControllerRevision) (kept, error) {
+	var out kept
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(record.Data.Raw, &out); err != nil {
+		return out, fmt.Errorf("decoding record %s: %w", record.Name, err)
+	}
+	if out.Object == nil {
+		out.Object = record.Data.Raw // of an object alone
 	}
 	return out, nil
+}
+
+// recorded object of a revision, and the overrides that belong to it where they are held.
+func recorded(
+	ctx context.Context, reader client.Reader, release, revision string, object *unstructured.Unstructured,
+) (hold.Recording, *[]override, error) {
+	fail := func(err error) (hold.Recording, *[]override, error) {
+		return hold.Recording{}, nil, fmt.Errorf("reading the record of revision %s: %w", revision, err)
+	}
+	var record appsv1.ControllerRevision
+	key := client.ObjectKey{Namespace: object.GetNamespace(), Name: recordName(release, revision)}
+	if err := reader.Get(ctx, key, &record); err != nil {
+		return fail(err)
+	}
+	of, err := decodeKept(&record)
+	if err != nil {
+		return fail(err)
+	}
+	raw := []byte(of.Object)
+	if family, _ := hold.FamilyOf(object.GroupVersionKind().GroupKind()); family.With {
+		name, ok := of.With[hold.Key(object)]
+		if !ok {
+			return fail(fmt.Errorf("it has no %s %s", object.GetKind(), object.GetName()))
+		}
+		record = appsv1.ControllerRevision{}
+		if err := reader.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: name}, &record); err != nil {
+			return fail(err)
+		}
+		raw = record.Data.Raw
+	}
+	out := hold.Recording{Object: &unstructured.Unstructured{}, Generation: record.Annotations[annotationGeneration]}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &out.Object.Object); err != nil {
+		return fail(err)
+	}
+	return out, of.Overrides, nil
 }

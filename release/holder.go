@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"fmt"
 
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	"github.com/karmada-io/karmada/pkg/util"
@@ -28,7 +29,8 @@ type Holder struct {
 func (h *Holder) Hold(
 	ctx context.Context, cluster string, work, old *workv1alpha1.Work, manifest, was *unstructured.Unstructured,
 ) (*unstructured.Unstructured, error) {
-	if !hold.Staged(manifest) || manifest.GetAnnotations()[v1alpha1.AnnotationOpen] == v1alpha1.OpenAll {
+	holds := hold.HoldsOverrides(manifest)
+	if !hold.Staged(manifest) || manifest.GetAnnotations()[v1alpha1.AnnotationOpen] == v1alpha1.OpenAll && !holds {
 		return nil, nil
 	}
 	asked := hold.Work{Cluster: cluster, New: manifest, Old: was, Suspended: ptr.Deref(work.Spec.SuspendDispatching, false)}
@@ -40,18 +42,32 @@ func (h *Holder) Hold(
 		return nil, err
 	}
 	var recording hold.Recording
-	if want.From == hold.Recorded {
-		name := manifest.GetLabels()[v1alpha1.LabelStaged]
-		if recording, err = recorded(ctx, h.Reader, manifest.GetNamespace(), name, want.Revision); err != nil {
-			return nil, err
-		}
-		// As Karmada applies them; it has told about those of the template, and a second event for each would say nothing new.
-		overrider := overridemanager.New(h.Client, &record.FakeRecorder{})
-		if _, _, err := overrider.ApplyOverridePolicies(recording.Object, cluster); err != nil {
+	// What Karmada rendered has the overrides of today: where they are held, only the record tells which are the revision's.
+	if want.From == hold.Recorded || want.From == hold.New && holds {
+		if recording, err = h.recording(ctx, cluster, manifest, want.Revision); err != nil {
 			return nil, err
 		}
 	}
 	return hold.Compose(asked, want, recording)
+}
+
+// recording of a revision as a cluster is to have it.
+func (h *Holder) recording(
+	ctx context.Context, cluster string, manifest *unstructured.Unstructured, revision string,
+) (hold.Recording, error) {
+	out, policies, err := recorded(ctx, h.Reader, manifest.GetLabels()[v1alpha1.LabelStaged], revision, manifest)
+	if err != nil {
+		return out, err
+	}
+	reader := h.Client
+	if policies != nil {
+		reader = recordedOverrides{Client: h.Client, overrides: *policies}
+	}
+	// As Karmada applies them; it has told about those of the template, and a second event for each would say nothing new.
+	if _, _, err := overridemanager.New(reader, &record.FakeRecorder{}).ApplyOverridePolicies(out.Object, cluster); err != nil {
+		return out, fmt.Errorf("applying the overrides of revision %s: %w", revision, err)
+	}
+	return out, nil
 }
 
 // overrides Karmada noted on a Work.

@@ -60,6 +60,9 @@ func writePreviews(out io.Writer, previews []release.Preview) error {
 			differ++
 		}
 		text = "revision " + cmp.Or(one.Revision, "none") + "\n" + text
+		if one.With != "" {
+			text = one.With + ", " + text
+		}
 		if _, ok := changes[text]; !ok {
 			order = append(order, text)
 		}

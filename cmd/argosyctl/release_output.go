@@ -34,8 +34,12 @@ func writeReleaseStatus(out io.Writer, release *v1alpha1.Release) error {
 	if status.Dispatch != nil && status.Dispatch.Stable != status.Revision {
 		fmt.Fprintf(out, ", stable %s", status.Dispatch.Stable)
 	}
-	fmt.Fprintf(out, "\n%s updated, %s ready, %d clusters held\n\nStages\n", cmp.Or(status.UpdatedText, "-"), cmp.Or(status.ReadyText, "-"),
-		status.Held)
+	fmt.Fprintf(out, "\n%s updated, %s ready, %s held\n", cmp.Or(status.UpdatedText, "-"), cmp.Or(status.ReadyText, "-"),
+		counted(int(status.Held), "cluster", "clusters"))
+	if with := withInWords(release); with != "" {
+		fmt.Fprintln(out, with)
+	}
+	fmt.Fprintln(out, "\nStages")
 	at := slices.IndexFunc(release.Spec.Stages, func(s v1alpha1.Stage) bool { return s.Name == status.Stage })
 	for i, stage := range release.Spec.Stages {
 		mark := " "
@@ -81,6 +85,29 @@ func tells(c metav1.Condition) bool {
 	return false
 }
 
+// withInWords is what is released beside the target.
+func withInWords(release *v1alpha1.Release) string {
+	var words []string
+	for _, with := range release.Spec.With {
+		words = append(words, with.Kind+" "+with.Name)
+	}
+	if release.Spec.Overrides == v1alpha1.OverridesHold {
+		words = append(words, "overrides")
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "With it: " + strings.Join(words, ", ")
+}
+
+// counted things, one or more.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 func known(n int32) string {
 	if n < 0 {
 		return "?"
@@ -91,7 +118,11 @@ func known(n int32) string {
 func stageInWords(stage v1alpha1.Stage) string {
 	var words []string
 	if stage.Updated != nil {
-		words = append(words, stage.Updated.String()+" replicas updated")
+		noun := " replicas updated"
+		if stage.Updated.String() == "1" {
+			noun = " replica updated"
+		}
+		words = append(words, stage.Updated.String()+noun)
 	}
 	if stage.Clusters != nil {
 		clusters := slices.Clone(stage.Clusters.Names)
@@ -107,13 +138,13 @@ func stageInWords(stage v1alpha1.Stage) string {
 		words = append(words, "soak "+(time.Duration(stage.Gates.SoakSeconds)*time.Second).String())
 	}
 	if n := len(stage.Gates.Prometheus); n > 0 {
-		words = append(words, fmt.Sprintf("%d queries", n))
+		words = append(words, counted(n, "query", "queries"))
 	}
 	if len(stage.Gates.Checks) > 0 {
 		words = append(words, "checks "+strings.Join(stage.Gates.Checks, " and "))
 	}
 	if stage.Gates.Approvals > 0 {
-		words = append(words, fmt.Sprintf("%d approvals", stage.Gates.Approvals))
+		words = append(words, counted(int(stage.Gates.Approvals), "approval", "approvals"))
 	}
 	return strings.Join(words, ", ")
 }

@@ -171,7 +171,7 @@ func TestWriteReleaseStatus(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Release shop/web of CloneSet web, revision r2, stable r1", "1/10 updated, 10/10 ready, 2 clusters held",
-		"> one: 1 replicas updated, soak 1m30s, 2 approvals", "  first: clusters member1", "  all: everything",
+		"> one: 1 replica updated, soak 1m30s, 2 approvals", "  first: clusters member1", "  all: everything",
 		"member2   Held    r1         3          0        ?         ?", "Progressing: AwaitingApproval: stage one has 1 of 2 approvals",
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -181,6 +181,19 @@ func TestWriteReleaseStatus(t *testing.T) {
 	for _, not := range []string{"Adopted", "Stalled", "RolledBack"} {
 		if strings.Contains(out.String(), not) {
 			t.Errorf("%q in\n%s", not, out.String())
+		}
+	}
+	out.Reset()
+	one := underWay()
+	one.Status.Held, one.Spec.Overrides = 1, v1alpha1.OverridesHold
+	one.Spec.With = []v1alpha1.WithReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}}
+	one.Spec.Stages[0].Gates.Approvals = 1
+	if err := writeReleaseStatus(&out, one); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{", 1 cluster held\n", "With it: ConfigMap web, overrides\n", "soak 1m30s, 1 approval\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
 	out.Reset()
@@ -202,6 +215,7 @@ func TestWritePreviews(t *testing.T) {
 		{Cluster: "member2", Revision: "r1", Now: object("web:1"), Then: object("web:2")},
 		{Cluster: "member3", Revision: "r1", Now: object("web:1"), Then: object("web:2")},
 		{Cluster: "member4", Then: object("web:2")},
+		{Cluster: "member4", With: "ConfigMap web", Revision: "r1", Now: object("a"), Then: object("b")},
 	})
 	want := `member1: revision r2
   nothing differs
@@ -210,6 +224,9 @@ member2, member3: revision r1
   + /spec/image: "web:2"
 member4: revision none
   has nothing of it yet
+member4: ConfigMap web, revision r1
+  - /spec/image: "a"
+  + /spec/image: "b"
 `
 	if out.String() != want {
 		t.Errorf("printed\n%s", out.String())

@@ -35,5 +35,5 @@ func run(root string) error {
 			return err
 		}
 	}
-	return writeSchemas(root, files)
+	return writeSchema(root, files)
 }

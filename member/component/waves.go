@@ -1,7 +1,6 @@
 package component
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -157,14 +156,13 @@ func (w *waves) candidates(
 ) ([]wave.Candidate, map[string]bool, error) {
 	used := map[string]bool{}
 	out := make([]wave.Candidate, 0, len(components))
-	remember, owners := map[types.UID]remembered{}, map[string]int{}
+	remember := map[types.UID]remembered{}
 	for i := range components {
 		c := &components[i]
 		if revision := c.Status.TemplateRevision; revision != nil {
 			used[revision.Name] = true
 		}
-		owners[cmp.Or(c.Status.ControllerID, "none")]++
-		if c.DeletionTimestamp != nil || decide.Unmanaged(c) || c.Status.ControllerID != w.id {
+		if c.DeletionTimestamp != nil || decide.Unmanaged(c) {
 			continue
 		}
 		candidate, key, err := w.candidate(ctx, c, templates, values)
@@ -177,7 +175,6 @@ func (w *waves) candidates(
 		out = append(out, candidate)
 	}
 	w.waiting = remember
-	w.measures.owners(owners)
 	return out, used, nil
 }
 

@@ -58,11 +58,14 @@ func (n *next) waits(c Cluster, o opening) *wait {
 // written: whether the cluster answers, and has the Work it is to have; a share below zero is all of it.
 func (n *next) written(c Cluster, share int64) (reason, message string) {
 	w := c.Work
+	reason, lacks := c.lacking(n.Template.Revision)
 	switch {
 	case c.Unreachable != "" && n.spec.Unreachable == v1alpha1.UnreachableSkip:
 		return "", ""
 	case c.Unreachable != "":
 		return v1alpha1.ReasonClusterUnreachable, "does not answer: " + c.Unreachable
+	case lacks != "":
+		return reason, lacks
 	case w == nil:
 		return v1alpha1.ReasonUpdating, "has no Work yet"
 	case w.Suspended:
@@ -124,7 +127,7 @@ func (n *next) lags(c Cluster) bool {
 	d := n.Status.Dispatch
 	share, part := d.Updated[c.Name]
 	switch {
-	case c.Work == nil:
+	case c.Work == nil, c.withLags(d):
 		return true
 	case part:
 		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share)

@@ -40,13 +40,21 @@ type fleet struct {
 	frozen bool
 	// gates are what the Prometheus queries answer.
 	gates *Gates
+	// config goes out with the template; nil for none.
+	config  *unstructured.Unstructured
+	configs map[string]*unstructured.Unstructured
+	// migrating is the phase of a Migration.
+	migrating string
+	// slow clusters get no Work of the config.
+	slow map[string]bool
 }
 
 func newFleet(t rapid.TB, kind string, assigned map[string]int64, stages ...v1alpha1.Stage) *fleet {
 	f := &fleet{
 		t: t, now: time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC), assigned: assigned,
 		records: map[string]*unstructured.Unstructured{}, works: map[string]*unstructured.Unstructured{}, pods: map[string]map[string]int64{},
-		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{},
+		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{}, slow: map[string]bool{},
+		configs: map[string]*unstructured.Unstructured{},
 		release: &v1alpha1.Release{
 			ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", Generation: 1},
 			Spec: v1alpha1.ReleaseSpec{
@@ -79,17 +87,58 @@ func (f *fleet) push(image string) string {
 	return f.revision()
 }
 
-func (f *fleet) revision() string {
-	revision, err := hold.Revision(f.template)
-	if err != nil {
-		f.t.Fatal(err)
+// configure writes the config, as anybody does.
+func (f *fleet) configure(value string) string {
+	f.t.Helper()
+	if f.config == nil {
+		f.release.Spec.With = []v1alpha1.WithReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "web"}}
+		f.config = &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop"},
+		}}
 	}
+	f.config.Object["data"] = map[string]any{"value": value}
+	f.admit()
+	f.karmada()
+	return f.revision()
+}
+
+// revision of all that is released.
+func (f *fleet) revision() string {
+	revision, _ := f.identity()
 	return revision
 }
 
+func (f *fleet) identity() (string, map[string]string) {
+	target := f.content(f.template)
+	if f.config == nil {
+		return target, nil
+	}
+	config := f.content(f.config)
+	return hold.Whole(target, map[string]string{hold.Key(f.config): config}),
+		map[string]string{hold.Key(f.template): target, hold.Key(f.config): config}
+}
+
+func (f *fleet) content(object *unstructured.Unstructured) string {
+	f.t.Helper()
+	content, err := hold.Revision(object)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return content
+}
+
+func (f *fleet) objects() []*unstructured.Unstructured {
+	if f.config == nil {
+		return []*unstructured.Unstructured{f.template}
+	}
+	return []*unstructured.Unstructured{f.config, f.template}
+}
+
 func (f *fleet) admit() {
-	if f.template.GetLabels()[v1alpha1.LabelStaged] != "" {
-		hold.Stamp(f.template, f.release.Name, f.release.Status.Dispatch, f.revision())
+	for _, object := range f.objects() {
+		if object.GetLabels()[v1alpha1.LabelStaged] != "" {
+			hold.Stamp(object, f.release.Name, f.release.Status.Dispatch, f.content(object))
+		}
 	}
 }
 
@@ -101,7 +150,12 @@ func (f *fleet) karmada() {
 		if err := unstructured.SetNestedField(rendered.Object, f.assigned[cluster], "spec", "replicas"); err != nil {
 			f.t.Fatal(err)
 		}
-		f.works[cluster] = f.dispatched(cluster, rendered)
+		if f.config != nil && !f.slow[cluster] {
+			f.configs[cluster] = f.dispatched(cluster, f.config.DeepCopy(), f.configs[cluster])
+		}
+		before := f.works[cluster]
+		f.works[cluster] = f.dispatched(cluster, rendered, before)
+		f.configFirst(cluster, before)
 		if !f.away[cluster] && !f.frozen {
 			f.member(cluster)
 		}
@@ -109,25 +163,43 @@ func (f *fleet) karmada() {
 	for cluster := range f.works {
 		if _, ok := f.assigned[cluster]; !ok {
 			delete(f.works, cluster)
+			delete(f.configs, cluster)
 			delete(f.pods, cluster)
 		}
 	}
 }
 
-func (f *fleet) dispatched(cluster string, rendered *unstructured.Unstructured) *unstructured.Unstructured {
+// configFirst: a cluster that was given a revision that is not the stable one has that revision's config already. A Work that is made anew
+// where the cluster is open comes beside the config's.
+func (f *fleet) configFirst(cluster string, before *unstructured.Unstructured) {
+	f.t.Helper()
+	marks := f.works[cluster].GetAnnotations()
+	revision := marks[v1alpha1.AnnotationRevision]
+	if f.config == nil || revision == "" || revision == marks[v1alpha1.AnnotationStable] ||
+		before == nil || before.GetAnnotations()[v1alpha1.AnnotationRevision] == revision {
+		return
+	}
+	config := f.configs[cluster]
+	if config == nil || config.GetAnnotations()[v1alpha1.AnnotationRevision] != revision {
+		f.t.Fatalf("%s has revision %s of the template, and of the config %v", cluster, revision, config)
+	}
+}
+
+// dispatched is a manifest as the admission lets Karmada write it.
+func (f *fleet) dispatched(cluster string, rendered, old *unstructured.Unstructured) *unstructured.Unstructured {
 	f.t.Helper()
 	marks := rendered.GetAnnotations()
 	if !hold.Staged(rendered) || marks[v1alpha1.AnnotationOpen] == v1alpha1.OpenAll {
 		return rendered
 	}
-	work := hold.Work{Cluster: cluster, New: rendered, Old: f.works[cluster]}
+	work := hold.Work{Cluster: cluster, New: rendered, Old: old}
 	want, err := hold.Choose(work)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	recording := hold.Recording{}
 	if want.From == hold.Recorded {
-		record, ok := f.records[want.Revision]
+		record, ok := f.records[want.Revision+" "+hold.Key(rendered)]
 		if !ok {
 			f.t.Fatalf("%s wants revision %s, which nobody recorded", cluster, want.Revision)
 		}
@@ -150,10 +222,7 @@ func (f *fleet) dispatched(cluster string, rendered *unstructured.Unstructured) 
 // member runs what its Work says, as CloneSet does: beyond the partition pods are of the new revision, the others stay what they are.
 func (f *fleet) member(cluster string) {
 	work := f.works[cluster]
-	revision, err := hold.Revision(work)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	revision := f.content(work)
 	replicas, _, _ := unstructured.NestedInt64(work.Object, "spec", "replicas")
 	partition, _, _ := unstructured.NestedInt64(work.Object, "spec", "updateStrategy", "partition")
 	pods := f.pods[cluster]
@@ -187,8 +256,11 @@ func (f *fleet) member(cluster string) {
 }
 
 func (f *fleet) world() World {
-	w := World{Now: f.now, Release: f.release.DeepCopy(), Gates: f.gates, Template: &Template{
-		Revision: f.revision(), Marked: f.template.GetLabels()[v1alpha1.LabelStaged] == f.release.Name,
+	revision, contents := f.identity()
+	w := World{Now: f.now, Release: f.release.DeepCopy(), Gates: f.gates, Migrating: f.migrating, Template: &Template{
+		Revision: revision, Contents: contents, Marked: !slices.ContainsFunc(f.objects(), func(o *unstructured.Unstructured) bool {
+			return o.GetLabels()[v1alpha1.LabelStaged] != f.release.Name
+		}),
 	}}
 	for _, name := range slices.Sorted(maps.Keys(f.assigned)) {
 		c := Cluster{Name: name, Replicas: f.assigned[name]}
@@ -198,16 +270,20 @@ func (f *fleet) world() World {
 		if work := f.works[name]; work != nil {
 			c.Work = f.reported(name, work)
 		}
+		if f.config != nil {
+			with := With{Object: "ConfigMap web"}
+			if config := f.configs[name]; config != nil {
+				with.Work = &Work{Revision: config.GetAnnotations()[v1alpha1.AnnotationRevision]}
+			}
+			c.With = []With{with}
+		}
 		w.Clusters = append(w.Clusters, c)
 	}
 	return w
 }
 
 func (f *fleet) reported(name string, work *unstructured.Unstructured) *Work {
-	revision, err := hold.Revision(work)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	revision := f.content(work)
 	out := &Work{Revision: work.GetAnnotations()[v1alpha1.AnnotationRevision], Observed: !f.away[name], Healthy: true}
 	if text, ok := work.GetAnnotations()[v1alpha1.AnnotationShare]; ok {
 		n := int64(0)
@@ -232,11 +308,17 @@ func (f *fleet) reported(name string, work *unstructured.Unstructured) *Work {
 func (f *fleet) reconcile() Decision {
 	f.t.Helper()
 	d := Next(f.world())
-	if d.Record {
-		f.records[f.revision()] = hold.Record(f.template)
+	for _, object := range f.objects() {
+		if d.Record {
+			f.records[f.revision()+" "+hold.Key(object)] = hold.Record(object)
+		}
 	}
 	f.release.Status = d.Status
-	if hold.Stamp(f.template, f.release.Name, d.Status.Dispatch, f.revision()) {
+	changed := false
+	for _, object := range f.objects() {
+		changed = hold.Stamp(object, f.release.Name, d.Status.Dispatch, f.content(object)) || changed
+	}
+	if changed {
 		f.karmada()
 	}
 	for _, e := range d.Events {

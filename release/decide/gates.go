@@ -121,8 +121,8 @@ func (n *next) approved(at int) bool {
 		}
 	}
 	if len(people) >= int(stage.Gates.Approvals) {
-		n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonApproved, fmt.Sprintf("stage %s has %d approvals",
-			stage.Name, len(people)))
+		n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonApproved,
+			fmt.Sprintf("stage %s has %d of %d approvals", stage.Name, len(people), stage.Gates.Approvals))
 		return true
 	}
 	message := fmt.Sprintf("stage %s has %d of %d approvals: argosyctl release approve %s", stage.Name, len(people), stage.Gates.Approvals,

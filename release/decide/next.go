@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/text"
 )
@@ -47,8 +48,24 @@ func Next(w World) Decision {
 		n.stalled(v1alpha1.ReasonRevisionUnknown, n.unknown)
 	}
 	n.ask()
+	n.whole()
 	n.summary()
 	return n.Decision
+}
+
+// whole says what the revision of dispatch is made of, beside its name.
+func (n *next) whole() {
+	d := n.Status.Dispatch
+	if d == nil {
+		return
+	}
+	d.Overrides = ""
+	if n.spec.Overrides == v1alpha1.OverridesHold {
+		d.Overrides = v1alpha1.OverridesHold
+	}
+	if n.Template != nil && n.Template.Revision == d.Revision {
+		d.Contents = n.Template.Contents
+	}
 }
 
 // leave: a Release that is deleted lets go when nothing is held; until then people must promote or undo.
@@ -70,6 +87,7 @@ func missing(n *next) bool {
 	}
 	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist: nothing is held")
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist")
+	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	return true
 }
 
@@ -84,6 +102,8 @@ func unfit(n *next) bool {
 	}
 	n.condition(v1alpha1.ConditionAdopted, status, n.UnfitReason, n.Unfit)
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, n.UnfitReason, n.Unfit)
+	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	n.After = time.Minute // what is in the way may go without an event: another Release of the target
 	return true
 }
 
@@ -108,10 +128,18 @@ func adopt(n *next) bool {
 	return false
 }
 
-// follow a migration: what it writes into the template is what the members have.
+// follow a migration: what it writes into the template is what the members have. A cut-off application is not released: what was open stays
+// so, and what is pushed meanwhile is held.
 func follow(n *next) bool {
 	if n.Migrating == "" {
 		return false
+	}
+	n.After = lookAgain
+	if slices.Contains(cutOff, n.Migrating) {
+		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonMigrating,
+			"a Migration of the application is "+n.Migrating+": nothing is opened until it is taken over again")
+		n.clusters(n.opened())
+		return true
 	}
 	if n.Status.Dispatch.Stable != n.Template.Revision {
 		n.stable()
@@ -119,15 +147,38 @@ func follow(n *next) bool {
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonMigrating,
 		"a Migration of the application is "+n.Migrating+": its changes are taken as stable")
 	n.clusters(everything(n.Clusters))
-	n.After = lookAgain
 	return true
+}
+
+// cutOff are the phases of a migration in which the federation has let go of an application, or is about to.
+var cutOff = []string{
+	string(migrationv1alpha1.PhaseCuttingOff), string(migrationv1alpha1.PhaseCutOff), string(migrationv1alpha1.PhaseLeaving),
+}
+
+// opened is what dispatch opened for the template's revision.
+func (n *next) opened() opening {
+	d, o := n.Status.Dispatch, nothing()
+	switch {
+	case d.Revision != n.Template.Revision:
+		return o
+	case isAll(d):
+		return everything(n.Clusters)
+	}
+	for _, name := range d.Open {
+		if share, part := d.Updated[name]; part {
+			o.parts[name] = int64(share)
+		} else {
+			o.whole[name] = true
+		}
+	}
+	return o
 }
 
 // stable makes the template's revision the one of every cluster.
 func (n *next) stable() {
 	rejected := n.rejected()
 	n.Status.Dispatch = &v1alpha1.Dispatch{Revision: n.Template.Revision, Stable: n.Template.Revision, Open: []string{v1alpha1.OpenAll},
-		Rejected: rejected}
+		Rejected: rejected, WithOpen: n.everywhere()}
 	n.begin("")
 	n.remember()
 }
@@ -229,15 +280,16 @@ func reject(n *next) bool {
 	if d.Revision != n.Template.Revision || len(d.Open) > 0 || n.Status.Stage != "" {
 		n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", n.Template.Revision, d.Stable)
 	}
-	d.Revision, d.Open, d.Updated = n.Template.Revision, nil, nil
+	d.Revision, d.Open, d.Updated, d.WithOpen = n.Template.Revision, nil, nil, nil
 	n.begin("")
 	n.clusters(nothing())
 	var away []string
+	has := func(with With) bool { return with.has(n.Template.Revision) }
 	for _, c := range n.Clusters {
 		switch {
 		case c.Unreachable != "":
 			away = append(away, c.Name+" does not answer")
-		case c.Work == nil || c.Work.Revision == n.Template.Revision:
+		case c.Work == nil || c.Work.Revision == n.Template.Revision || slices.ContainsFunc(c.With, has):
 			away = append(away, c.Name+" still has it")
 		case !c.Work.Observed:
 			away = append(away, c.Name+" has not reported yet")

@@ -147,6 +147,16 @@ func TestStops(t *testing.T) {
 			v1alpha1.ReasonDeadlineExceeded, 2},
 		"no such cluster": {func(f *fleet) { f.release.Spec.Stages[0].Clusters = names("member9") }, 0, v1alpha1.ConditionStalled,
 			v1alpha1.ReasonStageEmpty, 0},
+		"a selector of nothing": {func(f *fleet) {
+			f.release.Spec.Stages[0].Clusters = labelled("zone", "mars")
+		}, 0, v1alpha1.ConditionStalled, v1alpha1.ReasonStageEmpty, 0},
+		"no selector at all": {func(f *fleet) { f.release.Spec.Stages[0].Clusters = &v1alpha1.ClusterSelection{} }, 0, v1alpha1.ConditionStalled,
+			v1alpha1.ReasonStageEmpty, 0},
+		"a bad selector": {func(f *fleet) {
+			f.release.Spec.Stages[0].Clusters = labelled("a b", "c")
+		}, 0, v1alpha1.ConditionStalled, v1alpha1.ReasonStageEmpty, 0},
+		"migrating away": {func(f *fleet) { f.migrating = "CutOff" }, 0, v1alpha1.ConditionProgressing, v1alpha1.ReasonMigrating, 0},
+		"migrating in":   {func(f *fleet) { f.migrating = "Opening" }, 0, v1alpha1.ConditionProgressing, v1alpha1.ReasonMigrating, 4},
 		"promoted": {func(f *fleet) { f.release.Spec.Promoted, f.bad["x"] = f.revision(), true }, 0, v1alpha1.ConditionComplete,
 			v1alpha1.ReasonComplete, 4},
 		"scaled to zero": {func(f *fleet) { f.assigned = map[string]int64{} }, 0, v1alpha1.ConditionStalled, v1alpha1.ReasonStageEmpty, 0},
@@ -170,6 +180,65 @@ func TestStops(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAwayInEveryStage: whichever stage a cluster that does not answer is in, that stage is not done, the condition names it, nothing is
+// rolled back for it, and the stages after it stay closed.
+func TestAwayInEveryStage(t *testing.T) {
+	for i, away := range []string{"member1", "member2", "member3"} {
+		f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2, "member3": 2},
+			v1alpha1.Stage{Name: "one", Clusters: names("member1")}, v1alpha1.Stage{Name: "two", Clusters: names("member2")})
+		f.release.Spec.OnFailure = v1alpha1.OnFailureRollback
+		f.push("web:1")
+		f.settle()
+		f.away[away] = true
+		r2 := f.push("web:2")
+		f.settle()
+		f.now = f.now.Add(time.Hour)
+		f.settle()
+		f.says(t, v1alpha1.ConditionStalled, v1alpha1.ReasonClusterUnreachable, away+" does not answer")
+		f.runs(t, r2, int64(2*i))
+		f.away[away] = false
+		f.karmada()
+		f.settle()
+		f.runs(t, r2, 6)
+	}
+}
+
+func labelled(key, value string) *v1alpha1.ClusterSelection {
+	return &v1alpha1.ClusterSelection{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}}
+}
+
+// TestUnfit: what is in the way is said, nothing further is opened, nobody need approve, and it is looked at again though no event tells.
+func TestUnfit(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2},
+		v1alpha1.Stage{Name: "one", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}})
+	f.push("web:1")
+	f.settle()
+	r2 := f.push("web:2")
+	f.settle()
+	f.says(t, v1alpha1.ConditionAwaitingApproval, v1alpha1.ReasonAwaitingApproval, "stage one")
+	f.approve("one", "ann")
+	w := f.world()
+	w.UnfitReason, w.Unfit = v1alpha1.ReasonMembersOwn, "an autoscaler in each member has the last word"
+	d := Next(w)
+	if d.After == 0 || d.Status.Stage != "one" || meta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ConditionAwaitingApproval) {
+		t.Errorf("decided %+v", d)
+	}
+	f.runs(t, r2, 2)
+}
+
+// TestAClusterInTwoStages is opened in the first of them, and the second is done at once.
+func TestAClusterInTwoStages(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2},
+		v1alpha1.Stage{Name: "one", Clusters: names("member1")},
+		v1alpha1.Stage{Name: "two", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}})
+	f.push("web:1")
+	f.settle()
+	r2 := f.push("web:2")
+	f.settle()
+	f.runs(t, r2, 2)
+	f.says(t, v1alpha1.ConditionProgressing, v1alpha1.ReasonAwaitingApproval, "stage two")
 }
 
 // TestDeletedWhileHeld: held stays held, promoting lets go.

@@ -21,7 +21,7 @@ func (n *next) renew() {
 	if d.Revision != n.Template.Revision {
 		n.event(false, v1alpha1.ReasonNewRevision, "revision %s is held; clusters have %s", n.Template.Revision, d.Stable)
 	}
-	d.Revision, d.Open, d.Updated = n.Template.Revision, nil, nil
+	d.Revision, d.Open, d.Updated, d.WithOpen = n.Template.Revision, nil, nil, nil
 	n.begin("")
 	n.Status.Clusters = nil // What clusters were given was of another revision.
 	n.remember()
@@ -101,6 +101,7 @@ func (n *next) done(at int) bool {
 		return false
 	}
 	o.dispatch(n.Status.Dispatch)
+	n.withFirst()
 	waits := n.clusters(o)
 	name := n.spec.Stages[at].Name
 	if replicas(n.Clusters) == 0 {

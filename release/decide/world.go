@@ -32,6 +32,8 @@ type Gates struct {
 // Template of the application.
 type Template struct {
 	Revision string
+	// Contents by object, where the revision names more than the target.
+	Contents map[string]string
 	// Marked: it bears the marks of this Release, so that whoever writes it meets the admission.
 	Marked bool
 	Images []string
@@ -45,6 +47,16 @@ type Cluster struct {
 	Replicas int64
 	// Unreachable is why Karmada does not reach it.
 	Unreachable string
+	// Work is nil where there is none.
+	Work *Work
+	// With are the objects that go out with the target.
+	With []With
+}
+
+// With is an object that goes out with the target, in one cluster.
+type With struct {
+	// Object in words: ConfigMap web.
+	Object string
 	// Work is nil where there is none.
 	Work *Work
 }

@@ -47,6 +47,11 @@ func Staged(manifest *unstructured.Unstructured) bool {
 	return manifest != nil && manifest.GetAnnotations()[v1alpha1.AnnotationStable] != ""
 }
 
+// HoldsOverrides says whether a changed override of a manifest is held.
+func HoldsOverrides(manifest *unstructured.Unstructured) bool {
+	return manifest.GetAnnotations()[v1alpha1.AnnotationOverrides] != ""
+}
+
 // Choose the revision a Work is to have. A manifest that is not staged is left as it is.
 func Choose(work Work) (Want, error) {
 	marks := work.New.GetAnnotations()
@@ -94,7 +99,7 @@ func keeps(work Work) (Want, bool) {
 	if n, err := strconv.ParseInt(marks[v1alpha1.AnnotationShare], 10, 32); err == nil {
 		have.Share = &n
 	}
-	if work.OverridesChanged && !work.Suspended {
+	if work.OverridesChanged && !work.Suspended && !HoldsOverrides(work.New) {
 		have.From = Recorded
 	}
 	return have, true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -28,7 +29,7 @@ func Compose(work Work, want Want, recorded Recording) (*unstructured.Unstructur
 	var base *unstructured.Unstructured
 	switch want.From {
 	case New:
-		base = work.New
+		base = withOverridesOf(recorded, work.New, family)
 	case Old:
 		base = work.Old
 	default:
@@ -48,12 +49,41 @@ func Compose(work Work, want Want, recorded Recording) (*unstructured.Unstructur
 	if want.From != New {
 		ofRevision(annotations, work, want, recorded)
 	}
+	if HoldsOverrides(work.New) {
+		annotations[v1alpha1.AnnotationOverrides] = want.Revision
+	}
 	delete(annotations, v1alpha1.AnnotationShare)
 	if want.Share != nil {
 		annotations[v1alpha1.AnnotationShare] = strconv.FormatInt(*want.Share, 10)
 	}
 	out.SetAnnotations(annotations)
 	return out, partition(out, family, want)
+}
+
+// withOverridesOf the record, where they are held: those of today may be others than the revision's. Without a record the manifest is as
+// Karmada rendered it.
+func withOverridesOf(recorded Recording, rendered *unstructured.Unstructured, family Family) *unstructured.Unstructured {
+	if !HoldsOverrides(rendered) || recorded.Object == nil || recorded.Object.GroupVersionKind() != rendered.GroupVersionKind() {
+		return rendered
+	}
+	// Live fields, and marks of the object itself, are of today.
+	if equality.Semantic.DeepEqual(released(recorded.Object, family), released(rendered, family)) {
+		return rendered
+	}
+	out := rendered.DeepCopy()
+	content(out, recorded.Object, family)
+	return out
+}
+
+// released content of an object.
+func released(object *unstructured.Unstructured, family Family) map[string]any {
+	all, out := Released(object), map[string]any{}
+	for _, field := range family.Content {
+		if value, ok := all.Object[field]; ok {
+			out[field] = value
+		}
+	}
+	return out
 }
 
 // live fields come from the template as it is.

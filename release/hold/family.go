@@ -6,6 +6,10 @@ import (
 
 // Family is how objects of a kind are held.
 type Family struct {
+	// With is true for kinds that only go out with a target.
+	With bool
+	// Content are the fields of an object that are released.
+	Content []string
 	// Live fields come from the template as it is.
 	Live [][]string
 	// Partition holds replicas back within a cluster; nil for kinds without.
@@ -14,6 +18,15 @@ type Family struct {
 
 // FamilyOf a kind; ok is false for kinds that are not released in stages.
 func FamilyOf(kind schema.GroupKind) (Family, bool) {
+	if kind == (schema.GroupKind{Kind: "ConfigMap"}) {
+		return Family{With: true, Content: []string{"data", "binaryData", "immutable"}}, true
+	}
+	family, ok := workload(kind)
+	family.Content = []string{"spec"}
+	return family, ok
+}
+
+func workload(kind schema.GroupKind) (Family, bool) {
 	replicas, paused := []string{"spec", "replicas"}, []string{"spec", "paused"}
 	switch kind {
 	case schema.GroupKind{Group: "apps", Kind: "Deployment"}:

@@ -15,31 +15,15 @@ import (
 // marks are those of a template; Stamp writes all of them or takes them off.
 var marks = [...]string{
 	v1alpha1.AnnotationRevision, v1alpha1.AnnotationStable, v1alpha1.AnnotationOpen, v1alpha1.AnnotationUpdated, v1alpha1.AnnotationRejected,
-	v1alpha1.AnnotationAsked,
+	v1alpha1.AnnotationAsked, v1alpha1.AnnotationOverrides,
 }
 
-// Stamp writes the marks a template of this revision bears, and says whether that changed anything. What is open is open for the
+// Stamp writes the marks a template of this content bears, and says whether that changed anything. What is open is open for the
 // revision the Release opened: another one is open nowhere, but for the stable one, which is open everywhere.
-func Stamp(template *unstructured.Unstructured, release string, dispatch *v1alpha1.Dispatch, revision string) bool {
+func Stamp(template *unstructured.Unstructured, release string, dispatch *v1alpha1.Dispatch, content string) bool {
 	want := map[string]string{}
 	if dispatch != nil {
-		want[v1alpha1.AnnotationRevision], want[v1alpha1.AnnotationStable] = revision, dispatch.Stable
-		want[v1alpha1.AnnotationOpen] = ""
-		switch revision {
-		case dispatch.Revision:
-			want[v1alpha1.AnnotationOpen] = strings.Join(slices.Sorted(slices.Values(dispatch.Open)), ",")
-			if len(dispatch.Updated) > 0 {
-				want[v1alpha1.AnnotationUpdated] = shares(dispatch.Updated)
-			}
-		case dispatch.Stable:
-			want[v1alpha1.AnnotationOpen] = v1alpha1.OpenAll
-		}
-		if dispatch.Asked > 0 {
-			want[v1alpha1.AnnotationAsked] = strconv.FormatInt(dispatch.Asked, 10)
-		}
-		if len(dispatch.Rejected) > 0 {
-			want[v1alpha1.AnnotationRejected] = strings.Join(slices.Sorted(slices.Values(dispatch.Rejected)), ",")
-		}
+		want = wanted(template, dispatch, content)
 	}
 	annotations, labels := template.GetAnnotations(), template.GetLabels()
 	before, beforeLabels := maps.Clone(annotations), maps.Clone(labels)
@@ -63,6 +47,46 @@ func Stamp(template *unstructured.Unstructured, release string, dispatch *v1alph
 	template.SetAnnotations(annotations)
 	template.SetLabels(labels)
 	return true
+}
+
+// wanted marks of a template.
+func wanted(template *unstructured.Unstructured, dispatch *v1alpha1.Dispatch, content string) map[string]string {
+	revision, open := named(template, dispatch, content), dispatch.Open
+	family, _ := FamilyOf(template.GroupVersionKind().GroupKind())
+	if family.With {
+		open = dispatch.WithOpen
+	}
+	want := map[string]string{
+		v1alpha1.AnnotationRevision: revision, v1alpha1.AnnotationStable: dispatch.Stable, v1alpha1.AnnotationOpen: "",
+	}
+	switch revision {
+	case dispatch.Revision:
+		want[v1alpha1.AnnotationOpen] = strings.Join(slices.Sorted(slices.Values(open)), ",")
+		if len(dispatch.Updated) > 0 && !family.With {
+			want[v1alpha1.AnnotationUpdated] = shares(dispatch.Updated)
+		}
+	case dispatch.Stable:
+		want[v1alpha1.AnnotationOpen] = v1alpha1.OpenAll
+	}
+	if dispatch.Asked > 0 {
+		want[v1alpha1.AnnotationAsked] = strconv.FormatInt(dispatch.Asked, 10)
+	}
+	if len(dispatch.Rejected) > 0 {
+		want[v1alpha1.AnnotationRejected] = strings.Join(slices.Sorted(slices.Values(dispatch.Rejected)), ",")
+	}
+	if dispatch.Overrides == v1alpha1.OverridesHold {
+		want[v1alpha1.AnnotationOverrides] = string(v1alpha1.OverridesHold)
+	}
+	return want
+}
+
+// named revision of a template: the one the Release released where its content is that one's. Other content has its own name, which is
+// open nowhere, until the controller has seen what it is part of.
+func named(template *unstructured.Unstructured, dispatch *v1alpha1.Dispatch, content string) string {
+	if of, ok := dispatch.Contents[Key(template)]; ok && of == content {
+		return dispatch.Revision
+	}
+	return content
 }
 
 func shares(updated map[string]int32) string {

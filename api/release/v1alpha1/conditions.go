@@ -23,7 +23,9 @@ const (
 	ReasonTemplateMissing    = "TemplateMissing"    // the target does not exist
 	ReasonKindNotStaged      = "KindNotStaged"      // this kind is not released in stages
 	ReasonPartitionSet       = "PartitionSet"       // the template has a partition of its own
-	ReasonTargetTaken        = "TargetTaken"        // another Release has the target
+	ReasonMembersOwn         = "MembersOwn"         // stages open a number, and replicas or partition are the members' own
+	ReasonTargetTaken        = "TargetTaken"        // another Release has the target, or an object of spec.with
+	ReasonWithMissing        = "WithMissing"        // an object of spec.with does not exist
 	ReasonMigrating          = "Migrating"          // a Migration moves the application: its changes are not held
 	ReasonNewRevision        = "NewRevision"        // a change was seen, and is held
 	ReasonStageOpened        = "StageOpened"        // clusters, or replicas, were opened

@@ -16,6 +16,9 @@ const (
 	AnnotationUpdated = "release.argosy.dev/updated"
 	// AnnotationRejected lists revisions no cluster keeps.
 	AnnotationRejected = "release.argosy.dev/rejected"
+	// AnnotationOverrides on a template is Hold where overrides are held; on a manifest it is the revision whose overrides it has. A Work that
+	// says Hold was not looked at by argosy-dispatch.
+	AnnotationOverrides = "release.argosy.dev/overrides"
 	// AnnotationAsked on a template counts how often Karmada was asked to render its Works again.
 	AnnotationAsked = "release.argosy.dev/asked"
 	// AnnotationShare on a manifest is how many replicas of this cluster may have its revision; absent for all.
@@ -27,4 +30,6 @@ const (
 	// Finalizer of a Release, and the label of its records.
 	Finalizer    = "release.argosy.dev/held"
 	LabelRelease = "release.argosy.dev/release"
+	// FinalizerInUse of an object of spec.with: while clusters are held it is not taken from them by deleting its template.
+	FinalizerInUse = "release.argosy.dev/in-use"
 )

@@ -23,6 +23,31 @@ type TargetReference struct {
 	Name string `json:"name"`
 }
 
+// WithReference names an object that goes out together with the target, in the Release's own namespace.
+type WithReference struct {
+	// apiVersion of the object.
+	// +kubebuilder:validation:Enum=v1
+	APIVersion string `json:"apiVersion"`
+	// kind of the object. Secrets are not held: name them by their content, and let the target name the new one.
+	// +kubebuilder:validation:Enum=ConfigMap
+	Kind string `json:"kind"`
+	// name of the object.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// Overrides says what becomes of a changed OverridePolicy or ClusterOverridePolicy.
+// +kubebuilder:validation:Enum=Pass;Hold
+type Overrides string
+
+const (
+	// OverridesPass lets it act at once, in held clusters too.
+	OverridesPass Overrides = "Pass"
+	// OverridesHold makes it a revision of its own, which is held as a changed template is.
+	OverridesHold Overrides = "Hold"
+)
+
 // ClusterSelection of a stage: those named, and those whose labels match.
 type ClusterSelection struct {
 	// names of member clusters.
@@ -176,10 +201,24 @@ type Approval struct {
 // +kubebuilder:validation:XValidation:rule="self.stages.all(s, !has(s.updated)) || self.targetRef.kind == 'CloneSet' || (self.targetRef.kind == 'StatefulSet' && self.targetRef.apiVersion.startsWith('apps.kruise.io/'))",message="stages.updated needs a kind with a partition: CloneSet, or StatefulSet of apps.kruise.io; give clusters instead"
 // +kubebuilder:validation:XValidation:rule="!has(self.stages[size(self.stages)-1].clusters) && !has(self.stages[size(self.stages)-1].updated)",message="the last stage opens everything: give it neither clusters nor updated"
 // +kubebuilder:validation:XValidation:rule="self.stages.filter(s, !has(s.clusters) && !has(s.updated)).size() == 1",message="only the last stage may be without clusters and updated"
+// +kubebuilder:validation:XValidation:rule="has(self.with) == has(oldSelf.with) && (!has(self.with) || self.with == oldSelf.with)",message="spec.with is for good: delete the Release when it is complete, and make it anew with other objects"
+// +kubebuilder:validation:XValidation:rule="has(self.overrides) == has(oldSelf.overrides) && (!has(self.overrides) || self.overrides == oldSelf.overrides)",message="spec.overrides is for good: delete the Release when it is complete, and make it anew"
 type ReleaseSpec struct {
 	// targetRef is the application's main object.
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Release belongs to one object for good"
 	TargetRef TargetReference `json:"targetRef"`
+	// with the target these go out: a change of one is a revision of the application, held and opened with it. A cluster that is opened gets
+	// them first.
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=5
+	// +optional
+	With []WithReference `json:"with,omitempty"`
+	// overrides that change while nothing else does: Pass lets them act at once, Hold holds them as a change of the template.
+	// +kubebuilder:default=Pass
+	// +optional
+	Overrides Overrides `json:"overrides,omitempty"`
 	// stages in their order. The last opens everything.
 	// +listType=map
 	// +listMapKey=name
@@ -258,6 +297,17 @@ type Dispatch struct {
 	// +listType=set
 	// +optional
 	Rejected []string `json:"rejected,omitempty"`
+	// contents of the revision by object (ConfigMap/web), where it names more than the target: what an admission can compare with the one
+	// object it sees.
+	// +optional
+	Contents map[string]string `json:"contents,omitempty"`
+	// withOpen are the clusters, or "*", in which the objects of spec.with have the revision: before the target has.
+	// +listType=set
+	// +optional
+	WithOpen []string `json:"withOpen,omitempty"`
+	// overrides are Hold where they are those of the revision.
+	// +optional
+	Overrides Overrides `json:"overrides,omitempty"`
 	// asked counts how often Karmada was asked to write Works that are not what they are to be.
 	// +optional
 	Asked int64 `json:"asked,omitempty"`

@@ -15,7 +15,6 @@ var wrapper []byte
 const (
 	exitTorn    = 65
 	exitMissing = 66
-	exitNoRoom  = 73
 	exitFenced  = 75
 	exitBusy    = 76
 )

@@ -33,9 +33,7 @@ var (
 	plane  client.Client
 	config *rest.Config
 	kinds  = runtime.NewScheme()
-	// kubeconfig is for programs.
-	kubeconfig string
-	hooks      *httptest.Server
+	hooks  *httptest.Server
 	// asked counts the questions to the webhook.
 	asked atomic.Int64
 )
@@ -62,7 +60,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer server.Close()
-	config, kubeconfig = server.Config, server.Kubeconfig
+	config = server.Config
 	if plane, err = client.New(lab.Patient(config), client.Options{Scheme: kinds}); err != nil {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1

@@ -45,13 +45,8 @@ func run(m *testing.M) int {
 	return lab.Judge(m)
 }
 
-// helm runs tools/chart, which is Helm's own engine, linter and schema check, on the chart of the host cluster.
+// helm runs tools/chart, which is Helm's own engine, linter and schema check.
 func helm(t *testing.T, command, values string) (string, error) {
-	t.Helper()
-	return helmOf(t, "deploy/chart", command, values)
-}
-
-func helmOf(t *testing.T, chart, command, values string) (string, error) {
 	t.Helper()
 	root, err := binaries.FindRoot()
 	if err != nil {
@@ -61,7 +56,7 @@ func helmOf(t *testing.T, chart, command, values string) (string, error) {
 	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, command, "-chart", filepath.Join(root, chart), "-values", file)
+	cmd := exec.CommandContext(t.Context(), program, command, "-chart", filepath.Join(root, "deploy/chart"), "-values", file)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/overridemanager"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -117,6 +119,10 @@ type federation struct {
 	namespace string
 	kind      string
 	assigned  map[string]int64
+	// config goes to the members too.
+	config bool
+	// held are replicas that a rollout tool of the member keeps at what they were.
+	held map[string]int64
 }
 
 const template = `
@@ -144,12 +150,17 @@ func (f *federation) push(image string) error {
 
 func (f *federation) template() *unstructured.Unstructured {
 	f.t.Helper()
-	out := &unstructured.Unstructured{}
-	out.SetAPIVersion("apps/v1")
 	if f.kind == "CloneSet" {
-		out.SetAPIVersion("apps.kruise.io/v1alpha1")
+		return f.object("apps.kruise.io/v1alpha1", f.kind)
 	}
-	out.SetKind(f.kind)
+	return f.object("apps/v1", f.kind)
+}
+
+func (f *federation) object(apiVersion, kind string) *unstructured.Unstructured {
+	f.t.Helper()
+	out := &unstructured.Unstructured{}
+	out.SetAPIVersion(apiVersion)
+	out.SetKind(kind)
 	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: f.namespace, Name: "web"}, out); err != nil {
 		f.t.Fatal(err)
 	}
@@ -181,61 +192,93 @@ func (f *federation) bind() {
 	if err := admin.Create(f.t.Context(), binding); err != nil {
 		f.t.Fatal(err)
 	}
+	if !f.config {
+		return
+	}
+	config := binding.DeepCopy()
+	config.ObjectMeta = metav1.ObjectMeta{
+		Namespace: f.namespace, Name: "web-configmap",
+		Labels: map[string]string{workv1alpha2.ResourceBindingPermanentIDLabel: f.namespace + "-config"},
+	}
+	config.Spec.Resource = workv1alpha2.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: f.namespace, Name: "web"}
+	config.Spec.Replicas = 0
+	if err := admin.Create(f.t.Context(), config); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // sync writes a cluster's Work as the binding controller does, and reports of it what a good member would.
 func (f *federation) sync(cluster string) error {
 	f.t.Helper()
+	if f.config {
+		config := parse(f.t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")
+		err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: f.namespace, Name: "web"}, config)
+		if err == nil {
+			err = f.dispatch(cluster, config, f.namespace+"-config")
+		}
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
 	object := f.template()
-	generation := strconv.FormatInt(object.GetGeneration(), 10)
+	if err := unstructured.SetNestedField(object.Object, f.assigned[cluster], "spec", "replicas"); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.dispatch(cluster, object, f.namespace); err != nil {
+		return err
+	}
+	f.report(cluster, f.work(cluster))
+	return nil
+}
+
+// dispatch renders an object for a cluster, with its overrides, and writes it into a Work.
+func (f *federation) dispatch(cluster string, object *unstructured.Unstructured, name string) error {
+	f.t.Helper()
 	annotations := object.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations["resourcetemplate.karmada.io/generation"] = generation
+	annotations["resourcetemplate.karmada.io/generation"] = strconv.FormatInt(object.GetGeneration(), 10)
 	object.SetAnnotations(annotations)
-	for _, field := range []string{"managedFields", "uid", "resourceVersion", "creationTimestamp", "generation"} {
+	for _, field := range []string{
+		"managedFields", "uid", "resourceVersion", "creationTimestamp", "generation", "finalizers", "deletionTimestamp",
+		"deletionGracePeriodSeconds",
+	} {
 		unstructured.RemoveNestedField(object.Object, "metadata", field)
 	}
 	unstructured.RemoveNestedField(object.Object, "status")
-	if err := unstructured.SetNestedField(object.Object, f.assigned[cluster], "spec", "replicas"); err != nil {
-		f.t.Fatal(err)
+	if _, _, err := overridemanager.New(admin, &record.FakeRecorder{}).ApplyOverridePolicies(object, cluster); err != nil {
+		return err
 	}
 	raw, err := json.Marshal(object)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	work := &workv1alpha1.Work{}
-	key := client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: f.namespace}
+	key := client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: name}
 	err = admin.Get(f.t.Context(), key, work)
 	missing := apierrors.IsNotFound(err)
 	if err != nil && !missing {
 		f.t.Fatal(err)
 	}
 	work.Namespace, work.Name = key.Namespace, key.Name
-	work.Labels = map[string]string{workv1alpha2.ResourceBindingPermanentIDLabel: f.namespace}
+	work.Labels = map[string]string{workv1alpha2.ResourceBindingPermanentIDLabel: name}
 	work.Spec.Workload.Manifests = []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}
 	if missing {
-		err = admin.Create(f.t.Context(), work)
-	} else {
-		err = admin.Update(f.t.Context(), work)
+		return admin.Create(f.t.Context(), work)
 	}
-	if err != nil {
-		return err
-	}
-	f.report(work)
-	return nil
+	return admin.Update(f.t.Context(), work)
 }
 
 // report that all of the share is updated and all are ready.
-func (f *federation) report(work *workv1alpha1.Work) {
+func (f *federation) report(cluster string, work *workv1alpha1.Work) {
 	f.t.Helper()
 	manifest := f.manifest(work)
 	replicas, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "replicas")
 	partition, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "updateStrategy", "partition")
 	status := fmt.Sprintf(`{"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,`+
 		`"replicas":%d,"updatedReplicas":%d,"availableReplicas":%d}`,
-		manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas, replicas-partition, replicas)
+		manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas, replicas-max(partition, f.held[cluster]), replicas)
 	work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{
 		Identifier: workv1alpha1.ResourceIdentifier{Kind: f.kind, Version: "v1", Name: "web", Namespace: f.namespace},
 		Status:     &runtime.RawExtension{Raw: []byte(status)}, Health: workv1alpha1.ResourceHealthy,
@@ -282,7 +325,12 @@ func (f *federation) turn(c *release.Controller) *v1alpha1.Release {
 	f.t.Helper()
 	key := client.ObjectKey{Namespace: f.namespace, Name: "web"}
 	out := &v1alpha1.Release{}
-	for range 8 {
+	for before, i := "", 0; i < 8; i++ {
+		now := f.versions()
+		if now == before {
+			break
+		}
+		before = now
 		if _, err := c.Reconcile(f.t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
 			f.t.Fatal(err)
 		}
@@ -298,15 +346,56 @@ func (f *federation) turn(c *release.Controller) *v1alpha1.Release {
 	return out
 }
 
+// versions of everything that a turn may change.
+func (f *federation) versions() string {
+	f.t.Helper()
+	objects := []client.Object{&v1alpha1.Release{}, f.template()}
+	objects[0].SetNamespace(f.namespace)
+	objects[0].SetName("web")
+	for cluster := range f.assigned {
+		for _, name := range []string{f.namespace, f.namespace + "-config"} {
+			work := &workv1alpha1.Work{}
+			work.SetNamespace("karmada-es-" + cluster)
+			work.SetName(name)
+			objects = append(objects, work)
+		}
+	}
+	var out []string
+	for _, object := range objects {
+		if err := admin.Get(f.t.Context(), client.ObjectKeyFromObject(object), object); client.IgnoreNotFound(err) != nil {
+			f.t.Fatal(err)
+		}
+		out = append(out, object.GetNamespace()+object.GetName()+object.GetResourceVersion())
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
 func controller() *release.Controller {
 	return &release.Controller{Client: admin, Reader: admin, Clock: clock.RealClock{}, Events: record.NewFakeRecorder(1000)}
 }
 
 func (f *federation) work(cluster string) *workv1alpha1.Work {
 	f.t.Helper()
+	return f.workOf(cluster, f.namespace)
+}
+
+func (f *federation) workOf(cluster, name string) *workv1alpha1.Work {
+	f.t.Helper()
 	out := &workv1alpha1.Work{}
-	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: f.namespace}, out); err != nil {
+	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: name}, out); err != nil {
 		f.t.Fatal(err)
 	}
 	return out
+}
+
+// image a cluster's Work has.
+func (f *federation) image(cluster string) string {
+	f.t.Helper()
+	containers, _, err := unstructured.NestedSlice(f.manifest(f.work(cluster)).Object, "spec", "template", "spec", "containers")
+	if err != nil || len(containers) != 1 {
+		f.t.Fatalf("%d containers, %v", len(containers), err)
+	}
+	container, _ := containers[0].(map[string]any)
+	return fmt.Sprint(container["image"])
 }

@@ -48,8 +48,13 @@ func TestRules(t *testing.T) {
 		"a number for a Deployment":   {"clusters: {names: [member1]}", "updated: 1", "stages.updated needs a kind with a partition"},
 		"the last stage is not whole": {"- {name: rest}", "- {name: rest, clusters: {names: [member2]}}", "the last stage opens everything"},
 		"a whole stage in the middle": {"clusters: {names: [member1]}, ", "", "only the last stage may be without clusters and updated"},
-		"a name twice":                {"name: rest", "name: canary", "Duplicate value"},
-		"a cluster twice":             {"[member1]", "[member1, member1]", "Duplicate value"},
+		"a Secret with it": {"  stages:", "  with: [{apiVersion: v1, kind: Secret, name: web}]\n  stages:",
+			`supported values: "ConfigMap"`},
+		"an object twice with it": {"  stages:",
+			"  with: [{apiVersion: v1, kind: ConfigMap, name: web}, {apiVersion: v1, kind: ConfigMap, name: web}]\n  stages:", "Duplicate value"},
+		"overrides of a third kind": {"  stages:", "  overrides: Ask\n  stages:", `supported values: "Pass", "Hold"`},
+		"a name twice":              {"name: rest", "name: canary", "Duplicate value"},
+		"a cluster twice":           {"[member1]", "[member1, member1]", "Duplicate value"},
 		"no stages": {deploymentRelease[strings.Index(deploymentRelease, "  stages"):], "  stages: []\n",
 			"should have at least 1 items"},
 		"an unknown field": {"gates: {approvals: 1}", "gates: {approval: 1}", `unknown field "spec.stages[0].gates.approval"`},
@@ -239,7 +244,16 @@ spec:
 	g.Expect(f.template().GetLabels()).NotTo(HaveKey(v1alpha1.LabelStaged))
 	g.Expect(f.template().GetAnnotations()).NotTo(HaveKey(v1alpha1.AnnotationStable))
 
+	// The webhook and the guards are registered for these, too.
 	t.Run("back to an older revision", backToAnOlderRevision)
+	t.Run("a config goes out with it", configGoesOutWithIt)
+	t.Run("overrides are held", overridesAreHeld)
+	t.Run("a second push in the middle", secondPush)
+	t.Run("clusters come and go", clustersComeAndGo)
+	t.Run("scaled by others", scaledByOthers)
+	t.Run("what members own", membersOwn)
+	t.Run("migrating", migrating)
+	t.Run("badly used", badlyUsed)
 }
 
 // backToAnOlderRevision that another has replaced everywhere: from the history, without a write of the template, and with what each
