@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,7 +36,13 @@ func run(m *testing.M) int {
 	ctrl.SetLogger(log)
 	options := lab.DefaultOptions()
 	options.Metrics = false
-	options.Reschedule = []string{"testreschedule", "testreschedulefull"}
+	options.Reschedule = []string{"testreschedule", "testreschedulefull", "testordinals", "testcomponent", "testtraps-s1", "testtraps-s2",
+		"testtraps-s3"}
+	options.Descheduler = true
+	options.Flags = map[string][]string{
+		// The peer looks as often as rescheduling does here.
+		"karmada/descheduler": {"--descheduling-interval=3s", "--unschedulable-threshold=10s"},
+	}
 	options.Progress = os.Stdout
 	l, closeLab, err := lab.Run(context.Background(), options)
 	if err != nil {
@@ -71,13 +78,29 @@ func federation(t *testing.T) planes {
 	}
 	p.karmada = p.members[lab.KarmadaPlaneName]
 	delete(p.members, lab.KarmadaPlaneName)
+	estimated(t)
 	return p
+}
+
+// estimated waits until karmada-scheduler asks every member's estimator: in a federation just started it divides without for some seconds.
+func estimated(t *testing.T) {
+	t.Helper()
+	NewWithT(t).Eventually(func() (string, error) {
+		log, err := os.ReadFile(shared.LogFile("karmada/scheduler"))
+		var missing []string
+		for _, name := range shared.Members {
+			if !strings.Contains(string(log), fmt.Sprintf("of cluster(%s) has been established", name)) {
+				missing = append(missing, name)
+			}
+		}
+		return strings.Join(missing, ", "), err
+	}, slow, "200ms").Should(BeEmpty(), "members whose estimator karmada-scheduler does not ask")
 }
 
 // newNamespace is named after the test, and goes with it; the controller's settings name it too.
 func newNamespace(t *testing.T, p planes) string {
 	t.Helper()
-	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: strings.ToLower(t.Name())}}
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))}}
 	if err := p.karmada.Create(t.Context(), object); err != nil {
 		t.Fatalf("making namespace %s: %v", object.Name, err)
 	}

@@ -92,35 +92,84 @@ func podsIn(t *testing.T, member client.Client, namespace string) []corev1.Pod {
 	return pods.Items
 }
 
-// onNodes are the UIDs of pods that have a node, in both members, and how many have none.
+// members of the stories.
+var members = []string{"member1", "member2", "member3"}
+
+// onNodes are the UIDs of pods that have a node, in all members of the stories, and how many have none.
 func onNodes(t *testing.T, p planes, namespace string) (running map[types.UID]string, waiting int) {
+	t.Helper()
 	running = map[types.UID]string{}
-	for _, member := range []string{"member1", "member2"} {
-		for _, pod := range podsIn(t, p.members[member], namespace) {
+	for _, name := range members {
+		for _, pod := range podsIn(t, p.members[name], namespace) {
 			switch {
 			case pod.DeletionTimestamp != nil:
 			case pod.Spec.NodeName == "":
 				waiting++
 			default:
-				running[pod.UID] = member + "/" + pod.Name
+				running[pod.UID] = name + "/" + pod.Name
 			}
 		}
 	}
 	return running, waiting
 }
 
-// dividedOver is what the binding gives member1 and member2.
-func dividedOver(t *testing.T, p planes, namespace, binding string) [2]int32 {
+// running is how many pods have a node, and waiting how many have none.
+func running(t *testing.T, p planes, namespace string) func() int {
+	return func() int {
+		on, _ := onNodes(t, p, namespace)
+		return len(on)
+	}
+}
+
+func waiting(t *testing.T, p planes, namespace string) func() int {
+	return func() int {
+		_, waiting := onNodes(t, p, namespace)
+		return waiting
+	}
+}
+
+// division is what a binding gives each member, and fails the test when its sum is not what it is asked for.
+func division(t *testing.T, p planes, namespace, binding string) map[string]int32 {
 	t.Helper()
 	rb := &workv1alpha2.ResourceBinding{}
 	if err := p.karmada.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: binding}, rb); client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
-	var out [2]int32
+	out := map[string]int32{}
 	for _, c := range rb.Spec.Clusters {
-		out[map[string]int{"member1": 0, "member2": 1}[c.Name]] = c.Replicas
+		out[c.Name] = c.Replicas
 	}
 	return out
+}
+
+// said is what rescheduling said of an object, and why.
+func said(t *testing.T, p planes, namespace, kind, reason string) func() string {
+	return func() string {
+		t.Helper()
+		var list corev1.EventList
+		if err := p.karmada.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list.Items {
+			if e.InvolvedObject.Kind == kind && e.Reason == reason {
+				return e.Message
+			}
+		}
+		return ""
+	}
+}
+
+// stillRun says which of the pods that ran are gone.
+func stillRun(t *testing.T, p planes, namespace string, ran map[types.UID]string) []string {
+	t.Helper()
+	now, _ := onNodes(t, p, namespace)
+	var gone []string
+	for uid, name := range ran {
+		if now[uid] == "" {
+			gone = append(gone, name)
+		}
+	}
+	return gone
 }
 
 // TestReschedule: a member loses a node under a CloneSet and a Deployment. All replicas come to run elsewhere, as many moved as waited, and
@@ -136,10 +185,7 @@ func TestReschedule(t *testing.T) {
 	for kind, api := range map[string]string{"CloneSet": "apps.kruise.io/v1alpha1", "Deployment": "apps/v1"} {
 		p.apply(t, ns, strings.NewReplacer("$API", api, "$KIND", kind, "$NAME", strings.ToLower(kind)).Replace(ofTheStory))
 	}
-	running := func() int {
-		on, _ := onNodes(t, p, ns)
-		return len(on)
-	}
+	running := running(t, p, ns)
 	g.Eventually(running, slow, "200ms").Should(Equal(12))
 	// Whatever the first division was, the node with more pods is lost, and the other cannot take them all.
 	lost := map[string]int{}
@@ -150,8 +196,8 @@ func TestReschedule(t *testing.T) {
 	if lost["reschedule-b"] > lost[node] {
 		node = "reschedule-b"
 	}
-	before := [2][2]int32{dividedOver(t, p, ns, "cloneset-cloneset"), dividedOver(t, p, ns, "deployment-deployment")}
-	g.Expect(before[0][0] + before[1][0]).To(BeNumerically(">", 0))
+	before := [2]map[string]int32{division(t, p, ns, "cloneset-cloneset"), division(t, p, ns, "deployment-deployment")}
+	g.Expect(before[0]["member1"] + before[1]["member1"]).To(BeNumerically(">", 0))
 	// What the other node of member1 has left is taken first, so that something has to move.
 	other := map[string]string{"reschedule-a": "reschedule-b", "reschedule-b": "reschedule-a"}[node]
 	cordoned := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: other}}
@@ -159,18 +205,15 @@ func TestReschedule(t *testing.T) {
 		[]byte(`{"spec":{"unschedulable":true}}`)))).To(Succeed())
 	loseNode(t, p.members["member1"], ns, node)
 	stood, _ := onNodes(t, p, ns)
-	g.Eventually(func() int { _, waiting := onNodes(t, p, ns); return waiting }, slow, "100ms").Should(Equal(lost[node]))
+	g.Eventually(waiting(t, p, ns), slow, "100ms").Should(Equal(lost[node]))
 
 	g.Eventually(running, slow, "200ms").Should(Equal(12), "all run elsewhere")
-	now, _ := onNodes(t, p, ns)
-	for uid, name := range stood {
-		g.Expect(now).To(HaveKey(uid), name+" ran and was stopped")
-	}
-	after := [2][2]int32{dividedOver(t, p, ns, "cloneset-cloneset"), dividedOver(t, p, ns, "deployment-deployment")}
-	moved := after[0][1] - before[0][1] + after[1][1] - before[1][1]
+	g.Expect(stillRun(t, p, ns, stood)).To(BeEmpty(), "ran and were stopped")
+	after := [2]map[string]int32{division(t, p, ns, "cloneset-cloneset"), division(t, p, ns, "deployment-deployment")}
+	moved := after[0]["member2"] - before[0]["member2"] + after[1]["member2"] - before[1]["member2"]
 	g.Expect(moved).To(BeEquivalentTo(lost[node]), fmt.Sprintf("as many moved as waited: %v became %v", before, after))
 	for i := range after {
-		g.Expect(after[i][0]+after[i][1]).To(BeEquivalentTo(6), "the book is whole")
+		g.Expect(after[i]["member1"]+after[i]["member2"]).To(BeEquivalentTo(6), "the book is whole")
 	}
 }
 
@@ -184,27 +227,13 @@ func TestRescheduleFull(t *testing.T) {
 	storyNode(t, p.members["member1"], ns, "full-b", "2")
 	storyNode(t, p.members["member2"], ns, "full-c", "2")
 	p.apply(t, ns, strings.NewReplacer("$API", "apps.kruise.io/v1alpha1", "$KIND", "CloneSet", "$NAME", "web").Replace(ofTheStory))
-	running := func() int {
-		on, _ := onNodes(t, p, ns)
-		return len(on)
-	}
+	running := running(t, p, ns)
 	g.Eventually(running, slow, "200ms").Should(Equal(6))
 	loseNode(t, p.members["member1"], ns, "full-b")
-	said := func() string {
-		var list corev1.EventList
-		if err := p.karmada.List(t.Context(), &list, client.InNamespace(ns)); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range list.Items {
-			if e.InvolvedObject.Kind == "CloneSet" && e.Reason == "NoRoom" {
-				return e.Message
-			}
-		}
-		return ""
-	}
-	g.Eventually(said, slow, "200ms").Should(And(ContainSubstring("2 of 4 replicas wait in member1"), ContainSubstring("member2: full")))
-	g.Expect(dividedOver(t, p, ns, "web-cloneset")).To(Equal([2]int32{4, 2}))
+	g.Eventually(said(t, p, ns, "CloneSet", "NoRoom"), slow, "200ms").Should(And(
+		ContainSubstring("2 of 4 replicas wait in member1"), ContainSubstring("member2: full")))
+	g.Expect(division(t, p, ns, "web-cloneset")).To(Equal(map[string]int32{"member1": 4, "member2": 2}))
 	storyNode(t, p.members["member2"], ns, "full-d", "4")
 	g.Eventually(running, slow, "200ms").Should(Equal(6), "all run once a node came")
-	g.Expect(dividedOver(t, p, ns, "web-cloneset")).To(Equal([2]int32{2, 4}))
+	g.Expect(division(t, p, ns, "web-cloneset")).To(Equal(map[string]int32{"member1": 2, "member2": 4}))
 }
