@@ -43,7 +43,7 @@ func play(cmd *cobra.Command, dir string, scenes []demo.Scene) error {
 	l, err := lab.Open(dir)
 	if errors.Is(err, lab.ErrDown) {
 		options := lab.DefaultOptions()
-		options.Dir = dir
+		options.Dir, options.Reschedule = dir, everyNamespace
 		l, err = up(ctx, options, out)
 	} else if err == nil {
 		fmt.Fprintf(out, "Playing on the federation that is up in %s\n", dir)

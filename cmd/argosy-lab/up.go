@@ -32,11 +32,15 @@ type shape struct {
 	port           int
 }
 
+// everyNamespace has replicas that move after ten seconds: a person should not wait for five minutes to see it.
+var everyNamespace = []string{"*"}
+
 func (s shape) options(dir string) (lab.Options, error) {
 	o := lab.DefaultOptions()
 	o.Dir, o.Stock, o.APIServerPort, o.Pull = dir, s.stock, s.port, s.pull
 	o.Karmada, o.MemberKubernetes = s.karmada, s.kubernetes
 	o.Descheduler, o.Audit = s.descheduler, s.audit
+	o.Reschedule = everyNamespace
 	for _, given := range s.flags {
 		process, value, ok := strings.Cut(given, "=")
 		if !ok || !strings.HasPrefix(value, "--") {

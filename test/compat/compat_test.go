@@ -86,6 +86,7 @@ func play(t *testing.T, version string, scenes []demo.Scene) []string {
 	}
 	options := lab.DefaultOptions()
 	options.Karmada, options.MemberKubernetes, options.Progress = version, *members, os.Stdout
+	options.Reschedule = []string{"demo-reschedule"}
 	l, closeLab, err := lab.Run(context.Background(), options)
 	if err != nil {
 		t.Errorf("starting a federation: %v", err)

@@ -8,6 +8,7 @@ func Scenes() []Scene {
 		scaleIn(),
 		migration(),
 		releases(),
+		rescheduling(),
 		kinds(),
 		component(),
 		fedhpa(),

@@ -98,7 +98,11 @@ func (a *argosy) rescheduling() map[string]any {
 	if len(a.reschedule) == 0 {
 		return map[string]any{}
 	}
-	return map[string]any{"namespaces": a.reschedule, "unschedulableSeconds": 10}
+	namespaces := a.reschedule
+	if slices.Contains(namespaces, "*") {
+		namespaces = []string{}
+	}
+	return map[string]any{"namespaces": namespaces, "unschedulableSeconds": 10}
 }
 
 // argosyUnits lists Argosy's own processes, which run against the control plane.

@@ -40,7 +40,7 @@ type Options struct {
 	// Descheduler runs karmada-descheduler, which asks Argosy's estimators what stands unschedulable.
 	Descheduler bool
 	// Reschedule names namespaces whose replicas move when they have waited for ten seconds, and no others do: a test should not wait for five
-	// minutes. Empty is as it is installed.
+	// minutes. Empty is as it is installed, and "*" stands for all namespaces.
 	Reschedule []string
 	// Stock leaves Argosy out: Karmada as it comes, for side-by-side tests.
 	Stock bool
