@@ -49,9 +49,14 @@ func controllers(cfg *config.MemberManager) []program.Controller {
 
 func addComponent(cfg *config.MemberManager) func(context.Context, manager.Manager, config.Controller) error {
 	return func(ctx context.Context, mgr manager.Manager, section config.Controller) error {
-		return component.AddToManager(ctx, mgr, component.Options{
-			Concurrency: section.Concurrency, Namespace: cfg.Namespace,
-		})
+		options := component.Options{Concurrency: section.Concurrency, Namespace: cfg.Namespace, ID: cfg.ControllerID}
+		if cfg.LeaderElection.Enabled {
+			options.Election = &component.Election{
+				Namespace: cfg.LeaderElection.Namespace, Name: cfg.LeaderElection.Name,
+				Length: time.Duration(cfg.LeaderElection.LeaseDurationSeconds) * time.Second,
+			}
+		}
+		return component.AddToManager(ctx, mgr, options)
 	}
 }
 
@@ -94,9 +99,13 @@ func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, con
 		if err := monitor.AddToManager(mgr, monitor.Options{Concurrency: concurrency}); err != nil {
 			return err
 		}
-		return sets.AddToManager(mgr, sets.Options{
+		err = sets.AddToManager(mgr, sets.Options{
 			Concurrency: concurrency, Drivers: slices.Sorted(maps.Keys(drivers)), Balancers: slices.Sorted(maps.Keys(balancers)),
 		})
+		if err != nil {
+			return err
+		}
+		return addVMMetrics(mgr, cfg, drivers)
 	}
 }
 

@@ -20,8 +20,9 @@ import (
 
 // The lease of the leader, and the event that names it, are in leaderElection.namespace of the configuration.
 //
-// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,verbs=create
-// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,resourceNames=argosy-member-manager,verbs=get;update
+// A manager with a controllerID of its own has a Lease of its own beside it, whose name nobody knows beforehand.
+//
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=argosy-system,resources=leases,verbs=create;get;update
 // +kubebuilder:rbac:groups="",namespace=argosy-system,resources=events,verbs=create;patch
 
 // newScheme knows what this program reads and writes in a member: none of Karmada's kinds, which members have not.
@@ -57,8 +58,11 @@ func newManager(restConfig *rest.Config, cfg *config.MemberManager, profiles str
 }
 
 func leading(cfg *config.MemberManager, profiles string) program.Leading {
+	// Each controller of Components has a Lease of its own, by which the others know that it lives.
+	election := cfg.LeaderElection
+	election.Name = component.LeaseName(election.Name, cfg.ControllerID)
 	return program.Leading{
-		Cluster: cluster, Election: cfg.LeaderElection, Client: cfg.Client,
+		Cluster: cluster, Election: election, Client: cfg.Client,
 		Metrics: cfg.MetricsBindAddress, Health: cfg.HealthBindAddress, Profiles: profiles,
 	}
 }
@@ -71,7 +75,7 @@ func managerOptions(scheme *runtime.Scheme, cfg *config.MemberManager, profiles 
 	}
 	options.Metrics = scrape.Options(cfg.MetricsBindAddress, cfg.MetricsSecure, certificates)
 	var err error
-	if options.Cache.ByObject, err = component.Cache(cfg.Namespace); err != nil {
+	if options.Cache.ByObject, err = component.Cache(cfg.Namespace, cfg.LeaderElection.Namespace); err != nil {
 		return ctrl.Options{}, err
 	}
 	// A standby fills the same caches and queues, so that it is at work as soon as it leads.

@@ -32,6 +32,10 @@ func newComponentCommand(flags *genericclioptions.ConfigFlags, streams genericio
 		newComponentPreviewCommand(flags, streams),
 		newComponentExplainCommand(flags, streams),
 		newComponentAdoptCommand(flags, streams),
+		newApproveCommand(flags, streams, approvable{
+			use: "approve NAME", kinds: []string{"Component"},
+			example: "  # The canary step that waits goes on\n  argosyctl component approve python-demo -n shop",
+		}),
 	)
 	return command
 }

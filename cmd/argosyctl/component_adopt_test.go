@@ -131,7 +131,7 @@ func TestComponentExplain(t *testing.T) {
 		component *v1alpha1.Component
 		want      string
 	}{
-		"a canary step waits": {waits, "adds {gate: canary, operationID: op-1, decision: Approve} to spec.approvals"},
+		"a canary step waits": {waits, "argosyctl component approve"},
 		"a canary is watched": {
 			component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused")),
 			"Next: wait: a canary step is watched"},

@@ -99,8 +99,8 @@ func next(component *v1alpha1.Component) string {
 		}
 	}
 	if waits := component.Status.PendingApprovals; len(waits) > 0 {
-		return fmt.Sprintf("look at the new copies, then decide: whoever may approve adds {gate: %s, operationID: %s, decision: Approve} "+
-			"to spec.approvals. To undo the change write the image of before.", waits[0].Gate, waits[0].OperationID)
+		return fmt.Sprintf("look at the new copies, then decide: argosyctl component approve %s -n %s. "+
+			"To undo the change write the image of before.", component.Name, component.Namespace)
 	}
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionProgressing); c != nil && c.Status == metav1.ConditionTrue {
 		if strings.Contains(c.Reason, v1alpha1.ReasonCanaryPaused) {

@@ -26,9 +26,9 @@ func TestReport(t *testing.T) {
   it takes ReviseReplica of apps.kruise.io/v1beta1 StatefulSet from Argosy
   -> delete it
 
-16 checks; problems: 1, warnings: 0
+18 checks; problems: 1, warnings: 0
 `},
-		"nothing found": {output: "text", want: "16 checks; problems: 0, warnings: 0\n"},
+		"nothing found": {output: "text", want: "18 checks; problems: 0, warnings: 0\n"},
 		"nothing found, for a program": {output: "yaml", want: `checks:
 - registration
 - works
@@ -40,11 +40,14 @@ func TestReport(t *testing.T) {
 - status-subresource
 - binding-name
 - descheduler
+- failover
 - rollout
 - silent-member
 - image-override
 - autoscaler
 - selector
+- member-manager
+- vm-deletion
 findings: []
 `},
 	} {

@@ -15,7 +15,7 @@ import (
 )
 
 func newInstallMemberCommand(member *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	var output, machinesCA string
+	var output, machinesCA, stage string
 	var options install.MemberOptions
 	cmd := &cobra.Command{
 		Use:   "member-manager --image IMAGE",
@@ -26,11 +26,20 @@ there. Its certificate lasts 90 days: run this again within 60, or nobody can ap
 With -o yaml it prints what it would apply and asks nobody, for whoever brings clusters up from a repository; without the
 admission, whose keys are made for each member.`,
 		Example: `  argosyctl install member-manager --kubeconfig member1.kubeconfig \
-    --image registry.example/argosy/argosy-member-manager:v0.3.0`,
+    --image registry.example/argosy/argosy-member-manager:v0.3.0
+
+  # A new version beside it, for Components labelled component.luojilab.com/controller-id=next
+  argosyctl install member-manager --kubeconfig member1.kubeconfig --controller-id next \
+    --image registry.example/argosy/argosy-member-manager:v0.4.0`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			options.Prepare = stage == stagePrepare
 			switch {
-			case options.Image == "":
+			case stage != stageAll && stage != stagePrepare:
+				return fmt.Errorf("--stage %q: want %s or %s", stage, stageAll, stagePrepare)
+			case options.Prepare && options.Beside():
+				return fmt.Errorf("--stage %s makes what all managers of the member share: leave --controller-id out", stagePrepare)
+			case options.Image == "" && !options.Prepare:
 				return errors.New("--image is needed: where make images was pushed to, such as registry.example/argosy/argosy-member-manager:v0.3.0")
 			case options.Replicas < 1:
 				return fmt.Errorf("--replicas %d: at least one must run", options.Replicas)
@@ -60,6 +69,11 @@ admission, whose keys are made for each member.`,
 	cmd.Flags().StringVar(&options.MachinesURL, "machines-url", "",
 		"where the machine driver http makes machines: a server of docs/reference/machines.openapi.yaml")
 	cmd.Flags().StringVar(&machinesCA, "machines-ca", "", "file with the authority of its certificate")
+	cmd.Flags().StringVar(&stage, "stage", stageAll,
+		"All, or Prepare: kinds, rights, certificate and admission without the program, which the chart deploy/member runs")
+	cmd.Flags().StringVar(&options.ControllerID, "controller-id", "default",
+		"another name makes a second manager beside the default one, for the Components that the label component.luojilab.com/controller-id "+
+			"gives to it")
 	cmd.Flags().StringVar(&options.Image, "image", "", "image of argosy-member-manager")
 	cmd.Flags().Int64Var(&options.Replicas, "replicas", 2, "how many run; one works, the others stand by")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml prints the objects instead of applying them")
@@ -84,7 +98,8 @@ func printMemberObjects(streams genericiooptions.IOStreams, options install.Memb
 }
 
 func newUninstallMemberCommand(member *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	return &cobra.Command{
+	controllerID := ""
+	cmd := &cobra.Command{
 		Use:   "member-manager",
 		Short: "Take argosy-member-manager out of a member cluster, and leave what runs",
 		Long: `Deletes the program, its account and its rights from a member (--kubeconfig, --context: the member's). Kinds, Components
@@ -96,7 +111,9 @@ and what they became stay and go on running as they are; nobody changes them any
 			if err != nil {
 				return err
 			}
-			return install.MemberGone(cmd.Context(), config, streams.Out)
+			return install.MemberGone(cmd.Context(), config, streams.Out, controllerID)
 		},
 	}
+	cmd.Flags().StringVar(&controllerID, "controller-id", "default", "another name takes the manager of that name away, and nothing else")
+	return cmd
 }

@@ -53,6 +53,7 @@ func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command 
 			newMigrationCommand(flags, streams),
 			newReleaseCommand(flags, streams),
 			newScaleInCommand(flags, streams),
+			newVMCommand(flags, streams),
 		}},
 		{Message: "Before you apply:", Commands: []*cobra.Command{
 			newPolicyCommand(flags, streams),

@@ -25,6 +25,7 @@ import (
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
+	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/publish"
 )
 
@@ -46,27 +47,60 @@ func controlPlane(flags *genericclioptions.ConfigFlags) (client.Client, string, 
 	if err != nil {
 		return nil, "", err
 	}
+	namespace, err := namespaceOf(flags)
+	if err != nil {
+		return nil, "", err
+	}
+	control, err := connect(config)
+	return control, namespace, err
+}
+
+func namespaceOf(flags *genericclioptions.ConfigFlags) (string, error) {
 	namespace, _, err := flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
-		return nil, "", fmt.Errorf("reading the namespace: %w", err)
+		return "", fmt.Errorf("reading the namespace: %w", err)
 	}
+	return namespace, nil
+}
+
+// oneMember reaches a member through karmada-apiserver, in the name of whoever asks: the member's admission sees that person. Without a
+// name it is the API server that the flags name.
+func oneMember(flags *genericclioptions.ConfigFlags, member string) (client.Client, string, error) {
+	if member == "" {
+		return controlPlane(flags)
+	}
+	config, err := restConfig(flags)
+	if err != nil {
+		return nil, "", err
+	}
+	namespace, err := namespaceOf(flags)
+	if err != nil {
+		return nil, "", err
+	}
+	config.Host = strings.TrimRight(config.Host, "/") + "/apis/cluster.karmada.io/v1alpha1/clusters/" + member + "/proxy"
+	reached, err := connect(config)
+	return reached, namespace, err
+}
+
+// connect with every kind that is read or written by its type.
+func connect(config *rest.Config) (client.Client, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, clusterv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install,
 		appsv1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme, v1alpha1.AddToScheme, componentv1alpha1.AddToScheme,
-		releasev1alpha1.AddToScheme,
+		releasev1alpha1.AddToScheme, vmv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
-			return nil, "", fmt.Errorf("building the scheme: %w", err)
+			return nil, fmt.Errorf("building the scheme: %w", err)
 		}
 	}
 	// Admission warns of what an edit will lead to; that is for whoever typed the command.
 	config.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
 	control, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
-		return nil, "", fmt.Errorf("reaching karmada-apiserver: %w", err)
+		return nil, fmt.Errorf("reaching %s: %w", config.Host, err)
 	}
-	return control, namespace, nil
+	return control, nil
 }
 
 // misnamed is a name that leads to nothing, or none at all, where one of a kind was to be named.

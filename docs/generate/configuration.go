@@ -36,16 +36,16 @@ func configurationPage(all source) (string, error) {
 type configuration struct {
 	program  string
 	defaults any
-	// charted is true of a program that the chart of the host cluster runs.
-	charted bool
+	// chart that runs it: the folder below deploy/.
+	chart string
 }
 
 func configurations() []configuration {
 	return []configuration{
-		{"argosy-webhook", config.DefaultWebhook(), true},
-		{"argosy-controller-manager", config.DefaultControllerManager(), true},
-		{"argosy-estimator", config.DefaultEstimator(), true},
-		{"argosy-member-manager", config.DefaultMemberManager(), false},
+		{"argosy-webhook", config.DefaultWebhook(), "chart"},
+		{"argosy-controller-manager", config.DefaultControllerManager(), "chart"},
+		{"argosy-estimator", config.DefaultEstimator(), "chart"},
+		{"argosy-member-manager", config.DefaultMemberManager(), "member"},
 	}
 }
 

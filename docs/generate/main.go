@@ -35,5 +35,5 @@ func run(root string) error {
 			return err
 		}
 	}
-	return writeSchema(root, files)
+	return writeSchemas(root, files)
 }

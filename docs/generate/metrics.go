@@ -62,8 +62,7 @@ func metricsPage(all source) (string, error) {
 		{"scalein", "argosy-controller-manager"}, {"reschedule", "argosy-controller-manager"}, {"migration", "argosy-controller-manager"},
 		{"internal/conditions", "argosy-controller-manager, argosy-member-manager"},
 		{"estimator", "argosy-estimator"},
-		{"member/component", "argosy-member-manager"}, {"member/vm/pools", "argosy-member-manager"},
-		{"member/vm/servers", "argosy-member-manager"},
+		{"member/component", "argosy-member-manager"}, {"member/vm", "argosy-member-manager"},
 	} {
 		found, err := metricsOf(all.in(area.folder))
 		if err != nil {

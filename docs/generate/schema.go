@@ -11,11 +11,19 @@ import (
 	"strings"
 )
 
-const valuesSchema = "deploy/chart/values.schema.json"
+// writeSchemas puts the fields of the programs' files into the schemas of the charts' values, so that helm refuses a typo before a pod
+// does. The rest of the schemas is written by hand and stays.
+func writeSchemas(root string, files source) error {
+	for _, chart := range []string{"chart", "member"} {
+		if err := writeSchema(root, chart, files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// writeSchema puts the fields of the programs' files into the schema of the chart's values, so that helm refuses a typo before a pod does.
-// The rest of the schema is written by hand and stays.
-func writeSchema(root string, files source) error {
+func writeSchema(root, chart string, files source) error {
+	valuesSchema := "deploy/" + chart + "/values.schema.json"
 	path := filepath.Join(root, valuesSchema)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -31,7 +39,7 @@ func writeSchema(root string, files source) error {
 	}
 	docs := fieldDocs(files.in("internal/config"))
 	for _, of := range configurations() {
-		if !of.charted {
+		if of.chart != chart {
 			continue
 		}
 		kind := reflect.TypeOf(of.defaults).Elem()
@@ -47,9 +55,10 @@ func writeSchema(root string, files source) error {
 	return os.WriteFile(path, out.Bytes(), 0o644)
 }
 
-// chartsOwn are the fields that the chart's ports, probes and mounts go by: values cannot change them alone.
+// chartsOwn are the fields that the charts' ports, probes and mounts go by: values cannot change them alone.
 func chartsOwn() []string {
-	return []string{"apiVersion", "kind", "bindAddress", "certDir", "isKarmadaBindAddress", "metricsBindAddress", "healthBindAddress"}
+	return []string{"apiVersion", "kind", "bindAddress", "certDir", "isKarmadaBindAddress", "metricsBindAddress", "healthBindAddress",
+		"webhook", "controllerID"}
 }
 
 // object is the schema of a struct of package config.

@@ -28,6 +28,10 @@ type MemberManager struct {
 	HealthBindAddress string `json:"healthBindAddress"`
 	// Namespace of the ConfigMap argosy-cluster, whose data are the cluster's values: $(cluster.KEY) in templates.
 	Namespace string `json:"namespace"`
+	// ControllerID of this manager among those that share the member's Components: it acts on those whose label
+	// component.luojilab.com/controller-id names it, and the one called default on those without. One of another name acts on Components
+	// alone (controllers.vm.mode Disabled), and needs leaderElection: by their Leases they know who lives.
+	ControllerID string `json:"controllerID"`
 	// Controllers holds a section for each controller.
 	Controllers MemberControllers `json:"controllers"`
 	// Machines says where virtual machines are made.
@@ -143,6 +147,7 @@ func DefaultMemberManager() *MemberManager {
 		MetricsBindAddress: ":8080",
 		HealthBindAddress:  ":8081",
 		Namespace:          "argosy-system",
+		ControllerID:       defaultControllerID,
 		Controllers: MemberControllers{
 			Component: Controller{Mode: Enabled, Concurrency: 16}, VM: Controller{Mode: Enabled, Concurrency: 16},
 		},
@@ -162,6 +167,7 @@ func (c *MemberManager) Validate() field.ErrorList {
 	for _, problem := range validation.IsDNS1123Label(c.Namespace) {
 		errs = append(errs, field.Invalid(field.NewPath("namespace"), c.Namespace, problem))
 	}
+	errs = append(errs, c.validateController()...)
 	errs = append(errs, c.Controllers.Component.validate(field.NewPath("controllers", "component"))...)
 	errs = append(errs, c.Controllers.VM.validate(field.NewPath("controllers", "vm"))...)
 	errs = append(errs, validateAddress(c.Webhook.BindAddress, field.NewPath("webhook", "bindAddress"))...)
@@ -197,6 +203,29 @@ func (l LoadBalancers) validate(path *field.Path) field.ErrorList {
 		if unix && !strings.HasPrefix(socket, "/") || !unix && (err != nil || host == "" || port == "") {
 			errs = append(errs, field.Invalid(at.Index(i), address, "must be host:port or unix:/path"))
 		}
+	}
+	return errs
+}
+
+// defaultControllerID is the manager that has what names none.
+const defaultControllerID = "default"
+
+func (c *MemberManager) validateController() field.ErrorList {
+	var errs field.ErrorList
+	at := field.NewPath("controllerID")
+	for _, problem := range validation.IsDNS1123Label(c.ControllerID) {
+		errs = append(errs, field.Invalid(at, c.ControllerID, problem))
+	}
+	if c.ControllerID == defaultControllerID {
+		return errs
+	}
+	if c.Controllers.VM.Mode != Disabled {
+		errs = append(errs, field.Invalid(field.NewPath("controllers", "vm", "mode"), c.Controllers.VM.Mode,
+			"must be Disabled with a controllerID of its own: virtual machines are the default manager's"))
+	}
+	if !c.LeaderElection.Enabled {
+		errs = append(errs, field.Invalid(field.NewPath("leaderElection", "enabled"), false,
+			"must be true with a controllerID of its own: by its Lease the others know that it lives"))
 	}
 	return errs
 }

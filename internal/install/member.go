@@ -49,6 +49,21 @@ type MemberOptions struct {
 	MachinesCA []byte
 	// Admission says that the program serves admission: its certificate is beside it.
 	Admission bool
+	// Prepare leaves the program itself to somebody else, the chart: kinds, namespace, rights and admission alone.
+	Prepare bool
+	// ControllerID of a manager beside the one called default, which must be there: the program alone, under another name. Empty: default.
+	ControllerID string
+}
+
+// Beside says that the options are of a manager beside the default one.
+func (o MemberOptions) Beside() bool { return o.ControllerID != "" && o.ControllerID != "default" }
+
+// name of the program's objects.
+func (o MemberOptions) name() string {
+	if o.Beside() {
+		return memberManager + "-" + o.ControllerID
+	}
+	return memberManager
 }
 
 // config is the program's configuration file, beside the authority of machines.
@@ -57,6 +72,10 @@ func (o MemberOptions) config() (*unstructured.Unstructured, error) {
 	data := map[string]any{}
 	if o.Admission {
 		content["webhook"] = map[string]any{"bindAddress": ":9443"}
+	}
+	if o.Beside() {
+		content["controllerID"] = o.ControllerID
+		content["controllers"] = map[string]any{"vm": map[string]any{"mode": "Disabled"}}
 	}
 	if o.MachinesURL != "" {
 		driver := map[string]any{"url": o.MachinesURL}
@@ -71,13 +90,17 @@ func (o MemberOptions) config() (*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("writing the configuration of %s: %w", memberManager, err)
 	}
 	data["config.yaml"] = string(text)
-	out := newObject("v1", "ConfigMap", Namespace, memberManager)
+	out := newObject("v1", "ConfigMap", Namespace, o.name())
 	out.Object["data"] = data
 	return out, nil
 }
 
 // MemberObjects are all that a member gets but admission, in the order in which it is applied: kinds, namespace, rights, the program.
 func MemberObjects(options MemberOptions) ([]*unstructured.Unstructured, error) {
+	program, err := options.program()
+	if err != nil || options.Beside() {
+		return program, err
+	}
 	out, err := MemberKinds()
 	if err != nil {
 		return nil, err
@@ -86,42 +109,92 @@ func MemberObjects(options MemberOptions) ([]*unstructured.Unstructured, error) 
 	if err != nil {
 		return nil, err
 	}
-	program, err := glob(memberManagerFolder + "/manager.yaml")
-	if err != nil {
-		return nil, err
-	}
 	users, err := MemberUsers()
 	if err != nil {
 		return nil, err
 	}
-	config, err := options.config()
+	return slices.Concat(out, []*unstructured.Unstructured{newObject("v1", "Namespace", "", Namespace)}, rights, users, program), nil
+}
+
+// program is the configuration, the Deployment and what is beside it; nothing where somebody else runs it.
+func (o MemberOptions) program() ([]*unstructured.Unstructured, error) {
+	if o.Prepare {
+		return nil, nil
+	}
+	objects, err := glob(memberManagerFolder + "/manager.yaml")
 	if err != nil {
 		return nil, err
 	}
-	out = slices.Concat(out, []*unstructured.Unstructured{newObject("v1", "Namespace", "", Namespace)}, rights, users,
-		[]*unstructured.Unstructured{config}, program)
-	for _, object := range program {
-		if object.GetKind() != "Deployment" {
-			continue
+	if o.Beside() {
+		// The account is the default manager's, and so is what answers admission.
+		objects = slices.DeleteFunc(objects, func(object *unstructured.Unstructured) bool { return object.GetName() != memberManager })
+		objects = slices.DeleteFunc(objects, func(object *unstructured.Unstructured) bool { return object.GetKind() == "ServiceAccount" })
+	}
+	for _, object := range objects {
+		if object.GetName() == memberManager && object.GetKind() != "ServiceAccount" {
+			if err := o.rename(object); err != nil {
+				return nil, err
+			}
 		}
-		containers, _, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
-		if err != nil || len(containers) != 1 {
-			return nil, errors.Join(err, errors.New("the Deployment of argosy-member-manager has not one container"))
-		}
-		containers[0].(map[string]any)["image"] = options.Image
-		if err := unstructured.SetNestedSlice(object.Object, containers, "spec", "template", "spec", "containers"); err != nil {
-			return nil, err
-		}
-		if err := unstructured.SetNestedField(object.Object, options.Replicas, "spec", "replicas"); err != nil {
-			return nil, err
+		if object.GetKind() == "Deployment" {
+			if err := o.fill(object); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return out, nil
+	config, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	return append([]*unstructured.Unstructured{config}, objects...), nil
+}
+
+// rename an object of the program, and what it selects or is selected by.
+func (o MemberOptions) rename(object *unstructured.Unstructured) error {
+	if !o.Beside() {
+		return nil
+	}
+	const label = "app.kubernetes.io/name"
+	object.SetName(o.name())
+	object.SetLabels(map[string]string{label: o.name()})
+	paths := [][]string{{"spec", "selector", label}}
+	if object.GetKind() == "Deployment" {
+		paths = [][]string{{"spec", "selector", "matchLabels", label}, {"spec", "template", "metadata", "labels", label}}
+	}
+	for _, path := range paths {
+		if err := unstructured.SetNestedField(object.Object, o.name(), path...); err != nil {
+			return fmt.Errorf("renaming %s: %w", describe(object), err)
+		}
+	}
+	return nil
+}
+
+// fill in the image, the replicas and, for a manager beside the default one, where its configuration is.
+func (o MemberOptions) fill(deployment *unstructured.Unstructured) error {
+	containers, _, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
+	if err != nil || len(containers) != 1 {
+		return errors.Join(err, errors.New("the Deployment of argosy-member-manager has not one container"))
+	}
+	containers[0].(map[string]any)["image"] = o.Image
+	volumes, _, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "volumes")
+	if err != nil {
+		return err
+	}
+	for _, item := range volumes {
+		if volume, ok := item.(map[string]any); ok && volume["name"] == "config" {
+			volume["configMap"] = map[string]any{"name": o.name()}
+		}
+	}
+	return errors.Join(
+		unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers"),
+		unstructured.SetNestedSlice(deployment.Object, volumes, "spec", "template", "spec", "volumes"),
+		unstructured.SetNestedField(deployment.Object, o.Replicas, "spec", "replicas"),
+	)
 }
 
 // Member puts argosy-member-manager into a member, or refreshes it; out hears one line for each thing that was changed.
 func Member(ctx context.Context, member *rest.Config, out io.Writer, options MemberOptions) error {
-	options.Admission = true
+	options.Admission = !options.Beside()
 	objects, err := MemberObjects(options)
 	if err != nil {
 		return err
@@ -141,9 +214,11 @@ func Member(ctx context.Context, member *rest.Config, out io.Writer, options Mem
 		objects = slices.Delete(objects, n, n+1)
 		break
 	}
-	admission, err := i.memberAdmission(ctx, c)
-	if err != nil {
-		return err
+	var admission []*unstructured.Unstructured
+	if options.Admission {
+		if admission, err = i.memberAdmission(ctx, c); err != nil {
+			return err
+		}
 	}
 	for _, object := range append(objects, admission...) {
 		if err := i.apply(ctx, c, object); err != nil {
@@ -154,15 +229,20 @@ func Member(ctx context.Context, member *rest.Config, out io.Writer, options Mem
 }
 
 // MemberGone takes the program and its rights away. Kinds stay, with every Component and what it became: those go on running as they are.
-func MemberGone(ctx context.Context, member *rest.Config, out io.Writer) error {
+// With a controllerID it takes the manager of that name away, and nothing else.
+func MemberGone(ctx context.Context, member *rest.Config, out io.Writer, controllerID string) error {
 	i := &Installer{Karmada: member, Out: out}
 	c, err := i.client()
 	if err != nil {
 		return err
 	}
-	objects, err := MemberObjects(MemberOptions{})
+	options := MemberOptions{ControllerID: controllerID}
+	objects, err := MemberObjects(options)
 	if err != nil {
 		return err
+	}
+	if options.Beside() {
+		return i.removeAll(ctx, c, objects)
 	}
 	admission, err := MemberAdmission("https://none", nil)
 	if err != nil {
@@ -170,7 +250,12 @@ func MemberGone(ctx context.Context, member *rest.Config, out io.Writer) error {
 	}
 	// Admission first: the API server would ask nobody.
 	objects = append(objects, newObject("v1", "Secret", Namespace, memberTLS), newObject("v1", "Secret", Namespace, memberAuthority))
-	for _, object := range slices.Backward(append(objects, admission...)) {
+	return i.removeAll(ctx, c, append(objects, admission...))
+}
+
+// removeAll but kinds and namespaces, the last first.
+func (i *Installer) removeAll(ctx context.Context, c client.Client, objects []*unstructured.Unstructured) error {
+	for _, object := range slices.Backward(objects) {
 		switch object.GetKind() {
 		case "CustomResourceDefinition", "Namespace":
 			continue

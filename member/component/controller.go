@@ -1,10 +1,12 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +32,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/member/component/decide"
+	"github.com/argosy-dev/argosy/member/component/shard"
 )
 
 // +kubebuilder:rbac:groups=component.luojilab.com,resources=components;componenttemplates,verbs=get;list;watch
@@ -56,12 +59,17 @@ type Reconciler struct {
 	measures      *measures
 	// namespace of the cluster's values and of copies of the templates.
 	namespace string
-	// id of this controller among those that share the cluster.
-	id string
+	// id of this controller among those that share the cluster, and where their Leases are; nil: there are no others.
+	id       string
+	election *Election
+	// confirmed are the UIDs of Components that are surely this controller's.
+	confirmed sync.Map
+	mu        sync.Mutex
+	others    shard.Observed
 }
 
 // DefaultControllerID is the controller that has every Component that names none.
-const DefaultControllerID = "default"
+const DefaultControllerID = shard.DefaultID
 
 // Options of the controller.
 type Options struct {
@@ -69,6 +77,10 @@ type Options struct {
 	Concurrency int
 	// Namespace of the ConfigMap with the cluster's values, and of copies of the templates: the program's own.
 	Namespace string
+	// ID of this controller among those that share the cluster; empty is DefaultControllerID.
+	ID string
+	// Election says where their Leases are; nil: there are no others.
+	Election *Election
 	// Clock is the wall clock; nil is this machine's.
 	Clock clock.PassiveClock
 	// Metrics takes the metrics; nil is controller-runtime's registry.
@@ -86,7 +98,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 		options.Metrics = metrics.Registry
 	}
 	r := &Reconciler{
-		id:    DefaultControllerID,
+		id: cmp.Or(options.ID, DefaultControllerID), election: options.Election, others: shard.Observed{},
 		cache: mgr.GetClient(), reader: mgr.GetAPIReader(), writer: mgr.GetClient(), clock: options.Clock, namespace: options.Namespace,
 		recorder: program.Events(mgr, "argosy-component"), measures: newMeasures(),
 	}
@@ -96,7 +108,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	build := builder.ControllerManagedBy(mgr).Named("component").
 		For(&v1alpha1.Component{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, predicate.LabelChangedPredicate{},
-			predicate.Funcs{UpdateFunc: granted}))).
+			predicate.Funcs{UpdateFunc: granted}, predicate.Funcs{UpdateFunc: passed}))).
 		Watches(&v1alpha1.ComponentTemplate{}, handler.EnqueueRequestsFromMapFunc(r.all)).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(predicate.NewPredicateFuncs(r.isValues))).
 		WithOptions(controller.Options{
@@ -127,6 +139,12 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 func granted(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.Component).Status.TemplateRevision, e.ObjectNew.(*v1alpha1.Component).Status.TemplateRevision
 	return after != nil && after.Name != after.Applied && (before == nil || before.Name != after.Name)
+}
+
+// passed is true where another owns the Component, or asks for it.
+func passed(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*v1alpha1.Component).Status, e.ObjectNew.(*v1alpha1.Component).Status
+	return before.ControllerID != after.ControllerID || before.NextControllerID != after.NextControllerID
 }
 
 // named is the Component that a rendered object names, whether or not it owns it still.
@@ -164,14 +182,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	if component.DeletionTimestamp != nil {
 		// The garbage collector deletes what it owns.
+		r.confirmed.Delete(component.UID)
 		return reconcile.Result{}, nil
 	}
-	result, err := r.handle(ctx, component)
+	result, err := r.atPlace(ctx, component)
 	if apierrors.IsConflict(err) {
 		log.FromContext(ctx).V(1).Info("Trying again on newer objects", "reason", err.Error())
 		return reconcile.Result{RequeueAfter: lookSoon}, nil
 	}
 	return result, err
+}
+
+// atPlace acts on a Component that is this controller's.
+func (r *Reconciler) atPlace(ctx context.Context, component *v1alpha1.Component) (reconcile.Result, error) {
+	place, err := r.place(ctx, component)
+	if err != nil || !place.acts {
+		return reconcile.Result{RequeueAfter: place.again}, err
+	}
+	return r.handle(ctx, component)
 }
 
 const (
@@ -189,6 +217,11 @@ func (r *Reconciler) handle(ctx context.Context, component *v1alpha1.Component) 
 		return reconcile.Result{}, err
 	}
 	steps := decide.Decide(in)
+	if !steps.Nothing() {
+		if ours, err := r.confirm(ctx, component); err != nil || !ours {
+			return reconcile.Result{RequeueAfter: lookSoon}, err
+		}
+	}
 	out := &decide.Outcome{Steps: steps, Live: maps.Clone(in.Live), Now: r.clock.Now()}
 	failed := r.apply(ctx, in, steps, out)
 	if failed != nil && apierrors.IsConflict(failed) {
@@ -198,6 +231,9 @@ func (r *Reconciler) handle(ctx context.Context, component *v1alpha1.Component) 
 		return reconcile.Result{}, errors.Join(failed, err)
 	}
 	status := decide.Status(in, out)
+	if cmp.Or(component.Labels[v1alpha1.LabelControllerID], DefaultControllerID) == r.id {
+		status.NextControllerID = "" // whoever asked is no longer wanted
+	}
 	if err := r.writeStatus(ctx, component, status); err != nil {
 		return reconcile.Result{}, errors.Join(failed, err)
 	}

@@ -11,10 +11,15 @@ type measures struct {
 	writes *prometheus.CounterVec
 	// waiting and failed are of the waves.
 	waiting, failed prometheus.Gauge
+	// shards counts Components by their owner.
+	shards *prometheus.GaugeVec
 }
 
 func newMeasures() *measures {
-	return &measures{waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+	return &measures{shards: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "argosy_component_shard_objects",
+		Help: "Components by the controllerID of the manager that acts on them; none where nobody does yet.",
+	}, []string{"id"}), waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "argosy_component_wave_waiting",
 		Help: "Components that a change of templates, values or of the controller has not reached yet.",
 	}), failed: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -27,5 +32,14 @@ func newMeasures() *measures {
 }
 
 func (m *measures) register(registerer prometheus.Registerer) error {
-	return errors.Join(registerer.Register(m.writes), registerer.Register(m.waiting), registerer.Register(m.failed))
+	return errors.Join(registerer.Register(m.writes), registerer.Register(m.waiting), registerer.Register(m.failed),
+		registerer.Register(m.shards))
+}
+
+// owners of the Components, by their numbers.
+func (m *measures) owners(counts map[string]int) {
+	m.shards.Reset()
+	for id, n := range counts {
+		m.shards.WithLabelValues(id).Set(float64(n))
+	}
 }

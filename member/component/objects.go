@@ -5,6 +5,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -52,8 +53,9 @@ func kinds() []rendered {
 }
 
 // Cache keeps of the rendered kinds the objects that name a Component and nothing else, and the ConfigMap with the
-// cluster's values, which is in namespace. Autoscalers are kept all: anybody's may set a workload's replicas.
-func Cache(namespace string) (map[client.Object]cache.ByObject, error) {
+// cluster's values, which is in namespace. Autoscalers are kept all: anybody's may set a workload's replicas. Of Leases it keeps those of
+// namespace leases, where the controllers' are.
+func Cache(namespace, leases string) (map[client.Object]cache.ByObject, error) {
 	ours, err := labels.NewRequirement(v1alpha1.LabelComponent, selection.Exists, nil)
 	if err != nil {
 		return nil, fmt.Errorf("selecting rendered objects: %w", err)
@@ -75,6 +77,7 @@ func Cache(namespace string) (map[client.Object]cache.ByObject, error) {
 	out[&appsv1.ControllerRevision{}] = cache.ByObject{Namespaces: map[string]cache.Config{namespace: {
 		LabelSelector: labels.SelectorFromSet(labels.Set{v1alpha1.LabelTemplateRevision: "true"}),
 	}}}
+	out[&coordinationv1.Lease{}] = cache.ByObject{Namespaces: map[string]cache.Config{leases: {}}}
 	return out, nil
 }
 

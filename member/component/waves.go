@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -156,13 +157,14 @@ func (w *waves) candidates(
 ) ([]wave.Candidate, map[string]bool, error) {
 	used := map[string]bool{}
 	out := make([]wave.Candidate, 0, len(components))
-	remember := map[types.UID]remembered{}
+	remember, owners := map[types.UID]remembered{}, map[string]int{}
 	for i := range components {
 		c := &components[i]
 		if revision := c.Status.TemplateRevision; revision != nil {
 			used[revision.Name] = true
 		}
-		if c.DeletionTimestamp != nil || decide.Unmanaged(c) {
+		owners[cmp.Or(c.Status.ControllerID, "none")]++
+		if c.DeletionTimestamp != nil || decide.Unmanaged(c) || c.Status.ControllerID != w.id {
 			continue
 		}
 		candidate, key, err := w.candidate(ctx, c, templates, values)
@@ -175,6 +177,7 @@ func (w *waves) candidates(
 		out = append(out, candidate)
 	}
 	w.waiting = remember
+	w.measures.owners(owners)
 	return out, used, nil
 }
 

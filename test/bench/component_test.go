@@ -160,7 +160,7 @@ func (f *componentFleet) run() {
 	metrics.Registry = fixture.NewRegistry()
 	options := ctrl.Options{Scheme: f.kinds, Metrics: metricsserver.Options{BindAddress: "0"}}
 	var err error
-	options.Cache.ByObject, err = component.Cache("argosy-system")
+	options.Cache.ByObject, err = component.Cache("argosy-system", "argosy-system")
 	f.must(err)
 	options.Controller.EnableWarmup = ptr.To(true)
 	options.Controller.UsePriorityQueue = ptr.To(false)

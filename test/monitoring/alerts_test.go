@@ -57,6 +57,11 @@ argosy_fedhpa_overwrites_repaired_total{job="argosy-controller-manager"} 0x120
 argosy_conditions_oldest_seconds{job="argosy-member-manager",kind="Component",condition="Rendered",status="False"} 20x120
 argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="Changed"} 0+5x120
 argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="ChangedByHand"} 0x120
+up{job="argosy-member-manager",instance="a"} 1x120
+up{job="argosy-member-manager",instance="b"} 1x120
+argosy_vm_tasks_blocked{job="argosy-member-manager",type="CreateMachine"} 0x120
+argosy_vm_oldest_approval_seconds{job="argosy-member-manager",instance="a"} 0x60 0+60x50 0x9
+argosy_vm_orphans{job="argosy-member-manager",driver="http"} 0x120
 argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x120
 argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 0x120
 argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Fresh"} 1x120
@@ -221,6 +226,27 @@ argosy_component_wave_waiting{job="argosy-member-manager",instance="a"} 7x120
 			series: but(`argosy_component_writes_total`,
 				`argosy_component_writes_total{job="argosy-member-manager",kind="Deployment",cause="ChangedByHand"} 0+1x120`),
 			wantNot: []int{10}, wantAt: []int{always},
+		},
+		"ArgosyMemberManagerDown": {
+			// Its pods do not answer, and then there are none; a federation without it has no alert.
+			series: but(`up{job="argosy-member-manager"`,
+				`up{job="argosy-member-manager",instance="a"} 1x30 0x20 _x69`),
+			wantNot: []int{10, 31}, wantAt: []int{35, 50, 60},
+		},
+		"ArgosyVMBlocked": {
+			series: but(`argosy_vm_tasks_blocked`,
+				`argosy_vm_tasks_blocked{job="argosy-member-manager",type="DeleteMachine"} _x10 1x109`),
+			wantNot: []int{5, 14}, wantAt: []int{20, always},
+		},
+		"ArgosyVMApprovalOld": {
+			series: but(`argosy_vm_oldest_approval_seconds`,
+				`argosy_vm_oldest_approval_seconds{job="argosy-member-manager",instance="a"} 0+60x120`),
+			wantNot: []int{60}, wantAt: []int{70, 100},
+		},
+		"ArgosyVMOrphans": {
+			series: but(`argosy_vm_orphans`,
+				`argosy_vm_orphans{job="argosy-member-manager",driver="http"} 0x10 3x110`),
+			wantNot: []int{30}, wantAt: []int{45, 100},
 		},
 		"ArgosyMigrationFailed": {
 			series: but(`argosy_migration_failures_total`,

@@ -83,7 +83,7 @@ scrape_configs:
   scrape_timeout: 100ms
   http_sd_configs: [{url: %q, refresh_interval: 100ms}]
   relabel_configs:
-  - {source_labels: [__meta_argosy_template], regex: linux, target_label: template}
+  - {source_labels: [__meta_argosy_template], regex: (linux), target_label: template}
 `, url), log)
 	if err != nil {
 		t.Fatal(err)

@@ -91,12 +91,20 @@ const (
 	ReasonAdopted = "Adopted"
 	// ReasonReleased tells of objects that were let go because of AnnotationUnmanaged.
 	ReasonReleased = "Released"
+	// ReasonHandedOver tells of a component that another manager acts on from now on: LabelControllerID names it.
+	ReasonHandedOver = "HandedOver"
+	// ReasonTakenOver tells of a component whose manager had not been there for long enough, and that another acts on from now on.
+	ReasonTakenOver = "TakenOver"
 )
 
 // AnnotationUnmanaged, with the value "true", keeps the controller away from what it rendered. It may be set in one
 // member alone: annotations that a member adds survive Karmada. Once the condition Unmanaged says True the objects are
 // nobody's, and outlive the Component.
 const AnnotationUnmanaged = "component.luojilab.com/unmanaged"
+
+// LabelControllerID names the manager that is to act on a Component: the controllerID of its configuration. Without it that is the one
+// called default. status.controllerID says who does.
+const LabelControllerID = "component.luojilab.com/controller-id"
 
 // AnnotationAdoptWithRestart, with the value "true", lets spec.adopt take over a service whose pods it would replace.
 const AnnotationAdoptWithRestart = "component.luojilab.com/adopt-with-restart"

@@ -234,6 +234,17 @@ type ComponentStatus struct {
 	// +optional
 	Templates []AppliedTemplate `json:"templates,omitempty"`
 
+	// controllerID of the manager that acts on the component, and no other does. Members only.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	ControllerID string `json:"controllerID,omitempty"`
+
+	// nextControllerID of the manager that the label component.luojilab.com/controller-id names and that asks for the component: the one
+	// that has it hands it over. Members only.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	NextControllerID string `json:"nextControllerID,omitempty"`
+
 	// templateRevision is which version of the cluster's templates the objects are rendered from. Members only.
 	// +optional
 	TemplateRevision *TemplateRevision `json:"templateRevision,omitempty"`

@@ -61,6 +61,8 @@ type Facts struct {
 	Propagations []Propagation
 	// Taints are what taints members by their conditions.
 	Taints []policyv1alpha1.ClusterTaintPolicy
+	// Hosting is what members do with kinds of ours.
+	Hosting Hosting
 	// Preferred is the version of each kind the plane serves in which Karmada watches it.
 	Preferred map[schema.GroupKind]string
 }
@@ -97,6 +99,8 @@ var checks = []check{
 	{"image-override", imageOverrides},
 	{"autoscaler", autoscalers},
 	{"selector", selectors},
+	{"member-manager", memberManagers},
+	{"vm-deletion", deletions},
 }
 
 // Checks are the names of all checks.

@@ -20,10 +20,12 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
+	"github.com/argosy-dev/argosy/cmd/argosyctl/removal"
 	"github.com/argosy-dev/argosy/interpreter"
 	"github.com/argosy-dev/argosy/interpreter/hook"
 )
@@ -174,6 +176,46 @@ func TestDiagnose(t *testing.T) {
 		wantMessage  string
 	}{
 		"nothing is wrong": {spoil: func(*Facts) {}},
+		"a member without a manager": {
+			spoil: func(f *Facts) {
+				f.Hosting = Hosting{ // member3 was not asked, and member4 has nothing to act on
+					Bound:    map[string]int{"member1": 3, "member2": 1, "member3": 2},
+					Managers: map[string]int32{"member1": -1, "member2": 2, "member4": -1},
+				}
+			},
+			wantSeverity: Problem, wantCheck: "member-manager",
+			wantMessage: "3 Components and VM objects are dispatched there, and argosy-member-manager is not",
+		},
+		"a manager that is not ready": {
+			spoil: func(f *Facts) {
+				f.Hosting = Hosting{Bound: map[string]int{"member1": 3}, Managers: map[string]int32{"member1": 0}}
+			},
+			wantSeverity: Problem, wantCheck: "member-manager", wantMessage: "no argosy-member-manager is ready there",
+		},
+		"a member that does not answer": {
+			spoil:        func(f *Facts) { f.Hosting.Unasked = map[string]string{"member1": "forbidden"} },
+			wantSeverity: Warning, wantCheck: "member-manager", wantMessage: "cannot be asked: forbidden",
+		},
+		"a deletion that waits for a person": {
+			spoil: func(f *Facts) {
+				f.Hosting.Deletions = []removal.Deletion{
+					{Cluster: "member1", Kind: "VMReplicaSet", Namespace: "shop", Name: "payments", Since: metav1.NewTime(now.Add(-time.Minute)),
+						WaitsFor: "a person at gate removal: 3 servers", Next: "argosyctl vm approve", ByPerson: true, TemplateIsBack: true},
+					{Cluster: "member1", Kind: "Server", Name: "payments-1", Since: metav1.NewTime(now.Add(-time.Minute)), WaitsFor: "its machine"},
+				}
+			},
+			wantSeverity: Warning, wantCheck: "vm-deletion",
+			wantMessage: "VMReplicaSet shop/payments was deleted 1m0s ago and waits for a person at gate removal: 3 servers; " +
+				"its template was made again",
+		},
+		"a deletion that hangs": {
+			spoil: func(f *Facts) {
+				f.Hosting.Deletions = []removal.Deletion{
+					{Cluster: "member1", Kind: "Server", Name: "payments-1", Since: metav1.NewTime(now.Add(-2 * time.Hour)), WaitsFor: "its machine"},
+				}
+			},
+			wantSeverity: Warning, wantCheck: "vm-deletion", wantMessage: "was deleted 2h0m0s ago and waits for its machine",
+		},
 		"a descheduler beside FedHPAs": {
 			spoil: func(f *Facts) {
 				f.Descheduler = &Descheduler{Holder: "host-1", Renewed: now.Add(-5 * time.Second), Lasts: 15 * time.Second, FedHPAs: 3}

@@ -105,8 +105,10 @@ func (r *Reader) Gather(ctx context.Context) (Facts, error) {
 	if err := r.taints(ctx, &facts); err != nil {
 		return facts, err
 	}
-	facts.Descheduler, err = r.descheduler(ctx)
-	return facts, err
+	if facts.Descheduler, err = r.descheduler(ctx); err != nil {
+		return facts, err
+	}
+	return facts, r.hosting(ctx, &facts)
 }
 
 // works reads the registration of the admission of Works.

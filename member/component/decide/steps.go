@@ -113,6 +113,11 @@ type Steps struct {
 	Blocked []Blocked
 }
 
+// Nothing says that no object is written: what is blocked is told, and left alone.
+func (s *Steps) Nothing() bool {
+	return len(s.Apply)+len(s.Scale)+len(s.Delete)+len(s.Release) == 0
+}
+
 // Decide says what to do. Where nothing was rendered nothing is touched: what runs goes on running.
 func Decide(in *Input) Steps {
 	var steps Steps

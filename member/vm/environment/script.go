@@ -120,12 +120,13 @@ func wrap(text string) string {
 	return strings.Join(append(out, text), "\n")
 }
 
+// apt may have been ended in the middle by a later holder of the lock: what it left is finished first.
 func (w Wanted) apt(out *strings.Builder) (check string) {
 	release := ""
 	if w.Source != "" {
 		release = " -t " + Quote(w.Source)
 	}
-	fmt.Fprintf(out, "export DEBIAN_FRONTEND=noninteractive\napt-get -q -o DPkg::Lock::Timeout=300 update\n"+
+	fmt.Fprintf(out, "export DEBIAN_FRONTEND=noninteractive\ndpkg --configure -a\napt-get -q -o DPkg::Lock::Timeout=300 update\n"+
 		"apt-get -q -y -o DPkg::Lock::Timeout=300 --allow-downgrades --allow-change-held-packages install%s %s\n",
 		release, Quote(w.Name+"="+w.Version))
 	return fmt.Sprintf("[ \"$(dpkg-query -W -f '${db:Status-Status} ${Version}' %s)\" = %s ]", Quote(w.Name), Quote("installed "+w.Version))

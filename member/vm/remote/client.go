@@ -106,6 +106,8 @@ func (c *Client) Start(ctx context.Context, target Target, work Work) error {
 		return fmt.Errorf("starting %s with sequence %d: %w", work.Name, work.Sequence, ErrFenced)
 	case code == exitBusy:
 		return fmt.Errorf("starting %s: %w", work.Name, ErrBusy)
+	case code == exitNoRoom:
+		return fmt.Errorf("starting %s: %s cannot write /var/lib/argosy there", work.Name, target.User)
 	case code == exitTorn:
 		return fmt.Errorf("starting %s: the script did not arrive whole", work.Name)
 	}

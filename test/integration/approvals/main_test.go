@@ -33,7 +33,9 @@ var (
 	plane  client.Client
 	config *rest.Config
 	kinds  = runtime.NewScheme()
-	hooks  *httptest.Server
+	// kubeconfig is for programs.
+	kubeconfig string
+	hooks      *httptest.Server
 	// asked counts the questions to the webhook.
 	asked atomic.Int64
 )
@@ -60,7 +62,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer server.Close()
-	config = server.Config
+	config, kubeconfig = server.Config, server.Kubeconfig
 	if plane, err = client.New(lab.Patient(config), client.Options{Scheme: kinds}); err != nil {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1

@@ -45,8 +45,13 @@ func run(m *testing.M) int {
 	return lab.Judge(m)
 }
 
-// helm runs tools/chart, which is Helm's own engine, linter and schema check.
+// helm runs tools/chart, which is Helm's own engine, linter and schema check, on the chart of the host cluster.
 func helm(t *testing.T, command, values string) (string, error) {
+	t.Helper()
+	return helmOf(t, "deploy/chart", command, values)
+}
+
+func helmOf(t *testing.T, chart, command, values string) (string, error) {
 	t.Helper()
 	root, err := binaries.FindRoot()
 	if err != nil {
@@ -56,7 +61,7 @@ func helm(t *testing.T, command, values string) (string, error) {
 	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, command, "-chart", filepath.Join(root, "deploy/chart"), "-values", file)
+	cmd := exec.CommandContext(t.Context(), program, command, "-chart", filepath.Join(root, chart), "-values", file)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,10 +14,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	argosyconfig "github.com/argosy-dev/argosy/internal/config"
 	argosy "github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/test/lab"
 )
@@ -63,7 +69,8 @@ func TestMember(t *testing.T) {
 	if second.Len() > 0 {
 		t.Errorf("the second time changed:\n%s", second.String())
 	}
-	if err := argosy.MemberGone(t.Context(), server.Config, &second); err != nil {
+	beside(t, server.Config, c)
+	if err := argosy.MemberGone(t.Context(), server.Config, &second, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, gone := range []client.Object{
@@ -80,6 +87,57 @@ func TestMember(t *testing.T) {
 	}
 	if err := c.Get(t.Context(), client.ObjectKey{Name: argosy.Namespace}, &corev1.Namespace{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// beside: a second manager comes and goes without anything of the first; the pods of each are its own, and so is the admission the first's.
+func beside(t *testing.T, config *rest.Config, c client.Client) {
+	t.Helper()
+	first, next := &appsv1.Deployment{}, &appsv1.Deployment{}
+	key := func(name string) client.ObjectKey { return client.ObjectKey{Namespace: argosy.Namespace, Name: name} }
+	if err := c.Get(t.Context(), key("argosy-member-manager"), first); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	options := argosy.MemberOptions{Image: "manager:2", Replicas: 1, ControllerID: "next"}
+	if err := argosy.Member(t.Context(), config, &said, options); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(said.String(), "\n"); n != 3 || strings.Contains(said.String(), "changed") {
+		t.Errorf("want a ConfigMap, a Deployment and a Service, and nothing changed:\n%s", said.String())
+	}
+	if err := c.Get(t.Context(), key("argosy-member-manager-next"), next); err != nil {
+		t.Fatal(err)
+	}
+	spec := next.Spec.Template.Spec
+	if spec.Containers[0].Image != "manager:2" || spec.Volumes[0].ConfigMap.Name != "argosy-member-manager-next" ||
+		spec.ServiceAccountName != "argosy-member-manager" {
+		t.Errorf("the second is not as asked: %+v", spec)
+	}
+	for _, pair := range [][2]*appsv1.Deployment{{first, next}, {next, first}} {
+		selector, err := metav1.LabelSelectorAsSelector(pair[0].Spec.Selector)
+		own, others := labels.Set(pair[0].Spec.Template.Labels), labels.Set(pair[1].Spec.Template.Labels)
+		if err != nil || !selector.Matches(own) || selector.Matches(others) {
+			t.Errorf("%s does not select its own pods alone: %v %v", pair[0].Name, selector, err)
+		}
+	}
+	file := &corev1.ConfigMap{}
+	if err := c.Get(t.Context(), key("argosy-member-manager-next"), file); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(file.Data["config.yaml"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if loaded, err := argosyconfig.LoadMemberManager(path); err != nil || loaded.ControllerID != "next" || loaded.Webhook.BindAddress != "0" {
+		t.Errorf("its configuration: %v\n%s", err, file.Data["config.yaml"])
+	}
+	said.Reset()
+	if err := argosy.MemberGone(t.Context(), config, &said, "next"); err != nil || strings.Count(said.String(), "deleted") != 3 {
+		t.Errorf("%v\n%s", err, said.String())
+	}
+	if err := c.Get(t.Context(), key("argosy-member-manager"), first); err != nil {
+		t.Errorf("the first went too: %v", err)
 	}
 }
 

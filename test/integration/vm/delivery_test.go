@@ -69,7 +69,7 @@ func TestDelivered(t *testing.T) {
 		w.Expect(w.file(name, "etc/tool/level")).To(gomega.Equal("one"))
 		w.Expect(w.server(name).Status.Packages).To(gomega.Equal([]v1alpha1.InstalledPackage{{Name: "tool", Version: "1.0"}}))
 	}
-	deployment := w.deployment("web", store.release("1.0", startup))
+	deployment := w.deployment(store.release("1.0", startup))
 	w.create(deployment)
 	w.Eventually(w.seen).Should(gomega.Equal(bothReady))
 	w.Expect([]string{w.answer("web-1"), w.answer("web-2")}).To(gomega.Equal([]string{"1.0", "1.0"}))
@@ -247,7 +247,7 @@ func TestAPersonMends(t *testing.T) {
 func TestABlindProber(t *testing.T) {
 	w, store := newGuests(t)
 	kill := w.leadAs("first")
-	w.create(probed(w.guests("web", 3)), w.deployment("web", store.release("1.0", startup)))
+	w.create(probed(w.guests("web", 3)), w.deployment(store.release("1.0", startup)))
 	all := []string{"web-1", "web-2", "web-3"}
 	ready := []string{"web-1 Ready Running", "web-2 Ready Running", "web-3 Ready Running"}
 	w.Eventually(w.seen).Should(gomega.Equal(ready))
@@ -317,7 +317,7 @@ func TestWhatCanNeverBeDelivered(t *testing.T) {
 	}
 	w.Expect(w.machines()).To(gomega.BeEmpty())
 
-	w.create(w.guests("web", 1), w.deployment("web", v1alpha1.Release{Version: "1", System: "jenkins"}))
+	w.create(w.guests("web", 1), w.deployment(v1alpha1.Release{Version: "1", System: "jenkins"}))
 	w.Eventually(func() string { return w.deploymentSays(v1alpha1.ConditionStalled) }).Should(gomega.HavePrefix(
 		"True BatchFailed: the release failed on web-1, and 0 may fail: DeployCode: " +
 			`deploy system "jenkins" is not configured here: there is ssh`))

@@ -106,10 +106,10 @@ func probed(set *v1alpha1.VMReplicaSet) *v1alpha1.VMReplicaSet {
 	return set
 }
 
-// deployment of the service to a set of its name.
-func (w *world) deployment(name string, release v1alpha1.Release) *v1alpha1.VMDeployment {
-	out := &v1alpha1.VMDeployment{ObjectMeta: w.meta(name)}
-	out.Spec.TargetRef = v1alpha1.TargetReference{Name: name}
+// deployment of the service to the set web.
+func (w *world) deployment(release v1alpha1.Release) *v1alpha1.VMDeployment {
+	out := &v1alpha1.VMDeployment{ObjectMeta: w.meta("web")}
+	out.Spec.TargetRef = v1alpha1.TargetReference{Name: "web"}
 	out.Spec.Release = release
 	return out
 }

@@ -233,6 +233,18 @@ func (s *Store) put(key string, state httpdriver.State) bool {
 	return true
 }
 
+// Exchange the host keys that the system names of a machine, as if another stood in its place; false: there is none.
+func (s *Store) Exchange(key string, hostKeys ...string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[key]
+	if e == nil || e.removed || e.ID == "" {
+		return false
+	}
+	e.HostKeys = hostKeys
+	return true
+}
+
 // Vanish takes a machine away behind everybody's back; its key is forgotten.
 func (s *Store) Vanish(key string) {
 	s.mu.Lock()

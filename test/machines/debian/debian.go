@@ -83,7 +83,7 @@ func plan(ctx context.Context, home string, packages []string) (aptCommand, []st
 		}
 	}
 	apt = append(apt, "-o", "Dir::State="+filepath.Join(own, "state"), "-o", "Dir::Cache="+filepath.Join(own, "cache"),
-		"-o", "Dir::State::status=/var/lib/dpkg/status")
+		"-o", "Dir::State::lists="+filepath.Join(own, "state/lists"), "-o", "Dir::State::status=/var/lib/dpkg/status")
 	if _, err2 := apt.run(ctx, "", "update"); err2 != nil {
 		return nil, nil, fmt.Errorf("the packages %s are not to be had here: %w", strings.Join(packages, ", "), errors.Join(err, err2))
 	}

@@ -64,22 +64,31 @@ func New(o Options) (*Driver, error) {
 func (d *Driver) network(spec machine.Spec) string { return cmp.Or(spec.Network, d.Network) }
 
 // ask libvirt about one key.
-func (d *Driver) ask(ctx context.Context, what string, call machine.Call, do func(*libvirt.Libvirt) error) error {
+func ask[T any](
+	ctx context.Context, d *Driver, what string, call machine.Call, do func(*libvirt.Libvirt) (T, error),
+) (T, error) {
+	var none T
 	if !keys.MatchString(call.Key) {
-		return fmt.Errorf("%s machine %q: that is no key of a domain: %w", what, call.Key, machine.ErrInvalid)
+		return none, fmt.Errorf("%s machine %q: that is no key of a domain: %w", what, call.Key, machine.ErrInvalid)
 	}
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(call.Key)) // a hash takes everything
 	lock := &d.busy[hash.Sum32()%uint32(len(d.busy))]
-	err := d.session.do(ctx, func(l *libvirt.Libvirt) error {
+	out, err := over(ctx, d.session, func(l *libvirt.Libvirt) (T, error) {
 		lock.Lock()
 		defer lock.Unlock()
 		return do(l)
 	})
 	if err != nil {
-		return fmt.Errorf("%s machine %s: %w", what, call.Key, err)
+		return none, fmt.Errorf("%s machine %s: %w", what, call.Key, err)
 	}
-	return nil
+	return out, nil
+}
+
+// change something of one key.
+func (d *Driver) change(ctx context.Context, what string, call machine.Call, do func(*libvirt.Libvirt) error) error {
+	_, err := ask(ctx, d, what, call, func(l *libvirt.Libvirt) (struct{}, error) { return struct{}{}, do(l) })
+	return err
 }
 
 // found is a domain with what is written in it.
@@ -144,35 +153,39 @@ func buried(l *libvirt.Libvirt, key string) (bool, error) {
 
 // Ensure there is one machine of that key.
 func (d *Driver) Ensure(ctx context.Context, call machine.Call, spec machine.Spec) (machine.Machine, error) {
-	var out machine.Machine
-	err := d.ask(ctx, "making", call, func(l *libvirt.Libvirt) error {
-		if gone, err := buried(l, call.Key); err != nil || gone {
-			return errors.Join(err, goneIf(gone))
-		}
-		f, err := find(l, call.Key)
-		if errors.Is(err, machine.ErrGone) {
-			f, err = d.define(l, call, spec)
-		}
+	return ask(ctx, d, "making", call, func(l *libvirt.Libvirt) (machine.Machine, error) {
+		f, err := d.made(l, call, spec)
 		if err != nil {
-			return err
-		}
-		if err := f.admit(l, call.Sequence); err != nil {
-			return err
+			return machine.Machine{}, err
 		}
 		// A removal may have come between: whoever of the two looks last finds the other's domain.
 		if gone, err := buried(l, call.Key); err != nil || gone {
-			return errors.Join(err, d.undo(l, f), goneIf(gone))
+			return machine.Machine{}, errors.Join(err, d.undo(l, f), goneIf(gone))
 		}
 		if err := f.start(l); err != nil {
-			return err
+			return machine.Machine{}, err
 		}
-		out, err = read(l, f)
+		out, err := read(l, f)
 		if err == nil && out.State == v1alpha1.MachineRunning && len(out.Addresses) == 0 {
 			out.State = v1alpha1.MachineCreating // it has not asked for an address yet
 		}
-		return err
+		return out, err
 	})
-	return out, err
+}
+
+// made is the domain of a key, which is defined if it is not there.
+func (d *Driver) made(l *libvirt.Libvirt, call machine.Call, spec machine.Spec) (found, error) {
+	if gone, err := buried(l, call.Key); err != nil || gone {
+		return found{}, errors.Join(err, goneIf(gone))
+	}
+	f, err := find(l, call.Key)
+	if errors.Is(err, machine.ErrGone) {
+		f, err = d.define(l, call, spec)
+	}
+	if err != nil {
+		return found{}, err
+	}
+	return f, f.admit(l, call.Sequence)
 }
 
 func goneIf(gone bool) error {
@@ -229,16 +242,13 @@ func (f *found) start(l *libvirt.Libvirt) error {
 
 // Get what there is.
 func (d *Driver) Get(ctx context.Context, call machine.Call) (machine.Machine, error) {
-	var out machine.Machine
-	err := d.ask(ctx, "looking at", call, func(l *libvirt.Libvirt) error {
+	return ask(ctx, d, "looking at", call, func(l *libvirt.Libvirt) (machine.Machine, error) {
 		f, err := find(l, call.Key)
 		if err != nil {
-			return err
+			return machine.Machine{}, err
 		}
-		out, err = read(l, f)
-		return err
+		return read(l, f)
 	})
-	return out, err
 }
 
 // read what libvirt says of a domain.
@@ -291,7 +301,7 @@ func addresses(l *libvirt.Libvirt, domain libvirt.Domain) []corev1.NodeAddress {
 
 // Stop it from running, at once: whoever asks for that wants to be sure.
 func (d *Driver) Stop(ctx context.Context, call machine.Call) error {
-	return d.ask(ctx, "stopping", call, func(l *libvirt.Libvirt) error {
+	return d.change(ctx, "stopping", call, func(l *libvirt.Libvirt) error {
 		f, err := find(l, call.Key)
 		if err != nil {
 			return err
@@ -317,7 +327,7 @@ func destroy(l *libvirt.Libvirt, domain libvirt.Domain) error {
 
 // Delete it, its disk and its key.
 func (d *Driver) Delete(ctx context.Context, call machine.Call) error {
-	return d.ask(ctx, "removing", call, func(l *libvirt.Libvirt) error {
+	return d.change(ctx, "removing", call, func(l *libvirt.Libvirt) error {
 		f, err := find(l, call.Key)
 		if err != nil && !errors.Is(err, machine.ErrGone) {
 			return err
@@ -359,39 +369,41 @@ func (d *Driver) undo(l *libvirt.Libvirt, f found) error {
 
 // List the machines of an owner.
 func (d *Driver) List(ctx context.Context, _ machine.Call, owner string) ([]machine.Machine, error) {
-	var out []machine.Machine
-	err := d.session.do(ctx, func(l *libvirt.Libvirt) error {
-		all, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsPersistent)
-		if err != nil {
-			return err
-		}
-		for _, domain := range all {
-			if !strings.HasPrefix(domain.Name, livePrefix) || strings.HasPrefix(domain.Name, gonePrefix) {
-				continue
-			}
-			m, err := markOf(l, domain)
-			if libvirt.IsNotFound(err) || said(err, libvirt.ErrNoDomainMetadata) {
-				continue // it went meanwhile, or is somebody else's
-			}
-			if err != nil {
-				return err
-			}
-			if m.Owner != owner {
-				continue
-			}
-			one, err := read(l, found{domain: domain, mark: m})
-			if libvirt.IsNotFound(err) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			out = append(out, one)
-		}
-		return nil
-	})
+	out, err := over(ctx, d.session, func(l *libvirt.Libvirt) ([]machine.Machine, error) { return list(l, owner) })
 	if err != nil {
 		return nil, fmt.Errorf("listing machines: %w", err)
+	}
+	return out, nil
+}
+
+func list(l *libvirt.Libvirt, owner string) ([]machine.Machine, error) {
+	all, _, err := l.ConnectListAllDomains(1, libvirt.ConnectListDomainsPersistent)
+	if err != nil {
+		return nil, err
+	}
+	var out []machine.Machine
+	for _, domain := range all {
+		if !strings.HasPrefix(domain.Name, livePrefix) || strings.HasPrefix(domain.Name, gonePrefix) {
+			continue
+		}
+		m, err := markOf(l, domain)
+		if libvirt.IsNotFound(err) || said(err, libvirt.ErrNoDomainMetadata) {
+			continue // it went meanwhile, or is somebody else's
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.Owner != owner {
+			continue
+		}
+		one, err := read(l, found{domain: domain, mark: m})
+		if libvirt.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
 	}
 	return out, nil
 }

@@ -60,19 +60,31 @@ func (t tapped) Dial() (net.Conn, error) {
 	return line, nil
 }
 
-// do something over the connection, for as long as ctx and patience allow. go-libvirt knows no context: a call that is not answered is left
-// behind, and its connection closed.
-func (s *session) do(ctx context.Context, call func(*libvirt.Libvirt) error) error {
+// over the connection ask something, for as long as ctx and patience allow. go-libvirt knows no context: a call that is not answered is
+// left behind, and its connection closed.
+func over[T any](ctx context.Context, s *session, call func(*libvirt.Libvirt) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- s.run(call) }()
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		var out answer
+		out.err = s.run(func(l *libvirt.Libvirt) (err error) {
+			out.value, err = call(l)
+			return err
+		})
+		done <- out
+	}()
 	select {
-	case err := <-done:
-		return err
+	case out := <-done:
+		return out.value, out.err
 	case <-ctx.Done():
 		s.drop()
-		return fmt.Errorf("libvirt did not answer: %w", ctx.Err())
+		var none T
+		return none, fmt.Errorf("libvirt did not answer: %w", ctx.Err())
 	}
 }
 

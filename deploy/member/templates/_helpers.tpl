@@ -1,0 +1,136 @@
+{{/* Names are fixed: argosyctl install member-manager, the rights and the runbooks use them too. */}}
+{{- define "member.name" -}}
+argosy-member-manager{{ if ne .Values.controllerID "default" }}-{{ .Values.controllerID }}{{ end }}
+{{- end }}
+
+{{- define "member.isDefault" -}}
+{{- if eq .Values.controllerID "default" }}true{{ end }}
+{{- end }}
+
+{{- define "member.image" -}}
+{{- with .root.Values.global.imageRegistry }}{{ . }}/{{ end }}{{ .root.Values.image.repository }}/{{ .program }}
+{{- with get .root.Values.image.digests .program }}@{{ . }}{{ else }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Pods are selected by one label, which argosyctl's own installation has too. */}}
+{{- define "member.selector" -}}
+app.kubernetes.io/name: {{ .program }}
+{{- end }}
+
+{{- define "member.labels" -}}
+{{ include "member.selector" . }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/part-of: argosy
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "member.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "member.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "member.pullSecrets" -}}
+{{- with concat .Values.global.imagePullSecrets .Values.image.pullSecrets | uniq }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The one configuration file: what the chart knows, under what the values say. */}}
+{{- define "member.config" -}}
+{{- $known := dict "controllerID" .Values.controllerID }}
+{{- if include "member.isDefault" . }}
+{{- $_ := set $known "webhook" (dict "bindAddress" ":9443") }}
+{{- else }}
+{{- $_ := set $known "controllers" (dict "vm" (dict "mode" "Disabled")) }}
+{{- end }}
+{{- if .Values.machines.ca }}
+{{- $_ := set $known "machines" (dict "http" (dict "caFile" "/etc/argosy-member-manager/config/machines-ca.crt")) }}
+{{- end }}
+{{- toYaml (mustMergeOverwrite (dict "apiVersion" "config.argosy.dev/v1alpha1" "kind" "MemberManagerConfiguration") $known .Values.config) }}
+{{- end }}
+
+{{/* Rights, Leases and the admission are of this namespace. */}}
+{{- define "member.namespace" -}}
+{{- if ne .Release.Namespace "argosy-system" }}{{ fail "install this chart into namespace argosy-system: its rights are there" }}{{ end }}
+{{- .Release.Namespace }}
+{{- end }}
+
+{{/* A pod that runs argosyctl in this cluster. */}}
+{{- define "member.installPod" -}}
+metadata:
+  labels:
+    {{- include "member.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+    {{- with .root.Values.install.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .root.Values.install.podAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  restartPolicy: Never
+  serviceAccountName: {{ .account }}
+  securityContext: {{- include "member.podSecurity" .root | nindent 4 }}
+  {{- include "member.pullSecrets" .root | nindent 2 }}
+  {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+  {{- with get $.root.Values.install $field }}
+  {{ $field }}: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  containers:
+    - name: argosyctl
+      image: {{ include "member.image" (dict "root" .root "program" "argosyctl") }}
+      imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+      args: {{- toYaml .args | nindent 8 }}
+      # client-go keeps what it discovered below HOME, when it may.
+      env:
+        - {name: HOME, value: /tmp}
+        {{- with .root.Values.install.extraEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      resources: {{- toYaml .root.Values.install.resources | nindent 8 }}
+      securityContext: {{- include "member.containerSecurity" .root | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+  volumes:
+    - name: tmp
+      emptyDir: {medium: Memory, sizeLimit: 16Mi}
+{{- end }}
+
+{{/* An account that may do everything: it makes kinds and gives rights, which only who has them may. */}}
+{{- define "member.installAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .account }}
+  namespace: {{ include "member.namespace" .root }}
+  labels: {{- include "member.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ .account }}
+  labels: {{- include "member.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects:
+  - {kind: ServiceAccount, name: {{ .account }}, namespace: {{ include "member.namespace" .root }}}
+{{- end }}

@@ -1,0 +1,100 @@
+package gauges
+
+import (
+	"cmp"
+	"time"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+// Reasons for which an operation does not go on.
+const (
+	// ForApproval waits for a person at a gate.
+	ForApproval = "Approval"
+	// ForMending has a task that failed for good.
+	ForMending = "Blocked"
+	// ForRetry has a task that failed, and is tried again.
+	ForRetry = "Retry"
+)
+
+type phaseOf struct{ phase, driver string }
+
+type waitsFor struct{ kind, reason string }
+
+// numbers are what the gauges say.
+type numbers struct {
+	servers map[phaseOf]int
+	blocked map[string]int
+	waiting map[waitsFor]int
+	pending map[string]int
+	oldest  time.Duration
+}
+
+// count what the objects say at a time.
+func count(sets []v1alpha1.VMReplicaSet, servers []v1alpha1.Server, now time.Time) numbers {
+	out := numbers{servers: map[phaseOf]int{}, blocked: map[string]int{}, waiting: map[waitsFor]int{}, pending: map[string]int{}}
+	told := map[[2]string]bool{}
+	pend := func(pending []gatev1alpha1.PendingApproval, gates []gatev1alpha1.Gate) {
+		for _, p := range pending {
+			// What a server waits for stands in its set's status too.
+			if at := [2]string{p.Gate, p.OperationID}; !told[at] {
+				told[at] = true
+				out.pending[stage(p.Gate, gates)]++
+				if p.Since != nil {
+					out.oldest = max(out.oldest, now.Sub(p.Since.Time))
+				}
+			}
+		}
+	}
+	for i := range servers {
+		s := &servers[i]
+		out.servers[phaseOf{cmp.Or(string(s.Status.Phase), "New"), s.Spec.Machine.Driver}]++
+		pend(s.Status.PendingApprovals, s.Spec.Gates)
+		for _, t := range s.Status.Tasks {
+			if t.State == v1alpha1.TaskFailed {
+				out.blocked[string(t.Type)]++
+			}
+		}
+		if reason := waits(s); s.Status.Operation != nil && reason != "" {
+			out.waiting[waitsFor{string(s.Status.Operation.Kind), reason}]++
+		}
+	}
+	for i := range sets {
+		pend(sets[i].Status.PendingApprovals, sets[i].Spec.Gates)
+	}
+	return out
+}
+
+// waits says why a server's operation does not go on; empty: it does.
+func waits(s *v1alpha1.Server) string {
+	reason := ""
+	for _, t := range s.Status.Tasks {
+		switch {
+		case t.State == v1alpha1.TaskFailed:
+			return ForMending
+		case t.State == v1alpha1.TaskRunning && t.Message != "":
+			reason = ForRetry
+		}
+	}
+	if len(s.Status.PendingApprovals) > 0 {
+		return ForApproval
+	}
+	return reason
+}
+
+// stage of a gate: names are people's, and would be labels without bound.
+func stage(name string, gates []gatev1alpha1.Gate) string {
+	for _, g := range gates {
+		if g.Name == name {
+			return string(g.Stage)
+		}
+	}
+	switch name {
+	case gatev1alpha1.GateRemoval:
+		return "Removal"
+	case gatev1alpha1.GateBatch:
+		return "Batch"
+	}
+	return string(gatev1alpha1.StageFailover) // the gate of policy Manual
+}

@@ -1,0 +1,101 @@
+package gauges
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+// every is how often the objects are counted: as often as Prometheus asks by its default.
+const every = 15 * time.Second
+
+// Gauges are kept by the leader alone. They implement manager.Runnable.
+type Gauges struct {
+	cache client.Reader
+	clock clock.WithTicker
+
+	servers, blocked, waiting, pending *prometheus.GaugeVec
+	oldest                             prometheus.Gauge
+}
+
+// New makes the gauges and registers them.
+func New(cache client.Reader, ticks clock.WithTicker, registerer prometheus.Registerer) (*Gauges, error) {
+	g := &Gauges{
+		cache: cache, clock: ticks,
+		servers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "argosy_vm_servers", Help: "Servers by phase and machine driver.",
+		}, []string{"phase", "driver"}),
+		blocked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "argosy_vm_tasks_blocked", Help: "Tasks of Servers that failed for good, by type: a person must decide.",
+		}, []string{"type"}),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "argosy_vm_operations_waiting",
+			Help: "Operations of Servers that do not go on, by kind and reason: Approval, Blocked, Retry.",
+		}, []string{"kind", "reason"}),
+		pending: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "argosy_vm_pending_approvals", Help: "Operations that wait for a person, by the stage of their gate.",
+		}, []string{"stage"}),
+		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "argosy_vm_oldest_approval_seconds",
+			Help: "For how long the operation has waited for a person that has waited longest; 0: none waits.",
+		}),
+	}
+	err := errors.Join(registerer.Register(g.servers), registerer.Register(g.blocked), registerer.Register(g.waiting),
+		registerer.Register(g.pending), registerer.Register(g.oldest))
+	if err != nil {
+		return nil, fmt.Errorf("registering the metrics of Servers: %w", err)
+	}
+	return g, nil
+}
+
+// Start counts now and then, until the context ends.
+func (g *Gauges) Start(ctx context.Context) error {
+	ticker := g.clock.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := g.look(ctx); err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Counting Servers")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C():
+		}
+	}
+}
+
+func (g *Gauges) look(ctx context.Context) error {
+	sets, servers := &v1alpha1.VMReplicaSetList{}, &v1alpha1.ServerList{}
+	if err := g.cache.List(ctx, sets, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing VMReplicaSets: %w", err)
+	}
+	if err := g.cache.List(ctx, servers, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing Servers: %w", err)
+	}
+	n := count(sets.Items, servers.Items, g.clock.Now())
+	for _, vec := range []*prometheus.GaugeVec{g.servers, g.blocked, g.waiting, g.pending} {
+		vec.Reset()
+	}
+	for key, value := range n.servers {
+		g.servers.WithLabelValues(key.phase, key.driver).Set(float64(value))
+	}
+	for kind, value := range n.blocked {
+		g.blocked.WithLabelValues(kind).Set(float64(value))
+	}
+	for key, value := range n.waiting {
+		g.waiting.WithLabelValues(key.kind, key.reason).Set(float64(value))
+	}
+	for stage, value := range n.pending {
+		g.pending.WithLabelValues(stage).Set(float64(value))
+	}
+	g.oldest.Set(n.oldest.Seconds())
+	return nil
+}

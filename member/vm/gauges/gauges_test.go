@@ -1,0 +1,102 @@
+package gauges
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+func TestGauges(t *testing.T) {
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	pending := func(gate, id string, ago time.Duration) gatev1alpha1.PendingApproval {
+		return gatev1alpha1.PendingApproval{Gate: gate, OperationID: id, Since: &metav1.Time{Time: now.Add(-ago)}}
+	}
+	server := func(name string, phase v1alpha1.ServerPhase, kind v1alpha1.OperationKind, tasks ...v1alpha1.Task) *v1alpha1.Server {
+		s := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+		s.Spec.Machine.Driver, s.Status.Phase, s.Status.Tasks = "http", phase, tasks
+		s.Status.Operation = &v1alpha1.Operation{Kind: kind}
+		return s
+	}
+	serving := server("a", v1alpha1.ServerReady, v1alpha1.OperationOnline,
+		v1alpha1.Task{Type: v1alpha1.TaskAttachMonitor, State: v1alpha1.TaskSucceeded})
+	blocked := server("b", v1alpha1.ServerInitializing, v1alpha1.OperationProvision,
+		v1alpha1.Task{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskFailed, Message: "no such zone"})
+	retried := server("c", v1alpha1.ServerInitializing, v1alpha1.OperationProvision,
+		v1alpha1.Task{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskRunning, Message: "503"})
+	asked := server("d", v1alpha1.ServerReady, v1alpha1.OperationOffline)
+	asked.Spec.Gates = []gatev1alpha1.Gate{{Name: "out", Stage: gatev1alpha1.StageOffline}}
+	asked.Status.PendingApprovals = []gatev1alpha1.PendingApproval{pending("out", "op-1", time.Minute)}
+	fresh := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "e"}}
+	fresh.Spec.Machine.Driver = "http"
+	set := &v1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "set"}}
+	set.Spec.Gates = asked.Spec.Gates
+	set.Status.PendingApprovals = []gatev1alpha1.PendingApproval{
+		pending("out", "op-1", time.Minute), pending("removal", "op-2", time.Hour), pending("failover", "op-3", time.Second),
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(serving, blocked, retried, asked, fresh, set).Build()
+	registry := prometheus.NewRegistry()
+	g, err := New(api, clocktesting.NewFakeClock(now), registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(want string) {
+		t.Helper()
+		if err := g.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+			t.Error(err)
+		}
+	}
+	look(`# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
+# TYPE argosy_vm_oldest_approval_seconds gauge
+argosy_vm_oldest_approval_seconds 3600
+# HELP argosy_vm_operations_waiting Operations of Servers that do not go on, by kind and reason: Approval, Blocked, Retry.
+# TYPE argosy_vm_operations_waiting gauge
+argosy_vm_operations_waiting{kind="Offline",reason="Approval"} 1
+argosy_vm_operations_waiting{kind="Provision",reason="Blocked"} 1
+argosy_vm_operations_waiting{kind="Provision",reason="Retry"} 1
+# HELP argosy_vm_pending_approvals Operations that wait for a person, by the stage of their gate.
+# TYPE argosy_vm_pending_approvals gauge
+argosy_vm_pending_approvals{stage="Failover"} 1
+argosy_vm_pending_approvals{stage="Offline"} 1
+argosy_vm_pending_approvals{stage="Removal"} 1
+# HELP argosy_vm_servers Servers by phase and machine driver.
+# TYPE argosy_vm_servers gauge
+argosy_vm_servers{driver="http",phase="Initializing"} 2
+argosy_vm_servers{driver="http",phase="New"} 1
+argosy_vm_servers{driver="http",phase="Ready"} 2
+# HELP argosy_vm_tasks_blocked Tasks of Servers that failed for good, by type: a person must decide.
+# TYPE argosy_vm_tasks_blocked gauge
+argosy_vm_tasks_blocked{type="CreateMachine"} 1
+`)
+	for _, gone := range []*v1alpha1.Server{blocked, retried, asked, fresh} {
+		if err := api.Delete(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := api.Delete(t.Context(), set); err != nil {
+		t.Fatal(err)
+	}
+	look(`# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
+# TYPE argosy_vm_oldest_approval_seconds gauge
+argosy_vm_oldest_approval_seconds 0
+# HELP argosy_vm_servers Servers by phase and machine driver.
+# TYPE argosy_vm_servers gauge
+argosy_vm_servers{driver="http",phase="Ready"} 1
+`)
+}

@@ -1,0 +1,178 @@
+package orphans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/machine"
+)
+
+// iaas lists what it is told to have. Nothing else may be asked of it.
+type iaas struct {
+	machine.Driver
+	machines []machine.Machine
+	err      error
+	// before is what happens while it is asked.
+	before func()
+}
+
+func (i *iaas) List(_ context.Context, call machine.Call, owner string) ([]machine.Machine, error) {
+	if owner != "me" || string(call.Credentials["token"]) != "secret" {
+		return nil, fmt.Errorf("asked for %q with %q", owner, call.Credentials["token"])
+	}
+	if i.before != nil {
+		i.before()
+	}
+	return i.machines, i.err
+}
+
+type world struct {
+	iaas     *iaas
+	clock    *clocktesting.FakeClock
+	api      client.Client
+	looker   *Looker
+	registry *prometheus.Registry
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := &v1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "payments"}}
+	set.Spec.Template.Spec.Machine = v1alpha1.Machine{Driver: "http", CredentialsRef: &v1alpha1.LocalReference{Name: "iaas"}}
+	w := &world{
+		iaas: &iaas{}, clock: clocktesting.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)), registry: prometheus.NewRegistry(),
+		api: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+			set, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "me"}},
+			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "iaas"}, Data: map[string][]byte{"token": []byte("secret")}},
+		).Build(),
+	}
+	var err error
+	w.looker, err = New(Options{
+		Drivers: map[string]machine.Driver{"http": w.iaas}, Namespace: "argosy-system", Clock: w.clock, Metrics: w.registry,
+	}, w.api, w.api, w.api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// look after some minutes, and read the report.
+func (w *world) look(t *testing.T, minutes time.Duration) Report {
+	t.Helper()
+	w.clock.Step(minutes * time.Minute)
+	if err := w.looker.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stored := &corev1.ConfigMap{}
+	if err := w.api.Get(t.Context(), client.ObjectKey{Namespace: "argosy-system", Name: Name}, stored); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Parse(stored.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (w *world) create(t *testing.T, name string) {
+	t.Helper()
+	server := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: "uid-1"}}
+	if err := w.api.Create(t.Context(), server); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func keys(report Report) []string {
+	out := []string{}
+	for _, o := range report.Items {
+		out = append(out, o.Key)
+	}
+	return out
+}
+
+// TestOrphans: what no Server knows is told when it has lasted, and is gone from the report when somebody removed it.
+func TestOrphans(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, "payments-1")
+	w.iaas.machines = []machine.Machine{
+		{Key: "uid-1", ID: "vm-1", State: v1alpha1.MachineRunning}, {Key: "uid-9", ID: "vm-9", State: v1alpha1.MachineRunning},
+	}
+	if have := w.look(t, 0); len(have.Items) != 0 {
+		t.Errorf("believed at first sight: %v", have)
+	}
+	have := w.look(t, 5)
+	want := []Orphan{{Driver: "http", Key: "uid-9", ID: "vm-9", State: "Running", Since: metav1.NewTime(w.clock.Now().Add(-5 * time.Minute))}}
+	if diff := cmp.Diff(want, have.Items); diff != "" {
+		t.Errorf("(-want +have)\n%s", diff)
+	}
+	if n := testutil.ToFloat64(w.looker.count.WithLabelValues("http")); n != 1 {
+		t.Errorf("the gauge says %v", n)
+	}
+	w.iaas.machines = w.iaas.machines[:1]
+	if have := w.look(t, 2); len(have.Items) != 0 {
+		t.Errorf("told though it is gone: %v", have)
+	}
+}
+
+// TestNoFalseOrphan: a server made while its system is asked is nobody's orphan, and neither is one that an answer left out for a moment.
+func TestNoFalseOrphan(t *testing.T) {
+	w := newWorld(t)
+	w.iaas.machines = []machine.Machine{{Key: "uid-1"}}
+	w.iaas.before = func() { w.create(t, "payments-1"); w.iaas.before = nil }
+	for range 5 {
+		if have := w.look(t, 10); len(have.Items) != 0 {
+			t.Errorf("an orphan: %v", have)
+		}
+	}
+}
+
+// TestSilentSystem: what cannot be asked has no number and forgets nothing; who is told afterwards was nobody's all the while.
+func TestSilentSystem(t *testing.T) {
+	w := newWorld(t)
+	w.iaas.machines = []machine.Machine{{Key: "uid-9"}}
+	w.look(t, 0)
+	w.iaas.err = errors.New("503 from a proxy")
+	have := w.look(t, 10)
+	if diff := cmp.Diff([]Unlisted{{Driver: "http", Message: "503 from a proxy"}}, have.Unknown); diff != "" || len(have.Items) > 0 {
+		t.Errorf("(-want +have)\n%s%v", diff, have.Items)
+	}
+	if n := testutil.CollectAndCount(w.looker.count); n != 0 {
+		t.Errorf("%d numbers of a system that was not counted", n)
+	}
+	w.iaas.err = nil
+	if have := w.look(t, 1); !cmp.Equal(keys(have), []string{"uid-9"}) {
+		t.Errorf("have %v", have)
+	}
+}
+
+// TestManyOrphans: a report is bounded, and says how many more there are.
+func TestManyOrphans(t *testing.T) {
+	w := newWorld(t)
+	for i := range MaxTold + 7 {
+		w.iaas.machines = append(w.iaas.machines, machine.Machine{Key: fmt.Sprintf("key-%d", i)})
+	}
+	w.look(t, 0)
+	if have := w.look(t, 5); len(have.Items) != MaxTold || have.More != 7 {
+		t.Errorf("%d and %d more", len(have.Items), have.More)
+	}
+}

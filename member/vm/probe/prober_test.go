@@ -1,0 +1,139 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+)
+
+func port(t *testing.T, address string) int32 {
+	t.Helper()
+	_, text, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int32(n)
+}
+
+// running prober that counts what it tells.
+func running(t *testing.T) (*Prober, *atomic.Int64) {
+	t.Helper()
+	told := &atomic.Int64{}
+	p := New(Options{Tell: func(types.NamespacedName) { told.Add(1) }})
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = p.Start(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-gone
+	})
+	return p, told
+}
+
+func target(name, epoch string, check v1alpha1.HealthCheck) Target {
+	check.PeriodSeconds, check.TimeoutSeconds, check.FailureThreshold, check.StartupSeconds = 1, 1, 1, ptr.To[int32](0)
+	return Target{
+		UID: types.UID(name), Name: types.NamespacedName{Name: name}, Set: types.NamespacedName{Name: name}, Address: "127.0.0.1",
+		Check: &check, Epoch: epoch, Verdict: NotKnown,
+	}
+}
+
+// TestKindsOfProbes: each kind of check asks what it says, of real servers, and hears that they fail.
+func TestKindsOfProbes(t *testing.T) {
+	var sick atomic.Bool
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sick.Load() || r.URL.Path != "/healthz" {
+			http.Error(w, "no", http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(web.Close)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rpc, answers := grpc.NewServer(), health.NewServer()
+	grpc_health_v1.RegisterHealthServer(rpc, answers)
+	answers.SetServingStatus("shop", grpc_health_v1.HealthCheckResponse_SERVING)
+	go func() { _ = rpc.Serve(listener) }()
+	t.Cleanup(rpc.Stop)
+	open, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = open.Close() })
+
+	p, told := running(t)
+	g := gomega.NewWithT(t)
+	g.SetDefaultEventuallyTimeout(time.Minute)
+	targets := map[string]Target{
+		"http": target("http", "1", v1alpha1.HealthCheck{HTTPGet: &v1alpha1.HTTPGetCheck{
+			Path: "/healthz", Port: port(t, web.Listener.Addr().String()), Scheme: "HTTPS",
+		}}),
+		"tcp":  target("tcp", "1", v1alpha1.HealthCheck{TCPSocket: &v1alpha1.TCPSocketCheck{Port: port(t, open.Addr().String())}}),
+		"grpc": target("grpc", "1", v1alpha1.HealthCheck{GRPC: &v1alpha1.GRPCCheck{Port: port(t, listener.Addr().String()), Service: "shop"}}),
+	}
+	for name, one := range targets {
+		g.Eventually(func() Verdict { return p.Watch(one).Verdict }).Should(gomega.Equal(Healthy), name)
+	}
+	before := told.Load()
+	sick.Store(true)
+	answers.SetServingStatus("shop", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+	g.Expect(open.Close()).To(gomega.Succeed())
+	g.Eventually(told.Load).Should(gomega.BeNumerically(">=", before+3), "told of each")
+	for name, one := range targets {
+		opinion := p.Watch(one)
+		g.Expect(opinion.Verdict).To(gomega.Equal(Unhealthy), name)
+		g.Expect(opinion.Blind).To(gomega.BeEmpty(), name)
+		g.Expect(opinion.Message).To(gomega.ContainSubstring("127.0.0.1:"), name)
+	}
+}
+
+// TestAnotherEpoch: what was seen of a release says nothing of the next, and who is forgotten is asked no more.
+func TestAnotherEpoch(t *testing.T) {
+	var asked atomic.Int64
+	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(web.Close)
+	p, _ := running(t)
+	g := gomega.NewWithT(t)
+	g.SetDefaultEventuallyTimeout(time.Minute)
+	check := v1alpha1.HealthCheck{HTTPGet: &v1alpha1.HTTPGetCheck{Path: "/", Port: port(t, web.Listener.Addr().String())}}
+	g.Eventually(func() Verdict { return p.Watch(target("a", "1", check)).Verdict }).Should(gomega.Equal(Healthy))
+	g.Expect(p.Watch(target("a", "2", check)).Verdict).To(gomega.Equal(NotKnown))
+	g.Eventually(func() Verdict { return p.Watch(target("a", "2", check)).Verdict }).Should(gomega.Equal(Healthy))
+	p.Forget("a")
+	p.Forget("a")
+	g.Eventually(func() bool {
+		n := asked.Load()
+		for range 20 {
+			p.wake()
+		}
+		return asked.Load() == n
+	}).Should(gomega.BeTrue())
+	now := asked.Load()
+	g.Consistently(asked.Load, 2500*time.Millisecond).Should(gomega.BeNumerically("<=", now+1), "one may have been on its way")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g.Expect(p.queue).To(gomega.BeEmpty())
+	g.Expect(p.sets).To(gomega.BeEmpty())
+}
