@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/onsi/gomega"
+	"golang.org/x/crypto/ssh"
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/remote/remotetest"
 )
 
 var bothReady = []string{"web-1 Ready Running", "web-2 Ready Running"}
@@ -289,6 +291,34 @@ func TestAMachineBoots(t *testing.T) {
 	w.Expect(w.system.Reboot(w.key("web-1"))).To(gomega.BeTrue())
 	w.Eventually(func() string { return w.file("web-1", "log") }).Should(gomega.Equal("kept\nlost\nlost\n"))
 	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running"}))
+}
+
+// TestAnotherMachineAnswers: what shows another host key than its driver names is sent nothing, and a person is asked; with the right one
+// it goes on.
+func TestAnotherMachineAnswers(t *testing.T) {
+	w, store := newGuests(t)
+	w.lead()
+	w.create(w.guests("web", 1))
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running"}))
+	right := w.server("web-1").Status.Machine.HostKeys
+	_, other, err := remotetest.Key()
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	wrong := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(other)))
+	named := func() []string { return w.server("web-1").Status.Machine.HostKeys }
+	w.Expect(w.system.Exchange(w.key("web-1"), wrong)).To(gomega.BeTrue())
+	w.Eventually(named).Should(gomega.Equal([]string{wrong}))
+	w.create(w.deployment(store.release("1.0", startup)))
+	blocked := func() string { return saysOf(w.server("web-1").Status.Conditions, v1alpha1.ConditionTaskBlocked) }
+	w.Eventually(blocked).Should(gomega.And(gomega.HavePrefix("True TaskFailed: task deploy-code-"),
+		gomega.ContainSubstring("the host key changed")))
+	w.Expect(w.file("web-1", "srv/web/current/start.sh")).To(gomega.BeEmpty())
+
+	w.Expect(w.system.Exchange(w.key("web-1"), right...)).To(gomega.BeTrue())
+	w.Eventually(named).Should(gomega.Equal(right))
+	body := `{"spec":{"override":{"state":"Deploying","mode":"Once","reason":"the console shows the right key"}}}`
+	w.Expect(patch(w.ctx, w.as("bob", operator), w.server("web-1"), body)).To(gomega.Succeed())
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Ready Running"}))
+	w.Expect(w.answer("web-1")).To(gomega.Equal("1.0"))
 }
 
 // TestWhatCanNeverBeDelivered is said before a machine is made, or where the task is.
