@@ -34,21 +34,8 @@ admission, whose keys are made for each member.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options.Prepare = stage == stagePrepare
-			switch {
-			case stage != stageAll && stage != stagePrepare:
-				return fmt.Errorf("--stage %q: want %s or %s", stage, stageAll, stagePrepare)
-			case options.Prepare && options.Beside():
-				return fmt.Errorf("--stage %s makes what all managers of the member share: leave --controller-id out", stagePrepare)
-			case options.Image == "" && !options.Prepare:
-				return errors.New("--image is needed: where make images was pushed to, such as registry.example/argosy/argosy-member-manager:v0.3.0")
-			case options.Replicas < 1:
-				return fmt.Errorf("--replicas %d: at least one must run", options.Replicas)
-			case output != "" && output != "yaml":
-				return fmt.Errorf("--output %q is not known: use yaml", output)
-			case machinesCA != "" && options.MachinesURL == "":
-				return errors.New("--machines-ca is of no use without --machines-url")
-			case options.MachinesURL != "" && !strings.HasPrefix(options.MachinesURL, "https://"):
-				return fmt.Errorf("--machines-url %q: want an address that begins with https://", options.MachinesURL)
+			if err := memberProblem(options, stage, output, machinesCA); err != nil {
+				return err
 			}
 			if machinesCA != "" {
 				var err error
@@ -116,4 +103,25 @@ and what they became stay and go on running as they are; nobody changes them any
 	}
 	cmd.Flags().StringVar(&controllerID, "controller-id", "default", "another name takes the manager of that name away, and nothing else")
 	return cmd
+}
+
+// memberProblem is what does not go together; nil: it all does.
+func memberProblem(options install.MemberOptions, stage, output, machinesCA string) error {
+	switch {
+	case stage != stageAll && stage != stagePrepare:
+		return fmt.Errorf("--stage %q: want %s or %s", stage, stageAll, stagePrepare)
+	case options.Prepare && options.Beside():
+		return fmt.Errorf("--stage %s makes what all managers of the member share: leave --controller-id out", stagePrepare)
+	case options.Image == "" && !options.Prepare:
+		return errors.New("--image is needed: where make images was pushed to, such as registry.example/argosy/argosy-member-manager:v0.3.0")
+	case options.Replicas < 1:
+		return fmt.Errorf("--replicas %d: at least one must run", options.Replicas)
+	case output != "" && output != "yaml":
+		return fmt.Errorf("--output %q is not known: use yaml", output)
+	case machinesCA != "" && options.MachinesURL == "":
+		return errors.New("--machines-ca is of no use without --machines-url")
+	case options.MachinesURL != "" && !strings.HasPrefix(options.MachinesURL, "https://"):
+		return fmt.Errorf("--machines-url %q: want an address that begins with https://", options.MachinesURL)
+	}
+	return nil
 }

@@ -98,46 +98,47 @@ func (o overriding) write(
 	if err := target.Get(ctx, key, server); err != nil {
 		return notThere("Server", key.Name, key.Namespace, member, err)
 	}
-	var override *v1alpha1.Override
 	if o.remove && server.Spec.Override == nil {
 		fmt.Fprintf(out, "server/%s has no override: the system decides\n", key.Name)
 		return nil
 	}
-	if !o.remove {
-		override = &v1alpha1.Override{State: v1alpha1.OverrideState(o.state), Mode: v1alpha1.OverrideHold, Reason: o.reason}
-		if o.once {
-			override.Mode = v1alpha1.OverrideOnce
-		}
-		if o.lasts > 0 {
-			override.ExpiresAt = &metav1.Time{Time: now.Add(o.lasts)}
-		}
-		for _, task := range o.skip {
-			override.SkipTasks = append(override.SkipTasks, v1alpha1.TaskType(task))
-		}
-	}
-	spec := map[string]any{"override": nil}
-	if override != nil {
-		// What an earlier override had beside goes with it: a merge leaves what is not named.
-		spec["override"] = map[string]any{
-			"state": override.State, "mode": override.Mode, "reason": override.Reason, "expiresAt": override.ExpiresAt,
-			"skipTasks": override.SkipTasks, "by": nil, "at": nil,
-		}
-	}
-	patch, err := json.Marshal(map[string]any{"spec": spec})
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"override": o.field(now)}})
 	if err != nil {
 		return err
 	}
 	if err := target.Patch(ctx, server, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("overriding Server %s: %w", key.Name, err)
 	}
-	stored := server.Spec.Override
-	switch {
-	case o.remove:
+	if o.remove {
 		fmt.Fprintf(out, "server/%s is the system's to decide about again\n", key.Name)
 		return nil
-	case stored == nil || stored.By == "":
+	}
+	return tellOverride(server, out)
+}
+
+// field is spec.override as a merge writes it: what an earlier one had beside goes with it, and nothing is left of one that ends.
+func (o overriding) field(now time.Time) map[string]any {
+	if o.remove {
+		return nil
+	}
+	out := map[string]any{
+		"state": o.state, "mode": v1alpha1.OverrideHold, "reason": o.reason, "expiresAt": nil, "skipTasks": o.skip, "by": nil, "at": nil,
+	}
+	if o.once {
+		out["mode"] = v1alpha1.OverrideOnce
+	}
+	if o.lasts > 0 {
+		out["expiresAt"] = metav1.Time{Time: now.Add(o.lasts)}
+	}
+	return out
+}
+
+// tellOverride says in whose name it was stored.
+func tellOverride(server *v1alpha1.Server, out io.Writer) error {
+	stored := server.Spec.Override
+	if stored == nil || stored.By == "" {
 		return fmt.Errorf("the override of Server %s was stored without a name, and does nothing: there is no admission of it here; "+
-			"argosyctl install member-manager brings it", key.Name)
+			"argosyctl install member-manager brings it", server.Name)
 	}
 	until := "until it is removed"
 	if stored.ExpiresAt != nil {
@@ -146,6 +147,6 @@ func (o overriding) write(
 	if stored.Mode == v1alpha1.OverrideOnce {
 		until = "once"
 	}
-	fmt.Fprintf(out, "server/%s is put into state %s by %s, %s\n", key.Name, stored.State, stored.By, until)
+	fmt.Fprintf(out, "server/%s is put into state %s by %s, %s\n", server.Name, stored.State, stored.By, until)
 	return nil
 }

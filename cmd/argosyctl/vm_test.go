@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -443,7 +444,7 @@ func TestAMemberByItself(t *testing.T) {
 	visited := 0
 	noClusters := interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme).Build(), interceptor.Funcs{
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
-			return &meta.NoKindMatchError{GroupKind: clusterv1alpha1.SchemeGroupVersion.WithKind("Cluster").GroupKind()}
+			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: clusterv1alpha1.GroupName, Kind: "Cluster"}}
 		},
 	})
 	silent, err := fleetReader{control: noClusters}.each(t.Context(), func(cluster string, _ client.Reader) error {

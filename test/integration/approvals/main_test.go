@@ -97,6 +97,12 @@ func prepare(ctx context.Context) error {
 			},
 		},
 		{
+			// Who may edit a namespace may view it.
+			ObjectMeta: metav1.ObjectMeta{Name: "viewers"}, RoleRef: role("argosy-view"), Subjects: []rbacv1.Subject{
+				{APIGroup: rbacv1.GroupName, Kind: "Group", Name: editors},
+			},
+		},
+		{
 			ObjectMeta: metav1.ObjectMeta{Name: "robot"}, RoleRef: role(lab.VMApprover), Subjects: []rbacv1.Subject{
 				{Kind: "ServiceAccount", Namespace: "ci", Name: "robot"},
 			},
