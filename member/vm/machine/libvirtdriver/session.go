@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -93,12 +94,16 @@ func (s *session) run(call func(*libvirt.Libvirt) error) error {
 	if err != nil {
 		return fmt.Errorf("libvirt cannot be reached: %w", err)
 	}
-	err = call(open)
-	var said libvirt.Error
-	if err != nil && !errors.As(err, &said) && !open.IsConnected() {
+	if err = call(open); err != nil && (broken(err) || !open.IsConnected()) {
 		s.drop()
 	}
 	return err
+}
+
+// broken says that the line failed: go-libvirt takes note of that a moment later, and until then calls it connected.
+func broken(err error) bool {
+	var line *net.OpError
+	return errors.As(err, &line) || errors.Is(err, libvirt.ErrInterrupted) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (s *session) connected() (*libvirt.Libvirt, error) {
