@@ -146,8 +146,8 @@ func TestReleaseDispatch(t *testing.T) {
 	table.Print(os.Stdout)
 }
 
-// writeWorks of every application, and again with the second revision, in as many milliseconds each. Without a revision no release is about
-// them.
+// writeWorks of every application, and again with the second revision; how long each second write took. Of those named plain no release is
+// about them.
 func writeWorks(t *testing.T, admin client.Client, name, revision, open string) Latencies {
 	t.Helper()
 	render := func(revision, open string) []byte {
