@@ -129,9 +129,9 @@ func TestTheLastTemplateStandsIn(t *testing.T) {
 			observe := func(version string) {
 				promises.Observe(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-fitful"},
 					Spec: workv1alpha2.ResourceBindingSpec{Resource: workv1alpha2.ObjectReference{APIVersion: "example.com/v1", Kind: "Fitful",
-						Namespace: "shop", Name: "web", UID: "web", ResourceVersion: version}}}, time.Now(), true)
+						Namespace: "shop", Name: "web", UID: "web", ResourceVersion: version}}}, time.Unix(0, 0), true)
 			}
-			clk := testclock.NewFakePassiveClock(time.Now())
+			clk := testclock.NewFakePassiveClock(time.Unix(0, 0))
 			templates := resolver(t, clk, slow)
 			s := New(Options{Members: members{"m1": memberOf(t, "m1", "", oracle.Plugins{}, threeNodes()...)}, Templates: templates,
 				Promises: promises, Clock: clock.RealClock{}, Metrics: NewMetrics(registry), Events: events})
