@@ -3,12 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,7 +20,6 @@ import (
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/members"
 )
 
 // newVMCommand groups what people do with virtual machines.
@@ -81,64 +78,6 @@ func notThere(kind, name, namespace, member string, err error) error {
 	}
 	return fmt.Errorf("%s %s does not exist in namespace %s of %s: name another with -n, or a member with --member",
 		kind, name, namespace, cmp.Or(member, "this API server"))
-}
-
-// Silent is a member that could not be asked: what it holds is not known.
-type silentMember struct {
-	Cluster string `json:"cluster"`
-	Message string `json:"message"`
-}
-
-// fleetReader asks the members of a federation, one after the other; an API server without Clusters is a member itself.
-type fleetReader struct {
-	control client.Client
-	// only these; empty: all.
-	only []string
-	// member reaches one; nil: with the credentials that Karmada has for it.
-	member func(ctx context.Context, cluster string) (client.Reader, error)
-}
-
-// each visits every member. Who cannot be asked is told, and stops nobody else.
-func (f fleetReader) each(ctx context.Context, visit func(cluster string, member client.Reader) error) ([]silentMember, error) {
-	clusters := &clusterv1alpha1.ClusterList{}
-	err := f.control.List(ctx, clusters)
-	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		if len(f.only) > 0 {
-			return nil, errors.New("--member: this API server has no Clusters; name karmada-apiserver with --context")
-		}
-		return nil, visit("", f.control)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing Clusters: %w", err)
-	}
-	reach := f.member
-	if reach == nil {
-		known := &members.Members{Reader: f.control}
-		reach = func(ctx context.Context, cluster string) (client.Reader, error) { return known.Client(ctx, cluster) }
-	}
-	var names []string
-	for i := range clusters.Items {
-		names = append(names, clusters.Items[i].Name)
-	}
-	for _, name := range f.only {
-		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("--member: there is no Cluster %q; there is: %s", name, cmp.Or(strings.Join(names, ", "), "none"))
-		}
-	}
-	var silent []silentMember
-	for _, name := range names {
-		if len(f.only) > 0 && !slices.Contains(f.only, name) {
-			continue
-		}
-		member, err := reach(ctx, name)
-		if err == nil {
-			err = visit(name, member)
-		}
-		if err != nil {
-			silent = append(silent, silentMember{Cluster: name, Message: err.Error()})
-		}
-	}
-	return silent, nil
 }
 
 // listOf reads a list of a kind of ours from a member; none where the member has not the kind.

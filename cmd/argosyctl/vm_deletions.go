@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
@@ -29,39 +28,17 @@ type vmDeletions struct {
 }
 
 func newVMDeletionsCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	var output string
-	var only []string
 	command := &cobra.Command{
 		Use: "deletions", Short: "Show what members still hold of what was deleted, and what it waits for",
 		Long: "Shows the VMReplicaSets and Servers that were deleted and are not gone, in all namespaces of all members, and what each waits\n" +
 			"for. In the control plane nothing is to be seen of them: Karmada deletes in members and does not wait. Nothing is written. A\n" +
 			"member that cannot be asked is told, and the exit code is 1.",
 		Example: "  argosyctl vm deletions",
-		Args:    cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			if _, err := structured(io.Discard, output, nil); err != nil {
-				return err
-			}
-			control, _, err := controlPlane(flags)
-			if err != nil {
-				return err
-			}
-			found, err := deletions(command.Context(), fleetReader{control: control, only: only})
-			if err != nil {
-				return err
-			}
-			done, err := structured(streams.Out, output, found)
-			if !done {
-				err = found.print(streams.Out, clock.RealClock{}.Now())
-			}
-			return errors.Join(err, unsaid(found.Unknown))
-		},
 	}
-	command.Flags().StringSliceVar(&only, "member", nil, "these members alone")
-	command.Flags().StringVarP(&output, "output", "o", "text", outputHelp)
-	complete(command, "member", completeNames(flags, clusters))
-	return command
+	return tellOfMembers(command, flags, streams, deletions)
 }
+
+func (d vmDeletions) silent() []silentMember { return d.Unknown }
 
 func deletions(ctx context.Context, members fleetReader) (vmDeletions, error) {
 	out := vmDeletions{Items: []removal.Deletion{}}
@@ -74,17 +51,16 @@ func deletions(ctx context.Context, members fleetReader) (vmDeletions, error) {
 		known[client.ObjectKeyFromObject(&templates.Items[i])] = templates.Items[i].UID
 	}
 	var err error
-	out.Unknown, err = members.each(ctx, func(cluster string, member client.Reader) error {
+	out.Unknown, err = members.each(ctx, func(cluster string, member client.Reader) (func(), error) {
 		sets, servers := &v1alpha1.VMReplicaSetList{}, &v1alpha1.ServerList{}
 		if err := errors.Join(listOf(ctx, member, "VMReplicaSet", sets), listOf(ctx, member, "Server", servers)); err != nil {
-			return err
+			return nil, err
 		}
 		of := removal.Member{Cluster: cluster, Sets: sets.Items, Servers: servers.Items}
 		if cluster != "" {
 			of.Templates = known
 		}
-		out.Items = append(out.Items, of.Deletions()...)
-		return nil
+		return func() { out.Items = append(out.Items, of.Deletions()...) }, nil
 	})
 	return out, err
 }

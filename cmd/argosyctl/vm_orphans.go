@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -16,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/internal/install"
@@ -45,67 +43,50 @@ type looked struct {
 }
 
 func newVMOrphansCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	var output string
-	var only []string
 	command := &cobra.Command{
 		Use: "orphans", Short: "List machines that no Server knows; never deletes one",
 		Long: "Lists the machines of the members that no Server knows, as each member's argosy-member-manager found them every two minutes: a\n" +
 			"set let them go (removalPolicy Keep, or DeleteMachine skipped), or somebody made them by hand. Nothing ever deletes one: look at it\n" +
 			"in the system that made it. A member or a system that could not be asked is told, and the exit code is 1.",
 		Example: "  argosyctl vm orphans",
-		Args:    cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			if _, err := structured(io.Discard, output, nil); err != nil {
-				return err
-			}
-			control, _, err := controlPlane(flags)
-			if err != nil {
-				return err
-			}
-			found, err := orphansOf(command.Context(), fleetReader{control: control, only: only})
-			if err != nil {
-				return err
-			}
-			done, err := structured(streams.Out, output, found)
-			if !done {
-				err = found.print(streams.Out, clock.RealClock{}.Now())
-			}
-			return errors.Join(err, unsaid(found.Unknown))
-		},
 	}
-	command.Flags().StringSliceVar(&only, "member", nil, "these members alone")
-	command.Flags().StringVarP(&output, "output", "o", "text", outputHelp)
-	complete(command, "member", completeNames(flags, clusters))
-	return command
+	return tellOfMembers(command, flags, streams, orphansOf)
 }
+
+func (o vmOrphans) silent() []silentMember { return o.Unknown }
 
 func orphansOf(ctx context.Context, members fleetReader) (vmOrphans, error) {
 	out := vmOrphans{Items: []orphan{}, Looked: []looked{}}
 	var unlisted []silentMember
-	silent, err := members.each(ctx, func(cluster string, member client.Reader) error {
+	silent, err := members.each(ctx, func(cluster string, member client.Reader) (func(), error) {
 		stored := &corev1.ConfigMap{}
 		err := member.Get(ctx, client.ObjectKey{Namespace: install.Namespace, Name: orphans.Name}, stored)
 		if apierrors.IsNotFound(err) {
-			return nil // it has made no machine
+			return func() {}, nil // it has made no machine
 		}
 		if err != nil {
-			return fmt.Errorf("reading ConfigMap %s/%s: %w", install.Namespace, orphans.Name, err)
+			return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", install.Namespace, orphans.Name, err)
 		}
 		report, err := orphans.Parse(stored.Data)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		out.Looked = append(out.Looked, looked{Cluster: cluster, ObservedAt: report.ObservedAt, More: report.More})
-		for _, one := range report.Items {
-			out.Items = append(out.Items, orphan{Cluster: cluster, Orphan: one})
-		}
-		for _, system := range report.Unknown {
-			unlisted = append(unlisted, silentMember{Cluster: cluster, Message: "driver " + system.Driver + ": " + system.Message})
-		}
-		return nil
+		return func() { unlisted = append(unlisted, out.take(cluster, report)...) }, nil
 	})
 	out.Unknown = append(silent, unlisted...)
 	return out, err
+}
+
+// take the report of a member, and return which of its systems could not be asked.
+func (o *vmOrphans) take(cluster string, report orphans.Report) (unlisted []silentMember) {
+	o.Looked = append(o.Looked, looked{Cluster: cluster, ObservedAt: report.ObservedAt, More: report.More})
+	for _, one := range report.Items {
+		o.Items = append(o.Items, orphan{Cluster: cluster, Orphan: one})
+	}
+	for _, system := range report.Unknown {
+		unlisted = append(unlisted, silentMember{Cluster: cluster, Message: "driver " + system.Driver + ": " + system.Message})
+	}
+	return unlisted
 }
 
 func (o vmOrphans) print(out io.Writer, now time.Time) error {

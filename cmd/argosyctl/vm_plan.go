@@ -133,17 +133,18 @@ func (o *vmPlan) run(ctx context.Context, members fleetReader, wanted []v1alpha1
 			templates[i] = template
 		}
 	}
-	silent, err := members.each(ctx, func(cluster string, member client.Reader) error {
+	silent, err := members.each(ctx, func(cluster string, member client.Reader) (func(), error) {
+		var found []planned
 		for i := range wanted {
 			plan, err := o.in(ctx, cluster, member, &wanted[i], templates[i])
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if plan != nil {
-				plans.Items = append(plans.Items, *plan)
+				found = append(found, *plan)
 			}
 		}
-		return nil
+		return func() { plans.Items = append(plans.Items, found...) }, nil
 	})
 	if err != nil {
 		return err

@@ -447,12 +447,11 @@ func TestAMemberByItself(t *testing.T) {
 			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: clusterv1alpha1.GroupName, Kind: "Cluster"}}
 		},
 	})
-	silent, err := fleetReader{control: noClusters}.each(t.Context(), func(cluster string, _ client.Reader) error {
-		visited++
+	silent, err := fleetReader{control: noClusters}.each(t.Context(), func(cluster string, _ client.Reader) (func(), error) {
 		if cluster != "" {
 			t.Errorf("it is called %q", cluster)
 		}
-		return nil
+		return func() { visited++ }, nil
 	})
 	if err != nil || len(silent) > 0 || visited != 1 {
 		t.Errorf("%v, silent %v, visited %d times", err, silent, visited)
