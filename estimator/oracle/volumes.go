@@ -22,8 +22,9 @@ type volumes struct {
 }
 
 const (
-	// claimPatience is how long a claim may take from the watch to the scheduler's plugins. It is memory all the way, but on a busy machine.
-	claimPatience = 200 * time.Millisecond
+	// claimPatience and claimLooks are how long a claim may take from the watch to the scheduler's plugins, and how often is looked meanwhile.
+	// It is memory all the way; on a machine that gives this process no processor the time alone would say nothing.
+	claimPatience, claimLooks = 200 * time.Millisecond, 30
 	// claimsAhead is for how many copies claims are made at once, so that they have arrived when their copy is placed.
 	claimsAhead = 16
 )
@@ -52,17 +53,31 @@ func (s *volumes) place(ctx context.Context, q *inquiry, i int) (*placed, *refus
 	var p *placed
 	var why *refused
 	var err error
-	patience, cancel := context.WithTimeout(ctx, claimPatience)
-	defer cancel()
-	waited := wait.PollUntilContextCancel(patience, time.Millisecond, true, func(context.Context) (bool, error) {
+	patiently(ctx, func() bool {
 		p, why, err = s.o.place(ctx, q.view, pod)
-		return p != nil || why.final(), nil
+		return p != nil || why.final()
 	})
-	if waited != nil && p == nil && err != nil && ctx.Err() == nil {
+	switch {
+	case p != nil || why.final():
+		return p, why, err
+	case ctx.Err() != nil:
+		return nil, nil, context.Cause(ctx) // whether it would have arrived is not known
+	case err != nil:
 		// What is still an error after all patience is the plugins' last word: the copy cannot be placed.
 		return nil, &refused{message: err.Error()}, nil
 	}
-	return p, why, err
+	return nil, why, nil
+}
+
+// patiently looks until it is done, for claimPatience and claimLooks looks at least, or until the context ends.
+func patiently(ctx context.Context, done func() bool) {
+	patience, cancel := context.WithTimeout(ctx, claimPatience)
+	defer cancel()
+	looks := 0
+	_ = wait.PollUntilContextCancel(ctx, time.Millisecond, true, func(context.Context) (bool, error) {
+		looks++
+		return done() || looks >= claimLooks && patience.Err() != nil, nil
+	})
 }
 
 // aboutVolumes are the plugins that may refuse a pod only because a claim has not reached them yet.
@@ -122,15 +137,13 @@ func (s *volumes) remove() {
 		return
 	}
 	s.o.claimStore.Remove(slices.Collect(maps.Values(s.made))...)
-	patience, cancel := context.WithTimeout(context.Background(), claimPatience)
-	defer cancel()
-	// Time runs out only if the informer's watch broke just now; its relist then brings the member's own claims.
-	_ = wait.PollUntilContextCancel(patience, time.Millisecond, true, func(context.Context) (bool, error) {
+	// Patience runs out only if the informer's watch broke just now; its relist then brings the member's own claims.
+	patiently(context.Background(), func() bool {
 		for _, claim := range s.made {
 			if _, err := s.o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
-				return false, nil
+				return false
 			}
 		}
-		return true, nil
+		return true
 	})
 }
