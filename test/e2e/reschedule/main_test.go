@@ -35,13 +35,18 @@ func run(m *testing.M) int {
 	klog.SetLogger(log)
 	ctrl.SetLogger(log)
 	options := lab.DefaultOptions()
+	options.Nodes = []int{5, 5, 5, 1}
 	options.Metrics = false
 	options.Reschedule = []string{"testreschedule", "testreschedulefull", "testordinals", "testcomponent", "testtraps-s1", "testtraps-s2",
-		"testtraps-s3"}
+		"testtraps-s3", "testmemberlost"}
 	options.Descheduler = true
 	options.Flags = map[string][]string{
 		// The peer looks as often as rescheduling does here.
 		"karmada/descheduler": {"--descheduling-interval=3s", "--unschedulable-threshold=10s"},
+		// Karmada's own cluster failure, with a federation's minutes as seconds.
+		"karmada/webhook": {"--allow-no-execute-taint-policy=true"},
+		"karmada/controller-manager": {"--feature-gates=Failover=true", "--enable-no-execute-taint-eviction=true",
+			"--resource-eviction-rate=5", "--cluster-failure-threshold=10s", "--cluster-success-threshold=5s"},
 	}
 	options.Progress = os.Stdout
 	l, closeLab, err := lab.Run(context.Background(), options)

@@ -92,7 +92,7 @@ func podsIn(t *testing.T, member client.Client, namespace string) []corev1.Pod {
 	return pods.Items
 }
 
-// members of the stories.
+// members of the stories; member4 is lost in one of them.
 var members = []string{"member1", "member2", "member3"}
 
 // onNodes are the UIDs of pods that have a node, in all members of the stories, and how many have none.
