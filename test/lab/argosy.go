@@ -162,7 +162,7 @@ func (a *argosy) unit(p part, program string, endpoints map[string]string) (unit
 	spec.Path = program
 	return unit{
 		Name: p.name, After: p.after, Process: spec, Finish: p.register,
-		Prepare: func(ctx context.Context) error { return a.grant(ctx, p) },
+		Prepare: func(ctx context.Context) error { return a.grant(ctx, p.command) },
 	}, nil
 }
 
@@ -183,7 +183,8 @@ func (a *argosy) userKubeconfig(p part) (string, error) {
 	return path, pki.WriteKubeconfig(a.ca.Kubeconfig(KarmadaPlaneName, a.server.url(), pair), path)
 }
 
-func (a *argosy) grant(ctx context.Context, p part) error {
+// grant a program its rights, as the user that it is here.
+func (a *argosy) grant(ctx context.Context, program string) error {
 	cfg, err := restConfig(a.kubeconfig())
 	if err != nil {
 		return err
@@ -191,7 +192,7 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	if err := apply(ctx, cfg, namespace(install.Namespace)); err != nil {
 		return err
 	}
-	objects, err := install.Rights(rightsOf(p.command), install.User(p.command))
+	objects, err := install.Rights(rightsOf(program), install.User(program))
 	if err != nil {
 		return err
 	}
@@ -206,8 +207,12 @@ func (a *argosy) grant(ctx context.Context, p part) error {
 	return apply(ctx, cfg, objects...)
 }
 
-// register makes Karmada and karmada-apiserver call the local process, and the roles for people, as argosyctl install does.
+// register makes Karmada and karmada-apiserver call the local process, and the roles for people and for the hourly job, which nobody runs
+// here, as argosyctl install does.
 func (a *argosy) register(ctx context.Context) error {
+	if err := a.grant(ctx, install.Renewer); err != nil {
+		return err
+	}
 	objects, err := install.Registrations(fmt.Sprintf("https://127.0.0.1:%d", a.webhook), a.ca.PEM)
 	if err != nil {
 		return err
