@@ -78,8 +78,23 @@ func oneMember(flags *genericclioptions.ConfigFlags, member string) (client.Clie
 		return nil, "", err
 	}
 	config.Host = strings.TrimRight(config.Host, "/") + "/apis/cluster.karmada.io/v1alpha1/clusters/" + member + "/proxy"
+	if err := reachable(config); err != nil {
+		return nil, "", fmt.Errorf("asking member %s in your own name through karmada-apiserver (its own kubeconfig serves too, "+
+			"with --context): %w", member, err)
+	}
 	reached, err := connect(config)
 	return reached, namespace, err
+}
+
+// reachable says in the server's words why the way to a member is refused; later, discovery makes "unknown" of it.
+func reachable(config *rest.Config) error {
+	asked := rest.CopyConfig(config)
+	asked.NegotiatedSerializer = clientgoscheme.Codecs.WithoutConversion()
+	way, err := rest.UnversionedRESTClientFor(asked)
+	if err != nil {
+		return err
+	}
+	return way.Get().AbsPath("/version").Do(context.Background()).Error()
 }
 
 // connect with every kind that is read or written by its type.

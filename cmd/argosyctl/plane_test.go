@@ -1,0 +1,34 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+)
+
+// TestARefusedWayIsSaidInTheServersWords: discovery would make "unknown" of it.
+func TestARefusedWayIsSaidInTheServersWords(t *testing.T) {
+	const refusal = `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"no right to clusters/proxy",` +
+		`"reason":"Forbidden","details":{"name":"member1","group":"cluster.karmada.io","kind":"clusters"},"code":403}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasPrefix(r.URL.Path, "/member1/") {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, refusal)
+			return
+		}
+		_, _ = io.WriteString(w, `{"major":"1","minor":"35"}`)
+	}))
+	defer server.Close()
+	err := reachable(&rest.Config{Host: server.URL + "/member1"})
+	if err == nil || !strings.Contains(err.Error(), "no right to clusters/proxy") {
+		t.Errorf("refused: %v", err)
+	}
+	if err := reachable(&rest.Config{Host: server.URL + "/member2"}); err != nil {
+		t.Errorf("let in: %v", err)
+	}
+}
