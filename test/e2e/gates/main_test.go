@@ -12,9 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/test/demo"
@@ -29,34 +26,13 @@ const gatesOn = "--feature-gates=MultiplePodTemplatesScheduling=true,PriorityBas
 var shared *lab.Lab
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	log := textlogger.NewLogger(textlogger.NewConfig())
-	klog.SetLogger(log)
-	ctrl.SetLogger(log)
 	options := lab.DefaultOptions()
 	// Eight pods of podCPU fit into each member, and Karmada's resource models, which count a node by its scarcest resource in powers of
 	// two, say so too: a node of less memory would be counted as one of half its processors.
 	options.Nodes, options.NodeCPU, options.NodeMemory = []int{4, 4}, "8", "128Gi"
 	options.Metrics = false
 	options.Flags = map[string][]string{"karmada/controller-manager": {gatesOn}, "karmada/scheduler": {gatesOn}}
-	options.Progress = os.Stdout
-	l, closeLab, err := lab.Run(context.Background(), options)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "starting the federation:", err)
-		return 1
-	}
-	shared = l
-	code := lab.Judge(m)
-	if code != 0 {
-		if err := l.Dump(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, "keeping the federation's objects:", err)
-		}
-	}
-	closeLab(code != 0)
-	return code
+	os.Exit(lab.Main(m, options, func(l *lab.Lab) { shared = l }))
 }
 
 // story is a namespace of its own in the federation.

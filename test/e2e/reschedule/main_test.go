@@ -11,9 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/test/demo"
@@ -27,13 +24,6 @@ const slow = "6m"
 var shared *lab.Lab
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	log := textlogger.NewLogger(textlogger.NewConfig())
-	klog.SetLogger(log)
-	ctrl.SetLogger(log)
 	options := lab.DefaultOptions()
 	options.Nodes = []int{5, 5, 5, 1}
 	options.Metrics = false
@@ -48,21 +38,7 @@ func run(m *testing.M) int {
 		"karmada/controller-manager": {"--feature-gates=Failover=true", "--enable-no-execute-taint-eviction=true",
 			"--resource-eviction-rate=5", "--cluster-failure-threshold=10s", "--cluster-success-threshold=5s"},
 	}
-	options.Progress = os.Stdout
-	l, closeLab, err := lab.Run(context.Background(), options)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "starting the federation:", err)
-		return 1
-	}
-	shared = l
-	code := lab.Judge(m)
-	if code != 0 {
-		if err := l.Dump(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, "keeping the federation's objects:", err)
-		}
-	}
-	closeLab(code != 0)
-	return code
+	os.Exit(lab.Main(m, options, func(l *lab.Lab) { shared = l }))
 }
 
 // planes are the API servers as an administrator sees them.
