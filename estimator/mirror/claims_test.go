@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,59 +20,135 @@ func claim(name string) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 }
 
-// TestClaimsOfCopies: claims made up for copies come and go beside the member's own, also where the watch of those breaks in between.
-func TestClaimsOfCopies(t *testing.T) {
+// claimsWorld is an informer of claims over a member with one claim, "real", whose watches the test holds in its hands.
+type claimsWorld struct {
+	*testing.T
+	source   *claims
+	informer cache.SharedIndexInformer
+	watches  chan *watch.RaceFreeFakeWatcher
+	lists    chan struct{}
+	// connecting is called before each watch begins, after its list.
+	connecting func()
+}
+
+func newClaimsWorld(t *testing.T) *claimsWorld {
 	client := fake.NewClientset(claim("real"))
-	watches := make(chan *watch.RaceFreeFakeWatcher, 10)
+	w := &claimsWorld{T: t, watches: make(chan *watch.RaceFreeFakeWatcher, 10), lists: make(chan struct{}, 10), connecting: func() {}}
 	client.PrependWatchReactor("persistentvolumeclaims", func(clienttesting.Action) (bool, watch.Interface, error) {
-		w := watch.NewRaceFreeFake()
-		watches <- w
-		return true, w, nil
+		watcher := watch.NewRaceFreeFake()
+		w.connecting()
+		w.watches <- watcher
+		return true, watcher, nil
 	})
-	lists := make(chan struct{}, 10)
 	client.PrependReactor("list", "persistentvolumeclaims", func(clienttesting.Action) (bool, runtime.Object, error) {
-		lists <- struct{}{}
+		w.lists <- struct{}{}
 		return false, nil, nil
 	})
-	source := newClaims(client)
-	informer := source.informer()
-	ctx, cancel := context.WithCancel(t.Context())
+	w.source = newClaims(client)
+	w.informer = w.source.informer()
+	return w
+}
+
+func (w *claimsWorld) run() {
+	ctx, cancel := context.WithCancel(w.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); informer.RunWithContext(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
-	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
-		t.Fatal("not synced")
+	go func() { defer close(ended); w.informer.RunWithContext(ctx) }()
+	w.Cleanup(func() { cancel(); <-ended })
+	if !cache.WaitForCacheSync(ctx.Done(), w.informer.HasSynced) {
+		w.Fatal("not synced")
 	}
-	holds := func(want ...string) {
-		t.Helper()
-		var keys []string
-		err := wait.PollUntilContextTimeout(ctx, time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-			keys = informer.GetStore().ListKeys()
-			for _, name := range want {
-				if _, has, _ := informer.GetStore().GetByKey("shop/" + name); !has {
-					return false, nil
-				}
+}
+
+// breaks ends a watch in an error, as with a version that is too old: the reflector lists anew.
+func (w *claimsWorld) breaks(watcher *watch.RaceFreeFakeWatcher) {
+	<-w.lists
+	watcher.Error(&metav1.Status{Status: metav1.StatusFailure, Code: 410, Reason: metav1.StatusReasonExpired})
+	<-w.lists
+}
+
+func (w *claimsWorld) holds(want ...string) {
+	w.Helper()
+	var keys []string
+	err := wait.PollUntilContextTimeout(w.Context(), time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		keys = w.informer.GetStore().ListKeys()
+		for _, name := range want {
+			if _, has, _ := w.informer.GetStore().GetByKey("shop/" + name); !has {
+				return false, nil
 			}
-			return len(keys) == len(want), nil
-		})
-		if err != nil {
-			t.Fatalf("%v: holds %v, want %v", err, keys, want)
 		}
+		return len(keys) == len(want), nil
+	})
+	if err != nil {
+		w.Fatalf("%v: holds %v, want %v", err, keys, want)
 	}
-	holds("real")
-	source.Add(claim("data-web-0"), claim("data-web-1"))
-	holds("real", "data-web-0", "data-web-1")
+}
 
-	// The watch ends in an error, as with a version that is too old, and the reflector lists anew.
-	first := <-watches
-	<-lists
-	first.Error(&metav1.Status{Status: metav1.StatusFailure, Code: 410, Reason: metav1.StatusReasonExpired})
-	<-lists
-	<-watches
-	holds("real", "data-web-0", "data-web-1")
+// TestClaimsOfCopies: claims made up for copies come and go beside the member's own, also where the watch of those breaks in between.
+func TestClaimsOfCopies(t *testing.T) {
+	w := newClaimsWorld(t)
+	w.run()
+	w.holds("real")
+	w.source.Add(claim("data-web-0"), claim("data-web-1"))
+	w.holds("real", "data-web-0", "data-web-1")
 
-	source.Remove(claim("data-web-0"))
-	holds("real", "data-web-1")
-	source.Remove(claim("data-web-1"))
-	holds("real")
+	w.breaks(<-w.watches)
+	<-w.watches
+	w.holds("real", "data-web-0", "data-web-1")
+
+	w.source.Remove(claim("data-web-0"))
+	w.holds("real", "data-web-1")
+	w.source.Remove(claim("data-web-1"))
+	w.holds("real")
+}
+
+// TestClaimsWhileNobodyWatches: what comes and goes between a list and its watch, or between two watches, reaches the informer with the
+// next one.
+func TestClaimsWhileNobodyWatches(t *testing.T) {
+	w := newClaimsWorld(t)
+	var once sync.Once
+	w.source.Add(claim("early"))
+	w.connecting = func() {
+		once.Do(func() {
+			w.source.Remove(claim("early"))
+			w.source.Add(claim("between"))
+		})
+	}
+	w.run()
+	w.holds("real", "between")
+
+	var again sync.Once
+	w.connecting = func() {
+		again.Do(func() {
+			w.source.Remove(claim("between"))
+			w.source.Add(claim("late"))
+		})
+	}
+	w.breaks(<-w.watches)
+	w.holds("real", "late")
+}
+
+// TestTheMembersClaimWins over one that was made up under its name: it is not taken away with that.
+func TestTheMembersClaimWins(t *testing.T) {
+	w := newClaimsWorld(t)
+	w.run()
+	w.source.Add(claim("real"), claim("data-web-0"))
+	w.holds("real", "data-web-0")
+
+	watcher := <-w.watches
+	own := claim("data-web-0")
+	own.UID = "own"
+	watcher.Add(own)
+	err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		held, _, err := w.informer.GetStore().GetByKey("shop/data-web-0")
+		return held.(*corev1.PersistentVolumeClaim).UID == "own", err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.source.Remove(claim("real"), claim("data-web-0"))
+	w.source.Add(claim("last"))
+	w.holds("real", "data-web-0", "last")
+
+	watcher.Delete(own)
+	w.holds("real", "last")
 }
