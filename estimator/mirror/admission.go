@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/argosy-dev/argosy/estimator/fit"
+	"github.com/argosy-dev/argosy/estimator/oracle"
 )
 
 // AdmissionRules gathers what the member's admission would read for a pod in the namespace. Listers read memory.
@@ -38,10 +39,10 @@ func (m *Member) Admit(pod *corev1.Pod) (*corev1.Pod, error) {
 	return fit.Admit(pod, rules)
 }
 
-// HasClaim says whether the member has the claim.
+// HasClaim says whether the member has the claim, and not only a question that is just being answered.
 func (m *Member) HasClaim(namespace, name string) bool {
-	_, err := m.Informers.Core().V1().PersistentVolumeClaims().Lister().PersistentVolumeClaims(namespace).Get(name)
-	return err == nil
+	held, err := m.Informers.Core().V1().PersistentVolumeClaims().Lister().PersistentVolumeClaims(namespace).Get(name)
+	return err == nil && !oracle.MadeUp(held)
 }
 
 // AdmitClaims gives claims that name no class the member's default one, as the DefaultStorageClass admission plugin does: the newest of

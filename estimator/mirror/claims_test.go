@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
@@ -151,4 +153,21 @@ func TestTheMembersClaimWins(t *testing.T) {
 
 	watcher.Delete(own)
 	w.holds("real", "last")
+}
+
+// TestHasClaim: what a question that is just being answered has made up, another does not take for the member's.
+func TestHasClaim(t *testing.T) {
+	w := newClaimsWorld(t)
+	w.run()
+	factory := informers.NewSharedInformerFactory(fake.NewClientset(), 0)
+	factory.InformerFor(&corev1.PersistentVolumeClaim{},
+		func(kubernetes.Interface, time.Duration) cache.SharedIndexInformer { return w.informer })
+	m := &Member{Informers: factory}
+	made := claim("data-web-0")
+	made.Generation = -1
+	w.source.Add(made)
+	w.holds("real", "data-web-0")
+	if !m.HasClaim("shop", "real") || m.HasClaim("shop", "data-web-0") {
+		t.Errorf("has real %v, want true; has the one made up %v, want false", m.HasClaim("shop", "real"), m.HasClaim("shop", "data-web-0"))
+	}
 }

@@ -71,6 +71,8 @@ type Oracle struct {
 	memo       *memo
 	census     *census
 	claimStore ClaimStore
+	// claimsMade counts the claims ever made up; it belongs to whoever holds the turn.
+	claimsMade int64
 	volumes    corelisters.PersistentVolumeClaimLister
 	classes    storagelisters.StorageClassLister
 	drivers    storagelisters.CSINodeLister

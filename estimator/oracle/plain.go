@@ -94,7 +94,7 @@ func (o *Oracle) bringNew(i *inquiry, copies int) bool {
 	for number := range copies {
 		_, claims := i.Each(number)
 		for _, claim := range claims {
-			if _, err := o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
+			if o.hasClaim(claim) {
 				return false
 			}
 		}

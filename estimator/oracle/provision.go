@@ -188,7 +188,7 @@ func (o *Oracle) provisionsAtOnce(claim *corev1.PersistentVolumeClaim) *storagev
 	if claim.Spec.StorageClassName == nil || claim.Spec.VolumeName != "" {
 		return nil
 	}
-	if _, err := o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
+	if o.hasClaim(claim) {
 		return nil
 	}
 	class, err := o.classes.Get(*claim.Spec.StorageClassName)

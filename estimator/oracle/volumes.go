@@ -2,15 +2,14 @@ package oracle
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 )
 
 // volumes are the claims made up for one run of copies that bring claims of their own.
@@ -22,12 +21,14 @@ type volumes struct {
 }
 
 const (
-	// claimPatience and claimLooks are how long a claim may take from the watch to the scheduler's plugins, and how often is looked meanwhile.
-	// It is memory all the way; on a machine that gives this process no processor the time alone would say nothing.
-	claimPatience, claimLooks = 200 * time.Millisecond, 30
+	// claimPatience bounds how long a made-up claim may take to reach the scheduler, while which the turn is held. It is memory all the way,
+	// unless the informer's watch broke just now.
+	claimPatience = time.Second
 	// claimsAhead is for how many copies claims are made at once, so that they have arrived when their copy is placed.
 	claimsAhead = 16
 )
+
+var errClaimsLate = errors.New("the claims made up for it have not reached the scheduler")
 
 func (o *Oracle) newVolumes() *volumes {
 	return &volumes{o: o, made: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}}
@@ -46,54 +47,48 @@ func (s *volumes) place(ctx context.Context, q *inquiry, i int) (*placed, *refus
 	}
 	pod, claims := q.Each(i)
 	pod, made := s.provide(copyOf(pod, i), claims)
-	if !made {
+	if len(made) == 0 {
 		return s.o.place(ctx, q.view, pod)
 	}
-	// The lister sees a claim at once and the plugins' own caches a moment later; until then they answer with an error or a refusal.
-	var p *placed
-	var why *refused
-	var err error
-	patiently(ctx, func() bool {
-		p, why, err = s.o.place(ctx, q.view, pod)
-		return p != nil || why.final()
-	})
-	switch {
-	case p != nil || why.final():
-		return p, why, err
-	case ctx.Err() != nil:
-		return nil, nil, context.Cause(ctx) // whether it would have arrived is not known
-	case err != nil:
-		// What is still an error after all patience is the plugins' last word: the copy cannot be placed.
+	if err := s.arrive(ctx, made); err != nil {
+		return nil, nil, err
+	}
+	p, why, err := s.o.place(ctx, q.view, pod)
+	if err != nil && ctx.Err() == nil {
+		// With the claims there an error is the plugins' last word: the copy cannot be placed.
 		return nil, &refused{message: err.Error()}, nil
 	}
-	return nil, why, nil
+	return p, why, err
 }
 
-// patiently looks until it is done, for claimPatience and claimLooks looks at least, or until the context ends.
-func patiently(ctx context.Context, done func() bool) {
-	patience, cancel := context.WithTimeout(ctx, claimPatience)
+// arrive waits until the informer holds the claims: the plugins' caches are views of its store. What did not arrive leaves it unknown
+// whether the copy can be placed.
+func (s *volumes) arrive(ctx context.Context, made []*corev1.PersistentVolumeClaim) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, claimPatience, errClaimsLate)
 	defer cancel()
-	looks := 0
-	_ = wait.PollUntilContextCancel(ctx, time.Millisecond, true, func(context.Context) (bool, error) {
-		looks++
-		return done() || looks >= claimLooks && patience.Err() != nil, nil
+	err := wait.PollUntilContextCancel(ctx, time.Millisecond, true, func(context.Context) (bool, error) {
+		for _, claim := range made {
+			held, err := s.o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name)
+			if err != nil || MadeUp(held) && held.Generation != claim.Generation {
+				return false, nil
+			}
+		}
+		return true, nil
 	})
+	if err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
-// aboutVolumes are the plugins that may refuse a pod only because a claim has not reached them yet.
-var aboutVolumes = sets.New(names.VolumeBinding, names.VolumeRestrictions, names.VolumeZone, names.NodeVolumeLimits)
+// MadeUp tells a claim of a run from the member's own, and its number from those of other runs, by a generation below zero, which no API
+// server gives.
+func MadeUp(claim *corev1.PersistentVolumeClaim) bool { return claim.Generation < 0 }
 
-// final: a refusal that a claim's arrival would not change.
-func (r *refused) final() bool {
-	if r == nil || len(r.byPlugin) == 0 {
-		return false
-	}
-	for plugin := range r.byPlugin {
-		if aboutVolumes.Has(plugin) {
-			return false
-		}
-	}
-	return true
+// hasClaim: the member has a claim of its own by that name.
+func (o *Oracle) hasClaim(claim *corev1.PersistentVolumeClaim) bool {
+	held, err := o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name)
+	return err == nil && !MadeUp(held)
 }
 
 // make makes up the claims that do not exist. Those provisioned at once are left out, see provide.
@@ -103,20 +98,25 @@ func (s *volumes) make(claims []*corev1.PersistentVolumeClaim) {
 		if s.made[key] != nil || s.o.claimStore == nil || s.o.provisionsAtOnce(claim) != nil {
 			continue
 		}
-		if _, err := s.o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
+		if s.o.hasClaim(claim) {
 			continue
 		}
+		claim = claim.DeepCopy()
+		s.o.claimsMade++
+		claim.Generation = -s.o.claimsMade
 		s.made[key] = claim
 		s.o.claimStore.Add(claim)
 	}
 }
 
-// provide gives a copy its claims, and tells whether some are made up. A volume that is provisioned at once is taken off the copy, as if it
+// provide gives a copy its claims, and tells which are made up. A volume that is provisioned at once is taken off the copy, as if it
 // turned up where the copy goes; fitConfined sees to where it may.
-func (s *volumes) provide(pod *corev1.Pod, claims []*corev1.PersistentVolumeClaim) (*corev1.Pod, bool) {
-	made := false
+func (s *volumes) provide(pod *corev1.Pod, claims []*corev1.PersistentVolumeClaim) (*corev1.Pod, []*corev1.PersistentVolumeClaim) {
+	var made []*corev1.PersistentVolumeClaim
 	for _, claim := range claims {
-		made = made || s.made[types.NamespacedName{Namespace: claim.Namespace, Name: claim.Name}] != nil
+		if own := s.made[types.NamespacedName{Namespace: claim.Namespace, Name: claim.Name}]; own != nil {
+			made = append(made, own)
+		}
 		if s.o.provisionsAtOnce(claim) != nil {
 			dropVolume(pod, claim.Name)
 		}
@@ -130,20 +130,9 @@ func dropVolume(pod *corev1.Pod, claim string) {
 	})
 }
 
-// remove takes the made-up claims back, and waits until they are gone: the next run makes claims of the same names, and must not take these
-// for real ones.
+// remove takes the made-up claims back. A run that makes claims of the same names does not take these for its own.
 func (s *volumes) remove() {
-	if len(s.made) == 0 {
-		return
+	if len(s.made) > 0 {
+		s.o.claimStore.Remove(slices.Collect(maps.Values(s.made))...)
 	}
-	s.o.claimStore.Remove(slices.Collect(maps.Values(s.made))...)
-	// Patience runs out only if the informer's watch broke just now; its relist then brings the member's own claims.
-	patiently(context.Background(), func() bool {
-		for _, claim := range s.made {
-			if _, err := s.o.volumes.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
-				return false
-			}
-		}
-		return true
-	})
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ import (
 	"github.com/argosy-dev/argosy/fedhpa"
 	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/demo"
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/process"
@@ -160,6 +162,33 @@ func cronOn(version, kind, sets string) string {
   scaleTargetRef: {apiVersion: %s, kind: %s, name: web}, rules: [{name: night, schedule: "0 1 * * *", %s}]}}`, version, kind, sets)
 }
 
+// refusal is what karmada-apiserver answers to manifests that a webhook of ours is to refuse. That webhook's failurePolicy is Ignore: what
+// passed while it was asked in vain, since the machine stood still, is deleted and asked again.
+func (a autoscaled) refusal(manifests string) error {
+	config, err := a.lab.Karmada()
+	a.g.Expect(err).NotTo(HaveOccurred())
+	var refused error
+	a.g.Eventually(func(g Gomega) {
+		before, err := lab.AskedInVain(a.t.Context(), config)
+		g.Expect(err).NotTo(HaveOccurred())
+		if refused = demo.Apply(a.t.Context(), a.karmada, manifests); refused != nil {
+			return
+		}
+		after, err := lab.AskedInVain(a.t.Context(), config)
+		g.Expect(err).NotTo(HaveOccurred())
+		if maps.Equal(before, after) {
+			return
+		}
+		objects, err := manifest.Parse([]byte(manifests))
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, object := range objects {
+			g.Expect(client.IgnoreNotFound(a.karmada.Delete(a.t.Context(), object))).To(Succeed())
+		}
+		g.Expect(after).To(Equal(before), "webhooks of ours that did not answer")
+	}, slow, "100ms").Should(Succeed())
+	return refused
+}
+
 // refusals: what can only fail later is refused by karmada-apiserver at once, with what to do.
 func refusals(t *testing.T) {
 	a := deployed(t, fedhpaTarget())
@@ -218,8 +247,7 @@ func refusals(t *testing.T) {
 			if tc.before != "" {
 				a.apply(t, a.ns, tc.before)
 			}
-			err := demo.Apply(t.Context(), a.karmada, strings.ReplaceAll(tc.object, "$NS", a.ns))
-			g.Expect(err).To(MatchError(ContainSubstring(tc.want)))
+			g.Expect(a.refusal(strings.ReplaceAll(tc.object, "$NS", a.ns))).To(MatchError(ContainSubstring(tc.want)))
 			if tc.gone != "" {
 				a.kubectl("delete", tc.gone)
 			}

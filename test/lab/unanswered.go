@@ -26,15 +26,12 @@ func tellUnanswered(plane string, config *rest.Config, stopped ...string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	text, err := metricsOf(ctx, config)
-	var told string
-	if err == nil {
-		told, err = unanswered(text, stopped...)
-	}
+	times, err := AskedInVain(ctx, config)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "asking %s which webhooks failed: %v\n", plane, err)
 		return
 	}
+	told := without(times, stopped...)
 	if told == "" {
 		return
 	}
@@ -43,6 +40,16 @@ func tellUnanswered(plane string, config *rest.Config, stopped ...string) {
 	if err := keep(told, retriesFile()); err != nil {
 		fmt.Fprintln(os.Stderr, "keeping which webhooks failed:", err)
 	}
+}
+
+// AskedInVain reads how often an API server asked each webhook of ours in vain since it started, by the webhook's name. Where that is more
+// after a request than before and the webhook's failurePolicy is Ignore, the request may have passed unseen.
+func AskedInVain(ctx context.Context, config *rest.Config) (map[string]float64, error) {
+	text, err := metricsOf(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return unanswered(text)
 }
 
 func metricsOf(ctx context.Context, config *rest.Config) (string, error) {
@@ -67,26 +74,33 @@ func metricsOf(ctx context.Context, config *rest.Config) (string, error) {
 }
 
 // unanswered reads an API server's own counts: requests that passed though a webhook failed, and such as were refused since it failed.
-func unanswered(text string, stopped ...string) (string, error) {
+func unanswered(text string) (map[string]float64, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	times := map[string]float64{}
 	for _, name := range []string{"apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count"} {
 		for _, metric := range families[name].GetMetric() {
 			webhook, fault := label(metric, "name"), label(metric, "error_type")
-			if strings.HasSuffix(webhook, ".argosy.dev") && !slices.Contains(stopped, webhook) && fault != "no_error" {
+			if strings.HasSuffix(webhook, ".argosy.dev") && fault != "no_error" {
 				times[webhook] += metric.GetCounter().GetValue()
 			}
 		}
 	}
+	return times, nil
+}
+
+// without says the times in words, those of webhooks left out that a test stopped on purpose.
+func without(times map[string]float64, stopped ...string) string {
 	var told []string
 	for _, webhook := range slices.Sorted(maps.Keys(times)) {
-		told = append(told, fmt.Sprintf("%s %.0f times", webhook, times[webhook]))
+		if !slices.Contains(stopped, webhook) {
+			told = append(told, fmt.Sprintf("%s %.0f times", webhook, times[webhook]))
+		}
 	}
-	return strings.Join(told, ", "), nil
+	return strings.Join(told, ", ")
 }
 
 func label(metric *dto.Metric, name string) string {
