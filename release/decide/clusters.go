@@ -25,7 +25,7 @@ func (n *next) clusters(o opening) []wait {
 		if c.Work != nil {
 			one.Revision = c.Work.Revision
 			if c.Work.Observed && c.Unreachable == "" {
-				one.Updated, one.Ready = int32(c.Work.Updated), int32(c.Work.Ready)
+				one.Updated, one.Ready = n.updated(c.Work), int32(c.Work.Ready)
 			}
 		}
 		if o.isOpen(c.Name) {
@@ -37,6 +37,21 @@ func (n *next) clusters(o opening) []wait {
 		n.Status.Clusters = append(n.Status.Clusters, one)
 	}
 	return waits
+}
+
+// updated is how many replicas a member reported of the template's revision; -1 where that cannot be told. What a member calls updated is
+// of the revision its Work bears. Of another one it tells no more than that all its replicas are of it: while some are not, they may still
+// be of the template's, where a cluster goes back to that or leaves it.
+func (n *next) updated(w *Work) int32 {
+	switch d := n.Status.Dispatch; {
+	case w.Revision == n.Template.Revision:
+		return int32(w.Updated)
+	case w.Share == nil && w.Updated >= w.Desired, d == nil:
+		return 0
+	case n.Template.Revision == d.Stable, slices.Contains(d.Rejected, n.Template.Revision):
+		return -1
+	}
+	return 0
 }
 
 // waits says what an open cluster is not done for; nil when it is.
@@ -159,9 +174,7 @@ func (n *next) summary() {
 			continue
 		}
 		ready += c.Work.Ready
-		if c.Work.Revision == n.Template.Revision {
-			updated += min(c.Work.Updated, c.Replicas)
-		}
+		updated += min(max(int64(n.updated(c.Work)), 0), c.Replicas)
 	}
 	for _, c := range s.Clusters {
 		if c.State == v1alpha1.ClusterHeld {

@@ -338,7 +338,7 @@ type ClusterStatus struct {
 	// wanted replicas of the release's revision.
 	// +optional
 	Wanted int32 `json:"wanted"`
-	// updated replicas the member reported of the revision its Work has; -1 is unknown.
+	// updated replicas of the release's revision that the member reported, so 0 where all are of another; -1 is unknown.
 	// +optional
 	Updated int32 `json:"updated"`
 	// ready replicas the member reported; -1 is unknown.

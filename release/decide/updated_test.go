@@ -1,0 +1,58 @@
+package decide
+
+import (
+	"testing"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+)
+
+// TestUpdatedIsOfTheReleasesRevision: a member calls updated what its own object says; a person reads how many replicas have what is
+// released. Under test is r2; r1 is what was before it.
+func TestUpdatedIsOfTheReleasesRevision(t *testing.T) {
+	one := int64(1)
+	for name, tc := range map[string]struct {
+		work     Work
+		unwell   bool // the cluster does not answer
+		stable   string
+		rejected []string
+		want     int32
+		wantAll  string
+	}{
+		"held":                 {work: Work{Revision: "r1", Observed: true, Desired: 3, Updated: 3, Ready: 3}, want: 0, wantAll: "0/3"},
+		"held, and scaled":     {work: Work{Revision: "r1", Observed: true, Desired: 3, Updated: 2, Ready: 2}, want: 0, wantAll: "0/3"},
+		"held, and not heard":  {work: Work{Revision: "r1", Desired: 3, Updated: 3, Ready: 3}, want: -1, wantAll: "0/3"},
+		"held, and away":       {work: Work{Revision: "r1", Observed: true, Desired: 3, Updated: 3}, unwell: true, want: -1, wantAll: "0/3"},
+		"with part of another": {work: Work{Revision: "r0", Share: &one, Observed: true, Desired: 3, Updated: 1, Ready: 3}, wantAll: "0/3"},
+		"open":                 {work: Work{Revision: "r2", Observed: true, Desired: 3, Updated: 2, Ready: 3}, want: 2, wantAll: "2/3"},
+		"open in part": {work: Work{Revision: "r2", Share: &one, Observed: true, Desired: 3, Updated: 1, Ready: 3},
+			want: 1, wantAll: "1/3"},
+		"going back": {work: Work{Revision: "r1", Observed: true, Desired: 3, Updated: 1}, rejected: []string{"r2"},
+			want: -1, wantAll: "0/3"},
+		"gone back": {work: Work{Revision: "r1", Observed: true, Desired: 3, Updated: 3}, rejected: []string{"r2"},
+			want: 0, wantAll: "0/3"},
+		"left in the middle": {work: Work{Revision: "r3", Observed: true, Desired: 3, Updated: 1}, stable: "r2", want: -1, wantAll: "0/3"},
+		"left with part of one": {work: Work{Revision: "r3", Share: &one, Observed: true, Desired: 3, Updated: 3}, stable: "r2", want: -1,
+			wantAll: "0/3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stable := tc.stable
+			if stable == "" {
+				stable = "r1"
+			}
+			cluster := Cluster{Name: "member1", Replicas: 3, Work: &tc.work}
+			if tc.unwell {
+				cluster.Unreachable = "no answer"
+			}
+			n := &next{
+				World: World{Template: &Template{Revision: "r2"}, Clusters: []Cluster{cluster}}, spec: &v1alpha1.ReleaseSpec{},
+				before: &v1alpha1.ReleaseStatus{},
+			}
+			n.Status.Dispatch = &v1alpha1.Dispatch{Revision: "r2", Stable: stable, Rejected: tc.rejected}
+			n.clusters(nothing())
+			n.summary()
+			if got := n.Status.Clusters[0].Updated; got != tc.want || n.Status.UpdatedText != tc.wantAll {
+				t.Errorf("updated %d, want %d; of all %s, want %s", got, tc.want, n.Status.UpdatedText, tc.wantAll)
+			}
+		})
+	}
+}
