@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -92,8 +93,10 @@ func TestReleaseDecision(t *testing.T) {
 	table.Print(os.Stdout)
 }
 
-// releaseApplications and releaseClusters: as many Works are written as the design names.
-const releaseApplications, releaseClusters = 1000, 3
+// releaseApplications of TestReleaseDispatch, each in releaseClusters: as many Works as the design names.
+var releaseApplications = flag.Int("release-applications", 1000, "TestReleaseDispatch: how many applications, in three clusters each")
+
+const releaseClusters = 3
 
 // TestReleaseDispatch measures what holding adds to the write of a Work, from one that no release is about: the real API server, with its
 // policies, and the real argosy-webhook. Eight clients write at a time, as karmada-controller-manager does.
@@ -129,7 +132,7 @@ func TestReleaseDispatch(t *testing.T) {
 		}
 	}
 	table := Table{
-		Title: fmt.Sprintf("Release: the write of a Work, %d applications in %d clusters", releaseApplications, releaseClusters),
+		Title: fmt.Sprintf("Release: the write of a Work, %d applications in %d clusters", *releaseApplications, releaseClusters),
 		Peer:  "no release",
 		Notes: []string{"Each Work is written once with the first revision and once with the second; the second is measured. " +
 			"Eight clients at a time."},
@@ -188,7 +191,7 @@ func writeWorks(t *testing.T, admin client.Client, name, revision, open string) 
 			}
 		})
 	}
-	for app := range releaseApplications {
+	for app := range *releaseApplications {
 		for cluster := range releaseClusters {
 			work <- item{cluster, app}
 		}
