@@ -51,6 +51,7 @@ func TestFedHPA(t *testing.T) {
 			"alias":   kubectlAutoscale,
 			"refused": refusals,
 			"bounds":  timetableMovesBounds,
+			"release": releasedUnderFedHPA,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

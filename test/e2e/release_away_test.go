@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	"github.com/karmada-io/karmada/pkg/util/names"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/test/demo"
+	"github.com/argosy-dev/argosy/test/lab"
+)
+
+// held is Deployment web, of which member2 and member3 are held, and Deployment done, whose Release is complete. Its client asks nothing
+// again: a webhook of ours that is stopped on purpose fails, and that is looked at.
+type held struct {
+	*WithT
+	planes
+	t  *testing.T
+	ns string
+}
+
+func newHeld(t *testing.T) held {
+	t.Helper()
+	h := held{WithT: NewWithT(t), planes: federation(t), t: t}
+	h.ns = newNamespace(t, h.planes)
+	config, err := h.lab.Config(lab.KarmadaPlaneName)
+	h.Expect(err).NotTo(HaveOccurred())
+	scheme, err := demo.NewScheme()
+	h.Expect(err).NotTo(HaveOccurred())
+	patient := h.karmada
+	h.karmada, err = client.New(config, client.Options{Scheme: scheme})
+	h.Expect(err).NotTo(HaveOccurred())
+	for _, name := range []string{"web", "done"} {
+		release := strings.NewReplacer("name: web}", "name: "+name+"}").Replace(leakRelease)
+		h.apply(t, h.ns, strings.ReplaceAll(leakApplication, "NAME", name)+release)
+		letGoInTheEnd(t, planes{karmada: patient}, h.ns, name)
+	}
+	for _, name := range []string{"web", "done"} {
+		h.Eventually(func() (string, error) { return h.why(name) }, slow, "200ms").Should(Equal(v1alpha1.ReasonComplete))
+	}
+	return h
+}
+
+func (h held) stop(program string) {
+	h.t.Helper()
+	h.Expect(h.lab.Stop(h.t.Context(), program)).To(Succeed())
+	h.t.Cleanup(func() { h.start(program) })
+}
+
+// start what was stopped, also for a test that ended in between.
+func (h held) start(program string) {
+	h.t.Helper()
+	if err := h.lab.Start(context.WithoutCancel(h.t.Context()), program); err != nil {
+		h.t.Errorf("starting %s: %v", program, err)
+	}
+}
+
+func (h held) why(name string) (string, error) {
+	var of v1alpha1.Release
+	err := h.karmada.Get(h.t.Context(), client.ObjectKey{Namespace: h.ns, Name: name}, &of)
+	return whyOf(&of), err
+}
+
+// has is the version and the replicas a member has of an application: v1 of 2.
+func (h held) has(member, name string) func() (string, error) {
+	return func() (string, error) {
+		var in appsv1.Deployment
+		if err := h.members[member].Get(h.t.Context(), client.ObjectKey{Namespace: h.ns, Name: name}, &in); err != nil {
+			return "none", client.IgnoreNotFound(err)
+		}
+		_, tag, _ := strings.Cut(in.Spec.Template.Spec.Containers[0].Image, ":")
+		return fmt.Sprintf("%s of %d", tag, ptr.Deref(in.Spec.Replicas, 1)), nil
+	}
+}
+
+// arrives waits until a version is where it is to be, so that all before it had their time.
+func (h held) arrives(tag string) {
+	h.t.Helper()
+	h.Eventually(func() error { return h.pushImage(h.t, h.ns, "web", tag) }, soon, "500ms").Should(Succeed())
+	h.Eventually(h.has("member1", "web"), slow, "200ms").Should(HavePrefix(tag + " "))
+	h.Eventually(func() (string, error) { return h.why("web") }, slow, "200ms").Should(Equal(v1alpha1.ReasonAwaitingApproval))
+}
+
+func (h held) scale(name string, replicas int32) {
+	h.t.Helper()
+	h.Eventually(func() error {
+		return h.karmada.SubResource("scale").Update(h.t.Context(),
+			&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: h.ns, Name: name}},
+			client.WithSubResourceBody(&autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}))
+	}, soon, "500ms").Should(Succeed())
+}
+
+// work of an application in a cluster.
+func (h held) work(member, name string) *workv1alpha1.Work {
+	return &workv1alpha1.Work{ObjectMeta: metav1.ObjectMeta{
+		Namespace: names.GenerateExecutionSpaceName(member), Name: names.GenerateWorkName("Deployment", name, h.ns)}}
+}
+
+// refusedWorks are the events that say which Works could not be written, and why.
+func (h held) refusedWorks(words string) func() (bool, error) {
+	return func() (bool, error) {
+		var list corev1.EventList
+		err := h.karmada.List(h.t.Context(), &list, client.InNamespace(h.ns))
+		for _, e := range list.Items {
+			if e.Reason == "SyncWorkFailed" && strings.Contains(e.Message, words) {
+				return true, nil
+			}
+		}
+		return false, err
+	}
+}
+
+// webhookAway: while argosy-webhook is not there an application whose release is complete is scaled as always, and deleting a held Work is
+// no matter for it; one in the middle of a release keeps what it has, and that is said. Once it is back all is as it is to be.
+func (h held) webhookAway() {
+	h.t.Helper()
+	away := clock.RealClock{}.Now()
+	h.stop("argosy/webhook")
+	h.Expect(h.pushImage(h.t, h.ns, "web", "unseen")).To(MatchError(ContainSubstring("webhook")))
+	h.scale("done", 9)
+	h.Eventually(h.has("member2", "done"), slow, "200ms").Should(Equal("v1 of 3"), "a complete one does not notice")
+	h.scale("web", 9)
+	h.Eventually(h.refusedWorks("webhook"), slow, "200ms").Should(BeTrue(), "what could not be written is said")
+	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 2"))
+	gone := h.work("member3", "web")
+	h.Expect(h.karmada.Get(h.t.Context(), client.ObjectKeyFromObject(gone), gone)).To(Succeed())
+	h.Expect(h.karmada.Delete(h.t.Context(), gone)).To(Succeed())
+	h.Eventually(h.has("member3", "web"), slow, "200ms").Should(Equal("none"), "deletion passes")
+	h.start("argosy/webhook")
+	back := clock.RealClock{}.Now()
+	for _, member := range []string{"member2", "member3"} {
+		h.Eventually(h.has(member, "web"), slow, "200ms").Should(Equal("v1 of 3"), "scaled and made anew, with what it is to have")
+	}
+	h.Eventually(h.has("member1", "web"), slow, "200ms").Should(Equal("last of 3"))
+	h.t.Logf("the webhook was away for %.0f s; %.0f s later all was as it is to be", back.Sub(away).Seconds(),
+		clock.RealClock{}.Since(back).Seconds())
+}
+
+// nobodyRegistered: without the registration of argosy-dispatch the policy in the API server itself refuses what nobody would have held.
+func (h held) nobodyRegistered() {
+	h.t.Helper()
+	registration := &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "argosy-dispatch"}}
+	h.Expect(h.karmada.Get(h.t.Context(), client.ObjectKeyFromObject(registration), registration)).To(Succeed())
+	again := &admissionregistrationv1.MutatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: registration.Name, Labels: registration.Labels, Annotations: registration.Annotations},
+		Webhooks:   registration.Webhooks,
+	}
+	put := func() error {
+		return client.IgnoreAlreadyExists(h.karmada.Create(context.WithoutCancel(h.t.Context()), again.DeepCopy()))
+	}
+	h.t.Cleanup(func() { NewWithT(h.t).Eventually(put, soon, "500ms").Should(Succeed()) })
+	h.Expect(h.karmada.Delete(h.t.Context(), registration)).To(Succeed())
+	h.arrives("bare")
+	h.Eventually(h.refusedWorks("argosy-dispatch would have held it, and was not asked"), slow, "200ms").Should(BeTrue())
+	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 3"))
+	h.Eventually(put, soon, "500ms").Should(Succeed())
+	h.arrives("guarded")
+}
+
+var workWrites = regexp.MustCompile(`(?m)^apiserver_request_total\{[^}]*resource="works",[^}]*subresource="",verb="PUT"[^}]*\} (\S+)$`)
+
+// writes of Works that karmada-apiserver has had.
+func (h held) writes() int {
+	h.t.Helper()
+	config, err := h.lab.Config(lab.KarmadaPlaneName)
+	h.Expect(err).NotTo(HaveOccurred())
+	c, err := discovery.NewDiscoveryClientForConfig(config)
+	h.Expect(err).NotTo(HaveOccurred())
+	text, err := c.RESTClient().Get().AbsPath("/metrics").DoRaw(h.t.Context())
+	h.Expect(err).NotTo(HaveOccurred())
+	sum := 0.0
+	for _, found := range workWrites.FindAllSubmatch(text, -1) {
+		n, err := strconv.ParseFloat(string(found[1]), 64)
+		h.Expect(err).NotTo(HaveOccurred())
+		sum += n
+	}
+	return int(sum)
+}
+
+// karmadaRestarts with held Works: it writes them again, for they are not what it renders, and they stay what they are.
+func (h held) karmadaRestarts() {
+	h.t.Helper()
+	h.stop("karmada/controller-manager")
+	before := h.writes()
+	h.start("karmada/controller-manager")
+	// A change that is made now is written after those.
+	h.scale("done", 6)
+	h.Eventually(h.has("member2", "done"), slow, "200ms").Should(Equal("v1 of 2"))
+	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 3"))
+	h.Expect(h.has("member3", "web")()).To(Equal("v1 of 3"))
+	h.t.Logf("karmada-controller-manager started again with 2 held Works: %d writes of Works until a change of another application was in "+
+		"its members", h.writes()-before)
+}
+
+// whyOf a Release is the reason it stands where it does.
+func whyOf(of *v1alpha1.Release) string {
+	for _, c := range of.Status.Conditions {
+		if c.Type == v1alpha1.ConditionProgressing {
+			return c.Reason
+		}
+	}
+	return "not looked at"
+}
+
+// letGoInTheEnd of a Release: what is held is promoted, so that no template outlives the test.
+func letGoInTheEnd(t *testing.T, p planes, ns, name string) {
+	t.Cleanup(func() { letGo(t, p, &v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}) })
+}
+
+func letGo(t *testing.T, p planes, of *v1alpha1.Release) {
+	ctx := context.Background() // of a test that may have ended
+	NewWithT(t).Eventually(func() error {
+		if err := p.karmada.Get(ctx, client.ObjectKeyFromObject(of), of); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		before := of.DeepCopy()
+		of.Spec.Promoted = of.Status.Revision
+		if err := p.karmada.Patch(ctx, of, client.MergeFrom(before)); err != nil {
+			return err
+		}
+		if err := p.karmada.Delete(ctx, of); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err := p.karmada.Get(ctx, client.ObjectKeyFromObject(of), of); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("Release %s/%s is still there: %w", of.Namespace, of.Name, err)
+		}
+		return nil
+	}, soon, "500ms").Should(Succeed())
+}
