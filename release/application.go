@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/release/decide"
 	"github.com/argosy-dev/argosy/release/hold"
 )
 
@@ -25,8 +26,9 @@ type application struct {
 	// with are the objects that go out with the target, in the order of the spec; missing are those that do not exist.
 	with    []*unstructured.Unstructured
 	missing []string
-	// overrides that select one of them, where overrides are held; nil where they act at once.
+	// overrides that select one of them, where overrides are held; nil where they act at once. Those are passing.
 	overrides []override
+	passing   []override
 }
 
 // override is an OverridePolicy or a ClusterOverridePolicy, as it was when its revision was recorded.
@@ -101,12 +103,57 @@ func (c *Controller) read(ctx context.Context, release *v1alpha1.Release) (*appl
 			out.with = append(out.with, object)
 		}
 	}
-	if release.Spec.Overrides == v1alpha1.OverridesHold {
-		if out.overrides, err = overridesOf(ctx, c.Reader, release.Namespace, out.objects()); err != nil {
-			return nil, err
-		}
+	switch {
+	case release.Spec.Overrides == v1alpha1.OverridesHold:
+		out.overrides, err = overridesOf(ctx, c.Reader, release.Namespace, out.objects())
+	case out.target != nil:
+		// Of these nothing but an event depends: the cache, whose watch brought us here, knows them.
+		out.passing, err = overridesOf(ctx, c.Client, release.Namespace, out.objects())
+	}
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
+}
+
+// passes are the overrides that act at once; nil where they are held.
+func (a *application) passes() (*decide.Overrides, error) {
+	if a.passing == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(a.passing)
+	if err != nil {
+		return nil, fmt.Errorf("encoding overrides: %w", err)
+	}
+	out := &decide.Overrides{Hash: hold.Whole("overrides", map[string]string{"policies": string(raw)})}
+	for _, one := range a.passing {
+		kind := "OverridePolicy "
+		if one.Namespace == "" {
+			kind = "ClusterOverridePolicy "
+		}
+		out.Names = append(out.Names, kind+one.Name)
+	}
+	return out, nil
+}
+
+// weigh what is recorded of a revision, in bytes; zero of one that is in the history, which has it.
+func (a *application) weigh(release *v1alpha1.Release, revision string) (int64, error) {
+	if slices.ContainsFunc(release.Status.History, func(r v1alpha1.Revision) bool { return r.Name == revision }) {
+		return 0, nil
+	}
+	sum := 0
+	for _, object := range a.objects() {
+		raw, err := hold.Record(object).MarshalJSON()
+		if err != nil {
+			return 0, fmt.Errorf("encoding %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+		sum += len(raw)
+	}
+	raw, err := json.Marshal(a.overrides)
+	if err != nil {
+		return 0, fmt.Errorf("encoding overrides: %w", err)
+	}
+	return int64(sum + len(raw)), nil
 }
 
 // overridesOf objects: every policy that selects one of them, whichever cluster it is for.

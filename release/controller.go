@@ -60,15 +60,15 @@ func AddToManager(mgr manager.Manager, options Options) error {
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Clock: clock.RealClock{}, Events: program.Events(mgr, "argosy-release"),
 		Gates: &prometheus.Gates{Reader: mgr.GetAPIReader()},
 	}
-	ofSpecs := []builder.WatchesOption{builder.OnlyMetadata, builder.WithPredicates(predicate.GenerationChangedPredicate{})}
+	ofSpecs := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(ControllerName).
 		For(&v1alpha1.Release{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// A binding follows its template, and the reports of the members.
 		Watches(&workv1alpha2.ResourceBinding{}, handler.EnqueueRequestsFromMapFunc(c.ofBinding)).
-		// A changed override is a revision, where overrides are held.
-		Watches(&policyv1alpha1.OverridePolicy{}, handler.EnqueueRequestsFromMapFunc(c.ofOverride), ofSpecs...).
-		Watches(&policyv1alpha1.ClusterOverridePolicy{}, handler.EnqueueRequestsFromMapFunc(c.ofOverride), ofSpecs...).
+		// A changed override is a revision where overrides are held, and is said where they act at once.
+		Watches(&policyv1alpha1.OverridePolicy{}, handler.EnqueueRequestsFromMapFunc(c.ofOverride), ofSpecs).
+		Watches(&policyv1alpha1.ClusterOverridePolicy{}, handler.EnqueueRequestsFromMapFunc(c.ofOverride), ofSpecs).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter()}).
 		Complete(c)
 }
@@ -97,19 +97,17 @@ func (c *Controller) ofBinding(ctx context.Context, object client.Object) []reco
 	return out
 }
 
-// ofOverride are the Releases that hold overrides: of its namespace, or all when it is for the whole control plane.
+// ofOverride are the Releases a policy may be about: of its namespace, or all when it is for the whole control plane.
 func (c *Controller) ofOverride(ctx context.Context, policy client.Object) []reconcile.Request {
 	var list v1alpha1.ReleaseList
 	if err := c.Client.List(ctx, &list, client.InNamespace(policy.GetNamespace())); err != nil {
-		log.FromContext(ctx).Error(err, "Listing the Releases that hold overrides; they are looked at with their next event", "policy",
+		log.FromContext(ctx).Error(err, "Listing the Releases of a policy; they are looked at with their next event", "policy",
 			policy.GetName())
 		return nil
 	}
 	var out []reconcile.Request
 	for i := range list.Items {
-		if list.Items[i].Spec.Overrides == v1alpha1.OverridesHold {
-			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-		}
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return out
 }

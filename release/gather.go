@@ -37,9 +37,7 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 		return world, nil, err
 	}
 	if app.target != nil {
-		if world.UnfitReason, world.Unfit = unfit(app.target); world.Unfit == "" {
-			world.UnfitReason, world.Unfit = owned(release, app.target)
-		}
+		world.UnfitReason, world.Unfit = hinders(release, app.target)
 	}
 	if world.Unfit == "" {
 		if world.UnfitReason, world.Unfit, err = c.taken(ctx, release); err != nil {
@@ -59,6 +57,12 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 	}
 	world.Template = &decide.Template{Images: images(app.target), Marked: app.marked(release.Name)}
 	if world.Template.Revision, world.Template.Contents, err = app.identity(); err != nil {
+		return world, nil, err
+	}
+	if world.Overrides, err = app.passes(); err != nil {
+		return world, nil, err
+	}
+	if world.Template.Bytes, err = app.weigh(release, world.Template.Revision); err != nil {
 		return world, nil, err
 	}
 	if world.Migrating, err = c.migrating(ctx, app.target); err != nil {
@@ -107,6 +111,14 @@ func (c *Controller) template(ctx context.Context, release *v1alpha1.Release) (*
 		return nil, nil
 	}
 	return template, nil
+}
+
+// hinders says why changes of a template cannot be held, or not in these stages.
+func hinders(release *v1alpha1.Release, template *unstructured.Unstructured) (reason, message string) {
+	if reason, message = unfit(template); message != "" {
+		return reason, message
+	}
+	return owned(release, template)
 }
 
 // unfit says why changes of a template cannot be held.

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	"github.com/karmada-io/karmada/pkg/util"
@@ -73,4 +74,36 @@ func (h *Holder) recording(
 // overrides Karmada noted on a Work.
 func overrides(work *workv1alpha1.Work) [2]string {
 	return [2]string{work.Annotations[util.AppliedClusterOverrides], work.Annotations[util.AppliedOverrides]}
+}
+
+// Running are the other revisions that a cluster may run of a template: what they depend on is needed there. A template whose release is
+// complete has none, and costs no read.
+func (h *Holder) Running(ctx context.Context, template *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	marks := template.GetAnnotations()
+	if !hold.Staged(template) || marks[v1alpha1.AnnotationOpen] == v1alpha1.OpenAll &&
+		marks[v1alpha1.AnnotationRevision] == marks[v1alpha1.AnnotationStable] {
+		return nil, nil
+	}
+	name := template.GetLabels()[v1alpha1.LabelStaged]
+	of := &v1alpha1.Release{}
+	if err := h.Reader.Get(ctx, client.ObjectKey{Namespace: template.GetNamespace(), Name: name}, of); err != nil {
+		return nil, fmt.Errorf("reading Release %s: %w", name, err)
+	}
+	needed := []string{marks[v1alpha1.AnnotationStable]}
+	for _, cluster := range of.Status.Clusters {
+		needed = append(needed, cluster.Revision)
+	}
+	slices.Sort(needed)
+	var out []*unstructured.Unstructured
+	for _, revision := range slices.Compact(needed) {
+		if revision == "" || revision == marks[v1alpha1.AnnotationRevision] {
+			continue
+		}
+		record, _, err := recorded(ctx, h.Reader, name, revision, template)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, record.Object)
+	}
+	return out, nil
 }

@@ -139,10 +139,12 @@ func interpreterHandler(mgr manager.Manager) (http.Handler, error) {
 		Catalog: catalog,
 		Divider: hook.NewBindings(mgr.GetAPIReader(), mgr.GetCache(), clock.RealClock{}),
 		Members: &reach.Clusters{Reader: mgr.GetCache()},
-		Metrics: m,
-		Events:  events,
-		Clock:   clock.RealClock{},
-		Log:     mgr.GetLogger().WithName("interpreter"),
+		// Of a template that is held, what clusters run has dependencies too.
+		Revisions: &release.Holder{Reader: mgr.GetAPIReader()},
+		Metrics:   m,
+		Events:    events,
+		Clock:     clock.RealClock{},
+		Log:       mgr.GetLogger().WithName("interpreter"),
 	}, nil
 }
 

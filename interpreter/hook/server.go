@@ -13,12 +13,15 @@ import (
 
 	"github.com/go-logr/logr"
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/interpreter"
+	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
 // Path is where the handler is served.
@@ -32,7 +35,9 @@ type Handler struct {
 	Catalog interpreter.Catalog
 	Divider Divider
 	Members Members
-	Metrics *Metrics
+	// Revisions of templates that are released in stages; nil knows none.
+	Revisions Revisions
+	Metrics   *Metrics
 	// Events on templates.
 	Events record.EventRecorder
 	Clock  clock.PassiveClock
@@ -126,6 +131,11 @@ func (e *exchange) interpret(w http.ResponseWriter, r *http.Request) (*configv1a
 	if aggregates {
 		answer.Stamp(q.Object, e.Clock.Now())
 	}
+	if q.Operation == configv1alpha1.InterpreterOperationInterpretDependency {
+		if err := e.together(r.Context(), q, family, &answer); err != nil {
+			return nil, err
+		}
+	}
 	e.tell(q, answer)
 	return respond(answer, e.request.Object)
 }
@@ -170,6 +180,39 @@ func (e *exchange) divide(ctx context.Context, q *interpreter.Question) error {
 	e.Metrics.bindings.WithLabelValues(result).Inc()
 	q.Target.Clusters, q.Target.CreatedWith = division.Clusters, division.CreatedWith
 	return err
+}
+
+// Revisions are the other revisions of a template that clusters may run, while it is released in stages.
+type Revisions interface {
+	Running(ctx context.Context, template *unstructured.Unstructured) ([]*unstructured.Unstructured, error)
+}
+
+// together adds what other revisions depend on that clusters run: by the new template alone Karmada would take from held clusters what
+// their pods start with. What cannot be read is refused, and Karmada, which asks again, takes nothing away meanwhile.
+func (e *exchange) together(ctx context.Context, q interpreter.Question, f *family.Family, answer *interpreter.Answer) error {
+	if e.Revisions == nil {
+		return nil
+	}
+	others, err := e.Revisions.Running(ctx, q.Object)
+	if err != nil {
+		return refuse(http.StatusServiceUnavailable, "what revisions that clusters run depend on: %v", err)
+	}
+	for _, other := range others {
+		q.Object = other
+		more, err := q.Answer(f)
+		if err != nil {
+			return err
+		}
+		for _, dependency := range more.Dependencies {
+			known := func(d configv1alpha1.DependentObjectReference) bool {
+				return equality.Semantic.DeepEqual(d, dependency)
+			}
+			if !slices.ContainsFunc(answer.Dependencies, known) {
+				answer.Dependencies = append(answer.Dependencies, dependency)
+			}
+		}
+	}
+	return nil
 }
 
 // labels are of few values: those somebody registered.

@@ -47,6 +47,7 @@ func Next(w World) Decision {
 	if n.unknown != "" {
 		n.stalled(v1alpha1.ReasonRevisionUnknown, n.unknown)
 	}
+	n.passes()
 	n.ask()
 	n.whole()
 	n.summary()
@@ -192,18 +193,64 @@ func (n *next) begin(name string) {
 	}
 }
 
-// historyLimit is how many revisions the status lists.
-const historyLimit = 10
+// historyLimit is how many revisions the status lists, and historyBytes what they may weigh.
+const (
+	historyLimit = 10
+	historyBytes = 4 << 20
+)
 
 // remember the template's revision: it is recorded before it is opened anywhere.
 func (n *next) remember() {
 	n.Record = true
-	n.Status.History = slices.DeleteFunc(n.Status.History, func(r v1alpha1.Revision) bool { return r.Name == n.Template.Revision })
+	size := n.Template.Bytes
+	n.Status.History = slices.DeleteFunc(n.Status.History, func(r v1alpha1.Revision) bool {
+		if r.Name != n.Template.Revision {
+			return false
+		}
+		size = max(size, r.Bytes)
+		return true
+	})
 	n.Status.History = append(n.Status.History, v1alpha1.Revision{Name: n.Template.Revision, Time: metav1.NewTime(n.Now),
-		Images: n.Template.Images})
-	if extra := len(n.Status.History) - historyLimit; extra > 0 {
-		n.Status.History = n.Status.History[extra:]
+		Images: n.Template.Images, Bytes: size})
+	n.forget()
+}
+
+// forget the oldest revisions that are too many, or too much for the budget, but the stable and the newest: these can be gone back to
+// always. What a cluster has stays recorded, listed or not.
+func (n *next) forget() {
+	all := int64(0)
+	for _, one := range n.Status.History {
+		all += one.Bytes
 	}
+	for i := 0; i < len(n.Status.History)-1 && (len(n.Status.History) > historyLimit || all > historyBytes); {
+		if one := n.Status.History[i]; n.Status.Dispatch == nil || one.Name != n.Status.Dispatch.Stable {
+			all -= one.Bytes
+			n.Status.History = slices.Delete(n.Status.History, i, i+1)
+			continue
+		}
+		i++
+	}
+}
+
+// passes says that override policies changed which act at once, whatever is held: with spec.overrides: Pass whoever may write them changes
+// what runs.
+func (n *next) passes() {
+	switch {
+	case n.spec.Overrides == v1alpha1.OverridesHold:
+		n.Status.Overrides = ""
+		return
+	case n.Overrides == nil || n.Status.Dispatch == nil:
+		return
+	}
+	if was := n.before.Overrides; was != "" && was != n.Overrides.Hash {
+		names := strings.Join(n.Overrides.Names, ", ")
+		if names == "" {
+			names = "none any more"
+		}
+		n.event(false, v1alpha1.ReasonOverridesPassed,
+			"override policies of the application changed, and act at once in the clusters they are for (spec.overrides: Pass): %s", names)
+	}
+	n.Status.Overrides = n.Overrides.Hash
 }
 
 // rejected revisions: those people named, and the one that failed by itself until it is tried again.

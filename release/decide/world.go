@@ -18,6 +18,8 @@ type World struct {
 	Migrating string
 	// Clusters of the binding, by name.
 	Clusters []Cluster
+	// Overrides are the policies that select the application, where they act at once; nil where they are held, or were not read.
+	Overrides *Overrides
 	// Gates are the answers of the Prometheus queries of the stage that was open when they were asked; nil when none was to be asked.
 	Gates *Gates
 }
@@ -29,6 +31,14 @@ type Gates struct {
 	Unwell, Unanswered string
 }
 
+// Overrides of an application.
+type Overrides struct {
+	// Hash of all of them: another one is a change.
+	Hash string
+	// Names in words: OverridePolicy registry.
+	Names []string
+}
+
 // Template of the application.
 type Template struct {
 	Revision string
@@ -37,6 +47,8 @@ type Template struct {
 	// Marked: it bears the marks of this Release, so that whoever writes it meets the admission.
 	Marked bool
 	Images []string
+	// Bytes of what is recorded of the revision; zero where it is in the history.
+	Bytes int64
 }
 
 // Cluster the application is in.

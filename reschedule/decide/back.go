@@ -32,18 +32,23 @@ func back(w World) *Decision {
 		return nil
 	}
 	var words []string
+	why := "no node took them within"
 	for _, r := range returned {
+		if lookAt(w, find(w.Clusters, r.From)).unmade > 0 {
+			why = "their pods were not made there, by a quota or an admission, within"
+		}
 		words = append(words, fmt.Sprintf("%d of %s to %s", r.Replicas, r.From, r.To))
 	}
 	return &Decision{
 		Verdict: PutsBack, Reason: ReasonPutBack, Targets: targets(clusters), Moved: returned,
 		Memory:  &Memory{At: w.Now, CoolDown: nextCoolDown(w), Moved: returned, Back: true},
-		Message: fmt.Sprintf("put back %s: no node took them within %s", strings.Join(words, ", "), w.Settings.ComeUp),
+		Message: fmt.Sprintf("put back %s: %s %s", strings.Join(words, ", "), why, w.Settings.ComeUp),
 		After:   lookSoon,
 	}
 }
 
-// returns is how many of a transfer's replicas go back: no more than pods that find no node, of which others may have gone back already.
+// returns is how many of a transfer's replicas go back: no more than pods that find no node, or are not made, of which others may have gone
+// back already.
 func returns(w World, to, from *Cluster, t Transfer, already []Transfer) int32 {
 	if to == nil || from == nil || from.Out != "" || to.Out != "" || to.Workload == nil {
 		return 0
@@ -51,13 +56,13 @@ func returns(w World, to, from *Cluster, t Transfer, already []Transfer) int32 {
 	if to.Workload.Replicas != to.Assigned || to.Workload.Amid != "" || to.Workload.Ordinal {
 		return 0
 	}
-	refused := lookAt(w, to).refused
+	lack := lookAt(w, to).lack()
 	for _, r := range already {
 		if r.From == t.To {
-			refused -= r.Replicas
+			lack -= r.Replicas
 		}
 	}
-	return min(t.Replicas, refused, to.Assigned-to.Workload.nodes())
+	return min(t.Replicas, lack, to.Assigned-to.Workload.nodes())
 }
 
 func withReplicas(w *Workload, replicas int32) *Workload {

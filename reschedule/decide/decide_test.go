@@ -276,6 +276,46 @@ func TestBack(t *testing.T) {
 	}
 }
 
+// TestQuotas: a pod that a quota refuses is never made, so it waits for no node. It does not move; and what was moved where one refuses it
+// goes back.
+func TestQuotas(t *testing.T) {
+	unmade := func(c Cluster, n int32) Cluster {
+		c.Assigned += n
+		c.Workload.Replicas += n
+		return c
+	}
+	lately := func(w World) World {
+		w.Memory = Memory{At: now.Add(-31 * time.Second), CoolDown: time.Minute, Moved: []Transfer{{"member1", "member2", 2}}}
+		return w
+	}
+	for name, tc := range map[string]struct {
+		world   World
+		verdict Verdict
+		targets []Target
+		words   string
+	}{
+		"in the donor, all of them": {makeWorld(unmade(runs("member1", 3, 0), 2), room(runs("member2", 4, 0), 7)), Nothing, nil,
+			"no pod waits for a node"},
+		"in the donor, one of two": {makeWorld(unmade(runs("member1", 3, 1), 1), room(runs("member2", 4, 0), 7)), Moves,
+			[]Target{{"member1", 4}, {"member2", 5}}, "moved 1 of 5"},
+		"in the receiver": {makeWorld(runs("member1", 3, 2), room(unmade(runs("member2", 3, 0), 1), 7)), NoRoom, nil,
+			"member2: 1 of its pods are not made, by a quota or an admission"},
+		"in the receiver of the last move": {lately(makeWorld(runs("member1", 3, 0), unmade(runs("member2", 4, 0), 2))), PutsBack,
+			[]Target{{"member1", 5}, {"member2", 4}}, "put back 2 of member2 to member1: their pods were not made there"},
+		"not before its time": {worldWith(lately(makeWorld(runs("member1", 3, 0), unmade(runs("member2", 4, 0), 2))), func(w *World) {
+			w.Memory.At = now.Add(-29 * time.Second)
+		}), Nothing, nil, "not made yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := Next(tc.world)
+			if diff := cmp.Diff(tc.targets, d.Targets); diff != "" || d.Verdict != tc.verdict || !strings.Contains(d.Message, tc.words) {
+				t.Errorf("%s %s, want %s %q; targets (-want +got):\n%s", d.Verdict, d.Message, tc.verdict, tc.words, diff)
+			}
+			judge(t, tc.world, d)
+		})
+	}
+}
+
 // TestCoolDown doubles while moves do not help, up to its most, and begins anew after a rest or one that helped.
 func TestCoolDown(t *testing.T) {
 	w := makeWorld(runs("member1", 3, 2), room(runs("member2", 4, 0), 7))

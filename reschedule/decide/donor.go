@@ -21,7 +21,12 @@ type look struct {
 	young time.Time
 	// refused pods, however long.
 	refused int32
+	// unmade pods: replicas that arrived there, and whose pods a quota or an admission refuses. No node is asked about them.
+	unmade int32
 }
+
+// lack is how many replicas have no node there, for whichever reason.
+func (l look) lack() int32 { return l.refused + l.unmade }
 
 // nodes is how many pods have a node and keep it.
 func (w *Workload) nodes() (n int32) {
@@ -38,6 +43,9 @@ func lookAt(w World, c *Cluster) look {
 	out := look{cluster: c}
 	if c.Workload == nil || c.Out != "" {
 		return out
+	}
+	if c.Workload.Replicas == c.Assigned && c.Workload.Amid == "" {
+		out.unmade = max(c.Assigned-count(c.Workload.Pods), 0)
 	}
 	var long []Pod
 	for _, p := range c.Workload.Pods {

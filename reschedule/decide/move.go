@@ -34,7 +34,7 @@ func Next(w World) Decision {
 }
 
 func next(w World, looks []look, young time.Time) Decision {
-	if i := slices.IndexFunc(looks, func(l look) bool { return l.refused > 0 }); i < 0 {
+	if !slices.ContainsFunc(looks, func(l look) bool { return l.refused > 0 || l.unmade > 0 && given(w, l.cluster) }) {
 		return Decision{Verdict: Nothing, Reason: ReasonNothing, Message: "no pod waits for a node", After: pending(w)}
 	}
 	if d := leftAlone(w); d != nil {
@@ -42,6 +42,9 @@ func next(w World, looks []look, young time.Time) Decision {
 	}
 	if d := back(w); d != nil {
 		return *d
+	}
+	if !slices.ContainsFunc(looks, func(l look) bool { return l.refused > 0 }) {
+		return Decision{Verdict: Nothing, Reason: ReasonNothing, Message: "pods that were moved are not made yet", After: pending(w)}
 	}
 	long := slices.DeleteFunc(slices.Clone(looks), func(l look) bool { return l.waiting == 0 })
 	if len(long) == 0 || soonMore(w, long, young) {
@@ -58,6 +61,11 @@ func next(w World, looks []look, young time.Time) Decision {
 			w.Now.Add(left).UTC().Format(time.TimeOnly))}
 	}
 	return move(w, looks, donors)
+}
+
+// given reports whether the last move gave a cluster replicas.
+func given(w World, c *Cluster) bool {
+	return !w.Memory.Back && slices.ContainsFunc(w.Memory.Moved, func(t Transfer) bool { return t.To == c.Name })
 }
 
 // together is how long the first that have waited long enough wait for the next, so that what one event left without nodes moves at once:
@@ -113,7 +121,7 @@ func nextCoolDown(w World) time.Duration {
 // helped reports whether the last move's replicas found nodes where they went.
 func helped(w World) bool {
 	for _, t := range w.Memory.Moved {
-		if to := find(w.Clusters, t.To); to == nil || to.Out != "" || to.Workload == nil || lookAt(w, to).refused > 0 {
+		if to := find(w.Clusters, t.To); to == nil || to.Out != "" || to.Workload == nil || lookAt(w, to).lack() > 0 {
 			return false
 		}
 	}
@@ -148,6 +156,8 @@ func receivers(w World, looks []look) (out []receiver, not others) {
 			not.words = append(not.words, c.Name+": "+c.Closed)
 		case l.refused > 0:
 			// It has none to give: pods wait there.
+		case l.unmade > 0:
+			not.words = append(not.words, fmt.Sprintf("%s: %d of its pods are not made, by a quota or an admission", c.Name, l.unmade))
 		case c.Unasked:
 			not.unasked++
 		case c.Workload == nil || c.Workload.Replicas != c.Assigned:

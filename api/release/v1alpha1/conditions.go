@@ -28,6 +28,7 @@ const (
 	ReasonWithMissing        = "WithMissing"        // an object of spec.with does not exist
 	ReasonMigrating          = "Migrating"          // a Migration moves the application: its changes are not held
 	ReasonNewRevision        = "NewRevision"        // a change was seen, and is held
+	ReasonOverridesPassed    = "OverridesPassed"    // override policies changed, and act at once
 	ReasonStageOpened        = "StageOpened"        // clusters, or replicas, were opened
 	ReasonStageDone          = "StageDone"          // everything of the stage is updated and well
 	ReasonUpdating           = "Updating"           // clusters of the stage are not done

@@ -362,6 +362,9 @@ type Revision struct {
 	// +listType=atomic
 	// +optional
 	Images []string `json:"images,omitempty"`
+	// bytes of what is recorded of it: of 4 MiB in all the oldest are forgotten, before there are ten.
+	// +optional
+	Bytes int64 `json:"bytes,omitempty"`
 }
 
 // Failure of a revision that was rolled back by itself.
@@ -409,10 +412,14 @@ type ReleaseStatus struct {
 	// +listMapKey=name
 	// +optional
 	Clusters []ClusterStatus `json:"clusters,omitempty"`
-	// history of revisions, the newest last, at most ten.
+	// history of revisions, the newest last, at most ten, and no more than 4 MiB beside the stable and the newest.
 	// +listType=atomic
 	// +optional
 	History []Revision `json:"history,omitempty"`
+	// overrides is a hash of the override policies that select the application, as they were seen last, where spec.overrides is Pass. Another
+	// one is said by an event.
+	// +optional
+	Overrides string `json:"overrides,omitempty"`
 	// stageText is the stage for people: 2/4 half.
 	// +optional
 	StageText string `json:"stageText,omitempty"`
