@@ -118,6 +118,7 @@ func (c *Controller) ofOverride(ctx context.Context, policy client.Object) []rec
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;patch
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets;daemonsets,verbs=get;patch
+// +kubebuilder:rbac:groups=component.luojilab.com,resources=components,verbs=get;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;patch

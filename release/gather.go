@@ -353,6 +353,9 @@ func count(out *decide.Work, manifest *unstructured.Unstructured, status map[str
 }
 
 func images(template *unstructured.Unstructured) []string {
+	if image, ok, err := unstructured.NestedString(template.Object, "spec", "image"); ok && err == nil {
+		return []string{image} // of a Component
+	}
 	containers, _, err := unstructured.NestedSlice(template.Object, "spec", "template", "spec", "containers")
 	if err != nil {
 		return nil

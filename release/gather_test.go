@@ -102,6 +102,7 @@ func TestUnfit(t *testing.T) {
 			"{apiVersion: apps.kruise.io/v1beta1, kind: StatefulSet, spec: {updateStrategy: {rollingUpdate: {partition: 1}}}}",
 			v1alpha1.ReasonPartitionSet,
 		},
+		"a Component":                  {"{apiVersion: component.luojilab.com/v1alpha1, kind: Component, spec: {}}", ""},
 		"a DaemonSet of either group":  {"{apiVersion: apps.kruise.io/v1alpha1, kind: DaemonSet, spec: {}}", ""},
 		"a kind of that name, foreign": {"{apiVersion: example.com/v1, kind: Deployment, spec: {}}", v1alpha1.ReasonKindNotStaged},
 	} {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	componentv1beta1 "github.com/argosy-dev/argosy/api/component/v1beta1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/program"
@@ -28,7 +29,9 @@ import (
 // newScheme knows what this program reads and writes in a member: none of Karmada's kinds, which members have not.
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, componentv1alpha1.AddToScheme, vmv1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, componentv1alpha1.AddToScheme, componentv1beta1.AddToScheme, vmv1alpha1.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)
 		}

@@ -9,7 +9,9 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/conversion"
 
+	"github.com/argosy-dev/argosy/api/component/v1beta1"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/member/vm"
 )
@@ -33,12 +35,13 @@ func webhookServer(cfg config.MemberWebhook) (webhook.Server, error) {
 	}), nil
 }
 
-// addAdmission of what people decide.
+// addAdmission of what people decide, and the conversion of Components, which the API server asks for where the member serves two versions.
 func addAdmission(mgr manager.Manager) error {
 	server := mgr.GetWebhookServer()
 	for path, handler := range vm.MemberHandlers(clock.RealClock{}) {
 		server.Register(path, handler)
 	}
+	server.Register(v1beta1.ConvertPath, conversion.NewWebhookHandler(mgr.GetScheme(), mgr.GetConverterRegistry()))
 	if err := mgr.AddReadyzCheck("webhook", server.StartedChecker()); err != nil {
 		return fmt.Errorf("adding readiness check: %w", err)
 	}

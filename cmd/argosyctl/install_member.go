@@ -61,6 +61,9 @@ admission, whose keys are made for each member.`,
 	cmd.Flags().StringVar(&options.ControllerID, "controller-id", "default",
 		"another name makes a second manager beside the default one, for the Components that the label component.luojilab.com/controller-id "+
 			"gives to it")
+	cmd.Flags().BoolVar(&options.ServeBeta, "serve-v1beta1", false,
+		"have the member serve Components as v1beta1 too, which this program converts: kubectl, garbage collection and the deletion of "+
+			"namespaces prefer that version, and wait while the program is away")
 	cmd.Flags().StringVar(&options.Image, "image", "", "image of argosy-member-manager")
 	cmd.Flags().Int64Var(&options.Replicas, "replicas", 2, "how many run; one works, the others stand by")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml prints the objects instead of applying them")
@@ -122,6 +125,16 @@ func memberProblem(options install.MemberOptions, stage, output, machinesCA stri
 		return errors.New("--machines-ca is of no use without --machines-url")
 	case options.MachinesURL != "" && !strings.HasPrefix(options.MachinesURL, "https://"):
 		return fmt.Errorf("--machines-url %q: want an address that begins with https://", options.MachinesURL)
+	}
+	return betaProblem(options, output)
+}
+
+func betaProblem(options install.MemberOptions, output string) error {
+	switch {
+	case options.ServeBeta && options.Beside():
+		return errors.New("--serve-v1beta1 is of the default manager: leave --controller-id out")
+	case options.ServeBeta && output != "":
+		return errors.New("--serve-v1beta1 needs the certificate that is made on the way: leave --output out")
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/argosy-dev/argosy/api/component/v1beta1"
 )
 
 const (
@@ -51,6 +53,9 @@ type MemberOptions struct {
 	Admission bool
 	// Prepare leaves the program itself to somebody else, the chart: kinds, namespace, rights and admission alone.
 	Prepare bool
+	// ServeBeta has the member serve Components as v1beta1 too, by a webhook of the program's: whatever asks for that version, which
+	// Kubernetes prefers, fails while the program is away (docs/decisions/0386).
+	ServeBeta bool
 	// ControllerID of a manager beside the one called default, which must be there: the program alone, under another name. Empty: default.
 	ControllerID string
 }
@@ -216,8 +221,16 @@ func Member(ctx context.Context, member *rest.Config, out io.Writer, options Mem
 	}
 	var admission []*unstructured.Unstructured
 	if options.Admission {
-		if admission, err = i.memberAdmission(ctx, c); err != nil {
+		var trust []byte
+		if admission, trust, err = i.memberAdmission(ctx, c); err != nil {
 			return err
+		}
+		if options.ServeBeta {
+			if err := serveBeta(objects, map[string]any{
+				"service": map[string]any{"namespace": Namespace, "name": memberWebhook, "path": v1beta1.ConvertPath, "port": int64(443)},
+			}, trust); err != nil {
+				return err
+			}
 		}
 	}
 	for _, object := range append(objects, admission...) {
@@ -246,6 +259,9 @@ func MemberGone(ctx context.Context, member *rest.Config, out io.Writer, control
 	}
 	admission, err := MemberAdmission("https://none", nil)
 	if err != nil {
+		return err
+	}
+	if err := i.endBeta(ctx, c, objects); err != nil {
 		return err
 	}
 	// Admission first: the API server would ask nobody.

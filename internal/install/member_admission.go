@@ -19,7 +19,8 @@ import (
 const (
 	memberAuthority = "argosy-member-manager-ca"
 	memberTLS       = "argosy-member-manager-tls"
-	memberService   = "argosy-member-webhook." + Namespace + ".svc"
+	memberWebhook   = "argosy-member-webhook"
+	memberService   = memberWebhook + "." + Namespace + ".svc"
 )
 
 // MemberAdmission makes a member's API server ask argosy-member-manager at a URL about what people decide there.
@@ -39,48 +40,49 @@ func MemberAdmission(url string, trust []byte) ([]*unstructured.Unstructured, er
 	return objects, nil
 }
 
-// memberAdmission is the certificates, made or renewed, and the registrations that trust them. Their Service stands in them as it is.
-func (i *Installer) memberAdmission(ctx context.Context, c client.Client) ([]*unstructured.Unstructured, error) {
+// memberAdmission is the certificates, made or renewed, the registrations that trust them, and whom they trust. Their Service stands in
+// them as it is.
+func (i *Installer) memberAdmission(ctx context.Context, c client.Client) ([]*unstructured.Unstructured, []byte, error) {
 	now := clock.RealClock{}.Now()
 	stored, err := memberSecret(ctx, c, memberAuthority)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	authority, reason, err := certificates.EnsureAuthority(certificates.Authority{
 		Pair: certificates.Pair{Cert: stored[corev1.TLSCertKey], Key: stored[corev1.TLSPrivateKeyKey]}, Trust: stored["ca.crt"],
 	}, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if reason != "" {
 		i.say("made     certificate authority: %s", reason)
 	}
 	if stored, err = memberSecret(ctx, c, memberTLS); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	serving, reason, err := certificates.EnsureServing(
 		certificates.Pair{Cert: stored[corev1.TLSCertKey], Key: stored[corev1.TLSPrivateKeyKey]}, authority, []string{memberService}, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if reason != "" {
 		i.say("made     serving certificate: %s", reason)
 	}
 	registrations, err := glob(memberManagerFolder + "/webhook.yaml")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, object := range registrations {
 		if !strings.HasSuffix(object.GetKind(), "WebhookConfiguration") {
 			continue
 		}
 		if err := trustIn(object, authority.Trust); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	return append([]*unstructured.Unstructured{
 		tlsSecret(memberAuthority, authority.Pair, authority.Trust), tlsSecret(memberTLS, serving, authority.Trust),
-	}, registrations...), nil
+	}, registrations...), authority.Trust, nil
 }
 
 func memberSecret(ctx context.Context, c client.Client, name string) (map[string][]byte, error) {

@@ -105,6 +105,9 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	if err := indexHosts(ctx, mgr); err != nil {
+		return err
+	}
 	build := builder.ControllerManagedBy(mgr).Named("component").
 		For(&v1alpha1.Component{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, predicate.LabelChangedPredicate{},

@@ -54,6 +54,9 @@ func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) 
 	if err := r.gatherAutoscaler(ctx, in); err != nil {
 		return nil, err
 	}
+	if err := r.gatherHosts(ctx, in); err != nil {
+		return nil, err
+	}
 	if in.Canary, err = decide.CanaryOf(in, r.clock.Now()); err != nil {
 		return nil, err
 	}

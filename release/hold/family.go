@@ -52,6 +52,9 @@ func workload(kind schema.GroupKind) (Family, bool) {
 			},
 			Partition: []string{"spec", "updateStrategy", "rollingUpdate", "partition"},
 		}, true
+	case schema.GroupKind{Group: "component.luojilab.com", Kind: "Component"}:
+		// What people decide about canary steps is of what runs now.
+		return Family{Live: [][]string{replicas, {"spec", "approvals"}}}, true
 	case schema.GroupKind{Group: "apps.kruise.io", Kind: "DaemonSet"}:
 		return Family{Live: [][]string{{"spec", "updateStrategy", "rollingUpdate", "paused"}}}, true
 	}

@@ -42,16 +42,26 @@ func TestRevision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const component = `{apiVersion: component.luojilab.com/v1alpha1, kind: Component, metadata: {name: web}, ` +
+		`spec: {image: "web:1", replicas: 3}}`
+	five, err := Revision(parse(t, component))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		text string
 		same string
 		want bool
 	}{
-		"another number":           {strings.Replace(deployment, "replicas: 3", "replicas: 9", 1), first, true},
-		"not paused":               {strings.Replace(deployment, "paused: true, ", "", 1), first, true},
-		"another label of its own": {strings.Replace(deployment, "team: a", "team: b", 1), first, true},
-		"another image":            {strings.Replace(deployment, "web:1", "web:2", 1), first, false},
-		"a partition":              {set + ", updateStrategy: {partition: 3}}}", plain, true},
+		"more copies of a Component":  {strings.Replace(component, "replicas: 3", "replicas: 9", 1), five, true},
+		"an approval of its canary":   {strings.Replace(component, "replicas: 3", "approvals: [{gate: canary}]", 1), five, true},
+		"another image of it":         {strings.Replace(component, "web:1", "web:2", 1), five, false},
+		"another port, and the image": {strings.Replace(component, "replicas: 3", "port: 81", 1), five, false},
+		"another number":              {strings.Replace(deployment, "replicas: 3", "replicas: 9", 1), first, true},
+		"not paused":                  {strings.Replace(deployment, "paused: true, ", "", 1), first, true},
+		"another label of its own":    {strings.Replace(deployment, "team: a", "team: b", 1), first, true},
+		"another image":               {strings.Replace(deployment, "web:1", "web:2", 1), first, false},
+		"a partition":                 {set + ", updateStrategy: {partition: 3}}}", plain, true},
 		"a pace": {set + ", updateStrategy: {maxUnavailable: 20%, paused: true}, scaleStrategy: {podsToDelete: [a]}}}",
 			plain, true},
 		"an empty strategy":           {set + ", updateStrategy: {}}}", plain, true},

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -48,8 +50,8 @@ const (
 func TestComponents(t *testing.T) {
 	Only(t)
 	ctrl.SetLogger(logr.Discard())
-	f := newComponents(t)
-	defer f.stop()
+	f := newComponents(t, *components)
+	defer func() { f.stop() }()
 	start := f.clock.Now()
 	f.run()
 	f.until("in place", func(c *v1alpha1.Component) bool {
@@ -80,6 +82,61 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// oldDeployments are taken over by TestComponentsAdopt.
+const oldDeployments = 100
+
+// TestComponentsAdopt takes Deployments over that somebody made by hand, and counts how many of their pods would have to begin anew: a pod
+// template that differs is another generation.
+func TestComponentsAdopt(t *testing.T) {
+	Only(t)
+	ctrl.SetLogger(logr.Discard())
+	f := newComponents(t, 0)
+	before := map[types.UID]int64{}
+	for n := range oldDeployments {
+		labels := map[string]string{"app": fmt.Sprintf("old-%d", n)}
+		old := &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(n % componentsNamespaces), Name: fmt.Sprintf("old-%d", n)},
+			Spec: appsv1.DeploymentSpec{
+				Replicas: ptr.To[int32](3), Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
+					Name: "web", Image: "old:41", Ports: []corev1.ContainerPort{{Name: "main", ContainerPort: 8080}},
+					Env: []corev1.EnvVar{{Name: "A", Value: "1"}},
+				}}}},
+			},
+		}
+		f.must(f.api.Create(t.Context(), old, client.FieldOwner("kubectl-create")))
+		before[old.UID] = old.Generation
+		component := f.five(n)
+		component.Name, component.Spec.Image, component.Spec.Replicas = old.Name, "old:41", ptr.To[int32](3)
+		component.Spec.Svc.Type = v1alpha1.ServiceNone
+		component.Spec.Adopt = &v1alpha1.Adopt{Workload: old.Name, Selector: labels, Container: "web"}
+		f.must(f.api.Create(t.Context(), component))
+	}
+	start := f.clock.Now()
+	f.run()
+	defer f.stop()
+	f.until("taken over", func(c *v1alpha1.Component) bool {
+		return meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionRendered)
+	})
+	took, restarted, theirs := f.clock.Since(start), 0, 0
+	list := &appsv1.DeploymentList{}
+	f.must(f.api.List(t.Context(), list))
+	for i := range list.Items {
+		d := &list.Items[i]
+		if metav1.GetControllerOf(d) != nil {
+			theirs++
+		}
+		if generation, ok := before[d.UID]; !ok || generation != d.Generation {
+			restarted++
+		}
+	}
+	fmt.Fprintf(os.Stdout, "\n### Component: %d old Deployments taken over\n\n%s\n\n| | |\n|---|---|\n| taken over | %d |\n| after | %s |\n"+
+		"| restarted | %d |\n", oldDeployments, machine(), theirs, took.Round(time.Millisecond), restarted)
+	if restarted != 0 || theirs != oldDeployments {
+		t.Errorf("%d were taken over and %d restarted, want %d and none", theirs, restarted, oldDeployments)
+	}
+}
+
 // componentFleet is a member with Components.
 type componentFleet struct {
 	*testing.T
@@ -92,7 +149,7 @@ type componentFleet struct {
 	stop    func()
 }
 
-func newComponents(t *testing.T) *componentFleet {
+func newComponents(t *testing.T, count int) *componentFleet {
 	t.Helper()
 	f := &componentFleet{T: t, clock: clock.RealClock{}, kinds: kruntime.NewScheme()}
 	f.must(clientgoscheme.AddToScheme(f.kinds))
@@ -112,18 +169,23 @@ func newComponents(t *testing.T) *componentFleet {
 	var group sync.WaitGroup
 	for worker := range 16 {
 		group.Go(func() {
-			for n := worker; n < *components; n += 16 {
-				f.must(f.api.Create(t.Context(), &v1alpha1.Component{
-					ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(n % componentsNamespaces), Name: fmt.Sprintf("app-%d", n)},
-					Spec: v1alpha1.ComponentSpec{
-						WorkloadType: v1alpha1.WorkloadDeployment, DevelopLanguage: "python", RunType: "server", Image: "python-demo:latest", Port: 8080,
-					},
-				}))
+			for n := worker; n < count; n += 16 {
+				f.must(f.api.Create(t.Context(), f.five(n)))
 			}
 		})
 	}
 	group.Wait()
 	return f
+}
+
+// five fields.
+func (*componentFleet) five(n int) *v1alpha1.Component {
+	return &v1alpha1.Component{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(n % componentsNamespaces), Name: fmt.Sprintf("app-%d", n)},
+		Spec: v1alpha1.ComponentSpec{
+			WorkloadType: v1alpha1.WorkloadDeployment, DevelopLanguage: "python", RunType: "server", Image: "python-demo:latest", Port: 8080,
+		},
+	}
 }
 
 func namespaceOf(n int) string { return fmt.Sprintf("team-%d", n) }
@@ -181,7 +243,7 @@ func (f *componentFleet) run() {
 		f.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(f.Context())
-	f.must(component.AddToManager(ctx, mgr, component.Options{Concurrency: 16, Namespace: "argosy-system"}))
+	f.must(component.AddToManager(ctx, mgr, component.Options{Concurrency: 16, Namespace: "argosy-system", AllowSameName: true}))
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)

@@ -227,6 +227,7 @@ type Patch struct {
 
 // Component is a service in five fields, rendered in each member from that cluster's templates.
 // +kubebuilder:object:root=true
+// +kubebuilder:storageversion
 // +kubebuilder:subresource:status
 // +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
 // +kubebuilder:resource:shortName=cpt,categories=argosy
@@ -252,6 +253,9 @@ type Component struct {
 	// +optional
 	Status ComponentStatus `json:"status,omitempty"`
 }
+
+// Hub marks the version that others are converted to and from: the one that is stored.
+func (*Component) Hub() {}
 
 // ComponentList is a list of Components.
 // +kubebuilder:object:root=true

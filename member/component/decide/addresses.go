@@ -13,22 +13,25 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/render"
 )
 
 // addresses tells where the Component is reached.
 func (s *settling) addresses() {
 	s.status.Endpoints, s.status.LoadBalancer = nil, v1alpha1.LoadBalancerStatus{}
-	own := false
+	balancer, asked := render.Balancer(s.in.Component), false
 	// The Service comes first: every Component but the rarest has one, and a person looks at the first.
 	for _, key := range s.mine("Service") {
 		var service corev1.Service
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(s.out.Live[key].Object, &service); err == nil {
-			isOwn := key.Name == s.serviceName()
-			own = own || isOwn
-			s.service(&service, isOwn)
+			s.service(&service)
+			if key.Name == balancer {
+				asked = true
+				s.balancer(&service)
+			}
 		}
 	}
-	if !own {
+	if !asked {
 		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionLoadBalancerReady)
 	}
 	for _, key := range s.mine("Ingress") {
@@ -56,21 +59,16 @@ func (s *settling) isMine(live *unstructured.Unstructured) bool {
 	return owner == Ours || owner == Left && s.in.Unmanaged()
 }
 
-// serviceName is the name of the Component's own Service.
-func (s *settling) serviceName() string {
-	if adopt := s.in.Component.Spec.Adopt; adopt != nil && adopt.Service != "" {
-		return adopt.Service
-	}
-	return s.in.Component.Name
-}
-
 func (s *settling) add(kind v1alpha1.EndpointType, url string) {
 	s.status.Endpoints = append(s.status.Endpoints, v1alpha1.Endpoint{Type: kind, URL: url})
 }
 
-func (s *settling) service(service *corev1.Service, own bool) {
+func (s *settling) service(service *corev1.Service) {
 	for _, port := range service.Spec.Ports {
-		s.add(v1alpha1.EndpointService, "http://"+net.JoinHostPort(service.Name+"."+service.Namespace+".svc", strconv.Itoa(int(port.Port))))
+		// What a provider acts on is another name of the Component's own Service.
+		if class := service.Spec.LoadBalancerClass; class == nil || service.Name == s.in.Component.Name {
+			s.add(v1alpha1.EndpointService, "http://"+net.JoinHostPort(service.Name+"."+service.Namespace+".svc", strconv.Itoa(int(port.Port))))
+		}
 		if port.NodePort != 0 && service.Spec.Type == corev1.ServiceTypeNodePort {
 			s.add(v1alpha1.EndpointNodePort, fmt.Sprintf("http://<any node>:%d", port.NodePort))
 		}
@@ -82,9 +80,10 @@ func (s *settling) service(service *corev1.Service, own bool) {
 			s.add(v1alpha1.EndpointLoadBalancer, "http://"+net.JoinHostPort(host, strconv.Itoa(int(port.Port))))
 		}
 	}
-	if !own {
-		return
-	}
+}
+
+// balancer tells of the load balancer that is asked for.
+func (s *settling) balancer(service *corev1.Service) {
 	if service.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionLoadBalancerReady)
 		return
@@ -102,8 +101,15 @@ func (s *settling) service(service *corev1.Service, own bool) {
 	if class := service.Spec.LoadBalancerClass; class != nil {
 		provider = *class
 	}
+	meanwhile := ""
+	for _, key := range s.mine("Service") {
+		if s.in.standsIn(key) {
+			meanwhile = fmt.Sprintf(" Service %s keeps its address until then.", key.Name)
+		}
+	}
 	s.set(v1alpha1.ConditionLoadBalancerReady, metav1.ConditionFalse, v1alpha1.ReasonAddressPending,
-		"No address yet from %s. If none comes, this cluster has no such provider: ask your platform team, or use spec.ingress.", provider)
+		"No address yet from %s.%s If none comes, this cluster has no such provider: ask your platform team, or use spec.ingress.",
+		provider, meanwhile)
 }
 
 func (s *settling) ingress(ingress *networkingv1.Ingress) {

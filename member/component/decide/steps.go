@@ -37,6 +37,8 @@ type Input struct {
 	Live map[Key]*unstructured.Unstructured
 	// Verdicts are of objects that spec.adopt names and nobody of ours owns yet.
 	Verdicts map[Key]adopt.Verdict
+	// Hosts are, of Ingresses to be, the host and path that another Component has already, and whose it is.
+	Hosts map[Key]string
 	// Canary is how a change of pods goes in steps; nil where the Component has none.
 	Canary *Canary
 	// Autoscaler sets the replicas of the workload, if one does: "HorizontalPodAutoscaler web".
@@ -179,8 +181,12 @@ func (in *Input) prune(steps *Steps, wanted map[Key]bool) {
 	}
 }
 
-// mayGo holds back a workload until the one that takes its place serves: spec.adopt was added to a Component that ran.
+// mayGo holds back a workload until the one that takes its place serves: spec.adopt was added to a Component that ran. A load balancer goes
+// when the one that takes its place has its address.
 func (in *Input) mayGo(key Key) bool {
+	if key.Kind == "Service" {
+		return !in.standsIn(key)
+	}
 	if key.Kind != string(v1alpha1.WorkloadDeployment) && key.Kind != string(v1alpha1.WorkloadStatefulSet) {
 		return true
 	}
@@ -199,6 +205,10 @@ func (in *Input) mayGo(key Key) bool {
 func (in *Input) decide(object *render.Object) (*Apply, *Blocked) {
 	key := KeyOf(object)
 	live := in.Live[key]
+	if taken := in.Hosts[key]; taken != "" {
+		return nil, &Blocked{key, v1alpha1.ReasonObjectTaken,
+			fmt.Sprintf("%s. %s was left alone: two would answer in turn. Choose another host or path in spec.ingress.", taken, key)}
+	}
 	if live == nil {
 		return &Apply{Object: object}, nil
 	}
@@ -210,7 +220,7 @@ func (in *Input) decide(object *render.Object) (*Apply, *Blocked) {
 		if live.GetDeletionTimestamp() != nil {
 			return nil, nil
 		}
-		if Same(live, object) {
+		if Same(live, object) || in.standsIn(key) {
 			return nil, nil
 		}
 		return &Apply{Object: object, Live: live, HandOver: in.handsOver(object, live)}, nil

@@ -2,6 +2,8 @@ package render
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,6 +17,8 @@ import (
 // names of the component's own objects and of its main container.
 type names struct {
 	workload, service, ingress, container string
+	// balancer is the Service that the provider of load balancers acts on; empty where the component names none.
+	balancer string
 }
 
 // longestStatefulSet leaves room for the hash that Kubernetes adds to the name in a label of the pods.
@@ -57,5 +61,44 @@ func namesOf(component *v1alpha1.Component) (names, error) {
 	if problems := validation.IsDNS1035Label(out.service); len(problems) > 0 {
 		return wrong(name, fmt.Sprintf("a Service cannot be called %q: %s", out.service, strings.Join(problems, "; ")))
 	}
+	out.balancer = balancerName(out.service, Provider(component))
 	return out, nil
+}
+
+// Provider of load balancers that the component names; empty where it leaves the choice to its cluster, or wants none.
+func Provider(component *v1alpha1.Component) string {
+	switch asked := component.Spec.Svc.Type; asked {
+	case "", v1alpha1.ServiceClusterIP, v1alpha1.ServiceNodePort, v1alpha1.ServiceLoadBalancer, v1alpha1.ServiceNone:
+		return ""
+	default:
+		return string(asked)
+	}
+}
+
+// Balancer is the name of the Service that a provider of load balancers acts on; empty where the component wants none.
+func Balancer(component *v1alpha1.Component) string {
+	service := component.Name
+	if adopt := component.Spec.Adopt; adopt != nil {
+		service = cmp.Or(adopt.Service, service)
+	}
+	if component.Spec.Svc.Type == v1alpha1.ServiceLoadBalancer {
+		return service
+	}
+	return balancerName(service, Provider(component))
+}
+
+// balancerName is the Service of one provider: the class of a Service can never be changed, so each provider has one of its own, and
+// two can be there at the same time.
+func balancerName(service, provider string) string {
+	if provider == "" {
+		return ""
+	}
+	plain := strings.NewReplacer("/", "-", ".", "-").Replace(provider)
+	if out := service + "-" + plain; len(out) <= validation.DNS1035LabelMaxLength && plain == provider {
+		return out
+	}
+	// Two providers whose plain names are alike are two.
+	sum := sha256.Sum256([]byte(provider))
+	end := "-" + hex.EncodeToString(sum[:4])
+	return strings.TrimRight((service + "-" + plain)[:min(len(service)+1+len(plain), validation.DNS1035LabelMaxLength-len(end))], "-") + end
 }

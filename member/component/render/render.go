@@ -11,7 +11,7 @@ import (
 
 // Version is raised by a change of this package that changes the bytes of an object: such a change is brought out as a
 // change of a template is, never by the start of a new controller.
-const Version = 1
+const Version = 2
 
 // Variables are the cluster's, by the KEY of $(cluster.KEY).
 type Variables map[string]string
@@ -124,6 +124,9 @@ func (r *renderer) own() []identity {
 	out := []identity{{r.workloadKind(), r.names.workload}}
 	if r.hasService() {
 		out = append(out, identity{kindService, r.names.service})
+	}
+	if r.names.balancer != "" {
+		out = append(out, identity{kindService, r.names.balancer})
 	}
 	if r.component.Spec.Ingress != nil {
 		out = append(out, identity{kindIngress, r.names.ingress})

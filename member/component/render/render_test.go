@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 	syaml "sigs.k8s.io/yaml"
 
@@ -197,11 +198,12 @@ func TestFields(t *testing.T) {
 			kind: "Deployment", path: []string{"spec", "template", "spec", "containers"},
 			want: "- {args: ['8080'], image: 'python-demo:latest', livenessProbe: {httpGet: {port: 8080}}, name: main, ports: [{containerPort: " +
 				"8080, name: main}]}"},
-		"a provider is a class": {
-			component: "svc: {type: aliyun-slb}", kind: "Service", path: []string{"spec", "loadBalancerClass"}, want: "aliyun-slb",
+		"beside a provider's the Service stays as it is": {
+			component: "svc: {type: aliyun-slb}", kind: "Service", path: []string{"spec", "type"}, want: "ClusterIP",
 		},
-		"and its Service is a load balancer": {
-			component: "svc: {type: aliyun-slb}", kind: "Service", path: []string{"spec", "type"}, want: "LoadBalancer",
+		"and a patch without a name is of it": {
+			component: "{svc: {type: aliyun-slb}, patches: [{target: {kind: Service}, patch: {spec: {clusterIP: None}}}]}",
+			kind:      "Service", path: []string{"spec", "clusterIP"}, want: "None",
 		},
 		"the Service follows a renamed port": {templates: object("Deployment",
 			"{spec: {template: {spec: {containers: [{name: main, ports: [{containerPort: $(component.port), name: http}]}]}}}}"),
@@ -364,5 +366,41 @@ func TestFrom(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"the objects are shown as they are after the last canary step"}, report.Notes); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestProviders: each has a Service of its own, whose class no other acts on.
+func TestProviders(t *testing.T) {
+	long := strings.Repeat("a", 50)
+	for provider, want := range map[string]string{
+		"aliyun-slb":              "demo-aliyun-slb",
+		"luoji-slb":               "demo-luoji-slb",
+		"example.com/slb":         "demo-example-com-slb-659b89fb",
+		"example-com/slb":         "demo-example-com-slb-56e666f3",
+		"LoadBalancer":            "",
+		"None":                    "",
+		long + "-" + long + "-lb": "demo-",
+	} {
+		component := with(t, "svc: {type: "+provider+"}")
+		component.Name = "demo"
+		objects, _, err := Render(component, nil, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", provider, err)
+		}
+		have := ""
+		for _, o := range objects {
+			class, _, _ := unstructured.NestedString(o.Content, "spec", "loadBalancerClass")
+			if class == "" {
+				continue
+			}
+			have = o.Name
+			kind, _, _ := unstructured.NestedString(o.Content, "spec", "type")
+			if class != provider || kind != "LoadBalancer" || len(o.Name) > 63 {
+				t.Errorf("%s: Service %s of type %s is of class %s", provider, o.Name, kind, class)
+			}
+		}
+		if !strings.HasPrefix(have, want) || want == "" && have != "" {
+			t.Errorf("%s: Service %q, want %q", provider, have, want)
+		}
 	}
 }

@@ -60,7 +60,7 @@ func (r *renderer) skeleton(id identity, workload map[string]any) map[string]any
 		object["spec"] = r.workloadSkeleton()
 	case kindService:
 		spec := map[string]any{"selector": r.selector()}
-		if id.name == r.names.service && r.hasService() {
+		if id.name == r.names.service && r.hasService() || id.name == r.names.balancer {
 			spec["ports"] = []any{map[string]any{"name": portName, "port": int64(r.component.Spec.Port), "targetPort": r.targetPort(workload)}}
 		}
 		object["spec"] = spec
@@ -102,6 +102,8 @@ func (r *renderer) specLayer(id identity, object map[string]any) (*layer, error)
 		spec, err = r.workloadSpec(object)
 	case id == identity{kindService, r.names.service} && r.hasService():
 		spec = r.serviceSpec()
+	case id == identity{kindService, r.names.balancer}:
+		spec = r.balancerSpec()
 	case id == identity{kindIngress, r.names.ingress} && r.component.Spec.Ingress != nil:
 		spec = r.ingressSpec()
 	default:
@@ -177,15 +179,19 @@ func plain(value intstr.IntOrString) any {
 func (r *renderer) serviceSpec() map[string]any {
 	asked := r.component.Spec.Svc.Type
 	out := map[string]any{"ports": []any{map[string]any{"port": int64(r.component.Spec.Port)}}}
-	switch asked {
-	case "":
-		out["type"] = string(v1alpha1.ServiceClusterIP)
-	case v1alpha1.ServiceClusterIP, v1alpha1.ServiceNodePort, v1alpha1.ServiceLoadBalancer:
-		out["type"] = string(asked)
-	default:
-		out["type"], out["loadBalancerClass"] = string(v1alpha1.ServiceLoadBalancer), string(asked)
+	if asked == "" || r.names.balancer != "" {
+		asked = v1alpha1.ServiceClusterIP
 	}
+	out["type"] = string(asked)
 	return out
+}
+
+// balancerSpec is what the provider acts on, and no other one does.
+func (r *renderer) balancerSpec() map[string]any {
+	return map[string]any{
+		"ports": []any{map[string]any{"port": int64(r.component.Spec.Port)}},
+		"type":  string(v1alpha1.ServiceLoadBalancer), "loadBalancerClass": Provider(r.component),
+	}
 }
 
 func (r *renderer) ingressSpec() map[string]any {

@@ -113,7 +113,7 @@ func parse(t *testing.T, text string) *unstructured.Unstructured {
 	return objects[0]
 }
 
-// federation plays Karmada for one Deployment or CloneSet.
+// federation plays Karmada for one Deployment, CloneSet or Component.
 type federation struct {
 	t         *testing.T
 	namespace string
@@ -137,23 +137,31 @@ spec:
     spec: {containers: [{name: main, image: "registry.example/web:IMAGE"}]}
 `
 
+const componentTemplate = `
+apiVersion: APIVERSION
+kind: KIND
+metadata: {name: web, namespace: NAMESPACE}
+spec: {workloadType: Deployment, developLanguage: python, runType: server, image: "registry.example/web:IMAGE", port: 8080, replicas: 6}
+`
+
+var apiVersions = map[string]string{
+	"Deployment": "apps/v1", "CloneSet": "apps.kruise.io/v1alpha1", "Component": "component.luojilab.com/v1alpha1",
+}
+
 // push as kubectl apply --server-side does.
 func (f *federation) push(image string) error {
-	apiVersion := "apps/v1"
-	if f.kind == "CloneSet" {
-		apiVersion = "apps.kruise.io/v1alpha1"
+	text := template
+	if f.kind == "Component" {
+		text = componentTemplate
 	}
-	object := parse(f.t, strings.NewReplacer("APIVERSION", apiVersion, "KIND", f.kind, "NAMESPACE", f.namespace, "IMAGE",
-		image).Replace(template))
+	object := parse(f.t, strings.NewReplacer("APIVERSION", apiVersions[f.kind], "KIND", f.kind, "NAMESPACE", f.namespace, "IMAGE",
+		image).Replace(text))
 	return admin.Apply(f.t.Context(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("gitops"), client.ForceOwnership)
 }
 
 func (f *federation) template() *unstructured.Unstructured {
 	f.t.Helper()
-	if f.kind == "CloneSet" {
-		return f.object("apps.kruise.io/v1alpha1", f.kind)
-	}
-	return f.object("apps/v1", f.kind)
+	return f.object(apiVersions[f.kind], f.kind)
 }
 
 func (f *federation) object(apiVersion, kind string) *unstructured.Unstructured {
@@ -392,6 +400,9 @@ func (f *federation) workOf(cluster, name string) *workv1alpha1.Work {
 // image a cluster's Work has.
 func (f *federation) image(cluster string) string {
 	f.t.Helper()
+	if image, ok, err := unstructured.NestedString(f.manifest(f.work(cluster)).Object, "spec", "image"); ok && err == nil {
+		return image
+	}
 	containers, _, err := unstructured.NestedSlice(f.manifest(f.work(cluster)).Object, "spec", "template", "spec", "containers")
 	if err != nil || len(containers) != 1 {
 		f.t.Fatalf("%d containers, %v", len(containers), err)

@@ -251,6 +251,7 @@ spec:
 	t.Run("a second push in the middle", secondPush)
 	t.Run("clusters come and go", clustersComeAndGo)
 	t.Run("scaled by others", scaledByOthers)
+	t.Run("a Component", componentInStages)
 	t.Run("what members own", membersOwn)
 	t.Run("migrating", migrating)
 	t.Run("badly used", badlyUsed)
