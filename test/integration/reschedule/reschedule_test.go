@@ -2,6 +2,7 @@ package reschedule
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -165,6 +167,33 @@ func TestStays(t *testing.T) {
 			w.Expect(w.division()).To(gomega.Equal(asGiven))
 		})
 	}
+}
+
+// TestQuotaInAMember: of two replicas that do not run in member1 one finds no node, and the pod of the other was never made, for a quota
+// refuses it. The first moves; member2's quota refuses it too, so it goes back, and no pod that runs is touched.
+func TestQuotaInAMember(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.application("web")
+	never := &corev1.Pod{ObjectMeta: w.meta("web-4")}
+	w.Expect(members["member1"].Delete(w.ctx, never, client.GracePeriodSeconds(0))).To(gomega.Succeed())
+	w.lead(planeConfig, nil)
+	w.Eventually(w.division).Should(gomega.Equal(map[string]int32{"member1": 4, "member2": 5}))
+	w.Eventually(func() string { return w.said("CloneSet", "web")["Moved"] }).Should(gomega.HavePrefix("moved 1 of 5 replicas from member1"))
+	// Karmada sends both numbers; member1 removes the pod that waits, and in member2 none is made.
+	w.Expect(members["member1"].Delete(w.ctx, &corev1.Pod{ObjectMeta: w.meta("web-3")}, client.GracePeriodSeconds(0))).To(gomega.Succeed())
+	for member, replicas := range map[string]int32{"member1": 4, "member2": 5} {
+		in := w.cloneSet("web", replicas)
+		w.Expect(members[member].Patch(w.ctx, in.DeepCopy(), client.RawPatch(types.MergePatchType,
+			fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)))).To(gomega.Succeed())
+		w.Expect(members[member].Get(w.ctx, client.ObjectKeyFromObject(in), in)).To(gomega.Succeed())
+		in.Status.ObservedGeneration = in.Generation
+		w.Expect(members[member].Status().Update(w.ctx, in)).To(gomega.Succeed())
+	}
+	w.observe("web")
+	w.Eventually(func() map[string]int32 { w.later("web-cloneset"); return w.division() }).Should(gomega.Equal(asGiven), "it went back")
+	w.Eventually(func() string { return w.said("CloneSet", "web")["PutBack"] }).Should(
+		gomega.HavePrefix("put back 1 of member2 to member1: their pods were not made there, by a quota or an admission"))
 }
 
 // TestOneAnswerIsNotEnough: an estimator that had no time to read the template answers carefully. That is asked again, and is not said to
