@@ -26,9 +26,8 @@ type application struct {
 	// with are the objects that go out with the target, in the order of the spec; missing are those that do not exist.
 	with    []*unstructured.Unstructured
 	missing []string
-	// overrides that select one of them, where overrides are held; nil where they act at once. Those are passing.
+	// overrides that select one of them, where overrides are held; nil where they act at once.
 	overrides []override
-	passing   []override
 }
 
 // override is an OverridePolicy or a ClusterOverridePolicy, as it was when its revision was recorded.
@@ -103,30 +102,30 @@ func (c *Controller) read(ctx context.Context, release *v1alpha1.Release) (*appl
 			out.with = append(out.with, object)
 		}
 	}
-	switch {
-	case release.Spec.Overrides == v1alpha1.OverridesHold:
-		out.overrides, err = overridesOf(ctx, c.Reader, release.Namespace, out.objects())
-	case out.target != nil:
-		// Of these nothing but an event depends: the cache, whose watch brought us here, knows them.
-		out.passing, err = overridesOf(ctx, c.Client, release.Namespace, out.objects())
-	}
-	if err != nil {
-		return nil, err
+	if release.Spec.Overrides == v1alpha1.OverridesHold {
+		if out.overrides, err = overridesOf(ctx, c.Reader, release.Namespace, out.objects()); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
-// passes are the overrides that act at once; nil where they are held.
-func (a *application) passes() (*decide.Overrides, error) {
-	if a.passing == nil {
+// passes are the overrides that act at once; nil where they are held. Nothing but an event depends on them: the cache, whose watch brought
+// us here, knows them.
+func (c *Controller) passes(ctx context.Context, release *v1alpha1.Release, app *application) (*decide.Overrides, error) {
+	if release.Spec.Overrides == v1alpha1.OverridesHold {
 		return nil, nil
 	}
-	raw, err := json.Marshal(a.passing)
+	passing, err := overridesOf(ctx, c.Client, release.Namespace, app.objects())
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(passing)
 	if err != nil {
 		return nil, fmt.Errorf("encoding overrides: %w", err)
 	}
 	out := &decide.Overrides{Hash: hold.Whole("overrides", map[string]string{"policies": string(raw)})}
-	for _, one := range a.passing {
+	for _, one := range passing {
 		kind := "OverridePolicy "
 		if one.Namespace == "" {
 			kind = "ClusterOverridePolicy "

@@ -59,7 +59,7 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 	if world.Template.Revision, world.Template.Contents, err = app.identity(); err != nil {
 		return world, nil, err
 	}
-	if world.Overrides, err = app.passes(); err != nil {
+	if world.Overrides, err = c.passes(ctx, release, app); err != nil {
 		return world, nil, err
 	}
 	if world.Template.Bytes, err = app.weigh(release, world.Template.Revision); err != nil {
