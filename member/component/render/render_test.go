@@ -404,3 +404,18 @@ func TestProviders(t *testing.T) {
 		}
 	}
 }
+
+// TestVariablesGoRoundOnce: a value that speaks of variables, even of itself, is text.
+func TestVariablesGoRoundOnce(t *testing.T) {
+	const loop = "$(cluster.b) $(cluster.a) $(component.name)"
+	templates := object("ConfigMap", "{data: {text: $(cluster.a)}}")(t)
+	objects, _, err := Render(with(t, "{}"), templates, Variables{"a": loop, "b": "$(cluster.a)"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if text, ok, _ := unstructured.NestedString(o.Content, "data", "text"); ok && text != loop {
+			t.Errorf("%q became %q", loop, text)
+		}
+	}
+}
