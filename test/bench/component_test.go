@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kruntime "k8s.io/apimachinery/pkg/runtime"
@@ -85,13 +86,13 @@ func TestComponents(t *testing.T) {
 // oldDeployments are taken over by TestComponentsAdopt.
 const oldDeployments = 100
 
-// TestComponentsAdopt takes Deployments over that somebody made by hand, and counts how many of their pods would have to begin anew: a pod
-// template that differs is another generation.
+// TestComponentsAdopt takes Deployments over that somebody made by hand, and counts how many of their pods have to begin anew: those
+// whose Deployment is another one, or has another pod template.
 func TestComponentsAdopt(t *testing.T) {
 	Only(t)
 	ctrl.SetLogger(logr.Discard())
 	f := newComponents(t, 0)
-	before := map[types.UID]int64{}
+	before := map[types.UID]corev1.PodTemplateSpec{}
 	for n := range oldDeployments {
 		labels := map[string]string{"app": fmt.Sprintf("old-%d", n)}
 		old := &appsv1.Deployment{
@@ -105,7 +106,7 @@ func TestComponentsAdopt(t *testing.T) {
 			},
 		}
 		f.must(f.api.Create(t.Context(), old, client.FieldOwner("kubectl-create")))
-		before[old.UID] = old.Generation
+		before[old.UID] = old.Spec.Template
 		component := f.five(n)
 		component.Name, component.Spec.Image, component.Spec.Replicas = old.Name, "old:41", ptr.To[int32](3)
 		component.Spec.Svc.Type = v1alpha1.ServiceNone
@@ -126,7 +127,7 @@ func TestComponentsAdopt(t *testing.T) {
 		if metav1.GetControllerOf(d) != nil {
 			theirs++
 		}
-		if generation, ok := before[d.UID]; !ok || generation != d.Generation {
+		if template, ok := before[d.UID]; !ok || !equality.Semantic.DeepEqual(template, d.Spec.Template) {
 			restarted++
 		}
 	}
