@@ -190,14 +190,14 @@ chart: ## the Helm charts, checked and packed, into _artifacts/chart
 		go run . package -chart $(CURDIR)/deploy/$$chart -out $(CURDIR)/$(ARTIFACTS)/chart) || exit 1; \
 	done
 
-# make release: argosyctl for people's machines. A version is what a tag says, and RELEASES is where its archives will be served.
+# make release: argosyctl for people's machines, and argosy-estimator, which its fit asks. A version is what a tag says, and RELEASES is where its archives will be served.
 CLIENT_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 RELEASES         ?= https://github.com/argosy-dev/argosy/releases/download
 
 .PHONY: release
-release: images chart ## all a release consists of: images, chart, and argosyctl's archives, checksums and krew manifest; VERSION=v1.2.3
+release: images chart ## all a release consists of: images, chart, archives for people's machines, checksums and krew manifest; VERSION=v1.2.3
 	@for p in $(CLIENT_PLATFORMS); do os=$${p%/*} arch=$${p#*/}; mkdir -p $(ARTIFACTS)/bin/$$os-$$arch; \
-		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LINK)' -o $(ARTIFACTS)/bin/$$os-$$arch/ ./cmd/argosyctl || exit 1; \
+		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LINK)' -o $(ARTIFACTS)/bin/$$os-$$arch/ ./cmd/argosyctl ./cmd/argosy-estimator || exit 1; \
 	done
 	cd tools/release && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/release -root $(CURDIR) -url $(RELEASES) \
 		-version "$(VERSION)" -platforms "$(subst $(space),$(comma),$(CLIENT_PLATFORMS))" -created "$$(git log -1 --format=%ct)"

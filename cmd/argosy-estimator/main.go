@@ -1,5 +1,6 @@
 // argosy-estimator tells karmada-scheduler how many replicas really fit each member, by running each member's own scheduler on a mirror of
 // it. It serves Karmada's scheduler-estimator protocol for many members in one process, with the flags of karmada-scheduler-estimator.
+// With fit as its first argument it answers one question of argosyctl's instead, and ends.
 package main
 
 import (
@@ -24,6 +25,10 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) > 0 && args[0] == fitCommand {
+		utilruntime.ReallyCrash = false
+		return runFit(ctrl.SetupSignalHandler(), args[1:], os.Stdin, os.Stdout, os.Stderr)
+	}
 	flags := flag.NewFlagSet("argosy-estimator", flag.ExitOnError)
 	options := addFlags(flags)
 	configPath := flags.String("config", "", "configuration file (config.argosy.dev/v1alpha1); empty means the defaults")

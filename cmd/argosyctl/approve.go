@@ -47,9 +47,11 @@ func newApproveCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 			"with --operation, --gate or --server, or all of them with --all. Admission writes who decided and when; it needs the verb\n" +
 			"approve (role argosy-vm-approver), and no program has it.",
 		Example: a.example,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneNamed,
+
+		ValidArgsFunction: once(a.words(flags)),
 		RunE: func(command *cobra.Command, args []string) error {
-			kind, name, err := nameOfKind(args[0], a.kinds)
+			kind, name, err := nameOfKind(typed(args), a.kinds)
 			if err != nil {
 				return err
 			}
@@ -60,7 +62,8 @@ func newApproveCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 			if err != nil {
 				return err
 			}
-			what := approving{target: target, kind: kind, key: client.ObjectKey{Namespace: namespace, Name: name}, member: member}
+			key := client.ObjectKey{Namespace: namespace, Name: name}
+			what := approving{target: writer(command, target, streams.Out), kind: kind, key: key, member: member}
 			return what.decide(command.Context(), c, streams.Out)
 		},
 	}
@@ -71,10 +74,19 @@ func newApproveCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.Flags().BoolVar(&c.reject, "reject", false, "keep the gate shut for this operation")
 	command.Flags().StringVar(&c.reason, "reason", "", "why, for those who read it later; a rejection needs one")
 	command.Flags().StringVar(&member, "member", "", memberHelp)
-	return command
+	complete(command, "member", completeNames(flags, clusters))
+	return rehearsable(command)
 }
 
 const memberHelp = "the member whose own object is meant, reached through karmada-apiserver in your name"
+
+// words are what may be named: where there is one kind alone, names.
+func (a approvable) words(flags *genericclioptions.ConfigFlags) cobra.CompletionFunc {
+	if len(a.kinds) == 1 {
+		return completeNames(flags, components)
+	}
+	return completeTyped(flags, machines())
+}
 
 // approving is one object with approvals.
 type approving struct {

@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,7 +18,10 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
+	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/publish"
 )
 
@@ -39,7 +47,9 @@ func completeFrom(
 		}
 		ctx, cancel := context.WithTimeout(parent, completionTimeout)
 		defer cancel()
-		control, namespace, err := controlPlane(flags)
+		// Where a command has --member, its objects are that member's.
+		member, _ := command.Flags().GetString("member")
+		control, namespace, err := oneMember(flags, member)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -54,18 +64,56 @@ func completeFrom(
 // completeNames are the names of a kind: in the namespace of -n, where the kind has namespaces.
 func completeNames(flags *genericclioptions.ConfigFlags, list func() client.ObjectList) cobra.CompletionFunc {
 	return completeFrom(flags, func(ctx context.Context, control client.Client, namespace string, _ []string) ([]string, error) {
-		found, names := list(), []string(nil)
-		if err := control.List(ctx, found, client.InNamespace(namespace)); err != nil {
+		return namesOf(ctx, control, namespace, list())
+	})
+}
+
+func namesOf(ctx context.Context, control client.Client, namespace string, list client.ObjectList) ([]string, error) {
+	if err := control.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	var names []string
+	err := meta.EachListItem(list, func(object runtime.Object) error {
+		item, err := meta.Accessor(object)
+		if err == nil {
+			names = append(names, item.GetName())
+		}
+		return err
+	})
+	return names, err
+}
+
+// completeTyped are the objects of several kinds, as type/name.
+func completeTyped(flags *genericclioptions.ConfigFlags, lists map[string]func() client.ObjectList) cobra.CompletionFunc {
+	return completeFrom(flags, func(ctx context.Context, control client.Client, namespace string, _ []string) ([]string, error) {
+		var words []string
+		for _, kind := range slices.Sorted(maps.Keys(lists)) {
+			// A kind that is not served has no objects; the others have.
+			names, err := namesOf(ctx, control, namespace, lists[kind]())
+			if err != nil {
+				continue
+			}
+			for _, name := range names {
+				words = append(words, kind+"/"+name)
+			}
+		}
+		return words, nil
+	})
+}
+
+// completePropagated are the objects of the namespace that a policy propagates, as type/name.
+func completePropagated(flags *genericclioptions.ConfigFlags) cobra.CompletionFunc {
+	return completeFrom(flags, func(ctx context.Context, control client.Client, namespace string, _ []string) ([]string, error) {
+		var bindings workv1alpha2.ResourceBindingList
+		if err := control.List(ctx, &bindings, client.InNamespace(namespace)); err != nil {
 			return nil, err
 		}
-		err := meta.EachListItem(found, func(object runtime.Object) error {
-			item, err := meta.Accessor(object)
-			if err == nil {
-				names = append(names, item.GetName())
-			}
-			return err
-		})
-		return names, err
+		var words []string
+		for i := range bindings.Items {
+			object := bindings.Items[i].Spec.Resource
+			words = append(words, strings.ToLower(object.Kind)+"/"+object.Name)
+		}
+		return words, nil
 	})
 }
 
@@ -86,7 +134,22 @@ func cloneSets() client.ObjectList {
 	list.SetKind("CloneSetList")
 	return list
 }
-func namespaces() client.ObjectList { return &corev1.NamespaceList{} }
+func namespaces() client.ObjectList   { return &corev1.NamespaceList{} }
+func releases() client.ObjectList     { return &releasev1alpha1.ReleaseList{} }
+func components() client.ObjectList   { return &componentv1alpha1.ComponentList{} }
+func deployments() client.ObjectList  { return &appsv1.DeploymentList{} }
+func statefulSets() client.ObjectList { return &appsv1.StatefulSetList{} }
+
+// machines are the kinds that people decide about, by the words for them.
+func machines() map[string]func() client.ObjectList {
+	return map[string]func() client.ObjectList{
+		"vmreplicaset": func() client.ObjectList { return &vmv1alpha1.VMReplicaSetList{} },
+		"vmdeployment": func() client.ObjectList { return &vmv1alpha1.VMDeploymentList{} },
+		"server":       servers,
+	}
+}
+
+func servers() client.ObjectList { return &vmv1alpha1.ServerList{} }
 
 // completeMigrations are the applications of the namespace that have a Migration, as kind/name.
 func completeMigrations(flags *genericclioptions.ConfigFlags) cobra.CompletionFunc {

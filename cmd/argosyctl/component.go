@@ -29,6 +29,7 @@ import (
 func newComponentCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	command := &cobra.Command{Use: "component", Short: "Look at Components, what they become, and what could be one"}
 	command.AddCommand(
+		newListCommand(flags, streams, "component", "Components", "components.component.luojilab.com"),
 		newComponentPreviewCommand(flags, streams),
 		newComponentExplainCommand(flags, streams),
 		newComponentAdoptCommand(flags, streams),

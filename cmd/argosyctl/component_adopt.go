@@ -29,13 +29,17 @@ func newComponentAdoptCommand(flags *genericclioptions.ConfigFlags, streams gene
 			"do not say stands in spec.patches. Nothing is changed. Apply it, and argosy-member-manager takes the workload over if the\n" +
 			"member agrees that nothing changes. What cannot be said is told, and nothing is printed.",
 		Example: "  argosyctl component adopt deployment/shop -n shop --context member1 --language java --run-type server >shop.yaml",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneNamed,
+
+		ValidArgsFunction: once(completeTyped(flags, map[string]func() client.ObjectList{
+			"deployment": deployments, "statefulset": statefulSets,
+		})),
 		RunE: func(command *cobra.Command, args []string) error {
 			member, namespace, err := controlPlane(flags)
 			if err != nil {
 				return err
 			}
-			return adoptWorkload(command.Context(), member, namespace, args[0], o, streams.Out)
+			return adoptWorkload(command.Context(), member, namespace, typed(args), o, streams.Out)
 		},
 	}
 	command.Flags().StringVar(&o.Name, "name", "", "name of the Component; by default the workload's")
@@ -54,7 +58,7 @@ func adoptWorkload(ctx context.Context, member client.Client, namespace, workloa
 	kind, name, _ := strings.Cut(workload, "/")
 	of, known := kinds[strings.ToLower(kind)]
 	switch {
-	case !known || name == "":
+	case !known || name == "" || strings.Contains(name, "/"):
 		return fmt.Errorf("%q is no workload: write deployment/NAME or statefulset/NAME", workload)
 	case o.Language == "":
 		return errors.New("--language is needed: the developLanguage of the Component, such as java")

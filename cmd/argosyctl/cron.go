@@ -28,7 +28,8 @@ import (
 // newCronCommand groups what is about timetables.
 func newCronCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	command := &cobra.Command{Use: "cron", Short: "Look at CronHPA timetables"}
-	command.AddCommand(newCronPreviewCommand(flags, streams, clock.RealClock{}))
+	command.AddCommand(newCronPreviewCommand(flags, streams, clock.RealClock{}),
+		newListCommand(flags, streams, "cron", "CronHPAs", "cronhpas.autoscaling.argosy.dev"))
 	return command
 }
 

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
-	"github.com/argosy-dev/argosy/fedhpa"
+	"github.com/argosy-dev/argosy/fedhpa/explain"
 	"github.com/argosy-dev/argosy/fedhpa/split"
 	"github.com/argosy-dev/argosy/internal/binding"
 )
@@ -20,7 +20,8 @@ import (
 // newFedHPACommand groups what is said about FedHPAs.
 func newFedHPACommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	command := &cobra.Command{Use: "fedhpa", Short: "Understand FedHPAs"}
-	command.AddCommand(newFedHPAExplainCommand(flags, streams))
+	command.AddCommand(newFedHPAExplainCommand(flags, streams),
+		newListCommand(flags, streams, "fedhpa", "FedHPAs", "fedhpas.autoscaling.argosy.dev"))
 	return command
 }
 
@@ -69,8 +70,8 @@ func newFedHPAExplainCommand(flags *genericclioptions.ConfigFlags, streams gener
 }
 
 // explanationOf reads a FedHPA and its target's binding.
-func explanationOf(ctx context.Context, control client.Reader, key client.ObjectKey) (fedhpa.Explanation, error) {
-	out := fedhpa.Explanation{FedHPA: &autoscalingv1alpha1.FedHPA{}}
+func explanationOf(ctx context.Context, control client.Reader, key client.ObjectKey) (explain.Explanation, error) {
+	out := explain.Explanation{FedHPA: &autoscalingv1alpha1.FedHPA{}}
 	wrong := misnamed{problem: "name a FedHPA", namespace: key.Namespace, list: &autoscalingv1alpha1.FedHPAList{}}
 	if key.Name == "" {
 		return out, wrong.explain(ctx, control)

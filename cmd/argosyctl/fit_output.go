@@ -7,53 +7,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/account"
 )
 
-// workloadFit is the answer for one workload.
-type workloadFit struct {
-	APIVersion string      `json:"apiVersion"`
-	Kind       string      `json:"kind"`
-	Namespace  string      `json:"namespace"`
-	Name       string      `json:"name"`
-	Members    []memberFit `json:"members"`
-}
-
-// memberFit is one member's part. With Error nothing is known of it.
-type memberFit struct {
-	Cluster string `json:"cluster"`
-	// Fits is how many replicas fit; at least so many unless Exact, or as Doubt says.
-	Fits  *int64       `json:"fits,omitempty"`
-	Exact bool         `json:"exact"`
-	Doubt oracle.Doubt `json:"doubt,omitempty"`
-	// TimedOut: time was up before the scheduler refused a replica.
-	TimedOut bool `json:"timedOut,omitempty"`
-	// LimitedBy counts nodes by the plugin that refuses the next replica there; 0 nodes where the pod is refused as a whole.
-	LimitedBy map[string]int `json:"limitedBy,omitempty"`
-	Reason    string         `json:"reason,omitempty"`
-	Nodes     []nodeFit      `json:"nodes,omitempty"`
-	Error     string         `json:"error,omitempty"`
-}
-
-type nodeFit struct {
-	Node      string `json:"node"`
-	Takes     int64  `json:"takes"`
-	LimitedBy string `json:"limitedBy,omitempty"`
-}
-
-func fitOf(cluster string, answer oracle.Answer) memberFit {
-	fit := memberFit{
-		Cluster: cluster, Fits: &answer.Count, Exact: answer.Exact, Doubt: answer.Doubt, TimedOut: answer.TimedOut, LimitedBy: answer.Limits,
-		Reason: strings.TrimSuffix(answer.Why, "."),
-	}
-	delete(fit.LimitedBy, "")
-	for _, node := range answer.Nodes {
-		fit.Nodes = append(fit.Nodes, nodeFit{Node: node.Node, Takes: node.Copies, LimitedBy: node.Stopped})
-	}
-	return fit
-}
-
-func (o *fitOptions) print(fits []workloadFit) error {
+func (o *fitOptions) print(fits []account.Workload) error {
 	if done, err := structured(o.Out, o.output, fits); done {
 		return err
 	}
@@ -69,16 +26,16 @@ func (o *fitOptions) print(fits []workloadFit) error {
 }
 
 // printMember writes one member's answer: the number, what limits it, and the nodes, those alike on one line.
-func (o *fitOptions) printMember(fit memberFit) {
+func (o *fitOptions) printMember(fit account.Member) {
 	if fit.Error != "" {
 		fmt.Fprintf(o.Out, "%s: unknown: %s\n", fit.Cluster, strings.ReplaceAll(fit.Error, "\n", ": "))
 		return
 	}
 	certainty := "exactly "
 	switch {
-	case fit.Doubt == oracle.ForeignScheduler:
+	case fit.Doubt == account.ForeignScheduler:
 		certainty = "at most, for no profile has the name of the pod's scheduler, "
-	case fit.Doubt == oracle.OlderPods && !fit.TimedOut:
+	case fit.Doubt == account.OlderPods && !fit.TimedOut:
 		certainty = "at least, for what the member adds to the pods is known from older ones only, "
 	case fit.TimedOut:
 		certainty = "at least, for time was up, "
@@ -98,7 +55,7 @@ func (o *fitOptions) printMember(fit memberFit) {
 	}
 }
 
-func (o *fitOptions) printNodes(nodes []nodeFit) {
+func (o *fitOptions) printNodes(nodes []account.Node) {
 	table := tabwriter.NewWriter(o.Out, 2, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  NODE\tTAKES\tNEXT REFUSED BY")
 	type alike struct {

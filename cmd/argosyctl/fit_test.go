@@ -3,31 +3,36 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/argosy-dev/argosy/estimator/oracle"
+	"github.com/argosy-dev/argosy/estimator/account"
 )
 
-func fits() []workloadFit {
-	answer := oracle.Answer{Count: 5, Exact: true, Limits: map[string]int{"InterPodAffinity": 4, "NodeUnschedulable": 1, "": 2},
-		Nodes: []oracle.NodeFit{
-			{Node: "n3", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n1", Copies: 1, Stopped: "InterPodAffinity"}, {
-				Node: "n0", Copies: 1, Stopped: "InterPodAffinity",
-			},
-			{Node: "n2", Copies: 1, Stopped: "InterPodAffinity"}, {Node: "n9", Copies: 0, Stopped: "NodeUnschedulable"}}}
-	bound := oracle.Answer{Count: 7, TimedOut: true}
-	foreign, older := oracle.Answer{Count: 3, Doubt: oracle.ForeignScheduler}, oracle.Answer{Count: 2, Doubt: oracle.OlderPods}
-	refused := oracle.Answer{Exact: true, Why: "the member has no PriorityClass \"urgent\"."}
-	return []workloadFit{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", Members: []memberFit{
-		fitOf("m1", answer), fitOf("m2", bound), fitOf("m3", refused), {Cluster: "m4", Error: "not read within 30s\nconnection refused"},
-		fitOf("m5", foreign), fitOf("m6", older)}}}
+func fits() []account.Workload {
+	count := func(n int64) *int64 { return &n }
+	answer := account.Member{Cluster: "m1", Fits: count(5), Exact: true,
+		LimitedBy: map[string]int{"InterPodAffinity": 4, "NodeUnschedulable": 1},
+		Nodes: []account.Node{
+			{Node: "n3", Takes: 1, LimitedBy: "InterPodAffinity"}, {Node: "n1", Takes: 1, LimitedBy: "InterPodAffinity"},
+			{Node: "n0", Takes: 1, LimitedBy: "InterPodAffinity"}, {Node: "n2", Takes: 1, LimitedBy: "InterPodAffinity"},
+			{Node: "n9", LimitedBy: "NodeUnschedulable"},
+		}}
+	return []account.Workload{{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", Members: []account.Member{
+		answer,
+		{Cluster: "m2", Fits: count(7), TimedOut: true},
+		{Cluster: "m3", Fits: count(0), Exact: true, Reason: "the member has no PriorityClass \"urgent\""},
+		{Cluster: "m4", Error: "not read within 30s\nconnection refused"},
+		{Cluster: "m5", Fits: count(3), Doubt: account.ForeignScheduler},
+		{Cluster: "m6", Fits: count(2), Doubt: account.OlderPods},
+	}}}
 }
 
 func TestFitPrintsForPeopleAndPrograms(t *testing.T) {
@@ -122,81 +127,104 @@ m6: at least, for what the member adds to the pods is known from older ones only
 	}
 }
 
-func TestFitReadsItsFile(t *testing.T) {
-	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: main, " +
-		"image: web}]}}}\n"
-	const service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n"
-	const component = "apiVersion: component.luojilab.com/v1alpha1\nkind: Component\nmetadata: {namespace: shop, name: db}\nspec: " +
-		"{workloadType: StatefulSet, image: db}\n"
-	const united = "apiVersion: apps.kruise.io/v1alpha1\nkind: UnitedDeployment\nmetadata: {namespace: shop, name: web}\n" +
-		"spec: {template: {cloneSetTemplate: {spec: {template: {spec: {containers: [{name: main, image: web}]}}}}}}\n"
-	const game = "apiVersion: games.example.com/v1\nkind: Arena\nmetadata: {namespace: shop, name: pvp}\n" +
-		"spec: {workload: {template: {spec: {containers: [{name: main, image: web}]}}}}\n"
-	further := filepath.Join(t.TempDir(), "estimator.yaml")
-	const configuration = "apiVersion: config.argosy.dev/v1alpha1\nkind: EstimatorConfiguration\n" +
-		"workloadKinds: [{group: games.example.com, kind: Arena, podTemplatePaths: [spec.workload.template]}]\n"
-	if err := os.WriteFile(further, []byte(configuration), 0o600); err != nil {
+// TestNoSchedulerIsLinked: argosyctl is what people carry to their machines; 106 MB of it was too much.
+func TestNoSchedulerIsLinked(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatalf("asking what argosyctl is made of: %v", err)
+	}
+	for _, heavy := range []string{
+		"k8s.io/kubernetes/pkg/scheduler", "k8s.io/kubernetes/pkg/apis/core/validation", "github.com/yuin/gopher-lua",
+		"github.com/argosy-dev/argosy/fedhpa",
+	} {
+		if slices.Contains(strings.Fields(string(out)), heavy) {
+			t.Errorf("argosyctl links %s (decision 0389)", heavy)
+		}
+	}
+}
+
+// estimatorStub stands in for argosy-estimator in the PATH: it keeps what it was asked, says something, and answers.
+func estimatorStub(t *testing.T, answer string, code int) (asked func() string) {
+	t.Helper()
+	folder := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\necho \"$@\" >%[1]s/args\ncat >%[1]s/objects\necho said >&2\ncat <<'END'\n%[2]s\nEND\nexit %[3]d\n",
+		folder, answer, code)
+	if err := os.WriteFile(filepath.Join(folder, estimatorProgram), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, tc := range map[string]struct {
-		text string
-		want []string
-		err  string
-	}{
-		"a kind of the administrator's": {game, []string{"Arena shop/pvp"}, ""},
-		"one workload":                  {deployment, []string{"Deployment default/web"}, ""},
-		"among what belongs to it":      {service + "---\n" + deployment, []string{"Deployment default/web"}, ""},
-		"several":                       {deployment + "---\n" + component, []string{"Deployment default/web", "Component shop/db"}, ""},
-		"a UnitedDeployment":            {united, []string{"UnitedDeployment shop/web"}, ""},
-		"none":                          {service, nil, "holds no workload with a pod template"},
-		"a template that is broken":     {strings.Replace(deployment, "image: web", "image: [web]", 1), nil, "spec.template does not decode"},
-		"no YAML":                       {"{", nil, "yaml"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "f.yaml")
-			if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			empty := filepath.Join(t.TempDir(), "kubeconfig")
-			if err := os.WriteFile(empty, []byte("apiVersion: v1\nkind: Config\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			flags := genericclioptions.NewConfigFlags(false)
-			flags.KubeConfig = &empty
-			streams, _, _, said := genericiooptions.NewTestIOStreams()
-			o := fitOptions{file: path, flags: flags, IOStreams: streams, estimatorConfig: further}
-			kinds, err := o.kinds()
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	return func() string {
+		var all []byte
+		for _, name := range []string{"args", "objects"} {
+			content, err := os.ReadFile(filepath.Join(folder, name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			workloads, err := o.workloads(kinds)
-			if named := strings.Contains(said.String(), "Service web: no pods are made of it"); named != strings.Contains(tc.text, "kind: Service") {
-				t.Errorf("said %q of what is not asked about", said)
-			}
-			if tc.err != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.err) {
-					t.Errorf("error = %v, want %q in it", err, tc.err)
-				}
-				return
-			}
-			var got []string
-			for _, workload := range workloads {
-				got = append(got, workload.GetKind()+" "+workload.GetNamespace()+"/"+workload.GetName())
-			}
-			if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
-				t.Errorf("%v, workloads (-want +got):\n%s", err, diff)
+			all = append(all, content...)
+		}
+		return string(all)
+	}
+}
+
+const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
+
+// TestFitAsksTheEstimator: what was typed reaches the program that knows, and its answer is printed.
+func TestFitAsksTheEstimator(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "web.yaml")
+	list := "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: web, namespace: own}}\n"
+	if err := os.WriteFile(file, []byte(deployment+"---\n"+list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asked := estimatorStub(t, `[{"kind":"Deployment","name":"web","members":[{"cluster":"m1","fits":3,"exact":true}]}]`, 0)
+	out, err := runCommand(t, "", "fit", "-f", file, "-n", "shop", "--server", "https://127.0.0.1:1", "--as", "jane", "--cluster", "m1,m2",
+		"--timeout", "5s", "--all-nodes")
+	if want := "m1: exactly 3 fit\n"; err != nil || !strings.HasSuffix(out, want) {
+		t.Errorf("printed %q, %v; want %q", out, err, want)
+	}
+	want := `fit --as=jane --cluster=m1 --cluster=m2 --server=https://127.0.0.1:1 --timeout=5s
+[{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"}},` +
+		`{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"own"}}]`
+	if diff := cmp.Diff(want, asked()); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+// TestFitSaysWhatIsWrong: an unknown member and a program that refuses are no success, and neither is a program that is not there.
+func TestFitSaysWhatIsWrong(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "web.yaml")
+	if err := os.WriteFile(file, []byte(deployment), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fit := func(t *testing.T) error {
+		t.Helper()
+		_, err := runCommand(t, "", "fit", "-f", file, "--server", "https://127.0.0.1:1")
+		return err
+	}
+	t.Run("no program", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		if err := fit(t); err == nil || !strings.Contains(err.Error(), "put that program of the same release beside this one") {
+			t.Errorf("%v does not say what to do", err)
+		}
+	})
+	for name, tc := range map[string]struct {
+		answer string
+		code   int
+		want   string
+	}{
+		"it refused":                {"", 1, errReported.Error()},
+		"a member was not read":     {`[{"members":[{"cluster":"m1","error":"gone"}]}]`, 0, errReported.Error()},
+		"it printed something else": {"what?", 0, "reading the answer of "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			estimatorStub(t, tc.answer, tc.code)
+			if err := fit(t); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error = %v, want %q in it", err, tc.want)
 			}
 		})
 	}
 }
 
 func TestFitRefusesBadFlags(t *testing.T) {
-	scheduler := filepath.Join(t.TempDir(), "scheduler.yaml")
-	text := "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles: [{plugins: {multiPoint: {enabled: " +
-		"[{name: Wishful}]}}}]\n"
-	if err := os.WriteFile(scheduler, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for name, tc := range map[string]struct {
 		args []string
 		want string
@@ -204,8 +232,6 @@ func TestFitRefusesBadFlags(t *testing.T) {
 		"no file":                    {nil, "name the workload's file with -f"},
 		"a file that is not there":   {[]string{"-f", "none.yaml"}, "none.yaml"},
 		"an unknown output":          {[]string{"-f", "cloneset.yaml", "-o", "table"}, `--output "table" is not known: use text, json, yaml`},
-		"an unknown plugin":          {[]string{"-f", "cloneset.yaml", "--scheduler-config", scheduler}, `plugin "Wishful" is not compiled`},
-		"no such configuration":      {[]string{"-f", "cloneset.yaml", "--estimator-config", "none.yaml"}, "--estimator-config"},
 		"a kubeconfig not to be had": {[]string{"-f", "cloneset.yaml", "--kubeconfig", "none"}, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {

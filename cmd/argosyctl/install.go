@@ -128,12 +128,14 @@ rules read CloneSets and Advanced StatefulSets; docs/uninstall.md says what that
 			if err != nil {
 				return err
 			}
+			installer.Rehearsal = rehearsing(cmd)
 			return installer.Uninstall(cmd.Context())
 		},
 	}
 	f.hostFlags(cmd)
 	cmd.Flags().DurationVar(&f.options.KarmadaPatience, "karmada-patience", 0,
 		"how long to try karmada-apiserver before going on without it, because Karmada was removed too; 0 never does")
+	cmd.Flags().Bool(dryRunFlag, false, "say what would be deleted, and delete nothing")
 	cmd.AddCommand(newUninstallMemberCommand(karmada, streams))
 	return cmd
 }

@@ -101,10 +101,12 @@ and what they became stay and go on running as they are; nobody changes them any
 			if err != nil {
 				return err
 			}
-			return install.MemberGone(cmd.Context(), config, streams.Out, controllerID)
+			removal := install.MemberRemoval{ControllerID: controllerID, Rehearsal: rehearsing(cmd)}
+			return install.MemberGone(cmd.Context(), config, streams.Out, removal)
 		},
 	}
 	cmd.Flags().StringVar(&controllerID, "controller-id", "default", "another name takes the manager of that name away, and nothing else")
+	cmd.Flags().Bool(dryRunFlag, false, "say what would be deleted, and delete nothing")
 	return cmd
 }
 

@@ -53,6 +53,12 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		"vm override web --state Ready":   "say why with --reason",
 		"vm override web --remove --once": "--remove ends the override",
 		"vm deletions -o wide":            `--output "wide" is not known`,
+		"vm explain":                      "name one object, such as: argosyctl vm explain KIND/NAME",
+		"vm explain vmrs a/b":             "name one object, such as: argosyctl vm explain KIND/NAME",
+		"vm explain vmrs payments":        "no kubeconfig says where karmada-apiserver is",
+		"component adopt deploy web":      "no kubeconfig says where karmada-apiserver is",
+		"release list -A":                 "no kubeconfig says where karmada-apiserver is",
+		"vm list extra":                   `unknown command "extra" for "argosyctl vm list"`,
 		"vm explain payments":             `"payments": write KIND/NAME`,
 		"policy -f nosuch":                "reading the application's folder (-f): stat nosuch",
 		"policy -f main.go":               "-f main.go is a file: name the folder that holds the application's objects",
@@ -172,4 +178,22 @@ func TestGroupsOfArgosy(t *testing.T) {
 			t.Errorf("%s: group %s is not in groups", file.Name(), group)
 		}
 	}
+}
+
+// TestWhatIsNamedIsCompleted: wherever a command takes the name of an object, or of a member, a shell can offer those there are.
+func TestWhatIsNamedIsCompleted(t *testing.T) {
+	each(newCommand("argosyctl", genericiooptions.NewTestIOStreamsDiscard()), func(c *cobra.Command) {
+		words := strings.FieldsFunc(strings.TrimPrefix(c.Use, c.Name()), func(r rune) bool { return strings.ContainsRune(" []/|()", r) })
+		named := slices.ContainsFunc(words, func(word string) bool {
+			return slices.Contains([]string{"NAME", "CLONESET", "SERVER", "WHITELIST"}, word)
+		})
+		if named != (c.ValidArgsFunction != nil) {
+			t.Errorf("%s %s: completes what is named: %t", c.CommandPath(), words, c.ValidArgsFunction != nil)
+		}
+		for _, flag := range []string{"member", "from", "in", "plan"} {
+			if _, completes := c.GetFlagCompletionFunc(flag); c.Flags().Lookup(flag) != nil && !completes && c.Name() != "preview" {
+				t.Errorf("%s --%s is not completed", c.CommandPath(), flag)
+			}
+		}
+	})
 }

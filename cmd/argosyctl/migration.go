@@ -28,11 +28,12 @@ func newMigrationCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			"An admin lists them on a MigrationWhitelist; these commands show where each stands and what a person decides.",
 	}
 	m := &migrationCommands{flags: flags, out: streams.Out, errOut: streams.ErrOut}
-	command.AddCommand(m.status(), m.list(), m.get(), m.watch(), m.plan(), m.approve(), m.reject(), m.rollback(), m.readopt(), m.leave())
+	command.AddCommand(m.status(), m.get(), m.watch(), m.plan(), rehearsable(m.approve()), rehearsable(m.reject()),
+		rehearsable(m.rollback()), rehearsable(m.readopt()), rehearsable(m.leave()))
 	for _, one := range command.Commands() {
 		one.ValidArgsFunction = once(completeMigrations(flags))
 	}
-	command.AddCommand(m.generate())
+	command.AddCommand(m.list(), m.generate())
 	for _, one := range []*cobra.Command{m.pause(), m.resume()} {
 		one.ValidArgsFunction = once(completeNames(flags, whitelists))
 		command.AddCommand(one)
@@ -197,6 +198,7 @@ func (m *migrationCommands) approve() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			control = writer(command, control, m.out)
 			if err := decide(command.Context(), control, migration, v1alpha1.Approval{PlanHash: hash}); err != nil {
 				return fmt.Errorf("approving plan %s: %w", hash, err)
 			}
@@ -233,6 +235,7 @@ func (m *migrationCommands) reject() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			control = writer(command, control, m.out)
 			if opened(migration) {
 				return fmt.Errorf("%s is %s, its plan was approved and is being carried out: take it back with 'argosyctl migration rollback -n %s %s'",
 					named(migration), migration.Status.Phase, migration.Namespace, named(migration))
@@ -277,6 +280,7 @@ func (m *migrationCommands) rollback() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			control = writer(command, control, m.out)
 			if migration.Spec.Rollback != nil {
 				fmt.Fprintf(m.out, "%s is rolled back already: it is %s\n", typed(args), migration.Status.Phase)
 				return nil
@@ -321,6 +325,7 @@ func (m *migrationCommands) readopt() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			control = writer(command, control, m.out)
 			if err := m.again(command.Context(), control, migration); err != nil {
 				return err
 			}
@@ -405,6 +410,7 @@ func (m *migrationCommands) leave() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			control = writer(command, control, m.out)
 			if listed, err := editEntries(command.Context(), control, migration, nil); err != nil {
 				return err
 			} else if listed != "" && migration.Spec.Rollback == nil {

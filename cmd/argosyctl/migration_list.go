@@ -6,8 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/kubectl/pkg/cmd/get"
-	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -16,9 +14,9 @@ import (
 // migrationType as kubectl names it in full.
 const migrationType = "migrations.migration.argosy.dev"
 
-// list, get and watch are kubectl's own get, by its own code: what it prints and which flags it takes are known.
+// list, get and watch are kubectl's own get.
 func (m *migrationCommands) list() *cobra.Command {
-	command := m.many(false)
+	command := m.getter().many(false)
 	command.Use, command.Aliases = "list", []string{"ls"}
 	command.Short = "List applications as kubectl get does, with its outputs and selectors"
 	command.Example = "  argosyctl migration list -A\n" +
@@ -29,7 +27,7 @@ func (m *migrationCommands) list() *cobra.Command {
 }
 
 func (m *migrationCommands) get() *cobra.Command {
-	command, _ := m.shown(false)
+	command, _ := m.getter().command(false)
 	command.Use = "get KIND/NAME"
 	command.Short = "Show an application's record as kubectl get does"
 	command.Example = "  argosyctl migration get -n shop deployment/web -o yaml\n" +
@@ -39,7 +37,7 @@ func (m *migrationCommands) get() *cobra.Command {
 }
 
 func (m *migrationCommands) watch() *cobra.Command {
-	command := m.many(true)
+	command := m.getter().many(true)
 	command.Use = "watch [KIND/NAME]"
 	command.Short = "Follow applications, or one of them, as kubectl get -w does"
 	command.Example = "  argosyctl migration watch -A\n" +
@@ -53,47 +51,18 @@ func (m *migrationCommands) watch() *cobra.Command {
 	return command
 }
 
-// many shows those of a namespace, or of all.
-func (m *migrationCommands) many(watch bool) *cobra.Command {
-	command, options := m.shown(watch)
-	command.Flags().BoolVarP(&options.AllNamespaces, "all-namespaces", "A", false, "show the applications of every namespace")
-	cmdutil.AddLabelSelectorFlagVar(command, &options.LabelSelector)
-	return command
-}
-
-// shown runs kubectl's get of Migrations.
-func (m *migrationCommands) shown(watch bool) (*cobra.Command, *get.GetOptions) {
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: m.out, ErrOut: m.errOut}
-	options := get.NewGetOptions("argosyctl migration", streams)
-	command := &cobra.Command{
-		RunE: func(command *cobra.Command, args []string) error {
-			if _, err := restConfig(m.flags); err != nil {
-				return err
+// getter of Migrations; an application is named by its workload.
+func (m *migrationCommands) getter() getter {
+	return getter{
+		flags: m.flags, streams: genericiooptions.IOStreams{Out: m.out, ErrOut: m.errOut}, types: migrationType,
+		named: func(command *cobra.Command, args []string) (string, error) {
+			_, migration, err := m.one(command.Context(), typed(args))
+			if err != nil {
+				return "", err
 			}
-			asked := []string{migrationType}
-			if len(args) > 0 {
-				_, migration, err := m.one(command.Context(), typed(args))
-				if err != nil {
-					return err
-				}
-				asked = append(asked, migration.Name)
-			}
-			factory := cmdutil.NewFactory(m.flags)
-			options.Watch = options.Watch || watch
-			if err := options.Complete(factory, command, asked); err != nil {
-				return err
-			}
-			if err := options.Validate(); err != nil {
-				return err
-			}
-			return options.Run(factory, asked)
+			return migration.Name, nil
 		},
 	}
-	options.PrintFlags.AddFlags(command)
-	if !watch {
-		command.Flags().BoolVarP(&options.Watch, "watch", "w", false, "go on and show what changes")
-	}
-	return command, options
 }
 
 func (m *migrationCommands) pause() *cobra.Command {
@@ -127,6 +96,7 @@ func (m *migrationCommands) mode(mode v1alpha1.Mode, command *cobra.Command) *co
 		if err != nil {
 			return err
 		}
+		control = writer(command, control, m.out)
 		whitelist := &v1alpha1.MigrationWhitelist{}
 		whitelist.Name = args[0]
 		if err := control.Get(command.Context(), client.ObjectKeyFromObject(whitelist), whitelist); err != nil {
@@ -144,7 +114,7 @@ func (m *migrationCommands) mode(mode v1alpha1.Mode, command *cobra.Command) *co
 		fmt.Fprintf(m.out, "whitelist %s is at mode %s: %s\n", whitelist.Name, mode, modes[mode])
 		return nil
 	}
-	return command
+	return rehearsable(command)
 }
 
 var modes = map[v1alpha1.Mode]string{

@@ -31,6 +31,8 @@ func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			"  2  changing: nowhere; ask again\n" +
 			"  3  no answer, or a question that is none: nowhere",
 		Example: "  argosyctl is-karmada -n shop deployment/web",
+
+		ValidArgsFunction: once(completeMigrations(flags)),
 		Args: func(command *cobra.Command, args []string) error {
 			if err := oneApplication(command, args); err != nil {
 				return exitError{code: exitUnknown, err: err}

@@ -23,9 +23,14 @@ import (
 func newReleaseCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	command := &cobra.Command{Use: "release", Short: "Follow and decide releases in stages", Args: cobra.NoArgs}
 	command.AddCommand(newReleaseStatusCommand(flags, streams), newReleaseHistoryCommand(flags, streams),
-		newReleaseDiffCommand(flags, streams))
+		newReleaseDiffCommand(flags, streams), newListCommand(flags, streams, "release", "Releases", "releases.release.argosy.dev"))
 	for _, edit := range releaseEdits(clock.RealClock{}) {
 		command.AddCommand(newReleaseEditCommand(flags, streams, edit))
+	}
+	for _, one := range command.Commands() {
+		if one.Name() != "list" {
+			one.ValidArgsFunction = once(completeNames(flags, releases))
+		}
 	}
 	return command
 }

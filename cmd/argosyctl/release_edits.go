@@ -234,6 +234,7 @@ func newReleaseEditCommand(flags *genericclioptions.ConfigFlags, streams generic
 			if err != nil {
 				return err
 			}
+			control = writer(command, control, streams.Out)
 			user := ""
 			if edit.user {
 				if user, err = whoAmI(command.Context(), control); err != nil {
@@ -263,5 +264,5 @@ func newReleaseEditCommand(flags *genericclioptions.ConfigFlags, streams generic
 	if edit.flags != nil {
 		edit.flags(command.Flags())
 	}
-	return command
+	return rehearsable(command)
 }

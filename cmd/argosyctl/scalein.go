@@ -43,7 +43,7 @@ func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 			"  argosyctl scalein shop -n prod --node worker-7 --in member1",
 		Args: oneCloneSet,
 		RunE: func(command *cobra.Command, args []string) error {
-			return options.run(command.Context(), args[0])
+			return options.run(command, args[0])
 		},
 	}
 	command.Flags().StringSliceVar(&options.pods, "pod", nil, "a pod to remove, as POD or CLUSTER/POD; may be repeated")
@@ -57,7 +57,7 @@ func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	command.ValidArgsFunction = once(completeNames(flags, cloneSets))
 	complete(command, "in", completeNames(flags, clusters))
 	command.AddCommand(newScaleInAdoptCommand(flags, streams))
-	return command
+	return rehearsable(command)
 }
 
 // oneCloneSet is the argument of both commands.
@@ -68,7 +68,7 @@ func oneCloneSet(command *cobra.Command, args []string) error {
 	return fmt.Errorf("name one CloneSet, such as: %s shop -n prod", command.CommandPath())
 }
 
-func (o scaleInOptions) run(ctx context.Context, name string) error {
+func (o scaleInOptions) run(command *cobra.Command, name string) error {
 	order, err := o.order(name)
 	if err != nil {
 		return err
@@ -78,14 +78,15 @@ func (o scaleInOptions) run(ctx context.Context, name string) error {
 		return err
 	}
 	order.Namespace = namespace
-	if err := control.Create(ctx, order); err != nil {
+	control = writer(command, control, o.Out)
+	if err := control.Create(command.Context(), order); err != nil {
 		return fmt.Errorf("creating the PodScaleIn: %w", err)
 	}
 	fmt.Fprintf(o.Out, "podscalein/%s created\n", order.Name)
-	if !o.wait {
+	if !o.wait || rehearsing(command) {
 		return nil
 	}
-	return o.follow(ctx, control, order)
+	return o.follow(command.Context(), control, order)
 }
 
 // order is what the flags ask for.

@@ -36,16 +36,19 @@ func newScaleInAdoptCommand(flags *genericclioptions.ConfigFlags, streams generi
 			if err != nil {
 				return err
 			}
-			return adopt(command.Context(), control, streams, adoption{namespace: namespace, name: args[0], timeout: timeout})
+			asked := adoption{namespace: namespace, name: args[0], timeout: timeout, rehearsed: rehearsing(command)}
+			return adopt(command.Context(), writer(command, control, streams.Out), streams, asked)
 		},
 	}
 	command.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long the controller may take")
-	return command
+	return rehearsable(command)
 }
 
 type adoption struct {
 	namespace, name string
 	timeout         time.Duration
+	// rehearsed: nothing was written, so nobody answers.
+	rehearsed bool
 }
 
 // adopt asks the controller by annotation, waits until it has taken the annotation off again, and tells what it said.
@@ -72,6 +75,9 @@ func adopt(ctx context.Context, control client.Client, streams genericiooptions.
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ScaleInAdoptAnnotation, v1alpha1.AdoptOnce)
 	if err := control.Patch(ctx, template, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("asking for adoption on CloneSet %s: %w", a.name, err)
+	}
+	if a.rehearsed {
+		return nil
 	}
 	err = wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, a.timeout, true, func(ctx context.Context) (bool, error) {
 		if err := control.Get(ctx, client.ObjectKeyFromObject(template), template); err != nil {

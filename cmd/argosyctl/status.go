@@ -41,6 +41,8 @@ this kind. Nothing is written.`,
   # Follow it; for programs: -o json
   argosyctl status clonesets.apps.kruise.io/web -n shop -w`,
 		Args: oneObject,
+
+		ValidArgsFunction: once(completePropagated(flags)),
 		RunE: func(command *cobra.Command, args []string) error {
 			if _, err := structured(io.Discard, format, nil); err != nil {
 				return err
@@ -81,6 +83,8 @@ to the Work, the member's object and what runs there, with the time each step to
 where it stands still.`,
 		Example: "  argosyctl trace deploy/web -n shop",
 		Args:    oneObject,
+
+		ValidArgsFunction: once(completePropagated(flags)),
 		RunE: func(command *cobra.Command, args []string) error {
 			if _, err := structured(io.Discard, format, nil); err != nil {
 				return err
@@ -102,6 +106,14 @@ where it stands still.`,
 	}
 	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
 	return command
+}
+
+// oneNamed is KIND/NAME, KIND NAME, or NAME where a command is about one kind alone; what the words are worth is asked later.
+func oneNamed(command *cobra.Command, args []string) error {
+	if len(args) == 1 || len(args) == 2 && !strings.Contains(args[0]+args[1], "/") {
+		return nil
+	}
+	return fmt.Errorf("name one object, such as: %s%s", command.CommandPath(), strings.TrimPrefix(command.Use, command.Name()))
 }
 
 // oneObject is the argument of commands about one object of the control plane.

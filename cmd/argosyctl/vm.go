@@ -38,6 +38,8 @@ func newVMCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions
 		newVMDeletionsCommand(flags, streams),
 		newVMOrphansCommand(flags, streams),
 		newVMExplainCommand(flags, streams),
+		newListCommand(flags, streams, "vm", "machines and their sets",
+			"vmreplicasets.vm.argosy.dev,vmdeployments.vm.argosy.dev,servers.vm.argosy.dev"),
 	)
 	return command
 }

@@ -50,12 +50,14 @@ func newVMExplainCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			"In the control plane it is what the members reported; --member names one to ask it alone, and Servers are in members only.",
 		Example: "  argosyctl vm explain vmrs/payments -n shop\n\n" +
 			"  argosyctl vm explain server/payments-3 -n shop --member member1",
-		Args: cobra.ExactArgs(1),
+		Args: oneNamed,
+
+		ValidArgsFunction: once(completeTyped(flags, machines())),
 		RunE: func(command *cobra.Command, args []string) error {
 			if _, err := structured(io.Discard, output, nil); err != nil {
 				return err
 			}
-			kind, name, err := nameOfKind(args[0], []string{"VMReplicaSet", "VMDeployment", "Server"})
+			kind, name, err := nameOfKind(typed(args), []string{"VMReplicaSet", "VMDeployment", "Server"})
 			if err != nil {
 				return err
 			}
@@ -75,6 +77,7 @@ func newVMExplainCommand(flags *genericclioptions.ConfigFlags, streams genericio
 		},
 	}
 	command.Flags().StringVar(&member, "member", "", memberHelp)
+	complete(command, "member", completeNames(flags, clusters))
 	command.Flags().StringVarP(&output, "output", "o", "text", outputHelp)
 	return command
 }

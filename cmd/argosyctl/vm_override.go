@@ -44,6 +44,8 @@ func newVMOverrideCommand(flags *genericclioptions.ConfigFlags, streams generici
 			"  # Let the system decide again\n" +
 			"  argosyctl vm override payments-3 --remove -n shop --member member1",
 		Args: cobra.ExactArgs(1),
+
+		ValidArgsFunction: once(completeNames(flags, servers)),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err
@@ -53,7 +55,7 @@ func newVMOverrideCommand(flags *genericclioptions.ConfigFlags, streams generici
 				return err
 			}
 			key := client.ObjectKey{Namespace: namespace, Name: strings.TrimPrefix(args[0], "server/")}
-			return o.write(command.Context(), target, key, member, clock.RealClock{}.Now(), streams.Out)
+			return o.write(command.Context(), writer(command, target, streams.Out), key, member, clock.RealClock{}.Now(), streams.Out)
 		},
 	}
 	command.Flags().StringVar(&o.state, "state", "", "the state: "+strings.Join(overrideStates, ", "))
@@ -63,8 +65,9 @@ func newVMOverrideCommand(flags *genericclioptions.ConfigFlags, streams generici
 	command.Flags().StringSliceVar(&o.skip, "skip", nil, "tasks of that state that are not run, such as DeleteMachine")
 	command.Flags().BoolVar(&o.remove, "remove", false, "end the override: the system decides again")
 	command.Flags().StringVar(&member, "member", "", memberHelp)
+	complete(command, "member", completeNames(flags, clusters))
 	complete(command, "state", cobra.FixedCompletions(overrideStates, cobra.ShellCompDirectiveNoFileComp))
-	return command
+	return rehearsable(command)
 }
 
 // overrideStates are those a person can put a server into.

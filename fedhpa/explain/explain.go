@@ -1,4 +1,4 @@
-package fedhpa
+package explain
 
 import (
 	"fmt"
@@ -64,8 +64,10 @@ type Share struct {
 func (e Explanation) Account() Account {
 	out := Account{Namespace: e.FedHPA.Namespace, Name: e.FedHPA.Name, Target: e.FedHPA.Spec.ScaleTargetRef, Status: e.FedHPA.Status}
 	if e.Binding != nil {
-		b := bindingOf(e.Binding)
-		out.Books = &Books{SchedulingResult: b.Clusters, Replicas: b.Replicas, MembersAsk: decide.Counts{}}
+		out.Books = &Books{SchedulingResult: decide.Counts{}, Replicas: e.Binding.Spec.Replicas, MembersAsk: decide.Counts{}}
+		for _, c := range e.Binding.Spec.Clusters {
+			out.Books.SchedulingResult[c.Name] = c.Replicas
+		}
 		for _, c := range e.FedHPA.Status.Clusters {
 			if decide.TakesPart(c.State) {
 				out.Books.MembersAsk[c.Name] = c.DesiredReplicas

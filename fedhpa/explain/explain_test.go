@@ -1,4 +1,4 @@
-package fedhpa
+package explain
 
 import (
 	"strings"
@@ -6,12 +6,24 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/split"
 )
+
+func makeFedHPA() *api.FedHPA {
+	return &api.FedHPA{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop"},
+		Spec: api.FedHPASpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
+			MinReplicas:    2, MaxReplicas: 20,
+		},
+	}
+}
 
 func TestExplanationOfWhatWasJustMade(t *testing.T) {
 	var out strings.Builder
@@ -49,7 +61,9 @@ func TestExplanation(t *testing.T) {
 		},
 	}
 	var out strings.Builder
-	err := Explanation{FedHPA: fed, Binding: makeBinding(9, 2, 11, "member1=9,member2=2"), WhatIf: &split.Range{Min: 4, Max: 40}}.Write(&out)
+	binding := &workv1alpha2.ResourceBinding{Spec: workv1alpha2.ResourceBindingSpec{Replicas: 11,
+		Clusters: []workv1alpha2.TargetCluster{{Name: "member1", Replicas: 9}, {Name: "member2", Replicas: 2}}}}
+	err := Explanation{FedHPA: fed, Binding: binding, WhatIf: &split.Range{Min: 4, Max: 40}}.Write(&out)
 	if err != nil {
 		t.Fatal(err)
 	}

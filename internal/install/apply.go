@@ -74,7 +74,7 @@ func (i *Installer) prune(ctx context.Context, c client.Client, wanted []*unstru
 		if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("deleting %s: %w", describe(object), err)
 		}
-		i.say("deleted  %s", describe(object))
+		i.deleted(describe(object))
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func (i *Installer) withoutEstimator(ctx context.Context, c client.Client) error
 		if err := c.Delete(ctx, service); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("deleting Service %s/%s: %w", service.Namespace, service.Name, err)
 		}
-		i.say("deleted  Service %s/%s", service.Namespace, service.Name)
+		i.deleted(fmt.Sprintf("Service %s/%s", service.Namespace, service.Name))
 	}
 	return i.deleteSecret(ctx, KubeconfigSecret(estimator))
 }

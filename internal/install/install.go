@@ -65,6 +65,8 @@ type Installer struct {
 	Clock         clock.PassiveClock
 	// Out hears one line for each thing that was changed.
 	Out io.Writer
+	// Rehearsal makes Uninstall, and that of a member, say what would be deleted, and delete nothing. Prepare and Register have DryRun.
+	Rehearsal bool
 }
 
 // Prepare puts in place what the programs need before they start: kinds, rights, accounts and, in the host cluster,
@@ -221,7 +223,19 @@ func (i *Installer) client() (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reaching karmada-apiserver: %w", err)
 	}
+	if i.Rehearsal {
+		return client.NewDryRunClient(c), nil
+	}
 	return c, nil
+}
+
+// deleted says that something is gone, or would be.
+func (i *Installer) deleted(what string) {
+	if i.Rehearsal {
+		i.say("would delete  %s", what)
+		return
+	}
+	i.say("deleted  %s", what)
 }
 
 func (i *Installer) say(format string, args ...any) {

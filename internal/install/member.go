@@ -241,15 +241,23 @@ func Member(ctx context.Context, member *rest.Config, out io.Writer, options Mem
 	return nil
 }
 
+// MemberRemoval says which manager of a member goes.
+type MemberRemoval struct {
+	// ControllerID of a manager beside the first; empty or "default" is the first.
+	ControllerID string
+	// Rehearsal says what would be deleted, and deletes nothing.
+	Rehearsal bool
+}
+
 // MemberGone takes the program and its rights away. Kinds stay, with every Component and what it became: those go on running as they are.
 // With a controllerID it takes the manager of that name away, and nothing else.
-func MemberGone(ctx context.Context, member *rest.Config, out io.Writer, controllerID string) error {
-	i := &Installer{Karmada: member, Out: out}
+func MemberGone(ctx context.Context, member *rest.Config, out io.Writer, removal MemberRemoval) error {
+	i := &Installer{Karmada: member, Out: out, Rehearsal: removal.Rehearsal}
 	c, err := i.client()
 	if err != nil {
 		return err
 	}
-	options := MemberOptions{ControllerID: controllerID}
+	options := MemberOptions{ControllerID: removal.ControllerID}
 	objects, err := MemberObjects(options)
 	if err != nil {
 		return err
@@ -295,6 +303,6 @@ func (i *Installer) remove(ctx context.Context, c client.Client, object *unstruc
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting %s: %w", describe(object), err)
 	}
-	i.say("deleted  %s", describe(object))
+	i.deleted(describe(object))
 	return nil
 }

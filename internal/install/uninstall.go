@@ -96,13 +96,20 @@ func (i *Installer) deleteSecret(ctx context.Context, name string) error {
 		return nil
 	}
 	if err == nil {
-		err = secrets.Delete(ctx, name, metav1.DeleteOptions{})
+		err = secrets.Delete(ctx, name, i.deleteOptions())
 	}
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting Secret %s/%s of the host cluster: %w", i.HostNamespace, name, err)
 	}
-	i.say("deleted  Secret %s/%s of the host cluster", i.HostNamespace, name)
+	i.deleted(fmt.Sprintf("Secret %s/%s of the host cluster", i.HostNamespace, name))
 	return nil
+}
+
+func (i *Installer) deleteOptions() metav1.DeleteOptions {
+	if i.Rehearsal {
+		return metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}}
+	}
+	return metav1.DeleteOptions{}
 }
 
 // deleteNamespace removes our namespace when nothing of a user's is in it.
@@ -126,7 +133,7 @@ func (i *Installer) deleteNamespace(ctx context.Context, c client.Client) error 
 	if err := c.Delete(ctx, namespace); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting %s: %w", describe(namespace), err)
 	}
-	i.say("deleted  %s", describe(namespace))
+	i.deleted(describe(namespace))
 	return nil
 }
 

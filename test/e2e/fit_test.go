@@ -37,7 +37,7 @@ spec:
 `
 	file := filepath.Join(t.TempDir(), "workload.yaml")
 	g.Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
-	programs, err := binaries.BuildOwn(t.Context(), binaries.Options{Root: shared.Root}, "argosyctl")
+	programs, err := binaries.BuildOwn(t.Context(), binaries.Options{Root: shared.Root}, "argosyctl", "argosy-estimator")
 	g.Expect(err).NotTo(HaveOccurred())
 	fit := func(args ...string) (string, string, error) {
 		command := exec.CommandContext(t.Context(), programs["argosyctl"],

@@ -25,7 +25,8 @@ func (r release) manifest(archives []archive) ([]byte, error) {
 			"shortDescription": "Operate workloads in a Karmada federation",
 			"description": "Bring applications under a Karmada federation and back, see how many replicas fit each member,\n" +
 				"remove pods by name, preview timetables, and find what keeps Karmada from asking Argosy.\n",
-			"caveats":   "The kubeconfig in use must reach karmada-apiserver: KUBECONFIG, --kubeconfig or --context name it.\n",
+			"caveats": "The kubeconfig in use must reach karmada-apiserver: KUBECONFIG, --kubeconfig or --context name it.\n" +
+				"`kubectl argosy fit` runs argosy-estimator of the same release, which must be in the PATH.\n",
 			"platforms": platforms,
 		},
 	})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +28,9 @@ type release struct {
 	created                      time.Time
 }
 
+// mostBytes of argosyctl: what everybody downloads stays lighter than its peers (decision 0389).
+const mostBytes = 70_000_000
+
 // archive is one that was written.
 type archive struct {
 	name, sum, os, arch string
@@ -38,7 +42,7 @@ var versions = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	r := release{}
-	flags.StringVar(&r.bin, "bin", "", "folder that holds <os>-<arch>/argosyctl")
+	flags.StringVar(&r.bin, "bin", "", "folder that holds <os>-<arch>/argosyctl and /argosy-estimator")
 	flags.StringVar(&r.out, "out", "", "folder to write to")
 	flags.StringVar(&r.version, "version", "", "such as v1.2.3")
 	flags.StringVar(&r.url, "url", "", "where the archives of all versions will be served: <url>/<version>/<archive>")
@@ -58,30 +62,44 @@ func run(args []string, out io.Writer) error {
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return err
 	}
-	var archives []archive
+	// krew installs the first; who asks `argosyctl fit` puts the second beside it.
+	var archives, beside []archive
 	for _, platform := range strings.Split(*platforms, ",") {
 		system, arch, ok := strings.Cut(platform, "/")
 		if !ok {
 			return fmt.Errorf("-platforms %q: want os/arch", platform)
 		}
-		packed, err := r.pack(system, arch)
+		packed, err := r.pack("argosyctl", system, arch, file{
+			name: "kubectl_complete-argosy", from: filepath.Join(r.root, "tools", "release", "kubectl_complete-argosy"), mode: 0o755,
+		})
 		if err != nil {
 			return fmt.Errorf("packing %s: %w", platform, err)
 		}
-		archives = append(archives, packed)
+		estimator, err := r.pack("argosy-estimator", system, arch)
+		if err != nil {
+			return fmt.Errorf("packing %s: %w", platform, err)
+		}
+		archives, beside = append(archives, packed), append(beside, estimator)
 		fmt.Fprintln(out, packed.sum, packed.name)
+		fmt.Fprintln(out, estimator.sum, estimator.name)
 	}
-	return r.describe(archives)
+	return r.describe(archives, beside)
 }
 
-// pack writes the archive of one platform.
-func (r release) pack(system, arch string) (archive, error) {
-	packed := archive{name: fmt.Sprintf("argosyctl_%s_%s_%s.tar.gz", r.version, system, arch), os: system, arch: arch}
-	files := []file{
-		{name: "LICENSE", from: filepath.Join(r.root, "LICENSE"), mode: 0o644},
-		{name: "argosyctl", from: filepath.Join(r.bin, system+"-"+arch, "argosyctl"), mode: 0o755},
-		{name: "kubectl_complete-argosy", from: filepath.Join(r.root, "tools", "release", "kubectl_complete-argosy"), mode: 0o755},
+// pack writes the archive of one program for one platform, with what else belongs to it.
+func (r release) pack(program, system, arch string, more ...file) (archive, error) {
+	packed := archive{name: fmt.Sprintf("%s_%s_%s_%s.tar.gz", program, r.version, system, arch), os: system, arch: arch}
+	binary := filepath.Join(r.bin, system+"-"+arch, program)
+	if info, err := os.Stat(binary); err != nil {
+		return packed, err
+	} else if program == "argosyctl" && info.Size() > mostBytes {
+		return packed, fmt.Errorf("argosyctl has %d bytes, and at most %d were promised: see what it links (docs/decisions/0389)",
+			info.Size(), mostBytes)
 	}
+	files := append([]file{
+		{name: "LICENSE", from: filepath.Join(r.root, "LICENSE"), mode: 0o644},
+		{name: program, from: binary, mode: 0o755},
+	}, more...)
 	target, err := os.Create(filepath.Join(r.out, packed.name))
 	if err != nil {
 		return packed, err
@@ -93,9 +111,9 @@ func (r release) pack(system, arch string) (archive, error) {
 }
 
 // describe writes the checksums and krew's manifest.
-func (r release) describe(archives []archive) error {
+func (r release) describe(archives, beside []archive) error {
 	var sums strings.Builder
-	for _, a := range archives {
+	for _, a := range slices.Concat(archives, beside) {
 		sums.WriteString(a.sum + "  " + a.name + "\n")
 	}
 	if err := os.WriteFile(filepath.Join(r.out, "checksums.txt"), []byte(sums.String()), 0o644); err != nil {

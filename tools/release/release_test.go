@@ -24,8 +24,10 @@ func binaries(t *testing.T) string {
 		if err := os.MkdirAll(filepath.Join(bin, platform), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(bin, platform, "argosyctl"), []byte("program of "+platform), 0o600); err != nil {
-			t.Fatal(err)
+		for _, program := range []string{"argosyctl", "argosy-estimator"} {
+			if err := os.WriteFile(filepath.Join(bin, platform, program), []byte(program+" of "+platform), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return bin
@@ -55,11 +57,28 @@ func read(t *testing.T, elements ...string) []byte {
 func TestArchives(t *testing.T) {
 	bin := binaries(t)
 	out, again := packed(t, bin), packed(t, bin)
-	const name = "argosyctl_v1.2.3_darwin_arm64.tar.gz"
-	raw := read(t, out, name)
-	if !bytes.Equal(raw, read(t, again, name)) {
-		t.Error("packed twice, and not the same bytes")
+	for _, program := range []string{"argosyctl", "argosy-estimator"} {
+		name := program + "_v1.2.3_darwin_arm64.tar.gz"
+		raw := read(t, out, name)
+		if !bytes.Equal(raw, read(t, again, name)) {
+			t.Errorf("%s packed twice, and not the same bytes", name)
+		}
+		files := unpacked(t, raw)
+		if files[program] != program+" of darwin-arm64" || files["LICENSE"] == "" {
+			t.Errorf("%s holds %v", name, files)
+		}
+		if completes := strings.Contains(files["kubectl_complete-argosy"], "__complete"); completes != (program == "argosyctl") {
+			t.Errorf("%s: completion is there: %t", name, completes)
+		}
+		if sums := string(read(t, out, "checksums.txt")); !strings.Contains(sums, "  "+name+"\n") {
+			t.Errorf("checksums.txt has no %s:\n%s", name, sums)
+		}
 	}
+}
+
+// unpacked gives the files of an archive; all but the licence must be programs.
+func unpacked(t *testing.T, raw []byte) map[string]string {
+	t.Helper()
 	zipped, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {
 		t.Fatal(err)
@@ -82,9 +101,19 @@ func TestArchives(t *testing.T) {
 			t.Errorf("%s has mode %o", header.Name, header.Mode)
 		}
 	}
-	if files["argosyctl"] != "program of darwin-arm64" || files["LICENSE"] == "" ||
-		!strings.Contains(files["kubectl_complete-argosy"], "__complete") {
-		t.Errorf("the archive holds %v", files)
+	return files
+}
+
+// TestTooHeavy: a program that grew past what was promised is not packed.
+func TestTooHeavy(t *testing.T) {
+	bin := binaries(t)
+	if err := os.Truncate(filepath.Join(bin, "linux-amd64", "argosyctl"), mostBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	err := run([]string{"-bin", bin, "-out", t.TempDir(), "-version", "v1.2.3", "-url", "https://example.org",
+		"-platforms", "linux/amd64"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "argosyctl has 70000001 bytes") {
+		t.Errorf("got %v", err)
 	}
 }
 

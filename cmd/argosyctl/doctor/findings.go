@@ -8,7 +8,6 @@ import (
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
-	karmadainterpreter "github.com/karmada-io/karmada/pkg/util/interpreter"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -132,9 +131,15 @@ type question struct {
 
 func (q question) matches(webhook *configv1alpha1.ResourceInterpreterWebhook) bool {
 	return slices.ContainsFunc(webhook.Rules, func(rule configv1alpha1.RuleWithOperations) bool {
-		matcher := karmadainterpreter.Matcher{ObjGVK: q.kind, Operation: q.operation, Rule: rule}
-		return matcher.Matches()
+		return listed(rule.Operations, q.operation) && listed(rule.APIGroups, q.kind.Group) && listed(rule.APIVersions, q.kind.Version) &&
+			listed(rule.Kinds, q.kind.Kind)
 	})
+}
+
+// listed tells whether a list of a rule has the word or the wildcard, as Karmada reads it (pkg/util/interpreter/matcher.go, whose package
+// brings an interpreter of Lua along; a test compares the two).
+func listed[T ~string](list []T, word T) bool {
+	return slices.ContainsFunc(list, func(one T) bool { return one == "*" || one == word })
 }
 
 func questions(families []*family.Family) []question {

@@ -17,6 +17,7 @@ import (
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
+	karmadainterpreter "github.com/karmada-io/karmada/pkg/util/interpreter"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -471,5 +472,28 @@ func TestDiagnose(t *testing.T) {
 				t.Errorf("a finding without object or remedy: %+v", f)
 			}
 		})
+	}
+}
+
+// TestListedIsKarmadas: doctor reads a rule of a registration as Karmada does, whose package it does not link (decision 0389).
+func TestListedIsKarmadas(t *testing.T) {
+	words := []string{"", "*", "apps", "apps.kruise.io"}
+	for _, group := range words {
+		for _, asked := range words {
+			rule := configv1alpha1.RuleWithOperations{
+				Operations: []configv1alpha1.InterpreterOperation{configv1alpha1.InterpreterOperationReviseReplica},
+				Rule:       configv1alpha1.Rule{APIGroups: []string{group}, APIVersions: []string{"*"}, Kinds: []string{"CloneSet"}},
+			}
+			for _, operation := range []configv1alpha1.InterpreterOperation{
+				configv1alpha1.InterpreterOperationReviseReplica, configv1alpha1.InterpreterOperationAll, "",
+			} {
+				q := question{schema.GroupVersionKind{Group: asked, Version: "v1", Kind: "CloneSet"}, operation}
+				matcher := karmadainterpreter.Matcher{ObjGVK: q.kind, Operation: q.operation, Rule: rule}
+				have := q.matches(&configv1alpha1.ResourceInterpreterWebhook{Rules: []configv1alpha1.RuleWithOperations{rule}})
+				if want := matcher.Matches(); have != want {
+					t.Errorf("group %q of a rule and %+v: %t, Karmada says %t", group, q, have, want)
+				}
+			}
+		}
 	}
 }

@@ -10,10 +10,27 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argosy "github.com/argosy-dev/argosy/internal/install"
 )
 
-// dryRun is what a whole dry run says, line by line. Nothing may be another for it, in neither cluster.
+// dryRun is what a whole dry run says, line by line.
 func (p *planes) dryRun(t *testing.T) []string {
+	t.Helper()
+	return p.rehearsed(t, func(installer *argosy.Installer) error { return installer.DryRun(t.Context(), true, true) })
+}
+
+// rehearsedUninstall is what uninstall --dry-run would delete.
+func (p *planes) rehearsedUninstall(t *testing.T) []string {
+	t.Helper()
+	return p.rehearsed(t, func(installer *argosy.Installer) error {
+		installer.Rehearsal = true
+		return installer.Uninstall(t.Context())
+	})
+}
+
+// rehearsed is what is said, line by line. Nothing may be another for it, in neither cluster.
+func (p *planes) rehearsed(t *testing.T, rehearse func(*argosy.Installer) error) []string {
 	t.Helper()
 	state := func() map[string]string {
 		out := p.versions(t)
@@ -30,7 +47,7 @@ func (p *planes) dryRun(t *testing.T) []string {
 	installer := p.installer()
 	var said strings.Builder
 	installer.Out = io.Writer(&said)
-	if err := installer.DryRun(t.Context(), true, true); err != nil {
+	if err := rehearse(installer); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, state()); diff != "" {

@@ -383,8 +383,16 @@ func (p *planes) uninstall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := p.installer().Uninstall(t.Context()); err != nil {
+	would := p.rehearsedUninstall(t)
+	installer := p.installer()
+	var said strings.Builder
+	installer.Out = &said
+	if err := installer.Uninstall(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	rehearsed := strings.ReplaceAll(strings.Join(would, "\n")+"\n", "would delete", "deleted")
+	if diff := cmp.Diff(rehearsed, said.String()); diff != "" || !strings.Contains(rehearsed, "deleted  ClusterRole ") {
+		t.Errorf("uninstall (-rehearsed +done):\n%s", diff)
 	}
 	for _, object := range users {
 		if err := p.objects.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil || object.GetDeletionTimestamp() != nil {

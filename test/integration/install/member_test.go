@@ -70,7 +70,7 @@ func TestMember(t *testing.T) {
 		t.Errorf("the second time changed:\n%s", second.String())
 	}
 	beside(t, server.Config, c)
-	if err := argosy.MemberGone(t.Context(), server.Config, &second, ""); err != nil {
+	if err := argosy.MemberGone(t.Context(), server.Config, &second, argosy.MemberRemoval{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, gone := range []client.Object{
@@ -133,7 +133,12 @@ func beside(t *testing.T, config *rest.Config, c client.Client) {
 		t.Errorf("its configuration: %v\n%s", err, file.Data["config.yaml"])
 	}
 	said.Reset()
-	if err := argosy.MemberGone(t.Context(), config, &said, "next"); err != nil || strings.Count(said.String(), "deleted") != 3 {
+	beside := argosy.MemberRemoval{ControllerID: "next", Rehearsal: true}
+	if err := argosy.MemberGone(t.Context(), config, &said, beside); err != nil || strings.Count(said.String(), "would delete") != 3 {
+		t.Errorf("rehearsed: %v, said\n%s", err, &said)
+	}
+	beside.Rehearsal = false
+	if err := argosy.MemberGone(t.Context(), config, &said, beside); err != nil || strings.Count(said.String(), "deleted") != 3 {
 		t.Errorf("%v\n%s", err, said.String())
 	}
 	if err := c.Get(t.Context(), key("argosy-member-manager"), first); err != nil {

@@ -131,6 +131,7 @@ func TestArgosyctl(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	migration := p.planned(t)
+	t.Run("list", p.listsAreKubectls)
 	t.Run("policy", p.policySaysWhoHoldsAnObject)
 	t.Run("migration", func(t *testing.T) { p.commandsOfAMigration(t, migration) })
 	t.Run("is-karmada", func(t *testing.T) { p.isKarmadaEndsWithItsAnswer(t, migration) })
@@ -215,6 +216,13 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 		1, "alice", "migration", "approve", "deployment/web")
 	step("approving plan "+secondPlan+": it is not the current plan, which is "+firstPlan,
 		1, "alice", "migration", "approve", "deployment/web", "--plan", secondPlan)
+	step("  + /spec/approvals: [{", 0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan, "--dry-run")
+	step("  + /spec/rollback: {\"reason\":\"errors\"}",
+		0, "admin", "migration", "rollback", "deployment/web", "--reason", "errors", "--dry-run")
+	step("approving plan "+firstPlan+": ", 1, "ci", "migration", "approve", "deployment/web", "--plan", firstPlan, "--dry-run")
+	if now := record(); len(now.Spec.Approvals) > 0 || now.Spec.Rollback != nil {
+		t.Fatalf("a dry run was stored: %+v", now.Spec)
+	}
 	step("plan "+firstPlan+" of deployment/web is approved by alice: 1 of 2",
 		0, "alice", "migration", "approve", "deployment/web", "--plan", firstPlan)
 	step("alice has approved plan "+firstPlan+" already: another person must",
