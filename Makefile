@@ -218,6 +218,7 @@ generate: ## CRDs, deep copies, RBAC and reference pages from the code
 	go run ./docs/generate
 	$(TOOLS) crd-ref-docs --log-level=ERROR --source-path=api --config=docs/generate/api.yaml --renderer=markdown --output-path=docs/reference/api.md
 	go test ./cmd/argosyctl -run '^TestReference$$' -update
+	cd tools/chart && for chart in chart member; do go run . readme -chart $(CURDIR)/deploy/$$chart || exit 1; done
 
 .PHONY: lint
 lint: go-version ## vet, formatting, import rules

@@ -2,7 +2,10 @@ module github.com/argosy-dev/argosy/tools/chart
 
 go 1.26.0
 
-require helm.sh/helm/v3 v3.19.5
+require (
+	go.yaml.in/yaml/v3 v3.0.4
+	helm.sh/helm/v3 v3.19.5
+)
 
 require (
 	dario.cat/mergo v1.0.1 // indirect
@@ -38,7 +41,6 @@ require (
 	github.com/spf13/cast v1.7.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
-	go.yaml.in/yaml/v3 v3.0.4 // indirect
 	golang.org/x/crypto v0.45.0 // indirect
 	golang.org/x/net v0.47.0 // indirect
 	golang.org/x/oauth2 v0.30.0 // indirect

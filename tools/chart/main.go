@@ -35,7 +35,7 @@ type options struct {
 
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("want lint, template or package")
+		return errors.New("want lint, template, package or readme")
 	}
 	var o options
 	flags := flag.NewFlagSet("chart "+args[0], flag.ContinueOnError)
@@ -56,8 +56,10 @@ func run(args []string, out io.Writer) error {
 		return o.template(out)
 	case "package":
 		return o.pack(out)
+	case "readme":
+		return o.readme()
 	}
-	return fmt.Errorf("%q: want lint, template or package", args[0])
+	return fmt.Errorf("%q: want lint, template, package or readme", args[0])
 }
 
 func (o options) read() (chartutil.Values, error) {

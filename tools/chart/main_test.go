@@ -131,8 +131,68 @@ func TestPackage(t *testing.T) {
 
 func TestCommandsThatDoNotExist(t *testing.T) {
 	for _, args := range [][]string{nil, {"install"}} {
-		if err := run(args, io.Discard); err == nil || !strings.Contains(err.Error(), "lint, template or package") {
+		if err := run(args, io.Discard); err == nil || !strings.Contains(err.Error(), "lint, template, package or readme") {
 			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
+// TestReadmesAreCurrent: what people read beside a chart is what its values say of themselves.
+func TestReadmesAreCurrent(t *testing.T) {
+	for _, name := range []string{"chart", "member"} {
+		folder := filepath.Join("..", "..", "deploy", name)
+		want, err := options{chart: folder}.describe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := os.ReadFile(filepath.Join(folder, "README.md"))
+		if err != nil || string(have) != string(want) {
+			t.Errorf("deploy/%s/README.md is old: run make generate (%v)", name, err)
+		}
+	}
+}
+
+// TestReadme: a value's comment, a group's, and what stands on one line.
+func TestReadme(t *testing.T) {
+	dir := write(t, map[string]string{"values.yaml": `# The whole file.
+
+# How many.
+replicas: 2
+# All of the image.
+image:
+  tag: "" # empty is the chart's
+  more: {a: 1, b: [x]}
+list: []
+`})
+	page, err := options{chart: dir}.describe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| `replicas` | `2` | How many. |\n", "| `image` | | All of the image. |\n", "| `image.tag` | `\"\"` | empty is the chart's |\n",
+		"| `image.more` | `{a: 1, b: [x]}` |  |\n", "| `list` | `[]` |  |\n",
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+}
+
+// TestEveryKubernetes: no chart needs what a Kubernetes from 1.31 to 1.35 has deprecated, or not yet.
+func TestEveryKubernetes(t *testing.T) {
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(values, []byte("image: {repository: registry.example/argosy}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"chart", "member"} {
+		for _, version := range []string{"v1.31.0", "v1.32.0", "v1.33.0", "v1.34.0", "v1.35.0"} {
+			for _, command := range []string{"lint", "template"} {
+				var out bytes.Buffer
+				args := []string{command, "-chart", filepath.Join("..", "..", "deploy", name), "-values", values, "-kube-version", version}
+				if err := run(args, &out); err != nil || command == "template" && strings.Count(out.String(), "\nkind: ") < 5 {
+					t.Errorf("%s of deploy/%s for %s: %v\n%s", command, name, version, err, &out)
+				}
+			}
 		}
 	}
 }
