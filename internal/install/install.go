@@ -67,6 +67,8 @@ type Installer struct {
 	Out io.Writer
 	// Rehearsal makes Uninstall, and that of a member, say what would be deleted, and delete nothing. Prepare and Register have DryRun.
 	Rehearsal bool
+	// told is what a rehearsal would delete.
+	told []string
 }
 
 // Prepare puts in place what the programs need before they start: kinds, rights, accounts and, in the host cluster,
@@ -232,7 +234,11 @@ func (i *Installer) client() (client.Client, error) {
 // deleted says that something is gone, or would be.
 func (i *Installer) deleted(what string) {
 	if i.Rehearsal {
-		i.say("would delete  %s", what)
+		// It is still there, and may be met again.
+		if !slices.Contains(i.told, what) {
+			i.told = append(i.told, what)
+			i.say("would delete  %s", what)
+		}
 		return
 	}
 	i.say("deleted  %s", what)
