@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/iaas"
 )
 
 // Exit codes: scripts can tell a lab that already is as asked from one that failed.
@@ -21,6 +22,7 @@ const (
 )
 
 func main() {
+	iaas.BeMachine()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := command().ExecuteContext(ctx)

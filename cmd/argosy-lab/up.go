@@ -121,6 +121,13 @@ func up(ctx context.Context, options lab.Options, out io.Writer) (*lab.Lab, erro
 		return nil, err
 	}
 	fmt.Fprintf(out, "Ready after %.1f s; the federation takes %d MiB of memory.\n", l.ReadySeconds, lab.MemoryBytes(units)>>20)
+	why, err := l.WhyNoGuests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if why != "" {
+		fmt.Fprintf(out, "Its virtual machines are made, but none can be logged into, so nothing is delivered to them: %s.\n", why)
+	}
 	return l, nil
 }
 
@@ -214,5 +221,6 @@ func machinesCommand() *cobra.Command {
 	c.Flags().StringVar(&options.Address, "address", "", "to listen at")
 	c.Flags().StringVar(&options.Certificate, "tls-cert-file", "", "certificate")
 	c.Flags().StringVar(&options.Key, "tls-private-key-file", "", "key")
+	c.Flags().StringVar(&options.Dir, "machines", "", "folder for the machines' files")
 	return c
 }

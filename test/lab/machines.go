@@ -29,7 +29,8 @@ func (f *federation) machineUnit(w *workspace, opts Options) ([]unit, error) {
 	}
 	f.info.Endpoints[machinesUnit] = w.machinesURL()
 	spec := w.spec(machinesUnit, labProgram, w.machinesURL()+"/livez", MachinesCommand,
-		fmt.Sprintf("--address=127.0.0.1:%d", w.machines), "--tls-cert-file="+w.pki("server.crt"), "--tls-private-key-file="+w.pki("server.key"))
+		fmt.Sprintf("--address=127.0.0.1:%d", w.machines), "--tls-cert-file="+w.pki("server.crt"), "--tls-private-key-file="+w.pki("server.key"),
+		"--machines="+w.data("machines"))
 	return []unit{{Name: machinesUnit, Process: spec}}, nil
 }
 
@@ -38,12 +39,29 @@ func (w *workspace) machinesURL() string { return fmt.Sprintf("https://127.0.0.1
 // Machines are all that the lab's IaaS has.
 func (l *Lab) Machines(ctx context.Context) ([]httpdriver.Machine, error) {
 	var out []httpdriver.Machine
-	return out, l.askMachines(ctx, http.MethodGet, "", &out)
+	return out, l.askMachines(ctx, http.MethodGet, "/machines", &out)
+}
+
+// WhyNoGuests says why machines of the lab's IaaS are entries of a table that nobody can log into; "": they are guests, whoever gives an
+// SSH key in his user data can log into them, and deliveries to them are real.
+func (l *Lab) WhyNoGuests(ctx context.Context) (string, error) {
+	if l.Endpoints[machinesUnit] == "" {
+		return "", nil // a stock federation
+	}
+	why := ""
+	err := l.askMachines(ctx, http.MethodGet, "/guests", &why)
+	return why, err
 }
 
 // CutPower of a machine of the lab's IaaS.
 func (l *Lab) CutPower(ctx context.Context, key string) error {
-	return l.askMachines(ctx, http.MethodPost, "/"+key+"/cut-power", nil)
+	return l.askMachines(ctx, http.MethodPost, "/machines/"+key+"/cut-power", nil)
+}
+
+// Plug the network cable of a machine of the lab's IaaS in or out.
+func (l *Lab) Plug(ctx context.Context, key string, in bool) error {
+	path := map[bool]string{true: "/plug-in", false: "/plug-out"}
+	return l.askMachines(ctx, http.MethodPost, "/machines/"+key+path[in], nil)
 }
 
 func (l *Lab) askMachines(ctx context.Context, method, path string, into any) error {
@@ -56,7 +74,7 @@ func (l *Lab) askMachines(ctx context.Context, method, path string, into any) er
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
 	}}
-	request, err := http.NewRequestWithContext(ctx, method, l.Endpoints[machinesUnit]+"/lab/machines"+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, l.Endpoints[machinesUnit]+"/lab"+path, nil)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package iaas
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,17 +13,38 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/remote/remotetest"
 )
 
-// Guests are machines that do something: each an SSH server at an address of its own, with a folder as its files. The address must be one
-// of this host: see Network.
+// Guests are machines that do something: each an SSH server at an address of its own. In a Yard each has namespaces of its own; without one
+// it has a folder for its files, and its address must be one of this host: see Network.
 type Guests struct {
-	// Dir holds the machines' files.
+	// Dir holds the machines' files, where there is no Yard.
 	Dir string
+	// Yard has the machines; nil: this process.
+	Yard *Yard
 	// Env is added to what their processes see; "$ADDRESS" in it is the machine's address.
 	Env []string
 
 	mu    sync.Mutex
-	guest map[string]*remotetest.Guest
+	guest map[string]guest
 }
+
+// guest is one machine.
+type guest interface {
+	HostKey() string
+	BootID() string
+	Boot() error
+	CutPower()
+}
+
+// guestOptions of a new one.
+type guestOptions struct {
+	id, address string
+	authorized  ssh.PublicKey
+	env         []string
+	died        func()
+}
+
+// errNoKey: nobody can log into the machine.
+var errNoKey = errors.New("the user data name no SSH key")
 
 // authorized is the first SSH key in a machine's user data, as cloud-init's ssh_authorized_keys has it.
 func authorized(userData []byte) (ssh.PublicKey, error) {
@@ -33,60 +55,89 @@ func authorized(userData []byte) (ssh.PublicKey, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("the user data name no SSH key")
+	return nil, errNoKey
 }
 
-// boot the machine of a key, the first time or again. A machine whose user data name no key cannot be logged into, and is none of these.
-func (g *Guests) boot(e *entry) error {
+// address of the machine that was made as the n-th.
+func (g *Guests) address(subnet, n int) string {
+	if g != nil && g.Yard != nil {
+		return g.Yard.address(n)
+	}
+	return fmt.Sprintf("%s%d.%d", Addresses, subnet+n/250, n%250+1)
+}
+
+// boot the machine of a key, the number-th, the first time or again; died is called when it ends by itself. It returns the machine's host
+// keys and boot id. A machine whose user data name no key cannot be logged into, and is none of these: it has neither.
+func (g *Guests) boot(key string, number int, o guestOptions, userData []byte) ([]string, string, error) {
+	g.mu.Lock()
+	one := g.guest[key]
+	g.mu.Unlock()
+	if one != nil {
+		if err := one.Boot(); err != nil {
+			return nil, "", err
+		}
+		return []string{one.HostKey()}, one.BootID(), nil
+	}
+	var err error
+	if o.authorized, err = authorized(userData); err != nil {
+		return nil, "", err
+	}
+	for _, line := range g.Env {
+		o.env = append(o.env, strings.ReplaceAll(line, "$ADDRESS", o.address))
+	}
+	if one, err = g.start(number, o); err != nil {
+		return nil, "", err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	guest := g.guest[e.Key]
-	if guest == nil {
-		key, err := authorized(e.spec.UserData)
-		if err != nil {
-			return nil
-		}
-		address := e.Addresses[0].Address
-		var env []string
-		for _, line := range g.Env {
-			env = append(env, strings.ReplaceAll(line, "$ADDRESS", address))
-		}
-		root := filepath.Join(g.Dir, e.ID)
-		if err := os.MkdirAll(root, 0o700); err != nil {
-			return fmt.Errorf("making a machine's files: %w", err)
-		}
-		guest, err = remotetest.Start(remotetest.Options{Root: root, Address: address + ":22", Authorized: key, Env: env})
-		if err != nil {
-			return err
-		}
-		if g.guest == nil {
-			g.guest = map[string]*remotetest.Guest{}
-		}
-		g.guest[e.Key] = guest
-	} else if err := guest.Boot(); err != nil {
-		return err
+	if g.guest == nil {
+		g.guest = map[string]guest{}
 	}
-	e.HostKeys, e.BootID = []string{guest.HostKey()}, guest.BootID()
-	return nil
+	g.guest[key] = one
+	return []string{one.HostKey()}, one.BootID(), nil
+}
+
+func (g *Guests) start(number int, o guestOptions) (guest, error) {
+	if g.Yard != nil {
+		return g.Yard.start(number, o)
+	}
+	root := g.Root(o.id)
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return nil, fmt.Errorf("making a machine's files: %w", err)
+	}
+	return remotetest.Start(remotetest.Options{Root: root, Address: o.address + ":22", Authorized: o.authorized, Env: o.env})
+}
+
+func (g *Guests) one(key string) guest {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.guest[key]
 }
 
 // cut the power of the machine of a key; its files stay.
 func (g *Guests) cut(key string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if guest := g.guest[key]; guest != nil {
-		guest.CutPower()
+	if one := g.one(key); one != nil {
+		one.CutPower()
 	}
+}
+
+// plug the cable of the machine of a key in or out.
+func (g *Guests) plug(key string, in bool) error {
+	one, ok := g.one(key).(interface{ Plug(in bool) error })
+	if !ok {
+		return errors.New("this machine has no cable")
+	}
+	return one.Plug(in)
 }
 
 // Close cuts the power of all.
 func (g *Guests) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, guest := range g.guest {
-		guest.CutPower()
+	for _, one := range g.guest {
+		one.CutPower()
 	}
 }
 
-// Root is the folder of the machine with an id; it may not be there.
+// Root is the folder of the machine with an id, where there is no Yard; it may not be there.
 func (g *Guests) Root(id string) string { return filepath.Join(g.Dir, id) }

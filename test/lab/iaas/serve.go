@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -17,12 +19,36 @@ const LabToken = "lab"
 type Options struct {
 	// Address to listen at, with the certificate and key of these files.
 	Address, Certificate, Key string
+	// Dir is for the machines' files; empty: machines are entries of a table alone.
+	Dir string
 }
 
-// Serve the lab's IaaS until the context ends. Its table is lost then, as are all machines.
+// errTable is said of machines that nobody asked to do anything.
+var errTable = errors.New("machines are entries of a table here")
+
+// Serve the lab's IaaS until the context ends. Its table is lost then, as are all machines. Where this host's network may not be changed its
+// machines are entries of the table alone: then none can be logged into, and GET /lab/guests says why.
 func Serve(ctx context.Context, o Options) error {
 	system := &Server{Store: &Store{Clock: clock.RealClock{}, Boot: time.Second}, Token: LabToken}
-	server := &http.Server{Addr: o.Address, Handler: system.lab(), ReadHeaderTimeout: time.Minute}
+	why := errTable
+	if o.Dir != "" {
+		var yard *Yard
+		if yard, why = NewYard(o.Dir); why == nil {
+			system.Guests = &Guests{Yard: yard}
+			defer yard.Close()
+			defer system.Guests.Close()
+			artifacts := &http.Server{Addr: net.JoinHostPort(yard.Host(), StorePort), Handler: store(), ReadHeaderTimeout: time.Minute}
+			defer artifacts.Close()
+			listener, err := net.Listen("tcp", artifacts.Addr)
+			if err != nil {
+				return fmt.Errorf("serving artifacts: %w", err)
+			}
+			go func() { _ = artifacts.Serve(listener) }() // until it is closed
+		} else {
+			fmt.Fprintln(os.Stderr, "machines are entries of a table:", why)
+		}
+	}
+	server := &http.Server{Addr: o.Address, Handler: system.lab(why), ReadHeaderTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.ListenAndServeTLS(o.Certificate, o.Key); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving machines: %w", err)
@@ -30,16 +56,33 @@ func Serve(ctx context.Context, o Options) error {
 	return nil
 }
 
-// lab adds what a person in the lab may do to the machines: look at them all, and cut the power of one.
-func (s *Server) lab() http.Handler {
+// lab adds what a person in the lab may do to the machines: look at them all, cut the power of one, and plug its cable out and in. why is
+// why they are no guests; nil: they are.
+func (s *Server) lab(why error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /lab/machines", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Machines()) })
+	mux.HandleFunc("GET /lab/guests", func(w http.ResponseWriter, _ *http.Request) {
+		said := ""
+		if why != nil {
+			said = why.Error()
+		}
+		answer(w, http.StatusOK, said)
+	})
 	mux.HandleFunc("POST /lab/machines/{key}/cut-power", func(w http.ResponseWriter, r *http.Request) {
 		if !s.Kill(r.PathValue("key")) {
 			http.Error(w, "there is no such machine", http.StatusNotFound)
 		}
 	})
+	for path, in := range map[string]bool{"plug-in": true, "plug-out": false} {
+		mux.HandleFunc("POST /lab/machines/{key}/"+path, func(w http.ResponseWriter, r *http.Request) {
+			if s.Guests == nil {
+				http.Error(w, why.Error(), http.StatusNotImplemented)
+			} else if err := s.Guests.plug(r.PathValue("key"), in); err != nil {
+				http.Error(w, err.Error(), http.StatusConflict)
+			}
+		})
+	}
 	mux.Handle("/v1/", s.Handler())
 	return mux
 }

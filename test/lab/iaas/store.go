@@ -1,8 +1,10 @@
 package iaas
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,9 +23,12 @@ const KnownImages = "lab/"
 // entry is a machine, or the memory of one.
 type entry struct {
 	httpdriver.Machine
-	spec    httpdriver.Spec
-	runsAt  time.Time
-	boots   int
+	spec   httpdriver.Spec
+	runsAt time.Time
+	number int
+	boots  int
+	// booting is true while the guest is not up yet.
+	booting bool
 	removed bool
 	highest int64
 }
@@ -72,7 +77,7 @@ func (s *Store) machines(owner string) []httpdriver.Machine {
 }
 
 func (s *Store) seen(e *entry) httpdriver.Machine {
-	if e.State == httpdriver.Creating && !s.Clock.Now().Before(e.runsAt) {
+	if e.State == httpdriver.Creating && !e.booting && !s.Clock.Now().Before(e.runsAt) {
 		e.State = httpdriver.Running
 	}
 	return e.Machine
@@ -122,17 +127,52 @@ func (s *Store) ensure(key string, sequence int64, spec httpdriver.Spec) (httpdr
 		}
 	}
 	s.made++
-	e.spec, e.boots, e.runsAt = spec, 1, s.Clock.Now().Add(s.Boot)
+	e.number, e.spec, e.boots, e.runsAt = s.made, spec, 1, s.Clock.Now().Add(s.Boot)
 	e.ID, e.Owner, e.Name, e.State, e.BootID = "vm-"+strconv.Itoa(s.made), spec.Owner, spec.Name, httpdriver.Creating, bootID(s.made, 1)
-	address := fmt.Sprintf("%s%d.%d", Addresses, s.Subnet+s.made/250, s.made%250+1)
-	e.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}
-	if s.Guests != nil {
-		if err := s.Guests.boot(e); err != nil {
-			e.ID = ""
-			return httpdriver.Machine{}, &httpdriver.Problem{Code: httpdriver.Busy, Key: key, Message: err.Error()}
-		}
+	e.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: s.Guests.address(s.Subnet, s.made)}}
+	if err := s.bring(e); err != nil {
+		e.ID = ""
+		return httpdriver.Machine{}, &httpdriver.Problem{Code: httpdriver.Busy, Key: key, Message: err.Error()}
 	}
 	return s.seen(e), nil
+}
+
+// bring a machine up, the first time or again. A guest in namespaces takes its time: it is up later, and the machine is being created then.
+func (s *Store) bring(e *entry) error {
+	if s.Guests == nil {
+		return nil
+	}
+	options := guestOptions{id: e.ID, address: e.Addresses[0].Address, died: func() { s.put(e.Key, httpdriver.Failed) }}
+	if s.Guests.Yard == nil {
+		keys, boot, err := s.Guests.boot(e.Key, e.number, options, e.spec.UserData)
+		return e.came(keys, boot, err)
+	}
+	e.booting, e.State = true, httpdriver.Creating
+	go func() {
+		keys, boot, err := s.Guests.boot(e.Key, e.number, options, e.spec.UserData)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		e.booting = false
+		if err := e.came(keys, boot, err); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			e.State = httpdriver.Failed
+		}
+		if e.removed || e.State != httpdriver.Creating {
+			s.cut(e.Key) // it was removed or stopped while it came up
+		}
+	}()
+	return nil
+}
+
+// came up, or not. A machine without a guest is what it was.
+func (e *entry) came(hostKeys []string, boot string, err error) error {
+	if errors.Is(err, errNoKey) {
+		return nil
+	}
+	if err == nil {
+		e.HostKeys, e.BootID = hostKeys, boot
+	}
+	return err
 }
 
 func bootID(machine, boot int) string { return fmt.Sprintf("boot-%d-%d", machine, boot) }
@@ -226,7 +266,7 @@ func (s *Store) put(key string, state httpdriver.State) bool {
 	if state == httpdriver.Running {
 		e.boots++
 		e.BootID = bootID(s.made, e.boots)
-		if s.Guests != nil && s.Guests.boot(e) != nil {
+		if s.bring(e) != nil {
 			e.State = httpdriver.Failed
 		}
 	}

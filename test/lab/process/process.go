@@ -57,7 +57,7 @@ func Start(spec Spec) (*Process, error) {
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = attributes()
-	if err := startOnKeptThread(cmd); err != nil {
+	if err := StartKept(cmd); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
 	}
 	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
@@ -200,7 +200,7 @@ func Run(ctx context.Context, path string, args ...string) (string, error) {
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = attributes()
-	if err := startOnKeptThread(cmd); err != nil {
+	if err := StartKept(cmd); err != nil {
 		return "", fmt.Errorf("running %s: %w", filepath.Base(path), err)
 	}
 	if err := cmd.Wait(); err != nil {

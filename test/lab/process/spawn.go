@@ -25,7 +25,8 @@ type spawn struct {
 	result chan error
 }
 
-func startOnKeptThread(cmd *exec.Cmd) error {
+// StartKept starts a command that may have a Pdeathsig.
+func StartKept(cmd *exec.Cmd) error {
 	r := spawn{cmd: cmd, result: make(chan error)}
 	spawner() <- r
 	return <-r.result

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ import (
 
 // Options of a Guest.
 type Options struct {
-	// Root is the folder of its files. It outlives the guest.
+	// Root is the folder of its files. It outlives the guest. "/" is for one that has all files for itself.
 	Root string
 	// Address to listen at; a port of 0 is any.
 	Address string
@@ -29,6 +30,10 @@ type Options struct {
 	Authorized ssh.PublicKey
 	// Env is added to what its processes see.
 	Env []string
+	// HostKey is the private one, as PEM; nil: a new one.
+	HostKey []byte
+	// Run a command to its end; nil: as exec.Cmd does.
+	Run func(*exec.Cmd) error
 }
 
 // Guest is a machine.
@@ -70,7 +75,13 @@ func Start(o Options) (*Guest, error) {
 			return nil, err
 		}
 	}
-	text, _, err := Key()
+	if g.options.Run == nil {
+		g.options.Run = (*exec.Cmd).Run
+	}
+	text, err := o.HostKey, error(nil)
+	if text == nil {
+		text, _, err = Key()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +130,9 @@ func (g *Guest) Boot() error {
 }
 
 func (g *Guest) environment() []string {
-	env := []string{
-		"PATH=" + filepath.Join(g.options.Root, "bin") + ":" + os.Getenv("PATH"), "HOME=" + g.options.Root, "LC_ALL=C",
-		"ARGOSY_ROOT=" + g.options.Root, "ARGOSY_BOOT_ID=" + g.bootID(), g.mark(),
+	env := []string{"LC_ALL=C", "ARGOSY_BOOT_ID=" + g.bootID(), g.mark()}
+	if root := g.options.Root; root != "/" {
+		env = append(env, "PATH="+filepath.Join(root, "bin")+":"+os.Getenv("PATH"), "HOME="+root, "ARGOSY_ROOT="+root)
 	}
 	return append(env, g.options.Env...)
 }

@@ -35,7 +35,7 @@ func (g *Guest) serve(listener net.Listener, env []string) {
 			}
 			go ssh.DiscardRequests(requests)
 			for channel := range channels {
-				go session(channel, env)
+				go g.session(channel, env)
 			}
 		}()
 	}
@@ -52,7 +52,7 @@ func (g *Guest) keep(wire net.Conn, open bool) {
 }
 
 // session runs one command.
-func session(asked ssh.NewChannel, env []string) {
+func (g *Guest) session(asked ssh.NewChannel, env []string) {
 	if asked.ChannelType() != "session" {
 		_ = asked.Reject(ssh.UnknownChannelType, "sessions only")
 		return
@@ -73,14 +73,14 @@ func session(asked ssh.NewChannel, env []string) {
 		shell.Env, shell.Stdin, shell.Stdout, shell.Stderr = env, nil, channel, channel.Stderr()
 		status := struct{ Code uint32 }{Code: 255}
 		if input, err := shell.StdinPipe(); err == nil {
-			if err := shell.Start(); err == nil {
-				go func() {
-					_, _ = io.Copy(input, channel)
-					_ = input.Close()
-				}()
-				_ = shell.Wait()
-				status.Code = uint32(max(shell.ProcessState.ExitCode(), 0))
-				if shell.ProcessState.ExitCode() < 0 {
+			go func() {
+				_, _ = io.Copy(input, channel)
+				_ = input.Close()
+			}()
+			_ = g.options.Run(shell) // its state says how it ended
+			if state := shell.ProcessState; state != nil {
+				status.Code = uint32(max(state.ExitCode(), 0))
+				if state.ExitCode() < 0 {
 					status.Code = 137
 				}
 			}
