@@ -68,7 +68,7 @@ timed-%: build
 
 .PHONY: test-unit
 test-unit: go-version ## pure rules and packages: no cluster
-	$(TIMED) $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench -e /test/compat -e /test/machines$$)
+	$(TIMED) $$(go list ./... | grep -v -e /test/integration -e /test/e2e -e /test/bench -e /test/compat -e /test/machines$$ -e /test/machines/guests$$)
 
 .PHONY: test-integration
 test-integration: build ## controllers and CRDs against a real kube-apiserver
@@ -113,10 +113,10 @@ nemesis-cover: build ## runs in which every two nemeses meet, five at a time; RU
 	go test -v -count=1 -timeout=$$(awk 'BEGIN {printf "%d", $(RUNS) * ($(MINUTES) + 30)}')m ./test/e2e/nemesis \
 		-args -design=$(ARTIFACTS)/nemesis-cover -runs=$(RUNS) -minutes=$(MINUTES) -seed=$(SEED)
 
-# Debian's packages are unpacked into the user's cache, some 25 MB, and nothing is installed; what cannot be had fails, and is named.
+# Debian's packages are unpacked into the user's cache, some 60 MB, and nothing is installed; what cannot be had fails, and is named.
 .PHONY: test-machines
-test-machines: go-version ## stories with HAProxy and libvirtd; on Debian or Ubuntu
-	$(TIMED) -count=1 -timeout=30m ./test/machines
+test-machines: go-version ## stories with HAProxy, libvirtd, machines that QEMU emulates, and apt; on Debian or Ubuntu
+	$(TIMED) -count=1 -p=1 -timeout=30m ./test/machines ./test/machines/guests
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

@@ -4,15 +4,22 @@
 #
 # The fence of a machine. Work bears the sequence of its Server's lock, and work of a lower one than was ever seen here is refused, whoever
 # sends it; work of a higher one ends what an older holder left running. It goes on when the connection breaks, and is found again by its
-# name. Needs flock, setsid, sha256sum and mkfifo, which busybox has.
+# name. Needs flock, setsid, sha256sum and mkfifo, which busybox can have.
 #
-# Exits with 0 started, or there already; 64 bad arguments; 65 the script did not arrive whole; 73 no place to write; 75 a lower sequence;
-# 76 other work of the same sequence goes on.
+# Exits with 0 started, or there already; 64 bad arguments; 65 the script did not arrive whole; 69 one of these is missing, which it names;
+# 73 no place to write; 75 a lower sequence; 76 other work of the same sequence goes on.
 set -u
 umask 077
 dir=${ARGOSY_ROOT:-}/var/lib/argosy
 boot=${ARGOSY_BOOT_ID:-$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown)}
 keep=32768 # bytes of the beginning, and of the end, of what a script prints
+
+for tool in flock setsid sha256sum mkfifo; do
+  command -v $tool >/dev/null || {
+    echo $tool
+    exit 69
+  }
+done
 
 value() { cat "$dir/run/$1" 2>/dev/null || :; }
 

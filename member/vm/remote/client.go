@@ -96,7 +96,7 @@ func (c *Client) Start(ctx context.Context, target Target, work Work) error {
 		return fmt.Errorf("starting work %q: that is no name", work.Name)
 	}
 	arguments := fmt.Sprintf("%d %s %s", work.Sequence, work.Name, sum(work.Script))
-	code, _, err := c.wrapped(ctx, target, arguments, work.Script)
+	code, output, err := c.wrapped(ctx, target, arguments, work.Script)
 	switch {
 	case err != nil:
 		return fmt.Errorf("starting %s: %w", work.Name, err)
@@ -106,6 +106,8 @@ func (c *Client) Start(ctx context.Context, target Target, work Work) error {
 		return fmt.Errorf("starting %s with sequence %d: %w", work.Name, work.Sequence, ErrFenced)
 	case code == exitBusy:
 		return fmt.Errorf("starting %s: %w", work.Name, ErrBusy)
+	case code == exitLacks:
+		return fmt.Errorf("starting %s: %w", work.Name, lacks(output))
 	case code == exitNoRoom:
 		return fmt.Errorf("starting %s: %s cannot write /var/lib/argosy there", work.Name, target.User)
 	case code == exitTorn:
@@ -114,13 +116,23 @@ func (c *Client) Start(ctx context.Context, target Target, work Work) error {
 	return fmt.Errorf("starting %s: argosy-run exited with %d", work.Name, code)
 }
 
+// lacks says which program argosy-run does not find.
+func lacks(output []byte) error {
+	name, _, _ := strings.Cut(string(output), "\n")
+	return fmt.Errorf("the machine has no %q, which work on it needs", strings.ToValidUTF8(name[:min(len(name), 40)], ""))
+}
+
 // Status of the work that was started last.
 func (c *Client) Status(ctx context.Context, target Target) (Status, error) {
 	code, output, err := c.wrapped(ctx, target, "status", nil)
 	if err != nil {
 		return Status{}, fmt.Errorf("asking how far the work is: %w", err)
 	}
-	if code != 0 {
+	switch code {
+	case 0:
+	case exitLacks:
+		return Status{}, fmt.Errorf("asking how far the work is: %w", lacks(output))
+	default:
 		return Status{}, fmt.Errorf("asking how far the work is: argosy-run exited with %d", code)
 	}
 	line, rest, _ := bytes.Cut(output, []byte("\n"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -233,6 +234,32 @@ func TestWhoProvesNothingGetsNothing(t *testing.T) {
 	r.target.HostKeys = []string{other.HostKey(), good.HostKeys[0]}
 	r.Expect(r.status().State).To(gomega.Equal(remote.None), "one of several host keys")
 	r.Expect(r.file("marks")).To(gomega.BeEmpty())
+}
+
+// TestAMachineLacksAProgram: which one is said, as busybox is often built without flock.
+func TestAMachineLacksAProgram(t *testing.T) {
+	t.Parallel()
+	programs := t.TempDir()
+	for _, name := range []string{"sh", "cat", "mkdir", "mv", "sha256sum", "cut", "setsid", "mkfifo"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(programs, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	guest, err := remotetest.Start(remotetest.Options{Root: t.TempDir(), Address: "127.0.0.1:0", Env: []string{"PATH=" + programs}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(guest.CutPower)
+	client := &remote.Client{}
+	want := gomega.MatchError(gomega.HaveSuffix(`the machine has no "flock", which work on it needs`))
+	g := gomega.NewWithT(t)
+	g.Expect(client.Start(t.Context(), guest.Target(), remote.Work{Sequence: 1, Name: "op", Script: []byte("true")})).To(want)
+	_, err = client.Status(t.Context(), guest.Target())
+	g.Expect(err).To(want)
 }
 
 // TestHalfOpen: a machine that takes the connection and says nothing ends with the context.

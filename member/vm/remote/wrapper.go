@@ -15,6 +15,7 @@ var wrapper []byte
 const (
 	exitTorn    = 65
 	exitMissing = 66
+	exitLacks   = 69
 	exitNoRoom  = 73
 	exitFenced  = 75
 	exitBusy    = 76

@@ -56,6 +56,7 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	iaas.BeMachine()
 	if at := os.Getenv(serveAt); at != "" {
 		return serve(at)
 	}

@@ -121,8 +121,16 @@ func (g *Guests) cut(key string) {
 	}
 }
 
-// plug the cable of the machine of a key in or out.
-func (g *Guests) plug(key string, in bool) error {
+// PID of the first process of the machine of a key, as this host counts: the machine ends with it. 0: it has none of its own.
+func (g *Guests) PID(key string) int {
+	if one, ok := g.one(key).(interface{ PID() int }); ok {
+		return one.PID()
+	}
+	return 0
+}
+
+// Plug the cable of the machine of a key in or out.
+func (g *Guests) Plug(key string, in bool) error {
 	one, ok := g.one(key).(interface{ Plug(in bool) error })
 	if !ok {
 		return errors.New("this machine has no cable")

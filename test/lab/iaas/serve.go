@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -37,13 +38,11 @@ func Serve(ctx context.Context, o Options) error {
 			system.Guests = &Guests{Yard: yard}
 			defer yard.Close()
 			defer system.Guests.Close()
-			artifacts := &http.Server{Addr: net.JoinHostPort(yard.Host(), StorePort), Handler: store(), ReadHeaderTimeout: time.Minute}
-			defer artifacts.Close()
-			listener, err := net.Listen("tcp", artifacts.Addr)
+			artifacts, err := ServeStore(yard.Host())
 			if err != nil {
-				return fmt.Errorf("serving artifacts: %w", err)
+				return err
 			}
-			go func() { _ = artifacts.Serve(listener) }() // until it is closed
+			defer artifacts.Close()
 		} else {
 			fmt.Fprintln(os.Stderr, "machines are entries of a table:", why)
 		}
@@ -54,6 +53,17 @@ func Serve(ctx context.Context, o Options) error {
 		return fmt.Errorf("serving machines: %w", err)
 	}
 	return nil
+}
+
+// ServeStore serves Artifacts at an address of this host's, until it is closed.
+func ServeStore(host string) (io.Closer, error) {
+	server := &http.Server{Handler: store(), ReadHeaderTimeout: time.Minute}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, StorePort))
+	if err != nil {
+		return nil, fmt.Errorf("serving artifacts: %w", err)
+	}
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	return server, nil
 }
 
 // lab adds what a person in the lab may do to the machines: look at them all, cut the power of one, and plug its cable out and in. why is
@@ -78,7 +88,7 @@ func (s *Server) lab(why error) http.Handler {
 		mux.HandleFunc("POST /lab/machines/{key}/"+path, func(w http.ResponseWriter, r *http.Request) {
 			if s.Guests == nil {
 				http.Error(w, why.Error(), http.StatusNotImplemented)
-			} else if err := s.Guests.plug(r.PathValue("key"), in); err != nil {
+			} else if err := s.Guests.Plug(r.PathValue("key"), in); err != nil {
 				http.Error(w, err.Error(), http.StatusConflict)
 			}
 		})

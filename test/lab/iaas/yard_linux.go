@@ -268,3 +268,13 @@ func (c *cell) CutPower() {
 	defer c.mu.Unlock()
 	c.kill()
 }
+
+// PID of its first process, as this host counts; 0 while it is down.
+func (c *cell) PID() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		return 0
+	}
+	return c.running.Process.Pid
+}

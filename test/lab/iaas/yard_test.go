@@ -85,7 +85,7 @@ func TestAYard(t *testing.T) {
 	g.Expect(read("hostname; echo left >/tmp/left; echo kept >/etc/argosy-kept; ls /proc | grep -c '^[0-9]*$'")).
 		To(gomega.MatchRegexp(`^vm-1\n\d$`), "its name, and how many processes it has")
 	g.Expect("/etc/argosy-kept").NotTo(gomega.BeAnExistingFile(), "this host's file")
-	g.Expect(read("curl -s http://" + yard.Host() + ":1/ || echo $?")).To(gomega.Equal("7"), "this host is reached, and refuses")
+	g.Expect(read("curl -s http://"+yard.Host()+":1/ || echo $?")).To(gomega.Equal("7"), "this host is reached, and refuses")
 
 	// The service of the lab's store, released by hand.
 	_, checksum := Artifact("/shop/1.0.0.tar")
@@ -99,9 +99,9 @@ func TestAYard(t *testing.T) {
 	}
 	says := func() string { return get(t.Context(), "http://"+address+":8080/") }
 	g.Eventually(says).Should(gomega.MatchRegexp(`^shop 1.0.0, jdk .*, vm-1\n$`))
-	g.Expect(server.Guests.plug("a", false)).To(gomega.Succeed())
+	g.Expect(server.Guests.Plug("a", false)).To(gomega.Succeed())
 	g.Expect(says()).To(gomega.BeEmpty())
-	g.Expect(server.Guests.plug("a", true)).To(gomega.Succeed())
+	g.Expect(server.Guests.Plug("a", true)).To(gomega.Succeed())
 	g.Eventually(says).ShouldNot(gomega.BeEmpty(), "nothing in the machine ended")
 
 	g.Expect(server.Kill("a")).To(gomega.BeTrue())
