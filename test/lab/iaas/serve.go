@@ -27,8 +27,8 @@ type Options struct {
 // errTable is said of machines that nobody asked to do anything.
 var errTable = errors.New("machines are entries of a table here")
 
-// Serve the lab's IaaS until the context ends. Its table is lost then, as are all machines. Where this host's network may not be changed its
-// machines are entries of the table alone: then none can be logged into, and GET /lab/guests says why.
+// Serve the lab's IaaS until the context ends. Its table is lost then, as are all machines. Where this host's network may not be changed
+// its machines are entries of the table alone: then none can be logged into, and GET /lab/guests says why.
 func Serve(ctx context.Context, o Options) error {
 	system := &Server{Store: &Store{Clock: clock.RealClock{}, Boot: time.Second}, Token: LabToken}
 	why := errTable

@@ -3,9 +3,9 @@ package iaas
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // StoreName is what machines call this host, which has the store of artifacts at StorePort.
@@ -115,13 +117,15 @@ func serveShop(at string) error {
 		}
 	})
 	server := &http.Server{Addr: at, Handler: mux, ReadHeaderTimeout: time.Minute}
+	var listener net.Listener
 	// The one before may be going still.
-	for range 100 {
-		listener, err := net.Listen("tcp", at)
-		if err == nil {
-			return server.Serve(listener)
-		}
-		time.Sleep(100 * time.Millisecond)
+	err = wait.PollUntilContextTimeout(context.Background(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		var err error
+		listener, err = net.Listen("tcp", at)
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("listening at %s, which is taken: %w", at, err)
 	}
-	return errors.New("the address is taken")
+	return server.Serve(listener)
 }

@@ -239,8 +239,8 @@ func packed(t *testing.T, files map[string]string) []byte {
 	return out.Bytes()
 }
 
-// TestEmulatedMachines: three machines with a kernel and firmware of their own get a package and a release, and serve it. One whose power is
-// cut in the middle of work comes back empty, as it keeps its files in memory, and gets all again under another host key.
+// TestEmulatedMachines: three machines with a kernel and firmware of their own get a package and a release, and serve it. One whose power
+// is cut in the middle of work comes back empty, as it keeps its files in memory, and gets all again under another host key.
 func TestEmulatedMachines(t *testing.T) {
 	pool, err := ports.NewPool()
 	if err != nil {
