@@ -21,18 +21,21 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/remote/remotetest"
 )
 
+// network is why machines have no network here; nil: they have.
+var network error
+
 func TestMain(m *testing.M) {
 	BeMachine()
-	if err := Own(); err != nil {
-		fmt.Fprintln(os.Stderr, "the tests of machines need a network that may be changed:", err)
-		os.Exit(1)
-	}
+	network = Own()
 	os.Exit(m.Run())
 }
 
 // TestAYard: machines in namespaces of their own do what machines do. They are logged into by the key of their user data, have files and
 // processes that are not this host's, die whole, come back with their files and another boot id, and go with their IaaS.
 func TestAYard(t *testing.T) {
+	if network != nil {
+		t.Fatalf("machines need a network: %v", network)
+	}
 	yard, err := NewYard(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
