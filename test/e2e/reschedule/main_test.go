@@ -26,7 +26,6 @@ var shared *lab.Lab
 func TestMain(m *testing.M) {
 	options := lab.DefaultOptions()
 	options.Nodes = []int{5, 5, 5, 1}
-	options.Metrics = false
 	options.Reschedule = []string{"testreschedule", "testreschedulefull", "testordinals", "testcomponent", "testtraps-s1", "testtraps-s2",
 		"testtraps-s3", "testmemberlost"}
 	options.Descheduler = true
@@ -43,13 +42,14 @@ func TestMain(m *testing.M) {
 
 // planes are the API servers as an administrator sees them.
 type planes struct {
+	lab     *lab.Lab
 	karmada client.Client
 	members map[string]client.Client
 }
 
 func federation(t *testing.T) planes {
 	t.Helper()
-	p := planes{members: map[string]client.Client{}}
+	p := planes{lab: shared, members: map[string]client.Client{}}
 	for _, name := range append([]string{lab.KarmadaPlaneName}, shared.Members...) {
 		c, err := demo.Client(shared, name, nil)
 		if err != nil {
