@@ -14,7 +14,6 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
@@ -113,18 +112,37 @@ func (h held) work(member, name string) *workv1alpha1.Work {
 		Namespace: names.GenerateExecutionSpaceName(member), Name: names.GenerateWorkName("Deployment", name, h.ns)}}
 }
 
-// refusedWorks are the events that say which Works could not be written, and why.
-func (h held) refusedWorks(words string) func() (bool, error) {
-	return func() (bool, error) {
-		var list corev1.EventList
-		err := h.karmada.List(h.t.Context(), &list, client.InNamespace(h.ns))
-		for _, e := range list.Items {
-			if e.Reason == "SyncWorkFailed" && strings.Contains(e.Message, words) {
-				return true, nil
-			}
-		}
-		return false, err
+// Counters of karmada-apiserver: writes of Works, those that argosy-dispatch was not there to answer, and those that the policy in the API
+// server itself refused. Events say it too, in words, but no more than 25 at once about one object.
+var (
+	written    = regexp.MustCompile(`(?m)^apiserver_request_total\{[^}]*resource="works",[^}]*subresource="",verb="PUT"[^}]*\} (\S+)$`)
+	unanswered = regexp.MustCompile(`(?m)^apiserver_admission_webhook_rejection_count\{[^}]*name="works.dispatch.argosy.dev"[^}]*\} (\S+)$`)
+	denied     = regexp.MustCompile(`(?m)^apiserver_validating_admission_policy_check_total\{enforcement_action="deny",[^}]*` +
+		`policy="argosy-release-works"[^}]*\} (\S+)$`)
+)
+
+// count of them until now.
+func (h held) count(counter *regexp.Regexp) int {
+	h.t.Helper()
+	config, err := h.lab.Config(lab.KarmadaPlaneName)
+	h.Expect(err).NotTo(HaveOccurred())
+	c, err := discovery.NewDiscoveryClientForConfig(config)
+	h.Expect(err).NotTo(HaveOccurred())
+	text, err := c.RESTClient().Get().AbsPath("/metrics").DoRaw(h.t.Context())
+	h.Expect(err).NotTo(HaveOccurred())
+	sum := 0.0
+	for _, found := range counter.FindAllSubmatch(text, -1) {
+		n, err := strconv.ParseFloat(string(found[1]), 64)
+		h.Expect(err).NotTo(HaveOccurred())
+		sum += n
 	}
+	return int(sum)
+}
+
+// grows waits until a count is greater than it was.
+func (h held) grows(counter *regexp.Regexp, from int) {
+	h.t.Helper()
+	h.Eventually(func() int { return h.count(counter) }, slow, "200ms").Should(BeNumerically(">", from))
 }
 
 // webhookAway: while argosy-webhook is not there an application whose release is complete is scaled as always, and deleting a held Work is
@@ -136,8 +154,9 @@ func (h held) webhookAway() {
 	h.Expect(h.pushImage(h.t, h.ns, "web", "unseen")).To(MatchError(ContainSubstring("webhook")))
 	h.scale("done", 9)
 	h.Eventually(h.has("member2", "done"), slow, "200ms").Should(Equal("v1 of 3"), "a complete one does not notice")
+	refused := h.count(unanswered)
 	h.scale("web", 9)
-	h.Eventually(h.refusedWorks("webhook"), slow, "200ms").Should(BeTrue(), "what could not be written is said")
+	h.grows(unanswered, refused)
 	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 2"))
 	gone := h.work("member3", "web")
 	h.Expect(h.karmada.Get(h.t.Context(), client.ObjectKeyFromObject(gone), gone)).To(Succeed())
@@ -166,39 +185,20 @@ func (h held) nobodyRegistered() {
 		return client.IgnoreAlreadyExists(h.karmada.Create(context.WithoutCancel(h.t.Context()), again.DeepCopy()))
 	}
 	h.t.Cleanup(func() { NewWithT(h.t).Eventually(put, soon, "500ms").Should(Succeed()) })
+	refused := h.count(denied)
 	h.Expect(h.karmada.Delete(h.t.Context(), registration)).To(Succeed())
 	h.arrives("bare")
-	h.Eventually(h.refusedWorks("argosy-dispatch would have held it, and was not asked"), slow, "200ms").Should(BeTrue())
+	h.grows(denied, refused)
 	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 3"))
 	h.Eventually(put, soon, "500ms").Should(Succeed())
 	h.arrives("guarded")
-}
-
-var workWrites = regexp.MustCompile(`(?m)^apiserver_request_total\{[^}]*resource="works",[^}]*subresource="",verb="PUT"[^}]*\} (\S+)$`)
-
-// writes of Works that karmada-apiserver has had.
-func (h held) writes() int {
-	h.t.Helper()
-	config, err := h.lab.Config(lab.KarmadaPlaneName)
-	h.Expect(err).NotTo(HaveOccurred())
-	c, err := discovery.NewDiscoveryClientForConfig(config)
-	h.Expect(err).NotTo(HaveOccurred())
-	text, err := c.RESTClient().Get().AbsPath("/metrics").DoRaw(h.t.Context())
-	h.Expect(err).NotTo(HaveOccurred())
-	sum := 0.0
-	for _, found := range workWrites.FindAllSubmatch(text, -1) {
-		n, err := strconv.ParseFloat(string(found[1]), 64)
-		h.Expect(err).NotTo(HaveOccurred())
-		sum += n
-	}
-	return int(sum)
 }
 
 // karmadaRestarts with held Works: it writes them again, for they are not what it renders, and they stay what they are.
 func (h held) karmadaRestarts() {
 	h.t.Helper()
 	h.stop("karmada/controller-manager")
-	before := h.writes()
+	before := h.count(written)
 	h.start("karmada/controller-manager")
 	// A change that is made now is written after those.
 	h.scale("done", 6)
@@ -206,7 +206,7 @@ func (h held) karmadaRestarts() {
 	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 3"))
 	h.Expect(h.has("member3", "web")()).To(Equal("v1 of 3"))
 	h.t.Logf("karmada-controller-manager started again with 2 held Works: %d writes of Works until a change of another application was in "+
-		"its members", h.writes()-before)
+		"its members", h.count(written)-before)
 }
 
 // whyOf a Release is the reason it stands where it does.

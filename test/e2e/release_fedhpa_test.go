@@ -21,16 +21,7 @@ func releasedUnderFedHPA(t *testing.T) {
 	if !strings.Contains(a.members(), other) {
 		other = "member3"
 	}
-	a.apply(t, a.ns, `
-apiVersion: release.argosy.dev/v1alpha1
-kind: Release
-metadata: {namespace: $NS, name: web}
-spec:
-  targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
-  stages:
-  - {name: first, clusters: {names: [member1]}, gates: {approvals: 1}}
-  - {name: rest}
-`)
+	a.apply(t, a.ns, leakRelease)
 	of := &v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: "web"}}
 	letGoInTheEnd(t, a.planes, a.ns, "web")
 	why := func() (string, error) {
