@@ -21,14 +21,17 @@ import (
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/member/component"
 	"github.com/argosy-dev/argosy/member/vm/balance"
 	"github.com/argosy-dev/argosy/member/vm/balance/haproxy"
 	"github.com/argosy-dev/argosy/member/vm/balance/service"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 	"github.com/argosy-dev/argosy/member/vm/deploy/httpdeploy"
 	"github.com/argosy-dev/argosy/member/vm/deployments"
+	"github.com/argosy-dev/argosy/member/vm/gates"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
 	"github.com/argosy-dev/argosy/member/vm/machine/libvirtdriver"
@@ -75,15 +78,28 @@ func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, con
 		if err != nil {
 			return err
 		}
-		concurrency := section.Concurrency
+		alerts, err := prometheusOf(cfg.Monitoring)
+		if err != nil {
+			return err
+		}
+		measures, err := sets.NewMeasures(metrics.Registry)
+		if err != nil {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+		calls := gates.Options{AllowedURLs: cfg.Gates.AllowedURLs, Calls: gates.NewCalls()}
+		if err := metrics.Registry.Register(calls.Calls); err != nil {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+		every := control.Options{Concurrency: section.Concurrency}
 		err = servers.AddToManager(mgr, servers.Options{
-			Concurrency: concurrency, Drivers: drivers, Period: time.Duration(cfg.Machines.PeriodSeconds) * time.Second,
-			Holder: holder + "_" + string(uuid.NewUUID()), Systems: systems,
+			Options: every, Drivers: drivers, Period: time.Duration(cfg.Machines.PeriodSeconds) * time.Second,
+			Holder: holder + "_" + string(uuid.NewUUID()), Systems: systems, Gates: calls,
+			Alerts: alerts, AlertPeriod: time.Duration(cfg.Monitoring.PeriodSeconds) * time.Second,
 		})
 		if err != nil {
 			return err
 		}
-		if err := deployments.AddToManager(mgr, deployments.Options{Concurrency: concurrency}); err != nil {
+		if err := deployments.AddToManager(mgr, every); err != nil {
 			return err
 		}
 		balancers, err := balancers(mgr, cfg.LoadBalancers)
@@ -91,22 +107,35 @@ func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, con
 			return err
 		}
 		err = pools.AddToManager(mgr, pools.Options{
-			Concurrency: concurrency, Drivers: balancers, Period: time.Duration(cfg.LoadBalancers.PeriodSeconds) * time.Second,
+			Concurrency: section.Concurrency, Drivers: balancers, Period: time.Duration(cfg.LoadBalancers.PeriodSeconds) * time.Second,
 		})
 		if err != nil {
 			return err
 		}
-		if err := monitor.AddToManager(mgr, monitor.Options{Concurrency: concurrency}); err != nil {
+		if err := monitor.AddToManager(mgr, monitor.Options{Concurrency: section.Concurrency}); err != nil {
 			return err
 		}
 		err = sets.AddToManager(mgr, sets.Options{
-			Concurrency: concurrency, Drivers: slices.Sorted(maps.Keys(drivers)), Balancers: slices.Sorted(maps.Keys(balancers)),
+			Options: every, Drivers: slices.Sorted(maps.Keys(drivers)), Balancers: slices.Sorted(maps.Keys(balancers)),
+			AlertQueries: alerts != nil, Gates: calls, Metrics: measures,
 		})
 		if err != nil {
 			return err
 		}
 		return addVMMetrics(mgr, cfg, drivers)
 	}
+}
+
+// prometheusOf is the Prometheus that alert queries are asked of; nil: there is none.
+func prometheusOf(cfg config.Monitoring) (servers.Alerts, error) {
+	if cfg.Prometheus == nil {
+		return nil, nil
+	}
+	out, err := prometheus.NewInstance(cfg.Prometheus.URL, cfg.Prometheus.CAFile, cfg.Prometheus.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("setting up monitoring.prometheus: %w", err)
+	}
+	return out, nil
 }
 
 // balancers is every driver of load balancers that is built in, and configured where it needs to be.

@@ -11,7 +11,7 @@ const statesIntro = `# States of a Server
 
 What decides the phase of a [Server](../concepts/server.md), and what is done about it: ` +
 	"`member/vm/state`" + `, a table in code of which the first row that
-applies wins. The row's name is the reason of condition Ready. **No controller runs it yet**: the VM controllers in members come with it.
+applies wins. The row's name is the reason of condition Ready.
 
 Facts are status fields; they change only when somebody looked, so a restart of a controller moves nobody. Behind the shut gate of a row
 marked * the server stays as the rows below say, and goes on serving; the first task of the others waits at the gate.

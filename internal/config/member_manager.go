@@ -40,8 +40,37 @@ type MemberManager struct {
 	LoadBalancers LoadBalancers `json:"loadBalancers"`
 	// Deployments says which deploy systems there are beside SSH.
 	Deployments Deployments `json:"deployments"`
+	// Monitoring says which Prometheus alert queries are asked of.
+	Monitoring Monitoring `json:"monitoring"`
+	// Gates says whom the gates of virtual machines may call.
+	Gates Gates `json:"gates"`
 	// Webhook stamps and checks what people decide about virtual machines in this member.
 	Webhook MemberWebhook `json:"webhook"`
+}
+
+// Monitoring is where the alert queries of monitors are asked.
+type Monitoring struct {
+	// PeriodSeconds is how often each query is asked of each server.
+	PeriodSeconds int32 `json:"periodSeconds"`
+	// Prometheus that is asked. Absent: a template with an alertQuery makes no machine here.
+	Prometheus *MonitoringPrometheus `json:"prometheus,omitempty"`
+}
+
+// MonitoringPrometheus is a Prometheus that scrapes the servers of this member.
+type MonitoringPrometheus struct {
+	// URL of Prometheus: http(s)://host[:port][/path].
+	URL string `json:"url"`
+	// CAFile has the authority that its certificate is from, in PEM; empty: the system's.
+	CAFile string `json:"caFile,omitempty"`
+	// TokenFile has a bearer token, which is sent over https alone; empty: none is.
+	TokenFile string `json:"tokenFile,omitempty"`
+}
+
+// Gates bounds what gates may call.
+type Gates struct {
+	// AllowedURLs are the prefixes below which the webhooks of gates and the url of a notifyRef must be: https://host[:port][/path]. Without any
+	// none is called, and its gate says so.
+	AllowedURLs []string `json:"allowedURLs,omitempty"`
 }
 
 // Machines holds a section for each machine driver.
@@ -153,6 +182,7 @@ func DefaultMemberManager() *MemberManager {
 		},
 		Machines:      Machines{PeriodSeconds: 15},
 		LoadBalancers: LoadBalancers{PeriodSeconds: 15},
+		Monitoring:    Monitoring{PeriodSeconds: 30},
 		Webhook:       MemberWebhook{BindAddress: "0", CertDir: "/etc/argosy-member-manager/tls"},
 	}
 }
@@ -172,6 +202,10 @@ func (c *MemberManager) Validate() field.ErrorList {
 	errs = append(errs, c.Controllers.VM.validate(field.NewPath("controllers", "vm"))...)
 	errs = append(errs, validateAddress(c.Webhook.BindAddress, field.NewPath("webhook", "bindAddress"))...)
 	errs = append(errs, c.LoadBalancers.validate(field.NewPath("loadBalancers"))...)
+	errs = append(errs, c.Monitoring.validate(field.NewPath("monitoring"))...)
+	for i, prefix := range c.Gates.AllowedURLs {
+		errs = append(errs, validateHTTPS(prefix, field.NewPath("gates", "allowedURLs").Index(i))...)
+	}
 	if http := c.Deployments.HTTP; http != nil {
 		errs = append(errs, validateHTTPS(http.URL, field.NewPath("deployments", "http", "url"))...)
 	}
@@ -183,6 +217,25 @@ func validateHTTPS(address string, at *field.Path) field.ErrorList {
 		return field.ErrorList{field.Invalid(at, address, "must be https://host[:port][/path]")}
 	}
 	return nil
+}
+
+func (m Monitoring) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if m.PeriodSeconds < 1 {
+		errs = append(errs, field.Invalid(path.Child("periodSeconds"), m.PeriodSeconds, "must be at least 1"))
+	}
+	if m.Prometheus == nil {
+		return errs
+	}
+	at, address := path.Child("prometheus", "url"), m.Prometheus.URL
+	parsed, err := url.Parse(address)
+	switch {
+	case err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http":
+		errs = append(errs, field.Invalid(at, address, "must be http(s)://host[:port][/path]"))
+	case parsed.Scheme == "http" && m.Prometheus.TokenFile != "":
+		errs = append(errs, field.Invalid(at, address, "must be https with a tokenFile: a token is sent over nothing else"))
+	}
+	return errs
 }
 
 func (l LoadBalancers) validate(path *field.Path) field.ErrorList {

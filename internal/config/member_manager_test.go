@@ -19,6 +19,27 @@ func TestMemberManagerValidate(t *testing.T) {
 		"a libvirt at a socket": {edit: func(c *MemberManager) {
 			c.Machines.Libvirt = &LibvirtMachines{Address: "unix:/run/libvirt/libvirt-sock"}
 		}},
+		"a Prometheus and webhooks": {edit: func(c *MemberManager) {
+			c.Monitoring.Prometheus = &MonitoringPrometheus{URL: "https://prometheus.example.com/p", TokenFile: "/etc/token"}
+			c.Gates.AllowedURLs = []string{"https://gates.example.com/argosy"}
+		}},
+		"a Prometheus nowhere": {
+			edit: func(c *MemberManager) { c.Monitoring.Prometheus = &MonitoringPrometheus{URL: "prometheus:9090"} },
+			says: "monitoring.prometheus.url",
+		},
+		"a token in the open": {
+			edit: func(c *MemberManager) {
+				c.Monitoring.Prometheus = &MonitoringPrometheus{URL: "http://prometheus:9090", TokenFile: "/etc/token"}
+			},
+			says: "monitoring.prometheus.url",
+		},
+		"no time between queries": {edit: func(c *MemberManager) { c.Monitoring.PeriodSeconds = 0 }, says: "monitoring.periodSeconds"},
+		"webhooks in the open": {
+			edit: func(c *MemberManager) {
+				c.Gates.AllowedURLs = []string{"https://a.example.com", "http://gates.example.com"}
+			},
+			says: "gates.allowedURLs[1]",
+		},
 		"no time between": {edit: func(c *MemberManager) { c.LoadBalancers.PeriodSeconds = 0 }, says: "loadBalancers.periodSeconds"},
 		"HAProxy without address": {
 			edit: func(c *MemberManager) { c.LoadBalancers.HAProxy = &HAProxy{} }, says: "loadBalancers.haproxy.addresses",

@@ -62,6 +62,9 @@ up{job="argosy-member-manager",instance="b"} 1x120
 argosy_vm_tasks_blocked{job="argosy-member-manager",type="CreateMachine"} 0x120
 argosy_vm_oldest_approval_seconds{job="argosy-member-manager",instance="a"} 0x60 0+60x50 0x9
 argosy_vm_orphans{job="argosy-member-manager",driver="http"} 0x120
+argosy_vm_prober_blind{job="argosy-member-manager"} 0x120
+argosy_vm_pool_requests_total{job="argosy-member-manager",driver="haproxy",verb="ensure",result="OK"} 0+4x120
+argosy_vm_pool_requests_total{job="argosy-member-manager",driver="haproxy",verb="ensure",result="Unanswered"} 2x120
 argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x120
 argosy_migration_applications{job="argosy-controller-manager",environment="production",state="failed"} 0x120
 argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Fresh"} 1x120
@@ -247,6 +250,16 @@ argosy_component_wave_waiting{job="argosy-member-manager",instance="a"} 7x120
 			series: but(`argosy_vm_orphans`,
 				`argosy_vm_orphans{job="argosy-member-manager",driver="http"} 0x10 3x110`),
 			wantNot: []int{30}, wantAt: []int{45, 100},
+		},
+		"ArgosyVMBlindProber": {
+			series: but(`argosy_vm_prober_blind`,
+				`argosy_vm_prober_blind{job="argosy-member-manager"} 0x10 1x110`),
+			wantNot: []int{10, 14}, wantAt: []int{20, always},
+		},
+		"ArgosyVMPoolRequestsFail": {
+			series: but(`argosy_vm_pool_requests_total`,
+				`argosy_vm_pool_requests_total{job="argosy-member-manager",driver="haproxy",verb="ensure",result="Unanswered"} 0x10 0+4x110`),
+			wantNot: []int{10, 18}, wantAt: []int{30, always},
 		},
 		"ArgosyMigrationFailed": {
 			series: but(`argosy_migration_failures_total`,

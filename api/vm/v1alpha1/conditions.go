@@ -24,16 +24,20 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionReady is True while the server serves: code, health check, monitoring and load balancers (Server).
 	ConditionReady = "Ready"
-	// ConditionReachable is False when the machine's heartbeat is older than the health check allows (Server).
+	// ConditionReachable is True while the machine answers over its network: its health check passes, or something answers where it is logged
+	// into or probed. It is False when it does not run, or answered before and did not for 30 seconds, four times in a row. A driver that
+	// says that it runs is not enough: without anything to ask the machine by, Reachable is Unknown (Server).
 	ConditionReachable = "Reachable"
 	// ConditionMachineChangeHeld is True while servers keep a machine of an older template, which onMachineChange Hold asks for
 	// (VMReplicaSet).
 	ConditionMachineChangeHeld = "MachineChangeHeld"
 	// ConditionHealthy is False when the health check failed failureThreshold times in a row (Server).
 	ConditionHealthy = "Healthy"
-	// ConditionMonitored is True while monitoring systems are told to watch the server (Server).
+	// ConditionMonitored is True while the discovery names the server to monitoring systems. Whether they scrape it, their own metric `up`
+	// says; with an alertQuery, MonitoringNormal goes by it (Server).
 	ConditionMonitored = "Monitored"
-	// ConditionMonitoringNormal is False while a monitor's alertQuery gives anything (Server).
+	// ConditionMonitoringNormal is False while a monitor's alertQuery gives anything, and True while all give nothing and Prometheus scrapes
+	// the server; what it does not answer is Unknown, and moves nobody (Server).
 	ConditionMonitoringNormal = "MonitoringNormal"
 	// ConditionFailoverDue is True when a server has been unreachable for failover.unknownTimeoutSeconds (Server).
 	ConditionFailoverDue = "FailoverDue"
@@ -59,6 +63,23 @@ const (
 	ReasonServerCreateFailed = "ServerCreateFailed"
 	// ReasonServerDeleteFailed says that the machine driver refused to remove a server.
 	ReasonServerDeleteFailed = "ServerDeleteFailed"
+	// ReasonGateAnswered is the reason of the event that a gate's webhook approved or rejected an operation.
+	ReasonGateAnswered = "GateAnswered"
+	// ReasonGateUnanswered is the reason of the event that a gate's webhook did not answer, or not clearly: the gate stays shut.
+	ReasonGateUnanswered = "GateUnanswered"
+	// ReasonNotifyFailed is the reason of the event that whom a gate's notifyRef names could not be told.
+	ReasonNotifyFailed = "NotifyFailed"
+	// ReasonAlertFires says that a monitor's alertQuery gives something: MonitoringNormal is False.
+	ReasonAlertFires = "AlertFires"
+	// ReasonNoAlert says that all alert queries give nothing, of a server that Prometheus scrapes: MonitoringNormal is True.
+	ReasonNoAlert = "NoAlert"
+	// ReasonNotScraped says that Prometheus has no up{namespace, server, monitor} of 1: a query that gives nothing says nothing then, and
+	// MonitoringNormal is Unknown.
+	ReasonNotScraped = "NotScraped"
+	// ReasonPrometheusUnanswered says that Prometheus did not answer: MonitoringNormal is Unknown.
+	ReasonPrometheusUnanswered = "PrometheusUnanswered"
+	// ReasonNotAskedYet says that nobody asked yet, or that monitoring is not told of the server: MonitoringNormal is Unknown.
+	ReasonNotAskedYet = "NotAskedYet"
 	// ReasonGateWaiting says why AwaitingApproval is True.
 	ReasonGateWaiting = "GateWaiting"
 	// ReasonNoGateWaiting says why AwaitingApproval is False.
@@ -71,18 +92,22 @@ const (
 	ReasonPaused = "Paused"
 	// ReasonResumed says that spec.paused is no longer set.
 	ReasonResumed = "Resumed"
-	// ReasonHeartbeatLost says why Reachable is False.
+	// ReasonHeartbeatLost says that a machine runs, as its driver says, and answers no more: Reachable is False.
 	ReasonHeartbeatLost = "HeartbeatLost"
-	// ReasonHeartbeatFresh says why Reachable is True.
+	// ReasonHeartbeatFresh says that a machine answers: Reachable is True.
 	ReasonHeartbeatFresh = "HeartbeatFresh"
+	// ReasonNothingToAsk says that a machine runs, as its driver says, and has neither machine.access nor a health check by which it could be
+	// asked: Reachable is Unknown.
+	ReasonNothingToAsk = "NothingToAsk"
 	// ReasonHealthCheckPassed says why Healthy is True.
 	ReasonHealthCheckPassed = "HealthCheckPassed"
 	// ReasonHealthCheckFailed says why Healthy is False.
 	ReasonHealthCheckFailed = "HealthCheckFailed"
-	// ReasonProberBlind says that so many servers fail their health check at once that the fault is likely elsewhere: Healthy is False, and
-	// nobody is taken out of service for it.
+	// ReasonProberBlind says that so many servers fail their health check at once, or do not answer, that the fault is likely elsewhere:
+	// Healthy is False, or Reachable Unknown, and nobody is taken out of service for it.
 	ReasonProberBlind = "ProberBlind"
-	// ReasonNotProbedYet says that a service is coming up, or was not asked yet: Healthy is Unknown.
+	// ReasonNotProbedYet says that a service is coming up, or was not asked yet: Healthy is Unknown; of a machine that it runs and never
+	// answered since it was made: Reachable is Unknown.
 	ReasonNotProbedYet = "NotProbedYet"
 	// ReasonTaskFailed says why TaskBlocked is True.
 	ReasonTaskFailed = "TaskFailed"

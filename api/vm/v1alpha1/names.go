@@ -15,6 +15,8 @@ const (
 	AnnotationOfflineReason = "vm.argosy.dev/offline-reason"
 	// AnnotationGivenUp is on a Server that its set gave up because it could not be reached; its value is the operation.
 	AnnotationGivenUp = "vm.argosy.dev/given-up"
+	// AnnotationFence is on a Server whose machine its set wants stopped before it is given up; its value is the operation of the outage.
+	AnnotationFence = "vm.argosy.dev/fence"
 	// FinalizerServers keeps a VMReplicaSet until its Servers are gone.
 	FinalizerServers = "vm.argosy.dev/servers"
 	// FinalizerMachine keeps a Server until its machine is gone, or left to itself on purpose.

@@ -48,20 +48,29 @@ func (g *Gates) Ask(ctx context.Context, gate *v1alpha1.PrometheusGate, applicat
 	if err != nil {
 		return "", err
 	}
-	asked, err := api.NewClient(api.Config{Address: gate.Address, Client: &http.Client{
+	query := strings.NewReplacer("$namespace", application.Namespace, "$kind", application.Kind, "$name", application.Name).Replace(gate.Query)
+	value, err := instant(ctx, gate.Address, transport, query)
+	if err != nil {
+		return "", err
+	}
+	return judge(query, value)
+}
+
+// instant query of the Prometheus at an address.
+func instant(ctx context.Context, address string, transport http.RoundTripper, query string) (model.Value, error) {
+	asked, err := api.NewClient(api.Config{Address: address, Client: &http.Client{
 		Transport: bounded{transport},
 		// Credentials are for this address, and for none that it points at.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}})
 	if err != nil {
-		return "", fmt.Errorf("reading the address %q: %w", gate.Address, err)
+		return nil, fmt.Errorf("reading the address %q: %w", address, err)
 	}
-	query := strings.NewReplacer("$namespace", application.Namespace, "$kind", application.Kind, "$name", application.Name).Replace(gate.Query)
 	value, _, err := promv1.NewAPI(whole{asked}).Query(ctx, query, time.Time{})
 	if err != nil {
-		return "", refusal(err)
+		return nil, refusal(err)
 	}
-	return judge(query, value)
+	return value, nil
 }
 
 // Application that a gate is asked about.

@@ -5,20 +5,15 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/program"
-	"github.com/argosy-dev/argosy/internal/retry"
+	"github.com/argosy-dev/argosy/member/vm/control"
 )
 
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmdeployments,verbs=get;list;watch
@@ -29,19 +24,9 @@ import (
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
-// Options of the controller.
-type Options struct {
-	// Concurrency is how many VMDeployments are worked on at once.
-	Concurrency int
-	// Clock is the wall clock; nil is this machine's.
-	Clock clock.PassiveClock
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
-}
-
 // Reconciler makes VMDeployments act.
 type Reconciler struct {
-	Options
+	control.Options
 	// cache knows VMDeployments, sets and Servers; live asks the API server itself.
 	cache, live client.Reader
 	writer      client.Client
@@ -49,23 +34,28 @@ type Reconciler struct {
 }
 
 // New is for tests that call Reconcile themselves.
-func New(options Options, cache, live client.Reader, writer client.Client, recorder record.EventRecorder) *Reconciler {
-	if options.Clock == nil {
-		options.Clock = clock.RealClock{}
-	}
-	return &Reconciler{Options: options, cache: cache, live: live, writer: writer, recorder: recorder}
+func New(options control.Options, with control.Means) *Reconciler {
+	return &Reconciler{Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder}
 }
 
 // AddToManager lets mgr run the controller while it leads.
-func AddToManager(mgr manager.Manager, options Options) error {
-	r := New(options, mgr.GetClient(), mgr.GetAPIReader(), mgr.GetClient(), program.Events(mgr, "argosy-vmdeployment"))
-	return builder.ControllerManagedBy(mgr).Named("vmdeployment").
-		For(&v1alpha1.VMDeployment{}).
+func AddToManager(mgr manager.Manager, options control.Options) error {
+	r := New(options, control.MeansOf(mgr, "argosy-vmdeployment"))
+	return r.kind().Builder(mgr, "vmdeployment").
 		Watches(&v1alpha1.Server{}, handler.EnqueueRequestsFromMapFunc(r.ofServer)).
 		Watches(&v1alpha1.VMReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.ofSet)).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter(),
-		}).Complete(r)
+		Complete(r)
+}
+
+func (r *Reconciler) kind() control.Kind[*v1alpha1.VMDeployment] {
+	return control.Kind[*v1alpha1.VMDeployment]{
+		Options: r.Options, Cache: r.cache, New: func() *v1alpha1.VMDeployment { return &v1alpha1.VMDeployment{} }, Handle: r.handle,
+	}
+}
+
+// Reconcile brings one release further.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	return r.kind().Reconcile(ctx, request)
 }
 
 func (r *Reconciler) ofServer(ctx context.Context, server client.Object) []reconcile.Request {
@@ -92,30 +82,10 @@ func (r *Reconciler) of(ctx context.Context, namespace, set string) []reconcile.
 	return out
 }
 
-// lookSoon is for what the cache does not show yet.
-const lookSoon = 200 * time.Millisecond
-
-// Reconcile brings one release further.
-func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	deployment := &v1alpha1.VMDeployment{}
-	if err := r.cache.Get(ctx, request.NamespacedName, deployment); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
-	if deployment.DeletionTimestamp != nil {
-		return reconcile.Result{}, nil // what servers have they keep
-	}
-	wake, err := r.handle(ctx, deployment)
-	switch {
-	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
-		log.FromContext(ctx).V(1).Info("Trying again on newer objects", "reason", err.Error())
-		return reconcile.Result{RequeueAfter: lookSoon}, nil
-	case err != nil || wake.IsZero():
-		return reconcile.Result{}, err
-	}
-	return reconcile.Result{RequeueAfter: max(wake.Sub(r.Clock.Now()), time.Millisecond)}, nil
-}
-
 func (r *Reconciler) handle(ctx context.Context, deployment *v1alpha1.VMDeployment) (time.Time, error) {
+	if deployment.DeletionTimestamp != nil {
+		return time.Time{}, nil // what servers have they keep
+	}
 	w, err := r.gather(ctx, deployment)
 	if err != nil {
 		return time.Time{}, err

@@ -1,22 +1,6 @@
 package facts
 
-import (
-	"fmt"
-
-	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
-)
-
-// NotDelivered names what a template asks for that this version does not deliver: queries of monitors are carried and not acted upon.
-// Machines of such a template are not made: half a delivery would be paid for and serve nobody.
-func NotDelivered(spec *v1alpha1.ServerTemplateSpec) []string {
-	var out []string
-	for _, m := range spec.Monitors {
-		if m.AlertQuery != "" {
-			out = append(out, fmt.Sprintf("alertQuery (monitor %s)", m.Name))
-		}
-	}
-	return out
-}
+import "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 
 // Instant is the outcome of a task that asks nobody; ok is false for the others: those of machines, of what is on them and of load
 // balancers, and those that watch.

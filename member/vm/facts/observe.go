@@ -55,7 +55,7 @@ func (r Reading) Write(status *v1alpha1.ServerStatus, generation int64, before M
 		return before // it is being made, or is gone: that the driver does not answer changes neither
 	}
 	put(status, v1alpha1.MachineUnknown, now)
-	reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonDriverUnanswered, "the driver did not say: "+r.Err.Error())
+	unanswered(status, generation, now, "the driver did not say: "+r.Err.Error())
 	return before
 }
 
@@ -66,7 +66,7 @@ func made(status *v1alpha1.ServerStatus) bool {
 
 func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time.Time) {
 	m := r.Machine
-	changed := put(status, m.State, now)
+	put(status, m.State, now)
 	if status.Creation != nil && status.Creation.State != v1alpha1.CreationDone {
 		status.Creation.State, status.Creation.At = v1alpha1.CreationDone, &metav1.Time{Time: now}
 	}
@@ -79,16 +79,13 @@ func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time
 	status.Machine.HostKeys, status.Addresses = m.HostKeys, m.Addresses
 	switch m.State {
 	case v1alpha1.MachineRunning:
-		if last := status.LastHeartbeatTime; changed || last == nil || now.Sub(last.Time) >= Heartbeat {
-			status.LastHeartbeatTime = &metav1.Time{Time: now}
-		}
-		reachable(status, generation, now, metav1.ConditionTrue, v1alpha1.ReasonHeartbeatFresh, "the driver says that the machine runs")
+		// Whether it answers is another matter (Hearing).
 	case v1alpha1.MachineStopped:
 		reachable(status, generation, now, metav1.ConditionFalse, v1alpha1.ReasonMachineStopped, "the driver says that the machine does not run")
 	case v1alpha1.MachineCreating:
 		reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonMachineBooting, "the machine is being made")
 	default:
-		reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonDriverUnanswered, "the driver itself does not know")
+		unanswered(status, generation, now, "the driver itself does not know")
 	}
 }
 
@@ -116,17 +113,24 @@ func (r Reading) missing(status *v1alpha1.ServerStatus, generation int64, before
 	return out
 }
 
-// put the state, and say whether it is another. An unchanged one is dated anew now and then.
-func put(status *v1alpha1.ServerStatus, state v1alpha1.MachineState, now time.Time) bool {
+// put the state. An unchanged one is dated anew now and then.
+func put(status *v1alpha1.ServerStatus, state v1alpha1.MachineState, now time.Time) {
 	if status.Machine == nil {
 		status.Machine = &v1alpha1.MachineStatus{}
 	}
 	m := status.Machine
-	changed := m.State != state
-	if changed || m.ObservedAt == nil || now.Sub(m.ObservedAt.Time) >= Heartbeat {
+	if m.State != state || m.ObservedAt == nil || now.Sub(m.ObservedAt.Time) >= Heartbeat {
 		m.State, m.ObservedAt = state, &metav1.Time{Time: now}
 	}
-	return changed
+}
+
+// unanswered says that the driver does not say; who was heard of is not lost for it (Hearing).
+func unanswered(status *v1alpha1.ServerStatus, generation int64, now time.Time, message string) {
+	was := apimeta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReachable)
+	if was != nil && was.Status == metav1.ConditionTrue {
+		return
+	}
+	reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonDriverUnanswered, message)
 }
 
 func reachable(status *v1alpha1.ServerStatus, generation int64, now time.Time, is metav1.ConditionStatus, reason, message string) {

@@ -91,7 +91,7 @@ func (in Input) opened(m Member) (open bool, pending []gatev1alpha1.PendingAppro
 	}
 	id := in.operation(m)
 	for _, name := range names {
-		switch verdict, _ := gate.Judge(in.Set.Spec.Approvals, name, id); verdict {
+		switch verdict, _ := gate.Judge(slices.Concat(in.Set.Spec.Approvals, in.Answers), name, id); verdict {
 		case gate.Rejected:
 			return false, nil
 		case gate.Shut:
@@ -104,6 +104,17 @@ func (in Input) opened(m Member) (open bool, pending []gatev1alpha1.PendingAppro
 // RemovalOperation is that of removing the machines of a deleted set; its gate is gatev1alpha1.GateRemoval.
 func RemovalOperation(set *v1alpha1.VMReplicaSet) string {
 	return gate.OperationID(set.UID, "removal", 1)
+}
+
+// FailoverOperations are those of giving servers up that could not be reached for too long: answers about them count.
+func FailoverOperations(in Input) []string {
+	var out []string
+	for _, m := range in.active() {
+		if m.due() {
+			out = append(out, in.operation(m))
+		}
+	}
+	return out
 }
 
 // operation is that of giving the server up for this outage: the operation it has under way is of this outage and no other.

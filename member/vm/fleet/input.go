@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
@@ -21,6 +22,8 @@ type Input struct {
 	Revision string
 	// Servers are all that the set owns, those on their way out too.
 	Servers []Member
+	// Answers of the webhooks of the set's gates.
+	Answers []gatev1alpha1.Approval
 	Now     time.Time
 }
 

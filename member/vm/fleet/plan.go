@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,6 +56,10 @@ func Decide(in Input) Plan {
 		return out
 	}
 	in.failover(&out)
+	if len(out.Fence) > 0 {
+		out.Remediation.Message += "; given up once their machines are stopped (failover.fence): " + strings.Join(out.Fence, ", ")
+		out.Remediation.Message = out.Remediation.Message[:min(len(out.Remediation.Message), 1024)]
+	}
 	if len(out.Offline) > 0 {
 		return out // the place of who is given up is filled once that is written, or a kill in between leaves one too many
 	}

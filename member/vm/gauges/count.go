@@ -2,7 +2,11 @@ package gauges
 
 import (
 	"cmp"
+	"slices"
 	"time"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
@@ -29,12 +33,14 @@ type numbers struct {
 	waiting map[waitsFor]int
 	pending map[string]int
 	oldest  time.Duration
+	// stopped sets fail nobody over, and blind ones have servers whose verdicts are not trusted.
+	stopped, blind int
 }
 
 // count what the objects say at a time.
 func count(sets []v1alpha1.VMReplicaSet, servers []v1alpha1.Server, now time.Time) numbers {
 	out := numbers{servers: map[phaseOf]int{}, blocked: map[string]int{}, waiting: map[waitsFor]int{}, pending: map[string]int{}}
-	told := map[[2]string]bool{}
+	told, blind := map[[2]string]bool{}, map[[2]string]bool{}
 	pend := func(pending []gatev1alpha1.PendingApproval, gates []gatev1alpha1.Gate) {
 		for _, p := range pending {
 			// What a server waits for stands in its set's status too.
@@ -51,6 +57,9 @@ func count(sets []v1alpha1.VMReplicaSet, servers []v1alpha1.Server, now time.Tim
 		s := &servers[i]
 		out.servers[phaseOf{cmp.Or(string(s.Status.Phase), "New"), s.Spec.Machine.Driver}]++
 		pend(s.Status.PendingApprovals, s.Spec.Gates)
+		if slices.ContainsFunc(s.Status.Conditions, func(c metav1.Condition) bool { return c.Reason == v1alpha1.ReasonProberBlind }) {
+			blind[[2]string{s.Namespace, s.Labels[v1alpha1.LabelSet]}] = true
+		}
 		for _, t := range s.Status.Tasks {
 			if t.State == v1alpha1.TaskFailed {
 				out.blocked[string(t.Type)]++
@@ -62,7 +71,11 @@ func count(sets []v1alpha1.VMReplicaSet, servers []v1alpha1.Server, now time.Tim
 	}
 	for i := range sets {
 		pend(sets[i].Status.PendingApprovals, sets[i].Spec.Gates)
+		if apimeta.IsStatusConditionFalse(sets[i].Status.Conditions, v1alpha1.ConditionRemediationAllowed) {
+			out.stopped++
+		}
 	}
+	out.blind = len(blind)
 	return out
 }
 

@@ -23,7 +23,7 @@ type Gauges struct {
 	clock clock.WithTicker
 
 	servers, blocked, waiting, pending *prometheus.GaugeVec
-	oldest                             prometheus.Gauge
+	oldest, stopped, seesNot           prometheus.Gauge
 }
 
 // New makes the gauges and registers them.
@@ -47,9 +47,17 @@ func New(cache client.Reader, ticks clock.WithTicker, registerer prometheus.Regi
 			Name: "argosy_vm_oldest_approval_seconds",
 			Help: "For how long the operation has waited for a person that has waited longest; 0: none waits.",
 		}),
+		stopped: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "argosy_vm_remediation_blocked", Help: "VMReplicaSets of which nobody is failed over: too many servers are unhealthy at once.",
+		}),
+		seesNot: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "argosy_vm_prober_blind",
+			Help: "VMReplicaSets of which so many servers fail or do not answer at once that nobody is taken out of service for it.",
+		}),
 	}
 	err := errors.Join(registerer.Register(g.servers), registerer.Register(g.blocked), registerer.Register(g.waiting),
-		registerer.Register(g.pending), registerer.Register(g.oldest))
+		registerer.Register(g.pending), registerer.Register(g.oldest),
+		registerer.Register(g.stopped), registerer.Register(g.seesNot))
 	if err != nil {
 		return nil, fmt.Errorf("registering the metrics of Servers: %w", err)
 	}
@@ -97,5 +105,7 @@ func (g *Gauges) look(ctx context.Context) error {
 		g.pending.WithLabelValues(stage).Set(float64(value))
 	}
 	g.oldest.Set(n.oldest.Seconds())
+	g.stopped.Set(float64(n.stopped))
+	g.seesNot.Set(float64(n.blind))
 	return nil
 }

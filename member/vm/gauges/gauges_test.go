@@ -36,10 +36,17 @@ func TestGauges(t *testing.T) {
 	asked := server("d", v1alpha1.ServerReady, v1alpha1.OperationOffline)
 	asked.Spec.Gates = []gatev1alpha1.Gate{{Name: "out", Stage: gatev1alpha1.StageOffline}}
 	asked.Status.PendingApprovals = []gatev1alpha1.PendingApproval{pending("out", "op-1", time.Minute)}
+	unseen := metav1.Condition{Type: v1alpha1.ConditionReachable, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonProberBlind}
+	for _, s := range []*v1alpha1.Server{blocked, retried} {
+		s.Labels, s.Status.Conditions = map[string]string{v1alpha1.LabelSet: "set"}, []metav1.Condition{unseen}
+	}
 	fresh := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "e"}}
 	fresh.Spec.Machine.Driver = "http"
 	set := &v1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "set"}}
 	set.Spec.Gates = asked.Spec.Gates
+	set.Status.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ConditionRemediationAllowed, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonTooManyUnhealthy,
+	}}
 	set.Status.PendingApprovals = []gatev1alpha1.PendingApproval{
 		pending("out", "op-1", time.Minute), pending("removal", "op-2", time.Hour), pending("failover", "op-3", time.Second),
 	}
@@ -75,6 +82,12 @@ argosy_vm_operations_waiting{kind="Provision",reason="Retry"} 1
 argosy_vm_pending_approvals{stage="Failover"} 1
 argosy_vm_pending_approvals{stage="Offline"} 1
 argosy_vm_pending_approvals{stage="Removal"} 1
+# HELP argosy_vm_prober_blind VMReplicaSets of which so many servers fail or do not answer at once that nobody is taken out of service for it.
+# TYPE argosy_vm_prober_blind gauge
+argosy_vm_prober_blind 1
+# HELP argosy_vm_remediation_blocked VMReplicaSets of which nobody is failed over: too many servers are unhealthy at once.
+# TYPE argosy_vm_remediation_blocked gauge
+argosy_vm_remediation_blocked 1
 # HELP argosy_vm_servers Servers by phase and machine driver.
 # TYPE argosy_vm_servers gauge
 argosy_vm_servers{driver="http",phase="Initializing"} 2
@@ -95,6 +108,12 @@ argosy_vm_tasks_blocked{type="CreateMachine"} 1
 	look(`# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
 # TYPE argosy_vm_oldest_approval_seconds gauge
 argosy_vm_oldest_approval_seconds 0
+# HELP argosy_vm_prober_blind VMReplicaSets of which so many servers fail or do not answer at once that nobody is taken out of service for it.
+# TYPE argosy_vm_prober_blind gauge
+argosy_vm_prober_blind 0
+# HELP argosy_vm_remediation_blocked VMReplicaSets of which nobody is failed over: too many servers are unhealthy at once.
+# TYPE argosy_vm_remediation_blocked gauge
+argosy_vm_remediation_blocked 0
 # HELP argosy_vm_servers Servers by phase and machine driver.
 # TYPE argosy_vm_servers gauge
 argosy_vm_servers{driver="http",phase="Ready"} 1

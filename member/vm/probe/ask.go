@@ -2,12 +2,14 @@ package probe
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"k8s.io/kubernetes/pkg/probe"
@@ -33,9 +35,32 @@ func newAsker() asker {
 	}
 }
 
+func timeout(check *v1alpha1.HealthCheck) time.Duration {
+	return time.Duration(max(1, check.TimeoutSeconds)) * time.Second
+}
+
+// dial the ports of a machine, one after the other, until something answers there. A refusal is an answer: the machine's own kernel gave it.
+func dial(address string, ports []int32, timeout time.Duration) (bool, string) {
+	var told []string
+	for _, port := range ports {
+		dialer := probe.ProbeDialer() // as Kubernetes' probes: the connection leaves nothing behind on either side
+		dialer.Timeout = timeout
+		connection, err := dialer.Dial("tcp", net.JoinHostPort(address, strconv.Itoa(int(port))))
+		if err == nil {
+			_ = connection.Close() // nothing was sent
+			return true, ""
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return true, ""
+		}
+		told = append(told, err.Error())
+	}
+	return false, strings.Join(told, "; ")
+}
+
 // ask a server once.
 func (a asker) ask(address string, check *v1alpha1.HealthCheck) (bool, string) {
-	timeout := time.Duration(max(1, check.TimeoutSeconds)) * time.Second
+	timeout := timeout(check)
 	var result probe.Result
 	var message string
 	var err error

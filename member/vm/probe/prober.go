@@ -27,10 +27,14 @@ type Target struct {
 	Allowed int
 	Address string
 	Check   *v1alpha1.HealthCheck
+	// Ports, where there are any, are dialled instead of what Check asks: an answer at any of them passes, and a refusal is one. Check then
+	// says how often, and how many answers count.
+	Ports []int32
 	// Epoch changes with all that makes the server another one: its release, boot, address and check.
 	Epoch string
-	// Verdict that an earlier process wrote down, for a server that is new here.
+	// Verdict that an earlier process wrote down, for a server that is new here, and Up whether it knew it to have answered before.
 	Verdict Verdict
+	Up      bool
 }
 
 // Opinion about a server.
@@ -85,7 +89,7 @@ func (p *Prober) Watch(t Target) Opinion {
 	e, now := p.targets[t.UID], p.clock.Now()
 	switch {
 	case e == nil:
-		e = &entry{Target: t, watch: Resume(t.Verdict, now), due: now, at: nowhere}
+		e = &entry{Target: t, watch: Resume(t.Verdict, t.Up, now), due: now, at: nowhere}
 		if t.Verdict != NotKnown {
 			// Those of a process that just began are spread over the period.
 			e.due = now.Add(spread(t.UID, period(t.Check)))
@@ -210,8 +214,9 @@ func (p *Prober) probe(e *entry, t Target, due time.Time, done func()) {
 	if p.lag != nil {
 		p.lag(result.Started.Sub(due))
 	}
-	result.Passed, result.Message = p.asker.ask(t.Address, t.Check)
-	if !result.Passed {
+	if len(t.Ports) > 0 {
+		result.Passed, result.Message = dial(t.Address, t.Ports, timeout(t.Check))
+	} else if result.Passed, result.Message = p.asker.ask(t.Address, t.Check); !result.Passed {
 		result.Message = what(t.Address, t.Check) + ": " + result.Message
 	}
 	done()

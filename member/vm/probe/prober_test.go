@@ -137,3 +137,39 @@ func TestAnotherEpoch(t *testing.T) {
 	g.Expect(p.queue).To(gomega.BeEmpty())
 	g.Expect(p.sets).To(gomega.BeEmpty())
 }
+
+// TestDial: whatever answers at one of the ports is an answer, a refusal too; silence is none, and who answered once is missed.
+func TestDial(t *testing.T) {
+	open, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = open.Close() })
+	shut, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shut.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		address string
+		ports   []int32
+		want    bool
+	}{
+		"open":    {"127.0.0.1", []int32{port(t, open.Addr().String())}, true},
+		"refused": {"127.0.0.1", []int32{port(t, shut.Addr().String())}, true},
+		"nowhere": {"fe80::1%nosuch", []int32{22, 80}, false}, // there is no way to it
+	} {
+		passed, message := dial(tc.address, tc.ports, 200*time.Millisecond)
+		if passed != tc.want || (message == "") != tc.want {
+			t.Errorf("%s: %v %q", name, passed, message)
+		}
+	}
+	p, _ := running(t)
+	g := gomega.NewWithT(t)
+	g.SetDefaultEventuallyTimeout(time.Minute)
+	one := target("a", "1", v1alpha1.HealthCheck{TCPSocket: &v1alpha1.TCPSocketCheck{Port: 1}})
+	one.Ports = []int32{port(t, open.Addr().String())}
+	g.Eventually(func() Verdict { return p.Watch(one).Verdict }).Should(gomega.Equal(Healthy), "Ports are asked, and not what the check asks")
+}

@@ -49,9 +49,10 @@ type Watch struct {
 // Begin a watch.
 func Begin(now time.Time) Watch { return Watch{Since: now, Verdict: NotKnown} }
 
-// Resume the watch that a process before this one kept: its verdict holds until the probes say otherwise.
-func Resume(verdict Verdict, now time.Time) Watch {
-	return Watch{Since: now, Verdict: verdict, Up: verdict != NotKnown}
+// Resume the watch that a process before this one kept: its verdict holds until the probes say otherwise. up says that it is known to have
+// passed before, whatever the verdict is.
+func Resume(verdict Verdict, up bool, now time.Time) Watch {
+	return Watch{Since: now, Verdict: verdict, Up: up || verdict != NotKnown}
 }
 
 // Note a result. A failure seen by a prober that was late by a whole period says more of the prober than of the server.

@@ -43,7 +43,7 @@ func TestNote(t *testing.T) {
 		"the prober was late":      {Healthy, "~~~~", Healthy},
 		"late once":                {Healthy, "--~-", Unhealthy},
 	} {
-		w := Resume(tc.from, noon)
+		w := Resume(tc.from, false, noon)
 		for i, answer := range tc.answers {
 			due := noon.Add(time.Duration(i) * 10 * time.Second)
 			r := Result{Passed: answer == '+', Due: due, Started: due}
@@ -62,7 +62,7 @@ func TestNote(t *testing.T) {
 func set(text string) []Watch {
 	var out []Watch
 	for i, answer := range text {
-		w := Resume(Healthy, noon.Add(-time.Hour))
+		w := Resume(Healthy, false, noon.Add(-time.Hour))
 		w.Asked = noon.Add(time.Duration(i) * time.Second)
 		switch answer {
 		case '-':
@@ -110,7 +110,7 @@ func TestABlindProberDetachesNobody(t *testing.T) {
 		c.FailureThreshold = rapid.Int32Range(1, 4).Draw(t, "threshold")
 		watches, phase := make([]Watch, n), make([]int, n)
 		for i := range watches {
-			watches[i], phase[i] = Resume(Healthy, noon), rapid.IntRange(0, 9).Draw(t, "phase")
+			watches[i], phase[i] = Resume(Healthy, false, noon), rapid.IntRange(0, 9).Draw(t, "phase")
 		}
 		broken := rapid.IntRange(0, 60).Draw(t, "breaks at")
 		restart := rapid.IntRange(0, 120).Draw(t, "restarts at")
@@ -118,7 +118,7 @@ func TestABlindProberDetachesNobody(t *testing.T) {
 			now := noon.Add(time.Duration(second) * time.Second)
 			for i := range watches {
 				if second == restart {
-					watches[i] = Resume(watches[i].Verdict, now)
+					watches[i] = Resume(watches[i].Verdict, false, now)
 				}
 				if second%10 == phase[i] {
 					watches[i] = watches[i].Note(c, Result{Passed: second < broken, Due: now, Started: now})
@@ -135,4 +135,19 @@ func TestABlindProberDetachesNobody(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNeverUp: what never passed is not missed within its grace, also by a process that came later; what is known to have passed is.
+func TestNeverUp(t *testing.T) {
+	check := &v1alpha1.HealthCheck{PeriodSeconds: 1, FailureThreshold: 2, StartupSeconds: ptr.To[int32](1000)}
+	for _, up := range []bool{false, true} {
+		w := Resume(NotKnown, up, noon)
+		for i := range 3 {
+			at := noon.Add(time.Duration(i) * time.Second)
+			w = w.Note(check, Result{Due: at, Started: at})
+		}
+		if (w.Verdict == Unhealthy) != up {
+			t.Errorf("up before %v: %s", up, w.Verdict)
+		}
+	}
 }

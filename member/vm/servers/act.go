@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/facts"
 	"github.com/argosy-dev/argosy/member/vm/lock"
 	"github.com/argosy-dev/argosy/member/vm/machine"
@@ -28,6 +29,7 @@ func (r *Reconciler) act(ctx context.Context, w *work) error {
 	if w.after.Spec.Paused {
 		return nil
 	}
+	w.wantFence()
 	tasks := w.after.Status.Tasks
 	for {
 		i := facts.Next(tasks)
@@ -61,6 +63,8 @@ func (r *Reconciler) do(ctx context.Context, w *work, task *v1alpha1.Task) error
 		return r.create(ctx, w, task)
 	case v1alpha1.TaskDeleteMachine:
 		return r.remove(ctx, w, task)
+	case v1alpha1.TaskFenceMachine:
+		return r.fence(ctx, w, task)
 	case v1alpha1.TaskInstallPackages:
 		return r.install(ctx, w, task)
 	case v1alpha1.TaskVerifyEnvironment:
@@ -114,7 +118,7 @@ func (r *Reconciler) unmoved(ctx context.Context, w *work) error {
 		return err
 	}
 	if live.ResourceVersion != w.before.ResourceVersion {
-		w.by(w.now.Add(lookSoon))
+		w.by(w.now.Add(control.LookSoon))
 		return errMoved
 	}
 	return nil
@@ -151,7 +155,7 @@ func (r *Reconciler) create(ctx context.Context, w *work, task *v1alpha1.Task) e
 	if !controllerutil.ContainsFinalizer(w.before, v1alpha1.FinalizerMachine) {
 		changed := w.before.DeepCopy()
 		controllerutil.AddFinalizer(changed, v1alpha1.FinalizerMachine)
-		w.by(w.now.Add(lookSoon))
+		w.by(w.now.Add(control.LookSoon))
 		return r.patch(ctx, changed, w.before)
 	}
 	call, ok, err := r.ready(ctx, w, task)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/facts"
 )
 
@@ -30,7 +31,7 @@ func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.
 	if err != nil {
 		return time.Time{}, err
 	}
-	w.decide()
+	r.decide(w)
 	if err := r.act(ctx, w); err != nil {
 		return time.Time{}, err
 	}
@@ -40,7 +41,7 @@ func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.
 	}
 	if written {
 		// The next look is at what was written: the event of this write brings it, and it has its own reasons to wake.
-		w.by(w.now.Add(lookSoon))
+		w.by(w.now.Add(control.LookSoon))
 	}
 	return w.wake, r.finish(ctx, w)
 }
@@ -56,6 +57,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, w *work) (bool, error) {
 		return false, fmt.Errorf("writing status of Server: %w", err)
 	}
 	r.tell(w)
+	r.measures.ended(w.before.Status.Tasks, w.after.Status.Tasks)
 	w.after.ResourceVersion = changed.ResourceVersion
 	return true, nil
 }

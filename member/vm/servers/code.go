@@ -92,7 +92,7 @@ func (r *Reconciler) start(ctx context.Context, w *work, task *v1alpha1.Task, sy
 	err = system.Start(ctx, job)
 	switch {
 	case errors.Is(err, deploy.ErrFenced):
-		w.fenced(task, r.fence(ctx, job), err)
+		w.fenced(task, r.fenceOf(ctx, job), err)
 	case errors.Is(err, deploy.ErrInvalid):
 		facts.End(task, v1alpha1.TaskFailed, w.now, err.Error())
 	case err != nil:
@@ -103,8 +103,8 @@ func (r *Reconciler) start(ctx context.Context, w *work, task *v1alpha1.Task, sy
 	return nil
 }
 
-// fence of the machine; 0 where it does not say.
-func (r *Reconciler) fence(ctx context.Context, job deploy.Job) int64 {
+// fenceOf the machine; 0 where it does not say.
+func (r *Reconciler) fenceOf(ctx context.Context, job deploy.Job) int64 {
 	if job.Target.Address == "" {
 		return 0
 	}

@@ -2,34 +2,30 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/program"
-	"github.com/argosy-dev/argosy/internal/retry"
+	"github.com/argosy-dev/argosy/member/vm/ask"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 	"github.com/argosy-dev/argosy/member/vm/deploy/sshdeploy"
 	"github.com/argosy-dev/argosy/member/vm/facts"
+	"github.com/argosy-dev/argosy/member/vm/gates"
 	"github.com/argosy-dev/argosy/member/vm/lock"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/probe"
@@ -45,24 +41,26 @@ import (
 
 // Options of the controller.
 type Options struct {
-	// Concurrency is how many Servers are worked on at once.
-	Concurrency int
+	control.Options
 	// Drivers by the name that spec.machine.driver bears.
 	Drivers map[string]machine.Driver
 	// Period is how often a machine is looked at while nothing is done to it.
 	Period time.Duration
+	// DialPeriod is how often a machine is dialled whose service is not known to be well, in whole seconds; 0 is 10 s.
+	DialPeriod time.Duration
 	// Holder of locks: this process, and no other that ever was.
 	Holder string
 	// Remote reaches machines; nil is the usual.
 	Remote *remote.Client
 	// Systems that deploy code, by the name that release.system bears. System ssh is always there.
 	Systems map[string]deploy.System
-	// Clock is the wall clock; nil is this machine's.
-	Clock clock.PassiveClock
+	// Alerts is whom alert queries are asked of, and AlertPeriod how often; a nil Alerts is nobody.
+	Alerts      Alerts
+	AlertPeriod time.Duration
+	// Gates says whom gates may call.
+	Gates gates.Options
 	// Metrics takes the metrics; nil is controller-runtime's registry.
 	Metrics prometheus.Registerer
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // Reconciler makes Servers act.
@@ -73,8 +71,11 @@ type Reconciler struct {
 	writer      client.Client
 	recorder    record.EventRecorder
 	measures    *measures
-	// prober asks how services are; nil: nobody does.
-	prober *probe.Prober
+	// prober asks how services are, and dialler whether machines answer at all; nil: nobody does.
+	prober, dialler *probe.Prober
+	// alerts asks Prometheus, and gates calls whom gates name; nil: nobody does.
+	alerts *ask.Asker[string]
+	gates  *gates.Keeper
 
 	mu     sync.Mutex
 	minds  map[types.UID]*mind
@@ -95,10 +96,10 @@ type mind struct {
 	floor int64
 }
 
-// New is for tests that call Reconcile themselves; live and writer may be one client.
-func New(options Options, cache, live client.Reader, writer client.Client, recorder record.EventRecorder) *Reconciler {
-	if options.Clock == nil {
-		options.Clock = clock.RealClock{}
+// New is for tests that call Reconcile themselves.
+func New(options Options, with control.Means) *Reconciler {
+	if options.DialPeriod == 0 {
+		options.DialPeriod = dialPeriod
 	}
 	if options.Remote == nil {
 		options.Remote = &remote.Client{}
@@ -111,45 +112,38 @@ func New(options Options, cache, live client.Reader, writer client.Client, recor
 		options.Systems[deploy.SystemSSH] = sshdeploy.System{Client: options.Remote}
 	}
 	return &Reconciler{
-		Options: options, cache: cache, live: live, writer: writer, recorder: recorder, measures: newMeasures(), minds: map[types.UID]*mind{},
+		Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder, measures: newMeasures(),
+		minds: map[types.UID]*mind{},
 	}
 }
 
 // AddToManager lets mgr run the controller while it leads.
 func AddToManager(mgr manager.Manager, options Options) error {
-	r := New(options, mgr.GetClient(), mgr.GetAPIReader(), mgr.GetClient(), program.Events(mgr, "argosy-servers"))
+	r, calls := New(options, control.MeansOf(mgr, "argosy-servers")), &control.Calls{}
 	if options.Metrics == nil {
 		options.Metrics = metrics.Registry
 	}
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	// Whom the prober tells of is looked at, once there is a queue.
-	var mu sync.Mutex
-	var queue workqueue.TypedRateLimitingInterface[reconcile.Request]
-	r.prober = probe.New(probe.Options{Lag: r.measures.late, Tell: func(server types.NamespacedName) {
-		mu.Lock()
-		defer mu.Unlock()
-		if queue != nil {
-			queue.Add(reconcile.Request{NamespacedName: server})
-		}
-	}})
-	if err := mgr.Add(r.prober); err != nil {
-		return fmt.Errorf("adding the prober: %w", err)
+	probes := probe.Options{Lag: r.measures.late, Tell: calls.Tell}
+	r.prober, r.dialler = probe.New(probes), probe.New(probes)
+	r.alerts = ask.New[string](r.PassiveClock(), calls.Tell)
+	r.gates = gates.New(options.Gates, r.live, r.recorder, r.PassiveClock(), calls.Tell)
+	if err := errors.Join(mgr.Add(r.prober), mgr.Add(r.dialler), mgr.Add(r.alerts), mgr.Add(r.gates)); err != nil {
+		return fmt.Errorf("adding those who ask: %w", err)
 	}
-	told := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-		mu.Lock()
-		defer mu.Unlock()
-		queue = q
-		return nil
-	})
-	return builder.ControllerManagedBy(mgr).Named("server").
-		For(&v1alpha1.Server{}).
-		WatchesRawSource(told).
+	return r.kind().Builder(mgr, "server").
+		WatchesRawSource(calls.Source()).
 		Watches(&v1alpha1.VMReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.ofSet)).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter(),
-		}).Complete(r)
+		Complete(r)
+}
+
+func (r *Reconciler) kind() control.Kind[*v1alpha1.Server] {
+	return control.Kind[*v1alpha1.Server]{
+		Options: r.Options.Options, Cache: r.cache, New: func() *v1alpha1.Server { return &v1alpha1.Server{} }, Handle: r.handle,
+		Gone: func(s *v1alpha1.Server) { r.forget(s.UID) },
+	}
 }
 
 // ofSet are the Servers of a set: its approvals, and its end, are theirs.
@@ -167,27 +161,9 @@ func (r *Reconciler) ofSet(ctx context.Context, set client.Object) []reconcile.R
 	return out
 }
 
-// lookSoon is for what the cache does not show yet.
-const lookSoon = 200 * time.Millisecond
-
 // Reconcile looks at one Server's machine, and does what is next.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	server := &v1alpha1.Server{}
-	if err := r.cache.Get(ctx, request.NamespacedName, server); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
-	wake, err := r.handle(ctx, server)
-	switch {
-	case apierrors.IsConflict(err):
-		log.FromContext(ctx).V(1).Info("Trying again on a newer Server", "reason", err.Error())
-		return reconcile.Result{RequeueAfter: lookSoon}, nil
-	case apierrors.IsNotFound(err):
-		r.forget(server.UID)
-		return reconcile.Result{}, nil
-	case err != nil || wake.IsZero():
-		return reconcile.Result{}, err
-	}
-	return reconcile.Result{RequeueAfter: max(wake.Sub(r.Clock.Now()), time.Millisecond)}, nil
+	return r.kind().Reconcile(ctx, request)
 }
 
 func (r *Reconciler) mind(uid types.UID) *mind {
@@ -205,6 +181,9 @@ func (r *Reconciler) forget(uid types.UID) {
 	delete(r.minds, uid)
 	if r.prober != nil {
 		r.prober.Forget(uid)
+		r.dialler.Forget(uid)
+		r.alerts.Keep(uid)
+		r.gates.Forget(uid)
 	}
 }
 

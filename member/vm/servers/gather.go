@@ -16,6 +16,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/gate"
 	"github.com/argosy-dev/argosy/member/vm/facts"
 	"github.com/argosy-dev/argosy/member/vm/fleet"
+	"github.com/argosy-dev/argosy/member/vm/gates"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/state"
 )
@@ -50,7 +51,7 @@ func (w *work) by(at time.Time) {
 
 func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work, error) {
 	w := &work{
-		before: server, after: server.DeepCopy(), mind: r.mind(server.UID), driver: r.Drivers[server.Spec.Machine.Driver], now: r.Clock.Now(),
+		before: server, after: server.DeepCopy(), mind: r.mind(server.UID), driver: r.Drivers[server.Spec.Machine.Driver], now: r.Now(),
 	}
 	if owner := metav1.GetControllerOf(server); owner != nil && owner.Kind == "VMReplicaSet" {
 		set := &v1alpha1.VMReplicaSet{}
@@ -67,6 +68,8 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 		return nil, err
 	}
 	r.health(w)
+	r.hear(w)
+	r.listen(w)
 	return w, nil
 }
 
@@ -171,7 +174,7 @@ func (r *Reconciler) secret(ctx context.Context, w *work, name string) (map[stri
 }
 
 // decide the state from the facts.
-func (w *work) decide() {
+func (r *Reconciler) decide(w *work) {
 	in := state.Input{
 		Server: w.after, Environment: environmentOf(w.after), UnknownTimeout: defaultUnknownTimeout, Blind: w.blind, Now: w.now,
 	}
@@ -184,6 +187,9 @@ func (w *work) decide() {
 			in.Removal = v1alpha1.RemovalDelete
 		}
 	}
+	if r.gates != nil {
+		in.Answers = r.gates.Answers(w.before.UID, w.before.Spec.Gates)
+	}
 	out := state.Decide(in)
 	s := &w.after.Status
 	s.Phase, s.DecidedBy, s.Operation, s.Tasks = out.Phase, out.DecidedBy, out.Operation, out.Tasks
@@ -193,4 +199,20 @@ func (w *work) decide() {
 	}
 	s.ObservedGeneration, w.row = w.before.Generation, out.Row
 	w.by(out.Wake)
+	r.settle(w)
+}
+
+// settle calls whom the gates name at which the server waits.
+func (r *Reconciler) settle(w *work) {
+	if r.gates == nil {
+		return
+	}
+	s := &w.after.Status
+	at := gates.Waiting{Object: w.before, Set: w.before.Labels[v1alpha1.LabelSet], Gates: w.before.Spec.Gates, Pending: s.PendingApprovals}
+	if s.Operation != nil {
+		at.Operations = []string{s.Operation.ID}
+	}
+	pending, wake := r.gates.Settle(at)
+	s.PendingApprovals = pending
+	w.by(wake)
 }

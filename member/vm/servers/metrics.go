@@ -2,10 +2,12 @@ package servers
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 )
 
@@ -14,6 +16,7 @@ type measures struct {
 	requests  *prometheus.CounterVec
 	takeovers prometheus.Counter
 	probeLag  prometheus.Histogram
+	tasks     *prometheus.HistogramVec
 }
 
 func newMeasures() *measures {
@@ -29,11 +32,30 @@ func newMeasures() *measures {
 			Name: "argosy_vm_probe_lag_seconds", Help: "How late a health probe of a Server began.",
 			Buckets: []float64{0.01, 0.1, 0.5, 1, 5, 10, 60},
 		}),
+		tasks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "argosy_vm_task_seconds",
+			Help:    "How long a task of a Server took since it was last begun, by type and result: Succeeded, Failed.",
+			Buckets: []float64{0.1, 1, 5, 15, 60, 300, 1800},
+		}, []string{"type", "result"}),
 	}
 }
 
 func (m *measures) register(registerer prometheus.Registerer) error {
-	return errors.Join(registerer.Register(m.requests), registerer.Register(m.takeovers), registerer.Register(m.probeLag))
+	return errors.Join(registerer.Register(m.requests), registerer.Register(m.takeovers), registerer.Register(m.probeLag),
+		registerer.Register(m.tasks))
+}
+
+// ended measures the tasks that came to their end between two statuses.
+func (m *measures) ended(before, after []v1alpha1.Task) {
+	for _, t := range after {
+		if t.State != v1alpha1.TaskSucceeded && t.State != v1alpha1.TaskFailed || t.StartedAt == nil || t.FinishedAt == nil {
+			continue
+		}
+		known := slices.ContainsFunc(before, func(b v1alpha1.Task) bool { return b.ID == t.ID && b.State == t.State })
+		if !known {
+			m.tasks.WithLabelValues(string(t.Type), string(t.State)).Observe(max(0, t.FinishedAt.Sub(t.StartedAt.Time).Seconds()))
+		}
+	}
 }
 
 func (m *measures) late(by time.Duration) { m.probeLag.Observe(by.Seconds()) }

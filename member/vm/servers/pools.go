@@ -33,9 +33,10 @@ func (w *work) monitored(kind v1alpha1.TaskType) {
 	}
 	switch kind {
 	case v1alpha1.TaskAttachMonitor:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonMonitorAttached, "monitoring systems are told of it"
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonMonitorAttached
+		c.Message = "the discovery names it; whether it is scraped, up{server=...} says"
 	case v1alpha1.TaskPauseMonitor:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonMonitorPaused, "monitoring systems are not told of it"
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonMonitorPaused, "the discovery does not name it"
 	default:
 		return
 	}

@@ -41,11 +41,14 @@ func (r *Reconciler) apply(ctx context.Context, w *work) error {
 // change one Server: its gates are the set's of now, an environment is granted, and who goes is marked.
 func (r *Reconciler) change(ctx context.Context, w *work, m fleet.Member) error {
 	changed := m.DeepCopy()
-	if w.active(m) && !equality.Semantic.DeepEqual(changed.Spec.Gates, gates(w.set)) {
-		changed.Spec.Gates = gates(w.set)
+	if w.active(m) && !equality.Semantic.DeepEqual(changed.Spec.Gates, serverGates(w.set)) {
+		changed.Spec.Gates = serverGates(w.set)
 	}
 	if slices.Contains(w.plan.Grant, m.Name) {
 		grant(changed, w)
+	}
+	if slices.Contains(w.plan.Fence, m.Name) && m.Status.Operation != nil {
+		metav1.SetMetaDataAnnotation(&changed.ObjectMeta, v1alpha1.AnnotationFence, m.Status.Operation.ID)
 	}
 	mark := slices.IndexFunc(w.plan.Offline, func(mark fleet.Mark) bool { return mark.Server == m.Name })
 	if mark >= 0 {
@@ -62,6 +65,7 @@ func (r *Reconciler) change(ctx context.Context, w *work, m fleet.Member) error 
 		return fmt.Errorf("changing Server %s: %w", m.Name, err)
 	}
 	if mark >= 0 {
+		r.failedOver(w.set, w.plan.Offline[mark])
 		r.recorder.Eventf(w.set, corev1.EventTypeNormal, w.plan.Offline[mark].Reason, "Server %s is taken out of service.", m.Name)
 	}
 	return nil
@@ -69,7 +73,7 @@ func (r *Reconciler) change(ctx context.Context, w *work, m fleet.Member) error 
 
 func (w *work) active(m fleet.Member) bool { return m.DeletionTimestamp == nil }
 
-func gates(set *v1alpha1.VMReplicaSet) []gatev1alpha1.Gate {
+func serverGates(set *v1alpha1.VMReplicaSet) []gatev1alpha1.Gate {
 	return slices.DeleteFunc(slices.Clone(set.Spec.Gates), func(g gatev1alpha1.Gate) bool { return g.Stage == gatev1alpha1.StageFailover })
 }
 
@@ -95,7 +99,7 @@ func (r *Reconciler) create(ctx context.Context, w *work, name string) error {
 		server.Labels[key] = string(value)
 	}
 	server.Labels[v1alpha1.LabelSet] = w.set.Name
-	server.Spec.Machine, server.Spec.Gates = *w.set.Spec.Template.Spec.Machine.DeepCopy(), gates(w.set)
+	server.Spec.Machine, server.Spec.Gates = *w.set.Spec.Template.Spec.Machine.DeepCopy(), serverGates(w.set)
 	grant(server, w)
 	// On from the first moment: none can be put on a Server that is being deleted.
 	if len(server.Spec.LoadBalancers) > 0 {

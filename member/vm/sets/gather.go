@@ -61,7 +61,7 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 	if err != nil {
 		return nil, fmt.Errorf("listing the Servers of a set: %w", err)
 	}
-	now := r.Clock.Now()
+	now := r.Now()
 	w := &work{set: set, now: now, in: fleet.Input{Set: set, Now: now}}
 	if err := r.readSettings(ctx, w); err != nil {
 		return nil, err
@@ -72,6 +72,9 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 		}
 	}
 	slices.SortFunc(w.in.Servers, func(a, b fleet.Member) int { return cmp.Compare(a.Name, b.Name) })
+	if r.gates != nil {
+		w.in.Answers = r.gates.Answers(set.UID, set.Spec.Gates)
+	}
 	w.plan = fleet.Decide(w.in)
 	if trouble := r.notHere(&set.Spec.Template.Spec); trouble != "" {
 		w.reason, w.trouble = v1alpha1.ReasonTemplateNotSupported, trouble
@@ -120,8 +123,10 @@ func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
 // notHere says what of a template is not delivered here; empty: all of it is.
 func (r *Reconciler) notHere(template *v1alpha1.ServerTemplateSpec) string {
 	const there = "%s driver %q is not configured here; there is: %s"
-	if missing := facts.NotDelivered(template); len(missing) > 0 {
-		return "the template asks for what this version of argosy-member-manager does not deliver: " + strings.Join(missing, ", ")
+	for _, m := range template.Monitors {
+		if m.AlertQuery != "" && !r.AlertQueries {
+			return fmt.Sprintf("monitor %s has an alertQuery, and no Prometheus is configured here (monitoring.prometheus) to ask it of", m.Name)
+		}
 	}
 	if err := environment.CheckAll(template.Packages); err != nil {
 		return strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -140,6 +145,9 @@ func (r *Reconciler) notHere(template *v1alpha1.ServerTemplateSpec) string {
 	return ""
 }
 
+// fenceAttempts that failed are enough for failover.fence BestEffort.
+const fenceAttempts = 3
+
 // member reads the marks on a Server.
 func member(server *v1alpha1.Server) fleet.Member {
 	out := fleet.Member{
@@ -150,10 +158,14 @@ func member(server *v1alpha1.Server) fleet.Member {
 	if at, err := time.Parse(time.RFC3339, server.Annotations[v1alpha1.AnnotationGrantedAt]); err == nil {
 		out.GrantedAt = at
 	}
-	// Without a prober a server is out of reach only because the driver said that its machine does not run. Nothing else is fenced: what
-	// cannot be asked about may run.
+	// What does not answer may run; what cannot be asked about too.
 	if machine := server.Status.Machine; machine != nil {
 		out.Fenced = machine.State == v1alpha1.MachineStopped || machine.State == v1alpha1.MachineGone
+	}
+	for _, t := range server.Status.Tasks {
+		if t.Type == v1alpha1.TaskFenceMachine {
+			out.FenceTried = t.State == v1alpha1.TaskSucceeded || t.Attempts >= fenceAttempts
+		}
 	}
 	return out
 }

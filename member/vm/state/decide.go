@@ -100,7 +100,7 @@ func putAside(tasks []v1alpha1.Task) bool {
 }
 
 func (f facts) approvals() []gatev1alpha1.Approval {
-	return slices.Concat(f.spec.Approvals, f.Approvals)
+	return slices.Concat(f.spec.Approvals, f.Approvals, f.Answers)
 }
 
 // gatesOf are the names of the gates before a row's operation.

@@ -313,3 +313,60 @@ func TestRemoval(t *testing.T) {
 		})
 	}
 }
+
+// TestBackWithoutAsking: where there is nothing to ask a machine by, its driver's word brings it back; who was taken out for an alert does
+// not come back because nobody answers, and does once it is quiet or nothing is asked any more.
+func TestBackWithoutAsking(t *testing.T) {
+	w := serving()
+	w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse)
+	if w.settle(); w.last.Phase != v1alpha1.ServerUnknown {
+		t.Fatalf("%s", w.last.Phase)
+	}
+	apimeta.SetStatusCondition(&w.in.Server.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReachable, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNothingToAsk,
+	})
+	if w.settle(); w.last.Phase != v1alpha1.ServerReady {
+		t.Errorf("its driver says that it runs: %s", w.last.Phase)
+	}
+
+	w = serving()
+	for _, step := range []struct {
+		normal metav1.ConditionStatus
+		want   v1alpha1.ServerPhase
+	}{
+		{metav1.ConditionUnknown, v1alpha1.ServerReady},
+		{metav1.ConditionFalse, v1alpha1.ServerDeploying},
+		{metav1.ConditionUnknown, v1alpha1.ServerDeploying},
+		{metav1.ConditionTrue, v1alpha1.ServerReady},
+		{metav1.ConditionFalse, v1alpha1.ServerDeploying},
+		{"", v1alpha1.ServerReady},
+	} {
+		if apimeta.RemoveStatusCondition(&w.in.Server.Status.Conditions, v1alpha1.ConditionMonitoringNormal); step.normal != "" {
+			w.fact(v1alpha1.ConditionMonitoringNormal, step.normal)
+		}
+		if w.settle(); w.last.Phase != step.want {
+			t.Fatalf("MonitoringNormal %q: %s, want %s", step.normal, w.last.Phase, step.want)
+		}
+	}
+}
+
+// TestAWebhooksAnswer opens the gate for its operation, and for no other.
+func TestAWebhooksAnswer(t *testing.T) {
+	w := newWorld()
+	w.in.Server.Spec.Gates = []gatev1alpha1.Gate{{Name: "make", Stage: gatev1alpha1.StageProvision, Mode: gatev1alpha1.GateWebhook}}
+	w.settle()
+	if len(w.last.PendingApprovals) != 1 {
+		t.Fatalf("nothing waits: %+v", w.last)
+	}
+	answer := gatev1alpha1.Approval{
+		Gate: "make", OperationID: "op-of-another", Decision: gatev1alpha1.Approve, By: "the webhook of gate make", At: &metav1.Time{Time: noon},
+	}
+	w.in.Answers = []gatev1alpha1.Approval{answer}
+	if w.settle(); len(w.last.PendingApprovals) != 1 {
+		t.Fatal("an answer about another operation opened the gate")
+	}
+	w.in.Answers[0].OperationID = w.last.PendingApprovals[0].OperationID
+	if w.settle(); len(w.last.PendingApprovals) != 0 {
+		t.Errorf("it still waits: %+v", w.last.PendingApprovals)
+	}
+}

@@ -22,6 +22,8 @@ type Input struct {
 	Environment string
 	// Approvals of the server's set, beside its own.
 	Approvals []gatev1alpha1.Approval
+	// Answers of the webhooks of the server's gates.
+	Answers []gatev1alpha1.Approval
 	// SetDeleted says that the set is being deleted, and Removal what then becomes of the machine.
 	SetDeleted bool
 	Removal    v1alpha1.RemovalPolicy
@@ -106,16 +108,21 @@ func (f facts) boot() string {
 	return f.status.Machine.BootID
 }
 
+// back says that a machine that could not be reached can be: it answers, or it runs and there is nothing to ask it by.
+func (f facts) back() bool {
+	c := apimeta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionReachable)
+	return c != nil && (c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonNothingToAsk)
+}
+
 // unreachable is what the driver surely knows, or what the prober saw: the latter takes nobody out while it is blind.
 func (f facts) unreachable() bool {
 	if f.machine() == v1alpha1.MachineGone {
 		return true
 	}
-	reachable := f.condition(v1alpha1.ConditionReachable)
 	if f.phase == v1alpha1.ServerUnknown {
-		return reachable != metav1.ConditionTrue
+		return !f.back()
 	}
-	return f.made() && reachable == metav1.ConditionFalse && !f.Blind
+	return f.made() && f.condition(v1alpha1.ConditionReachable) == metav1.ConditionFalse && !f.Blind
 }
 
 func (f facts) unhealthy() bool {

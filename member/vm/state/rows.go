@@ -1,6 +1,7 @@
 package state
 
 import (
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
@@ -68,7 +69,7 @@ var rows = []row{
 	},
 	{
 		name: v1alpha1.ReasonUnreachable,
-		when: "the driver has surely no such machine, or Reachable is False and the prober is not blind", until: "Reachable is True",
+		when: "the driver has surely no such machine, or Reachable is False and the prober is not blind", until: "it answers again",
 		phase: v1alpha1.ServerUnknown, kind: v1alpha1.OperationFailover,
 		tasks:   []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskPauseMonitor, v1alpha1.TaskNotify, v1alpha1.TaskProbe},
 		applies: facts.unreachable, target: fixed("unreachable"),
@@ -124,11 +125,14 @@ var rows = []row{
 		applies: func(f facts) bool { return f.releaseDiffers() || f.underWay(v1alpha1.OperationCode, releaseOf(f)) }, target: releaseOf,
 	},
 	{
-		name: v1alpha1.ReasonMonitoringAbnormal, when: "MonitoringNormal is False", until: "it is True",
+		name: v1alpha1.ReasonMonitoringAbnormal, when: "MonitoringNormal is False, or Unknown since it was", until: "it is True",
 		phase: v1alpha1.ServerDeploying, kind: v1alpha1.OperationCode,
 		tasks: []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskCheckHealth},
 		applies: func(f facts) bool {
-			return f.condition(v1alpha1.ConditionMonitoringNormal) == metav1.ConditionFalse
+			normal := apimeta.FindStatusCondition(f.status.Conditions, v1alpha1.ConditionMonitoringNormal)
+			// Who was taken out for an alert does not come back because nobody answers.
+			return normal != nil && (normal.Status == metav1.ConditionFalse ||
+				normal.Status == metav1.ConditionUnknown && f.is(v1alpha1.OperationCode, "monitoring"))
 		}, target: fixed("monitoring"),
 	},
 	{

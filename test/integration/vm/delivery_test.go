@@ -337,7 +337,7 @@ func TestWhatCanNeverBeDelivered(t *testing.T) {
 		}, "the template asks for packages, and machine.access is missing"},
 		"queries": {func(s *v1alpha1.ServerTemplateSpec) {
 			s.Monitors = []v1alpha1.Monitor{{Name: "x", Template: "y", AlertQuery: "up == 0"}}
-		}, "the template asks for what this version of argosy-member-manager does not deliver: alertQuery (monitor x)"},
+		}, "monitor x has an alertQuery, and no Prometheus is configured here (monitoring.prometheus) to ask it of"},
 	} {
 		set := w.guests(name, 1)
 		tc.edit(&set.Spec.Template.Spec)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/record"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/deployments"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
@@ -41,12 +42,13 @@ func (m *mortal) remote() *remote.Client {
 // deliver is one process until it dies; true: the server has its release, and the process did not die.
 func (w *world) deliver(m *mortal, holder string) bool {
 	c := m.client(w.t)
+	with := control.Means{Cache: c, Live: c, Writer: c, Recorder: &record.FakeRecorder{}}
 	options := w.serverOptions(holder)
 	options.Drivers = map[string]machine.Driver{httpdriver.Name: mortalDriver{Driver: w.driver, mortal: m}}
 	options.Remote = m.remote()
-	planner := sets.New(sets.Options{Drivers: []string{httpdriver.Name}, Clock: w.clock}, c, c, c, &record.FakeRecorder{})
-	releases := deployments.New(deployments.Options{Clock: w.clock}, c, c, c, &record.FakeRecorder{})
-	worker := servers.New(options, c, c, c, &record.FakeRecorder{})
+	planner := sets.New(sets.Options{Options: w.every(1), Drivers: []string{httpdriver.Name}}, with)
+	releases := deployments.New(w.every(1), with)
+	worker := servers.New(options, with)
 	for pass := 0; !m.dead(); pass++ {
 		if pass > 300 {
 			w.t.Fatalf("%s does not come to an end: %v", holder, w.seen())

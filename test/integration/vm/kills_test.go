@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
 	"github.com/argosy-dev/argosy/member/vm/servers"
@@ -97,10 +98,11 @@ func (d mortalDriver) Ensure(ctx context.Context, call machine.Call, spec machin
 // live is one process until it dies; true: all that the set asks for is there, and it did not die.
 func (w *world) live(m *mortal, holder string, set *v1alpha1.VMReplicaSet) bool {
 	c := m.client(w.t)
+	with := control.Means{Cache: c, Live: c, Writer: c, Recorder: &record.FakeRecorder{}}
 	options := w.serverOptions(holder)
 	options.Drivers = map[string]machine.Driver{httpdriver.Name: mortalDriver{Driver: w.driver, mortal: m}}
-	planner := sets.New(sets.Options{Drivers: []string{httpdriver.Name}, Clock: w.clock}, c, c, c, &record.FakeRecorder{})
-	worker := servers.New(options, c, c, c, &record.FakeRecorder{})
+	planner := sets.New(sets.Options{Options: w.every(1), Drivers: []string{httpdriver.Name}}, with)
+	worker := servers.New(options, with)
 	for pass := 0; !m.dead(); pass++ {
 		if pass > 500 {
 			w.t.Fatalf("%s does not come to an end: %v", holder, w.seen())

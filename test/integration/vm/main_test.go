@@ -35,7 +35,9 @@ import (
 	"github.com/argosy-dev/argosy/member/vm"
 	"github.com/argosy-dev/argosy/member/vm/balance"
 	"github.com/argosy-dev/argosy/member/vm/balance/service"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/deployments"
+	"github.com/argosy-dev/argosy/member/vm/gates"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
 	"github.com/argosy-dev/argosy/member/vm/monitor"
@@ -148,6 +150,11 @@ type world struct {
 	system    *iaas.Server
 	driver    machine.Driver
 	clock     *shifted
+	// dial is how often a machine is dialled; 0 is as ever.
+	dial time.Duration
+	// alerts is whom alert queries are asked of, and allowed below what gates may call.
+	alerts  servers.Alerts
+	allowed []string
 }
 
 const token = "of-this-test"
@@ -178,9 +185,15 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) serverOptions(holder string) servers.Options {
 	return servers.Options{
-		Concurrency: 4, Drivers: map[string]machine.Driver{httpdriver.Name: w.driver}, Period: 200 * time.Millisecond, Holder: holder,
-		Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+		Options: w.every(4), Drivers: map[string]machine.Driver{httpdriver.Name: w.driver}, Period: 200 * time.Millisecond, Holder: holder,
+		Metrics: prometheus.NewRegistry(), DialPeriod: w.dial, Alerts: w.alerts, AlertPeriod: time.Second,
+		Gates: gates.Options{AllowedURLs: w.allowed},
 	}
+}
+
+// every controller's options.
+func (w *world) every(concurrency int) control.Options {
+	return control.Options{Concurrency: concurrency, Clock: w.clock, AllowSameName: true}
 }
 
 // lead starts the controllers; the test's end kills them.
@@ -195,7 +208,7 @@ func (w *world) leadAs(holder string) (kill func()) {
 			if err := servers.AddToManager(mgr, w.serverOptions(holder)); err != nil {
 				return err
 			}
-			if err := deployments.AddToManager(mgr, deployments.Options{Concurrency: 2, Clock: w.clock, AllowSameName: true}); err != nil {
+			if err := deployments.AddToManager(mgr, w.every(2)); err != nil {
 				return err
 			}
 			err := pools.AddToManager(mgr, pools.Options{
@@ -209,7 +222,8 @@ func (w *world) leadAs(holder string) (kill func()) {
 				return err
 			}
 			return sets.AddToManager(mgr, sets.Options{
-				Concurrency: 2, Drivers: []string{httpdriver.Name}, Balancers: []string{service.Name}, Clock: w.clock, AllowSameName: true,
+				Options: w.every(2), Drivers: []string{httpdriver.Name}, Balancers: []string{service.Name}, AlertQueries: w.alerts != nil,
+				Gates: gates.Options{AllowedURLs: w.allowed},
 			})
 		},
 	}.Start(w.t)

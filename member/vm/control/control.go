@@ -1,0 +1,124 @@
+package control
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/internal/retry"
+)
+
+// LookSoon is for what the cache does not show yet.
+const LookSoon = 200 * time.Millisecond
+
+// Options that every controller has.
+type Options struct {
+	// Concurrency is how many objects are worked on at once.
+	Concurrency int
+	// Clock is the wall clock; nil is this machine's.
+	Clock clock.PassiveClock
+	// AllowSameName lets several managers live in one process, as tests do.
+	AllowSameName bool
+}
+
+// Means are what a controller reads and writes with.
+type Means struct {
+	// Cache knows the controller's kinds; Live asks the API server itself.
+	Cache, Live client.Reader
+	Writer      client.Client
+	Recorder    record.EventRecorder
+}
+
+// MeansOf a manager; events bear the name.
+func MeansOf(mgr manager.Manager, name string) Means {
+	return Means{Cache: mgr.GetClient(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Recorder: program.Events(mgr, name)}
+}
+
+// Kind is one controller's.
+type Kind[T client.Object] struct {
+	Options
+	Cache client.Reader
+	// New object of the kind.
+	New func() T
+	// Handle one, and say when to look again; zero: never.
+	Handle func(context.Context, T) (time.Time, error)
+	// Gone is told of one that went away while it was handled; nil: it is looked for again.
+	Gone func(T)
+}
+
+// Reconcile one object. A conflict is no failure: there is a newer one.
+func (k Kind[T]) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	object := k.New()
+	if err := k.Cache.Get(ctx, request.NamespacedName, object); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	wake, err := k.Handle(ctx, object)
+	switch {
+	case apierrors.IsNotFound(err) && k.Gone != nil:
+		k.Gone(object)
+		return reconcile.Result{}, nil
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		log.FromContext(ctx).V(1).Info("Trying again on newer objects", "reason", err.Error())
+		return reconcile.Result{RequeueAfter: LookSoon}, nil
+	case err != nil || wake.IsZero():
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: max(wake.Sub(k.Now()), time.Millisecond)}, nil
+}
+
+// Now by the clock of the options.
+func (o Options) Now() time.Time { return o.PassiveClock().Now() }
+
+// PassiveClock of the options.
+func (o Options) PassiveClock() clock.PassiveClock {
+	if o.Clock == nil {
+		return clock.RealClock{}
+	}
+	return o.Clock
+}
+
+// Builder of the controller in mgr, named for metrics; its further watches are the caller's.
+func (k Kind[T]) Builder(mgr manager.Manager, name string) *builder.Builder {
+	return builder.ControllerManagedBy(mgr).Named(name).For(k.New()).WithOptions(controller.Options{
+		MaxConcurrentReconciles: k.Concurrency, SkipNameValidation: &k.AllowSameName, RateLimiter: retry.Limiter(),
+	})
+}
+
+// Calls has objects looked at about which somebody else heard something.
+type Calls struct {
+	mu    sync.Mutex
+	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+}
+
+// Tell of an object: it is looked at, once there is a queue.
+func (c *Calls) Tell(name types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.queue != nil {
+		c.queue.Add(reconcile.Request{NamespacedName: name})
+	}
+}
+
+// Source for a controller's raw watch.
+func (c *Calls) Source() source.Source {
+	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.queue = q
+		return nil
+	})
+}

@@ -1,0 +1,238 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/gate/call"
+)
+
+// office answers for a gate's webhook at /gate, and is told at /told.
+type office struct {
+	*httptest.Server
+	mu     sync.Mutex
+	answer func(call.Waiting) string
+	told   map[string]int
+}
+
+// hangs for longer than it is asked.
+const hangs = "hangs"
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{told: map[string]int{}}
+	end := make(chan struct{})
+	o.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var what call.Waiting
+		if err := json.NewDecoder(r.Body).Decode(&what); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		o.mu.Lock()
+		answer := o.answer
+		if r.URL.Path == "/told" {
+			o.told[what.OperationID]++
+			if r.Header.Get("Authorization") != "Bearer word" {
+				o.told["without its token"]++
+			}
+		}
+		o.mu.Unlock()
+		if r.URL.Path == "/told" {
+			return
+		}
+		text := answer(what)
+		if text == hangs {
+			<-end
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, text)
+	}))
+	t.Cleanup(o.Close)
+	t.Cleanup(func() { close(end) })
+	return o
+}
+
+func (o *office) says(answer func(call.Waiting) string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answer = answer
+}
+
+// again has the controllers look once more, when whoever failed may be asked again.
+func (w *world) again(note string) {
+	w.t.Helper()
+	w.clock.pass(10 * time.Minute)
+	for _, s := range w.servers() {
+		w.Expect(patch(w.ctx, api, &s, fmt.Sprintf(`{"metadata":{"annotations":{"look":%q}}}`, note))).To(gomega.Succeed())
+	}
+}
+
+// TestWebhookGates: who hangs, talks nonsense or of another operation opens nothing and is named; one clear answer opens, or rejects, one
+// operation.
+func TestWebhookGates(t *testing.T) {
+	w := newWorld(t)
+	o := newOffice(t)
+	w.allowed = []string{o.URL + "/gate"}
+	decides := func(decision string) func(call.Waiting) string {
+		return func(q call.Waiting) string {
+			return fmt.Sprintf(`{"operationID":%q,"decision":%q,"reason":"by change 12"}`, q.OperationID, decision)
+		}
+	}
+	o.says(decides("yes, please"))
+	w.create(
+		&corev1.Secret{ObjectMeta: w.meta("office"), Data: map[string][]byte{call.CAKey: trust(o.Server)}},
+		&corev1.Secret{ObjectMeta: w.meta("told"), Data: map[string][]byte{
+			call.URLKey: []byte(o.URL + "/told"), call.TokenKey: []byte("word"), call.CAKey: trust(o.Server),
+		}},
+	)
+	set := w.set("web", 2)
+	set.Spec.Gates = []gatev1alpha1.Gate{{
+		Name: "make", Stage: gatev1alpha1.StageProvision, Mode: gatev1alpha1.GateWebhook, NotifyRef: &gatev1alpha1.SecretReference{Name: "told"},
+		Webhook: &gatev1alpha1.GateWebhookCall{
+			URL: o.URL + "/gate", CASecretRef: &gatev1alpha1.SecretReference{Name: "office"}, TimeoutSeconds: 1,
+		},
+	}}
+	w.create(set)
+	w.lead()
+	summary := func() string {
+		if p := w.pending(); len(p) == 2 {
+			return p[0].Summary + p[1].Summary
+		}
+		return ""
+	}
+	for _, tc := range []struct {
+		answer func(call.Waiting) string
+		want   string
+	}{
+		{decides("yes, please"), `it decided "yes, please"`},
+		{func(call.Waiting) string { return hangs }, "context deadline exceeded"},
+		{func(call.Waiting) string { return `{"operationID":"op-of-yesterday","decision":"Approve"}` }, "it answered about operation"},
+		{func(call.Waiting) string { return "<html>" }, "reading its answer"},
+		{decides("Wait"), "its webhook waits: by change 12"},
+	} {
+		o.says(tc.answer)
+		w.again(tc.want)
+		w.Eventually(summary).Should(gomega.ContainSubstring(tc.want))
+		w.Expect(w.machines()).To(gomega.BeEmpty(), tc.want)
+	}
+	o.says(func(q call.Waiting) string {
+		if q.Server == "web-2" {
+			return decides("Reject")(q)
+		}
+		return decides("Approve")(q)
+	})
+	w.again("for good")
+	w.Eventually(w.machines).Should(gomega.ConsistOf("web-1"))
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Initializing Absent"}))
+	tasks := w.server("web-2").Status.Tasks
+	w.Expect(tasks[0].State).To(gomega.Equal(v1alpha1.TaskSkipped))
+	w.Expect(tasks[0].Message).To(gomega.Equal("rejected by the webhook of gate make: by change 12"))
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w.Expect(o.told).To(gomega.BeEmpty(), "notifyRef's Secret names a URL that is not allowed")
+}
+
+// TestNotified: whom notifyRef names is told of what waits, once, and nothing opens for it.
+func TestNotified(t *testing.T) {
+	w := newWorld(t)
+	o := newOffice(t)
+	w.allowed = []string{o.URL}
+	w.create(&corev1.Secret{ObjectMeta: w.meta("told"), Data: map[string][]byte{
+		call.URLKey: []byte(o.URL + "/told"), call.TokenKey: []byte("word"), call.CAKey: trust(o.Server),
+	}})
+	set := w.set("web", 1)
+	set.Spec.Gates = []gatev1alpha1.Gate{{
+		Name: "make", Stage: gatev1alpha1.StageProvision, NotifyRef: &gatev1alpha1.SecretReference{Name: "told"},
+	}}
+	w.create(set)
+	w.lead()
+	told := func() map[string]int {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		out := map[string]int{}
+		for id, n := range o.told {
+			out[id] = n
+		}
+		return out
+	}
+	w.Eventually(told).Should(gomega.HaveLen(1))
+	w.again("once more")
+	w.Consistently(told, time.Second).Should(gomega.Equal(map[string]int{w.pending()[0].OperationID: 1}))
+	w.Expect(w.machines()).To(gomega.BeEmpty())
+}
+
+// oracle is a Prometheus that says what it is told to.
+type oracle struct {
+	mu             sync.Mutex
+	silent         bool
+	scrapes, fires bool
+	queries        map[string]bool
+}
+
+func (o *oracle) Fires(_ context.Context, query string) (string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.queries[query] = true
+	switch {
+	case o.silent:
+		return "", errors.New("nobody is there")
+	case strings.HasPrefix(query, "up{") && o.scrapes:
+		return `{server="web-1"} 1`, nil
+	case !strings.HasPrefix(query, "up{") && o.fires:
+		return `{server="web-1"} 7`, nil
+	}
+	return "", nil
+}
+
+func (o *oracle) is(change func(*oracle)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	change(o)
+}
+
+// TestAlertQueries: a server whose alert fires leaves until it is quiet; silence, of Prometheus or because nobody scrapes, moves nobody.
+func TestAlertQueries(t *testing.T) {
+	w, store := newGuests(t)
+	says := &oracle{queries: map[string]bool{}}
+	w.alerts = says
+	set := probed(w.guests("web", 1))
+	set.Spec.Template.Spec.Monitors = []v1alpha1.Monitor{{
+		Name: "errors", Template: "shop", Port: 9100, AlertQuery: `errors{server="$server", set="$set"} > 0`,
+	}}
+	w.create(set, w.deployment(store.release("1.0", startup)))
+	w.lead()
+	ready, away := []string{"web-1 Ready Running"}, []string{"web-1 Deploying Running"}
+	normal := func() string { return saysOf(w.server("web-1").Status.Conditions, v1alpha1.ConditionMonitoringNormal) }
+	w.Eventually(w.seen).Should(gomega.Equal(ready))
+	w.Eventually(normal).Should(gomega.HavePrefix("Unknown NotScraped: monitor errors: Prometheus has no up{"))
+	w.Expect(w.seen()).To(gomega.Equal(ready))
+	says.is(func(o *oracle) { o.scrapes = true })
+	w.Eventually(normal).Should(gomega.HavePrefix("True NoAlert"))
+	says.is(func(o *oracle) { o.fires = true })
+	w.Eventually(normal).Should(gomega.Equal(`False AlertFires: monitor errors: Prometheus says {server="web-1"} 7 for ` +
+		`"errors{server=\"web-1\", set=\"web\"} > 0"`))
+	w.Eventually(w.seen).Should(gomega.Equal(away))
+	says.is(func(o *oracle) { o.silent, o.fires = true, false })
+	w.Eventually(normal).Should(gomega.HavePrefix("Unknown PrometheusUnanswered: monitor errors: Prometheus does not answer: nobody is there"))
+	w.Consistently(w.seen, time.Second).Should(gomega.Equal(away))
+	says.is(func(o *oracle) { o.silent = false })
+	w.clock.pass(10 * time.Minute)
+	w.Eventually(w.seen).Should(gomega.Equal(ready))
+	w.Expect(normal()).To(gomega.HavePrefix("True NoAlert"))
+}
