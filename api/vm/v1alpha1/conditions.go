@@ -140,6 +140,9 @@ const (
 	ReasonSettingsMissing = "SettingsMissing"
 	// ReasonServerNameTaken says that a server's name is somebody else's (ReplicaFailure).
 	ReasonServerNameTaken = "ServerNameTaken"
+	// ReasonSelectorOverlap says that an older set of the namespace has a claim on the same servers by its selector: no server is made or
+	// changed (ReplicaFailure).
+	ReasonSelectorOverlap = "SelectorOverlap"
 	// ReasonNoReplicaFailure says why ReplicaFailure is False.
 	ReasonNoReplicaFailure = "NoReplicaFailure"
 	// ReasonMachinesAsAsked says why MachineChangeHeld is False.

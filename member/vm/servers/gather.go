@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -111,10 +112,24 @@ func (r *Reconciler) read(ctx context.Context, w *work) (facts.Reading, error) {
 	out := facts.Reading{}
 	out.Machine, out.Err = w.driver.Get(ctx, call)
 	r.measures.count(w, "get", out.Err)
+	if out.Err == nil {
+		out.Err = ownAddress(out.Machine)
+	}
 	if errors.Is(out.Err, machine.ErrGone) && w.mind.missing.Reads+1 >= facts.GoneReads {
 		return r.doubt(ctx, w, call, out)
 	}
 	return out, nil
+}
+
+// ownAddress refuses a machine whose system names an address that leads back to whoever uses it: nothing is sent there, nor put into a pool.
+func ownAddress(m machine.Machine) error {
+	for _, a := range m.Addresses {
+		ip, err := netip.ParseAddr(a.Address)
+		if err == nil && (ip.IsLoopback() || ip.IsUnspecified() || ip.IsMulticast()) || a.Address == "localhost" {
+			return fmt.Errorf("it says that machine %s is at %s, which is no machine's address", m.ID, a.Address)
+		}
+	}
+	return nil
 }
 
 // doubt what is said not to be there: a system that names no machine at all, where there should be others, has lost more than this one.

@@ -79,6 +79,9 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 	if trouble := r.notHere(&set.Spec.Template.Spec); trouble != "" {
 		w.reason, w.trouble = v1alpha1.ReasonTemplateNotSupported, trouble
 	}
+	if err := r.checkOverlap(ctx, w); err != nil {
+		return nil, err
+	}
 	if w.lookAt.After(now) && (w.plan.Wake.IsZero() || w.lookAt.Before(w.plan.Wake)) {
 		w.plan.Wake = w.lookAt
 	}
