@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -51,8 +52,10 @@ type vmPlan struct {
 	genericiooptions.IOStreams
 	files   []string
 	members []string
-	output  string
-	clock   clock.PassiveClock
+	// replicas of members, as somebody says that they will be divided.
+	replicas map[string]int
+	output   string
+	clock    clock.PassiveClock
 }
 
 func newVMPlanCommand(
@@ -63,8 +66,11 @@ func newVMPlanCommand(
 		Use: "plan -f FILE", Short: "Say what a changed VMReplicaSet would do to servers",
 		Long: "Says of each server of the members what the VMReplicaSets of the files would do: changed in place, replaced, held, kept by the\n" +
 			"partition, removed, or made, and in which order. It is found by the functions that the members decide by, of what runs there\n" +
-			"now. Nothing is written. Which members get servers that are more or fewer is the scheduler's to say: argosyctl fit.",
+			"now. Nothing is written. Which members get servers that are more or fewer is the scheduler's to say, and argosyctl fit says what fits;\n" +
+			"with --replicas that is planned too, for the division you name.",
 		Example: "  argosyctl vm plan -f payments.yaml -n shop\n\n" +
+			"  # Ten servers instead of eight, two more of them in member2\n" +
+			"  argosyctl vm plan -f payments.yaml -n shop --replicas member1=4,member2=6\n\n" +
 			"  # Of one member, by its own kubeconfig\n" +
 			"  argosyctl vm plan -f payments.yaml -n shop --context member1",
 		Args: cobra.NoArgs,
@@ -85,6 +91,7 @@ func newVMPlanCommand(
 	}
 	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files with VMReplicaSets; - is standard input")
 	command.Flags().StringSliceVar(&o.members, "member", nil, "these members alone")
+	command.Flags().StringToIntVar(&o.replicas, "replicas", nil, "how many servers members will have: MEMBER=N[,MEMBER=N]")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	complete(command, "member", completeNames(flags, clusters))
 	return command
@@ -114,8 +121,16 @@ func (o *vmPlan) read(ctx context.Context, namespace string) ([]v1alpha1.VMRepli
 			out = append(out, set)
 		}
 	}
-	if len(out) == 0 {
+	switch {
+	case len(out) == 0:
 		return nil, fmt.Errorf("%s: no VMReplicaSet is in it", strings.Join(o.files, ", "))
+	case len(o.replicas) > 0 && len(out) > 1:
+		return nil, fmt.Errorf("--replicas is of one VMReplicaSet, and there are %d", len(out))
+	}
+	for member, n := range o.replicas {
+		if n < 0 {
+			return nil, fmt.Errorf("--replicas: %s cannot have %d servers", member, n)
+		}
 	}
 	return out, nil
 }
@@ -151,7 +166,7 @@ func (o *vmPlan) run(ctx context.Context, members fleetReader, wanted []v1alpha1
 	}
 	plans.Unsaid = silent
 	for i := range wanted {
-		plans.Notes = append(plans.Notes, notesOf(&wanted[i], templates[i], plans.Items)...)
+		plans.Notes = append(plans.Notes, o.notesOf(&wanted[i], templates[i], plans.Items)...)
 	}
 	if done, err := structured(o.Out, o.output, plans); done || err != nil {
 		return errors.Join(err, unsaid(silent))
@@ -202,6 +217,9 @@ func (o *vmPlan) in(ctx context.Context, cluster string, member client.Reader, w
 	then.Spec.ServersToDelete, then.Spec.Approvals = live.Spec.ServersToDelete, live.Spec.Approvals
 	if cluster != "" {
 		divide(then, live, template)
+		if n, said := o.replicas[cluster]; said {
+			then.Spec.Replicas = ptr.To(int32(n))
+		}
 	}
 	hash := ""
 	if packages := then.Spec.Template.Spec.Packages; settings.Any(packages) {
@@ -263,7 +281,7 @@ func changesOf(before, after *v1alpha1.ServerTemplate) []string {
 }
 
 // notesOf what a forecast for members cannot say.
-func notesOf(wanted, template *v1alpha1.VMReplicaSet, plans []planned) []string {
+func (o *vmPlan) notesOf(wanted, template *v1alpha1.VMReplicaSet, plans []planned) []string {
 	var out []string
 	name := wanted.Namespace + "/" + wanted.Name
 	mine := func(p planned) bool { return p.Namespace == wanted.Namespace && p.Name == wanted.Name }
@@ -271,13 +289,33 @@ func notesOf(wanted, template *v1alpha1.VMReplicaSet, plans []planned) []string 
 	if !slices.ContainsFunc(plans, mine) {
 		return append(out, fmt.Sprintf("%s runs in no member that was asked: its %d servers would be made", name, replicas))
 	}
+	out = append(out, o.division(name, replicas, func(cluster string) bool {
+		return slices.ContainsFunc(plans, func(p planned) bool { return mine(p) && p.Cluster == cluster })
+	})...)
 	federated := slices.ContainsFunc(plans, func(p planned) bool { return mine(p) && p.Cluster != "" })
-	if federated && template != nil && ptr.Deref(template.Spec.Replicas, 1) != replicas {
-		out = append(out, fmt.Sprintf("%s: replicas %d -> %d: the scheduler says which members that concerns, and it is not in this plan",
+	if federated && len(o.replicas) == 0 && template != nil && ptr.Deref(template.Spec.Replicas, 1) != replicas {
+		out = append(out, fmt.Sprintf("%s: replicas %d -> %d: the scheduler says which members that concerns; --replicas plans a division that you name",
 			name, ptr.Deref(template.Spec.Replicas, 1), replicas))
 	}
 	if len(wanted.Spec.Gates) > 0 {
 		out = append(out, name+": its gates stop each server until somebody approves")
+	}
+	return out
+}
+
+// division says what is to be said of the division that was named.
+func (o *vmPlan) division(name string, replicas int32, runs func(cluster string) bool) []string {
+	var out []string
+	sum := 0
+	for _, cluster := range slices.Sorted(maps.Keys(o.replicas)) {
+		sum += o.replicas[cluster]
+		if !runs(cluster) {
+			out = append(out, fmt.Sprintf("%s does not run in %s by now: its %d servers there would be made", name, cluster, o.replicas[cluster]))
+		}
+	}
+	if len(o.replicas) > 0 && sum != int(replicas) {
+		out = append(out, fmt.Sprintf("%s: --replicas names %d servers, and the file asks for %d: members that are not named keep what they have",
+			name, sum, replicas))
 	}
 	return out
 }

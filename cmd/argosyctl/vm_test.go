@@ -308,8 +308,9 @@ func TestVMPlan(t *testing.T) {
 	}
 	const unknown = "Unknown: member2 cannot be asked: dial tcp: refused\n"
 	tests := map[string]struct {
-		wanted *v1alpha1.VMReplicaSet
-		want   string
+		wanted   *v1alpha1.VMReplicaSet
+		replicas map[string]int
+		want     string
 	}{
 		"nothing changes": {
 			wanted: setOf(t, "5", "debian", "21.0.2", "0", "Hold"),
@@ -353,7 +354,28 @@ TURN  SERVER      PHASE  BECOMES
 -     payments-1  Ready  held: onMachineChange is Hold
 -     payments-2  Ready  held: onMachineChange is Hold
 -     payments-3  Ready  held: onMachineChange is Hold
-Note: shop/payments: replicas 5 -> 7: the scheduler says which members that concerns, and it is not in this plan
+Note: shop/payments: replicas 5 -> 7: the scheduler says which members that concerns; --replicas plans a division that you name
+`,
+		},
+		"more servers, where somebody says": {
+			wanted: setOf(t, "7", "debian", "21.0.2", "0", "Hold"), replicas: map[string]int{"member1": 4, "member3": 2},
+			want: `VMReplicaSet shop/payments in member1: 1 made, 3 unchanged.
+TURN  SERVER      PHASE  BECOMES
+-     payments-1  Ready  unchanged
+-     payments-2  Ready  unchanged
+-     payments-3  Ready  unchanged
+-     payments-4  -      made
+Note: shop/payments does not run in member3 by now: its 2 servers there would be made
+Note: shop/payments: --replicas names 6 servers, and the file asks for 7: members that are not named keep what they have
+`,
+		},
+		"fewer servers, where somebody says": {
+			wanted: setOf(t, "2", "debian", "21.0.2", "0", "Hold"), replicas: map[string]int{"member1": 2},
+			want: `VMReplicaSet shop/payments in member1: 1 removed, 2 unchanged.
+TURN  SERVER      PHASE  BECOMES
+-     payments-1  Ready  unchanged
+-     payments-2  Ready  unchanged
+-     payments-3  Ready  removed
 `,
 		},
 	}
@@ -361,6 +383,7 @@ Note: shop/payments: replicas 5 -> 7: the scheduler says which members that conc
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			o := &vmPlan{IOStreams: genericiooptions.IOStreams{Out: &out}, output: "text", clock: clocktesting.NewFakePassiveClock(vmNoon)}
+			o.replicas = tc.replicas
 			err := o.run(t.Context(), federation(t, template.DeepCopy(), memberOf(t, objects)), []v1alpha1.VMReplicaSet{*tc.wanted})
 			if !errors.Is(err, errReported) {
 				t.Errorf("error %v: a member that could not be asked ends the command with an error", err)
