@@ -66,8 +66,8 @@ func newVMPlanCommand(
 		Use: "plan -f FILE", Short: "Say what a changed VMReplicaSet would do to servers",
 		Long: "Says of each server of the members what the VMReplicaSets of the files would do: changed in place, replaced, held, kept by the\n" +
 			"partition, removed, or made, and in which order. It is found by the functions that the members decide by, of what runs there\n" +
-			"now. Nothing is written. Which members get servers that are more or fewer is the scheduler's to say, and argosyctl fit says what fits;\n" +
-			"with --replicas that is planned too, for the division you name.",
+			"now. Nothing is written. Which members get servers that are more or fewer is the scheduler's to say, and argosyctl fit says what\n" +
+			"fits; with --replicas that is planned too, for the division you name.",
 		Example: "  argosyctl vm plan -f payments.yaml -n shop\n\n" +
 			"  # Ten servers instead of eight, two more of them in member2\n" +
 			"  argosyctl vm plan -f payments.yaml -n shop --replicas member1=4,member2=6\n\n" +
@@ -294,8 +294,9 @@ func (o *vmPlan) notesOf(wanted, template *v1alpha1.VMReplicaSet, plans []planne
 	})...)
 	federated := slices.ContainsFunc(plans, func(p planned) bool { return mine(p) && p.Cluster != "" })
 	if federated && len(o.replicas) == 0 && template != nil && ptr.Deref(template.Spec.Replicas, 1) != replicas {
-		out = append(out, fmt.Sprintf("%s: replicas %d -> %d: the scheduler says which members that concerns; --replicas plans a division that you name",
-			name, ptr.Deref(template.Spec.Replicas, 1), replicas))
+		out = append(out, fmt.Sprintf(
+			"%s: replicas %d -> %d: the scheduler says which members that concerns; --replicas plans a division that you name", name,
+			ptr.Deref(template.Spec.Replicas, 1), replicas))
 	}
 	if len(wanted.Spec.Gates) > 0 {
 		out = append(out, name+": its gates stop each server until somebody approves")

@@ -68,8 +68,8 @@ type MonitoringPrometheus struct {
 
 // Gates bounds what gates may call.
 type Gates struct {
-	// AllowedURLs are the prefixes below which the webhooks of gates and the url of a notifyRef must be: https://host[:port][/path]. Without any
-	// none is called, and its gate says so.
+	// AllowedURLs are the prefixes below which the webhooks of gates and the url of a notifyRef must be: https://host[:port][/path]. Without
+	// any none is called, and its gate says so.
 	AllowedURLs []string `json:"allowedURLs,omitempty"`
 }
 

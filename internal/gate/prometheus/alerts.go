@@ -16,8 +16,7 @@ type Instance struct {
 	transport http.RoundTripper
 }
 
-// NewInstance at an address; caFile has its authority and tokenFile a bearer token, which is read anew now and then; empty: none. A token is
-// sent over https alone.
+// NewInstance at an address; caFile has its authority and tokenFile a bearer token, which is read anew now and then; empty: none.
 func NewInstance(address, caFile, tokenFile string) (*Instance, error) {
 	config := &rest.Config{Host: address, BearerTokenFile: tokenFile, TLSClientConfig: rest.TLSClientConfig{CAFile: caFile}}
 	transport, err := rest.TransportFor(config)

@@ -32,8 +32,8 @@ type Hearing struct {
 	Message string
 }
 
-// Write Reachable, of what was heard and of what the driver said. The driver's word is enough for a machine that does not run; that one runs
-// does not say that it can be reached.
+// Write Reachable, of what was heard and of what the driver said. The driver's word is enough for a machine that does not run; that one
+// runs does not say that it can be reached.
 func (h Hearing) Write(status *v1alpha1.ServerStatus, generation int64, now time.Time) {
 	if !made(status) || status.Machine == nil {
 		return

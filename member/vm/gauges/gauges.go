@@ -52,7 +52,7 @@ func New(cache client.Reader, ticks clock.WithTicker, registerer prometheus.Regi
 		}),
 		seesNot: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "argosy_vm_prober_blind",
-			Help: "VMReplicaSets of which so many servers fail or do not answer at once that nobody is taken out of service for it.",
+			Help: "VMReplicaSets of which so many servers fail or are silent at once that nobody is taken out for it.",
 		}),
 	}
 	err := errors.Join(registerer.Register(g.servers), registerer.Register(g.blocked), registerer.Register(g.waiting),

@@ -82,7 +82,7 @@ argosy_vm_operations_waiting{kind="Provision",reason="Retry"} 1
 argosy_vm_pending_approvals{stage="Failover"} 1
 argosy_vm_pending_approvals{stage="Offline"} 1
 argosy_vm_pending_approvals{stage="Removal"} 1
-# HELP argosy_vm_prober_blind VMReplicaSets of which so many servers fail or do not answer at once that nobody is taken out of service for it.
+# HELP argosy_vm_prober_blind VMReplicaSets of which so many servers fail or are silent at once that nobody is taken out for it.
 # TYPE argosy_vm_prober_blind gauge
 argosy_vm_prober_blind 1
 # HELP argosy_vm_remediation_blocked VMReplicaSets of which nobody is failed over: too many servers are unhealthy at once.
@@ -108,7 +108,7 @@ argosy_vm_tasks_blocked{type="CreateMachine"} 1
 	look(`# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
 # TYPE argosy_vm_oldest_approval_seconds gauge
 argosy_vm_oldest_approval_seconds 0
-# HELP argosy_vm_prober_blind VMReplicaSets of which so many servers fail or do not answer at once that nobody is taken out of service for it.
+# HELP argosy_vm_prober_blind VMReplicaSets of which so many servers fail or are silent at once that nobody is taken out for it.
 # TYPE argosy_vm_prober_blind gauge
 argosy_vm_prober_blind 0
 # HELP argosy_vm_remediation_blocked VMReplicaSets of which nobody is failed over: too many servers are unhealthy at once.
