@@ -39,7 +39,8 @@ func timeout(check *v1alpha1.HealthCheck) time.Duration {
 	return time.Duration(max(1, check.TimeoutSeconds)) * time.Second
 }
 
-// dial the ports of a machine, one after the other, until something answers there. A refusal is an answer: the machine's own kernel gave it.
+// dial the ports of a machine, one after the other, until something answers there. A refusal is an answer: the machine's own kernel gave
+// it.
 func dial(address string, ports []int32, timeout time.Duration) (bool, string) {
 	var told []string
 	for _, port := range ports {

@@ -121,7 +121,8 @@ func (r *Reconciler) read(ctx context.Context, w *work) (facts.Reading, error) {
 	return out, nil
 }
 
-// ownAddress refuses a machine whose system names an address that leads back to whoever uses it: nothing is sent there, nor put into a pool.
+// ownAddress refuses a machine whose system names an address that leads back to whoever uses it: nothing is sent there, nor put into a
+// pool.
 func ownAddress(m machine.Machine) error {
 	for _, a := range m.Addresses {
 		ip, err := netip.ParseAddr(a.Address)

@@ -21,8 +21,8 @@ func (r *Reconciler) checkOverlap(ctx context.Context, w *work) error {
 		return err
 	}
 	w.reason, w.lookAt = v1alpha1.ReasonSelectorOverlap, w.now.Add(settingsMissing)
-	w.trouble = fmt.Sprintf("its selector or its template's labels overlap with those of VMReplicaSet %s, which is older: give them labels of "+
-		"their own", other.Name)
+	w.trouble = fmt.Sprintf("its selector or its template's labels overlap with those of VMReplicaSet %s, which is older: give them labels "+
+		"of their own", other.Name)
 	return nil
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
-// TestOverlappingSets: the younger of two sets that select one another's servers makes none, and says which is in the way; with labels of its
-// own it does.
+// TestOverlappingSets: the younger of two sets that select one another's servers makes none, and says which is in the way; with labels of
+// its own it does.
 func TestOverlappingSets(t *testing.T) {
 	w := newWorld(t)
 	w.lead()

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cut a machine's network, as seen from here, until Mend: nobody reaches its address, and its driver goes on saying that it runs. Connections
-// that stand may stay.
+// Cut a machine's network, as seen from here, until Mend: nobody reaches its address, and its driver goes on saying that it runs.
+// Connections that stand may stay.
 func Cut(address string) error { return unreachable(address, unix.RTM_NEWROUTE, unix.NLM_F_CREATE) }
 
 // Mend what Cut cut.
