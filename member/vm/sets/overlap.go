@@ -27,7 +27,7 @@ func (r *Reconciler) checkOverlap(ctx context.Context, w *work) error {
 }
 
 // overlapping is the older set of the namespace whose servers this one selects too, or which selects this one's; nil: there is none. Two
-// sets of which one selects the other's servers would be one to whoever selects by labels. The younger waits, for it came to what was there.
+// sets of which one selects the other's servers would be one to whoever selects by labels. The younger waits, for it came later.
 func (r *Reconciler) overlapping(ctx context.Context, set *v1alpha1.VMReplicaSet) (*v1alpha1.VMReplicaSet, error) {
 	list := &v1alpha1.VMReplicaSetList{}
 	if err := r.cache.List(ctx, list, client.InNamespace(set.Namespace)); err != nil {
