@@ -26,8 +26,10 @@ func component() Scene {
 		Name:  "component",
 		Title: "a service in five fields, and an old one taken over without a restart",
 		Why: `A developer writes workload type, language, run type, image and port. Each member renders its Deployment and
-Service, with what its own platform team adds; status and reasons come back in plain words. A Deployment that
-somebody made by hand is taken over as it runs: the same pods, or nothing is touched and it says why.`,
+Service, with what its own platform team adds; status and reasons come back in plain words. A change comes to one copy
+first and waits for a person; a template's change comes to one Component first, and no further when that one does not
+serve; another load balancer comes before the old one goes. A Deployment that somebody made by hand is taken over as it
+runs: the same pods, or nothing is touched and it says why.`,
 		Play: playComponent,
 	}
 }
@@ -62,6 +64,7 @@ metadata: {name: demo-python}
 spec:
   level: Language
   match: {languages: [python], componentSelector: {matchLabels: {demo: component}}}
+  wave: {batchPercents: [100], intervalSeconds: 1}
   objects:
   - kind: PodDisruptionBudget
     object: {spec: {maxUnavailable: 1}}
@@ -97,7 +100,7 @@ func playComponent(ctx context.Context, s *Stage) error {
 		return err
 	}
 	s.Step("Apply a Component of five fields, six copies over three members")
-	if err := s.Apply(ctx, fiveFields); err != nil {
+	if err := s.Apply(ctx, fiveFields+firstOfWave); err != nil {
 		return err
 	}
 	s.Expect(ctx, "copies its Deployments run in the members", "2+2+2", s.copies)
@@ -120,6 +123,11 @@ func playComponent(ctx context.Context, s *Stage) error {
 	}
 	s.Expect(ctx, "members with the budget", "member2", s.budgets)
 	s.Expect(ctx, "pods of member2", "the same", s.samePods("member2", componentv1alpha1.LabelComponent, "python-demo", before))
+	for _, part := range []func(context.Context) error{s.playSteps, s.playWave, s.playSwitch} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
 	return s.playAdoption(ctx)
 }
 
@@ -185,12 +193,7 @@ func (s *Stage) developerReads(ctx context.Context) (string, error) {
 }
 
 func (s *Stage) newImage(ctx context.Context, name, image string) error {
-	c := &componentv1alpha1.Component{ObjectMeta: metav1.ObjectMeta{Namespace: componentNamespace, Name: name}}
-	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"image":%q}}`, image))
-	if err := s.Karmada.Patch(ctx, c, patch); err != nil {
-		return fmt.Errorf("writing the image of Component %s: %w", name, err)
-	}
-	return nil
+	return s.patchComponent(ctx, name, fmt.Sprintf(`{"spec":{"image":%q}}`, image))
 }
 
 func (s *Stage) componentPods(ctx context.Context, member, label, value string) ([]corev1.Pod, error) {
