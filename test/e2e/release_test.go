@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	. "github.com/onsi/gomega"
 	kruisev1alpha1 "github.com/openkruise/kruise-api/apps/v1alpha1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -118,4 +119,62 @@ func (d divided) released() (string, error) {
 		out = append(out, fmt.Sprintf("%s %s", image, config.Data["mode"]))
 	}
 	return why + ": " + strings.Join(out, ", "), nil
+}
+
+// dependencies of two revisions of CloneSet web: each names a ConfigMap of its own.
+const dependencies = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {namespace: $NS, name: settings-a}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {namespace: $NS, name: settings-b}
+`
+
+// TestReleaseKeepsDependencies: Karmada brings what the template names, and would take from held members what their revision names alone.
+func TestReleaseKeepsDependencies(t *testing.T) {
+	t.Parallel()
+	d := newDivided(t)
+	d.apply(t, d.ns, dependencies)
+	policy := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: "web-cloneset"}}
+	d.patch(d.karmada, policy, `{"spec":{"propagateDeps":true}}`)
+	needs := func(settings string) {
+		d.patch(d.karmada, d.cloneSet(), `{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/web:v1",`+
+			`"envFrom":[{"configMapRef":{"name":%q}}],"resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}}}}`, settings)
+	}
+	needs("settings-a")
+	d.Eventually(d.settings, slow, "200ms").Should(Equal("a, a, a"))
+	d.apply(t, d.ns, strings.Replace(leakRelease, "apiVersion: apps/v1, kind: Deployment",
+		"apiVersion: apps.kruise.io/v1alpha1, kind: CloneSet", 1))
+	letGoInTheEnd(t, d.planes, d.ns, "web")
+	d.Eventually(d.released, slow, "200ms").Should(HavePrefix("Complete"))
+	needs("settings-b")
+	d.Eventually(d.released, slow, "200ms").Should(HavePrefix("AwaitingApproval"))
+	// Karmada removes what is not named before it brings what is.
+	d.Eventually(d.settings, slow, "200ms").Should(Equal("a+b, a+b, a+b"), "held members keep theirs")
+	out, err := d.run("release", "promote", "web")
+	d.Expect(err).NotTo(HaveOccurred(), out)
+	d.Eventually(d.released, slow, "200ms").Should(HavePrefix("Complete"))
+	d.Eventually(d.settings, slow, "200ms").Should(Equal("b, b, b"), "what no revision needs goes")
+}
+
+// settings are the ConfigMaps that each member has of those.
+func (d divided) settings() (string, error) {
+	var out []string
+	for _, name := range slices.Sorted(slices.Values(d.lab.Members)) {
+		var list corev1.ConfigMapList
+		if err := d.members[name].List(d.t.Context(), &list, client.InNamespace(d.ns)); err != nil {
+			return "", err
+		}
+		var has []string
+		for i := range list.Items {
+			if which, ok := strings.CutPrefix(list.Items[i].Name, "settings-"); ok {
+				has = append(has, which)
+			}
+		}
+		slices.Sort(has)
+		out = append(out, strings.Join(has, "+"))
+	}
+	return strings.Join(out, ", "), nil
 }
