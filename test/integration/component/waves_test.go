@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/render"
 )
 
 // env is a template that gives every pod the variable A; its waves are a third at a time, without a pause.
@@ -162,7 +163,7 @@ func TestControllerThatRendersOtherwise(t *testing.T) {
 	for i := range revisions.Items {
 		old := &revisions.Items[i]
 		w.Expect(api.Delete(w.ctx, old)).To(gomega.Succeed())
-		raw := strings.Replace(string(old.Data.Raw), `"renderVersion":1`, `"renderVersion":0`, 1)
+		raw := strings.Replace(string(old.Data.Raw), fmt.Sprintf(`"renderVersion":%d`, render.Version), `"renderVersion":0`, 1)
 		next := &appsv1.ControllerRevision{ObjectMeta: w.meta("of-before-" + old.Name), Data: runtime.RawExtension{Raw: []byte(raw)}}
 		next.Labels = old.Labels
 		w.create(next)
