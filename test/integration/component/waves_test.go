@@ -111,9 +111,12 @@ func TestWave(t *testing.T) {
 		return api.Status().Update(w.ctx, d)
 	}).Should(gomega.Succeed())
 	w.Eventually(w.wave).Should(gomega.Equal("Stopped 2/3"))
-	template := w.env("")
-	w.get(template)
-	w.Expect(template.Status.Waves[0].Message).To(gomega.ContainSubstring(w.namespace + "/b"))
+	// Templates have no namespaces: a manager of another test, which knows none of these Components, says that all have it.
+	w.Eventually(func() string {
+		template := w.env("")
+		w.get(template)
+		return template.Status.Waves[0].Message
+	}).Should(gomega.ContainSubstring(w.namespace + "/b"))
 	w.Consistently(func() string { return w.values(abc...) }, "3s").Should(gomega.Equal("2 2 1"))
 
 	w.reword("1")
