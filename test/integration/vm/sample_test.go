@@ -163,6 +163,8 @@ func TestTheSampleIsDelivered(t *testing.T) {
 	}
 	set := &v1alpha1.VMReplicaSet{ObjectMeta: w.meta("shop")}
 
+	w.Eventually(w.away).WithContext(w.ctx).Should(gomega.BeZero())
+	most := w.watchAway()
 	stop, served, lost := w.customer()
 	source, checksum := iaas.Artifact("/jdk/21.0.3.tar")
 	change(w, set, func(s *v1alpha1.VMReplicaSet) {
@@ -173,6 +175,9 @@ func TestTheSampleIsDelivered(t *testing.T) {
 	w.Eventually(w.online).Should(gomega.Equal(four("shop 1.0.0, jdk 21.0.3")))
 	w.Eventually(w.seen).Should(gomega.HaveEach(gomega.HaveSuffix("Ready Running")))
 	stop()
+	if most := most(); most > 1 {
+		t.Errorf("%d servers were away at once", most)
+	}
 	if lost.Load() > 0 || served.Load() == 0 {
 		t.Errorf("%d requests were lost, and %d served", lost.Load(), served.Load())
 	}
