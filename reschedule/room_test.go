@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/util/flowcontrol"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/argosy-dev/argosy/internal/fixture"
@@ -71,6 +72,44 @@ func fiveHundred(t *testing.T, roomy ...string) *gathered {
 	return seen
 }
 
+// webWithPods is Deployment shop/web with a replica for each name, which runs.
+func webWithPods(t *testing.T, names ...string) []client.Object {
+	t.Helper()
+	out := []client.Object{
+		fixture.Parse(t, fmt.Sprintf(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop, uid: d, generation: 1}
+spec: {replicas: %[1]d, selector: {matchLabels: {app: web}}}
+status: {observedGeneration: 1, replicas: %[1]d, updatedReplicas: %[1]d}
+`, len(names))).Unstructured(),
+		fixture.Parse(t, `
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata:
+  name: web-1
+  namespace: shop
+  uid: r
+  labels: {app: web}
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: d, controller: true}]
+spec: {}
+`).Unstructured(),
+	}
+	for _, name := range names {
+		out = append(out, fixture.Parse(t, `
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-1-`+name+`
+  namespace: shop
+  labels: {app: web}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: r, controller: true}]
+spec: {nodeName: n1}
+`).Unstructured())
+	}
+	return out
+}
+
 // TestQuestionsAreBounded: a binding over 500 clusters asks few of them where these have room, no more than 32 in any look, and all of them
 // before it is said that none has room. One careful answer does not make a cluster full.
 func TestQuestionsAreBounded(t *testing.T) {
@@ -78,14 +117,7 @@ func TestQuestionsAreBounded(t *testing.T) {
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	web := fixture.Parse(t, `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: shop, generation: 1}
-spec: {replicas: 2, selector: {matchLabels: {app: web}}}
-status: {observedGeneration: 1, replicas: 2, updatedReplicas: 2}
-`)
-	member := fake.NewClientBuilder().WithScheme(scheme).WithObjects(web.Unstructured()).Build()
+	member := fake.NewClientBuilder().WithScheme(scheme).WithObjects(webWithPods(t, "a", "b")...).Build()
 	for name, tc := range map[string]struct {
 		roomy []string
 		free  map[string]int32
