@@ -133,7 +133,7 @@ func TestTroublesInPlainWords(t *testing.T) {
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota: team",
 	})
 	w.Expect(w.says("quota", v1alpha1.ConditionReady, "False "+v1alpha1.ReasonPodsRefused)).To(gomega.ContainSubstring("exceeded quota: team"))
-	w.Expect(w.events(v1alpha1.ReasonImageNotPulled)).To(gomega.HaveLen(1))
+	w.Eventually(func() []string { return w.events(v1alpha1.ReasonImageNotPulled) }).Should(gomega.HaveLen(1))
 }
 
 // TestTemplates: what a template adds comes and goes with it; the Ingress too; and what others own in an object stays.

@@ -54,7 +54,8 @@ func TestAScaledObjectOwnsItsTarget(t *testing.T) {
 	scaled.Object["spec"] = map[string]any{"scaleTargetRef": map[string]any{"name": "web"}}
 	w.Eventually(func() error { return apiserver.Create(w.ctx, scaled) }).Should(gomega.Succeed())
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("False/TargetOwnedByAutoscaler"))
-	w.Expect(w.told("web", v1alpha1.CronHPAReasonTargetOwned)).To(gomega.ContainElement(gomega.ContainSubstring("KEDA's ScaledObject queue")))
+	w.Eventually(func() []string { return w.told("web", v1alpha1.CronHPAReasonTargetOwned) }).
+		Should(gomega.ContainElement(gomega.ContainSubstring("KEDA's ScaledObject queue")), "events are written behind the status")
 	w.delete(scaled)
 	w.Eventually(func() string { return w.ready("web") }).Should(gomega.Equal("True/Scheduled"))
 }
