@@ -56,15 +56,13 @@ lab-down: ## stop it and remove its state
 ##@ Test
 
 .PHONY: test
-test: ## all tests, with the time each stage took; integration beside e2e, which waits more than it computes
+test: ## all tests, with the time each stage took
 	@rm -f $(ARTIFACTS)/retries.txt
-	@$(MAKE) --no-print-directory timed-test-unit timed-test-tools
-	@$(MAKE) --no-print-directory --jobs=2 timed-test-e2e timed-test-integration
+	@for stage in test-unit test-tools test-integration test-e2e; do \
+		start=$$(date +%s); $(MAKE) --no-print-directory $$stage || exit 1; \
+		echo "== $$stage: $$(($$(date +%s) - start)) s"; \
+	done
 	@if [ -s $(ARTIFACTS)/retries.txt ]; then echo "== asked again, since the machine did not answer:"; cat $(ARTIFACTS)/retries.txt; fi
-
-# What a stage needs is built before, so that two of them find it.
-timed-%: build
-	@start=$$(date +%s); $(MAKE) --no-print-directory $* || exit 1; echo "== $*: $$(($$(date +%s) - start)) s"
 
 .PHONY: test-unit
 test-unit: go-version ## pure rules and packages: no cluster

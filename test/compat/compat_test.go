@@ -101,7 +101,7 @@ func play(t *testing.T, version string, scenes []demo.Scene) []string {
 			cells = append(cells, "broken off")
 			continue
 		}
-		failed := report.Failed()
+		failed := report.Wrong()
 		for _, row := range failed {
 			t.Errorf("%s: %s: expected %s, seen %s", scene.Name, row.What, row.Expected, row.Seen)
 		}

@@ -121,6 +121,21 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// TestWrongIsMoreThanLate: what was only late does not fail a test; a person is shown it.
+func TestWrongIsMoreThanLate(t *testing.T) {
+	late := Scene{Name: "s", Play: func(_ context.Context, s *Stage) error {
+		s.ExpectUnder("slow", time.Millisecond, time.Second)
+		return errors.New("no namespace")
+	}}
+	report, err := Play(t.Context(), Options{Lab: nowhere(t), Out: t.Output(), Scenes: []Scene{late}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed, wrong := report.Failed(), report.Wrong(); len(failed) != 2 || len(wrong) != 1 || wrong[0].What == "slow" {
+		t.Errorf("failed %v, wrong %v", failed, wrong)
+	}
+}
+
 func TestTable(t *testing.T) {
 	r := Report{Rows: []Row{
 		{Scene: "s", What: "pods", Expected: "10", Seen: "10", OK: true},

@@ -35,6 +35,8 @@ type Row struct {
 	Seen     string
 	OK       bool
 	Took     time.Duration
+	// Timed: what was judged is how long it took.
+	Timed bool
 }
 
 // Report is the outcome of a performance.
@@ -46,6 +48,11 @@ type Report struct {
 // Failed lists the rows that are not as expected.
 func (r Report) Failed() []Row {
 	return slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return row.OK })
+}
+
+// Wrong lists the failed rows but those that were only late: how fast this machine is at the moment is no question to a test.
+func (r Report) Wrong() []Row {
+	return slices.DeleteFunc(r.Failed(), func(row Row) bool { return row.Timed })
 }
 
 // Options of Play.

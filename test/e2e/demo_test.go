@@ -37,7 +37,7 @@ func play(t *testing.T, scene demo.Scene) {
 	if len(report.Rows) == 0 {
 		t.Error("the scene states nothing a person should see")
 	}
-	for _, row := range report.Failed() {
+	for _, row := range report.Wrong() {
 		t.Errorf("%s: expected %s, seen %s", row.What, row.Expected, row.Seen)
 	}
 }
