@@ -265,9 +265,12 @@ func TestMemberLost(t *testing.T) {
 	for _, a := range moving {
 		f.Eventually(func() int { return len(f.pods(a.name, survivors...)) }, slow, "200ms").Should(Equal(3), a.name+" runs elsewhere")
 		t.Logf("%s runs elsewhere %s after it", a.name, after())
-		now := division(t, f.planes, f.ns, a.binding())
-		f.Expect(now["member1"]+now["member2"]).To(BeEquivalentTo(3), "the book of %s is whole: %v", a.name, now)
-		f.Expect(now).NotTo(HaveKey("member4"), a.name)
+		// A FedHPA may have one more for a moment, where the scheduler gave the lost one's share to another than it did.
+		f.Eventually(func(g Gomega) {
+			now := division(t, f.planes, f.ns, a.binding())
+			g.Expect(now["member1"]+now["member2"]).To(BeEquivalentTo(3), "the book of %s is whole: %v", a.name, now)
+			g.Expect(now).NotTo(HaveKey("member4"), a.name)
+		}, slow, "200ms").Should(Succeed())
 	}
 	for _, a := range staying {
 		f.Expect(division(t, f.planes, f.ns, a.binding())).To(Equal(oneEach), a.name)
@@ -284,8 +287,8 @@ func TestMemberLost(t *testing.T) {
 		f.Eventually(old, slow, "200ms").Should(BeEmpty(), "old pods of "+a.name)
 		f.Eventually(func() int { return f.evicting(a.binding()) }, slow, "200ms").Should(BeZero(), a.name)
 	}
+	f.Eventually(f.all, slow, "200ms").Should(HaveLen(21), "nobody twice, nobody lost")
 	now := f.all()
-	f.Expect(now).To(HaveLen(21), "nobody twice, nobody lost: %v", now)
 	f.goesOn(kept)
 	for uid, pod := range ran {
 		moved := slices.ContainsFunc(moving, func(a app) bool { return strings.HasPrefix(pod, "member4/"+a.name+"-") })
