@@ -185,7 +185,7 @@ func TestDiagnose(t *testing.T) {
 				}
 			},
 			wantSeverity: Problem, wantCheck: "member-manager",
-			wantMessage: "3 Components and VM objects are dispatched there, and argosy-member-manager is not",
+			wantMessage: "3 Components and VM objects are dispatched there, and Deployment argosy-member-manager is not in namespace",
 		},
 		"a manager that is not ready": {
 			spoil: func(f *Facts) {

@@ -167,7 +167,8 @@ func memberManagers(f Facts, _ time.Time) []Finding {
 		if !asked || ready > 0 {
 			continue
 		}
-		message := fmt.Sprintf("%d Components and VM objects are dispatched there, and argosy-member-manager is not: nothing is made of them", n)
+		message := fmt.Sprintf("%d Components and VM objects are dispatched there, and Deployment argosy-member-manager is not in namespace %s: "+
+			"unless it runs otherwise, as in the lab, nothing is made of them", n, install.Namespace)
 		remedy := "argosyctl install member-manager --context " + cluster + ", or take the cluster out of their policies"
 		if ready == 0 {
 			message = fmt.Sprintf("no argosy-member-manager is ready there: the %d Components and VM objects of it stay as they are", n)
