@@ -1,16 +1,11 @@
 package prometheus
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestFires: the answers in testdata are a real Prometheus's (test/monitoring).
+// TestFires: an alert fires where its query has a sample, whatever the value.
 func TestFires(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status  int
@@ -29,21 +24,7 @@ func TestFires(t *testing.T) {
 		"a page":         {body: "<html>log in", wantErr: "bad_response"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body := tc.body
-			if tc.file != "" {
-				text, err := os.ReadFile(filepath.Join("testdata", tc.file+".json"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				body = string(text)
-			}
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				if tc.status != 0 {
-					w.WriteHeader(tc.status)
-				}
-				_, _ = io.WriteString(w, body)
-			}))
-			t.Cleanup(server.Close)
+			server := answers(t, "errors > 0", tc.status, tc.file, tc.body)
 			instance, err := NewInstance(server.URL, "", "")
 			if err != nil {
 				t.Fatal(err)

@@ -24,7 +24,31 @@ import (
 	"github.com/argosy-dev/argosy/api/gate/v1alpha1"
 )
 
-// The answers in testdata are a real Prometheus's: test/monitoring holds them against its HTTP API.
+// answers is a server that is asked query, and answers with a file of testdata, or with body. Those files are a real Prometheus's:
+// test/monitoring holds them against its HTTP API.
+func answers(t *testing.T, query string, status int, file, body string) *httptest.Server {
+	t.Helper()
+	if file != "" {
+		content, err := os.ReadFile(filepath.Join("testdata", file+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = string(content)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		if in.URL.Path != "/api/v1/query" || in.FormValue("query") != query {
+			t.Errorf("asked %s for %q", in.URL, in.FormValue("query"))
+		}
+		if status != 0 {
+			out.Header().Set("Location", "http://localhost:1/")
+			out.WriteHeader(status)
+		}
+		_, _ = io.WriteString(out, body) // who asked may have read enough
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
 func TestAsk(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status  int
@@ -57,26 +81,7 @@ func TestAsk(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if tc.file != "" {
-				content, err := os.ReadFile(filepath.Join("testdata", tc.file+".json"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				tc.body = string(content)
-			}
-			server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
-				if in.URL.Path != "/api/v1/query" || in.FormValue("query") != `errors{app="web"}` {
-					t.Errorf("asked %s for %q", in.URL, in.FormValue("query"))
-				}
-				if tc.status != 0 {
-					out.Header().Set("Location", "http://localhost:1/")
-					out.WriteHeader(tc.status)
-				}
-				if _, err := io.WriteString(out, tc.body); err != nil && tc.wantErr == "" {
-					t.Error(err)
-				}
-			}))
-			defer server.Close()
+			server := answers(t, `errors{app="web"}`, tc.status, tc.file, tc.body)
 			gate := &v1alpha1.PrometheusGate{Address: server.URL + "/", Query: `errors{app="$name"}`}
 			unwell, err := (&Gates{}).Ask(t.Context(), gate, Application{Namespace: "shop", Kind: "Deployment", Name: "web"})
 			if tc.wantErr != "" {
