@@ -29,8 +29,8 @@ registration, no timeout, a second webhook or a customization for the same kinds
 soon or is not the caBundle's, kinds without status subresource, and workloads of two groups that share one
 ResourceBinding; and for what ends otherwise than it was asked: rollouts with more updated than their partition allows, image
 overrides and policies that do nothing, autoscalers in members that Karmada writes over; and for what members are to act upon:
-clusters without argosy-member-manager, policies that let Karmada's failover delete virtual machines, deletions that wait there
-for a person. It changes nothing. Each finding comes with what to do; with a problem the exit code is 1.`,
+clusters where nobody acts on Components and VM objects, policies that let Karmada's failover delete virtual machines, deletions
+that wait there for a person. It changes nothing. Each finding comes with what to do; with a problem the exit code is 1.`,
 		Example: `  argosyctl doctor --kubeconfig karmada.kubeconfig
 
   # From outside the host cluster, where the webhook's name is not known

@@ -177,22 +177,6 @@ func TestDiagnose(t *testing.T) {
 		wantMessage  string
 	}{
 		"nothing is wrong": {spoil: func(*Facts) {}},
-		"a member without a manager": {
-			spoil: func(f *Facts) {
-				f.Hosting = Hosting{ // member3 was not asked, and member4 has nothing to act on
-					Bound:    map[string]int{"member1": 3, "member2": 1, "member3": 2},
-					Managers: map[string]int32{"member1": -1, "member2": 2, "member4": -1},
-				}
-			},
-			wantSeverity: Problem, wantCheck: "member-manager",
-			wantMessage: "3 Components and VM objects are dispatched there, and Deployment argosy-member-manager is not in namespace",
-		},
-		"a manager that is not ready": {
-			spoil: func(f *Facts) {
-				f.Hosting = Hosting{Bound: map[string]int{"member1": 3}, Managers: map[string]int32{"member1": 0}}
-			},
-			wantSeverity: Problem, wantCheck: "member-manager", wantMessage: "no argosy-member-manager is ready there",
-		},
 		"a member that does not answer": {
 			spoil:        func(f *Facts) { f.Hosting.Unasked = map[string]string{"member1": "forbidden"} },
 			wantSeverity: Warning, wantCheck: "member-manager", wantMessage: "cannot be asked: forbidden",

@@ -12,7 +12,6 @@ import (
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"golang.org/x/sync/errgroup"
-	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,7 +23,6 @@ import (
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/cmd/argosyctl/removal"
-	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/interpreter/reach"
 )
@@ -33,8 +31,8 @@ import (
 type Hosting struct {
 	// Bound are the objects of such kinds that are dispatched to each member.
 	Bound map[string]int
-	// Managers are how many replicas of argosy-member-manager are ready there; -1 where there is none.
-	Managers map[string]int32
+	// Managers are what members that answered show of argosy-member-manager.
+	Managers map[string]Manager
 	// Unasked are members that are Ready and did not answer, and why.
 	Unasked map[string]string
 	// Deletions are what members still hold.
@@ -50,7 +48,7 @@ var acting = []schema.GroupKind{
 
 // hosting reads members, where the plane serves such kinds.
 func (r *Reader) hosting(ctx context.Context, facts *Facts) error {
-	h := Hosting{Bound: map[string]int{}, Managers: map[string]int32{}, Unasked: map[string]string{}}
+	h := Hosting{Bound: map[string]int{}, Managers: map[string]Manager{}, Unasked: map[string]string{}}
 	defer func() { facts.Hosting = h }()
 	if !slices.ContainsFunc(acting, func(kind schema.GroupKind) bool { return facts.Preferred[kind] != "" }) {
 		return nil
@@ -78,14 +76,14 @@ func (r *Reader) hosting(ctx context.Context, facts *Facts) error {
 			continue // another check says so
 		}
 		asking.Go(func() error {
-			found, ready, err := askMember(ctx, known, cluster.Name, templates)
+			found, manager, err := askMember(ctx, known, cluster.Name, templates)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				h.Unasked[cluster.Name] = err.Error()
 				return nil
 			}
-			h.Managers[cluster.Name] = ready
+			h.Managers[cluster.Name] = manager
 			h.Deletions = append(h.Deletions, found...)
 			return nil
 		})
@@ -115,71 +113,51 @@ func (r *Reader) bound(ctx context.Context, h *Hosting) error {
 	return nil
 }
 
-// askMember what it holds of what was deleted, and how many argosy-member-managers are ready in it.
+// askMember what it holds of what was deleted, and what it shows of argosy-member-manager.
 func askMember(
 	ctx context.Context, known *members.Members, name string, templates map[types.NamespacedName]types.UID,
-) ([]removal.Deletion, int32, error) {
+) ([]removal.Deletion, Manager, error) {
 	member, err := known.Client(ctx, name)
 	if err != nil {
-		return nil, 0, err
+		return nil, Manager{}, err
 	}
 	of := removal.Member{Cluster: name, Templates: templates}
 	sets, servers := &vmv1alpha1.VMReplicaSetList{}, &vmv1alpha1.ServerList{}
 	if err := errors.Join(listInto(ctx, member, "VMReplicaSet", sets), listInto(ctx, member, "Server", servers)); err != nil {
-		return nil, 0, err
+		return nil, Manager{}, err
 	}
 	of.Sets, of.Servers = sets.Items, servers.Items
-	var manager appsv1.Deployment
-	err = member.Get(ctx, client.ObjectKey{Namespace: install.Namespace, Name: "argosy-member-manager"}, &manager)
-	if apierrors.IsNotFound(err) {
-		return of.Deletions(), -1, nil
+	manager, err := managerOf(ctx, member)
+	if err != nil {
+		return nil, Manager{}, err
+	}
+	return of.Deletions(), manager, nil
+}
+
+// memberVersion is the version in which the kinds of ours are read in members; both groups serve it.
+const memberVersion = "v1alpha1"
+
+// listOf lists a kind of a member; one that it does not have is an empty list.
+func listOf(ctx context.Context, member client.Reader, kind schema.GroupVersionKind) (*unstructured.UnstructuredList, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	err := member.List(ctx, list)
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return &unstructured.UnstructuredList{}, nil
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading Deployment argosy-member-manager: %w", err)
+		return nil, fmt.Errorf("listing %ss: %w", kind.Kind, err)
 	}
-	return of.Deletions(), manager.Status.ReadyReplicas, nil
+	return list, nil
 }
 
 // listInto lists a kind of a member, which may not have it.
 func listInto(ctx context.Context, member client.Reader, kind string, into any) error {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(vmv1alpha1.GroupVersion.WithKind(kind + "List"))
-	err := member.List(ctx, list)
-	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
+	list, err := listOf(ctx, member, vmv1alpha1.GroupVersion.WithKind(kind))
 	if err != nil {
-		return fmt.Errorf("listing %ss: %w", kind, err)
+		return err
 	}
 	return runtime.DefaultUnstructuredConverter.FromUnstructured(list.UnstructuredContent(), into)
-}
-
-// memberManagers: without one nothing is made of a Component or a VMReplicaSet, and nothing says so.
-func memberManagers(f Facts, _ time.Time) []Finding {
-	var out []Finding
-	for cluster, why := range f.Hosting.Unasked {
-		out = append(out, Finding{Severity: Warning, Object: "Cluster/" + cluster,
-			Message: "whether argosy-member-manager runs there, and what it still holds of what was deleted, cannot be asked: " + why,
-			Remedy:  "run doctor as somebody who may read the Clusters' Secrets, from where the members are reached"})
-	}
-	for cluster, n := range f.Hosting.Bound {
-		ready, asked := f.Hosting.Managers[cluster]
-		if !asked || ready > 0 {
-			continue
-		}
-		message := fmt.Sprintf("%d Components and VM objects are dispatched there, and Deployment argosy-member-manager is not in namespace %s: "+
-			"unless it runs otherwise, as in the lab, nothing is made of them", n, install.Namespace)
-		remedy := "argosyctl install member-manager --context " + cluster + ", or take the cluster out of their policies"
-		if ready == 0 {
-			message = fmt.Sprintf("no argosy-member-manager is ready there: the %d Components and VM objects of it stay as they are", n)
-			remedy = "look at Deployment argosy-member-manager in namespace " + install.Namespace + " of the member"
-		}
-		out = append(out, Finding{Severity: Problem, Object: "Cluster/" + cluster, Message: message, Remedy: remedy})
-	}
-	slices.SortFunc(out, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
-	})
-	return out
 }
 
 // waitsLong is how long a person may take before doctor speaks of it.
