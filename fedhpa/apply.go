@@ -8,6 +8,7 @@ import (
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -33,8 +34,8 @@ func (a *applier) apply(ctx context.Context, v *view, action decide.Action) erro
 		return a.retain(ctx, v, action.Kind == decide.SetRetain)
 	case decide.WriteBinding:
 		return a.writeBinding(ctx, v, action.Counts)
-	case decide.ClearLedger:
-		return a.patchBinding(ctx, v, map[string]any{"metadata": map[string]any{"annotations": map[string]any{api.FedHPALedgerAnnotation: nil}}})
+	case decide.ClearLedger, decide.NoteLettingGo, decide.ReturnReplicas:
+		return a.patchBinding(ctx, v, lettingGo(action, v.target))
 	case decide.ScaleTemplate:
 		return a.scaleTemplate(ctx, v, action.Total)
 	case decide.SendAutoscaler:
@@ -96,9 +97,25 @@ func (a *applier) writeBinding(ctx context.Context, v *view, counts decide.Count
 		}
 	}
 	return a.patchBinding(ctx, v, map[string]any{
-		"metadata": map[string]any{"annotations": map[string]any{api.FedHPALedgerAnnotation: counts.String()}},
-		"spec":     map[string]any{"clusters": clusters, "replicas": counts.Sum()},
+		"metadata": map[string]any{"annotations": map[string]any{
+			api.FedHPALedgerAnnotation: counts.String(), api.FedHPALettingGoAnnotation: nil,
+		}},
+		"spec": map[string]any{"clusters": clusters, "replicas": counts.Sum()},
 	})
+}
+
+// lettingGo is the part of the binding that the steps of a release write.
+func lettingGo(action decide.Action, target *metav1.PartialObjectMetadata) map[string]any {
+	body := map[string]any{}
+	annotations := map[string]any{api.FedHPALedgerAnnotation: nil, api.FedHPALettingGoAnnotation: nil}
+	switch action.Kind {
+	case decide.NoteLettingGo:
+		annotations = map[string]any{api.FedHPALettingGoAnnotation: target.ResourceVersion}
+	case decide.ReturnReplicas:
+		body["spec"] = map[string]any{"replicas": action.Total}
+	}
+	body["metadata"] = map[string]any{"annotations": annotations}
+	return body
 }
 
 func (a *applier) patchBinding(ctx context.Context, v *view, body map[string]any) error {

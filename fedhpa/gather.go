@@ -49,6 +49,10 @@ type gatherer struct {
 	// client reads from the manager's caches; live reads where a stale answer would mislead.
 	client client.Reader
 	live   client.Reader
+	// reach reads in members what must not be late.
+	reach interface {
+		Client(ctx context.Context, cluster string) (client.Client, error)
+	}
 	// works holds the Works of members' autoscalers only, and targets the metadata of targets.
 	works, targets client.Reader
 	keda           *autoscalers.ScaledObjects
@@ -176,6 +180,9 @@ func (g *gatherer) readBinding(ctx context.Context, v *view) error {
 	}
 	v.binding = found
 	v.world.Binding = bindingOf(found)
+	if v.target != nil {
+		v.world.Binding.Ahead = binding.MadeAfter(found, v.target.ResourceVersion)
+	}
 	return nil
 }
 
@@ -191,6 +198,9 @@ func bindingOf(b *workv1alpha2.ResourceBinding) *decide.Binding {
 	}
 	for _, c := range b.Spec.Clusters {
 		out.Clusters[c.Name] = c.Replicas
+	}
+	if last := b.Annotations[api.FedHPALettingGoAnnotation]; last != "" {
+		out.LettingGo, out.CaughtUp = true, binding.MadeAfter(b, last)
 	}
 	out.Suspended = b.Spec.SchedulingSuspended()
 	if at := b.Spec.RescheduleTriggeredAt; at != nil {

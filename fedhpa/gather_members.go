@@ -61,7 +61,46 @@ func (g *gatherer) members(ctx context.Context, v *view) error {
 		v.world.Members = append(v.world.Members, m)
 	}
 	g.room.fill(ctx, v, byName)
+	if v.world.LastCounts() {
+		g.askMembers(ctx, v)
+	}
 	return nil
+}
+
+// askMembers reads in each member what the workload asks for there. A member without a Secret is not ours to reach (pull mode), so that
+// its reports are all there is.
+func (g *gatherer) askMembers(ctx context.Context, v *view) {
+	for i := range v.world.Members {
+		m := &v.world.Members[i]
+		if m.Workload == nil || !m.Ready {
+			continue
+		}
+		asked, err := g.asked(ctx, v, m.Name)
+		if err != nil {
+			m.Workload.Unread = err.Error()
+		}
+		m.Workload.Asked = asked
+	}
+}
+
+func (g *gatherer) asked(ctx context.Context, v *view, name string) (*int32, error) {
+	cluster, err := g.cluster(ctx, name)
+	if err != nil || cluster == nil || cluster.Spec.SecretRef == nil {
+		return nil, err
+	}
+	member, err := g.reach.Client(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	scale, err := readScale(ctx, member, v.target)
+	if err != nil {
+		return nil, fmt.Errorf("reading the scale of %s %s: %w", v.target.Kind, v.target.Name, err)
+	}
+	n, _, err := unstructured.NestedInt64(scale.Object, "spec", "replicas")
+	if err != nil {
+		return nil, fmt.Errorf("spec.replicas of the scale of %s %s: %w", v.target.Kind, v.target.Name, err)
+	}
+	return ptr.To(int32(n)), nil
 }
 
 // named adds the clusters that the FedHPA has to do with to those wanted, and reads those its distribution names.

@@ -37,6 +37,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/binding"
 	"github.com/argosy-dev/argosy/internal/config"
 	"github.com/argosy-dev/argosy/internal/estimators"
+	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/served"
@@ -63,7 +64,7 @@ const (
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=services,verbs=get
+// +kubebuilder:rbac:groups="",resources=services;secrets,verbs=get
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;replicasets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments/scale;statefulsets/scale;replicasets/scale,verbs=get;patch
@@ -97,6 +98,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, cfg config.FedHPA, r
 		gatherer: gatherer{
 			client: mgr.GetClient(), works: own, targets: own, keda: &autoscalers.ScaledObjects{Cache: mgr.GetCache()},
 			live:       liveReader{Reader: mgr.GetAPIReader(), SubResourceClientConstructor: mgr.GetClient()},
+			reach:      &members.Members{Reader: mgr.GetAPIReader()},
 			scales:     &scales{known: map[types.NamespacedName]knownScale{}},
 			unlistable: &unlistable{clock: clock.RealClock{}, since: map[schema.GroupVersionKind]time.Time{}},
 			room:       &room{estimator: asker, clock: clock.RealClock{}, metrics: measures, known: map[types.NamespacedName]knownRoom{}},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -136,20 +135,10 @@ func (r *Reconciler) gatherBinding(ctx context.Context, seen *gathered) error {
 		return err
 	}
 	seen.bindingObject, seen.binding = object, bindingFacts(object)
-	seen.caughtUp = caughtUp(object.Spec.Resource.ResourceVersion, seen.template.loweredFrom)
+	// The present version would be too much to ask: Karmada makes the binding anew only when the template's specification changes, and
+	// statuses change all the time.
+	seen.caughtUp = binding.MadeAfter(object, seen.template.loweredFrom)
 	return nil
-}
-
-// caughtUp reports whether the version a binding was made from is later than the one the template was lowered from. The present
-// version would be too much to ask: Karmada makes the binding anew only when the template's specification changes, and statuses
-// change all the time. The API server counts versions up.
-func caughtUp(madeFrom, loweredFrom string) bool {
-	made, errMade := strconv.ParseUint(madeFrom, 10, 64)
-	lowered, errLowered := strconv.ParseUint(loweredFrom, 10, 64)
-	if errMade != nil || errLowered != nil {
-		return madeFrom != loweredFrom
-	}
-	return made > lowered
 }
 
 func bindingFacts(object *workv1alpha2.ResourceBinding) *division {

@@ -36,23 +36,30 @@ func (m *model) apply(a Action, version *int64) bool {
 		m.gone = m.deleting
 	case SetRetain:
 		m.template.Retain, m.template.RetainOurs = true, true
+		m.version++
 	case ClearRetain:
 		m.template.Retain, m.template.RetainOurs = false, false
+		m.version++
 	case WriteBinding:
 		if *version != m.binding.version {
 			return false // conflict
 		}
 		m.checkRegions(a.Counts)
 		m.binding.clusters, m.binding.ledger, m.binding.replicas = maps.Clone(a.Counts), maps.Clone(a.Counts), a.Total
+		m.binding.lettingGo = 0
 		m.binding.generation++
 		m.binding.version++
 		m.booked++
 		*version = m.binding.version
-	case ClearLedger:
-		m.binding.ledger = nil
-		m.binding.version++
+	case ClearLedger, NoteLettingGo, ReturnReplicas:
+		if *version != m.binding.version {
+			return false
+		}
+		m.letGo(a)
+		*version = m.binding.version
 	case ScaleTemplate:
 		m.template.Replicas = a.Total
+		m.version++
 		m.scaled++
 	case SendAutoscaler:
 		r := a.Range
@@ -68,6 +75,20 @@ func (m *model) apply(a Action, version *int64) bool {
 		m.members[a.Cluster].hpaGone = true
 	}
 	return true
+}
+
+// letGo is a step of a release in the binding.
+func (m *model) letGo(a Action) {
+	if a.Kind == NoteLettingGo {
+		m.binding.lettingGo = m.version
+	} else {
+		m.binding.ledger, m.binding.lettingGo = nil, 0
+	}
+	if a.Kind == ReturnReplicas && m.binding.replicas != a.Total {
+		m.binding.replicas = a.Total
+		m.binding.generation++
+	}
+	m.binding.version++
 }
 
 func (m *model) world() World {
@@ -91,10 +112,18 @@ func (m *model) world() World {
 			Settled: m.binding.generation == m.binding.observed, Claimed: true, Divided: true, Replicas: m.binding.replicas,
 			Clusters: maps.Clone(m.binding.clusters), Ledger: maps.Clone(m.binding.ledger), Spread: []Spread{m.regions},
 			RescheduledAt: m.binding.rescheduled, ScheduledAt: m.binding.scheduled,
+			LettingGo: m.binding.lettingGo > 0, CaughtUp: m.binding.from > m.binding.lettingGo, Ahead: m.binding.from > m.version,
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.members)) {
 		w.Members = append(w.Members, m.members[name].seen(name))
+	}
+	if w.LastCounts() {
+		for i := range w.Members {
+			if member := m.members[w.Members[i].Name]; w.Members[i].Workload != nil && member.ready && !m.pull {
+				w.Members[i].Workload.Asked = new(member.replicas)
+			}
+		}
 	}
 	return w
 }

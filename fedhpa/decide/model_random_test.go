@@ -47,6 +47,7 @@ func (m *model) befalls(t *rapid.T) {
 		member.load = rapid.Int32Range(0, 30).Draw(t, "load")
 	case rapid.IntRange(0, 19).Draw(t, "push") == 0 && m.template.Retain:
 		m.template.Replicas = max(m.template.Replicas+rapid.Int32Range(-2, 2).Draw(t, "by"), 1)
+		m.version++
 	case rapid.IntRange(0, 29).Draw(t, "away") == 0 && there:
 		member.ready = !member.ready
 	case rapid.IntRange(0, 29).Draw(t, "ill") == 0 && there:

@@ -29,7 +29,12 @@ type model struct {
 	binding  bindingModel
 	cached   bindingModel  // what the binding controller has been shown
 	seen     *bindingModel // what the scheduler has read and not yet acted upon
-	webhook  bool
+	// version is the template's, and found the template that the detector has read and not yet acted upon.
+	version int64
+	found   *foundTemplate
+	webhook bool
+	// pull: members cannot be reached but by their own agents.
+	pull bool
 	// regions bounds how many regions are used.
 	regions Spread
 
@@ -45,11 +50,19 @@ type model struct {
 	cuts []string
 }
 
+// foundTemplate is a version of the template in the detector's hands.
+type foundTemplate struct {
+	version  int64
+	replicas int32
+}
+
 type bindingModel struct {
 	version, generation, observed int64
-	replicas                      int32
-	clusters, ledger              Counts
-	rescheduled, scheduled        time.Time
+	// from is the template's version it was made from, and lettingGo the one noted in its annotation.
+	from, lettingGo        int64
+	replicas               int32
+	clusters, ledger       Counts
+	rescheduled, scheduled time.Time
 }
 
 func (b bindingModel) copy() bindingModel {
@@ -126,17 +139,27 @@ func newModel(spec api.FedHPASpec, clusters Counts) *model {
 	return m
 }
 
-// detect is Karmada's detector: the binding's replicas are the template's.
+// find and detect are Karmada's detector: the binding's replicas are those of the template it read, which may have changed since; its
+// write is tried again on a conflict.
+func (m *model) find() {
+	if m.found == nil {
+		m.found = &foundTemplate{version: m.version, replicas: m.template.Replicas}
+	}
+}
+
 func (m *model) detect() {
-	want := m.template.Replicas
+	m.find()
+	want := m.found.replicas
 	if sum := m.binding.clusters.Sum(); m.webhook && m.binding.ledger != nil && want != 0 && sum > 0 {
 		want = sum
 	}
 	if m.binding.replicas != want {
 		m.binding.replicas = want
 		m.binding.generation++
-		m.binding.version++
 	}
+	m.binding.from = m.found.version
+	m.binding.version++
+	m.found = nil
 }
 
 // read and write are karmada-scheduler: it works from what it read, and its patch bears no version.
@@ -329,6 +352,7 @@ func (m *model) settle() error {
 	// A repair may be pausing: rest is a while without any write.
 	for quiet := 0; m.rounds < 400; m.rounds++ {
 		m.now = m.now.Add(30 * time.Second)
+		m.detect() // what it was at
 		m.detect()
 		m.read()
 		m.write()
@@ -354,6 +378,7 @@ func (m *model) step(t *rapid.T) {
 	names := slices.Sorted(maps.Keys(m.members))
 	name := names[rapid.IntRange(0, len(names)-1).Draw(t, "member")]
 	switch rapid.SampledFrom([]string{
+		"find",
 		"detect",
 		"read",
 		"write",
@@ -365,6 +390,8 @@ func (m *model) step(t *rapid.T) {
 		"reconcile",
 		"die",
 	}).Draw(t, "step") {
+	case "find":
+		m.find()
 	case "detect":
 		m.detect()
 	case "read":

@@ -49,26 +49,18 @@ func (d *decision) release() {
 func (d *decision) releaseReplicas() {
 	whole := d.w.Template != nil && d.w.Binding != nil
 	ledger := d.w.Binding != nil && d.w.Binding.Ledger != nil
-	if whole && ledger && d.w.Binding.Divided {
-		counts, wait := d.finalCounts()
-		if wait != "" {
-			d.releasing(wait)
-			return
-		}
-		if _, done := d.releaseBooks(counts); !done {
-			return
-		}
-		if unsent := d.unsent(); unsent != "" {
-			d.releasing(unsent)
-			return
-		}
-	}
 	before := len(d.plan.Actions)
-	if d.w.Template != nil && d.w.Template.RetainOurs {
-		d.act(Action{Kind: ClearRetain})
-	}
-	if ledger {
-		d.act(Action{Kind: ClearLedger})
+	if whole && ledger && d.w.Binding.Divided {
+		if !d.handOver() {
+			return
+		}
+	} else {
+		if d.w.Template != nil && d.w.Template.RetainOurs {
+			d.act(Action{Kind: ClearRetain})
+		}
+		if ledger {
+			d.act(Action{Kind: ClearLedger})
+		}
 	}
 	if d.w.Deleting {
 		d.act(Action{Kind: RemoveFinalizer})
@@ -76,6 +68,65 @@ func (d *decision) releaseReplicas() {
 	if len(d.plan.Actions) > before {
 		d.letGoWords(whole)
 	}
+}
+
+// handOver makes replicas that members owned Karmada's, one write after the other, and reports whether the last one is this: the books are
+// made true, the label goes, and when Karmada has seen that the ledger goes.
+func (d *decision) handOver() bool {
+	labelled := d.w.Template.RetainOurs
+	if !labelled && d.w.Binding.LettingGo {
+		if unread := d.unread(); unread != "" {
+			d.releasing(unread)
+			return false
+		}
+		d.act(Action{Kind: ReturnReplicas, Total: d.w.Template.Replicas})
+		return true
+	}
+	switch {
+	case !d.booksForGood():
+		return false
+	case !labelled:
+		d.act(Action{Kind: ClearLedger})
+		return true
+	}
+	d.act(Action{Kind: NoteLettingGo})
+	d.act(Action{Kind: ClearRetain})
+	d.releasing("Karmada is to read the template without its label before the replicas are its own")
+	return false
+}
+
+// booksForGood reports whether binding, template and Works say what the members run now that no autoscaler speaks for them; what is
+// missing for that it writes or waits for.
+func (d *decision) booksForGood() bool {
+	counts, wait := d.finalCounts()
+	if wait != "" {
+		d.releasing(wait)
+		return false
+	}
+	if _, done := d.releaseBooks(counts); !done {
+		return false
+	}
+	if unsent := d.unsent(); unsent != "" {
+		d.releasing(unsent)
+		return false
+	}
+	return true
+}
+
+// unread says why the ledger must stay although the template's label is gone. Karmada's detector writes a binding's replicas from the
+// template it read when it began, over whatever the binding says by then: begun before the template said the sum and held up for seconds,
+// it would bring back a count that is long over. While there is a ledger the webhook keeps the sum. Karmada handles a template's versions
+// one after the other: once the binding is of one without the label nothing older is on its way.
+func (d *decision) unread() string {
+	switch b := d.w.Binding; {
+	case !b.Claimed || d.releasedFor() >= releasePatience:
+		return ""
+	case !b.CaughtUp:
+		return "Karmada has not yet made the ResourceBinding from the template without its label"
+	case b.Ahead:
+		return "Karmada has read a newer template"
+	}
+	return ""
 }
 
 // unsent names a cluster whose Work does not say yet what the books say. Karmada's binding controller reads the template and the binding
@@ -166,34 +217,6 @@ func (d *decision) releaseBooks(counts Counts) (possible, done bool) {
 	d.writeBooks(counts)
 	d.releasing("the books are being made true: members run " + counts.String())
 	return true, false
-}
-
-// finalCounts is what the members run now that no autoscaler speaks for them. A workload that is still on its way to a count is waited
-// for; when that takes too long the larger of book and member is kept, so that nothing is lost. While its pods are updated more run than
-// it is to have: of them only those of the newest template are counted, which are never more than that.
-func (d *decision) finalCounts() (counts Counts, wait string) {
-	counts = maps.Clone(d.counts)
-	patient := d.releasedFor() < releasePatience
-	for _, name := range d.clusters() {
-		m := d.member(name)
-		if m == nil || !m.Ready || m.Workload == nil || !m.Workload.Observed || m.Workload.Replicas < 1 {
-			continue
-		}
-		switch {
-		case m.Workload.still() && m.Workload.Replicas == m.Workload.Ready:
-			counts[name] = m.Workload.Replicas
-		case patient && m.Workload.rolling():
-			return nil, fmt.Sprintf("%s is updating its pods, %d of %d so far: waiting, since more of them run meanwhile than it is to have",
-				name, *m.Workload.Updated, m.Workload.Replicas)
-		case patient:
-			return nil, fmt.Sprintf("%s is still on its way to its count: %d of %d replicas are ready", name, m.Workload.Ready, m.Workload.Replicas)
-		case m.Workload.rolling():
-			counts[name] = max(counts[name], *m.Workload.Updated)
-		default:
-			counts[name] = max(counts[name], m.Workload.Replicas)
-		}
-	}
-	return counts, ""
 }
 
 // releasedFor is how long ago it was asked to let go, by the clock of whoever looks: that of the API server, which stamps a deletion, may

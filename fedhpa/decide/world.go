@@ -71,6 +71,9 @@ type Binding struct {
 	RescheduledAt, ScheduledAt time.Time
 	// Spread bounds how many groups of clusters are used.
 	Spread []Spread
+	// LettingGo: the label of the template was about to be taken off; CaughtUp: Karmada has made the binding from a template after that;
+	// Ahead: from one that is not seen here yet.
+	LettingGo, CaughtUp, Ahead bool
 }
 
 // Spread bounds the number of groups of one kind: clusters, regions, zones, providers, values of a label. 0 is no bound.
@@ -106,6 +109,10 @@ type Workload struct {
 	Retained, Applied bool
 	// Sent is the count that the Work's manifest says; nil where it is not known. It is read where no autoscaler of ours has a Work.
 	Sent *int32
+	// Asked is the count that the member's object asks for, read there now; nil where it was not read, and Unread says what was in the way.
+	// It is read at the end of a release, when no autoscaler of ours changes it any more: reports come later than that.
+	Asked  *int32
+	Unread string
 	// Observed: the member has reported on it. Replicas and Ready mean something only then.
 	Observed        bool
 	Replicas, Ready int32
@@ -209,6 +216,10 @@ const (
 	// WriteBinding puts Counts, their sum and the ledger into the binding in one conditional write.
 	WriteBinding ActionKind = "WriteBinding"
 	ClearLedger  ActionKind = "ClearLedger"
+	// NoteLettingGo notes on the binding which template is the last to bear the label, and ReturnReplicas takes the ledger away and leaves
+	// the binding with the template's replicas, Total.
+	NoteLettingGo  ActionKind = "NoteLettingGo"
+	ReturnReplicas ActionKind = "ReturnReplicas"
 	// ScaleTemplate sets the template's replicas to Total. Always after WriteBinding: the other order schedules twice.
 	ScaleTemplate    ActionKind = "ScaleTemplate"
 	SendAutoscaler   ActionKind = "SendAutoscaler"

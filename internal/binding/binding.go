@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -43,6 +44,17 @@ func IsOf(b *workv1alpha2.ResourceBinding, kind schema.GroupKind) bool {
 // Settled reports whether the scheduler has seen the binding as it is.
 func Settled(b *workv1alpha2.ResourceBinding) bool {
 	return b.Status.SchedulerObservedGeneration == b.Generation
+}
+
+// MadeAfter reports whether Karmada made the binding from a template later than the one of the given resourceVersion. The API server counts
+// versions up.
+func MadeAfter(b *workv1alpha2.ResourceBinding, version string) bool {
+	from := b.Spec.Resource.ResourceVersion
+	order, err := resourceversion.CompareResourceVersion(from, version)
+	if err != nil {
+		return from != version
+	}
+	return order > 0
 }
 
 // Divided reports whether clusters share the replicas. Otherwise each of them has them all.

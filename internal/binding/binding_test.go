@@ -73,3 +73,27 @@ func TestReadings(t *testing.T) {
 		t.Error("dispatching is suspended to all")
 	}
 }
+
+func TestMadeAfter(t *testing.T) {
+	for name, tc := range map[string]struct {
+		madeFrom, version string
+		want              bool
+	}{
+		"made from that version":                  {"7", "7", false},
+		"made from an older one":                  {"6", "7", false},
+		"made from a later one":                   {"8", "7", true},
+		"of more digits":                          {"10", "9", true},
+		"of fewer digits":                         {"9", "10", false},
+		"no version was noted":                    {"5", "", true},
+		"versions that are no numbers":            {"b", "a", true},
+		"versions that are no numbers, and alike": {"a", "a", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &workv1alpha2.ResourceBinding{}
+			b.Spec.Resource.ResourceVersion = tc.madeFrom
+			if have := MadeAfter(b, tc.version); have != tc.want {
+				t.Errorf("MadeAfter(%q, %q) is %v", tc.madeFrom, tc.version, have)
+			}
+		})
+	}
+}

@@ -458,6 +458,9 @@ const (
 	MetricScopeAnnotation = "fedhpa.argosy.dev/metric-scope"
 	// FedHPALedgerAnnotation on a ResourceBinding is the scheduling result FedHPA wrote last: "member1=9,member2=5".
 	FedHPALedgerAnnotation = "fedhpa.argosy.dev/ledger"
+	// FedHPALettingGoAnnotation on a ResourceBinding is the resourceVersion of the last template that bore Karmada's retain label: what
+	// Karmada makes the binding from after that is its own.
+	FedHPALettingGoAnnotation = "fedhpa.argosy.dev/letting-go"
 	// FedHPARetainedByAnnotation on a template names the FedHPA that set Karmada's retain-replicas label there.
 	FedHPARetainedByAnnotation = "fedhpa.argosy.dev/retained-by"
 	// FedHPAOwnerAnnotation on a Work of a member's autoscaler is "<namespace>/<name>" of the FedHPA.
