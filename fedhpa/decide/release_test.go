@@ -228,7 +228,7 @@ func TestReleaseByALateReport(t *testing.T) {
 		want   string
 	}{
 		"the member is read":   {asked: new(int32(7))},
-		"it cannot be reached": {unread: "Get ...: connection refused", want: "False Releasing: what the workload asks for in m1 could not be read there"},
+		"it cannot be reached": {unread: "connection refused", want: "False Releasing: what the workload asks for in m1 could not be read"},
 		"it is in pull mode":   {want: "False Releasing: m1 reports 3 replicas where 7 were last known"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -169,6 +169,31 @@ func (p *Plane) deliver(ctx context.Context, a App) error {
 	return nil
 }
 
+// Detect is Karmada's detector: the binding is made from the template as it is. While there is a ledger the replicas stay the sum.
+func (p *Plane) Detect(ctx context.Context, a App) error {
+	return unhurried(func() error {
+		d, b := &appsv1.Deployment{}, &workv1alpha2.ResourceBinding{}
+		if err := p.Client.Get(ctx, client.ObjectKey{Namespace: a.Namespace, Name: a.Name}, d); err != nil {
+			return fmt.Errorf("reading the template: %w", err)
+		}
+		key := client.ObjectKey{Namespace: a.Namespace, Name: names.GenerateBindingName(deploymentKind, a.Name)}
+		if err := p.Client.Get(ctx, key, b); err != nil {
+			return fmt.Errorf("reading the binding: %w", err)
+		}
+		if b.Spec.Resource.ResourceVersion == d.ResourceVersion {
+			return nil
+		}
+		b.Spec.Resource.ResourceVersion = d.ResourceVersion
+		if b.Annotations[api.FedHPALedgerAnnotation] == "" {
+			b.Spec.Replicas = *d.Spec.Replicas
+		}
+		if err := p.Client.Update(ctx, b); err != nil {
+			return fmt.Errorf("writing the binding: %w", err)
+		}
+		return nil
+	})
+}
+
 // counts of the scheduling result, or those the application begins with while there is none.
 func (p *Plane) counts(ctx context.Context, a App) (map[string]int32, error) {
 	binding := &workv1alpha2.ResourceBinding{}

@@ -156,6 +156,9 @@ func (s story) letGo() (bool, error) {
 		}
 	}
 	s.g.Expect(left == 0 || retained).To(BeTrue(), "%d autoscalers are left, and their replicas are Karmada's", left)
+	if err := s.plane.Detect(s.t.Context(), s.app); err != nil {
+		return false, err
+	}
 	if err := s.plane.Schedule(s.t.Context(), s.app); err != nil {
 		return false, err
 	}
