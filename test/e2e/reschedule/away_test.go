@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -11,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -110,7 +112,9 @@ func (f failing) imported() static.App {
 func (f failing) edit(change func(*migrationv1alpha1.MigrationWhitelistSpec)) {
 	f.t.Helper()
 	ctx := context.WithoutCancel(f.t.Context())
-	if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	// The whitelist's status is written at the same time.
+	busy := wait.Backoff{Steps: 30, Duration: 50 * time.Millisecond, Jitter: 1}
+	if err := retry.RetryOnConflict(busy, func() error {
 		whitelist := &migrationv1alpha1.MigrationWhitelist{}
 		if err := f.karmada.Get(ctx, client.ObjectKey{Name: f.ns}, whitelist); err != nil {
 			return err
