@@ -80,7 +80,7 @@ func TestDelivered(t *testing.T) {
 		w.Expect(api.Get(w.ctx, client.ObjectKeyFromObject(set), set)).To(gomega.Succeed())
 		return set.Status.AvailableReplicas
 	}).Should(gomega.Equal(int32(2)))
-	w.Expect(w.server("web-1").Status.Lock.Holder).To(gomega.BeEmpty(), "the lock is kept")
+	w.Eventually(func() string { return w.server("web-1").Status.Lock.Holder }).Should(gomega.BeEmpty(), "the lock is kept")
 
 	away := w.watchAway()
 	w.settingsChange(set, settings)
@@ -163,7 +163,7 @@ func (w *world) aReleaseInBatches(store *artifacts, deployment *v1alpha1.VMDeplo
 	w.Expect(waiting[0].Gate).To(gomega.Equal(gatev1alpha1.GateBatch))
 	w.Expect(waiting[0].Summary).To(gomega.HavePrefix("release 2.0, batch 2 of 2: servers 2 to 2 of 2 get it; 1 have it and serve"))
 	w.Expect(w.releases()).To(gomega.Equal("2.0 1.0"))
-	w.Expect(w.server("web-1").Spec.TrafficWeight).To(gomega.Equal(ptr.To[int32](20)))
+	w.Eventually(func() *int32 { return w.server("web-1").Spec.TrafficWeight }).Should(gomega.Equal(ptr.To[int32](20)))
 	w.Consistently(w.releases, time.Second).Should(gomega.Equal("2.0 1.0"))
 	w.Expect(approve(w, w.as("ann", approver), deployment, waiting[0])).To(gomega.Succeed())
 	w.Eventually(func() string { return w.deploymentSays(v1alpha1.ConditionComplete) }).Should(gomega.HavePrefix("True RolloutComplete"))
@@ -238,7 +238,8 @@ func TestAPersonMends(t *testing.T) {
 	}, 3*time.Minute, 500*time.Millisecond).Should(gomega.And(gomega.HavePrefix("True TaskFailed: task install-packages-"),
 		gomega.ContainSubstring("the installation ended with 3: installing picky 1\nthe licence is missing")))
 	w.Expect(w.file("web-1", "log")).To(gomega.Equal(strings.Repeat("try\n", 5)))
-	w.Expect(w.says("web", v1alpha1.ConditionReplicaFailure)).To(gomega.HavePrefix("True TaskFailed: web-1: InstallPackages: "))
+	w.Eventually(func() string { return w.says("web", v1alpha1.ConditionReplicaFailure) }).
+		Should(gomega.HavePrefix("True TaskFailed: web-1: InstallPackages: "))
 	w.touch("web-1", "mended")
 	w.Consistently(func() string { return w.file("web-1", "log") }, time.Second).Should(gomega.Equal(strings.Repeat("try\n", 5)))
 	body := `{"spec":{"override":{"state":"Initializing","mode":"Once","reason":"the licence is there now"}}}`
@@ -246,7 +247,7 @@ func TestAPersonMends(t *testing.T) {
 	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running"}))
 	w.Eventually(func() string { return saysOf(w.server("web-1").Status.Conditions, v1alpha1.ConditionReady) }).
 		Should(gomega.HavePrefix("False NoRelease"))
-	w.Expect(w.server("web-1").Status.DecidedBy).To(gomega.Equal(v1alpha1.DecidedBySystem))
+	w.Eventually(func() v1alpha1.DecidedBy { return w.server("web-1").Status.DecidedBy }).Should(gomega.Equal(v1alpha1.DecidedBySystem))
 	w.Expect(w.system.Made()).To(gomega.Equal(1))
 }
 
@@ -259,9 +260,7 @@ func TestABlindProber(t *testing.T) {
 	all := []string{"web-1", "web-2", "web-3"}
 	ready := []string{"web-1 Ready Running", "web-2 Ready Running", "web-3 Ready Running"}
 	w.Eventually(w.seen).Should(gomega.Equal(ready))
-	for _, name := range all {
-		w.touch(name, "sick")
-	}
+	w.touchAll("sick", all...)
 	healthy := func(name string) string { return saysOf(w.server(name).Status.Conditions, v1alpha1.ConditionHealthy) }
 	for _, name := range all {
 		w.Eventually(func() string { return healthy(name) }).Should(gomega.HavePrefix("False ProberBlind: GET http://"))

@@ -82,6 +82,16 @@ func (w *world) again(note string) {
 	}
 }
 
+// asked waits for what comes of a gate's answer. A machine that stood still may have kept that for longer than the second it may take: it is
+// asked for again and again.
+func (w *world) asked(see func() string) gomega.AsyncAssertion {
+	w.t.Helper()
+	return w.Eventually(func() string {
+		w.again(w.clock.Now().String())
+		return see()
+	}, 3*time.Minute, 2*time.Second)
+}
+
 // TestWebhookGates: who hangs, talks nonsense or of another operation opens nothing and is named; one clear answer opens, or rejects, one
 // operation.
 func TestWebhookGates(t *testing.T) {
@@ -126,8 +136,7 @@ func TestWebhookGates(t *testing.T) {
 		{decides("Wait"), "its webhook waits: by change 12"},
 	} {
 		o.says(tc.answer)
-		w.again(tc.want)
-		w.Eventually(summary).Should(gomega.ContainSubstring(tc.want))
+		w.asked(summary).Should(gomega.ContainSubstring(tc.want))
 		w.Expect(w.machines()).To(gomega.BeEmpty(), tc.want)
 	}
 	o.says(func(q call.Waiting) string {
@@ -136,12 +145,15 @@ func TestWebhookGates(t *testing.T) {
 		}
 		return decides("Approve")(q)
 	})
-	w.again("for good")
-	w.Eventually(w.machines).Should(gomega.ConsistOf("web-1"))
-	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Initializing Absent"}))
-	tasks := w.server("web-2").Status.Tasks
-	w.Expect(tasks[0].State).To(gomega.Equal(v1alpha1.TaskSkipped))
-	w.Expect(tasks[0].Message).To(gomega.Equal("rejected by the webhook of gate make: by change 12"))
+	w.asked(func() string { return strings.Join(w.seen(), ", ") }).
+		Should(gomega.Equal("web-1 Deploying Running, web-2 Initializing Absent"))
+	w.asked(func() string {
+		for _, task := range w.server("web-2").Status.Tasks {
+			return string(task.State) + " " + task.Message
+		}
+		return "no task"
+	}).Should(gomega.Equal(string(v1alpha1.TaskSkipped) + " rejected by the webhook of gate make: by change 12"))
+	w.Expect(w.machines()).To(gomega.ConsistOf("web-1"))
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -172,6 +184,7 @@ func TestNotified(t *testing.T) {
 		return out
 	}
 	w.Eventually(told).Should(gomega.HaveLen(1))
+	w.Eventually(w.pending).Should(gomega.HaveLen(1))
 	w.again("once more")
 	w.Consistently(told, time.Second).Should(gomega.Equal(map[string]int{w.pending()[0].OperationID: 1}))
 	w.Expect(w.machines()).To(gomega.BeEmpty())

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -97,11 +98,12 @@ func (w *world) guests(name string, replicas int32) *v1alpha1.VMReplicaSet {
 	return set
 }
 
-// probed adds the health check of the service.
+// probed adds the health check of the service. A busy machine may keep a service that is well from answering within a second, or from coming
+// up within several: neither is to take it out.
 func probed(set *v1alpha1.VMReplicaSet) *v1alpha1.VMReplicaSet {
 	set.Spec.Template.Spec.HealthCheck = &v1alpha1.HealthCheck{
-		HTTPGet: &v1alpha1.HTTPGetCheck{Port: 8080, Path: "/health"}, PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 2,
-		StartupSeconds: ptr.To[int32](5),
+		HTTPGet: &v1alpha1.HTTPGetCheck{Port: 8080, Path: "/health"}, PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 5,
+		StartupSeconds: ptr.To[int32](30),
 	}
 	return set
 }
@@ -211,32 +213,47 @@ func (w *world) file(server, file string) string {
 
 func (w *world) touch(server, file string) {
 	w.t.Helper()
-	if err := os.WriteFile(w.path(server, file), nil, 0o600); err != nil {
-		w.t.Fatal(err)
+	w.touchAll(file, server)
+}
+
+// touchAll does so on several servers' machines, with no waiting in between.
+func (w *world) touchAll(file string, servers ...string) {
+	w.t.Helper()
+	var paths []string
+	for _, server := range servers {
+		paths = append(paths, w.path(server, file))
+	}
+	for _, path := range paths {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
-// answer of a server's service.
+// answer of a server's service, which is asked until it gives one.
 func (w *world) answer(server string) string {
 	w.t.Helper()
-	addresses := w.server(server).Status.Addresses
-	if len(addresses) == 0 {
-		return "no address"
-	}
-	ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addresses[0].Address+":8080/", nil)
+	answer := ""
+	err := wait.PollUntilContextTimeout(w.ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		addresses := w.server(server).Status.Addresses
+		if len(addresses) == 0 {
+			return false, nil
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addresses[0].Address+":8080/", nil)
+		if err != nil {
+			return false, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, nil
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		answer = strings.TrimSpace(string(text))
+		return err == nil, nil
+	})
 	if err != nil {
-		w.t.Fatal(err)
+		return "no answer: " + err.Error()
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "no answer"
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "no answer"
-	}
-	return strings.TrimSpace(string(text))
+	return answer
 }

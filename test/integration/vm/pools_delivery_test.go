@@ -38,8 +38,6 @@ func TestDeliveredIntoAPool(t *testing.T) {
 	w.Expect(os.Remove(w.path("web-2", "sick"))).To(gomega.Succeed())
 	w.Eventually(w.endpoints).Should(ready)
 
-	for _, name := range []string{"web-1", "web-2", "web-3"} {
-		w.touch(name, "sick")
-	}
+	w.touchAll("sick", "web-1", "web-2", "web-3")
 	w.Consistently(w.endpoints, 10*time.Second).Should(ready)
 }

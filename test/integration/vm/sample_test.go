@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -122,8 +123,12 @@ func (w *world) ask(address string) string {
 	return what
 }
 
+// drains is for how long a server of the sample is asked no more before it goes, by those who know of it.
+const drains = 5 * time.Second
+
 // customer asks a server of the pool, again and again, until the test's end or stop; served and lost are how many requests were answered
-// and how many were not.
+// and how many were not. Who is kept from asking, since the machine stands still, until a server has drained, asks one that has gone: that
+// is nobody's loss.
 func (w *world) customer() (stop func(), served, lost *atomic.Int64) {
 	served, lost = &atomic.Int64{}, &atomic.Int64{}
 	ctx, cancel := context.WithCancel(w.ctx)
@@ -131,7 +136,8 @@ func (w *world) customer() (stop func(), served, lost *atomic.Int64) {
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			all := w.pool()
+			now := clock.RealClock{}
+			began, all := now.Now(), w.pool()
 			if len(all) == 0 {
 				continue
 			}
@@ -140,7 +146,7 @@ func (w *world) customer() (stop func(), served, lost *atomic.Int64) {
 			case ctx.Err() != nil:
 			case strings.HasPrefix(answer, "shop "):
 				served.Add(1)
-			default:
+			case now.Since(began) < drains:
 				lost.Add(1)
 			}
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -33,24 +32,24 @@ func TestMachinesAreMade(t *testing.T) {
 		}
 		return ids
 	}).Should(gomega.ConsistOf("vm-1", "vm-2", "vm-3"))
-	for _, s := range w.servers() {
-		w.Expect(metav1.IsControlledBy(&s, set)).To(gomega.BeTrue())
-		w.Expect(s.Status.Creation.State).To(gomega.Equal(v1alpha1.CreationDone))
-		w.Expect(s.Status.Addresses).NotTo(gomega.BeEmpty())
-		w.Expect(s.Status.Lock.Holder).To(gomega.BeEmpty(), "the lock is kept")
-		reachable := saysOf(s.Status.Conditions, v1alpha1.ConditionReachable)
-		w.Expect(reachable).To(gomega.HavePrefix("Unknown NothingToAsk: the driver says that it runs"))
-		ready := apimeta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
-		w.Expect(ready.Status).To(gomega.Equal(metav1.ConditionFalse))
-		w.Expect(ready.Reason).To(gomega.Equal(v1alpha1.ReasonNoRelease))
-	}
-	w.Eventually(func() int32 {
-		w.Expect(api.Get(w.ctx, client.ObjectKeyFromObject(set), set)).To(gomega.Succeed())
-		return set.Status.DeployingReplicas
-	}).Should(gomega.Equal(int32(3)))
-	w.Expect([]int32{set.Status.Replicas, set.Status.UpdatedReplicas, set.Status.ReadyReplicas}).To(gomega.Equal([]int32{3, 3, 0}))
-	w.Expect(set.Status.LastSlot).To(gomega.Equal(int64(3)))
-	w.Expect(w.says("web", v1alpha1.ConditionProgressing)).To(gomega.HavePrefix("False RolloutComplete"))
+	w.Eventually(func(g gomega.Gomega) {
+		for _, s := range w.servers() {
+			g.Expect(metav1.IsControlledBy(&s, set)).To(gomega.BeTrue())
+			g.Expect(s.Status.Creation).To(gomega.HaveField("State", v1alpha1.CreationDone))
+			g.Expect(s.Status.Addresses).NotTo(gomega.BeEmpty())
+			g.Expect(s.Status.Lock.Holder).To(gomega.BeEmpty(), "the lock is kept")
+			reachable := saysOf(s.Status.Conditions, v1alpha1.ConditionReachable)
+			g.Expect(reachable).To(gomega.HavePrefix("Unknown NothingToAsk: the driver says that it runs"))
+			g.Expect(saysOf(s.Status.Conditions, v1alpha1.ConditionReady)).To(gomega.HavePrefix("False " + v1alpha1.ReasonNoRelease + ": "))
+		}
+	}).Should(gomega.Succeed())
+	w.Eventually(func(g gomega.Gomega) {
+		g.Expect(api.Get(w.ctx, client.ObjectKeyFromObject(set), set)).To(gomega.Succeed())
+		g.Expect(set.Status.DeployingReplicas).To(gomega.Equal(int32(3)))
+		g.Expect([]int32{set.Status.Replicas, set.Status.UpdatedReplicas, set.Status.ReadyReplicas}).To(gomega.Equal([]int32{3, 3, 0}))
+		g.Expect(set.Status.LastSlot).To(gomega.Equal(int64(3)))
+		g.Expect(saysOf(set.Status.Conditions, v1alpha1.ConditionProgressing)).To(gomega.HavePrefix("False RolloutComplete"))
+	}).Should(gomega.Succeed())
 
 	change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To[int32](5) })
 	w.Eventually(w.machines).Should(gomega.HaveLen(5))
@@ -200,9 +199,11 @@ func TestATokenIsNeeded(t *testing.T) {
 	}).Should(gomega.HavePrefix("Running reading Secret later: "))
 	w.Expect(w.machines()).To(gomega.BeEmpty())
 	w.create(&corev1.Secret{ObjectMeta: w.meta("later"), Data: map[string][]byte{"token": []byte(token)}})
-	w.clock.pass(time.Minute)
-	change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Annotations = map[string]string{"look": "again"} })
-	w.Eventually(w.machines).Should(gomega.ConsistOf("web-1"))
+	w.Eventually(func() []string {
+		w.clock.pass(10 * time.Minute) // over the wait before the next try
+		change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Annotations = map[string]string{"look": w.clock.Now().String()} })
+		return w.machines()
+	}, 3*time.Minute, time.Second).Should(gomega.ConsistOf("web-1"))
 }
 
 // TestTheSecretGoesFirst: a namespace that is deleted loses the Secret before the machines, and they are removed all the same.
