@@ -23,9 +23,10 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	app := static.App{Namespace: "bad", Name: "bad", Kind: "Deployment", Image: "bad:1",
 		Replicas: map[string]int64{"member1": 2, "member2": 1},
-		NodePort: map[string]int64{"member1": 31100, "member2": 31100}}
+		NodePort: map[string]int64{"member1": 30010, "member2": 30010}}
+	// (Ports below 30086 are given to nobody who asks for none.)
 	taken := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "taken"}, Spec: corev1.ServiceSpec{
-		Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 31100}},
+		Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 30010}},
 	}}
 	if err := world.karmada.Create(t.Context(), taken); err != nil {
 		t.Fatal(err)

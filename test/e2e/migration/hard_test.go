@@ -20,7 +20,7 @@ func TestHardCases(t *testing.T) {
 	t.Parallel()
 	first := static.App{
 		Namespace: "hard", Name: "first", Kind: "Deployment", Image: "first:1", Replicas: map[string]int64{"member1": 3, "member2": 2},
-		Autoscaled: true, SharedConfig: "common", NodePort: map[string]int64{"member1": 31001, "member2": 31002},
+		Autoscaled: true, SharedConfig: "common", NodePort: map[string]int64{"member1": 30001, "member2": 30002},
 	}
 	second := static.App{
 		Namespace: "hard", Name: "second", Kind: "CloneSet", Image: "second:1", Replicas: map[string]int64{"member1": 1, "member2": 2},
@@ -39,7 +39,7 @@ func TestHardCases(t *testing.T) {
 	if got := s.policyOf(second, "common"); got != "configmap-common" {
 		t.Errorf("the shared ConfigMap is under policy %q, want configmap-common", got)
 	}
-	want := map[string]int32{"member1": 31001, "member2": 31002}
+	want := map[string]int32{"member1": 30001, "member2": 30002}
 	got := map[string]int32{}
 	for _, name := range first.Members() {
 		member := world.members[name]

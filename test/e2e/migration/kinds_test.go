@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -90,6 +91,14 @@ func TestControlPlaneOlderThanItsMembers(t *testing.T) {
 	if err := world.karmada.Patch(t.Context(), old, client.MergeFrom(crd)); err != nil {
 		t.Fatal(err)
 	}
+	// The API server goes by the former schema for a moment.
+	NewWithT(t).Eventually(func() (bool, error) {
+		probe := workload(static.App{Namespace: metav1.NamespaceDefault, Name: "older", Kind: "CloneSet"})
+		probe.Object["spec"] = map[string]any{"minReadySeconds": int64(1), "selector": map[string]any{}, "template": map[string]any{}}
+		err := world.karmada.Create(t.Context(), probe, client.DryRunAll)
+		_, kept, _ := unstructured.NestedFieldNoCopy(probe.Object, "spec", "minReadySeconds")
+		return kept, err
+	}, machine.Patience, look).Should(BeFalse(), "the field is kept")
 	app := static.App{Namespace: "older", Name: "older", Kind: "CloneSet", Image: "older:1",
 		Replicas: map[string]int64{"member1": 1, "member2": 1},
 		Extra:    map[string]any{"minReadySeconds": int64(1)}}

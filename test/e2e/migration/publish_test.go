@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,17 +28,25 @@ import (
 	"github.com/argosy-dev/argosy/test/static"
 )
 
-// argosyctl as CI/CD runs it; the exit status is an answer too.
-func (s *story) argosyctl(args ...string) (string, int) {
+// argosyctl as CI/CD runs it; the exit status is an answer too. It is run again when a webhook, or the API server, was too slow to be asked.
+func (s *story) argosyctl(args ...string) (said string, code int) {
 	s.Helper()
-	command := exec.CommandContext(s.Context(), filepath.Join(world.lab.Root, "bin", "argosyctl"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+world.lab.Kubeconfigs["karmada"])
-	out, err := command.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		s.Fatalf("argosyctl %s: %v", strings.Join(args, " "), err)
-	}
-	return string(out), command.ProcessState.ExitCode()
+	_, _ = machine.Answered(s.Context(), func(ctx context.Context) (string, error) {
+		command := exec.CommandContext(ctx, filepath.Join(world.lab.Root, "bin", "argosyctl"), args...)
+		command.Env = append(os.Environ(), "KUBECONFIG="+world.lab.Kubeconfigs["karmada"])
+		out, err := command.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			s.Fatalf("argosyctl %s: %v", strings.Join(args, " "), err)
+		}
+		said, code = string(out), command.ProcessState.ExitCode()
+		if code != 0 && noAnswer(said) {
+			s.Logf("argosyctl %s: once more, since it had no answer:\n%s", strings.Join(args, " "), said)
+			return said, err
+		}
+		return said, nil
+	})
+	return said, code
 }
 
 // folder of an application's files, as CI/CD keeps them.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/onsi/gomega"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
@@ -72,17 +73,23 @@ func (s *story) remember() {
 	}
 }
 
-// unchanged compares every pod and every spec with what was remembered.
+// unchanged compares every pod and every spec with what was remembered. A node whose heartbeat was late has pods that are not Ready, which
+// is waited out: they are the same, and no others.
 func (s *story) unchanged() {
 	s.Helper()
 	for _, app := range s.apps {
-		pods, err := app.Pods(s.Context(), world.members)
-		if err != nil {
-			s.Error(err)
-		}
-		if diff := cmp.Diff(s.before[app.Name], pods); diff != "" {
-			s.Errorf("pods of %s changed (-before +after):\n%s", app.Name, diff)
-		}
+		s.Eventually(func() error {
+			pods, err := app.Pods(s.Context(), world.members)
+			for name, pod := range pods {
+				if s.before[app.Name][name] != pod {
+					return gomega.StopTrying("pods changed").Attach("of "+app.Name, cmp.Diff(s.before[app.Name], pods))
+				}
+			}
+			if err == nil && len(pods) != len(s.before[app.Name]) {
+				return gomega.StopTrying("pods are gone").Attach("of "+app.Name, cmp.Diff(s.before[app.Name], pods))
+			}
+			return err
+		}, machine.Patience, look).Should(Succeed())
 		for _, member := range app.Members() {
 			spec, _, err := app.Spec(s.Context(), world.members[member])
 			if err != nil {
