@@ -29,5 +29,5 @@ func TestWhatAnEventTakesFromAWake(t *testing.T) {
 	before.Add("web")
 	item, _ = before.Get()
 	before.Done(item)
-	g.Eventually(func() int { clock.Step(3 * time.Second); return before.Len() }, "10s", "50ms").Should(Equal(1), "the wake came")
+	g.Eventually(func() int { clock.Step(3 * time.Second); return before.Len() }, "3m", "50ms").Should(Equal(1), "the wake came")
 }

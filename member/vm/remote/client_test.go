@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -271,8 +272,20 @@ func TestHalfOpen(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = silent.Close() })
 	r.target.Address = silent.Addr().String()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go func() {
+		defer cancel()
+		taken, err := silent.Accept()
+		if err != nil {
+			return
+		}
+		defer taken.Close()
+		// Whoever logs in speaks first, and waits then.
+		_, _ = taken.Read(make([]byte, 1))
+		cancel()
+		_, _ = io.Copy(io.Discard, taken)
+	}()
 	_, err = r.client.Status(ctx, r.target)
 	r.Expect(err).To(gomega.MatchError(gomega.ContainSubstring("logging into the machine")))
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // TestUpgradeFromTheVersionBefore plays docs/upgrade.md on the kinds and objects of an earlier Argosy: the installation over it loses no
@@ -37,7 +38,7 @@ func TestUpgradeFromTheVersionBefore(t *testing.T) {
 				object.SetNamespace("shop")
 			}
 			return p.objects.Create(t.Context(), object)
-		}, "60s", "200ms").Should(Succeed(), object.GetKind())
+		}, machine.Patience, "200ms").Should(Succeed(), object.GetKind())
 		if object.GetKind() == "Migration" {
 			g.Expect(unstructured.SetNestedMap(object.Object, map[string]any{"phase": "AwaitingApproval", "management": "Static"}, "status")).
 				To(Succeed())
