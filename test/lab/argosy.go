@@ -91,6 +91,8 @@ type argosy struct {
 	members []string
 	// reschedule is Options.Reschedule.
 	reschedule []string
+	// shippedWebhooks is Options.ShippedWebhooks.
+	shippedWebhooks bool
 }
 
 // rescheduling is the section of its controller.
@@ -107,7 +109,7 @@ func (a *argosy) rescheduling() map[string]any {
 
 // argosyUnits lists Argosy's own processes, which run against the control plane.
 func (f *federation) argosyUnits(ctx context.Context, k *karmadaPlane, opts Options) ([]unit, error) {
-	a := &argosy{karmadaPlane: k, members: f.info.Members, reschedule: opts.Reschedule}
+	a := &argosy{karmadaPlane: k, members: f.info.Members, reschedule: opts.Reschedule, shippedWebhooks: opts.ShippedWebhooks}
 	if err := a.take(&a.webhook, &a.isKarmada); err != nil {
 		return nil, err
 	}
@@ -219,6 +221,9 @@ func (a *argosy) register(ctx context.Context) error {
 	}
 	content := []byte{}
 	for _, object := range objects {
+		if !a.shippedWebhooks {
+			WaitLonger(object)
+		}
 		text, err := yaml.Marshal(object)
 		if err != nil {
 			return err

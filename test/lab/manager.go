@@ -82,5 +82,10 @@ func (m *member) registerManager(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !m.options.ShippedWebhooks {
+		for _, object := range objects {
+			WaitLonger(object)
+		}
+	}
 	return apply(ctx, cfg, objects...)
 }

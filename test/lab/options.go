@@ -42,6 +42,8 @@ type Options struct {
 	// Reschedule names namespaces whose replicas move when they have waited for ten seconds, and no others do: a test should not wait for five
 	// minutes. Empty is as it is installed, and "*" stands for all namespaces.
 	Reschedule []string
+	// ShippedWebhooks has API servers wait for Argosy's webhooks as long as an installation does, and no longer: WaitLonger.
+	ShippedWebhooks bool
 	// Stock leaves Argosy out: Karmada as it comes, for side-by-side tests.
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.

@@ -105,7 +105,7 @@ func Run(ctx context.Context, o Options) (report.Report, error) {
 func (r *run) labOptions(wires *nemesis.Wires) lab.Options {
 	o := lab.DefaultOptions()
 	o.Nodes, o.NodeCPU = []int{3, 3, 3}, "2"
-	o.MemberRoute, o.Audit, o.Descheduler = wires.Route, r.Audit, true
+	o.MemberRoute, o.Audit, o.Descheduler, o.ShippedWebhooks = wires.Route, r.Audit, true, true
 	o.Flags = map[string][]string{
 		"karmada/controller-manager": {
 			"--enable-no-execute-taint-eviction=true", "--feature-gates=Failover=true", "--graceful-eviction-timeout=1m",

@@ -14,7 +14,6 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -123,7 +122,7 @@ func prepare(ctx context.Context) error {
 		if object.GetName() != "argosy-vm" && !strings.HasPrefix(object.GetName(), "argosy-vm-") {
 			continue
 		}
-		waitLonger(object)
+		lab.WaitLonger(object)
 		if err := plane.Create(ctx, object); err != nil {
 			return err
 		}
@@ -137,14 +136,6 @@ func prepare(ctx context.Context) error {
 
 func role(name string) rbacv1.RoleRef {
 	return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name}
-}
-
-// waitLonger lets the API server wait for its webhooks as long as it can: the machine may stand still for a while.
-func waitLonger(object *unstructured.Unstructured) {
-	webhooks, _ := object.Object["webhooks"].([]any)
-	for _, webhook := range webhooks {
-		webhook.(map[string]any)["timeoutSeconds"] = int64(30)
-	}
 }
 
 // as a person of a role, or a program.

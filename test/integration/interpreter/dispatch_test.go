@@ -13,6 +13,7 @@ import (
 
 	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/test/interpreterlab"
+	"github.com/argosy-dev/argosy/test/lab"
 )
 
 // dispatching registers the admission of Works as argosyctl install does.
@@ -24,6 +25,7 @@ func dispatching(t *testing.T, w *interpreterlab.Webhook) {
 	}
 	for _, object := range objects {
 		if object.GetName() == "argosy-dispatch" {
+			lab.WaitLonger(object)
 			create(t, object)
 			return
 		}

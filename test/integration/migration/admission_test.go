@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -93,27 +92,12 @@ func newGuarded(t *testing.T) *guarded {
 		if object.GetName() != "argosy-migration" {
 			continue
 		}
-		waitLonger(t, object)
+		lab.WaitLonger(object)
 		if err := g.Create(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return g
-}
-
-// waitLonger lets the API server wait for its webhooks as long as it can: the machine may stand still for a while.
-func waitLonger(t *testing.T, registration *unstructured.Unstructured) {
-	t.Helper()
-	webhooks, found, err := unstructured.NestedSlice(registration.Object, "webhooks")
-	if err != nil || !found {
-		t.Fatalf("webhooks of %s: %v", registration.GetName(), err)
-	}
-	for _, webhook := range webhooks {
-		webhook.(map[string]any)["timeoutSeconds"] = int64(30)
-	}
-	if err := unstructured.SetNestedSlice(registration.Object, webhooks, "webhooks"); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // as another person who may approve.

@@ -87,6 +87,7 @@ func register(t *testing.T, url string, trust []byte, prefix string) {
 	}
 	for _, object := range objects {
 		if strings.HasPrefix(object.GetName(), prefix) {
+			lab.WaitLonger(object)
 			if err := admin.Create(t.Context(), object.DeepCopy()); client.IgnoreAlreadyExists(err) != nil {
 				t.Fatal(err)
 			}

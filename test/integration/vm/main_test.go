@@ -120,10 +120,7 @@ func admission(ctx context.Context, hooks *httptest.Server) error {
 		}
 	}
 	for _, object := range append(users, objects...) {
-		webhooks, _ := object.Object["webhooks"].([]any)
-		for _, webhook := range webhooks {
-			webhook.(map[string]any)["timeoutSeconds"] = int64(30) // the machine may stand still for a while
-		}
+		lab.WaitLonger(object)
 		if err := api.Create(ctx, object.DeepCopy()); err != nil {
 			return fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
 		}
