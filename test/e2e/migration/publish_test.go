@@ -28,7 +28,7 @@ import (
 	"github.com/argosy-dev/argosy/test/static"
 )
 
-// argosyctl as CI/CD runs it; the exit status is an answer too. It is run again when a webhook, or the API server, was too slow to be asked.
+// argosyctl as CI/CD runs it; the exit status is an answer too. It is run again when a webhook, or an API server, did not answer.
 func (s *story) argosyctl(args ...string) (said string, code int) {
 	s.Helper()
 	_, _ = machine.Answered(s.Context(), func(ctx context.Context) (string, error) {

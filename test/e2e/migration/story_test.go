@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/onsi/gomega"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
@@ -82,11 +81,11 @@ func (s *story) unchanged() {
 			pods, err := app.Pods(s.Context(), world.members)
 			for name, pod := range pods {
 				if s.before[app.Name][name] != pod {
-					return gomega.StopTrying("pods changed").Attach("of "+app.Name, cmp.Diff(s.before[app.Name], pods))
+					return StopTrying("pods changed").Attach("of "+app.Name, cmp.Diff(s.before[app.Name], pods))
 				}
 			}
 			if err == nil && len(pods) != len(s.before[app.Name]) {
-				return gomega.StopTrying("pods are gone").Attach("of "+app.Name, cmp.Diff(s.before[app.Name], pods))
+				return StopTrying("pods are gone").Attach("of "+app.Name, cmp.Diff(s.before[app.Name], pods))
 			}
 			return err
 		}, machine.Patience, look).Should(Succeed())

@@ -65,20 +65,20 @@ func storyNode(t *testing.T, member client.Client, namespace, name, cpu string) 
 	t.Cleanup(func() { _ = member.Delete(context.Background(), node) }) // some are lost in the story
 }
 
-// loseNode takes a node away with all its pods, at once, as a machine that dies. It returns the story's pods that ran on others, in all
-// members: who looked for them afterwards might come when some of them are gone already.
-func loseNode(t *testing.T, p planes, member, namespace, name string) map[types.UID]string {
+// loseNode takes a node of member1 away with all its pods, at once, as a machine that dies. It returns the story's pods that ran on others,
+// in all members: who looked for them afterwards might come when some of them are gone already.
+func loseNode(t *testing.T, p planes, namespace, name string) map[types.UID]string {
 	t.Helper()
-	ran, _ := onNodes(t, p, namespace)
-	for _, pod := range podsIn(t, p.members[member], namespace) {
+	member, ran := p.members["member1"], onNodes(t, p, namespace)
+	for _, pod := range podsIn(t, member, namespace) {
 		if pod.Spec.NodeName == name {
 			delete(ran, pod.UID)
 		}
 	}
-	if err := p.members[member].Delete(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+	if err := member.Delete(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.members[member].DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(namespace),
+	if err := member.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(namespace),
 		client.MatchingFields{"spec.nodeName": name}, client.GracePeriodSeconds(0)); err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +97,11 @@ func podsIn(t *testing.T, member client.Client, namespace string) []corev1.Pod {
 // members of the stories; member4 is lost in one of them.
 var members = []string{"member1", "member2", "member3"}
 
-// onNodes are the UIDs of pods that have a node, in all members of the stories, and how many have none. A scheduler that has not heard yet
-// that a node is lost may still give it a pod, which waits then for a node like others, once it is collected as garbage.
-func onNodes(t *testing.T, p planes, namespace string) (running map[types.UID]string, waiting int) {
+// onNodes are the UIDs of pods that have a node, in all members of the stories. A scheduler that has not heard yet that a node is lost may
+// still give it a pod, which runs nowhere.
+func onNodes(t *testing.T, p planes, namespace string) map[types.UID]string {
 	t.Helper()
-	running = map[types.UID]string{}
+	running := map[types.UID]string{}
 	for _, name := range members {
 		pods := podsIn(t, p.members[name], namespace)
 		var nodes corev1.NodeList
@@ -113,24 +113,17 @@ func onNodes(t *testing.T, p planes, namespace string) (running map[types.UID]st
 			there[nodes.Items[i].Name] = true
 		}
 		for _, pod := range pods {
-			switch {
-			case pod.DeletionTimestamp != nil:
-			case !there[pod.Spec.NodeName]:
-				waiting++
-			default:
+			if pod.DeletionTimestamp == nil && there[pod.Spec.NodeName] {
 				running[pod.UID] = name + "/" + pod.Name
 			}
 		}
 	}
-	return running, waiting
+	return running
 }
 
 // running is how many pods have a node.
 func running(t *testing.T, p planes, namespace string) func() int {
-	return func() int {
-		on, _ := onNodes(t, p, namespace)
-		return len(on)
-	}
+	return func() int { return len(onNodes(t, p, namespace)) }
 }
 
 // division is what a binding gives each member, and fails the test when its sum is not what it is asked for.
@@ -168,7 +161,7 @@ func said(t *testing.T, p planes, namespace, kind, reason string) func() string 
 // stillRun says which of the pods that ran are gone.
 func stillRun(t *testing.T, p planes, namespace string, ran map[types.UID]string) []string {
 	t.Helper()
-	now, _ := onNodes(t, p, namespace)
+	now := onNodes(t, p, namespace)
 	var gone []string
 	for uid, name := range ran {
 		if now[uid] == "" {
@@ -200,7 +193,7 @@ func TestReschedule(t *testing.T) {
 	before := books()
 	g.Expect(before[0]["member1"]+before[1]["member1"]).To(BeEquivalentTo(6), "%v", before)
 	storyNode(t, p.members["member2"], ns, "reschedule-d", "6")
-	ran := loseNode(t, p, "member1", ns, "reschedule-a")
+	ran := loseNode(t, p, ns, "reschedule-a")
 	g.Expect(ran).To(HaveLen(9))
 
 	g.Eventually(running, slow, "200ms").Should(Equal(12), "all run elsewhere")
@@ -225,7 +218,7 @@ func TestRescheduleFull(t *testing.T) {
 	p.apply(t, ns, strings.NewReplacer("$API", "apps.kruise.io/v1alpha1", "$KIND", "CloneSet", "$NAME", "web").Replace(ofTheStory))
 	running := running(t, p, ns)
 	g.Eventually(running, slow, "200ms").Should(Equal(6))
-	loseNode(t, p, "member1", ns, "full-b")
+	loseNode(t, p, ns, "full-b")
 	g.Eventually(said(t, p, ns, "CloneSet", "NoRoom"), slow, "200ms").Should(And(
 		ContainSubstring("2 of 4 replicas wait in member1"), ContainSubstring("member2: full")))
 	g.Expect(division(t, p, ns, "web-cloneset")).To(Equal(map[string]int32{"member1": 4, "member2": 2}))

@@ -104,7 +104,7 @@ func (c trap) spring(t *testing.T, p planes, ns string) map[types.UID]string {
 		g.Expect(division(t, p, ns, "web-deployment")).To(Equal(c.before))
 	}, slow, "200ms").Should(Succeed())
 	add(c.grown)
-	ran := loseNode(t, p, "member1", ns, ns+"-"+c.lost)
+	ran := loseNode(t, p, ns, ns+"-"+c.lost)
 	g.Expect(ran).To(HaveLen(4))
 	return ran
 }

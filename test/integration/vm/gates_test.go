@@ -82,8 +82,8 @@ func (w *world) again(note string) {
 	}
 }
 
-// asked waits for what comes of a gate's answer. A machine that stood still may have kept that for longer than the second it may take: it is
-// asked for again and again.
+// asked waits for what comes of a gate's answer. A machine that stood still may have kept that for longer than the second it may take, so
+// that it is asked for again and again.
 func (w *world) asked(see func() string) gomega.AsyncAssertion {
 	w.t.Helper()
 	return w.Eventually(func() string {

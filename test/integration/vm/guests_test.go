@@ -98,8 +98,8 @@ func (w *world) guests(name string, replicas int32) *v1alpha1.VMReplicaSet {
 	return set
 }
 
-// probed adds the health check of the service. A busy machine may keep a service that is well from answering within a second, or from coming
-// up within several: neither is to take it out.
+// probed adds the health check of the service. A busy machine may keep a service that is well from answering within a second, or from
+// coming up within several: neither is to take it out.
 func probed(set *v1alpha1.VMReplicaSet) *v1alpha1.VMReplicaSet {
 	set.Spec.Template.Spec.HealthCheck = &v1alpha1.HealthCheck{
 		HTTPGet: &v1alpha1.HTTPGetCheck{Port: 8080, Path: "/health"}, PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 5,
