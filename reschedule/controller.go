@@ -8,6 +8,7 @@ import (
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
@@ -74,6 +75,9 @@ type Controller struct {
 	measures      *measures
 	ledger        *ledger
 	descheduler   descheduler
+	// refused and answered are what members' namespaces tell of all workloads there.
+	refused  shared[[]corev1.Pod]
+	answered shared[map[types.UID]time.Time]
 	// limit bounds what estimators are asked, and deaf is true where none is.
 	limit flowcontrol.RateLimiter
 	deaf  bool

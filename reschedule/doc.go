@@ -8,6 +8,7 @@
 // karmada-scheduler does not run; and events, on the binding and on the template.
 //
 //	member.go     what the member's pods tell
+//	waiting.go    what is read of a member's namespace once for all workloads there
 //	room.go       whom to ask for room, and how often
 //	placement.go  which clusters Karmada's scheduler would let it into, by its own filters
 //	rehearse.go   what its scheduler would make of a lowered copy, where no cluster of the binding has room

@@ -3,6 +3,7 @@ package reschedule
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -160,21 +161,28 @@ func (c *Controller) member(ctx context.Context, seen *gathered, i int) {
 		return
 	}
 	out.Closed, out.Tier = seen.filters.closed(ctx, joined), seen.filters.tier(joined)
-	lately := slices.ContainsFunc(seen.world.Memory.Moved, func(t decide.Transfer) bool { return out.Name == t.From || out.Name == t.To })
+	// What the last move did is judged by what its clusters run, whatever they report.
+	lately := seen.world.Recalls() && slices.ContainsFunc(seen.world.Memory.Moved, func(t decide.Transfer) bool {
+		return out.Name == t.From || out.Name == t.To
+	})
 	if !lately && !short(seen.binding, seen.binding.Spec.Clusters[i]) {
 		out.Unasked = true
 		return
 	}
-	c.read(ctx, seen, i)
+	c.read(ctx, seen, i, !lately)
 }
 
-// read the workload in a member.
-func (c *Controller) read(ctx context.Context, seen *gathered, i int) {
+// read the workload in a member; with ifWaits only if a pod of it waits for a node, and otherwise it counts as not asked yet.
+func (c *Controller) read(ctx context.Context, seen *gathered, i int, ifWaits bool) {
 	out := &seen.world.Clusters[i]
 	ctx, cancel := context.WithTimeout(ctx, memberTimeout)
 	defer cancel()
-	out.Unasked = false
-	workload, err := c.workload(ctx, seen.binding, out.Name)
+	out.Unasked, out.Unread = false, false
+	workload, err := c.workload(ctx, seen, out.Name, ifWaits)
+	if errors.Is(err, errNobodyWaits) {
+		out.Unasked = true
+		return
+	}
 	if err != nil {
 		out.Out = "it was not read: " + err.Error()
 		return

@@ -2,12 +2,13 @@ package reschedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,13 +28,27 @@ import (
 // longestWhy is what is kept of a scheduler's message.
 const longestWhy = 200
 
-// workload reads the member's object of the binding and its pods; nil where the member has none.
-func (c *Controller) workload(ctx context.Context, b *workv1alpha2.ResourceBinding, cluster string) (*decide.Workload, error) {
+// errNobodyWaits: no pod of the workload is refused by its scheduler, so that nothing more was read.
+var errNobodyWaits = errors.New("no pod of it waits for a node")
+
+// workload reads the member's object of the binding and, unless all its replicas are ready, its pods; nil where the member has none. With
+// ifWaits it ends at errNobodyWaits as soon as that is known: by what waits in the namespace, which is listed for all workloads there.
+func (c *Controller) workload(ctx context.Context, seen *gathered, cluster string, ifWaits bool) (*decide.Workload, error) {
 	api, err := c.members.Client(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
-	ref, object := b.Spec.Resource, &unstructured.Unstructured{}
+	ref, at := seen.binding.Spec.Resource, place{cluster, seen.binding.Spec.Resource.Namespace}
+	var refused []corev1.Pod
+	if ifWaits {
+		if refused, err = c.refusedPods(ctx, api, at); err != nil {
+			return nil, err
+		}
+		if len(refused) == 0 {
+			return nil, errNobodyWaits
+		}
+	}
+	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
 	if err := api.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, object); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -52,18 +67,30 @@ func (c *Controller) workload(ctx context.Context, b *workv1alpha2.ResourceBindi
 	if made := replicasOf(object); made != replicas {
 		out.Amid = fmt.Sprintf("its %s has %d of %d replicas", object.GetKind(), made, replicas)
 	}
-	pods, err := podsOf(ctx, api, object)
+	if out.Whole = out.Amid == "" && whole(object); out.Whole {
+		return out, nil
+	}
+	selector, err := selectorOf(object)
+	if err != nil || selector == nil {
+		return out, err
+	}
+	if ifWaits && !slices.ContainsFunc(refused, func(p corev1.Pod) bool { return selector.Matches(labels.Set(p.Labels)) }) {
+		return nil, errNobodyWaits
+	}
+	pods, err := podsOf(ctx, api, object, selector)
 	if err != nil {
 		return nil, err
 	}
-	for i := range pods {
-		fact, err := podFacts(ctx, api, &pods[i])
-		if err != nil {
-			return nil, err
-		}
-		out.Pods = append(out.Pods, fact)
-	}
-	return out, nil
+	out.Pods, err = c.podFacts(ctx, api, at, pods, seen.world.Now.Add(-seen.world.Settings.Unschedulable))
+	return out, err
+}
+
+// whole reports whether a workload says that it has as many pods as it shall have, all of them ready: then none waits.
+func whole(object *unstructured.Unstructured) bool {
+	shall := int64(replicasOf(object))
+	has, _, _ := unstructured.NestedInt64(object.Object, "status", "replicas")
+	ready, known, _ := unstructured.NestedInt64(object.Object, "status", "readyReplicas")
+	return known && has == shall && ready == shall
 }
 
 // rendered is the workload that was made of a Component; nil while there is none.
@@ -86,11 +113,7 @@ func rendered(ctx context.Context, api client.Reader, component *unstructured.Un
 }
 
 // podsOf a workload: those its selector finds and its chain of controllers leads to.
-func podsOf(ctx context.Context, api client.Reader, object *unstructured.Unstructured) ([]corev1.Pod, error) {
-	selector, err := selectorOf(object)
-	if err != nil || selector == nil {
-		return nil, err
-	}
+func podsOf(ctx context.Context, api client.Reader, object *unstructured.Unstructured, selector labels.Selector) ([]corev1.Pod, error) {
 	options := []client.ListOption{client.InNamespace(object.GetNamespace()), client.MatchingLabelsSelector{Selector: selector}}
 	owners := map[types.UID]bool{object.GetUID(): true}
 	if object.GetKind() == "Deployment" {
@@ -139,21 +162,52 @@ func selectorOf(object *unstructured.Unstructured) (labels.Selector, error) {
 	return selector, nil
 }
 
-// podFacts are what a decision needs of a pod; more is read only of one that its scheduler refuses.
-func podFacts(ctx context.Context, api client.Reader, p *corev1.Pod) (decide.Pod, error) {
-	out := decide.Pod{Name: p.Name, Scheduled: p.Spec.NodeName != "", Terminating: p.DeletionTimestamp != nil}
-	if i := strings.LastIndexByte(p.Name, '-'); i >= 0 {
-		out.Ordinal, _ = strconv.Atoi(p.Name[i+1:]) // others than StatefulSets name their pods otherwise
+// podFacts are what a decision needs of pods; more is read only of those that were refused before ripe, which may move.
+func (c *Controller) podFacts(ctx context.Context, api client.Reader, at place, pods []corev1.Pod, ripe time.Time) ([]decide.Pod, error) {
+	var out []decide.Pod
+	stays := false
+	for i := range pods {
+		p := &pods[i]
+		fact := decide.Pod{Name: p.Name, Scheduled: p.Spec.NodeName != "", Terminating: p.DeletionTimestamp != nil}
+		if i := strings.LastIndexByte(p.Name, '-'); i >= 0 {
+			fact.Ordinal, _ = strconv.Atoi(p.Name[i+1:]) // others than StatefulSets name their pods otherwise
+		}
+		fact.Refused, fact.Why = refusal(p)
+		if !fact.Refused.IsZero() && !fact.Refused.After(ripe) {
+			answers, err := c.answers(ctx, api, at)
+			if err != nil {
+				return nil, err
+			}
+			fact.Answered = answers[p.UID]
+			// One bound volume keeps all: the others' are not read.
+			if !stays {
+				if fact.Volume, err = boundClaim(ctx, api, p); err != nil {
+					return nil, err
+				}
+				stays = fact.Volume != ""
+			}
+		}
+		out = append(out, fact)
+	}
+	return out, nil
+}
+
+// refusal is since when a pod's scheduler finds no node for it, and why; zero where it does not say so.
+func refusal(p *corev1.Pod) (at time.Time, why string) {
+	if p.Spec.NodeName != "" || p.DeletionTimestamp != nil {
+		return time.Time{}, ""
 	}
 	for _, condition := range p.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
-			condition.Reason == corev1.PodReasonUnschedulable && !out.Scheduled && !out.Terminating {
-			out.Refused, out.Why = condition.LastTransitionTime.Time, text.Cut(condition.Message, longestWhy)
+			condition.Reason == corev1.PodReasonUnschedulable {
+			at, why = condition.LastTransitionTime.Time, text.Cut(condition.Message, longestWhy)
 		}
 	}
-	if out.Refused.IsZero() {
-		return out, nil
-	}
+	return at, why
+}
+
+// boundClaim is a claim of a pod that has its volume; empty for none.
+func boundClaim(ctx context.Context, api client.Reader, p *corev1.Pod) (bound string, err error) {
 	for _, volume := range p.Spec.Volumes {
 		if volume.PersistentVolumeClaim == nil {
 			continue
@@ -161,36 +215,13 @@ func podFacts(ctx context.Context, api client.Reader, p *corev1.Pod) (decide.Pod
 		claim := &corev1.PersistentVolumeClaim{}
 		err := api.Get(ctx, client.ObjectKey{Namespace: p.Namespace, Name: volume.PersistentVolumeClaim.ClaimName}, claim)
 		if client.IgnoreNotFound(err) != nil {
-			return out, fmt.Errorf("reading claim %s: %w", volume.PersistentVolumeClaim.ClaimName, err)
+			return "", fmt.Errorf("reading claim %s: %w", volume.PersistentVolumeClaim.ClaimName, err)
 		}
 		if err == nil && claim.Spec.VolumeName != "" {
-			out.Volume = claim.Name
+			bound = claim.Name
 		}
 	}
-	var err error
-	out.Answered, err = answered(ctx, api, p)
-	return out, err
-}
-
-// answered is when an autoscaler of nodes last said of the pod that it makes a node: the cluster-autoscaler by TriggeredScaleUp, Karpenter
-// by Nominated.
-func answered(ctx context.Context, api client.Reader, p *corev1.Pod) (time.Time, error) {
-	var list corev1.EventList
-	if err := api.List(ctx, &list, client.InNamespace(p.Namespace), client.MatchingFields{"involvedObject.uid": string(p.UID)}); err != nil {
-		return time.Time{}, fmt.Errorf("listing events of pod %s: %w", p.Name, err)
-	}
-	var last time.Time
-	for _, e := range list.Items {
-		if e.Reason != "TriggeredScaleUp" && e.Reason != "Nominated" {
-			continue
-		}
-		for _, at := range []time.Time{e.LastTimestamp.Time, e.EventTime.Time, e.CreationTimestamp.Time} {
-			if at.After(last) {
-				last = at
-			}
-		}
-	}
-	return last, nil
+	return bound, nil
 }
 
 // amid says in what change a workload stands; empty when its pods are of one revision and it is not held.

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -82,21 +83,32 @@ metadata: {name: front, namespace: shop, uid: c}
 spec: {replicas: 2}
 `
 
-// TestWorkload: of a member's workload those pods count that its chain of controllers leads to, and of those that wait all is read that
-// keeps a replica where it is. A Component's are those of what was made of it.
-func TestWorkload(t *testing.T) {
-	builder := fake.NewClientBuilder().WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string {
-		return []string{string(o.(*corev1.Event).InvolvedObject.UID)}
-	})
+// member is one that selects by the fields a real one does.
+func member(t *testing.T, objects ...client.Object) *fake.ClientBuilder {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithIndex(&corev1.Event{}, "reason", func(o client.Object) []string { return []string{o.(*corev1.Event).Reason} }).
+		WithIndex(&corev1.Pod{}, "spec.nodeName", func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} })
+}
+
+// lookedAt is a binding whose pods may move once they were refused for five minutes.
+func lookedAt(b *workv1alpha2.ResourceBinding, now time.Time) *gathered {
+	return &gathered{binding: b, world: decide.World{Now: now, Settings: decide.Settings{Unschedulable: 5 * time.Minute}}}
+}
+
+// TestWorkload: of a member's workload those pods count that its chain of controllers leads to, and of those that wait all is read that
+// keeps a replica where it is. A Component's are those of what was made of it.
+func TestWorkload(t *testing.T) {
+	var objects []client.Object
 	for _, text := range strings.Split(workloads, "---\n") {
-		builder.WithObjects(fixture.Parse(t, text).Unstructured())
+		objects = append(objects, fixture.Parse(t, text).Unstructured())
 	}
-	c := &Controller{members: one{builder.WithScheme(scheme).Build()}}
 	at := time.Date(2026, 11, 28, 21, 0, 0, 0, time.UTC)
+	c := &Controller{members: one{member(t, objects...).Build()}, clock: clocktesting.NewFakeClock(at.Add(time.Hour))}
 	want := &decide.Workload{Replicas: 2, Pods: []decide.Pod{
 		{Name: "gated"}, {Name: "web-1-a", Scheduled: true},
 		{Name: "web-1-b", Refused: at, Why: "no cpu", Volume: "data", Answered: at.Add(time.Minute)},
@@ -107,7 +119,7 @@ func TestWorkload(t *testing.T) {
 	} {
 		b := bindingOf(policyv1alpha1.Placement{})
 		b.Spec.Resource = of
-		got, err := c.workload(t.Context(), b, "member1")
+		got, err := c.workload(t.Context(), lookedAt(b, at.Add(time.Hour)), "member1", true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +132,7 @@ func TestWorkload(t *testing.T) {
 	}
 	b := bindingOf(policyv1alpha1.Placement{})
 	b.Spec.Resource.Name = "absent"
-	if got, err := c.workload(t.Context(), b, "member1"); got != nil || err != nil {
+	if got, err := c.workload(t.Context(), lookedAt(b, at), "member1", false); got != nil || err != nil {
 		t.Errorf("absent: %+v, %v", got, err)
 	}
 }

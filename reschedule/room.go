@@ -99,20 +99,23 @@ func total(wanted map[string]int32) (sum int32) {
 	return sum
 }
 
-// ask some clusters, of which those not read yet are read first. It returns how many fit them in all.
+// ask some clusters, of which those with room that were not read yet are read then. It returns how many fit them in all.
 func (c *Controller) ask(ctx context.Context, seen *gathered, chosen []candidate) (fit int32) {
 	workqueue.ParallelizeUntil(ctx, sideBySide, len(chosen), func(i int) {
 		of := chosen[i].index
 		out := &seen.world.Clusters[of]
-		if out.Unasked {
-			c.read(ctx, seen, of)
+		out.Room = c.roomIn(ctx, out.Name, seen.binding)
+		if !out.Unasked {
+			return
 		}
-		if out.Out == "" && !anyRefused(out.Workload) {
-			out.Room = c.roomIn(ctx, out.Name, seen.binding)
+		out.Unasked, out.Unread = false, true
+		if out.Room != nil && *out.Room > 0 {
+			c.read(ctx, seen, of, false)
 		}
 	})
 	for _, one := range chosen {
-		if room := seen.world.Clusters[one.index].Room; room != nil {
+		cluster := &seen.world.Clusters[one.index]
+		if room := cluster.Room; room != nil && cluster.Out == "" && !anyRefused(cluster.Workload) {
 			fit += min(*room, seen.binding.Spec.Replicas)
 		}
 	}

@@ -29,13 +29,15 @@ type counting struct {
 	mu    sync.Mutex
 	free  map[string]int32
 	asked map[string]int
+	// silent: it does not know.
+	silent bool
 }
 
 func (c *counting) Free(_ context.Context, cluster string, _ *workv1alpha2.ResourceBinding) (int32, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked[cluster]++
-	return c.free[cluster], true
+	return c.free[cluster], !c.silent
 }
 
 // fiveHundred clusters have two replicas each, and in the first two more wait; the sums of the named ones say that they have room.

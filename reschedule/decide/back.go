@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // back puts what of the last move got no node where it came from: there the member's own autoscaler of nodes sees it. nil where there is
@@ -11,7 +12,7 @@ import (
 func back(w World) *Decision {
 	m := w.Memory
 	age := w.Now.Sub(m.At)
-	if m.Back || len(m.Moved) == 0 || age < w.Settings.ComeUp || age > w.Settings.ComeUp+w.Settings.Unschedulable {
+	if m.Back || len(m.Moved) == 0 || age < w.Settings.ComeUp || age > w.judged() {
 		return nil
 	}
 	clusters := slices.Clone(w.Clusters)
@@ -45,6 +46,14 @@ func back(w World) *Decision {
 		Message: fmt.Sprintf("put back %s: %s %s", strings.Join(words, ", "), why, w.Settings.ComeUp),
 		After:   lookSoon,
 	}
+}
+
+// judged is for how long a move may still be put back.
+func (w World) judged() time.Duration { return w.Settings.ComeUp + w.Settings.Unschedulable }
+
+// Recalls reports whether the last move still has a say: whether it is put back, or how long the next cool-down is.
+func (w World) Recalls() bool {
+	return len(w.Memory.Moved) > 0 && w.Now.Sub(w.Memory.At) <= max(w.judged(), restAfter(w.Memory))
 }
 
 // returns is how many of a transfer's replicas go back: no more than pods that find no node, or are not made, of which others may have gone

@@ -120,6 +120,18 @@ func TestNext(t *testing.T) {
 			with(room(runs("paid", 1, 0), 9), func(c *Cluster) { c.Tier = 1 }),
 			room(runs("own", 1, 0), 1)), Moves, ReasonMoved, "", []Transfer{{"member1", "own", 1}, {"member1", "paid", 1}}},
 		"a cluster where pods wait gets none": {makeWorld(runs("member1", 3, 2), room(runs("member2", 3, 1), 7)), NoRoom, ReasonNoRoom, "", nil},
+		"a receiver that is whole": {makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 7), func(c *Cluster) {
+			c.Workload = &Workload{Replicas: 4, Whole: true}
+		})), Moves, ReasonMoved, "", []Transfer{{"member1", "member2", 2}}},
+		"one that is whole and has other replicas": {makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 7), func(c *Cluster) {
+			c.Workload = &Workload{Replicas: 3, Whole: true}
+		})), NoRoom, ReasonNoRoom, "member2: the replicas assigned have not arrived there", nil},
+		"a full one that was not read": {makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 0), func(c *Cluster) {
+			c.Workload, c.Unread = nil, true
+		})), Waits, ReasonAsked, "member2: full", nil},
+		"one that was not read gets none": {makeWorld(runs("member1", 3, 2), with(room(runs("member2", 4, 0), 7), func(c *Cluster) {
+			c.Workload, c.Unread = nil, true
+		})), NoRoom, ReasonNoRoom, "member2: its workload was not read", nil},
 		"a cluster that is silent gets none": {makeWorld(runs("member1", 3, 2),
 			with(room(runs("member2", 3, 0), 7), func(c *Cluster) { c.Out = "it does not answer" })), NoRoom, ReasonNoRoom,
 			"member2: it does not answer", nil},
@@ -429,6 +441,25 @@ func TestAskOutside(t *testing.T) {
 		d, again := AskOutside(w, Decision{Verdict: NoRoom, Reason: ReasonNoRoom}, tc.outside)
 		if again != tc.want || again != (d.Reason == ReasonAsked) {
 			t.Errorf("%s: asked again %v, %s", name, again, d.Reason)
+		}
+	}
+}
+
+// TestRecalls: a move has a say as long as it may be put back or makes the next cool-down longer, and no longer.
+func TestRecalls(t *testing.T) {
+	for name, tc := range map[string]struct {
+		memory Memory
+		want   bool
+	}{
+		"none":                           {Memory{}, false},
+		"a moment ago":                   {Memory{At: now, CoolDown: time.Minute, Moved: []Transfer{{"a", "b", 1}}}, true},
+		"it may be put back":             {Memory{At: now.Add(-330 * time.Second), Moved: []Transfer{{"a", "b", 1}}}, true},
+		"past":                           {Memory{At: now.Add(-331 * time.Second), Moved: []Transfer{{"a", "b", 1}}}, false},
+		"past, and its cool-down is not": {Memory{At: now.Add(-time.Hour), CoolDown: time.Hour, Moved: []Transfer{{"a", "b", 1}}}, true},
+		"a clock was set back":           {Memory{At: now.Add(time.Hour), CoolDown: time.Minute, Moved: []Transfer{{"a", "b", 1}}}, true},
+	} {
+		if got := worldWith(makeWorld(), func(w *World) { w.Memory = tc.memory }).Recalls(); got != tc.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

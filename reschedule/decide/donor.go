@@ -41,7 +41,7 @@ func (w *Workload) nodes() (n int32) {
 // lookAt a cluster.
 func lookAt(w World, c *Cluster) look {
 	out := look{cluster: c}
-	if c.Workload == nil || c.Out != "" {
+	if c.Workload == nil || c.Out != "" || c.Workload.Whole {
 		return out
 	}
 	if c.Workload.Replicas == c.Assigned && c.Workload.Amid == "" {

@@ -110,9 +110,12 @@ func coolingDown(w World) time.Duration {
 	return left
 }
 
+// restAfter a move the cool-down begins anew.
+func restAfter(m Memory) time.Duration { return 4 * m.CoolDown }
+
 // nextCoolDown doubles where the last move did not help, and begins anew after a rest of four times the last.
 func nextCoolDown(w World) time.Duration {
-	if w.Memory.At.IsZero() || w.Now.Sub(w.Memory.At) > 4*w.Memory.CoolDown || helped(w) {
+	if w.Memory.At.IsZero() || w.Now.Sub(w.Memory.At) > restAfter(w.Memory) || helped(w) {
 		return w.Settings.CoolDown
 	}
 	return min(max(2*w.Memory.CoolDown, w.Settings.CoolDown), w.Settings.CoolDownMost)
@@ -160,7 +163,7 @@ func receivers(w World, looks []look) (out []receiver, not others) {
 			not.words = append(not.words, fmt.Sprintf("%s: %d of its pods are not made, by a quota or an admission", c.Name, l.unmade))
 		case c.Unasked:
 			not.unasked++
-		case c.Workload == nil || c.Workload.Replicas != c.Assigned:
+		case !c.Unread && (c.Workload == nil || c.Workload.Replicas != c.Assigned):
 			not.words = append(not.words, c.Name+": the replicas assigned have not arrived there")
 		case c.Room == nil:
 			not.unheard = true
@@ -168,6 +171,8 @@ func receivers(w World, looks []look) (out []receiver, not others) {
 		case *c.Room-c.Promised <= 0:
 			not.full = true
 			not.words = append(not.words, fmt.Sprintf("%s: full", c.Name))
+		case c.Unread:
+			not.words = append(not.words, c.Name+": its workload was not read")
 		case w.Settings.MovesPerMinute-c.Recent <= 0:
 			not.rate = true
 			not.words = append(not.words, fmt.Sprintf("%s: %d replicas moved within a minute", c.Name, c.Recent))

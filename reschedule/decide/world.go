@@ -96,8 +96,11 @@ type Cluster struct {
 	Closed string
 	// Tier is 0 for the first group of clusters, then that of each overflow in its order.
 	Tier int
-	// Unasked: it lacks nothing by what it reports, so that its workload was not read, nor its estimator asked, before somebody wants room.
+	// Unasked: it lacks nothing by what it reports, or no pod of it waits for a node, so that its workload was not read, nor its estimator
+	// asked, before somebody wants room.
 	Unasked bool
+	// Unread: its estimator was asked since, and has no room, so that its workload was not read still.
+	Unread bool
 	// Workload is nil where the member has none yet, or was not read.
 	Workload *Workload
 	// Room is how many more replicas fit; nil is unknown.
@@ -115,6 +118,8 @@ type Workload struct {
 	Amid string
 	// Ordinal: pods have numbers, and the highest goes first.
 	Ordinal bool
+	// Whole: it says that it has all its pods, and all are ready, so that they were not read.
+	Whole bool
 	// Pods that have not ended.
 	Pods []Pod
 }

@@ -242,7 +242,7 @@ func (f *rescheduleFleet) runInMembers(n int) error {
 		if err := member.Create(f.Context(), d); err != nil {
 			return err
 		}
-		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 5, UpdatedReplicas: 5, ReadyReplicas: 3}
+		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 5, UpdatedReplicas: 5, ReadyReplicas: int32(3 + 2*i)}
 		if err := member.Status().Update(f.Context(), d); err != nil {
 			return err
 		}
