@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,7 +39,7 @@ func (c *Controller) workload(ctx context.Context, seen *gathered, cluster strin
 	if err != nil {
 		return nil, err
 	}
-	ref, at := seen.binding.Spec.Resource, place{cluster, seen.binding.Spec.Resource.Namespace}
+	at := place{cluster, seen.binding.Spec.Resource.Namespace}
 	var refused []corev1.Pod
 	if ifWaits {
 		if refused, err = c.refusedPods(ctx, api, at); err != nil {
@@ -48,27 +49,9 @@ func (c *Controller) workload(ctx context.Context, seen *gathered, cluster strin
 			return nil, errNobodyWaits
 		}
 	}
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
-	if err := api.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, object); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, err)
-	}
-	replicas := replicasOf(object)
-	if object.GroupVersionKind().Group == componentv1alpha1.GroupVersion.Group {
-		// A Component's pods are those of the workload made of it, which has the counts of its rollout too.
-		if object, err = rendered(ctx, api, object); err != nil || object == nil {
-			return nil, err
-		}
-	}
-	out := &decide.Workload{Replicas: replicas, Amid: amid(object), Ordinal: object.GetKind() == "StatefulSet"}
-	if made := replicasOf(object); made != replicas {
-		out.Amid = fmt.Sprintf("its %s has %d of %d replicas", object.GetKind(), made, replicas)
-	}
-	if out.Whole = out.Amid == "" && whole(object); out.Whole {
-		return out, nil
+	object, out, err := stands(ctx, api, seen.binding.Spec.Resource)
+	if err != nil || out == nil || out.Whole {
+		return out, err
 	}
 	selector, err := selectorOf(object)
 	if err != nil || selector == nil {
@@ -83,6 +66,32 @@ func (c *Controller) workload(ctx context.Context, seen *gathered, cluster strin
 	}
 	out.Pods, err = c.podFacts(ctx, api, at, pods, seen.world.Now.Add(-seen.world.Settings.Unschedulable))
 	return out, err
+}
+
+// stands is the member's object that makes the pods, and how it stands, without them; nil where there is none.
+func stands(ctx context.Context, api client.Reader, ref workv1alpha2.ObjectReference) (*unstructured.Unstructured, *decide.Workload, error) {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
+	if err := api.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil, nil
+		}
+		return nil, nil, fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, err)
+	}
+	replicas := replicasOf(object)
+	if object.GroupVersionKind().Group == componentv1alpha1.GroupVersion.Group {
+		// A Component's pods are those of the workload made of it, which has the counts of its rollout too.
+		var err error
+		if object, err = rendered(ctx, api, object); err != nil || object == nil {
+			return nil, nil, err
+		}
+	}
+	out := &decide.Workload{Replicas: replicas, Amid: amid(object), Ordinal: object.GetKind() == "StatefulSet"}
+	if made := replicasOf(object); made != replicas {
+		out.Amid = fmt.Sprintf("its %s has %d of %d replicas", object.GetKind(), made, replicas)
+	}
+	out.Whole = out.Amid == "" && whole(object)
+	return object, out, nil
 }
 
 // whole reports whether a workload says that it has as many pods as it shall have, all of them ready: then none waits.

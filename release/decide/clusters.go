@@ -82,7 +82,7 @@ func (n *next) written(c Cluster, share int64) (reason, message string) {
 	case lacks != "":
 		return reason, lacks
 	case w == nil:
-		return v1alpha1.ReasonUpdating, "has no Work yet"
+		return v1alpha1.ReasonWorkNotWritten, "has no Work yet"
 	case w.Suspended:
 		return v1alpha1.ReasonWorkSuspended, "is suspended: nothing is dispatched to it"
 	case w.Refused != "":
@@ -90,9 +90,9 @@ func (n *next) written(c Cluster, share int64) (reason, message string) {
 	case w.Unanswered != "":
 		return v1alpha1.ReasonUpdating, "did not answer Karmada's write, which is tried again: " + w.Unanswered
 	case w.Revision != n.Template.Revision:
-		return v1alpha1.ReasonUpdating, "has revision " + orNone(w.Revision) + " in its Work"
+		return v1alpha1.ReasonWorkNotWritten, "has revision " + orNone(w.Revision) + " in its Work"
 	case share >= 0 && (w.Share == nil || *w.Share != share), share < 0 && w.Share != nil:
-		return v1alpha1.ReasonUpdating, "has another number of replicas open in its Work"
+		return v1alpha1.ReasonWorkNotWritten, "has another number of replicas open in its Work"
 	}
 	return "", ""
 }

@@ -45,6 +45,10 @@ type fleet struct {
 	configs map[string]*unstructured.Unstructured
 	// migrating is the phase of a Migration.
 	migrating string
+	// anew are open clusters whose Work was made anew, which come beside their config's: a limit (docs/concepts/release.md).
+	anew map[string]bool
+	// hookless: argosy-webhook is away, so that no mark and no Work is written.
+	hookless bool
 	// slow clusters get no Work of the config.
 	slow map[string]bool
 }
@@ -53,7 +57,7 @@ func newFleet(t rapid.TB, kind string, assigned map[string]int64, stages ...v1al
 	f := &fleet{
 		t: t, now: time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC), assigned: assigned,
 		records: map[string]*unstructured.Unstructured{}, works: map[string]*unstructured.Unstructured{}, pods: map[string]map[string]int64{},
-		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{}, slow: map[string]bool{},
+		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{}, slow: map[string]bool{}, anew: map[string]bool{},
 		configs: map[string]*unstructured.Unstructured{},
 		release: &v1alpha1.Release{
 			ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", Generation: 1},
@@ -170,17 +174,25 @@ func (f *fleet) karmada() {
 }
 
 // configFirst: a cluster that was given a revision that is not the stable one has that revision's config already. A Work that is made anew
-// where the cluster is open comes beside the config's.
+// where the cluster is open comes beside the config's; under a number it has the stable revision first, and the one that is open with the
+// next write.
 func (f *fleet) configFirst(cluster string, before *unstructured.Unstructured) {
 	f.t.Helper()
 	marks := f.works[cluster].GetAnnotations()
 	revision := marks[v1alpha1.AnnotationRevision]
-	if f.config == nil || revision == "" || revision == marks[v1alpha1.AnnotationStable] ||
+	config := f.configs[cluster]
+	has := config != nil && config.GetAnnotations()[v1alpha1.AnnotationRevision] == revision
+	switch {
+	case before == nil:
+		f.anew[cluster] = slices.Contains(strings.Split(marks[v1alpha1.AnnotationOpen], ","), cluster)
+	case has && revision != marks[v1alpha1.AnnotationStable]:
+		f.anew[cluster] = false
+	}
+	if f.config == nil || revision == "" || revision == marks[v1alpha1.AnnotationStable] || f.anew[cluster] ||
 		before == nil || before.GetAnnotations()[v1alpha1.AnnotationRevision] == revision {
 		return
 	}
-	config := f.configs[cluster]
-	if config == nil || config.GetAnnotations()[v1alpha1.AnnotationRevision] != revision {
+	if !has {
 		f.t.Fatalf("%s has revision %s of the template, and of the config %v", cluster, revision, config)
 	}
 }
@@ -316,6 +328,9 @@ func (f *fleet) reconcile() Decision {
 	f.release.Status = d.Status
 	changed := false
 	for _, object := range f.objects() {
+		if f.hookless {
+			break
+		}
 		changed = hold.Stamp(object, f.release.Name, d.Status.Dispatch, f.content(object)) || changed
 	}
 	if changed {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
@@ -152,10 +153,11 @@ func (n *next) given() map[string]int64 {
 }
 
 // updating: the stage is not done; a deadline makes it a failure. It runs anew from when the stage was last seen done: one pod that is away
-// for a moment in a long soak fails nothing.
+// for a moment in a long soak fails nothing. And it runs anew from when what says nothing about the revision was last in the way: members
+// that were away, or got their Works late, have as long as any.
 func (n *next) updating(at int, waits []wait) {
 	stage := n.spec.Stages[at]
-	if n.Status.DoneTime != nil {
+	if n.Status.DoneTime != nil || n.heldUp() && slices.ContainsFunc(waits, blames) {
 		now := metav1.NewTime(n.Now)
 		n.Status.StageTime, n.Status.DoneTime = &now, nil
 	}
@@ -173,7 +175,7 @@ func (n *next) updating(at int, waits []wait) {
 	}
 	message := fmt.Sprintf("stage %s is not done after %s: %s", stage.Name, allowed, said(waits))
 	// What cannot be asked, or is kept from dispatching, says nothing about the revision.
-	if !slices.ContainsFunc(waits, func(w wait) bool { return slices.Contains(blamed, w.reason) }) {
+	if !slices.ContainsFunc(waits, blames) {
 		n.stalled(waits[0].reason, message)
 		return
 	}
@@ -182,6 +184,19 @@ func (n *next) updating(at int, waits []wait) {
 
 // blamed are the reasons to wait that say something about the revision.
 var blamed = []string{v1alpha1.ReasonUpdating, v1alpha1.ReasonGateUnwell}
+
+func blames(w wait) bool { return slices.Contains(blamed, w.reason) }
+
+// heldUp says whether the stage was late, when it was last looked at, for what says nothing about the revision.
+func (n *next) heldUp() bool {
+	late := meta.FindStatusCondition(n.before.Conditions, v1alpha1.ConditionStalled)
+	return late != nil && late.Status == metav1.ConditionTrue && slices.Contains(blameless, late.Reason)
+}
+
+// blameless are the reasons to be late that say nothing about the revision.
+var blameless = []string{
+	v1alpha1.ReasonWorkNotWritten, v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonWorkSuspended, v1alpha1.ReasonGateUnanswered,
+}
 
 // fail the stage for what its revision is.
 func (n *next) fail(at int, reason, message string) {

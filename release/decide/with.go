@@ -14,11 +14,11 @@ func (c Cluster) lacking(revision string) (reason, message string) {
 	for _, with := range c.With {
 		switch w := with.Work; {
 		case w == nil:
-			return v1alpha1.ReasonUpdating, "has no Work of " + with.Object + " yet"
+			return v1alpha1.ReasonWorkNotWritten, "has no Work of " + with.Object + " yet"
 		case w.Suspended:
 			return v1alpha1.ReasonWorkSuspended, "is suspended: " + with.Object + " is not dispatched to it"
 		case w.Revision != revision:
-			return v1alpha1.ReasonUpdating, "has revision " + orNone(w.Revision) + " of " + with.Object + " in its Work"
+			return v1alpha1.ReasonWorkNotWritten, "has revision " + orNone(w.Revision) + " of " + with.Object + " in its Work"
 		case w.Refused != "":
 			return v1alpha1.ReasonUpdating, "refuses " + with.Object + ": " + w.Refused
 		case w.Unanswered != "":

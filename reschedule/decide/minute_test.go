@@ -54,9 +54,9 @@ func losing(t *rapid.T) (f *fleet, lost int32) {
 	return f, lost
 }
 
-// TestWithinAMinute: what waits runs elsewhere within a minute after it has waited for long enough, where there is room; and within a minute
-// after there is room, where there was none. It counts the looks as the controller makes them, and the members as if they took no time:
-// their seconds are those of the stories on the lab.
+// TestWithinAMinute: where there is room, what waits runs elsewhere within a minute after it has waited for long enough; where there was
+// none, within a minute after there is. It counts the looks as the controller makes them, and the members as if they took no time: their
+// seconds are those of the stories on the lab.
 func TestWithinAMinute(t *testing.T) {
 	longest := map[string]time.Duration{}
 	took := func(t *rapid.T, what string, d time.Duration) {

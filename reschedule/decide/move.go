@@ -152,19 +152,14 @@ type others struct {
 func receivers(w World, looks []look) (out []receiver, not others) {
 	for _, l := range looks {
 		c := l.cluster
+		words := shut(l)
 		switch {
-		case c.Out != "":
-			not.words = append(not.words, c.Name+": "+c.Out)
-		case c.Closed != "":
-			not.words = append(not.words, c.Name+": "+c.Closed)
+		case words != "":
+			not.words = append(not.words, c.Name+": "+words)
 		case l.refused > 0:
 			// It has none to give: pods wait there.
-		case l.unmade > 0:
-			not.words = append(not.words, fmt.Sprintf("%s: %d of its pods are not made, by a quota or an admission", c.Name, l.unmade))
 		case c.Unasked:
 			not.unasked++
-		case !c.Unread && (c.Workload == nil || c.Workload.Replicas != c.Assigned):
-			not.words = append(not.words, c.Name+": the replicas assigned have not arrived there")
 		case c.Room == nil:
 			not.unheard = true
 			not.words = append(not.words, c.Name+": "+w.Settings.unheard())
@@ -187,6 +182,23 @@ func receivers(w World, looks []look) (out []receiver, not others) {
 		return cmp.Or(compareBool(a.failed, b.failed), cmp.Compare(a.cluster.Tier, b.cluster.Tier), cmp.Compare(b.room, a.room))
 	})
 	return out, not
+}
+
+// shut says why a cluster gets nothing, whether it has room or not; empty where it may.
+func shut(l look) string {
+	switch c := l.cluster; {
+	case c.Out != "":
+		return c.Out
+	case c.Closed != "":
+		return c.Closed
+	case l.refused > 0, c.Unasked, c.Unread:
+		return "" // others say it
+	case l.unmade > 0:
+		return fmt.Sprintf("%d of its pods are not made, by a quota or an admission", l.unmade)
+	case c.Workload == nil || c.Workload.Replicas != c.Assigned:
+		return "the replicas assigned have not arrived there"
+	}
+	return ""
 }
 
 func compareBool(a, b bool) int {

@@ -1,0 +1,79 @@
+package decide
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+)
+
+// passing lets time pass, with a look every five seconds.
+func (f *fleet) passing(span time.Duration) {
+	f.t.Helper()
+	for end := f.now.Add(span); f.now.Before(end); f.now = f.now.Add(lookAgain) {
+		f.reconcile()
+	}
+}
+
+// TestLateForAnotherReason: a stage that is late because argosy-webhook was away, or a member, fails no revision, and members that get it
+// late have the whole deadline. A revision that is bad then still fails.
+func TestLateForAnotherReason(t *testing.T) {
+	const allowed = 10 * time.Minute
+	for name, tc := range map[string]struct {
+		away, back func(*fleet)
+		want       string
+		wantWords  string
+	}{
+		"argosy-webhook is away": {func(f *fleet) { f.hookless = true }, func(f *fleet) { f.hookless = false }, v1alpha1.ReasonWorkNotWritten,
+			"in its Work"},
+		"a member is away": {func(f *fleet) { f.away["member2"] = true }, func(f *fleet) { f.away = map[string]bool{} },
+			v1alpha1.ReasonClusterUnreachable, "member2 does not answer: no route to host"},
+	} {
+		for _, bad := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2},
+					v1alpha1.Stage{Name: "canary", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}})
+				f.release.Spec.OnFailure = v1alpha1.OnFailureRollback
+				f.push("web:1")
+				f.settle()
+				r2 := f.push("web:2")
+				f.settle()
+				tc.away(f)
+				f.approve("canary", "ann")
+				f.passing(2 * allowed)
+				if diff := cmp.Diff(map[string]int64{"member1": 2}, f.count(r2)); diff != "" {
+					t.Errorf("pods of the new revision meanwhile (-want +have):\n%s", diff)
+				}
+				late := meta.FindStatusCondition(f.release.Status.Conditions, v1alpha1.ConditionStalled)
+				if late == nil || late.Status != metav1.ConditionTrue || late.Reason != tc.want || !strings.Contains(late.Message, tc.wantWords) {
+					t.Errorf("Stalled: %+v, want %s", late, tc.want)
+				}
+				// Back; its members take their time with it.
+				f.frozen = true
+				tc.back(f)
+				f.passing(allowed - time.Minute)
+				if f.release.Status.Failure != nil || f.is(v1alpha1.ConditionStalled) == metav1.ConditionTrue {
+					t.Fatalf("the revision is blamed: %+v", f.release.Status)
+				}
+				if bad {
+					f.passing(2 * time.Minute)
+					if f.release.Status.Failure == nil {
+						t.Errorf("never done, and not failed: %+v", f.release.Status)
+					}
+					return
+				}
+				f.frozen = false
+				f.karmada()
+				f.settle()
+				if f.count(r2)["member2"] != 2 || f.is(v1alpha1.ConditionComplete) != metav1.ConditionTrue {
+					t.Errorf("pods %v, status %+v", f.pods, f.release.Status)
+				}
+			})
+		}
+	}
+}
