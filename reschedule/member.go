@@ -69,7 +69,9 @@ func (c *Controller) workload(ctx context.Context, seen *gathered, cluster strin
 }
 
 // stands is the member's object that makes the pods, and how it stands, without them; nil where there is none.
-func stands(ctx context.Context, api client.Reader, ref workv1alpha2.ObjectReference) (*unstructured.Unstructured, *decide.Workload, error) {
+func stands(
+	ctx context.Context, api client.Reader, ref workv1alpha2.ObjectReference,
+) (*unstructured.Unstructured, *decide.Workload, error) {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
 	if err := api.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, object); err != nil {
