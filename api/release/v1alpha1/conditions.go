@@ -46,7 +46,7 @@ const (
 	ReasonClusterUnreachable = "ClusterUnreachable" // Karmada does not reach a cluster of the stage
 	ReasonStageEmpty         = "StageEmpty"         // the stage selects no cluster the application is in
 	ReasonWorkSuspended      = "WorkSuspended"      // dispatching to a cluster of the stage is suspended
-	ReasonWorkNotWritten     = "WorkNotWritten"     // Karmada has not written a cluster's Work: argosy-webhook is away, or an admission refuses
+	ReasonWorkNotWritten     = "WorkNotWritten"     // Karmada has not written a Work: argosy-webhook is away, or an admission refuses
 	ReasonRejected           = "Rejected"           // the revision was rejected
 	ReasonRolledBack         = "RolledBack"         // every cluster is back
 	ReasonComplete           = "Complete"           // every cluster has the revision

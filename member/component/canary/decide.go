@@ -68,10 +68,10 @@ func Decide(in Input) Plan {
 		}
 		step := in.Steps[status.Step-1]
 		plan := Plan{Status: status, Replicas: in.upTo(int(status.Step))}
-		of := fmt.Sprintf("step %d of %d: %d of %d copies are to be new", status.Step, len(in.Steps), plan.Replicas, in.Total)
+		starting, serving := in.words(status.Step, plan.Replicas)
 		if in.Asked != plan.Replicas || !in.Serve {
 			plan.Status.State, plan.Status.Since = v1alpha1.CanaryProgressing, nil
-			plan.Message = "Canary " + of + "; they are starting."
+			plan.Message = starting
 			return plan
 		}
 		if status.Since == nil || status.Since.After(in.Now) {
@@ -79,7 +79,7 @@ func Decide(in Input) Plan {
 			status.Since = &now
 		}
 		plan.Status.Since, plan.Status.State = status.Since, v1alpha1.CanaryPaused
-		if in.opened(step, of, &plan) {
+		if in.opened(step, serving, &plan) {
 			status.Step, status.Since = status.Step+1, nil
 			continue
 		}
@@ -87,8 +87,20 @@ func Decide(in Input) Plan {
 	}
 }
 
+// words for a step of which copies are starting, and for one whose copies serve. A change that is divided over clusters may have none in
+// this one.
+func (in Input) words(step, replicas int32) (starting, serving string) {
+	of := fmt.Sprintf("Canary step %d of %d: ", step, len(in.Steps))
+	if replicas == 0 {
+		none := of + fmt.Sprintf("none of the %d copies in this cluster is to be new", in.Total)
+		return none + "; those there are go.", none
+	}
+	some := of + fmt.Sprintf("%d of %d copies are to be new", replicas, in.Total)
+	return some + "; they are starting.", some + " and serve"
+}
+
 // opened is true when the pause after a step is over.
-func (in Input) opened(step v1alpha1.CanaryStep, of string, plan *Plan) bool {
+func (in Input) opened(step v1alpha1.CanaryStep, serving string, plan *Plan) bool {
 	since := plan.Status.Since
 	if step.Pause == v1alpha1.CanaryPauseSeconds {
 		left := since.Add(time.Duration(ptr.Deref(step.PauseSeconds, 0)) * time.Second).Sub(in.Now)
@@ -96,7 +108,7 @@ func (in Input) opened(step v1alpha1.CanaryStep, of string, plan *Plan) bool {
 			return true
 		}
 		plan.Again = left
-		plan.Message = fmt.Sprintf("Canary %s and serve; it goes on at %s.", of, since.Add(
+		plan.Message = fmt.Sprintf("%s; it goes on at %s.", serving, since.Add(
 			time.Duration(ptr.Deref(step.PauseSeconds, 0))*time.Second).UTC().Format(time.RFC3339))
 		return false
 	}
@@ -105,16 +117,16 @@ func (in Input) opened(step v1alpha1.CanaryStep, of string, plan *Plan) bool {
 	case gate.Opened:
 		return true
 	case gate.Rejected:
-		plan.Message = fmt.Sprintf("Canary %s and serve; %s rejected the next step: %s. Write the image of before to undo the change.",
-			of, by.By, by.Reason)
+		plan.Message = fmt.Sprintf("%s; %s rejected the next step: %s. Write the image of before to undo the change.",
+			serving, by.By, by.Reason)
 		return false
 	}
 	plan.Pending = &gatev1alpha1.PendingApproval{
 		Gate: gatev1alpha1.GateCanary, OperationID: operation, Since: since,
-		Summary: "Canary " + of + " and serve. Approving goes on to the next step; to undo the change, write the image of before.",
+		Summary: serving + ". Approving goes on to the next step; to undo the change, write the image of before.",
 	}
-	plan.Message = fmt.Sprintf("Canary %s and serve; it waits for an approval of operation %s at gate %s in spec.approvals.",
-		of, operation, gatev1alpha1.GateCanary)
+	plan.Message = fmt.Sprintf("%s; it waits for an approval of operation %s at gate %s in spec.approvals.",
+		serving, operation, gatev1alpha1.GateCanary)
 	return false
 }
 

@@ -82,6 +82,27 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// TestNoneHere: of a canary that is divided over clusters a step may have no copy in one of them; a person is told so, in words that are
+// not a count of nothing.
+func TestNoneHere(t *testing.T) {
+	in := Input{Object: "u", Change: "v2", Steps: []v1alpha1.CanaryStep{{Replicas: intstr.FromInt32(0), Pause: v1alpha1.CanaryPauseApproval}},
+		Total: 2, Serve: true, Now: noon}
+	plan := Decide(in)
+	if plan.Pending == nil {
+		t.Fatalf("nobody is asked: %+v", plan)
+	}
+	const want = "Canary step 1 of 1: none of the 2 copies in this cluster is to be new"
+	for _, got := range []string{plan.Pending.Summary, plan.Message} {
+		if !strings.HasPrefix(got, want) || strings.Contains(got, "serve") {
+			t.Errorf("%q, want %q and no word of serving", got, want)
+		}
+	}
+	in.Asked = 1
+	if got := Decide(in).Message; got != want+"; those there are go." {
+		t.Errorf("while one is new: %q", got)
+	}
+}
+
 // TestKilledBeforeItSaid: a step whose copies are asked for is not gone back from.
 func TestKilledBeforeItSaid(t *testing.T) {
 	in := Input{Object: "u", Change: "v2", Steps: steps(), Total: 5, Now: noon, Asked: 3}
