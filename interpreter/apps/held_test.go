@@ -12,8 +12,8 @@ import (
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
-// TestRolloutStatusWhileHeld: what a Release holds in a cluster bears the template's generation it came from, so that kubectl rollout status
-// on the template waits until the last cluster is opened, and says what it waits for.
+// TestRolloutStatusWhileHeld: what a Release holds in a cluster bears the template's generation it came from, so that kubectl rollout
+// status on the template waits until the last cluster is opened, and says what it waits for.
 func TestRolloutStatusWhileHeld(t *testing.T) {
 	families := map[string]*family.Family{"Deployment": Deployment(), "StatefulSet": StatefulSet(), "DaemonSet": DaemonSet()}
 	for kind, of := range families {
