@@ -63,7 +63,7 @@ func duplicates(order *v1alpha1.PodScaleIn) field.ErrorList {
 
 func (v *Validator) validateTarget(ctx context.Context, order *v1alpha1.PodScaleIn) (field.ErrorList, error) {
 	path, target := field.NewPath("spec", "targetRef"), order.Spec.TargetRef
-	object := cloneSet(order)
+	object := workloadOf(order)
 	err := v.Reader.Get(ctx, client.ObjectKeyFromObject(object), object)
 	if meta.IsNoMatchError(err) {
 		verdict := checkTarget(facts{order: order, kindUnknown: true})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	vm "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -20,6 +21,8 @@ type adoption struct {
 	clusters []clusterReplicas
 	// replicas is what lowerTemplate writes.
 	replicas int32
+	// unknown: a member that matters could not be read, or has not taken its number up.
+	unknown bool
 	// settled: the books agree with the members, or nobody asks any more.
 	settled bool
 	// refused says why nothing can be adopted.
@@ -32,7 +35,7 @@ func nextAdoption(f facts) adoption {
 	if f.template.cutOff {
 		return adoption{
 			refused: true, reason: v1alpha1.ReasonCutOff,
-			message: "the CloneSet is cut off from the federation: nothing is adopted until it is in it again",
+			message: "the " + f.order.Spec.TargetRef.Kind + " is cut off from the federation: nothing is adopted until it is in it again",
 		}
 	}
 	if f.binding != nil && f.binding.lowered == adoptMark {
@@ -43,7 +46,8 @@ func nextAdoption(f facts) adoption {
 		next = beginAdoption(f)
 	}
 	marked := f.template.lowered == adoptMark
-	if next.do == lowerBinding && !marked {
+	// What an earlier lowering left on the mark would be read as this one's.
+	if next.do == lowerBinding && (!marked || f.template.loweredFrom != "") {
 		return adoption{do: markTemplate}
 	}
 	if (next.settled || next.refused) && (marked || f.template.adopt == v1alpha1.AdoptOnce) {
@@ -55,11 +59,14 @@ func nextAdoption(f facts) adoption {
 	return next
 }
 
-// completeAdoption goes on from a lowered binding.
+// completeAdoption goes on from a lowered binding. Whoever scales the template meanwhile has the last word: the scheduler divides that.
 func completeAdoption(f facts) adoption {
+	scaled := f.template.loweredFrom != "" || f.binding.loweredOf != 0 && f.template.replicas != f.binding.loweredOf
 	switch {
-	case f.template.replicas != f.binding.sum():
+	case f.template.replicas != f.binding.sum() && !scaled:
 		return adoption{do: lowerTemplate, replicas: f.binding.sum()}
+	case f.template.replicas != f.binding.sum() && f.binding.replicas == f.template.replicas:
+		return adoption{do: release}
 	case f.binding.replicas != f.template.replicas || !f.caughtUp:
 		return adoption{} // Karmada has not taken the template's number over yet.
 	}
@@ -69,17 +76,12 @@ func completeAdoption(f facts) adoption {
 // beginAdoption refuses, waits or compares. Only lower numbers are adopted: a member that holds more is an autoscaler's
 // business. A member that cannot be asked keeps what the book says of it.
 func beginAdoption(f facts) adoption {
-	refuse := func(reason, message string) adoption {
+	if reason, message := notAdopted(f); reason != "" {
 		return adoption{refused: true, reason: reason, message: message}
 	}
 	switch {
-	case f.binding == nil:
-		return refuse(v1alpha1.ReasonAdoptionNotWritten, "the CloneSet is not propagated: nothing to adopt")
-	case !f.template.retained:
-		return refuse(v1alpha1.ReasonAdoptionNotWritten, "the control plane owns the replicas (no label "+
-			mark.RetainReplicas+"=true): Karmada sets the members back; use a PodScaleIn instead, or set the label before scaling in a member")
-	case f.owner != "":
-		return refuse(v1alpha1.ReasonTargetOwned, f.owner+" keeps the books of this workload already")
+	case f.template.replicas != f.binding.replicas:
+		return adoption{} // Karmada has not taken the template's number over yet.
 	case f.template.request != "" || f.template.lowered != "" && f.template.lowered != adoptMark || f.binding.lowered != "" ||
 		f.binding.suspended ||
 		f.binding.evicting || !f.binding.observed || f.binding.sum() != f.binding.replicas:
@@ -88,9 +90,29 @@ func beginAdoption(f facts) adoption {
 	return compare(f)
 }
 
+// notAdopted says why what members hold is not taken over; empty: it may be.
+func notAdopted(f facts) (reason, message string) {
+	switch {
+	case f.binding == nil:
+		return v1alpha1.ReasonAdoptionNotWritten, "the " + f.order.Spec.TargetRef.Kind + " is not propagated: nothing to adopt"
+	case f.template.set && f.template.retained:
+		return vm.ReasonAbandonedNotLowered, "the members own the replicas (label " + mark.RetainReplicas + "=true): lower spec.replicas there"
+	case !f.template.set && !f.template.retained:
+		return v1alpha1.ReasonAdoptionNotWritten, "the control plane owns the replicas (no label " +
+			mark.RetainReplicas + "=true): Karmada sets the members back; use a PodScaleIn instead, or set the label before scaling in a member"
+	case f.owner != "" && f.template.set:
+		return vm.ReasonAbandonedNotLowered, f.owner + " sets the replicas: lower its bounds by the servers that were given up"
+	case f.owner != "":
+		return v1alpha1.ReasonTargetOwned, f.owner + " keeps the books of this workload already"
+	case f.template.set && !f.binding.divided && len(f.binding.clusters) > 1:
+		return vm.ReasonAbandonedNotLowered, "each member has all replicas (the policy duplicates them): members cannot differ"
+	}
+	return "", ""
+}
+
 // compare lowers the book where a member holds less.
 func compare(f facts) adoption {
-	next := adoption{settled: true}
+	var next adoption
 	var changed, unknown []string
 	for _, cluster := range f.binding.clusters {
 		m, known := f.members[cluster.name]
@@ -103,9 +125,8 @@ func compare(f facts) adoption {
 		}
 		next.clusters = append(next.clusters, cluster)
 	}
-	if len(unknown) > 0 {
-		next.settled = false
-	}
+	next.unknown = len(unknown) > 0
+	next.settled = !next.unknown
 	var sum int32
 	for _, cluster := range next.clusters {
 		sum += cluster.replicas
@@ -118,6 +139,10 @@ func compare(f facts) adoption {
 	case len(changed) > 0:
 		next.do, next.settled = lowerBinding, false
 		next.reason, next.message = v1alpha1.ReasonAdopted, strings.Join(changed, "; ")
+		if f.template.set {
+			next.reason, next.message = vm.ReasonAbandonedLowered, "servers were given up without replacement: "+next.message
+		}
+	case next.settled && f.template.set: // Nobody asked: there is nothing to tell.
 	case next.settled:
 		next.reason, next.message = v1alpha1.ReasonNothingToAdopt, "no member holds fewer replicas than the scheduling result says"
 	}

@@ -17,14 +17,14 @@ func (f *federation) adopter(members map[string]member) {
 	next := nextAdoption(seen)
 	switch next.do {
 	case markTemplate:
-		f.template.lowered = adoptMark
+		f.template.lowered, f.template.loweredFrom = adoptMark, ""
 	case lowerBinding:
 		f.binding.clusters, f.binding.suspended, f.binding.lowered = next.clusters, true, adoptMark
-		f.binding.replicas = f.binding.sum()
+		f.binding.replicas, f.binding.loweredOf = f.binding.sum(), f.template.replicas
 	case lowerTemplate:
 		f.lowerTemplate(next.replicas)
 	case release:
-		f.binding.suspended, f.binding.lowered = false, ""
+		f.binding.suspended, f.binding.lowered, f.binding.loweredOf = false, "", 0
 	case endAdoption:
 		f.template.lowered, f.template.loweredFrom = "", ""
 		if f.template.adopt == v1alpha1.AdoptOnce {

@@ -2,6 +2,7 @@ package scalein
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -29,21 +30,53 @@ import (
 // cloneSetKind is the version the adopter reads; OpenKruise serves every version of one object.
 var cloneSetKind = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "CloneSet"}
 
-// adopter brings binding and template into line with members that were scaled in by hand, for templates that ask for it.
-type adopter struct{ *Reconciler }
+// adopter brings binding and template into line with members that hold less: CloneSets that were scaled in there by hand, for templates
+// that ask for it, and VMReplicaSets that gave servers up.
+type adopter struct {
+	*Reconciler
+	followed followed
+}
 
-// adopterStart adds the adopter once karmada-apiserver serves CloneSets: OpenKruise may be installed there after us.
+// followed is a kind that an adopter follows.
+type followed struct {
+	// controller is the name of its adopter, without what nobody does while the kind is not served.
+	controller, without string
+	kind                schema.GroupVersionKind
+	// watched is what is read of every template, and concerned says of which it is worth a look.
+	watched   func() client.Object
+	options   []builder.ForOption
+	concerned func(client.Object) bool
+	// read is one member; it is asked of those that seen names.
+	read func(a adopter, ctx context.Context, seen gathered, cluster string) member
+}
+
+// cloneSets are followed by their metadata.
+func cloneSets() followed {
+	return followed{
+		controller: "scalein-adopter", without: "no scale-in by hand is adopted", kind: cloneSetKind,
+		watched: func() client.Object { return &metav1.PartialObjectMetadata{} },
+		options: []builder.ForOption{builder.OnlyMetadata},
+		concerned: func(o client.Object) bool {
+			return o.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] != ""
+		},
+		read: func(a adopter, ctx context.Context, seen gathered, cluster string) member {
+			return a.gatherMember(ctx, seen, cluster)
+		},
+	}
+}
+
+// adopterStart adds an adopter once karmada-apiserver serves its kind: OpenKruise may be installed there after us.
 type adopterStart struct {
 	mgr     manager.Manager
-	r       *Reconciler
+	adopter adopter
 	options Options
 }
 
 // Start waits for the CRD; while there is none, nothing asks to be adopted.
 func (a adopterStart) Start(ctx context.Context) error {
-	err := served.Wait(ctx, a.mgr, cloneSetKind, "no scale-in by hand is adopted")
+	err := served.Wait(ctx, a.mgr, a.adopter.followed.kind, a.adopter.followed.without)
 	if err == nil {
-		err = addAdopter(a.mgr, a.r, a.options)
+		err = addAdopter(a.mgr, a.adopter, a.options)
 	}
 	if ctx.Err() != nil {
 		return nil // A manager that stops takes nothing on.
@@ -51,19 +84,19 @@ func (a adopterStart) Start(ctx context.Context) error {
 	return err
 }
 
-// addAdopter watches the metadata of CloneSets.
-func addAdopter(mgr manager.Manager, r *Reconciler, options Options) error {
-	template := &metav1.PartialObjectMetadata{}
-	template.SetGroupVersionKind(cloneSetKind)
+// addAdopter watches the templates of one kind.
+func addAdopter(mgr manager.Manager, a adopter, options Options) error {
+	template := a.followed.watched()
+	template.GetObjectKind().SetGroupVersionKind(a.followed.kind)
 	// An adoption that has begun is ended, whatever became of the annotation that asked for it.
 	concerned := predicate.NewPredicateFuncs(func(o client.Object) bool {
-		return o.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] != "" || o.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation] == adoptMark
+		return a.followed.concerned(o) || o.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation] == adoptMark
 	})
-	return builder.ControllerManagedBy(mgr).Named("scalein-adopter").
-		For(template, builder.OnlyMetadata, builder.WithPredicates(concerned)).
+	return builder.ControllerManagedBy(mgr).Named(a.followed.controller).
+		For(template, append(a.followed.options, builder.WithPredicates(concerned))...).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName,
 			RateLimiter: retry.Limiter()}).
-		Complete(adopter{r})
+		Complete(a)
 }
 
 // Reconcile does the next step for one template.
@@ -72,7 +105,7 @@ func (a adopter) Reconcile(ctx context.Context, request reconcile.Request) (reco
 	order := &v1alpha1.PodScaleIn{}
 	order.Namespace = request.Namespace
 	order.Spec.TargetRef = v1alpha1.ScaleInTarget{
-		APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: request.Name,
+		APIVersion: a.followed.kind.GroupVersion().String(), Kind: a.followed.kind.Kind, Name: request.Name,
 	}
 	wait, err := a.step(ctx, gathered{facts: facts{order: order, now: a.clock.Now(), members: map[string]member{}}})
 	if apierrors.IsConflict(err) {
@@ -105,7 +138,7 @@ func (a adopter) step(ctx context.Context, seen gathered) (time.Duration, error)
 		return 0, nil
 	case next.refused:
 		return lookRarely, nil
-	case next.settled:
+	case next.settled, next.unknown:
 		return lookLater, nil
 	}
 	return lookSoon, nil
@@ -117,7 +150,7 @@ func (a adopter) tell(ctx context.Context, template *unstructured.Unstructured, 
 		kind = corev1.EventTypeWarning
 	}
 	a.recorder.Event(template, kind, next.reason, next.message)
-	log.FromContext(ctx).Info("Compared the books with the members", "cloneSet", klog.KObj(template), "reason", next.reason, "message",
+	log.FromContext(ctx).Info("Compared the books with the members", "kind", template.GetKind(), "template", klog.KObj(template), "reason", next.reason, "message",
 		next.message)
 }
 
@@ -126,7 +159,7 @@ func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {
 		return err
 	}
 	ref := autoscalingv2.CrossVersionObjectReference{
-		APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: seen.order.Spec.TargetRef.Name,
+		APIVersion: a.followed.kind.GroupVersion().String(), Kind: a.followed.kind.Kind, Name: seen.order.Spec.TargetRef.Name,
 	}
 	owner, err := autoscalers.Find(ctx, a.cache, seen.order.Namespace, ref, autoscalers.Indexed(ref))
 	if err != nil {
@@ -136,7 +169,7 @@ func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {
 		seen.owner = owner.Kind + " " + owner.Name
 	}
 	for _, cluster := range seen.binding.clusters {
-		seen.members[cluster.name] = a.gatherMember(ctx, *seen, cluster.name)
+		seen.members[cluster.name] = a.followed.read(a, ctx, *seen, cluster.name)
 	}
 	return nil
 }
@@ -146,12 +179,14 @@ func (a adopter) write(ctx context.Context, seen gathered, next adoption) error 
 	case markTemplate:
 		return a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
 			annotate(t, v1alpha1.ScaleInLoweredAnnotation, adoptMark)
+			annotate(t, v1alpha1.ScaleInLoweredFromAnnotation, "")
 			return nil
 		})
 	case lowerBinding:
 		return a.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
 			lowerClusters(b, next.clusters)
 			annotate(b, v1alpha1.ScaleInLoweredAnnotation, adoptMark)
+			annotate(b, v1alpha1.ScaleInLoweredOfAnnotation, strconv.Itoa(int(seen.template.replicas)))
 		})
 	case lowerTemplate:
 		return a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {
@@ -161,6 +196,7 @@ func (a adopter) write(ctx context.Context, seen gathered, next adoption) error 
 		return a.patchBinding(ctx, seen, func(b *workv1alpha2.ResourceBinding) {
 			releaseScheduler(b)
 			annotate(b, v1alpha1.ScaleInLoweredAnnotation, "")
+			annotate(b, v1alpha1.ScaleInLoweredOfAnnotation, "")
 		})
 	case endAdoption:
 		return a.patchTemplate(ctx, seen, func(t *unstructured.Unstructured) error {

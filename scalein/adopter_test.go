@@ -49,7 +49,7 @@ func TestAnAdoptionNeverWritesOverAScaling(t *testing.T) {
 			if tc.beforeTheLook {
 				scale(plane, 20)
 			}
-			err := adopter{&Reconciler{reader: plane, writer: plane}}.write(t.Context(), seen, adoption{do: lowerTemplate, replicas: 8})
+			err := adopter{Reconciler: &Reconciler{reader: plane, writer: plane}}.write(t.Context(), seen, adoption{do: lowerTemplate, replicas: 8})
 			scaled := tc.beforeTheLook || tc.beforeTheWrite
 			if apierrors.IsConflict(err) != scaled || !scaled && err != nil {
 				t.Fatalf("error %v, want a conflict: %v", err, scaled)

@@ -8,6 +8,7 @@ import (
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -128,20 +129,26 @@ func annotate(object client.Object, key, value string) {
 func (r *Reconciler) patchTemplate(ctx context.Context, seen gathered, change func(*unstructured.Unstructured) error) error {
 	object := seen.templateObject.DeepCopy()
 	if err := r.reader.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
-		return fmt.Errorf("reading CloneSet %s again: %w", object.GetName(), err)
+		return fmt.Errorf("reading %s %s again: %w", object.GetKind(), object.GetName(), err)
 	}
 	if object.GetUID() != seen.templateObject.GetUID() || *templateFacts(object) != *seen.template {
-		return overtaken("clonesets.apps.kruise.io", object)
+		return overtaken(resourceOf(object), object)
 	}
 	base := object.DeepCopy()
 	if err := change(object); err != nil {
-		return fmt.Errorf("changing CloneSet %s: %w", object.GetName(), err)
+		return fmt.Errorf("changing %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
 	patch := client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})
 	if err := r.writer.Patch(ctx, object, patch); err != nil {
-		return fmt.Errorf("writing CloneSet %s: %w", object.GetName(), err)
+		return fmt.Errorf("writing %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
 	return nil
+}
+
+// resourceOf names the kind as the API server would in a conflict.
+func resourceOf(object *unstructured.Unstructured) string {
+	resource, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
+	return resource.GroupResource().String()
 }
 
 // patchBinding does the same with the binding, which Karmada writes after every push.

@@ -29,6 +29,7 @@ import (
 // +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;update;delete
 // +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins/status,verbs=get;patch;update
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list;watch
@@ -98,7 +99,12 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	if err := mgr.Add(scaledObjectsStart{mgr: mgr, known: r.keda}); err != nil {
 		return err
 	}
-	return mgr.Add(adopterStart{mgr: mgr, r: r, options: options})
+	for _, kind := range []followed{cloneSets(), virtualMachineSets()} {
+		if err := mgr.Add(adopterStart{mgr: mgr, adopter: adopter{Reconciler: r, followed: kind}, options: options}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const (

@@ -18,5 +18,6 @@
 //
 // The other way round, adopter.go follows scale-ins made by hand in members that own their replicas, for templates that ask by
 // annotation (adopt.go: pure): a mark on the template, the binding lowered with the scheduler held, the template, the
-// scheduler released, the mark off. The mark lets whoever comes after a crash bring it to its end.
+// scheduler released, the mark off. The mark lets whoever comes after a crash bring it to its end. abandoned.go follows in the same
+// way VMReplicaSets whose members gave servers up without replacement (docs/decisions/0395).
 package scalein

@@ -38,7 +38,9 @@ type template struct {
 	replicas int32
 	// request, lowered and loweredFrom are the annotations of those names.
 	request, lowered, loweredFrom string
-	// adopt is AdoptOnce, AdoptAlways or empty.
+	// set: it is a VMReplicaSet, whose members tell how many servers they keep.
+	set bool
+	// adopt is AdoptOnce, AdoptAlways or empty. A set asks while members give servers up without replacement.
 	adopt string
 	// retained: the members own their replicas (Karmada's retain-replicas label).
 	retained bool
@@ -50,6 +52,8 @@ type division struct {
 	clusters []clusterReplicas
 	replicas int32
 	lowered  string
+	// loweredOf is the annotation of that name, 0 without one.
+	loweredOf int32
 	// divided: the placement divides the replicas; duplicated ones cannot differ from member to member.
 	divided bool
 	// suspended: the scheduler is held, by us or by somebody else.
@@ -106,9 +110,9 @@ type work struct {
 type member struct {
 	// unreachable says why the member could not be read. Nothing else of it is known then: unknown is not zero.
 	unreachable string
-	// uid of the CloneSet there; empty when there is none.
+	// uid of the workload there; empty when there is none.
 	uid string
-	// replicas the CloneSet there asks for.
+	// replicas the CloneSet there asks for, or the servers that the set there keeps.
 	replicas int32
 	// delivered is the id of the last request this member took.
 	delivered string

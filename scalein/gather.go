@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -92,15 +93,15 @@ func (f facts) clustersThatMatter() map[string]bool {
 }
 
 func (r *Reconciler) gatherTemplate(ctx context.Context, seen *gathered) error {
-	object := cloneSet(seen.order)
+	object := workloadOf(seen.order)
 	err := r.reader.Get(ctx, client.ObjectKeyFromObject(object), object)
-	// Without OpenKruise's CRDs there is no CloneSet either.
+	// Without OpenKruise's CRDs there is no CloneSet either, nor a set without ours.
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		seen.kindUnknown = meta.IsNoMatchError(err)
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading CloneSet %s: %w", object.GetName(), err)
+		return fmt.Errorf("reading %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
 	seen.templateObject = object
 	seen.template = templateFacts(object)
@@ -108,7 +109,7 @@ func (r *Reconciler) gatherTemplate(ctx context.Context, seen *gathered) error {
 }
 
 func templateFacts(object *unstructured.Unstructured) *template {
-	return &template{
+	t := &template{
 		replicas:    replicasOf(object),
 		request:     object.GetAnnotations()[v1alpha1.ScaleInRequestAnnotation],
 		lowered:     object.GetAnnotations()[v1alpha1.ScaleInLoweredAnnotation],
@@ -117,6 +118,10 @@ func templateFacts(object *unstructured.Unstructured) *template {
 		retained:    object.GetLabels()[mark.RetainReplicas] == "true",
 		cutOff:      object.GetAnnotations()[migration.AnnotationCutOff] != "",
 	}
+	if object.GroupVersionKind().GroupKind() == setKind.GroupKind() {
+		t.set, t.adopt = true, wishOfSet(object)
+	}
+	return t
 }
 
 // wish is the annotation's value as far as it is one of the known.
@@ -144,6 +149,7 @@ func (r *Reconciler) gatherBinding(ctx context.Context, seen *gathered) error {
 func bindingFacts(object *workv1alpha2.ResourceBinding) *division {
 	b := &division{
 		replicas:  object.Spec.Replicas,
+		loweredOf: number(object.Annotations[v1alpha1.ScaleInLoweredOfAnnotation]),
 		lowered:   object.Annotations[v1alpha1.ScaleInLoweredAnnotation],
 		suspended: object.Spec.SchedulingSuspended(),
 		evicting:  len(binding.Evicting(object)) > 0,
@@ -241,7 +247,7 @@ func (r *Reconciler) readMember(ctx context.Context, seen gathered, cluster stri
 		return member{}, err
 	}
 	m := member{pods: map[string]pod{}}
-	object := cloneSet(seen.order)
+	object := workloadOf(seen.order)
 	switch err := api.Get(ctx, client.ObjectKeyFromObject(object), object); {
 	case err == nil:
 		m.uid, m.replicas = string(object.GetUID()), replicasOf(object)
@@ -301,8 +307,17 @@ func matching(pods []corev1.Pod, selector labels.Selector) map[string]bool {
 	return out
 }
 
-// cloneSet names the workload of the order, in the control plane and in every member.
-func cloneSet(order *v1alpha1.PodScaleIn) *unstructured.Unstructured {
+// number is what an annotation says; 0 for none.
+func number(value string) int32 {
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int32(n)
+}
+
+// workloadOf names the workload of the order, in the control plane and in every member.
+func workloadOf(order *v1alpha1.PodScaleIn) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetAPIVersion(order.Spec.TargetRef.APIVersion)
 	object.SetKind(order.Spec.TargetRef.Kind)

@@ -25,6 +25,10 @@ const (
 	// were lowered. A binding that Karmada made from a later one has the lowered replicas in it.
 	ScaleInLoweredFromAnnotation = "scalein.argosy.dev/lowered-from"
 
+	// ScaleInLoweredOfAnnotation stands on a binding that an adoption has lowered: the template's replicas then. A template that says
+	// another number was scaled since, and that is not undone.
+	ScaleInLoweredOfAnnotation = "scalein.argosy.dev/lowered-of"
+
 	// PodScaleInFinalizer keeps an order until its request is off the template and the scheduler is released.
 	PodScaleInFinalizer = "scalein.argosy.dev/cleanup"
 

@@ -117,6 +117,11 @@ const (
 	ReasonUnknownForTooLong = "UnknownForTooLong"
 	// ReasonNotUnknownForTooLong says why FailoverDue is False.
 	ReasonNotUnknownForTooLong = "NotUnknownForTooLong"
+	// ReasonAbandonedLowered is the reason of the event that the control plane's numbers were lowered by servers that members gave up
+	// without replacement (onUnrepairable Abandon).
+	ReasonAbandonedLowered = "AbandonedReplicasLowered"
+	// ReasonAbandonedNotLowered is the reason of the event that they were not, and why.
+	ReasonAbandonedNotLowered = "AbandonedReplicasNotLowered"
 	// ReasonMachineBooting says that a machine is there and does not run yet: Reachable is Unknown.
 	ReasonMachineBooting = "MachineBooting"
 	// ReasonMachineStopped says that the driver surely knows that the machine does not run: Reachable is False.

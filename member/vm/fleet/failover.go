@@ -58,9 +58,10 @@ func (in Input) failover(out *Plan) {
 			continue
 		}
 		out.Offline = append(out.Offline, Mark{Server: m.Name, Reason: Unreachable, GivenUp: true})
-		// A kill between the two writes finds the entry there.
-		known := slices.ContainsFunc(out.Abandoned, func(a v1alpha1.AbandonedServer) bool { return a.Server == m.Name })
-		if policy.OnUnrepairable == v1alpha1.Abandon && !known && len(out.Abandoned) < v1alpha1.MaxAbandoned {
+		// Without an entry where the set is to keep no more than are left: a kill between the two writes finds the entry there, and the
+		// federation may have lowered the set by it since.
+		missed := len(in.active())-len(out.Offline) < in.keep(out.Abandoned)
+		if policy.OnUnrepairable == v1alpha1.Abandon && missed && len(out.Abandoned) < v1alpha1.MaxAbandoned {
 			out.Abandoned = append(out.Abandoned,
 				v1alpha1.AbandonedServer{Server: m.Name, Replicas: int32(in.replicas()), At: &metav1.Time{Time: in.Now}})
 		}

@@ -99,10 +99,13 @@ func (in Input) abandoned() []v1alpha1.AbandonedServer {
 
 // desired is how many servers the set keeps: spec.replicas, or what it had when servers were given up less those, if that is lower. A
 // spec.replicas above the number of then is a new wish.
-func (in Input) desired() int {
+func (in Input) desired() int { return in.keep(in.abandoned()) }
+
+// keep is the same with these entries.
+func (in Input) keep(abandoned []v1alpha1.AbandonedServer) int {
 	out := in.replicas()
 	given := map[int32]int{}
-	for _, a := range in.abandoned() {
+	for _, a := range abandoned {
 		given[a.Replicas]++
 	}
 	for then, n := range given {

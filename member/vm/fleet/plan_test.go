@@ -242,3 +242,30 @@ func TestAbandon(t *testing.T) {
 	w.set.Spec.Replicas = ptr.To[int32](5)
 	said("five are wanted again", 5, 0)
 }
+
+// TestAbandonedBetweenTheWrites: the controller is killed when the entry is written and the server is not marked, and the federation lowers
+// the set by it. Who goes on takes that server out, and lowers nothing by it again.
+func TestAbandonedBetweenTheWrites(t *testing.T) {
+	w := of(5)
+	w.set.Spec.Failover.OnUnrepairable = v1alpha1.Abandon
+	lost := w.server(1)
+	w.lose(lost)
+	name := lost.Name
+	for step := 0; len(w.set.Status.Abandoned) == 0; step++ {
+		if step > 5 {
+			t.Fatal("nobody is given up")
+		}
+		w.each(name, func(m *Member) { m.Fenced = m.FenceTried })
+		plan := Decide(w.input())
+		if len(plan.Offline) > 0 {
+			w.apply(plan, 1)
+		} else {
+			w.apply(plan, -1)
+		}
+	}
+	w.set.Spec.Replicas = ptr.To[int32](4)
+	w.settle()
+	if got := w.names(); len(got) != 4 || slices.Contains(got, name) || AbandonedReplicas(w.input()) != 0 {
+		t.Errorf("%v are left, %d abandoned; want four without %s, and none", got, AbandonedReplicas(w.input()), name)
+	}
+}
