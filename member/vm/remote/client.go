@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,11 +22,20 @@ const patience = 30 * time.Second
 // maxAnswer is how many bytes of an answer are read; the rest is thrown away.
 const maxAnswer = 1 << 20
 
-// Client reaches machines.
+// Client reaches machines. It is not to be copied. Connections are kept for a while, so that looking at work that goes on costs no handshake.
 type Client struct {
 	// Dial opens connections; nil is the usual.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Patience with one connection, and all that is asked over it; 0 is 30 seconds.
+	Patience time.Duration
+	// Idle is how long a connection is kept that nobody uses; 0 is a minute, and below it none is. Kept is how many are, at most; 0 is 256.
+	Idle time.Duration
+	Kept int
+
+	pool pool
 }
+
+func (c *Client) patience() time.Duration { return cmp.Or(c.Patience, patience) }
 
 // State of the work that a machine knows of.
 type State string
@@ -178,11 +188,18 @@ func (c *Client) wrapped(ctx context.Context, target Target, arguments string, i
 	return connection.run(invoke(arguments), input)
 }
 
-// connection to one machine, for at most patience.
+// connection to one machine, borrowed for at most patience.
 type connection struct {
-	client *ssh.Client
+	*line
+	// broken: nobody is to use it after this.
+	broken bool
 	close  func()
+	// silent says what a failure was about if patience ended: whoever took the connection and said no more.
+	silent func(error) error
 }
+
+// ErrSilent: the machine took the connection and then did not answer for as long as is waited.
+var ErrSilent = errors.New("it took the connection and did not answer")
 
 func (c *Client) connect(ctx context.Context, target Target) (*connection, error) {
 	var refused error
@@ -190,42 +207,71 @@ func (c *Client) connect(ctx context.Context, target Target) (*connection, error
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	dial := c.Dial
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: patience / 3}).DialContext
-	}
-	wire, err := dial(ctx, "tcp", target.Address)
-	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("reaching the machine: %w", err)
-	}
-	// Whatever hangs ends with the context.
-	stop := context.AfterFunc(ctx, func() { _ = wire.Close() })
-	client, channels, requests, err := ssh.NewClientConn(wire, target.Address, config)
-	if err != nil {
-		stop()
-		cancel()
-		_ = wire.Close()
-		if refused != nil {
-			return nil, refused
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience(), ErrSilent)
+	silent := func(err error) error {
+		if errors.Is(context.Cause(ctx), ErrSilent) {
+			return fmt.Errorf("%w for %s (%s): its SSH server, or the machine, hangs", ErrSilent, c.patience(), target.Address)
 		}
-		return nil, fmt.Errorf("logging into the machine: %w", err)
+		return err
 	}
-	out := &connection{client: ssh.NewClient(client, channels, requests)}
+	who := target.identity()
+	known := c.pool.take(who)
+	if known != nil && !known.alive(c.patience()/6) {
+		known.close()
+		known = nil
+	}
+	if known == nil {
+		if known, err = c.dial(ctx, target.Address, config, silent); err != nil {
+			cancel()
+			return nil, cmp.Or(refused, err)
+		}
+		known.who = who
+		go func(l *line) {
+			_ = l.client.Wait()
+			c.pool.drop(l) // its machine closed it
+		}(known)
+	}
+	out := &connection{line: known, silent: silent}
+	// Whatever hangs ends with the context.
+	stop := context.AfterFunc(ctx, func() { _ = known.wire.Close() })
 	out.close = func() {
-		stop()
+		whole := stop() && !out.broken
 		cancel()
-		_ = out.client.Close()
+		if whole && c.Idle >= 0 {
+			c.pool.put(known, cmp.Or(c.Kept, keptAtMost), cmp.Or(c.Idle, keptFor))
+		} else {
+			known.close()
+		}
 	}
 	return out, nil
+}
+
+// dial a machine and log into it.
+func (c *Client) dial(ctx context.Context, address string, config *ssh.ClientConfig, silent func(error) error) (*line, error) {
+	dial := c.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: c.patience() / 3}).DialContext
+	}
+	wire, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("reaching the machine: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = wire.Close() })
+	defer stop()
+	client, channels, requests, err := ssh.NewClientConn(wire, address, config)
+	if err != nil {
+		_ = wire.Close()
+		return nil, fmt.Errorf("logging into the machine: %w", silent(err))
+	}
+	return &line{wire: wire, client: ssh.NewClient(client, channels, requests)}, nil
 }
 
 // run a command, whatever shell the user has.
 func (c *connection) run(command string, input []byte) (int, []byte, error) {
 	session, err := c.client.NewSession()
 	if err != nil {
-		return 0, nil, fmt.Errorf("opening a session: %w", err)
+		c.broken = true
+		return 0, nil, fmt.Errorf("opening a session: %w", c.silent(err))
 	}
 	defer session.Close()
 	output := &bounded{}
@@ -236,7 +282,8 @@ func (c *connection) run(command string, input []byte) (int, []byte, error) {
 	case errors.As(err, &exit) && exit.Signal() == "":
 		return exit.ExitStatus(), output.kept.Bytes(), nil
 	case err != nil:
-		return 0, nil, fmt.Errorf("running a command: %w", err)
+		c.broken = true
+		return 0, nil, fmt.Errorf("running a command: %w", c.silent(err))
 	}
 	return 0, output.kept.Bytes(), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -263,29 +262,35 @@ func TestAMachineLacksAProgram(t *testing.T) {
 	g.Expect(err).To(want)
 }
 
-// TestHalfOpen: a machine that takes the connection and says nothing ends with the context.
+// TestHalfOpen: who takes a connection and says nothing more, at once or in the middle of a command, is named, and holds nobody for ever.
 func TestHalfOpen(t *testing.T) {
 	r := newRig(t)
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	r.client.Patience = 500 * time.Millisecond
+	// On a machine that stalls no connection is late, so that what is late is the answer.
+	r.client.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(context.WithoutCancel(ctx), network, address)
 	}
+	_, err := r.client.Read(t.Context(), r.target, "sleep 3600")
+	r.Expect(err).To(gomega.MatchError(remote.ErrSilent))
+
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections for it
+	r.Expect(err).NotTo(gomega.HaveOccurred())
 	t.Cleanup(func() { _ = silent.Close() })
 	r.target.Address = silent.Addr().String()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		defer cancel()
-		taken, err := silent.Accept()
-		if err != nil {
-			return
-		}
-		defer taken.Close()
-		// Whoever logs in speaks first, and waits then.
-		_, _ = taken.Read(make([]byte, 1))
+	for what, ask := range map[string]func(context.Context) error{
+		"status": func(ctx context.Context) error { _, err := r.client.Status(ctx, r.target); return err },
+		"start": func(ctx context.Context) error {
+			return r.client.Start(ctx, r.target, remote.Work{Sequence: 1, Name: "a", Script: []byte("true")})
+		},
+	} {
+		err := ask(t.Context())
+		r.Expect(err).To(gomega.MatchError(remote.ErrSilent), what)
+		r.Expect(err).To(gomega.MatchError(gomega.ContainSubstring(
+			"logging into the machine: it took the connection and did not answer for 500ms ("+r.target.Address)), what)
+		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, _ = io.Copy(io.Discard, taken)
-	}()
-	_, err = r.client.Status(ctx, r.target)
-	r.Expect(err).To(gomega.MatchError(gomega.ContainSubstring("logging into the machine")))
+		err = ask(ctx)
+		r.Expect(err).To(gomega.HaveOccurred(), what)
+		r.Expect(err).NotTo(gomega.MatchError(remote.ErrSilent), "%s: who asked gave up, not the machine", what)
+	}
 }

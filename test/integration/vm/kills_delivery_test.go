@@ -27,7 +27,7 @@ const deliveryKills = 60
 
 // remote of the process: it dies before it connects, or as soon as what it sent is on its way.
 func (m *mortal) remote() *remote.Client {
-	return &remote.Client{Dial: func(ctx context.Context, network, address string) (wire net.Conn, err error) {
+	return &remote.Client{Idle: -1, Dial: func(ctx context.Context, network, address string) (wire net.Conn, err error) {
 		err = m.write(func() (err error) {
 			wire, err = (&net.Dialer{}).DialContext(ctx, network, address)
 			return err

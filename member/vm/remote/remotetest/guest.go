@@ -47,6 +47,7 @@ type Guest struct {
 	listener net.Listener
 	open     map[net.Conn]bool
 	boots    int
+	accepted int
 }
 
 // Key is a private key as PEM, and its public part.
@@ -185,3 +186,10 @@ func (g *Guest) pids() []int {
 
 // Processes is how many the guest has.
 func (g *Guest) Processes() int { return len(g.pids()) }
+
+// Connections is how many it has at this time, and how many it ever took.
+func (g *Guest) Connections() (open, ever int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.open), g.accepted
+}

@@ -46,6 +46,7 @@ func (g *Guest) keep(wire net.Conn, open bool) {
 	defer g.mu.Unlock()
 	if open {
 		g.open[wire] = true
+		g.accepted++
 	} else {
 		delete(g.open, wire)
 	}
