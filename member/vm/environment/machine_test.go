@@ -6,10 +6,12 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,4 +205,31 @@ func TestScripts(t *testing.T) {
 	r.Expect(r.found()).To(gomega.HaveLen(3))
 	r.Expect(os.Remove(filepath.Join(r.root, "log"))).To(gomega.Succeed())
 	r.Expect(r.found()).To(gomega.HaveLen(2))
+}
+
+// TestAsMuchAsASchemaTakes: 64 packages, each with 64 params of which one is 4 KiB of hostile text, are installed and found whole.
+func TestAsMuchAsASchemaTakes(t *testing.T) {
+	r, s := newRig(t), newStore(t)
+	text := strings.Repeat(`'$(touch "$ARGOSY_ROOT/owned")'"`+"`\\\n", 1+4096/34)[:4096]
+	var all []environment.Wanted
+	for i := range 64 {
+		p := v1alpha1.Package{
+			Name: fmt.Sprintf("p%02d", i), Version: "1", Installer: "script", Order: int32(64 - i),
+			Params: map[string]v1alpha1.BoundedString{"text": v1alpha1.BoundedString(text)},
+		}
+		for n := range 63 {
+			p.Params[fmt.Sprintf("n%02d", n)] = "x"
+		}
+		p.Source, p.Checksum = s.put("/"+p.Name, []byte("#!/bin/sh\n"+`printf %s "$ARGOSY_PARAM_TEXT" >"$ARGOSY_ROOT/$ARGOSY_PACKAGE"`+"\n"))
+		all = append(all, environment.Wanted{Package: p})
+	}
+	r.Expect(environment.CheckAll([]v1alpha1.Package{all[0].Package})).To(gomega.Succeed())
+	done := r.install(all...)
+	r.Expect(done.Code).To(gomega.Equal(0), done.Output)
+	r.Expect(r.found()).To(gomega.HaveLen(64))
+	for _, name := range []string{"p00", "p63"} {
+		r.Expect(r.file(name)).To(gomega.Equal(text))
+	}
+	r.Expect(r.file("owned")).To(gomega.BeEmpty())
+	r.Expect(environment.Plan(r.found(), all)).To(gomega.BeEmpty())
 }

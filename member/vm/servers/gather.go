@@ -64,6 +64,7 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 			return nil, fmt.Errorf("reading the set of a Server: %w", err)
 		}
 	}
+	facts.BringBack(&w.after.Status, w.now)
 	w.mind.lock = w.mind.lock.See(server.Status.Lock, w.now)
 	if err := r.look(ctx, w); err != nil {
 		return nil, err

@@ -46,6 +46,8 @@ func (r *Reconciler) change(ctx context.Context, w *work, m fleet.Member) error 
 	}
 	if slices.Contains(w.plan.Grant, m.Name) {
 		grant(changed, w)
+	} else if m.GrantedAt.After(w.now) { // by a clock that was ahead: the safe frequency would stand still until then
+		metav1.SetMetaDataAnnotation(&changed.ObjectMeta, v1alpha1.AnnotationGrantedAt, w.now.UTC().Format(time.RFC3339))
 	}
 	if slices.Contains(w.plan.Fence, m.Name) && m.Status.Operation != nil {
 		metav1.SetMetaDataAnnotation(&changed.ObjectMeta, v1alpha1.AnnotationFence, m.Status.Operation.ID)

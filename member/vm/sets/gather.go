@@ -12,7 +12,10 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
@@ -76,7 +79,7 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 		w.in.Answers = r.gates.Answers(set.UID, set.Spec.Gates)
 	}
 	w.plan = fleet.Decide(w.in)
-	if trouble := r.notHere(&set.Spec.Template.Spec); trouble != "" {
+	if trouble := r.notHere(&set.Spec.Template.Metadata, &set.Spec.Template.Spec); trouble != "" {
 		w.reason, w.trouble = v1alpha1.ReasonTemplateNotSupported, trouble
 	}
 	if err := r.checkOverlap(ctx, w); err != nil {
@@ -123,13 +126,31 @@ func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
 	return nil
 }
 
+// badLabels says which label or annotation no Server can have; empty: none.
+func badLabels(metadata *v1alpha1.TemplateMeta) string {
+	labels := map[string]string{}
+	for key, value := range metadata.Labels {
+		labels[key] = string(value)
+	}
+	path := field.NewPath("spec", "template", "metadata")
+	wrong := append(metav1validation.ValidateLabels(labels, path.Child("labels")),
+		apivalidation.ValidateAnnotations(metadata.Annotations, path.Child("annotations"))...)
+	if len(wrong) == 0 {
+		return ""
+	}
+	return wrong.ToAggregate().Error()
+}
+
 // notHere says what of a template is not delivered here; empty: all of it is.
-func (r *Reconciler) notHere(template *v1alpha1.ServerTemplateSpec) string {
+func (r *Reconciler) notHere(metadata *v1alpha1.TemplateMeta, template *v1alpha1.ServerTemplateSpec) string {
 	const there = "%s driver %q is not configured here; there is: %s"
 	for _, m := range template.Monitors {
 		if m.AlertQuery != "" && !r.AlertQueries {
 			return fmt.Sprintf("monitor %s has an alertQuery, and no Prometheus is configured here (monitoring.prometheus) to ask it of", m.Name)
 		}
+	}
+	if trouble := badLabels(metadata); trouble != "" {
+		return trouble
 	}
 	if err := environment.CheckAll(template.Packages); err != nil {
 		return strings.ReplaceAll(err.Error(), "\n", "; ")

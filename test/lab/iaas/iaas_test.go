@@ -48,7 +48,7 @@ func TestConformance(t *testing.T) {
 			machinetest.Run(t, func(t *testing.T) machinetest.Rig {
 				server, driver := system(t)
 				server.Fail(func(*http.Request) Fault { return fault })
-				broken := []Fault{Refused, Page, Nonsense, Overloaded}
+				broken := []Fault{Refused, Page, Nonsense, Overloaded, Conflict}
 				return machinetest.Rig{
 					Driver: driver, Credentials: credentials(), Image: "lab/debian", Settle: func() {},
 					Count: func() int { return len(server.Machines()) },

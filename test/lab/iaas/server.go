@@ -28,6 +28,8 @@ const (
 	Nonsense Fault = "Nonsense"
 	// Overloaded: 429.
 	Overloaded Fault = "Overloaded"
+	// Conflict: 409 with a code of the system's own.
+	Conflict Fault = "Conflict"
 )
 
 // Server speaks the contract for a Store.
@@ -91,6 +93,9 @@ func (s *Server) Handler() http.Handler {
 			return
 		case Overloaded:
 			answer(w, http.StatusTooManyRequests, httpdriver.Problem{Code: httpdriver.Busy, Message: "not now"})
+			return
+		case Conflict:
+			answer(w, http.StatusConflict, httpdriver.Problem{Code: "Locked", Message: "a snapshot is made"})
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -1,14 +1,17 @@
 package httpdriver_test
 
 import (
+	"context"
 	"encoding/pem"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -52,11 +55,16 @@ func TestAnswers(t *testing.T) {
 		"at this very machine": {
 			status: 200,
 			body:   strings.Replace(fine, "}", `,"addresses":[{"address":"127.0.0.1"}]}`, 1), says: "no address of a machine"},
-		"elsewhere":                   {status: 302, body: ``, says: "answered 302"},
-		"out of order":                {status: 500, body: `{"message":"disk"}`, says: "answered 500: disk"},
-		"unauthorized":                {status: 401, body: ``, says: "answered 401"},
-		"too often":                   {status: 429, body: ``, sure: machine.ErrQuota},
-		"gone, of something to read":  {status: 410, body: `{"code":"MachineNotFound","key":"a"}`, says: "answered 410"},
+		"elsewhere":                  {status: 302, body: ``, says: "answered 302"},
+		"out of order":               {status: 500, body: `{"message":"disk"}`, says: "answered 500: disk"},
+		"unauthorized":               {status: 401, body: ``, says: "answered 401"},
+		"too often":                  {status: 429, body: ``, sure: machine.ErrQuota},
+		"gone, of something to read": {status: 410, body: `{"code":"MachineNotFound","key":"a"}`, says: "answered 410"},
+		"fenced":                     {status: 409, body: `{"code":"Fenced","message":"sequence 3"}`, sure: machine.ErrFenced},
+		"a conflict of its own": {
+			status: 409, body: `{"code":"Locked","message":"a snapshot is made"}`, says: "answered 409: a snapshot is made",
+		},
+		"a proxy's conflict":          {status: 409, body: `<html>`, says: "answered 409"},
 		"more than anybody reads":     {status: 200, body: strings.Repeat(" ", 5<<20), says: "longer than"},
 		"text that is none, and long": {status: 500, body: `{"message":"` + strings.Repeat("\xff", 2000) + `"}`, says: "answered 500"},
 	} {
@@ -80,6 +88,40 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%q, want %q", said, tc.says)
 			}
 		})
+	}
+}
+
+// TestHalfOpen: a system that takes connections and says nothing is waited for no longer than whoever asks, and nothing is known then.
+func TestHalfOpen(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections for it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	driver, err := httpdriver.New(httpdriver.Options{URL: "https://" + silent.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	for what, ask := range map[string]func(context.Context, machine.Call) error{
+		"making machine a": func(ctx context.Context, c machine.Call) error {
+			_, err := driver.Ensure(ctx, c, machine.Spec{})
+			return err
+		},
+		"looking at machine a": func(ctx context.Context, c machine.Call) error { _, err := driver.Get(ctx, c); return err },
+		"stopping machine a":   driver.Stop,
+		"removing machine a":   driver.Delete,
+	} {
+		err := ask(ctx, machine.Call{Key: "a"})
+		if err == nil || !strings.HasPrefix(err.Error(), what+": the system did not answer: ") {
+			t.Errorf("%v, want %s", err, what)
+		}
+		for _, sure := range []error{machine.ErrGone, machine.ErrInvalid, machine.ErrFenced, machine.ErrQuota} {
+			if errors.Is(err, sure) {
+				t.Errorf("%v is %v, of which nothing is known", err, sure)
+			}
+		}
 	}
 }
 
