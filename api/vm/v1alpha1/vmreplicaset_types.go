@@ -143,7 +143,7 @@ type OnUnrepairable string
 const (
 	// Replace makes a new server.
 	Replace OnUnrepairable = "Replace"
-	// Abandon runs with one server fewer; status.abandoned tells the federation, which may lower the template's replicas by it.
+	// Abandon runs with one server fewer; status.abandoned tells the control plane, which lowers that member's share and the template by it.
 	Abandon OnUnrepairable = "Abandon"
 )
 
@@ -308,6 +308,7 @@ type ServerSelector struct {
 
 // LabelValue is the value of a label.
 // +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:Pattern=`^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$`
 type LabelValue string
 
 // AbandonedServer is a server that was given up without replacement.
@@ -426,6 +427,7 @@ type VMReplicaSetStatus struct {
 }
 
 // VMReplicaSet keeps a number of equal servers and delivers their environment.
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must be no more than 52 characters: each server's name is this one with a number, and a label holds it"
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
@@ -436,6 +438,7 @@ type VMReplicaSetStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=integer,JSONPath=`.status.readyReplicas`,description="servers that serve"
 // +kubebuilder:printcolumn:name="Unknown",type=integer,JSONPath=`.status.unknownReplicas`,description="servers that cannot be reached"
 // +kubebuilder:printcolumn:name="Waiting",type=string,JSONPath=`.status.conditions[?(@.type=="AwaitingApproval")].status`,description="whether a gate waits for a person"
+// +kubebuilder:printcolumn:name="Abandoned",type=integer,JSONPath=`.status.abandonedReplicas`,priority=1,description="servers given up without replacement"
 // +kubebuilder:printcolumn:name="Driver",type=string,JSONPath=`.spec.template.spec.machine.driver`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type VMReplicaSet struct {
