@@ -90,7 +90,8 @@ func setFacts(set *unstructured.Unstructured, share int32) (member, error) {
 		return member{}, fmt.Errorf("reading status.abandonedReplicas of VMReplicaSet %s: %w", set.GetName(), err)
 	}
 	if asked != share || seen != set.GetGeneration() {
-		return member{}, fmt.Errorf("VMReplicaSet %s asks for %d servers at generation %d, of which %d was observed: the share of %d has not arrived",
+		return member{}, fmt.Errorf(
+			"VMReplicaSet %s asks for %d servers at generation %d, of which %d was observed: the share of %d has not arrived",
 			set.GetName(), asked, set.GetGeneration(), seen, share)
 	}
 	return member{uid: string(set.GetUID()), replicas: max(0, asked-int32(gone))}, nil

@@ -72,7 +72,7 @@ func (s *sets) follow() {
 			seen[name] = member{uid: name, replicas: m.kept}
 		}
 	}
-	s.federation.adopter(seen)
+	s.adopter(seen)
 }
 
 // report is Karmada's collection of the members' status.

@@ -150,8 +150,8 @@ func (a adopter) tell(ctx context.Context, template *unstructured.Unstructured, 
 		kind = corev1.EventTypeWarning
 	}
 	a.recorder.Event(template, kind, next.reason, next.message)
-	log.FromContext(ctx).Info("Compared the books with the members", "kind", template.GetKind(), "template", klog.KObj(template), "reason", next.reason, "message",
-		next.message)
+	log.FromContext(ctx).Info("Compared the books with the members", "kind", template.GetKind(), "template", klog.KObj(template),
+		"reason", next.reason, "message", next.message)
 }
 
 func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {

@@ -22,7 +22,8 @@ const patience = 30 * time.Second
 // maxAnswer is how many bytes of an answer are read; the rest is thrown away.
 const maxAnswer = 1 << 20
 
-// Client reaches machines. It is not to be copied. Connections are kept for a while, so that looking at work that goes on costs no handshake.
+// Client reaches machines. It is not to be copied. Connections are kept for a while, so that looking at work that goes on costs no
+// handshake.
 type Client struct {
 	// Dial opens connections; nil is the usual.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -53,7 +53,8 @@ func (r *rig) other() string {
 	return guest.HostKey()
 }
 
-// TestAKeptConnectionBreaks: a machine that was switched off and on is reached again at the first try, and work is not started twice for it.
+// TestAKeptConnectionBreaks: a machine that was switched off and on is reached again at the first try, and no work is started twice for
+// it.
 func TestAKeptConnectionBreaks(t *testing.T) {
 	r := newRig(t)
 	for i := range 5 {
