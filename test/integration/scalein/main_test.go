@@ -35,6 +35,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
+	vm "github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/scalein"
@@ -55,7 +56,7 @@ func run(m *testing.M) int {
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, karmadaautoscaling.Install, workv1alpha1.Install,
 		workv1alpha2.Install, policyv1alpha1.Install,
-		kruisev1alpha1.AddToScheme, v1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme,
+		kruisev1alpha1.AddToScheme, v1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme, vm.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			fmt.Fprintln(os.Stderr, "building the scheme:", err)
@@ -69,7 +70,7 @@ func run(m *testing.M) int {
 		config  **rest.Config
 	}{
 		{lab.KarmadaPlane(), &plane, &planeConfig},
-		{lab.APIServerOptions{CRDs: []lab.CRDs{lab.KruiseCRDs()}}, &member, new(*rest.Config)},
+		{lab.APIServerOptions{CRDs: []lab.CRDs{lab.KruiseCRDs(), lab.ArgosyCRDs()}}, &member, new(*rest.Config)},
 	} {
 		running, err := lab.NewAPIServer(ctx, server.options)
 		if err != nil {
