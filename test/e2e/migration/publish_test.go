@@ -31,8 +31,8 @@ import (
 // argosyctl as CI/CD runs it; the exit status is an answer too. It is run again when a webhook, or an API server, did not answer.
 func (s *story) argosyctl(args ...string) (said string, code int) {
 	s.Helper()
-	_, _ = machine.Answered(s.Context(), func(ctx context.Context) (string, error) {
-		command := exec.CommandContext(ctx, filepath.Join(world.lab.Root, "bin", "argosyctl"), args...)
+	_, _ = machine.Answered(s.Context(), func(context.Context) (string, error) { // it waits for as long as it is told to
+		command := exec.CommandContext(s.Context(), filepath.Join(world.lab.Root, "bin", "argosyctl"), args...)
 		command.Env = append(os.Environ(), "KUBECONFIG="+world.lab.Kubeconfigs["karmada"])
 		out, err := command.CombinedOutput()
 		var exit *exec.ExitError

@@ -174,7 +174,7 @@ func (s *story) leave(app static.App) {
 
 // karmadactl is asked again when a webhook or etcd was too slow to be asked, which is neither consent nor refusal.
 func karmadactl(ctx context.Context, args ...string) (out string, err error) {
-	_, _ = machine.Answered(ctx, func(ctx context.Context) (string, error) {
+	_, _ = machine.Answered(ctx, func(context.Context) (string, error) { // it waits for as long as it is told to
 		out, err = process.Run(ctx, world.lab.Programs["karmadactl"], args...)
 		if err != nil && noAnswer(out) {
 			return out, err
