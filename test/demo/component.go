@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 const componentNamespace = "demo-component"
@@ -114,7 +115,7 @@ func playComponent(ctx context.Context, s *Stage) error {
 	s.Expect(ctx, "what the developer reads", "Ready=True: 6 of 6 copies serve; http://python-demo.demo-component.svc:8080", s.developerReads)
 
 	s.Step("Let member2's platform team add a disruption budget for programs in python: nobody restarts for it")
-	before, err := s.podUIDs(ctx, "member2", componentv1alpha1.LabelComponent, "python-demo")
+	before, err := machine.Answered(ctx, s.uidsOf("member2", componentv1alpha1.LabelComponent, "python-demo"))
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (s *Stage) playAdoption(ctx context.Context) error {
 		return err
 	}
 	s.Expect(ctx, "copies of the old Deployment that serve", "2", s.legacyAvailable)
-	before, err := s.podUIDs(ctx, "member3", "app", "legacy")
+	before, err := machine.Answered(ctx, s.uidsOf("member3", "app", "legacy"))
 	if err != nil {
 		return err
 	}
@@ -232,6 +233,10 @@ func (s *Stage) podUIDs(ctx context.Context, member, label, value string) ([]str
 	}
 	slices.Sort(out)
 	return out, err
+}
+
+func (s *Stage) uidsOf(member, label, value string) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) { return s.podUIDs(ctx, member, label, value) }
 }
 
 // samePods compares the pods with those of before.

@@ -13,6 +13,7 @@ import (
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // firstOfWave runs in member2 alone, and has a change of templates first.
@@ -87,7 +88,10 @@ func (s *Stage) playSteps(ctx context.Context) error {
 // playWave is a template's change that stops at the first Component, and one that goes on.
 func (s *Stage) playWave(ctx context.Context) error {
 	s.Step("Let member2's platform team ask for a thousand processors for each program in python, by mistake")
-	before, err := s.podUIDs(ctx, "member2", componentv1alpha1.LabelComponent, "python-demo")
+	// The first copy of above is gone when all are its Deployments' own.
+	s.Expect(ctx, "copies its Deployments run in the members", "2+2+2", s.copies)
+	s.Expect(ctx, "image of the pods, in the members", "python-demo:3 x6", s.images)
+	before, err := machine.Answered(ctx, s.uidsOf("member2", componentv1alpha1.LabelComponent, "python-demo"))
 	if err != nil {
 		return err
 	}
@@ -158,7 +162,7 @@ func (s *Stage) canariesWaiting(ctx context.Context) (string, error) {
 
 // approveCanaries that wait, in all members.
 func (s *Stage) approveCanaries(ctx context.Context) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	return retry.RetryOnConflict(writesMeet(), func() error {
 		c, err := s.fiveFieldsComponent(ctx)
 		if err != nil {
 			return err
@@ -202,7 +206,7 @@ func (s *Stage) giveAddress(ctx context.Context, name, address string) error {
 		s.Expect(ctx, name+" in "+member, "there", func(ctx context.Context) (string, error) {
 			return "there", c.Get(ctx, client.ObjectKey{Namespace: componentNamespace, Name: name}, &corev1.Service{})
 		})
-		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		err := retry.RetryOnConflict(writesMeet(), func() error {
 			service := &corev1.Service{}
 			if err := c.Get(ctx, client.ObjectKey{Namespace: componentNamespace, Name: name}, service); err != nil {
 				return err

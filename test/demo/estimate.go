@@ -92,7 +92,10 @@ func playEstimate(ctx context.Context, s *Stage) (err error) {
 
 	s.Step("With Argosy's: the same Deployment and policy, and the federation's own scheduler")
 	s.Expect(ctx, "members whose estimator karmada-scheduler has dialled", fmt.Sprint(len(s.Members)), s.estimatorsDialled)
-	if err := s.placeEstimated(ctx, "demo-estimate"); err != nil {
+	err = s.placeEstimated(ctx, client.ObjectKey{Namespace: "demo-estimate", Name: "hosts-deployment"}, func() error {
+		return s.placeSeparated(ctx, "demo-estimate", "default-scheduler")
+	})
+	if err != nil {
 		return err
 	}
 	s.Expect(ctx, "Argosy: replicas Ready and Pending", "10 Ready, 0 Pending", s.readyAndPending("demo-estimate"))
@@ -106,20 +109,21 @@ func (s *Stage) placeSeparated(ctx context.Context, namespace, scheduler string)
 	return s.Apply(ctx, strings.NewReplacer("NAMESPACE", namespace, "SCHEDULER", scheduler).Replace(separated))
 }
 
-// placeEstimated is placeSeparated by the federation's scheduler. On a machine that stands still for some seconds karmada-scheduler gives
-// up on an estimate, says so, and divides by the Clusters' status: that shows nothing of estimators, so it is asked again.
-func (s *Stage) placeEstimated(ctx context.Context, namespace string) error {
+// placeEstimated places something until the federation's scheduler divided it by estimates. On a machine that stands still for some seconds
+// karmada-scheduler gives up on an estimate, says so, and divides by the Clusters' status: that shows nothing of estimators, so it is asked
+// again.
+func (s *Stage) placeEstimated(ctx context.Context, binding client.ObjectKey, place func() error) error {
 	for range 5 {
 		before, err := s.estimatesMissed()
 		if err != nil {
 			return err
 		}
-		if err := s.placeSeparated(ctx, namespace, "default-scheduler"); err != nil {
+		if err := place(); err != nil {
 			return err
 		}
 		err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, machine.Patience, true, func(ctx context.Context) (bool, error) {
 			rb := &workv1alpha2.ResourceBinding{}
-			err := s.Karmada.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "hosts-deployment"}, rb)
+			err := s.Karmada.Get(ctx, binding, rb)
 			return err == nil && len(rb.Spec.Clusters) > 0, nil
 		})
 		if err != nil {

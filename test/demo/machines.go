@@ -106,7 +106,7 @@ func (s *Stage) waiting(ctx context.Context) (string, error) {
 
 // approveAll that wait, as a person does with kubectl.
 func (s *Stage) approveAll(ctx context.Context) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	return retry.RetryOnConflict(writesMeet(), func() error {
 		set, err := s.serverTemplate(ctx)
 		if err != nil {
 			return err

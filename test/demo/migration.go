@@ -20,6 +20,7 @@ import (
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/plan"
 	"github.com/argosy-dev/argosy/migration/policy"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/static"
 )
 
@@ -185,7 +186,7 @@ func (s *townScene) badOne(ctx context.Context) error {
 }
 
 func (s *townScene) restart(ctx context.Context, app static.App, member string) error {
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err := retry.RetryOnConflict(writesMeet(), func() error {
 		var pods corev1.PodList
 		if err := s.Members[member].List(ctx, &pods, client.InNamespace(town), client.MatchingLabels{"app": app.Name}); err != nil {
 			return err
@@ -247,7 +248,7 @@ func (s *townScene) takeOff(ctx context.Context) error {
 func (s *townScene) compare(ctx context.Context) error {
 	s.Step("The pods before the first step and now")
 	s.apps[0].Replicas = map[string]int64{"member1": 4, "member2": 2}
-	after, err := s.pods(ctx)
+	after, err := machine.Answered(ctx, s.pods)
 	if err != nil {
 		return err
 	}

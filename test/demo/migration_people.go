@@ -26,11 +26,11 @@ import (
 // approve as two people; the webhook stamps each approval with its giver.
 func (s *townScene) approve(ctx context.Context, one *v1alpha1.Migration) error {
 	for _, person := range []string{"alice", "bob"} {
-		as, err := s.as(person)
+		as, err := s.as(person, lab.Approver)
 		if err != nil {
 			return err
 		}
-		err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		err = retry.RetryOnConflict(writesMeet(), func() error {
 			if err := as.Get(ctx, client.ObjectKeyFromObject(one), one); err != nil {
 				return err
 			}
@@ -51,16 +51,8 @@ func (s *townScene) approve(ctx context.Context, one *v1alpha1.Migration) error 
 	return nil
 }
 
-func (s *townScene) as(person string) (client.Client, error) {
-	config, err := s.Lab.Karmada()
-	if err != nil {
-		return nil, err
-	}
-	return client.New(lab.Person(config, person, lab.Approver), client.Options{Scheme: s.Karmada.Scheme()})
-}
-
 func (s *townScene) edit(ctx context.Context, change func(*v1alpha1.MigrationWhitelistSpec)) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	return retry.RetryOnConflict(writesMeet(), func() error {
 		whitelist := &v1alpha1.MigrationWhitelist{}
 		if err := s.Karmada.Get(ctx, client.ObjectKey{Name: town}, whitelist); err != nil {
 			return err

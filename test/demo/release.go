@@ -68,7 +68,6 @@ metadata: {namespace: demo-release, name: desk}
 spec:
   targetRef: {apiVersion: apps/v1, kind: Deployment, name: desk}
   onFailure: Rollback
-  progressDeadlineSeconds: 20
   stages:
   - {name: canary, clusters: {names: [member1]}, gates: {soakSeconds: 2}}
   - {name: second, clusters: {names: [member2]}, gates: {approvals: 1}}
@@ -175,6 +174,12 @@ func playByCluster(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
+	// The good ones above may take their time.
+	desk := &v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{Namespace: releaseNamespace, Name: "desk"}}
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"progressDeadlineSeconds":20}}`))
+	if err := s.Karmada.Patch(ctx, desk, patch); err != nil {
+		return fmt.Errorf("giving the Release of desk 20 s: %w", err)
+	}
 	if err := s.pushStaged(ctx, "desk", "v3", `"1000"`, 10); err != nil {
 		return err
 	}
@@ -279,6 +284,7 @@ func (s *Stage) reached(name, tag string) See {
 	}
 }
 
+// uids of an application's pods of the second version, but those on their way out.
 func (s *Stage) uids(ctx context.Context, name string, members ...string) ([]string, error) {
 	var out []string
 	for _, member := range members {
@@ -287,7 +293,9 @@ func (s *Stage) uids(ctx context.Context, name string, members ...string) ([]str
 			return nil, fmt.Errorf("listing the pods of %s: %w", member, err)
 		}
 		for _, pod := range list.Items {
-			out = append(out, string(pod.UID))
+			if pod.DeletionTimestamp == nil && strings.HasSuffix(pod.Spec.Containers[0].Image, ":v2") {
+				out = append(out, string(pod.UID))
+			}
 		}
 	}
 	slices.Sort(out)
@@ -329,16 +337,12 @@ func (s *Stage) adopted(name string) See {
 
 // approveStage as a person with the role of approvers.
 func (s *Stage) approveStage(ctx context.Context, name, stage, person string) error {
-	config, err := s.Lab.Karmada()
-	if err != nil {
-		return err
-	}
-	as, err := client.New(lab.Person(config, person, lab.ReleaseApprover), client.Options{Scheme: s.Karmada.Scheme()})
+	as, err := s.as(person, lab.ReleaseApprover)
 	if err != nil {
 		return err
 	}
 	s.Say("%s approves stage %s of %s", person, stage, name)
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	return retry.RetryOnConflict(writesMeet(), func() error {
 		release := &v1alpha1.Release{}
 		if err := as.Get(ctx, client.ObjectKey{Namespace: releaseNamespace, Name: name}, release); err != nil {
 			return err

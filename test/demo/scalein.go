@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 const scaleInNamespace = "demo-scalein"
@@ -41,11 +43,11 @@ func playScaleIn(ctx context.Context, s *Stage) error {
 	if !s.Expect(ctx, "Ready pods in the three members", "3+3+3", s.sharesOf(scaleInNamespace)) {
 		return fmt.Errorf("there is nothing to scale in")
 	}
-	before, err := s.podNames(ctx)
+	before, err := machine.Answered(ctx, s.podNames)
 	if err != nil {
 		return err
 	}
-	scheduledBefore, err := s.scaleInScheduled(ctx)
+	scheduledBefore, err := machine.Answered(ctx, s.scaleInScheduled)
 	if err != nil {
 		return err
 	}
@@ -133,8 +135,12 @@ func (s *Stage) scaleInBinding(ctx context.Context) (*workv1alpha2.ResourceBindi
 
 func (s *Stage) scaleInScheduled(ctx context.Context) (string, error) {
 	binding, err := s.scaleInBinding(ctx)
-	if err != nil || binding.Status.LastScheduledTime == nil {
-		return "never", err
+	if err != nil {
+		return "", err
+	}
+	// It is written after the division, which pods may be faster to follow.
+	if binding.Status.LastScheduledTime == nil {
+		return "", errors.New("the scheduler has not said when it divided")
 	}
 	return binding.Status.LastScheduledTime.String(), nil
 }

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 const (
@@ -80,7 +82,7 @@ func playSpread(ctx context.Context, s *Stage) error {
 	if err := s.Fresh(ctx, shop); err != nil {
 		return err
 	}
-	before, err := s.answers(ctx)
+	before, err := machine.Answered(ctx, s.answers)
 	if err != nil {
 		return err
 	}

@@ -100,6 +100,20 @@ func Client(l *lab.Lab, plane string, warnings rest.WarningHandler) (client.Clie
 	return c, nil
 }
 
+// as is a client of the control plane for a person who has one of the roles for people, and no other right.
+func (s *Stage) as(person, role string) (client.Client, error) {
+	config, err := s.Lab.Karmada()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(lab.PatientWithTheSlow(lab.Person(config, person, role)), client.Options{Scheme: s.Karmada.Scheme()})
+}
+
+// writesMeet is how often a write is tried again that met another one: controllers write statuses at any moment.
+func writesMeet() wait.Backoff {
+	return wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.5, Jitter: 0.1, Steps: 12}
+}
+
 // HandleWarningHeader makes the API server's warnings a part of the story, as kubectl shows them.
 func (s *Stage) HandleWarningHeader(code int, _, text string) {
 	// 299 is the only code Kubernetes sends.

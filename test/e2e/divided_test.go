@@ -24,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
-	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
@@ -92,7 +91,7 @@ func newDivided(t *testing.T) divided {
 
 // run runs argosyctl against the control plane.
 func (d divided) run(args ...string) (string, error) {
-	return process.Run(d.t.Context(), d.argosyctl, append(args, "-n", d.ns, "--kubeconfig", d.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
+	return process.Run(d.t.Context(), d.argosyctl, append(args, "-n", d.ns, "--kubeconfig", patient)...)
 }
 
 func (d divided) key() client.ObjectKey { return client.ObjectKey{Namespace: d.ns, Name: "web"} }

@@ -54,8 +54,8 @@ func TestFedHPAClusterUnjoined(t *testing.T) {
 		}, slow, "1s").Should(BeTrue())
 	}
 	highest := a.highest("member1")
-	a.g.Expect(a.karmadactl("unjoin", "member3", "--wait=8m", "--cluster-kubeconfig="+a.lab.Kubeconfigs["member3"])).To(Succeed())
 	t.Cleanup(join)
+	a.g.Expect(a.karmadactl("unjoin", "member3", "--wait=8m", "--cluster-kubeconfig="+a.lab.Kubeconfigs["member3"])).To(Succeed())
 
 	a.g.Eventually(highest.Load, slow, "200ms").Should(BeNumerically(">=", 7), "what member3 ran runs in member1")
 	a.g.Eventually(a.books, slow, "500ms").Should(Equal("member1=5"), "then load decides again")
@@ -83,7 +83,7 @@ func (a autoscaled) highest(member string) *atomic.Int32 {
 // karmadactl runs past the test's end too: it puts back what the test took away.
 func (a autoscaled) karmadactl(args ...string) error {
 	out, err := process.Run(context.Background(), a.lab.Programs["karmadactl"],
-		append(args, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])...)
+		append(args, "--kubeconfig="+patient)...)
 	if err != nil {
 		return fmt.Errorf("karmadactl %v: %w: %s", args, err, out)
 	}

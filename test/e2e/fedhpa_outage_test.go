@@ -90,7 +90,7 @@ func (a autoscaled) controlPlaneAway() {
 	for _, name := range slices.Backward(planes) {
 		a.g.Expect(a.lab.Start(t.Context(), name)).To(Succeed())
 	}
-	a.g.Eventually(a.books, soon, "200ms").Should(Equal("member1=8 member2=6"), "the books catch up")
+	a.g.Eventually(a.books, slow, "200ms").Should(Equal("member1=8 member2=6"), "the books catch up")
 	if n := one() + two(); n != 0 {
 		t.Errorf("members lost replicas %d times when the control plane came back, want 0", n)
 	}

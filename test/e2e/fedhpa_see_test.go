@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -22,14 +23,30 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
+// lastScheduled is when the scheduler divided last; it writes that after the division.
 func (a autoscaled) lastScheduled() string {
-	var rb workv1alpha2.ResourceBinding
-	a.g.Expect(a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb)).To(Succeed())
-	return rb.Status.LastScheduledTime.UTC().Format(time.TimeOnly)
+	a.t.Helper()
+	return a.once(answered(a.t, func() (string, error) {
+		var rb workv1alpha2.ResourceBinding
+		if err := a.karmada.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web-deployment"}, &rb); err != nil {
+			return "", err
+		}
+		if rb.Status.LastScheduledTime == nil {
+			return "", errors.New("the scheduler has not said when it divided")
+		}
+		return rb.Status.LastScheduledTime.UTC().Format(time.TimeOnly), nil
+	}))
+}
+
+// once is what is seen when somebody answers.
+func (a autoscaled) once(look func() (string, error)) string {
+	a.t.Helper()
+	seen, err := look()
+	a.g.Expect(err).NotTo(HaveOccurred())
+	return seen
 }
 
 // agree reports whether binding and template say what the members ask for.
@@ -114,19 +131,26 @@ func (a autoscaled) touchReplicaSets(member string) error {
 
 // replicas a member's Deployment asks for, 0 when there is none.
 func (a autoscaled) replicas(member string) int32 {
-	var d appsv1.Deployment
-	err := a.planes.members[member].Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d)
-	if apierrors.IsNotFound(err) {
-		return 0
-	}
+	replicas, err := answered(a.t, func() (int32, error) {
+		var d appsv1.Deployment
+		err := a.planes.members[member].Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &d)
+		if apierrors.IsNotFound(err) {
+			return 0, nil
+		}
+		return ptr.Deref(d.Spec.Replicas, 1), err
+	})()
 	a.g.Expect(err).NotTo(HaveOccurred())
-	return ptr.Deref(d.Spec.Replicas, 1)
+	return replicas
 }
 
 func (a autoscaled) pods(member string, counts func(corev1.Pod) bool) int {
-	var list corev1.PodList
-	a.g.Expect(a.planes.members[member].List(a.t.Context(), &list, client.InNamespace(a.ns))).To(Succeed())
-	return len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !counts(p) }))
+	found, err := answered(a.t, func() (int, error) {
+		var list corev1.PodList
+		err := a.planes.members[member].List(a.t.Context(), &list, client.InNamespace(a.ns))
+		return len(slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !counts(p) })), err
+	})()
+	a.g.Expect(err).NotTo(HaveOccurred())
+	return found
 }
 
 func (a autoscaled) running(member string) int {
@@ -167,7 +191,7 @@ func (a autoscaled) kubectl(args ...string) {
 
 // here adds the story's namespace of the control plane.
 func (a autoscaled) here(args ...string) []string {
-	return append(args, "--namespace="+a.ns, "--kubeconfig="+a.lab.Kubeconfigs[lab.KarmadaPlaneName])
+	return append(args, "--namespace="+a.ns, "--kubeconfig="+patient)
 }
 
 func (a autoscaled) run(ctx context.Context, program string, args ...string) string {

@@ -14,6 +14,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -205,6 +206,53 @@ func (a autoscaled) push(replicas int) {
 func (a autoscaled) rests(want string) {
 	a.t.Helper()
 	a.g.Eventually(a.members, slow, "500ms").MustPassRepeatedly(20).Should(Equal(want))
+}
+
+// settles waits until the members' autoscalers have looked at what runs now, want just that, and wait for nothing.
+func (a autoscaled) settles(want string) {
+	a.t.Helper()
+	last := ""
+	a.g.Eventually(func() (string, error) {
+		seen := a.members()
+		for name, member := range a.planes.members {
+			if !strings.Contains(seen, name+"=") {
+				continue
+			}
+			var hpa autoscalingv2.HorizontalPodAutoscaler
+			if err := member.Get(a.t.Context(), client.ObjectKey{Namespace: a.ns, Name: "web"}, &hpa); err != nil {
+				return "", err
+			}
+			wants := fmt.Sprintf("%s=%d", name, hpa.Status.DesiredReplicas)
+			ready := slices.ContainsFunc(hpa.Status.Conditions, func(c autoscalingv2.HorizontalPodAutoscalerCondition) bool {
+				return c.Type == autoscalingv2.AbleToScale && c.Reason == "ReadyForNewScale"
+			})
+			if !ready || hpa.Status.CurrentReplicas != hpa.Status.DesiredReplicas || !slices.Contains(strings.Fields(seen), wants) {
+				return fmt.Sprintf("%s, on the way to %s", seen, wants), nil
+			}
+		}
+		was := last
+		if last = seen; seen != was {
+			return fmt.Sprintf("%s, after %s", seen, was), nil
+		}
+		return seen, nil
+	}, slow, "500ms").MustPassRepeatedly(20).Should(MatchRegexp("^" + want + "$"))
+}
+
+// mosts are the upper limits that these members have.
+func (a autoscaled) mosts(members ...string) func() ([]int32, error) {
+	return answered(a.t, func() ([]int32, error) {
+		fed, err := a.fed()
+		var out []int32
+		for _, c := range fed.Status.Clusters {
+			if slices.Contains(members, c.Name) {
+				out = append(out, c.MaxReplicas)
+			}
+		}
+		if err == nil && len(out) != len(members) {
+			err = fmt.Errorf("not all of %v have limits: %v", members, fed.Status.Clusters)
+		}
+		return out, err
+	})
 }
 
 // falls counts from now on how often anybody but its own autoscaler sets a member's Deployment lower than it was; the result is the count

@@ -10,7 +10,6 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
@@ -41,7 +40,7 @@ spec:
 	g.Expect(err).NotTo(HaveOccurred())
 	fit := func(args ...string) (string, string, error) {
 		command := exec.CommandContext(t.Context(), programs["argosyctl"],
-			append([]string{"fit", "--kubeconfig", shared.Kubeconfigs[lab.KarmadaPlaneName], "-f", file}, args...)...)
+			append([]string{"fit", "--kubeconfig", patient, "-f", file}, args...)...)
 		var out, problems bytes.Buffer
 		command.Stdout, command.Stderr = &out, &problems
 		err := command.Run()

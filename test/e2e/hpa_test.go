@@ -12,6 +12,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -172,14 +173,9 @@ func countReverts(t *testing.T, p planes, key client.ObjectKey, expected int) in
 
 func annotate(t *testing.T, p planes, key client.ObjectKey, value string) {
 	t.Helper()
-	var cs kruisev1alpha1.CloneSet
-	if err := p.karmada.Get(t.Context(), key, &cs); err != nil {
-		t.Errorf("reading the template: %v", err)
-		return
-	}
-	patch := client.MergeFrom(cs.DeepCopy())
-	metav1.SetMetaDataAnnotation(&cs.ObjectMeta, "e2e.argosy.dev/touched", value)
-	if err := p.karmada.Patch(t.Context(), &cs, patch); err != nil {
+	cs := &kruisev1alpha1.CloneSet{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"e2e.argosy.dev/touched":%q}}}`, value))
+	if err := p.karmada.Patch(t.Context(), cs, patch); err != nil {
 		t.Errorf("touching the template: %v", err)
 	}
 }

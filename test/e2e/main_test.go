@@ -26,8 +26,11 @@ var (
 	kubernetes = flag.String("kubernetes", "", "version of the members' Kubernetes, such as 1.33; empty is the base's")
 )
 
-// shared is the package's federation: written by TestMain before any test runs.
-var shared *lab.Lab
+// shared is the package's federation, patient the kubeconfig of programs that stories run: written by TestMain before any test runs.
+var (
+	shared  *lab.Lab
+	patient string
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -59,6 +62,14 @@ func run(m *testing.M) int {
 	memory := lab.MemoryBytes(units) >> 20
 	fmt.Printf("federation ready after %.1f s, %d MiB\n", l.ReadySeconds, memory) //nolint:forbidigo // TestMain has no t.Log
 	shared = l
+	kubeconfig, stop, err := l.PatientKubeconfig()
+	defer stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "making the kubeconfig of programs:", err)
+		closeLab(true)
+		return 1
+	}
+	patient = kubeconfig
 	code := lab.Judge(m)
 	failed := code != 0
 	if failed {

@@ -45,8 +45,8 @@ func TestStoppedMemberComesBack(t *testing.T) {
 	g.Eventually(ready, "8m", "500ms").Should(BeFalse(), "Karmada notices")
 
 	g.Expect(p.lab.Start(t.Context(), "member2")).To(Succeed())
-	g.Expect(ready()).To(BeTrue(), "start returns when Karmada sees the member Ready")
+	g.Eventually(ready, slow, "500ms").Should(BeTrue())
 	var after corev1.ConfigMap
-	g.Expect(member.Get(t.Context(), client.ObjectKeyFromObject(kept), &after)).To(Succeed())
+	g.Eventually(func() error { return member.Get(t.Context(), client.ObjectKeyFromObject(kept), &after) }, slow, "500ms").Should(Succeed())
 	g.Expect(after.UID).To(Equal(kept.UID), "the member kept its data")
 }

@@ -26,13 +26,14 @@ import (
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
-// held is Deployment web, of which member2 and member3 are held, and Deployment done, whose Release is complete. Its client asks nothing
-// again: a webhook of ours that is stopped on purpose fails, and that is looked at.
+// held is Deployment web, of which member2 and member3 are held, and Deployment done, whose Release is complete.
 type held struct {
 	*WithT
 	planes
 	t  *testing.T
 	ns string
+	// pipeline pushes, and asks nothing again: a webhook of ours that is stopped on purpose fails, and that is looked at.
+	pipeline planes
 }
 
 func newHeld(t *testing.T) held {
@@ -43,13 +44,12 @@ func newHeld(t *testing.T) held {
 	h.Expect(err).NotTo(HaveOccurred())
 	scheme, err := demo.NewScheme()
 	h.Expect(err).NotTo(HaveOccurred())
-	patient := h.karmada
-	h.karmada, err = client.New(config, client.Options{Scheme: scheme})
+	h.pipeline.karmada, err = client.New(config, client.Options{Scheme: scheme})
 	h.Expect(err).NotTo(HaveOccurred())
 	for _, name := range []string{"web", "done"} {
 		release := strings.NewReplacer("name: web}", "name: "+name+"}").Replace(leakRelease)
 		h.apply(t, h.ns, strings.ReplaceAll(leakApplication, "NAME", name)+release)
-		letGoInTheEnd(t, planes{karmada: patient}, h.ns, name)
+		letGoInTheEnd(t, h.planes, h.ns, name)
 	}
 	for _, name := range []string{"web", "done"} {
 		h.Eventually(func() (string, error) { return h.why(name) }, slow, "200ms").Should(Equal(v1alpha1.ReasonComplete))
@@ -92,7 +92,7 @@ func (h held) has(member, name string) func() (string, error) {
 // arrives waits until a version is where it is to be, so that all before it had their time.
 func (h held) arrives(tag string) {
 	h.t.Helper()
-	h.Eventually(func() error { return h.pushImage(h.t, h.ns, "web", tag) }, soon, "500ms").Should(Succeed())
+	h.Eventually(func() error { return h.pipeline.pushImage(h.t, h.ns, "web", tag) }, slow, "500ms").Should(Succeed())
 	h.Eventually(h.has("member1", "web"), slow, "200ms").Should(HavePrefix(tag + " "))
 	h.Eventually(func() (string, error) { return h.why("web") }, slow, "200ms").Should(Equal(v1alpha1.ReasonAwaitingApproval))
 }
@@ -103,7 +103,7 @@ func (h held) scale(name string, replicas int32) {
 		return h.karmada.SubResource("scale").Update(h.t.Context(),
 			&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: h.ns, Name: name}},
 			client.WithSubResourceBody(&autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}))
-	}, soon, "500ms").Should(Succeed())
+	}, slow, "500ms").Should(Succeed())
 }
 
 // work of an application in a cluster.
@@ -128,7 +128,7 @@ func (h held) count(counter *regexp.Regexp) int {
 	h.Expect(err).NotTo(HaveOccurred())
 	c, err := discovery.NewDiscoveryClientForConfig(config)
 	h.Expect(err).NotTo(HaveOccurred())
-	text, err := c.RESTClient().Get().AbsPath("/metrics").DoRaw(h.t.Context())
+	text, err := answered(h.t, func() ([]byte, error) { return c.RESTClient().Get().AbsPath("/metrics").DoRaw(h.t.Context()) })()
 	h.Expect(err).NotTo(HaveOccurred())
 	sum := 0.0
 	for _, found := range counter.FindAllSubmatch(text, -1) {
@@ -151,13 +151,13 @@ func (h held) webhookAway() {
 	h.t.Helper()
 	away := clock.RealClock{}.Now()
 	h.stop("argosy/webhook")
-	h.Expect(h.pushImage(h.t, h.ns, "web", "unseen")).To(MatchError(ContainSubstring("webhook")))
+	h.Expect(h.pipeline.pushImage(h.t, h.ns, "web", "unseen")).To(MatchError(ContainSubstring("webhook")))
 	h.scale("done", 9)
 	h.Eventually(h.has("member2", "done"), slow, "200ms").Should(Equal("v1 of 3"), "a complete one does not notice")
 	refused := h.count(unanswered)
 	h.scale("web", 9)
 	h.grows(unanswered, refused)
-	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 2"))
+	h.Expect(answered(h.t, h.has("member2", "web"))()).To(Equal("v1 of 2"))
 	gone := h.work("member3", "web")
 	h.Expect(h.karmada.Get(h.t.Context(), client.ObjectKeyFromObject(gone), gone)).To(Succeed())
 	h.Expect(h.karmada.Delete(h.t.Context(), gone)).To(Succeed())
@@ -184,13 +184,13 @@ func (h held) nobodyRegistered() {
 	put := func() error {
 		return client.IgnoreAlreadyExists(h.karmada.Create(context.WithoutCancel(h.t.Context()), again.DeepCopy()))
 	}
-	h.t.Cleanup(func() { NewWithT(h.t).Eventually(put, soon, "500ms").Should(Succeed()) })
+	h.t.Cleanup(func() { NewWithT(h.t).Eventually(put, slow, "500ms").Should(Succeed()) })
 	refused := h.count(denied)
 	h.Expect(h.karmada.Delete(h.t.Context(), registration)).To(Succeed())
 	h.arrives("bare")
 	h.grows(denied, refused)
-	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 3"))
-	h.Eventually(put, soon, "500ms").Should(Succeed())
+	h.Expect(answered(h.t, h.has("member2", "web"))()).To(Equal("v1 of 3"))
+	h.Eventually(put, slow, "500ms").Should(Succeed())
 	h.arrives("guarded")
 }
 
@@ -203,8 +203,8 @@ func (h held) karmadaRestarts() {
 	// A change that is made now is written after those.
 	h.scale("done", 6)
 	h.Eventually(h.has("member2", "done"), slow, "200ms").Should(Equal("v1 of 2"))
-	h.Expect(h.has("member2", "web")()).To(Equal("v1 of 3"))
-	h.Expect(h.has("member3", "web")()).To(Equal("v1 of 3"))
+	h.Expect(answered(h.t, h.has("member2", "web"))()).To(Equal("v1 of 3"))
+	h.Expect(answered(h.t, h.has("member3", "web"))()).To(Equal("v1 of 3"))
 	h.t.Logf("karmada-controller-manager started again with 2 held Works: %d writes of Works until a change of another application was in "+
 		"its members", h.count(written)-before)
 }
@@ -242,5 +242,5 @@ func letGo(t *testing.T, p planes, of *v1alpha1.Release) {
 			return fmt.Errorf("Release %s/%s is still there: %w", of.Namespace, of.Name, err)
 		}
 		return nil
-	}, soon, "500ms").Should(Succeed())
+	}, slow, "500ms").Should(Succeed())
 }

@@ -75,7 +75,7 @@ func TestReleaseLeaksNothing(t *testing.T) {
 			stops[away]++
 			h.stop(away)
 		}
-		if err := h.pushImage(t, h.ns, "web", fmt.Sprintf("p%d", i)); err != nil {
+		if err := h.pipeline.pushImage(t, h.ns, "web", fmt.Sprintf("p%d", i)); err != nil {
 			refused++
 			h.Expect(err).To(MatchError(ContainSubstring("webhook")), "the only reason there is to refuse it")
 		}

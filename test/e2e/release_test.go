@@ -76,14 +76,14 @@ func TestReleaseBesideOthers(t *testing.T) {
 	}}
 	createWith(t, d.planes, cron)
 	d.Eventually(d.books, slow, "200ms").Should(Equal("template 12, binding 4+4+4 of 12, members 4+4+4, pods 4+4+4"))
-	d.Expect(d.released()).To(HaveSuffix(": web:v2 b, web:v1 a, web:v1 a"))
+	d.Expect(answered(t, d.released)()).To(HaveSuffix(": web:v2 b, web:v1 a, web:v1 a"))
 
-	before, err := d.pods()
+	before, err := answered(t, d.pods)()
 	d.Expect(err).NotTo(HaveOccurred())
 	out, err := d.run("scalein", "web", "--pod", "member2/"+before["member2"][0], "--reason", "bad disk")
 	d.Expect(err).NotTo(HaveOccurred(), out)
 	d.Eventually(d.books, slow, "200ms").Should(Equal("template 11, binding 4+3+4 of 11, members 4+3+4, pods 4+3+4"))
-	after, err := d.pods()
+	after, err := answered(t, d.pods)()
 	d.Expect(err).NotTo(HaveOccurred())
 	d.Expect(after["member2"]).To(Equal(before["member2"][1:]), "the others of the held member are who they were")
 

@@ -24,9 +24,9 @@ import (
 // update of a member is refused, and the scheduler does not run.
 func TestScaleInUnderPushes(t *testing.T) {
 	d := newDivided(t)
-	before, err := d.pods()
+	before, err := answered(t, d.pods)()
 	d.Expect(err).NotTo(HaveOccurred())
-	scheduled, err := d.binding()
+	scheduled, err := answered(t, d.binding)()
 	d.Expect(err).NotTo(HaveOccurred())
 	untilImage, stop := d.record(), d.push()
 
@@ -44,7 +44,7 @@ func TestScaleInUnderPushes(t *testing.T) {
 	d.Expect(answered(t, d.pods)()).To(Equal(map[string][]string{
 		"member1": {before["member1"][1]}, "member2": {before["member2"][0], before["member2"][2]}, "member3": before["member3"],
 	}))
-	after, err := d.binding()
+	after, err := answered(t, d.binding)()
 	d.Expect(err).NotTo(HaveOccurred())
 	d.Expect(after.Status.LastScheduledTime).To(Equal(scheduled.Status.LastScheduledTime), "the scheduler ran")
 	d.Eventually(func() (map[string]string, error) {
@@ -67,7 +67,7 @@ func TestScaleInUnderPushes(t *testing.T) {
 func TestAMembersLastPods(t *testing.T) {
 	t.Parallel()
 	d := newDivided(t)
-	before, err := d.pods()
+	before, err := answered(t, d.pods)()
 	d.Expect(err).NotTo(HaveOccurred())
 	args := []string{"scalein", "web"}
 	for _, pod := range before["member3"] {
@@ -89,7 +89,7 @@ func TestAMembersLastPods(t *testing.T) {
 func TestAPodVanishesOnTheWay(t *testing.T) {
 	t.Parallel()
 	d := newDivided(t)
-	before, err := d.pods()
+	before, err := answered(t, d.pods)()
 	d.Expect(err).NotTo(HaveOccurred())
 	policy := &policyv1alpha1.PropagationPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: d.ns, Name: "web-cloneset"}}
 	d.patch(d.karmada, policy, `{"spec":{"suspension":{"dispatchingOnClusters":{"clusterNames":["member1"]}}}}`)
@@ -125,7 +125,7 @@ func TestAPodVanishesOnTheWay(t *testing.T) {
 func TestScaleInRefused(t *testing.T) {
 	t.Parallel()
 	d := newDivided(t)
-	before, err := d.pods()
+	before, err := answered(t, d.pods)()
 	d.Expect(err).NotTo(HaveOccurred())
 	out, err := d.run("scalein", "web", "--pod", "member1/web-nobody")
 	d.Expect(err).To(HaveOccurred())
@@ -171,7 +171,7 @@ func TestAdoption(t *testing.T) {
 	d.Expect(err).NotTo(HaveOccurred(), out)
 	d.Expect(out).To(And(ContainSubstring("9 replicas, 9 before"), ContainSubstring("no member holds fewer replicas")))
 
-	want, err := d.pods()
+	want, err := answered(t, d.pods)()
 	d.Expect(err).NotTo(HaveOccurred())
 	byHand := func(member string) {
 		named := want[member][1]

@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/argosy-dev/argosy/internal/application"
-	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
 )
 
@@ -53,12 +52,13 @@ spec:
 	g.Expect(err).NotTo(HaveOccurred())
 	ask := func(g Gomega, args ...string) string {
 		command := exec.CommandContext(t.Context(), programs["argosyctl"], append(args, "-n", namespace, "--kubeconfig",
-			shared.Kubeconfigs[lab.KarmadaPlaneName])...)
+			patient)...)
 		var out, problems bytes.Buffer
 		command.Stdout, command.Stderr = &out, &problems
 		g.Expect(command.Run()).To(Succeed(), problems.String())
 		return out.String()
 	}
+	seen := ""
 	g.Eventually(func(g Gomega) {
 		var view application.View
 		g.Expect(json.Unmarshal([]byte(ask(g, "status", "deploy/web", "-o", "json")), &view)).To(Succeed())
@@ -71,15 +71,17 @@ spec:
 			g.Expect(row.Images).To(Equal([]string{"registry.example/web:v1"}))
 			g.Expect(*row.Generation).To(Equal(view.Generation))
 		}
-		g.Expect(ask(g, "trace", "deployments.apps/web")).To(ContainSubstring("It has arrived everywhere."))
-	}).WithContext(t.Context()).Should(Succeed())
-	t.Log("\n" + ask(g, "status", "deploy/web") + "\n" + ask(g, "trace", "deploy/web"))
+		seen = ask(g, "trace", "deployments.apps/web")
+		g.Expect(seen).To(ContainSubstring("It has arrived everywhere."))
+	}, slow, "1s").Should(Succeed())
+	t.Log("\n" + seen)
 
 	p.apply(t, namespace, strings.NewReplacer("IMAGE", "v2", "CPU", `"1000"`).Replace(workload))
 	g.Eventually(func(g Gomega) {
 		out := ask(g, "status", "deploy/web")
 		g.Expect(out).To(MatchRegexp(`Broken: member1: 1 of its pods wait.*Unschedulable.*Insufficient cpu`))
-		g.Expect(ask(g, "trace", "deploy/web")).To(MatchRegexp(`Stands at member1, running: 1 of 2 replicas are updated.*Insufficient cpu`))
-	}).WithContext(t.Context()).Should(Succeed())
-	t.Log("\n" + ask(g, "status", "deploy/web") + "\n" + ask(g, "trace", "deploy/web"))
+		seen = out + "\n" + ask(g, "trace", "deploy/web")
+		g.Expect(seen).To(MatchRegexp(`Stands at member1, running: 1 of 2 replicas are updated.*Insufficient cpu`))
+	}, slow, "1s").Should(Succeed())
+	t.Log("\n" + seen)
 }

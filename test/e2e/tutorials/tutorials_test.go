@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/klog/v2/textlogger"
@@ -16,11 +15,13 @@ import (
 
 	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/binaries"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 	"github.com/argosy-dev/argosy/test/transcript"
 )
 
-// patience is how long a command marked with wait may be asked.
-const patience = 3 * time.Minute
+func TestMain(m *testing.M) {
+	os.Exit(lab.Judge(m))
+}
 
 // TestTutorials plays every page, side by side: each has a namespace of its own.
 func TestTutorials(t *testing.T) {
@@ -36,15 +37,20 @@ func TestTutorials(t *testing.T) {
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("no tutorial is there: %v", err)
 	}
+	kubeconfig, stop, err := l.PatientKubeconfig()
+	t.Cleanup(stop)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
 			t.Parallel()
-			play(t, l, page)
+			play(t, l, kubeconfig, page)
 		})
 	}
 }
 
-func play(t *testing.T, l *lab.Lab, page string) {
+func play(t *testing.T, l *lab.Lab, kubeconfig, page string) {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +61,7 @@ func play(t *testing.T, l *lab.Lab, page string) {
 	}
 	folder := t.TempDir()
 	reader := reader{folder: folder, env: append(os.Environ(),
-		"KUBECONFIG="+l.Kubeconfig, "PATH="+filepath.Join(l.Root, "bin")+":"+os.Getenv("PATH"))}
+		"KUBECONFIG="+kubeconfig, "PATH="+filepath.Join(l.Root, "bin")+":"+os.Getenv("PATH"))}
 	typed := 0
 	for _, step := range steps {
 		at := fmt.Sprintf("%s:%d", filepath.Base(page), step.Line)
@@ -106,5 +112,5 @@ func (r reader) follow(t *testing.T, at string, step transcript.Step) {
 		}
 		return
 	}
-	NewWithT(t).Eventually(look, patience, "1s").Should(Succeed())
+	NewWithT(t).Eventually(look, machine.Patience, "1s").Should(Succeed())
 }
