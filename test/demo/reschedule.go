@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -89,22 +90,7 @@ func playReschedule(ctx context.Context, s *Stage) (err error) {
 			return err
 		}
 	}
-	s.Expect(ctx, "members whose estimator karmada-scheduler has dialled", fmt.Sprint(len(s.Members)), s.estimatorsDialled)
-	err = s.placeEstimated(ctx, client.ObjectKey{Namespace: rescheduleNamespace, Name: "web-cloneset"}, func() error {
-		if err := s.Fresh(ctx, rescheduleNamespace); err != nil {
-			return err
-		}
-		return s.Apply(ctx, rescheduleManifests)
-	})
-	if err != nil {
-		return err
-	}
-	if !s.Expect(ctx, "replicas by ResourceBinding, and pods Ready", "member1=4 member2=4, 8 Ready", s.bookOfScene) {
-		return fmt.Errorf("the scene needs eight replicas on four nodes")
-	}
-	before, err := machine.Answered(ctx, func(ctx context.Context) ([]string, error) {
-		return s.onNodes(ctx, "scene-a", "scene-c", "scene-d")
-	})
+	before, err := s.placeOnNodes(ctx)
 	if err != nil {
 		return err
 	}
@@ -130,6 +116,23 @@ and start the scheduler, for Deployments only, whether anybody has room or not.`
 	})
 	s.Expect(ctx, "the CloneSet's events say", "2 replicas moved from member1 to member2", s.movedWords)
 	return nil
+}
+
+// placeOnNodes has the replicas run on the four nodes; it returns the pods on those nodes that stay.
+func (s *Stage) placeOnNodes(ctx context.Context) ([]string, error) {
+	s.Expect(ctx, "members whose estimator karmada-scheduler has dialled", fmt.Sprint(len(s.Members)), s.estimatorsDialled)
+	err := s.placeEstimated(ctx, client.ObjectKey{Namespace: rescheduleNamespace, Name: "web-cloneset"}, func() error {
+		return errors.Join(s.Fresh(ctx, rescheduleNamespace), s.Apply(ctx, rescheduleManifests))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !s.Expect(ctx, "replicas by ResourceBinding, and pods Ready", "member1=4 member2=4, 8 Ready", s.bookOfScene) {
+		return nil, fmt.Errorf("the scene needs eight replicas on four nodes")
+	}
+	return machine.Answered(ctx, func(ctx context.Context) ([]string, error) {
+		return s.onNodes(ctx, "scene-a", "scene-c", "scene-d")
+	})
 }
 
 // sceneNode adds a node of two processors, made like the member's others, that only the scene's pods tolerate.
