@@ -21,6 +21,13 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* Annotations of an object: its own ("own"), beside those of every one. What we go by wins. */}}
+{{- define "argosy.annotations" -}}
+{{- with merge (dict) (get . "own" | default dict) (.root.Values.commonAnnotations | default dict) }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{/* Labels and annotations of a program's pods. */}}
 {{- define "argosy.podMetadata" -}}
 labels:
@@ -28,11 +35,8 @@ labels:
   {{- with .values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-annotations:
-  argosy.dev/config-hash: {{ include "argosy.config" . | sha256sum }}
-  {{- with .values.podAnnotations }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- $hash := dict "argosy.dev/config-hash" (include "argosy.config" . | sha256sum) }}
+{{- include "argosy.annotations" (dict "root" .root "own" (merge $hash (.values.podAnnotations | default dict))) | nindent 0 }}
 {{- end }}
 
 {{- define "argosy.serviceAccount" -}}
@@ -42,9 +46,7 @@ metadata:
   name: {{ .program }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" . | nindent 4 }}
-  {{- with .values.serviceAccount.annotations }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "argosy.annotations" (dict "root" .root "own" .values.serviceAccount.annotations) | nindent 2 }}
 # It is nobody in the host cluster: the program talks to karmada-apiserver.
 automountServiceAccountToken: false
 {{- end }}
@@ -163,6 +165,7 @@ metadata:
   name: {{ .program }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" . | nindent 4 }}
+  {{- include "argosy.annotations" . | nindent 2 }}
 data:
   config.yaml: |
     {{- include "argosy.config" . | nindent 4 }}
@@ -176,6 +179,7 @@ metadata:
   name: {{ .program }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" . | nindent 4 }}
+  {{- include "argosy.annotations" . | nindent 2 }}
 spec:
   maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
   selector:

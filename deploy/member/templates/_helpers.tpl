@@ -29,6 +29,13 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* Annotations of an object: its own ("own"), beside those of every one. What we go by wins. */}}
+{{- define "member.annotations" -}}
+{{- with merge (dict) (get . "own" | default dict) (.root.Values.commonAnnotations | default dict) }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "member.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -77,9 +84,7 @@ metadata:
     {{- with .root.Values.install.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- with .root.Values.install.podAnnotations }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "member.annotations" (dict "root" .root "own" .root.Values.install.podAnnotations) | nindent 2 }}
 spec:
   restartPolicy: Never
   serviceAccountName: {{ .account }}
@@ -118,18 +123,14 @@ metadata:
   name: {{ .account }}
   namespace: {{ include "member.namespace" .root }}
   labels: {{- include "member.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-  {{- with .hook }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "member.annotations" (dict "root" .root "program" "argosyctl" "own" .hook) | nindent 2 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
   name: {{ .account }}
   labels: {{- include "member.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-  {{- with .hook }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "member.annotations" (dict "root" .root "program" "argosyctl" "own" .hook) | nindent 2 }}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
 subjects:
   - {kind: ServiceAccount, name: {{ .account }}, namespace: {{ include "member.namespace" .root }}}

@@ -203,6 +203,7 @@ image:
   pullSecrets: [{name: one}]
 global: {imageRegistry: registry.example, imagePullSecrets: [{name: company}, {name: one}]}
 commonLabels: {team: platform}
+commonAnnotations: {cost-centre: "4711"}
 webhook: &all
   podLabels: {pod: label}
   podAnnotations: {pod: annotation}

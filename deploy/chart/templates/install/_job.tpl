@@ -6,9 +6,7 @@ metadata:
     {{- with .root.Values.install.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- with .root.Values.install.podAnnotations }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "argosy.annotations" (dict "root" .root "own" .root.Values.install.podAnnotations) | nindent 2 }}
 spec:
   restartPolicy: {{ .restart }}
   serviceAccountName: {{ .account }}
@@ -80,9 +78,7 @@ metadata:
   name: {{ .account }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-  {{- with .hook }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "argosy.annotations" (dict "root" .root "program" "argosyctl" "own" .hook) | nindent 2 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -90,9 +86,7 @@ metadata:
   name: {{ .account }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-  {{- with .hook }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "argosy.annotations" (dict "root" .root "program" "argosyctl" "own" .hook) | nindent 2 }}
 rules:
   {{- if .hook }}
   - apiGroups: [""]
@@ -110,9 +104,7 @@ metadata:
   name: {{ .account }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-  {{- with .hook }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "argosy.annotations" (dict "root" .root "program" "argosyctl" "own" .hook) | nindent 2 }}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .account }}}
 subjects:
   - {kind: ServiceAccount, name: {{ .account }}, namespace: {{ .root.Release.Namespace }}}
