@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/kubectl/pkg/util/templates"
@@ -18,9 +19,14 @@ import (
 func main() {
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	root := newCommand(commandName(os.Args[0]), streams)
+	// client-go logs what it returns as well; a person reads it once, as the command's error.
+	utilruntime.ErrorHandlers = nil
 	if err := root.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		if !errors.Is(err, errReported) {
 			fmt.Fprintln(os.Stderr, "error:", err)
+			if text := nextStep(err); text != "" {
+				fmt.Fprintln(os.Stderr, "->", text)
+			}
 		}
 		status := exitError{code: 1}
 		errors.As(err, &status)
@@ -34,10 +40,14 @@ var errReported = errors.New("reported")
 // newCommand is the root with every command, in the groups its help shows them in.
 func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "argosyctl",
-		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
-		Short:         "Operate workloads in a Karmada federation",
-		Long:          "argosyctl operates workloads in a Karmada federation; --kubeconfig and --context name karmada-apiserver.",
+		Use:         "argosyctl",
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: name},
+		Short:       "Operate workloads in a Karmada federation",
+		Long: `argosyctl operates workloads in a Karmada federation; --kubeconfig and --context name karmada-apiserver.
+
+The exit code is 0 when what was asked for was done and found, and 1 otherwise. More codes have: check (2: something could not be
+found out), publish --dry-run and release diff (as kubectl diff: 1 when something differs, 2 or more for an error), is-karmada
+(1, 2 and 3, as its help says), and a command that does not exist (3).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -36,7 +35,8 @@ func restConfig(flags *genericclioptions.ConfigFlags) (*rest.Config, error) {
 		return nil, fmt.Errorf("reading the kubeconfig of karmada-apiserver (--kubeconfig, --context): %w", err)
 	}
 	if config.Host == clientcmd.ClusterDefaults.Server {
-		return nil, errors.New("no kubeconfig says where karmada-apiserver is: set KUBECONFIG, --kubeconfig or --server")
+		return nil, fmt.Errorf("no kubeconfig says where karmada-apiserver is: set KUBECONFIG, --kubeconfig or --server; looked for %s",
+			strings.Join(flags.ToRawKubeConfigLoader().ConfigAccess().GetLoadingPrecedence(), ", "))
 	}
 	return config, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -43,7 +44,11 @@ func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 			"  argosyctl scalein shop -n prod --node worker-7 --in member1",
 		Args: oneCloneSet,
 		RunE: func(command *cobra.Command, args []string) error {
-			return options.run(command, args[0])
+			name, err := cloneSetName(args[0])
+			if err != nil {
+				return err
+			}
+			return options.run(command, name)
 		},
 	}
 	command.Flags().StringSliceVar(&options.pods, "pod", nil, "a pod to remove, as POD or CLUSTER/POD; may be repeated")
@@ -60,12 +65,30 @@ func newScaleInCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 	return rehearsable(command)
 }
 
-// oneCloneSet is the argument of both commands.
+// oneCloneSet is the argument of both commands: NAME, or TYPE/NAME as kubectl takes it too.
 func oneCloneSet(command *cobra.Command, args []string) error {
-	if len(args) == 1 {
-		return nil
+	if len(args) != 1 {
+		return fmt.Errorf("name one CloneSet, such as: %s shop -n prod", command.CommandPath())
 	}
-	return fmt.Errorf("name one CloneSet, such as: %s shop -n prod", command.CommandPath())
+	_, err := cloneSetName(args[0])
+	return err
+}
+
+// cloneSetName is the name in NAME or TYPE/NAME.
+func cloneSetName(text string) (string, error) {
+	kind, name, ok := strings.Cut(text, "/")
+	if !ok {
+		kind, name = "cloneset", text
+	}
+	switch strings.TrimSuffix(strings.ToLower(kind), ".apps.kruise.io") {
+	case "cloneset", "clonesets", "clone":
+	default:
+		return "", fmt.Errorf("%q is no CloneSet: pods are removed by name from CloneSets alone; name one, such as shop or cloneset/shop", text)
+	}
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return "", fmt.Errorf("%q is no name of a CloneSet: %s", name, strings.Join(problems, "; "))
+	}
+	return name, nil
 }
 
 func (o scaleInOptions) run(command *cobra.Command, name string) error {

@@ -32,11 +32,15 @@ func newScaleInAdoptCommand(flags *genericclioptions.ConfigFlags, streams generi
 
 		ValidArgsFunction: once(completeNames(flags, cloneSets)),
 		RunE: func(command *cobra.Command, args []string) error {
+			name, err := cloneSetName(args[0])
+			if err != nil {
+				return err
+			}
 			control, namespace, err := controlPlane(flags)
 			if err != nil {
 				return err
 			}
-			asked := adoption{namespace: namespace, name: args[0], timeout: timeout, rehearsed: rehearsing(command)}
+			asked := adoption{namespace: namespace, name: name, timeout: timeout, rehearsed: rehearsing(command)}
 			return adopt(command.Context(), writer(command, control, streams.Out), streams, asked)
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -22,6 +23,37 @@ import (
 	"github.com/argosy-dev/argosy/internal/application"
 	"github.com/argosy-dev/argosy/internal/members"
 )
+
+// wideHelp is outputHelp of commands that have a wider text.
+const wideHelp = "wide, " + outputHelp
+
+// asked reports whether the wide text is asked for, which is text in all else. A format that is none is an error.
+func asked(format *string) (wide bool, err error) {
+	if *format == "wide" {
+		*format = "text"
+		return true, nil
+	}
+	if _, err := structured(io.Discard, *format, nil); err != nil {
+		return false, fmt.Errorf("%w; wide shows more of the text", err)
+	}
+	return false, nil
+}
+
+// Without -o wide a table fits a terminal of this many columns.
+const narrow = 120
+
+// counts are the columns of status between the cluster and the image, each two apart.
+const counts = "ASSIGNED\tCURRENT\tUPDATED\tREADY\tWAITING\tLIMITS\tGENERATION"
+
+// imageWidth is what is left of a terminal for images, of which the end is shown: it has the tag. A table of clusters with very long names
+// is wider than a terminal.
+func imageWidth(rows []application.Row) int {
+	cluster := 0
+	for _, row := range rows {
+		cluster = max(cluster, len(row.Cluster))
+	}
+	return max(narrow-cluster-2-len(strings.ReplaceAll(counts, "\t", "  "))-2, 20)
+}
 
 // watchEvery is how often -w looks: each look reads every member.
 const watchEvery = 2 * time.Second
@@ -44,7 +76,8 @@ this kind. Nothing is written.`,
 
 		ValidArgsFunction: once(completePropagated(flags)),
 		RunE: func(command *cobra.Command, args []string) error {
-			if _, err := structured(io.Discard, format, nil); err != nil {
+			wide, err := asked(&format)
+			if err != nil {
 				return err
 			}
 			if watch && format != "text" {
@@ -55,7 +88,7 @@ this kind. Nothing is written.`,
 				return err
 			}
 			if watch {
-				return follow(command.Context(), streams.Out, look)
+				return follow(command.Context(), streams.Out, look, wide)
 			}
 			facts, err := look(command.Context())
 			if err != nil {
@@ -65,10 +98,10 @@ this kind. Nothing is written.`,
 			if done, err := structured(streams.Out, format, view); done {
 				return err
 			}
-			return writeView(streams.Out, view, facts.Now)
+			return writeView(streams.Out, view, facts.Now, wide)
 		},
 	}
-	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
+	command.Flags().StringVarP(&format, "output", "o", "text", wideHelp)
 	command.Flags().BoolVarP(&watch, "watch", "w", false, "print it again whenever it changes")
 	return command
 }
@@ -86,7 +119,8 @@ where it stands still.`,
 
 		ValidArgsFunction: once(completePropagated(flags)),
 		RunE: func(command *cobra.Command, args []string) error {
-			if _, err := structured(io.Discard, format, nil); err != nil {
+			wide, err := asked(&format)
+			if err != nil {
 				return err
 			}
 			look, err := looker(flags, typed(args))
@@ -101,10 +135,10 @@ where it stands still.`,
 			if done, err := structured(streams.Out, format, trace); done {
 				return err
 			}
-			return writeTrace(streams.Out, trace)
+			return writeTrace(streams.Out, trace, wide)
 		},
 	}
-	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
+	command.Flags().StringVarP(&format, "output", "o", "text", wideHelp)
 	return command
 }
 
@@ -147,6 +181,9 @@ func looker(flags *genericclioptions.ConfigFlags, argument string) (func(context
 		kind, err = mapper.KindFor(part.WithVersion(""))
 	}
 	if err != nil {
+		if meta.IsNoMatchError(err) {
+			return nil, fmt.Errorf("the control plane serves no kind %q: 'kubectl api-resources' lists those it does", word)
+		}
 		return nil, fmt.Errorf("finding the kind %q in the control plane: %w", word, err)
 	}
 	mapping, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
@@ -166,7 +203,7 @@ func looker(flags *genericclioptions.ConfigFlags, argument string) (func(context
 }
 
 // follow prints whenever something changed, until the context ends.
-func follow(ctx context.Context, out io.Writer, look func(context.Context) (application.Facts, error)) error {
+func follow(ctx context.Context, out io.Writer, look func(context.Context) (application.Facts, error), wide bool) error {
 	last := ""
 	err := wait.PollUntilContextCancel(ctx, watchEvery, true, func(ctx context.Context) (bool, error) {
 		facts, err := look(ctx)
@@ -177,7 +214,7 @@ func follow(ctx context.Context, out io.Writer, look func(context.Context) (appl
 		// Without a now there are no ages, which change at every look.
 		ageless := facts
 		ageless.Now = time.Time{}
-		if err := writeView(&text, application.Look(ageless), ageless.Now); err != nil {
+		if err := writeView(&text, application.Look(ageless), ageless.Now, wide); err != nil {
 			return false, err
 		}
 		if text.String() == last {
@@ -185,7 +222,7 @@ func follow(ctx context.Context, out io.Writer, look func(context.Context) (appl
 		}
 		last = text.String()
 		fmt.Fprintf(out, "-- %s\n", facts.Now.Format(time.TimeOnly))
-		return false, writeView(out, application.Look(facts), facts.Now)
+		return false, writeView(out, application.Look(facts), facts.Now, wide)
 	})
 	if ctx.Err() != nil {
 		return nil // the person has seen enough
@@ -193,7 +230,7 @@ func follow(ctx context.Context, out io.Writer, look func(context.Context) (appl
 	return err
 }
 
-func writeView(out io.Writer, view application.View, now time.Time) error {
+func writeView(out io.Writer, view application.View, now time.Time, wide bool) error {
 	fmt.Fprintf(out, "%s %s", view.Kind, fullName(view.Namespace, view.Name))
 	if view.Replicas != nil {
 		fmt.Fprintf(out, ", %d replicas", *view.Replicas)
@@ -212,9 +249,13 @@ func writeView(out io.Writer, view application.View, now time.Time) error {
 	if len(view.Clusters) > 0 {
 		fmt.Fprintln(out)
 		table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(table, "CLUSTER\tASSIGNED\tCURRENT\tUPDATED\tREADY\tWAITING\tLIMITS\tGENERATION\tIMAGE")
+		source, widest := "", imageWidth(view.Clusters)
+		if wide {
+			source, widest = "\tREAD FROM", 0
+		}
+		fmt.Fprintln(table, "CLUSTER\t"+counts+"\tIMAGE"+source)
 		for _, row := range view.Clusters {
-			writeRow(table, row)
+			writeRow(table, row, widest)
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -234,7 +275,8 @@ func writeView(out io.Writer, view application.View, now time.Time) error {
 	return nil
 }
 
-func writeRow(table io.Writer, row application.Row) {
+// writeRow cuts images to their end, where widest is not 0.
+func writeRow(table io.Writer, row application.Row, widest int) {
 	mark := ""
 	if row.Source == application.SourceReported {
 		mark = "?"
@@ -252,14 +294,21 @@ func writeRow(table io.Writer, row application.Row) {
 	if len(row.Images) > 0 {
 		image = strings.Join(row.Images, ",")
 	}
+	if letters := []rune(image); widest > 0 && len(letters) > widest {
+		image = "…" + string(letters[len(letters)-widest+1:])
+	}
+	if widest == 0 {
+		image += "\t" + string(row.Source)
+	}
 	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Cluster, count(row.Assigned, ""), count(row.Current, mark),
 		count(row.Updated, mark),
 		count(row.Ready, mark), count(row.Waiting, mark), limits, count(row.Generation, mark), image)
 }
 
-func writeTrace(out io.Writer, trace application.Trace) error {
+func writeTrace(out io.Writer, trace application.Trace, wide bool) error {
 	fmt.Fprintf(out, "%s %s, generation %d\n\n", trace.Kind, fullName(trace.Namespace, trace.Name), trace.Generation)
-	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "STEP\tCLUSTER\tSTATE\tTIME\tTOOK\tWHAT")
 	for _, step := range trace.Steps {
 		cluster, at, took := "-", "-", "-"
@@ -276,6 +325,12 @@ func writeTrace(out io.Writer, trace application.Trace) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	for row := range strings.Lines(text.String()) {
+		if letters := []rune(strings.TrimSuffix(row, "\n")); !wide && len(letters) > narrow {
+			row = string(letters[:narrow-1]) + "…\n"
+		}
+		fmt.Fprint(out, row)
 	}
 	fmt.Fprintln(out)
 	if len(trace.StandsAt) == 0 {
