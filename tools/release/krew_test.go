@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestKrewInstalls: krew itself takes the manifest and this machine's archive, and what it puts into the PATH runs as kubectl's plugin does.
+// TestKrewInstalls: krew itself takes the manifest and this machine's archive, and what it puts into the PATH runs as a plugin of kubectl.
 func TestKrewInstalls(t *testing.T) {
 	platform := runtime.GOOS + "/" + runtime.GOARCH
 	bin := t.TempDir()
