@@ -1,6 +1,7 @@
 package machines
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +20,7 @@ import (
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket/dialers"
 	"github.com/onsi/gomega"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/machine"
@@ -130,6 +133,25 @@ func (d *daemon) count() int {
 		}
 	}
 	return n
+}
+
+// volumes that libvirt's pool has.
+func (d *daemon) volumes() []string {
+	d.t.Helper()
+	pool, err := d.client.StoragePoolLookupByName("default-pool")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	all, _, err := d.client.StoragePoolListAllVolumes(pool, 1, 0)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var out []string
+	for _, volume := range all {
+		out = append(out, volume.Name)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // wire between a driver and the daemon, that can be cut.
@@ -268,6 +290,92 @@ func TestLibvirtBadInput(t *testing.T) {
 	}
 	if list, err := driver.List(t.Context(), machine.Call{}, `o"<&`); err != nil || len(list) != 1 {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestLibvirtHalfMade: whoever was killed between the disk and the domain left a disk. Who goes on makes one machine over it; who removes
+// it leaves neither disk nor domain; and no machine that was removed leaves a disk behind.
+func TestLibvirtHalfMade(t *testing.T) {
+	d, driver, _ := newLibvirt(t)
+	d.image("default-pool", "argosy-goes-on.qcow2")
+	d.image("default-pool", "argosy-given-up.qcow2")
+	spec := machine.Spec{Owner: "o", Name: "shop/web", Machine: v1alpha1.Machine{Image: "debian-12"}}
+	if _, err := driver.Ensure(t.Context(), machine.Call{Key: "goes-on", Sequence: 2}, spec); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"argosy-given-up.qcow2", "argosy-goes-on.qcow2", "debian-12"}; !slices.Equal(d.volumes(), want) || d.count() != 1 {
+		t.Errorf("%d machines, volumes %q, want one and %q", d.count(), d.volumes(), want)
+	}
+	for _, key := range []string{"given-up", "goes-on"} {
+		call := machine.Call{Key: key, Sequence: 3}
+		for range 2 {
+			if err := driver.Delete(t.Context(), call); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := driver.Get(t.Context(), call); !errors.Is(err, machine.ErrGone) {
+			t.Errorf("%s: %v, want that it is gone", key, err)
+		}
+		if _, err := driver.Ensure(t.Context(), call, spec); !errors.Is(err, machine.ErrGone) {
+			t.Errorf("%s is made again: %v", key, err)
+		}
+	}
+	if want := []string{"debian-12"}; !slices.Equal(d.volumes(), want) || d.count() != 0 {
+		t.Errorf("%d machines, volumes %q, want none and %q", d.count(), d.volumes(), want)
+	}
+}
+
+// TestLibvirtHostKeys: each machine is told a host key of its own, which the driver names whoever asks, and which stays its own however
+// often it is made, also by a process that knows nothing of the first; a machine that is half made has it as well.
+func TestLibvirtHostKeys(t *testing.T) {
+	d, driver, w := newLibvirt(t)
+	other, err := libvirtdriver.New(libvirtdriver.Options{
+		Address: "unix:" + w.path, URI: string(libvirt.TestDefault), Type: "test",
+		Images: "default-pool", Pool: "default-pool", Network: "default",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := machine.Spec{Owner: "o", Name: "shop/web", Machine: v1alpha1.Machine{Image: "debian-12"}}
+	named := map[string]bool{}
+	for _, key := range []string{"a", "b"} {
+		var keys []string
+		for _, driver := range []*libvirtdriver.Driver{driver, other, driver} {
+			made, err := driver.Ensure(t.Context(), machine.Call{Key: key, Sequence: 1}, spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen, err := other.Get(t.Context(), machine.Call{Key: key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, append(made.HostKeys, seen.HostKeys...)...)
+		}
+		if len(keys) != 6 || len(slices.Compact(slices.Clone(keys))) != 1 || named[keys[0]] {
+			t.Errorf("machine %s has the host keys %q, others %v", key, keys, named)
+		}
+		public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(keys[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		named[keys[0]] = true
+		domain, err := d.client.DomainLookupByName("argosy-" + key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := d.client.DomainGetXMLDesc(domain, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, private, ok := strings.Cut(text, `name="opt/dev.argosy/ssh-host-key">`)
+		if !ok {
+			_, private, ok = strings.Cut(text, `name='opt/dev.argosy/ssh-host-key'>`)
+		}
+		private, _, _ = strings.Cut(private, "</entry>")
+		signer, err := ssh.ParsePrivateKey([]byte(private))
+		if !ok || err != nil || !bytes.Equal(signer.PublicKey().Marshal(), public.Marshal()) {
+			t.Errorf("machine %s is told another key than the driver names: %v", key, err)
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // boot is the first process of a guest: modules, a lease, the key of whoever may log in from the firmware's file of user data, and an SSH
-// server that says its host key on the console, as cloud images do.
+// server that shows the host key that the firmware has, or else says one of its own on the console, as cloud images do.
 const boot = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin LD_LIBRARY_PATH=/lib
@@ -27,7 +27,9 @@ mkdir -p /root/.ssh /etc/dropbear
 echo root:x:0:0:root:/root:/bin/sh >/etc/passwd; echo /bin/sh >/etc/shells
 sed -n 's/^- \(ssh-.*\)/\1/p' /sys/firmware/qemu_fw_cfg/by_name/opt/dev.argosy/user-data/raw >/root/.ssh/authorized_keys
 chmod 700 /root /root/.ssh; chmod 600 /root/.ssh/authorized_keys
-dropbearkey -t ed25519 -f /etc/dropbear/key | grep '^ssh-'
+told=/sys/firmware/qemu_fw_cfg/by_name/opt/dev.argosy/ssh-host-key/raw
+if [ -e $told ]; then cat $told >/tmp/key && dropbearconvert openssh dropbear /tmp/key /etc/dropbear/key
+else dropbearkey -t ed25519 -f /etc/dropbear/key | grep '^ssh-'; fi
 echo ready
 exec dropbear -F -E -s -r /etc/dropbear/key
 `
@@ -90,12 +92,13 @@ func initrd(t *testing.T, root debian.Root) (kernel string, text []byte) {
 	err = firstOf(err, a.add("etc/lease", program, []byte(lease)))
 	// Debian's busybox has no flock.
 	files := map[string]string{
-		"bin/busybox": "bin/busybox", "bin/dropbear": "usr/sbin/dropbear", "bin/dropbearkey": "usr/bin/dropbearkey", "bin/flock": "usr/bin/flock",
+		"bin/busybox": "bin/busybox", "bin/dropbear": "usr/sbin/dropbear", "bin/dropbearkey": "usr/bin/dropbearkey",
+		"bin/dropbearconvert": "usr/bin/dropbearconvert", "bin/flock": "usr/bin/flock",
 	}
 	for _, module := range modules {
 		files["modules/"+filepath.Base(module)] = filepath.Join(its, module)
 	}
-	for library, path := range libraries(t, root, "usr/sbin/dropbear", "usr/bin/dropbearkey", "usr/bin/flock") {
+	for library, path := range libraries(t, root, "usr/sbin/dropbear", "usr/bin/dropbearkey", "usr/bin/dropbearconvert", "usr/bin/flock") {
 		files["lib/"+library] = path
 	}
 	files["lib64/ld-linux-x86-64.so.2"] = "lib64/ld-linux-x86-64.so.2"

@@ -63,6 +63,8 @@ type mark struct {
 	Name     string `xml:"name,attr"`
 	Sequence int64  `xml:"sequence,attr"`
 	Stage    stage  `xml:"stage,attr"`
+	// HostKey is the public host key that the machine was given; empty for one of before there were any.
+	HostKey string `xml:"hostKey,attr"`
 }
 
 // element of metadata, with or without the prefix that libvirt puts there by itself.
@@ -71,8 +73,8 @@ func (m mark) element(prefixed bool) string {
 	if prefixed {
 		name, declared = prefix+":machine", fmt.Sprintf(` xmlns:%s=%q`, prefix, space)
 	}
-	return fmt.Sprintf(`<%s%s key="%s" owner="%s" name="%s" sequence="%d" stage="%s"/>`,
-		name, declared, escape(m.Key), escape(m.Owner), escape(m.Name), m.Sequence, m.Stage)
+	return fmt.Sprintf(`<%s%s key="%s" owner="%s" name="%s" sequence="%d" stage="%s" hostKey="%s"/>`,
+		name, declared, escape(m.Key), escape(m.Owner), escape(m.Name), m.Sequence, m.Stage, escape(m.HostKey))
 }
 
 func escape(text string) string {
@@ -115,13 +117,22 @@ func sizeOf(spec machine.Spec) (size, error) {
 }
 
 // domain of a machine, as libvirt takes it.
-func (d *Driver) domain(key string, spec machine.Spec, m mark, boot libvirtxml.DomainOS) (string, error) {
+func (d *Driver) domain(key string, spec machine.Spec, m *mark, boot libvirtxml.DomainOS) (string, error) {
 	size, err := sizeOf(spec)
 	if err != nil {
 		return "", err
 	}
 	if !utf8.Valid(spec.UserData) {
 		return "", fmt.Errorf("the user data are no text: %w", machine.ErrInvalid)
+	}
+	private, public, err := newHostKey()
+	if err != nil {
+		return "", err
+	}
+	m.HostKey = public
+	told := []libvirtxml.DomainSysInfoEntry{{Name: fileHostKey, Value: private}}
+	if len(spec.UserData) > 0 {
+		told = append(told, libvirtxml.DomainSysInfoEntry{Name: fileUserData, Value: string(spec.UserData)})
 	}
 	boot.Type = &libvirtxml.DomainOSType{Type: "hvm"}
 	out := libvirtxml.Domain{
@@ -142,11 +153,7 @@ func (d *Driver) domain(key string, spec machine.Spec, m mark, boot libvirtxml.D
 			}},
 		},
 	}
-	if len(spec.UserData) > 0 {
-		out.SysInfo = []libvirtxml.DomainSysInfo{{FWCfg: &libvirtxml.DomainSysInfoFWCfg{
-			Entry: []libvirtxml.DomainSysInfoEntry{{Name: "opt/dev.argosy/user-data", Value: string(spec.UserData)}},
-		}}}
-	}
+	out.SysInfo = []libvirtxml.DomainSysInfo{{FWCfg: &libvirtxml.DomainSysInfoFWCfg{Entry: told}}}
 	text, err := out.Marshal()
 	if err != nil {
 		return "", fmt.Errorf("writing a domain: %w", err)

@@ -207,7 +207,7 @@ func (d *Driver) define(l *libvirt.Libvirt, call machine.Call, spec machine.Spec
 	if err != nil {
 		return found{}, err
 	}
-	text, err := d.domain(call.Key, spec, m, boot)
+	text, err := d.domain(call.Key, spec, &m, boot)
 	if err != nil {
 		return found{}, err
 	}
@@ -254,6 +254,9 @@ func (d *Driver) Get(ctx context.Context, call machine.Call) (machine.Machine, e
 // read what libvirt says of a domain.
 func read(l *libvirt.Libvirt, f found) (machine.Machine, error) {
 	out := machine.Machine{Key: f.mark.Key, ID: uuid.UUID(f.domain.UUID).String(), State: v1alpha1.MachineUnknown}
+	if f.mark.HostKey != "" {
+		out.HostKeys = []string{f.mark.HostKey}
+	}
 	state, _, err := l.DomainGetState(f.domain, 0)
 	if err != nil {
 		return out, err
