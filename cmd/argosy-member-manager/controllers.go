@@ -24,6 +24,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/gate/prometheus"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/member/component"
+	componentbalance "github.com/argosy-dev/argosy/member/component/balance"
+	"github.com/argosy-dev/argosy/member/component/balance/httpbalance"
 	"github.com/argosy-dev/argosy/member/vm/balance"
 	"github.com/argosy-dev/argosy/member/vm/balance/haproxy"
 	"github.com/argosy-dev/argosy/member/vm/balance/service"
@@ -59,8 +61,40 @@ func addComponent(cfg *config.MemberManager) func(context.Context, manager.Manag
 				Length: time.Duration(cfg.LeaderElection.LeaseDurationSeconds) * time.Second,
 			}
 		}
-		return component.AddToManager(ctx, mgr, options)
+		if err := component.AddToManager(ctx, mgr, options); err != nil {
+			return err
+		}
+		if cfg.ControllerID != component.DefaultControllerID {
+			return nil // load balancers are the default manager's
+		}
+		providers, err := providers(cfg.LoadBalancers)
+		if err != nil {
+			return err
+		}
+		return componentbalance.AddToManager(mgr, componentbalance.Options{
+			Concurrency: section.Concurrency, Drivers: providers, Period: time.Duration(cfg.LoadBalancers.PeriodSeconds) * time.Second,
+		})
 	}
+}
+
+// providers is every provider of load balancers that is configured.
+func providers(cfg config.LoadBalancers) (map[string]componentbalance.Driver, error) {
+	out := map[string]componentbalance.Driver{}
+	for _, provider := range cfg.Providers {
+		options := httpbalance.Options{URL: provider.URL, TokenFile: provider.TokenFile}
+		if provider.CAFile != "" {
+			var err error
+			if options.CA, err = os.ReadFile(provider.CAFile); err != nil {
+				return nil, fmt.Errorf("reading the authority of load balancer provider %s: %w", provider.Name, err)
+			}
+		}
+		driver, err := httpbalance.New(options)
+		if err != nil {
+			return nil, fmt.Errorf("setting up load balancer provider %s: %w", provider.Name, err)
+		}
+		out[provider.Name] = driver
+	}
+	return out, nil
 }
 
 // addVM adds the controllers of VMReplicaSets, VMDeployments, Servers, their pools and their monitors.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/schema"
+	"github.com/argosy-dev/argosy/member/component/preview"
 	"github.com/argosy-dev/argosy/member/component/render"
 )
 
@@ -105,7 +106,7 @@ func (o *componentPreview) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return previewWave(ctx, member, templates, o.values, o.where, o.Out)
+		return preview.Wave(ctx, member, templates, o.values, o.where, o.Out)
 	}
 	var all []render.Object
 	var failed error

@@ -108,8 +108,11 @@ func next(component *v1alpha1.Component) string {
 		}
 		return "wait: a change is on its way."
 	}
-	if meta.IsStatusConditionFalse(conditions, v1alpha1.ConditionLoadBalancerReady) {
-		return "wait for the load balancer's address, or ask your platform team which providers there are."
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionLoadBalancerReady); c != nil && c.Status != metav1.ConditionTrue {
+		if strings.Contains(c.Reason, v1alpha1.ReasonAddressPending) {
+			return "wait for the load balancer's address, or ask your platform team which providers there are."
+		}
+		return "read condition LoadBalancerReady: it has the answer of the load balancer's provider, and what to do."
 	}
 	return "nothing; it is as asked."
 }
@@ -120,6 +123,7 @@ func advice(c *metav1.Condition) string {
 		v1alpha1.ReasonTemplateInvalid:      "ask your platform team: a template of theirs does not fit (condition Rendered).",
 		v1alpha1.ReasonPatchInvalid:         "mend the field or patch that condition Rendered names.",
 		v1alpha1.ReasonObjectTaken:          "choose another name, or take over with spec.adopt (condition Rendered says whose it is).",
+		v1alpha1.ReasonObjectDeleted:        "wait: what condition Rendered names is being deleted; if that lasts, look at its finalizers.",
 		v1alpha1.ReasonAdoptionWouldRestart: "make the Component say what runs: condition Rendered lists what differs.",
 		v1alpha1.ReasonApplyRefused:         "read the cluster's answer in condition Rendered: a quota, a policy, or a field that cannot change.",
 		v1alpha1.ReasonImageNotPulled:       "correct spec.image, or ask for access to its registry.",

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/preview"
 )
 
 func parsed[T any](t *testing.T, text string) *T {
@@ -86,7 +87,7 @@ shop       none       does not fit  no        1
 		t.Run(name, func(t *testing.T) {
 			file := parsed[v1alpha1.ComponentTemplate](t, head+tc.objects+"]}}")
 			var out bytes.Buffer
-			err := previewWave(t.Context(), member, []v1alpha1.ComponentTemplate{*file}, tc.values, "member1", &out)
+			err := preview.Wave(t.Context(), member, []v1alpha1.ComponentTemplate{*file}, tc.values, "member1", &out)
 			if diff := cmp.Diff(tc.want, out.String()); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}

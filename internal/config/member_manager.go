@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -36,7 +37,7 @@ type MemberManager struct {
 	Controllers MemberControllers `json:"controllers"`
 	// Machines says where virtual machines are made.
 	Machines Machines `json:"machines"`
-	// LoadBalancers says which load balancers servers are put behind, beside Services of the member.
+	// LoadBalancers says which load balancers servers and Components are put behind, beside Services of the member.
 	LoadBalancers LoadBalancers `json:"loadBalancers"`
 	// Deployments says which deploy systems there are beside SSH.
 	Deployments Deployments `json:"deployments"`
@@ -111,10 +112,26 @@ type HTTPMachines struct {
 
 // LoadBalancers holds a section for each driver of load balancers that needs one; the driver service needs none.
 type LoadBalancers struct {
-	// PeriodSeconds is how often each pool is asserted anew: a load balancer that restarted has lost what it was told.
+	// PeriodSeconds is how often each pool, and each load balancer of a provider, is asserted anew: one that restarted has lost what it was
+	// told.
 	PeriodSeconds int32 `json:"periodSeconds"`
 	// HAProxy is the driver haproxy. Absent: there is no such driver here.
 	HAProxy *HAProxy `json:"haproxy,omitempty"`
+	// Providers are those of Components (svc.type, a Service's loadBalancerClass) whose load balancers this program keeps. Any other class is
+	// left to whoever else in this member acts on it.
+	Providers []LoadBalancerProvider `json:"providers,omitempty"`
+}
+
+// LoadBalancerProvider is a system that serves docs/reference/loadbalancers.openapi.yaml.
+type LoadBalancerProvider struct {
+	// Name that Components and Services ask for it by, such as luoji-slb.
+	Name string `json:"name"`
+	// URL of the system, https. Whoever writes a Component cannot choose another.
+	URL string `json:"url"`
+	// CAFile is a file with the authority of its certificate; empty: the system's roots.
+	CAFile string `json:"caFile,omitempty"`
+	// TokenFile is a file with the bearer token, read for each request; empty: none is sent.
+	TokenFile string `json:"tokenFile,omitempty"`
 }
 
 // HAProxy is one HAProxy, or several that are told the same.
@@ -243,6 +260,7 @@ func (l LoadBalancers) validate(path *field.Path) field.ErrorList {
 	if l.PeriodSeconds < 1 {
 		errs = append(errs, field.Invalid(path.Child("periodSeconds"), l.PeriodSeconds, "must be at least 1"))
 	}
+	errs = append(errs, validateProviders(l.Providers, path.Child("providers"))...)
 	if l.HAProxy == nil {
 		return errs
 	}
@@ -260,6 +278,29 @@ func (l LoadBalancers) validate(path *field.Path) field.ErrorList {
 	return errs
 }
 
+func validateProviders(providers []LoadBalancerProvider, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	seen := map[string]bool{}
+	for i, provider := range providers {
+		at := path.Index(i)
+		for _, problem := range validation.IsQualifiedName(provider.Name) {
+			errs = append(errs, field.Invalid(at.Child("name"), provider.Name, problem))
+		}
+		if strings.ToLower(provider.Name) != provider.Name || slices.Contains(serviceTypes, provider.Name) {
+			errs = append(errs, field.Invalid(at.Child("name"), provider.Name, "must be lower case, and no type of a Service"))
+		}
+		if seen[provider.Name] {
+			errs = append(errs, field.Duplicate(at.Child("name"), provider.Name))
+		}
+		seen[provider.Name] = true
+		errs = append(errs, validateHTTPS(provider.URL, at.Child("url"))...)
+	}
+	return errs
+}
+
+// serviceTypes are no names of providers: a Component that says one would be misunderstood.
+var serviceTypes = []string{"clusterip", "nodeport", "loadbalancer", "none", "externalname"}
+
 // defaultControllerID is the manager that has what names none.
 const defaultControllerID = "default"
 
@@ -275,6 +316,10 @@ func (c *MemberManager) validateController() field.ErrorList {
 	if c.Controllers.VM.Mode != Disabled {
 		errs = append(errs, field.Invalid(field.NewPath("controllers", "vm", "mode"), c.Controllers.VM.Mode,
 			"must be Disabled with a controllerID of its own: virtual machines are the default manager's"))
+	}
+	if len(c.LoadBalancers.Providers) > 0 {
+		errs = append(errs, field.Forbidden(field.NewPath("loadBalancers", "providers"),
+			"not with a controllerID of its own: load balancers are the default manager's, and two would write them"))
 	}
 	if !c.LeaderElection.Enabled {
 		errs = append(errs, field.Invalid(field.NewPath("leaderElection", "enabled"), false,

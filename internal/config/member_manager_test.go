@@ -15,7 +15,41 @@ func TestMemberManagerValidate(t *testing.T) {
 			c.Machines.HTTP = &HTTPMachines{URL: "https://iaas.example.com"}
 			c.Machines.Libvirt = &LibvirtMachines{Address: "tls:hypervisor.example.com:16514", Certificates: "/etc/pki"}
 			c.LoadBalancers.HAProxy = &HAProxy{Addresses: []string{"10.0.0.1:9999", "[fd00::1]:9999", "unix:/run/haproxy.sock"}}
+			c.LoadBalancers.Providers = []LoadBalancerProvider{
+				{Name: "luoji-slb", URL: "https://slb.example.com"}, {Name: "example.com/slb", URL: "https://slb.example.com/v2"},
+			}
 		}},
+		"a provider twice": {
+			edit: func(c *MemberManager) {
+				c.LoadBalancers.Providers = []LoadBalancerProvider{{Name: "a", URL: "https://a.example.com"}, {Name: "a", URL: "https://b.example.com"}}
+			},
+			says: "loadBalancers.providers[1].name",
+		},
+		"a provider that is a type of Services": {
+			edit: func(c *MemberManager) {
+				c.LoadBalancers.Providers = []LoadBalancerProvider{{Name: "nodeport", URL: "https://a.example.com"}}
+			},
+			says: "loadBalancers.providers[0].name",
+		},
+		"a provider without a name": {
+			edit: func(c *MemberManager) {
+				c.LoadBalancers.Providers = []LoadBalancerProvider{{Name: "a b", URL: "https://a.example.com"}}
+			},
+			says: "loadBalancers.providers[0].name",
+		},
+		"a provider in the open": {
+			edit: func(c *MemberManager) {
+				c.LoadBalancers.Providers = []LoadBalancerProvider{{Name: "a", URL: "http://a.example.com"}}
+			},
+			says: "loadBalancers.providers[0].url",
+		},
+		"a second manager of load balancers": {
+			edit: func(c *MemberManager) {
+				c.ControllerID, c.Controllers.VM.Mode = "next", Disabled
+				c.LoadBalancers.Providers = []LoadBalancerProvider{{Name: "a", URL: "https://a.example.com"}}
+			},
+			says: "loadBalancers.providers",
+		},
 		"a libvirt at a socket": {edit: func(c *MemberManager) {
 			c.Machines.Libvirt = &LibvirtMachines{Address: "unix:/run/libvirt/libvirt-sock"}
 		}},

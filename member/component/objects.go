@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/balance"
 )
 
 // rendered is a kind that a Component can become.
@@ -54,7 +55,8 @@ func kinds() []rendered {
 
 // Cache keeps of the rendered kinds the objects that name a Component and nothing else, and the ConfigMap with the
 // cluster's values, which is in namespace. Autoscalers are kept all: anybody's may set a workload's replicas. Of Leases it keeps those of
-// namespace leases, where the controllers' are.
+// namespace leases, where the controllers' are, and of nodes, which are read where a provider of load balancers is configured, their
+// addresses.
 func Cache(namespace, leases string) (map[client.Object]cache.ByObject, error) {
 	ours, err := labels.NewRequirement(v1alpha1.LabelComponent, selection.Exists, nil)
 	if err != nil {
@@ -77,6 +79,7 @@ func Cache(namespace, leases string) (map[client.Object]cache.ByObject, error) {
 	out[&appsv1.ControllerRevision{}] = cache.ByObject{Namespaces: map[string]cache.Config{namespace: {
 		LabelSelector: labels.SelectorFromSet(labels.Set{v1alpha1.LabelTemplateRevision: "true"}),
 	}}}
+	out[&corev1.Node{}] = cache.ByObject{Transform: balance.Slim}
 	out[&coordinationv1.Lease{}] = cache.ByObject{Namespaces: map[string]cache.Config{leases: {}}}
 	return out, nil
 }

@@ -28,6 +28,8 @@ const (
 	ReasonPatchInvalid = "PatchInvalid"
 	// ReasonObjectTaken says that an object of that name was there before, and whose it is. It is left alone.
 	ReasonObjectTaken = "ObjectTaken"
+	// ReasonObjectDeleted says which rendered objects are being deleted; they are made again when they are gone.
+	ReasonObjectDeleted = "ObjectDeleted"
 	// ReasonAdoptionWouldRestart says what would change in the running service if it were taken over. It is left alone.
 	ReasonAdoptionWouldRestart = "AdoptionWouldRestart"
 	// ReasonApplyRefused says what the cluster answered to an object it does not take: a quota, a policy, a field that cannot change.
@@ -81,6 +83,19 @@ const (
 	ReasonAddressAssigned = "AddressAssigned"
 	// ReasonAddressPending says why LoadBalancerReady is False.
 	ReasonAddressPending = "AddressPending"
+	// ReasonTargetsUnhealthy says that the load balancer stands and that no node answers its health check.
+	ReasonTargetsUnhealthy = "TargetsUnhealthy"
+	// ReasonLoadBalancerFailed says that the provider has given the load balancer up, in its words.
+	ReasonLoadBalancerFailed = "LoadBalancerFailed"
+	// ReasonLoadBalancerRemoving says that the Service goes when its provider has removed the load balancer.
+	ReasonLoadBalancerRemoving = "LoadBalancerRemoving"
+	// ReasonProviderRefused says what the provider answered to what it will never do.
+	ReasonProviderRefused = "ProviderRefused"
+	// ReasonProviderUnanswered says why LoadBalancerReady is Unknown: the provider was asked in vain.
+	ReasonProviderUnanswered = "ProviderUnanswered"
+	// ReasonProviderNotConfigured says why LoadBalancerReady is Unknown: the load balancer was made, and its provider is gone from the
+	// configuration of argosy-member-manager.
+	ReasonProviderNotConfigured = "ProviderNotConfigured"
 )
 
 // Reasons of events that no condition has.
@@ -105,6 +120,20 @@ const AnnotationUnmanaged = "component.luojilab.com/unmanaged"
 // LabelControllerID names the manager that is to act on a Component: the controllerID of its configuration. Without it that is the one
 // called default. status.controllerID says who does.
 const LabelControllerID = "component.luojilab.com/controller-id"
+
+// What argosy-member-manager writes into a Service whose loadBalancerClass is one of its own providers.
+const (
+	// FinalizerLoadBalancer keeps the Service until its provider has removed the load balancer.
+	FinalizerLoadBalancer = "component.luojilab.com/load-balancer"
+	// AnnotationLoadBalancerProvider is the provider that has one for the Service.
+	AnnotationLoadBalancerProvider = "component.luojilab.com/load-balancer-provider"
+	// ConditionServiceLoadBalancer, in status.conditions of the Service, is what the provider said last.
+	ConditionServiceLoadBalancer = "component.luojilab.com/LoadBalancer"
+)
+
+// LoadBalancerParams is the prefix of annotations of a Service that its provider is told: their names without it are params of the
+// contract.
+const LoadBalancerParams = "params.load-balancer.luojilab.com/"
 
 // AnnotationAdoptWithRestart, with the value "true", lets spec.adopt take over a service whose pods it would replace.
 const AnnotationAdoptWithRestart = "component.luojilab.com/adopt-with-restart"

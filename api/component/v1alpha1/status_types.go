@@ -120,7 +120,7 @@ type RenderedResource struct {
 	// +required
 	Name string `json:"name"`
 
-	// hash of what was rendered: it differs from the object's own when somebody changed it by hand.
+	// hash of what was applied last: while a change waits, or is refused, that of before.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Hash string `json:"hash,omitempty"`

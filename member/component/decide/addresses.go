@@ -19,20 +19,23 @@ import (
 // addresses tells where the Component is reached.
 func (s *settling) addresses() {
 	s.status.Endpoints, s.status.LoadBalancer = nil, v1alpha1.LoadBalancerStatus{}
-	balancer, asked := render.Balancer(s.in.Component), false
+	balancer, there := render.Balancer(s.in.Component), false
 	// The Service comes first: every Component but the rarest has one, and a person looks at the first.
 	for _, key := range s.mine("Service") {
 		var service corev1.Service
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(s.out.Live[key].Object, &service); err == nil {
 			s.service(&service)
 			if key.Name == balancer {
-				asked = true
+				there = true
 				s.balancer(&service)
 			}
 		}
 	}
-	if !asked {
+	switch {
+	case balancer == "":
 		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionLoadBalancerReady)
+	case !there:
+		s.pending("Service %s is not there yet.", balancer)
 	}
 	for _, key := range s.mine("Ingress") {
 		var ingress networkingv1.Ingress
@@ -73,6 +76,9 @@ func (s *settling) service(service *corev1.Service) {
 			s.add(v1alpha1.EndpointNodePort, fmt.Sprintf("http://<any node>:%d", port.NodePort))
 		}
 		for _, address := range service.Status.LoadBalancer.Ingress {
+			if service.DeletionTimestamp != nil {
+				break // its provider is taking it away
+			}
 			host := address.Hostname
 			if host == "" {
 				host = address.IP
@@ -88,28 +94,45 @@ func (s *settling) balancer(service *corev1.Service) {
 		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionLoadBalancerReady)
 		return
 	}
+	if service.DeletionTimestamp != nil {
+		s.pending("Service %s is being deleted, and comes again when it is gone.", service.Name)
+		return
+	}
 	for _, address := range service.Status.LoadBalancer.Ingress {
 		ingress := v1alpha1.LoadBalancerIngress{IP: address.IP, Hostname: address.Hostname}
 		s.status.LoadBalancer.Ingress = append(s.status.LoadBalancer.Ingress, ingress)
 	}
 	s.status.LoadBalancer.Ingress = limited(s.status.LoadBalancer.Ingress, v1alpha1.MaxLoadBalancerIngress)
-	if len(s.status.LoadBalancer.Ingress) > 0 {
-		s.set(v1alpha1.ConditionLoadBalancerReady, metav1.ConditionTrue, v1alpha1.ReasonAddressAssigned, "The load balancer has its address.")
-		return
-	}
 	provider := "this cluster's own provider"
 	if class := service.Spec.LoadBalancerClass; class != nil {
 		provider = *class
 	}
-	meanwhile := ""
+	said := meta.FindStatusCondition(service.Status.Conditions, v1alpha1.ConditionServiceLoadBalancer)
+	switch {
+	case said != nil && said.Status != metav1.ConditionTrue:
+		s.set(v1alpha1.ConditionLoadBalancerReady, said.Status, said.Reason, "%s%s", said.Message, s.meanwhile())
+	case len(s.status.LoadBalancer.Ingress) > 0:
+		s.set(v1alpha1.ConditionLoadBalancerReady, metav1.ConditionTrue, v1alpha1.ReasonAddressAssigned, "The load balancer has its address.")
+	default:
+		s.pending("No address yet from %s.%s If none comes, this cluster has no such provider: ask your platform team, or use spec.ingress.",
+			provider, s.meanwhile())
+	}
+}
+
+// pending tells that there is no load balancer yet.
+func (s *settling) pending(format string, args ...any) {
+	s.set(v1alpha1.ConditionLoadBalancerReady, metav1.ConditionFalse, v1alpha1.ReasonAddressPending, format, args...)
+}
+
+// meanwhile names who serves until the load balancer does.
+func (s *settling) meanwhile() string {
+	out := ""
 	for _, key := range s.mine("Service") {
 		if s.in.standsIn(key) {
-			meanwhile = fmt.Sprintf(" Service %s keeps its address until then.", key.Name)
+			out = fmt.Sprintf(" Service %s keeps its address until then.", key.Name)
 		}
 	}
-	s.set(v1alpha1.ConditionLoadBalancerReady, metav1.ConditionFalse, v1alpha1.ReasonAddressPending,
-		"No address yet from %s.%s If none comes, this cluster has no such provider: ask your platform team, or use spec.ingress.",
-		provider, meanwhile)
+	return out
 }
 
 func (s *settling) ingress(ingress *networkingv1.Ingress) {

@@ -1,10 +1,13 @@
 package decide
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
@@ -101,5 +104,64 @@ func TestSwitchIsTold(t *testing.T) {
 	if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionLoadBalancerReady) ||
 		len(status.LoadBalancer.Ingress) != 1 || status.LoadBalancer.Ingress[0].IP != "10.9.0.1" {
 		t.Errorf("load balancer %+v, conditions %+v", status.LoadBalancer, status.Conditions)
+	}
+}
+
+// TestWhatAProviderSaw: what its provider says of a load balancer is what a person reads, and who is being deleted serves nobody.
+func TestWhatAProviderSaw(t *testing.T) {
+	saw := func(status, reason string) func(*unstructured.Unstructured) {
+		return func(u *unstructured.Unstructured) {
+			u.Object["status"].(map[string]any)["conditions"] = []any{map[string]any{
+				"type": v1alpha1.ConditionServiceLoadBalancer, "status": status, "reason": reason, "message": "luoji-slb says so.",
+				"lastTransitionTime": "2026-01-02T12:00:00Z",
+			}}
+		}
+	}
+	for name, tc := range map[string]struct {
+		edit func(*unstructured.Unstructured)
+		want string
+		url  bool
+		goes bool
+	}{
+		"nothing: another's class": {func(*unstructured.Unstructured) {}, "True AddressAssigned", true, true},
+		"well":                     {saw("True", "AddressAssigned"), "True AddressAssigned", true, true},
+		"nobody is reached":        {saw("False", "TargetsUnhealthy"), "False TargetsUnhealthy", true, false},
+		"it does not answer":       {saw("Unknown", "ProviderUnanswered"), "Unknown ProviderUnanswered", true, false},
+		"it is being deleted": {func(u *unstructured.Unstructured) {
+			u.SetDeletionTimestamp(&metav1.Time{Time: time.Unix(1, 0)})
+		}, "False AddressPending", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			component := demo()
+			component.Spec.Svc.Type = "luoji-slb"
+			in := input(t, component)
+			for _, key := range []Key{{"Deployment", "demo"}, {"Service", "demo"}, {"Service", "demo-luoji-slb"}} {
+				in.live(t, key, component.UID)
+			}
+			in.balancer(t, "demo-luoji-slb", "luoji-slb", "10.9.0.1")
+			in.balancer(t, "demo-aliyun-slb", "aliyun-slb", "10.0.0.1")
+			tc.edit(in.Live[Key{"Service", "demo-luoji-slb"}])
+			steps := Decide(in)
+			status := Status(in, &Outcome{Steps: steps, Live: in.Live})
+			have := "none"
+			if c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionLoadBalancerReady); c != nil {
+				have = string(c.Status) + " " + c.Reason
+			}
+			url := slices.ContainsFunc(status.Endpoints, func(e v1alpha1.Endpoint) bool { return e.URL == "http://10.9.0.1:8080" })
+			if have != tc.want || url != tc.url {
+				t.Errorf("%s, its address is an endpoint: %t; want %s, %t", have, url, tc.want, tc.url)
+			}
+			if goes := strings.Contains(summary(steps), "delete Service demo-aliyun-slb"); goes != tc.goes {
+				t.Errorf("the one of before goes: %t, want %t", goes, tc.goes)
+			}
+		})
+	}
+	component := demo()
+	component.Spec.Svc.Type = "luoji-slb"
+	in := input(t, component)
+	in.live(t, Key{"Deployment", "demo"}, component.UID)
+	status := Status(in, &Outcome{Live: in.Live})
+	if !meta.IsStatusConditionFalse(status.Conditions, v1alpha1.ConditionLoadBalancerReady) {
+		t.Errorf("of a Service that is not there: %+v", status.Conditions)
 	}
 }

@@ -171,7 +171,7 @@ func because(message string) string {
 	}
 	const most = 300
 	if len(message) > most {
-		message = strings.ToValidUTF8(message[:most], "") + "..."
+		return " (" + strings.ToValidUTF8(message[:most], "") + "...)"
 	}
 	return " (" + strings.TrimSuffix(message, ".") + ")"
 }

@@ -91,6 +91,11 @@ func (s *settling) rendered() {
 		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, wrong[0].Reason, "%s", strings.Join(all, " "))
 		return
 	}
+	if leaving := s.leaving(); len(leaving) > 0 {
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, v1alpha1.ReasonObjectDeleted,
+			"Somebody deleted %s, and it is not gone yet. It is made again then.", strings.Join(leaving, ", "))
+		return
+	}
 	if waits := s.in.Templates.Waits; waits != nil && waits.Err != nil {
 		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(waits.Err),
 			"%v. It goes on as it was, with the templates of before.", waits.Err)
@@ -153,6 +158,17 @@ func (s *settling) inPlace() {
 		len(s.in.Objects), from, more)
 }
 
+// leaving are objects that are rendered and being deleted: they are there still, and not for long.
+func (s *settling) leaving() []string {
+	var out []string
+	for i := range s.in.Objects {
+		if live := s.out.Live[KeyOf(&s.in.Objects[i])]; live != nil && live.GetDeletionTimestamp() != nil {
+			out = append(out, KeyOf(&s.in.Objects[i]).String())
+		}
+	}
+	return out
+}
+
 // resources lists what was rendered and is in place.
 func (s *settling) resources() {
 	s.status.Resources = nil
@@ -162,8 +178,9 @@ func (s *settling) resources() {
 		if live == nil || OwnerOf(live, s.in.Component) != Ours {
 			continue
 		}
+		// What is in place may be of before: a canary under way, a change that the cluster refuses.
 		s.status.Resources = append(s.status.Resources, v1alpha1.RenderedResource{
-			APIVersion: o.APIVersion, Kind: o.Kind, Name: o.Name, Hash: o.Hash,
+			APIVersion: o.APIVersion, Kind: o.Kind, Name: o.Name, Hash: live.GetAnnotations()[v1alpha1.AnnotationRenderedHash],
 		})
 	}
 	s.status.Resources = limited(s.status.Resources, v1alpha1.MaxRenderedResources)

@@ -30,7 +30,10 @@ var errTable = errors.New("machines are entries of a table here")
 // Serve the lab's IaaS until the context ends. Its table is lost then, as are all machines. Where this host's network may not be changed
 // its machines are entries of the table alone: then none can be logged into, and GET /lab/guests says why.
 func Serve(ctx context.Context, o Options) error {
-	system := &Server{Store: &Store{Clock: clock.RealClock{}, Boot: time.Second}, Token: LabToken}
+	system := &Server{
+		Store: &Store{Clock: clock.RealClock{}, Boot: time.Second}, Balancers: &Balancers{Clock: clock.RealClock{}, Boot: time.Second},
+		Token: LabToken,
+	}
 	why := errTable
 	if o.Dir != "" {
 		var yard *Yard
@@ -72,6 +75,7 @@ func (s *Server) lab(why error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /lab/machines", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Machines()) })
+	mux.HandleFunc("GET /lab/loadbalancers", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Balancers.List()) })
 	mux.HandleFunc("GET /lab/guests", func(w http.ResponseWriter, _ *http.Request) {
 		said := ""
 		if why != nil {

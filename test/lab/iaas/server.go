@@ -35,6 +35,8 @@ const (
 // Server speaks the contract for a Store.
 type Server struct {
 	*Store
+	// Balancers it has beside machines; nil: none.
+	Balancers *Balancers
 	// Token that callers must bear; empty: none.
 	Token string
 
@@ -67,6 +69,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("DELETE /v1/machines/{key}", s.deleteOne)
 	mux.HandleFunc("POST /v1/machines/{key}/stop", s.stopOne)
 	mux.HandleFunc("GET /v1/machines", s.list)
+	if s.Balancers != nil {
+		s.Balancers.serve(mux)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.Token {
 			http.Error(w, "who are you?", http.StatusUnauthorized)

@@ -1,4 +1,5 @@
-package main
+// Package preview says beforehand whom a change of templates concerns in a member. It reads, and writes nothing.
+package preview
 
 import (
 	"cmp"
@@ -31,8 +32,10 @@ type change struct {
 	err      error
 }
 
-// previewWave says which Components of a member the templates would change, and which of them would restart. Nothing is written.
-func previewWave(
+// Wave says on out which Components of a member the templates would change, and which of them would restart. The
+// templates of files take the place of those of their names; given are values of the cluster beside those it has; where is the member's
+// name.
+func Wave(
 	ctx context.Context, member client.Reader, templates []v1alpha1.ComponentTemplate, given map[string]string, where string, out io.Writer,
 ) error {
 	there := &v1alpha1.ComponentTemplateList{}
