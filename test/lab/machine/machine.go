@@ -7,9 +7,9 @@
 //
 //  1. Waiting: what is to come true may take as long as Patience. It costs nothing when all is well, and is no aim: where a time is
 //     promised, a test demands that time, in words of its own.
-//  2. Asking again: what an API server could not do just now is asked again by clients of lab.Patient. They count per test, print what
-//     they counted, and stop at a ceiling. A webhook of ours that failed is never asked again and fails the test, unless it was late while
-//     the machine stood still.
+//  2. Asking again: what an API server could not do just now is asked again by clients of lab.Patient, and for programs that tests run by
+//     lab.PatientKubeconfig. They count per test, print what they counted, and stop at a ceiling. A webhook of ours that failed is never
+//     asked again and fails the test, unless it was late while the machine stood still.
 //  3. Looking again: a test that demands that nothing changes looks by Answered, for that nobody answers is not yet a change.
 //  4. Trying again: what must happen within so much time, or must not happen at all, is tried anew when the machine stood still
 //     meanwhile (Watch.Disturbed), at most Tries times. A try that needed an excuse proves nothing: it never passes, and a test whose every
