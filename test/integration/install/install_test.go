@@ -347,7 +347,7 @@ func (p *planes) uninstallWithoutKarmada(t *testing.T) {
 	for name, tt := range map[string]struct {
 		karmada  *rest.Config
 		patience time.Duration
-	}{"gone, and no patience": {gone, 0}, "there, and it refuses": {refused, 2 * time.Second}} {
+	}{"gone, and no patience": {gone, 0}, "there, and it refuses": {refused, time.Minute}} {
 		installer := p.installer()
 		installer.Karmada, installer.Options.KarmadaPatience = tt.karmada, tt.patience
 		if err := installer.Uninstall(t.Context()); err == nil {
