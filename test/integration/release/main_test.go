@@ -87,7 +87,6 @@ func register(t *testing.T, url string, trust []byte, prefix string) {
 	}
 	for _, object := range objects {
 		if strings.HasPrefix(object.GetName(), prefix) {
-			lab.WaitLonger(object)
 			if err := admin.Create(t.Context(), object.DeepCopy()); client.IgnoreAlreadyExists(err) != nil {
 				t.Fatal(err)
 			}
@@ -229,15 +228,21 @@ func (f *federation) sync(cluster string) error {
 			return err
 		}
 	}
-	object := f.template()
-	if err := unstructured.SetNestedField(object.Object, f.assigned[cluster], "spec", "replicas"); err != nil {
-		f.t.Fatal(err)
-	}
-	if err := f.dispatch(cluster, object, f.namespace); err != nil {
+	if err := f.dispatch(cluster, f.rendered(cluster), f.namespace); err != nil {
 		return err
 	}
 	f.report(cluster, f.work(cluster))
 	return nil
+}
+
+// rendered is the template with a cluster's share.
+func (f *federation) rendered(cluster string) *unstructured.Unstructured {
+	f.t.Helper()
+	object := f.template()
+	if err := unstructured.SetNestedField(object.Object, f.assigned[cluster], "spec", "replicas"); err != nil {
+		f.t.Fatal(err)
+	}
+	return object
 }
 
 // dispatch renders an object for a cluster, with its overrides, and writes it into a Work.

@@ -254,6 +254,9 @@ spec:
 	t.Run("a Component", componentInStages)
 	t.Run("what members own", membersOwn)
 	t.Run("migrating", migrating)
+	t.Run("everything restarts", everythingRestarts)
+	t.Run("backups restored", backupsRestored)
+	t.Run("tags to digests", tagsToDigests)
 	t.Run("badly used", badlyUsed)
 }
 
