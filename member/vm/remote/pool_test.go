@@ -12,6 +12,9 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/remote/remotetest"
 )
 
+// unhurried is the patience of tests that count connections: a machine that stalls is none to dial anew.
+const unhurried = 10 * time.Minute
+
 // TestConnectionsAreKept: looking at a machine again and again is one handshake; another key, user or host key is another connection; and
 // one that nobody uses is closed.
 func TestConnectionsAreKept(t *testing.T) {
@@ -20,7 +23,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		open, ever := r.guest.Connections()
 		return []int{open, ever}
 	}
-	r.client.Idle = time.Hour
+	r.client.Idle, r.client.Patience = time.Hour, unhurried
 	for i := range 20 {
 		r.Expect(r.start(int64(i+1), "op."+strconv.Itoa(i), "true")).To(gomega.Succeed())
 		r.status()
@@ -36,7 +39,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	_, err = r.client.Status(t.Context(), stranger)
 	r.Expect(err).To(gomega.MatchError(remote.ErrHostKey), "a connection that proved another key does not do")
 
-	client := &remote.Client{Idle: 50 * time.Millisecond}
+	client := &remote.Client{Idle: 50 * time.Millisecond, Patience: unhurried}
 	_, err = client.Status(t.Context(), r.target)
 	r.Expect(err).NotTo(gomega.HaveOccurred())
 	r.Eventually(func() int { return connections()[0] }).Should(gomega.Equal(2), "its connection is closed when it is idle")
@@ -74,7 +77,7 @@ func TestFewAreKept(t *testing.T) {
 	g := gomega.NewWithT(t)
 	g.SetDefaultEventuallyTimeout(time.Minute)
 	guests := startGuests(t, 6)
-	client := &remote.Client{Idle: time.Hour, Kept: 2}
+	client := &remote.Client{Idle: time.Hour, Kept: 2, Patience: unhurried}
 	var all sync.WaitGroup
 	for _, guest := range guests {
 		for range 3 {
