@@ -53,6 +53,10 @@ lab-up: build ## start the federation alone
 lab-down: ## stop it and remove its state
 	@if [ -x $(BIN)/argosy-lab ]; then $(BIN)/argosy-lab down; fi
 
+.PHONY: recording
+recording: build ## play the first tutorial on a federation of its own, and record it: docs/recordings
+	@$(BIN)/argosy-lab up && { eval "$$($(BIN)/argosy-lab env)" && go run ./test/recording; status=$$?; $(BIN)/argosy-lab down; exit $$status; }
+
 ##@ Test
 
 .PHONY: test
