@@ -63,6 +63,9 @@ argosy_vm_tasks_blocked{job="argosy-member-manager",type="CreateMachine"} 0x120
 argosy_vm_oldest_approval_seconds{job="argosy-member-manager",instance="a"} 0x60 0+60x50 0x9
 argosy_vm_orphans{job="argosy-member-manager",driver="http"} 0x120
 argosy_vm_prober_blind{job="argosy-member-manager"} 0x120
+argosy_component_load_balancer_requests_total{job="argosy-member-manager",provider="slb",verb="Ensure",result="OK"} 0+4x120
+argosy_component_load_balancer_requests_total{job="argosy-member-manager",provider="slb",verb="Get",result="Gone"} 0+1x120
+argosy_component_load_balancer_requests_total{job="argosy-member-manager",provider="slb",verb="Ensure",result="Busy"} 2x120
 argosy_vm_pool_requests_total{job="argosy-member-manager",driver="haproxy",verb="ensure",result="OK"} 0+4x120
 argosy_vm_pool_requests_total{job="argosy-member-manager",driver="haproxy",verb="ensure",result="Unanswered"} 2x120
 argosy_migration_failures_total{job="argosy-controller-manager",reason="Restarted",action="RolledBack"} 0x120
@@ -259,6 +262,11 @@ argosy_component_wave_waiting{job="argosy-member-manager",instance="a"} 7x120
 		"ArgosyVMPoolRequestsFail": {
 			series: but(`argosy_vm_pool_requests_total`,
 				`argosy_vm_pool_requests_total{job="argosy-member-manager",driver="haproxy",verb="ensure",result="Unanswered"} 0x10 0+4x110`),
+			wantNot: []int{10, 18}, wantAt: []int{30, always},
+		},
+		"ArgosyComponentLoadBalancerRequestsFail": {
+			series: but(`argosy_component_load_balancer_requests_total`,
+				`argosy_component_load_balancer_requests_total{job="argosy-member-manager",provider="slb",verb="Ensure",result="Invalid"} 0x10 0+4x110`),
 			wantNot: []int{10, 18}, wantAt: []int{30, always},
 		},
 		"ArgosyMigrationFailed": {
