@@ -266,7 +266,8 @@ argosy_component_wave_waiting{job="argosy-member-manager",instance="a"} 7x120
 		},
 		"ArgosyComponentLoadBalancerRequestsFail": {
 			series: but(`argosy_component_load_balancer_requests_total`,
-				`argosy_component_load_balancer_requests_total{job="argosy-member-manager",provider="slb",verb="Ensure",result="Invalid"} 0x10 0+4x110`),
+				`argosy_component_load_balancer_requests_total{job="argosy-member-manager",provider="slb",verb="Ensure",result="Invalid"} `+
+					`0x10 0+4x110`),
 			wantNot: []int{10, 18}, wantAt: []int{30, always},
 		},
 		"ArgosyMigrationFailed": {
