@@ -3,8 +3,6 @@ package httpbalance
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/argosy-dev/argosy/internal/httpclient"
 	"github.com/argosy-dev/argosy/member/component/balance"
 )
 
@@ -23,7 +22,6 @@ import (
 const (
 	maxAnswer    = 1 << 20
 	maxAddresses = 16
-	patience     = 30 * time.Second
 )
 
 // Options of the driver.
@@ -47,23 +45,11 @@ var _ balance.Driver = &Driver{}
 
 // New driver.
 func New(o Options) (*Driver, error) {
-	base, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
-	if err != nil || base.Scheme != "https" || base.Host == "" {
-		return nil, errors.Join(fmt.Errorf("url %q is no https://host[:port][/path]", o.URL), err)
+	base, client, err := httpclient.New(o.URL, o.CA)
+	if err != nil {
+		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if len(o.CA) > 0 {
-		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(o.CA) {
-			return nil, errors.New("the authority of the provider is no PEM certificate")
-		}
-	}
-	return &Driver{base: base, tokenFile: o.TokenFile, client: &http.Client{
-		Transport: transport, Timeout: patience,
-		// A redirect would take the token elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Driver{base: base, client: client, tokenFile: o.TokenFile}, nil
 }
 
 // Ensure the load balancer of that key is as asked for.

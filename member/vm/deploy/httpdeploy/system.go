@@ -3,8 +3,6 @@ package httpdeploy
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,16 +11,15 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/httpclient"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 )
 
 // Bounds of an answer: one of more bytes, or that takes longer, is none.
 const (
 	maxAnswer = 1 << 20
-	patience  = 30 * time.Second
 )
 
 // Options of the system.
@@ -46,23 +43,11 @@ var _ deploy.System = &System{}
 
 // New system.
 func New(o Options) (*System, error) {
-	base, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
-	if err != nil || base.Scheme != "https" || base.Host == "" {
-		return nil, errors.Join(fmt.Errorf("url %q is no https://host[:port][/path]", o.URL), err)
+	base, client, err := httpclient.New(o.URL, o.CA)
+	if err != nil {
+		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if len(o.CA) > 0 {
-		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(o.CA) {
-			return nil, errors.New("the authority of the deploy system is no PEM certificate")
-		}
-	}
-	return &System{base: base, tokenFile: o.TokenFile, client: &http.Client{
-		Transport: transport, Timeout: patience,
-		// A redirect would take the token elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &System{base: base, client: client, tokenFile: o.TokenFile}, nil
 }
 
 // Check leaves it to the system.

@@ -3,8 +3,6 @@ package httpdriver
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,9 +13,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/httpclient"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 )
 
@@ -30,7 +28,6 @@ const TokenKey = "token"
 // Bounds of an answer: one of more bytes, or that takes longer, is none.
 const (
 	maxAnswer = 4 << 20
-	patience  = 30 * time.Second
 	maxPages  = 1000
 )
 
@@ -57,27 +54,14 @@ var (
 
 // New driver.
 func New(o Options) (*Driver, error) {
-	base, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
-	if err != nil || base.Scheme != "https" || base.Host == "" {
-		return nil, errors.Join(fmt.Errorf("url %q is no https://host[:port][/path]", o.URL), err)
+	base, client, err := httpclient.New(o.URL, o.CA)
+	if err != nil {
+		return nil, err
 	}
-	transport := o.Transport
-	if transport == nil {
-		usual := http.DefaultTransport.(*http.Transport).Clone()
-		usual.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		if len(o.CA) > 0 {
-			usual.TLSClientConfig.RootCAs = x509.NewCertPool()
-			if !usual.TLSClientConfig.RootCAs.AppendCertsFromPEM(o.CA) {
-				return nil, errors.New("the authority of the system is no PEM certificate")
-			}
-		}
-		transport = usual
+	if o.Transport != nil {
+		client.Transport = o.Transport
 	}
-	return &Driver{base: base, client: &http.Client{
-		Transport: transport, Timeout: patience,
-		// A redirect would take the token elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Driver{base: base, client: client}, nil
 }
 
 // Ensure there is one machine of that key.
