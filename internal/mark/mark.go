@@ -19,6 +19,10 @@ const (
 	// created with. The interpreter writes it where a partition holds pods back, and takes it off with the first other template.
 	CreatedWith = "interpreter.argosy.dev/created-with"
 
+	// TemplateHash is an annotation on a member's manifest while a partition holds pods back: the hash of the pod template as the
+	// control plane has it, which an OverridePolicy or a member's defaults change afterwards.
+	TemplateHash = "interpreter.argosy.dev/template"
+
 	// Retain is a label or annotation on a template. Its one value so far is RetainRollout.
 	Retain = "interpreter.argosy.dev/retain"
 	// RetainRollout leaves partition and paused to the member: a rollout tool there owns them.

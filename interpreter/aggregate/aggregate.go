@@ -26,13 +26,17 @@ const (
 // CreatedWith is a third, our own: the annotation mark.CreatedWith of the member's object.
 const CreatedWith = "createdWithTemplate"
 
-// Reflect is what is carried from a member: its whole status, the two generations, and the template it was created with.
+// UpdatedTemplate is a fourth, our own too: the annotation mark.TemplateHash of an object whose controller has seen it, so that what is
+// updated is of that template.
+const UpdatedTemplate = "updatedTemplate"
+
+// Reflect is what is carried from a member: its whole status, the two generations, and the templates it was created with and has.
 func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
 	status, err := field.Map(observed.Object, "status")
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]any, len(status)+3)
+	out := make(map[string]any, len(status)+4)
 	maps.Copy(out, status)
 	own, err := field.Int64(observed.Object, 0, "metadata", "generation")
 	if err != nil {
@@ -50,6 +54,13 @@ func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
 	}
 	if with := field.Annotation(observed.Object, mark.CreatedWith); with != "" {
 		out[CreatedWith] = with
+	}
+	seen, err := field.Int64(observed.Object, 0, "status", "observedGeneration")
+	if err != nil {
+		return nil, err
+	}
+	if hash := field.Annotation(observed.Object, mark.TemplateHash); hash != "" && own != 0 && seen == own {
+		out[UpdatedTemplate] = hash
 	}
 	return out, nil
 }

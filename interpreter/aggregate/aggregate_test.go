@@ -156,6 +156,13 @@ func TestReflect(t *testing.T) {
 	if _, added := observed.Object["status"].(map[string]any)["generation"]; added {
 		t.Error("the member's object was changed")
 	}
+	observed.SetAnnotations(map[string]string{"interpreter.argosy.dev/template": "5f"})
+	for seen, want := range map[int64]any{6: nil, 7: "5f"} { // of 6 its numbers are of the template before
+		observed.Object["status"] = map[string]any{"observedGeneration": seen}
+		if got, err := Reflect(observed); err != nil || got[UpdatedTemplate] != want {
+			t.Errorf("of generation %d: what is updated is of template %v, want %v; error %v", seen, got[UpdatedTemplate], want, err)
+		}
+	}
 	observed.SetAnnotations(map[string]string{"resourcetemplate.karmada.io/generation": "three"})
 	if _, err := Reflect(observed); err == nil ||
 		!strings.Contains(err.Error(), "metadata.annotations[resourcetemplate.karmada.io/generation]") {

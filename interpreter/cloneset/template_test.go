@@ -110,6 +110,7 @@ func TestReviseReplica(t *testing.T) {
 		"replicas in a new member are all new, and nothing else is updated": {
 			template: moved, target: family.Target{Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": ""}},
 			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
+				Annotation("interpreter.argosy.dev/template", created).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=2,member2=2,member3=2").
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},
@@ -117,6 +118,7 @@ func TestReviseReplica(t *testing.T) {
 			template: moved.With(3, partitionPath...),
 			target:   family.Target{Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": "", "member3": created}},
 			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
+				Annotation("interpreter.argosy.dev/template", created).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=1,member2=2,member3=2").
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},
@@ -125,6 +127,7 @@ func TestReviseReplica(t *testing.T) {
 				Replicas: 2, Clusters: twos, CreatedWith: map[string]string{"member1": "", "member2": "", "member3": "old"},
 			},
 			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
+				Annotation("interpreter.argosy.dev/template", created).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=1,member2=2,member3=2").
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},

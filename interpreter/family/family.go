@@ -64,6 +64,18 @@ type Target struct {
 	// CreatedWith is, for each cluster that has reported an object, the hash of the template it was created with and has had ever
 	// since (annotation mark.CreatedWith); empty where it was updated since. Empty or nil: nobody has reported.
 	CreatedWith map[string]string
+	// Updated is, for each cluster that has said so, how many replicas are of which template.
+	Updated map[string]Updated
+}
+
+// Updated is what a cluster has said of a template's replicas.
+type Updated struct {
+	// Template is its hash.
+	Template string
+	// Replicas of it, at least.
+	Replicas int32
+	// All: the cluster has no older template any more, and makes every replica from this one.
+	All bool
 }
 
 // Destination is where a Work's manifest goes.

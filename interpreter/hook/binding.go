@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/argosy-dev/argosy/interpreter/aggregate"
+	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
 // readTimeout leaves part of the registration's timeout for the answer, so that Karmada reads why there is none.
@@ -29,8 +29,9 @@ var errNoBinding = errors.New("no such ResourceBinding")
 type Division struct {
 	// Clusters in the order of the binding; nil when nothing is divided.
 	Clusters []workv1alpha2.TargetCluster
-	// CreatedWith is as in family.Target.
+	// CreatedWith and Updated are as in family.Target.
 	CreatedWith map[string]string
+	Updated     map[string]family.Updated
 }
 
 // Divider knows how a workload's replicas are divided over clusters.
@@ -57,14 +58,12 @@ func read(ctx context.Context, reader client.Reader, object *unstructured.Unstru
 	if duplicated(binding) {
 		return bound{generation: binding.Generation, replicas: binding.Spec.Replicas}, nil
 	}
-	created, err := createdWith(binding.Status.AggregatedStatus)
+	division, err := said(binding.Status.AggregatedStatus)
 	if err != nil {
 		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", bindingKey(object), err)
 	}
-	return bound{
-		Division:   Division{Clusters: merged(binding.Spec), CreatedWith: created},
-		generation: binding.Generation, replicas: binding.Spec.Replicas,
-	}, nil
+	division.Clusters = merged(binding.Spec)
+	return bound{Division: division, generation: binding.Generation, replicas: binding.Spec.Replicas}, nil
 }
 
 // find reads the object's binding.
@@ -99,24 +98,33 @@ func bindingKey(object *unstructured.Unstructured) types.NamespacedName {
 	return types.NamespacedName{Namespace: object.GetNamespace(), Name: names.GenerateBindingName(object.GetKind(), object.GetName())}
 }
 
-// createdWith is what the clusters have reported of the templates their objects were created with.
-func createdWith(items []workv1alpha2.AggregatedStatusItem) (map[string]string, error) {
-	out := make(map[string]string, len(items))
+// statement is what of a cluster's status is read.
+type statement struct {
+	CreatedWith string `json:"createdWithTemplate"`
+	Template    string `json:"updatedTemplate"`
+	Updated     int32  `json:"updatedReplicas"`
+	// OpenKruise makes a new replica that is held back from the current revision.
+	CurrentRevision string `json:"currentRevision"`
+	UpdateRevision  string `json:"updateRevision"`
+}
+
+// said is what the clusters have reported of the templates their replicas are of.
+func said(items []workv1alpha2.AggregatedStatusItem) (Division, error) {
+	out := Division{CreatedWith: make(map[string]string, len(items)), Updated: make(map[string]family.Updated, len(items))}
 	for _, item := range items {
 		if item.Status == nil {
 			continue
 		}
-		var status map[string]json.RawMessage
-		if err := json.Unmarshal(item.Status.Raw, &status); err != nil {
-			return nil, fmt.Errorf("status.aggregatedStatus[%s].status: %w", item.ClusterName, err)
+		var s statement
+		if err := json.Unmarshal(item.Status.Raw, &s); err != nil {
+			return out, fmt.Errorf("status.aggregatedStatus[%s].status: %w", item.ClusterName, err)
 		}
-		var mark string
-		if raw, ok := status[aggregate.CreatedWith]; ok {
-			if err := json.Unmarshal(raw, &mark); err != nil {
-				return nil, fmt.Errorf("status.aggregatedStatus[%s].status.%s: %w", item.ClusterName, aggregate.CreatedWith, err)
+		out.CreatedWith[item.ClusterName] = s.CreatedWith
+		if s.Template != "" {
+			out.Updated[item.ClusterName] = family.Updated{
+				Template: s.Template, Replicas: s.Updated, All: s.UpdateRevision != "" && s.CurrentRevision == s.UpdateRevision,
 			}
 		}
-		out[item.ClusterName] = mark
 	}
 	return out, nil
 }

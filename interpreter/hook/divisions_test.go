@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
 // plane answers a live read and a look into the cache; it counts the reads.
@@ -151,7 +155,10 @@ func TestDivision(t *testing.T) {
 	another.Spec.Resource.APIVersion = "apps/v1"
 	reported := bindingOf(two...)
 	reported.Status.AggregatedStatus = []workv1alpha2.AggregatedStatusItem{
-		{ClusterName: "a", Status: &runtime.RawExtension{Raw: []byte(`{"replicas":4}`)}},
+		{ClusterName: "a", Status: &runtime.RawExtension{Raw: []byte(
+			`{"replicas":4,"updatedReplicas":3,"updatedTemplate":"h1","currentRevision":"r1","updateRevision":"r2"}`)}},
+		{ClusterName: "d", Status: &runtime.RawExtension{Raw: []byte(
+			`{"replicas":2,"updatedReplicas":2,"updatedTemplate":"h1","currentRevision":"r2","updateRevision":"r2"}`)}},
 		{ClusterName: "b", Status: &runtime.RawExtension{Raw: []byte(`{"createdWithTemplate":"5f"}`)}},
 		{ClusterName: "c"},
 	}
@@ -161,12 +168,15 @@ func TestDivision(t *testing.T) {
 		plane       *plane
 		wantNone    bool
 		wantCreated string
+		wantUpdated map[string]family.Updated
 		wantErr     string
 		absent      bool
 	}{
-		"divided":                     {plane: &plane{binding: bindingOf(two...)}},
-		"duplicated":                  {plane: &plane{binding: duplicated}, wantNone: true},
-		"reported":                    {plane: &plane{binding: reported}, wantCreated: "a= b=5f"},
+		"divided":    {plane: &plane{binding: bindingOf(two...)}},
+		"duplicated": {plane: &plane{binding: duplicated}, wantNone: true},
+		"reported": {plane: &plane{binding: reported}, wantCreated: "a= b=5f", wantUpdated: map[string]family.Updated{
+			"a": {Template: "h1", Replicas: 3}, "d": {Template: "h1", Replicas: 2, All: true},
+		}},
 		"another group's of the name": {plane: &plane{binding: another}, wantErr: "it belongs to CloneSet.apps"},
 		"a status that is none":       {plane: &plane{binding: unread}, wantErr: "status.aggregatedStatus[a].status"},
 		"no binding": {
@@ -195,6 +205,9 @@ func TestDivision(t *testing.T) {
 			}
 			if have := strings.Join(created, " "); have != tc.wantCreated {
 				t.Errorf("created with %q, want %q", have, tc.wantCreated)
+			}
+			if diff := cmp.Diff(tc.wantUpdated, got.Updated, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("updated: %s", diff)
 			}
 		})
 	}

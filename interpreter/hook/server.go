@@ -178,7 +178,7 @@ func (e *exchange) divide(ctx context.Context, q *interpreter.Question) error {
 		result = "undivided"
 	}
 	e.Metrics.bindings.WithLabelValues(result).Inc()
-	q.Target.Clusters, q.Target.CreatedWith = division.Clusters, division.CreatedWith
+	q.Target.Clusters, q.Target.CreatedWith, q.Target.Updated = division.Clusters, division.CreatedWith, division.Updated
 	return err
 }
 

@@ -82,13 +82,21 @@ func (a Asked) running() int32 {
 }
 
 // fresh is true for a cluster whose replicas are all of the present template, whatever is held back there: its object was created
-// with it, or is yet to be created. While nobody has reported, all are alike.
+// with it, or is yet to be created, or all were updated to it and new ones are made from it too. While nobody has reported, all are alike.
 func (a Asked) fresh(cluster string) bool {
 	if len(a.CreatedWith) == 0 || a.Template == "" {
 		return false
 	}
 	with, reported := a.CreatedWith[cluster]
-	return !reported || with == a.Template
+	return !reported || with == a.Template || a.Updated[cluster].All && a.Updated[cluster].Template == a.Template
+}
+
+// updated is how many of a cluster's replicas are of the present template, as far as it has said: no member takes one back.
+func (a Asked) updated(c workv1alpha2.TargetCluster) int32 {
+	if u := a.Updated[c.Name]; a.Template != "" && u.Template == a.Template {
+		return min(u.Replicas, c.Replicas)
+	}
+	return 0
 }
 
 // Revise makes the fields one member's, as far as can be known without its name.
@@ -120,9 +128,9 @@ func Revise(object *unstructured.Unstructured, asked Asked, fields []Field) (edi
 	}
 	edits = append(edits, annotation(Divided, strings.Join(divided, ",")))
 	if !holds {
-		return append(edits, edit.Remove("metadata", "annotations", mark.CreatedWith)), nil
+		asked.Template = ""
 	}
-	return append(edits, annotation(mark.CreatedWith, asked.Template)), nil
+	return append(edits, annotation(mark.CreatedWith, asked.Template), annotation(mark.TemplateHash, asked.Template)), nil
 }
 
 // annotation sets it, or takes it off when empty.
@@ -236,19 +244,21 @@ func (f Field) divide(number int32, asked Asked) []int32 {
 		}
 		return parts
 	}
-	// Replicas that begin with the present template count as updated, for nothing can hold them back; the others share what is left. A
-	// fresh cluster holds all of its own, so that one that was wrongly taken for fresh updates nothing.
-	old := slices.Clone(asked.Clusters)
+	// Replicas that begin with the present template count as updated, for nothing can hold them back; the others share what is left, each
+	// at least what it has updated. A fresh cluster holds all of its own, so that one that was wrongly taken for fresh updates nothing.
+	old, least := slices.Clone(asked.Clusters), make([]int32, len(asked.Clusters))
 	var spent, sum int64
 	for i, c := range asked.Clusters {
 		if asked.fresh(c.Name) {
 			spent += int64(c.Replicas)
 			old[i].Replicas = 0
+		} else {
+			least[i] = asked.updated(c)
 		}
 		sum += int64(old[i].Replicas)
 	}
 	left := min(max(0, int64(asked.Total-number)-spent), sum)
-	parts := Webster(int32(left), old, 0)
+	parts := Atop(int32(left), old, least)
 	for i, c := range asked.Clusters {
 		parts[i] = c.Replicas - parts[i]
 	}

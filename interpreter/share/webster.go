@@ -1,6 +1,10 @@
 package share
 
-import workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+import (
+	"slices"
+
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+)
 
 // Webster divides n things over clusters in proportion to their replicas (the method of Webster, or Sainte-Laguë, by
 // which Karmada divides replicas too; Balinski and Young, "Fair Representation", 1982). Every cluster with replicas
@@ -8,6 +12,11 @@ import workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 //
 // The sum is n exactly, except where the floors alone come to more, or no cluster has replicas.
 func Webster(n int32, clusters []workv1alpha2.TargetCluster, floor int32) []int32 {
+	return Atop(n, clusters, slices.Repeat([]int32{floor}, len(clusters)))
+}
+
+// Atop is Webster where each cluster has a floor of its own.
+func Atop(n int32, clusters []workv1alpha2.TargetCluster, floors []int32) []int32 {
 	seats := make([]int32, len(clusters))
 	var total uint64
 	var sum int64
@@ -20,7 +29,7 @@ func Webster(n int32, clusters []workv1alpha2.TargetCluster, floor int32) []int3
 	// Start at the rounded quota, which is the method's answer for a number near n, and step to n.
 	for i := range clusters {
 		if w := weight(clusters, i); w > 0 {
-			seats[i] = max(floor, int32((2*uint64(n)*w+total)/(2*total)))
+			seats[i] = max(floors[i], int32((2*uint64(n)*w+total)/(2*total)))
 		}
 		sum += int64(seats[i])
 	}
@@ -28,7 +37,7 @@ func Webster(n int32, clusters []workv1alpha2.TargetCluster, floor int32) []int3
 		seats[next(clusters, seats)]++
 	}
 	for ; sum > int64(n); sum-- {
-		i := last(clusters, seats, floor)
+		i := last(clusters, seats, floors)
 		if i < 0 {
 			break
 		}
@@ -52,10 +61,10 @@ func next(clusters []workv1alpha2.TargetCluster, seats []int32) int {
 
 // last is the cluster with the weakest claim to what it has: the smallest replicas/(2*seats-1); -1 when every one is
 // at its floor.
-func last(clusters []workv1alpha2.TargetCluster, seats []int32, floor int32) int {
+func last(clusters []workv1alpha2.TargetCluster, seats, floors []int32) int {
 	worst := -1
 	for i := range clusters {
-		if seats[i] <= floor || seats[i] == 0 {
+		if seats[i] <= floors[i] || seats[i] == 0 {
 			continue
 		}
 		if worst < 0 {

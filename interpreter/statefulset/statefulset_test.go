@@ -53,14 +53,14 @@ func TestRevise(t *testing.T) {
 					Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
 					Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
 					Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=2").
-					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91")
+					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91").Annotation("interpreter.argosy.dev/template", "e3b3f96cfe942e91")
 			},
 		},
 		"without a readable binding the careful value stands": {
 			target: family.Target{Replicas: 4},
 			want: func(o fixture.Object) fixture.Object {
 				return o.With(4, "spec", "replicas").With(4, partitionPath...).With(1, unavailablePath...).
-					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91")
+					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91").Annotation("interpreter.argosy.dev/template", "e3b3f96cfe942e91")
 			},
 		},
 		"ordinals and reserved ordinals are each member's own": {
@@ -77,7 +77,7 @@ func TestRevise(t *testing.T) {
 			target: family.Target{Replicas: 3, Clusters: clusters},
 			want: func(o fixture.Object) fixture.Object {
 				return o.With(10, partitionPath...).With("30%", unavailablePath...).With(3, "spec", "replicas").
-					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91")
+					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91").Annotation("interpreter.argosy.dev/template", "e3b3f96cfe942e91")
 			},
 		},
 		"a template that is cut off keeps its replicas": {

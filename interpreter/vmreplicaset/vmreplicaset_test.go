@@ -59,7 +59,7 @@ func TestRevise(t *testing.T) {
 		Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
 		Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
 		Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=1").
-		Annotation("interpreter.argosy.dev/created-with", "b2cbd5b00b0a9043")
+		Annotation("interpreter.argosy.dev/created-with", "b2cbd5b00b0a9043").Annotation("interpreter.argosy.dev/template", "b2cbd5b00b0a9043")
 	if diff := cmp.Diff(want.Map(), fixture.Edited(t, object, edits)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}

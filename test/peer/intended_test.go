@@ -77,6 +77,10 @@ var intendedDifferences = []intended{
 		func(k Kind, q interpreter.Question, d Difference) bool {
 			return d.Lua == nil && !slices.Contains([]any{nil, int64(0), "0%"}, at(q.Object, "object/"+strings.Join(k.rolling, "/")+"/partition"))
 		}},
+	{"ReviseReplica", "object/metadata/annotations/interpreter.argosy.dev/template", factCreated,
+		func(k Kind, q interpreter.Question, d Difference) bool {
+			return d.Lua == nil && !slices.Contains([]any{nil, int64(0), "0%"}, at(q.Object, "object/"+strings.Join(k.rolling, "/")+"/partition"))
+		}},
 	{"ReviseReplica", "object/metadata/annotations/interpreter.argosy.dev*", factPartition,
 		func(_ Kind, q interpreter.Question, d Difference) bool {
 			return d.Lua == nil && len(q.Target.Clusters) > 0
