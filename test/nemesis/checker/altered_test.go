@@ -64,6 +64,17 @@ func TestAlteredIsFound(t *testing.T) {
 			},
 			want: []string{"C2 replicas"},
 		},
+		"an autoscaler acts on a limit that was raised long ago": {
+			alter: func(t *testing.T, g *tale) {
+				i, j := g.find(t, history.Key{}, isPhase(history.PhaseCalm)), g.find(t, in("member2", history.HPAs, "fed"), isPut)
+				key := in("member2", history.Deployments, "fed")
+				g.insert(i, history.Record{Op: history.Put, Key: key, Object: workload(2)})
+				g.insert(i, history.Record{Op: history.Put, Key: key, Object: workload(1)})
+				g.insert(j, g.Records[j])
+				g.Records[j].Object = hpa("fed", 1)
+			},
+			want: []string{"C2 replicas"},
+		},
 		"a template falls below what its owner wants": {
 			alter: func(t *testing.T, g *tale) {
 				i := g.find(t, template("plain"), isPut)

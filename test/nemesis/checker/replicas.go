@@ -11,12 +11,13 @@ import (
 
 // replicas is C2.
 func replicas(h history.History, v *Verdict) {
-	fleet, now, wanted, orders := fleetOf(h), newFaults(), wants{}, sent{}
+	fleet, now, wanted, orders, limits := fleetOf(h), newFaults(), wants{}, sent{}, lowest{}
 	leaving := false
 	h.Replay(func(world history.World, before history.Object, r history.Record) {
 		now.hear(r)
 		wanted.hear(r)
 		orders.hear(r)
+		limits.hear(before, r)
 		leaving = leaving || phase(r) == history.PhaseRest // from here on all is deleted
 		a, ok := fleet.of(r.Key)
 		had, counted := before.Int("spec", "replicas")
@@ -35,16 +36,16 @@ func replicas(h history.History, v *Verdict) {
 			}
 			return
 		}
-		if why := unexplained(world, now, orders, a, r, least); why != "" {
+		if why := unexplained(world, now, orders, limits, a, r, least); why != "" {
 			v.violated(r, r.Key, fmt.Sprintf("%s fell from %d to %d: %s", r.Plane, had, has, why))
 		}
 	})
 }
 
 // unexplained says why a fall in a member is nobody's right.
-func unexplained(world history.World, now faults, orders sent, a app, r history.Record, least int64) string {
+func unexplained(world history.World, now faults, orders sent, limits lowest, a app, r history.Record, least int64) string {
 	has, _ := r.Object.Int("spec", "replicas")
-	if byHand(now, a, r) || r.Op == history.Put && a.autoscaled() && has >= autoscaler(world, a, r.Plane) {
+	if byHand(now, a, r) || r.Op == history.Put && a.autoscaled() && has >= limits.of(world, a, r.Plane, r.At) {
 		return ""
 	}
 	asked, isSent := a.asked(world, r.Plane)
@@ -103,16 +104,47 @@ func displaced(now faults, a app, r history.Record) bool {
 	return now.anyLately(r.At, slack, "taint ") || now.lately(r.At, slack, "hand-binding "+a.key.Name)
 }
 
-// autoscaler is the lower limit of the one that scales an application in a member; more than any count where there is none.
-func autoscaler(world history.World, a app, member string) int64 {
+// lowest follows lower limits of autoscalers that were raised: which, and when.
+type lowest map[history.Key]limit
+
+type limit struct {
+	least int64
+	until time.Time
+}
+
+// looksWithin is how long an autoscaler may act on what it read before: it looks each 15 s.
+const looksWithin = 15 * time.Second
+
+func (l lowest) hear(before history.Object, r history.Record) {
+	if r.Resource != history.HPAs || r.Op != history.Put {
+		return
+	}
+	had, ok := before.Int("spec", "minReplicas")
+	if has, _ := r.Object.Int("spec", "minReplicas"); !ok || has <= had {
+		return
+	}
+	if known := l[r.Key]; r.At.Sub(known.until) < looksWithin {
+		had = min(had, known.least)
+	}
+	l[r.Key] = limit{had, r.At}
+}
+
+// of an application in a member: the lower limit of the one that scales it, or what that was lately; more than any count where there is
+// none.
+func (l lowest) of(world history.World, a app, member string, now time.Time) int64 {
 	for key, hpa := range world {
-		if key.Plane == member && key.Resource == history.HPAs && key.Namespace == a.key.Namespace &&
-			hpa.Text("spec", "scaleTargetRef", "name") == a.key.Name && strings.EqualFold(hpa.Text("spec", "scaleTargetRef", "kind"), a.kind()) {
-			if n, ok := hpa.Int("spec", "minReplicas"); ok {
-				return n
-			}
-			return 1
+		if key.Plane != member || key.Resource != history.HPAs || key.Namespace != a.key.Namespace ||
+			hpa.Text("spec", "scaleTargetRef", "name") != a.key.Name || !strings.EqualFold(hpa.Text("spec", "scaleTargetRef", "kind"), a.kind()) {
+			continue
 		}
+		n, ok := hpa.Int("spec", "minReplicas")
+		if !ok {
+			n = 1
+		}
+		if known, raised := l[key]; raised && now.Sub(known.until) < looksWithin {
+			n = min(n, known.least)
+		}
+		return n
 	}
 	return math.MaxInt64
 }

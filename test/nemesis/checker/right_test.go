@@ -59,6 +59,27 @@ func TestRightIsNotFound(t *testing.T) {
 			j := g.find(t, key, func(r history.Record) bool { return r.At.Before(g.Records[i].At) })
 			g.insert(j, history.Record{Op: history.Put, Key: staged, Object: release("r4", "r2")})
 		},
+		"an autoscaler acts on the limit that it read just before": func(t *testing.T, g *tale) {
+			i := g.find(t, in("member2", history.Deployments, "fed"), isPut)
+			key := in("member2", history.HPAs, "fed")
+			for _, r := range []history.Record{ // the last comes first
+				{Op: history.Put, Key: g.Records[i].Key, Object: workload(2)},
+				{Op: history.Put, Key: g.Records[i].Key, Object: workload(1)},
+				{Op: history.Put, Key: key, Object: hpa("fed", 2)},
+				{Op: history.Put, Key: key, Object: hpa("fed", 1)},
+			} {
+				g.insert(i, r)
+			}
+		},
+		"a whitelist has nothing left to do": func(t *testing.T, g *tale) {
+			g.insert(0, history.Record{
+				Op: history.Put, Key: in(history.ControlPlane, history.Whitelists, "list"),
+				Object: history.Object{
+					"metadata": map[string]any{"uid": "w"}, "status": map[string]any{"conditions": []any{condition("Progressing", "False", "AllDone")}},
+				},
+			})
+			g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: in(history.ControlPlane, history.Whitelists, "list")})
+		},
 		"the machine was too busy to come to rest": func(t *testing.T, g *tale) {
 			i := g.find(t, history.Key{}, isPhase(history.PhaseRest))
 			g.Records[i].Note = &history.Note{Kind: history.Phase, Name: history.PhaseRest, Text: " inconclusive"}
