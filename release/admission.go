@@ -80,12 +80,15 @@ func (t *Templates) stamp(ctx context.Context, template, old *unstructured.Unstr
 	release := &v1alpha1.Release{}
 	switch err := t.Reader.Get(ctx, client.ObjectKey{Namespace: template.GetNamespace(), Name: name}, release); {
 	case apierrors.IsNotFound(err):
-		// Its finalizer was taken off by hand. What is held stays held, until a Release adopts the template anew.
-		return hold.Stamp(template, name, held(old), content), nil
+		// Its finalizer was taken off by hand. What is held stays held, until a Release of its name takes it up.
+		return hold.Stamp(template, name, hold.OfMarks(old), content), nil
 	case err != nil:
 		return false, fmt.Errorf("reading Release %s: %w", name, err)
 	case !targets(release, template):
 		return hold.Stamp(template, name, nil, content), nil
+	case release.Status.Dispatch == nil && release.DeletionTimestamp.IsZero():
+		// One that was made anew and has not looked yet, or may not: the same.
+		return hold.Stamp(template, name, hold.OfMarks(old), content), nil
 	}
 	return hold.Stamp(template, name, release.Status.Dispatch, content), nil
 }
@@ -94,15 +97,6 @@ func (t *Templates) stamp(ctx context.Context, template, old *unstructured.Unstr
 func untouched(old, template *unstructured.Unstructured) bool {
 	return equality.Semantic.DeepEqual(hold.Record(old), hold.Record(template)) &&
 		maps.Equal(old.GetAnnotations(), template.GetAnnotations()) && maps.Equal(old.GetLabels(), template.GetLabels())
-}
-
-// held is what the marks of a template hold, without its Release.
-func held(old *unstructured.Unstructured) *v1alpha1.Dispatch {
-	if !hold.Staged(old) {
-		return nil
-	}
-	stable := old.GetAnnotations()[v1alpha1.AnnotationStable]
-	return &v1alpha1.Dispatch{Revision: stable, Stable: stable, Open: []string{v1alpha1.OpenAll}}
 }
 
 // targets says whether a Release is about an object, in any version: its target, or what goes out with it.

@@ -72,6 +72,12 @@ func TestMarksAreOfTheRelease(t *testing.T) {
 			want: map[string]string{"revision": r1, "stable": r2, "open": ""}},
 		"made anew from a backup, with its Release": {brings: staged(t, "web:1", stale), want: map[string]string{}},
 		"made anew before its Release":              {brings: staged(t, "web:1", stale), gone: true, want: map[string]string{}},
+		"written before a Release that is made anew has looked": {brings: staged(t, moved, stale),
+			old:  staged(t, digest, map[string]string{"revision": r2, "stable": r1, "open": "member1", "rejected": r2}),
+			want: map[string]string{"revision": r3, "stable": r1, "open": "", "rejected": r2}},
+		"written while there is no Release": {brings: staged(t, "web:1", nil), gone: true,
+			old:  staged(t, digest, map[string]string{"revision": r2, "stable": r1, "open": "member1", "overrides": "Hold"}),
+			want: map[string]string{"revision": r1, "stable": r1, "open": "*", "overrides": "Hold"}},
 		"a digest again": {brings: staged(t, digest, now), old: staged(t, digest, now),
 			of: everywhere, want: now, wantUnchanged: true},
 		"another digest of its tag": {brings: staged(t, moved, now), old: staged(t, digest, now),
@@ -120,7 +126,7 @@ func TestMarksAreOfTheRelease(t *testing.T) {
 			later := template.DeepCopy()
 			later.Object["spec"] = staged(t, "web:later", nil).Object["spec"]
 			answer := check.Handle(t.Context(), asked(t, later, tc.old))
-			if held := tc.of != nil; answer.Allowed == held {
+			if held := len(tc.want) > 0; answer.Allowed == held {
 				t.Errorf("changed after ours, allowed: %v", answer.Allowed)
 			} else if held && !strings.Contains(answer.Result.Message, "another admission changed it") {
 				t.Errorf("refused with %q", answer.Result.Message)

@@ -123,7 +123,7 @@ func (c *Controller) ofOverride(ctx context.Context, policy client.Object) []rec
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;patch
 // +kubebuilder:rbac:groups=policy.karmada.io,resources=overridepolicies;clusteroverridepolicies,verbs=list;watch
-// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get
+// +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=list;watch
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=list
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
@@ -196,7 +196,9 @@ func (c *Controller) apply(
 		}
 		c.Events.Event(release, kind, event.Reason, event.Message)
 	}
-	if world.UnfitReason != v1alpha1.ReasonTargetTaken && world.UnfitReason != v1alpha1.ReasonKindNotStaged {
+	// Without a decision of what is held the marks that are there stay: they may be those of a Release that is gone, and hold.
+	marks := decision.Status.Dispatch != nil || decision.Free
+	if marks && world.UnfitReason != v1alpha1.ReasonTargetTaken && world.UnfitReason != v1alpha1.ReasonKindNotStaged {
 		for _, object := range app.objects() {
 			if err := c.mark(ctx, release, object, decision.Status.Dispatch); err != nil {
 				return err
@@ -204,6 +206,9 @@ func (c *Controller) apply(
 		}
 	}
 	if decision.Free {
+		if err := c.forget(ctx, release); err != nil {
+			return err
+		}
 		controllerutil.RemoveFinalizer(release, v1alpha1.Finalizer)
 		if err := c.Client.Update(ctx, release, client.FieldOwner(fieldManager)); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("letting Release %s go: %w", release.Name, err)

@@ -40,7 +40,7 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 		world.UnfitReason, world.Unfit = hinders(release, app.target)
 	}
 	if world.Unfit == "" {
-		if world.UnfitReason, world.Unfit, err = c.taken(ctx, release); err != nil {
+		if world.UnfitReason, world.Unfit, err = c.taken(ctx, release, app.target); err != nil {
 			return world, nil, err
 		}
 	}
@@ -57,6 +57,9 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 	}
 	world.Template = &decide.Template{Images: images(app.target), Marked: app.marked(release.Name)}
 	if world.Template.Revision, world.Template.Contents, err = app.identity(); err != nil {
+		return world, nil, err
+	}
+	if world.Template.Before, err = c.before(ctx, release, app.target); err != nil {
 		return world, nil, err
 	}
 	if world.Overrides, err = c.passes(ctx, release, app); err != nil {
@@ -159,7 +162,9 @@ func owned(release *v1alpha1.Release, template *unstructured.Unstructured) (reas
 }
 
 // taken says whether an older Release has the target, or an object that is to go out with it.
-func (c *Controller) taken(ctx context.Context, release *v1alpha1.Release) (reason, message string, err error) {
+func (c *Controller) taken(
+	ctx context.Context, release *v1alpha1.Release, target *unstructured.Unstructured,
+) (reason, message string, err error) {
 	var others v1alpha1.ReleaseList
 	if err := c.Reader.List(ctx, &others, client.InNamespace(release.Namespace)); err != nil {
 		return "", "", fmt.Errorf("listing Releases: %w", err)
@@ -179,6 +184,14 @@ func (c *Controller) taken(ctx context.Context, release *v1alpha1.Release) (reas
 				return v1alpha1.ReasonTargetTaken, fmt.Sprintf("%s %s goes out with Release %s already: an object belongs to one Release",
 					with.Kind, with.Name, other.Name), nil
 			}
+		}
+	}
+	if hold.Staged(target) {
+		marked := target.GetLabels()[v1alpha1.LabelStaged]
+		gone := !slices.ContainsFunc(others.Items, func(r v1alpha1.Release) bool { return r.Name == marked })
+		if marked != release.Name && gone {
+			return v1alpha1.ReasonTargetTaken, fmt.Sprintf("the target bears the marks of Release %s, which is gone, and what that held is held: "+
+				"make it anew under that name; it takes up what it finds", marked), nil
 		}
 	}
 	return "", "", nil
@@ -219,6 +232,10 @@ func (c *Controller) clusters(ctx context.Context, app *application) ([]decide.C
 			return nil, err
 		}
 	}
+	reached, err := c.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []decide.Cluster
 	for _, target := range found.Spec.Clusters {
 		one := decide.Cluster{Name: target.Name, Replicas: int64(target.Replicas)}
@@ -239,8 +256,10 @@ func (c *Controller) clusters(ctx context.Context, app *application) ([]decide.C
 			}
 			one.With = append(one.With, item)
 		}
-		if one.Labels, one.Unreachable, err = c.reach(ctx, target.Name); err != nil {
-			return nil, err
+		if of, joined := reached[target.Name]; joined {
+			one.Labels, one.Unreachable = of.labels, of.unreachable
+		} else {
+			one.Unreachable = "it is not joined"
 		}
 		out = append(out, one)
 	}
@@ -248,20 +267,30 @@ func (c *Controller) clusters(ctx context.Context, app *application) ([]decide.C
 	return out, nil
 }
 
-// reach is a cluster's labels, and why Karmada does not reach it.
-func (c *Controller) reach(ctx context.Context, name string) (labels map[string]string, unreachable string, err error) {
-	var cluster clusterv1alpha1.Cluster
-	switch err := c.Reader.Get(ctx, client.ObjectKey{Name: name}, &cluster); {
-	case apierrors.IsNotFound(err):
-		return nil, "it is not joined", nil
-	case err != nil:
-		return nil, "", fmt.Errorf("reading Cluster %s: %w", name, err)
+// reached is a cluster's labels, and why Karmada does not reach it.
+type reached struct {
+	labels      map[string]string
+	unreachable string
+}
+
+// reach the clusters that are joined, by name: one list of the cache, for how many there are does not depend on the Release. What it says
+// late delays a stage, or lets it wait once more; it opens nothing that its spec does not.
+func (c *Controller) reach(ctx context.Context) (map[string]reached, error) {
+	var list clusterv1alpha1.ClusterList
+	if err := c.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing Clusters: %w", err)
 	}
-	ready := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady)
-	if ready == nil || ready.Status == metav1.ConditionTrue {
-		return cluster.Labels, "", nil
+	out := make(map[string]reached, len(list.Items))
+	for i := range list.Items {
+		cluster := &list.Items[i]
+		of := reached{labels: cluster.Labels}
+		ready := meta.FindStatusCondition(cluster.Status.Conditions, clusterv1alpha1.ClusterConditionReady)
+		if ready != nil && ready.Status != metav1.ConditionTrue {
+			of.unreachable = cmp.Or(ready.Message, ready.Reason)
+		}
+		out[cluster.Name] = of
 	}
-	return cluster.Labels, cmp.Or(ready.Message, ready.Reason), nil
+	return out, nil
 }
 
 // bound are the binding of a template and its Works by cluster; nil for none.
@@ -323,6 +352,7 @@ func reported(work *workv1alpha1.Work) (*decide.Work, error) {
 			}
 			count(out, manifest, status)
 			out.Healthy = item.Health == workv1alpha1.ResourceHealthy
+			out.Unjudged = !out.Healthy && item.Health != workv1alpha1.ResourceUnhealthy
 		}
 	}
 	return out, nil

@@ -58,7 +58,8 @@ func TestReported(t *testing.T) {
 			func(w decide.Work) decide.Work { w.Observed = false; return w }},
 		"not seen by the member's": {"observedGeneration: 3", "observedGeneration: 2",
 			func(w decide.Work) decide.Work { w.Observed = false; return w }},
-		"not healthy": {"health: Healthy", "health: Unknown", func(w decide.Work) decide.Work { w.Healthy = false; return w }},
+		"not healthy": {"health: Healthy", "health: Unknown", func(w decide.Work) decide.Work { w.Healthy, w.Unjudged = false, true; return w }},
+		"unhealthy":   {"health: Healthy", "health: Unhealthy", func(w decide.Work) decide.Work { w.Healthy = false; return w }},
 		"of another object": {"{kind: Deployment, name: web,", "{kind: Deployment, name: other,",
 			func(w decide.Work) decide.Work { return decide.Work{Revision: w.Revision, Share: w.Share} }},
 		"scaled by the member's own HPA": {"labels: {}", "labels: {resourcetemplate.karmada.io/retain-replicas: \"true\"}",
@@ -138,11 +139,21 @@ func TestTaken(t *testing.T) {
 	}
 	first, second, twin, other := release("b", "web", 0), release("a", "web", 1), release("c", "web", 0), release("d", "desk", 0)
 	c := &Controller{Reader: fake.NewClientBuilder().WithScheme(scheme).WithObjects(first, second, twin, other).Build()}
+	marked := func(release string) *unstructured.Unstructured {
+		out := &unstructured.Unstructured{Object: map[string]any{}}
+		out.SetLabels(map[string]string{v1alpha1.LabelStaged: release})
+		out.SetAnnotations(map[string]string{v1alpha1.AnnotationStable: "r1"})
+		return out
+	}
 	for _, tc := range []struct {
 		release *v1alpha1.Release
+		target  *unstructured.Unstructured
 		want    string
-	}{{first, ""}, {second, v1alpha1.ReasonTargetTaken}, {twin, v1alpha1.ReasonTargetTaken}, {other, ""}} {
-		reason, _, err := c.taken(t.Context(), tc.release)
+	}{
+		{first, nil, ""}, {second, nil, v1alpha1.ReasonTargetTaken}, {twin, nil, v1alpha1.ReasonTargetTaken}, {other, nil, ""},
+		{first, marked("b"), ""}, {first, marked("gone"), v1alpha1.ReasonTargetTaken}, {first, marked("a"), ""},
+	} {
+		reason, _, err := c.taken(t.Context(), tc.release, tc.target)
 		if err != nil || reason != tc.want {
 			t.Errorf("Release %s: %s, %v, want %q", tc.release.Name, reason, err, tc.want)
 		}

@@ -16,6 +16,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/release/decide"
 	"github.com/argosy-dev/argosy/release/hold"
 )
 
@@ -74,7 +75,8 @@ func (c *Controller) record(ctx context.Context, release *v1alpha1.Release, app 
 	return nil
 }
 
-// keep a record. One that a Release of this name left, which is gone, goes with its owner: it is made anew.
+// keep a record. It has no owner: one that the garbage collector takes along with its Release would be missing where clusters are held and
+// the Release's finalizer was taken off by hand.
 func (c *Controller) keep(
 	ctx context.Context, release *v1alpha1.Release, name string, object *unstructured.Unstructured, raw []byte,
 ) error {
@@ -83,9 +85,6 @@ func (c *Controller) keep(
 			Namespace: release.Namespace, Name: name,
 			Labels:      map[string]string{v1alpha1.LabelRelease: release.Name},
 			Annotations: map[string]string{annotationGeneration: strconv.FormatInt(object.GetGeneration(), 10)},
-			OwnerReferences: []metav1.OwnerReference{
-				*metav1.NewControllerRef(release, v1alpha1.GroupVersion.WithKind("Release")),
-			},
 		},
 		Data: runtime.RawExtension{Raw: raw}, Revision: release.Generation,
 	}
@@ -97,13 +96,18 @@ func (c *Controller) keep(
 	if err := c.Reader.Get(ctx, client.ObjectKeyFromObject(record), was); client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	if metav1.IsControlledBy(was, release) && was.DeletionTimestamp.IsZero() {
+	if stays(was) && was.Labels[v1alpha1.LabelRelease] == release.Name {
 		return nil
 	}
 	if err := c.Client.Delete(ctx, was, client.Preconditions{UID: &was.UID}); client.IgnoreNotFound(err) != nil {
 		return err
 	}
 	return c.Client.Create(ctx, record)
+}
+
+// stays says whether a record outlasts everything but its own deletion.
+func stays(record metav1.Object) bool {
+	return record.GetUID() != "" && record.GetDeletionTimestamp().IsZero() && len(record.GetOwnerReferences()) == 0
 }
 
 // has says whether a revision is in the history.
@@ -114,25 +118,52 @@ func (c *Controller) has(ctx context.Context, release *v1alpha1.Release, revisio
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
-	return metav1.IsControlledBy(record, release), err
+	return err == nil && stays(record), err
+}
+
+// before is what the marks of a template hold for a Release that has not looked yet: one of its name that is gone left them there.
+func (c *Controller) before(ctx context.Context, release *v1alpha1.Release, target *unstructured.Unstructured) (*decide.Before, error) {
+	marks := hold.OfMarks(target)
+	if release.Status.Dispatch != nil || marks == nil || target.GetLabels()[v1alpha1.LabelStaged] != release.Name {
+		return nil, nil
+	}
+	out := &decide.Before{Stable: marks.Stable, Rejected: marks.Rejected}
+	record := &appsv1.ControllerRevision{}
+	key := client.ObjectKey{Namespace: release.Namespace, Name: recordName(release.Name, marks.Stable)}
+	switch err := c.Reader.Get(ctx, key, record); {
+	case apierrors.IsNotFound(err), err == nil && !stays(record):
+		return out, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the record of revision %s: %w", marks.Stable, err)
+	}
+	of, err := decodeKept(record)
+	if err != nil {
+		return nil, err
+	}
+	object := &unstructured.Unstructured{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(of.Object, &object.Object); err != nil {
+		return nil, fmt.Errorf("decoding record %s: %w", record.Name, err)
+	}
+	out.Record = &v1alpha1.Revision{Name: marks.Stable, Time: record.CreationTimestamp, Images: images(object),
+		Bytes: int64(len(record.Data.Raw))}
+	return out, nil
 }
 
 // prune records that neither the history nor a cluster needs.
 func (c *Controller) prune(ctx context.Context, release *v1alpha1.Release) error {
-	var records appsv1.ControllerRevisionList
-	if err := c.Reader.List(ctx, &records, client.InNamespace(release.Namespace),
-		client.MatchingLabels{v1alpha1.LabelRelease: release.Name}); err != nil {
-		return fmt.Errorf("listing records: %w", err)
+	records, err := c.records(ctx, release)
+	if err != nil {
+		return err
 	}
 	needed := map[string]bool{}
 	for _, revision := range revisions(&release.Status) {
 		needed[recordName(release.Name, revision)] = true
 	}
-	for i := range records.Items {
-		if !needed[records.Items[i].Name] {
+	for i := range records {
+		if !needed[records[i].Name] {
 			continue
 		}
-		of, err := decodeKept(&records.Items[i])
+		of, err := decodeKept(&records[i])
 		if err != nil {
 			return err
 		}
@@ -140,11 +171,31 @@ func (c *Controller) prune(ctx context.Context, release *v1alpha1.Release) error
 			needed[name] = true
 		}
 	}
-	for i := range records.Items {
-		if record := &records.Items[i]; !needed[record.Name] {
-			if err := c.Client.Delete(ctx, record); client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("deleting record %s: %w", record.Name, err)
-			}
+	return c.drop(ctx, slices.DeleteFunc(records, func(r appsv1.ControllerRevision) bool { return needed[r.Name] }))
+}
+
+// forget all records of a Release that lets go.
+func (c *Controller) forget(ctx context.Context, release *v1alpha1.Release) error {
+	records, err := c.records(ctx, release)
+	if err != nil {
+		return err
+	}
+	return c.drop(ctx, records)
+}
+
+func (c *Controller) records(ctx context.Context, release *v1alpha1.Release) ([]appsv1.ControllerRevision, error) {
+	var records appsv1.ControllerRevisionList
+	if err := c.Reader.List(ctx, &records, client.InNamespace(release.Namespace),
+		client.MatchingLabels{v1alpha1.LabelRelease: release.Name}); err != nil {
+		return nil, fmt.Errorf("listing records: %w", err)
+	}
+	return records.Items, nil
+}
+
+func (c *Controller) drop(ctx context.Context, records []appsv1.ControllerRevision) error {
+	for i := range records {
+		if err := c.Client.Delete(ctx, &records[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting record %s: %w", records[i].Name, err)
 		}
 	}
 	return nil

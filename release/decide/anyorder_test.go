@@ -61,7 +61,7 @@ func TestNothingLeaks(t *testing.T) {
 
 func (f *fleet) turn(t *rapid.T) {
 	member := rapid.SampledFrom([]string{"member1", "member2", "member3"}).Draw(t, "member")
-	switch rapid.IntRange(0, 8).Draw(t, "turn") {
+	switch rapid.IntRange(0, 9).Draw(t, "turn") {
 	case 0:
 		f.push(fmt.Sprintf("web:%d", rapid.IntRange(0, 3).Draw(t, "image")))
 	case 1:
@@ -84,6 +84,9 @@ func (f *fleet) turn(t *rapid.T) {
 		} else {
 			f.release.Spec.Rejected = nil
 		}
+	case 7:
+		f.madeAnew()
+		f.reconcile()
 	case 6:
 		f.karmada() // a binding event, for whatever reason
 	default:

@@ -77,3 +77,32 @@ func TestLateForAnotherReason(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodySaysWhetherItIsHealthy: while the interpreter is away Karmada calls the health of what members report unknown. A stage is not done
+// then, and blames no revision for it; Karmada is asked to look again.
+func TestNobodySaysWhetherItIsHealthy(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2},
+		v1alpha1.Stage{Name: "canary", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}})
+	f.release.Spec.OnFailure = v1alpha1.OnFailureRollback
+	f.push("web:1")
+	f.settle()
+	f.unjudged = true
+	r2 := f.push("web:2")
+	f.passing(20 * time.Minute)
+	late := meta.FindStatusCondition(f.release.Status.Conditions, v1alpha1.ConditionStalled)
+	if late == nil || late.Status != metav1.ConditionTrue || late.Reason != v1alpha1.ReasonHealthUnknown {
+		t.Errorf("Stalled: %+v", late)
+	}
+	if f.release.Status.Failure != nil || f.count(r2)["member1"] != 2 {
+		t.Fatalf("the revision is blamed: %+v", f.release.Status)
+	}
+	asked := f.release.Status.Dispatch.Asked
+	if asked == 0 {
+		t.Error("Karmada was not asked to look again")
+	}
+	f.unjudged = false
+	f.settle()
+	if f.is(v1alpha1.ConditionAwaitingApproval) != metav1.ConditionTrue || f.is(v1alpha1.ConditionStalled) != metav1.ConditionFalse {
+		t.Errorf("status %+v", f.release.Status)
+	}
+}

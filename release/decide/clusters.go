@@ -106,6 +106,8 @@ func running(w *Work, want int64) (reason, message string) {
 		return v1alpha1.ReasonUpdating, fmt.Sprintf("has %d of %d replicas updated", w.Updated, want)
 	case w.Ready < w.Desired:
 		return v1alpha1.ReasonUpdating, fmt.Sprintf("has %d of %d replicas ready", w.Ready, w.Desired)
+	case w.Unjudged:
+		return v1alpha1.ReasonHealthUnknown, "is all ready, and nobody told Karmada whether it is healthy: is argosy-webhook away?"
 	case !w.Healthy:
 		return v1alpha1.ReasonUpdating, "is not healthy"
 	}
@@ -145,9 +147,10 @@ func (n *next) lags(c Cluster) bool {
 	case c.Work == nil, c.withLags(d):
 		return true
 	case part:
-		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share)
+		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share) || c.Work.Unjudged
 	case isAll(d) || slices.Contains(d.Open, c.Name):
-		return c.Work.Revision != d.Revision || c.Work.Share != nil
+		// Karmada judges what a member reports, and not again: a write makes it report.
+		return c.Work.Revision != d.Revision || c.Work.Share != nil || c.Work.Unjudged
 	}
 	return c.Work.Revision == "" || slices.Contains(d.Rejected, c.Work.Revision)
 }

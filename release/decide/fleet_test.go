@@ -49,6 +49,8 @@ type fleet struct {
 	anew map[string]bool
 	// hookless: argosy-webhook is away, so that no mark and no Work is written.
 	hookless bool
+	// unjudged: nobody tells Karmada whether what members report is healthy.
+	unjudged bool
 	// slow clusters get no Work of the config.
 	slow map[string]bool
 }
@@ -141,7 +143,11 @@ func (f *fleet) objects() []*unstructured.Unstructured {
 func (f *fleet) admit() {
 	for _, object := range f.objects() {
 		if object.GetLabels()[v1alpha1.LabelStaged] != "" {
-			hold.Stamp(object, f.release.Name, f.release.Status.Dispatch, f.content(object))
+			dispatch := f.release.Status.Dispatch
+			if dispatch == nil {
+				dispatch = hold.OfMarks(object)
+			}
+			hold.Stamp(object, f.release.Name, dispatch, f.content(object))
 		}
 	}
 }
@@ -274,6 +280,12 @@ func (f *fleet) world() World {
 			return o.GetLabels()[v1alpha1.LabelStaged] != f.release.Name
 		}),
 	}}
+	if marks := hold.OfMarks(f.template); marks != nil && f.release.Status.Dispatch == nil {
+		w.Template.Before = &Before{Stable: marks.Stable, Rejected: marks.Rejected}
+		if f.records[marks.Stable+" "+hold.Key(f.template)] != nil {
+			w.Template.Before.Record = &v1alpha1.Revision{Name: marks.Stable}
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.assigned)) {
 		c := Cluster{Name: name, Replicas: f.assigned[name]}
 		if f.away[name] {
@@ -296,7 +308,8 @@ func (f *fleet) world() World {
 
 func (f *fleet) reported(name string, work *unstructured.Unstructured) *Work {
 	revision := f.content(work)
-	out := &Work{Revision: work.GetAnnotations()[v1alpha1.AnnotationRevision], Observed: !f.away[name], Healthy: true}
+	out := &Work{Revision: work.GetAnnotations()[v1alpha1.AnnotationRevision], Observed: !f.away[name], Healthy: !f.unjudged,
+		Unjudged: f.unjudged}
 	if text, ok := work.GetAnnotations()[v1alpha1.AnnotationShare]; ok {
 		n := int64(0)
 		if _, err := fmt.Sscan(text, &n); err != nil {
@@ -328,7 +341,7 @@ func (f *fleet) reconcile() Decision {
 	f.release.Status = d.Status
 	changed := false
 	for _, object := range f.objects() {
-		if f.hookless {
+		if f.hookless || d.Status.Dispatch == nil {
 			break
 		}
 		changed = hold.Stamp(object, f.release.Name, d.Status.Dispatch, f.content(object)) || changed
@@ -340,6 +353,12 @@ func (f *fleet) reconcile() Decision {
 		f.events = append(f.events, e.Reason)
 	}
 	return d
+}
+
+// madeAnew is a Release of this name whose predecessor's finalizer was taken off by hand: it has a spec, and nothing else.
+func (f *fleet) madeAnew() {
+	f.release.Status = v1alpha1.ReleaseStatus{}
+	f.release.Spec.Approvals, f.release.Spec.Rejected, f.release.Spec.RollbackTo, f.release.Spec.Attempt = nil, nil, "", 1
 }
 
 // settle reconciles until nothing changes, time standing still.

@@ -34,7 +34,7 @@ func Next(w World) Decision {
 	n.Status = *w.Release.Status.DeepCopy()
 	n.Status.ObservedGeneration = w.Release.Generation
 	// The first that applies decides; their order is the order of what has a say.
-	for _, step := range []func(*next) bool{leave, missing, unfit, adopt, follow, back, settle, reject, promote, stage} {
+	for _, step := range []func(*next) bool{leave, missing, unfit, lost, adopt, follow, back, settle, reject, promote, stage} {
 		if step(n) {
 			break
 		}
@@ -42,7 +42,7 @@ func Next(w World) Decision {
 	if !n.Release.DeletionTimestamp.IsZero() && !n.Free {
 		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonHeld,
 			"the Release is being deleted, and clusters are held: "+
-				"argosyctl release promote opens them; or put the template back to revision "+n.Status.Dispatch.Stable)
+				"argosyctl release promote opens them; or put the template back to revision "+n.heldAt())
 	}
 	if n.unknown != "" {
 		n.stalled(v1alpha1.ReasonRevisionUnknown, n.unknown)
@@ -75,11 +75,19 @@ func leave(n *next) bool {
 		return false
 	}
 	d := n.Status.Dispatch
-	if n.Template == nil || d == nil || isAll(d) && d.Revision == d.Stable && d.Stable == n.Template.Revision {
+	if n.Template == nil || d == nil && n.left() == nil || d != nil && isAll(d) && d.Revision == d.Stable && d.Stable == n.Template.Revision {
 		n.Free, n.Status.Dispatch = true, nil
 		return true
 	}
 	return false // and the steps below go on: what was decided before is carried out
+}
+
+// heldAt is the revision that clusters are held at.
+func (n *next) heldAt() string {
+	if d := n.Status.Dispatch; d != nil {
+		return d.Stable
+	}
+	return n.Template.Before.Stable
 }
 
 func missing(n *next) bool {
@@ -111,6 +119,9 @@ func unfit(n *next) bool {
 // adopt takes what the template says as stable: no cluster changes. Nothing holds a change until the template bears its marks, so what is
 // pushed before that has reached every cluster, and is the stable one.
 func adopt(n *next) bool {
+	if n.takeUp() {
+		return false
+	}
 	d := n.Status.Dispatch
 	unheld := !n.Template.Marked && d != nil && isAll(d) && d.Revision == d.Stable
 	if d == nil || unheld && d.Stable != n.Template.Revision {

@@ -195,7 +195,8 @@ func (n *next) heldUp() bool {
 
 // blameless are the reasons to be late that say nothing about the revision.
 var blameless = []string{
-	v1alpha1.ReasonWorkNotWritten, v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonWorkSuspended, v1alpha1.ReasonGateUnanswered,
+	v1alpha1.ReasonWorkNotWritten, v1alpha1.ReasonHealthUnknown, v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonWorkSuspended,
+	v1alpha1.ReasonGateUnanswered,
 }
 
 // fail the stage for what its revision is.

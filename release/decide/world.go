@@ -49,6 +49,17 @@ type Template struct {
 	Images []string
 	// Bytes of what is recorded of the revision; zero where it is in the history.
 	Bytes int64
+	// Before is what a Release of this name left held, which is gone; nil for nothing, and where this Release has looked already.
+	Before *Before
+}
+
+// Before is what a template's marks hold for a Release that was made anew.
+type Before struct {
+	// Stable revision of the marks, and those they call rejected.
+	Stable   string
+	Rejected []string
+	// Record of the stable revision; nil where the history has none.
+	Record *v1alpha1.Revision
 }
 
 // Cluster the application is in.
@@ -86,6 +97,8 @@ type Work struct {
 	// Desired, Updated and Ready as reported.
 	Desired, Updated, Ready int64
 	Healthy                 bool
+	// Unjudged: Karmada had nobody to say whether it is healthy.
+	Unjudged bool
 }
 
 // Event for people.

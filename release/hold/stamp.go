@@ -49,6 +49,23 @@ func Stamp(template *unstructured.Unstructured, release string, dispatch *v1alph
 	return true
 }
 
+// OfMarks is what the marks of a template hold without its Release: nothing is open but the stable revision. Nil where it bears none.
+func OfMarks(template *unstructured.Unstructured) *v1alpha1.Dispatch {
+	if !Staged(template) {
+		return nil
+	}
+	marks := template.GetAnnotations()
+	stable := marks[v1alpha1.AnnotationStable]
+	out := &v1alpha1.Dispatch{Revision: stable, Stable: stable, Open: []string{v1alpha1.OpenAll}}
+	if rejected := marks[v1alpha1.AnnotationRejected]; rejected != "" {
+		out.Rejected = strings.Split(rejected, ",")
+	}
+	if marks[v1alpha1.AnnotationOverrides] != "" {
+		out.Overrides = v1alpha1.OverridesHold
+	}
+	return out
+}
+
 // wanted marks of a template.
 func wanted(template *unstructured.Unstructured, dispatch *v1alpha1.Dispatch, content string) map[string]string {
 	revision, open := named(template, dispatch, content), dispatch.Open

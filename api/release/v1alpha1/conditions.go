@@ -26,6 +26,7 @@ const (
 	ReasonMembersOwn         = "MembersOwn"         // stages open a number, and replicas or partition are the members' own
 	ReasonTargetTaken        = "TargetTaken"        // another Release has the target, or an object of spec.with
 	ReasonWithMissing        = "WithMissing"        // an object of spec.with does not exist
+	ReasonRecordLost         = "RecordLost"         // clusters are held by a Release that is gone, and the history has not what they have
 	ReasonMigrating          = "Migrating"          // a Migration moves the application: its changes are not held
 	ReasonNewRevision        = "NewRevision"        // a change was seen, and is held
 	ReasonOverridesPassed    = "OverridesPassed"    // override policies changed, and act at once
@@ -47,6 +48,7 @@ const (
 	ReasonStageEmpty         = "StageEmpty"         // the stage selects no cluster the application is in
 	ReasonWorkSuspended      = "WorkSuspended"      // dispatching to a cluster of the stage is suspended
 	ReasonWorkNotWritten     = "WorkNotWritten"     // Karmada has not written a Work: argosy-webhook is away, or an admission refuses
+	ReasonHealthUnknown      = "HealthUnknown"      // nobody told Karmada whether what a member reports is healthy: argosy-webhook is away
 	ReasonRejected           = "Rejected"           // the revision was rejected
 	ReasonRolledBack         = "RolledBack"         // every cluster is back
 	ReasonComplete           = "Complete"           // every cluster has the revision

@@ -17,6 +17,7 @@ import (
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/overridemanager"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -188,14 +189,20 @@ func (f *federation) bind() {
 			Replicas: 6,
 		},
 	}
+	var group errgroup.Group
+	group.SetLimit(16)
 	for cluster, replicas := range f.assigned {
 		binding.Spec.Clusters = append(binding.Spec.Clusters, workv1alpha2.TargetCluster{Name: cluster, Replicas: int32(replicas)})
-		joined := &clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: cluster},
-			Spec: clusterv1alpha1.ClusterSpec{SyncMode: clusterv1alpha1.Push}}
-		if err := admin.Create(f.t.Context(), joined); client.IgnoreAlreadyExists(err) != nil {
-			f.t.Fatal(err)
+		for _, object := range []client.Object{
+			&clusterv1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: cluster},
+				Spec: clusterv1alpha1.ClusterSpec{SyncMode: clusterv1alpha1.Push}},
+			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "karmada-es-" + cluster}},
+		} {
+			group.Go(func() error { return client.IgnoreAlreadyExists(admin.Create(f.t.Context(), object)) })
 		}
-		namespace(f.t, "karmada-es-"+cluster)
+	}
+	if err := group.Wait(); err != nil {
+		f.t.Fatal(err)
 	}
 	if err := admin.Create(f.t.Context(), binding); err != nil {
 		f.t.Fatal(err)
