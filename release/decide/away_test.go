@@ -78,8 +78,8 @@ func TestLateForAnotherReason(t *testing.T) {
 	}
 }
 
-// TestNobodySaysWhetherItIsHealthy: while the interpreter is away Karmada calls the health of what members report unknown. A stage is not done
-// then, and blames no revision for it; Karmada is asked to look again.
+// TestNobodySaysWhetherItIsHealthy: while the interpreter is away Karmada calls the health of what members report unknown. A stage is not
+// done then, and blames no revision for it; Karmada is asked to look again.
 func TestNobodySaysWhetherItIsHealthy(t *testing.T) {
 	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2},
 		v1alpha1.Stage{Name: "canary", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}})

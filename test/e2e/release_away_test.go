@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -25,6 +27,9 @@ import (
 	"github.com/argosy-dev/argosy/test/demo"
 	"github.com/argosy-dev/argosy/test/lab"
 )
+
+// stayAway is how long TestReleaseLeaksNothing leaves argosy-webhook stopped in the middle of a release.
+var stayAway = flag.Duration("away", 0, "how long argosy-webhook stays away while a change is held; 10m measures it")
 
 // held is Deployment web, of which member2 and member3 are held, and Deployment done, whose Release is complete.
 type held struct {
@@ -145,11 +150,35 @@ func (h held) grows(counter *regexp.Regexp, from int) {
 	h.Eventually(func() int { return h.count(counter) }, slow, "200ms").Should(BeNumerically(">", from))
 }
 
+// drifts: what somebody changes in a held member by hand, or deletes there, is put right by Karmada, as anywhere, with the revision the
+// member has; the release waits for what it waited for. What is changed here changes no pod, for their images are watched.
+func (h held) drifts() {
+	h.t.Helper()
+	in := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: h.ns, Name: "web"}}
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"minReadySeconds":7}}`))
+	h.Eventually(func() error { return h.members["member2"].Patch(h.t.Context(), in, patch) }, slow, "500ms").Should(Succeed())
+	h.Eventually(func() (int32, error) {
+		err := h.members["member2"].Get(h.t.Context(), client.ObjectKeyFromObject(in), in)
+		return in.Spec.MinReadySeconds, err
+	}, slow, "200ms").Should(BeZero(), "put right")
+	h.Expect(answered(h.t, h.has("member2", "web"))()).To(Equal("v1 of 2"), "with the revision that is held")
+	was := in.UID
+	h.Eventually(func() error {
+		return client.IgnoreNotFound(h.members["member2"].Delete(h.t.Context(), in))
+	}, slow, "500ms").Should(Succeed())
+	h.Eventually(func() (types.UID, error) {
+		err := h.members["member2"].Get(h.t.Context(), client.ObjectKeyFromObject(in), in)
+		return in.UID, err
+	}, slow, "200ms").ShouldNot(Equal(was), "made anew")
+	h.Eventually(h.has("member2", "web"), slow, "200ms").Should(Equal("v1 of 2"), "with the revision that is held")
+	h.Eventually(func() (string, error) { return h.why("web") }, slow, "200ms").Should(Equal(v1alpha1.ReasonAwaitingApproval))
+}
+
 // webhookAway: while argosy-webhook is not there an application whose release is complete is scaled as always, and deleting a held Work is
 // no matter for it; one in the middle of a release keeps what it has, and that is said. Once it is back all is as it is to be.
 func (h held) webhookAway() {
 	h.t.Helper()
-	away := clock.RealClock{}.Now()
+	gone := clock.RealClock{}.Now()
 	h.stop("argosy/webhook")
 	h.Expect(h.pipeline.pushImage(h.t, h.ns, "web", "unseen")).To(MatchError(ContainSubstring("webhook")))
 	h.scale("done", 9)
@@ -158,17 +187,20 @@ func (h held) webhookAway() {
 	h.scale("web", 9)
 	h.grows(unanswered, refused)
 	h.Expect(answered(h.t, h.has("member2", "web"))()).To(Equal("v1 of 2"))
-	gone := h.work("member3", "web")
-	h.Expect(h.karmada.Get(h.t.Context(), client.ObjectKeyFromObject(gone), gone)).To(Succeed())
-	h.Expect(h.karmada.Delete(h.t.Context(), gone)).To(Succeed())
+	work := h.work("member3", "web")
+	h.Expect(h.karmada.Get(h.t.Context(), client.ObjectKeyFromObject(work), work)).To(Succeed())
+	h.Expect(h.karmada.Delete(h.t.Context(), work)).To(Succeed())
 	h.Eventually(h.has("member3", "web"), slow, "200ms").Should(Equal("none"), "deletion passes")
+	if *stayAway > 0 {
+		h.Consistently(answered(h.t, h.has("member2", "web")), *stayAway, "5s").Should(Equal("v1 of 2"))
+	}
 	h.start("argosy/webhook")
 	back := clock.RealClock{}.Now()
 	for _, member := range []string{"member2", "member3"} {
 		h.Eventually(h.has(member, "web"), slow, "200ms").Should(Equal("v1 of 3"), "scaled and made anew, with what it is to have")
 	}
 	h.Eventually(h.has("member1", "web"), slow, "200ms").Should(Equal("last of 3"))
-	h.t.Logf("the webhook was away for %.0f s; %.0f s later all was as it is to be", back.Sub(away).Seconds(),
+	h.t.Logf("the webhook was away for %.0f s; %.0f s later all was as it is to be", back.Sub(gone).Seconds(),
 		clock.RealClock{}.Since(back).Seconds())
 }
 

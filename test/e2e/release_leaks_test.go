@@ -85,6 +85,7 @@ func TestReleaseLeaksNothing(t *testing.T) {
 	}
 	h.arrives("last")
 	t.Logf("%d pushes, %d refused while a program was away (stopped: %v)", *pushes, refused, stops)
+	h.drifts()
 	h.webhookAway()
 	h.nobodyRegistered()
 	h.karmadaRestarts()
