@@ -31,7 +31,7 @@ type ControllerManager struct {
 
 // LeaderElection by a Lease in karmada-apiserver.
 type LeaderElection struct {
-	// Enabled is true unless exactly one process runs.
+	// Enabled is true unless exactly one process runs. That one renews the Lease too, and waits for nobody's: argosyctl check sees it.
 	Enabled bool `json:"enabled"`
 	// Namespace and Name of the Lease.
 	Namespace string `json:"namespace"`
@@ -127,15 +127,18 @@ func (c *ControllerManager) Validate() field.ErrorList {
 }
 
 func (l LeaderElection) validate(path *field.Path) field.ErrorList {
-	if !l.Enabled {
-		return nil
-	}
 	var errs field.ErrorList
 	for _, problem := range validation.IsDNS1123Label(l.Namespace) {
 		errs = append(errs, field.Invalid(path.Child("namespace"), l.Namespace, problem))
 	}
 	for _, problem := range validation.IsDNS1123Subdomain(l.Name) {
 		errs = append(errs, field.Invalid(path.Child("name"), l.Name, problem))
+	}
+	if !l.Enabled {
+		if l.LeaseDurationSeconds < 1 {
+			errs = append(errs, field.Invalid(path.Child("leaseDurationSeconds"), l.LeaseDurationSeconds, "must be at least 1"))
+		}
+		return errs
 	}
 	if l.RetryPeriodSeconds < 1 {
 		errs = append(errs, field.Invalid(path.Child("retryPeriodSeconds"), l.RetryPeriodSeconds, "must be at least 1"))

@@ -48,7 +48,8 @@ func (l Leading) Options(scheme *runtime.Scheme) ctrl.Options {
 	}
 }
 
-// Manager of the options, which asks no more than the client's bounds allow, and is ready once its caches are.
+// Manager of the options, which asks no more than the client's bounds allow, and is ready once its caches are. Where no leader is elected
+// it keeps the Lease all the same, to be seen.
 func (l Leading) Manager(config *rest.Config, options ctrl.Options) (manager.Manager, error) {
 	config.QPS, config.Burst = l.Client.QPS, l.Client.Burst
 	mgr, err := ctrl.NewManager(config, options)
@@ -60,6 +61,16 @@ func (l Leading) Manager(config *rest.Config, options ctrl.Options) (manager.Man
 	}
 	if err := mgr.AddReadyzCheck("caches", cachesSynced(mgr, l.Cluster)); err != nil {
 		return nil, fmt.Errorf("adding readiness check: %w", err)
+	}
+	if l.Election.Enabled {
+		return mgr, nil
+	}
+	seen, err := newPresence(config, l.Election)
+	if err != nil {
+		return nil, err
+	}
+	if err := mgr.Add(seen); err != nil {
+		return nil, fmt.Errorf("adding the renewal of the Lease: %w", err)
 	}
 	return mgr, nil
 }

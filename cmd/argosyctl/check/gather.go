@@ -2,8 +2,12 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
+	"syscall"
 	"time"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
@@ -47,7 +51,10 @@ type Facts struct {
 	Lease    *Lease
 	LeaseErr error
 	// Estimated are the members for which argosy-estimator has registered a Service.
-	Estimated    []string
+	Estimated []string
+	// Deaf are host:port of such Services where the connection is refused. What cannot be reached from here is not among them: those names
+	// are of the host cluster.
+	Deaf         []string
 	EstimatorErr error
 	Host         Host
 }
@@ -127,7 +134,7 @@ func (p Plane) Gather(ctx context.Context, before bool) Facts {
 	}
 	facts.Differences, facts.Compared, facts.DifferencesErr = p.differences(ctx)
 	facts.Lease, facts.LeaseErr = p.lease(ctx)
-	facts.Estimated, facts.EstimatorErr = p.estimated(ctx, facts.Members)
+	facts.Estimated, facts.Deaf, facts.EstimatorErr = p.estimated(ctx, facts.Members)
 	return facts
 }
 
@@ -179,23 +186,42 @@ func (p Plane) lease(ctx context.Context) (*Lease, error) {
 	return out, nil
 }
 
-// estimated are the members whose Service of the name that karmada-scheduler looks for is argosy-estimator's.
-func (p Plane) estimated(ctx context.Context, members []Member) ([]string, error) {
+// estimated are the members whose Service of the name that karmada-scheduler looks for is argosy-estimator's, and where nobody listens.
+func (p Plane) estimated(ctx context.Context, members []Member) (registered, deaf []string, err error) {
 	var list corev1.ServiceList
 	if err := p.Client.List(ctx, &list, client.InNamespace(names.NamespaceKarmadaSystem),
 		client.MatchingLabels{"app.kubernetes.io/managed-by": register.Manager}); err != nil {
-		return nil, fmt.Errorf("listing the estimator's Services: %w", err)
+		return nil, nil, fmt.Errorf("listing the estimator's Services: %w", err)
 	}
-	services := map[string]bool{}
+	services, targets := map[string]bool{}, map[string]bool{}
 	for i := range list.Items {
 		services[list.Items[i].Name] = true
-	}
-	prefix := config.DefaultEstimator().Registration.ServicePrefix
-	var out []string
-	for _, member := range members {
-		if services[names.GenerateEstimatorServiceName(prefix, member.Name)] {
-			out = append(out, member.Name)
+		for _, port := range list.Items[i].Spec.Ports {
+			targets[net.JoinHostPort(list.Items[i].Spec.ExternalName, strconv.Itoa(int(port.Port)))] = true
 		}
 	}
-	return out, nil
+	prefix := config.DefaultEstimator().Registration.ServicePrefix
+	for _, member := range members {
+		if services[names.GenerateEstimatorServiceName(prefix, member.Name)] {
+			registered = append(registered, member.Name)
+		}
+	}
+	for address := range targets {
+		if refused(ctx, address) {
+			deaf = append(deaf, address)
+		}
+	}
+	slices.Sort(deaf)
+	return registered, deaf, nil
+}
+
+// refused says that a machine answers, and that no process listens there.
+func refused(ctx context.Context, address string) bool {
+	dialer := net.Dialer{Timeout: 3 * time.Second}
+	connection, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}
+	_ = connection.Close() // nothing was sent
+	return false
 }

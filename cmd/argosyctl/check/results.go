@@ -156,7 +156,7 @@ func leaders(facts Facts, now time.Time) Result {
 		return Result{name, Unknown, facts.LeaseErr.Error(), ""}
 	case facts.Lease == nil:
 		return Result{name, Unknown,
-			"there is no Lease of argosy-controller-manager: it never ran here, or its leader election is off, as in the lab",
+			"there is no Lease of argosy-controller-manager: it never ran here, or leaderElection of its configuration names another",
 			"see that it runs: kubectl get pods in its namespace of the host cluster"}
 	case facts.Lease.Holder == "":
 		return Result{name, Problem, "no argosy-controller-manager leads",
@@ -186,6 +186,9 @@ func estimators(facts Facts) Result {
 	case len(facts.Estimated) == 0:
 		return Result{name, Warning, "no member has an estimator of Argosy: karmada-scheduler estimates from a summary of each member",
 			"install it (estimator.enabled of the chart), or leave it so"}
+	case len(facts.Deaf) > 0:
+		return Result{name, Problem, "nobody listens at " + some(facts.Deaf) + ", where it is registered",
+			"see that argosy-estimator runs there: runbook ArgosyEstimatorDown"}
 	case len(without) > 0:
 		return Result{name, Problem, fmt.Sprintf("%d of %d members have none: %s", len(without), len(facts.Members), some(without)),
 			"runbook ArgosyEstimatorMemberLost"}

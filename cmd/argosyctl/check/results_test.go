@@ -59,6 +59,8 @@ func TestJudge(t *testing.T) {
 		"no estimator":     {func(f *Facts) { f.Estimated = nil }, "estimator", Warning, "no member has an estimator"},
 		"a member without estimator": {func(f *Facts) { f.Estimated = f.Estimated[:1] }, "estimator", Problem,
 			"1 of 2 members have none: member2"},
+		"an estimator that is gone": {func(f *Facts) { f.Deaf = []string{"localhost:9000"} }, "estimator", Problem,
+			"nobody listens at localhost:9000"},
 		"estimators unknown": {func(f *Facts) { f.Estimated, f.EstimatorErr = nil, errors.New("forbidden") }, "estimator", Unknown, "forbidden"},
 		"host unreachable":   {func(f *Facts) { f.Host.Err = errors.New("no route") }, "programs", Unknown, "no route"},
 		"nothing runs":       {func(f *Facts) { f.Host.Programs = nil }, "programs", Problem, "namespace karmada-system"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	configv1alpha1 "github.com/karmada-io/karmada/pkg/apis/config/v1alpha1"
@@ -63,6 +64,9 @@ func certificates(f Facts, now time.Time) []Finding {
 }
 
 func certificate(e Endpoint, bundle []byte, now time.Time) *Finding {
+	if errors.Is(e.Err, syscall.ECONNREFUSED) {
+		return &Finding{Severity: Problem, Message: "nobody listens at " + e.Address, Remedy: "see that argosy-webhook runs there"}
+	}
 	if e.Err != nil {
 		return &Finding{Severity: Warning,
 			Message: fmt.Sprintf("%s cannot be reached from here: %v", e.Address, e.Err),

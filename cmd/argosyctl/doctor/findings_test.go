@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -417,6 +419,10 @@ func TestDiagnose(t *testing.T) {
 		"out of reach": {
 			spoil:        func(f *Facts) { serve(f, Endpoint{Err: errors.New("no such host")}) },
 			wantSeverity: Warning, wantCheck: "certificate", wantMessage: "cannot be reached from here: no such host",
+		},
+		"nobody there": {
+			spoil:        func(f *Facts) { serve(f, Endpoint{Address: "127.0.0.1:9443", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}) },
+			wantSeverity: Problem, wantCheck: "certificate", wantMessage: "nobody listens at 127.0.0.1:9443",
 		},
 		"no status subresource": {
 			spoil:        func(f *Facts) { f.CRDs[0].Spec.Versions[0].Subresources = nil },

@@ -83,7 +83,7 @@ func (p *planes) installer() *install.Installer {
 			Estimator:           !p.withoutEstimator,
 			TokenLife:           time.Hour,
 		},
-		Karmada: p.karmada.Config, Host: p.secrets, HostNamespace: hostNamespace,
+		Karmada: lab.Patient(p.karmada.Config), Host: p.secrets, HostNamespace: hostNamespace,
 		Clock: p.clock, Out: io.MultiWriter(&p.out, os.Stderr),
 	}
 }
