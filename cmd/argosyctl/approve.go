@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -236,7 +235,7 @@ func (c choice) decisions(before []gatev1alpha1.Approval, chosen []gatev1alpha1.
 }
 
 func writePending(out io.Writer, pending []gatev1alpha1.PendingApproval) error {
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := newTable(out, 2)
 	fmt.Fprintln(w, "OPERATION\tGATE\tSERVER\tCLUSTER\tSUMMARY")
 	for _, p := range pending {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.OperationID, p.Gate, cmp.Or(p.Server, "-"), cmp.Or(p.Cluster, "-"), p.Summary)

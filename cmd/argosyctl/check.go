@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -129,7 +128,7 @@ func writeResults(out io.Writer, output string, results []check.Result) error {
 		return err
 	}
 	count := map[check.Status]int{}
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	w := newTable(out, 2)
 	for _, r := range results {
 		count[r.Status]++
 		if done {

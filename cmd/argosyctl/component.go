@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,7 +17,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/schema"
@@ -89,10 +87,8 @@ func newComponentPreviewCommand(flags *genericclioptions.ConfigFlags, streams ge
 }
 
 func (o *componentPreview) run(ctx context.Context) error {
-	switch o.output {
-	case "text", "json", "yaml":
-	default:
-		return fmt.Errorf("--output %q is not known: use %s", o.output, outputHelp)
+	if _, err := structured(io.Discard, o.output, nil); err != nil {
+		return err
 	}
 	components, templates, err := o.read(ctx)
 	if err != nil {
@@ -209,7 +205,7 @@ func printRendered(out io.Writer, component *v1alpha1.Component, objects []rende
 		fmt.Fprint(out, "; no template matches it")
 	}
 	fmt.Fprintln(out, ".")
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := newTable(out, 2)
 	fmt.Fprintln(w, "KIND\tNAME\tFROM")
 	for _, o := range objects {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", o.Kind, o.Name, strings.Join(o.From, ", "))
@@ -225,24 +221,9 @@ func printRendered(out io.Writer, component *v1alpha1.Component, objects []rende
 
 // printObjects writes what kubectl apply -f - takes.
 func (o *componentPreview) printObjects(objects []render.Object) error {
-	switch o.output {
-	case "yaml":
-		for _, object := range objects {
-			text, err := yaml.JSONToYAML(object.JSON)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(o.Out, "---\n%s", text); err != nil {
-				return err
-			}
-		}
-	case "json":
-		items := make([]json.RawMessage, len(objects))
-		for i := range objects {
-			items[i] = objects[i].JSON
-		}
-		_, err := structured(o.Out, o.output, map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
-		return err
+	items := make([]any, len(objects))
+	for i := range objects {
+		items[i] = json.RawMessage(objects[i].JSON)
 	}
-	return nil
+	return printManifests(o.Out, o.output, items)
 }

@@ -14,7 +14,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	componentadopt "github.com/argosy-dev/argosy/member/component/adopt"
@@ -22,6 +21,7 @@ import (
 
 func newComponentAdoptCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	o := componentadopt.Wish{}
+	format := ""
 	command := &cobra.Command{
 		Use:   "adopt KIND/NAME",
 		Short: "Write the Component that a running Deployment or StatefulSet would be",
@@ -35,13 +35,22 @@ func newComponentAdoptCommand(flags *genericclioptions.ConfigFlags, streams gene
 			"deployment": deployments, "statefulset": statefulSets,
 		})),
 		RunE: func(command *cobra.Command, args []string) error {
+			if _, err := structured(io.Discard, format, nil); err != nil {
+				return err
+			}
 			member, namespace, err := controlPlane(flags)
 			if err != nil {
 				return err
 			}
-			return adoptWorkload(command.Context(), member, namespace, typed(args), o, streams.Out)
+			component, err := adoptWorkload(command.Context(), member, namespace, typed(args), o)
+			if err != nil {
+				return err
+			}
+			_, err = structured(streams.Out, format, component)
+			return err
 		},
 	}
+	command.Flags().StringVarP(&format, "output", "o", "yaml", manifestHelp)
 	command.Flags().StringVar(&o.Name, "name", "", "name of the Component; by default the workload's")
 	command.Flags().StringVar(&o.Container, "container", "", "the main container; needed where there are several")
 	command.Flags().StringVar(&o.Language, "language", "", "developLanguage of the Component")
@@ -50,7 +59,7 @@ func newComponentAdoptCommand(flags *genericclioptions.ConfigFlags, streams gene
 	return command
 }
 
-func adoptWorkload(ctx context.Context, member client.Client, namespace, workload string, o componentadopt.Wish, out io.Writer) error {
+func adoptWorkload(ctx context.Context, member client.Client, namespace, workload string, o componentadopt.Wish) (map[string]any, error) {
 	kinds := map[string]v1alpha1.WorkloadType{
 		"deployment": v1alpha1.WorkloadDeployment, "deploy": v1alpha1.WorkloadDeployment,
 		"statefulset": v1alpha1.WorkloadStatefulSet, "sts": v1alpha1.WorkloadStatefulSet,
@@ -59,26 +68,18 @@ func adoptWorkload(ctx context.Context, member client.Client, namespace, workloa
 	of, known := kinds[strings.ToLower(kind)]
 	switch {
 	case !known || name == "" || strings.Contains(name, "/"):
-		return fmt.Errorf("%q is no workload: write deployment/NAME or statefulset/NAME", workload)
+		return nil, fmt.Errorf("%q is no workload: write deployment/NAME or statefulset/NAME", workload)
 	case o.Language == "":
-		return errors.New("--language is needed: the developLanguage of the Component, such as java")
+		return nil, errors.New("--language is needed: the developLanguage of the Component, such as java")
 	}
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(runtimeschema.GroupVersionKind{Group: "apps", Version: "v1", Kind: string(of)})
 	err := member.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, live)
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("%s %s does not exist in namespace %s: --context names the member, -n the namespace", of, name, namespace)
+		return nil, fmt.Errorf("%s %s does not exist in namespace %s: --context names the member, -n the namespace", of, name, namespace)
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s %s: %w", of, name, err)
+		return nil, fmt.Errorf("reading %s %s: %w", of, name, err)
 	}
-	component, err := componentadopt.ComponentOf(live, o)
-	if err != nil {
-		return err
-	}
-	text, err := yaml.Marshal(component)
-	if err == nil {
-		_, err = out.Write(text)
-	}
-	return err
+	return componentadopt.ComponentOf(live, o)
 }

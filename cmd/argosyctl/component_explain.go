@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,7 +20,8 @@ import (
 )
 
 func newComponentExplainCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	return &cobra.Command{
+	format := ""
+	command := &cobra.Command{
 		ValidArgsFunction: once(completeNames(flags, func() client.ObjectList { return &v1alpha1.ComponentList{} })),
 
 		Use:   "explain NAME",
@@ -31,16 +31,33 @@ func newComponentExplainCommand(flags *genericclioptions.ConfigFlags, streams ge
 		Example: "  argosyctl component explain python-demo -n shop",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if _, err := structured(io.Discard, format, nil); err != nil {
+				return err
+			}
 			plane, namespace, err := controlPlane(flags)
 			if err != nil {
 				return err
 			}
-			return explainComponent(command.Context(), plane, client.ObjectKey{Namespace: namespace, Name: args[0]}, streams.Out)
+			return explainComponent(command.Context(), plane, client.ObjectKey{Namespace: namespace, Name: args[0]}, streams.Out, format)
 		},
 	}
+	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
+	return command
 }
 
-func explainComponent(ctx context.Context, plane client.Client, key client.ObjectKey, out io.Writer) error {
+// explainedComponent is the output for programs.
+type explainedComponent struct {
+	APIVersion string                   `json:"apiVersion"`
+	Kind       string                   `json:"kind"`
+	Metadata   map[string]string        `json:"metadata"`
+	Observed   bool                     `json:"observed"`
+	Replicas   int32                    `json:"replicas"`
+	Image      string                   `json:"image"`
+	Status     v1alpha1.ComponentStatus `json:"status"`
+	Next       string                   `json:"next"`
+}
+
+func explainComponent(ctx context.Context, plane client.Client, key client.ObjectKey, out io.Writer, format string) error {
 	component := &v1alpha1.Component{}
 	err := plane.Get(ctx, key, component)
 	if apierrors.IsNotFound(err) {
@@ -50,12 +67,19 @@ func explainComponent(ctx context.Context, plane client.Client, key client.Objec
 		return fmt.Errorf("reading Component %s: %w", key, err)
 	}
 	status := component.Status
+	if done, err := structured(out, format, explainedComponent{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "Component", Metadata: map[string]string{"namespace": key.Namespace, "name": key.Name},
+		Observed: status.ObservedGeneration == component.Generation, Replicas: ptr.Deref(component.Spec.Replicas, 1),
+		Image: component.Spec.Image, Status: status, Next: next(component),
+	}); done {
+		return err
+	}
 	fmt.Fprintf(out, "Component %s: %s, %d are of the current version (image %s).\n",
 		key, serving(status.AvailableReplicas, ptr.Deref(component.Spec.Replicas, 1)), status.UpdatedReplicas, component.Spec.Image)
 	if status.ObservedGeneration != component.Generation {
 		fmt.Fprintln(out, "The last change has not been observed everywhere yet: what follows speaks of the one before.")
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := newTable(out, 2)
 	for _, e := range status.Endpoints {
 		fmt.Fprintf(w, "reached\t%s\t%s\n", e.URL, e.Cluster)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,6 +39,8 @@ type cronPreview struct {
 	files []string
 	count int
 	from  string
+	// output for people (text) or programs.
+	output string
 }
 
 func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams,
@@ -60,11 +61,15 @@ func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams generic
 	command.Flags().
 		StringSliceVarP(&o.files, "filename", "f", nil, "files with CronHPAs, and the ConfigMaps their rules name; - is standard input")
 	command.Flags().IntVar(&o.count, "count", 10, "how many firings")
+	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	command.Flags().StringVar(&o.from, "from", "", "the instant to start from (RFC 3339); default now")
 	return command
 }
 
 func (o *cronPreview) run(ctx context.Context, args []string) error {
+	if _, err := structured(io.Discard, o.output, nil); err != nil {
+		return err
+	}
 	from := o.now.Now()
 	if o.from != "" {
 		parsed, err := time.Parse(time.RFC3339, o.from)
@@ -84,6 +89,18 @@ func (o *cronPreview) run(ctx context.Context, args []string) error {
 		return err
 	}
 	var failed error
+	if o.output != "text" {
+		previews := []firingsOf{}
+		for _, one := range all {
+			preview := firings(one.cron, cronhpa.PreviewOf(one.cron, one.calendars, from, o.count))
+			previews = append(previews, preview)
+			if len(preview.Invalid) > 0 {
+				failed = errors.Join(failed, fmt.Errorf("CronHPA %s: %s", one.cron.Name, strings.Join(preview.Invalid, "; ")))
+			}
+		}
+		_, err := structured(o.Out, o.output, previews)
+		return errors.Join(err, failed)
+	}
 	for i, one := range all {
 		if len(all) > 1 {
 			fmt.Fprintf(o.Out, "%sCronHPA %s/%s\n", strings.Repeat("\n", min(i, 1)), one.cron.Namespace, one.cron.Name)
@@ -181,51 +198,4 @@ func (o *cronPreview) admit(ctx context.Context, known schemas, file string, obj
 		fmt.Fprintf(o.ErrOut, "note: CronHPA %s: %s\n", cron.Name, warning)
 	}
 	return nil
-}
-
-func printFirings(out io.Writer, cron *v1alpha1.CronHPA, preview cronhpa.Preview) error {
-	var broken error
-	if len(preview.Invalid) > 0 {
-		broken = errors.New(strings.Join(preview.Invalid, "; "))
-	}
-	if first := preview.AtStart; first != nil {
-		fmt.Fprintf(out, "At once, by applyAtStart: rule %s, in force since %s, sets %s\n", first.Rule.Name,
-			first.At.In(first.Zone).Format(localTime), sets(first.Rule))
-	}
-	if len(preview.Coming) == 0 {
-		fmt.Fprintln(out, whyNothing(cron, broken))
-		return broken
-	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "UTC\tLOCAL\tZONE\tRULE\tSETS\tNOTE")
-	for _, f := range preview.Coming {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.At.UTC().Format("2006-01-02 15:04"), f.At.In(f.Zone).Format(localTime), f.Zone, f.Rule.Name,
-			sets(f.Rule), f.Note)
-	}
-	return errors.Join(w.Flush(), broken)
-}
-
-const localTime = "Mon 2006-01-02 15:04 -0700"
-
-func whyNothing(cron *v1alpha1.CronHPA, broken error) string {
-	switch {
-	case cron.Spec.Suspend:
-		return "No rule fires: spec.suspend is true."
-	case broken != nil:
-		return "No rule fires."
-	}
-	return "No rule fires: every one is suspended, has run once, or never matches within ten years."
-}
-
-func sets(rule v1alpha1.CronHPARule) string {
-	if rule.TargetReplicas != nil {
-		return fmt.Sprintf("%d replicas", *rule.TargetReplicas)
-	}
-	bound := func(n *int32) string {
-		if n == nil {
-			return "own"
-		}
-		return fmt.Sprint(*n)
-	}
-	return "min " + bound(rule.TargetMinReplicas) + ", max " + bound(rule.TargetMaxReplicas)
 }

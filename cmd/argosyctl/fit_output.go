@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/argosy-dev/argosy/estimator/account"
 )
@@ -56,7 +55,7 @@ func (o *fitOptions) printMember(fit account.Member) {
 }
 
 func (o *fitOptions) printNodes(nodes []account.Node) {
-	table := tabwriter.NewWriter(o.Out, 2, 0, 2, ' ', 0)
+	table := newTable(o.Out, 2)
 	fmt.Fprintln(table, "  NODE\tTAKES\tNEXT REFUSED BY")
 	type alike struct {
 		takes     int64
@@ -90,9 +89,17 @@ func (o *fitOptions) printNodes(nodes []account.Node) {
 	_ = table.Flush()
 }
 
+// someOf names, three at most and as many as leave room for what stands beside them; one always.
 func someOf(names []string) string {
-	const shown = 3
-	if len(names) <= shown {
+	const most, letters = 3, 60
+	shown, length := 0, 0
+	for _, name := range names[:min(most, len(names))] {
+		if length += len(name) + len(", "); shown > 0 && length > letters {
+			break
+		}
+		shown++
+	}
+	if len(names) == shown {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)

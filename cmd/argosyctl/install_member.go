@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/internal/install"
 )
@@ -43,8 +42,8 @@ admission, whose keys are made for each member.`,
 					return fmt.Errorf("reading --machines-ca: %w", err)
 				}
 			}
-			if output == "yaml" {
-				return printMemberObjects(streams, options)
+			if output != "" {
+				return printMemberObjects(streams, options, output)
 			}
 			config, err := restConfig(member)
 			if err != nil {
@@ -66,25 +65,20 @@ admission, whose keys are made for each member.`,
 			"namespaces prefer that version, and wait while the program is away")
 	cmd.Flags().StringVar(&options.Image, "image", "", "image of argosy-member-manager")
 	cmd.Flags().Int64Var(&options.Replicas, "replicas", 2, "how many run; one works, the others stand by")
-	cmd.Flags().StringVarP(&output, "output", "o", "", "yaml prints the objects instead of applying them")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "print the objects instead of applying them: "+manifestHelp)
 	return cmd
 }
 
-func printMemberObjects(streams genericiooptions.IOStreams, options install.MemberOptions) error {
+func printMemberObjects(streams genericiooptions.IOStreams, options install.MemberOptions, format string) error {
 	objects, err := install.MemberObjects(options)
 	if err != nil {
 		return err
 	}
-	for _, object := range objects {
-		text, err := yaml.Marshal(object)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(streams.Out, "---\n%s", text); err != nil {
-			return err
-		}
+	manifests := make([]any, len(objects))
+	for i := range objects {
+		manifests[i] = objects[i]
 	}
-	return nil
+	return printManifests(streams.Out, format, manifests)
 }
 
 func newUninstallMemberCommand(member *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
@@ -121,8 +115,8 @@ func memberProblem(options install.MemberOptions, stage, output, machinesCA stri
 		return errors.New("--image is needed: where make images was pushed to, such as registry.example/argosy/argosy-member-manager:v0.3.0")
 	case options.Replicas < 1:
 		return fmt.Errorf("--replicas %d: at least one must run", options.Replicas)
-	case output != "" && output != "yaml":
-		return fmt.Errorf("--output %q is not known: use yaml", output)
+	case output != "" && !isFormat(output):
+		return fmt.Errorf("--output %q is not known: use %s", output, manifestHelp)
 	case machinesCA != "" && options.MachinesURL == "":
 		return errors.New("--machines-ca is of no use without --machines-url")
 	case options.MachinesURL != "" && !strings.HasPrefix(options.MachinesURL, "https://"):

@@ -41,7 +41,7 @@ func (g getter) many(watch bool) *cobra.Command {
 
 // command runs kubectl's get.
 func (g getter) command(watch bool) (*cobra.Command, *get.GetOptions) {
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: g.streams.Out, ErrOut: g.streams.ErrOut}
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: whole(g.streams.Out), ErrOut: g.streams.ErrOut}
 	options := get.NewGetOptions("argosyctl", streams)
 	command := &cobra.Command{
 		RunE: func(command *cobra.Command, args []string) error {

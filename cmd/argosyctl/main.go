@@ -18,10 +18,14 @@ import (
 
 func main() {
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
+	out := newScreen(os.Stdout)
+	streams.Out = out
 	root := newCommand(commandName(os.Args[0]), streams)
 	// client-go logs what it returns as well; a person reads it once, as the command's error.
 	utilruntime.ErrorHandlers = nil
-	if err := root.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+	err := root.ExecuteContext(ctrl.SetupSignalHandler())
+	out.end()
+	if err != nil {
 		if !errors.Is(err, errReported) {
 			fmt.Fprintln(os.Stderr, "error:", err)
 			if text := nextStep(err); text != "" {
@@ -39,6 +43,7 @@ var errReported = errors.New("reported")
 
 // newCommand is the root with every command, in the groups its help shows them in.
 func newCommand(name string, streams genericiooptions.IOStreams) *cobra.Command {
+	streams.Out = newScreen(streams.Out)
 	root := &cobra.Command{
 		Use:         "argosyctl",
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: name},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -15,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/members"
@@ -29,6 +29,7 @@ type generateOptions struct {
 	from                 []string
 	name                 string
 	environment, trigger string
+	output               string
 }
 
 // generate writes a whitelist of what runs, for a person to read before it is applied.
@@ -53,11 +54,15 @@ func (m *migrationCommands) generate() *cobra.Command {
 		"of every entry: Test, PreRelease or Production, which are taken over in this order")
 	flags.StringVar(&o.trigger, "trigger", string(v1alpha1.TriggerOnRelease),
 		"of every entry: OnRelease (with the application's next release) or Immediate")
+	flags.StringVarP(&o.output, "output", "o", "yaml", manifestHelp)
 	complete(command, "from", completeNames(m.flags, clusters))
 	return command
 }
 
 func (m *migrationCommands) runGenerate(ctx context.Context, o generateOptions) error {
+	if _, err := structured(io.Discard, o.output, nil); err != nil {
+		return err
+	}
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -89,7 +94,7 @@ func (m *migrationCommands) runGenerate(ctx context.Context, o generateOptions) 
 	if len(whitelist.Spec.Entries) == 0 {
 		return fmt.Errorf("no workload of namespace %s in %s is left to be listed", namespace, strings.Join(o.from, ", "))
 	}
-	return m.printWhitelist(whitelist)
+	return m.printWhitelist(whitelist, o.output)
 }
 
 func (o generateOptions) validate() error {
@@ -205,19 +210,15 @@ func (o generateOptions) draft(namespace string, found []foundWorkload, listed m
 }
 
 // printWhitelist writes what a person would: the defaults of a strategy are left to the control plane.
-func (m *migrationCommands) printWhitelist(whitelist *v1alpha1.MigrationWhitelist) error {
+func (m *migrationCommands) printWhitelist(whitelist *v1alpha1.MigrationWhitelist, format string) error {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(whitelist)
 	if err != nil {
 		return fmt.Errorf("encoding the whitelist: %w", err)
 	}
 	spec, _ := content["spec"].(map[string]any)
-	raw, err := yaml.Marshal(map[string]any{
+	_, err = structured(m.out, format, map[string]any{
 		"apiVersion": content["apiVersion"], "kind": content["kind"], "metadata": map[string]any{"name": whitelist.Name},
 		"spec": map[string]any{"entries": spec["entries"]},
 	})
-	if err != nil {
-		return fmt.Errorf("encoding the whitelist: %w", err)
-	}
-	_, err = m.out.Write(raw)
 	return err
 }

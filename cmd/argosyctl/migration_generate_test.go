@@ -61,7 +61,7 @@ func TestGenerateWritesWhatRuns(t *testing.T) {
 	o := generateOptions{from: []string{"member1", "member2"}, environment: "Test", trigger: "Immediate"}
 	draft, leftOut := o.draft("shop", found, on)
 	var out bytes.Buffer
-	if err := (&migrationCommands{out: &out}).printWhitelist(draft); err != nil {
+	if err := (&migrationCommands{out: &out}).printWhitelist(draft, "yaml"); err != nil {
 		t.Fatal(err)
 	}
 	want := `apiVersion: migration.argosy.dev/v1alpha1

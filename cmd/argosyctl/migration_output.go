@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,7 +14,7 @@ import (
 
 // writeStatuses is a table of 80 columns for names of ordinary length.
 func writeStatuses(out io.Writer, migrations []v1alpha1.Migration, namespaces bool) error {
-	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	table := newTable(out, 2)
 	home := func(text string) string {
 		if namespaces {
 			return text + "\t"
@@ -90,7 +89,7 @@ func writeClusters(out io.Writer, clusters []v1alpha1.ClusterStatus) error {
 		return nil
 	}
 	fmt.Fprintln(out, "\nClusters")
-	table := tabwriter.NewWriter(out, 2, 4, 3, ' ', 0)
+	table := newTable(out, 3)
 	fmt.Fprintln(table, "  NAME\tSTATE\tREPLICAS\tPODS BEFORE\tPODS AFTER\tREVISION")
 	for _, cluster := range clusters {
 		before, after, revision := "-", "-", "-"

@@ -21,6 +21,7 @@ const outputHelp = "text, json, yaml, or as kubectl get: name, jsonpath=..., go-
 // one, and writes nothing.
 func structured(out io.Writer, format string, object any) (done bool, err error) {
 	var raw []byte
+	out = whole(out)
 	switch format {
 	case "text":
 		return false, nil
@@ -105,4 +106,31 @@ func printerOf(format string) (printers.ResourcePrinter, error) {
 		return nil, fmt.Errorf("--output %s: %w", format, err)
 	}
 	return printer, nil
+}
+
+// manifestHelp names the outputs of commands that print objects to be applied, as YAML where nothing else is asked for.
+const manifestHelp = "yaml, json, or as kubectl get: name, jsonpath=..., go-template=..., custom-columns=..."
+
+// printManifests writes objects as kubectl apply -f - takes them: YAML documents one by one, all else as one List. Text is nothing.
+func printManifests(out io.Writer, format string, objects []any) error {
+	if format != "yaml" {
+		_, err := structured(out, format, map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+		return err
+	}
+	for _, object := range objects {
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(whole(out), "---\n%s", text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isFormat of objects that are printed for programs.
+func isFormat(format string) bool {
+	programs, err := structured(io.Discard, format, nil)
+	return programs && err == nil
 }

@@ -17,7 +17,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/migration/policy"
 	"github.com/argosy-dev/argosy/migration/publish"
@@ -28,6 +27,7 @@ type policyOptions struct {
 	clusters  []string
 	templates bool
 	offline   bool
+	output    string
 }
 
 // newPolicyCommand authors an application's policies by the naming rule.
@@ -50,11 +50,15 @@ func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 	command.Flags().StringVarP(&options.folder, "filename", "f", "", "the application's folder")
 	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters to propagate to; default those with a folder of their own")
 	command.Flags().BoolVar(&options.templates, "templates", false, "print the templates as well")
+	command.Flags().StringVarP(&options.output, "output", "o", "yaml", manifestHelp)
 	command.Flags().BoolVar(&options.offline, "offline", false, "do not ask the control plane who holds the objects")
 	return command
 }
 
 func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) error {
+	if _, err := structured(io.Discard, o.output, nil); err != nil {
+		return err
+	}
 	bundle, err := loadFolder(o.folder)
 	if err != nil {
 		return err
@@ -88,6 +92,7 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 			return err
 		}
 	}
+	objects := []any{}
 	for i := range resources {
 		resource := &resources[i]
 		name := policy.User(resource.ResourceReference)
@@ -103,11 +108,13 @@ func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigF
 			fmt.Fprintf(streams.ErrOut, "%s: left out: %s holds it\n", name, by)
 			continue
 		}
-		if err := o.print(streams.Out, resource); err != nil {
+		of, err := o.objects(resource)
+		if err != nil {
 			return err
 		}
+		objects = append(objects, of...)
 	}
-	return nil
+	return printManifests(streams.Out, o.output, objects)
 }
 
 // namespaced refuses objects that are everybody's.
@@ -189,31 +196,23 @@ func holders(ctx context.Context, control client.Client, namespace string) (func
 	}, nil
 }
 
-func (o policyOptions) print(out io.Writer, resource *policy.Resource) error {
-	var objects []any
+// objects of a resource as they are applied.
+func (o policyOptions) objects(resource *policy.Resource) ([]any, error) {
+	var typed []runtime.Object
 	if resource.Override != nil {
-		objects = append(objects, resource.Override)
+		typed = append(typed, resource.Override)
 	}
-	objects = append(objects, resource.Policy)
-	if o.templates {
-		objects = append(objects, resource.Template.Object)
-	}
-	for _, object := range objects {
-		if typed, ok := object.(runtime.Object); ok {
-			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
-			if err != nil {
-				return fmt.Errorf("encoding a policy: %w", err)
-			}
-			unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
-			object = content
-		}
-		raw, err := yaml.Marshal(object)
+	var out []any
+	for _, object := range append(typed, resource.Policy) {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 		if err != nil {
-			return fmt.Errorf("encoding a policy: %w", err)
+			return nil, fmt.Errorf("encoding a policy: %w", err)
 		}
-		if _, err := fmt.Fprintf(out, "---\n%s", raw); err != nil {
-			return err
-		}
+		unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+		out = append(out, content)
 	}
-	return nil
+	if o.templates {
+		out = append(out, resource.Template.Object)
+	}
+	return out, nil
 }

@@ -16,12 +16,14 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/members"
 	"github.com/argosy-dev/argosy/migration/publish"
 )
 
 // newIsKarmadaCommand answers CI/CD: is this application federated?
 func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
+	format := ""
 	command := &cobra.Command{
 		Use:   "is-karmada KIND/NAME",
 		Short: "Say who manages an application, as JSON and as exit status",
@@ -40,6 +42,9 @@ func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			return nil
 		},
 		RunE: func(command *cobra.Command, args []string) error {
+			if _, err := structured(io.Discard, format, nil); err != nil {
+				return exitError{code: exitUnknown, err: err}
+			}
 			control, namespace, err := controlPlane(flags)
 			if err != nil {
 				return exitError{code: exitUnknown, err: err}
@@ -52,11 +57,9 @@ func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			if err != nil {
 				return exitError{code: exitUnknown, err: err}
 			}
-			raw, err := json.Marshal(answer)
-			if err != nil {
+			if err := writeAnswer(streams.Out, answer, format); err != nil {
 				return exitError{code: exitUnknown, err: err}
 			}
-			fmt.Fprintln(streams.Out, string(raw))
 			switch {
 			case answer.IsKarmada:
 				return nil
@@ -66,9 +69,24 @@ func newIsKarmadaCommand(flags *genericclioptions.ConfigFlags, streams genericio
 			return exitError{code: exitChanging, err: errReported}
 		},
 	}
+	command.Flags().StringVarP(&format, "output", "o", "json", "json (one line), yaml, or as kubectl get: jsonpath=..., go-template=..., "+
+		"custom-columns=...")
 	// A flag that is none must not end like the answer Static.
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{code: exitUnknown, err: err} })
 	return command
+}
+
+// writeAnswer as one line of JSON, or in another format.
+func writeAnswer(out io.Writer, answer publish.Answer, format string) error {
+	if format != "json" {
+		_, err := structured(out, format, answer)
+		return err
+	}
+	raw, err := json.Marshal(answer)
+	if err == nil {
+		_, err = fmt.Fprintln(whole(out), string(raw))
+	}
+	return err
 }
 
 // Exit statuses of is-karmada.
@@ -95,6 +113,7 @@ type publishOptions struct {
 	wait        time.Duration
 	dryRun      bool
 	prune       bool
+	output      string
 }
 
 // newPublishCommand releases an application the way it is managed now.
@@ -117,7 +136,7 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 			"  argosyctl publish -f app/ -n shop --prune --dry-run",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return options.run(command.Context(), flags, streams.Out)
+			return options.run(command.Context(), flags, streams)
 		},
 	}
 	command.Flags().StringVarP(&options.folder, "filename", "f", "", "the application's folder")
@@ -127,13 +146,18 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 		"name=path: reach a cluster directly, not with the control plane's credentials")
 	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
 	command.Flags().BoolVar(&options.dryRun, "dry-run", false, "write nothing, and show what would change")
+	command.Flags().StringVarP(&options.output, "output", "o", "text", outputHelp)
 	command.Flags().BoolVar(&options.prune, "prune", false, "delete the objects that earlier releases brought and the folder no longer has")
 	// A flag that is none must not end like a dry run that found a difference.
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{code: exitNotKnown, err: err} })
 	return command
 }
 
-func (o publishOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, out io.Writer) error {
+func (o publishOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags,
+	streams genericiooptions.IOStreams) error {
+	if _, err := structured(io.Discard, o.output, nil); err != nil {
+		return o.unknown(err)
+	}
 	bundle, err := loadFolder(o.folder)
 	if err != nil {
 		return o.unknown(err)
@@ -157,11 +181,64 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 	}
 	if o.dryRun {
 		result, err := publisher.Release(ctx, namespace, bundle, o.clusters)
-		return writeDryRun(out, result, err)
+		if o.output != "text" {
+			return o.structured(streams.Out, result, err)
+		}
+		return writeDryRun(streams.Out, result, err)
 	}
-	return o.release(ctx, out, func(ctx context.Context) (publish.Result, error) {
+	return o.release(ctx, streams, func(ctx context.Context) (publish.Result, error) {
 		return publisher.Release(ctx, namespace, bundle, o.clusters)
 	})
+}
+
+// published is what a release wrote, or would write, as programs are told of it.
+type published struct {
+	Management migrationv1alpha1.Management `json:"management"`
+	Phase      migrationv1alpha1.Phase      `json:"phase,omitempty"`
+	DryRun     bool                         `json:"dryRun"`
+	Objects    []publishedObject            `json:"objects"`
+}
+
+// publishedObject in the control plane or in a cluster.
+type publishedObject struct {
+	Where  string `json:"where"`
+	Object string `json:"object"`
+	// New where there was none, Held where a suspended policy keeps it from a cluster, Left where the folder no longer has it, and then
+	// Pruned where it is deleted.
+	New     bool                            `json:"new,omitempty"`
+	Held    bool                            `json:"held,omitempty"`
+	Left    bool                            `json:"left,omitempty"`
+	Pruned  bool                            `json:"pruned,omitempty"`
+	Note    string                          `json:"note,omitempty"`
+	Changes []migrationv1alpha1.FieldChange `json:"changes,omitempty"`
+}
+
+// structured tells programs; a dry run ends as writeDryRun does.
+func (o publishOptions) structured(out io.Writer, result publish.Result, err error) error {
+	told := published{Management: result.Answer.Management, Phase: result.Answer.Phase, DryRun: o.dryRun, Objects: []publishedObject{}}
+	differing := 0
+	for _, w := range result.Written {
+		if w.New || len(w.Changes) > 0 {
+			differing++
+		}
+		told.Objects = append(told.Objects, publishedObject{Where: w.Where, Object: w.Object, New: w.New, Note: w.Note, Changes: w.Changes})
+	}
+	for _, h := range result.Held {
+		told.Objects = append(told.Objects, publishedObject{Where: h.Where, Object: h.Object, Held: true, Note: h.Note})
+	}
+	for _, l := range result.Left {
+		if l.Pruned {
+			differing++
+		}
+		told.Objects = append(told.Objects, publishedObject{Where: l.Where, Object: l.Object, Left: true, Pruned: l.Pruned, Note: l.Note})
+	}
+	if _, failed := structured(out, o.output, told); failed != nil || err != nil {
+		return o.unknown(errors.Join(err, failed))
+	}
+	if o.dryRun {
+		return differs(differing)
+	}
+	return nil
 }
 
 // unknown is an error before anything is known: for a dry run that is no difference.
@@ -219,11 +296,16 @@ func writeDryRun(out io.Writer, result publish.Result, err error) error {
 
 // release until it is through, or waited for too long, and say what was written meanwhile: a release that met the beginning of a move
 // did write something.
-func (o publishOptions) release(ctx context.Context, out io.Writer, once func(context.Context) (publish.Result, error)) error {
+func (o publishOptions) release(ctx context.Context, streams genericiooptions.IOStreams,
+	once func(context.Context) (publish.Result, error)) error {
 	var (
 		result    publish.Result
 		overtaken int
 	)
+	out := streams.Out
+	if o.output != "text" {
+		out = streams.ErrOut // words are for people
+	}
 	err := wait.PollUntilContextTimeout(ctx, 2*time.Second, max(o.wait, time.Second), true, func(ctx context.Context) (bool, error) {
 		var err error
 		result, err = once(ctx)
@@ -244,6 +326,9 @@ func (o publishOptions) release(ctx context.Context, out io.Writer, once func(co
 	}
 	if err != nil {
 		return err
+	}
+	if o.output != "text" {
+		return o.structured(streams.Out, result, nil)
 	}
 	if len(result.Held) > 0 {
 		fmt.Fprintf(out, "published, but for what is held back; managed: %s\n", result.Answer.Management)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/migration/publish"
 )
@@ -71,7 +73,9 @@ func TestPublishSaysWhatItDid(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
 			n := 0
-			err := publishOptions{wait: 3 * time.Second}.release(t.Context(), &out, func(context.Context) (publish.Result, error) {
+			streams := genericiooptions.IOStreams{Out: &out}
+			o := publishOptions{wait: 3 * time.Second, output: "text"}
+			err := o.release(t.Context(), streams, func(context.Context) (publish.Result, error) {
 				one := tc.attempts[min(n, len(tc.attempts)-1)]
 				n++
 				return one.result, one.err

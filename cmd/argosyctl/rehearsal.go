@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -16,10 +18,101 @@ import (
 
 const dryRunFlag = "dry-run"
 
-// rehearsable gives a command that writes --dry-run.
+// rehearsable gives a command that writes by its writer --dry-run, and -o: what was written is printed for programs, and what is said to
+// people goes to standard error.
 func rehearsable(command *cobra.Command) *cobra.Command {
 	command.Flags().Bool(dryRunFlag, false, "write nothing: have the API server check it, and show every field that would change")
+	format := command.Flags().StringP("output", "o", "text", outputHelp)
+	run := command.RunE
+	command.RunE = func(command *cobra.Command, args []string) error {
+		programs, err := structured(io.Discard, *format, nil)
+		if err != nil {
+			return err
+		}
+		if !programs {
+			return run(command, args)
+		}
+		var kept written
+		command.SetContext(context.WithValue(command.Context(), writtenKey{}, &kept))
+		if out, ok := command.OutOrStdout().(*screen); ok {
+			out.aside = command.ErrOrStderr()
+			defer func() { out.aside = nil }()
+		}
+		if err = run(command, args); err != nil && len(kept.objects) == 0 {
+			return err
+		}
+		if failed := kept.print(command.OutOrStdout(), *format); failed != nil {
+			return errors.Join(err, failed)
+		}
+		return err
+	}
 	return command
+}
+
+// writtenKey finds, in a command's context, where its writer keeps what it wrote.
+type writtenKey struct{}
+
+// written are the objects that a command wrote, each as the API server answered, or as it was read after that.
+type written struct{ objects []client.Object }
+
+// keep an object, once, as it is in the end.
+func (w *written) keep(object client.Object) {
+	w.objects = append(slices.DeleteFunc(w.objects, func(o client.Object) bool {
+		return o == object || o.GetUID() == object.GetUID() && o.GetUID() != ""
+	}), object)
+}
+
+// print the object, or a List of several and of none.
+func (w *written) print(out io.Writer, format string) error {
+	items := make([]any, len(w.objects))
+	for i, object := range w.objects {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object.DeepCopyObject())
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", object.GetName(), err)
+		}
+		unstructured.RemoveNestedField(content, "metadata", "managedFields")
+		items[i] = content
+	}
+	var object any = map[string]any{"apiVersion": "v1", "kind": "List", "items": items}
+	if len(items) == 1 {
+		object = items[0]
+	}
+	_, err := structured(out, format, object)
+	return err
+}
+
+// keeper keeps what is written by it, with its kind.
+type keeper struct {
+	client.Client
+	kept *written
+}
+
+func (k keeper) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
+	if _, question := object.(*authenticationv1.SelfSubjectReview); question {
+		return k.Client.Create(ctx, object, options...)
+	}
+	return k.keep(object, k.Client.Create(ctx, object, options...))
+}
+
+func (k keeper) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
+	return k.keep(object, k.Client.Update(ctx, object, options...))
+}
+
+func (k keeper) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+	return k.keep(object, k.Client.Patch(ctx, object, patch, options...))
+}
+
+func (k keeper) keep(object client.Object, err error) error {
+	if err != nil {
+		return err
+	}
+	kind, err := k.GroupVersionKindFor(object)
+	if err != nil {
+		return err
+	}
+	object.GetObjectKind().SetGroupVersionKind(kind)
+	k.kept.keep(object)
+	return nil
 }
 
 func rehearsing(command *cobra.Command) bool {
@@ -29,7 +122,10 @@ func rehearsing(command *cobra.Command) bool {
 
 // writer is the client by which a command writes. With --dry-run the API server does with each write all that it does, admission too, and
 // stores nothing; what would have changed is shown.
-func writer(command *cobra.Command, control client.Client, out io.Writer) client.Client {
+func writer(command *cobra.Command, control client.Client, out io.Writer) (result client.Client) {
+	if kept, asked := command.Context().Value(writtenKey{}).(*written); asked {
+		defer func() { result = keeper{Client: result, kept: kept} }()
+	}
 	if !rehearsing(command) {
 		return control
 	}

@@ -120,12 +120,16 @@ func followRelease(ctx context.Context, out io.Writer, control client.Reader, re
 }
 
 func newReleaseHistoryCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	return &cobra.Command{
+	format := ""
+	command := &cobra.Command{
 		Use: "history NAME", Short: "List the revisions of an application, the newest last",
 		Long:    "Lists the revisions that were released or tried, with their images; * is the template's, = the stable one, x a rejected one.",
 		Example: "  argosyctl release history web -n shop",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if _, err := structured(io.Discard, format, nil); err != nil {
+				return err
+			}
 			control, namespace, err := controlPlane(flags)
 			if err != nil {
 				return err
@@ -134,7 +138,13 @@ func newReleaseHistoryCommand(flags *genericclioptions.ConfigFlags, streams gene
 			if err != nil {
 				return err
 			}
-			return writeHistory(streams.Out, release)
+			revisions := revisionsOf(release)
+			if done, err := structured(streams.Out, format, revisions); done {
+				return err
+			}
+			return writeHistory(streams.Out, revisions)
 		},
 	}
+	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
+	return command
 }

@@ -16,7 +16,8 @@ import (
 )
 
 func newReleaseDiffCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	return &cobra.Command{
+	format := ""
+	command := &cobra.Command{
 		Use: "diff NAME", Short: "Show what each cluster will get of the template's revision",
 		Long: "Shows, for each cluster of the application, every field in which what it has differs from what it gets when the template's\n" +
 			"revision is open there, with its OverridePolicies as they are today. Live fields, such as replicas, are never held and not\n" +
@@ -25,6 +26,9 @@ func newReleaseDiffCommand(flags *genericclioptions.ConfigFlags, streams generic
 		Example: "  argosyctl release diff web -n shop",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
+			if _, err := structured(io.Discard, format, nil); err != nil {
+				return exitError{code: exitNotKnown, err: err}
+			}
 			control, namespace, err := controlPlane(flags)
 			if err != nil {
 				return exitError{code: exitNotKnown, err: err}
@@ -37,13 +41,57 @@ func newReleaseDiffCommand(flags *genericclioptions.ConfigFlags, streams generic
 			if err != nil {
 				return exitError{code: exitNotKnown, err: err}
 			}
-			return writePreviews(streams.Out, previews)
+			return writePreviews(streams.Out, previews, format)
 		},
 	}
+	command.Flags().StringVarP(&format, "output", "o", "text", outputHelp)
+	return command
+}
+
+// difference of one cluster, as programs are told of it.
+type difference struct {
+	Cluster string `json:"cluster"`
+	// With is what goes out with the target; empty for the target itself.
+	With string `json:"with,omitempty"`
+	// Revision that the cluster has; empty where nothing was held yet.
+	Revision string `json:"revision,omitempty"`
+	// New where the cluster has nothing of it yet.
+	New     bool     `json:"new"`
+	Changes []change `json:"changes"`
+}
+
+// change of one field; null is a field that is not there.
+type change struct {
+	Path string `json:"path"`
+	From any    `json:"from"`
+	To   any    `json:"to"`
+}
+
+func differencesOf(previews []release.Preview) (all []difference, differ int) {
+	all = []difference{}
+	for _, one := range previews {
+		d := difference{Cluster: one.Cluster, With: one.With, Revision: one.Revision, New: one.Now == nil, Changes: []change{}}
+		if one.Now != nil {
+			for _, c := range policy.Differences(one.Now.Object, one.Then.Object) {
+				d.Changes = append(d.Changes, change{Path: c.Path, From: c.From, To: c.To})
+			}
+		}
+		if d.New || len(d.Changes) > 0 {
+			differ++
+		}
+		all = append(all, d)
+	}
+	return all, differ
 }
 
 // writePreviews names clusters that get the same together.
-func writePreviews(out io.Writer, previews []release.Preview) error {
+func writePreviews(out io.Writer, previews []release.Preview, format string) error {
+	all, differing := differencesOf(previews)
+	if done, err := structured(out, format, all); err != nil {
+		return exitError{code: exitNotKnown, err: err}
+	} else if done {
+		return differs(differing)
+	}
 	changes, differ := map[string][]string{}, 0
 	var order []string
 	for _, one := range previews {
@@ -71,7 +119,12 @@ func writePreviews(out io.Writer, previews []release.Preview) error {
 	for _, text := range order {
 		fmt.Fprintf(out, "%s: %s", strings.Join(changes[text], ", "), text)
 	}
-	if differ > 0 {
+	return differs(differ)
+}
+
+// differs is the exit status of kubectl diff.
+func differs(n int) error {
+	if n > 0 {
 		return exitError{code: exitDiffers, err: errReported}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -53,7 +52,7 @@ func writeReleaseStatus(out io.Writer, release *v1alpha1.Release) error {
 	}
 	if len(status.Clusters) > 0 {
 		fmt.Fprintln(out, "\nClusters")
-		table := tabwriter.NewWriter(out, 2, 4, 3, ' ', 0)
+		table := newTable(out, 3)
 		fmt.Fprintln(table, "  NAME\tSTATE\tREVISION\tREPLICAS\tWANTED\tUPDATED\tREADY\tWAITS FOR")
 		for _, c := range status.Clusters {
 			fmt.Fprintf(table, "  %s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", c.Name, c.State, cmp.Or(c.Revision, "-"), c.Replicas, c.Wanted,
@@ -149,17 +148,40 @@ func stageInWords(stage v1alpha1.Stage) string {
 	return strings.Join(words, ", ")
 }
 
-func writeHistory(out io.Writer, release *v1alpha1.Release) error {
-	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "\tREVISION\tSEEN\tIMAGES")
+// revision of a Release's history, as programs are told of it.
+type revision struct {
+	v1alpha1.Revision `json:",inline"`
+	// Current is the template's, Stable the one every cluster may have, Rejected one that is open nowhere.
+	Current  bool `json:"current"`
+	Stable   bool `json:"stable"`
+	Rejected bool `json:"rejected"`
+}
+
+func revisionsOf(release *v1alpha1.Release) []revision {
+	out := []revision{}
 	for _, one := range release.Status.History {
+		r := revision{Revision: one, Current: one.Name == release.Status.Revision}
+		if d := release.Status.Dispatch; d != nil {
+			r.Stable = one.Name == d.Stable
+			r.Rejected = !r.Stable && slices.Contains(d.Rejected, one.Name)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func writeHistory(out io.Writer, revisions []revision) error {
+	table := newTable(out, 2)
+	fmt.Fprintln(table, "\tREVISION\tSEEN\tIMAGES")
+	for _, one := range revisions {
 		mark := ""
-		if one.Name == release.Status.Revision {
+		if one.Current {
 			mark += "*"
 		}
-		if d := release.Status.Dispatch; d != nil && one.Name == d.Stable {
+		if one.Stable {
 			mark += "="
-		} else if d != nil && slices.Contains(d.Rejected, one.Name) {
+		}
+		if one.Rejected {
 			mark += "x"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", mark, one.Name, one.Time.UTC().Format(time.DateTime), strings.Join(one.Images, ", "))

@@ -197,7 +197,7 @@ func TestWriteReleaseStatus(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if err := writeHistory(&out, underWay()); err != nil {
+	if err := writeHistory(&out, revisionsOf(underWay())); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "*  r2") || !strings.Contains(out.String(), "=  r1") {
@@ -216,7 +216,7 @@ func TestWritePreviews(t *testing.T) {
 		{Cluster: "member3", Revision: "r1", Now: object("web:1"), Then: object("web:2")},
 		{Cluster: "member4", Then: object("web:2")},
 		{Cluster: "member4", With: "ConfigMap web", Revision: "r1", Now: object("a"), Then: object("b")},
-	})
+	}, "text")
 	want := `member1: revision r2
   nothing differs
 member2, member3: revision r1

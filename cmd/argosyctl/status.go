@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -248,7 +247,7 @@ func writeView(out io.Writer, view application.View, now time.Time, wide bool) e
 	}
 	if len(view.Clusters) > 0 {
 		fmt.Fprintln(out)
-		table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		table := newTable(out, 2)
 		source, widest := "", imageWidth(view.Clusters)
 		if wide {
 			source, widest = "\tREAD FROM", 0
@@ -308,7 +307,7 @@ func writeRow(table io.Writer, row application.Row, widest int) {
 func writeTrace(out io.Writer, trace application.Trace, wide bool) error {
 	fmt.Fprintf(out, "%s %s, generation %d\n\n", trace.Kind, fullName(trace.Namespace, trace.Name), trace.Generation)
 	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+	table := newTable(&text, 2)
 	fmt.Fprintln(table, "STEP\tCLUSTER\tSTATE\tTIME\tTOOK\tWHAT")
 	for _, step := range trace.Steps {
 		cluster, at, took := "-", "-", "-"

@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -130,7 +129,7 @@ func (o versionOptions) programs(ctx context.Context) ([]check.Program, error) {
 }
 
 func writeVersions(out io.Writer, found versions) error {
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	w := newTable(out, 2)
 	fmt.Fprintf(w, "argosyctl\t%s\n", found.Client)
 	if found.APIServer != "" {
 		fmt.Fprintf(w, "karmada-apiserver\t%s (Kubernetes)\n", found.APIServer)

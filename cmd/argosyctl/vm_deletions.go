@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,7 +69,7 @@ func (d vmDeletions) print(out io.Writer, now time.Time) error {
 	if len(d.Items) == 0 {
 		fmt.Fprintln(out, "Nothing that was deleted waits.")
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := newTable(out, 2)
 	for _, one := range d.Items {
 		fmt.Fprintf(w, "%s %s/%s in %s, deleted %s ago\n", one.Kind, one.Namespace, one.Name, cmp.Or(one.Cluster, "this cluster"),
 			duration.HumanDuration(now.Sub(one.Since.Time)))

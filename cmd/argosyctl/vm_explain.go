@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -258,7 +257,7 @@ func (x explained) print(out io.Writer, now time.Time) error {
 	if x.Until != "" {
 		fmt.Fprintf(out, "That ends when %s.\n", strings.ReplaceAll(x.Until, "`", ""))
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := newTable(out, 2)
 	for _, t := range x.Tasks {
 		ago := "-"
 		if t.StartedAt != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,7 +91,7 @@ func (o *vmOrphans) take(cluster string, report orphans.Report) (unlisted []sile
 func (o vmOrphans) print(out io.Writer, now time.Time) error {
 	switch {
 	case len(o.Items) > 0:
-		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		w := newTable(out, 2)
 		fmt.Fprintln(w, "CLUSTER\tDRIVER\tMACHINE\tSTATE\tSINCE\tMADE FOR")
 		for _, one := range o.Items {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(one.Cluster, "-"), one.Driver, cmp.Or(one.ID, "-"), cmp.Or(one.State, "-"),

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -378,7 +377,7 @@ func (p planned) print(out io.Writer) error {
 		}
 		fmt.Fprintf(out, "At most %d may be away at a time%s.\n", p.AtATime, between)
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := newTable(out, 2)
 	fmt.Fprintln(w, "TURN\tSERVER\tPHASE\tBECOMES")
 	fates := slices.Clone(p.Fates)
 	slices.SortStableFunc(fates, func(a, b fleet.Fate) int { return cmp.Compare(orLast(a.Turn), orLast(b.Turn)) })

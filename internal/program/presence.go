@@ -70,6 +70,7 @@ func (p *presence) giveBack(ctx context.Context) {
 	}
 	held.Spec.HolderIdentity = ptr.To("")
 	if _, err := leases.Update(ctx, held, metav1.UpdateOptions{}); err != nil && !apierrors.IsConflict(err) {
-		klog.FromContext(ctx).Info("Did not give the Lease back", "lease", klog.KRef(p.election.Namespace, p.election.Name), "reason", err.Error())
+		klog.FromContext(ctx).Info("Did not give the Lease back",
+			"lease", klog.KRef(p.election.Namespace, p.election.Name), "reason", err.Error())
 	}
 }

@@ -421,8 +421,10 @@ func TestDiagnose(t *testing.T) {
 			wantSeverity: Warning, wantCheck: "certificate", wantMessage: "cannot be reached from here: no such host",
 		},
 		"nobody there": {
-			spoil:        func(f *Facts) { serve(f, Endpoint{Address: "127.0.0.1:9443", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}) },
-			wantSeverity: Problem, wantCheck: "certificate", wantMessage: "nobody listens at 127.0.0.1:9443",
+			spoil: func(f *Facts) {
+				serve(f, Endpoint{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}})
+			},
+			wantSeverity: Problem, wantCheck: "certificate", wantMessage: "nobody listens at webhook.example:443",
 		},
 		"no status subresource": {
 			spoil:        func(f *Facts) { f.CRDs[0].Spec.Versions[0].Subresources = nil },

@@ -10,15 +10,26 @@ app.kubernetes.io/name: {{ .program }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{- define "argosy.labels" -}}
+{{/* The labels by which objects and pods are selected, and found again. */}}
+{{- define "argosy.ownLabels" -}}
 {{ include "argosy.selector" . }}
 app.kubernetes.io/part-of: argosy
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
 {{- end }}
+
+{{/* Labels of an object: those of the chart, those of one place ("extra"), and those of every one. Of a name that two of the latter have, that of
+the one place counts; the chart's own are nobody else's to set. */}}
+{{- define "argosy.labels" -}}
+{{- $own := include "argosy.ownLabels" . | fromYaml }}
+{{- $given := merge (dict) (get . "extra" | default dict) (.root.Values.commonLabels | default dict) }}
+{{- range $name := keys $given | sortAlpha }}
+{{- if hasKey $own $name }}
+{{- fail (printf "label %s is set by the chart itself, which selects pods and finds its objects by it: take it out of commonLabels, podLabels and the labels of monitoring" $name) }}
+{{- end }}
+{{- end }}
+{{- toYaml (merge $own $given) }}
 {{- end }}
 
 {{/* Annotations of an object: its own ("own"), beside those of every one. What we go by wins. */}}
@@ -30,11 +41,7 @@ annotations: {{- toYaml . | nindent 2 }}
 
 {{/* Labels and annotations of a program's pods. */}}
 {{- define "argosy.podMetadata" -}}
-labels:
-  {{- include "argosy.labels" . | nindent 2 }}
-  {{- with .values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+labels: {{- include "argosy.labels" (merge (dict "extra" .values.podLabels) .) | nindent 2 }}
 {{- $hash := dict "argosy.dev/config-hash" (include "argosy.config" . | sha256sum) }}
 {{- include "argosy.annotations" (dict "root" .root "own" (merge $hash (.values.podAnnotations | default dict))) | nindent 0 }}
 {{- end }}

@@ -17,16 +17,27 @@ argosy-member-manager{{ if ne .Values.controllerID "default" }}-{{ .Values.contr
 app.kubernetes.io/name: {{ .program }}
 {{- end }}
 
-{{- define "member.labels" -}}
+{{/* The labels by which objects and pods are selected, and found again. */}}
+{{- define "member.ownLabels" -}}
 {{ include "member.selector" . }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/part-of: argosy
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
 {{- end }}
+
+{{/* Labels of an object: those of the chart, those of one place ("extra"), and those of every one. Of a name that two of the latter have, that of
+the one place counts; the chart's own are nobody else's to set. */}}
+{{- define "member.labels" -}}
+{{- $own := include "member.ownLabels" . | fromYaml }}
+{{- $given := merge (dict) (get . "extra" | default dict) (.root.Values.commonLabels | default dict) }}
+{{- range $name := keys $given | sortAlpha }}
+{{- if hasKey $own $name }}
+{{- fail (printf "label %s is set by the chart itself, which selects pods and finds its objects by it: take it out of commonLabels, podLabels and the labels of monitoring" $name) }}
+{{- end }}
+{{- end }}
+{{- toYaml (merge $own $given) }}
 {{- end }}
 
 {{/* Annotations of an object: its own ("own"), beside those of every one. What we go by wins. */}}
@@ -79,11 +90,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{/* A pod that runs argosyctl in this cluster. */}}
 {{- define "member.installPod" -}}
 metadata:
-  labels:
-    {{- include "member.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-    {{- with .root.Values.install.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  labels: {{- include "member.labels" (merge (dict "extra" .root.Values.install.podLabels) (dict "root" .root "program" "argosyctl")) | nindent 4 }}
   {{- include "member.annotations" (dict "root" .root "own" .root.Values.install.podAnnotations) | nindent 2 }}
 spec:
   restartPolicy: Never

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -74,5 +75,58 @@ monitoring: {serviceMonitor: {enabled: true}}
 		if objects < 10 || pods < 4 {
 			t.Errorf("%s: %d objects and %d pods were looked at", chart, objects, pods)
 		}
+	}
+}
+
+// TestLabelsOfTheChart: a label by which the chart selects its pods, or finds its objects, is nobody else's to set, and one that is given
+// twice counts once: that of the one place.
+func TestLabelsOfTheChart(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		chart, values string
+		// refused names the label; empty: pods bear team: place.
+		refused string
+	}{
+		"a selector of everybody": {"deploy/chart", "commonLabels: {app.kubernetes.io/name: shop}\n", "app.kubernetes.io/name"},
+		"a selector of a program's pods": {"deploy/chart", "webhook: {podLabels: {app.kubernetes.io/instance: mine}}\n",
+			"app.kubernetes.io/instance"},
+		"a label of the jobs": {"deploy/chart", "install: {podLabels: {app.kubernetes.io/part-of: shop}}\n",
+			"app.kubernetes.io/part-of"},
+		"a label of what is scraped": {"deploy/chart", "monitoring: {serviceMonitor: {enabled: true, labels: {helm.sh/chart: a}}}\n",
+			"helm.sh/chart"},
+		"a selector in a member":           {"deploy/member", "commonLabels: {app.kubernetes.io/name: shop}\n", "app.kubernetes.io/name"},
+		"a label of the pods in a member":  {"deploy/member", "podLabels: {app.kubernetes.io/version: v2}\n", "app.kubernetes.io/version"},
+		"one that is given twice":          {"deploy/chart", "commonLabels: {team: all}\nwebhook: {podLabels: {team: place}}\n", ""},
+		"one that is given twice, members": {"deploy/member", "commonLabels: {team: all}\npodLabels: {team: place}\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := helmOf(t, tc.chart, "template", images+tc.values)
+			if tc.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), "label "+tc.refused+" is set by the chart itself") {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			placed := 0
+			each(t, out, func(u *unstructured.Unstructured) {
+				labels, _, err := unstructured.NestedStringMap(u.Object, "spec", "template", "metadata", "labels")
+				if err != nil {
+					t.Error(err)
+				}
+				if labels["team"] == "place" {
+					placed++
+				}
+				if u.GetLabels()["team"] != "all" {
+					t.Errorf("%s %s has labels %v", u.GetKind(), u.GetName(), u.GetLabels())
+				}
+			})
+			if placed != 1 {
+				t.Errorf("the pods of %d Deployments have the label of the place, want those of 1", placed)
+			}
+		})
 	}
 }

@@ -122,11 +122,13 @@ func (p *planes) backAndForth(t *testing.T, stored []*unstructured.Unstructured)
 	for _, o := range []*unstructured.Unstructured{written, left} {
 		g.Eventually(func() any { return newer(o) }, machine.Patience, "200ms").Should(BeNil(), o.GetKind())
 	}
-	p.unharmed(t, slices.DeleteFunc(slices.Clone(stored), func(o *unstructured.Unstructured) bool { return o.GetKind() == left.GetKind() }))
+	others := func(o *unstructured.Unstructured) bool { return o.GetKind() == left.GetKind() }
+	p.unharmed(t, slices.DeleteFunc(slices.Clone(stored), others))
 	g.Expect(p.objects.Get(t.Context(), client.ObjectKeyFromObject(release), release)).To(Succeed())
 
 	p.install(t)
-	g.Eventually(func() any { return newer(left) }, machine.Patience, "200ms").Should(BeEquivalentTo(600), "what nobody wrote meanwhile is there again")
+	g.Eventually(func() any { return newer(left) }, machine.Patience, "200ms").
+		Should(BeEquivalentTo(600), "what nobody wrote meanwhile is there again")
 	g.Expect(newer(written)).To(BeNil(), "what was written meanwhile has lost the field")
 	p.unharmed(t, stored)
 }

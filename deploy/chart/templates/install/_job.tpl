@@ -1,11 +1,7 @@
 {{/* A pod that runs argosyctl against both clusters. */}}
 {{- define "argosy.installPod" -}}
 metadata:
-  labels:
-    {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-    {{- with .root.Values.install.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  labels: {{- include "argosy.labels" (merge (dict "extra" .root.Values.install.podLabels) (dict "root" .root "program" "argosyctl")) | nindent 4 }}
   {{- include "argosy.annotations" (dict "root" .root "own" .root.Values.install.podAnnotations) | nindent 2 }}
 spec:
   restartPolicy: {{ .restart }}
