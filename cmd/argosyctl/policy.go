@@ -44,6 +44,9 @@ func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 			"  argosyctl policy -f app/ -n shop --clusters member1,member2 --templates | kubectl apply -f -",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if _, err := structured(io.Discard, options.output, nil); err != nil {
+				return err
+			}
 			return options.run(command.Context(), flags, streams)
 		},
 	}
@@ -56,9 +59,6 @@ func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 }
 
 func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) error {
-	if _, err := structured(io.Discard, o.output, nil); err != nil {
-		return err
-	}
 	bundle, err := loadFolder(o.folder)
 	if err != nil {
 		return err
