@@ -71,7 +71,7 @@ func TestAlteredIsFound(t *testing.T) {
 				g.insert(i, history.Record{Op: history.Put, Key: key, Object: workload(2)})
 				g.insert(i, history.Record{Op: history.Put, Key: key, Object: workload(1)})
 				g.insert(j, g.Records[j])
-				g.Records[j].Object = hpa("fed", 1)
+				g.Records[j].Object = fedsHPA(1)
 			},
 			want: []string{"C2 replicas"},
 		},

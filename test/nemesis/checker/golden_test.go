@@ -118,8 +118,8 @@ func fedHPA(books string) history.Object {
 	}
 }
 
-func hpa(name string, least int64) history.Object {
-	return history.Object{"spec": map[string]any{"minReplicas": least, "scaleTargetRef": map[string]any{"kind": "Deployment", "name": name}}}
+func fedsHPA(least int64) history.Object {
+	return history.Object{"spec": map[string]any{"minReplicas": least, "scaleTargetRef": map[string]any{"kind": "Deployment", "name": "fed"}}}
 }
 
 func pod(use, image string) history.Object {
@@ -236,7 +236,7 @@ func golden() *tale {
 	t.intent("plain", 6).divide("plain", "Deployment", 3, 3)
 	t.intent("fed", 4).divide("fed", "Deployment", 2, 2)
 	for _, m := range []string{"member1", "member2"} {
-		t.put(in(m, history.HPAs, "fed"), hpa("fed", 2))
+		t.put(in(m, history.HPAs, "fed"), fedsHPA(2))
 	}
 	t.put(fed, fedHPA("True"))
 	t.intent("cron", 4).divide("cron", "CloneSet", 2, 2).put(cron, cronHPA())

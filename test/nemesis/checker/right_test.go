@@ -65,8 +65,8 @@ func TestRightIsNotFound(t *testing.T) {
 			for _, r := range []history.Record{ // the last comes first
 				{Op: history.Put, Key: g.Records[i].Key, Object: workload(2)},
 				{Op: history.Put, Key: g.Records[i].Key, Object: workload(1)},
-				{Op: history.Put, Key: key, Object: hpa("fed", 2)},
-				{Op: history.Put, Key: key, Object: hpa("fed", 1)},
+				{Op: history.Put, Key: key, Object: fedsHPA(2)},
+				{Op: history.Put, Key: key, Object: fedsHPA(1)},
 			} {
 				g.insert(i, r)
 			}
