@@ -219,7 +219,7 @@ func (r *run) play(ctx context.Context) error {
 		return err
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { r.users.Work(ctx, apps, ops) })
+	wg.Go(func() { r.users.Work(ctx, r.Length, apps, ops) })
 	wg.Go(func() { r.moving.Work(ctx, r.Length) })
 	wg.Go(func() { r.hostile.Play(ctx, r.report.Schedule) })
 	// People approve until all is at rest: a release would wait for them for good.

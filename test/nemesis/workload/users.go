@@ -78,17 +78,26 @@ func (u *Users) intend(ctx context.Context, app App, replicas int64) error {
 	return u.Note(ctx, history.Note{Kind: history.Intent, Name: app.Name, Target: app.Name, Subject: &key, Value: replicas})
 }
 
-// Work does each application's operations in their order, and returns when all are done or the context ends.
-func (u *Users) Work(ctx context.Context, apps []App, ops map[string][]Op) {
+// overtime is how long users go on with what they had no time for.
+const overtime = 2 * time.Minute
+
+// Work does each application's operations in their order, and returns when all are done, the time and the overtime are over or the
+// context ends: on a machine on which each takes longer than is planned for it, the last ones are not done.
+func (u *Users) Work(ctx context.Context, length time.Duration, apps []App, ops map[string][]Op) {
 	var wg sync.WaitGroup
 	begun := u.Clock.Now()
 	for _, app := range apps {
 		wg.Go(func() {
 			for _, op := range ops[app.Name] {
-				select {
-				case <-ctx.Done():
+				if wait := op.At - u.Clock.Since(begun); wait > 0 {
+					select {
+					case <-ctx.Done():
+						return
+					case <-u.Clock.After(wait):
+					}
+				}
+				if ctx.Err() != nil || u.Clock.Since(begun) > length+overtime {
 					return
-				case <-u.Clock.After(op.At - u.Clock.Since(begun)):
 				}
 				u.do(ctx, app, op)
 			}
