@@ -26,7 +26,7 @@ type screen struct {
 const lastColumn = '\x1e'
 
 // narrowest is how wide a folded column is at least; where less is left beside the others, it stands below them.
-const narrowest = 30
+const narrowest = 16
 
 // newScreen of a terminal, or of a file or pipe; of a screen, itself.
 func newScreen(out io.Writer) *screen {
