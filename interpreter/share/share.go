@@ -88,7 +88,12 @@ func (a Asked) fresh(cluster string) bool {
 		return false
 	}
 	with, reported := a.CreatedWith[cluster]
-	return !reported || with == a.Template || a.Updated[cluster].All && a.Updated[cluster].Template == a.Template
+	return !reported || with == a.Template || a.allNew(cluster)
+}
+
+// allNew is true for a cluster that has said that it makes replicas from the present template alone.
+func (a Asked) allNew(cluster string) bool {
+	return a.Template != "" && a.Updated[cluster].All && a.Updated[cluster].Template == a.Template
 }
 
 // updated is how many of a cluster's replicas are of the present template, as far as it has said: no member takes one back.
@@ -260,6 +265,9 @@ func (f Field) divide(number int32, asked Asked) []int32 {
 	left := min(max(0, int64(asked.Total-number)-spent), sum)
 	parts := Atop(int32(left), old, least)
 	for i, c := range asked.Clusters {
+		if asked.allNew(c.Name) {
+			parts[i] = asked.updated(c) // what is expected there is what is there
+		}
 		parts[i] = c.Replicas - parts[i]
 	}
 	return parts

@@ -191,12 +191,12 @@ func TestWhatIsUpdatedStays(t *testing.T) {
 		want     string
 	}{
 		"nobody has said anything":            {2, []int32{3, 2, 2}, nil, "member1=1,member2=0,member3=1"},
-		"one has nothing older":               {2, []int32{3, 2, 2}, all(of("h", 2, 1, 1), "member1"), "member1=3,member2=1,member3=1"},
+		"one has nothing older":               {2, []int32{3, 2, 2}, all(of("h", 2, 1, 1), "member1"), "member1=1,member2=1,member3=1"},
 		"one had nothing older before":        {2, []int32{3, 2, 2}, all(of("old", 2, 1, 1), "member1"), "member1=1,member2=0,member3=1"},
 		"replicas move to another":            {3, []int32{3, 2, 2}, of("h", 1, 1, 2), "member1=2,member2=1,member3=0"},
 		"replicas move from one":              {3, []int32{4, 2, 1}, of("h", 1, 1, 2), "member1=2,member2=1,member3=0"},
 		"more is new than is asked for now":   {6, []int32{3, 2, 2}, of("h", 2, 1, 1), "member1=1,member2=1,member3=1"},
-		"all is new in more than asked for":   {6, []int32{3, 2, 2}, all(of("h", 3, 0, 0), "member1"), "member1=3,member2=2,member3=2"},
+		"all is new in more than asked for":   {6, []int32{3, 2, 2}, all(of("h", 3, 0, 0), "member1"), "member1=0,member2=2,member3=2"},
 		"what is new is of another template":  {3, []int32{3, 2, 2}, of("old", 0, 1, 2), "member1=1,member2=1,member3=1"},
 		"more is asked for than anybody said": {2, []int32{3, 2, 2}, of("h", 1, 0, 0), "member1=1,member2=0,member3=1"},
 	} {
