@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -10,9 +11,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	componentv1beta1 "github.com/argosy-dev/argosy/api/component/v1beta1"
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/member/component/preview"
+	"github.com/argosy-dev/argosy/test/lab"
 	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
@@ -95,7 +100,9 @@ func (s *Stage) playWave(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := Apply(ctx, s.Members["member2"], pythonTemplate(`resources: {requests: {cpu: "1000"}}`)); err != nil {
+	mistake := pythonTemplate(`resources: {requests: {cpu: "1000"}}`)
+	s.Expect(ctx, "who would change (argosyctl component preview)", "first restarts, python-demo restarts", s.preview(mistake))
+	if err := Apply(ctx, s.Members["member2"], mistake); err != nil {
 		return err
 	}
 	s.Expect(ctx, "the wave in member2", "Stopped, 1 failed", s.waves)
@@ -109,25 +116,91 @@ func (s *Stage) playWave(ctx context.Context) error {
 	return nil
 }
 
-// playSwitch is another provider of load balancers. The lab has none, so that the scene plays both: it gives their Services addresses.
+// playSwitch is another provider of load balancers. The lab's IaaS is luoji-slb; aliyun-slb is nobody there, so that the scene plays it: it
+// gives its Services addresses.
 func (s *Stage) playSwitch(ctx context.Context) error {
 	s.Step("Ask for a load balancer of aliyun-slb, and then of luoji-slb")
-	provider := func(name, address, sees string) error {
-		if err := s.patchComponent(ctx, "python-demo", fmt.Sprintf(`{"spec":{"svc":{"type":%q}}}`, name)); err != nil {
-			return err
-		}
-		s.Expect(ctx, "Services in member1 while "+name+" has given no address", sees, s.services)
-		return s.giveAddress(ctx, "python-demo-"+name, address)
+	ask := func(kind string) error {
+		return s.patchComponent(ctx, "python-demo", fmt.Sprintf(`{"spec":{"svc":{"type":%q}}}`, kind))
 	}
-	if err := provider("aliyun-slb", "10.0.0.1", "python-demo, python-demo-aliyun-slb"); err != nil {
+	if err := ask("aliyun-slb"); err != nil {
+		return err
+	}
+	s.Expect(ctx, "Services in member1 while aliyun-slb has given no address", "python-demo, python-demo-aliyun-slb", s.services)
+	if err := s.giveAddress(ctx, "python-demo-aliyun-slb", "10.0.0.1"); err != nil {
 		return err
 	}
 	s.Expect(ctx, "addresses", "python-demo-aliyun-slb has 10.0.0.1", s.addresses)
-	if err := provider("luoji-slb", "10.9.0.1", "python-demo, python-demo-aliyun-slb, python-demo-luoji-slb"); err != nil {
+	if err := ask("luoji-slb"); err != nil {
 		return err
 	}
-	s.Expect(ctx, "addresses", "python-demo-luoji-slb has 10.9.0.1", s.addresses)
-	return s.patchComponent(ctx, "python-demo", `{"spec":{"svc":{"type":"ClusterIP"}}}`)
+	s.Expect(ctx, "addresses", "python-demo-luoji-slb has one of 198.51.100.0/24", s.addresses)
+	s.Expect(ctx, "the same Component as v1beta1, which member3 serves too", "svc: type LoadBalancer, provider luoji-slb", s.asBeta)
+	s.Expect(ctx, "load balancers that luoji-slb has", "3, each with nodes to send to", s.balancers)
+	if err := ask("ClusterIP"); err != nil {
+		return err
+	}
+	s.Expect(ctx, "load balancers that luoji-slb has", "none", s.balancers)
+	return nil
+}
+
+// asBeta is what v1beta1 says of the load balancer, in the member that serves it.
+func (s *Stage) asBeta(ctx context.Context) (string, error) {
+	c := &componentv1beta1.Component{}
+	if err := s.Members[lab.BetaMember].Get(ctx, client.ObjectKey{Namespace: componentNamespace, Name: "python-demo"}, c); err != nil {
+		return "", err
+	}
+	if c.Spec.Svc.LoadBalancer == nil {
+		return fmt.Sprintf("svc: type %s", c.Spec.Svc.Type), nil
+	}
+	return fmt.Sprintf("svc: type %s, provider %s", c.Spec.Svc.Type, c.Spec.Svc.LoadBalancer.Provider), nil
+}
+
+// balancers of the scene at the lab's IaaS.
+func (s *Stage) balancers(ctx context.Context) (string, error) {
+	all, err := s.Lab.LoadBalancers(ctx)
+	if err != nil {
+		return "", err
+	}
+	count, idle := 0, 0
+	for _, b := range all {
+		if strings.HasPrefix(b.Spec.Name, componentNamespace+"/") {
+			count++
+			if len(b.Spec.Targets) == 0 {
+				idle++
+			}
+		}
+	}
+	switch {
+	case count == 0:
+		return "none", nil
+	case idle > 0:
+		return fmt.Sprintf("%d, %d of them without a node", count, idle), nil
+	}
+	return fmt.Sprintf("%d, each with nodes to send to", count), nil
+}
+
+// preview of a template of member2: who would change, and who restarts for it.
+func (s *Stage) preview(manifest string) See {
+	return func(ctx context.Context) (string, error) {
+		template := componentv1alpha1.ComponentTemplate{}
+		if err := yaml.Unmarshal([]byte(manifest), &template); err != nil {
+			return "", fmt.Errorf("reading the template: %w", err)
+		}
+		var text bytes.Buffer
+		err := preview.Wave(ctx, s.Members["member2"], []componentv1alpha1.ComponentTemplate{template}, nil, "member2", &text)
+		if err != nil {
+			return "", err
+		}
+		var out []string
+		for line := range strings.Lines(text.String()) {
+			// NAMESPACE, COMPONENT, CHANGES (one or more kinds), RESTARTS, REPLICAS.
+			if row := strings.Fields(line); len(row) >= 5 && row[0] == componentNamespace {
+				out = append(out, row[1]+map[string]string{"yes": " restarts", "no": " does not restart"}[row[len(row)-2]])
+			}
+		}
+		return strings.Join(out, ", "), nil
+	}
 }
 
 func (s *Stage) patchComponent(ctx context.Context, name, patch string) error {
@@ -235,11 +308,14 @@ func (s *Stage) addresses(ctx context.Context) (string, error) {
 	for _, service := range list.Items {
 		for _, have := range service.Status.LoadBalancer.Ingress {
 			told := slices.ContainsFunc(c.Status.LoadBalancer.Ingress, func(i componentv1alpha1.LoadBalancerIngress) bool { return i.IP == have.IP })
-			if told {
-				out = append(out, service.Name+" has "+have.IP)
-			} else {
-				out = append(out, service.Name+" has "+have.IP+", which the developer does not read")
+			address := have.IP
+			if strings.HasPrefix(address, "198.51.100.") {
+				address = "one of 198.51.100.0/24"
 			}
+			if !told {
+				address += ", which the developer does not read"
+			}
+			out = append(out, service.Name+" has "+address)
 		}
 	}
 	return strings.Join(out, "; "), nil

@@ -26,6 +26,7 @@ import (
 	appsv1alpha1 "github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	autoscalingv1alpha1 "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
+	componentv1beta1 "github.com/argosy-dev/argosy/api/component/v1beta1"
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 	vmv1alpha1 "github.com/argosy-dev/argosy/api/vm/v1alpha1"
@@ -55,7 +56,7 @@ func NewScheme() (*runtime.Scheme, error) {
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme,
 		kruisev1alpha1.AddToScheme, kruisev1beta1.AddToScheme,
-		vmv1alpha1.AddToScheme, componentv1alpha1.AddToScheme,
+		vmv1alpha1.AddToScheme, componentv1alpha1.AddToScheme, componentv1beta1.AddToScheme,
 		clusterv1alpha1.Install, configv1alpha1.Install, policyv1alpha1.Install, workv1alpha1.Install, workv1alpha2.Install,
 		migrationv1alpha1.AddToScheme, releasev1alpha1.AddToScheme,
 		appsv1alpha1.AddToScheme, autoscalingv1alpha1.AddToScheme,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
+	"github.com/argosy-dev/argosy/test/lab/iaas"
 )
 
 // MachinesCommand is the hidden command of argosy-lab that serves the lab's own IaaS, in which all members have their machines.
@@ -40,6 +41,12 @@ func (w *workspace) machinesURL() string { return fmt.Sprintf("https://127.0.0.1
 func (l *Lab) Machines(ctx context.Context) ([]httpdriver.Machine, error) {
 	var out []httpdriver.Machine
 	return out, l.askMachines(ctx, http.MethodGet, "/machines", &out)
+}
+
+// LoadBalancers are all that the lab's IaaS has for Components, by the name of their Service.
+func (l *Lab) LoadBalancers(ctx context.Context) ([]iaas.Balancer, error) {
+	var out []iaas.Balancer
+	return out, l.askMachines(ctx, http.MethodGet, "/loadbalancers", &out)
 }
 
 // WhyNoGuests says why machines of the lab's IaaS are entries of a table that nobody can log into; "": they are guests, whoever gives an

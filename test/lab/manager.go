@@ -10,10 +10,17 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/internal/install"
+	"github.com/argosy-dev/argosy/test/lab/iaas"
 	"github.com/argosy-dev/argosy/test/lab/pki"
 )
 
 const memberManager = "argosy-member-manager"
+
+// LoadBalancerProvider of Components that the lab's IaaS is, in every member.
+const LoadBalancerProvider = "luoji-slb"
+
+// BetaMember is the member that serves Components as v1beta1 too, as argosyctl install member-manager --serve-v1beta1 has it.
+const BetaMember = "member3"
 
 // managerUnits are argosy-member-manager in the member, as a user with exactly the rights that argosyctl install member-manager grants;
 // none in a stock federation.
@@ -22,6 +29,10 @@ func (m *member) managerUnits() ([]unit, error) {
 		return nil, nil
 	}
 	name := m.name + "/member-manager"
+	token := filepath.Join(m.dir, m.name+"."+memberManager+".token")
+	if err := os.WriteFile(token, []byte(iaas.LabToken), 0o600); err != nil {
+		return nil, fmt.Errorf("writing the token of %s: %w", name, err)
+	}
 	config, err := yaml.Marshal(map[string]any{
 		"apiVersion":         "config.argosy.dev/v1alpha1",
 		"kind":               "MemberManagerConfiguration",
@@ -30,6 +41,10 @@ func (m *member) managerUnits() ([]unit, error) {
 		"leaderElection":     map[string]any{"enabled": false},
 		// A person who cuts a machine's power should see it while watching.
 		"machines": map[string]any{"periodSeconds": 1, "http": map[string]any{"url": m.machinesURL(), "caFile": m.pki("ca.crt")}},
+		// So should one who asks for a load balancer.
+		"loadBalancers": map[string]any{"periodSeconds": 5, "providers": []any{map[string]any{
+			"name": LoadBalancerProvider, "url": m.machinesURL(), "caFile": m.pki("ca.crt"), "tokenFile": token,
+		}}},
 		"webhook": map[string]any{
 			"bindAddress": fmt.Sprintf("127.0.0.1:%d", m.managerWebhook), "certDir": filepath.Dir(m.pki("serving/tls.crt")),
 		},
@@ -72,13 +87,14 @@ func (m *member) prepareManager(ctx context.Context) error {
 	return apply(ctx, cfg, append([]*unstructured.Unstructured{namespace(install.Namespace)}, append(rights, users...)...)...)
 }
 
-// registerManager has the member ask about what people decide there.
+// registerManager has the member ask about what people decide there, and BetaMember about the versions of Components.
 func (m *member) registerManager(ctx context.Context) error {
 	cfg, err := m.config()
 	if err != nil {
 		return err
 	}
-	objects, err := install.MemberAdmission(fmt.Sprintf("https://127.0.0.1:%d", m.managerWebhook), m.ca.PEM)
+	at := fmt.Sprintf("https://127.0.0.1:%d", m.managerWebhook)
+	objects, err := install.MemberAdmission(at, m.ca.PEM)
 	if err != nil {
 		return err
 	}
@@ -86,6 +102,13 @@ func (m *member) registerManager(ctx context.Context) error {
 		for _, object := range objects {
 			WaitLonger(object)
 		}
+	}
+	if m.name == BetaMember {
+		kind, err := install.BetaComponents(at, m.ca.PEM)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, kind)
 	}
 	return apply(ctx, cfg, objects...)
 }
