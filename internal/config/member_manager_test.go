@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -112,5 +113,20 @@ func TestMemberManagerValidate(t *testing.T) {
 				t.Errorf("got %v, want one of %s", errs, tc.says)
 			}
 		})
+	}
+}
+
+// TestMemberManagerSample: the sample is a whole file, and has the provider that the sample of a Component asks for.
+func TestMemberManagerSample(t *testing.T) {
+	c, err := LoadMemberManager("../../deploy/samples/member-manager-configuration.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks, err := os.ReadFile("../../deploy/samples/component-balanced.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.LoadBalancers.Providers) != 1 || !strings.Contains(string(asks), "svc: {type: "+c.LoadBalancers.Providers[0].Name+"}") {
+		t.Errorf("component-balanced.yaml asks for none of %+v", c.LoadBalancers.Providers)
 	}
 }

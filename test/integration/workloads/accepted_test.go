@@ -10,7 +10,7 @@ import (
 )
 
 func TestSamplesAreAccepted(t *testing.T) {
-	for _, name := range []string{"vmreplicaset", "vmdeployment", "server", "component", "componenttemplate"} {
+	for _, name := range []string{"vmreplicaset", "vmdeployment", "server", "component", "component-balanced", "componenttemplate"} {
 		t.Run(name, func(t *testing.T) {
 			if err := apiserver.Create(context.Background(), sample(t, name)); err != nil {
 				t.Error(err)
