@@ -145,6 +145,20 @@ func TestComponentExplain(t *testing.T) {
 		"an image": {
 			component(condition("Rendered", "True", "Rendered"), condition("Ready", "False", "ImageNotPulled")),
 			"Next: correct spec.image"},
+		"a change that does not come up": {
+			component(condition("Ready", "True", "ReplicasReady"), condition("Degraded", "True", "ImageNotPulled"),
+				condition("Progressing", "True", "RollingOut")),
+			"Next: correct spec.image"},
+		"a change whose program ends": {
+			component(condition("Ready", "True", "ReplicasReady"), condition("Degraded", "True", "ProgramEnds")),
+			"Next: read the program's last words with the command in condition Degraded."},
+		"a change that is stuck": {
+			component(condition("Ready", "True", "ReplicasReady"), condition("Degraded", "True", "RolloutStuck")),
+			"Next: write the image of before, or mend what condition Degraded names."},
+		"a change on its way": {
+			component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "RollingOut")), "Next: wait: a change"},
+		"a change that is through": {
+			component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "False", "RolloutComplete")), "Next: nothing"},
 		"rendering first": {
 			component(condition("Ready", "False", "NotApplied"), condition("Rendered", "False", "TemplateInvalid")),
 			"Next: ask your platform team"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -117,17 +116,16 @@ func next(component *v1alpha1.Component) string {
 	if meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionUnmanaged) {
 		return "nothing by itself: it is unmanaged. Take the annotation " + v1alpha1.AnnotationUnmanaged + " off to have it kept again."
 	}
-	for _, kind := range []string{v1alpha1.ConditionRendered, v1alpha1.ConditionReady} {
-		if c := meta.FindStatusCondition(conditions, kind); c != nil && c.Status != metav1.ConditionTrue {
-			return advice(c)
-		}
+	if text, fault := inTheWay(conditions); fault {
+		return text
 	}
+	progressing := meta.FindStatusCondition(conditions, v1alpha1.ConditionProgressing)
 	if waits := component.Status.PendingApprovals; len(waits) > 0 {
 		return fmt.Sprintf("look at the new copies, then decide: argosyctl component approve %s -n %s. "+
 			"To undo the change write the image of before.", component.Name, component.Namespace)
 	}
-	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionProgressing); c != nil && c.Status == metav1.ConditionTrue {
-		if strings.Contains(c.Reason, v1alpha1.ReasonCanaryPaused) {
+	if progressing != nil && progressing.Status == metav1.ConditionTrue {
+		if strings.Contains(progressing.Reason, v1alpha1.ReasonCanaryPaused) {
 			return "wait: a canary step is watched for some seconds, or its next step was rejected (condition Progressing)."
 		}
 		return "wait: a change is on its way."
@@ -141,31 +139,53 @@ func next(component *v1alpha1.Component) string {
 	return "nothing; it is as asked."
 }
 
-// advice is one for each reason that names a fault. The message of the condition has the details.
-func advice(c *metav1.Condition) string {
-	known := map[string]string{
-		v1alpha1.ReasonTemplateInvalid:      "ask your platform team: a template of theirs does not fit (condition Rendered).",
-		v1alpha1.ReasonPatchInvalid:         "mend the field or patch that condition Rendered names.",
-		v1alpha1.ReasonObjectTaken:          "choose another name, or take over with spec.adopt (condition Rendered says whose it is).",
-		v1alpha1.ReasonObjectDeleted:        "wait: what condition Rendered names is being deleted; if that lasts, look at its finalizers.",
-		v1alpha1.ReasonAdoptionWouldRestart: "make the Component say what runs: condition Rendered lists what differs.",
-		v1alpha1.ReasonApplyRefused:         "read the cluster's answer in condition Rendered: a quota, a policy, or a field that cannot change.",
+// inTheWay is advice on what is not as it should be.
+func inTheWay(conditions []metav1.Condition) (string, bool) {
+	for _, kind := range []string{v1alpha1.ConditionRendered, v1alpha1.ConditionReady} {
+		if c := meta.FindStatusCondition(conditions, kind); c != nil && c.Status != metav1.ConditionTrue {
+			return advice(c), true
+		}
+	}
+	// While the copies of before serve, only this condition says that those of a change do not.
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionDegraded); c != nil && c.Status == metav1.ConditionTrue {
+		return remedy(c)
+	}
+	return "", false
+}
+
+// advices are one for each reason that names a fault. The message of the condition, whose name stands for CONDITION, has the details.
+func advices() map[string]string {
+	return map[string]string{
+		v1alpha1.ReasonTemplateInvalid:      "ask your platform team: a template of theirs does not fit (condition CONDITION).",
+		v1alpha1.ReasonPatchInvalid:         "mend the field or patch that condition CONDITION names.",
+		v1alpha1.ReasonObjectTaken:          "choose another name, or take over with spec.adopt (condition CONDITION says whose it is).",
+		v1alpha1.ReasonObjectDeleted:        "wait: what condition CONDITION names is being deleted; if that lasts, look at its finalizers.",
+		v1alpha1.ReasonAdoptionWouldRestart: "make the Component say what runs: condition CONDITION lists what differs.",
+		v1alpha1.ReasonApplyRefused:         "read the cluster's answer in condition CONDITION: a quota, a policy, a field that cannot change.",
+		v1alpha1.ReasonApplyFailed:          "wait, it is tried again; if that lasts, show condition CONDITION to your platform team.",
 		v1alpha1.ReasonImageNotPulled:       "correct spec.image, or ask for access to its registry.",
-		v1alpha1.ReasonProgramEnds:          "read the program's last words with the command in condition Ready.",
+		v1alpha1.ReasonProgramEnds:          "read the program's last words with the command in condition CONDITION.",
 		v1alpha1.ReasonOutOfMemory:          "raise spec.resources.limits.memory.",
-		v1alpha1.ReasonSettingsMissing:      "make the ConfigMap or Secret that condition Ready names, or correct spec.env and spec.envFrom.",
+		v1alpha1.ReasonSettingsMissing:      "make the ConfigMap or Secret that condition CONDITION names, or correct spec.env and spec.envFrom.",
 		v1alpha1.ReasonNoRoom:               "ask for less in spec.resources, or ask your platform team for room.",
-		v1alpha1.ReasonCheckFails:           "let the program listen on spec.port, or read what it says with the command in condition Ready.",
-		v1alpha1.ReasonPodsRefused:          "ask for less, or ask your platform team: condition Ready has the cluster's answer.",
+		v1alpha1.ReasonCheckFails:           "let the program listen on spec.port, or read what it says with the command in condition CONDITION.",
+		v1alpha1.ReasonPodsRefused:          "ask for less, or ask your platform team: condition CONDITION has the cluster's answer.",
 		v1alpha1.ReasonReplicasNotReady:     "wait: copies are starting.",
 		v1alpha1.ReasonNotObserved:          "wait: the cluster has not looked at it yet.",
+		v1alpha1.ReasonRolloutStuck:         "write the image of before, or mend what condition CONDITION names.",
 	}
-	if text, ok := known[c.Reason]; ok {
+}
+
+// remedy is the advice on a condition whose reason names a fault.
+func remedy(c *metav1.Condition) (string, bool) {
+	text, ok := advices()[c.Reason]
+	return strings.ReplaceAll(text, "CONDITION", c.Type), ok
+}
+
+// advice on a condition that is not as it should be.
+func advice(c *metav1.Condition) string {
+	if text, ok := remedy(c); ok {
 		return text
-	}
-	reasons := strings.Split(c.Reason, ",")
-	if i := slices.IndexFunc(reasons, func(reason string) bool { return known[reason] != "" }); i >= 0 {
-		return known[reasons[i]]
 	}
 	return "look at condition " + c.Type + ": " + c.Message
 }

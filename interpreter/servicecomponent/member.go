@@ -63,7 +63,22 @@ func interpretHealth(observed *unstructured.Unstructured) (bool, error) {
 	if state.Needed, err = rollout.Needed(object, replicas, &defaultUnavailable, unavailablePath...); err != nil {
 		return false, err
 	}
-	return state.Healthy(), nil
+	comes, err := changeServes(object, state, replicas)
+	return comes && state.Healthy(), err
+}
+
+// changeServes says whether as many copies of the current version serve as must. Those of before serve until they are relieved, and say
+// nothing about a change: of one copy the next version is made beside the first, and counted as updated, whether it comes up or not. While
+// a canary waits its own controller has seen it serve.
+func changeServes(object map[string]any, state rollout.State, replicas int32) (bool, error) {
+	r := field.Read(object)
+	before := max(0, r.Count(0, "status", "replicas")-state.Updated)
+	paused := r.String("status", "canary", "state") == string(componentv1alpha1.CanaryPaused)
+	needed := state.Needed
+	if state.Expected < replicas {
+		needed = state.Expected
+	}
+	return paused || state.Available-before >= needed, r.Err()
 }
 
 // defaultUnavailable is the CRD's.

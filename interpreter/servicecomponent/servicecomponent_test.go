@@ -227,6 +227,14 @@ func TestHealth(t *testing.T) {
 		"all new":                       {member(t), true},
 		"not all new":                   {member(t).With(3, "status", "updatedReplicas"), false},
 		"a canary waits after its step": {member(t).With(1, "status", "updatedReplicas").With(1, "status", "expectedUpdatedReplicas"), true},
+		"a canary comes up": {member(t).With(1, "status", "updatedReplicas").With(1, "status", "expectedUpdatedReplicas").
+			With(5, "status", "replicas").With("Progressing", "status", "canary", "state"), false},
+		"a canary came up": {member(t).With(1, "status", "updatedReplicas").With(1, "status", "expectedUpdatedReplicas").
+			With("Progressing", "status", "canary", "state"), true},
+		"one copy, whose next version does not come up": {member(t).Without("status", "canary").With(1, replicasPath...).
+			With(2, "status", "replicas").With(1, "status", "updatedReplicas").With(1, "status", "availableReplicas"), false},
+		"one copy, whose next version serves beside it": {member(t).Without("status", "canary").With(1, replicasPath...).
+			With(2, "status", "replicas").With(1, "status", "updatedReplicas").With(2, "status", "availableReplicas"), true},
 		"fewer asked than expected":     {member(t).With(2, replicasPath...).With(2, "status", "updatedReplicas"), true},
 		"one missing, one allowed":      {member(t).With(3, "status", "availableReplicas"), true},
 		"two missing":                   {member(t).With(2, "status", "availableReplicas"), false},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,14 +106,16 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	if err := r.measures.register(options.Metrics); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	if err := indexHosts(ctx, mgr); err != nil {
+	if err := errors.Join(indexHosts(ctx, mgr), indexTargets(ctx, mgr)); err != nil {
 		return err
 	}
 	build := builder.ControllerManagedBy(mgr).Named("component").
 		For(&v1alpha1.Component{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, predicate.LabelChangedPredicate{},
 			predicate.Funcs{UpdateFunc: granted}, predicate.Funcs{UpdateFunc: passed}))).
-		Watches(&v1alpha1.ComponentTemplate{}, handler.EnqueueRequestsFromMapFunc(r.all)).
+		// What a wave says of itself in a template's status changes no Component.
+		Watches(&v1alpha1.ComponentTemplate{}, handler.EnqueueRequestsFromMapFunc(r.all),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(predicate.NewPredicateFuncs(r.isValues))).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter(),
@@ -230,6 +233,7 @@ func (r *Reconciler) handle(ctx context.Context, component *v1alpha1.Component) 
 	if failed != nil && apierrors.IsConflict(failed) {
 		return reconcile.Result{}, failed
 	}
+	out.Failed = failed
 	if out.Pods, err = r.pods(ctx, in, out); err != nil {
 		return reconcile.Result{}, errors.Join(failed, err)
 	}
@@ -250,7 +254,7 @@ func (r *Reconciler) handle(ctx context.Context, component *v1alpha1.Component) 
 	return reconcile.Result{RequeueAfter: r.again(&status, steps, pause)}, nil
 }
 
-// pods of a workload whose copies do not all serve, at most as many as it takes to tell why.
+// pods of a workload that do not serve, as many as it takes to tell why.
 func (r *Reconciler) pods(ctx context.Context, in *decide.Input, out *decide.Outcome) ([]corev1.Pod, error) {
 	selector, missing := decide.Missing(in, out.Live[in.Workload()])
 	if !missing {
@@ -260,14 +264,23 @@ func (r *Reconciler) pods(ctx context.Context, in *decide.Input, out *decide.Out
 	if err != nil {
 		return nil, fmt.Errorf("reading the selector of %s: %w", in.Workload(), err)
 	}
-	list := &corev1.PodList{}
-	err = r.reader.List(ctx, list,
-		client.InNamespace(in.Component.Namespace), client.MatchingLabelsSelector{Selector: parsed}, client.Limit(50))
-	if err != nil {
-		return nil, fmt.Errorf("listing the pods of %s: %w", in.Workload(), err)
+	var pods []corev1.Pod
+	for next, more := "", true; more && len(pods) < enoughPods; more = next != "" {
+		list := &corev1.PodList{}
+		err = r.reader.List(ctx, list, client.InNamespace(in.Component.Namespace), client.MatchingLabelsSelector{Selector: parsed},
+			client.Limit(100), client.Continue(next))
+		if err != nil {
+			return nil, fmt.Errorf("listing the pods of %s: %w", in.Workload(), err)
+		}
+		// They come by their names: those of a change may all be behind a hundred that serve.
+		pods = append(pods, slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return decide.Serves(&pod) })...)
+		next = list.Continue
 	}
-	return list.Items, nil
+	return pods, nil
 }
+
+// enoughPods that do not serve tell why others do not.
+const enoughPods = 20
 
 func (r *Reconciler) writeStatus(ctx context.Context, component *v1alpha1.Component, status v1alpha1.ComponentStatus) error {
 	before := component.Status
@@ -295,16 +308,16 @@ func (r *Reconciler) again(status *v1alpha1.ComponentStatus, steps decide.Steps,
 	if rendered != nil && rendered.Reason == v1alpha1.ReasonApplyRefused {
 		return lookRarely
 	}
-	if !decide.Waits(status) {
+	since, waits := decide.Waits(status)
+	if !waits {
 		return pause
 	}
-	since := lookLater
-	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); ready != nil {
-		since = r.clock.Since(ready.LastTransitionTime.Time) / 4
+	again := lookLater
+	if !since.IsZero() {
+		again = min(max(r.clock.Since(since.Time)/4, lookLater), lookRarely)
 	}
-	since = min(max(since, lookLater), lookRarely)
 	if pause > 0 {
-		return min(since, pause)
+		return min(again, pause)
 	}
-	return since
+	return again
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/member/component/adopt"
@@ -25,7 +26,7 @@ import (
 func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) (*decide.Input, error) {
 	in := &decide.Input{Component: component, Live: map[decide.Key]*unstructured.Unstructured{}}
 	templates := &v1alpha1.ComponentTemplateList{}
-	if err := r.cache.List(ctx, templates); err != nil {
+	if err := r.cache.List(ctx, templates, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing ComponentTemplates: %w", err)
 	}
 	values, err := r.clusterValues(ctx)
@@ -140,23 +141,36 @@ func (r *Reconciler) gatherAutoscaler(ctx context.Context, in *decide.Input) err
 		}
 	}
 	list := &autoscalingv2.HorizontalPodAutoscalerList{}
-	if err := r.cache.List(ctx, list, client.InNamespace(in.Component.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing HorizontalPodAutoscalers: %w", err)
+	err := r.cache.List(ctx, list, client.InNamespace(in.Component.Namespace), client.MatchingFields{byTarget: workload.String()},
+		client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return fmt.Errorf("listing HorizontalPodAutoscalers of %s: %w", workload, err)
 	}
 	for i := range list.Items {
 		hpa := &list.Items[i]
-		ref := hpa.Spec.ScaleTargetRef
-		ours := metav1.IsControlledBy(hpa, in.Component)
-		if !ours && hpa.DeletionTimestamp == nil && ref.Kind == workload.Kind && ref.Name == workload.Name {
+		if !metav1.IsControlledBy(hpa, in.Component) && hpa.DeletionTimestamp == nil {
 			in.Autoscaler = "HorizontalPodAutoscaler " + hpa.Name
 		}
 	}
 	if in.Autoscaler == "" || at < 0 {
 		return nil
 	}
-	var err error
 	in.Objects[at], err = in.Objects[at].WithoutReplicas()
 	return err
+}
+
+// byTarget is the index of autoscalers by the workload whose replicas they set.
+const byTarget = "argosy.target"
+
+func indexTargets(ctx context.Context, mgr manager.Manager) error {
+	err := mgr.GetFieldIndexer().IndexField(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, byTarget, func(o client.Object) []string {
+		ref := o.(*autoscalingv2.HorizontalPodAutoscaler).Spec.ScaleTargetRef
+		return []string{decide.Key{Kind: ref.Kind, Name: ref.Name}.String()}
+	})
+	if err != nil {
+		return fmt.Errorf("indexing HorizontalPodAutoscalers by target: %w", err)
+	}
+	return nil
 }
 
 func targets(autoscaler map[string]any, workload decide.Key) bool {

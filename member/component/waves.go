@@ -29,7 +29,6 @@ import (
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/member/component/decide"
-	"github.com/argosy-dev/argosy/member/component/render"
 	"github.com/argosy-dev/argosy/member/component/wave"
 )
 
@@ -96,7 +95,7 @@ func (w *waves) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.R
 	if err := w.cache.List(ctx, components, client.UnsafeDisableDeepCopy); err != nil {
 		return reconcile.Result{}, fmt.Errorf("listing Components: %w", err)
 	}
-	candidates, used, err := w.candidates(ctx, components.Items, templates.Items, values)
+	candidates, used, err := w.candidates(ctx, components.Items, wave.At(templates.Items, values))
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -153,7 +152,7 @@ const longestWaveMessage = 4000
 
 // candidates are the Components that a wave may speak of, and the copies that are rendered from.
 func (w *waves) candidates(
-	ctx context.Context, components []v1alpha1.Component, templates []v1alpha1.ComponentTemplate, values render.Variables,
+	ctx context.Context, components []v1alpha1.Component, today *wave.Today,
 ) ([]wave.Candidate, map[string]bool, error) {
 	used := map[string]bool{}
 	out := make([]wave.Candidate, 0, len(components))
@@ -167,7 +166,7 @@ func (w *waves) candidates(
 		if c.DeletionTimestamp != nil || decide.Unmanaged(c) || c.Status.ControllerID != w.id {
 			continue
 		}
-		candidate, key, err := w.candidate(ctx, c, templates, values)
+		candidate, key, err := w.candidate(ctx, c, today)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -182,22 +181,16 @@ func (w *waves) candidates(
 }
 
 // candidate is a Component with the change it waits for, and what is remembered of that; nil when it waits for none.
-func (w *waves) candidate(ctx context.Context, c *v1alpha1.Component, templates []v1alpha1.ComponentTemplate,
-	values render.Variables) (wave.Candidate, *remembered, error) {
+func (w *waves) candidate(ctx context.Context, c *v1alpha1.Component, today *wave.Today) (wave.Candidate, *remembered, error) {
 	candidate := wave.Candidate{Component: c}
 	if c.Status.TemplateRevision == nil && len(c.Status.Resources) == 0 {
 		// Nothing is in place, so that no wave holds it: after a cold start that is all of them, and rendering each at every look is dear.
 		return candidate, nil, nil
 	}
-	key := remembered{generation: c.Generation, labels: fmt.Sprint(c.Labels)}
-	today, err := wave.Of(c, templates, values)
+	key := remembered{generation: c.Generation}
+	revision, err := today.Of(c)
 	if err == nil {
-		for _, t := range today.Templates {
-			candidate.Matching = append(candidate.Matching, t.Name)
-		}
-		if key.candidate, err = today.Name(); err != nil {
-			return candidate, nil, err
-		}
+		candidate.Matching, key.candidate = revision.Matching, revision.Name
 		if c.Status.TemplateRevision != nil {
 			key.name = c.Status.TemplateRevision.Name
 		}
@@ -205,11 +198,12 @@ func (w *waves) candidate(ctx context.Context, c *v1alpha1.Component, templates 
 			return candidate, nil, nil
 		}
 	}
+	key.labels = fmt.Sprint(c.Labels)
 	if before, found := w.waiting[c.UID]; err == nil && key.name != "" && found && before.same(key) {
 		candidate.Waits, key.found = before.found, before.found
 		return candidate, &key, nil
 	}
-	choice, err := w.choose(ctx, c, templates, values)
+	choice, err := w.choose(ctx, c, today.Templates, today.Values)
 	if err != nil {
 		return candidate, nil, err
 	}

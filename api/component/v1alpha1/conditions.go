@@ -8,7 +8,8 @@ const (
 	ConditionReady = "Ready"
 	// ConditionProgressing is True while replicas are on their way to the current revision.
 	ConditionProgressing = "Progressing"
-	// ConditionDegraded is True while the component serves with fewer replicas than asked for.
+	// ConditionDegraded is True while the component serves with fewer replicas than asked for, or while those of a change do not come up: its
+	// reason is then one of Ready's.
 	ConditionDegraded = "Degraded"
 	// ConditionUnmanaged is True while AnnotationUnmanaged keeps the controller away from the objects.
 	ConditionUnmanaged = "Unmanaged"
@@ -34,6 +35,8 @@ const (
 	ReasonAdoptionWouldRestart = "AdoptionWouldRestart"
 	// ReasonApplyRefused says what the cluster answered to an object it does not take: a quota, a policy, a field that cannot change.
 	ReasonApplyRefused = "ApplyRefused"
+	// ReasonApplyFailed says what the cluster answered to what may succeed when it is tried again: too much at once, a webhook that is away.
+	ReasonApplyFailed = "ApplyFailed"
 
 	// ReasonReplicasReady says why Ready is True.
 	ReasonReplicasReady = "ReplicasReady"

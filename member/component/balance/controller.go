@@ -120,7 +120,10 @@ func (r *Reconciler) onNodes() handler.EventHandler {
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			all(ctx, q)
+			// At the start each Service is looked at anyway, when all nodes are known.
+			if !e.IsInInitialList {
+				all(ctx, q)
+			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			before, after := e.ObjectOld.(*corev1.Node), e.ObjectNew.(*corev1.Node)

@@ -29,7 +29,7 @@ func Explain(component *v1alpha1.Component, pods []corev1.Pod) (reason, message 
 	first := map[string]trouble{}
 	for i := range pods {
 		pod := &pods[i]
-		if pod.DeletionTimestamp != nil || podReady(pod) {
+		if pod.DeletionTimestamp != nil || Serves(pod) {
 			continue
 		}
 		for _, find := range finders {
@@ -55,7 +55,8 @@ func Explain(component *v1alpha1.Component, pods []corev1.Pod) (reason, message 
 	return all[0].reason, all[0].message, true
 }
 
-func podReady(pod *corev1.Pod) bool {
+// Serves is true of a pod that is ready.
+func Serves(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})

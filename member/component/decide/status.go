@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	resourcehelper "k8s.io/component-helpers/resource"
-	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
@@ -30,6 +30,8 @@ type Outcome struct {
 	Live map[Key]*unstructured.Unstructured
 	// Refused are objects the API server does not take as they are.
 	Refused []Blocked
+	// Failed is why the steps were not all carried out, though trying again may help; nil: they were.
+	Failed error
 	// Pods of the workload where some do not serve, and nil where nobody looked.
 	Pods []corev1.Pod
 	Now  time.Time
@@ -89,6 +91,11 @@ func (s *settling) rendered() {
 			all = append(all, b.Message)
 		}
 		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, wrong[0].Reason, "%s", strings.Join(all, " "))
+		return
+	}
+	if s.out.Failed != nil {
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed,
+			"The cluster did not do all that was asked of it: %v. It is tried again; what ran before goes on.", s.out.Failed)
 		return
 	}
 	if leaving := s.leaving(); len(leaving) > 0 {
@@ -198,6 +205,10 @@ func reasonOf(err error) string {
 
 func (s *settling) unmanaged() {
 	switch {
+	case s.in.Unmanaged() && s.out.Failed != nil:
+		// Whoever reads True may delete the Component.
+		s.set(v1alpha1.ConditionUnmanaged, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed,
+			"Not all objects were let go yet: %v. It is tried again; until then they go with this Component.", s.out.Failed)
 	case s.in.Unmanaged():
 		s.set(v1alpha1.ConditionUnmanaged, metav1.ConditionTrue, v1alpha1.ReasonOptedOut,
 			"The annotation %s is set: nothing is changed, and the objects outlive this Component.", v1alpha1.AnnotationUnmanaged)
@@ -330,69 +341,109 @@ func (s *settling) ready(have counts) {
 		return
 	}
 	count := copies(have.available, have.desired, "serve")
-	if have.refused != "" {
-		s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPodsRefused,
-			"%s. The cluster makes no more%s. Ask for less in spec.resources or spec.replicas, or ask your platform team.",
-			count, because(have.refused))
-		return
-	}
-	if reason, message, found := Explain(s.in.Component, s.out.Pods); found {
+	if reason, message, known := s.inTheWay(have); known {
 		s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, "%s. %s", count, message)
 		return
 	}
 	s.set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplicasNotReady, "%s; the others are starting.", count)
 }
 
+// inTheWay is what keeps copies from serving, in words for whoever wrote the program; known is false where nothing is known to be wrong.
+func (s *settling) inTheWay(have counts) (reason, message string, known bool) {
+	if have.refused != "" {
+		return v1alpha1.ReasonPodsRefused, fmt.Sprintf("The cluster makes no more%s. "+
+			"Ask for less in spec.resources or spec.replicas, or ask your platform team.", because(have.refused)), true
+	}
+	return Explain(s.in.Component, s.out.Pods)
+}
+
 func copies(have, of int32, do string) string {
 	return fmt.Sprintf("%d of %d copies %s", have, of, do)
 }
 
+// progress of a change.
 func (s *settling) progress(have counts) {
+	_, more, known := s.inTheWay(have)
+	if known {
+		more = " " + more
+	}
 	if c := s.in.Canary; c != nil && c.Active && have.stuck == "" {
 		reason := v1alpha1.ReasonRollingOut
 		if c.Status.State == v1alpha1.CanaryPaused {
-			reason = v1alpha1.ReasonCanaryPaused
-		}
-		more := ""
-		if why, message, found := Explain(s.in.Component, s.out.Pods); found && reason == v1alpha1.ReasonRollingOut {
-			more = " " + why + ": " + message
+			reason, more = v1alpha1.ReasonCanaryPaused, ""
 		}
 		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, reason, "%s%s", c.Message, more)
 		return
 	}
+	updated := copies(have.updated, have.desired, "are of the current version")
 	switch {
 	case have.complete():
 		s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRolloutComplete, "All copies are of the current version.")
 	case have.stuck != "":
+		if !known {
+			more = " The cluster says why" + because(have.stuck) + "."
+		}
 		s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRolloutStuck,
-			"%s, and it does not go on%s. The condition Ready says what is in the way; the version before goes on serving. "+
-				"Set spec.image back, or mend it.", copies(have.updated, have.desired, "are of the current version"), because(have.stuck))
+			"%s, and it does not go on.%s%s", updated, more, undo(have))
 	default:
-		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonRollingOut, "%s; %d of an earlier version are left.",
-			copies(have.updated, have.desired, "are of the current version"), have.unwanted)
+		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonRollingOut, "%s; %d of an earlier version are left.%s",
+			updated, have.unwanted, more)
 	}
 }
 
+// undo is how a change that does not come up is.
+func undo(have counts) string {
+	if have.available > 0 {
+		return " The version before goes on serving. Set spec.image back, or mend it."
+	}
+	return " Set spec.image back, or mend it."
+}
+
+// degraded: fewer serve than are asked for, or those of a change do not come up. While the copies of before serve, Ready is True, and
+// nobody else says so.
 func (s *settling) degraded(have counts) {
-	if have.available > 0 && have.available < have.desired {
+	why, message, known := s.inTheWay(have)
+	enough := have.desired > 0 && have.available >= have.desired
+	switch {
+	case have.available > 0 && have.available < have.desired:
 		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, v1alpha1.ReasonFewerReplicas,
 			"%s.", copies(have.available, have.desired, "serve"))
-		return
+	case enough && !have.complete() && known && !s.pausedCanary():
+		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, why, "The copies of a change do not come up. %s%s", message, undo(have))
+	case enough && !have.complete() && have.stuck != "":
+		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, v1alpha1.ReasonRolloutStuck,
+			"The copies of a change do not come up%s.%s", because(have.stuck), undo(have))
+	case have.available == 0 && have.desired > 0:
+		s.set(v1alpha1.ConditionDegraded, metav1.ConditionFalse, v1alpha1.ReasonAsAsked, "No copy serves at all: see the condition Ready.")
+	default:
+		s.set(v1alpha1.ConditionDegraded, metav1.ConditionFalse, v1alpha1.ReasonAsAsked, "As many copies serve as are asked for.")
 	}
-	message := "As many copies serve as are asked for."
-	if have.available == 0 && have.desired > 0 {
-		message = "No copy serves at all: see the condition Ready."
-	}
-	s.set(v1alpha1.ConditionDegraded, metav1.ConditionFalse, v1alpha1.ReasonAsAsked, "%s", message)
 }
 
-// Waits is true while something is on its way that no event of a watched object may tell of.
-func Waits(status *v1alpha1.ComponentStatus) bool {
+func (s *settling) pausedCanary() bool {
+	c := s.in.Canary
+	return c != nil && c.Active && c.Status.State == v1alpha1.CanaryPaused
+}
+
+// Waits says since when something is on its way that no event of a watched object may tell of: pods are not watched.
+func Waits(status *v1alpha1.ComponentStatus) (since metav1.Time, waits bool) {
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
-	return ready == nil || ready.Status != metav1.ConditionTrue
+	if ready == nil {
+		return since, true
+	}
+	if ready.Status != metav1.ConditionTrue {
+		return ready.LastTransitionTime, true
+	}
+	progressing := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionProgressing)
+	if progressing == nil {
+		return since, false
+	}
+	quiet := []string{v1alpha1.ReasonCanaryPaused, v1alpha1.ReasonNotObserved, v1alpha1.ReasonRolloutComplete, v1alpha1.ReasonNotApplied}
+	return progressing.LastTransitionTime, !slices.Contains(quiet, progressing.Reason)
 }
 
-// Missing is true where a workload of ours has copies that do not serve: whoever can should look at its pods.
+// Missing is true where a workload of ours has copies that do not serve, or a change that is not through: whoever can should look at its
+// pods.
 func Missing(in *Input, live *unstructured.Unstructured) (selector *metav1.LabelSelector, missing bool) {
 	if live == nil || OwnerOf(live, in.Component) != Ours {
 		return nil, false
@@ -401,8 +452,8 @@ func Missing(in *Input, live *unstructured.Unstructured) (selector *metav1.Label
 	if err != nil || !have.observed || have.selector == nil {
 		return nil, false
 	}
-	if c := in.Canary; c != nil && c.Active && c.Status.State == v1alpha1.CanaryProgressing {
-		return have.selector, true
+	if c := in.Canary; c != nil && c.Active {
+		return have.selector, have.available < have.desired || c.Status.State == v1alpha1.CanaryProgressing
 	}
-	return have.selector, have.available < have.desired || have.updated < have.desired && ptr.Deref(in.Component.Spec.Replicas, 1) > 0
+	return have.selector, !have.complete()
 }

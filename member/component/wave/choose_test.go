@@ -10,7 +10,7 @@ import (
 	"github.com/argosy-dev/argosy/member/component/render"
 )
 
-func component(t *testing.T, more string) *v1alpha1.Component {
+func component(t testing.TB, more string) *v1alpha1.Component {
 	t.Helper()
 	out := &v1alpha1.Component{}
 	for _, text := range []string{`
@@ -25,7 +25,7 @@ status: {observedGeneration: 1}`, more} {
 }
 
 // template adds a variable to every pod.
-func template(t *testing.T, name, value string) v1alpha1.ComponentTemplate {
+func template(t testing.TB, name, value string) v1alpha1.ComponentTemplate {
 	t.Helper()
 	out := v1alpha1.ComponentTemplate{}
 	text := `{metadata: {name: ` + name + `}, spec: {level: Cluster, objects: [{kind: Deployment, object: {spec: {template: {spec: {containers:

@@ -40,35 +40,41 @@ const tooLong = 15 * time.Minute
 
 // health of a member that has the change.
 func (m *Member) health(now time.Time) health {
-	c := m.Component
-	revision := c.Status.TemplateRevision
+	revision := m.Component.Status.TemplateRevision
 	late := revision != nil && revision.Since != nil && now.Sub(revision.Since.Time) > tooLong
-	if revision == nil || revision.Applied != revision.Name {
-		if late {
-			return broken
-		}
-		return coming
+	is := coming
+	var paused bool
+	if revision != nil && revision.Applied == revision.Name {
+		is, paused = m.told()
 	}
-	is := func(kind string) (metav1.ConditionStatus, string) {
+	if is == coming && late && !paused {
+		return broken
+	}
+	return is
+}
+
+// told is what the conditions say of the change; paused is true of one that waits for a person.
+func (m *Member) told() (is health, paused bool) {
+	c := m.Component
+	of := func(kind string) (metav1.ConditionStatus, string) {
 		if found := meta.FindStatusCondition(c.Status.Conditions, kind); found != nil {
 			return found.Status, found.Reason
 		}
 		return metav1.ConditionUnknown, ""
 	}
-	rendered, _ := is(v1alpha1.ConditionRendered)
-	ready, why := is(v1alpha1.ConditionReady)
-	progressing, how := is(v1alpha1.ConditionProgressing)
+	rendered, because := of(v1alpha1.ConditionRendered)
+	ready, why := of(v1alpha1.ConditionReady)
+	progressing, how := of(v1alpha1.ConditionProgressing)
 	switch {
-	case rendered == metav1.ConditionFalse, how == v1alpha1.ReasonRolloutStuck:
-		return broken
-	case ready == metav1.ConditionFalse && why != v1alpha1.ReasonReplicasNotReady:
-		return broken
+	case because == v1alpha1.ReasonApplyFailed:
+		return coming, false // It is tried again.
+	case rendered == metav1.ConditionFalse, how == v1alpha1.ReasonRolloutStuck,
+		ready == metav1.ConditionFalse && why != v1alpha1.ReasonReplicasNotReady:
+		return broken, false
 	case ready == metav1.ConditionTrue && progressing == metav1.ConditionFalse && c.Status.ObservedGeneration == c.Generation:
-		return well
-	case late && how != v1alpha1.ReasonCanaryPaused:
-		return broken
+		return well, false
 	}
-	return coming
+	return coming, how == v1alpha1.ReasonCanaryPaused
 }
 
 // down is true of a Component that does not serve at all.

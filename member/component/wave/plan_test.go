@@ -269,3 +269,21 @@ func TestGroups(t *testing.T) {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
 }
+
+// TestTriedAgain: what the cluster did not take at once is no fault of the change, until it lasts.
+func TestTriedAgain(t *testing.T) {
+	f := newFleet(1)
+	f.grant(f.members)
+	m := f.members[0]
+	m.Component.Status.TemplateRevision.Applied = m.Component.Status.TemplateRevision.Name
+	f.well(m)
+	m.Component.Status.Conditions = append(m.Component.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionRendered, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonApplyFailed,
+	})
+	if have := m.health(f.now); have != coming {
+		t.Errorf("at once it is %v, want %v", have, coming)
+	}
+	if have := m.health(f.now.Add(tooLong + time.Second)); have != broken {
+		t.Errorf("after a while it is %v, want %v", have, broken)
+	}
+}

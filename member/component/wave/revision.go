@@ -38,18 +38,23 @@ var clusterValue = regexp.MustCompile(`\$\(cluster\.([^()]+)\)`)
 // Of is the revision that the templates and values of a cluster are for one Component. A template that cannot be compared with it
 // makes an error, as in rendering.
 func Of(component *v1alpha1.Component, templates []v1alpha1.ComponentTemplate, values render.Variables) (Revision, error) {
-	out := Revision{RenderVersion: render.Version}
 	matching, err := render.Match(component, templates)
 	if err != nil {
-		return out, err
+		return Revision{RenderVersion: render.Version}, err
 	}
+	return of(matching, values), nil
+}
+
+// of is the revision of what these templates, in the order in which they are laid, match.
+func of(matching []*v1alpha1.ComponentTemplate, values render.Variables) Revision {
+	out := Revision{RenderVersion: render.Version}
 	for _, t := range matching {
 		spec := *t.Spec.DeepCopy()
 		spec.Wave = nil
 		out.Templates = append(out.Templates, Template{Name: t.Name, Generation: t.Generation, Spec: spec})
 		out.name(spec, values)
 	}
-	return out, nil
+	return out
 }
 
 // name notes the values that a template names and the cluster has.

@@ -31,8 +31,8 @@ func (w *world) adopting() *v1alpha1.Component {
 	return c
 }
 
-// kubectl applies the object as a person with the real program does, by client-side apply.
-func (w *world) kubectl(object client.Object, kind string) {
+// kubectl applies the object as a person with the real program does, by client-side apply; flags are more of its own.
+func (w *world) kubectl(object client.Object, kind string, flags ...string) {
 	w.t.Helper()
 	root, err := binaries.FindRoot()
 	if err != nil {
@@ -56,7 +56,8 @@ func (w *world) kubectl(object client.Object, kind string) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := process.Run(w.ctx, programs["kubectl"], "--kubeconfig="+kubeconfig, "apply", "-f", file); err != nil {
+	arguments := append([]string{"--kubeconfig=" + kubeconfig, "apply", "-f", file}, flags...)
+	if _, err := process.Run(w.ctx, programs["kubectl"], arguments...); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -101,30 +102,47 @@ func TestAdoptFromKubectl(t *testing.T) {
 		"a field kubectl once applied stays for ever")
 }
 
-// TestAdoptLeavesWhatItDoesNotKnow: a field the Component does not speak of stays, and its owner is named.
+// TestAdoptLeavesWhatItDoesNotKnow: a field the Component does not speak of stays, and its owner is named. Former owners write as their
+// programs do: Helm 3 by an update, Helm 4 by server-side apply, Argo CD with kubectl's own client-side apply or, with
+// ServerSideApply=true, as Helm 4 does.
 func TestAdoptLeavesWhatItDoesNotKnow(t *testing.T) {
-	for former, want := range map[string]string{
-		"helm":              "Deployment legacy: helm: spec.minReadySeconds.",
-		"argocd-controller": "Deployment legacy: argocd-controller goes on applying it.",
+	helm := func(w *world, old *appsv1.Deployment) {
+		old.Annotations = map[string]string{"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": w.namespace}
+		old.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
+	}
+	argo := func(w *world, old *appsv1.Deployment) {
+		old.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:" + w.namespace + "/legacy"}
+	}
+	for name, tc := range map[string]struct {
+		marks func(*world, *appsv1.Deployment)
+		write func(*world, *appsv1.Deployment)
+		want  string
+	}{
+		"Helm 3": {helm, func(w *world, old *appsv1.Deployment) {
+			w.Expect(api.Create(w.ctx, old, client.FieldOwner("helm"))).To(gomega.Succeed())
+		}, "Deployment legacy: helm: spec.minReadySeconds."},
+		"Helm 4": {
+			helm, func(w *world, old *appsv1.Deployment) { w.serverSide(old, "helm") }, "Deployment legacy: helm goes on applying it.",
+		},
+		"Argo CD": {argo, func(w *world, old *appsv1.Deployment) {
+			w.kubectl(old, "Deployment", "--field-manager=argocd-controller")
+		}, "Deployment legacy: argocd-controller: spec.minReadySeconds."},
+		"Argo CD, server-side": {
+			argo, func(w *world, old *appsv1.Deployment) { w.serverSide(old, "argocd-controller") },
+			"Deployment legacy: argocd-controller goes on applying it.",
+		},
 	} {
-		t.Run(former, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			old := w.running("legacy", func(d *appsv1.Deployment) { d.Spec.MinReadySeconds = 7 })
-			if former == "helm" {
-				// As Helm 3 does: an update under its own name, and marks.
-				old.Annotations = map[string]string{"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": w.namespace}
-				old.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
-				w.Expect(api.Create(w.ctx, old, client.FieldOwner(former))).To(gomega.Succeed())
-			} else {
-				// As Argo CD does with ServerSideApply=true.
-				w.serverSide(old, former)
-			}
+			tc.marks(w, old)
+			tc.write(w, old)
 			before := w.deployment("legacy")
 			w.lead(nil)
 			component := w.adopting()
 			w.create(component)
 			message := w.says("shop", v1alpha1.ConditionRendered, "True AdoptedWithForeignFields")
-			w.Expect(message).To(gomega.ContainSubstring(want))
+			w.Expect(message).To(gomega.ContainSubstring(tc.want))
 			after := w.deployment("legacy")
 			w.Expect(after.Spec).To(gomega.Equal(before.Spec))
 			// A change comes through, and the field stays.

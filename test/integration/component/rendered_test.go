@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -134,6 +135,40 @@ func TestTroublesInPlainWords(t *testing.T) {
 	})
 	w.Expect(w.says("quota", v1alpha1.ConditionReady, "False "+v1alpha1.ReasonPodsRefused)).To(gomega.ContainSubstring("exceeded quota: team"))
 	w.Eventually(func() []string { return w.events(v1alpha1.ReasonImageNotPulled) }).Should(gomega.HaveLen(1))
+}
+
+// TestAChangeThatDoesNotComeUp: the copy of before serves, so that Ready stays True, and the image that is not there is told all the same,
+// though a hundred pods that serve come before it by their names.
+func TestAChangeThatDoesNotComeUp(t *testing.T) {
+	w := newWorld(t)
+	w.lead(nil)
+	w.create(w.five("demo"))
+	w.serves("demo", 0)
+	w.says("demo", v1alpha1.ConditionReady, "True ReplicasReady")
+	ready := corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+	for n := range 101 {
+		w.pod("demo", fmt.Sprintf("demo-a-%03d", n), ready)
+	}
+	w.pod("demo", "demo-b", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "main", Image: "python-demo:2", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}},
+	}}})
+	change(w, w.five("demo"), func(c *v1alpha1.Component) { c.Spec.Image = "python-demo:2" })
+	w.runsImage("demo", "python-demo:2")
+	w.Eventually(func() error {
+		d := w.deployment("demo")
+		d.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1, UnavailableReplicas: 1,
+		}
+		return api.Status().Update(w.ctx, d)
+	}).Should(gomega.Succeed())
+	message := w.says("demo", v1alpha1.ConditionDegraded, "True ImageNotPulled")
+	w.Expect(message).To(gomega.And(gomega.ContainSubstring("The image python-demo:2 cannot be fetched"),
+		gomega.ContainSubstring("The version before goes on serving. Set spec.image back, or mend it.")))
+	w.says("demo", v1alpha1.ConditionReady, "True ReplicasReady")
+	w.says("demo", v1alpha1.ConditionProgressing, "True RollingOut")
+	w.Eventually(func() []string { return w.events(v1alpha1.ReasonImageNotPulled) }).Should(gomega.HaveLen(1))
+	w.serves("demo", 0)
+	w.says("demo", v1alpha1.ConditionDegraded, "False AsAsked")
 }
 
 // TestTemplates: what a template adds comes and goes with it; the Ingress too; and what others own in an object stays.
