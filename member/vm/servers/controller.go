@@ -87,6 +87,8 @@ type mind struct {
 	lock    lock.Observed
 	missing facts.Missing
 	asked   time.Time
+	// unknown is since when the server is Unknown to this process; zero: it is not.
+	unknown time.Time
 	// credentials as they were last read: a namespace that is deleted loses its Secrets before its machines.
 	credentials map[string][]byte
 	// quiet is until when the machine is not asked again, and silence how long that is.

@@ -190,10 +190,23 @@ func (r *Reconciler) secret(ctx context.Context, w *work, name string) (map[stri
 	return secret.Data, nil
 }
 
+// watch keeps since when this process finds the server Unknown. Whether another outage began meanwhile is the decision's matter: its stamp is
+// this process's own then.
+func (m *mind) watch(phase v1alpha1.ServerPhase, now time.Time) time.Time {
+	switch {
+	case phase != v1alpha1.ServerUnknown:
+		m.unknown = time.Time{}
+	case m.unknown.IsZero():
+		m.unknown = now
+	}
+	return m.unknown
+}
+
 // decide the state from the facts.
 func (r *Reconciler) decide(w *work) {
 	in := state.Input{
 		Server: w.after, Environment: environmentOf(w.after), UnknownTimeout: defaultUnknownTimeout, Blind: w.blind, Now: w.now,
+		Watched: w.mind.watch(w.before.Status.Phase, w.now),
 	}
 	if w.set != nil {
 		in.Approvals, in.SetDeleted, in.Removal = w.set.Spec.Approvals, w.set.DeletionTimestamp != nil, w.set.Spec.RemovalPolicy
@@ -215,6 +228,7 @@ func (r *Reconciler) decide(w *work) {
 		setCondition(s, c)
 	}
 	s.ObservedGeneration, w.row = w.before.Generation, out.Row
+	w.mind.watch(s.Phase, w.now)
 	w.by(out.Wake)
 	r.settle(w)
 }

@@ -257,6 +257,49 @@ func TestFailoverBecomesDue(t *testing.T) {
 	}
 }
 
+// TestFailoverByAnyClock: whatever clock stamped the outage, nobody is due before the process that now leads watched for as long itself; what
+// was due before it led stays so, unless a person gives more time.
+func TestFailoverByAnyClock(t *testing.T) {
+	const timeout = 5 * time.Minute
+	for name, stamped := range map[string]time.Duration{
+		"of a day behind": -24 * time.Hour, "of a minute behind": -time.Minute, "of now": 0, "of an hour ahead": time.Hour,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serving()
+			w.in.Now = noon.Add(stamped)
+			w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse)
+			w.settle()
+			isDue := func(at time.Time) bool {
+				w.in.Now = at
+				w.settle()
+				return apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionFailoverDue)
+			}
+			w.in.Watched = noon // by the next leader, from its first look on
+			for _, after := range []time.Duration{0, timeout - time.Second} {
+				if isDue(noon.Add(after)) {
+					t.Errorf("due %s after its first look", after)
+				}
+				if !w.last.Wake.Equal(noon.Add(timeout)) && stamped <= 0 {
+					t.Errorf("it wakes at %s", w.last.Wake)
+				}
+			}
+			due := noon.Add(max(stamped, 0) + timeout)
+			if !isDue(due) {
+				t.Error("not due after its time")
+			}
+			// A third one, which saw nothing yet.
+			w.in.Watched = due.Add(time.Second)
+			if !isDue(w.in.Watched) {
+				t.Error("it was due, and is not because another leads")
+			}
+			w.in.UnknownTimeout = 48 * time.Hour
+			if isDue(w.in.Now.Add(time.Second)) {
+				t.Error("a person gave it more time, and it is due")
+			}
+		})
+	}
+}
+
 func TestOffline(t *testing.T) {
 	w := serving()
 	w.in.Server.Spec.Offline = true

@@ -31,7 +31,10 @@ type Input struct {
 	Blind bool
 	// UnknownTimeout after which a server that cannot be reached is due for failover.
 	UnknownTimeout time.Duration
-	Now            time.Time
+	// Watched is since when this process itself finds the server Unknown, by its own clock: who stamped the operation may have had another,
+	// which was behind. Zero: it does not know better than the stamp.
+	Watched time.Time
+	Now     time.Time
 }
 
 // Output is the decided part of the status. The facts are not among it.

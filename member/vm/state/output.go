@@ -86,15 +86,26 @@ func (f facts) due(p picked, out *Output) metav1.Condition {
 	if since.After(f.Now) {
 		since = f.Now
 	}
-	if at := since.Add(f.UnknownTimeout); f.Now.Before(at) {
+	// One from a clock that was behind looks old at once: it is watched for as long by this process too. What was due stays so meanwhile.
+	from, says := since, "unreachable since "+since.UTC().Format(time.RFC3339)
+	if f.Watched.After(since) && !f.wasDue(p.op) {
+		from = f.Watched
+	}
+	if at := from.Add(f.UnknownTimeout); f.Now.Before(at) {
 		if out.Wake.IsZero() || at.Before(out.Wake) {
 			out.Wake = at
 		}
-		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonNotUnknownForTooLong,
-			"unreachable since "+since.UTC().Format(time.RFC3339))
+		if from.Sub(since) >= time.Second {
+			says += ", watched by this leader since " + from.UTC().Format(time.RFC3339)
+		}
+		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonNotUnknownForTooLong, says)
 	}
-	return condition(v1alpha1.ConditionFailoverDue, true, v1alpha1.ReasonUnknownForTooLong,
-		"unreachable since "+since.UTC().Format(time.RFC3339))
+	return condition(v1alpha1.ConditionFailoverDue, true, v1alpha1.ReasonUnknownForTooLong, says)
+}
+
+// wasDue says whether a process that watched for long enough found so, of this outage.
+func (f facts) wasDue(op *v1alpha1.Operation) bool {
+	return f.status.Operation != nil && f.status.Operation.ID == op.ID && f.condition(v1alpha1.ConditionFailoverDue) == metav1.ConditionTrue
 }
 
 func (f facts) paused() metav1.Condition {
