@@ -6,12 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +17,7 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/balance/balancetest"
 	"github.com/argosy-dev/argosy/member/vm/balance/haproxy"
 	"github.com/argosy-dev/argosy/test/machines/debian"
+	"github.com/argosy-dev/argosy/test/machines/proxy"
 )
 
 // haproxyAt and libvirtAt are where their packages are; apt is asked once.
@@ -29,103 +26,42 @@ var (
 	libvirtAt = sync.OnceValues(func() (debian.Root, error) { return debian.Unpack(context.Background(), "libvirt-daemon") })
 )
 
-// proxy is one real HAProxy.
-type proxy struct {
-	t       *testing.T
-	root    debian.Root
-	folder  string
-	running *exec.Cmd
+// proxied is one real HAProxy of a test.
+type proxied struct {
+	*proxy.Proxy
+	t *testing.T
 }
 
-const configuration = `
-global
-  stats socket %[1]s/admin.sock level admin
-  maxconn 200
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 10s
-  timeout server 10s
-  retries 0
-frontend clients
-  bind unix@%[1]s/clients.sock
-  default_backend web
-backend web
-  balance roundrobin
-  server fixed 192.0.2.7:80 disabled
-`
-
-func newProxy(t *testing.T) *proxy {
+func newProxy(t *testing.T) *proxied {
 	t.Helper()
 	root, err := haproxyAt()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A socket's path has room for some hundred bytes, less than the test's own folder may take.
-	folder, err := os.MkdirTemp("", "haproxy-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{t: t, root: root, folder: folder}
-	t.Cleanup(func() {
-		p.stop()
-		os.RemoveAll(folder)
+	one, err := proxy.Start(t.Context(), root, proxy.Options{
+		Defaults: "  timeout connect 2s\n  timeout client 10s\n  timeout server 10s\n  retries 0",
+		Backend:  "web", Servers: "  server fixed 192.0.2.7:80 disabled", Said: t.Output(),
 	})
-	if err := os.WriteFile(filepath.Join(folder, "haproxy.cfg"), fmt.Appendf(nil, configuration, folder), 0o600); err != nil {
+	if one != nil {
+		t.Cleanup(one.Close)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	p.start()
-	return p
+	return &proxied{Proxy: one, t: t}
 }
 
-func (p *proxy) admin() string { return filepath.Join(p.folder, "admin.sock") }
-
-// ask the runtime API something, beside the driver.
-func (p *proxy) ask(command string) (string, error) {
-	connection, err := net.DialTimeout("unix", p.admin(), time.Second)
-	if err != nil {
-		return "", err
-	}
-	defer connection.Close()
-	if _, err := fmt.Fprintln(connection, command); err != nil {
-		return "", err
-	}
-	answer, err := io.ReadAll(connection)
-	return string(answer), err
-}
-
-func (p *proxy) start() {
+func (p *proxied) start() {
 	p.t.Helper()
-	command, err := p.root.Command(context.WithoutCancel(p.t.Context()), "usr/sbin/haproxy", "-db",
-		"-f", filepath.Join(p.folder, "haproxy.cfg"))
-	if err != nil {
+	if err := p.Resume(context.WithoutCancel(p.t.Context())); err != nil {
 		p.t.Fatal(err)
 	}
-	command.Stdout, command.Stderr = p.t.Output(), p.t.Output()
-	if err := command.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	p.running = command
-	gomega.NewWithT(p.t).Eventually(func() error {
-		_, err := p.ask("show info")
-		return err
-	}).WithTimeout(time.Minute).Should(gomega.Succeed())
-}
-
-func (p *proxy) stop() {
-	if p.running == nil {
-		return
-	}
-	_ = p.running.Process.Signal(syscall.SIGKILL)
-	_ = p.running.Wait() // it was killed
-	p.running = nil
-	_ = os.Remove(p.admin()) // so that nobody waits for a process that is gone
 }
 
 // others are the servers that HAProxy's own configuration names.
-func (p *proxy) others() string {
+func (p *proxied) others() string {
 	p.t.Helper()
-	state, err := p.ask("show servers state web")
+	state, err := p.Ask("show servers state web")
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -162,13 +98,9 @@ func backends(t *testing.T) (addresses []string, port int32) {
 }
 
 // traffic through the proxy, counted by who answered.
-func (p *proxy) traffic(requests int) map[string]int {
+func (p *proxied) traffic(requests int) map[string]int {
 	p.t.Helper()
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(p.folder, "clients.sock"))
-		},
-	}}
+	client := p.Client(30 * time.Second)
 	defer client.CloseIdleConnections()
 	out := map[string]int{}
 	for range requests {
@@ -188,11 +120,11 @@ func (p *proxy) traffic(requests int) map[string]int {
 }
 
 func rig(t *testing.T, instances int) balancetest.Rig {
-	var proxies []*proxy
+	var proxies []*proxied
 	var sockets []string
 	for range instances {
 		p := newProxy(t)
-		proxies, sockets = append(proxies, p), append(sockets, "unix:"+p.admin())
+		proxies, sockets = append(proxies, p), append(sockets, "unix:"+p.Admin())
 	}
 	driver, err := haproxy.New(sockets)
 	if err != nil {
@@ -205,12 +137,12 @@ func rig(t *testing.T, instances int) balancetest.Rig {
 		Addresses: addresses, Port: port, Weights: true,
 		Nowhere: "nowhere", Others: last.others, Traffic: last.traffic,
 		Break: func() func() {
-			last.stop()
+			last.Stop()
 			return last.start
 		},
 		Restart: func() {
 			for _, p := range proxies {
-				p.stop()
+				p.Stop()
 				p.start()
 			}
 		},
@@ -229,10 +161,10 @@ func TestHAProxy(t *testing.T) {
 // TestHAProxiesThatDiffer: a member is attached when every instance has it, and gone when none has.
 func TestHAProxiesThatDiffer(t *testing.T) {
 	first, second := newProxy(t), newProxy(t)
-	newDriver := func(proxies ...*proxy) *haproxy.Driver {
+	newDriver := func(proxies ...*proxied) *haproxy.Driver {
 		var sockets []string
 		for _, p := range proxies {
-			sockets = append(sockets, "unix:"+p.admin())
+			sockets = append(sockets, "unix:"+p.Admin())
 		}
 		driver, err := haproxy.New(sockets)
 		if err != nil {
@@ -267,18 +199,18 @@ func TestHAProxiesThatDiffer(t *testing.T) {
 	if err := both.Ensure(t.Context(), pool, []balance.Member{member}); err != nil {
 		t.Fatal(err)
 	}
-	state, err := first.ask("show servers state web")
+	state, err := first.Ask("show servers state web")
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := state[strings.Index(state, "argosy:"):]
-	if answer, err := first.ask("set server web/" + strings.Fields(name)[0] + " state maint"); err != nil || strings.TrimSpace(answer) != "" {
+	if answer, err := first.Ask("set server web/" + strings.Fields(name)[0] + " state maint"); err != nil || strings.TrimSpace(answer) != "" {
 		t.Fatalf("%q, %v", answer, err)
 	}
 	want(true)
 
 	// One that does not answer holds up no other, and nothing is known of the whole.
-	second.stop()
+	second.Stop()
 	member.Draining, member.ID = false, "web-2"
 	if err := both.Ensure(t.Context(), pool, []balance.Member{member}); err == nil {
 		t.Error("one instance is away, and nobody says so")
