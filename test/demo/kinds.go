@@ -143,12 +143,12 @@ func (s *Stage) playTakeOut(ctx context.Context) error {
 	s.Expect(ctx, "servers asked of the three members", "1+1+1", s.servers)
 	s.Expect(ctx, "approvals that are waited for", "take-out of payments-2 in member1, member2, member3", s.waiting)
 	s.Expect(ctx, "health of servers that wait for a person", "Healthy Healthy Healthy", s.serverHealth)
-	s.ExpectHeld(ctx, 2*time.Second, "machines of payments that run", "6", s.machinesOf("payments"))
+	s.ExpectHeld(ctx, 2*time.Second, "machines of payments that run", "6", s.machinesOf(kindsNamespace, "payments"))
 	s.Step("Approve them in the control plane")
 	if err := s.approveAll(ctx); err != nil {
 		return err
 	}
-	s.Expect(ctx, "machines of payments that run", "3", s.machinesOf("payments"))
+	s.Expect(ctx, "machines of payments that run", "3", s.machinesOf(kindsNamespace, "payments"))
 	s.Expect(ctx, "approvals that are waited for", "none", s.waiting)
 	return nil
 }

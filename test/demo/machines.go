@@ -16,12 +16,12 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
 )
 
-// runningMachines of the scene's namespace in the lab's IaaS, by set.
-func (s *Stage) runningMachines(ctx context.Context) (map[string]int, error) {
+// runningMachines of a namespace in the lab's IaaS, by set.
+func (s *Stage) runningMachines(ctx context.Context, namespace string) (map[string]int, error) {
 	all, err := s.Lab.Machines(ctx)
 	out := map[string]int{}
 	for _, m := range all {
-		server, ours := strings.CutPrefix(m.Name, kindsNamespace+"/")
+		server, ours := strings.CutPrefix(m.Name, namespace+"/")
 		if set, _, ok := cutLast(server, "-"); ours && ok && m.State == httpdriver.Running {
 			out[set]++
 		}
@@ -38,7 +38,7 @@ func cutLast(text, separator string) (before, after string, found bool) {
 }
 
 func (s *Stage) machines(ctx context.Context) (string, error) {
-	running, err := s.runningMachines(ctx)
+	running, err := s.runningMachines(ctx, kindsNamespace)
 	var out []string
 	for _, set := range slices.Sorted(maps.Keys(running)) {
 		out = append(out, fmt.Sprintf("%s %d", set, running[set]))
@@ -46,9 +46,9 @@ func (s *Stage) machines(ctx context.Context) (string, error) {
 	return strings.Join(out, ", "), err
 }
 
-func (s *Stage) machinesOf(set string) See {
+func (s *Stage) machinesOf(namespace, set string) See {
 	return func(ctx context.Context) (string, error) {
-		running, err := s.runningMachines(ctx)
+		running, err := s.runningMachines(ctx, namespace)
 		return fmt.Sprint(running[set]), err
 	}
 }

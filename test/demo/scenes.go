@@ -10,6 +10,7 @@ func Scenes() []Scene {
 		releases(),
 		rescheduling(),
 		kinds(),
+		delivery(),
 		component(),
 		fedhpa(),
 		estimate(),
