@@ -1,0 +1,237 @@
+package bench
+
+import (
+	"context"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8sruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/wait"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/fixture"
+	"github.com/argosy-dev/argosy/member/vm/control"
+	"github.com/argosy-dev/argosy/member/vm/deploy"
+	"github.com/argosy-dev/argosy/member/vm/deployments"
+	machines "github.com/argosy-dev/argosy/member/vm/machine"
+	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
+	"github.com/argosy-dev/argosy/member/vm/servers"
+	"github.com/argosy-dev/argosy/member/vm/sets"
+	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/iaas"
+)
+
+var (
+	vmServers = flag.Int("servers", 1_000, "TestServers: how many servers there are; the aims are those of 10,000")
+	vmSet     = flag.Int("servers-set", 100, "TestServers: how many servers a set has")
+	vmSteady  = flag.Int("servers-seconds", 60, "TestServers: for how long it is measured while nothing happens")
+)
+
+const (
+	// serversReady, serversHeap and serversWrites are the aims with 10,000: until all are Ready, of memory in use, and of writes in a second
+	// while nothing happens.
+	serversReady  = 10 * time.Minute
+	serversHeap   = 400 << 20
+	serversWrites = 5.0
+	// serversAim is how many servers the aims are of.
+	serversAim = 10_000
+)
+
+// atOnce is a system that has deployed whatever it is asked for.
+type atOnce struct{}
+
+func (atOnce) Start(context.Context, deploy.Job) error { return nil }
+func (atOnce) Check(v1alpha1.Release) error            { return nil }
+func (atOnce) Observe(context.Context, deploy.Job) (deploy.Progress, error) {
+	return deploy.Progress{State: deploy.Succeeded}, nil
+}
+
+// vmMember is a member with a real API server, and a system of machines that has them in a table.
+type vmMember struct {
+	t      *testing.T
+	api    client.Client
+	system *iaas.Server
+	writes atomic.Int64
+}
+
+func newVMMember(t *testing.T) *vmMember {
+	t.Helper()
+	scheme := k8sruntime.NewScheme()
+	for _, add := range []func(*k8sruntime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := lab.NewAPIServer(context.WithoutCancel(t.Context()), lab.APIServerOptions{CRDs: []lab.CRDs{lab.ArgosyCRDs()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	m := &vmMember{t: t, system: &iaas.Server{Store: &iaas.Store{Clock: clock.RealClock{}}}}
+	if m.api, err = client.New(lab.Patient(server.Config), client.Options{Scheme: scheme}); err != nil {
+		t.Fatal(err)
+	}
+	listener := httptest.NewTLSServer(m.system.Handler())
+	t.Cleanup(listener.Close)
+	driver, err := httpdriver.New(httpdriver.Options{
+		URL: listener.URL, CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: listener.Certificate().Raw}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixture.Leader{
+		Config: server.Config, Scheme: scheme, Namespace: metav1.NamespaceDefault, Requests: m.counted(),
+		Add: func(_ context.Context, mgr ctrl.Manager) error {
+			every := control.Options{Concurrency: 4}
+			err := servers.AddToManager(mgr, servers.Options{
+				Options: control.Options{Concurrency: 16}, Drivers: map[string]machines.Driver{httpdriver.Name: driver}, Period: 15 * time.Second,
+				Holder: "leader", Systems: map[string]deploy.System{"at-once": atOnce{}}, Metrics: prometheus.NewRegistry(),
+			})
+			if err != nil {
+				return err
+			}
+			if err := deployments.AddToManager(mgr, every); err != nil {
+				return err
+			}
+			return sets.AddToManager(mgr, sets.Options{Options: every, Drivers: []string{httpdriver.Name}})
+		},
+	}.Start(t)
+	return m
+}
+
+// counted is a client that counts writes, those of events left out.
+func (m *vmMember) counted() *interceptor.Funcs {
+	return &interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			m.writes.Add(1)
+			return c.Create(ctx, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			m.writes.Add(1)
+			return c.Patch(ctx, o, p, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption,
+		) error {
+			m.writes.Add(1)
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	}
+}
+
+// create so many sets, each with its release.
+func (m *vmMember) create(count int) {
+	m.t.Helper()
+	for i := range count {
+		name := fmt.Sprint("set-", i)
+		meta := metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}
+		set := &v1alpha1.VMReplicaSet{ObjectMeta: meta}
+		set.Spec.Replicas = ptr.To(int32(*vmSet))
+		set.Spec.Selector.MatchLabels = map[string]v1alpha1.LabelValue{"app": v1alpha1.LabelValue(name)}
+		set.Spec.Template.Metadata.Labels = set.Spec.Selector.MatchLabels
+		set.Spec.Template.Spec.Machine = v1alpha1.Machine{Driver: httpdriver.Name, Image: "lab/debian", Class: "small"}
+		code := &v1alpha1.VMDeployment{ObjectMeta: meta}
+		code.Spec.TargetRef = v1alpha1.TargetReference{Name: name}
+		code.Spec.Release = v1alpha1.Release{Version: "1", System: "at-once"}
+		code.Spec.Strategy.MaxUnavailable = ptr.To(intstr.FromString("10%"))
+		for _, o := range []client.Object{set, code} {
+			if err := m.api.Create(m.t.Context(), o); err != nil {
+				m.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// until all are Ready with a release, and how long that took.
+func (m *vmMember) until(all int, version string) time.Duration {
+	m.t.Helper()
+	now := clock.RealClock{}
+	start, have := now.Now(), 0
+	err := wait.PollUntilContextTimeout(m.t.Context(), time.Second, time.Hour, true, func(ctx context.Context) (bool, error) {
+		list := &v1alpha1.ServerList{}
+		if err := m.api.List(ctx, list, client.InNamespace(metav1.NamespaceDefault)); err != nil {
+			return false, err
+		}
+		have = 0
+		for i := range list.Items {
+			s := &list.Items[i].Status
+			if s.Release != nil && s.Release.Version == version && apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady) {
+				have++
+			}
+		}
+		return have == all, nil
+	})
+	if err != nil {
+		m.t.Fatalf("%d of %d servers are Ready with release %s: %v", have, all, version, err)
+	}
+	return now.Since(start)
+}
+
+// TestServers measures the controllers of a member with many servers: until all are Ready, what they hold, what they write while nothing
+// happens, and how long one release takes over all, 10 % of each set at a time. Real: the API server. The system of machines is a table in
+// this process, which is measured with it, and releases succeed at once: what is left is the controllers' own.
+func TestServers(t *testing.T) {
+	Only(t)
+	m := newVMMember(t)
+	count := (*vmServers + *vmSet - 1) / *vmSet
+	all := count * *vmSet
+	before := cpu(t)
+	m.create(count)
+	ready, took := m.until(all, "1"), cpu(t)-before
+	made := m.writes.Load()
+	pass(t, 20*time.Second) // what was written is seen
+
+	m.writes.Store(0)
+	before = cpu(t)
+	pass(t, time.Duration(*vmSteady)*time.Second)
+	writes, cores := float64(m.writes.Load())/float64(*vmSteady), (cpu(t)-before).Seconds()/float64(*vmSteady)
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+
+	for i := range count {
+		code := &v1alpha1.VMDeployment{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: fmt.Sprint("set-", i)}}
+		body := []byte(`{"spec":{"release":{"version":"2"}}}`)
+		if err := m.api.Patch(t.Context(), code, client.RawPatch("application/merge-patch+json", body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pushed := m.until(all, "2")
+	fmt.Fprintf(os.Stdout, "\n### Servers: %d in sets of %d\n\n%s\n\n", all, *vmSet, machine())
+	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n| from nothing to all Ready | %s |\n| processor time of that | %s |\n| writes a server | %.1f |\n"+
+		"| memory in use, with the system of machines | %d MiB |\n| writes a second while nothing happens | %.1f |\n| processors then | %.2f |\n"+
+		"| another release on all | %s |\n", ready.Round(time.Second), took.Round(time.Second), float64(made)/float64(all),
+		memory.HeapInuse>>20, writes, cores, pushed.Round(time.Second))
+	if made := m.system.Made(); made != all {
+		t.Errorf("%d machines were made for %d servers", made, all)
+	}
+	if all > serversAim {
+		return
+	}
+	if ready > serversReady {
+		t.Errorf("all are Ready after %s, the aim with %d is %s", ready, serversAim, serversReady)
+	}
+	if memory.HeapInuse > serversHeap {
+		t.Errorf("%d MiB are in use, the aim with %d is %d", memory.HeapInuse>>20, serversAim, serversHeap>>20)
+	}
+	if writes > serversWrites {
+		t.Errorf("%.1f writes a second while nothing happens, the aim with %d is %.1f", writes, serversAim, serversWrites)
+	}
+}
