@@ -27,6 +27,9 @@ func setCondition(s *v1alpha1.ServerStatus, c metav1.Condition) {
 
 // handle one Server: look, decide, do what is next, write what came of it.
 func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.Time, error) {
+	if lost, err := r.relabel(ctx, server); lost || err != nil {
+		return r.Now().Add(control.LookSoon), err
+	}
 	w, err := r.gather(ctx, server)
 	if err != nil {
 		return time.Time{}, err
@@ -44,6 +47,20 @@ func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.
 		w.by(w.now.Add(control.LookSoon))
 	}
 	return w.wake, r.finish(ctx, w)
+}
+
+// relabel a Server that lost its set's label, by which everybody but its owner finds it.
+func (r *Reconciler) relabel(ctx context.Context, server *v1alpha1.Server) (bool, error) {
+	owner := metav1.GetControllerOf(server)
+	if owner == nil || owner.Kind != "VMReplicaSet" || server.Labels[v1alpha1.LabelSet] == owner.Name {
+		return false, nil
+	}
+	changed := server.DeepCopy()
+	metav1.SetMetaDataLabel(&changed.ObjectMeta, v1alpha1.LabelSet, owner.Name)
+	if err := r.writer.Patch(ctx, changed, client.MergeFromWithOptions(server, client.MergeFromWithOptimisticLock{})); err != nil {
+		return true, fmt.Errorf("giving a Server its set's label back: %w", err)
+	}
+	return true, nil
 }
 
 func (r *Reconciler) writeStatus(ctx context.Context, w *work) (bool, error) {

@@ -84,7 +84,7 @@ func (r *Reconciler) handle(ctx context.Context, set *v1alpha1.VMReplicaSet) (ti
 		}
 		return soon, nil
 	}
-	w, err := r.gather(ctx, r.cache, set)
+	w, err := r.gather(ctx, set, false)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -97,7 +97,7 @@ func (r *Reconciler) handle(ctx context.Context, set *v1alpha1.VMReplicaSet) (ti
 		if live.UID != set.UID {
 			return soon, nil
 		}
-		if w, err = r.gather(ctx, r.live, live); err != nil {
+		if w, err = r.gather(ctx, live, true); err != nil {
 			return time.Time{}, err
 		}
 	}

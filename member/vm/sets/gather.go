@@ -15,6 +15,7 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -58,21 +59,19 @@ func (w *work) counts() bool {
 	return len(w.plan.Create) > 0 || len(w.plan.Offline) > 0 || w.set.DeletionTimestamp != nil
 }
 
-func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1alpha1.VMReplicaSet) (*work, error) {
-	list := &v1alpha1.ServerList{}
-	err := reader.List(ctx, list, client.InNamespace(set.Namespace), client.MatchingLabels{v1alpha1.LabelSet: set.Name})
+// gather what there is of a set: what the cache knows, or, before anything is made or taken away, what the API server says.
+func (r *Reconciler) gather(ctx context.Context, set *v1alpha1.VMReplicaSet, live bool) (*work, error) {
+	owned, err := r.owned(ctx, set, live)
 	if err != nil {
-		return nil, fmt.Errorf("listing the Servers of a set: %w", err)
+		return nil, err
 	}
 	now := r.Now()
 	w := &work{set: set, now: now, in: fleet.Input{Set: set, Now: now}}
 	if err := r.readSettings(ctx, w); err != nil {
 		return nil, err
 	}
-	for i := range list.Items {
-		if server := &list.Items[i]; metav1.IsControlledBy(server, set) {
-			w.in.Servers = append(w.in.Servers, member(server))
-		}
+	for _, server := range owned {
+		w.in.Servers = append(w.in.Servers, member(server))
 	}
 	slices.SortFunc(w.in.Servers, func(a, b fleet.Member) int { return cmp.Compare(a.Name, b.Name) })
 	if r.gates != nil {
@@ -96,6 +95,47 @@ func (r *Reconciler) gather(ctx context.Context, reader client.Reader, set *v1al
 		w.removal = w.decideRemoval()
 	}
 	return w, nil
+}
+
+// owned are the Servers of a set: those of its label, and, before anything is made or taken away, also those that lost it. Whoever takes a
+// label off takes no machine off the set's hands; the Server gets it back by its own controller.
+func (r *Reconciler) owned(ctx context.Context, set *v1alpha1.VMReplicaSet, live bool) ([]*v1alpha1.Server, error) {
+	reader := r.cache
+	if live {
+		reader = r.live
+	}
+	list := &v1alpha1.ServerList{}
+	err := reader.List(ctx, list, client.InNamespace(set.Namespace), client.MatchingLabels{v1alpha1.LabelSet: set.Name})
+	if err != nil {
+		return nil, fmt.Errorf("listing the Servers of a set: %w", err)
+	}
+	var out []*v1alpha1.Server
+	known := map[types.UID]bool{}
+	for i := range list.Items {
+		if server := &list.Items[i]; metav1.IsControlledBy(server, set) {
+			out, known[server.UID] = append(out, server), true
+		}
+	}
+	if !live {
+		return out, nil
+	}
+	all := &v1alpha1.ServerList{}
+	if err := r.cache.List(ctx, all, client.InNamespace(set.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing the Servers of a namespace: %w", err)
+	}
+	for i := range all.Items {
+		if seen := &all.Items[i]; metav1.IsControlledBy(seen, set) && !known[seen.UID] {
+			server := &v1alpha1.Server{}
+			switch err := reader.Get(ctx, client.ObjectKeyFromObject(seen), server); {
+			case apierrors.IsNotFound(err): // it went meanwhile
+			case err != nil:
+				return nil, fmt.Errorf("reading a Server without its set's label: %w", err)
+			case metav1.IsControlledBy(server, set):
+				out = append(out, server)
+			}
+		}
+	}
+	return out, nil
 }
 
 const (
