@@ -215,7 +215,8 @@ func TestServers(t *testing.T) {
 	}
 	pushed := m.until(all, "2")
 	fmt.Fprintf(os.Stdout, "\n### Servers: %d in sets of %d\n\n%s\n\n", all, *vmSet, machine())
-	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n| from nothing to all Ready | %s |\n| processor time of that | %s |\n| writes a server | %.1f |\n"+
+	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n| from nothing to all Ready | %s |\n| processor time of that | %s |\n"+
+		"| writes a server | %.1f |\n"+
 		"| memory in use, with the system of machines | %d MiB |\n| writes a second while nothing happens | %.1f |\n| processors then | %.2f |\n"+
 		"| another release on all | %s |\n", ready.Round(time.Second), took.Round(time.Second), float64(made)/float64(all),
 		memory.HeapInuse>>20, writes, cores, pushed.Round(time.Second))

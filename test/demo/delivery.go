@@ -30,16 +30,8 @@ set that is deleted loses no machine before a person said so.`,
 	}
 }
 
-// deliveredSet is one set with its release, its Service, and the policy that takes them to members. The health check forgives a machine that
-// stands still for a while.
-func deliveredSet(name string, replicas int, version, more string, members ...string) string {
-	artifact, checksum := iaas.Artifact("/shop/" + version + ".tar")
-	names := strings.Join(members, ", ")
-	var weights strings.Builder
-	for _, member := range members {
-		fmt.Fprintf(&weights, "\n        - {targetCluster: {clusterNames: [%s]}, weight: 1}", member)
-	}
-	return fmt.Sprintf(`
+// deliveredManifests of a set, of deliveredSet's words.
+const deliveredManifests = `
 ---
 apiVersion: v1
 kind: Service
@@ -99,7 +91,18 @@ metadata: {namespace: demo-delivery, name: %[1]s-service}
 spec:
   resourceSelectors: [{apiVersion: v1, kind: Service, name: %[1]s}]
   placement: {clusterAffinity: {clusterNames: [%[7]s]}}
-`, name, replicas, version, artifact, checksum, more, names, weights.String())
+`
+
+// deliveredSet is one set with its release, its Service, and the policy that takes them to members. The health check forgives a machine
+// that stands still for a while.
+func deliveredSet(name string, replicas int, version, more string, members ...string) string {
+	artifact, checksum := iaas.Artifact("/shop/" + version + ".tar")
+	names := strings.Join(members, ", ")
+	var weights strings.Builder
+	for _, member := range members {
+		fmt.Fprintf(&weights, "\n        - {targetCluster: {clusterNames: [%s]}, weight: 1}", member)
+	}
+	return fmt.Sprintf(deliveredManifests, name, replicas, version, artifact, checksum, more, names, weights.String())
 }
 
 // jdk is the package that shop has.

@@ -56,8 +56,11 @@ func ask(ctx context.Context, address string) (string, error) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("it answered %s: %w", response.Status, err)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("it answered %s", response.Status)
 	}
 	what, _, _ := strings.Cut(strings.TrimSpace(string(text)), ", vm-")
 	return what, nil

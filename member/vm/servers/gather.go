@@ -190,8 +190,8 @@ func (r *Reconciler) secret(ctx context.Context, w *work, name string) (map[stri
 	return secret.Data, nil
 }
 
-// watch keeps since when this process finds the server Unknown. Whether another outage began meanwhile is the decision's matter: its stamp is
-// this process's own then.
+// watch keeps since when this process finds the server Unknown. Whether another outage began meanwhile is the decision's matter: its stamp
+// is this process's own then.
 func (m *mind) watch(phase v1alpha1.ServerPhase, now time.Time) time.Time {
 	switch {
 	case phase != v1alpha1.ServerUnknown:

@@ -257,8 +257,8 @@ func TestFailoverBecomesDue(t *testing.T) {
 	}
 }
 
-// TestFailoverByAnyClock: whatever clock stamped the outage, nobody is due before the process that now leads watched for as long itself; what
-// was due before it led stays so, unless a person gives more time.
+// TestFailoverByAnyClock: whatever clock stamped the outage, nobody is due before the process that now leads watched for as long itself;
+// what was due before it led stays so, unless a person gives more time.
 func TestFailoverByAnyClock(t *testing.T) {
 	const timeout = 5 * time.Minute
 	for name, stamped := range map[string]time.Duration{

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 
 	"github.com/argosy-dev/argosy/member/vm/remote/remotetest"
 	"github.com/argosy-dev/argosy/test/lab/process"
@@ -58,6 +59,9 @@ func NewYard(dir string) (*Yard, error) {
 			_ = claim.Close()
 			return nil, fmt.Errorf("giving this host an address beside its machines: %w", err)
 		}
+		if err := netlink.RouteReplace(y.nowhere()); err != nil {
+			return nil, errors.Join(fmt.Errorf("keeping addresses without machines apart: %w", err), y.Close())
+		}
 		return y, nil
 	}
 	return nil, fmt.Errorf("all %d ranges of addresses for machines are taken on this host: %w", yards, taken)
@@ -65,6 +69,13 @@ func NewYard(dir string) (*Yard, error) {
 
 func single(address netip.Addr) *net.IPNet {
 	return &net.IPNet{IP: address.AsSlice(), Mask: net.CIDRMask(32, 32)}
+}
+
+// nowhere is where addresses of the yard lead that no machine has, or has any more. Without it they would lead to this host's own way out,
+// where some answer in everybody's place.
+func (y *Yard) nowhere() *netlink.Route {
+	subnets := &net.IPNet{IP: net.IPv4(198, 18, byte(4*y.number), 0), Mask: net.CIDRMask(22, 32)}
+	return &netlink.Route{Dst: subnets, Type: unix.RTN_UNREACHABLE}
 }
 
 func (y *Yard) hostAddress(change func(netlink.Link, *netlink.Addr) error) error {
@@ -83,7 +94,7 @@ func (y *Yard) Host() string { return y.host.String() }
 
 // Close gives the subnets back.
 func (y *Yard) Close() error {
-	return errors.Join(y.hostAddress(netlink.AddrDel), y.claim.Close())
+	return errors.Join(netlink.RouteDel(y.nowhere()), y.hostAddress(netlink.AddrDel), y.claim.Close())
 }
 
 // address of the machine that was made as the n-th.

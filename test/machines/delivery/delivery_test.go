@@ -69,8 +69,11 @@ func ask(ctx context.Context, over *http.Client) (string, error) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("HTTP %d %s: %w", response.StatusCode, text, err)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("HTTP %d %s", response.StatusCode, text)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
