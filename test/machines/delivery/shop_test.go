@@ -198,6 +198,9 @@ func (s *shop) apply() {
 			s.Expect(err).NotTo(gomega.HaveOccurred())
 			list[0].(map[string]any)["driver"] = haproxy.Name
 			s.Expect(unstructured.SetNestedSlice(object.Object, list, path...)).To(gomega.Succeed())
+			// A machine that stands still for a while is no sick service; one that died its driver tells of.
+			threshold := []string{"spec", "template", "spec", "healthCheck", "failureThreshold"}
+			s.Expect(unstructured.SetNestedField(object.Object, int64(10), threshold...)).To(gomega.Succeed())
 		}
 		objects = append(objects, object)
 	}
