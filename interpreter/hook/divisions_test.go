@@ -2,6 +2,7 @@ package hook
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/argosy-dev/argosy/internal/mark"
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/interpreter/family"
 )
 
@@ -210,6 +213,34 @@ func TestDivision(t *testing.T) {
 				t.Errorf("updated: %s", diff)
 			}
 		})
+	}
+}
+
+// TestWhatIsReflectedIsRead: what InterpretStatus says of a member's templates is what a division reads of it.
+func TestWhatIsReflectedIsRead(t *testing.T) {
+	observed := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{
+			"generation":  int64(2),
+			"annotations": map[string]any{mark.CreatedWith: "c", mark.TemplateHash: "t"},
+		},
+		"status": map[string]any{
+			"observedGeneration": int64(2), "updatedReplicas": int64(3), "currentRevision": "r1", "updateRevision": "r1",
+		},
+	}}
+	status, err := aggregate.Reflect(observed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := said([]workv1alpha2.AggregatedStatusItem{{ClusterName: "a", Status: &runtime.RawExtension{Raw: raw}}})
+	want := Division{
+		CreatedWith: map[string]string{"a": "c"}, Updated: map[string]family.Updated{"a": {Template: "t", Replicas: 3, All: true}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("error %v: %s", err, diff)
 	}
 }
 
