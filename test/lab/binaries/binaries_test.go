@@ -183,6 +183,26 @@ func TestOldGo(t *testing.T) {
 	}
 }
 
+func TestCompilersCollectLess(t *testing.T) {
+	for name, tc := range map[string]struct{ set, want string }{
+		"by itself":       {"", "GOGC=400"},
+		"the user's word": {"80", "GOGC=80"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("GOGC", tc.set)
+			var last string
+			for _, pair := range (goTool{dir: t.TempDir()}).command(t.Context(), "version").Environ() {
+				if strings.HasPrefix(pair, "GOGC=") {
+					last = pair
+				}
+			}
+			if last != tc.want {
+				t.Errorf("got %q, want %q", last, tc.want)
+			}
+		})
+	}
+}
+
 func TestUnknownProgram(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	if _, err := Ensure(t.Context(), Options{Root: t.TempDir()}, "hal9000"); err == nil || !strings.Contains(err.Error(), `"hal9000"`) {

@@ -18,6 +18,10 @@ import (
 // and without it karmada-scheduler cannot speak to an estimator. The Makefile exports the same, so that every build shares one cache.
 const buildTags = "kubernetes_protomessage_one_more_release"
 
+// compilerGC lets compilers collect garbage less often than programs do by themselves: of a package of Kubernetes the compiler takes a
+// quarter of its time less, and a third more memory.
+const compilerGC = "400"
+
 // goTool runs the go command in one module of the clone.
 type goTool struct {
 	dir string
@@ -32,6 +36,9 @@ func (g goTool) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -tags="+buildTags, "GOWORK=off")
+	if os.Getenv("GOGC") == "" {
+		cmd.Env = append(cmd.Env, "GOGC="+compilerGC)
+	}
 	return cmd
 }
 
