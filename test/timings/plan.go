@@ -42,21 +42,28 @@ func parse(args []string) (plan, error) {
 			packages = append(packages, arg)
 		}
 	}
-	if p.atOnce == 0 {
-		if apart != "" {
-			return p, errors.New("-apart needs -at-once: one go test plays no package in parts")
-		}
-		p.atOnce, p.jobs = 1, []job{append(flags, packages...)}
-		return p, nil
-	}
-	for i, name := range packages {
-		if i == 0 && apart != "" {
-			p.jobs = append(p.jobs, with(flags, "-run="+apart, name), with(flags, "-skip="+apart, name))
-			continue
-		}
-		p.jobs = append(p.jobs, with(flags, name))
+	switch {
+	case p.atOnce > 0:
+		p.jobs = each(flags, packages, apart)
+	case apart != "":
+		return p, errors.New("-apart needs -at-once: one go test plays no package in parts")
+	default:
+		p.atOnce, p.jobs = 1, []job{with(flags, packages...)}
 	}
 	return p, nil
+}
+
+// each package is a job; the first is two, if some of its tests are to be apart.
+func each(flags, packages []string, apart string) []job {
+	var jobs []job
+	for i, name := range packages {
+		if i == 0 && apart != "" {
+			jobs = append(jobs, with(flags, "-run="+apart, name), with(flags, "-skip="+apart, name))
+			continue
+		}
+		jobs = append(jobs, with(flags, name))
+	}
+	return jobs
 }
 
 func with(flags []string, more ...string) job { return append(append(job{}, flags...), more...) }
