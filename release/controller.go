@@ -205,18 +205,23 @@ func (c *Controller) apply(
 			}
 		}
 	}
-	if decision.Free {
-		if err := c.forget(ctx, release); err != nil {
-			return err
-		}
-		controllerutil.RemoveFinalizer(release, v1alpha1.Finalizer)
-		if err := c.Client.Update(ctx, release, client.FieldOwner(fieldManager)); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("letting Release %s go: %w", release.Name, err)
-		}
-		return nil
-	}
-	if decision.Record {
+	switch {
+	case decision.Free:
+		return c.letGo(ctx, release)
+	case decision.Record:
 		return c.prune(ctx, release)
+	}
+	return nil
+}
+
+// letGo of a Release that holds nothing, and of its records.
+func (c *Controller) letGo(ctx context.Context, release *v1alpha1.Release) error {
+	if err := c.forget(ctx, release); err != nil {
+		return err
+	}
+	controllerutil.RemoveFinalizer(release, v1alpha1.Finalizer)
+	if err := c.Client.Update(ctx, release, client.FieldOwner(fieldManager)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("letting Release %s go: %w", release.Name, err)
 	}
 	return nil
 }

@@ -27,9 +27,12 @@ func ended(release *v1alpha1.Release) bool {
 // writeReleaseStatus is a tree: the stages, and the clusters with what they have.
 func writeReleaseStatus(out io.Writer, release *v1alpha1.Release) error {
 	status := &release.Status
+	unnamed := "not looked at yet"
+	if status.ObservedGeneration > 0 {
+		unnamed = "none"
+	}
 	fmt.Fprintf(out, "Release %s/%s of %s %s, revision %s", release.Namespace, release.Name, release.Spec.TargetRef.Kind,
-		release.Spec.TargetRef.Name,
-		cmp.Or(status.Revision, "not looked at yet"))
+		release.Spec.TargetRef.Name, cmp.Or(status.Revision, unnamed))
 	if status.Dispatch != nil && status.Dispatch.Stable != status.Revision {
 		fmt.Fprintf(out, ", stable %s", status.Dispatch.Stable)
 	}
@@ -50,7 +53,8 @@ func writeReleaseStatus(out io.Writer, release *v1alpha1.Release) error {
 		}
 		fmt.Fprintf(out, "  %s %s: %s\n", mark, stage.Name, stageInWords(stage))
 	}
-	if len(status.Clusters) > 0 {
+	// Without a template they are those there were.
+	if len(status.Clusters) > 0 && status.Revision != "" {
 		fmt.Fprintln(out, "\nClusters")
 		table := newTable(out, 3)
 		fmt.Fprintln(table, "  NAME\tSTATE\tREVISION\tREPLICAS\tWANTED\tUPDATED\tREADY\tWAITS FOR")

@@ -197,6 +197,15 @@ func TestWriteReleaseStatus(t *testing.T) {
 		}
 	}
 	out.Reset()
+	one = underWay()
+	one.Status.Revision, one.Status.ObservedGeneration = "", 1 // its template was deleted
+	if err := writeReleaseStatus(&out, one); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "revision none") || strings.Contains(out.String(), "Clusters") {
+		t.Errorf("without a template:\n%s", out.String())
+	}
+	out.Reset()
 	if err := writeHistory(&out, revisionsOf(underWay())); err != nil {
 		t.Fatal(err)
 	}
