@@ -50,6 +50,9 @@ func run(m *testing.M) int {
 	options.Karmada, options.MemberKubernetes = *karmada, *kubernetes
 	// One member is enough to show that nothing depends on the lab's own server of metrics: the story of the unjoined cluster scales by it.
 	options.MetricsServer = "member3"
+	if *rollouts {
+		options.Rollouts = "member1"
+	}
 	options.Reschedule = []string{"demo-reschedule"}
 	options.Progress = os.Stdout
 	l, closeLab, err := lab.Run(context.Background(), options)

@@ -43,6 +43,9 @@ func KruiseCRDs() CRDs {
 	return CRDs{Module: "github.com/openkruise/kruise", Dir: "config/crd/bases"}
 }
 
+// RolloutsCRDs are Kruise Rollout's kinds, without their conversion: clients use the stored version.
+func RolloutsCRDs() CRDs { return CRDs{Module: rolloutsModule, Dir: "config/crd/bases"} }
+
 // CertManagerCRDs are kinds of which the chart can make objects. Nothing of the operator itself runs here.
 func CertManagerCRDs() CRDs {
 	return CRDs{

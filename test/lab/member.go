@@ -43,6 +43,8 @@ type member struct {
 	kruiseWebhook, kruiseHealth, kruiseStats int
 	managerHealth, managerStats              int
 	managerWebhook                           int
+
+	rolloutsWebhook, rolloutsHealth, rolloutsStats int
 }
 
 func newMember(w *workspace, k *karmadaPlane, options Options, i int) (*member, error) {
@@ -51,6 +53,9 @@ func newMember(w *workspace, k *karmadaPlane, options Options, i int) (*member, 
 	m.server = apiServer{name: m.name, etcd: k.server.etcd, audit: options.Audit}
 	err := w.take(&m.server.port, &m.kcm, &m.scheduler, &m.kwok, &m.metrics, &m.agent, &m.kruiseWebhook, &m.kruiseHealth, &m.kruiseStats,
 		&m.managerHealth, &m.managerStats, &m.managerWebhook)
+	if err == nil && m.options.Rollouts == m.name {
+		err = w.take(&m.rolloutsWebhook, &m.rolloutsHealth, &m.rolloutsStats)
+	}
 	return m, err
 }
 
@@ -83,6 +88,10 @@ func (m *member) units() []unit {
 		// Once in some two hundred starts OpenKruise 1.8 was seen to panic in its webhook.Checker: if the first look at its own certificate
 		// fails, the second finds no client. That death is forgiven.
 		units = append(units, unit{Name: name("kruise-manager"), After: needs, Prepare: m.prepareKruise, Process: m.kruiseManager()})
+	}
+	if m.options.Rollouts == m.name {
+		units = append(units, unit{Name: name(kruiseRollouts), After: []string{name("kruise-manager")}, Prepare: m.prepareRollouts,
+			Process: m.rollouts()})
 	}
 	if m.options.Metrics {
 		metrics := unit{Name: name("usage"), Process: m.usage()}

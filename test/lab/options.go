@@ -48,6 +48,8 @@ type Options struct {
 	Stock bool
 	// Kruise runs the OpenKruise manager in each member. Without it members have no CloneSets.
 	Kruise bool
+	// Rollouts is the member in which the controller of Kruise Rollout runs, beside OpenKruise's; none when empty. Its program is built then.
+	Rollouts string
 	// Metrics serves metrics.k8s.io in each member, which member HPAs need: by a server of the lab's own that sees a load at once, but in
 	// MetricsServer.
 	Metrics bool
@@ -99,6 +101,9 @@ func (o Options) validateMembers() error {
 	if o.MetricsServer != "" && !slices.Contains(names, o.MetricsServer) {
 		return fmt.Errorf("metrics-server in %s: there is no such member, only %s", o.MetricsServer, strings.Join(names, ", "))
 	}
+	if o.Rollouts != "" && (!o.Kruise || !slices.Contains(names, o.Rollouts)) {
+		return fmt.Errorf("rollouts in %s: it needs OpenKruise, and one of %s", o.Rollouts, strings.Join(names, ", "))
+	}
 	for _, name := range o.Pull {
 		if !slices.Contains(names, name) {
 			return fmt.Errorf("--pull %s: there is no such member, only %s", name, strings.Join(names, ", "))
@@ -109,7 +114,11 @@ func (o Options) validateMembers() error {
 
 // programs that the federation is made of.
 func (o Options) programs() []string {
-	return slices.DeleteFunc(binaries.Names(), func(name string) bool { return name == metricsServer && o.MetricsServer == "" })
+	names := slices.DeleteFunc(binaries.Names(), func(name string) bool { return name == metricsServer && o.MetricsServer == "" })
+	if o.Rollouts != "" {
+		names = append(names, kruiseRollouts)
+	}
+	return names
 }
 
 func (o Options) members() []string {

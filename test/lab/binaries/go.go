@@ -128,7 +128,7 @@ func lastMeaningfulLine(stderr string) string {
 // not there: the lab reads CRDs and manifests from it and copies none into the clone.
 func ModuleDir(ctx context.Context, root, module string) (string, error) {
 	tool := goTool{dir: root}
-	for _, g := range groups() {
+	for _, g := range append(groups(), asked()...) {
 		if g.source == module {
 			tool.dir = filepath.Join(root, g.dir)
 		}

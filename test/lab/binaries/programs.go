@@ -90,7 +90,7 @@ func ClusterPrograms() []string {
 // groupsWith are the groups with that Karmada and Kubernetes, empty or the base's for none in particular: an older one's stands first, so
 // that its programs are taken instead of the base's.
 func groupsWith(karmada, kubernetes string) []group {
-	all := groups()
+	all := append(groups(), asked()...)
 	if version, older := olderKubernetes[kubernetes]; older {
 		all = append([]group{{
 			name:     "kubernetes-" + kubernetes,
@@ -156,7 +156,17 @@ func groups() []group {
 	}
 }
 
-// Names lists every program, in build order.
+// asked are programs that no federation has unless a test asks for them by name: they are built then.
+func asked() []group {
+	return []group{{
+		name:     "kruise-rollouts",
+		dir:      "test/lab/modules/kruise-rollouts",
+		source:   "github.com/openkruise/rollouts",
+		programs: []program{{"kruise-rollouts", "github.com/openkruise/rollouts"}},
+	}}
+}
+
+// Names lists every program of a federation, in build order.
 func Names() []string {
 	var names []string
 	for _, g := range groups() {
