@@ -260,7 +260,8 @@ func (f *componentFleet) run() {
 func (f *componentFleet) until(what string, is func(*v1alpha1.Component) bool) {
 	f.Helper()
 	left := 0
-	err := wait.PollUntilContextTimeout(f.Context(), 500*time.Millisecond, 10*time.Minute, true, func(ctx context.Context) (bool, error) {
+	// Each look lists all of them: at two a second a fifth of this process's time went into that.
+	err := wait.PollUntilContextTimeout(f.Context(), 2*time.Second, 10*time.Minute, true, func(ctx context.Context) (bool, error) {
 		list := &v1alpha1.ComponentList{}
 		if err := f.api.List(ctx, list); err != nil {
 			return false, err
