@@ -200,11 +200,11 @@ images-check: images ## build the commit's images again in another folder, and c
 		diff $(ARTIFACTS)/images/digests.txt $$copy/$(ARTIFACTS)/images/digests.txt && echo "the same digests, twice"
 
 .PHONY: chart
-chart: ## the Helm charts, checked and packed, into _artifacts/chart
+chart: ## the Helm charts, checked and packed, into _artifacts/chart; VERSION=v1.2.3
 	@mkdir -p $(ARTIFACTS) && echo 'image: {repository: registry.example/argosy}' > $(ARTIFACTS)/values.yaml
 	@for chart in chart member; do (cd tools/chart && \
 		go run . lint -chart $(CURDIR)/deploy/$$chart -values $(CURDIR)/$(ARTIFACTS)/values.yaml && \
-		go run . package -chart $(CURDIR)/deploy/$$chart -out $(CURDIR)/$(ARTIFACTS)/chart) || exit 1; \
+		go run . package -chart $(CURDIR)/deploy/$$chart -out $(CURDIR)/$(ARTIFACTS)/chart $(if $(filter v%,$(VERSION)),-version $(VERSION))) || exit 1; \
 	done
 
 # make release: argosyctl for people's machines, and argosy-estimator, which its fit asks. A version is what a tag says, and RELEASES is where its archives will be served.

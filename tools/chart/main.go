@@ -29,8 +29,8 @@ func main() {
 
 // options of all commands.
 type options struct {
-	chart, values, out, name, namespace, kubeVersion string
-	upgrade                                          bool
+	chart, values, out, name, namespace, kubeVersion, version string
+	upgrade                                                   bool
 }
 
 func run(args []string, out io.Writer) error {
@@ -45,6 +45,7 @@ func run(args []string, out io.Writer) error {
 	flags.StringVar(&o.name, "name", "argosy", "the release's name")
 	flags.StringVar(&o.namespace, "namespace", "argosy-system", "the release's namespace")
 	flags.StringVar(&o.kubeVersion, "kube-version", "v1.34.2", "version of the host cluster")
+	flags.StringVar(&o.version, "version", "", "package: of the programs and so of the chart, such as v1.2.3; by default what Chart.yaml says")
 	flags.BoolVar(&o.upgrade, "upgrade", false, "render as an upgrade")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -143,6 +144,10 @@ func (o options) pack(out io.Writer) error {
 	loaded, err := loader.Load(o.chart)
 	if err != nil {
 		return err
+	}
+	if o.version != "" {
+		// Images are tagged so, and the chart asks for the tag that its appVersion is.
+		loaded.Metadata.AppVersion, loaded.Metadata.Version = o.version, strings.TrimPrefix(o.version, "v")
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err

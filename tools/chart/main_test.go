@@ -124,6 +124,15 @@ func TestPackage(t *testing.T) {
 	if packed.Name() != "tiny" || len(packed.Templates) != 3 {
 		t.Errorf("packed %s with %d templates", packed.Name(), len(packed.Templates))
 	}
+	if err := run([]string{"package", "-chart", dir, "-out", out, "-version", "v1.2.3"}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if packed, err = loader.LoadFile(filepath.Join(out, "tiny-1.2.3.tgz")); err != nil || packed.AppVersion() != "v1.2.3" {
+		t.Errorf("of a release: %v, %s", err, packed.AppVersion())
+	}
+	if err := run([]string{"package", "-chart", dir, "-out", out, "-version", "main"}, io.Discard); err == nil {
+		t.Error("packed a chart whose version is none")
+	}
 	if err := run([]string{"package", "-chart", dir}, io.Discard); err == nil || !strings.Contains(err.Error(), "-out") {
 		t.Errorf("without a place: %v", err)
 	}
