@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -189,6 +190,7 @@ func (m *vmMember) until(all int, version string) time.Duration {
 // this process, which is measured with it, and releases succeed at once: what is left is the controllers' own.
 func TestServers(t *testing.T) {
 	Only(t)
+	ctrl.SetLogger(logr.Discard())
 	m := newVMMember(t)
 	count := (*vmServers + *vmSet - 1) / *vmSet
 	all := count * *vmSet
