@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -97,8 +98,10 @@ func newVMMember(t *testing.T) *vmMember {
 	if err != nil {
 		t.Fatal(err)
 	}
+	asked := rest.CopyConfig(server.Config)
+	asked.QPS = -1 // as argosy-member-manager asks
 	fixture.Leader{
-		Config: server.Config, Scheme: scheme, Namespace: metav1.NamespaceDefault, Requests: m.counted(),
+		Config: asked, Scheme: scheme, Namespace: metav1.NamespaceDefault, Requests: m.counted(),
 		Add: func(_ context.Context, mgr ctrl.Manager) error {
 			every := control.Options{Concurrency: 4}
 			err := servers.AddToManager(mgr, servers.Options{
