@@ -11,6 +11,7 @@ import (
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -373,6 +374,9 @@ func count(out *decide.Work, manifest *unstructured.Unstructured, status map[str
 	out.Observed = err == nil && first("resourceTemplateGeneration") == of && first("observedGeneration") >= first("generation")
 	out.Updated = first("updatedReplicas", "updatedNumberScheduled")
 	out.Ready = first("availableReplicas", "numberAvailable")
+	if gvk := manifest.GroupVersionKind(); gvk.Group == appsv1.GroupName && gvk.Kind == "Deployment" {
+		out.Old = max(0, first("replicas")-out.Updated) // kubectl rollout status waits for them too
+	}
 	out.Desired = first("desiredNumberScheduled")
 	if replicas, ok, err := unstructured.NestedInt64(manifest.Object, "spec", "replicas"); ok && err == nil {
 		out.Desired = replicas

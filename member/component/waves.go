@@ -148,7 +148,11 @@ func (w *waves) bring(
 	return reconcile.Result{RequeueAfter: again}, nil
 }
 
-const longestWaveMessage = 4000
+// What a status has room for.
+const (
+	longestWaveMessage = 4000
+	mostChanged        = 1000
+)
 
 // candidates are the Components that a wave may speak of, and the copies that are rendered from.
 func (w *waves) candidates(
@@ -224,6 +228,7 @@ func (w *waves) grant(ctx context.Context, member *wave.Member) error {
 	base := member.Component.DeepCopy()
 	changed := member.Component.DeepCopy()
 	revision := v1alpha1.TemplateRevision{Name: member.Waits.Name, BrokenBefore: wave.Broken(changed)}
+	revision.Changed = member.Waits.Changed[:min(len(member.Waits.Changed), mostChanged)]
 	if was := changed.Status.TemplateRevision; was != nil {
 		revision.Applied = was.Applied
 		// What a change of ours broke is not excused by it, so that the mend is watched as the change was.

@@ -106,6 +106,8 @@ func running(w *Work, want int64) (reason, message string) {
 		return v1alpha1.ReasonUpdating, fmt.Sprintf("has %d of %d replicas updated", w.Updated, want)
 	case w.Ready < w.Desired:
 		return v1alpha1.ReasonUpdating, fmt.Sprintf("has %d of %d replicas ready", w.Ready, w.Desired)
+	case w.Old > 0:
+		return v1alpha1.ReasonUpdating, fmt.Sprintf("still has old replicas beside the updated ones: %d", w.Old)
 	case w.Unjudged:
 		return v1alpha1.ReasonHealthUnknown, "is all ready, and nobody told Karmada whether it is healthy: is argosy-webhook away?"
 	case !w.Healthy:

@@ -51,6 +51,8 @@ type fleet struct {
 	hookless bool
 	// unjudged: nobody tells Karmada whether what members report is healthy.
 	unjudged bool
+	// surging: members take no replica away before a new one is ready, as a Deployment of one replica does.
+	surging bool
 	// slow clusters get no Work of the config.
 	slow map[string]bool
 }
@@ -322,8 +324,11 @@ func (f *fleet) reported(name string, work *unstructured.Unstructured) *Work {
 		if of == revision {
 			out.Updated += n
 		}
-		if !f.bad[of] {
+		switch {
+		case !f.bad[of]:
 			out.Ready += n
+		case f.surging:
+			out.Ready, out.Old = out.Ready+n, out.Old+n
 		}
 	}
 	return out

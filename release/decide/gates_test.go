@@ -48,6 +48,24 @@ func (f *fleet) report(name string, result v1alpha1.CheckResult, revision string
 	})
 }
 
+// TestOneReplica: while the replica that is replaced serves, a Deployment reports all that is asked for as updated, ready and healthy. That
+// is no stage done, and no next cluster opened.
+func TestOneReplica(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 1, "member2": 1}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
+	f.release.Spec.OnFailure = v1alpha1.OnFailureRollback
+	r1 := f.push("web:1")
+	f.settle()
+	f.surging = true
+	r2 := f.push("web:2")
+	f.bad[r2] = true
+	f.settle()
+	f.says(t, v1alpha1.ConditionProgressing, v1alpha1.ReasonUpdating, "still has old replicas beside the updated ones: 1")
+	f.runs(t, r2, 1)
+	f.now = f.now.Add(11 * time.Minute)
+	f.settle()
+	f.runs(t, r1, 2)
+}
+
 func TestChecksOpenTheNextStage(t *testing.T) {
 	f, _, r2 := gated(t, v1alpha1.Gates{Checks: []string{"Smoke", "Load"}})
 	f.says(t, v1alpha1.ConditionProgressing, v1alpha1.ReasonAwaitingChecks, "waits for: Smoke, Load")

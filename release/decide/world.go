@@ -96,7 +96,10 @@ type Work struct {
 	Observed bool
 	// Desired, Updated and Ready as reported.
 	Desired, Updated, Ready int64
-	Healthy                 bool
+	// Old is how many replicas a Deployment has beside those that are updated. While one that is to be replaced serves it counts as ready,
+	// though no new one may ever come up.
+	Old     int64
+	Healthy bool
 	// Unjudged: Karmada had nobody to say whether it is healthy.
 	Unjudged bool
 }

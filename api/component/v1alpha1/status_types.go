@@ -93,6 +93,14 @@ type TemplateRevision struct {
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
 
+	// changed are the templates whose change the wave brought; an empty name is the renderer itself. A template that was deleted since,
+	// or no longer matches, is found here alone.
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=atomic
+	// +optional
+	Changed []string `json:"changed,omitempty"`
+
 	// brokenBefore is true of a component that did not serve when a wave brought the revision: it does not stop the wave.
 	// +optional
 	BrokenBefore bool `json:"brokenBefore,omitempty"`

@@ -125,7 +125,7 @@ func (s *settling) revision() {
 		now := &v1alpha1.TemplateRevision{Name: choice.Name}
 		// Nothing changed by it. What a wave broke stays that wave's until it is mended.
 		if before != nil && before.Since != nil && wave.Broken(s.in.Component) {
-			now.Since, now.BrokenBefore = before.Since, before.BrokenBefore
+			now.Since, now.BrokenBefore, now.Changed = before.Since, before.BrokenBefore, before.Changed
 		}
 		s.status.TemplateRevision = now
 	} else {

@@ -87,7 +87,8 @@ func (of *Candidate) place(tied map[string]string) (string, bool) {
 	if revision == nil || revision.Since == nil {
 		return "", false
 	}
-	for _, name := range append([]string{renderer}, of.Matching...) {
+	// A template that was deleted, or no longer matches, ties those that were given that change to those that wait for it.
+	for _, name := range slices.Concat([]string{renderer}, of.Matching, revision.Changed) {
 		if _, there := tied[name]; there {
 			return name, true
 		}

@@ -2,6 +2,7 @@ package wave
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +59,7 @@ func (f *fleet) grant(members []*Member) {
 	for _, m := range members {
 		at := metav1.NewTime(f.now)
 		m.Component.Status.TemplateRevision = &v1alpha1.TemplateRevision{
-			Name: m.Waits.Name, Applied: "old", Since: &at, BrokenBefore: Broken(m.Component),
+			Name: m.Waits.Name, Applied: "old", Since: &at, BrokenBefore: Broken(m.Component), Changed: m.Waits.Changed,
 		}
 		m.Waits = nil
 	}
@@ -267,6 +268,47 @@ func TestGroups(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"base+python: a b g", "go: c f"}, have); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
+	}
+}
+
+// TestDeletedTemplate: those that were given the deletion hold back those that wait for it, though no template ties them any more. Who had
+// another change is none of theirs.
+func TestDeletedTemplate(t *testing.T) {
+	f := newFleet(10)
+	f.spoils = map[string]bool{f.members[0].Component.Name: true}
+	at := metav1.NewTime(noon)
+	others := []Candidate{}
+	for _, m := range newFleet(50).members {
+		m.Component.Name += "-other"
+		m.Component.Status.TemplateRevision.Since, m.Component.Status.TemplateRevision.Changed = &at, []string{"java"}
+		others = append(others, Candidate{Component: m.Component, Matching: []string{"java"}})
+	}
+	for _, m := range f.members {
+		m.Waits.Changed = []string{"gone"}
+	}
+	var last Plan
+	for range 20 {
+		all := slices.Clone(others)
+		for _, m := range f.members {
+			all = append(all, Candidate{Component: m.Component, Waits: m.Waits, Matching: []string{"base"}})
+		}
+		groups := Groups(all)
+		if len(groups) != 1 || len(groups[0].Members) != len(f.members) {
+			t.Fatalf("want one wave of %d, have %d waves, the first: %+v", len(f.members), len(groups), groups[0])
+		}
+		last = Decide(groups[0].Members, DefaultPace(), f.now)
+		for _, granted := range last.Grant {
+			for _, m := range f.members {
+				if m.Component == granted.Component {
+					f.grant([]*Member{m})
+				}
+			}
+		}
+		f.settle()
+		f.now = f.now.Add(time.Minute)
+	}
+	if last.State != v1alpha1.WaveStopped || f.updated() != 1 {
+		t.Errorf("%s with %d of %d given, want it stopped by the first: %s", last.State, f.updated(), len(f.members), last.Message)
 	}
 }
 
