@@ -37,6 +37,7 @@ func lost(n *next) bool {
 		"to it, or open revision %s everywhere: argosyctl release promote %s", before.Stable, n.Template.Revision, n.Release.Name)
 	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonRecordLost, message)
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRecordLost, message)
+	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.clusters(nothing())
 	n.After = time.Minute // a record may come back with a backup

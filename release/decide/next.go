@@ -96,6 +96,7 @@ func missing(n *next) bool {
 	}
 	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist: nothing is held")
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist")
+	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	return true
 }
@@ -111,6 +112,7 @@ func unfit(n *next) bool {
 	}
 	n.condition(v1alpha1.ConditionAdopted, status, n.UnfitReason, n.Unfit)
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, n.UnfitReason, n.Unfit)
+	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.After = time.Minute // what is in the way may go without an event: another Release of the target
 	return true
@@ -147,6 +149,7 @@ func follow(n *next) bool {
 		return false
 	}
 	n.After = lookAgain
+	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	if slices.Contains(cutOff, n.Migrating) {
 		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonMigrating,
 			"a Migration of the application is "+n.Migrating+": nothing is opened until it is taken over again")

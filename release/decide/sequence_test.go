@@ -209,6 +209,31 @@ func labelled(key, value string) *v1alpha1.ClusterSelection {
 	return &v1alpha1.ClusterSelection{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}}
 }
 
+// TestStalledNoMore: what a Release waited for in vain is no trouble of its any more once its target is gone, unfit or migrates.
+func TestStalledNoMore(t *testing.T) {
+	for name, change := range map[string]func(*World){
+		"the target is gone":  func(w *World) { w.Template = nil },
+		"the target is unfit": func(w *World) { w.UnfitReason, w.Unfit = v1alpha1.ReasonMembersOwn, "members have the last word" },
+		"it is cut off":       func(w *World) { w.Migrating = "CutOff" },
+		"it is taken over":    func(w *World) { w.Migrating = "Opening" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, _, r2 := gated(t, v1alpha1.Gates{Approvals: 1})
+			f.release.Spec.OnFailure = v1alpha1.OnFailurePause
+			f.bad[r2] = true
+			f.passing(20 * time.Minute)
+			if f.is(v1alpha1.ConditionStalled) != metav1.ConditionTrue {
+				t.Fatalf("not stalled: %+v", f.release.Status.Conditions)
+			}
+			w := f.world()
+			change(&w)
+			if c := meta.FindStatusCondition(Next(w).Status.Conditions, v1alpha1.ConditionStalled); c.Status != metav1.ConditionFalse {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+}
+
 // TestUnfit: what is in the way is said, nothing further is opened, nobody need approve, and it is looked at again though no event tells.
 func TestUnfit(t *testing.T) {
 	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2},
