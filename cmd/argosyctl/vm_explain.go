@@ -161,8 +161,12 @@ func (e explaining) nextOfServer(server *v1alpha1.Server, reason string) string 
 		return e.approve("server")
 	case slices.ContainsFunc(status.Tasks, failed):
 		task := status.Tasks[slices.IndexFunc(status.Tasks, failed)]
-		return fmt.Sprintf("task %s failed for good (%s): mend that, then argosyctl vm override %s --state %s --once --reason ...%s, or change "+
-			"the Server: either begins anew.", task.Type, task.Message, e.key.Name, status.Phase, e.in())
+		next := "change the Server: it begins anew."
+		if status.Phase != v1alpha1.ServerUnknown { // which nobody can ask for
+			next = fmt.Sprintf("argosyctl vm override %s --state %s --once --reason ...%s, or change the Server: either begins anew.",
+				e.key.Name, status.Phase, e.in())
+		}
+		return fmt.Sprintf("task %s failed for good (%s): mend that, then %s", task.Type, task.Message, next)
 	case reason == v1alpha1.ReasonOverride:
 		return "nothing by itself: a person decided. argosyctl vm override " + e.key.Name + " --remove" + e.in() + " ends that."
 	case meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionFailoverDue):

@@ -47,6 +47,10 @@ func TestVMExplain(t *testing.T) {
 			s.Status.Phase = v1alpha1.ServerInitializing
 			s.Status.Tasks = []v1alpha1.Task{{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskFailed, Message: "no such zone"}}
 		}), "Initializing", "argosyctl vm override payments --state Initializing --once --reason ... -n shop --member member1"},
+		"a task failed, and it cannot be reached": {server(func(s *v1alpha1.Server) {
+			s.Status.Phase = v1alpha1.ServerUnknown
+			s.Status.Tasks = []v1alpha1.Task{{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskFailed, Message: "no such zone"}}
+		}), "Unknown", "mend that, then change the Server"},
 		"a person decided": {server(func(s *v1alpha1.Server) {
 			s.Status.Phase, s.Status.DecidedBy = v1alpha1.ServerOffline, v1alpha1.DecidedByHuman
 			s.Spec.Override = &v1alpha1.Override{By: "ann", Reason: "inquiry"}
