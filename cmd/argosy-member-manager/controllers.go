@@ -133,7 +133,7 @@ func addVM(cfg *config.MemberManager) func(context.Context, manager.Manager, con
 		if err != nil {
 			return err
 		}
-		if err := deployments.AddToManager(mgr, every); err != nil {
+		if err := deployments.AddToManager(mgr, deployments.Options{Options: every, Gates: calls}); err != nil {
 			return err
 		}
 		balancers, err := balancers(mgr, cfg.LoadBalancers)

@@ -111,7 +111,7 @@ func newVMMember(t *testing.T) *vmMember {
 			if err != nil {
 				return err
 			}
-			if err := deployments.AddToManager(mgr, every); err != nil {
+			if err := deployments.AddToManager(mgr, deployments.Options{Options: every}); err != nil {
 				return err
 			}
 			return sets.AddToManager(mgr, sets.Options{Options: every, Drivers: []string{httpdriver.Name}})

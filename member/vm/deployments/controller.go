@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/control"
+	"github.com/argosy-dev/argosy/member/vm/gates"
 )
 
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmdeployments,verbs=get;list;watch
@@ -22,40 +25,63 @@ import (
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=servers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+// Options of the controller.
+type Options struct {
+	control.Options
+	// Gates says whom gates may call.
+	Gates gates.Options
+}
 
 // Reconciler makes VMDeployments act.
 type Reconciler struct {
-	control.Options
+	Options
 	// cache knows VMDeployments, sets and Servers; live asks the API server itself.
 	cache, live client.Reader
 	writer      client.Client
 	recorder    record.EventRecorder
+	// gates calls whom gates name; nil: nobody does.
+	gates *gates.Keeper
 }
 
 // New is for tests that call Reconcile themselves.
-func New(options control.Options, with control.Means) *Reconciler {
+func New(options Options, with control.Means) *Reconciler {
 	return &Reconciler{Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder}
 }
 
 // AddToManager lets mgr run the controller while it leads.
-func AddToManager(mgr manager.Manager, options control.Options) error {
-	r := New(options, control.MeansOf(mgr, "argosy-vmdeployment"))
+func AddToManager(mgr manager.Manager, options Options) error {
+	r, calls := New(options, control.MeansOf(mgr, "argosy-vmdeployment")), &control.Calls{}
+	r.gates = gates.New(options.Gates, r.live, r.recorder, options.PassiveClock(), calls.Tell)
+	if err := mgr.Add(r.gates); err != nil {
+		return fmt.Errorf("adding the calls of gates: %w", err)
+	}
 	return r.kind().Builder(mgr, "vmdeployment").
 		Watches(&v1alpha1.Server{}, handler.EnqueueRequestsFromMapFunc(r.ofServer)).
 		Watches(&v1alpha1.VMReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.ofSet)).
+		Watches(&v1alpha1.VMDeployment{}, handler.Funcs{DeleteFunc: r.forget}).
+		WatchesRawSource(calls.Source()).
 		Complete(r)
 }
 
 func (r *Reconciler) kind() control.Kind[*v1alpha1.VMDeployment] {
 	return control.Kind[*v1alpha1.VMDeployment]{
-		Options: r.Options, Cache: r.cache, New: func() *v1alpha1.VMDeployment { return &v1alpha1.VMDeployment{} }, Handle: r.handle,
+		Options: r.Options.Options, Cache: r.cache, New: func() *v1alpha1.VMDeployment { return &v1alpha1.VMDeployment{} }, Handle: r.handle,
 	}
 }
 
 // Reconcile brings one release further.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	return r.kind().Reconcile(ctx, request)
+}
+
+// forget what gates were asked for a VMDeployment that is gone.
+func (r *Reconciler) forget(
+	_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request],
+) {
+	r.gates.Forget(e.Object.GetUID())
 }
 
 func (r *Reconciler) ofServer(ctx context.Context, server client.Object) []reconcile.Request {
@@ -91,6 +117,7 @@ func (r *Reconciler) handle(ctx context.Context, deployment *v1alpha1.VMDeployme
 		return time.Time{}, err
 	}
 	w.decide()
+	r.settle(w)
 	if err := r.writeStatus(ctx, w); err != nil {
 		return time.Time{}, err
 	}
@@ -101,4 +128,19 @@ func (r *Reconciler) handle(ctx context.Context, deployment *v1alpha1.VMDeployme
 		return time.Time{}, fmt.Errorf("removing old revisions: %w", err)
 	}
 	return w.plan.Wake, nil
+}
+
+// settle calls whom the gates name at which a batch waits.
+func (r *Reconciler) settle(w *work) {
+	if r.gates == nil || w.trouble != "" {
+		return
+	}
+	pending, wake := r.gates.Settle(gates.Waiting{
+		Object: w.deployment, Set: w.deployment.Spec.TargetRef.Name, Gates: w.deployment.Spec.Gates,
+		Pending: w.plan.Status.PendingApprovals, Operations: w.in.Operations(),
+	})
+	w.plan.Status.PendingApprovals = pending
+	if !wake.IsZero() && (w.plan.Wake.IsZero() || wake.Before(w.plan.Wake)) {
+		w.plan.Wake = wake
+	}
 }

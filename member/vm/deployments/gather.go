@@ -31,6 +31,9 @@ type work struct {
 func (r *Reconciler) gather(ctx context.Context, deployment *v1alpha1.VMDeployment) (*work, error) {
 	w := &work{deployment: deployment, now: r.Now()}
 	w.in = rollout.Input{Deployment: deployment, Release: deployment.Spec.Release, Now: w.now}
+	if r.gates != nil {
+		w.in.Answers = r.gates.Answers(deployment.UID, deployment.Spec.Gates)
+	}
 	if err := r.readRevisions(ctx, w); err != nil {
 		return nil, err
 	}

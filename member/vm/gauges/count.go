@@ -38,7 +38,7 @@ type numbers struct {
 }
 
 // count what the objects say at a time.
-func count(sets []v1alpha1.VMReplicaSet, servers []v1alpha1.Server, now time.Time) numbers {
+func count(sets []v1alpha1.VMReplicaSet, deployments []v1alpha1.VMDeployment, servers []v1alpha1.Server, now time.Time) numbers {
 	out := numbers{servers: map[phaseOf]int{}, blocked: map[string]int{}, waiting: map[waitsFor]int{}, pending: map[string]int{}}
 	told, blind := map[[2]string]bool{}, map[[2]string]bool{}
 	pend := func(pending []gatev1alpha1.PendingApproval, gates []gatev1alpha1.Gate) {
@@ -74,6 +74,9 @@ func count(sets []v1alpha1.VMReplicaSet, servers []v1alpha1.Server, now time.Tim
 		if apimeta.IsStatusConditionFalse(sets[i].Status.Conditions, v1alpha1.ConditionRemediationAllowed) {
 			out.stopped++
 		}
+	}
+	for i := range deployments {
+		pend(deployments[i].Status.PendingApprovals, deployments[i].Spec.Gates)
 	}
 	out.blind = len(blind)
 	return out

@@ -88,7 +88,11 @@ func (g *Gauges) look(ctx context.Context) error {
 	if err := g.cache.List(ctx, servers, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing Servers: %w", err)
 	}
-	n := count(sets.Items, servers.Items, g.clock.Now())
+	deployments := &v1alpha1.VMDeploymentList{}
+	if err := g.cache.List(ctx, deployments, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing VMDeployments: %w", err)
+	}
+	n := count(sets.Items, deployments.Items, servers.Items, g.clock.Now())
 	for _, vec := range []*prometheus.GaugeVec{g.servers, g.blocked, g.waiting, g.pending} {
 		vec.Reset()
 	}

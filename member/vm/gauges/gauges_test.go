@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
@@ -50,11 +51,13 @@ func TestGauges(t *testing.T) {
 	set.Status.PendingApprovals = []gatev1alpha1.PendingApproval{
 		pending("out", "op-1", time.Minute), pending("removal", "op-2", time.Hour), pending("failover", "op-3", time.Second),
 	}
+	release := &v1alpha1.VMDeployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "set"}}
+	release.Status.PendingApprovals = []gatev1alpha1.PendingApproval{pending("batch", "op-4", 2*time.Hour)}
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(serving, blocked, retried, asked, fresh, set).Build()
+	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(serving, blocked, retried, asked, fresh, set, release).Build()
 	registry := prometheus.NewRegistry()
 	g, err := New(api, clocktesting.NewFakeClock(now), registry)
 	if err != nil {
@@ -71,7 +74,7 @@ func TestGauges(t *testing.T) {
 	}
 	look(`# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
 # TYPE argosy_vm_oldest_approval_seconds gauge
-argosy_vm_oldest_approval_seconds 3600
+argosy_vm_oldest_approval_seconds 7200
 # HELP argosy_vm_operations_waiting Operations of Servers that do not go on, by kind and reason: Approval, Blocked, Retry.
 # TYPE argosy_vm_operations_waiting gauge
 argosy_vm_operations_waiting{kind="Offline",reason="Approval"} 1
@@ -79,6 +82,7 @@ argosy_vm_operations_waiting{kind="Provision",reason="Blocked"} 1
 argosy_vm_operations_waiting{kind="Provision",reason="Retry"} 1
 # HELP argosy_vm_pending_approvals Operations that wait for a person, by the stage of their gate.
 # TYPE argosy_vm_pending_approvals gauge
+argosy_vm_pending_approvals{stage="Batch"} 1
 argosy_vm_pending_approvals{stage="Failover"} 1
 argosy_vm_pending_approvals{stage="Offline"} 1
 argosy_vm_pending_approvals{stage="Removal"} 1
@@ -102,8 +106,10 @@ argosy_vm_tasks_blocked{type="CreateMachine"} 1
 			t.Fatal(err)
 		}
 	}
-	if err := api.Delete(t.Context(), set); err != nil {
-		t.Fatal(err)
+	for _, gone := range []client.Object{set, release} {
+		if err := api.Delete(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
 	}
 	look(`# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
 # TYPE argosy_vm_oldest_approval_seconds gauge

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
@@ -25,6 +26,8 @@ type Input struct {
 	Revision string
 	// Before is the release that all had before it; nil: there was none. Servers that are born before their turn begin with it.
 	Before *v1alpha1.Release
+	// Answers of the gates' webhooks, in the form of approvals.
+	Answers []gatev1alpha1.Approval
 	// Servers of the target, those on their way out not among them.
 	Servers []*v1alpha1.Server
 	Now     time.Time

@@ -158,6 +158,15 @@ func (in Input) Operation(batch int) string {
 	return gate.OperationID(in.Deployment.UID, "batch/"+in.Revision, int64(batch+1))
 }
 
+// Operations of the release: the beginnings of all its batches.
+func (in Input) Operations() []string {
+	var out []string
+	for batch := range in.ends() {
+		out = append(out, in.Operation(batch))
+	}
+	return out
+}
+
 func (in Input) waits(at stand) waiting {
 	var out waiting
 	if at.granted > at.begins() {
@@ -175,8 +184,9 @@ func (in Input) waits(at stand) waiting {
 		gates = append(gates, gatev1alpha1.GateBatch)
 	}
 	id := in.Operation(at.batch)
+	decisions := slices.Concat(in.Deployment.Spec.Approvals, in.Answers)
 	for _, name := range gates {
-		switch verdict, by := gate.Judge(in.Deployment.Spec.Approvals, name, id); verdict {
+		switch verdict, by := gate.Judge(decisions, name, id); verdict {
 		case gate.Rejected:
 			out.rejected = by
 		case gate.Shut:

@@ -47,7 +47,7 @@ func (w *world) deliver(m *mortal, holder string) bool {
 	options.Drivers = map[string]machine.Driver{httpdriver.Name: mortalDriver{Driver: w.driver, mortal: m}}
 	options.Remote = m.remote()
 	planner := sets.New(sets.Options{Options: w.every(1), Drivers: []string{httpdriver.Name}}, with)
-	releases := deployments.New(w.every(1), with)
+	releases := deployments.New(deployments.Options{Options: w.every(1)}, with)
 	worker := servers.New(options, with)
 	for pass := 0; !m.dead(); pass++ {
 		if pass > 300 {

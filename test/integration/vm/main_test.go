@@ -205,7 +205,7 @@ func (w *world) leadAs(holder string) (kill func()) {
 			if err := servers.AddToManager(mgr, w.serverOptions(holder)); err != nil {
 				return err
 			}
-			if err := deployments.AddToManager(mgr, w.every(2)); err != nil {
+			if err := deployments.AddToManager(mgr, deployments.Options{Options: w.every(2), Gates: gates.Options{AllowedURLs: w.allowed}}); err != nil {
 				return err
 			}
 			err := pools.AddToManager(mgr, pools.Options{

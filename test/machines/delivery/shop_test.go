@@ -153,7 +153,7 @@ func (s *shop) lead(config *rest.Config, scheme *runtime.Scheme, machines machin
 		if err != nil {
 			return err
 		}
-		if err := deployments.AddToManager(mgr, every); err != nil {
+		if err := deployments.AddToManager(mgr, deployments.Options{Options: every}); err != nil {
 			return err
 		}
 		err = pools.AddToManager(mgr, pools.Options{
