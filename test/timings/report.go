@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // event is a line of go test -json (go doc test2json).
@@ -24,39 +23,29 @@ type report struct {
 	// said is the output of each test that has not ended yet, and that of its package under no name.
 	said map[event]*strings.Builder
 	took []event
-	// lock is held while something is shown: of several reports that are read at the same time each shows what belongs together at once.
-	lock *sync.Mutex
 }
 
-func newReport(out io.Writer) *report {
-	return &report{out: out, said: map[event]*strings.Builder{}, lock: &sync.Mutex{}}
-}
+func newReport(out io.Writer) *report { return &report{out: out, said: map[event]*strings.Builder{}} }
 
 // read shows events until there are no more. What is none, such as the words of a program that wrote to standard output, is shown as it is.
 func (r *report) read(events io.Reader) error {
 	lines := bufio.NewReader(events)
 	for {
 		line, err := lines.ReadString('\n')
-		r.line(line)
+		var e event
+		switch {
+		case line == "":
+		case json.Unmarshal([]byte(line), &e) != nil:
+			fmt.Fprint(r.out, line)
+		default:
+			r.see(e)
+		}
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("reading go test's output: %w", err)
 		}
-	}
-}
-
-func (r *report) line(line string) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	var e event
-	switch {
-	case line == "":
-	case json.Unmarshal([]byte(line), &e) != nil:
-		fmt.Fprint(r.out, line)
-	default:
-		r.see(e)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/gate/call"
 )
 
-// TestReleaseGates: a VMDeployment's own gate is asked by webhook before a batch begins. Nonsense opens nothing, and whom notifyRef names is
-// told; one clear answer begins the batch, and of the next release a rejection keeps it away.
+// TestReleaseGates: a VMDeployment's own gate is asked by webhook before a batch begins. Nonsense opens nothing, and whom notifyRef names
+// is told; one clear answer begins the batch, and of the next release a rejection keeps it away.
 func TestReleaseGates(t *testing.T) {
 	w := newWorld(t)
 	o := newOffice(t)

@@ -205,7 +205,8 @@ func (w *world) leadAs(holder string) (kill func()) {
 			if err := servers.AddToManager(mgr, w.serverOptions(holder)); err != nil {
 				return err
 			}
-			if err := deployments.AddToManager(mgr, deployments.Options{Options: w.every(2), Gates: gates.Options{AllowedURLs: w.allowed}}); err != nil {
+			calls := gates.Options{AllowedURLs: w.allowed}
+			if err := deployments.AddToManager(mgr, deployments.Options{Options: w.every(2), Gates: calls}); err != nil {
 				return err
 			}
 			err := pools.AddToManager(mgr, pools.Options{
