@@ -89,6 +89,8 @@ type mind struct {
 	asked   time.Time
 	// unknown is since when the server is Unknown to this process; zero: it is not.
 	unknown time.Time
+	// doubted is until when nobody is given up for silence, since too many are silent.
+	doubted time.Time
 	// credentials as they were last read: a namespace that is deleted loses its Secrets before its machines.
 	credentials map[string][]byte
 	// quiet is until when the machine is not asked again, and silence how long that is.

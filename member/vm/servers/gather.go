@@ -37,8 +37,8 @@ type work struct {
 	now           time.Time
 	row           string
 	wake          time.Time
-	// blind says that the prober is not trusted.
-	blind bool
+	// blind says that the prober is not trusted, and distrusted that who dials the machine in vain is not.
+	blind, distrusted bool
 	// id is the driver's name of the machine, as it just said it.
 	id string
 }
@@ -202,10 +202,21 @@ func (m *mind) watch(phase v1alpha1.ServerPhase, now time.Time) time.Time {
 	return m.unknown
 }
 
+// doubt says until when nobody becomes due for failover for silence: for some rounds more than it is distrusted, for who came back in that
+// time must answer twice to be believed.
+func (m *mind) doubt(distrusted bool, now time.Time, round time.Duration) time.Time {
+	if distrusted {
+		m.doubted = now.Add((returnRounds + 1) * round)
+	}
+	return m.doubted
+}
+
 // decide the state from the facts.
 func (r *Reconciler) decide(w *work) {
+	doubted := w.mind.doubt(w.distrusted, w.now, r.DialPeriod)
 	in := state.Input{
-		Server: w.after, Environment: environmentOf(w.after), UnknownTimeout: defaultUnknownTimeout, Blind: w.blind, Now: w.now,
+		Server: w.after, Environment: environmentOf(w.after), UnknownTimeout: defaultUnknownTimeout, Now: w.now,
+		Blind: w.blind, Distrusted: w.now.Before(doubted) && !down(&w.after.Status),
 		Watched: w.mind.watch(w.before.Status.Phase, w.now),
 	}
 	if w.set != nil {
@@ -230,6 +241,9 @@ func (r *Reconciler) decide(w *work) {
 	s.ObservedGeneration, w.row = w.before.Generation, out.Row
 	w.mind.watch(s.Phase, w.now)
 	w.by(out.Wake)
+	if in.Distrusted {
+		w.by(doubted)
+	}
 	r.settle(w)
 }
 

@@ -40,7 +40,14 @@ func (r *Reconciler) hear(w *work) {
 	default:
 		hearing = r.dialled(w, ports)
 	}
+	w.distrusted = hearing.Answer == facts.Distrusted
 	hearing.Write(&w.after.Status, w.before.Generation, w.now)
+}
+
+// down says that the machine surely does not run, by its driver, whoever else is silent.
+func down(status *v1alpha1.ServerStatus) bool {
+	m := status.Machine
+	return m != nil && (m.State == v1alpha1.MachineStopped || m.State == v1alpha1.MachineGone)
 }
 
 func (r *Reconciler) stopDialling(w *work) {

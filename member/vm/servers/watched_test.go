@@ -26,3 +26,23 @@ func TestWatched(t *testing.T) {
 		}
 	}
 }
+
+// TestDoubt: who is silent among too many others is not believed lost before it had time to answer after them.
+func TestDoubt(t *testing.T) {
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	mine := &mind{}
+	for i, step := range []struct {
+		distrusted bool
+		want       time.Time
+	}{
+		{false, time.Time{}},
+		{true, noon.Add(31 * time.Second)},
+		{true, noon.Add(32 * time.Second)},
+		{false, noon.Add(32 * time.Second)},
+		{false, noon.Add(32 * time.Second)},
+	} {
+		if have := mine.doubt(step.distrusted, noon.Add(time.Duration(i)*time.Second), 10*time.Second); !have.Equal(step.want) {
+			t.Errorf("look %d: doubted until %s, want %s", i, have, step.want)
+		}
+	}
+}

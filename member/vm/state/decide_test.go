@@ -300,6 +300,33 @@ func TestFailoverByAnyClock(t *testing.T) {
 	}
 }
 
+// TestNobodyBecomesDueDistrusted: who does not answer while too many others do not either is not given up for it; who was due before stays
+// so.
+func TestNobodyBecomesDueDistrusted(t *testing.T) {
+	const timeout = 5 * time.Minute
+	w := serving()
+	w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse)
+	w.settle()
+	for _, step := range []struct {
+		distrusted bool
+		after      time.Duration
+		want       string
+	}{
+		{false, timeout - time.Second, "False NotUnknownForTooLong"},
+		{true, timeout, "False ProberBlind"},
+		{true, 2 * timeout, "False ProberBlind"},
+		{false, 2 * timeout, "True UnknownForTooLong"},
+		{true, 3 * timeout, "True UnknownForTooLong"},
+	} {
+		w.in.Distrusted, w.in.Now = step.distrusted, noon.Add(step.after)
+		w.settle()
+		c := apimeta.FindStatusCondition(w.last.Conditions, v1alpha1.ConditionFailoverDue)
+		if have := string(c.Status) + " " + c.Reason; have != step.want {
+			t.Errorf("after %s, distrusted %v: FailoverDue is %s, want %s", step.after, step.distrusted, have, step.want)
+		}
+	}
+}
+
 func TestOffline(t *testing.T) {
 	w := serving()
 	w.in.Server.Spec.Offline = true

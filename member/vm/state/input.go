@@ -29,6 +29,9 @@ type Input struct {
 	Removal    v1alpha1.RemovalPolicy
 	// Blind says that the prober does not trust what it sees: nobody is taken out of service for it.
 	Blind bool
+	// Distrusted says that the machine does not answer, and that so many others do not either that the fault is likely elsewhere: nobody
+	// becomes due for failover for it.
+	Distrusted bool
 	// UnknownTimeout after which a server that cannot be reached is due for failover.
 	UnknownTimeout time.Duration
 	// Watched is since when this process itself finds the server Unknown, by its own clock: who stamped the operation may have had another,

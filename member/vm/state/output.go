@@ -81,6 +81,10 @@ func (f facts) due(p picked, out *Output) metav1.Condition {
 	if p.name != v1alpha1.ReasonUnreachable || p.op.StartedAt == nil {
 		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonNotUnknownForTooLong, "the server is "+string(p.phase))
 	}
+	if f.Distrusted && !f.wasDue(p.op) {
+		return condition(v1alpha1.ConditionFailoverDue, false, v1alpha1.ReasonProberBlind,
+			"too many others of its set do not answer either, or did not a moment ago: the fault is likely elsewhere")
+	}
 	// Another clock may have written the time: one that lies ahead counts as now.
 	since := p.op.StartedAt.Time
 	if since.After(f.Now) {
