@@ -109,7 +109,8 @@ func (r *Reconciler) own(ctx context.Context, component *v1alpha1.Component, own
 }
 
 // confirm that the Component is this controller's before anything is written for it: the API server itself is asked, once, for a cache may
-// show what was before a hand-over.
+// show what was before a hand-over. What was decided from an older Component is not done either: a cache that has just begun may be that of
+// an API server which is behind, and a change that the process before this one carried out would be undone and done again.
 func (r *Reconciler) confirm(ctx context.Context, component *v1alpha1.Component) (bool, error) {
 	if _, known := r.confirmed.Load(component.UID); !known {
 		live := &v1alpha1.Component{}
@@ -119,6 +120,9 @@ func (r *Reconciler) confirm(ctx context.Context, component *v1alpha1.Component)
 		}
 		if err != nil {
 			return false, fmt.Errorf("asking whose the Component is: %w", err)
+		}
+		if live.ResourceVersion != component.ResourceVersion {
+			return false, nil
 		}
 		r.confirmed.Store(component.UID, true)
 	}

@@ -1,0 +1,48 @@
+package component
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+)
+
+// TestConfirm: nothing is written of what a cache shows of before: neither of another's Component nor of one that was changed since.
+func TestConfirm(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	stored := &v1alpha1.Component{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "demo", UID: "demo-uid"}}
+	stored.Status.ControllerID = "a"
+	api := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(stored).WithObjects(stored).Build()
+	live := &v1alpha1.Component{}
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(stored), live); err != nil {
+		t.Fatal(err)
+	}
+	older := live.DeepCopy()
+	live.Spec.Image = "demo:2"
+	if err := api.Update(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	a, b := &Reconciler{reader: api, id: "a"}, &Reconciler{reader: api, id: "b"}
+	for _, step := range []struct {
+		name string
+		by   *Reconciler
+		of   *v1alpha1.Component
+		want bool
+	}{
+		{"the cache of its owner is behind", a, older, false},
+		{"it has caught up", a, live, true},
+		{"it is another's", b, live, false},
+	} {
+		have, err := step.by.confirm(t.Context(), step.of)
+		if err != nil || have != step.want {
+			t.Errorf("%s: confirmed %v, want %v (%v)", step.name, have, step.want, err)
+		}
+	}
+}
