@@ -95,22 +95,23 @@ func (w *waves) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.R
 	if err := w.cache.List(ctx, components, client.UnsafeDisableDeepCopy); err != nil {
 		return reconcile.Result{}, fmt.Errorf("listing Components: %w", err)
 	}
-	candidates, used, err := w.candidates(ctx, components.Items, wave.At(templates.Items, values))
+	today := wave.At(templates.Items, values)
+	candidates, used, err := w.candidates(ctx, components.Items, today)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return w.bring(ctx, templates.Items, wave.Groups(candidates), used)
+	return w.bring(ctx, today, wave.Groups(candidates), used)
 }
 
 // bring grants, tells and clears up.
 func (w *waves) bring(
-	ctx context.Context, templates []v1alpha1.ComponentTemplate, groups []wave.Group, used map[string]bool,
+	ctx context.Context, today *wave.Today, groups []wave.Group, used map[string]bool,
 ) (reconcile.Result, error) {
 	var again time.Duration
 	told := map[string]v1alpha1.WaveStatus{}
 	pending, failed := 0, 0
 	for _, group := range groups {
-		pace, err := wave.PaceOf(templates, group.Templates)
+		pace, err := wave.PaceOf(today.Templates, group.Templates)
 		if err != nil {
 			return reconcile.Result{}, err
 		}
@@ -133,8 +134,8 @@ func (w *waves) bring(
 	}
 	w.measures.waiting.Set(float64(pending))
 	w.measures.failed.Set(float64(failed))
-	for i := range templates {
-		if err := w.say(ctx, &templates[i], told); err != nil {
+	for i := range today.Templates {
+		if err := w.say(ctx, today, &today.Templates[i], told); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
@@ -192,18 +193,20 @@ func (w *waves) candidate(ctx context.Context, c *v1alpha1.Component, today *wav
 		return candidate, nil, nil
 	}
 	key := remembered{generation: c.Generation}
+	if c.Status.TemplateRevision != nil {
+		key.name = c.Status.TemplateRevision.Name
+	}
 	revision, err := today.Of(c)
-	if err == nil {
+	if err != nil {
+		key.candidate = err.Error() // no revision has such a name
+	} else {
 		candidate.Matching, key.candidate = revision.Matching, revision.Name
-		if c.Status.TemplateRevision != nil {
-			key.name = c.Status.TemplateRevision.Name
-		}
 		if key.name == key.candidate {
 			return candidate, nil, nil
 		}
 	}
 	key.labels = fmt.Sprint(c.Labels)
-	if before, found := w.waiting[c.UID]; err == nil && key.name != "" && found && before.same(key) {
+	if before, found := w.waiting[c.UID]; key.name != "" && found && before.same(key) {
 		candidate.Waits, key.found = before.found, before.found
 		return candidate, &key, nil
 	}
@@ -250,7 +253,9 @@ func (w *waves) grant(ctx context.Context, member *wave.Member) error {
 }
 
 // say writes into a template how far its change is. Where nobody waits for it any more it has reached everybody.
-func (w *waves) say(ctx context.Context, template *v1alpha1.ComponentTemplate, told map[string]v1alpha1.WaveStatus) error {
+func (w *waves) say(
+	ctx context.Context, today *wave.Today, template *v1alpha1.ComponentTemplate, told map[string]v1alpha1.WaveStatus,
+) error {
 	var before *v1alpha1.WaveStatus
 	for i := range template.Status.Waves {
 		if template.Status.Waves[i].ControllerID == w.id {
@@ -259,13 +264,11 @@ func (w *waves) say(ctx context.Context, template *v1alpha1.ComponentTemplate, t
 	}
 	now, waits := told[template.Name]
 	if !waits {
-		if before == nil {
+		rest := today.Rest(before)
+		if rest == nil {
 			return nil
 		}
-		now = v1alpha1.WaveStatus{
-			ControllerID: w.id, State: v1alpha1.WaveRolledOut, Components: before.Components, Updated: before.Components,
-			Message: "It has reached every component.",
-		}
+		now = *rest
 	}
 	if before != nil && equality.Semantic.DeepEqual(*before, now) {
 		return nil

@@ -87,9 +87,18 @@ func (in Input) unreadable(err error) (Choice, error) {
 	out := Choice{Revision: *in.Kept, Name: status.Name}
 	out.Objects, out.Report, out.Err = in.Kept.render(in.Component)
 	if out.Err == nil {
-		out.Waits = &Waits{Err: err}
+		out.Waits = &Waits{Err: err, Changed: blamed(err)}
 	}
 	return out, nil
+}
+
+// blamed is the template that an error speaks of, if it does.
+func blamed(err error) []string {
+	var e *render.Error
+	if errors.As(err, &e) && e.Kind == "ComponentTemplate" {
+		return []string{e.Name}
+	}
+	return nil
 }
 
 // compare renders from the revision the Component has: one that makes the same bytes as today's is left for it.

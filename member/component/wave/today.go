@@ -52,3 +52,21 @@ func (t *Today) Of(component *v1alpha1.Component) (*Named, error) {
 	t.known[key] = out
 	return out, nil
 }
+
+// Unreadable says which template no Component can be compared with; nil: there is none. Nobody knows then who waits for what.
+func (t *Today) Unreadable() error {
+	_, err := render.Match(&v1alpha1.Component{}, t.Templates)
+	return err
+}
+
+// Rest is what is told of a template that no wave speaks of, of which before was told: its change has reached everybody. Nil: nothing is,
+// for nothing was told before, or nobody knows who waits.
+func (t *Today) Rest(before *v1alpha1.WaveStatus) *v1alpha1.WaveStatus {
+	if before == nil || t.Unreadable() != nil {
+		return nil
+	}
+	return &v1alpha1.WaveStatus{
+		ControllerID: before.ControllerID, State: v1alpha1.WaveRolledOut, Components: before.Components, Updated: before.Components,
+		Message: "It has reached every component.",
+	}
+}

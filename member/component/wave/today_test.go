@@ -72,6 +72,47 @@ func TestToday(t *testing.T) {
 	}
 }
 
+// TestUnreadable: while a template is there that no Component can be compared with, that one does not fit, and no change of another is said
+// to have reached everybody.
+func TestUnreadable(t *testing.T) {
+	base, odd := template(t, "base", "1"), template(t, "odd", "1")
+	c, kept := settled(t, component(t, ""), base)
+	odd.Spec.Match.ComponentSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "few", Operator: "in"}}}
+	before := &v1alpha1.WaveStatus{ControllerID: "a", State: v1alpha1.WaveStopped, Components: 9, Updated: 1, Failed: 1}
+	for name, tc := range map[string]struct {
+		templates []v1alpha1.ComponentTemplate
+		groups    string
+		rest      *v1alpha1.WaveStatus
+	}{
+		"odd": {[]v1alpha1.ComponentTemplate{template(t, "base", "2"), odd}, "[odd]", nil},
+		"mended": {[]v1alpha1.ComponentTemplate{base}, "", &v1alpha1.WaveStatus{
+			ControllerID: "a", State: v1alpha1.WaveRolledOut, Components: 9, Updated: 9, Message: "It has reached every component.",
+		}},
+	} {
+		choice, err := Choose(Input{Component: c, Templates: tc.templates, Kept: kept})
+		if err != nil || choice.Err != nil {
+			t.Fatalf("%s: %v, %v", name, err, choice.Err)
+		}
+		have := ""
+		for _, group := range Groups([]Candidate{{Component: c, Waits: choice.Waits}}) {
+			plan := Decide(group.Members, DefaultPace(), noon)
+			if have += fmt.Sprint(group.Templates); plan.State != v1alpha1.WaveStopped || len(plan.Grant) > 0 {
+				t.Errorf("%s: the wave is %s and goes to %d: %s", name, plan.State, len(plan.Grant), plan.Message)
+			}
+		}
+		if have != tc.groups {
+			t.Errorf("%s: waves of %s, want %s", name, have, tc.groups)
+		}
+		today := At(tc.templates, nil)
+		if diff := cmp.Diff(tc.rest, today.Rest(before)); diff != "" {
+			t.Errorf("%s (-want +have)\n%s", name, diff)
+		}
+		if told := today.Rest(nil); told != nil {
+			t.Errorf("%s: of a template of which nothing was told it says %+v", name, told)
+		}
+	}
+}
+
 // BenchmarkToday is what a look at waves asks of 5,000 settled Components.
 func BenchmarkToday(b *testing.B) {
 	components, templates := fleetOf(b, 5_000)
