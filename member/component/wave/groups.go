@@ -24,7 +24,7 @@ type Candidate struct {
 
 // Groups are the waves under way. A Component that has a change belongs to the wave of those that still wait for it, so that one
 // that fails stops it; where nobody waits any more there is no wave. Two templates changed at once are one wave where a Component
-// waits for both.
+// waits for both; where none does a Component may belong to both waves: to those of all changes that it has, and of the one it waits for.
 func Groups(all []Candidate) []Group {
 	tied := map[string]string{}
 	var root func(name string) string
@@ -55,13 +55,13 @@ func Groups(all []Candidate) []Group {
 		g.Templates = append(g.Templates, name)
 	}
 	for i := range all {
-		of := &all[i]
-		at, found := of.place(tied)
-		if !found {
-			continue
+		for _, m := range all[i].memberships() {
+			if _, there := tied[m.template]; !there || groups[root(m.template)].is(m.Component) {
+				continue
+			}
+			g := groups[root(m.template)]
+			g.Members = append(g.Members, m.Member)
 		}
-		g := groups[root(at)]
-		g.Members = append(g.Members, &Member{Component: of.Component, Waits: of.Waits})
 	}
 	out := make([]Group, 0, len(groups))
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
@@ -78,20 +78,32 @@ func (of *Candidate) changed() []string {
 	return of.Waits.Changed
 }
 
-// place is a template of the wave that the Component belongs to.
-func (of *Candidate) place(tied map[string]string) (string, bool) {
+// membership in the wave of a template.
+type membership struct {
+	template string
+	*Member
+}
+
+// memberships of a Component: in the wave of what it waits for, and in those of all changes that it was given, of which it tells how they
+// are. The first of one wave counts.
+func (of *Candidate) memberships() []membership {
+	var out []membership
 	if of.Waits != nil {
-		return of.changed()[0], true
+		out = append(out, membership{of.changed()[0], &Member{Component: of.Component, Waits: of.Waits}})
 	}
 	revision := of.Component.Status.TemplateRevision
 	if revision == nil || revision.Since == nil {
-		return "", false
+		return out
 	}
+	has := &Member{Component: of.Component}
 	// A template that was deleted, or no longer matches, ties those that were given that change to those that wait for it.
 	for _, name := range slices.Concat([]string{renderer}, of.Matching, revision.Changed) {
-		if _, there := tied[name]; there {
-			return name, true
-		}
+		out = append(out, membership{name, has})
 	}
-	return "", false
+	return out
+}
+
+// is a member of the group already: members come one after the other.
+func (g *Group) is(component *v1alpha1.Component) bool {
+	return len(g.Members) > 0 && g.Members[len(g.Members)-1].Component == component
 }

@@ -271,6 +271,46 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestTwoWaves: a wave is held back by those that it has come to, though these have the change of another wave too, for which others wait
+// still; and that one by those of its own that wait for a third.
+func TestTwoWaves(t *testing.T) {
+	f := newFleet(10)
+	f.spoils = map[string]bool{f.members[0].Component.Name: true}
+	at := metav1.NewTime(noon.Add(-time.Hour))
+	for _, m := range f.members {
+		m.Component.Status.TemplateRevision.Since, m.Component.Status.TemplateRevision.Changed = &at, []string{"base"}
+		m.Waits.Changed = []string{"team"}
+	}
+	other := newFleet(1).members[0]
+	other.Component.Name, other.Waits.Changed = "other", []string{"base"}
+	var plans map[string]Plan
+	for range 20 {
+		all := []Candidate{{Component: other.Component, Waits: other.Waits, Matching: []string{"base"}}}
+		for _, m := range f.members {
+			all = append(all, Candidate{Component: m.Component, Waits: m.Waits, Matching: []string{"base", "team"}})
+		}
+		plans = map[string]Plan{}
+		for _, group := range Groups(all) {
+			plans[strings.Join(group.Templates, "+")] = Decide(group.Members, DefaultPace(), f.now)
+		}
+		for _, granted := range plans["team"].Grant {
+			for _, m := range f.members {
+				if m.Component == granted.Component {
+					f.grant([]*Member{m})
+				}
+			}
+		}
+		f.settle()
+		f.now = f.now.Add(time.Minute)
+	}
+	if team := plans["team"]; team.State != v1alpha1.WaveStopped || f.updated() != 1 || team.Total != 10 {
+		t.Errorf("%s with %d of %d given, want it stopped by the first: %s", team.State, f.updated(), team.Total, team.Message)
+	}
+	if base := plans["base"]; base.State != v1alpha1.WaveStopped || base.Total != 11 || len(base.Grant) > 0 {
+		t.Errorf("the other wave is %s, of %d, and goes on to %d: %s", base.State, base.Total, len(base.Grant), base.Message)
+	}
+}
+
 // TestDeletedTemplate: those that were given the deletion hold back those that wait for it, though no template ties them any more. Who had
 // another change is none of theirs.
 func TestDeletedTemplate(t *testing.T) {
