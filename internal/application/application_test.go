@@ -287,6 +287,12 @@ func TestProblems(t *testing.T) {
 					"readyReplicas": int64(3)}
 			})
 		}, "Waiting member1: 1 of 3 replicas are updated"},
+		"a new replica that is not ready beside the old one": {func(f *Facts) {
+			f.cluster("member1", func(c *Cluster) {
+				c.Object.Object["status"] = map[string]any{"observedGeneration": int64(7), "replicas": int64(4), "updatedReplicas": int64(3),
+					"readyReplicas": int64(3)}
+			})
+		}, "Waiting member1: it still has old replicas beside the updated ones: 1"},
 		"not the binding's any more": {func(f *Facts) { f.Binding.Spec.Clusters = f.Binding.Spec.Clusters[:1] },
 			"Waiting member2: the binding does not have it any more, and its Work is still there"},
 		"unjoined": {func(f *Facts) { f.cluster("member2", func(c *Cluster) { c.Joined = nil }) }, "Broken member2: no such cluster is joined"},
@@ -342,6 +348,39 @@ func TestFollow(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantStands, trace.StandsAt); diff != "" {
 		t.Errorf("stands at (-want +have):\n%s", diff)
+	}
+}
+
+// TestFollowWhatUpdatesNothing: a ReplicaSet counts no updated replicas.
+func TestFollowWhatUpdatesNothing(t *testing.T) {
+	facts := ordinary(t).gather(t)
+	facts.cluster("member1", func(c *Cluster) {
+		c.Object.SetKind("ReplicaSet")
+		unstructured.RemoveNestedField(c.Object.Object, "spec", "strategy")
+		c.Object.Object["status"] = map[string]any{"observedGeneration": int64(7), "replicas": int64(3), "readyReplicas": int64(3)}
+		c.Pods = nil
+	})
+	trace := Follow(facts)
+	i := slices.IndexFunc(trace.Steps, func(s Step) bool { return s.Cluster == "member1" && s.Name == "running" })
+	if got := trace.Steps[i]; got.State != StepDone || got.Message != "3 ready" {
+		t.Errorf("running: %+v", got)
+	}
+}
+
+// TestADependency: Karmada sends it where what depends on it goes, and nobody schedules it.
+func TestADependency(t *testing.T) {
+	facts := ordinary(t).gather(t)
+	facts.Binding.Spec.RequiredBy = []workv1alpha2.BindingSnapshot{{Namespace: "shop", Name: "api", Clusters: facts.Binding.Spec.Clusters}}
+	facts.Binding.Spec.Clusters, facts.Binding.Status.Conditions = nil, nil
+	for _, p := range Look(facts).Problems {
+		if strings.Contains(p.Message, "does not have it any more") {
+			t.Errorf("problem %+v", p)
+		}
+	}
+	for _, step := range Follow(facts).Steps {
+		if step.Name == "scheduled" && step.State != StepDone {
+			t.Errorf("step %+v", step)
+		}
 	}
 }
 

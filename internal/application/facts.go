@@ -40,6 +40,20 @@ func (b *Binding) of(template *unstructured.Unstructured) bool {
 	return kind.GroupKind() == template.GroupVersionKind().GroupKind()
 }
 
+// targets are the clusters it sends its object to: its own, and those of what depends on it.
+func (b *Binding) targets() []string {
+	var out []string
+	for _, target := range b.Spec.Clusters {
+		out = append(out, target.Name)
+	}
+	for _, by := range b.Spec.RequiredBy {
+		for _, target := range by.Clusters {
+			out = append(out, target.Name)
+		}
+	}
+	return out
+}
+
 // Cluster is one member, and what of the application is there.
 type Cluster struct {
 	// Joined is nil for a name without a Cluster.

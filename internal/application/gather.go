@@ -106,9 +106,9 @@ func (r *Reader) works(ctx context.Context, facts *Facts) error {
 			}
 		}
 	}
-	for _, target := range facts.Binding.Spec.Clusters {
-		if _, ok := facts.Clusters[target.Name]; !ok {
-			facts.Clusters[target.Name] = Cluster{}
+	for _, name := range facts.Binding.targets() {
+		if _, ok := facts.Clusters[name]; !ok {
+			facts.Clusters[name] = Cluster{}
 		}
 	}
 	for name, cluster := range facts.Clusters {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
@@ -110,8 +111,7 @@ func conditionTells(c metav1.Condition) (Severity, bool) {
 // ofCluster are those of one member.
 func ofCluster(facts Facts, name string) []Problem {
 	cluster := facts.Clusters[name]
-	targeted := slices.ContainsFunc(facts.Binding.Spec.Clusters, func(t workv1alpha2.TargetCluster) bool { return t.Name == name })
-	if !targeted {
+	if !slices.Contains(facts.Binding.targets(), name) {
 		return []Problem{{Severity: Waiting, Message: "the binding does not have it any more, and its Work is still there"}}
 	}
 	var out []Problem
@@ -242,11 +242,20 @@ func ready(facts Facts, name string, cluster Cluster) *Problem {
 // updated: whether as many are of the new template as it is to have.
 func updated(object *unstructured.Unstructured, row Row, replicas int64) *Problem {
 	want := wantUpdated(object, replicas)
-	if want == nil || row.Updated == nil || *row.Updated >= *want {
+	switch {
+	case want == nil || row.Updated == nil:
 		return nil
+	case *row.Updated < *want:
+		return &Problem{Severity: Waiting, Message: fmt.Sprintf("%d of %d replicas are updated", *row.Updated, *want)}
+	case object.GroupVersionKind().GroupKind() == deployment && row.Current != nil && *row.Current > *row.Updated:
+		// What it replaces serves until a new one does, and counts as ready: none may ever come up.
+		return &Problem{Severity: Waiting, Message: fmt.Sprintf("it still has old replicas beside the updated ones: %d",
+			*row.Current-*row.Updated)}
 	}
-	return &Problem{Severity: Waiting, Message: fmt.Sprintf("%d of %d replicas are updated", *row.Updated, *want)}
+	return nil
 }
+
+var deployment = schema.GroupKind{Group: "apps", Kind: "Deployment"}
 
 // replicaFailure is what a Deployment, ReplicaSet or CloneSet says of pods that an admission or a quota refuses.
 func replicaFailure(object *unstructured.Unstructured) string {

@@ -173,6 +173,8 @@ func scheduledStep(facts Facts) Step {
 	status := facts.Binding.Status
 	c := meta.FindStatusCondition(status.Conditions, workv1alpha2.Scheduled)
 	switch {
+	case c == nil && facts.Binding.Spec.Placement == nil && len(facts.Binding.Spec.RequiredBy) > 0:
+		step.State, step.Message = StepDone, "nobody schedules it: it goes where what depends on it goes"
 	case c == nil:
 	case c.Status != metav1.ConditionTrue:
 		step.Message = c.Message
@@ -277,7 +279,10 @@ func runningStep(facts Facts, name string, cluster Cluster) Step {
 		return step
 	}
 	step.State, step.Time = StepDone, lastReady(cluster.Pods)
-	step.Message = fmt.Sprintf("%d ready, %d updated", *row.Ready, *row.Updated)
+	step.Message = fmt.Sprintf("%d ready", *row.Ready)
+	if row.Updated != nil { // a ReplicaSet updates none
+		step.Message += fmt.Sprintf(", %d updated", *row.Updated)
+	}
 	return step
 }
 
