@@ -352,8 +352,12 @@ func reject(n *next) bool {
 			away = append(away, c.Name+" does not answer")
 		case c.Work == nil || c.Work.Revision == n.Template.Revision || slices.ContainsFunc(c.With, has):
 			away = append(away, c.Name+" still has it")
+		case c.Work.Suspended:
+			away = append(away, c.Name+" is suspended: nothing is dispatched to it")
 		case !c.Work.Observed:
 			away = append(away, c.Name+" has not reported yet")
+		case c.Work.goesBack():
+			away = append(away, c.Name+" may still have replicas of it")
 		}
 	}
 	n.condition(v1alpha1.ConditionComplete, metav1.ConditionFalse, v1alpha1.ReasonRejected, "revision "+n.Template.Revision+" is rejected")
@@ -369,6 +373,11 @@ func reject(n *next) bool {
 	n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionTrue, v1alpha1.ReasonRolledBack, "no cluster has revision "+n.Template.Revision)
 	return true
 }
+
+// goesBack: not all replicas are of the revision the Work bears yet. A controller in a member has seen the Work long before its last pod is
+// replaced, which may never be: the older revision finds no room, or nobody deletes a pod (OnDelete). A cluster with a share of a revision in
+// between was never given the one that is rejected.
+func (w *Work) goesBack() bool { return w.Share == nil && (w.Updated < w.Desired || w.Old > 0) }
 
 func isAll(d *v1alpha1.Dispatch) bool { return len(d.Open) == 1 && d.Open[0] == v1alpha1.OpenAll }
 

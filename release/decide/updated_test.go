@@ -3,6 +3,8 @@ package decide
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
 )
 
@@ -54,5 +56,45 @@ func TestUpdatedIsOfTheReleasesRevision(t *testing.T) {
 				t.Errorf("updated %d, want %d; of all %s, want %s", got, tc.want, n.Status.UpdatedText, tc.wantAll)
 			}
 		})
+	}
+}
+
+// TestRolledBackWaitsForTheReplicas: a Work goes back at once, and its member has looked at it soon; what was rejected runs for as long as the
+// member takes to replace it.
+func TestRolledBackWaitsForTheReplicas(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
+	f.push("web:1")
+	f.settle()
+	r2 := f.push("web:2")
+	f.bad[r2] = true
+	f.settle()
+	f.frozen = true
+	f.release.Spec.Rejected = []string{r2}
+	f.settle()
+	f.runs(t, r2, 2)
+	if f.is(v1alpha1.ConditionRolledBack) != metav1.ConditionUnknown {
+		t.Errorf("member1 runs what was rejected, and RolledBack is %s", f.is(v1alpha1.ConditionRolledBack))
+	}
+	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRejected, "member1 may still have replicas of it")
+	f.frozen = false
+	f.karmada()
+	f.settle()
+	f.runs(t, r2, 0)
+	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRolledBack, r2)
+
+	part := int64(1)
+	for name, tc := range map[string]struct {
+		work Work
+		want bool
+	}{
+		"all of it":                  {Work{Desired: 3, Updated: 3}, false},
+		"some of it":                 {Work{Desired: 3, Updated: 2}, true},
+		"more beside it":             {Work{Desired: 3, Updated: 3, Old: 1}, true},
+		"part of one in between":     {Work{Desired: 3, Updated: 1, Share: &part}, false},
+		"scaled to nothing, at last": {Work{}, false},
+	} {
+		if got := tc.work.goesBack(); got != tc.want {
+			t.Errorf("%s: goes back: %v", name, got)
+		}
 	}
 }
