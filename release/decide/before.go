@@ -11,7 +11,7 @@ import (
 )
 
 // left is what a Release of this name, which is gone, left held; nil where nothing is: the template is at what its marks call stable, or
-// every cluster has its revision as a whole.
+// every cluster has its revision as a whole. One that was rejected is on its way out of them, however many have it still.
 func (n *next) left() *Before {
 	before := n.Template.Before
 	if n.Status.Dispatch != nil || before == nil || before.Stable == n.Template.Revision || n.spec.Promoted == n.Template.Revision {
@@ -20,7 +20,8 @@ func (n *next) left() *Before {
 	has := func(c Cluster) bool {
 		return c.Work != nil && c.Work.Revision == n.Template.Revision && c.Work.Share == nil
 	}
-	if len(n.Clusters) > 0 && !slices.ContainsFunc(n.Clusters, func(c Cluster) bool { return !has(c) }) {
+	everywhere := len(n.Clusters) > 0 && !slices.ContainsFunc(n.Clusters, func(c Cluster) bool { return !has(c) })
+	if everywhere && !slices.Contains(before.Rejected, n.Template.Revision) {
 		return nil
 	}
 	return before

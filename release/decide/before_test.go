@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +85,32 @@ func TestMadeAnewARejectedRevisionStaysSo(t *testing.T) {
 	if diff := cmp.Diff(map[string]int64{"member1": 4}, f.count(r2)); diff != "" {
 		t.Errorf("tried again (-want +have):\n%s", diff)
 	}
+}
+
+// TestMadeAnewARejectedRevisionGoesOnGoingBack: it was open everywhere when it was rejected, and Karmada had taken it from no cluster yet when
+// its Release was gone.
+func TestMadeAnewARejectedRevisionGoesOnGoingBack(t *testing.T) {
+	f, r1, r2 := halfway(t, "Deployment", v1alpha1.Stage{Clusters: names("member1")})
+	f.approve("first", "ann")
+	f.settle()
+	f.runs(t, r2, 10)
+	f.release.Spec.Rejected, f.release.Spec.RollbackTo = []string{r2}, r1
+	// The marks are written, and argosy-webhook is away before a Work is.
+	had := maps.Clone(f.works)
+	f.reconcile()
+	f.works = had
+	f.madeAnew()
+	f.hookless = true
+	f.reconcile()
+	if d := f.release.Status.Dispatch; d == nil || d.Stable != r1 || !slices.Contains(d.Rejected, r2) {
+		t.Fatalf("what was rejected is taken up as %+v", d)
+	}
+	f.hookless = false
+	f.settle()
+	f.karmada()
+	f.settle()
+	f.runs(t, r1, 10)
+	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRolledBack, r2)
 }
 
 // TestMadeAnewWithoutRecords it opens nothing by itself: it says what people can do, and each of these helps.
