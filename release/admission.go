@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -86,11 +87,17 @@ func (t *Templates) stamp(ctx context.Context, template, old *unstructured.Unstr
 		return false, fmt.Errorf("reading Release %s: %w", name, err)
 	case !targets(release, template):
 		return hold.Stamp(template, name, nil, content), nil
-	case release.Status.Dispatch == nil && release.DeletionTimestamp.IsZero():
-		// One that was made anew and has not looked yet, or may not: the same.
+	case release.Status.Dispatch == nil && !letsGo(release):
+		// One that was made anew and has not looked yet, or may not: the same, also when it is deleted again.
 		return hold.Stamp(template, name, hold.OfMarks(old), content), nil
 	}
 	return hold.Stamp(template, name, release.Status.Dispatch, content), nil
+}
+
+// letsGo says whether a Release has decided that it holds nothing any more.
+func letsGo(release *v1alpha1.Release) bool {
+	adopted := meta.FindStatusCondition(release.Status.Conditions, v1alpha1.ConditionAdopted)
+	return !release.DeletionTimestamp.IsZero() && adopted != nil && adopted.Reason == v1alpha1.ReasonLetGo
 }
 
 // untouched says whether a write leaves what is released, and the marks, as they are.

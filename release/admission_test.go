@@ -135,6 +135,49 @@ func TestMarksAreOfTheRelease(t *testing.T) {
 	}
 }
 
+// TestDeletedItLetsGoWhenItSaysSo: a Release that is deleted and has no dispatch may be one that never took up what is held.
+func TestDeletedItLetsGoWhenItSaysSo(t *testing.T) {
+	r1, r2 := revisionOf(t, "web:1"), revisionOf(t, "web:2")
+	held := map[string]string{"revision": r2, "stable": r1, "open": "member1"}
+	for reason, want := range map[string]map[string]string{
+		v1alpha1.ReasonRecordLost:  {"revision": r2, "stable": r1, "open": ""},
+		v1alpha1.ReasonWithMissing: {"revision": r2, "stable": r1, "open": ""},
+		"":                         {"revision": r2, "stable": r1, "open": ""},
+		v1alpha1.ReasonLetGo:       {},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			now := metav1.Now()
+			one := &v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: "web", DeletionTimestamp: &now, Finalizers: []string{v1alpha1.Finalizer},
+			}}
+			one.Spec.TargetRef.APIVersion, one.Spec.TargetRef.Kind, one.Spec.TargetRef.Name = "apps/v1", "Deployment", "web"
+			if reason != "" {
+				one.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAdopted, Status: metav1.ConditionFalse, Reason: reason}}
+			}
+			scheme := runtime.NewScheme()
+			if err := v1alpha1.AddToScheme(scheme); err != nil {
+				t.Fatal(err)
+			}
+			// An autoscaler scales it, or whoever else writes it.
+			template := staged(t, "web:2", held)
+			reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(one).Build()
+			if _, err := (&Templates{Reader: reader}).stamp(t.Context(), template, staged(t, "web:2", held)); err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for key, value := range template.GetAnnotations() {
+				got[strings.TrimPrefix(key, "release.argosy.dev/")] = value
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("marks (-want +have):\n%s", diff)
+			}
+			if bears := template.GetLabels()[v1alpha1.LabelStaged] != ""; bears != (len(want) > 0) {
+				t.Errorf("it bears the label: %v", bears)
+			}
+		})
+	}
+}
+
 func asked(t *testing.T, template, old *unstructured.Unstructured) admission.Request {
 	t.Helper()
 	encode := func(object *unstructured.Unstructured) runtime.RawExtension {

@@ -155,6 +155,13 @@ func TestMadeAnewWithoutRecords(t *testing.T) {
 		if d.Free || held.Reason != v1alpha1.ReasonHeld || !strings.Contains(held.Message, r1) {
 			t.Errorf("let go: %v, %+v", d.Free, held)
 		}
+		// Put back, it lets go, and says so: the admission of templates takes the marks off for that alone.
+		f.says(t, v1alpha1.ConditionAdopted, v1alpha1.ReasonRecordLost, r1)
+		f.push("web:1")
+		if d := f.reconcile(); !d.Free {
+			t.Errorf("held at the stable revision: %+v", d.Status)
+		}
+		f.says(t, v1alpha1.ConditionAdopted, v1alpha1.ReasonLetGo, "nothing is held")
 	})
 	t.Run("and every cluster has it", func(t *testing.T) {
 		f, _, r2 := halfway(t, "Deployment", v1alpha1.Stage{Clusters: names("member1")})

@@ -77,6 +77,8 @@ func leave(n *next) bool {
 	d := n.Status.Dispatch
 	if n.Template == nil || d == nil && n.left() == nil || d != nil && isAll(d) && d.Revision == d.Stable && d.Stable == n.Template.Revision {
 		n.Free, n.Status.Dispatch = true, nil
+		// The admission of templates goes by this: a Release that is deleted before it took up what is held has no dispatch either.
+		n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonLetGo, "the Release is deleted, and nothing is held")
 		return true
 	}
 	return false // and the steps below go on: what was decided before is carried out

@@ -54,4 +54,5 @@ const (
 	ReasonComplete           = "Complete"           // every cluster has the revision
 	ReasonAsExpected         = "AsExpected"         // nothing is wrong
 	ReasonHeld               = "Held"               // the Release is deleted and clusters are still held
+	ReasonLetGo              = "LetGo"              // the Release is deleted and holds nothing any more
 )
