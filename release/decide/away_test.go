@@ -106,3 +106,29 @@ func TestNobodySaysWhetherItIsHealthy(t *testing.T) {
 		t.Errorf("status %+v", f.release.Status)
 	}
 }
+
+// TestNotAllAreSkipped: with unreachable: Skip a stage is done without some clusters, who are named, and not while none answers: nobody would
+// have seen the revision run.
+func TestNotAllAreSkipped(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
+	f.release.Spec.OnFailure, f.release.Spec.Unreachable = v1alpha1.OnFailureRollback, v1alpha1.UnreachableSkip
+	r1 := f.push("web:1")
+	f.settle()
+	f.away = map[string]bool{"member1": true, "member2": true}
+	r2 := f.push("web:2")
+	f.passing(20 * time.Minute)
+	f.says(t, v1alpha1.ConditionStalled, v1alpha1.ReasonClusterUnreachable, "no cluster answers")
+	if d := f.release.Status.Dispatch; d.Stable != r1 || f.release.Status.Failure != nil {
+		t.Fatalf("nobody saw it run: %+v", f.release.Status)
+	}
+	if diff := cmp.Diff([]string{"member1"}, f.release.Status.Dispatch.Open); diff != "" {
+		t.Errorf("open (-want +have):\n%s", diff)
+	}
+	f.away = map[string]bool{"member2": true}
+	f.karmada()
+	f.settle()
+	if f.is(v1alpha1.ConditionComplete) != metav1.ConditionTrue || f.release.Status.Dispatch.Stable != r2 {
+		t.Fatalf("status %+v", f.release.Status)
+	}
+	f.says(t, v1alpha1.ConditionComplete, v1alpha1.ReasonComplete, "every cluster that answers has revision "+r2+"; skipped: member2")
+}

@@ -323,14 +323,28 @@ func (n *next) settled() {
 	n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	waits := n.clusters(everything(n.Clusters))
 	if len(waits) == 0 {
-		n.condition(v1alpha1.ConditionComplete, metav1.ConditionTrue, v1alpha1.ReasonComplete, "every cluster has revision "+n.Template.Revision)
-		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonComplete,
-			"every cluster has revision "+n.Template.Revision)
+		message := "every cluster has revision " + n.Template.Revision
+		if skipped := n.skipped(); len(skipped) > 0 {
+			message = fmt.Sprintf("every cluster that answers has revision %s; skipped: %s", n.Template.Revision, strings.Join(skipped, ", "))
+		}
+		n.condition(v1alpha1.ConditionComplete, metav1.ConditionTrue, v1alpha1.ReasonComplete, message)
+		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonComplete, message)
 		return
 	}
 	n.After = lookAgain
 	n.condition(v1alpha1.ConditionComplete, metav1.ConditionFalse, v1alpha1.ReasonUpdating, said(waits))
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonUpdating, said(waits))
+}
+
+// skipped are the clusters that nobody waits for, since they do not answer (spec.unreachable: Skip).
+func (n *next) skipped() []string {
+	var out []string
+	for _, c := range n.Clusters {
+		if c.Unreachable != "" {
+			out = append(out, c.Name)
+		}
+	}
+	return out
 }
 
 // reject: the revision is open nowhere, and clusters that had it go to the stable one. The template is not written: whoever keeps it in

@@ -119,6 +119,10 @@ func (n *next) done(at int) bool {
 		n.fail(at, v1alpha1.ReasonCheckFailed, message)
 		return false
 	}
+	if len(waits) == 0 && !slices.ContainsFunc(n.Clusters, func(c Cluster) bool { return c.Unreachable == "" && c.Replicas > 0 }) {
+		// Skipped all, every stage would be done at once, and the revision stable that nobody saw run.
+		waits = []wait{{reason: v1alpha1.ReasonClusterUnreachable, message: "no cluster answers, and a stage is not done without all"}}
+	}
 	if len(waits) == 0 {
 		waits = n.queried(at)
 	}
