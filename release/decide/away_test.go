@@ -107,8 +107,8 @@ func TestNobodySaysWhetherItIsHealthy(t *testing.T) {
 	}
 }
 
-// TestNotAllAreSkipped: with unreachable: Skip a stage is done without some clusters, who are named, and not while none answers: nobody would
-// have seen the revision run.
+// TestNotAllAreSkipped: with unreachable: Skip a stage is done without some clusters, who are named, and not while none answers: nobody
+// would have seen the revision run.
 func TestNotAllAreSkipped(t *testing.T) {
 	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
 	f.release.Spec.OnFailure, f.release.Spec.Unreachable = v1alpha1.OnFailureRollback, v1alpha1.UnreachableSkip

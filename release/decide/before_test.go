@@ -87,8 +87,8 @@ func TestMadeAnewARejectedRevisionStaysSo(t *testing.T) {
 	}
 }
 
-// TestMadeAnewARejectedRevisionGoesOnGoingBack: it was open everywhere when it was rejected, and Karmada had taken it from no cluster yet when
-// its Release was gone.
+// TestMadeAnewARejectedRevisionGoesOnGoingBack: it was open everywhere when it was rejected, and Karmada had taken it from no cluster yet
+// when its Release was gone.
 func TestMadeAnewARejectedRevisionGoesOnGoingBack(t *testing.T) {
 	f, r1, r2 := halfway(t, "Deployment", v1alpha1.Stage{Clusters: names("member1")})
 	f.approve("first", "ann")

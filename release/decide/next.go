@@ -391,8 +391,8 @@ func reject(n *next) bool {
 }
 
 // goesBack: not all replicas are of the revision the Work bears yet. A controller in a member has seen the Work long before its last pod is
-// replaced, which may never be: the older revision finds no room, or nobody deletes a pod (OnDelete). A cluster with a share of a revision in
-// between was never given the one that is rejected.
+// replaced, which may never be: the older revision finds no room, or nobody deletes a pod (OnDelete). A cluster with a share of a revision
+// in between was never given the one that is rejected.
 func (w *Work) goesBack() bool { return w.Share == nil && (w.Updated < w.Desired || w.Old > 0) }
 
 func isAll(d *v1alpha1.Dispatch) bool { return len(d.Open) == 1 && d.Open[0] == v1alpha1.OpenAll }

@@ -59,8 +59,8 @@ func TestUpdatedIsOfTheReleasesRevision(t *testing.T) {
 	}
 }
 
-// TestRolledBackWaitsForTheReplicas: a Work goes back at once, and its member has looked at it soon; what was rejected runs for as long as the
-// member takes to replace it.
+// TestRolledBackWaitsForTheReplicas: a Work goes back at once, and its member has looked at it soon; what was rejected runs for as long as
+// the member takes to replace it.
 func TestRolledBackWaitsForTheReplicas(t *testing.T) {
 	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
 	f.push("web:1")
