@@ -99,6 +99,7 @@ func missing(n *next) bool {
 	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist: nothing is held")
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonTemplateMissing, "the target does not exist")
 	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	n.unseen(v1alpha1.ReasonTemplateMissing, "the target does not exist")
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	return true
 }
@@ -116,8 +117,16 @@ func unfit(n *next) bool {
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, n.UnfitReason, n.Unfit)
 	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
+	n.unseen(n.UnfitReason, n.Unfit)
 	n.After = time.Minute // what is in the way may go without an event: another Release of the target
 	return true
+}
+
+// unseen: what clusters have is not looked at. That every one had the template's revision was of the template as it was.
+func (n *next) unseen(reason, message string) {
+	if meta.IsStatusConditionTrue(n.before.Conditions, v1alpha1.ConditionComplete) {
+		n.condition(v1alpha1.ConditionComplete, metav1.ConditionUnknown, reason, message)
+	}
 }
 
 // adopt takes what the template says as stable: no cluster changes. Nothing holds a change until the template bears its marks, so what is
@@ -155,6 +164,7 @@ func follow(n *next) bool {
 	if slices.Contains(cutOff, n.Migrating) {
 		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonMigrating,
 			"a Migration of the application is "+n.Migrating+": nothing is opened until it is taken over again")
+		n.unseen(v1alpha1.ReasonMigrating, "a Migration of the application is "+n.Migrating)
 		n.clusters(n.opened())
 		return true
 	}

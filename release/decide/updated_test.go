@@ -98,3 +98,36 @@ func TestRolledBackWaitsForTheReplicas(t *testing.T) {
 		}
 	}
 }
+
+// TestCompleteIsOfTheTemplateAsItIs: a push that cannot be released in stages is held, and no cluster has it.
+func TestCompleteIsOfTheTemplateAsItIs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(*World)
+		reason  string
+	}{
+		"a partition of its own": {func(w *World) { w.UnfitReason, w.Unfit = v1alpha1.ReasonPartitionSet, "take it off" },
+			v1alpha1.ReasonPartitionSet},
+		"a config is gone": {func(w *World) { w.UnfitReason, w.Unfit = v1alpha1.ReasonWithMissing, "ConfigMap web does not exist" },
+			v1alpha1.ReasonWithMissing},
+		"the template is gone": {func(w *World) { w.Template = nil }, v1alpha1.ReasonTemplateMissing},
+		"cut off":              {func(w *World) { w.Migrating = "CutOff" }, v1alpha1.ReasonMigrating},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
+			f.push("web:1")
+			f.settle()
+			if f.is(v1alpha1.ConditionComplete) != metav1.ConditionTrue {
+				t.Fatalf("status %+v", f.release.Status)
+			}
+			r2 := f.push("web:2")
+			w := f.world()
+			tc.prepare(&w)
+			f.release.Status = Next(w).Status
+			f.runs(t, r2, 0)
+			f.says(t, v1alpha1.ConditionComplete, tc.reason, "")
+			if f.is(v1alpha1.ConditionComplete) != metav1.ConditionUnknown {
+				t.Errorf("Complete is %s", f.is(v1alpha1.ConditionComplete))
+			}
+		})
+	}
+}
