@@ -86,7 +86,12 @@ func (t *Templates) stamp(ctx context.Context, template, old *unstructured.Unstr
 	case err != nil:
 		return false, fmt.Errorf("reading Release %s: %w", name, err)
 	case !targets(release, template):
-		return hold.Stamp(template, name, nil, content), nil
+		// Of what only went out with a target nobody is left to open it. A target is held still: this Release has the name of its own by chance.
+		held := hold.OfMarks(old)
+		if family, _ := hold.FamilyOf(template.GroupVersionKind().GroupKind()); family.With {
+			held = nil
+		}
+		return hold.Stamp(template, name, held, content), nil
 	case release.Status.Dispatch == nil && !letsGo(release):
 		// One that was made anew and has not looked yet, or may not: the same, also when it is deleted again.
 		return hold.Stamp(template, name, hold.OfMarks(old), content), nil

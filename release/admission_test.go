@@ -178,6 +178,37 @@ func TestDeletedItLetsGoWhenItSaysSo(t *testing.T) {
 	}
 }
 
+// TestAReleaseOfAnotherTarget that was made under the name of one that is gone frees nothing: what that held is held, and a third Release
+// of the target is told.
+func TestAReleaseOfAnotherTarget(t *testing.T) {
+	r1, r2 := revisionOf(t, "web:1"), revisionOf(t, "web:2")
+	held := map[string]string{"revision": r2, "stable": r1, "open": "member1"}
+	other := &v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	other.Spec.TargetRef.APIVersion, other.Spec.TargetRef.Kind, other.Spec.TargetRef.Name = "apps/v1", "Deployment", "api"
+	other.Status.Dispatch = &v1alpha1.Dispatch{Revision: "x", Stable: "x", Open: []string{"*"}}
+	third := &v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "third"}}
+	third.Spec.TargetRef.APIVersion, third.Spec.TargetRef.Kind, third.Spec.TargetRef.Name = "apps/v1", "Deployment", "web"
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(other, third).Build()
+	template := staged(t, "web:2", held)
+	if _, err := (&Templates{Reader: reader}).stamp(t.Context(), template, staged(t, "web:2", held)); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		v1alpha1.AnnotationRevision: r2, v1alpha1.AnnotationStable: r1, v1alpha1.AnnotationOpen: "",
+	}
+	if diff := cmp.Diff(want, template.GetAnnotations()); diff != "" {
+		t.Errorf("marks (-want +have):\n%s", diff)
+	}
+	reason, message, err := (&Controller{Reader: reader}).taken(t.Context(), third, template)
+	if err != nil || reason != v1alpha1.ReasonTargetTaken || !strings.Contains(message, "the marks of Release web") {
+		t.Errorf("%s: %s, %v", reason, message, err)
+	}
+}
+
 func asked(t *testing.T, template, old *unstructured.Unstructured) admission.Request {
 	t.Helper()
 	encode := func(object *unstructured.Unstructured) runtime.RawExtension {

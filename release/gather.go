@@ -189,7 +189,7 @@ func (c *Controller) taken(
 	}
 	if hold.Staged(target) {
 		marked := target.GetLabels()[v1alpha1.LabelStaged]
-		gone := !slices.ContainsFunc(others.Items, func(r v1alpha1.Release) bool { return r.Name == marked })
+		gone := !slices.ContainsFunc(others.Items, func(r v1alpha1.Release) bool { return r.Name == marked && targets(&r, target) })
 		if marked != release.Name && gone {
 			return v1alpha1.ReasonTargetTaken, fmt.Sprintf("the target bears the marks of Release %s, which is gone, and what that held is held: "+
 				"make it anew under that name; it takes up what it finds", marked), nil
