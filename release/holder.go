@@ -89,6 +89,10 @@ func (h *Holder) Running(ctx context.Context, template *unstructured.Unstructure
 	if err := h.Reader.Get(ctx, client.ObjectKey{Namespace: template.GetNamespace(), Name: name}, of); err != nil {
 		return nil, fmt.Errorf("reading Release %s: %w", name, err)
 	}
+	if of.Status.Dispatch == nil && len(of.Status.Clusters) == 0 {
+		// Made anew: the marks say what is stable, and nobody what clusters run beside that.
+		return nil, fmt.Errorf("reading Release %s: it has not looked yet at what clusters run", name)
+	}
 	needed := []string{marks[v1alpha1.AnnotationStable]}
 	for _, cluster := range of.Status.Clusters {
 		needed = append(needed, cluster.Revision)

@@ -41,6 +41,9 @@ func TestRunning(t *testing.T) {
 		"held":                {map[string]string{"stable": "r1", "revision": "r3", "open": "member1"}, all, []string{"r1", "r2"}, ""},
 		"open everywhere":     {map[string]string{"stable": "r1", "revision": "r3", "open": "*"}, all, []string{"r1", "r2"}, ""},
 		"its Release is gone": {map[string]string{"stable": "r1", "revision": "r3", "open": ""}, all[1:], nil, "reading Release web"},
+		"its Release is made anew": {map[string]string{"stable": "r1", "revision": "r3", "open": ""},
+			[]client.Object{&v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}, all[1], all[2]}, nil,
+			"has not looked yet"},
 		"a record of it is gone": {map[string]string{"stable": "r1", "revision": "r3", "open": ""}, all[:2], nil,
 			"reading the record of revision r2"},
 	} {
