@@ -132,3 +132,18 @@ func TestNotAllAreSkipped(t *testing.T) {
 	}
 	f.says(t, v1alpha1.ConditionComplete, v1alpha1.ReasonComplete, "every cluster that answers has revision "+r2+"; skipped: member2")
 }
+
+// TestWhoIsLostIsLookedForSeldom: a lost cluster is in every Release, of which most open nothing.
+func TestWhoIsLostIsLookedForSeldom(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
+	f.push("web:1")
+	f.settle()
+	f.away["member2"] = true
+	if d := f.reconcile(); d.After != lookForAway || f.is(v1alpha1.ConditionComplete) != metav1.ConditionFalse {
+		t.Errorf("after %s: %+v", d.After, d.Status)
+	}
+	f.push("web:2")
+	if d := f.reconcile(); d.After != lookAgain {
+		t.Errorf("in a stage after %s", d.After)
+	}
+}

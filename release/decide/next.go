@@ -17,6 +17,13 @@ import (
 // lookAgain is how soon a release that moves is looked at without an event.
 const lookAgain = 5 * time.Second
 
+// lookForAway is how soon a Release that opens nothing looks for clusters that may be away for days: one that is lost is in every Release,
+// and each look lists Works.
+const lookForAway = 30 * time.Second
+
+// lasting are reasons to wait that end when people, or a network, come back.
+var lasting = []string{v1alpha1.ReasonClusterUnreachable, v1alpha1.ReasonWorkSuspended}
+
 // next is a decision in the making.
 type next struct {
 	World
@@ -342,6 +349,9 @@ func (n *next) settled() {
 		return
 	}
 	n.After = lookAgain
+	if !slices.ContainsFunc(waits, func(w wait) bool { return !slices.Contains(lasting, w.reason) }) {
+		n.After = lookForAway
+	}
 	n.condition(v1alpha1.ConditionComplete, metav1.ConditionFalse, v1alpha1.ReasonUpdating, said(waits))
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonUpdating, said(waits))
 }
