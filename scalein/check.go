@@ -55,7 +55,7 @@ func check(f facts) verdict {
 		count := int32(len(pods))
 		if count > cluster.replicas {
 			return refuse(v1alpha1.ReasonBindingUnsettled,
-				"%d pods are named in %s, which holds %d replicas: name fewer, or wait until a rollout there is over",
+				"%d pods are named in %s, which holds %d replicas: name fewer in a new order, once a rollout there is over",
 				count, cluster.name, cluster.replicas)
 		}
 		plan = append(plan, v1alpha1.ClusterScaleIn{

@@ -116,6 +116,12 @@ func TestCheck(t *testing.T) {
 				f.members["member1"] = m
 			},
 		},
+		"more than the member holds, as during a rollout, is refused for good": {
+			change: func(f *facts) {
+				f.binding.clusters = []clusterReplicas{{"member1", 0}, {"member2", 5}}
+			},
+			wantReason: v1alpha1.ReasonBindingUnsettled, wantSays: "name fewer in a new order",
+		},
 		"nothing would be left": {
 			change: func(f *facts) {
 				f.binding.clusters = []clusterReplicas{{"member1", 1}}

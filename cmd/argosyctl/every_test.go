@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,6 +134,28 @@ echo '[{"namespace": "shop", "kind": "Deployment", "name": "web",
 			t.Errorf("%s is not run here, and nothing says why", name)
 		}
 	})
+}
+
+// TestObjectsHaveTheirKind: what is read by its type is printed with its kind, and more than the one that was named as a List.
+func TestObjectsHaveTheirKind(t *testing.T) {
+	startFederation(t)
+	const migration = "migration.argosy.dev/v1alpha1/Migration"
+	for typed, want := range map[string]string{
+		"migration status -o jsonpath={.apiVersion}/{.kind}":                            "v1/List",
+		"migration status -o jsonpath={.items[0].apiVersion}/{.items[0].kind}":          migration,
+		"migration status -o jsonpath={.items[*].metadata.managedFields}":               "",
+		"migration status deployment/" + longApp + " -o jsonpath={.apiVersion}/{.kind}": migration,
+		"release status " + longApp + " -o name":                                        "release.release.argosy.dev/" + longApp + "\n",
+	} {
+		t.Run(typed, func(t *testing.T) {
+			var out bytes.Buffer
+			root := newCommand("argosyctl", genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: io.Discard})
+			root.SetArgs(strings.Fields(typed))
+			if err := root.ExecuteContext(t.Context()); err != nil || out.String() != want {
+				t.Errorf("%q, %v, want %q", out.String(), err, want)
+			}
+		})
+	}
 }
 
 // isManifest is true of commands whose text is YAML to be applied, whose lines are as long as they are.

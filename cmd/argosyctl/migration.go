@@ -107,11 +107,11 @@ func (m *migrationCommands) status() *cobra.Command {
 		},
 		RunE: func(command *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				_, migration, err := m.one(command.Context(), typed(args))
+				control, migration, err := m.one(command.Context(), typed(args))
 				if err != nil {
 					return err
 				}
-				if done, err := structured(m.out, format, migration); done {
+				if done, err := printObjects(m.out, format, control, true, migration); done {
 					return err
 				}
 				return writeStatus(m.out, migration)
@@ -128,7 +128,11 @@ func (m *migrationCommands) status() *cobra.Command {
 			if err := control.List(command.Context(), &list, options...); err != nil {
 				return fmt.Errorf("listing migrations: %w", err)
 			}
-			if done, err := structured(m.out, format, list); done {
+			objects := make([]client.Object, len(list.Items))
+			for i := range list.Items {
+				objects[i] = &list.Items[i]
+			}
+			if done, err := printObjects(m.out, format, control, false, objects...); done {
 				return err
 			}
 			if len(list.Items) == 0 {

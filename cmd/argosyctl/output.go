@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/kubectl/pkg/cmd/get"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
@@ -114,7 +116,7 @@ const manifestHelp = "yaml, json, or as kubectl get: name, jsonpath=..., go-temp
 // printManifests writes objects as kubectl apply -f - takes them: YAML documents one by one, all else as one List. Text is nothing.
 func printManifests(out io.Writer, format string, objects []any) error {
 	if format != "yaml" {
-		_, err := structured(out, format, map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+		_, err := structured(out, format, listOfManifests(objects))
 		return err
 	}
 	for _, object := range objects {
@@ -127,6 +129,48 @@ func printManifests(out io.Writer, format string, objects []any) error {
 		}
 	}
 	return nil
+}
+
+// listOfManifests is what kubectl get prints of several objects.
+func listOfManifests(objects []any) any {
+	return map[string]any{"apiVersion": "v1", "kind": "List", "items": objects}
+}
+
+// manifestsOf are objects as kubectl get shows them: without managedFields.
+func manifestsOf(objects []client.Object) ([]any, error) {
+	items := make([]any, len(objects))
+	for i, object := range objects {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object.DeepCopyObject())
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", object.GetName(), err)
+		}
+		unstructured.RemoveNestedField(content, "metadata", "managedFields")
+		items[i] = content
+	}
+	return items, nil
+}
+
+// printObjects writes what was read, as kubectl get does: with the kind, which a client leaves out of what it decodes into a type.
+// One that was named stands alone, all else in a List. Text is nothing, and done is false.
+func printObjects(out io.Writer, format string, read client.Client, named bool, objects ...client.Object) (done bool, err error) {
+	if format == "text" {
+		return false, nil
+	}
+	for _, object := range objects {
+		kind, err := read.GroupVersionKindFor(object)
+		if err != nil {
+			return true, err
+		}
+		object.GetObjectKind().SetGroupVersionKind(kind)
+	}
+	items, err := manifestsOf(objects)
+	if err != nil {
+		return true, err
+	}
+	if named && len(items) == 1 {
+		return structured(out, format, items[0])
+	}
+	return structured(out, format, listOfManifests(items))
 }
 
 // isFormat of objects that are printed for programs.

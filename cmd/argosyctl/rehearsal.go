@@ -64,20 +64,15 @@ func (w *written) keep(object client.Object) {
 
 // print the object, or a List of several and of none.
 func (w *written) print(out io.Writer, format string) error {
-	items := make([]any, len(w.objects))
-	for i, object := range w.objects {
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object.DeepCopyObject())
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", object.GetName(), err)
-		}
-		unstructured.RemoveNestedField(content, "metadata", "managedFields")
-		items[i] = content
+	items, err := manifestsOf(w.objects)
+	if err != nil {
+		return err
 	}
-	var object any = map[string]any{"apiVersion": "v1", "kind": "List", "items": items}
+	object := listOfManifests(items)
 	if len(items) == 1 {
 		object = items[0]
 	}
-	_, err := structured(out, format, object)
+	_, err = structured(out, format, object)
 	return err
 }
 

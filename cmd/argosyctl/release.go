@@ -85,7 +85,7 @@ func newReleaseStatusCommand(flags *genericclioptions.ConfigFlags, streams gener
 			if watch {
 				return followRelease(command.Context(), streams.Out, control, release)
 			}
-			if done, err := structured(streams.Out, format, release); done {
+			if done, err := printObjects(streams.Out, format, control, true, release); done {
 				return err
 			}
 			return writeReleaseStatus(streams.Out, release)

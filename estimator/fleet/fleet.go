@@ -66,6 +66,8 @@ type Fleet struct {
 	members map[string]*running
 	// refused are the members whose configuration cannot stand, and why. Their neighbours must not suffer for it.
 	refused map[string]error
+	// unreached are the members that were never mirrored since nothing says how to reach them, and why.
+	unreached map[string]error
 	// unauthorized holds a word while a member has refused its token.
 	unauthorized chan struct{}
 }
@@ -84,7 +86,10 @@ type running struct {
 
 // New makes an empty fleet.
 func New(configure func(name string) (mirror.Config, error)) *Fleet {
-	return &Fleet{configure: configure, members: map[string]*running{}, refused: map[string]error{}, unauthorized: make(chan struct{}, 1)}
+	return &Fleet{
+		configure: configure, members: map[string]*running{}, refused: map[string]error{}, unreached: map[string]error{},
+		unauthorized: make(chan struct{}, 1),
+	}
 }
 
 func (f *Fleet) refusedToken() {
@@ -98,6 +103,7 @@ func (f *Fleet) refusedToken() {
 func (f *Fleet) Join(ctx context.Context, name string, connection Connection) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.unreached, name)
 	old := f.members[name]
 	if old != nil && old.connection.equal(connection) {
 		if old.connection.Token != connection.Token {
@@ -115,6 +121,7 @@ func (f *Fleet) Join(ctx context.Context, name string, connection Connection) {
 		f.refused[name] = err
 		return
 	}
+	delete(f.refused, name)
 	next := &running{connection: connection, bearer: &bearer{}}
 	config.Name, config.Rest, config.Unauthorized = name, connection.Rest, f.refusedToken
 	if connection.Token != "" {
@@ -132,11 +139,21 @@ func (f *Fleet) Join(ctx context.Context, name string, connection Connection) {
 	go next.mirror.Run(ctx)
 }
 
+// Unreached says why a member cannot be joined: it is Joining until it can. One that is mirrored already goes on as it was reached before.
+func (f *Fleet) Unreached(name string, why error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.members[name] == nil && f.refused[name] == nil {
+		f.unreached[name] = why
+	}
+}
+
 // Leave stops mirroring a member.
 func (f *Fleet) Leave(ctx context.Context, name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.refused, name)
+	delete(f.unreached, name)
 	if gone, ok := f.members[name]; ok {
 		gone.dropBefore()
 		gone.stop()
@@ -156,10 +173,13 @@ func (r *running) dropBefore() {
 func (f *Fleet) Member(name string) (*mirror.Member, error) {
 	f.mu.RLock()
 	member, ok := f.members[name]
-	refused := f.refused[name]
+	refused, unreached := f.refused[name], f.unreached[name]
 	f.mu.RUnlock()
 	if refused != nil {
 		return nil, fmt.Errorf("member %s is not mirrored: %w", name, refused)
+	}
+	if unreached != nil {
+		return nil, fmt.Errorf("member %s has not joined: %w", name, unreached)
 	}
 	if !ok {
 		return nil, fmt.Errorf("no member %q is mirrored here: is there a Cluster of that name, and has it a secret?", name)
@@ -241,6 +261,9 @@ func (f *Fleet) Statuses() []Status {
 	}
 	for name, why := range f.refused {
 		statuses = append(statuses, Status{Name: name, State: Misconfigured, Problem: why.Error()})
+	}
+	for name, why := range f.unreached {
+		statuses = append(statuses, Status{Name: name, State: mirror.Joining, Problem: why.Error()})
 	}
 	slices.SortFunc(statuses, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
 	return statuses

@@ -202,6 +202,7 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 		if err != nil {
 			all = false
 			logger.Error(err, "Could not join member", "member", cluster.Name, "reason", "Connection")
+			w.Fleet.Unreached(cluster.Name, err)
 			continue
 		}
 		w.Fleet.Join(ctx, cluster.Name, connection)

@@ -152,7 +152,12 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	}
 	eventually("m1", "old", "m1 has joined")
 	g.Expect(token("edge")).To(gomega.Equal("none"), "a pull-mode member has no secret to join by, and keeps nobody else out")
-	_, err := fleet.Member("m1")
+	g.Eventually(func() []Status { return fleet.Statuses() }, patience, 5*time.Millisecond).Should(gomega.ContainElement(gomega.And(
+		gomega.HaveField("Name", "edge"), gomega.HaveField("State", mirror.Joining),
+		gomega.HaveField("Problem", gomega.ContainSubstring("give its kubeconfig")))), "and is told, for an alert looks for it")
+	_, err := fleet.Member("edge")
+	g.Expect(err).To(gomega.MatchError(gomega.ContainSubstring("member edge has not joined: cluster edge: spec.apiEndpoint")))
+	_, err = fleet.Member("m1")
 	g.Expect(err).To(gomega.MatchError(gomega.ContainSubstring("member m1")), "joined and not read yet is an error, never a zero")
 
 	_, err = plane.ClusterV1alpha1().Clusters().Create(ctx, cluster("m2"), metav1.CreateOptions{})
@@ -191,6 +196,16 @@ func TestWatcherFollowsClusters(t *testing.T) {
 	_, err = fleet.Member("m1")
 	g.Expect(err).To(gomega.MatchError(gomega.ContainSubstring(`no member "m1" is mirrored`)))
 	g.Expect(token("m2")).To(gomega.Equal("late"), "its neighbour stays")
+
+	g.Expect(secrets.CoreV1().Secrets("karmada-cluster").Delete(ctx, "m2", metav1.DeleteOptions{})).To(gomega.Succeed())
+	g.Expect(plane.ClusterV1alpha1().Clusters().Delete(ctx, "edge", metav1.DeleteOptions{})).To(gomega.Succeed())
+	g.Eventually(func() []string {
+		var names []string
+		for _, status := range fleet.Statuses() {
+			names = append(names, status.Name)
+		}
+		return names
+	}, patience, 5*time.Millisecond).Should(gomega.Equal([]string{"m2"}), "who left is told no more, and who is mirrored once")
 
 	cancel()
 	g.Eventually(ended, patience).Should(gomega.Receive(gomega.BeNil()))

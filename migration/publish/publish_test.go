@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/meta/testrestmapper"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -226,6 +227,9 @@ func TestAFederatedReleaseRefusesWhatCouldNotBeRolledBack(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
+			if meta.IsNoMatchError(err) {
+				t.Errorf("argosyctl would take the API server of its kubeconfig for the wrong one: %v", err)
+			}
 			if len(result.Written) > 0 {
 				t.Errorf("wrote %v", result.Written)
 			}
@@ -268,7 +272,8 @@ func TestAnAutoscalerInTheFolderDropsNoReplicas(t *testing.T) {
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	member := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().Build()
+	member := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(testrestmapper.TestOnlyStaticRESTMapper(scheme)).
+		WithReturnManagedFields().Build()
 	control := plane(t)
 	publisher := &Publisher{Control: control, Member: func(context.Context, string) (client.Client, error) { return member, nil }}
 	files := fstest.MapFS{"web.yaml": folder["web.yaml"]}
@@ -315,6 +320,14 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 			file: `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: x}}`,
 			want: "clusterrole/x is no object of a namespace",
 		},
+		"the control plane's": {
+			file: `{apiVersion: policy.karmada.io/v1alpha1, kind: PropagationPolicy, metadata: {name: x}}`,
+			want: "propagationpolicy/x is of the control plane, and cluster a serves no PropagationPolicy of policy.karmada.io/v1alpha1",
+		},
+		"a kind that the cluster lacks": {
+			file: `{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {name: x}}`,
+			want: "servicemonitor/x: cluster a serves no ServiceMonitor of monitoring.coreos.com/v1: install what brings the kind there",
+		},
 		"a cluster it is not in": {
 			objects:  []client.Object{migration(v1alpha1.ManagementFederated, v1alpha1.PhaseFederated), listing("")},
 			clusters: []string{"a", "c"},
@@ -346,6 +359,9 @@ func TestWhatIsPublishedNowhere(t *testing.T) {
 			result, err := publisher.Release(t.Context(), "shop", bundle, clusters)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "nothing was published") {
 				t.Errorf("error %v, want %q", err, tc.want)
+			}
+			if meta.IsNoMatchError(err) {
+				t.Errorf("argosyctl would take the API server of its kubeconfig for the wrong one: %v", err)
 			}
 			if len(result.Written) > 0 {
 				t.Errorf("wrote %v", result.Written)

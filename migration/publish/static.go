@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -50,13 +51,30 @@ func (p *Publisher) reaches(ctx context.Context, release release) error {
 			if _, is := chosen[policy.RefOf(object)]; !is {
 				continue
 			}
-			if namespaced, err := member.IsObjectNamespaced(object); err == nil && !namespaced {
+			namespaced, err := member.IsObjectNamespaced(object)
+			switch {
+			case meta.IsNoMatchError(err):
+				return unserved(object, cluster)
+			case err == nil && !namespaced:
 				return fmt.Errorf("%s is no object of a namespace and would be everybody's in cluster %s: apply it by itself; nothing was "+
 					"published", policy.User(policy.RefOf(object)), cluster)
 			}
 		}
 	}
 	return nil
+}
+
+// unserved says which kind a cluster lacks, and what to do about that. It wraps no error of discovery: what that says of an API server is
+// of the one that the kubeconfig names.
+func unserved(object *unstructured.Unstructured, cluster string) error {
+	name, group := policy.User(policy.RefOf(object)), object.GroupVersionKind().Group
+	if strings.HasSuffix(group, ".karmada.io") {
+		return fmt.Errorf("%s is of the control plane, and cluster %s serves no %s of %s: take it out of the folder. A federated "+
+			"application's policies publish writes itself; others are applied to karmada-apiserver; nothing was published",
+			name, cluster, object.GetKind(), object.GetAPIVersion())
+	}
+	return fmt.Errorf("%s: cluster %s serves no %s of %s: install what brings the kind there, or take it out of the folder; nothing was "+
+		"published", name, cluster, object.GetKind(), object.GetAPIVersion())
 }
 
 // static applies to each member, as CI/CD did before.

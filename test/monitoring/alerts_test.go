@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ const (
 up{job="argosy-webhook",instance="a"} 1x120
 up{job="argosy-webhook",instance="b"} 1x120
 up{job="argosy-estimator",instance="a"} 1x120
+up{job="argosy-controller-manager",instance="a"} 1x120
+up{job="argosy-controller-manager",instance="b"} 1x120
 leader_election_master_status{job="argosy-controller-manager",instance="a"} 1x120
 leader_election_master_status{job="argosy-controller-manager",instance="b"} 0x120
 argosy_interpreter_requests_total{job="argosy-webhook",kind="CloneSet",operation="Retain",result="answered"} 0+600x120
@@ -320,19 +323,66 @@ func TestAlertsFire(t *testing.T) {
 			t.Errorf("no world is written for %s: a rule that was never seen to fire proves nothing", alert)
 			continue
 		}
-		t.Run(alert, func(t *testing.T) {
-			fired := run(t, w.series, group)
-			for _, minute := range w.wantAt {
-				if !fired[minute] {
-					t.Errorf("it does not fire at minute %d", minute)
-				}
-			}
-			for _, minute := range w.wantNot {
-				if fired[minute] {
-					t.Errorf("it fires at minute %d", minute)
-				}
-			}
+		t.Run(alert, func(t *testing.T) { w.judge(t, group) })
+	}
+}
+
+// TestAlertsTellApart has for some alerts further worlds: an installation of another shape, and what one of many must not hide.
+func TestAlertsTellApart(t *testing.T) {
+	// leaderElection.enabled is false: no replica has a series of it.
+	alone := strings.ReplaceAll(but(`leader_election_master_status`), `up{job="argosy-controller-manager",instance="b"} 1x120`, "")
+	const (
+		controllers = `up{job="argosy-controller-manager",instance="a"} 1x120`
+		managers    = `up{job="argosy-member-manager"`
+		dies        = `up{job="argosy-member-manager",cluster="m1",instance="a"} 1x30 0x20 _x69`
+		lives       = `up{job="argosy-member-manager",cluster="m2",instance="a"} 1x120`
+	)
+	for name, tc := range map[string]struct {
+		alert string
+		world world
+	}{
+		"leader election is off": {"ArgosyNoLeader", world{series: alone, wantNot: []int{0, 10, always}}},
+		"off, and the only replica is gone": {"ArgosyNoLeader", world{
+			series:  strings.Replace(alone, controllers, `up{job="argosy-controller-manager",instance="a"} 1x30 0x20 _x69`, 1),
+			wantNot: []int{10, 31}, wantAt: []int{35, always}}},
+		"off, and two replicas act": {"ArgosyNoLeader", world{
+			series: alone + "\n" + `up{job="argosy-controller-manager",instance="b"} _x10 1x110`, wantNot: []int{5, 11}, wantAt: []int{15, always}}},
+		"one member of two is down": {"ArgosyMemberManagerDown", world{
+			series: but(managers, dies, lives), wantNot: []int{10, 31}, wantAt: []int{35, 50, 60}}},
+		"a member has one replica of two": {"ArgosyMemberManagerDown", world{
+			series: but(managers, dies, `up{job="argosy-member-manager",cluster="m1",instance="b"} 1x120`, lives), wantNot: []int{35, 50, always}}},
+		"a member could never be read": {"ArgosyEstimatorMemberLost", world{
+			series: but(`argosy_estimator_member_state_info`,
+				`argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Joining"} _x10 1x50 _x59`,
+				`argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Fresh"} _x61 1x59`,
+				`argosy_estimator_member_state_info{job="argosy-estimator",member="m2",state="Fresh"} 1x120`),
+			wantNot: []int{9, 13, 65}, wantAt: []int{16, 55}}},
+		"members are read within minutes": {"ArgosyEstimatorMemberLost", world{
+			series: but(`argosy_estimator_member_state_info`,
+				`argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Joining"} 1x3 stale`,
+				`argosy_estimator_member_state_info{job="argosy-estimator",member="m1",state="Fresh"} _x3 1x116`),
+			wantNot: []int{2, 5, 6, always}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := slices.IndexFunc(rulesOf(t), func(rule *rules.AlertingRule) bool { return rule.Name() == tc.alert })
+			tc.world.judge(t, rulesOf(t)[i])
 		})
+	}
+}
+
+// judge says at which minutes the alert should fire in the world and does not, or the other way about.
+func (w world) judge(t *testing.T, alert *rules.AlertingRule) {
+	t.Helper()
+	fired := run(t, w.series, alert)
+	for _, minute := range w.wantAt {
+		if !fired[minute] {
+			t.Errorf("it does not fire at minute %d", minute)
+		}
+	}
+	for _, minute := range w.wantNot {
+		if fired[minute] {
+			t.Errorf("it fires at minute %d", minute)
+		}
 	}
 }
 

@@ -97,7 +97,6 @@ func Run(ctx context.Context, o Options) (report.Report, error) {
 	r.report.Servers = r.servers(ctx)
 	err = r.judge()
 	failed = err != nil || r.report.Failed()
-	r.report.Logs = l.LogFile("")
 	return r.report, err
 }
 

@@ -37,7 +37,6 @@ type Report struct {
 	Died     []string
 	Verdicts []checker.Verdict
 	History  history.History
-	Logs     string
 }
 
 // Failed tells whether a checker found something.
