@@ -65,8 +65,6 @@ type Options struct {
 	Client client.Client
 	// Metrics takes the metrics; nil is controller-runtime's registry.
 	Metrics prometheus.Registerer
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // AddToManager lets mgr run the controller while it leads.
@@ -101,7 +99,6 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 		WatchesRawSource(wakes).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.Concurrency,
-			SkipNameValidation:      &options.AllowSameName,
 			RateLimiter:             retry.Limiter(),
 		}).
 		Build(r)

@@ -58,8 +58,6 @@ type Options struct {
 	Clock clock.Clock
 	// Metrics takes the metrics.
 	Metrics prometheus.Registerer
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // Controller looks at bindings that lack replicas.
@@ -110,8 +108,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	}
 	return builder.ControllerManagedBy(mgr).Named("reschedule").
 		For(&workv1alpha2.ResourceBinding{}, builder.WithPredicates(c.worthALook())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: options.Config.Concurrency, SkipNameValidation: &options.AllowSameName,
-			RateLimiter: retry.Limiter()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Config.Concurrency, RateLimiter: retry.Limiter()}).
 		Complete(c)
 }
 

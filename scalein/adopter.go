@@ -94,8 +94,7 @@ func addAdopter(mgr manager.Manager, a adopter, options Options) error {
 	})
 	return builder.ControllerManagedBy(mgr).Named(a.followed.controller).
 		For(template, append(a.followed.options, builder.WithPredicates(concerned))...).
-		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName,
-			RateLimiter: retry.Limiter()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter()}).
 		Complete(a)
 }
 

@@ -67,8 +67,6 @@ type Options struct {
 	Clock clock.Clock
 	// Metrics takes the metrics; nil is controller-runtime's registry.
 	Metrics prometheus.Registerer
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // AddToManager lets mgr run the controller while it leads. The cache needs the indexes of package autoscalers.
@@ -90,8 +88,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	err := builder.ControllerManagedBy(mgr).Named("podscalein").
 		For(&v1alpha1.PodScaleIn{}).
 		WatchesRawSource(r.membersThatComeBack(mgr)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName,
-			RateLimiter: retry.Limiter()}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter()}).
 		Complete(r)
 	if err != nil {
 		return err

@@ -86,8 +86,6 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Metrics takes the metrics; nil is controller-runtime's registry.
 	Metrics prometheus.Registerer
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // AddToManager lets mgr run the controller while it leads; its cache should be that of Cache.
@@ -118,7 +116,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(predicate.NewPredicateFuncs(r.isValues))).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter(),
+			MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter(),
 		})
 	for _, kind := range kinds() {
 		err := mgr.GetFieldIndexer().IndexField(ctx, kind.newObject(), byComponent, func(o client.Object) []string {

@@ -72,7 +72,7 @@ func (w *waves) add(mgr manager.Manager, options Options) error {
 	return builder.ControllerManagedBy(mgr).Named("component-wave").
 		Watches(&v1alpha1.ComponentTemplate{}, everything).
 		Watches(&v1alpha1.Component{}, everything).
-		WithOptions(controller.Options{SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter()}).
+		WithOptions(controller.Options{RateLimiter: retry.Limiter()}).
 		Complete(w)
 }
 

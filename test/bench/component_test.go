@@ -285,13 +285,14 @@ func (f *componentFleet) run() {
 			},
 		}), nil
 	}
+	options.Controller.SkipNameValidation = ptr.To(true)
 	mgr, err := ctrl.NewManager(f.config, options)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.seen = mgr.GetCache()
 	ctx, cancel := context.WithCancel(f.Context())
-	f.must(component.AddToManager(ctx, mgr, component.Options{Concurrency: 16, Namespace: "argosy-system", AllowSameName: true}))
+	f.must(component.AddToManager(ctx, mgr, component.Options{Concurrency: 16, Namespace: "argosy-system"}))
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)

@@ -111,7 +111,7 @@ func (f *rescheduleFleet) ours() rescheduleCost {
 				return err
 			}
 			return reschedule.AddToManager(ctx, mgr, reschedule.Options{
-				Config: section.Reschedule, Members: f, Estimator: asker, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+				Config: section.Reschedule, Members: f, Estimator: asker, Metrics: prometheus.NewRegistry(),
 			})
 		}}.Start(f.T)
 	defer kill()

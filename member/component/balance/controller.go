@@ -45,8 +45,6 @@ type Options struct {
 	Period time.Duration
 	// Metrics takes the metrics; nil is controller-runtime's registry.
 	Metrics prometheus.Registerer
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // Reconciler keeps load balancers.
@@ -83,7 +81,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	build := builder.ControllerManagedBy(mgr).Named("load-balancer").
 		For(&corev1.Service{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: askedAnew})).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter(),
+			MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter(),
 		})
 	if len(options.Drivers) > 0 {
 		build = build.Watches(&corev1.Node{}, r.onNodes())

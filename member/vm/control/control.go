@@ -31,8 +31,6 @@ type Options struct {
 	Concurrency int
 	// Clock is the wall clock; nil is this machine's.
 	Clock clock.PassiveClock
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // Means are what a controller reads and writes with.
@@ -94,7 +92,7 @@ func (o Options) PassiveClock() clock.PassiveClock {
 // Builder of the controller in mgr, named for metrics; its further watches are the caller's.
 func (k Kind[T]) Builder(mgr manager.Manager, name string) *builder.Builder {
 	return builder.ControllerManagedBy(mgr).Named(name).For(k.New()).WithOptions(controller.Options{
-		MaxConcurrentReconciles: k.Concurrency, SkipNameValidation: &k.AllowSameName, RateLimiter: retry.Limiter(),
+		MaxConcurrentReconciles: k.Concurrency, RateLimiter: retry.Limiter(),
 	})
 }
 

@@ -25,8 +25,6 @@ import (
 type Options struct {
 	// Concurrency is how many Servers are worked on at once.
 	Concurrency int
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // Reconciler lets Servers go whose monitors are paused.
@@ -44,7 +42,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	return builder.ControllerManagedBy(mgr).Named("monitor").
 		For(&v1alpha1.Server{}).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.Limiter(),
+			MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.Limiter(),
 		}).Complete(r)
 }
 

@@ -43,8 +43,6 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Metrics takes the metrics; nil is controller-runtime's registry.
 	Metrics prometheus.Registerer
-	// AllowSameName lets several managers live in one process, as tests do.
-	AllowSameName bool
 }
 
 // Key is what one reconcile is about: a pool that Servers of a namespace name, or a Server that is to be let go.
@@ -84,7 +82,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	return builder.TypedControllerManagedBy[Key](mgr).Named("pool").
 		Watches(&v1alpha1.Server{}, handler.TypedEnqueueRequestsFromMapFunc(keys)).
 		WithOptions(controller.TypedOptions[Key]{
-			MaxConcurrentReconciles: options.Concurrency, SkipNameValidation: &options.AllowSameName, RateLimiter: retry.LimiterOf[Key](),
+			MaxConcurrentReconciles: options.Concurrency, RateLimiter: retry.LimiterOf[Key](),
 		}).Complete(r)
 }
 

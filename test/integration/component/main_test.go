@@ -91,7 +91,7 @@ func (w *world) lead(requests *interceptor.Funcs) (kill func()) {
 		Config: config, Scheme: scheme, Namespace: w.namespace, Requests: requests,
 		Add: func(ctx context.Context, mgr ctrl.Manager) error {
 			return component.AddToManager(ctx, mgr, component.Options{
-				Concurrency: 4, Namespace: w.namespace, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+				Concurrency: 4, Namespace: w.namespace, Metrics: prometheus.NewRegistry(),
 			})
 		},
 	}.Start(w.t)

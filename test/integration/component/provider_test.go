@@ -46,13 +46,13 @@ func (w *world) leadWithProviders(drivers map[string]balance.Driver) (kill func(
 		Config: config, Scheme: scheme, Namespace: w.namespace,
 		Add: func(ctx context.Context, mgr ctrl.Manager) error {
 			err := component.AddToManager(ctx, mgr, component.Options{
-				Concurrency: 4, Namespace: w.namespace, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+				Concurrency: 4, Namespace: w.namespace, Metrics: prometheus.NewRegistry(),
 			})
 			if err != nil {
 				return err
 			}
 			return balance.AddToManager(mgr, balance.Options{
-				Concurrency: 4, Drivers: drivers, Period: 200 * time.Millisecond, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+				Concurrency: 4, Drivers: drivers, Period: 200 * time.Millisecond, Metrics: prometheus.NewRegistry(),
 			})
 		},
 	}.Start(w.t)

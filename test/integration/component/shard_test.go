@@ -52,7 +52,7 @@ func (w *world) leadAs(id string, seen *writers) (kill func()) {
 		Config: config, Scheme: scheme, Namespace: w.namespace, Requests: w.watched(id, seen), Election: component.LeaseName("managers", id),
 		Add: func(ctx context.Context, mgr ctrl.Manager) error {
 			return component.AddToManager(ctx, mgr, component.Options{
-				Concurrency: 4, Namespace: w.namespace, Metrics: prometheus.NewRegistry(), AllowSameName: true, ID: id,
+				Concurrency: 4, Namespace: w.namespace, Metrics: prometheus.NewRegistry(), ID: id,
 				Election: &component.Election{Namespace: w.namespace, Name: "managers", Length: fixture.LeaseLength},
 			})
 		},

@@ -124,7 +124,7 @@ func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func
 		if err := autoscalers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 			return err
 		}
-		return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: workers, Clock: w.clock, Metrics: w.metrics, AllowSameName: true})
+		return cronhpa.AddToManager(ctx, mgr, cronhpa.Options{Concurrency: workers, Clock: w.clock, Metrics: w.metrics})
 	}
 	return leader.Start(w.t)
 }

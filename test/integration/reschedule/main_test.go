@@ -271,7 +271,7 @@ func (w *world) lead(access *rest.Config, funcs *interceptor.Funcs) (kill func()
 		Add: func(ctx context.Context, mgr ctrl.Manager) error {
 			return reschedule.AddToManager(ctx, mgr, reschedule.Options{
 				Config: config.DefaultControllerManager().Controllers.Reschedule, Members: reachable{&w.silent}, Estimator: w.room, Clock: w.clock,
-				Metrics: prometheus.NewRegistry(), AllowSameName: true,
+				Metrics: prometheus.NewRegistry(),
 			})
 		}}.Start(w.t)
 }

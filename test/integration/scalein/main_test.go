@@ -301,7 +301,7 @@ func (w *world) leadOf(config *rest.Config, funcs *interceptor.Funcs) (kill func
 				return err
 			}
 			return scalein.AddToManager(mgr, scalein.Options{
-				Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: w.metrics, AllowSameName: true,
+				Concurrency: 2, Members: reachable{}, Clock: w.clock, Metrics: w.metrics,
 			})
 		}}.Start(w.t)
 }

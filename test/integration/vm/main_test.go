@@ -190,7 +190,7 @@ func (w *world) serverOptions(holder string) servers.Options {
 
 // every controller's options.
 func (w *world) every(concurrency int) control.Options {
-	return control.Options{Concurrency: concurrency, Clock: w.clock, AllowSameName: true}
+	return control.Options{Concurrency: concurrency, Clock: w.clock}
 }
 
 // lead starts the controllers; the test's end kills them.
@@ -211,12 +211,12 @@ func (w *world) leadAs(holder string) (kill func()) {
 			}
 			err := pools.AddToManager(mgr, pools.Options{
 				Concurrency: 2, Drivers: map[string]balance.Driver{service.Name: service.New(mgr.GetAPIReader(), mgr.GetClient())},
-				Period: 500 * time.Millisecond, Clock: w.clock, Metrics: prometheus.NewRegistry(), AllowSameName: true,
+				Period: 500 * time.Millisecond, Clock: w.clock, Metrics: prometheus.NewRegistry(),
 			})
 			if err != nil {
 				return err
 			}
-			if err := monitor.AddToManager(mgr, monitor.Options{Concurrency: 2, AllowSameName: true}); err != nil {
+			if err := monitor.AddToManager(mgr, monitor.Options{Concurrency: 2}); err != nil {
 				return err
 			}
 			return sets.AddToManager(mgr, sets.Options{
