@@ -28,6 +28,12 @@ type DeployedRelease struct {
 	// +kubebuilder:validation:MaxLength=135
 	// +optional
 	Checksum string `json:"checksum,omitempty"`
+
+	// hash of all of the release that was deployed, its artifact and params too; "unfinished" where bringing it up was cut off. What was
+	// deployed before hashes were written gets that of spec.release once, and is not deployed again for it.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Hash string `json:"hash,omitempty"`
 }
 
 // MachineState is what the driver says of a machine.

@@ -16,6 +16,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 )
 
 // Input is a VMDeployment and the servers of its target.
@@ -68,9 +69,12 @@ func (in Input) granted(s *v1alpha1.Server) bool {
 
 // has says that the release was found on the server.
 func (in Input) has(s *v1alpha1.Server) bool {
-	return in.granted(s) && s.Status.Release != nil && s.Status.Release.Version == in.Release.Version &&
-		(in.Release.Checksum == "" || s.Status.Release.Checksum == in.Release.Checksum)
+	return in.granted(s) && code.Same(s.Status.Release, in.Release)
 }
+
+// unread says that what is on the server was deployed before hashes were written, and that the server's own look will write one next. Were
+// it told to have another release before that, it would be taken to have that one.
+func unread(s *v1alpha1.Server) bool { return code.Adopts(s.Status.Release, s.Spec.Release) }
 
 func ready(s *v1alpha1.Server) bool {
 	return apimeta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionReady)

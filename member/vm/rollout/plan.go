@@ -103,29 +103,48 @@ func Decide(in Input) Plan {
 func (in Input) grant(at stand, out *Plan) {
 	budget := in.budget()
 	for _, s := range at.servers[at.granted:max(at.granted, at.ends[at.batch])] {
+		if unread(s) {
+			continue
+		}
 		if ready(s) {
 			if budget <= 0 {
 				continue
 			}
 			budget--
 		}
-		out.Changes[s.Name] = Change{Release: &in.Release, Weight: in.weight()}
+		out.Changes[s.Name] = Change{Release: &in.Release, Weight: in.weight(at)}
 	}
 }
 
-func (in Input) weight() *int32 {
-	if w := in.Deployment.Spec.Strategy.TrafficWeight; w != nil && *w < 100 {
-		return ptr.To(*w)
+// weight of the servers of the batch that is watched; nil: their full one. Who comes to a release that all had has nothing to be watched
+// for.
+func (in Input) weight(at stand) *int32 {
+	w := in.Deployment.Spec.Strategy.TrafficWeight
+	if w == nil || *w >= 100 || at.batch == len(at.ends) || in.Deployment.Status.CurrentRevision == in.Revision {
+		return nil
 	}
-	return nil
+	return ptr.To(*w)
 }
 
-// weigh gives servers of batches that are over their full weight, and those of the one under way that of the strategy.
+// watched is the first server of the batch that is watched: the last one of which any server was told to have the release. That a server
+// of an earlier batch is away says nothing of the others of it.
+func (s stand) watched() int {
+	begins := 0
+	for _, end := range s.ends {
+		if s.granted <= end {
+			break
+		}
+		begins = end
+	}
+	return begins
+}
+
+// weigh gives servers of the batch that is watched the weight of the strategy, and those of the batches before it their full one.
 func (in Input) weigh(at stand, out *Plan) {
 	for i, s := range at.servers[:at.granted] {
-		want := in.weight()
-		if i < at.begins() && (at.batch == len(at.ends) || at.granted > at.begins()) {
-			want = nil // the next batch began, or none is left: it was watched for long enough
+		want := in.weight(at)
+		if i < at.watched() {
+			want = nil
 		}
 		if !ptr.Equal(s.Spec.TrafficWeight, want) {
 			out.Changes[s.Name] = Change{Release: &in.Release, Weight: want}

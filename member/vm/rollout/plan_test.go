@@ -15,6 +15,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 )
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -54,7 +55,7 @@ func servers(text string) []*v1alpha1.Server {
 		}
 		if letter != 'b' {
 			s.Spec.Release = ptr.To(release(want))
-			s.Status.Release = &v1alpha1.DeployedRelease{Version: has}
+			s.Status.Release = code.Deployed(release(has))
 		}
 		if letter == 'f' {
 			s.Status.Operation = &v1alpha1.Operation{Kind: v1alpha1.OperationCode}
@@ -173,6 +174,78 @@ func TestDecide(t *testing.T) {
 		if gates != tc.waiting {
 			t.Errorf("%s: waits at %q, want %q", name, gates, tc.waiting)
 		}
+	}
+}
+
+// weights of servers by their letter: 2 is that of the strategy, 1 the full one.
+func weights(d *v1alpha1.VMDeployment, letters string) string {
+	in := Input{Deployment: d, Release: release("2"), Revision: "r", Servers: servers(letters), Now: noon}
+	for range 2 { // what the first look says is as the second finds it
+		plan := Decide(in)
+		for _, s := range in.Servers {
+			if c, ok := plan.Changes[s.Name]; ok {
+				s.Spec.Release, s.Spec.TrafficWeight = c.Release, c.Weight
+			}
+		}
+	}
+	out := ""
+	for _, s := range in.Servers {
+		out += map[bool]string{true: "1", false: "2"}[s.Spec.TrafficWeight == nil]
+	}
+	return out
+}
+
+// TestWeights: those of the batch that is watched have the weight of the strategy. A server of an earlier batch that is away takes the others
+// nothing, and neither does one of a release that all had.
+func TestWeights(t *testing.T) {
+	for name, tc := range map[string]struct {
+		servers, want string
+		had, person   bool
+	}{
+		"the first batch":                       {servers: "gooooo", want: "211111"},
+		"it is watched until the next begins":   {servers: "nooooo", want: "211111", person: true},
+		"the second":                            {servers: "nngooo", want: "122111"},
+		"one of the first is away":              {servers: "gnnooo", want: "122111"},
+		"one of the first is away, in the last": {servers: "gnngoo", want: "111211"},
+		"all have it":                           {servers: "nnnnnn", want: "111111"},
+		"one is away of a release that all had": {servers: "ngnnnn", want: "111111", had: true},
+		"one is born to a release that all had": {servers: "nnnnnb", want: "111111", had: true},
+	} {
+		d := deployment("1", "2", "100%")
+		d.Spec.Strategy.TrafficWeight, d.Spec.Strategy.MaxUnavailable = ptr.To[int32](20), ptr.To(intstr.FromInt32(2))
+		if tc.had {
+			d.Status.CurrentRevision = "r"
+		}
+		if tc.person {
+			d.Spec.Strategy.PauseBetween = v1alpha1.PauseApproval
+		}
+		if have := weights(d, tc.servers); have != tc.want {
+			t.Errorf("%s: %s, want %s", name, have, tc.want)
+		}
+	}
+}
+
+// TestParamsAlone: servers that were told to have other params do not have the release before it was deployed; and nobody is told anything
+// between two managers, before it is on record what is there.
+func TestParamsAlone(t *testing.T) {
+	d := deployment()
+	d.Spec.Strategy.MaxUnavailable = ptr.To(intstr.FromInt32(2))
+	with := release("2")
+	with.Params = map[string]v1alpha1.BoundedString{"unit": "web.service"}
+	in := Input{Deployment: d, Release: with, Revision: "r", Servers: servers("nn"), Now: noon}
+	in.Servers[0].Spec.Release = ptr.To(with)
+	plan := Decide(in)
+	if have := says(plan, v1alpha1.ConditionComplete); !strings.HasPrefix(have, "False") || plan.Status.UpdatedServers != 0 {
+		t.Errorf("Complete %s, %d updated", have, plan.Status.UpdatedServers)
+	}
+	in.Servers[0].Status.Release = code.Deployed(with)
+	in.Servers[1].Status.Release.Hash = ""
+	if have := changed(Decide(in), in); have != "" {
+		t.Errorf("a server of which nobody wrote down what it has: %q", have)
+	}
+	in.Servers[1].Status.Release.Hash = code.Hash(release("2"))
+	if have := changed(Decide(in), in); have != "web-2=2" {
+		t.Errorf("once it is on record: %q", have)
 	}
 }
 
@@ -304,7 +377,7 @@ func step(t *rapid.T, in *Input, round int) {
 	for _, s := range in.Servers {
 		switch what := rapid.IntRange(0, 9).Draw(t, "what happens"); {
 		case what < 6 && s.Spec.Release != nil:
-			s.Status.Release = &v1alpha1.DeployedRelease{Version: s.Spec.Release.Version}
+			s.Status.Release = code.Deployed(*s.Spec.Release)
 			s.Status.ObservedGeneration = s.Generation
 			setReady(s, true, in.Now)
 		case what == 9 && round < 40:

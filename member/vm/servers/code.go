@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 	"github.com/argosy-dev/argosy/member/vm/facts"
 )
@@ -50,7 +51,7 @@ func (r *Reconciler) deploy(ctx context.Context, w *work, task *v1alpha1.Task) e
 		facts.Again(task, w.now, progress.Message)
 		w.by(facts.Due(*task))
 	case deploy.Succeeded:
-		w.after.Status.Release = &v1alpha1.DeployedRelease{Version: release.Version, Checksum: release.Checksum}
+		w.after.Status.Release = code.Deployed(*release)
 		w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "the release was just deployed")
 		facts.End(task, v1alpha1.TaskSucceeded, w.now, "")
 	default:

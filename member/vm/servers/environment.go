@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 	"github.com/argosy-dev/argosy/member/vm/deploy/sshdeploy"
 	"github.com/argosy-dev/argosy/member/vm/environment"
@@ -123,7 +124,7 @@ func (r *Reconciler) verify(ctx context.Context, w *work, task *v1alpha1.Task) e
 		status.Packages = append(status.Packages, v1alpha1.InstalledPackage{Name: f.Name, Version: f.Version})
 	}
 	if overSSH(spec.Release) {
-		status.Release = release
+		status.Release = code.Found(release, w.before.Status.Release)
 	}
 	var missing []string
 	for _, m := range environment.Plan(found, wanted) {

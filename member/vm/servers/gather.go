@@ -15,6 +15,7 @@ import (
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/gate"
+	"github.com/argosy-dev/argosy/member/vm/code"
 	"github.com/argosy-dev/argosy/member/vm/facts"
 	"github.com/argosy-dev/argosy/member/vm/fleet"
 	"github.com/argosy-dev/argosy/member/vm/gates"
@@ -65,6 +66,9 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 		}
 	}
 	facts.BringBack(&w.after.Status, w.now)
+	if want := server.Spec.Release; code.Adopts(w.after.Status.Release, want) {
+		w.after.Status.Release.Hash = code.Hash(*want)
+	}
 	w.mind.lock = w.mind.lock.See(server.Status.Lock, w.now)
 	if err := r.look(ctx, w); err != nil {
 		return nil, err

@@ -62,7 +62,7 @@ func (r *Reconciler) opinion(w *work) (probe.Opinion, bool) {
 	target := probe.Target{
 		UID: w.before.UID, Name: client.ObjectKeyFromObject(w.before), Set: client.ObjectKeyFromObject(w.before),
 		Address: address, Check: spec.HealthCheck, Verdict: probe.NotKnown,
-		Epoch: fmt.Sprintf("%s %s %s %s", address, status.Release.Version, status.Release.Checksum, checkEpoch(spec.HealthCheck)),
+		Epoch: fmt.Sprintf("%s %s %s %s", address, status.Release.Version, status.Release.Hash, checkEpoch(spec.HealthCheck)),
 	}
 	if status.Machine != nil {
 		target.Epoch += " " + status.Machine.BootID

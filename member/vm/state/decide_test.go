@@ -12,6 +12,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 )
 
 func TestTheWholeWay(t *testing.T) {
@@ -46,6 +47,24 @@ func TestStories(t *testing.T) {
 		},
 		"a release": {
 			change: func(w *world) { w.in.Server.Spec.Release.Version = "2" },
+			want:   []string{"Deploying ReleaseChanging", "Ready Serving"},
+		},
+		"a release of which the params alone are others": {
+			change: func(w *world) {
+				w.in.Server.Spec.Release.Params = map[string]v1alpha1.BoundedString{"unit": "web.service"}
+			},
+			want: []string{"Deploying ReleaseChanging", "Ready Serving"},
+		},
+		"another artifact of the version, without checksums": {
+			change: func(w *world) { w.in.Server.Spec.Release.Artifact = "file:///srv/web.tar" },
+			want:   []string{"Deploying ReleaseChanging", "Ready Serving"},
+		},
+		"a manager that writes hashes takes over": {
+			change: func(w *world) { w.in.Server.Status.Release.Hash = "" },
+			want:   []string{"Ready Serving"},
+		},
+		"a release that was cut off": {
+			change: func(w *world) { w.in.Server.Status.Release.Hash = code.Unfinished },
 			want:   []string{"Deploying ReleaseChanging", "Ready Serving"},
 		},
 		"both": {

@@ -1,9 +1,6 @@
 package state
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -12,6 +9,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 )
 
 // Input is everything a decision needs.
@@ -139,8 +137,7 @@ func (f facts) unhealthy() bool {
 }
 
 func (f facts) releaseDiffers() bool {
-	want, have := f.spec.Release, f.status.Release
-	return have == nil || have.Version != want.Version || want.Checksum != "" && have.Checksum != want.Checksum
+	return !code.Same(f.status.Release, *f.spec.Release)
 }
 
 // is says whether the operation on record is this one.
@@ -175,14 +172,7 @@ func failed(tasks []v1alpha1.Task) *v1alpha1.Task {
 }
 
 // releaseTarget is the hash of a release: all of it, for another artifact of one version is another release.
-func releaseTarget(release *v1alpha1.Release) string {
-	text, err := json.Marshal(release)
-	if err != nil {
-		return release.Version // strings and a map of strings: they always marshal
-	}
-	sum := sha256.Sum256(text)
-	return "release:" + hex.EncodeToString(sum[:8])
-}
+func releaseTarget(release *v1alpha1.Release) string { return "release:" + code.Hash(*release) }
 
 func overrideTarget(o *v1alpha1.Override) string {
 	return "override:" + o.At.UTC().Format(time.RFC3339)

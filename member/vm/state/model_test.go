@@ -9,6 +9,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -94,7 +95,7 @@ func (w *world) effect(kind v1alpha1.TaskType) bool {
 		s.EnvironmentHash = w.installed
 	case v1alpha1.TaskDeployCode:
 		if w.in.Server.Spec.Release != nil {
-			s.Release = &v1alpha1.DeployedRelease{Version: w.in.Server.Spec.Release.Version}
+			s.Release = code.Deployed(*w.in.Server.Spec.Release)
 		}
 	case v1alpha1.TaskCheckHealth:
 		return apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionHealthy)

@@ -85,6 +85,7 @@ func TestDelivered(t *testing.T) {
 	away := w.watchAway()
 	w.settingsChange(set, settings)
 	w.aReleaseInBatches(store, deployment)
+	w.otherParams(deployment)
 	w.aBadRelease(store, deployment)
 	if most := away(); most > 1 {
 		t.Errorf("%d servers were away at once", most)
@@ -169,6 +170,26 @@ func (w *world) aReleaseInBatches(store *artifacts, deployment *v1alpha1.VMDeplo
 	w.Eventually(func() string { return w.deploymentSays(v1alpha1.ConditionComplete) }).Should(gomega.HavePrefix("True RolloutComplete"))
 	w.Expect(w.releases()).To(gomega.Equal("2.0 2.0"))
 	w.Eventually(func() *int32 { return w.server("web-1").Spec.TrafficWeight }).Should(gomega.BeNil())
+}
+
+// otherParams are a release too: it is Complete once they were brought up. A manager that finds no hash, as one before it left none, writes
+// that of what is asked for, and deploys nothing.
+func (w *world) otherParams(deployment *v1alpha1.VMDeployment) {
+	w.t.Helper()
+	change(w, deployment, func(d *v1alpha1.VMDeployment) {
+		d.Spec.Release.Params["restart"] += `; echo again >"$ARGOSY_ROOT/again"`
+		d.Spec.Strategy.PauseBetween = v1alpha1.PauseNone
+	})
+	w.Eventually(func() string { return w.deploymentSays(v1alpha1.ConditionComplete) }).Should(gomega.HavePrefix("True RolloutComplete"))
+	for _, name := range []string{"web-1", "web-2"} {
+		w.Expect(w.file(name, "again")).To(gomega.Equal("again\n"))
+	}
+	before := w.server("web-1")
+	forgotten := before.DeepCopy()
+	forgotten.Status.Release.Hash = ""
+	w.Expect(api.Status().Patch(w.ctx, forgotten, client.MergeFrom(before))).To(gomega.Succeed())
+	w.Eventually(func() string { return w.server("web-1").Status.Release.Hash }).Should(gomega.Equal(before.Status.Release.Hash))
+	w.Expect(w.server("web-1").Status.Operation.Sequence).To(gomega.Equal(before.Status.Operation.Sequence), "it was deployed anew")
 }
 
 // aBadRelease does not come up: it stops there, and the other server goes on with what it has. Then the release before is asked for.

@@ -15,9 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/onsi/gomega"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 	"github.com/argosy-dev/argosy/member/vm/deploy/sshdeploy"
 	"github.com/argosy-dev/argosy/member/vm/remote"
@@ -119,6 +121,15 @@ func (r *rig) file(path string) string {
 
 func (r *rig) found(release v1alpha1.Release) string {
 	r.t.Helper()
+	found := r.record(release)
+	if found == nil {
+		return ""
+	}
+	return found.Version
+}
+
+func (r *rig) record(release v1alpha1.Release) *v1alpha1.DeployedRelease {
+	r.t.Helper()
 	output, err := r.system.Client.Read(r.t.Context(), r.guest.Target(), sshdeploy.Survey(release))
 	if err != nil {
 		r.t.Fatal(err)
@@ -127,10 +138,7 @@ func (r *rig) found(release v1alpha1.Release) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if found == nil {
-		return ""
-	}
-	return found.Version
+	return found
 }
 
 // TestReleases come, go back without being fetched again, and those that are long over leave.
@@ -151,6 +159,48 @@ func TestReleases(t *testing.T) {
 	clear(r.files)
 	r.Expect(r.deploy(back).State).To(gomega.Equal(deploy.Succeeded))
 	r.Expect(r.file("serves")).To(gomega.Equal("1.1"))
+}
+
+// TestOtherParams of one release: its files are there, it is started anew, and its record says of which release it is only once it was.
+func TestOtherParams(t *testing.T) {
+	r := newRig(t)
+	first, other := r.release("1.0"), r.release("1.0")
+	r.Expect(r.deploy(first).State).To(gomega.Equal(deploy.Succeeded))
+	r.Expect(r.record(first)).To(gomega.Equal(code.Deployed(first)))
+	clear(r.files)
+	set(&other, "restart", `echo other >"$ARGOSY_ROOT/serves"; [ -e "$ARGOSY_ROOT/may" ]`)
+	r.Expect(r.deploy(other).State).To(gomega.Equal(deploy.Failed))
+	cut := code.Deployed(other)
+	cut.Hash = code.Unfinished
+	r.Expect(r.record(other)).To(gomega.Equal(cut))
+	r.Expect(os.WriteFile(filepath.Join(r.root, "may"), nil, 0o600)).To(gomega.Succeed())
+	r.Expect(r.deploy(other).State).To(gomega.Equal(deploy.Succeeded))
+	r.Expect(r.record(other)).To(gomega.Equal(code.Deployed(other)))
+	r.Expect(r.file("serves")).To(gomega.Equal("other\n"))
+}
+
+// TestAFileAsItIs: whether an artifact is unpacked makes other files of it.
+func TestAFileAsItIs(t *testing.T) {
+	r := newRig(t)
+	release := r.release("1.0")
+	r.Expect(r.deploy(release).State).To(gomega.Equal(deploy.Succeeded))
+	set(&release, "unpack", "false")
+	set(&release, "restart", `ls >"$ARGOSY_ROOT/serves"`)
+	r.Expect(r.deploy(release).State).To(gomega.Equal(deploy.Succeeded))
+	r.Expect(r.file("serves")).To(gomega.Equal("app-1.0.tar\n"))
+}
+
+// TestRecords of a machine: those of before hashes were written are read, and those that no status could take are refused.
+func TestRecords(t *testing.T) {
+	found, err := sshdeploy.Read([]byte(`{"version":"1.0","checksum":"sha256:a"}`))
+	if diff := cmp.Diff(&v1alpha1.DeployedRelease{Version: "1.0", Checksum: "sha256:a"}, found); diff != "" || err != nil {
+		t.Errorf("%v (-want +have)\n%s", err, diff)
+	}
+	for _, record := range []string{`{`, `{"version":"` + strings.Repeat("1", 129) + `"}`, `{"version":"1","hash":"` + strings.Repeat("a", 65) + `"}`} {
+		if found, err := sshdeploy.Read([]byte(record)); err == nil {
+			t.Errorf("%s: %+v", record, found)
+		}
+	}
 }
 
 // TestWhatGoesWrong leaves the machine with what it had.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/code"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 	"github.com/argosy-dev/argosy/member/vm/environment"
 )
@@ -80,18 +82,32 @@ func pathOf(r v1alpha1.Release) string {
 	return defaultPath
 }
 
-// folder of a release: another artifact of the same version is another release.
+// folder of what a release unpacks to: another artifact of the same version is another one, and so is one that is kept as the one file it
+// is. Other params are how the same files are run.
 func folder(r v1alpha1.Release) string {
-	sum := sha256.Sum256([]byte(r.Artifact + "\n" + r.Checksum))
+	what := r.Artifact + "\n" + r.Checksum
+	if r.Params[ParamUnpack] == "false" {
+		what += "\nas it is"
+	}
+	sum := sha256.Sum256([]byte(what))
 	return r.Version + "-" + hex.EncodeToString(sum[:4])
 }
 
-// Script brings a release up. It may be killed anywhere and run again; releases that are there whole are not fetched again.
-func Script(r v1alpha1.Release) []byte {
-	record, err := json.Marshal(v1alpha1.DeployedRelease{Version: r.Version, Checksum: r.Checksum})
+// record is what a machine keeps of a release, for the surveys to come.
+func record(r v1alpha1.DeployedRelease) string {
+	text, err := json.Marshal(r)
 	if err != nil {
-		record = nil // two strings: they always marshal
+		return "" // strings: they always marshal
 	}
+	return environment.Quote(string(text))
+}
+
+// Script brings a release up. It may be killed anywhere and run again; releases that are there whole are not fetched again. Its record says
+// what was brought up only once it was: of one that was cut off it says that.
+func Script(r v1alpha1.Release) []byte {
+	done := code.Deployed(r)
+	unfinished := *done
+	unfinished.Hash = code.Unfinished
 	unpack := "tar -x -f \"$file\" -C \"$release.new\"\nrm -f \"$file\""
 	if r.Params[ParamUnpack] == "false" {
 		unpack = "chmod 755 \"$file\"\nmv \"$file\" \"$release.new/\"" + environment.Quote(path.Base(r.Artifact))
@@ -121,6 +137,11 @@ if [ ! -e "$release/.argosy-release" ]; then
   printf '%%s\n' %s >"$release.new/.argosy-release"
   mv "$release.new" "$release"
 fi
+note() {
+  printf '%%s\n' "$1" >"$release/.argosy-release.new"
+  mv -f "$release/.argosy-release.new" "$release/.argosy-release"
+}
+note %s
 if [ -e "$at/current" ] && [ ! -L "$at/current" ]; then echo "$at/current is there already, and is none of ours"; exit 1; fi
 rm -f "$at/current.new"
 ln -s "releases/"%s "$at/current.new"
@@ -129,14 +150,15 @@ touch "$release"
 (
 %s
 )
+note %s
 cd "$at/releases"
 ls -1t | tail -n +%d | while read -r old; do
   if [ "$old" != %s ]; then rm -rf "./$old"; fi
 done
 echo deployed
 `, environment.Quote(pathOf(r)), environment.Quote(folder(r)), environment.Fetch, environment.Quote("fetching "+r.Version),
-		environment.Quote(r.Artifact), environment.Quote(r.Checksum), unpack, environment.Quote(string(record)),
-		environment.Quote(folder(r)), restart, kept+1, environment.Quote(folder(r)))
+		environment.Quote(r.Artifact), environment.Quote(r.Checksum), unpack, record(unfinished), record(unfinished),
+		environment.Quote(folder(r)), restart, record(*done), kept+1, environment.Quote(folder(r)))
 	return out.Bytes()
 }
 
@@ -153,6 +175,9 @@ func Read(output []byte) (*v1alpha1.DeployedRelease, error) {
 	out := &v1alpha1.DeployedRelease{}
 	if err := json.Unmarshal(output, out); err != nil {
 		return nil, fmt.Errorf("reading which release is there: %w", err)
+	}
+	if len(out.Version) > 128 || len(out.Checksum) > 135 || len(out.Hash) > 64 {
+		return nil, errors.New("reading which release is there: the machine's record of it is longer than any of ours")
 	}
 	return out, nil
 }
