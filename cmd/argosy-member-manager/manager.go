@@ -17,6 +17,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/scrape"
 	"github.com/argosy-dev/argosy/member/component"
+	"github.com/argosy-dev/argosy/member/vm/deployments"
 )
 
 // The lease of the leader, and the event that names it, are in leaderElection.namespace of the configuration.
@@ -78,7 +79,8 @@ func managerOptions(scheme *runtime.Scheme, cfg *config.MemberManager, profiles 
 	}
 	options.Metrics = scrape.Options(cfg.MetricsBindAddress, cfg.MetricsSecure, certificates)
 	var err error
-	if options.Cache.ByObject, err = component.Cache(cfg.Namespace, cfg.LeaderElection.Namespace); err != nil {
+	options.Cache.ByObject, err = component.Cache(cfg.Namespace, cfg.LeaderElection.Namespace, deployments.Revisions())
+	if err != nil {
 		return ctrl.Options{}, err
 	}
 	// A standby fills the same caches and queues, so that it is at work as soon as it leads.

@@ -56,8 +56,8 @@ func kinds() []rendered {
 // Cache keeps of the rendered kinds the objects that name a Component and nothing else, and the ConfigMap with the
 // cluster's values, which is in namespace. Autoscalers are kept all: anybody's may set a workload's replicas. Of Leases it keeps those of
 // namespace leases, where the controllers' are, and of nodes, which are read where a provider of load balancers is configured, their
-// addresses.
-func Cache(namespace, leases string) (map[client.Object]cache.ByObject, error) {
+// addresses. Revisions are those of other namespaces that a controller beside these reads; of the program's own it keeps all.
+func Cache(namespace, leases string, revisions labels.Selector) (map[client.Object]cache.ByObject, error) {
 	ours, err := labels.NewRequirement(v1alpha1.LabelComponent, selection.Exists, nil)
 	if err != nil {
 		return nil, fmt.Errorf("selecting rendered objects: %w", err)
@@ -76,9 +76,9 @@ func Cache(namespace, leases string) (map[client.Object]cache.ByObject, error) {
 			out[kind.newObject()] = cache.ByObject{Label: selector}
 		}
 	}
-	out[&appsv1.ControllerRevision{}] = cache.ByObject{Namespaces: map[string]cache.Config{namespace: {
-		LabelSelector: labels.SelectorFromSet(labels.Set{v1alpha1.LabelTemplateRevision: "true"}),
-	}}}
+	out[&appsv1.ControllerRevision{}] = cache.ByObject{Namespaces: map[string]cache.Config{
+		cache.AllNamespaces: {LabelSelector: revisions}, namespace: {},
+	}}
 	out[&corev1.Node{}] = cache.ByObject{Transform: balance.Slim}
 	out[&coordinationv1.Lease{}] = cache.ByObject{Namespaces: map[string]cache.Config{leases: {}}}
 	return out, nil

@@ -36,6 +36,7 @@ import (
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/member/component"
+	"github.com/argosy-dev/argosy/member/vm/deployments"
 	"github.com/argosy-dev/argosy/test/lab"
 )
 
@@ -269,7 +270,7 @@ func (f *componentFleet) run() {
 	f.programs, metrics.Registry = metrics.Registry, fixture.NewRegistry()
 	options := ctrl.Options{Scheme: f.kinds, Metrics: metricsserver.Options{BindAddress: "0"}}
 	var err error
-	options.Cache.ByObject, err = component.Cache("argosy-system", "argosy-system")
+	options.Cache.ByObject, err = component.Cache("argosy-system", "argosy-system", deployments.Revisions())
 	f.must(err)
 	options.Controller.EnableWarmup = ptr.To(true)
 	options.Controller.UsePriorityQueue = ptr.To(false)

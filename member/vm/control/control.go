@@ -54,20 +54,27 @@ type Kind[T client.Object] struct {
 	New func() T
 	// Handle one, and say when to look again; zero: never.
 	Handle func(context.Context, T) (time.Time, error)
-	// Gone is told of one that went away while it was handled; nil: it is looked for again.
-	Gone func(T)
+	// Known remembers whom there was, and Forget is told of one that is there no more, however it went; nil: nobody keeps anything.
+	Known  *Known
+	Forget func(types.UID)
 }
 
 // Reconcile one object. A conflict is no failure: there is a newer one.
 func (k Kind[T]) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := k.New()
-	if err := k.Cache.Get(ctx, request.NamespacedName, object); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+	err := k.Cache.Get(ctx, request.NamespacedName, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		k.forget(request.NamespacedName, "")
+		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, err
 	}
+	k.forget(request.NamespacedName, object.GetUID())
 	wake, err := k.Handle(ctx, object)
 	switch {
-	case apierrors.IsNotFound(err) && k.Gone != nil:
-		k.Gone(object)
+	case apierrors.IsNotFound(err) && k.Forget != nil:
+		k.forget(request.NamespacedName, "")
 		return reconcile.Result{}, nil
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 		log.FromContext(ctx).V(1).Info("Trying again on newer objects", "reason", err.Error())
@@ -76,6 +83,41 @@ func (k Kind[T]) Reconcile(ctx context.Context, request reconcile.Request) (reco
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: max(wake.Sub(k.Now()), time.Millisecond)}, nil
+}
+
+// forget who bore the name, unless it is the one that does now.
+func (k Kind[T]) forget(name types.NamespacedName, now types.UID) {
+	if k.Forget == nil {
+		return
+	}
+	if gone := k.Known.replace(name, now); gone != "" {
+		k.Forget(gone)
+	}
+}
+
+// Known are the objects that were looked at, by their names: of one that is gone there is nothing left but its name to go by. The zero value
+// knows nobody.
+type Known struct {
+	mu   sync.Mutex
+	uids map[types.NamespacedName]types.UID
+}
+
+// replace the bearer of a name, by nobody where the UID is empty, and give back the one before, if that was another.
+func (k *Known) replace(name types.NamespacedName, now types.UID) (gone types.UID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	was := k.uids[name]
+	switch {
+	case was == now:
+		return ""
+	case now == "":
+		delete(k.uids, name)
+	case k.uids == nil:
+		k.uids = map[types.NamespacedName]types.UID{name: now}
+	default:
+		k.uids[name] = now
+	}
+	return was
 }
 
 // Now by the clock of the options.

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -24,7 +23,7 @@ import (
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmdeployments/finalizers,verbs=update
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=servers,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
@@ -38,12 +37,13 @@ type Options struct {
 // Reconciler makes VMDeployments act.
 type Reconciler struct {
 	Options
-	// cache knows VMDeployments, sets and Servers; live asks the API server itself.
+	// cache knows VMDeployments, their revisions, sets and Servers; live asks the API server itself.
 	cache, live client.Reader
 	writer      client.Client
 	recorder    record.EventRecorder
 	// gates calls whom gates name; nil: nobody does.
 	gates *gates.Keeper
+	known control.Known
 }
 
 // New is for tests that call Reconcile themselves.
@@ -61,7 +61,6 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	return r.kind().Builder(mgr, "vmdeployment").
 		Watches(&v1alpha1.Server{}, handler.EnqueueRequestsFromMapFunc(r.ofServer)).
 		Watches(&v1alpha1.VMReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.ofSet)).
-		Watches(&v1alpha1.VMDeployment{}, handler.Funcs{DeleteFunc: r.forget}).
 		WatchesRawSource(calls.Source()).
 		Complete(r)
 }
@@ -69,6 +68,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 func (r *Reconciler) kind() control.Kind[*v1alpha1.VMDeployment] {
 	return control.Kind[*v1alpha1.VMDeployment]{
 		Options: r.Options.Options, Cache: r.cache, New: func() *v1alpha1.VMDeployment { return &v1alpha1.VMDeployment{} }, Handle: r.handle,
+		Known: &r.known, Forget: r.forget,
 	}
 }
 
@@ -78,10 +78,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 }
 
 // forget what gates were asked for a VMDeployment that is gone.
-func (r *Reconciler) forget(
-	_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request],
-) {
-	r.gates.Forget(e.Object.GetUID())
+func (r *Reconciler) forget(uid types.UID) {
+	if r.gates != nil {
+		r.gates.Forget(uid)
+	}
 }
 
 func (r *Reconciler) ofServer(ctx context.Context, server client.Object) []reconcile.Request {

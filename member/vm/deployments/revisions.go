@@ -6,11 +6,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,12 +34,37 @@ func RevisionName(deployment string, release v1alpha1.Release) string {
 	return deployment[:min(len(deployment), 240)] + "-" + hex.EncodeToString(sum[:5])
 }
 
+// Revisions selects those of VMDeployments: all that the cache need know outside the program's own namespace.
+func Revisions() labels.Selector {
+	out, err := labels.Parse(LabelDeployment)
+	if err != nil {
+		return labels.Everything() // a constant: it always parses
+	}
+	return out
+}
+
+// readRevisions that the cache knows. Where it does not know the one that is asked for, it may be behind: then the API server says.
 func (r *Reconciler) readRevisions(ctx context.Context, w *work) error {
+	if err := r.listRevisions(ctx, w, r.cache); err != nil {
+		return err
+	}
+	wanted := RevisionName(w.deployment.Name, w.deployment.Spec.Release)
+	if back := w.deployment.Spec.RollbackTo; back != nil {
+		wanted = back.Revision
+	}
+	if slices.ContainsFunc(w.revisions, func(stored *appsv1.ControllerRevision) bool { return stored.Name == wanted }) {
+		return nil
+	}
+	return r.listRevisions(ctx, w, r.live)
+}
+
+func (r *Reconciler) listRevisions(ctx context.Context, w *work, from client.Reader) error {
 	list := &appsv1.ControllerRevisionList{}
-	err := r.live.List(ctx, list, client.InNamespace(w.deployment.Namespace), client.MatchingLabels{LabelDeployment: string(w.deployment.UID)})
+	err := from.List(ctx, list, client.InNamespace(w.deployment.Namespace), client.MatchingLabels{LabelDeployment: string(w.deployment.UID)})
 	if err != nil {
 		return fmt.Errorf("listing revisions: %w", err)
 	}
+	w.revisions = nil
 	for i := range list.Items {
 		if metav1.IsControlledBy(&list.Items[i], w.deployment) {
 			w.revisions = append(w.revisions, &list.Items[i])

@@ -73,8 +73,10 @@ func (in Input) has(s *v1alpha1.Server) bool {
 }
 
 // unread says that what is on the server was deployed before hashes were written, and that the server's own look will write one next. Were
-// it told to have another release before that, it would be taken to have that one.
-func unread(s *v1alpha1.Server) bool { return code.Adopts(s.Status.Release, s.Spec.Release) }
+// it told to have the release before that, whose version and checksum are the same, it would be taken to have it.
+func (in Input) unread(s *v1alpha1.Server) bool {
+	return code.Adopts(s.Status.Release, s.Spec.Release) && code.Adopts(s.Status.Release, &in.Release)
+}
 
 func ready(s *v1alpha1.Server) bool {
 	return apimeta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionReady)

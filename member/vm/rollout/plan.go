@@ -103,7 +103,7 @@ func Decide(in Input) Plan {
 func (in Input) grant(at stand, out *Plan) {
 	budget := in.budget()
 	for _, s := range at.servers[at.granted:max(at.granted, at.ends[at.batch])] {
-		if unread(s) {
+		if in.unread(s) {
 			continue
 		}
 		if ready(s) {

@@ -212,7 +212,7 @@ func (r *Reconciler) spec(ctx context.Context, w *work) (machine.Spec, error) {
 	}
 	out := machine.Spec{Owner: owner, Name: w.before.Namespace + "/" + w.before.Name, Machine: *w.before.Spec.Machine.DeepCopy()}
 	if ref := w.before.Spec.Machine.UserDataRef; ref != nil {
-		data, err := r.secret(ctx, w, ref.Name)
+		data, err := r.secrets.Read(ctx, w.before.Namespace, ref.Name)
 		if err != nil {
 			return machine.Spec{}, err
 		}

@@ -38,6 +38,7 @@ func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.
 	if err := r.act(ctx, w); err != nil {
 		return time.Time{}, err
 	}
+	r.doubtSecrets(w)
 	written, err := r.writeStatus(ctx, w)
 	if err != nil {
 		return time.Time{}, err
@@ -74,6 +75,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, w *work) (bool, error) {
 		return false, fmt.Errorf("writing status of Server: %w", err)
 	}
 	r.tell(w)
+	if was := w.before.Status.Release; was != nil && was.Hash == "" && w.after.Status.Release != nil {
+		w.mind.adopted = w.after.Status.Release.Hash
+	}
 	r.measures.ended(w.before.Status.Tasks, w.after.Status.Tasks)
 	w.after.ResourceVersion = changed.ResourceVersion
 	return true, nil

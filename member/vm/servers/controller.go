@@ -30,6 +30,7 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/probe"
 	"github.com/argosy-dev/argosy/member/vm/remote"
+	"github.com/argosy-dev/argosy/member/vm/settings"
 )
 
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=servers,verbs=get;list;watch;patch;delete
@@ -77,6 +78,9 @@ type Reconciler struct {
 	alerts *ask.Asker[string]
 	gates  *gates.Keeper
 
+	secrets *settings.Recent
+	known   control.Known
+
 	mu     sync.Mutex
 	minds  map[types.UID]*mind
 	member string
@@ -96,6 +100,8 @@ type mind struct {
 	// quiet is until when the machine is not asked again, and silence how long that is.
 	quiet   time.Time
 	silence time.Duration
+	// adopted is the hash of a release that was there without one, once it is written.
+	adopted string
 	// floor is the highest sequence the machine is known to have seen.
 	floor int64
 }
@@ -117,7 +123,7 @@ func New(options Options, with control.Means) *Reconciler {
 	}
 	return &Reconciler{
 		Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder, measures: newMeasures(),
-		minds: map[types.UID]*mind{},
+		minds: map[types.UID]*mind{}, secrets: settings.NewRecent(with.Live, options.PassiveClock()),
 	}
 }
 
@@ -146,7 +152,7 @@ func AddToManager(mgr manager.Manager, options Options) error {
 func (r *Reconciler) kind() control.Kind[*v1alpha1.Server] {
 	return control.Kind[*v1alpha1.Server]{
 		Options: r.Options.Options, Cache: r.cache, New: func() *v1alpha1.Server { return &v1alpha1.Server{} }, Handle: r.handle,
-		Gone: func(s *v1alpha1.Server) { r.forget(s.UID) },
+		Known: &r.known, Forget: r.forget,
 	}
 }
 

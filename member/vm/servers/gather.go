@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -66,9 +67,7 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 		}
 	}
 	facts.BringBack(&w.after.Status, w.now)
-	if want := server.Spec.Release; code.Adopts(w.after.Status.Release, want) {
-		w.after.Status.Release.Hash = code.Hash(*want)
-	}
+	w.adopt()
 	w.mind.lock = w.mind.lock.See(server.Status.Lock, w.now)
 	if err := r.look(ctx, w); err != nil {
 		return nil, err
@@ -77,6 +76,20 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 	r.hear(w)
 	r.listen(w)
 	return w, nil
+}
+
+// adopt what was deployed before hashes were written. It is written once: what the cache, or an API server with an older schema, does not
+// show of that is not written again and again.
+func (w *work) adopt() {
+	want := w.before.Spec.Release
+	if !code.Adopts(w.before.Status.Release, want) {
+		return
+	}
+	hash := code.Hash(*want)
+	if w.mind.adopted == hash {
+		w.before.Status.Release.Hash = hash
+	}
+	w.after.Status.Release.Hash = hash
 }
 
 // look at the machine, if it is time to.
@@ -175,7 +188,10 @@ func (r *Reconciler) call(ctx context.Context, w *work, sequence int64) (machine
 	if ref == nil {
 		return out, nil
 	}
-	data, err := r.secret(ctx, w, ref.Name)
+	if sequence > 0 { // nothing is changed with what was read a while ago
+		r.secrets.Forget(w.before.Namespace, ref.Name)
+	}
+	data, err := r.secrets.Read(ctx, w.before.Namespace, ref.Name)
 	if apierrors.IsNotFound(err) && w.before.DeletionTimestamp != nil && w.mind.credentials != nil {
 		data, err = w.mind.credentials, nil
 	}
@@ -186,12 +202,20 @@ func (r *Reconciler) call(ctx context.Context, w *work, sequence int64) (machine
 	return out, nil
 }
 
-func (r *Reconciler) secret(ctx context.Context, w *work, name string) (map[string][]byte, error) {
-	secret := &corev1.Secret{}
-	if err := r.live.Get(ctx, client.ObjectKey{Namespace: w.before.Namespace, Name: name}, secret); err != nil {
-		return nil, fmt.Errorf("reading Secret %s: %w", name, err)
+// doubtSecrets of a Server whose task just failed for good: a person mends what they hold, and has it tried again at once.
+func (r *Reconciler) doubtSecrets(w *work) {
+	if failed := func(t v1alpha1.Task) bool { return t.State == v1alpha1.TaskFailed }; !slices.ContainsFunc(w.after.Status.Tasks, failed) {
+		return
 	}
-	return secret.Data, nil
+	machine := &w.before.Spec.Machine
+	for _, ref := range []*v1alpha1.LocalReference{machine.CredentialsRef, machine.UserDataRef} {
+		if ref != nil {
+			r.secrets.Forget(w.before.Namespace, ref.Name)
+		}
+	}
+	if machine.Access != nil {
+		r.secrets.Forget(w.before.Namespace, machine.Access.PrivateKeyRef.Name)
+	}
 }
 
 // watch keeps since when this process finds the server Unknown. Whether another outage began meanwhile is the decision's matter: its stamp

@@ -28,7 +28,7 @@ func (r *Reconciler) target(ctx context.Context, w *work) (remote.Target, error)
 	if address == "" {
 		return remote.Target{}, errors.New("the driver names no address of the machine")
 	}
-	data, err := r.secret(ctx, w, access.PrivateKeyRef.Name)
+	data, err := r.secrets.Read(ctx, w.before.Namespace, access.PrivateKeyRef.Name)
 	if err != nil {
 		return remote.Target{}, err
 	}

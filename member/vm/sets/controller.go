@@ -3,8 +3,10 @@ package sets
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -46,11 +48,19 @@ type Reconciler struct {
 	recorder    record.EventRecorder
 	// gates calls whom gates name; nil: nobody does.
 	gates *gates.Keeper
+	known control.Known
+
+	mu sync.Mutex
+	// contents of the settings of sets, as they were read a moment ago.
+	contents map[types.UID]content
 }
 
 // New is for tests that call Reconcile themselves.
 func New(options Options, with control.Means) *Reconciler {
-	return &Reconciler{Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder}
+	return &Reconciler{
+		Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder,
+		contents: map[types.UID]content{},
+	}
 }
 
 // AddToManager lets mgr run the controller while it leads.
@@ -66,6 +76,17 @@ func AddToManager(mgr manager.Manager, options Options) error {
 func (r *Reconciler) kind() control.Kind[*v1alpha1.VMReplicaSet] {
 	return control.Kind[*v1alpha1.VMReplicaSet]{
 		Options: r.Options.Options, Cache: r.cache, New: func() *v1alpha1.VMReplicaSet { return &v1alpha1.VMReplicaSet{} }, Handle: r.handle,
+		Known: &r.known, Forget: r.forget,
+	}
+}
+
+// forget what is kept of a set that is gone.
+func (r *Reconciler) forget(uid types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.contents, uid)
+	if r.gates != nil {
+		r.gates.Forget(uid)
 	}
 }
 
@@ -122,8 +143,5 @@ func (r *Reconciler) settle(w *work) {
 	w.plan.PendingApprovals = pending
 	if !wake.IsZero() && (w.plan.Wake.IsZero() || wake.Before(w.plan.Wake)) {
 		w.plan.Wake = wake
-	}
-	if w.set.DeletionTimestamp != nil && len(w.in.Servers) == 0 {
-		r.gates.Forget(w.set.UID)
 	}
 }

@@ -144,26 +144,61 @@ const (
 	settingsMissing = 10 * time.Second
 )
 
-// readSettings of the template's packages: their content is part of the revision.
+// content of the settings of a set's packages, as it was read.
+type content struct {
+	// edit is the set as a person wrote it: whoever changes it wants what there is now.
+	edit string
+	// hash of it, or what is missing.
+	hash, missing string
+	// until is how long it counts.
+	until time.Time
+}
+
+// readSettings of the template's packages: their content is part of the revision. Each of a set's Servers has its set looked at whenever
+// anything happens to it; what is read once in a while does for all of those looks.
 func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
 	packages := w.set.Spec.Template.Spec.Packages
 	if !settings.Any(packages) || w.set.DeletionTimestamp != nil {
 		w.in.Revision = Revision(w.set, "")
 		return nil
 	}
-	w.lookAt = w.now.Add(settingsPeriod)
-	wanted, err := settings.Read(ctx, r.live, w.set.Namespace, packages)
-	switch {
-	case apierrors.IsNotFound(err):
-		w.reason, w.trouble, w.lookAt = v1alpha1.ReasonSettingsMissing, err.Error(), w.now.Add(settingsMissing)
-		w.in.Revision = cmp.Or(w.set.Status.UpdateRevision, Revision(w.set, ""))
-		return nil
-	case err != nil:
+	has, err := r.content(ctx, w.set, packages, w.now)
+	if err != nil {
 		return err
 	}
-	w.settings = environment.SettingsHash(wanted)
+	w.lookAt = has.until
+	if has.missing != "" {
+		w.reason, w.trouble = v1alpha1.ReasonSettingsMissing, has.missing
+		w.in.Revision = cmp.Or(w.set.Status.UpdateRevision, Revision(w.set, ""))
+		return nil
+	}
+	w.settings = has.hash
 	w.in.Revision = Revision(w.set, w.settings)
 	return nil
+}
+
+func (r *Reconciler) content(ctx context.Context, set *v1alpha1.VMReplicaSet, packages []v1alpha1.Package, now time.Time) (content, error) {
+	edit := fmt.Sprintf("%d %v", set.Generation, set.Annotations)
+	r.mu.Lock()
+	was := r.contents[set.UID]
+	r.mu.Unlock()
+	if was.edit == edit && now.Before(was.until) && was.until.Sub(now) <= settingsPeriod { // a clock that was ahead is not waited for
+		return was, nil
+	}
+	out := content{edit: edit, until: now.Add(settingsPeriod)}
+	wanted, err := settings.Read(ctx, r.live, set.Namespace, packages)
+	switch {
+	case apierrors.IsNotFound(err):
+		out.missing, out.until = err.Error(), now.Add(settingsMissing)
+	case err != nil:
+		return content{}, err
+	default:
+		out.hash = environment.SettingsHash(wanted)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.contents[set.UID] = out
+	return out, nil
 }
 
 // badLabels says which label or annotation no Server can have; empty: none.

@@ -1,5 +1,5 @@
-// Package settings reads the ConfigMaps and Secrets that packages name, by their names and from the API server itself:
-// argosy-member-manager lists no Secrets.
+// Package settings reads the ConfigMaps and Secrets that packages and machines name, by their names and from the API server itself:
+// argosy-member-manager lists no Secrets (docs/decisions/0434-what-many-read-is-read-once.md).
 package settings
 
 import (
