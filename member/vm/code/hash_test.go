@@ -9,7 +9,8 @@ import (
 )
 
 func release(version, checksum, unit string) v1alpha1.Release {
-	return v1alpha1.Release{Version: version, Checksum: checksum, Params: map[string]v1alpha1.BoundedString{"unit": v1alpha1.BoundedString(unit)}}
+	params := map[string]v1alpha1.BoundedString{"unit": v1alpha1.BoundedString(unit)}
+	return v1alpha1.Release{Version: version, Checksum: checksum, Params: params}
 }
 
 // TestSame: all of a release counts, and where nobody wrote down all of it, what there is.

@@ -95,8 +95,8 @@ func (k Kind[T]) forget(name types.NamespacedName, now types.UID) {
 	}
 }
 
-// Known are the objects that were looked at, by their names: of one that is gone there is nothing left but its name to go by. The zero value
-// knows nobody.
+// Known are the objects that were looked at, by their names: of one that is gone there is nothing left but its name to go by. The zero
+// value knows nobody.
 type Known struct {
 	mu   sync.Mutex
 	uids map[types.NamespacedName]types.UID

@@ -18,8 +18,8 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/control"
 )
 
-// TestRevisionsAreRead from the cache: each change of each of ten thousand Servers has a VMDeployment looked at. Only what the cache does not
-// know is asked of the API server.
+// TestRevisionsAreRead from the cache: each change of each of ten thousand Servers has a VMDeployment looked at. Only what the cache does
+// not know is asked of the API server.
 func TestRevisionsAreRead(t *testing.T) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {

@@ -195,8 +195,8 @@ func weights(d *v1alpha1.VMDeployment, letters string) string {
 	return out
 }
 
-// TestWeights: those of the batch that is watched have the weight of the strategy. A server of an earlier batch that is away takes the others
-// nothing, and neither does one of a release that all had.
+// TestWeights: those of the batch that is watched have the weight of the strategy. A server of an earlier batch that is away takes the
+// others nothing, and neither does one of a release that all had.
 func TestWeights(t *testing.T) {
 	for name, tc := range map[string]struct {
 		servers, want string

@@ -196,7 +196,9 @@ func TestRecords(t *testing.T) {
 	if diff := cmp.Diff(&v1alpha1.DeployedRelease{Version: "1.0", Checksum: "sha256:a"}, found); diff != "" || err != nil {
 		t.Errorf("%v (-want +have)\n%s", err, diff)
 	}
-	for _, record := range []string{`{`, `{"version":"` + strings.Repeat("1", 129) + `"}`, `{"version":"1","hash":"` + strings.Repeat("a", 65) + `"}`} {
+	for _, record := range []string{
+		`{`, `{"version":"` + strings.Repeat("1", 129) + `"}`, `{"version":"1","hash":"` + strings.Repeat("a", 65) + `"}`,
+	} {
 		if found, err := sshdeploy.Read([]byte(record)); err == nil {
 			t.Errorf("%s: %+v", record, found)
 		}
