@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,7 +32,11 @@ func Labelled(ctx context.Context, config *rest.Config, selector string) ([]unst
 	if err != nil {
 		return nil, fmt.Errorf("asking which kinds there are: %w", err)
 	}
+	var mu sync.Mutex
 	var out []unstructured.Unstructured
+	// The first list of a kind takes a second: the server begins to remember its objects then, and asks to come again after that long.
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(20)
 	for _, list := range lists {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
 		if err != nil {
@@ -40,12 +46,20 @@ func Labelled(ctx context.Context, config *rest.Config, selector string) ([]unst
 			if !slices.Contains(resource.Verbs, "list") {
 				continue
 			}
-			found, err := objects.Resource(version.WithResource(resource.Name)).List(ctx, metav1.ListOptions{LabelSelector: selector})
-			if err != nil {
-				return nil, fmt.Errorf("listing %s: %w", resource.Name, err)
-			}
-			out = append(out, found.Items...)
+			all.Go(func() error {
+				found, err := objects.Resource(version.WithResource(resource.Name)).List(ctx, metav1.ListOptions{LabelSelector: selector})
+				if err != nil {
+					return fmt.Errorf("listing %s: %w", resource.Name, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				out = append(out, found.Items...)
+				return nil
+			})
 		}
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
