@@ -83,7 +83,12 @@ func (o *vmOrphans) take(cluster string, report orphans.Report) (unlisted []sile
 		o.Items = append(o.Items, orphan{Cluster: cluster, Orphan: one})
 	}
 	for _, system := range report.Unknown {
-		unlisted = append(unlisted, silentMember{Cluster: cluster, Message: "driver " + system.Driver + ": " + system.Message})
+		message := "driver " + system.Driver + ": " + system.Message
+		if system.Left {
+			message += "; no set names it any more, and its machines are told as they were last seen: delete ConfigMap " + orphans.Name +
+				" there once you have seen to them"
+		}
+		unlisted = append(unlisted, silentMember{Cluster: cluster, Message: message})
 	}
 	return unlisted
 }
@@ -94,7 +99,11 @@ func (o vmOrphans) print(out io.Writer, now time.Time) error {
 		w := newTable(out, 2)
 		fmt.Fprintln(w, "CLUSTER\tDRIVER\tMACHINE\tSTATE\tSINCE\tMADE FOR")
 		for _, one := range o.Items {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(one.Cluster, "-"), one.Driver, cmp.Or(one.ID, "-"), cmp.Or(one.State, "-"),
+			state := cmp.Or(one.State, "-")
+			if one.SeenAt != nil {
+				state += " " + duration.HumanDuration(now.Sub(one.SeenAt.Time)) + " ago"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(one.Cluster, "-"), one.Driver, cmp.Or(one.ID, "-"), state,
 				duration.HumanDuration(now.Sub(one.Since.Time)), one.Key)
 		}
 		if err := w.Flush(); err != nil {

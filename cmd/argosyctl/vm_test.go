@@ -436,8 +436,10 @@ Unknown: member2 cannot be asked: dial tcp: refused
 func TestVMOrphans(t *testing.T) {
 	member := vmPlane(t, true, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "argosy-system", Name: orphans.Name},
-		Data: map[string]string{orphans.Key: `{"observedAt":"2026-01-02T11:59:00Z","more":2,"unknown":[{"driver":"libvirt","message":"503"}],
-			"items":[{"driver":"http","key":"uid-9","id":"vm-9","state":"Running","since":"2026-01-02T10:00:00Z"}]}`},
+		Data: map[string]string{orphans.Key: `{"observedAt":"2026-01-02T11:59:00Z","more":2,"unknown":[{"driver":"libvirt","message":"503"},
+			{"driver":"http","message":"there is no Secret","left":true}],
+			"items":[{"driver":"http","key":"uid-9","id":"vm-9","state":"Running","since":"2026-01-02T10:00:00Z"},
+			{"driver":"http","key":"uid-8","state":"Running","since":"2026-01-02T10:00:00Z","seenAt":"2026-01-02T11:00:00Z"}]}`},
 	})
 	found, err := orphansOf(t.Context(), federation(t, nil, member))
 	if err != nil {
@@ -447,11 +449,14 @@ func TestVMOrphans(t *testing.T) {
 	if err := found.print(&out, vmNoon); err != nil {
 		t.Fatal(err)
 	}
-	const want = `CLUSTER  DRIVER  MACHINE  STATE    SINCE  MADE FOR
-member1  http    vm-9     Running  120m   uid-9
+	const want = `CLUSTER  DRIVER  MACHINE  STATE            SINCE  MADE FOR
+member1  http    vm-9     Running          120m   uid-9
+member1  http    -        Running 60m ago  120m   uid-8
 member1 was looked through 60s ago; 2 more are not shown
 Unknown: member2: dial tcp: refused
 Unknown: member1: driver libvirt: 503
+Unknown: member1: driver http: there is no Secret; no set names it any more, and its machines are told as they were last seen: ` +
+		`delete ConfigMap argosy-machine-orphans there once you have seen to them
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)

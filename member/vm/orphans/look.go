@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,15 +50,21 @@ type Looker struct {
 	cache, live client.Reader
 	writer      client.Client
 	count       *prometheus.GaugeVec
-	before      seen
 	owner       string
+	// before is what was seen, and asked which systems were asked; both as the report says until this process looked itself.
+	before seen
+	asked  []System
+	looked bool
+	// credentials as they were last read: a namespace that goes loses its Secrets before its machines are looked for.
+	credentials map[System]map[string][]byte
 }
 
 // New makes it and registers its gauge.
 func New(options Options, cache, live client.Reader, writer client.Client) (*Looker, error) {
-	l := &Looker{Options: options, cache: cache, live: live, writer: writer, before: seen{}}
+	l := &Looker{Options: options, cache: cache, live: live, writer: writer, credentials: map[System]map[string][]byte{}}
 	l.count = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "argosy_vm_orphans", Help: "Machines of this member that no Server knows, by driver; nothing of a driver that could not be asked.",
+		Name: "argosy_vm_orphans",
+		Help: "Machines of this member that no Server knows, by driver; nothing of a driver that is in use and could not be asked.",
 	}, []string{"driver"})
 	if err := options.Metrics.Register(l.count); err != nil {
 		return nil, fmt.Errorf("registering the metric of orphans: %w", err)
@@ -82,9 +90,17 @@ func (l *Looker) Start(ctx context.Context) error {
 
 // Look once.
 func (l *Looker) Look(ctx context.Context) error {
-	systems, err := l.systems(ctx)
-	if err != nil || len(systems) == 0 && len(l.before) == 0 {
+	named, err := l.systems(ctx)
+	if err != nil {
 		return err
+	}
+	stored, err := l.recall(ctx)
+	if err != nil {
+		return err
+	}
+	if stored == nil && len(named) == 0 {
+		l.count.Reset()
+		return nil
 	}
 	if l.owner == "" {
 		system := &metav1.PartialObjectMetadata{}
@@ -95,8 +111,13 @@ func (l *Looker) Look(ctx context.Context) error {
 		l.owner = string(system.UID)
 	}
 	var lists []listed
-	for _, s := range systems {
-		lists = append(lists, l.list(ctx, s))
+	for _, s := range named {
+		lists = append(lists, l.list(ctx, s, false))
+	}
+	for _, s := range l.asked {
+		if !slices.Contains(named, s) {
+			lists = append(lists, l.list(ctx, s, true))
+		}
 	}
 	// After the lists: a Server is stored before its machine is asked for.
 	servers := &metav1.PartialObjectMetadataList{}
@@ -108,17 +129,41 @@ func (l *Looker) Look(ctx context.Context) error {
 	for i := range servers.Items {
 		known[servers.Items[i].UID] = true
 	}
-	var report Report
-	report, l.before = find(lists, known, l.before, l.Clock.Now())
+	report, seen := find(lists, known, l.before, l.Clock.Now())
 	l.measure(report, lists)
-	return l.write(ctx, report)
+	if err := l.write(ctx, stored, report); err != nil {
+		return err
+	}
+	l.before, l.asked, l.looked = seen, report.Systems, true
+	maps.DeleteFunc(l.credentials, func(s System, _ map[string][]byte) bool { return !slices.Contains(l.asked, s) })
+	return nil
 }
 
-// system is where machines are made, with a Secret to ask with.
-type system struct{ driver, namespace, secret string }
+// recall the report; nil: there is none. A process that begins goes on from it. Whoever deletes it has what nobody names any more
+// forgotten.
+func (l *Looker) recall(ctx context.Context) (*corev1.ConfigMap, error) {
+	stored := &corev1.ConfigMap{}
+	err := l.live.Get(ctx, client.ObjectKey{Namespace: l.Namespace, Name: Name}, stored)
+	switch {
+	case apierrors.IsNotFound(err):
+		l.asked = nil
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", l.Namespace, Name, err)
+	case l.looked:
+		return stored, nil
+	}
+	report, err := Parse(stored.Data)
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Beginning anew with machines that no Server knows")
+		return stored, nil
+	}
+	l.before, l.asked = restore(report), report.Systems
+	return stored, nil
+}
 
 // systems are those that a set or a Server names.
-func (l *Looker) systems(ctx context.Context) ([]system, error) {
+func (l *Looker) systems(ctx context.Context) ([]System, error) {
 	sets, servers := &v1alpha1.VMReplicaSetList{}, &v1alpha1.ServerList{}
 	if err := l.cache.List(ctx, sets, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing VMReplicaSets: %w", err)
@@ -126,14 +171,14 @@ func (l *Looker) systems(ctx context.Context) ([]system, error) {
 	if err := l.cache.List(ctx, servers, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing Servers: %w", err)
 	}
-	found := map[system]bool{}
+	found := map[System]bool{}
 	add := func(namespace string, m *v1alpha1.Machine) {
 		if _, lists := l.Drivers[m.Driver].(machine.Lister); !lists {
 			return
 		}
-		s := system{driver: m.Driver}
+		s := System{Driver: m.Driver}
 		if m.CredentialsRef != nil {
-			s.namespace, s.secret = namespace, m.CredentialsRef.Name
+			s.Namespace, s.Secret = namespace, m.CredentialsRef.Name
 		}
 		found[s] = true
 	}
@@ -143,42 +188,57 @@ func (l *Looker) systems(ctx context.Context) ([]system, error) {
 	for i := range servers.Items {
 		add(servers.Items[i].Namespace, &servers.Items[i].Spec.Machine)
 	}
-	var out []system
-	for s := range found {
-		out = append(out, s)
-	}
-	slices.SortFunc(out, func(a, b system) int {
-		return cmp.Or(cmp.Compare(a.driver, b.driver), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.secret, b.secret))
+	out := slices.Collect(maps.Keys(found))
+	slices.SortFunc(out, func(a, b System) int {
+		return cmp.Or(cmp.Compare(a.Driver, b.Driver), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Secret, b.Secret))
 	})
 	return out, nil
 }
 
-func (l *Looker) list(ctx context.Context, s system) listed {
-	out := listed{driver: s.driver}
+// list the machines of a system, which nobody may name any more.
+func (l *Looker) list(ctx context.Context, s System, left bool) listed {
+	out := listed{System: s, left: left}
+	lister, ok := l.Drivers[s.Driver].(machine.Lister)
+	if !ok {
+		out.err, out.lost = errors.New("the driver is not configured here any more"), true
+		return out
+	}
 	call := machine.Call{}
-	if s.secret != "" {
+	if s.Secret != "" {
 		secret := &corev1.Secret{}
-		if err := l.live.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: s.secret}, secret); err != nil {
-			out.err = fmt.Errorf("reading Secret %s/%s: %w", s.namespace, s.secret, err)
+		err := l.live.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: s.Secret}, secret)
+		switch kept := l.credentials[s]; {
+		case err == nil:
+			l.credentials[s] = secret.Data
+		case left && kept != nil && apierrors.IsNotFound(err):
+			secret.Data = kept
+		default:
+			out.err = fmt.Errorf("reading Secret %s/%s: %w", s.Namespace, s.Secret, err)
+			out.lost = left && apierrors.IsNotFound(err)
 			return out
 		}
 		call.Credentials = secret.Data
 	}
-	out.machines, out.err = l.Drivers[s.driver].(machine.Lister).List(ctx, call, l.owner)
+	out.machines, out.err = lister.List(ctx, call, l.owner)
 	return out
 }
 
-// measure by driver. One that could not be asked has no number: an old one would go on saying that it was counted.
+// measure by driver. One that could not be asked has no number: an old one would go on saying that it was counted. What nobody names any
+// more, and cannot be asked, counts as it was last seen, until somebody decides about it.
 func (l *Looker) measure(report Report, lists []listed) {
 	counts := map[string]int{}
 	for _, list := range lists {
-		counts[list.driver] += 0
+		if !list.left {
+			counts[list.Driver] += 0
+		}
 	}
 	for _, orphan := range report.Items {
 		counts[orphan.Driver]++
 	}
 	for _, unknown := range report.Unknown {
-		delete(counts, unknown.Driver)
+		if !unknown.Left {
+			delete(counts, unknown.Driver)
+		}
 	}
 	l.count.Reset()
 	for driver, n := range counts {
@@ -186,20 +246,19 @@ func (l *Looker) measure(report Report, lists []listed) {
 	}
 }
 
-func (l *Looker) write(ctx context.Context, report Report) error {
+// write the report into what is stored; nil: nothing is.
+func (l *Looker) write(ctx context.Context, stored *corev1.ConfigMap, report Report) error {
 	text, err := json.Marshal(report)
 	if err != nil {
 		return err
 	}
-	stored := &corev1.ConfigMap{}
-	err = l.live.Get(ctx, client.ObjectKey{Namespace: l.Namespace, Name: Name}, stored)
-	if apierrors.IsNotFound(err) {
-		stored.Namespace, stored.Name, stored.Data = l.Namespace, Name, map[string]string{Key: string(text)}
-		err = l.writer.Create(ctx, stored)
-	} else if err == nil {
-		base := stored.DeepCopy()
-		stored.Data = map[string]string{Key: string(text)}
-		err = l.writer.Patch(ctx, stored, client.MergeFrom(base))
+	data := map[string]string{Key: string(text)}
+	if stored == nil {
+		err = l.writer.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: Name}, Data: data})
+	} else {
+		changed := stored.DeepCopy()
+		changed.Data = data
+		err = l.writer.Patch(ctx, changed, client.MergeFrom(stored))
 	}
 	if err != nil {
 		return fmt.Errorf("writing ConfigMap %s/%s: %w", l.Namespace, Name, err)

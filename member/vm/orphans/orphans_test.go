@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -41,7 +42,11 @@ func (i *iaas) List(_ context.Context, call machine.Call, owner string) ([]machi
 	return i.machines, i.err
 }
 
+// shop is the system that the set names.
+var shop = System{Driver: "http", Namespace: "shop", Secret: "iaas"}
+
 type world struct {
+	set      *v1alpha1.VMReplicaSet
 	iaas     *iaas
 	clock    *clocktesting.FakeClock
 	api      client.Client
@@ -60,12 +65,20 @@ func newWorld(t *testing.T) *world {
 	set := &v1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "payments"}}
 	set.Spec.Template.Spec.Machine = v1alpha1.Machine{Driver: "http", CredentialsRef: &v1alpha1.LocalReference{Name: "iaas"}}
 	w := &world{
-		iaas: &iaas{}, clock: clocktesting.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)), registry: prometheus.NewRegistry(),
+		set: set, iaas: &iaas{}, clock: clocktesting.NewFakeClock(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)),
 		api: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 			set, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "me"}},
 			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "iaas"}, Data: map[string][]byte{"token": []byte("secret")}},
 		).Build(),
 	}
+	w.begin(t)
+	return w
+}
+
+// begin another process.
+func (w *world) begin(t *testing.T) {
+	t.Helper()
+	w.registry = prometheus.NewRegistry()
 	var err error
 	w.looker, err = New(Options{
 		Drivers: map[string]machine.Driver{"http": w.iaas}, Namespace: "argosy-system", Clock: w.clock, Metrics: w.registry,
@@ -73,7 +86,19 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+}
+
+func (w *world) delete(t *testing.T, objects ...client.Object) {
+	t.Helper()
+	for _, o := range objects {
+		if err := w.api.Delete(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func secretOf(s System) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Secret}}
 }
 
 // look after some minutes, and read the report.
@@ -121,7 +146,7 @@ func TestOrphans(t *testing.T) {
 		t.Errorf("believed at first sight: %v", have)
 	}
 	have := w.look(t, 5)
-	want := []Orphan{{Driver: "http", Key: "uid-9", ID: "vm-9", State: "Running", Since: metav1.NewTime(w.clock.Now().Add(-5 * time.Minute))}}
+	want := []Orphan{{System: shop, Key: "uid-9", ID: "vm-9", State: "Running", Since: metav1.NewTime(w.clock.Now().Add(-5 * time.Minute))}}
 	if diff := cmp.Diff(want, have.Items); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
@@ -174,5 +199,84 @@ func TestManyOrphans(t *testing.T) {
 	w.look(t, 0)
 	if have := w.look(t, 5); len(have.Items) != MaxTold || have.More != 7 {
 		t.Errorf("%d and %d more", len(have.Items), have.More)
+	}
+}
+
+// TestTheLastSetIsGone: what it left stays told while it is there, by the system itself, in another process too, and with the credentials
+// as they were last read where their Secret went first. Once nothing is left the system is asked no more.
+func TestTheLastSetIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.iaas.machines = []machine.Machine{{Key: "uid-9"}}
+	w.look(t, 0)
+	w.delete(t, w.set)
+	if have := w.look(t, 5); !cmp.Equal(keys(have), []string{"uid-9"}) || have.Items[0].SeenAt != nil {
+		t.Errorf("after its last set went: %+v", have)
+	}
+	w.begin(t)
+	if have := w.look(t, 2); !cmp.Equal(keys(have), []string{"uid-9"}) {
+		t.Errorf("in another process: %+v", have)
+	}
+	w.delete(t, secretOf(shop))
+	if have := w.look(t, 2); !cmp.Equal(keys(have), []string{"uid-9"}) || have.Items[0].SeenAt != nil || have.Unknown != nil {
+		t.Errorf("after its Secret went: %+v", have)
+	}
+	w.iaas.machines = nil
+	if have := w.look(t, 2); len(have.Items)+len(have.Unknown)+len(have.Systems) != 0 {
+		t.Errorf("after somebody removed it: %+v", have)
+	}
+	w.iaas.err = errors.New("asked though it is done with")
+	if have := w.look(t, 2); len(have.Unknown) != 0 {
+		t.Errorf("it goes on: %+v", have)
+	}
+}
+
+// TestALostSystem: where nobody can be asked any more, what it had is told as it was last seen, and counted, until a person deletes the
+// report.
+func TestALostSystem(t *testing.T) {
+	w := newWorld(t)
+	w.iaas.machines = []machine.Machine{{Key: "uid-9", State: v1alpha1.MachineRunning}}
+	w.look(t, 0)
+	told := w.look(t, 5)
+	w.delete(t, w.set, secretOf(shop))
+	w.begin(t)
+	for range 3 {
+		have := w.look(t, 10)
+		since := cmp.Equal(keys(have), []string{"uid-9"}) && have.Items[0].Since.Equal(&told.Items[0].Since)
+		if !since || !have.Items[0].SeenAt.Equal(&told.ObservedAt) {
+			t.Errorf("have %+v", have.Items)
+		}
+		if len(have.Unknown) != 1 || !have.Unknown[0].Left {
+			t.Errorf("unknown %+v", have.Unknown)
+		}
+		if n := testutil.ToFloat64(w.looker.count.WithLabelValues("http")); n != 1 {
+			t.Errorf("the gauge says %v", n)
+		}
+	}
+	report := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "argosy-system", Name: Name}}
+	w.delete(t, report)
+	if err := w.looker.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.api.Get(t.Context(), client.ObjectKeyFromObject(report), report); !apierrors.IsNotFound(err) {
+		t.Errorf("it is told again: %v, %v", report.Data, err)
+	}
+	if n := testutil.CollectAndCount(w.looker.count); n != 0 {
+		t.Errorf("%d numbers are left", n)
+	}
+}
+
+// TestASilentSystemIsNotLost: what does not answer for a while after its last set went is asked again.
+func TestASilentSystemIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	w.look(t, 0)
+	w.iaas.machines, w.iaas.err = []machine.Machine{{Key: "uid-9"}}, errors.New("503 from a proxy")
+	w.delete(t, w.set)
+	if have := w.look(t, 2); len(have.Unknown) != 1 {
+		t.Errorf("silent: %+v", have)
+	}
+	w.iaas.err = nil
+	w.look(t, 2)
+	if have := w.look(t, 5); !cmp.Equal(keys(have), []string{"uid-9"}) {
+		t.Errorf("it answers: %+v", have)
 	}
 }

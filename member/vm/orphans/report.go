@@ -23,9 +23,16 @@ const (
 	MaxTold = 500
 )
 
+// System is where machines are made, with the Secret to ask with; both empty: none is needed.
+type System struct {
+	Driver    string `json:"driver"`
+	Namespace string `json:"namespace,omitempty"`
+	Secret    string `json:"secret,omitempty"`
+}
+
 // Orphan is a machine of this member's that no Server knows.
 type Orphan struct {
-	Driver string `json:"driver"`
+	System
 	// Key under which it was made: the UID of the Server that it was made for.
 	Key string `json:"key"`
 	// ID is the system's own name for it.
@@ -34,12 +41,16 @@ type Orphan struct {
 	State string `json:"state,omitempty"`
 	// Since is when it was first seen to be nobody's.
 	Since metav1.Time `json:"since"`
+	// SeenAt is when it was last seen, of a machine whose system cannot be asked any more; else nil: when the report was made.
+	SeenAt *metav1.Time `json:"seenAt,omitempty"`
 }
 
 // Unlisted is a system that could not be asked: what it has is not known.
 type Unlisted struct {
 	Driver  string `json:"driver"`
 	Message string `json:"message"`
+	// Left says that no VMReplicaSet and no Server names the system any more: what it had is told as it was last seen.
+	Left bool `json:"left,omitempty"`
 }
 
 // Report is what was found.
@@ -50,6 +61,8 @@ type Report struct {
 	// More are there than are told.
 	More    int        `json:"more,omitempty"`
 	Unknown []Unlisted `json:"unknown,omitempty"`
+	// Systems that are asked: those that somebody names, and those that nobody does any more and that are not done with.
+	Systems []System `json:"systems,omitempty"`
 }
 
 // Parse what a ConfigMap holds.
@@ -63,52 +76,121 @@ func Parse(data map[string]string) (Report, error) {
 
 // listed is what one system said.
 type listed struct {
-	driver   string
+	System
 	machines []machine.Machine
 	err      error
+	// left: nobody names the system any more. lost: and nobody can ask it any more either.
+	left, lost bool
 }
 
-// seen is since when which machine is nobody's.
-type seen map[[2]string]time.Time
+// at is a machine: two Secrets of one system list the same ones.
+type at struct{ driver, key string }
+
+// sight of a machine that is nobody's.
+type sight struct {
+	Orphan
+	// last is when it was seen.
+	last time.Time
+}
+
+type seen map[at]sight
+
+// restore what a process before this one saw, as it told it.
+func restore(report Report) seen {
+	out := seen{}
+	for _, o := range report.Items {
+		last := report.ObservedAt.Time
+		if o.SeenAt != nil {
+			last = o.SeenAt.Time
+		}
+		out[at{o.Driver, o.Key}] = sight{Orphan: o, last: last}
+	}
+	return out
+}
 
 // find the orphans. servers are the UIDs of all that there are, read after the lists; of a system that could not be asked nothing is
-// forgotten and nothing is told.
+// forgotten, and nothing is told unless nobody names it any more.
 func find(lists []listed, servers map[types.UID]bool, before seen, now time.Time) (Report, seen) {
-	out, after := Report{ObservedAt: metav1.NewTime(now), Items: []Orphan{}}, seen{}
-	silent := map[string]bool{}
+	out, after := Report{ObservedAt: metav1.NewTime(now)}, seen{}
+	for _, list := range lists {
+		if list.err == nil {
+			list.add(after, servers, before, now)
+		}
+	}
 	for _, list := range lists {
 		if list.err != nil {
-			out.Unknown = append(out.Unknown, Unlisted{Driver: list.driver, Message: list.err.Error()})
-			silent[list.driver] = true
-			continue
+			list.carry(after, before)
+			if !list.lost || after.has(list.System) {
+				out.Unknown = append(out.Unknown, Unlisted{Driver: list.Driver, Message: list.err.Error(), Left: list.left})
+			}
 		}
-		for _, m := range list.machines {
-			at := [2]string{list.driver, m.Key}
-			if _, twice := after[at]; twice || servers[types.UID(m.Key)] || m.Key == "" {
-				continue
-			}
-			since, known := before[at]
-			if !known {
-				since = now
-			}
-			after[at] = since
-			if now.Sub(since) >= Grace {
-				out.Items = append(out.Items, Orphan{
-					Driver: list.driver, Key: m.Key, ID: m.ID, State: string(m.State), Since: metav1.NewTime(since),
-				})
-			}
+		if list.open() || after.has(list.System) {
+			out.Systems = append(out.Systems, list.System)
 		}
 	}
-	for at, since := range before {
-		if _, again := after[at]; !again && silent[at[0]] {
-			after[at] = since
-		}
-	}
-	slices.SortFunc(out.Items, func(a, b Orphan) int {
-		return cmp.Or(cmp.Compare(a.Driver, b.Driver), a.Since.Compare(b.Since.Time), cmp.Compare(a.Key, b.Key))
-	})
+	out.Items = after.told(lists, now)
 	if extra := len(out.Items) - MaxTold; extra > 0 {
 		out.Items, out.More = out.Items[:MaxTold], extra
 	}
 	return out, after
+}
+
+// told are the orphans to tell, the oldest first.
+func (s seen) told(lists []listed, now time.Time) []Orphan {
+	tells := map[System]bool{}
+	for _, list := range lists {
+		tells[list.System] = list.err == nil || list.left
+	}
+	out := []Orphan{}
+	for _, one := range s {
+		if !tells[one.System] || now.Sub(one.Since.Time) < Grace {
+			continue
+		}
+		one.SeenAt = nil
+		if one.last.Before(now) {
+			one.SeenAt = &metav1.Time{Time: one.last}
+		}
+		out = append(out, one.Orphan)
+	}
+	slices.SortFunc(out, func(a, b Orphan) int {
+		return cmp.Or(cmp.Compare(a.Driver, b.Driver), a.Since.Compare(b.Since.Time), cmp.Compare(a.Key, b.Key))
+	})
+	return out
+}
+
+// open says that a system is asked again, whatever is known of it: somebody names it, or it was only silent.
+func (l listed) open() bool { return !l.left || l.err != nil && !l.lost }
+
+// has says whether anything is known of a system.
+func (s seen) has(system System) bool {
+	for _, one := range s {
+		if one.System == system {
+			return true
+		}
+	}
+	return false
+}
+
+// add what a system listed and no Server knows.
+func (l listed) add(after seen, servers map[types.UID]bool, before seen, now time.Time) {
+	for _, m := range l.machines {
+		where := at{l.Driver, m.Key}
+		if _, twice := after[where]; twice || servers[types.UID(m.Key)] || m.Key == "" {
+			continue
+		}
+		since := metav1.NewTime(now)
+		if was, known := before[where]; known {
+			since = was.Since
+		}
+		after[where] = sight{last: now, Orphan: Orphan{System: l.System, Key: m.Key, ID: m.ID, State: string(m.State), Since: since}}
+	}
+}
+
+// carry over what is known of a system that could not be asked.
+func (l listed) carry(after, before seen) {
+	for where, was := range before {
+		if _, again := after[where]; !again && was.System == l.System {
+			after[where] = was
+		}
+	}
 }
