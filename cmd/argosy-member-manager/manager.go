@@ -58,7 +58,7 @@ func newManager(restConfig *rest.Config, cfg *config.MemberManager, profiles str
 	if err != nil || !serves(cfg.Webhook) {
 		return mgr, err
 	}
-	return mgr, addAdmission(mgr)
+	return mgr, addAdmission(mgr, cfg.Namespace)
 }
 
 func leading(cfg *config.MemberManager, profiles string) program.Leading {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/component/v1beta1"
 	"github.com/argosy-dev/argosy/internal/config"
+	"github.com/argosy-dev/argosy/member/component"
 	"github.com/argosy-dev/argosy/member/vm"
 )
 
@@ -35,10 +36,14 @@ func webhookServer(cfg config.MemberWebhook) (webhook.Server, error) {
 	}), nil
 }
 
-// addAdmission of what people decide, and the conversion of Components, which the API server asks for where the member serves two versions.
-func addAdmission(mgr manager.Manager) error {
+// addAdmission of what people decide, warnings of what goes with a template, and the conversion of Components, which the API server asks
+// for where the member serves two versions.
+func addAdmission(mgr manager.Manager, namespace string) error {
 	server := mgr.GetWebhookServer()
 	for path, handler := range vm.MemberHandlers(clock.RealClock{}) {
+		server.Register(path, handler)
+	}
+	for path, handler := range component.MemberHandlers(mgr.GetClient(), namespace) {
 		server.Register(path, handler)
 	}
 	server.Register(v1beta1.ConvertPath, conversion.NewWebhookHandler(mgr.GetScheme(), mgr.GetConverterRegistry()))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -130,6 +131,12 @@ func TestComponentExplain(t *testing.T) {
 	}
 	waits := component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused"))
 	waits.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "canary", OperationID: "op-1", Cluster: "member1"}}
+	brought := component(condition("Ready", "False", "ProgramEnds"))
+	since := metav1.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	brought.Status.TemplateRevision = &v1alpha1.TemplateRevision{Name: "r", Since: &since, Changed: []string{"base"}}
+	if have := templatesOf([]string{"", "base"}); have != "a new argosy-member-manager, ComponentTemplate base" {
+		t.Errorf("a wave of the manager and a template is told as %q", have)
+	}
 	for name, tc := range map[string]struct {
 		component *v1alpha1.Component
 		want      string
@@ -162,7 +169,8 @@ func TestComponentExplain(t *testing.T) {
 		"rendering first": {
 			component(condition("Ready", "False", "NotApplied"), condition("Rendered", "False", "TemplateInvalid")),
 			"Next: ask your platform team"},
-		"another reason": {component(condition("Ready", "Unknown", "MembersUnknown")), "Next: look at condition Ready: the message"},
+		"a wave came to it": {brought, "brought  ComponentTemplate base     2026-01-02T03:04:05Z"},
+		"another reason":    {component(condition("Ready", "Unknown", "MembersUnknown")), "Next: look at condition Ready: the message"},
 		"opted out": {
 			component(condition("Unmanaged", "True", "OptedOut"), condition("Ready", "False", "X")),
 			"Next: nothing by itself: it is unmanaged."},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,7 +27,8 @@ func newComponentExplainCommand(flags *genericclioptions.ConfigFlags, streams ge
 		Use:   "explain NAME",
 		Short: "Say how a Component is, where it is reached, and what to do next",
 		Long: "Says of a Component how many copies serve, where it is reached, what it became in which member, and what to do next where\n" +
-			"something is in the way. In the control plane it is what the members reported; --context names a member to ask it alone.",
+			"something is in the way. In the control plane it is what the members reported; --context names a member to ask it alone,\n" +
+			"which also says which change of the cluster's templates came to it last, and when.",
 		Example: "  argosyctl component explain python-demo -n shop",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -85,6 +87,9 @@ func explainComponent(ctx context.Context, plane client.Client, key client.Objec
 	for _, r := range status.Resources {
 		fmt.Fprintf(w, "became\t%s %s\t%s\n", r.Kind, r.Name, r.Cluster)
 	}
+	if brought := status.TemplateRevision; brought != nil && brought.Since != nil {
+		fmt.Fprintf(w, "brought\t%s\t%s\n", templatesOf(brought.Changed), brought.Since.UTC().Format(time.RFC3339))
+	}
 	for _, p := range status.PendingApprovals {
 		fmt.Fprintf(w, "waits\t%s %s\t%s\t%s\n", p.Gate, p.OperationID, p.Cluster, p.Summary)
 	}
@@ -96,6 +101,19 @@ func explainComponent(ctx context.Context, plane client.Client, key client.Objec
 	}
 	fmt.Fprintln(out, "Next: "+next(component))
 	return nil
+}
+
+// templatesOf are those whose change came to a Component last; an empty name is the manager's own rendering.
+func templatesOf(changed []string) string {
+	out := make([]string, 0, len(changed))
+	for _, name := range changed {
+		if name == "" {
+			out = append(out, "a new argosy-member-manager")
+			continue
+		}
+		out = append(out, "ComponentTemplate "+name)
+	}
+	return strings.Join(out, ", ")
 }
 
 // serving counts copies in words. More than are asked for is no mistake: a policy that duplicates asks them of each cluster.

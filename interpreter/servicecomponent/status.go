@@ -1,6 +1,7 @@
 package servicecomponent
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 
@@ -117,6 +118,8 @@ func canary(members []family.Member, into map[string]any) error {
 		}
 	}
 	if slowest != nil {
+		slowest = maps.Clone(slowest)
+		delete(slowest, "before") // a name within that member
 		into["canary"] = slowest
 	}
 	return nil

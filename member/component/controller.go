@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,8 +66,10 @@ type Reconciler struct {
 	election *Election
 	// confirmed are the UIDs of Components that are surely this controller's.
 	confirmed sync.Map
-	mu        sync.Mutex
-	others    shard.Observed
+	// current is set once the cache was seen to hold the templates and values that are stored.
+	current atomic.Bool
+	mu      sync.Mutex
+	others  shard.Observed
 }
 
 // DefaultControllerID is the controller that has every Component that names none.
@@ -133,7 +136,7 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	if err := build.Complete(r); err != nil {
 		return fmt.Errorf("building the controller of Components: %w", err)
 	}
-	if err := (&waves{Reconciler: r}).add(mgr, options); err != nil {
+	if err := (&waves{Reconciler: r}).add(mgr); err != nil {
 		return fmt.Errorf("building the controller of waves: %w", err)
 	}
 	return nil
@@ -190,7 +193,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, nil
 	}
 	result, err := r.atPlace(ctx, component)
-	if apierrors.IsConflict(err) {
+	if apierrors.IsConflict(err) || errors.Is(err, errBehind) {
 		log.FromContext(ctx).V(1).Info("Trying again on newer objects", "reason", err.Error())
 		return reconcile.Result{RequeueAfter: lookSoon}, nil
 	}

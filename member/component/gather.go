@@ -6,7 +6,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,15 +24,11 @@ import (
 // gather reads all that a decision about one Component rests on.
 func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) (*decide.Input, error) {
 	in := &decide.Input{Component: component, Live: map[decide.Key]*unstructured.Unstructured{}}
-	templates := &v1alpha1.ComponentTemplateList{}
-	if err := r.cache.List(ctx, templates, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing ComponentTemplates: %w", err)
-	}
-	values, err := r.clusterValues(ctx)
+	templates, values, err := r.today(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if in.Templates, err = r.choose(ctx, component, templates.Items, values); err != nil {
+	if in.Templates, err = r.choose(ctx, component, templates, values); err != nil {
 		return nil, err
 	}
 	in.Objects, in.Report, in.RenderErr = in.Templates.Objects, in.Templates.Report, in.Templates.Err
@@ -48,7 +43,7 @@ func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) 
 		in.Templates.Take = !in.Held
 	}
 	if in.Templates.Take && !in.Unmanaged() {
-		if err := r.keep(ctx, in.Templates.Name, in.Templates.Revision); err != nil {
+		if err := r.keepCopy(ctx, in.Templates.Name, in.Templates.Revision); err != nil {
 			return nil, err
 		}
 	}
@@ -58,7 +53,7 @@ func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) 
 	if err := r.gatherHosts(ctx, in); err != nil {
 		return nil, err
 	}
-	if in.Canary, err = decide.CanaryOf(in, r.clock.Now()); err != nil {
+	if err := r.gatherCanary(ctx, in); err != nil {
 		return nil, err
 	}
 	if in.Unmanaged() {
@@ -67,14 +62,18 @@ func (r *Reconciler) gather(ctx context.Context, component *v1alpha1.Component) 
 	return in, r.gatherVerdicts(ctx, in)
 }
 
-// clusterValues are the cluster's values, none where nobody gave any.
-func (r *Reconciler) clusterValues(ctx context.Context) (render.Variables, error) {
-	values := &corev1.ConfigMap{}
-	err := r.cache.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: v1alpha1.ClusterValuesName}, values)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", r.namespace, v1alpha1.ClusterValuesName, err)
+// gatherCanary looks at the steps of a change. The pods of before are copied before anything of the change is made.
+func (r *Reconciler) gatherCanary(ctx context.Context, in *decide.Input) error {
+	var err error
+	if status := in.Component.Status.Canary; in.Live[in.Workload()] == nil && decide.UnderWay(status) && status.Before != "" {
+		if _, err = r.copied(ctx, status.Before, &in.Before); err != nil {
+			return err
+		}
 	}
-	return values.Data, nil
+	if in.Canary, err = decide.CanaryOf(in, r.clock.Now()); err != nil || in.Canary == nil || in.Canary.Before == nil {
+		return err
+	}
+	return r.keepCopy(ctx, in.Canary.Before.Name, in.Canary.Before.Template)
 }
 
 // gatherLive finds what the Component controls, and what else is there under the names it becomes.

@@ -9,8 +9,8 @@ import (
 // measures are the capability's metrics. How many Components are how is counted by package conditions.
 type measures struct {
 	writes *prometheus.CounterVec
-	// waiting and failed are of the waves.
-	waiting, failed prometheus.Gauge
+	// waiting, failed and stopped are of the waves.
+	waiting, failed, stopped prometheus.Gauge
 	// shards counts Components by their owner.
 	shards *prometheus.GaugeVec
 }
@@ -25,6 +25,9 @@ func newMeasures() *measures {
 	}), failed: prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "argosy_component_wave_failed",
 		Help: "Components that do not serve since such a change reached them, while others wait for it.",
+	}), stopped: prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "argosy_component_waves_stopped",
+		Help: "Such changes that go no further by themselves: Components with them do not serve, or some cannot be rendered with them.",
 	}), writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "argosy_component_writes_total",
 		Help: "Objects written for Components, by kind and cause: Missing, Changed, ChangedByHand, Adopted.",
@@ -33,7 +36,7 @@ func newMeasures() *measures {
 
 func (m *measures) register(registerer prometheus.Registerer) error {
 	return errors.Join(registerer.Register(m.writes), registerer.Register(m.waiting), registerer.Register(m.failed),
-		registerer.Register(m.shards))
+		registerer.Register(m.stopped), registerer.Register(m.shards))
 }
 
 // owners of the Components, by their numbers.

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
@@ -16,7 +17,8 @@ import (
 	"github.com/argosy-dev/argosy/member/component/wave"
 )
 
-// Copies of templates are ControllerRevisions in the program's namespace, named after their content.
+// Copies of templates, and of pods before a change that goes in steps, are ControllerRevisions in the program's namespace, named after
+// their content.
 //
 // +kubebuilder:rbac:groups=apps,namespace=argosy-system,resources=controllerrevisions,verbs=get;list;watch;create;delete
 
@@ -34,8 +36,17 @@ func (r *Reconciler) choose(
 	return wave.Choose(in)
 }
 
-// kept reads a copy; nil where there is none.
+// kept reads the copy of a revision; nil where there is none.
 func (r *Reconciler) kept(ctx context.Context, name string) (*wave.Revision, error) {
+	out := &wave.Revision{}
+	if found, err := r.copied(ctx, name, out); err != nil || !found {
+		return nil, err
+	}
+	return out, nil
+}
+
+// copied reads a copy into what it is of; false where there is none.
+func (r *Reconciler) copied(ctx context.Context, name string, into any) (bool, error) {
 	object, key := &appsv1.ControllerRevision{}, client.ObjectKey{Namespace: r.namespace, Name: name}
 	err := r.cache.Get(ctx, key, object)
 	if apierrors.IsNotFound(err) {
@@ -43,21 +54,21 @@ func (r *Reconciler) kept(ctx context.Context, name string) (*wave.Revision, err
 		err = r.reader.Get(ctx, key, object)
 	}
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		return false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading ControllerRevision %s: %w", name, err)
+		return false, fmt.Errorf("reading ControllerRevision %s: %w", name, err)
 	}
-	out := &wave.Revision{}
-	if err := json.Unmarshal(object.Data.Raw, out); err != nil {
-		return nil, fmt.Errorf("reading ControllerRevision %s: %w", name, err)
+	// Numbers are those of every other object.
+	if err := utiljson.Unmarshal(object.Data.Raw, into); err != nil {
+		return false, fmt.Errorf("reading ControllerRevision %s: %w", name, err)
 	}
-	return out, nil
+	return true, nil
 }
 
-// keep makes the copy before anything is rendered from it.
-func (r *Reconciler) keep(ctx context.Context, name string, revision wave.Revision) error {
-	raw, err := json.Marshal(revision)
+// keepCopy makes a copy of what is rendered from afterwards, where it is not there yet.
+func (r *Reconciler) keepCopy(ctx context.Context, name string, of any) error {
+	raw, err := json.Marshal(of)
 	if err != nil {
 		return fmt.Errorf("writing ControllerRevision %s: %w", name, err)
 	}
@@ -73,7 +84,7 @@ func (r *Reconciler) keep(ctx context.Context, name string, revision wave.Revisi
 		return fmt.Errorf("reading ControllerRevision %s: %w", name, err)
 	}
 	if err := r.writer.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("keeping a copy of the templates: %w", err)
+		return fmt.Errorf("keeping copy %s: %w", name, err)
 	}
 	return nil
 }

@@ -3,11 +3,14 @@ package component
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,6 +42,8 @@ type waves struct {
 	*Reconciler
 	// waiting keeps what a Component waits for, which costs two renderings to find out; it may be lost at any time.
 	waiting map[types.UID]remembered
+	// told is what was said of waves that no template tells of, by their templates; it may be lost at any time, and is said again.
+	told map[string]string
 }
 
 // remembered is what was found of a Component as it was then.
@@ -57,7 +62,7 @@ const (
 )
 
 // add lets mgr run the waves while it leads.
-func (w *waves) add(mgr manager.Manager, options Options) error {
+func (w *waves) add(mgr manager.Manager) error {
 	everything := handler.Funcs{
 		CreateFunc: func(_ context.Context, _ event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			look(q)
@@ -83,11 +88,10 @@ func look(q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 
 // Reconcile grants a change to whoever is next.
 func (w *waves) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	templates := &v1alpha1.ComponentTemplateList{}
-	if err := w.cache.List(ctx, templates); err != nil {
-		return reconcile.Result{}, fmt.Errorf("listing ComponentTemplates: %w", err)
+	templates, values, err := w.today(ctx)
+	if errors.Is(err, errBehind) {
+		return reconcile.Result{RequeueAfter: lookSoon}, nil
 	}
-	values, err := w.clusterValues(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -95,7 +99,7 @@ func (w *waves) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.R
 	if err := w.cache.List(ctx, components, client.UnsafeDisableDeepCopy); err != nil {
 		return reconcile.Result{}, fmt.Errorf("listing Components: %w", err)
 	}
-	today := wave.At(templates.Items, values)
+	today := wave.At(templates, values)
 	candidates, used, err := w.candidates(ctx, components.Items, today)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -109,19 +113,20 @@ func (w *waves) bring(
 ) (reconcile.Result, error) {
 	var again time.Duration
 	told := map[string]v1alpha1.WaveStatus{}
-	pending, failed := 0, 0
+	pending, failed, stopped := 0, 0, 0
+	untold := map[string]string{}
 	for _, group := range groups {
-		pace, err := wave.PaceOf(today.Templates, group.Templates)
-		if err != nil {
-			return reconcile.Result{}, err
-		}
-		plan := wave.Decide(group.Members, pace, w.clock.Now())
+		plan := wave.Decide(group.Members, wave.PaceOf(today.Templates, group.Templates), w.clock.Now())
 		for _, member := range plan.Grant {
 			if err := w.grant(ctx, member); err != nil {
 				return reconcile.Result{}, err
 			}
 		}
 		pending, failed = pending+plan.Total-plan.Updated, failed+plan.Failed
+		if plan.State == v1alpha1.WaveStopped {
+			stopped++
+			w.tellMembers(today, group.Templates, &plan, untold)
+		}
 		if plan.Again > 0 && (again == 0 || plan.Again < again) {
 			again = plan.Again
 		}
@@ -134,6 +139,8 @@ func (w *waves) bring(
 	}
 	w.measures.waiting.Set(float64(pending))
 	w.measures.failed.Set(float64(failed))
+	w.measures.stopped.Set(float64(stopped))
+	w.told = untold
 	for i := range today.Templates {
 		if err := w.say(ctx, today, &today.Templates[i], told); err != nil {
 			return reconcile.Result{}, err
@@ -148,6 +155,29 @@ func (w *waves) bring(
 	}
 	return reconcile.Result{RequeueAfter: again}, nil
 }
+
+// tellMembers says of a wave that stopped, and that no template is there to tell of, so on those that stop it: of templates that were
+// deleted, or of the controller. It is said once, and once more where it says something else.
+func (w *waves) tellMembers(today *wave.Today, changed []string, plan *wave.Plan, now map[string]string) {
+	if slices.ContainsFunc(today.Templates, func(t v1alpha1.ComponentTemplate) bool { return slices.Contains(changed, t.Name) }) {
+		return
+	}
+	key := strings.Join(changed, ",")
+	now[key] = plan.Message
+	if w.told[key] == plan.Message {
+		return
+	}
+	for _, member := range plan.Stops[:min(len(plan.Stops), mostTold)] {
+		w.recorder.Eventf(member.Component, corev1.EventTypeWarning, v1alpha1.ReasonWaveStopped, "The wave stopped of %s. %s",
+			wave.Untold(changed), text.Cut(plan.Message, longestEvent))
+	}
+}
+
+// What is told of one wave, and how much an event has room for, with room.
+const (
+	mostTold     = 20
+	longestEvent = 900
+)
 
 // What a status has room for.
 const (
@@ -166,6 +196,9 @@ func (w *waves) candidates(
 		c := &components[i]
 		if revision := c.Status.TemplateRevision; revision != nil {
 			used[revision.Name] = true
+		}
+		if c.Status.Canary != nil {
+			used[c.Status.Canary.Before] = true
 		}
 		owners[cmp.Or(c.Status.ControllerID, "none")]++
 		if c.DeletionTimestamp != nil || decide.Unmanaged(c) || c.Status.ControllerID != w.id {
@@ -225,7 +258,7 @@ func (r remembered) same(other remembered) bool {
 
 // grant gives a Component the change it waits for. A conflict means that it was looked at anew: so will this.
 func (w *waves) grant(ctx context.Context, member *wave.Member) error {
-	if err := w.keep(ctx, member.Waits.Name, member.Waits.Target); err != nil {
+	if err := w.keepCopy(ctx, member.Waits.Name, member.Waits.Target); err != nil {
 		return err
 	}
 	base := member.Component.DeepCopy()

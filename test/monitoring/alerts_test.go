@@ -201,8 +201,7 @@ func worlds() map[string]world {
 		},
 		"ArgosyComponentWaveStopped": {
 			series: healthy + `
-argosy_component_wave_failed{job="argosy-member-manager",instance="a"} 0x10 2x110
-argosy_component_wave_waiting{job="argosy-member-manager",instance="a"} 7x120
+argosy_component_waves_stopped{job="argosy-member-manager",instance="a"} 0x10 1x110
 `,
 			wantNot: []int{15}, wantAt: []int{25, always},
 		},

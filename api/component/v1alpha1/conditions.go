@@ -109,6 +109,8 @@ const (
 	ReasonAdopted = "Adopted"
 	// ReasonReleased tells of objects that were let go because of AnnotationUnmanaged.
 	ReasonReleased = "Released"
+	// ReasonWaveStopped tells of a component for which a change of templates goes no further, where no template is there that could tell it.
+	ReasonWaveStopped = "WaveStopped"
 	// ReasonHandedOver tells of a component that another manager acts on from now on: LabelControllerID names it.
 	ReasonHandedOver = "HandedOver"
 	// ReasonTakenOver tells of a component whose manager had not been there for long enough, and that another acts on from now on.

@@ -165,6 +165,12 @@ type CanaryStatus struct {
 	// since when all copies of the step serve.
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
+
+	// before names the ControllerRevision with the pods of before, in the member manager's namespace: a workload that somebody deletes
+	// while the change is under way is made again from it. Members only.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Before string `json:"before,omitempty"`
 }
 
 // Bounds of the lists a member reports and the federation unites; a union beyond its bound is cut.

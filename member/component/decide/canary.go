@@ -25,14 +25,21 @@ type Canary struct {
 	Active bool
 	// Total is how many copies are asked for in all.
 	Total int32
-	// beside is the second Deployment, main the StatefulSet with its partition; nil: leave as it is.
+	// Before are the pods of before, as they run now. A copy of them is kept before anything of the change is made, so that whoever deletes
+	// the workload does not end the steps; nil: none is seen.
+	Before *Pods
+	// beside is the second Deployment, main the StatefulSet with its partition, or a workload that is made again as it was; nil: leave it.
 	beside, main *render.Object
+	// apart is set where the copies of the change are in the second Deployment.
+	apart bool
 	// stable is how many copies of before a Deployment is asked for; negative: an autoscaler says it.
 	stable int32
 	// beginning are the counts of the second Deployment.
 	beginning counts
 	// unseen is set while nobody can tell whether a change is under way: nothing is written, and how far it was stays as it is.
 	unseen bool
+	// lost is set where the workload is gone and nobody knows what it was: Message says what to do.
+	lost bool
 }
 
 // Scale is a number of copies to ask for, with the pods left as they are.
@@ -50,8 +57,11 @@ func (in *Input) Beside() (Key, bool) {
 
 // CanaryOf looks at the steps of the Component's change; nil where it has none. In.Live must be known.
 func CanaryOf(in *Input, now time.Time) (*Canary, error) {
-	if in.Component.Spec.Strategy.Canary == nil || in.Unmanaged() || in.Held || in.RenderErr != nil || in.Component.DeletionTimestamp != nil {
+	if in.Component.Spec.Strategy.Canary == nil || in.Unmanaged() || in.Component.DeletionTimestamp != nil {
 		return nil, nil
+	}
+	if in.Held || in.RenderErr != nil {
+		return standing(in)
 	}
 	i := slices.IndexFunc(in.Objects, func(o render.Object) bool { return KeyOf(&o) == in.Workload() })
 	if i < 0 {
@@ -68,10 +78,33 @@ func CanaryOf(in *Input, now time.Time) (*Canary, error) {
 	}
 	out := &Canary{Change: change, stable: -1}
 	live := in.Live[in.Workload()]
-	if live == nil || OwnerOf(live, in.Component) != Ours || live.GetDeletionTimestamp() != nil {
+	if live == nil {
+		return out, out.gone(in, object, template, now)
+	}
+	if owner := OwnerOf(live, in.Component); owner != Ours && owner != Left {
 		return out, nil
 	}
 	return out, out.of(in, object, template, live, now)
+}
+
+// copiesOf are the copies that a rendered workload asks for; unsaid where an autoscaler says it.
+func copiesOf(object *render.Object, unsaid int32) (int32, error) {
+	replicas, set, err := unstructured.NestedInt64(object.Content, "spec", "replicas")
+	if err != nil {
+		return 0, fmt.Errorf("reading the replicas of %s: %w", KeyOf(object), err)
+	}
+	if !set {
+		return unsaid, nil
+	}
+	return int32(replicas), nil
+}
+
+// plan is what is known of the change before the cluster is looked at.
+func (c *Canary) plan(in *Input, now time.Time) canary.Input {
+	return canary.Input{
+		Object: in.Component.UID, Change: c.Change, Steps: in.Component.Spec.Strategy.Canary.Steps, Total: c.Total,
+		Before: in.Component.Status.Canary, Asked: -1, Approvals: in.Component.Spec.Approvals, Now: now,
+	}
 }
 
 func nameOf(template map[string]any) (string, error) {
@@ -89,28 +122,30 @@ func (c *Canary) of(in *Input, object *render.Object, template map[string]any, l
 	if err != nil {
 		return err
 	}
-	c.Total = have.desired
-	if replicas, set, err := unstructured.NestedInt64(object.Content, "spec", "replicas"); err != nil {
-		return fmt.Errorf("reading the replicas of %s: %w", in.Workload(), err)
-	} else if set {
-		c.Total = int32(replicas)
+	if c.Total, err = copiesOf(object, have.desired); err != nil {
+		return err
 	}
 	running, err := templateOf(live.Object)
 	if err != nil {
 		return err
 	}
-	plan := canary.Input{
-		Object: in.Component.UID, Change: c.Change, Steps: in.Component.Spec.Strategy.Canary.Steps, Total: c.Total,
-		Before: in.Component.Status.Canary, Asked: -1, Approvals: in.Component.Spec.Approvals, Now: now,
-	}
+	plan := c.plan(in, now)
 	same := contains(running, template, false)
 	if object.Kind == string(v1alpha1.WorkloadStatefulSet) {
-		return c.partition(object, live, have, same, plan)
+		err = c.partition(object, live, have, same, plan)
+	} else if !same {
+		err = c.second(in, object, plan)
 	}
-	if same {
-		return nil
+	if err != nil || !c.Active || same {
+		return err
 	}
-	return c.second(in, object, plan)
+	if err := c.keeps(running); err != nil || OwnerOf(live, in.Component) == Ours {
+		return err
+	}
+	// It was let go, and is taken back as it runs: what it is to become comes in steps.
+	main, err := object.WithPods(running, c.stable)
+	c.main = &main
+	return err
 }
 
 func templateOf(content map[string]any) (map[string]any, error) {
@@ -153,7 +188,7 @@ func (c *Canary) second(in *Input, object *render.Object, plan canary.Input) err
 	if c.Done {
 		return nil
 	}
-	c.Active = true
+	c.Active, c.apart = true, true
 	beside, err := object.Canary(c.Replicas)
 	if err != nil {
 		return err
@@ -217,6 +252,9 @@ func (in *Input) step(steps *Steps) {
 	}
 	in.add(steps, c.beside)
 	live := in.Live[in.Workload()]
+	if live == nil || live.GetDeletionTimestamp() != nil || c.main != nil {
+		return
+	}
 	if have, err := countsOf(live); err == nil && c.stable >= 0 && have.desired != c.stable {
 		steps.Scale = append(steps.Scale, Scale{live, c.stable})
 	}
@@ -238,7 +276,7 @@ func (c *Canary) together(have counts) counts {
 	if c == nil || !c.Active {
 		return have
 	}
-	if c.beside != nil {
+	if c.apart {
 		b := c.beginning
 		have.unwanted = have.replicas
 		have.replicas, have.ready, have.available = have.replicas+b.replicas, have.ready+b.ready, have.available+b.available

@@ -15,8 +15,8 @@ import (
 
 // counts of a workload, and what its controller says beside.
 type counts struct {
-	// observed is false while the numbers speak of an earlier spec.
-	observed                                               bool
+	// observed is false while the numbers speak of an earlier spec; anew is set while there are none, since it was just made.
+	observed, anew                                         bool
 	desired, replicas, ready, updated, available, unwanted int32
 	selector                                               *metav1.LabelSelector
 	template                                               *corev1.PodTemplateSpec
@@ -40,7 +40,7 @@ func deploymentCounts(live *unstructured.Unstructured) (counts, error) {
 	}
 	s := d.Status
 	out := counts{
-		observed: s.ObservedGeneration >= d.Generation, desired: ptr.Deref(d.Spec.Replicas, 1),
+		observed: s.ObservedGeneration >= d.Generation, anew: s.ObservedGeneration == 0, desired: ptr.Deref(d.Spec.Replicas, 1),
 		replicas: s.Replicas, ready: s.ReadyReplicas, updated: s.UpdatedReplicas, available: s.AvailableReplicas,
 		unwanted: max(0, s.Replicas-s.UpdatedReplicas), selector: d.Spec.Selector, template: &d.Spec.Template,
 	}
@@ -66,7 +66,7 @@ func statefulSetCounts(live *unstructured.Unstructured) (counts, error) {
 		updated = s.Status.Replicas
 	}
 	return counts{
-		observed: s.Status.ObservedGeneration >= s.Generation, desired: ptr.Deref(s.Spec.Replicas, 1),
+		observed: s.Status.ObservedGeneration >= s.Generation, anew: s.Status.ObservedGeneration == 0, desired: ptr.Deref(s.Spec.Replicas, 1),
 		replicas: s.Status.Replicas, ready: s.Status.ReadyReplicas, updated: updated, available: s.Status.AvailableReplicas,
 		unwanted: max(0, s.Status.Replicas-updated), selector: s.Spec.Selector, template: &s.Spec.Template,
 		current: s.Status.CurrentRevision, update: s.Status.UpdateRevision,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +53,8 @@ type settling struct {
 	in     *Input
 	out    *Outcome
 	status *v1alpha1.ComponentStatus
+	// instead is set where another version of the workload is there than the one that is asked for: it was refused, or cannot be rendered.
+	instead bool
 }
 
 func (s *settling) set(name string, value metav1.ConditionStatus, reason, format string, args ...any) {
@@ -72,8 +73,7 @@ func (s *settling) rendered() {
 		return
 	}
 	if s.in.Held {
-		s.set(v1alpha1.ConditionRendered, metav1.ConditionTrue, v1alpha1.ReasonRendered,
-			"%d objects are in place, as another version of the controller made them.%s", len(s.status.Resources), waiting)
+		s.held()
 		return
 	}
 	s.status.Templates = nil
@@ -98,9 +98,7 @@ func (s *settling) rendered() {
 			"The cluster did not do all that was asked of it: %v. It is tried again; what ran before goes on.", s.out.Failed)
 		return
 	}
-	if leaving := s.leaving(); len(leaving) > 0 {
-		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, v1alpha1.ReasonObjectDeleted,
-			"Somebody deleted %s, and it is not gone yet. It is made again then.", strings.Join(leaving, ", "))
+	if s.left() {
 		return
 	}
 	if waits := s.in.Templates.Waits; waits != nil && waits.Err != nil {
@@ -109,6 +107,34 @@ func (s *settling) rendered() {
 		return
 	}
 	s.inPlace()
+}
+
+// held tells of objects as another version of the controller left them. Nobody here can tell whether they are what is asked for; that
+// version could, so that what it did not bring in place is not in place.
+func (s *settling) held() {
+	if s.left() {
+		return
+	}
+	before := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionRendered)
+	if before == nil || before.Status != metav1.ConditionFalse || before.Reason == v1alpha1.ReasonObjectDeleted {
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionTrue, v1alpha1.ReasonRendered,
+			"%d objects are in place, as another version of the controller made them.%s", len(s.status.Resources), waiting)
+		return
+	}
+	s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, before.Reason, "%s%s", strings.TrimSuffix(before.Message, heldBack), heldBack)
+}
+
+// heldBack is said of what was not in place when another version of the controller came.
+const heldBack = " Another version of the controller runs since: it tries when this component's turn comes, or when it is edited."
+
+// left says of objects that are being deleted that they are; false: none is.
+func (s *settling) left() bool {
+	leaving := s.leaving()
+	if len(leaving) > 0 {
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, v1alpha1.ReasonObjectDeleted,
+			"Somebody deleted %s, and it is not gone yet. It is made again then.", strings.Join(leaving, ", "))
+	}
+	return len(leaving) > 0
 }
 
 // waiting is said while a change of the templates is on its way to others first.
@@ -238,15 +264,22 @@ func (s *settling) workload() {
 	// How far the steps are was decided, whether or not the cluster has looked.
 	s.canary()
 	if !have.observed {
-		// The numbers speak of an earlier spec, and so does the status until they do not.
+		// The numbers speak of an earlier spec, and so does the status until they do not; but for a workload that was just made, of which there
+		// is none: what the status says is of one that is gone.
 		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonNotObserved, "The cluster has not looked at the change yet.")
-		if meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionReady) == nil {
+		if have.anew {
+			s.count(have)
 			s.set(v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonNotObserved, "The cluster has not looked at it yet.")
+			if meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionDegraded) != nil {
+				s.set(v1alpha1.ConditionDegraded, metav1.ConditionUnknown, v1alpha1.ReasonNotObserved, "The cluster has not looked at it yet.")
+			}
 		}
 		return
 	}
 	s.status.ObservedGeneration = s.in.Component.Generation
+	before := s.status.UpdatedReplicas
 	s.count(have)
+	s.askedFor(live, before)
 	s.ready(have)
 	s.progress(have)
 	s.degraded(have)
@@ -260,6 +293,8 @@ func (s *settling) absent(err error) {
 	why := "There is no workload"
 	if err != nil {
 		why = err.Error()
+	} else if c := s.in.Canary; c != nil && c.lost {
+		why = strings.TrimSuffix(c.Message, ".")
 	} else if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionRendered); c != nil && c.Status == metav1.ConditionFalse {
 		why = "There is no workload: see the condition Rendered"
 	}
@@ -319,6 +354,9 @@ func (s *settling) canary() {
 	case c.unseen:
 	case c.Status.Change != "":
 		now := c.Status
+		if now.State == v1alpha1.CanaryCompleted {
+			now.Before = ""
+		}
 		st.Canary = &now
 		if c.Pending != nil {
 			st.PendingApprovals = []gatev1alpha1.PendingApproval{*c.Pending}
@@ -327,7 +365,7 @@ func (s *settling) canary() {
 		// It was undone.
 		st.Canary = nil
 	case st.Canary != nil:
-		st.Canary.State, st.Canary.Since = v1alpha1.CanaryCompleted, nil
+		st.Canary.State, st.Canary.Since, st.Canary.Before = v1alpha1.CanaryCompleted, nil, ""
 	}
 }
 
@@ -359,101 +397,4 @@ func (s *settling) inTheWay(have counts) (reason, message string, known bool) {
 
 func copies(have, of int32, do string) string {
 	return fmt.Sprintf("%d of %d copies %s", have, of, do)
-}
-
-// progress of a change.
-func (s *settling) progress(have counts) {
-	_, more, known := s.inTheWay(have)
-	if known {
-		more = " " + more
-	}
-	if c := s.in.Canary; c != nil && c.Active && have.stuck == "" {
-		reason := v1alpha1.ReasonRollingOut
-		if c.Status.State == v1alpha1.CanaryPaused {
-			reason, more = v1alpha1.ReasonCanaryPaused, ""
-		}
-		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, reason, "%s%s", c.Message, more)
-		return
-	}
-	updated := copies(have.updated, have.desired, "are of the current version")
-	switch {
-	case have.complete():
-		s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRolloutComplete, "All copies are of the current version.")
-	case have.stuck != "":
-		if !known {
-			more = " The cluster says why" + because(have.stuck) + "."
-		}
-		s.set(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRolloutStuck,
-			"%s, and it does not go on.%s%s", updated, more, undo(have))
-	default:
-		s.set(v1alpha1.ConditionProgressing, metav1.ConditionTrue, v1alpha1.ReasonRollingOut, "%s; %d of an earlier version are left.%s",
-			updated, have.unwanted, more)
-	}
-}
-
-// undo is how a change that does not come up is.
-func undo(have counts) string {
-	if have.available > 0 {
-		return " The version before goes on serving. Set spec.image back, or mend it."
-	}
-	return " Set spec.image back, or mend it."
-}
-
-// degraded: fewer serve than are asked for, or those of a change do not come up. While the copies of before serve, Ready is True, and
-// nobody else says so.
-func (s *settling) degraded(have counts) {
-	why, message, known := s.inTheWay(have)
-	enough := have.desired > 0 && have.available >= have.desired
-	switch {
-	case have.available > 0 && have.available < have.desired:
-		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, v1alpha1.ReasonFewerReplicas,
-			"%s.", copies(have.available, have.desired, "serve"))
-	case enough && !have.complete() && known && !s.pausedCanary():
-		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, why, "The copies of a change do not come up. %s%s", message, undo(have))
-	case enough && !have.complete() && have.stuck != "":
-		s.set(v1alpha1.ConditionDegraded, metav1.ConditionTrue, v1alpha1.ReasonRolloutStuck,
-			"The copies of a change do not come up%s.%s", because(have.stuck), undo(have))
-	case have.available == 0 && have.desired > 0:
-		s.set(v1alpha1.ConditionDegraded, metav1.ConditionFalse, v1alpha1.ReasonAsAsked, "No copy serves at all: see the condition Ready.")
-	default:
-		s.set(v1alpha1.ConditionDegraded, metav1.ConditionFalse, v1alpha1.ReasonAsAsked, "As many copies serve as are asked for.")
-	}
-}
-
-func (s *settling) pausedCanary() bool {
-	c := s.in.Canary
-	return c != nil && c.Active && c.Status.State == v1alpha1.CanaryPaused
-}
-
-// Waits says since when something is on its way that no event of a watched object may tell of: pods are not watched.
-func Waits(status *v1alpha1.ComponentStatus) (since metav1.Time, waits bool) {
-	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil {
-		return since, true
-	}
-	if ready.Status != metav1.ConditionTrue {
-		return ready.LastTransitionTime, true
-	}
-	progressing := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionProgressing)
-	if progressing == nil {
-		return since, false
-	}
-	quiet := []string{v1alpha1.ReasonCanaryPaused, v1alpha1.ReasonNotObserved, v1alpha1.ReasonRolloutComplete, v1alpha1.ReasonNotApplied}
-	return progressing.LastTransitionTime, !slices.Contains(quiet, progressing.Reason)
-}
-
-// Missing is true where a workload of ours has copies that do not serve, or a change that is not through: whoever can should look at its
-// pods.
-func Missing(in *Input, live *unstructured.Unstructured) (selector *metav1.LabelSelector, missing bool) {
-	if live == nil || OwnerOf(live, in.Component) != Ours {
-		return nil, false
-	}
-	have, err := countsOf(live)
-	if err != nil || !have.observed || have.selector == nil {
-		return nil, false
-	}
-	if c := in.Canary; c != nil && c.Active {
-		return have.selector, have.available < have.desired || c.Status.State == v1alpha1.CanaryProgressing
-	}
-	return have.selector, !have.complete()
 }

@@ -41,6 +41,8 @@ type Input struct {
 	Hosts map[Key]string
 	// Canary is how a change of pods goes in steps; nil where the Component has none.
 	Canary *Canary
+	// Before are the pods that status.canary.before names, where the workload that ran them is gone; nil: nobody knows them.
+	Before map[string]any
 	// Autoscaler sets the replicas of the workload, if one does: "HorizontalPodAutoscaler web".
 	Autoscaler string
 }

@@ -30,6 +30,18 @@ func (o Object) Canary(replicas int32) (Object, error) {
 	})
 }
 
+// WithPods is the workload with the pods of another version of it, and with so many copies; negative: an autoscaler says how many.
+func (o Object) WithPods(template map[string]any, replicas int32) (Object, error) {
+	return o.changed(func(content map[string]any) error {
+		if replicas >= 0 {
+			if err := unstructured.SetNestedField(content, int64(replicas), "spec", "replicas"); err != nil {
+				return err
+			}
+		}
+		return unstructured.SetNestedMap(content, template, "spec", "template")
+	})
+}
+
 // Partitioned is the StatefulSet with so many copies kept as they are.
 func (o Object) Partitioned(kept int32) (Object, error) {
 	return o.changed(func(content map[string]any) error {

@@ -103,6 +103,8 @@ type Pace struct {
 	batchPercents []int32
 	interval      time.Duration
 	maxDegraded   int
+	// wrong says why nobody knows it; nil: it is known.
+	wrong error
 }
 
 // DefaultPace is that of a template that says nothing, of values, and of package render.
@@ -110,8 +112,9 @@ func DefaultPace() Pace {
 	return Pace{batchPercents: []int32{1, 10, 50, 100}, interval: time.Minute}
 }
 
-// PaceOf is the most careful pace that the named templates ask for.
-func PaceOf(templates []v1alpha1.ComponentTemplate, names []string) (Pace, error) {
+// PaceOf is the most careful pace that the named templates ask for. Where one of them says what cannot be read the wave stands: nobody
+// knows how careful it wanted to be.
+func PaceOf(templates []v1alpha1.ComponentTemplate, names []string) Pace {
 	var out *Pace
 	for i := range templates {
 		t := &templates[i]
@@ -120,7 +123,7 @@ func PaceOf(templates []v1alpha1.ComponentTemplate, names []string) (Pace, error
 		}
 		pace, err := asked(t.Spec.Wave)
 		if err != nil {
-			return Pace{}, fmt.Errorf("reading spec.wave of ComponentTemplate %s: %w", t.Name, err)
+			return Pace{wrong: fmt.Errorf("spec.wave.canarySelector of ComponentTemplate %s: %w", t.Name, err)}
 		}
 		if out == nil {
 			out = &pace
@@ -133,9 +136,9 @@ func PaceOf(templates []v1alpha1.ComponentTemplate, names []string) (Pace, error
 		}
 	}
 	if out == nil {
-		return DefaultPace(), nil
+		return DefaultPace()
 	}
-	return *out, nil
+	return *out
 }
 
 func asked(w *v1alpha1.Wave) (Pace, error) {
@@ -172,6 +175,8 @@ type Plan struct {
 	// Total of the members, and how many have the change, fail with it, and will restart.
 	Total, Updated, Failed, Restarting int
 	Message                            string
+	// Stops are the members for which it goes no further.
+	Stops []*Member
 	// Again is when to look anew where no event tells; 0: no need.
 	Again time.Duration
 }
@@ -193,15 +198,22 @@ func Decide(group []*Member, pace Pace, now time.Time) Plan {
 	case len(g.wait) == 0:
 		plan.State, plan.Message = v1alpha1.WaveRolledOut, "It has reached every component."
 		return plan
+	case pace.wrong != nil:
+		plan.State = v1alpha1.WaveStopped
+		plan.Message = fmt.Sprintf("Nobody can tell who comes first: %v. %d wait, and go on with the templates of before: mend the field.",
+			pace.wrong, len(g.wait))
+		return plan
 	case len(g.unfit) > 0:
 		plan.State = v1alpha1.WaveStopped
 		plan.Message = fmt.Sprintf("It does not fit %s: %v. All go on with the templates of before: mend or undo the change.",
 			some(g.unfit), g.unfit[0].Waits.Err)
+		plan.Stops = g.unfit
 		return plan
 	case len(g.broken) > pace.maxDegraded:
 		plan.State = v1alpha1.WaveStopped
 		plan.Message = fmt.Sprintf("%s with the change and not as before: look at %s; %d others wait. "+
 			"Mend or undo the change, and it reaches them at once.", serve(len(g.broken)), some(g.broken), len(g.wait))
+		plan.Stops = g.broken
 		return plan
 	}
 	plan.State = v1alpha1.WaveRollingOut

@@ -352,6 +352,31 @@ func TestDeletedTemplate(t *testing.T) {
 	}
 }
 
+// TestPaceThatCannotBeRead: an operator that is none passes the schema. The wave of that template stands and says which field; no other
+// does.
+func TestPaceThatCannotBeRead(t *testing.T) {
+	good, bad := template(t, "good", "1"), template(t, "bad", "1")
+	bad.Spec.Wave = &v1alpha1.Wave{CanarySelector: &metav1.LabelSelector{
+		MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "Like", Values: []string{"a"}}},
+	}}
+	templates := []v1alpha1.ComponentTemplate{bad, good}
+	for name, tc := range map[string]struct {
+		of    []string
+		state v1alpha1.WaveState
+		says  string
+		next  int
+	}{
+		"of that template": {[]string{"bad"}, v1alpha1.WaveStopped, "spec.wave.canarySelector of ComponentTemplate bad", 0},
+		"with another":     {[]string{"bad", "good"}, v1alpha1.WaveStopped, "mend the field", 0},
+		"of another":       {[]string{"good"}, v1alpha1.WaveRollingOut, "1 are next", 1},
+	} {
+		plan := Decide(newFleet(3).members, PaceOf(templates, tc.of), noon)
+		if plan.State != tc.state || !strings.Contains(plan.Message, tc.says) || len(plan.Grant) != tc.next {
+			t.Errorf("%s: %s, %d next: %s", name, plan.State, len(plan.Grant), plan.Message)
+		}
+	}
+}
+
 // TestTriedAgain: what the cluster did not take at once is no fault of the change, until it lasts.
 func TestTriedAgain(t *testing.T) {
 	f := newFleet(1)

@@ -105,6 +105,22 @@ func (r Revision) render(component *v1alpha1.Component) ([]render.Object, render
 // renderer is what changes where package render is another.
 const renderer = ""
 
+// Untold is, in words, a change of templates that were deleted; an empty name stands for package render.
+func Untold(templates []string) string {
+	var names, all []string
+	for _, name := range templates {
+		if name == renderer {
+			all = append(all, "a new version of the controller")
+			continue
+		}
+		names = append(names, name)
+	}
+	if len(names) > 0 {
+		all = append(all, "the deletion of ComponentTemplate "+strings.Join(names, ", "))
+	}
+	return strings.Join(all, " and ")
+}
+
 // changed are the templates that are not the same in both, sorted; the renderer's name stands for package render.
 func changed(a, b Revision) []string {
 	var out []string

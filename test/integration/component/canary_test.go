@@ -41,13 +41,19 @@ func (w *world) have(name, want string) {
 	w.Eventually(func() string { return w.copies(name) }).Should(gomega.Equal(want))
 }
 
-// approve is what admission stores of a person's decision about what waits.
 func (w *world) approve(name string) {
+	w.t.Helper()
+	w.approvals(name, gatev1alpha1.Approve)
+}
+
+// approvals is what admission stores of a person's decision about what waits.
+func (w *world) approvals(name string, decision gatev1alpha1.ApprovalDecision) {
 	w.t.Helper()
 	change(w, w.five(name), func(c *v1alpha1.Component) {
 		at := metav1.NewTime(time.Now()) //nolint:forbidigo // A person's.
 		c.Spec.Approvals = append(c.Spec.Approvals, gatev1alpha1.Approval{
-			Gate: gatev1alpha1.GateCanary, OperationID: c.Status.PendingApprovals[0].OperationID, Decision: gatev1alpha1.Approve, By: "ann", At: &at,
+			Gate: gatev1alpha1.GateCanary, OperationID: c.Status.PendingApprovals[0].OperationID, Decision: decision, By: "ann", At: &at,
+			Reason: "so",
 		})
 	})
 }
@@ -102,6 +108,42 @@ func TestCanary(t *testing.T) {
 	w.have("demo-canary", "")
 	w.says("demo", v1alpha1.ConditionProgressing, "False RolloutComplete")
 	w.Eventually(func() v1alpha1.CanaryState { w.get(c); return c.Status.Canary.State }).Should(gomega.Equal(v1alpha1.CanaryCompleted))
+}
+
+// TestCanaryWithoutItsDeployment: whoever deletes the Deployment while a change waits, or was rejected, does not let the change through.
+func TestCanaryWithoutItsDeployment(t *testing.T) {
+	w := newWorld(t)
+	kill := w.lead(nil)
+	w.create(w.inSteps("demo"))
+	w.serves("demo", 0)
+	w.says("demo", v1alpha1.ConditionReady, "True ReplicasReady")
+	change(w, w.five("demo"), func(c *v1alpha1.Component) { c.Spec.Image = "python-demo:2" })
+	w.have("demo-canary", "python-demo:2 x1")
+	w.serves("demo-canary", 0)
+	w.have("demo", "python-demo:latest x3")
+	w.serves("demo", 0)
+	w.says("demo", v1alpha1.ConditionProgressing, "True CanaryPaused")
+	w.approvals("demo", gatev1alpha1.Reject)
+	w.Eventually(func() string { _, message := w.condition("demo", v1alpha1.ConditionProgressing); return message }).
+		Should(gomega.ContainSubstring("ann rejected the next step"))
+
+	first := w.deployment("demo")
+	w.Expect(api.Delete(w.ctx, first)).To(gomega.Succeed())
+	w.Eventually(func() bool { return w.deployment("demo").UID != first.UID }).Should(gomega.BeTrue())
+	w.Expect(w.image("demo")).To(gomega.Equal("python-demo:latest"))
+	w.says("demo", v1alpha1.ConditionReady, "Unknown NotObserved")
+	w.serves("demo", 0)
+	w.have("demo", "python-demo:latest x3")
+	w.Expect(w.copies("demo-canary")).To(gomega.Equal("python-demo:2 x1"))
+
+	// And once more, while nobody looks.
+	kill()
+	w.Expect(api.Delete(w.ctx, w.deployment("demo"))).To(gomega.Succeed())
+	w.lead(nil)
+	w.have("demo", "python-demo:latest x3")
+	w.serves("demo", 0)
+	w.Eventually(func() string { _, message := w.condition("demo", v1alpha1.ConditionProgressing); return message }).
+		Should(gomega.ContainSubstring("ann rejected the next step"))
 }
 
 // TestCanaryOfStatefulSet goes by its partition.
