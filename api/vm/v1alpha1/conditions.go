@@ -143,7 +143,8 @@ const (
 	// ReasonSettingsMissing says that a ConfigMap or Secret of the template's packages is not there: no server is made or changed
 	// (ReplicaFailure).
 	ReasonSettingsMissing = "SettingsMissing"
-	// ReasonServerNameTaken says that a server's name is somebody else's (ReplicaFailure).
+	// ReasonServerNameTaken says that the name of a server that is to be made is somebody else's: it is left alone, and the next number is
+	// taken (ReplicaFailure, until the set lacks none).
 	ReasonServerNameTaken = "ServerNameTaken"
 	// ReasonSelectorOverlap says that an older set of the namespace has a claim on the same servers by its selector: no server is made or
 	// changed (ReplicaFailure).

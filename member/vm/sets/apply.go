@@ -115,9 +115,11 @@ func (r *Reconciler) create(ctx context.Context, w *work, name string) error {
 	}
 	err := r.writer.Create(ctx, server)
 	if apierrors.IsAlreadyExists(err) {
-		r.recorder.Eventf(w.set, corev1.EventTypeWarning, v1alpha1.ReasonServerNameTaken,
-			"Server %s is there already; the next number is taken.", name)
-		return nil // its slot is spent; a Server of ours the next list shows
+		// Its slot is spent, and the next look takes the next one; a Server of ours the next list shows.
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.taken[w.set.UID] = fmt.Sprintf("Server %s is there already, and is none of this set's: the next number is taken", name)
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("making Server %s: %w", name, err)

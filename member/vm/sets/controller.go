@@ -53,13 +53,15 @@ type Reconciler struct {
 	mu sync.Mutex
 	// contents of the settings of sets, as they were read a moment ago.
 	contents map[types.UID]content
+	// taken says which name was somebody else's, of sets that wanted it for a Server that they lack still.
+	taken map[types.UID]string
 }
 
 // New is for tests that call Reconcile themselves.
 func New(options Options, with control.Means) *Reconciler {
 	return &Reconciler{
 		Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder,
-		contents: map[types.UID]content{},
+		contents: map[types.UID]content{}, taken: map[types.UID]string{},
 	}
 }
 
@@ -85,6 +87,7 @@ func (r *Reconciler) forget(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.contents, uid)
+	delete(r.taken, uid)
 	if r.gates != nil {
 		r.gates.Forget(uid)
 	}

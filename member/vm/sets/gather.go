@@ -38,6 +38,8 @@ type work struct {
 	// trouble says why no server is made; empty: nothing is in the way.
 	trouble string
 	reason  string
+	// taken says which name of a Server that is to be made was somebody else's a moment ago; empty: none was.
+	taken string
 	// lookAt is when the settings are read again: nothing tells of their change.
 	lookAt time.Time
 	// settings is the hash of what the template's packages are wanted with.
@@ -94,7 +96,18 @@ func (r *Reconciler) gather(ctx context.Context, set *v1alpha1.VMReplicaSet, liv
 	if set.DeletionTimestamp != nil {
 		w.removal = w.decideRemoval()
 	}
+	w.taken = r.lacks(set.UID, len(w.plan.Create))
 	return w, nil
+}
+
+// lacks gives back which name was taken, of a set that lacks so many Servers; one that lacks none has got past it.
+func (r *Reconciler) lacks(set types.UID, servers int) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if servers == 0 {
+		delete(r.taken, set)
+	}
+	return r.taken[set]
 }
 
 // owned are the Servers of a set: those of its label, and, before anything is made or taken away, also those that lost it. Whoever takes a

@@ -164,10 +164,13 @@ func (w *work) conditions(s v1alpha1.VMReplicaSetStatus, kept int32) []metav1.Co
 	}
 }
 
-// failure says what is in the way: the template, or a server whose task failed for good.
+// failure says what is in the way: the template, somebody else's name, or a server whose task failed for good.
 func (w *work) failure() metav1.Condition {
 	if w.trouble != "" {
 		return is(v1alpha1.ConditionReplicaFailure, true, [2]string{w.reason}, w.trouble)
+	}
+	if w.taken != "" {
+		return is(v1alpha1.ConditionReplicaFailure, true, [2]string{v1alpha1.ReasonServerNameTaken}, w.taken)
 	}
 	for _, m := range w.in.Servers {
 		for _, t := range m.Status.Tasks {
