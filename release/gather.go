@@ -56,7 +56,8 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 		world.UnfitReason, world.Unfit = v1alpha1.ReasonWithMissing,
 			"spec.with: "+strings.Join(app.missing, ", ")+" does not exist: make it, or make the Release anew without it"
 	}
-	world.Template = &decide.Template{Images: images(app.target), Marked: app.marked(release.Name)}
+	world.Template = &decide.Template{Images: images(app.target), Marked: app.marked(release.Name),
+		Bound: slices.ContainsFunc(app.objects(), hold.Bound)}
 	if world.Template.Revision, world.Template.Contents, err = app.identity(); err != nil {
 		return world, nil, err
 	}
@@ -341,7 +342,7 @@ func reported(work *workv1alpha1.Work) (*decide.Work, error) {
 		return nil, fmt.Errorf("decoding Work %s/%s: %w", work.Namespace, work.Name, err)
 	}
 	marks := manifest.GetAnnotations()
-	out.Revision = marks[v1alpha1.AnnotationRevision]
+	out.Revision, out.Bound = marks[v1alpha1.AnnotationRevision], hold.Bound(manifest)
 	if n, err := strconv.ParseInt(marks[v1alpha1.AnnotationShare], 10, 32); err == nil {
 		out.Share = &n
 	}
@@ -359,8 +360,8 @@ func reported(work *workv1alpha1.Work) (*decide.Work, error) {
 	return out, nil
 }
 
-// count what a member reported. It is about this manifest when it bears its generation of the template, and the member's controller
-// has seen the member's own.
+// count what a member reported. It is about this manifest when it bears its generation of the template, and its revision: overrides that
+// are held change without the template. And the member's controller has seen the member's own.
 func count(out *decide.Work, manifest *unstructured.Unstructured, status map[string]any) {
 	first := func(names ...string) int64 {
 		for _, name := range names {
@@ -372,9 +373,10 @@ func count(out *decide.Work, manifest *unstructured.Unstructured, status map[str
 	}
 	of, err := strconv.ParseInt(manifest.GetAnnotations()[mark.TemplateGeneration], 10, 64)
 	out.Observed = err == nil && first("resourceTemplateGeneration") == of && first("observedGeneration") >= first("generation")
+	out.Observed = out.Observed && ofRevision(out, manifest, status)
 	out.Updated = first("updatedReplicas", "updatedNumberScheduled")
 	out.Ready = first("availableReplicas", "numberAvailable")
-	if gvk := manifest.GroupVersionKind(); gvk.Group == appsv1.GroupName && gvk.Kind == "Deployment" {
+	if isDeployment(manifest) {
 		out.Old = max(0, first("replicas")-out.Updated) // kubectl rollout status waits for them too
 	}
 	out.Desired = first("desiredNumberScheduled")
@@ -384,6 +386,23 @@ func count(out *decide.Work, manifest *unstructured.Unstructured, status map[str
 	if manifest.GetLabels()[mark.RetainReplicas] == "true" {
 		out.Desired = first("replicas") // the member's own autoscaler has the last word
 	}
+}
+
+// ofRevision says whether a report is of the revision the Work bears. Where it does not say of which it is, the template's generation must
+// do: it does where each revision is another template, and of a Deployment, whose generation rises with its annotations, marks of ours among
+// them. Karmada reports of those itself.
+func ofRevision(out *decide.Work, manifest *unstructured.Unstructured, status map[string]any) bool {
+	if of, told := status[v1alpha1.StatusRevision].(string); told {
+		return of == out.Revision
+	}
+	// A program before this one reported it, or nobody has since the overrides are held.
+	out.Untold = hold.HoldsOverrides(manifest) && !isDeployment(manifest)
+	return !out.Untold
+}
+
+func isDeployment(manifest *unstructured.Unstructured) bool {
+	kind := manifest.GroupVersionKind()
+	return kind.Group == appsv1.GroupName && kind.Kind == "Deployment"
 }
 
 func images(template *unstructured.Unstructured) []string {

@@ -86,6 +86,32 @@ func TestReported(t *testing.T) {
 			}
 		})
 	}
+	// Of held overrides the template's generation says nothing: they change without it.
+	held := strings.NewReplacer("apiVersion: apps/v1\n      kind: Deployment", "apiVersion: apps.kruise.io/v1alpha1\n      kind: CloneSet",
+		"{kind: Deployment,", "{kind: CloneSet,", "annotations: {", "annotations: {release.argosy.dev/overrides: r2, ").Replace(reportedWork)
+	for name, tc := range map[string]struct {
+		text             string
+		observed, untold bool
+	}{
+		"of this revision":        {strings.Replace(held, "replicas: 4, up", "releaseRevision: r2, replicas: 4, up", 1), true, false},
+		"of the one before":       {strings.Replace(held, "replicas: 4, up", "releaseRevision: r1, replicas: 4, up", 1), false, false},
+		"of nobody knows which":   {held, false, true},
+		"overrides act at once":   {strings.Replace(held, "release.argosy.dev/overrides: r2, ", "", 1), true, false},
+		"of a Deployment's Works": {strings.Replace(reportedWork, "annotations: {", "annotations: {release.argosy.dev/overrides: r2, ", 1), true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			have, err := reported(workOf(t, tc.text))
+			if err != nil || have.Observed != tc.observed || have.Untold != tc.untold {
+				t.Errorf("observed %t, want %t; untold %t, want %t; error %v", have.Observed, tc.observed, have.Untold, tc.untold, err)
+			}
+		})
+	}
+	bound := strings.Replace(reportedWork, "annotations: {", "annotations: {release.argosy.dev/stable: r1, release.argosy.dev/open: OPEN, ", 1)
+	for open, want := range map[string]bool{"member1": true, `"*"`: false, `""`: true} {
+		if have, err := reported(workOf(t, strings.Replace(bound, "OPEN", open, 1))); err != nil || have.Bound != want {
+			t.Errorf("open %s: bound %t, want %t; error %v", open, have.Bound, want, err)
+		}
+	}
 	if have, err := reported(&workv1alpha1.Work{}); err != nil || have.Observed {
 		t.Errorf("a Work without manifests: %+v, %v", have, err)
 	}

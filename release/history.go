@@ -1,11 +1,13 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,8 +27,11 @@ func recordName(release, revision string) string { return release + "-" + revisi
 
 // withName of the record of an object that goes out with a target: revisions in which it is the same share it.
 func withName(release string, object *unstructured.Unstructured, content string) string {
-	return fmt.Sprintf("%s-with-%s", release, hold.Whole(content, map[string]string{hold.Key(object): content}))
+	return recordName(release, with) + hold.Whole(content, map[string]string{hold.Key(object): content})
 }
+
+// with begins the names of records of objects that go out with a target; a revision is of hex digits.
+const with = "with-"
 
 // annotationGeneration of a record is the template's generation it was made at.
 const annotationGeneration = "release.argosy.dev/generation"
@@ -128,25 +133,40 @@ func (c *Controller) before(ctx context.Context, release *v1alpha1.Release, targ
 		return nil, nil
 	}
 	out := &decide.Before{Stable: marks.Stable, Rejected: marks.Rejected}
-	record := &appsv1.ControllerRevision{}
-	key := client.ObjectKey{Namespace: release.Namespace, Name: recordName(release.Name, marks.Stable)}
-	switch err := c.Reader.Get(ctx, key, record); {
-	case apierrors.IsNotFound(err), err == nil && !stays(record):
-		return out, nil
-	case err != nil:
-		return nil, fmt.Errorf("reading the record of revision %s: %w", marks.Stable, err)
-	}
-	of, err := decodeKept(record)
+	records, err := c.records(ctx, release)
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(records, func(a, b appsv1.ControllerRevision) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Revision, b.Revision))
+	})
+	for i := range records {
+		name, ok := strings.CutPrefix(records[i].Name, recordName(release.Name, ""))
+		if !ok || strings.HasPrefix(name, with) || !stays(&records[i]) {
+			continue
+		}
+		one, err := listed(name, &records[i])
+		if err != nil {
+			return nil, err
+		}
+		if out.History = append(out.History, one); name == marks.Stable {
+			out.Record = &one
+		}
+	}
+	return out, nil
+}
+
+// listed is what the status says of a record.
+func listed(revision string, record *appsv1.ControllerRevision) (v1alpha1.Revision, error) {
+	of, err := decodeKept(record)
+	if err != nil {
+		return v1alpha1.Revision{}, err
+	}
 	object := &unstructured.Unstructured{}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(of.Object, &object.Object); err != nil {
-		return nil, fmt.Errorf("decoding record %s: %w", record.Name, err)
+		return v1alpha1.Revision{}, fmt.Errorf("decoding record %s: %w", record.Name, err)
 	}
-	out.Record = &v1alpha1.Revision{Name: marks.Stable, Time: record.CreationTimestamp, Images: images(object),
-		Bytes: int64(len(record.Data.Raw))}
-	return out, nil
+	return v1alpha1.Revision{Name: revision, Time: record.CreationTimestamp, Images: images(object), Bytes: int64(len(record.Data.Raw))}, nil
 }
 
 // prune records that neither the history nor a cluster needs.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/sets"
 
+	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/mark"
 	"github.com/argosy-dev/argosy/interpreter/family"
 	"github.com/argosy-dev/argosy/interpreter/field"
@@ -30,13 +31,17 @@ const CreatedWith = "createdWithTemplate"
 // updated is of that template.
 const UpdatedTemplate = "updatedTemplate"
 
-// Reflect is what is carried from a member: its whole status, the two generations, and the templates it was created with and has.
+// A fifth is releasev1alpha1.StatusRevision, the revision of a release in stages: what changes while the template's generation stays, its
+// overrides, is told apart by that alone.
+
+// Reflect is what is carried from a member: its whole status, the two generations, the templates it was created with and has, and the
+// revision of a release in stages.
 func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
 	status, err := field.Map(observed.Object, "status")
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]any, len(status)+4)
+	out := make(map[string]any, len(status)+5)
 	maps.Copy(out, status)
 	own, err := field.Int64(observed.Object, 0, "metadata", "generation")
 	if err != nil {
@@ -54,6 +59,9 @@ func Reflect(observed *unstructured.Unstructured) (map[string]any, error) {
 	}
 	if with := field.Annotation(observed.Object, mark.CreatedWith); with != "" {
 		out[CreatedWith] = with
+	}
+	if revision := field.Annotation(observed.Object, releasev1alpha1.AnnotationRevision); revision != "" {
+		out[releasev1alpha1.StatusRevision] = revision
 	}
 	seen, err := field.Int64(observed.Object, 0, "status", "observedGeneration")
 	if err != nil {

@@ -156,6 +156,10 @@ func TestReflect(t *testing.T) {
 	if _, added := observed.Object["status"].(map[string]any)["generation"]; added {
 		t.Error("the member's object was changed")
 	}
+	observed.SetAnnotations(map[string]string{"release.argosy.dev/revision": "r2"})
+	if got, err := Reflect(observed); err != nil || got["releaseRevision"] != "r2" {
+		t.Errorf("of revision %v, want r2; error %v", got["releaseRevision"], err)
+	}
 	observed.SetAnnotations(map[string]string{"interpreter.argosy.dev/template": "5f"})
 	for seen, want := range map[int64]any{6: nil, 7: "5f"} { // of 6 its numbers are of the template before
 		observed.Object["status"] = map[string]any{"observedGeneration": seen}

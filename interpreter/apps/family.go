@@ -38,6 +38,8 @@ func Deployment() *family.Family {
 func DaemonSet() *family.Family {
 	return &family.Family{
 		Name: "apps-daemonset", Kinds: kind("DaemonSet"), AggregateStatus: aggregateDaemonSet, InterpretHealth: daemonSetHealth,
+		// Karmada's own answer does not say of which revision of a release the numbers are.
+		InterpretStatus: aggregate.Reflect,
 	}
 }
 

@@ -40,9 +40,24 @@ func lost(n *next) bool {
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRecordLost, message)
 	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
-	n.clusters(nothing())
+	n.clusters(n.had())
 	n.After = time.Minute // a record may come back with a backup
 	return true
+}
+
+// had is what clusters have of the template's revision, by their Works.
+func (n *next) had() opening {
+	o := nothing()
+	for _, c := range n.Clusters {
+		switch w := c.Work; {
+		case w == nil || w.Revision != n.Template.Revision:
+		case w.Share == nil:
+			o.whole[c.Name] = true
+		case *w.Share > 0:
+			o.parts[c.Name] = *w.Share
+		}
+	}
+	return o
 }
 
 // takeUp what a Release of this name left held: the stable revision stays what it was, clusters keep what they have, and what was rejected
@@ -52,24 +67,16 @@ func (n *next) takeUp() bool {
 	if before == nil {
 		return false
 	}
-	d := &v1alpha1.Dispatch{Revision: n.Template.Revision, Stable: before.Stable}
-	for _, c := range n.Clusters {
-		if c.Work == nil || c.Work.Revision != n.Template.Revision {
-			continue
-		}
-		d.Open = append(d.Open, c.Name)
-		if c.Work.Share != nil {
-			if d.Updated == nil {
-				d.Updated = map[string]int32{}
-			}
-			d.Updated[c.Name] = int32(*c.Work.Share)
-		}
-	}
+	d := &v1alpha1.Dispatch{Revision: n.Template.Revision, Stable: before.Stable, Rejected: before.Rejected}
+	n.had().dispatch(d)
 	if slices.Contains(before.Rejected, n.Template.Revision) {
 		n.Status.Failure = &v1alpha1.Failure{Revision: n.Template.Revision, Attempt: max(n.spec.Attempt, 1), Time: metav1.NewTime(n.Now),
 			Message: "it was rejected before this Release was made"}
 	}
-	n.Status.Dispatch, n.Status.History = d, []v1alpha1.Revision{*before.Record}
+	n.Status.Dispatch, n.Status.History = d, slices.Clone(before.History)
+	if !slices.ContainsFunc(before.History, func(r v1alpha1.Revision) bool { return r.Name == before.Stable }) {
+		n.Status.History = append(n.Status.History, *before.Record)
+	}
 	d.Rejected = n.rejected()
 	n.remember()
 	n.event(false, v1alpha1.ReasonAdopted, "what a Release of this name left held is held: revision %s is the stable one, and clusters keep "+

@@ -100,6 +100,8 @@ func (n *next) written(c Cluster, share int64) (reason, message string) {
 // running: whether the member reported on the Work as it is, that as many as wanted are updated, and all are well.
 func running(w *Work, want int64) (reason, message string) {
 	switch {
+	case w.Untold:
+		return v1alpha1.ReasonHealthUnknown, "has not said of which revision its replicas are: is argosy-webhook away?"
 	case !w.Observed:
 		return v1alpha1.ReasonUpdating, "has not reported on it yet"
 	case w.Updated < min(want, w.Desired):
@@ -120,20 +122,29 @@ func running(w *Work, want int64) (reason, message string) {
 // binding, and there may be none: a new object gets the stable revision first, and a refusal is tried again ever more rarely.
 const askAgain = 20 * time.Second
 
-// ask Karmada for Works that are not what they are to be.
+// askSeldom is the longest between two questions: each has Karmada write every open cluster, and what is not so after many is not so for
+// another reason. While argosy-webhook is away none gets through, and the one that is left then is written once it is back.
+const askSeldom = 10 * time.Minute
+
+// ask Karmada for Works that are not what they are to be: the first time after askAgain, and then each time after as long as it was in vain.
 func (n *next) ask() {
 	d := n.Status.Dispatch
 	if d == nil || n.Template == nil || n.Unfit != "" || !slices.ContainsFunc(n.Clusters, n.lags) {
-		n.Status.WaitingTime = nil
+		n.Status.WaitingTime, n.Status.AskedTime = nil, nil
 		return
 	}
 	now := metav1.NewTime(n.Now)
-	switch since := n.Status.WaitingTime; {
-	case since == nil:
+	if n.Status.WaitingTime == nil {
 		n.Status.WaitingTime = &now
-	case n.Now.Sub(since.Time) >= askAgain:
+	}
+	last, wait := n.Status.WaitingTime.Time, askAgain
+	if asked := n.Status.AskedTime; asked != nil {
+		wait = min(max(askAgain, asked.Sub(last)), askSeldom)
+		last = asked.Time
+	}
+	if n.Now.Sub(last) >= wait {
 		d.Asked++
-		n.Status.WaitingTime = &now
+		n.Status.AskedTime = &now
 	}
 	n.After = lookAgain
 }
@@ -149,13 +160,21 @@ func (n *next) lags(c Cluster) bool {
 	case c.Work == nil, c.withLags(d):
 		return true
 	case part:
-		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share) || c.Work.Unjudged
+		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share) || c.Work.unheard()
 	case isAll(d) || slices.Contains(d.Open, c.Name):
 		// Karmada judges what a member reports, and not again: a write makes it report.
-		return c.Work.Revision != d.Revision || c.Work.Share != nil || c.Work.Unjudged
+		return c.Work.Revision != d.Revision || c.Work.Share != nil || c.Work.unheard() || n.leavesBound(c.Work)
 	}
 	return c.Work.Revision == "" || slices.Contains(d.Rejected, c.Work.Revision)
 }
+
+// leavesBound: a Release that is deleted waits for the marks of a Work.
+func (n *next) leavesBound(w *Work) bool {
+	return !n.Release.DeletionTimestamp.IsZero() && isAll(n.Status.Dispatch) && w.Bound
+}
+
+// unheard: what the member reports does not tell all that is asked.
+func (w *Work) unheard() bool { return w.Unjudged || w.Untold }
 
 func orNone(revision string) string {
 	if revision == "" {

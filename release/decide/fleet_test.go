@@ -51,6 +51,8 @@ type fleet struct {
 	hookless bool
 	// unjudged: nobody tells Karmada whether what members report is healthy.
 	unjudged bool
+	// untold: members do not say of which revision they report.
+	untold bool
 	// surging: members take no replica away before a new one is ready, as a Deployment of one replica does.
 	surging bool
 	// slow clusters get no Work of the config.
@@ -280,12 +282,13 @@ func (f *fleet) world() World {
 	w := World{Now: f.now, Release: f.release.DeepCopy(), Gates: f.gates, Migrating: f.migrating, Template: &Template{
 		Revision: revision, Contents: contents, Marked: !slices.ContainsFunc(f.objects(), func(o *unstructured.Unstructured) bool {
 			return o.GetLabels()[v1alpha1.LabelStaged] != f.release.Name
-		}),
+		}), Bound: slices.ContainsFunc(f.objects(), hold.Bound),
 	}}
 	if marks := hold.OfMarks(f.template); marks != nil && f.release.Status.Dispatch == nil {
 		w.Template.Before = &Before{Stable: marks.Stable, Rejected: marks.Rejected}
 		if f.records[marks.Stable+" "+hold.Key(f.template)] != nil {
 			w.Template.Before.Record = &v1alpha1.Revision{Name: marks.Stable}
+			w.Template.Before.History = []v1alpha1.Revision{{Name: marks.Stable}}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.assigned)) {
@@ -299,7 +302,7 @@ func (f *fleet) world() World {
 		if f.config != nil {
 			with := With{Object: "ConfigMap web"}
 			if config := f.configs[name]; config != nil {
-				with.Work = &Work{Revision: config.GetAnnotations()[v1alpha1.AnnotationRevision]}
+				with.Work = &Work{Revision: config.GetAnnotations()[v1alpha1.AnnotationRevision], Bound: hold.Bound(config)}
 			}
 			c.With = []With{with}
 		}
@@ -310,7 +313,8 @@ func (f *fleet) world() World {
 
 func (f *fleet) reported(name string, work *unstructured.Unstructured) *Work {
 	revision := f.content(work)
-	out := &Work{Revision: work.GetAnnotations()[v1alpha1.AnnotationRevision], Observed: !f.away[name], Healthy: !f.unjudged,
+	out := &Work{Revision: work.GetAnnotations()[v1alpha1.AnnotationRevision], Bound: hold.Bound(work), Observed: !f.away[name] && !f.untold,
+		Untold: f.untold, Healthy: !f.unjudged,
 		Unjudged: f.unjudged}
 	if text, ok := work.GetAnnotations()[v1alpha1.AnnotationShare]; ok {
 		n := int64(0)

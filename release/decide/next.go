@@ -47,9 +47,7 @@ func Next(w World) Decision {
 		}
 	}
 	if !n.Release.DeletionTimestamp.IsZero() && !n.Free {
-		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonHeld,
-			"the Release is being deleted, and clusters are held: "+
-				"argosyctl release promote opens them; or put the template back to revision "+n.heldAt())
+		n.leaving()
 	}
 	if n.unknown != "" {
 		n.stalled(v1alpha1.ReasonRevisionUnknown, n.unknown)
@@ -81,8 +79,7 @@ func leave(n *next) bool {
 	if n.Release.DeletionTimestamp.IsZero() {
 		return false
 	}
-	d := n.Status.Dispatch
-	if n.Template == nil || d == nil && n.left() == nil || d != nil && isAll(d) && d.Revision == d.Stable && d.Stable == n.Template.Revision {
+	if n.Template == nil || n.holdsNothing() && len(n.bound()) == 0 {
 		n.Free, n.Status.Dispatch = true, nil
 		// The admission of templates goes by this: a Release that is deleted before it took up what is held has no dispatch either.
 		n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonLetGo, "the Release is deleted, and nothing is held")
@@ -91,12 +88,55 @@ func leave(n *next) bool {
 	return false // and the steps below go on: what was decided before is carried out
 }
 
+// bound are those whose marks say still that something is held, though nothing is: taken off the template now, they could not be taken off
+// these any more, and the policies in the API server itself refuse what would.
+func (n *next) bound() []string {
+	if n.UnfitReason == v1alpha1.ReasonTargetTaken {
+		return nil // they are another Release's
+	}
+	var out []string
+	if n.Template.Bound {
+		out = append(out, "the template")
+	}
+	for _, c := range n.Clusters {
+		if c.Work != nil && c.Work.Bound || slices.ContainsFunc(c.With, func(w With) bool { return w.Work != nil && w.Work.Bound }) {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+// holdsNothing: the template's revision is open everywhere, and is the stable one.
+func (n *next) holdsNothing() bool {
+	if d := n.Status.Dispatch; d != nil {
+		return isAll(d) && d.Revision == d.Stable && d.Stable == n.Template.Revision
+	}
+	return n.left() == nil
+}
+
+// leaving says why a Release that is deleted is still there.
+func (n *next) leaving() {
+	message := "the Release is being deleted, and clusters are held: argosyctl release promote opens them; or put the template back to revision " +
+		n.heldAt()
+	if n.holdsNothing() {
+		message = "the Release is being deleted, and nothing is held any more: it goes when its marks say so, too"
+		if bound := n.bound(); len(bound) > 0 {
+			message += ", in " + strings.Join(bound, ", ")
+		}
+		n.After = lookAgain
+	}
+	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonHeld, message)
+}
+
 // heldAt is the revision that clusters are held at.
 func (n *next) heldAt() string {
-	if d := n.Status.Dispatch; d != nil {
+	switch d := n.Status.Dispatch; {
+	case d != nil:
 		return d.Stable
+	case n.Template.Before != nil:
+		return n.Template.Before.Stable
 	}
-	return n.Template.Before.Stable
+	return n.Template.Revision
 }
 
 func missing(n *next) bool {
@@ -220,6 +260,7 @@ func (n *next) stable() {
 // begin a stage, or none.
 func (n *next) begin(name string) {
 	n.Status.Stage, n.Status.StageTime, n.Status.DoneTime = name, nil, nil
+	n.Status.WaitingTime, n.Status.AskedTime = nil, nil // what was asked for in vain is not what is asked for now
 	if name != "" {
 		at := metav1.NewTime(n.Now)
 		n.Status.StageTime = &at
@@ -286,9 +327,20 @@ func (n *next) passes() {
 	n.Status.Overrides = n.Overrides.Hash
 }
 
-// rejected revisions: those people named, and the one that failed by itself until it is tried again.
+// rejected revisions: those people named, and the one that failed by itself until it is tried again; and any other that was rejected, as long
+// as a cluster has it: its Release may be gone.
 func (n *next) rejected() []string {
 	out := slices.Clone(n.spec.Rejected)
+	if d := n.Status.Dispatch; d != nil {
+		for _, one := range d.Rejected {
+			has := func(c Cluster) bool {
+				return c.Work != nil && c.Work.Revision == one || slices.ContainsFunc(c.With, func(w With) bool { return w.has(one) })
+			}
+			if one != n.Template.Revision && !slices.Contains(out, one) && slices.ContainsFunc(n.Clusters, has) {
+				out = append(out, one)
+			}
+		}
+	}
 	if f := n.Status.Failure; f != nil && max(n.spec.Attempt, 1) <= f.Attempt && !slices.Contains(out, f.Revision) {
 		out = append(out, f.Revision)
 	}
@@ -339,6 +391,12 @@ func (n *next) settled() {
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	waits := n.clusters(everything(n.Clusters))
+	if len(n.Clusters) == 0 {
+		const message = "the application is in no cluster: nobody was seen with the template's revision"
+		n.condition(v1alpha1.ConditionComplete, metav1.ConditionUnknown, v1alpha1.ReasonNowhere, message)
+		n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonNowhere, message)
+		return
+	}
 	if len(waits) == 0 {
 		message := "every cluster has revision " + n.Template.Revision
 		if skipped := n.skipped(); len(skipped) > 0 {

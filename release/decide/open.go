@@ -37,11 +37,13 @@ func everything(clusters []Cluster) opening {
 }
 
 // upTo opens the stages up to and with the last. given is what clusters have of this revision already: more replicas of the
-// template, or a cluster that joins, take nothing back.
-func upTo(stages []v1alpha1.Stage, last int, clusters []Cluster, given map[string]int64) (opening, error) {
+// template, a cluster that joins, or other stages take nothing back, and it counts for the numbers of stages.
+func upTo(stages []v1alpha1.Stage, last int, clusters []Cluster, given opening) (opening, error) {
 	o := nothing()
 	for _, c := range clusters {
-		if n := min(given[c.Name], c.Replicas); n > 0 {
+		if given.whole[c.Name] {
+			o.whole[c.Name] = true
+		} else if n := min(given.parts[c.Name], c.Replicas); n > 0 {
 			o.parts[c.Name] = n
 		}
 	}

@@ -87,7 +87,7 @@ func (n *next) finish() {
 // paused: nothing further is opened, and what is open stays so.
 func (n *next) paused(at int, reason, message string) {
 	if at < 0 {
-		n.clusters(nothing())
+		n.clusters(n.opened()) // what was taken up is open before the first stage is
 	}
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, reason, message)
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
@@ -96,7 +96,7 @@ func (n *next) paused(at int, reason, message string) {
 
 // done opens a stage as the world is now, and says whether all gates to the next are open.
 func (n *next) done(at int) bool {
-	o, err := upTo(n.spec.Stages, at, n.Clusters, n.given())
+	o, err := upTo(n.spec.Stages, at, n.Clusters, n.opened())
 	if err != nil {
 		n.stalled(v1alpha1.ReasonStageEmpty, err.Error())
 		return false
@@ -145,15 +145,6 @@ func empty(stage v1alpha1.Stage, clusters []Cluster) bool {
 	}
 	scope, err := selected(stage.Clusters, clusters)
 	return err == nil && len(scope) == 0
-}
-
-// given is what clusters have of the revision by number.
-func (n *next) given() map[string]int64 {
-	out := map[string]int64{}
-	for name, count := range n.Status.Dispatch.Updated {
-		out[name] = int64(count)
-	}
-	return out
 }
 
 // updating: the stage is not done; a deadline makes it a failure. It runs anew from when the stage was last seen done: one pod that is away

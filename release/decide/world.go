@@ -46,6 +46,8 @@ type Template struct {
 	Contents map[string]string
 	// Marked: it bears the marks of this Release, so that whoever writes it meets the admission.
 	Marked bool
+	// Bound: its marks, or those of what goes out with it, say of some cluster that it is held. They are not taken off like that.
+	Bound  bool
 	Images []string
 	// Bytes of what is recorded of the revision; zero where it is in the history.
 	Bytes int64
@@ -60,6 +62,8 @@ type Before struct {
 	Rejected []string
 	// Record of the stable revision; nil where the history has none.
 	Record *v1alpha1.Revision
+	// History of what is recorded, the oldest first.
+	History []v1alpha1.Revision
 }
 
 // Cluster the application is in.
@@ -90,10 +94,14 @@ type Work struct {
 	Revision  string
 	Share     *int64
 	Suspended bool
+	// Bound: its marks do not say that everything is open, so that the policy argosy-release-works would refuse it without them.
+	Bound bool
 	// Refused is what the member's API server said to the last write of it, Unanswered what became of one that got no answer.
 	Refused, Unanswered string
 	// Observed is true when the member reported on this manifest, not on one before it.
 	Observed bool
+	// Untold: the report does not say of which revision it is, and only that would tell it from one before.
+	Untold bool
 	// Desired, Updated and Ready as reported.
 	Desired, Updated, Ready int64
 	// Old is how many replicas a Deployment has beside those that are updated. While one that is to be replaced serves it counts as ready,

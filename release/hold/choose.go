@@ -47,6 +47,12 @@ func Staged(manifest *unstructured.Unstructured) bool {
 	return manifest != nil && manifest.GetAnnotations()[v1alpha1.AnnotationStable] != ""
 }
 
+// Bound says whether the marks of an object say that not everything is open: without them the policies in the API server refuse it
+// (deploy/webhook/release-guards.yaml), since nobody could tell that nothing is held.
+func Bound(object *unstructured.Unstructured) bool {
+	return Staged(object) && object.GetAnnotations()[v1alpha1.AnnotationOpen] != v1alpha1.OpenAll
+}
+
 // HoldsOverrides says whether a changed override of a manifest is held.
 func HoldsOverrides(manifest *unstructured.Unstructured) bool {
 	return manifest.GetAnnotations()[v1alpha1.AnnotationOverrides] != ""

@@ -46,6 +46,7 @@ const (
 	ReasonDeadlineExceeded   = "DeadlineExceeded"   // the stage took longer than spec.progressDeadlineSeconds
 	ReasonClusterUnreachable = "ClusterUnreachable" // Karmada does not reach a cluster of the stage
 	ReasonStageEmpty         = "StageEmpty"         // the stage selects no cluster the application is in
+	ReasonNowhere            = "Nowhere"            // the application is in no cluster: not scheduled yet, or scaled to nothing
 	ReasonWorkSuspended      = "WorkSuspended"      // dispatching to a cluster of the stage is suspended
 	ReasonWorkNotWritten     = "WorkNotWritten"     // Karmada has not written a Work: argosy-webhook is away, or an admission refuses
 	ReasonHealthUnknown      = "HealthUnknown"      // nobody told Karmada whether what a member reports is healthy: argosy-webhook is away

@@ -23,6 +23,8 @@ const (
 	AnnotationAsked = "release.argosy.dev/asked"
 	// AnnotationShare on a manifest is how many replicas of this cluster may have its revision; absent for all.
 	AnnotationShare = "release.argosy.dev/share"
+	// StatusRevision in what a member reports of an object is AnnotationRevision of the object its numbers are of.
+	StatusRevision = "releaseRevision"
 
 	// OpenAll opens every cluster, of today and to come.
 	OpenAll = "*"

@@ -401,9 +401,12 @@ type ReleaseStatus struct {
 	// doneTime is since when everything of it is updated and well.
 	// +optional
 	DoneTime *metav1.Time `json:"doneTime,omitempty"`
-	// waitingTime is since when Works have not been what they are to be, or when Karmada was last asked to write them.
+	// waitingTime is since when Works have not been what they are to be.
 	// +optional
 	WaitingTime *metav1.Time `json:"waitingTime,omitempty"`
+	// askedTime is when Karmada was last asked to write them: again after as long as it was in vain, ten minutes at most.
+	// +optional
+	AskedTime *metav1.Time `json:"askedTime,omitempty"`
 	// failure of the last revision that was rolled back by itself.
 	// +optional
 	Failure *Failure `json:"failure,omitempty"`

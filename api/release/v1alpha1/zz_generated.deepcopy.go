@@ -307,6 +307,10 @@ func (in *ReleaseStatus) DeepCopyInto(out *ReleaseStatus) {
 		in, out := &in.WaitingTime, &out.WaitingTime
 		*out = (*in).DeepCopy()
 	}
+	if in.AskedTime != nil {
+		in, out := &in.AskedTime, &out.AskedTime
+		*out = (*in).DeepCopy()
+	}
 	if in.Failure != nil {
 		in, out := &in.Failure, &out.Failure
 		*out = new(Failure)

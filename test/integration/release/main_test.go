@@ -297,9 +297,13 @@ func (f *federation) report(cluster string, work *workv1alpha1.Work) {
 	manifest := f.manifest(work)
 	replicas, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "replicas")
 	partition, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "updateStrategy", "partition")
-	status := fmt.Sprintf(`{"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,`+
+	revision := ""
+	if f.kind != "Deployment" { // Karmada reports of those itself
+		revision = fmt.Sprintf(`"releaseRevision":%q,`, manifest.GetAnnotations()[v1alpha1.AnnotationRevision])
+	}
+	status := fmt.Sprintf(`{%s"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,`+
 		`"replicas":%d,"updatedReplicas":%d,"availableReplicas":%d}`,
-		manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas, replicas-max(partition, f.held[cluster]), replicas)
+		revision, manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas, replicas-max(partition, f.held[cluster]), replicas)
 	work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{
 		Identifier: workv1alpha1.ResourceIdentifier{Kind: f.kind, Version: "v1", Name: "web", Namespace: f.namespace},
 		Status:     &runtime.RawExtension{Raw: []byte(status)}, Health: workv1alpha1.ResourceHealthy,

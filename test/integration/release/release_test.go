@@ -258,6 +258,7 @@ spec:
 	t.Run("backups restored", backupsRestored)
 	t.Run("tags to digests", tagsToDigests)
 	t.Run("badly used", badlyUsed)
+	t.Run("nobody is registered", nobodyRegistered)
 }
 
 // backToAnOlderRevision that another has replaced everywhere: from the history, without a write of the template, and with what each
