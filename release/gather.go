@@ -11,6 +11,7 @@ import (
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -307,10 +308,31 @@ func (c *Controller) bound(
 	return found, works, err
 }
 
+// ByName is up to how many clusters Works are read one by one. A list by label makes the API server look at every Work there is, of all
+// applications; of more clusters than these that is cheaper than a request for each.
+const ByName = 16
+
+// works of a binding by cluster. There is no cache of Works: with their manifests they are most of what a control plane stores.
 func (c *Controller) works(ctx context.Context, binding *workv1alpha2.ResourceBinding) (map[string]*workv1alpha1.Work, error) {
 	out := map[string]*workv1alpha1.Work{}
 	id := binding.Labels[workv1alpha2.ResourceBindingPermanentIDLabel]
 	if id == "" {
+		return out, nil
+	}
+	if of := binding.Spec.Resource; len(binding.Spec.Clusters) <= ByName {
+		for _, target := range binding.Spec.Clusters {
+			work := &workv1alpha1.Work{}
+			key := client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(target.Name),
+				Name: names.GenerateWorkName(of.Kind, of.Name, of.Namespace)}
+			err := c.Reader.Get(ctx, key, work)
+			if client.IgnoreNotFound(err) != nil {
+				return nil, fmt.Errorf("reading Work %s: %w", key, err)
+			}
+			// A Work's name has its object's kind and not the group: it may be another's.
+			if err == nil && work.DeletionTimestamp.IsZero() && work.Labels[workv1alpha2.ResourceBindingPermanentIDLabel] == id {
+				out[target.Name] = work
+			}
+		}
 		return out, nil
 	}
 	var list workv1alpha1.WorkList
@@ -389,8 +411,8 @@ func count(out *decide.Work, manifest *unstructured.Unstructured, status map[str
 }
 
 // ofRevision says whether a report is of the revision the Work bears. Where it does not say of which it is, the template's generation must
-// do: it does where each revision is another template, and of a Deployment, whose generation rises with its annotations, marks of ours among
-// them. Karmada reports of those itself.
+// do: it does where each revision is another template, and of a Deployment, whose generation rises with its annotations, marks of ours
+// among them. Karmada reports of those itself.
 func ofRevision(out *decide.Work, manifest *unstructured.Unstructured, status map[string]any) bool {
 	if of, told := status[v1alpha1.StatusRevision].(string); told {
 		return of == out.Revision

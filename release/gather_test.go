@@ -97,7 +97,9 @@ func TestReported(t *testing.T) {
 		"of the one before":       {strings.Replace(held, "replicas: 4, up", "releaseRevision: r1, replicas: 4, up", 1), false, false},
 		"of nobody knows which":   {held, false, true},
 		"overrides act at once":   {strings.Replace(held, "release.argosy.dev/overrides: r2, ", "", 1), true, false},
-		"of a Deployment's Works": {strings.Replace(reportedWork, "annotations: {", "annotations: {release.argosy.dev/overrides: r2, ", 1), true, false},
+		"of a Deployment's Works": {
+			strings.Replace(reportedWork, "annotations: {", "annotations: {release.argosy.dev/overrides: r2, ", 1), true, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			have, err := reported(workOf(t, tc.text))

@@ -2,9 +2,12 @@ package reschedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/internal/mark"
@@ -12,7 +15,8 @@ import (
 )
 
 // write the new division and its memory, in one patch that rests on the version that was read. A cluster at zero stays: its workload is
-// there when there is room again (docs/decisions/0035).
+// there when there is room again (docs/decisions/0035). The ledger, which is locked, has the move before the API server does: one whose
+// answer was lost may have been made.
 func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBinding, decision decide.Decision) error {
 	before, total := read.DeepCopy(), int32(0)
 	after := read.DeepCopy()
@@ -31,8 +35,24 @@ func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBindi
 	}
 	after.Annotations[mark.RescheduleMoved] = decision.Memory.String()
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	key := client.ObjectKeyFromObject(read)
+	had, was := c.ledger.own[key]
+	c.ledger.own[key] = *decision.Memory
 	if err := c.writer.Patch(ctx, after, patch, client.FieldOwner(fieldManager)); err != nil {
+		switch {
+		case !refused(err): // it counts against others' room for as long as a move does, and the binding tells itself
+		case was:
+			c.ledger.own[key] = had
+		default:
+			delete(c.ledger.own, key)
+		}
 		return fmt.Errorf("writing the division of ResourceBinding %s/%s: %w", read.Namespace, read.Name, err)
 	}
 	return nil
+}
+
+// refused says whether the API server answered, and did not write. Of its own faults, and of no answer, nobody knows.
+func refused(err error) bool {
+	status := apierrors.APIStatus(nil)
+	return errors.As(err, &status) && status.Status().Code >= http.StatusBadRequest && status.Status().Code < http.StatusInternalServerError
 }

@@ -223,7 +223,6 @@ func (c *Controller) look(ctx context.Context, key types.NamespacedName) (time.D
 		if err := c.write(ctx, seen.binding, decision); err != nil {
 			return 0, err
 		}
-		c.ledger.own[key] = *decision.Memory
 		c.measures.wrote(decision)
 		log.FromContext(ctx).Info("Moved replicas", "binding", klog.KObj(seen.binding), "verdict", decision.Verdict, "reason", decision.Message)
 	}

@@ -1,6 +1,7 @@
 package reschedule
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -53,15 +54,57 @@ func TestShown(t *testing.T) {
 		got  float64
 		want float64
 	}{
-		"waiting in member1":      {value(t, m.waiting.WithLabelValues("member1")), 5},
-		"waiting in member2":      {value(t, m.waiting.WithLabelValues("member2")), 1},
-		"without room in member1": {value(t, m.without.WithLabelValues("member1")), 2},
-		"without room in member2": {value(t, m.without.WithLabelValues("member2")), 0},
-		"bindings, no room":       {value(t, m.bindings.WithLabelValues("NoRoom")), 1},
+		"waiting in member1":      {value(t, m.now.waiting.WithLabelValues("member1")), 5},
+		"waiting in member2":      {value(t, m.now.waiting.WithLabelValues("member2")), 1},
+		"without room in member1": {value(t, m.now.without.WithLabelValues("member1")), 2},
+		"without room in member2": {value(t, m.now.without.WithLabelValues("member2")), 0},
+		"bindings, no room":       {value(t, m.now.bindings.WithLabelValues("NoRoom")), 1},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: %g, want %g", name, tc.got, tc.want)
 		}
+	}
+}
+
+// TestScrapedMeanwhile: who scrapes while it is decided sees what was decided before, or after, and nothing between.
+func TestScrapedMeanwhile(t *testing.T) {
+	m, said := newMeasures(), map[types.NamespacedName]saying{}
+	one := saying{verdict: decide.NoRoom, reason: "NoRoom", waiting: map[string]int32{"member1": 1}}
+	for i := range 200 {
+		said[types.NamespacedName{Name: strconv.Itoa(i)}] = one
+	}
+	registry := prometheus.NewRegistry()
+	if err := m.register(registry); err != nil {
+		t.Fatal(err)
+	}
+	m.show(said)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 200 {
+			m.show(said)
+		}
+	}()
+	for scraped := 0; scraped < 20 || !closed(ended); scraped++ {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetType() == dto.MetricType_GAUGE && family.GetMetric()[0].GetGauge().GetValue() != 200 {
+				t.Fatalf("%s is %g of 200", family.GetName(), family.GetMetric()[0].GetGauge().GetValue())
+			}
+		}
+	}
+	<-ended
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

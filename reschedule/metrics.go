@@ -1,6 +1,8 @@
 package reschedule
 
 import (
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -9,22 +11,24 @@ import (
 
 // measures are the capability's metrics.
 type measures struct {
-	moved, putBack   *prometheus.CounterVec
-	waiting, without *prometheus.GaugeVec
-	bindings         *prometheus.GaugeVec
-	questions        prometheus.Counter
+	moved, putBack *prometheus.CounterVec
+	questions      prometheus.Counter
+
+	mu sync.Mutex
+	// now is what was last decided of all bindings. It is replaced as a whole: who scrapes meanwhile sees the one before, and no gauge that
+	// is being filled.
+	now gauges
 }
 
-func newMeasures() *measures {
-	return &measures{
-		moved: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "argosy_reschedule_moved_replicas_total",
-			Help: "Replicas moved away from a cluster in which they could not run.",
-		}, []string{"member"}),
-		putBack: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "argosy_reschedule_put_back_replicas_total",
-			Help: "Replicas put back from a cluster that was said to have room and gave them no node.",
-		}, []string{"member"}),
+// gauges of one moment.
+type gauges struct{ waiting, without, bindings *prometheus.GaugeVec }
+
+func (g gauges) all() []prometheus.Collector {
+	return []prometheus.Collector{g.waiting, g.without, g.bindings}
+}
+
+func newGauges() gauges {
+	return gauges{
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "argosy_reschedule_waiting_replicas",
 			Help: "Replicas in a cluster whose pods have found no node for long enough to be moved.",
@@ -37,6 +41,20 @@ func newMeasures() *measures {
 			Name: "argosy_reschedule_waiting_bindings",
 			Help: "ResourceBindings with waiting replicas by what was decided of them.",
 		}, []string{"reason"}),
+	}
+}
+
+func newMeasures() *measures {
+	return &measures{
+		moved: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "argosy_reschedule_moved_replicas_total",
+			Help: "Replicas moved away from a cluster in which they could not run.",
+		}, []string{"member"}),
+		putBack: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "argosy_reschedule_put_back_replicas_total",
+			Help: "Replicas put back from a cluster that was said to have room and gave them no node.",
+		}, []string{"member"}),
+		now: newGauges(),
 		questions: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "argosy_reschedule_room_questions_total",
 			Help: "Questions about room that estimators were asked: at most 200 a second, and 64 for one look at a binding.",
@@ -45,12 +63,29 @@ func newMeasures() *measures {
 }
 
 func (m *measures) register(registerer prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.moved, m.putBack, m.waiting, m.without, m.bindings, m.questions} {
+	for _, c := range []prometheus.Collector{m.moved, m.putBack, m, m.questions} {
 		if err := registerer.Register(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Describe implements prometheus.Collector, for the gauges.
+func (m *measures) Describe(into chan<- *prometheus.Desc) {
+	for _, c := range newGauges().all() {
+		c.Describe(into)
+	}
+}
+
+// Collect the gauges as they were last shown.
+func (m *measures) Collect(into chan<- prometheus.Metric) {
+	m.mu.Lock()
+	now := m.now
+	m.mu.Unlock()
+	for _, c := range now.all() {
+		c.Collect(into)
+	}
 }
 
 func (m *measures) wrote(d decide.Decision) {
@@ -65,21 +100,22 @@ func (m *measures) wrote(d decide.Decision) {
 
 // show sums up what was last decided of each binding.
 func (m *measures) show(said map[types.NamespacedName]saying) {
-	m.waiting.Reset()
-	m.without.Reset()
-	m.bindings.Reset()
+	next := newGauges()
 	for _, s := range said {
 		if len(s.waiting) == 0 {
 			continue
 		}
-		m.bindings.WithLabelValues(s.reason).Inc()
+		next.bindings.WithLabelValues(s.reason).Inc()
 		for cluster, n := range s.waiting {
-			m.waiting.WithLabelValues(cluster).Add(float64(n))
+			next.waiting.WithLabelValues(cluster).Add(float64(n))
 			none := 0.0
 			if s.verdict == decide.NoRoom {
 				none = float64(n)
 			}
-			m.without.WithLabelValues(cluster).Add(none)
+			next.without.WithLabelValues(cluster).Add(none)
 		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = next
 }

@@ -271,12 +271,22 @@ func TestProblems(t *testing.T) {
 		"an old generation": {func(f *Facts) { f.Template.SetGeneration(9) },
 			"Waiting member1: it has generation 3 of the template, which is at 9"},
 		"held by a release": {func(f *Facts) {
+			f.About = append(f.About, About{Kind: "Release", Name: "web"})
 			f.Template.SetLabels(map[string]string{"release.argosy.dev/staged": "web"})
 			f.Template.SetAnnotations(map[string]string{"release.argosy.dev/revision": "r2"})
 			f.cluster("member1", func(c *Cluster) {
 				c.Object.SetAnnotations(map[string]string{"release.argosy.dev/revision": "r1", "work.karmada.io/namespace": "karmada-es-member1"})
 			})
 		}, "Waiting member1: Release web holds it at revision r1; the template is r2"},
+		"held by a release that is gone": {func(f *Facts) {
+			f.About = append(f.About, About{Kind: "Release", Name: "other"}, About{Kind: "FedHPA", Name: "web"})
+			f.Template.SetLabels(map[string]string{"release.argosy.dev/staged": "web"})
+			f.Template.SetAnnotations(map[string]string{"release.argosy.dev/revision": "r2"})
+			f.cluster("member1", func(c *Cluster) {
+				c.Object.SetAnnotations(map[string]string{"release.argosy.dev/revision": "r1", "work.karmada.io/namespace": "karmada-es-member1"})
+			})
+		}, "Waiting member1: Release web, which is gone, held it at revision r1, and that stays so; the template is r2: make the Release anew " +
+			"under that name, it takes up what it finds"},
 		"another number": {func(f *Facts) {
 			f.cluster("member1", func(c *Cluster) { c.Limits = nil })
 			f.Binding.Spec.Clusters[0].Replicas = 4

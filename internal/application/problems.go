@@ -197,6 +197,11 @@ func heldBy(facts Facts, object *unstructured.Unstructured) string {
 	if release == "" || have == "" || have == want {
 		return ""
 	}
+	there := func(a About) bool { return a.Kind == "Release" && a.Name == release }
+	if !slices.ContainsFunc(facts.About, there) {
+		return fmt.Sprintf("Release %s, which is gone, held it at revision %s, and that stays so; the template is %s: make the Release anew "+
+			"under that name, it takes up what it finds", release, have, want)
+	}
 	return fmt.Sprintf("Release %s holds it at revision %s; the template is %s", release, have, want)
 }
 

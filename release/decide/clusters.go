@@ -126,7 +126,7 @@ const askAgain = 20 * time.Second
 // another reason. While argosy-webhook is away none gets through, and the one that is left then is written once it is back.
 const askSeldom = 10 * time.Minute
 
-// ask Karmada for Works that are not what they are to be: the first time after askAgain, and then each time after as long as it was in vain.
+// ask Karmada for Works that are not what they are to be: first after askAgain, and then each time after as long as it was in vain.
 func (n *next) ask() {
 	d := n.Status.Dispatch
 	if d == nil || n.Template == nil || n.Unfit != "" || !slices.ContainsFunc(n.Clusters, n.lags) {

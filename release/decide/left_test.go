@@ -12,7 +12,7 @@ import (
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
 )
 
-// TestMadeAnewCountsWhatIsOpen: a cluster that has all of the revision counts for the number of a stage, which opens no further one beside it.
+// TestMadeAnewCountsWhatIsOpen: a cluster that has all of the revision counts for the number of a stage, which opens no other beside it.
 func TestMadeAnewCountsWhatIsOpen(t *testing.T) {
 	f := newFleet(t, "CloneSet", map[string]int64{"member1": 4, "member2": 3, "member3": 3},
 		v1alpha1.Stage{Name: "first", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}})

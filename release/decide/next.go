@@ -116,8 +116,8 @@ func (n *next) holdsNothing() bool {
 
 // leaving says why a Release that is deleted is still there.
 func (n *next) leaving() {
-	message := "the Release is being deleted, and clusters are held: argosyctl release promote opens them; or put the template back to revision " +
-		n.heldAt()
+	message := "the Release is being deleted, and clusters are held: " +
+		"argosyctl release promote opens them; or put the template back to revision " + n.heldAt()
 	if n.holdsNothing() {
 		message = "the Release is being deleted, and nothing is held any more: it goes when its marks say so, too"
 		if bound := n.bound(); len(bound) > 0 {
@@ -327,8 +327,8 @@ func (n *next) passes() {
 	n.Status.Overrides = n.Overrides.Hash
 }
 
-// rejected revisions: those people named, and the one that failed by itself until it is tried again; and any other that was rejected, as long
-// as a cluster has it: its Release may be gone.
+// rejected revisions: those people named, and the one that failed by itself until it is tried again; and any other that was rejected, as
+// long as a cluster has it: its Release may be gone.
 func (n *next) rejected() []string {
 	out := slices.Clone(n.spec.Rejected)
 	if d := n.Status.Dispatch; d != nil {

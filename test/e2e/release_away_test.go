@@ -16,6 +16,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
@@ -80,6 +81,16 @@ func (h held) why(name string) (string, error) {
 	var of v1alpha1.Release
 	err := h.karmada.Get(h.t.Context(), client.ObjectKey{Namespace: h.ns, Name: name}, &of)
 	return whyOf(&of), err
+}
+
+// complete is what a Release says of whether every cluster has its revision.
+func (h held) complete(name string) (string, error) {
+	var of v1alpha1.Release
+	err := h.karmada.Get(h.t.Context(), client.ObjectKey{Namespace: h.ns, Name: name}, &of)
+	if c := meta.FindStatusCondition(of.Status.Conditions, v1alpha1.ConditionComplete); c != nil {
+		return c.Message, err
+	}
+	return "", err
 }
 
 // has is the version and the replicas a member has of an application: v1 of 2.
@@ -183,6 +194,8 @@ func (h held) webhookAway() {
 	h.Expect(h.pipeline.pushImage(h.t, h.ns, "web", "unseen")).To(MatchError(ContainSubstring("webhook")))
 	h.scale("done", 9)
 	h.Eventually(h.has("member2", "done"), slow, "200ms").Should(Equal("v1 of 3"), "a complete one does not notice")
+	h.Eventually(func() (string, error) { return h.complete("done") }, slow, "200ms").
+		Should(ContainSubstring("nobody told Karmada whether it is healthy"), "and what its members report nobody judges")
 	refused := h.count(unanswered)
 	h.scale("web", 9)
 	h.grows(unanswered, refused)
@@ -200,6 +213,8 @@ func (h held) webhookAway() {
 		h.Eventually(h.has(member, "web"), slow, "200ms").Should(Equal("v1 of 3"), "scaled and made anew, with what it is to have")
 	}
 	h.Eventually(h.has("member1", "web"), slow, "200ms").Should(Equal("last of 3"))
+	h.Eventually(func() (string, error) { return h.complete("done") }, slow, "200ms").
+		Should(HavePrefix("every cluster has revision"), "Karmada was asked to judge again")
 	h.t.Logf("the webhook was away for %.0f s; %.0f s later all was as it is to be", back.Sub(gone).Seconds(),
 		clock.RealClock{}.Since(back).Seconds())
 }
@@ -224,6 +239,20 @@ func (h held) nobodyRegistered() {
 	h.Expect(answered(h.t, h.has("member2", "web"))()).To(Equal("v1 of 3"))
 	h.Eventually(put, slow, "500ms").Should(Succeed())
 	h.arrives("guarded")
+}
+
+// letsGo of the application whose release is complete: no mark of ours is left on it, and what Karmada writes of it goes on.
+func (h held) letsGo() {
+	h.t.Helper()
+	letGo(h.t, h.planes, &v1alpha1.Release{ObjectMeta: metav1.ObjectMeta{Namespace: h.ns, Name: "done"}})
+	template := &appsv1.Deployment{}
+	h.Expect(h.karmada.Get(h.t.Context(), client.ObjectKey{Namespace: h.ns, Name: "done"}, template)).To(Succeed())
+	for key := range template.Annotations {
+		h.Expect(key).NotTo(HavePrefix("release.argosy.dev/"))
+	}
+	h.Expect(template.Labels).NotTo(HaveKey(v1alpha1.LabelStaged))
+	h.scale("done", 3)
+	h.Eventually(h.has("member2", "done"), slow, "200ms").Should(Equal("v1 of 1"))
 }
 
 // karmadaRestarts with held Works: it writes them again, for they are not what it renders, and they stay what they are.

@@ -89,6 +89,7 @@ func TestReleaseLeaksNothing(t *testing.T) {
 	h.webhookAway()
 	h.nobodyRegistered()
 	h.karmadaRestarts()
+	h.letsGo()
 	images := seen()
 	t.Logf("images that pods of held members had: %v", images)
 	for image := range images {

@@ -16,6 +16,7 @@ import (
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/karmada-io/karmada/pkg/util/names"
 	"github.com/karmada-io/karmada/pkg/util/overridemanager"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -276,7 +277,7 @@ func (f *federation) dispatch(cluster string, object *unstructured.Unstructured,
 		f.t.Fatal(err)
 	}
 	work := &workv1alpha1.Work{}
-	key := client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: name}
+	key := f.keyOf(cluster, name)
 	err = admin.Get(f.t.Context(), key, work)
 	missing := apierrors.IsNotFound(err)
 	if err != nil && !missing {
@@ -291,6 +292,15 @@ func (f *federation) dispatch(cluster string, object *unstructured.Unstructured,
 	return admin.Update(f.t.Context(), work)
 }
 
+// keyOf the Work of a binding, by the binding's permanent ID.
+func (f *federation) keyOf(cluster, id string) client.ObjectKey {
+	kind := f.kind
+	if id != f.namespace {
+		kind = "ConfigMap"
+	}
+	return client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(cluster), Name: names.GenerateWorkName(kind, "web", f.namespace)}
+}
+
 // report that all of the share is updated and all are ready.
 func (f *federation) report(cluster string, work *workv1alpha1.Work) {
 	f.t.Helper()
@@ -303,7 +313,8 @@ func (f *federation) report(cluster string, work *workv1alpha1.Work) {
 	}
 	status := fmt.Sprintf(`{%s"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,`+
 		`"replicas":%d,"updatedReplicas":%d,"availableReplicas":%d}`,
-		revision, manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas, replicas-max(partition, f.held[cluster]), replicas)
+		revision, manifest.GetAnnotations()["resourcetemplate.karmada.io/generation"], replicas,
+		replicas-max(partition, f.held[cluster]), replicas)
 	work.Status.ManifestStatuses = []workv1alpha1.ManifestStatus{{
 		Identifier: workv1alpha1.ResourceIdentifier{Kind: f.kind, Version: "v1", Name: "web", Namespace: f.namespace},
 		Status:     &runtime.RawExtension{Raw: []byte(status)}, Health: workv1alpha1.ResourceHealthy,
@@ -326,7 +337,7 @@ func (f *federation) manifest(work *workv1alpha1.Work) *unstructured.Unstructure
 func (f *federation) dispatched(cluster string) string {
 	f.t.Helper()
 	work := &workv1alpha1.Work{}
-	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: f.namespace}, work); err != nil {
+	if err := admin.Get(f.t.Context(), f.keyOf(cluster, f.namespace), work); err != nil {
 		f.t.Fatal(err)
 	}
 	var manifest struct {
@@ -380,8 +391,9 @@ func (f *federation) versions() string {
 	for cluster := range f.assigned {
 		for _, name := range []string{f.namespace, f.namespace + "-config"} {
 			work := &workv1alpha1.Work{}
-			work.SetNamespace("karmada-es-" + cluster)
-			work.SetName(name)
+			key := f.keyOf(cluster, name)
+			work.SetNamespace(key.Namespace)
+			work.SetName(key.Name)
 			objects = append(objects, work)
 		}
 	}
@@ -408,7 +420,7 @@ func (f *federation) work(cluster string) *workv1alpha1.Work {
 func (f *federation) workOf(cluster, name string) *workv1alpha1.Work {
 	f.t.Helper()
 	out := &workv1alpha1.Work{}
-	if err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: "karmada-es-" + cluster, Name: name}, out); err != nil {
+	if err := admin.Get(f.t.Context(), f.keyOf(cluster, name), out); err != nil {
 		f.t.Fatal(err)
 	}
 	return out

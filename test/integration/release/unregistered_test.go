@@ -21,8 +21,8 @@ kind: KIND
 metadata: {name: NAME}
 `
 
-// nobodyRegistered: while no webhook of ours is registered the API server itself lets nobody open what is held, by marks that are taken off,
-// left as they were, or brought from another time. Once they are registered again all goes on.
+// nobodyRegistered: while no webhook of ours is registered the API server itself lets nobody open what is held, by marks that are taken
+// off, left as they were, or brought from another time. Once they are registered again all goes on.
 func nobodyRegistered(t *testing.T) {
 	g := NewWithT(t)
 	f := &federation{t: t, namespace: "unregistered", kind: "Deployment", assigned: map[string]int64{"member1": 2, "member2": 2}}
