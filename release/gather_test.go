@@ -93,10 +93,10 @@ func TestReported(t *testing.T) {
 		text             string
 		observed, untold bool
 	}{
-		"of this revision":        {strings.Replace(held, "replicas: 4, up", "releaseRevision: r2, replicas: 4, up", 1), true, false},
-		"of the one before":       {strings.Replace(held, "replicas: 4, up", "releaseRevision: r1, replicas: 4, up", 1), false, false},
-		"of nobody knows which":   {held, false, true},
-		"overrides act at once":   {strings.Replace(held, "release.argosy.dev/overrides: r2, ", "", 1), true, false},
+		"of this revision":      {strings.Replace(held, "replicas: 4, up", "releaseRevision: r2, replicas: 4, up", 1), true, false},
+		"of the one before":     {strings.Replace(held, "replicas: 4, up", "releaseRevision: r1, replicas: 4, up", 1), false, false},
+		"of nobody knows which": {held, false, true},
+		"overrides act at once": {strings.Replace(held, "release.argosy.dev/overrides: r2, ", "", 1), true, false},
 		"of a Deployment's Works": {
 			strings.Replace(reportedWork, "annotations: {", "annotations: {release.argosy.dev/overrides: r2, ", 1), true, false,
 		},
