@@ -26,6 +26,7 @@ const (
 type karmadaPlane struct {
 	*workspace
 	server                                      apiServer
+	kinds                                       *seed
 	aggregated, kcm, webhook                    int
 	webhookHealth, managerHealth, schedHealth   int
 	webhookMetrics, managerMetrics, schedMetric int
@@ -56,7 +57,7 @@ func newKarmadaPlane(w *workspace, store etcd, opts Options) (*karmadaPlane, err
 func (k *karmadaPlane) units() []unit {
 	apiserver := k.server.spec(k.workspace)
 	units := []unit{
-		{Name: "karmada/apiserver", After: []string{"etcd"}, Process: &apiserver, Finish: k.prepare},
+		{Name: "karmada/apiserver", After: []string{"etcd"}, Prepare: k.plant, Process: &apiserver, Finish: k.prepare},
 		{
 			Name: "karmada/aggregated-apiserver", After: []string{"karmada/apiserver"}, Process: k.aggregatedAPIServer(),
 			Finish: k.registerAggregated,
@@ -75,12 +76,8 @@ func (k *karmadaPlane) units() []unit {
 
 func (k *karmadaPlane) kubeconfig() string { return k.server.kubeconfig(k.workspace) }
 
-// prepare installs Karmada's kinds, OpenKruise's and Argosy's.
-func (k *karmadaPlane) prepare(ctx context.Context) error {
-	cfg, err := restConfig(k.kubeconfig())
-	if err != nil {
-		return err
-	}
+// plant prepares the kinds of Karmada, OpenKruise and Argosy.
+func (k *karmadaPlane) plant(ctx context.Context) error {
 	manifests, err := k.kustomize(ctx, binaries.KarmadaModule, "charts/karmada/_crds")
 	if err != nil {
 		return err
@@ -97,7 +94,19 @@ func (k *karmadaPlane) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := installCRDs(cfg, append(crds, more...)); err != nil {
+	if k.kinds, err = newSeed(k.workspace, k.server, append(crds, more...)); err != nil {
+		return err
+	}
+	return k.kinds.plant(ctx)
+}
+
+// prepare installs the kinds, and what else Karmada's own installation applies.
+func (k *karmadaPlane) prepare(ctx context.Context) error {
+	cfg, err := restConfig(k.kubeconfig())
+	if err != nil {
+		return err
+	}
+	if err := k.kinds.install(ctx, cfg); err != nil {
 		return err
 	}
 	objects, err := k.deployed(ctx, "admin-clusterrole-aggregation.yaml", "cluster-proxy-admin-rbac.yaml")

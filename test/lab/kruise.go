@@ -5,31 +5,31 @@ import (
 	"fmt"
 	"strings"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/test/lab/process"
 )
 
-// prepareKruise installs OpenKruise's kinds and its admission configuration, which must exist
-// before the manager starts: the manager fills in its own address and certificate.
+// kruiseKinds are OpenKruise's, as it installs them.
+func (m *member) kruiseKinds(ctx context.Context) ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	manifests, err := m.kustomize(ctx, kruiseModule, "config/crd")
+	if err != nil {
+		return nil, err
+	}
+	return parseCRDs(manifests)
+}
+
+// prepareKruise installs OpenKruise's admission configuration, which must exist before the manager starts: the manager fills in its own
+// address and certificate.
 func (m *member) prepareKruise(ctx context.Context) error {
 	cfg, err := m.config()
 	if err != nil {
 		return err
 	}
-	manifests, err := m.kustomize(ctx, kruiseModule, "config/crd")
+	manifests, err := m.kustomize(ctx, kruiseModule, "config/webhook")
 	if err != nil {
-		return err
-	}
-	crds, err := parseCRDs(manifests)
-	if err != nil {
-		return err
-	}
-	if err := installCRDs(cfg, crds); err != nil {
-		return fmt.Errorf("of OpenKruise: %w", err)
-	}
-	if manifests, err = m.kustomize(ctx, kruiseModule, "config/webhook"); err != nil {
 		return err
 	}
 	objects, err := manifest.Parse(manifests)

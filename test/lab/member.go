@@ -38,6 +38,7 @@ type member struct {
 	// pull is true for a member that its own agent registers.
 	pull   bool
 	server apiServer
+	kinds  *seed
 
 	kcm, scheduler, kwok, metrics, agent     int
 	kruiseWebhook, kruiseHealth, kruiseStats int
@@ -68,7 +69,7 @@ func (m *member) units() []unit {
 	name := func(component string) string { return m.name + "/" + component }
 	needs := []string{name("apiserver")}
 	units := []unit{
-		{Name: name("apiserver"), After: []string{"etcd"}, Process: &apiserver, Finish: m.prepare},
+		{Name: name("apiserver"), After: []string{"etcd"}, Prepare: m.plant, Process: &apiserver, Finish: m.prepare},
 		{Name: name("kube-controller-manager"), After: needs, Process: m.kubeControllerManager()},
 		{Name: name("kube-scheduler"), After: needs, Process: m.kubeScheduler()},
 		{Name: name("kwok"), After: needs, Prepare: m.prepareKWOK, Process: m.kwokSpec()},
@@ -104,17 +105,32 @@ func (m *member) units() []unit {
 	return units
 }
 
-// prepare installs Argosy's member-side kinds.
+// plant prepares Argosy's member-side kinds and OpenKruise's.
+func (m *member) plant(ctx context.Context) error {
+	crds, err := readCRDs(ctx, m.root, ArgosyCRDs())
+	if err != nil {
+		return err
+	}
+	crds = memberKinds(crds)
+	if m.options.Kruise {
+		more, err := m.kruiseKinds(ctx)
+		if err != nil {
+			return err
+		}
+		crds = append(crds, more...)
+	}
+	if m.kinds, err = newSeed(m.workspace, m.server, crds); err != nil {
+		return err
+	}
+	return m.kinds.plant(ctx)
+}
+
 func (m *member) prepare(ctx context.Context) error {
 	cfg, err := m.config()
 	if err != nil {
 		return err
 	}
-	crds, err := readCRDs(ctx, m.root, ArgosyCRDs())
-	if err != nil {
-		return err
-	}
-	return installCRDs(cfg, memberKinds(crds))
+	return m.kinds.install(ctx, cfg)
 }
 
 func (m *member) kubeControllerManager() *process.Spec {

@@ -106,53 +106,31 @@ func (s *APIServer) start(ctx context.Context, opts APIServerOptions) error {
 	if err != nil {
 		return err
 	}
-	state, err := preparedFor(w, crds)
+	kinds, err := newSeed(w, server, crds)
 	if err != nil {
 		return err
 	}
-	found, err := state.restore(w.data("etcd"))
+	if err := s.run(ctx, store.spec(w)); err != nil {
+		return err
+	}
+	if err := kinds.plant(ctx); err != nil {
+		return err
+	}
+	if err := s.run(ctx, server.spec(w)); err != nil {
+		return err
+	}
+	return kinds.install(ctx, s.Config)
+}
+
+// run starts a program and returns when it serves.
+func (s *APIServer) run(ctx context.Context, spec process.Spec) error {
+	child, err := process.Start(spec)
 	if err != nil {
 		return err
 	}
-	if !found {
-		if err := s.prepare(ctx, state, store, server); err != nil {
-			return err
-		}
-	}
-	if err := s.run(ctx, store, server); err != nil {
-		return err
-	}
-	return state.served(s.Config)
-}
-
-// prepare makes the state, and ends both programs so that it can be copied.
-func (s *APIServer) prepare(ctx context.Context, state prepared, store etcd, server apiServer) error {
-	if err := s.run(ctx, store, server); err != nil {
-		return err
-	}
-	if err := installCRDs(s.Config, state.crds); err != nil {
-		return err
-	}
-	for _, child := range slices.Backward(s.children) {
-		child.Stop()
-	}
-	return state.keep(s.work.data("etcd"))
-}
-
-// run starts etcd and the API server on what the data folder holds, and returns when both serve.
-func (s *APIServer) run(ctx context.Context, store etcd, server apiServer) error {
-	s.children = nil
-	for _, spec := range []process.Spec{store.spec(s.work), server.spec(s.work)} {
-		child, err := process.Start(spec)
-		if err != nil {
-			return err
-		}
-		s.children = append(s.children, child)
-	}
-	for _, child := range s.children {
-		if err := child.WaitReady(ctx); err != nil {
-			return errors.Join(err, s.firstDeath())
-		}
+	s.children = append(s.children, child)
+	if err := child.WaitReady(ctx); err != nil {
+		return errors.Join(err, s.firstDeath())
 	}
 	return nil
 }
