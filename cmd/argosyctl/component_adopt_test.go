@@ -131,6 +131,12 @@ func TestComponentExplain(t *testing.T) {
 	}
 	waits := component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused"))
 	waits.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "canary", OperationID: "op-1", Cluster: "member1"}}
+	step := func(pause v1alpha1.CanaryPause) *v1alpha1.Component {
+		c := component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused"))
+		c.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{Steps: []v1alpha1.CanaryStep{{Pause: pause}}}
+		c.Status.Canary = &v1alpha1.CanaryStatus{Step: 1, State: v1alpha1.CanaryPaused}
+		return c
+	}
 	brought := component(condition("Ready", "False", "ProgramEnds"))
 	since := metav1.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	brought.Status.TemplateRevision = &v1alpha1.TemplateRevision{Name: "r", Since: &since, Changed: []string{"base"}}
@@ -141,11 +147,11 @@ func TestComponentExplain(t *testing.T) {
 		component *v1alpha1.Component
 		want      string
 	}{
-		"a canary step waits": {waits, "argosyctl component approve"},
-		"a canary is watched": {
-			component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused")),
-			"Next: wait: a canary step is watched"},
-		"nobody reported": {component(), "Next: nobody has reported on it."},
+		"a canary step waits":     {waits, "argosyctl component approve"},
+		"a canary is watched":     {step(v1alpha1.CanaryPauseSeconds), "Next: wait: a canary step is watched"},
+		"a canary was rejected":   {step(v1alpha1.CanaryPauseApproval), "rejected, write the image of before to undo the change"},
+		"a canary without a step": {component(condition("Progressing", "True", "CanaryPaused")), "Next: read condition Progressing"},
+		"nobody reported":         {component(), "Next: nobody has reported on it."},
 		"well": {
 			component(condition("Rendered", "True", "Rendered"), condition("Ready", "True", "ReplicasReady")),
 			"Next: nothing; it is as asked."},

@@ -144,7 +144,7 @@ func next(component *v1alpha1.Component) string {
 	}
 	if progressing != nil && progressing.Status == metav1.ConditionTrue {
 		if strings.Contains(progressing.Reason, v1alpha1.ReasonCanaryPaused) {
-			return "wait: a canary step is watched for some seconds, or its next step was rejected (condition Progressing)."
+			return paused(component)
 		}
 		return "wait: a change is on its way."
 	}
@@ -155,6 +155,19 @@ func next(component *v1alpha1.Component) string {
 		return "read condition LoadBalancerReady: it has the answer of the load balancer's provider, and what to do."
 	}
 	return "nothing; it is as asked."
+}
+
+// paused is what a person does about a canary step that waits, and for nobody's approval.
+func paused(component *v1alpha1.Component) string {
+	canary, strategy := component.Status.Canary, component.Spec.Strategy.Canary
+	if canary == nil || strategy == nil || canary.Step < 1 || int(canary.Step) > len(strategy.Steps) {
+		return "read condition Progressing: a canary step waits."
+	}
+	if strategy.Steps[canary.Step-1].Pause == v1alpha1.CanaryPauseSeconds {
+		return "wait: a canary step is watched for some seconds."
+	}
+	// Nobody is asked, though the step waits for a person: it was rejected, or its manager was upgraded and has other Components first.
+	return "read condition Progressing: where the next step was rejected, write the image of before to undo the change, or another one."
 }
 
 // inTheWay is advice on what is not as it should be.
@@ -176,7 +189,7 @@ func advices() map[string]string {
 	return map[string]string{
 		v1alpha1.ReasonTemplateInvalid:      "ask your platform team: a template of theirs does not fit (condition CONDITION).",
 		v1alpha1.ReasonPatchInvalid:         "mend the field or patch that condition CONDITION names.",
-		v1alpha1.ReasonObjectTaken:          "choose another name, or take over with spec.adopt (condition CONDITION says whose it is).",
+		v1alpha1.ReasonObjectTaken:          "choose another name or host, or take over with spec.adopt: condition CONDITION says what is taken.",
 		v1alpha1.ReasonObjectDeleted:        "wait: what condition CONDITION names is being deleted; if that lasts, look at its finalizers.",
 		v1alpha1.ReasonAdoptionWouldRestart: "make the Component say what runs: condition CONDITION lists what differs.",
 		v1alpha1.ReasonApplyRefused:         "read the cluster's answer in condition CONDITION: a quota, a policy, a field that cannot change.",

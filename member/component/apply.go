@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,6 +46,10 @@ func (r *Reconciler) apply(ctx context.Context, in *decide.Input, steps decide.S
 		out.Live[key] = written
 		log.Info("Applied an object", "kind", key.Kind, "object", klog.KRef(in.Component.Namespace, key.Name), "reason", cause(step))
 		r.measures.writes.WithLabelValues(key.Kind, cause(step)).Inc()
+		if decide.NothingToAdopt(in, step) {
+			r.recorder.Eventf(in.Component, "Warning", v1alpha1.ReasonNothingToAdopt, "%s, which spec.adopt names, was not there and was made. "+
+				"If another one was meant, which runs on beside it, delete this Component and make one that names it", key)
+		}
 		if step.Adopt != nil {
 			r.recorder.Eventf(in.Component, "Normal", v1alpha1.ReasonAdopted, "%s, which ran already, was taken over as it is", key)
 		}
@@ -188,9 +193,12 @@ func (r *Reconciler) prune(ctx context.Context, component *v1alpha1.Component, o
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting %s %s, which the Component no longer becomes: %w", object.GetKind(), object.GetName(), err)
 	}
-	r.recorder.Eventf(component, "Normal", v1alpha1.ReasonPruned,
-		"%s %s was deleted: neither the Component nor a template asks for it any more",
-		object.GetKind(), object.GetName())
+	why := "neither the Component nor a template asks for it any more"
+	if object.GetLabels()[v1alpha1.LabelComponent] == component.Name && strings.HasSuffix(object.GetName(), render.CanarySuffix) &&
+		object.GetKind() == string(v1alpha1.WorkloadDeployment) {
+		why = "the change whose copies it held is through, or was undone"
+	}
+	r.recorder.Eventf(component, "Normal", v1alpha1.ReasonPruned, "%s %s was deleted: %s", object.GetKind(), object.GetName(), why)
 	log.FromContext(ctx).Info("Deleted an object", "kind", object.GetKind(), "object", klog.KObj(object), "reason", v1alpha1.ReasonPruned)
 	return nil
 }

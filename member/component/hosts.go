@@ -8,13 +8,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 	"github.com/argosy-dev/argosy/member/component/decide"
 )
 
-// byHost is the index of rendered Ingresses by what they answer.
-const byHost = "argosy.host"
+// byHost is the index of rendered Ingresses by what they answer, byIngress that of Components by the host that they ask for.
+const (
+	byHost    = "argosy.host"
+	byIngress = "argosy.ingress"
+)
 
 func indexHosts(ctx context.Context, mgr manager.Manager) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &networkingv1.Ingress{}, byHost,
@@ -22,7 +30,45 @@ func indexHosts(ctx context.Context, mgr manager.Manager) error {
 	if err != nil {
 		return fmt.Errorf("indexing Ingresses by host: %w", err)
 	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Component{}, byIngress, asksFor); err != nil {
+		return fmt.Errorf("indexing Components by host: %w", err)
+	}
 	return nil
+}
+
+// asksFor is the host that a Component asks for.
+func asksFor(o client.Object) []string {
+	if ingress := o.(*v1alpha1.Component).Spec.Ingress; ingress != nil {
+		return []string{ingress.Host}
+	}
+	return nil
+}
+
+// freed are the Components that ask for a host of an Ingress: one that is gone, or answers for others now, may leave it to them.
+func (r *Reconciler) freed(ctx context.Context, object client.Object) []reconcile.Request {
+	var out []reconcile.Request
+	for _, rule := range object.(*networkingv1.Ingress).Spec.Rules {
+		list := &v1alpha1.ComponentList{}
+		if err := r.cache.List(ctx, list, client.MatchingFields{byIngress: rule.Host}, client.UnsafeDisableDeepCopy); err != nil {
+			log.FromContext(ctx).Error(err, "Listing Components by host")
+			return out
+		}
+		for i := range list.Items {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// frees is true where an Ingress may no longer answer for what it did.
+func frees() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+				(e.ObjectOld.GetDeletionTimestamp() == nil) != (e.ObjectNew.GetDeletionTimestamp() == nil)
+		},
+	}
 }
 
 // hostsOf an Ingress: host and path, as in demo.example.com/a.

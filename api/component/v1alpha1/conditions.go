@@ -107,6 +107,8 @@ const (
 	ReasonPruned = "Pruned"
 	// ReasonAdopted tells of a running object that was taken over.
 	ReasonAdopted = "Adopted"
+	// ReasonNothingToAdopt tells of an object that spec.adopt names and that was not there: it was made anew.
+	ReasonNothingToAdopt = "NothingToAdopt"
 	// ReasonReleased tells of objects that were let go because of AnnotationUnmanaged.
 	ReasonReleased = "Released"
 	// ReasonWaveStopped tells of a component for which a change of templates goes no further, where no template is there that could tell it.

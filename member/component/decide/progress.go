@@ -77,7 +77,7 @@ func (s *settling) progress(have counts) {
 // undo is how a change that does not come up is.
 func undo(have counts) string {
 	if have.available > 0 {
-		return " The version before goes on serving. Set spec.image back, or mend it."
+		return " The version before goes on serving. Write back what spec said before, such as the image, or mend it."
 	}
 	return " Set spec.image back, or mend it."
 }

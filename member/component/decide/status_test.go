@@ -86,7 +86,8 @@ func TestAChangeThatDoesNotComeUp(t *testing.T) {
 	notPulled := []corev1.Pod{{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
 		Image: "demo:1", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}},
 	}}}}}
-	const serves, look = "The version before goes on serving. Set spec.image back, or mend it.", "Check the name and tag of spec.image"
+	const serves = "The version before goes on serving. Write back what spec said before, such as the image, or mend it."
+	const look = "Check the name and tag of spec.image"
 	for name, tc := range map[string]struct {
 		// of one copy that is asked for: all there are, those of the change, and those that serve.
 		replicas, updated, available int64

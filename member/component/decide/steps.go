@@ -101,6 +101,16 @@ type Apply struct {
 	HandOver bool
 }
 
+// NothingToAdopt is true of what is made anew at the first making of a Component, though spec.adopt says that it runs.
+func NothingToAdopt(in *Input, step *Apply) bool {
+	adopt := in.Component.Spec.Adopt
+	if adopt == nil || step.Live != nil || len(in.Component.Status.Resources) > 0 {
+		return false
+	}
+	named := map[Key]bool{in.Workload(): true, {"Service", adopt.Service}: true, {"Ingress", adopt.Ingress}: true}
+	return named[KeyOf(step.Object)]
+}
+
 // Blocked is an object that is left alone, and why.
 type Blocked struct {
 	Key             Key

@@ -216,3 +216,39 @@ func TestSame(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingToAdopt: a name in spec.adopt that nothing bears is likely a mistake: what is made in its place runs beside what was meant.
+func TestNothingToAdopt(t *testing.T) {
+	of := func(edit func(*Input)) string {
+		c := demo()
+		c.Spec.Adopt = &v1alpha1.Adopt{Workload: "old", Selector: map[string]string{"app": "old"}}
+		in := input(t, c)
+		edit(in)
+		var out []string
+		for _, step := range Decide(in).Apply {
+			if NothingToAdopt(in, &step) {
+				out = append(out, KeyOf(step.Object).String())
+			}
+		}
+		return fmt.Sprint(out)
+	}
+	for name, tc := range map[string]struct {
+		edit func(*Input)
+		want string
+	}{
+		"nothing of that name":    {func(*Input) {}, "[Deployment old]"},
+		"its Service is not ours": {func(in *Input) { in.Component.Spec.Adopt.Service = "demo" }, "[Service demo Deployment old]"},
+		"it runs": {func(in *Input) {
+			in.live(t, in.Workload(), "")
+			in.Verdicts = map[Key]adopt.Verdict{in.Workload(): {}}
+		}, "[]"},
+		"taken over, and deleted since": {func(in *Input) {
+			in.Component.Status.Resources = []v1alpha1.RenderedResource{{Kind: "Deployment", Name: "old"}}
+		}, "[]"},
+		"no adoption": {func(in *Input) { in.Component.Spec.Adopt = nil }, "[]"},
+	} {
+		if have := of(tc.edit); have != tc.want {
+			t.Errorf("%s: %s, want %s", name, have, tc.want)
+		}
+	}
+}

@@ -163,7 +163,7 @@ func TestAChangeThatDoesNotComeUp(t *testing.T) {
 	}).Should(gomega.Succeed())
 	message := w.says("demo", v1alpha1.ConditionDegraded, "True ImageNotPulled")
 	w.Expect(message).To(gomega.And(gomega.ContainSubstring("The image python-demo:2 cannot be fetched"),
-		gomega.ContainSubstring("The version before goes on serving. Set spec.image back, or mend it.")))
+		gomega.ContainSubstring("The version before goes on serving. Write back what spec said before, such as the image, or mend it.")))
 	w.says("demo", v1alpha1.ConditionReady, "True ReplicasReady")
 	w.says("demo", v1alpha1.ConditionProgressing, "True RollingOut")
 	w.Eventually(func() []string { return w.events(v1alpha1.ReasonImageNotPulled) }).Should(gomega.HaveLen(1))
