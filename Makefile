@@ -62,6 +62,10 @@ lab-down: ## stop it and remove its state
 recording: build ## play the first tutorial on a federation of its own, and record it: docs/recordings
 	@$(BIN)/argosy-lab up && { eval "$$($(BIN)/argosy-lab env)" && go run ./test/recording; status=$$?; $(BIN)/argosy-lab down; exit $$status; }
 
+.PHONY: pictures
+pictures: ## draw the pictures of the docs from their texts, for light and for dark pages: docs/pictures
+	cd tools/pictures && go run . -folder $(CURDIR)/docs/pictures
+
 ##@ Test
 
 .PHONY: test

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	componentv1alpha1 "github.com/argosy-dev/argosy/api/component/v1alpha1"
@@ -115,6 +116,33 @@ func completePropagated(flags *genericclioptions.ConfigFlags) cobra.CompletionFu
 		}
 		return words, nil
 	})
+}
+
+// severalOf offers words for a flag that takes several, with commas between them.
+func severalOf(words cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		found, directive := words(command, args, begun)
+		before := begun[:strings.LastIndex(begun, ",")+1]
+		taken := strings.Split(before, ",")
+		var out []string
+		for _, word := range found {
+			if !slices.Contains(taken, word) {
+				out = append(out, before+word)
+			}
+		}
+		return out, directive
+	}
+}
+
+// completeKubeconfig offers the names of what the kubeconfig holds; nobody is asked.
+func completeKubeconfig(flags *genericclioptions.ConfigFlags, names func(clientcmdapi.Config) []string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		config, err := flags.ToRawKubeConfigLoader().RawConfig()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return names(config), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // once offers words for the first argument alone.

@@ -80,7 +80,7 @@ func newComponentPreviewCommand(flags *genericclioptions.ConfigFlags, streams ge
 		},
 	}
 	command.Flags().
-		StringSliceVarP(&o.files, "filename", "f", nil, "files with Components and ComponentTemplates, in any order; - is standard input")
+		StringSliceVarP(&o.files, "filename", "f", nil, "files or folders of Components and ComponentTemplates, in any order; - is stdin")
 	command.Flags().StringToStringVar(&o.values, "cluster-value", nil, "a value of the cluster, KEY=VALUE, for $(cluster.KEY) in templates")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	return command

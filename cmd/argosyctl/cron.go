@@ -59,7 +59,7 @@ func newCronPreviewCommand(flags *genericclioptions.ConfigFlags, streams generic
 	}
 	command.ValidArgsFunction = once(completeNames(flags, func() client.ObjectList { return &v1alpha1.CronHPAList{} }))
 	command.Flags().
-		StringSliceVarP(&o.files, "filename", "f", nil, "files with CronHPAs, and the ConfigMaps their rules name; - is standard input")
+		StringSliceVarP(&o.files, "filename", "f", nil, "files or folders of CronHPAs, and the ConfigMaps their rules name; - is standard input")
 	command.Flags().IntVar(&o.count, "count", 10, "how many firings")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	command.Flags().StringVar(&o.from, "from", "", "the instant to start from (RFC 3339); default now")

@@ -61,9 +61,9 @@ A release has it for Linux and macOS.`,
 			return o.run(c)
 		},
 	}
-	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files of the workloads; - is standard input")
+	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files or folders of the workloads; - is standard input")
 	command.Flags().StringSlice("cluster", nil, "members to ask (default all)")
-	complete(command, "cluster", completeNames(flags, clusters))
+	complete(command, "cluster", severalOf(completeNames(flags, clusters)))
 	command.Flags().String("scheduler-config", "", "KubeSchedulerConfiguration of the members' schedulers (default kube-scheduler's own)")
 	command.Flags().String("estimator-config", "",
 		"EstimatorConfiguration of argosy-estimator: its workloadKinds say where further kinds keep their pod template")

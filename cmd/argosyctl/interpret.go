@@ -82,7 +82,7 @@ them. An object of a kind Argosy does not interpret is an error.`,
 		RunE:    func(*cobra.Command, []string) error { return o.run() },
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVarP(&o.files, "filename", "f", nil, "files with the objects; - is the standard input")
+	flags.StringSliceVarP(&o.files, "filename", "f", nil, "files or folders of the objects; - is standard input")
 	flags.StringVar(&o.operation, "operation", "", "one of "+operationNames())
 	flags.StringVar(&o.desiredFile, "desired-file", "", "the same as -f: the template, or for Retain the manifest")
 	flags.StringVar(&o.observedFile, "observed-file", "",
@@ -178,13 +178,18 @@ func (o *interpretOptions) objects() ([]*unstructured.Unstructured, error) {
 	}
 	var out []*unstructured.Unstructured
 	for _, file := range files {
-		err := o.eachDocument(file, func(document []byte) error {
-			object := &unstructured.Unstructured{}
-			out = append(out, object)
-			return object.UnmarshalJSON(document)
-		})
+		manifests, err := filesOf(file)
 		if err != nil {
 			return nil, err
+		}
+		for _, manifest := range manifests {
+			if err := o.eachDocument(manifest, func(document []byte) error {
+				object := &unstructured.Unstructured{}
+				out = append(out, object)
+				return object.UnmarshalJSON(document)
+			}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, nil

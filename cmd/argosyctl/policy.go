@@ -50,8 +50,10 @@ func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 			return options.run(command.Context(), flags, streams)
 		},
 	}
-	command.Flags().StringVarP(&options.folder, "filename", "f", "", "the application's folder")
+	command.Flags().StringVarP(&options.folder, "filename", "f", "",
+		"the application's folder, or one file of its objects; - is standard input")
 	command.Flags().StringSliceVar(&options.clusters, "clusters", nil, "clusters to propagate to; default those with a folder of their own")
+	complete(command, "clusters", severalOf(completeNames(flags, clusters)))
 	command.Flags().BoolVar(&options.templates, "templates", false, "print the templates as well")
 	command.Flags().StringVarP(&options.output, "output", "o", "yaml", manifestHelp)
 	command.Flags().BoolVar(&options.offline, "offline", false, "do not ask the control plane who holds the objects")
@@ -59,7 +61,7 @@ func newPolicyCommand(flags *genericclioptions.ConfigFlags, streams genericioopt
 }
 
 func (o policyOptions) run(ctx context.Context, flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) error {
-	bundle, err := loadFolder(o.folder)
+	bundle, err := loadFolder(o.folder, streams.In)
 	if err != nil {
 		return err
 	}
@@ -128,19 +130,23 @@ func namespaced(control client.Client, resources []policy.Resource) error {
 	return nil
 }
 
-// loadFolder reads the files of an application, of which -f names the folder.
-func loadFolder(folder string) (*publish.Bundle, error) {
+// loadFolder reads an application's objects, of which -f names the folder, or a file that holds them all, for every cluster.
+func loadFolder(folder string, in io.Reader) (bundle *publish.Bundle, err error) {
 	if folder == "" {
 		return nil, errors.New("name the application's folder with -f")
 	}
 	info, err := os.Stat(folder)
-	if err != nil {
+	switch {
+	case folder == "-" || err == nil && !info.IsDir():
+		var objects []*unstructured.Unstructured
+		if objects, err = readObjects(folder, in); err == nil {
+			bundle, err = publish.Bundled(objects)
+		}
+	case err == nil:
+		bundle, err = publish.Load(os.DirFS(folder))
+	default:
 		return nil, fmt.Errorf("reading the application's folder (-f): %w", err)
 	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("-f %s is a file: name the folder that holds the application's objects", folder)
-	}
-	bundle, err := publish.Load(os.DirFS(folder))
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: %w", folder, err)
 	}

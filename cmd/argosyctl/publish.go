@@ -139,9 +139,11 @@ func newPublishCommand(flags *genericclioptions.ConfigFlags, streams genericioop
 			return options.run(command.Context(), flags, streams)
 		},
 	}
-	command.Flags().StringVarP(&options.folder, "filename", "f", "", "the application's folder")
+	command.Flags().StringVarP(&options.folder, "filename", "f", "",
+		"the application's folder, or one file of its objects; - is standard input")
 	command.Flags().StringSliceVar(&options.clusters, "clusters", nil,
 		"clusters of a static release; default those with a folder of their own")
+	complete(command, "clusters", severalOf(completeNames(flags, clusters)))
 	command.Flags().StringToStringVar(&options.kubeconfigs, "member-kubeconfig", nil,
 		"name=path: reach a cluster directly, not with the control plane's credentials")
 	command.Flags().DurationVar(&options.wait, "wait", 10*time.Minute, "how long to wait while the application is being moved")
@@ -158,7 +160,7 @@ func (o publishOptions) run(ctx context.Context, flags *genericclioptions.Config
 	if _, err := structured(io.Discard, o.output, nil); err != nil {
 		return o.unknown(err)
 	}
-	bundle, err := loadFolder(o.folder)
+	bundle, err := loadFolder(o.folder, streams.In)
 	if err != nil {
 		return o.unknown(err)
 	}

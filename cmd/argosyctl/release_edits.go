@@ -212,6 +212,9 @@ func retryRevision(release *v1alpha1.Release, _ string) (string, error) {
 	status := &release.Status
 	rejected := slices.Contains(release.Spec.Rejected, status.Revision)
 	failed := status.Failure != nil && status.Failure.Revision == status.Revision && max(release.Spec.Attempt, 1) <= status.Failure.Attempt
+	if status.Revision == "" {
+		return "", errors.New("the controller has not looked at it yet")
+	}
 	if !rejected && !failed {
 		return "", fmt.Errorf("revision %s was not rejected", status.Revision)
 	}

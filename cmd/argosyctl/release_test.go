@@ -123,6 +123,8 @@ func TestReleaseEdits(t *testing.T) {
 			prepare: func(r *v1alpha1.Release) { r.Status.Stage = "" }},
 		"undo the stable one": {verb: "undo", prepare: func(r *v1alpha1.Release) { r.Status.Revision = "r1" }, wantErr: "is the stable one"},
 		"retry what is fine":  {verb: "retry", wantErr: "was not rejected"},
+		"retry before a look": {verb: "retry", prepare: func(r *v1alpha1.Release) { r.Status = v1alpha1.ReleaseStatus{} },
+			wantErr: "the controller has not looked at it yet"},
 		"retry": {verb: "retry", want: "begins at the first stage", prepare: func(r *v1alpha1.Release) { r.Spec.Rejected = []string{"r2"} },
 			check: func(s v1alpha1.ReleaseSpec) bool {
 				return len(s.Rejected) == 0 && len(s.Approvals) == 1 && s.Approvals[0].User == "ann"

@@ -88,7 +88,7 @@ func newVMPlanCommand(
 			return o.run(command.Context(), fleetReader{control: control, only: o.members}, wanted)
 		},
 	}
-	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files with VMReplicaSets; - is standard input")
+	command.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files or folders of VMReplicaSets; - is standard input")
 	command.Flags().StringSliceVar(&o.members, "member", nil, "these members alone")
 	command.Flags().StringToIntVar(&o.replicas, "replicas", nil, "how many servers members will have: MEMBER=N[,MEMBER=N]")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)

@@ -65,6 +65,18 @@ func Load(folder fs.FS) (*Bundle, error) {
 	return bundle, nil
 }
 
+// Bundled makes a bundle of objects for every cluster.
+func Bundled(objects []*unstructured.Unstructured) (*Bundle, error) {
+	bundle := &Bundle{common: objects, cluster: map[string][]*unstructured.Unstructured{}}
+	if len(objects) == 0 {
+		return nil, errors.New("there are no objects")
+	}
+	if err := complete(objects); err != nil {
+		return nil, err
+	}
+	return bundle, bundle.once()
+}
+
 // take the objects of a file that no kustomization is built of. Beside kustomizations other folders hold what they are built from.
 func (b *Bundle) take(folder fs.FS, name string, kustomizations []string) error {
 	parts := strings.Split(name, "/")
@@ -129,12 +141,17 @@ func read(folder fs.FS, name string) ([]*unstructured.Unstructured, error) {
 			objects = append(objects, &list.Items[i])
 		}
 	}
+	return objects, complete(objects)
+}
+
+// complete refuses objects that lack what tells them apart.
+func complete(objects []*unstructured.Unstructured) error {
 	for _, object := range objects {
 		if object.GetAPIVersion() == "" || object.GetKind() == "" || object.GetName() == "" {
-			return nil, errors.New("an object lacks apiVersion, kind or metadata.name")
+			return errors.New("an object lacks apiVersion, kind or metadata.name")
 		}
 	}
-	return objects, nil
+	return nil
 }
 
 // Clusters that have files of their own, sorted.
