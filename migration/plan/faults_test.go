@@ -88,6 +88,14 @@ func TestBlocked(t *testing.T) {
 		"a pod is not ready": {
 			fault: func(f *federation) { f.members["a"].pods[0].Ready = false }, reason: v1alpha1.ReasonUnhealthy, remedy: "until this is over",
 		},
+		"Prometheus does not answer": {
+			fault: func(f *federation) {
+				for _, m := range f.members {
+					m.unwell = "Prometheus did not answer: timeout"
+				}
+			},
+			reason: v1alpha1.ReasonUnhealthy, remedy: "Prometheus did not answer: timeout: it is not opened until this is over",
+		},
 		"a policy claims it by name": {
 			fault: func(f *federation) { f.rival("web", 0) }, reason: v1alpha1.ReasonAlreadyManaged, remedy: "selectors",
 		},

@@ -81,6 +81,8 @@ type member struct {
 	kinds map[string]bool
 	// tainted NoExecute.
 	tainted bool
+	// unwell is what Prometheus says of the application there.
+	unwell string
 	// agent is nil where karmada-controller-manager carries Works out.
 	agent *agent
 }
@@ -230,7 +232,7 @@ func (f *federation) world() World {
 		m.notice(f.now)
 		cluster := Cluster{
 			Joined: !m.leaving, Leaving: m.leaving, Ready: m.ready, ReadySince: m.since, Pull: m.agent != nil, Kinds: m.kinds, Works: map[Ref]Work{},
-			DryRuns: map[Ref]DryRun{},
+			DryRuns: map[Ref]DryRun{}, Unwell: m.unwell,
 		}
 		for ref, work := range f.works[name] {
 			cluster.Works[ref] = *work
