@@ -184,3 +184,38 @@ func TestGoesWhenEveryWorkSaysSo(t *testing.T) {
 		t.Errorf("every Work is open: %+v", d.Status)
 	}
 }
+
+// TestPushedAgainAfterAnother: clusters that have a revision from when it was pushed before are not called held, and count for the number of
+// the first stage.
+func TestPushedAgainAfterAnother(t *testing.T) {
+	f := newFleet(t, "CloneSet", map[string]int64{"member1": 4, "member2": 3, "member3": 3},
+		v1alpha1.Stage{Name: "four", Updated: number(4), Gates: v1alpha1.Gates{Approvals: 1}},
+		v1alpha1.Stage{Name: "second", Clusters: names("member2"), Gates: v1alpha1.Gates{Approvals: 1}})
+	f.push("web:1")
+	f.settle()
+	r2 := f.push("web:2")
+	f.settle()
+	f.approve("four", "ann")
+	f.settle()
+	before := f.count(r2)
+	if before["member2"] != 3 {
+		t.Fatalf("member2 is open: %v", before)
+	}
+	f.release.Spec.Mode = v1alpha1.ModePause
+	f.push("web:3")
+	f.settle()
+	f.push("web:2")
+	f.settle()
+	f.release.Spec.Mode, f.release.Spec.Approvals = v1alpha1.ModeRun, nil
+	f.settle()
+	if diff := cmp.Diff(before, f.count(r2)); diff != "" {
+		t.Errorf("pods of the revision that was pushed again (-want +have):\n%s", diff)
+	}
+	states := map[string]v1alpha1.ClusterState{}
+	for _, c := range f.release.Status.Clusters {
+		states[c.Name] = c.State
+	}
+	if states["member2"] != v1alpha1.ClusterOpen {
+		t.Errorf("member2 has all of it: %v", states)
+	}
+}

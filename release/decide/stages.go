@@ -13,7 +13,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/text"
 )
 
-// renew begins the release of a revision that is not the one dispatch is about.
+// renew begins the release of a revision that is not the one dispatch is about. Clusters that have it already keep it: it was pushed before,
+// and another in between.
 func (n *next) renew() {
 	d := n.Status.Dispatch
 	if d.Revision == n.Template.Revision && (n.Status.Stage != "" || len(d.Open) > 0) {
@@ -22,7 +23,8 @@ func (n *next) renew() {
 	if d.Revision != n.Template.Revision {
 		n.event(false, v1alpha1.ReasonNewRevision, "revision %s is held; clusters have %s", n.Template.Revision, d.Stable)
 	}
-	d.Revision, d.Open, d.Updated, d.WithOpen = n.Template.Revision, nil, nil, nil
+	d.Revision, d.WithOpen = n.Template.Revision, nil
+	n.had().dispatch(d)
 	n.begin("")
 	n.Status.Clusters = nil // What clusters were given was of another revision.
 	n.remember()
