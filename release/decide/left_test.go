@@ -219,3 +219,27 @@ func TestPushedAgainAfterAnother(t *testing.T) {
 		t.Errorf("member2 has all of it: %v", states)
 	}
 }
+
+// TestNobodyApprovesWhatIsStuck: a stage that waited for people, and is stuck for another reason since, no longer asks them.
+func TestNobodyApprovesWhatIsStuck(t *testing.T) {
+	for name, stick := range map[string]func(f *fleet, r2 string){
+		"scaled to nothing": func(f *fleet, _ string) { clear(f.assigned) },
+		"a check failed": func(f *fleet, r2 string) {
+			f.report("Smoke", v1alpha1.CheckFailed, r2)
+			f.release.Spec.Checks[0].Stage = "first"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, _, r2 := halfway(t, "Deployment", v1alpha1.Stage{Clusters: names("member1")})
+			if f.is(v1alpha1.ConditionAwaitingApproval) != metav1.ConditionTrue {
+				t.Fatalf("status %+v", f.release.Status)
+			}
+			stick(f, r2)
+			f.karmada()
+			f.settle()
+			if f.is(v1alpha1.ConditionStalled) != metav1.ConditionTrue || f.is(v1alpha1.ConditionAwaitingApproval) != metav1.ConditionFalse {
+				t.Errorf("conditions %+v", f.release.Status.Conditions)
+			}
+		})
+	}
+}

@@ -100,7 +100,7 @@ func (n *next) paused(at int, reason, message string) {
 func (n *next) done(at int) bool {
 	o, err := upTo(n.spec.Stages, at, n.Clusters, n.opened())
 	if err != nil {
-		n.stalled(v1alpha1.ReasonStageEmpty, err.Error())
+		n.stuck(v1alpha1.ReasonStageEmpty, err.Error())
 		return false
 	}
 	o.dispatch(n.Status.Dispatch)
@@ -109,11 +109,11 @@ func (n *next) done(at int) bool {
 	name := n.spec.Stages[at].Name
 	if replicas(n.Clusters) == 0 {
 		// Scaled to nothing, every stage would be done at once, and the revision stable that nobody saw run.
-		n.stalled(v1alpha1.ReasonStageEmpty, "the application runs nowhere: stages go on when it does")
+		n.stuck(v1alpha1.ReasonStageEmpty, "the application runs nowhere: stages go on when it does")
 		return false
 	}
 	if empty(n.spec.Stages[at], n.Clusters) {
-		n.stalled(v1alpha1.ReasonStageEmpty, fmt.Sprintf("stage %s selects no cluster the application is in: correct spec.stages, or promote",
+		n.stuck(v1alpha1.ReasonStageEmpty, fmt.Sprintf("stage %s selects no cluster the application is in: correct spec.stages, or promote",
 			name))
 		return false
 	}
@@ -198,7 +198,7 @@ var blameless = []string{
 
 // fail the stage for what its revision is.
 func (n *next) fail(at int, reason, message string) {
-	n.stalled(reason, message)
+	n.stuck(reason, message)
 	if n.spec.OnFailure != v1alpha1.OnFailureRollback {
 		return
 	}
@@ -208,6 +208,12 @@ func (n *next) fail(at int, reason, message string) {
 	}
 	n.Status.Dispatch.Rejected = n.rejected()
 	reject(n)
+}
+
+// stuck: the stage cannot go on by anybody's approval.
+func (n *next) stuck(reason, message string) {
+	n.stalled(reason, message)
+	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 }
 
 func (n *next) stalled(reason, message string) {
