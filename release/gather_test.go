@@ -108,9 +108,13 @@ func TestReported(t *testing.T) {
 			}
 		})
 	}
-	bound := strings.Replace(reportedWork, "annotations: {", "annotations: {release.argosy.dev/stable: r1, release.argosy.dev/open: OPEN, ", 1)
-	for open, want := range map[string]bool{"member1": true, `"*"`: false, `""`: true} {
-		if have, err := reported(workOf(t, strings.Replace(bound, "OPEN", open, 1))); err != nil || have.Bound != want {
+	bound := strings.Replace(reportedWork, "annotations: {", "annotations: {release.argosy.dev/stable: r2, release.argosy.dev/open: OPEN, ", 1)
+	for open, want := range map[string]bool{"member1": true, `"*"`: false, `""`: true, `"*", release.argosy.dev/revision: r3`: true} {
+		text := strings.Replace(bound, "OPEN", open, 1)
+		if strings.Contains(open, "revision") {
+			text = strings.Replace(text, ", release.argosy.dev/revision: r2", "", 1)
+		}
+		if have, err := reported(workOf(t, text)); err != nil || have.Bound != want {
 			t.Errorf("open %s: bound %t, want %t; error %v", open, have.Bound, want, err)
 		}
 	}

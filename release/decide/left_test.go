@@ -243,3 +243,28 @@ func TestNobodyApprovesWhatIsStuck(t *testing.T) {
 		})
 	}
 }
+
+// TestGoesWhenTheTemplateSaysSo: promoted and deleted at once, the marks are of before it was stable, and the status is not; nobody but the
+// next look writes these.
+func TestGoesWhenTheTemplateSaysSo(t *testing.T) {
+	f, r1, r2 := halfway(t, "Deployment", v1alpha1.Stage{Clusters: names("member1")})
+	f.release.Spec.Promoted = r2
+	now := metav1.NewTime(f.now)
+	f.release.DeletionTimestamp = &now
+	f.reconcile()
+	marks := f.template.GetAnnotations()
+	if marks[v1alpha1.AnnotationOpen] != v1alpha1.OpenAll || marks[v1alpha1.AnnotationStable] != r1 {
+		t.Fatalf("open everywhere, and not stable yet: %v", marks)
+	}
+	f.hookless = true // the write of the marks meets a conflict
+	if d := f.reconcile(); d.Free || d.Status.Dispatch.Stable != r2 {
+		t.Fatalf("%+v", d.Status)
+	}
+	f.hookless = false
+	if d := f.reconcile(); d.Free {
+		t.Fatalf("it lets go, and the marks say %v", f.template.GetAnnotations())
+	}
+	if d := f.reconcile(); !d.Free {
+		t.Errorf("the marks say %v, and it stays: %+v", f.template.GetAnnotations(), d.Status)
+	}
+}

@@ -94,7 +94,7 @@ type Work struct {
 	Revision  string
 	Share     *int64
 	Suspended bool
-	// Bound: its marks do not say that everything is open, so that the policy argosy-release-works would refuse it without them.
+	// Bound: its marks do not say that everything is open and stable, so that the policy argosy-release-works may refuse it without them.
 	Bound bool
 	// Refused is what the member's API server said to the last write of it, Unanswered what became of one that got no answer.
 	Refused, Unanswered string

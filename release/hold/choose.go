@@ -47,10 +47,14 @@ func Staged(manifest *unstructured.Unstructured) bool {
 	return manifest != nil && manifest.GetAnnotations()[v1alpha1.AnnotationStable] != ""
 }
 
-// Bound says whether the marks of an object say that not everything is open: without them the policies in the API server refuse it
-// (deploy/webhook/release-guards.yaml), since nobody could tell that nothing is held.
+// Bound says whether the marks of an object say that not everything is open, or of what is not stable yet: without them the policies in the
+// API server refuse it (deploy/webhook/release-guards.yaml), since nobody could tell that nothing is held.
 func Bound(object *unstructured.Unstructured) bool {
-	return Staged(object) && object.GetAnnotations()[v1alpha1.AnnotationOpen] != v1alpha1.OpenAll
+	if !Staged(object) {
+		return false
+	}
+	marks := object.GetAnnotations()
+	return marks[v1alpha1.AnnotationOpen] != v1alpha1.OpenAll || marks[v1alpha1.AnnotationRevision] != marks[v1alpha1.AnnotationStable]
 }
 
 // HoldsOverrides says whether a changed override of a manifest is held.

@@ -87,6 +87,13 @@ func templateDeleted(t *testing.T) {
 	of = f.turn(c)
 	g.Expect(images(f)).To(Equal("v2 v1"), "%+v", of.Status)
 	g.Expect(reason(of, v1alpha1.ConditionProgressing)).To(Equal(v1alpha1.ReasonAwaitingApproval))
+	// Deleted and made otherwise at once, Karmada renders it before the Release has marked it: no Work is opened by that.
+	g.Expect(admin.Delete(t.Context(), f.template())).To(Succeed())
+	g.Expect(f.push("v3")).To(Succeed())
+	g.Expect(f.sync("member2")).To(MatchError(ContainSubstring("its template lost the marks of the release")))
+	g.Expect(images(f)).To(Equal("v2 v1"))
+	f.turn(c)
+	g.Expect(images(f)).To(Equal("v3 v1"))
 }
 
 // aMegabyte: templates as large as etcd takes them are recorded, held, opened and rendered from the history.

@@ -260,6 +260,7 @@ func (f *federation) dispatch(cluster string, object *unstructured.Unstructured,
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
+	annotations["resourcetemplate.karmada.io/uid"] = string(object.GetUID())
 	annotations["resourcetemplate.karmada.io/generation"] = strconv.FormatInt(object.GetGeneration(), 10)
 	object.SetAnnotations(annotations)
 	for _, field := range []string{
