@@ -185,8 +185,8 @@ func TestGoesWhenEveryWorkSaysSo(t *testing.T) {
 	}
 }
 
-// TestPushedAgainAfterAnother: clusters that have a revision from when it was pushed before are not called held, and count for the number of
-// the first stage.
+// TestPushedAgainAfterAnother: clusters that have a revision from when it was pushed before are not called held, and count for the number
+// of the first stage.
 func TestPushedAgainAfterAnother(t *testing.T) {
 	f := newFleet(t, "CloneSet", map[string]int64{"member1": 4, "member2": 3, "member3": 3},
 		v1alpha1.Stage{Name: "four", Updated: number(4), Gates: v1alpha1.Gates{Approvals: 1}},

@@ -13,8 +13,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/text"
 )
 
-// renew begins the release of a revision that is not the one dispatch is about. Clusters that have it already keep it: it was pushed before,
-// and another in between.
+// renew begins the release of a revision that is not the one dispatch is about. Clusters that have it already keep it: it was pushed
+// before, and another in between.
 func (n *next) renew() {
 	d := n.Status.Dispatch
 	if d.Revision == n.Template.Revision && (n.Status.Stage != "" || len(d.Open) > 0) {
