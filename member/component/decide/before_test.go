@@ -151,6 +151,30 @@ func TestDeletedInTheMiddleOfSteps(t *testing.T) {
 	}
 }
 
+// TestSetThatNobodyHasSeen: the change waits until the controller of a StatefulSet that was made again has seen the pods of before. Whoever
+// sees the change first makes all pods of it, whatever the partition says.
+func TestSetThatNobodyHasSeen(t *testing.T) {
+	w := newWalk(t, v1alpha1.WorkloadStatefulSet)
+	w.look()
+	w.Component.Spec.Image = "demo:2"
+	w.want("a change", "demo demo:2 x4 kept 3")
+	delete(w.Live, w.Workload())
+	w.look()
+	for range 3 {
+		delete(w.Live[w.Workload()].Object, "status")
+		w.Live[w.Workload()].SetGeneration(1)
+		w.look()
+		if have := w.runs(); have != "demo demo:1 x4 kept 0" {
+			t.Fatalf("nobody has seen it, and it is %s", have)
+		}
+		says(t, w.Component.Status, v1alpha1.ConditionReady, "Unknown NotObserved", "")
+		if c := w.Component.Status.Canary; !UnderWay(c) || c.Before == "" {
+			t.Fatalf("its canary is %+v", c)
+		}
+	}
+	w.want("seen", "demo demo:2 x4 kept 3")
+}
+
 // TestDeletedAndUnknown: where nobody knows the pods of before nothing is made in their place, and it is said.
 func TestDeletedAndUnknown(t *testing.T) {
 	w := newWalk(t, v1alpha1.WorkloadDeployment)

@@ -207,6 +207,11 @@ func (c *Canary) partition(object *render.Object, live *unstructured.Unstructure
 	switch {
 	case known && plan.Before.State == v1alpha1.CanaryCompleted:
 		return nil
+	case !same && have.anew:
+		// It was just made, as it was before. A controller that sees the change first takes its pods for those of before, and makes no others.
+		c.Active, c.unseen = true, true
+		c.Message = "The cluster has not looked at the copies of before yet."
+		return nil
 	case same && !known && !have.observed:
 		// Whether its pods are those of before is seen when its controller has looked.
 		c.Active, c.unseen = true, true

@@ -191,6 +191,13 @@ func TestCanaryOfStatefulSet(t *testing.T) {
 	keeps("python-demo:2, 3 kept")
 	is(1)
 	w.says("demo", v1alpha1.ConditionProgressing, "True CanaryPaused")
+	// Whoever deletes it does not let the change through: the pods of before come first, and the change when they were seen.
+	w.Expect(api.Delete(w.ctx, &appsv1.StatefulSet{ObjectMeta: w.meta("demo")})).To(gomega.Succeed())
+	keeps("python-demo:latest, 0 kept")
+	is(4)
+	keeps("python-demo:2, 3 kept")
+	is(1)
+	w.says("demo", v1alpha1.ConditionProgressing, "True CanaryPaused")
 	w.Eventually(func() int { w.get(c); return len(c.Status.PendingApprovals) }).Should(gomega.Equal(1))
 	w.approve("demo")
 	keeps("python-demo:2, 2 kept")
