@@ -33,7 +33,8 @@ func (r *Reconciler) apply(ctx context.Context, in *decide.Input, steps decide.S
 		if refused(err) {
 			out.Refused = append(out.Refused, decide.Blocked{
 				Key: key, Reason: v1alpha1.ReasonApplyRefused,
-				Message: fmt.Sprintf("The cluster does not take %s: %v.", key, err),
+				Message: fmt.Sprintf("The cluster does not take %s: %v. What ran before goes on. "+
+					"Change what it speaks of in the Component, or ask your platform team.", key, err),
 			})
 			if key == in.Workload() {
 				return nil

@@ -69,7 +69,8 @@ const longestMessage = 4096
 
 func (s *settling) rendered() {
 	if err := s.in.RenderErr; err != nil {
-		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(err), "%v. What ran before goes on as it was.", err)
+		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(err), "%v. What ran before goes on as it was. %s",
+			err, mend(err))
 		return
 	}
 	if s.in.Held {
@@ -103,7 +104,7 @@ func (s *settling) rendered() {
 	}
 	if waits := s.in.Templates.Waits; waits != nil && waits.Err != nil {
 		s.set(v1alpha1.ConditionRendered, metav1.ConditionFalse, reasonOf(waits.Err),
-			"%v. It goes on as it was, with the templates of before.", waits.Err)
+			"%v. It goes on as it was, with the templates of before. %s", waits.Err, mend(waits.Err))
 		return
 	}
 	s.inPlace()
@@ -227,6 +228,14 @@ func reasonOf(err error) string {
 		return v1alpha1.ReasonTemplateInvalid
 	}
 	return v1alpha1.ReasonPatchInvalid
+}
+
+// mend is who can.
+func mend(err error) string {
+	if reasonOf(err) == v1alpha1.ReasonTemplateInvalid {
+		return "It is a template of the cluster: tell your platform team."
+	}
+	return "Mend that field of the Component."
 }
 
 func (s *settling) unmanaged() {
