@@ -201,23 +201,29 @@ func (c *Canary) second(in *Input, object *render.Object, plan canary.Input) err
 	return nil
 }
 
-// partition plans the StatefulSet itself.
-func (c *Canary) partition(object *render.Object, live *unstructured.Unstructured, have counts, same bool, plan canary.Input) error {
-	known := plan.Before != nil && plan.Before.Change == c.Change
+// rests is true of a StatefulSet that is left as it is: its change is through, it has none, or its controller has to look first.
+func (c *Canary) rests(have counts, same bool, before *v1alpha1.CanaryStatus) bool {
+	known := before != nil && before.Change == c.Change
 	switch {
-	case known && plan.Before.State == v1alpha1.CanaryCompleted:
-		return nil
+	case known && before.State == v1alpha1.CanaryCompleted:
+		return true
 	case !same && have.anew:
 		// It was just made, as it was before. A controller that sees the change first takes its pods for those of before, and makes no others.
 		c.Active, c.unseen = true, true
 		c.Message = "The cluster has not looked at the copies of before yet."
-		return nil
+		return true
 	case same && !known && !have.observed:
 		// Whether its pods are those of before is seen when its controller has looked.
 		c.Active, c.unseen = true, true
 		c.Message = "The cluster has not looked at the change yet."
-		return nil
-	case same && !known && have.current == have.update:
+		return true
+	}
+	return same && !known && have.current == have.update
+}
+
+// partition plans the StatefulSet itself.
+func (c *Canary) partition(object *render.Object, live *unstructured.Unstructured, have counts, same bool, plan canary.Input) error {
+	if c.rests(have, same, plan.Before) {
 		return nil
 	}
 	if same {
