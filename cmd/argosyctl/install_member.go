@@ -49,6 +49,9 @@ admission, whose keys are made for each member.`,
 			if err != nil {
 				return err
 			}
+			if rehearsing(cmd) {
+				return install.MemberDryRun(cmd.Context(), config, streams.Out, options)
+			}
 			return install.Member(cmd.Context(), config, streams.Out, options)
 		},
 	}
@@ -66,6 +69,8 @@ admission, whose keys are made for each member.`,
 	cmd.Flags().StringVar(&options.Image, "image", "", "image of argosy-member-manager")
 	cmd.Flags().Int64Var(&options.Replicas, "replicas", 2, "how many run; one works, the others stand by")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "print the objects instead of applying them: "+manifestHelp)
+	cmd.Flags().Bool(dryRunFlag, false, "say which objects would be created or changed, and change nothing")
+	cmd.MarkFlagsMutuallyExclusive("output", dryRunFlag)
 	return cmd
 }
 

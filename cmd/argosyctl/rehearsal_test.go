@@ -87,8 +87,6 @@ func TestWhoWritesCanRehearse(t *testing.T) {
 		"migration": {"status", "list", "get", "watch", "plan", "generate"}, "release": {"status", "history", "diff", "list"},
 		"component": {"preview", "explain", "adopt", "list"}, "cron": {"preview", "list"}, "fedhpa": {"explain", "list"},
 		"vm": {"plan", "deletions", "orphans", "explain", "list"},
-		// What it would apply it prints, with -o yaml.
-		"install": {"member-manager"},
 	}
 	each(newCommand("argosyctl", genericiooptions.NewTestIOStreamsDiscard()), func(c *cobra.Command) {
 		words := strings.Fields(c.CommandPath())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -154,17 +155,25 @@ func approveStage(now clock.PassiveClock) func(*v1alpha1.Release, string) (strin
 
 func promoteRevision(release *v1alpha1.Release, _ string) (string, error) {
 	if release.Status.Revision == "" {
-		return "", errors.New("the controller has not looked at it yet")
+		return "", unread(release)
 	}
 	release.Spec.Promoted = release.Status.Revision
 	release.Spec.Mode = v1alpha1.ModeRun
 	return "revision " + release.Status.Revision + " is opened everywhere", nil
 }
 
+// unread is a Release of which no revision is known, and why.
+func unread(release *v1alpha1.Release) error {
+	if adopted := meta.FindStatusCondition(release.Status.Conditions, v1alpha1.ConditionAdopted); adopted != nil {
+		return fmt.Errorf("no revision of it is known yet: %s", adopted.Message)
+	}
+	return errors.New("the controller has not looked at it yet")
+}
+
 func undoRevision(release *v1alpha1.Release, to string) (string, error) {
 	status := &release.Status
 	if status.Dispatch == nil || status.Revision == "" {
-		return "", errors.New("the controller has not looked at it yet")
+		return "", unread(release)
 	}
 	stable := status.Dispatch.Stable
 	if to != "" && to != stable {
@@ -213,7 +222,7 @@ func retryRevision(release *v1alpha1.Release, _ string) (string, error) {
 	rejected := slices.Contains(release.Spec.Rejected, status.Revision)
 	failed := status.Failure != nil && status.Failure.Revision == status.Revision && max(release.Spec.Attempt, 1) <= status.Failure.Attempt
 	if status.Revision == "" {
-		return "", errors.New("the controller has not looked at it yet")
+		return "", unread(release)
 	}
 	if !rejected && !failed {
 		return "", fmt.Errorf("revision %s was not rejected", status.Revision)

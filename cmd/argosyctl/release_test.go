@@ -125,6 +125,12 @@ func TestReleaseEdits(t *testing.T) {
 		"retry what is fine":  {verb: "retry", wantErr: "was not rejected"},
 		"retry before a look": {verb: "retry", prepare: func(r *v1alpha1.Release) { r.Status = v1alpha1.ReleaseStatus{} },
 			wantErr: "the controller has not looked at it yet"},
+		"promote what has no target": {verb: "promote", wantErr: "no revision of it is known yet: the target does not exist",
+			prepare: func(r *v1alpha1.Release) {
+				r.Status = v1alpha1.ReleaseStatus{Conditions: []metav1.Condition{{
+					Type: v1alpha1.ConditionAdopted, Status: metav1.ConditionFalse, Message: "the target does not exist: nothing is held",
+				}}}
+			}},
 		"retry": {verb: "retry", want: "begins at the first stage", prepare: func(r *v1alpha1.Release) { r.Spec.Rejected = []string{"r2"} },
 			check: func(s v1alpha1.ReleaseSpec) bool {
 				return len(s.Rejected) == 0 && len(s.Approvals) == 1 && s.Approvals[0].User == "ann"

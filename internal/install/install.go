@@ -244,6 +244,15 @@ func (i *Installer) deleted(what string) {
 	i.say("deleted  %s", what)
 }
 
+// made says that a certificate is new, or would be.
+func (i *Installer) made(what, reason string) {
+	if i.Rehearsal {
+		i.say("would make    %s: %s", what, reason)
+		return
+	}
+	i.say("made     %s: %s", what, reason)
+}
+
 func (i *Installer) say(format string, args ...any) {
 	// The lines are for whoever reads along; the work does not depend on them.
 	_, _ = fmt.Fprintf(i.Out, format+"\n", args...)

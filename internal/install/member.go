@@ -199,46 +199,62 @@ func (o MemberOptions) fill(deployment *unstructured.Unstructured) error {
 
 // Member puts argosy-member-manager into a member, or refreshes it; out hears one line for each thing that was changed.
 func Member(ctx context.Context, member *rest.Config, out io.Writer, options MemberOptions) error {
-	options.Admission = !options.Beside()
-	objects, err := MemberObjects(options)
-	if err != nil {
-		return err
-	}
 	i := &Installer{Karmada: member, Out: out}
 	c, err := i.client()
 	if err != nil {
 		return err
 	}
-	for n, object := range objects {
-		if object.GetKind() != "Namespace" {
-			continue
-		}
-		if err := i.apply(ctx, c, object); err != nil {
-			return err
-		}
-		objects = slices.Delete(objects, n, n+1)
-		break
+	wanted, err := i.memberWanted(ctx, c, options)
+	if err != nil {
+		return err
 	}
-	var admission []*unstructured.Unstructured
-	if options.Admission {
-		var trust []byte
-		if admission, trust, err = i.memberAdmission(ctx, c); err != nil {
-			return err
-		}
-		if options.ServeBeta {
-			if err := serveBeta(objects, map[string]any{
-				"service": map[string]any{"namespace": Namespace, "name": memberWebhook, "path": v1beta1.ConvertPath, "port": int64(443)},
-			}, trust); err != nil {
-				return err
-			}
-		}
+	// The namespace first, for what is in it.
+	isNamespace := func(object *unstructured.Unstructured) bool { return object.GetKind() == "Namespace" }
+	if n := slices.IndexFunc(wanted, isNamespace); n > 0 {
+		wanted = slices.Concat(wanted[n:n+1], wanted[:n], wanted[n+1:])
 	}
-	for _, object := range append(objects, admission...) {
+	for _, object := range wanted {
 		if err := i.apply(ctx, c, object); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// MemberDryRun says what Member would do, one line for each thing, and does nothing: the member is asked what it would make of each object
+// that is there, which needs the right to apply it.
+func MemberDryRun(ctx context.Context, member *rest.Config, out io.Writer, options MemberOptions) error {
+	i := &Installer{Karmada: member, Out: out, Rehearsal: true}
+	c, err := i.client()
+	if err != nil {
+		return err
+	}
+	wanted, err := i.memberWanted(ctx, c, options)
+	if err != nil {
+		return err
+	}
+	return i.wouldApply(ctx, c, wanted)
+}
+
+// memberWanted is all that a member gets, with the admission that the member's certificates of now are for.
+func (i *Installer) memberWanted(ctx context.Context, c client.Client, options MemberOptions) ([]*unstructured.Unstructured, error) {
+	options.Admission = !options.Beside()
+	objects, err := MemberObjects(options)
+	if err != nil || !options.Admission {
+		return objects, err
+	}
+	admission, trust, err := i.memberAdmission(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if options.ServeBeta {
+		if err := serveBeta(objects, map[string]any{
+			"service": map[string]any{"namespace": Namespace, "name": memberWebhook, "path": v1beta1.ConvertPath, "port": int64(443)},
+		}, trust); err != nil {
+			return nil, err
+		}
+	}
+	return append(objects, admission...), nil
 }
 
 // MemberRemoval says which manager of a member goes.

@@ -55,7 +55,7 @@ func (i *Installer) memberAdmission(ctx context.Context, c client.Client) ([]*un
 		return nil, nil, err
 	}
 	if reason != "" {
-		i.say("made     certificate authority: %s", reason)
+		i.made("certificate authority", reason)
 	}
 	if stored, err = memberSecret(ctx, c, memberTLS); err != nil {
 		return nil, nil, err
@@ -66,7 +66,7 @@ func (i *Installer) memberAdmission(ctx context.Context, c client.Client) ([]*un
 		return nil, nil, err
 	}
 	if reason != "" {
-		i.say("made     serving certificate: %s", reason)
+		i.made("serving certificate", reason)
 	}
 	registrations, err := glob(memberManagerFolder + "/webhook.yaml")
 	if err != nil {

@@ -40,6 +40,22 @@ func TestMember(t *testing.T) {
 	}
 	options := argosy.MemberOptions{Image: "manager:1", Replicas: 2, MachinesURL: "https://iaas.example.com", MachinesCA: []byte("PEM")}
 	var first, second bytes.Buffer
+	if err := argosy.MemberDryRun(t.Context(), server.Config, &first, options); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"would make    serving certificate", "would create  CustomResourceDefinition servers.vm.argosy.dev",
+		"would create  Namespace argosy-system", "would create  Secret argosy-system/argosy-member-manager-tls",
+		"would create  MutatingWebhookConfiguration argosy-member-vm",
+	} {
+		if !strings.Contains(first.String(), want) {
+			t.Errorf("a dry run does not say: %s\n%s", want, first.String())
+		}
+	}
+	if err := c.Get(t.Context(), client.ObjectKey{Name: argosy.Namespace}, &corev1.Namespace{}); !apierrors.IsNotFound(err) {
+		t.Errorf("a dry run made the namespace: %v", err)
+	}
+	first.Reset()
 	if err := argosy.Member(t.Context(), server.Config, &first, options); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +85,13 @@ func TestMember(t *testing.T) {
 	if second.Len() > 0 {
 		t.Errorf("the second time changed:\n%s", second.String())
 	}
+	options.Image = "manager:2"
+	if err := argosy.MemberDryRun(t.Context(), server.Config, &second, options); err != nil ||
+		second.String() != "would change  Deployment argosy-system/argosy-member-manager\n" {
+		t.Errorf("another image: %v; a dry run says\n%s", err, second.String())
+	}
+	second.Reset()
+	options.Image = "manager:1"
 	beside(t, server.Config, c)
 	if err := argosy.MemberGone(t.Context(), server.Config, &second, argosy.MemberRemoval{}); err != nil {
 		t.Fatal(err)
