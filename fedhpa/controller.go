@@ -37,6 +37,7 @@ type Controller struct {
 	recorder record.EventRecorder
 	metrics  *measures
 	clock    clock.Clock
+	lasting  lasting
 }
 
 // Reconcile looks at one FedHPA once.
@@ -62,7 +63,8 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, c.failed(ctx, fed, metav1.ConditionFalse, api.FedHPAReasonWriteFailed, written.stopped)
 	}
-	if err := c.say(ctx, view, &plan); err != nil {
+	again, err := c.say(ctx, view, &plan)
+	if err != nil {
 		if newer(err) {
 			return ctrl.Result{RequeueAfter: conflictRetry}, nil
 		}
@@ -76,7 +78,11 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, nil
 	}
 	// Spread over the fleet: a thousand FedHPAs do not ask about room in the same second.
-	return ctrl.Result{RequeueAfter: wait.Jitter(plan.Wake, 0.2)}, nil
+	after := wait.Jitter(plan.Wake, 0.2)
+	if again > 0 && (after == 0 || again < after) {
+		after = again
+	}
+	return ctrl.Result{RequeueAfter: after}, nil
 }
 
 // sweep takes back the autoscalers of a FedHPA whose finalizer somebody took off: nobody would ever again. An autoscaler that goes changes
@@ -164,22 +170,35 @@ func refusal(err error) string {
 	return api.FedHPAReasonWriteFailed
 }
 
-// say writes the status. Events and metrics follow it, so that a plan made from an old cache says nothing.
-func (c *Controller) say(ctx context.Context, v *view, plan *decide.Plan) error {
+// say writes the status. Events and metrics follow it, so that a plan made from an old cache says nothing. It returns after how long there
+// may be more to say.
+func (c *Controller) say(ctx context.Context, v *view, plan *decide.Plan) (again time.Duration, err error) {
 	if !released(plan) {
 		if err := c.patchStatus(ctx, v.fed, plan.Status); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	for _, e := range plan.Told() {
+	told := plan.Told()
+	c.tell(v.fed, told)
+	c.metrics.observe(v.key(), plan, c.clock.Now())
+	return c.tellLasting(v.fed, told), nil
+}
+
+func (c *Controller) tell(fed *api.FedHPA, events []decide.Event) {
+	for _, e := range events {
 		kind := "Normal"
 		if e.Warning {
 			kind = "Warning"
 		}
-		c.recorder.Event(v.fed, kind, e.Reason, e.Message)
+		c.recorder.Event(fed, kind, e.Reason, e.Message)
 	}
-	c.metrics.observe(v.key(), plan, c.clock.Now())
-	return nil
+}
+
+// tellLasting tells of conditions that have lasted without a word.
+func (c *Controller) tellLasting(fed *api.FedHPA, told []decide.Event) (again time.Duration) {
+	untold, again := c.lasting.look(client.ObjectKeyFromObject(fed), fed.Status.Conditions, told, c.clock.Now())
+	c.tell(fed, untold)
+	return again
 }
 
 func logAction(log logr.Logger, a decide.Action) {
@@ -236,6 +255,7 @@ func (c *Controller) failed(ctx context.Context, fed *api.FedHPA, ready metav1.C
 	if err := c.patchStatus(ctx, fed, status); err != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("%w; and %w", failure, err)
 	}
+	c.tellLasting(fed, nil)
 	return failure
 }
 
@@ -244,4 +264,5 @@ func (c *Controller) forget(fed types.NamespacedName) {
 	c.metrics.forget(fed)
 	c.gatherer.room.forget(fed)
 	c.gatherer.scales.forget(fed)
+	c.lasting.forget(fed)
 }

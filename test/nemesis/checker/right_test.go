@@ -59,6 +59,15 @@ func TestRightIsNotFound(t *testing.T) {
 			j := g.find(t, key, func(r history.Record) bool { return r.At.Before(g.Records[i].At) })
 			g.insert(j, history.Record{Op: history.Put, Key: staged, Object: release("r4", "r2")})
 		},
+		"a pod goes for what was scaled in before an order was written": func(t *testing.T, g *tale) {
+			i := g.find(t, in(history.ControlPlane, history.PodScaleIns, "o1"), func(r history.Record) bool {
+				return isPut(r) && r.Object.Text("status", "phase") == ""
+			})
+			other := in("member2", history.Pods, "c")
+			g.insert(i, history.Record{Op: history.Delete, Key: other})
+			g.insert(i-1, history.Record{Op: history.Put, Key: template("names"), Object: workload(3)})
+			g.insert(i-1, history.Record{Op: history.Put, Key: other, Object: pod("names", "v1")})
+		},
 		"an autoscaler acts on the limit that it read just before": func(t *testing.T, g *tale) {
 			i := g.find(t, in("member2", history.Deployments, "fed"), isPut)
 			key := in("member2", history.HPAs, "fed")

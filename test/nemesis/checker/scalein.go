@@ -15,7 +15,10 @@ type order struct {
 	since time.Time
 	// gone are the application's pods that began to go while it ran.
 	gone []string
-	// doubtful: somebody else took pods away meanwhile, or wanted fewer.
+	// spare is how many replicas the members had beyond the template's when it was written: somebody had scaled in, and which of them go is
+	// the scheduler's to say.
+	spare int64
+	// doubtful: somebody else took pods away meanwhile.
 	doubtful bool
 }
 
@@ -62,7 +65,7 @@ func follow(open map[history.Key]*order, fleet fleet, world history.World, r his
 		if i < 0 {
 			return
 		}
-		o = &order{app: fleet.apps[i], since: r.At}
+		o = &order{app: fleet.apps[i], since: r.At, spare: spare(world, fleet.apps[i], fleet.members)}
 		for _, pod := range r.Object.List("spec", "pods") {
 			o.pods = append(o.pods, pod.Text("cluster")+"/"+pod.Text("name"))
 		}
@@ -92,10 +95,27 @@ func (o *order) judge(world history.World, r history.Record, v *Verdict) {
 		}
 	}
 	for _, pod := range o.gone {
-		if !slices.Contains(o.pods, pod) && !o.doubtful {
+		if slices.Contains(o.pods, pod) || o.doubtful {
+			continue
+		}
+		if o.spare--; o.spare < 0 {
 			v.violated(r, r.Key, fmt.Sprintf("the pod %s went while it ran, which it does not name", pod))
 		}
 	}
+}
+
+// spare is how many more replicas the members are asked for than the template has.
+func spare(world history.World, a app, members []string) int64 {
+	sum := int64(0)
+	for _, member := range members {
+		n, _ := world[a.in(member)].Int("spec", "replicas")
+		sum += n
+	}
+	wanted, known := world[a.key].Int("spec", "replicas")
+	if !known {
+		return 0
+	}
+	return max(0, sum-wanted)
 }
 
 func remains(world history.World, a app, pod string) bool {
