@@ -201,17 +201,28 @@ func TestDeletedInTheForeground(t *testing.T) {
 	}
 }
 
+// letGo is what opting out leaves of an object.
+func letGo(live *unstructured.Unstructured) {
+	live.SetOwnerReferences(nil)
+	live.SetLabels(map[string]string{v1alpha1.LabelComponent: "demo"})
+	live.Object["metadata"].(map[string]any)["managedFields"] = []any{map[string]any{"manager": v1alpha1.FieldManager, "operation": "Apply"}}
+}
+
 // TestTakenBackInSteps: what was let go and is taken back with another image comes in steps, too.
 func TestTakenBackInSteps(t *testing.T) {
 	w := newWalk(t, v1alpha1.WorkloadDeployment)
 	w.look()
-	live := w.Live[w.Workload()]
-	live.SetOwnerReferences(nil)
-	live.SetLabels(map[string]string{v1alpha1.LabelComponent: "demo"})
-	live.Object["metadata"].(map[string]any)["managedFields"] = []any{map[string]any{"manager": v1alpha1.FieldManager, "operation": "Apply"}}
+	letGo(w.Live[w.Workload()])
 	w.Component.Spec.Image = "demo:2"
 	w.want("taken back", "demo demo:1 x3 kept 0, demo-canary demo:2 x1 kept 0")
 	if OwnerOf(w.Live[w.Workload()], w.Component) != Ours {
 		t.Error("it was not taken back")
 	}
+
+	// Let go in the middle of the steps, and undone before it is taken back.
+	for _, live := range w.Live {
+		letGo(live)
+	}
+	w.Component.Spec.Image, w.Component.Status.Canary = "demo:1", nil
+	w.want("taken back as it was", "demo demo:1 x4 kept 0")
 }

@@ -187,10 +187,18 @@ func (in *Input) add(steps *Steps, object *render.Object) {
 func (in *Input) prune(steps *Steps, wanted map[Key]bool) {
 	for _, key := range sortedKeys(in.Live) {
 		live := in.Live[key]
-		if !wanted[key] && OwnerOf(live, in.Component) == Ours && live.GetDeletionTimestamp() == nil && in.mayGo(key) {
+		if !wanted[key] && in.prunes(key, live) && live.GetDeletionTimestamp() == nil && in.mayGo(key) {
 			steps.Delete = append(steps.Delete, live)
 		}
 	}
+}
+
+// prunes is true of what is this Component's own. The copies of a change that were let go in the middle of its steps are taken back with
+// all else, and go where the change was undone meanwhile: they would serve for ever.
+func (in *Input) prunes(key Key, live *unstructured.Unstructured) bool {
+	owner := OwnerOf(live, in.Component)
+	beside, may := in.Beside()
+	return owner == Ours || owner == Left && may && key == beside
 }
 
 // mayGo holds back a workload until the one that takes its place serves: spec.adopt was added to a Component that ran. A load balancer goes
