@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"flag"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
@@ -26,6 +28,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
@@ -71,6 +74,44 @@ type vmMember struct {
 	api    client.Client
 	system *iaas.Server
 	writes atomic.Int64
+	// reads are the controllers' requests that read, watches left out: what a cache does not save them.
+	reads atomic.Int64
+}
+
+// reading counts requests that read.
+type reading struct {
+	next  http.RoundTripper
+	reads *atomic.Int64
+}
+
+func (r reading) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Method == http.MethodGet && !request.URL.Query().Has("watch") {
+		r.reads.Add(1)
+	}
+	return r.next.RoundTrip(request)
+}
+
+// looks of a controller so far, and how long they took.
+func looks(t *testing.T, controller string) (count uint64, took time.Duration) {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "controller_runtime_reconcile_time_seconds" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "controller" && label.GetValue() == controller {
+					count += m.GetHistogram().GetSampleCount()
+					took += time.Duration(m.GetHistogram().GetSampleSum() * float64(time.Second))
+				}
+			}
+		}
+	}
+	return count, took
 }
 
 func newVMMember(t *testing.T) *vmMember {
@@ -100,6 +141,7 @@ func newVMMember(t *testing.T) *vmMember {
 	}
 	asked := rest.CopyConfig(server.Config)
 	asked.QPS = -1 // as argosy-member-manager asks
+	asked.Wrap(func(next http.RoundTripper) http.RoundTripper { return reading{next: next, reads: &m.reads} })
 	fixture.Leader{
 		Config: asked, Scheme: scheme, Namespace: metav1.NamespaceDefault, Requests: m.counted(),
 		Add: func(_ context.Context, mgr ctrl.Manager) error {
@@ -143,6 +185,11 @@ func (m *vmMember) counted() *interceptor.Funcs {
 // create so many sets, each with its release.
 func (m *vmMember) create(count int) {
 	m.t.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "iaas"}}
+	secret.Data = map[string][]byte{httpdriver.TokenKey: []byte("any")}
+	if err := m.api.Create(m.t.Context(), secret); err != nil {
+		m.t.Fatal(err)
+	}
 	for i := range count {
 		name := fmt.Sprint("set-", i)
 		meta := metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}
@@ -150,7 +197,9 @@ func (m *vmMember) create(count int) {
 		set.Spec.Replicas = ptr.To(int32(*vmSet))
 		set.Spec.Selector.MatchLabels = map[string]v1alpha1.LabelValue{"app": v1alpha1.LabelValue(name)}
 		set.Spec.Template.Metadata.Labels = set.Spec.Selector.MatchLabels
-		set.Spec.Template.Spec.Machine = v1alpha1.Machine{Driver: httpdriver.Name, Image: "lab/debian", Class: "small"}
+		set.Spec.Template.Spec.Machine = v1alpha1.Machine{
+			Driver: httpdriver.Name, Image: "lab/debian", Class: "small", CredentialsRef: &v1alpha1.LocalReference{Name: secret.Name},
+		}
 		code := &v1alpha1.VMDeployment{ObjectMeta: meta}
 		code.Spec.TargetRef = v1alpha1.TargetReference{Name: name}
 		code.Spec.Release = v1alpha1.Release{Version: "1", System: "at-once"}
@@ -204,8 +253,16 @@ func TestServers(t *testing.T) {
 	pass(t, 20*time.Second) // what was written is seen
 
 	m.writes.Store(0)
+	m.reads.Store(0)
 	before = cpu(t)
+	looked, spent := looks(t, "server")
 	pass(t, time.Duration(*vmSteady)*time.Second)
+	reads := float64(m.reads.Load()) / float64(*vmSteady)
+	again, spentThen := looks(t, "server")
+	look := time.Duration(0)
+	if again > looked {
+		look = (spentThen - spent) / time.Duration(again-looked)
+	}
 	writes, cores := float64(m.writes.Load())/float64(*vmSteady), (cpu(t)-before).Seconds()/float64(*vmSteady)
 	runtime.GC()
 	var memory runtime.MemStats
@@ -222,9 +279,10 @@ func TestServers(t *testing.T) {
 	fmt.Fprintf(os.Stdout, "\n### Servers: %d in sets of %d\n\n%s\n\n", all, *vmSet, machine())
 	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n| from nothing to all Ready | %s |\n| processor time of that | %s |\n"+
 		"| writes a server | %.1f |\n"+
-		"| memory in use, with the system of machines | %d MiB |\n| writes a second while nothing happens | %.1f |\n| processors then | %.2f |\n"+
+		"| memory in use, with the system of machines | %d MiB |\n| writes a second while nothing happens | %.1f |\n"+
+		"| requests a second that read then | %.1f |\n| looks at Servers then, and how long one takes | %d, %s |\n| processors then | %.2f |\n"+
 		"| another release on all | %s |\n", ready.Round(time.Second), took.Round(time.Second), float64(made)/float64(all),
-		memory.HeapInuse>>20, writes, cores, pushed.Round(time.Second))
+		memory.HeapInuse>>20, writes, reads, again-looked, look.Round(time.Microsecond), cores, pushed.Round(time.Second))
 	if made := m.system.Made(); made != all {
 		t.Errorf("%d machines were made for %d servers", made, all)
 	}

@@ -14,6 +14,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -189,6 +190,8 @@ type traffic struct {
 	mu     sync.Mutex
 	missed []string
 	most   int
+	// members that had a server in the pool at any time.
+	members sets.Set[string]
 }
 
 // drained is for how long a server is asked no more before it goes, by those who know of it.
@@ -198,7 +201,7 @@ const drained = 2 * time.Second
 // drained, since the machine stands still, asks one that has gone: that is nobody's loss.
 func (s *deliveryScene) customers(ctx context.Context, set string, each int) *traffic {
 	ctx, cancel := context.WithCancel(ctx)
-	out, ended := &traffic{}, make(chan struct{})
+	out, ended := &traffic{members: sets.Set[string]{}}, make(chan struct{})
 	out.stop = func() { cancel(); <-ended }
 	clock := s.options.Clock
 	go func() {
@@ -209,11 +212,8 @@ func (s *deliveryScene) customers(ctx context.Context, set string, each int) *tr
 			if err != nil {
 				return false, nil // the API server's trouble, and no customer's
 			}
+			out.saw(pools, each)
 			for _, addresses := range pools {
-				out.saw(each - len(addresses))
-				if len(addresses) == 0 {
-					continue
-				}
 				_, err := ask(ctx, addresses[rand.IntN(len(addresses))])
 				if err != nil && ctx.Err() == nil && clock.Since(began) < drained {
 					out.miss(err)
@@ -225,10 +225,16 @@ func (s *deliveryScene) customers(ctx context.Context, set string, each int) *tr
 	return out
 }
 
-func (t *traffic) saw(away int) {
+// saw the pools of so many servers each. A member that had any and has none now has them all away.
+func (t *traffic) saw(pools map[string][]string, each int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.most = max(t.most, away)
+	for member := range pools {
+		t.members.Insert(member)
+	}
+	for member := range t.members {
+		t.most = max(t.most, each-len(pools[member]))
+	}
 }
 
 func (t *traffic) miss(err error) {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,11 +18,11 @@ import (
 )
 
 // longEnough is how long a trouble of the machine may last before it is taken for more than that.
-const longEnough = 2 * time.Minute
+const longEnough = machine.Patience
 
 // Patient is the same access for whoever would otherwise take a trouble of the machine for an answer: what an API server could not do just
-// now, since the connection was lost, etcd did not answer in time or a foreign webhook was not reached, is asked again, and counted
-// (Judge). What is refused is refused at once, and so is what a webhook of ours failed at.
+// now, since the connection was lost, in the middle of an answer too, etcd did not answer in time or a foreign webhook was not reached, is
+// asked again, and counted (Judge). What is refused is refused at once, and so is what a webhook of ours failed at.
 func Patient(config *rest.Config) *rest.Config { return patiently(config, isPassing) }
 
 // PatientWithTheSlow is Patient for whoever looks at a federation of which parts are stopped on purpose: only what came too late is asked
@@ -69,7 +70,7 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 	for attempt := request; ; {
 		start := now.Now()
 		response, err := p.next.RoundTrip(attempt)
-		seen := look(response, err)
+		seen := look(attempt, response, err)
 		if seen == (trouble{}) || !p.forgives(seen, start, now.Now()) || now.Since(begun) > longEnough || !p.counts.repeats(asker(), seen) {
 			return response, err
 		}
@@ -115,22 +116,39 @@ func again(request *http.Request) (*http.Request, bool) {
 	return once, err == nil
 }
 
-// look reads what a request met, if that was a trouble; the body stays readable.
-func look(response *http.Response, err error) trouble {
-	if err != nil || response.StatusCode < http.StatusInternalServerError {
+// look reads what a request met, if that was a trouble; the body stays readable. An answer that breaks off is one only of a request that
+// changes nothing, and a stream is read by whoever asked for it.
+func look(request *http.Request, response *http.Response, err error) trouble {
+	if err != nil {
 		return trouble{err: err}
+	}
+	faulty := response.StatusCode >= http.StatusInternalServerError
+	query := request.URL.Query()
+	if !faulty && (request.Method != http.MethodGet || query.Has("watch") || query.Has("follow")) {
+		return trouble{}
 	}
 	text, err := io.ReadAll(response.Body)
 	response.Body.Close()
 	response.Body = io.NopCloser(bytes.NewReader(text))
+	if err != nil {
+		response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(text), broken{err}))
+	}
+	if !faulty {
+		return trouble{err: err}
+	}
 	return trouble{err: err, code: response.StatusCode, text: string(text)}
 }
+
+// broken is the rest of an answer that broke off.
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
 // isPassing is whatever a busy machine brings about.
 func isPassing(t trouble) bool {
 	if t.err != nil {
 		return utilnet.IsConnectionRefused(t.err) || utilnet.IsConnectionReset(t.err) || utilnet.IsProbableEOF(t.err) ||
-			utilnet.IsTimeout(t.err) || utilnet.IsHTTP2ConnectionLost(t.err)
+			utilnet.IsTimeout(t.err) || utilnet.IsHTTP2ConnectionLost(t.err) || errors.Is(t.err, io.ErrUnexpectedEOF)
 	}
 	return t.code == http.StatusServiceUnavailable || t.code == http.StatusGatewayTimeout ||
 		t.says("etcdserver: ", "failed calling webhook", "context deadline exceeded", "http2: client connection lost", "connection refused",

@@ -120,3 +120,44 @@ func TestPatient(t *testing.T) {
 		})
 	}
 }
+
+// TestPatientBrokenAnswer: an answer that breaks off is asked for again where asking changes nothing, and told where it is not.
+func TestPatientBrokenAnswer(t *testing.T) {
+	for name, tc := range map[string]struct {
+		method, query string
+		passes        passing
+		want          string
+	}{
+		"a list":            {method: http.MethodGet, passes: isPassing, want: "whole, <nil>, after 2"},
+		"a write":           {method: http.MethodPut, passes: isPassing, want: "half, unexpected EOF, after 1"},
+		"a watch":           {method: http.MethodGet, query: "?watch=true", passes: isPassing, want: "half, unexpected EOF, after 1"},
+		"only the slow ask": {method: http.MethodGet, passes: isLate, want: "half, unexpected EOF, after 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+				if asked++; asked > 1 {
+					fmt.Fprint(out, "whole")
+					return
+				}
+				out.Header().Set("Content-Length", "100")
+				fmt.Fprint(out, "half")
+			}))
+			defer server.Close()
+			request, err := http.NewRequestWithContext(t.Context(), tc.method, server.URL+tc.query, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := (&patient{next: http.DefaultTransport, passes: tc.passes, pause: 1, counts: newCounts(),
+				disturbed: func(time.Time, time.Time) bool { return false }}).RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if have := fmt.Sprintf("%s, %v, after %d", body, err, asked); have != tc.want {
+				t.Errorf("%s, want %s", have, tc.want)
+			}
+		})
+	}
+}

@@ -157,11 +157,22 @@ func (w *work) conditions(s v1alpha1.VMReplicaSetStatus, kept int32) []metav1.Co
 		progressing, w.failure(), w.plan.Remediation,
 		is(v1alpha1.ConditionAwaitingApproval, len(s.PendingApprovals) > 0,
 			[2]string{v1alpha1.ReasonGateWaiting, v1alpha1.ReasonNoGateWaiting},
-			fmt.Sprintf("%d operations wait for a person; status.pendingApprovals names them", len(s.PendingApprovals))),
+			waits(len(s.PendingApprovals))),
 		is(v1alpha1.ConditionMachineChangeHeld, s.HeldReplicas > 0, [2]string{v1alpha1.ReasonOlderMachines, v1alpha1.ReasonMachinesAsAsked},
 			fmt.Sprintf("%d servers keep a machine of an older template", s.HeldReplicas)),
 		is(v1alpha1.ConditionPaused, w.set.Spec.Paused, [2]string{v1alpha1.ReasonPaused, v1alpha1.ReasonResumed}, "spec.paused"),
 	}
+}
+
+// waits says how many operations wait for a person.
+func waits(operations int) string {
+	switch operations {
+	case 0:
+		return "no operation waits for a person"
+	case 1:
+		return "one operation waits for a person; status.pendingApprovals names it"
+	}
+	return fmt.Sprintf("%d operations wait for a person; status.pendingApprovals names them", operations)
 }
 
 // failure says what is in the way: the template, somebody else's name, or a server whose task failed for good.
