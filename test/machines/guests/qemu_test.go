@@ -30,6 +30,7 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/remote"
 	"github.com/argosy-dev/argosy/member/vm/remote/remotetest"
 	"github.com/argosy-dev/argosy/test/lab/ports"
+	"github.com/argosy-dev/argosy/test/machines/initrd"
 )
 
 // machine is emulated, and worked on over SSH.
@@ -55,7 +56,7 @@ func newMachine(t *testing.T, shell, front int, told bool) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, image := initrd(t, root)
+	kernel, image := initrd.Build(t, root)
 	key, public, err := remotetest.Key()
 	if err != nil {
 		t.Fatal(err)

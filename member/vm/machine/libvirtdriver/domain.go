@@ -139,7 +139,9 @@ func (d *Driver) domain(key string, spec machine.Spec, m *mark, boot libvirtxml.
 		Type: d.Type, Name: livePrefix + key, UUID: uuid.UUID(idOf(key)).String(), Title: spec.Name,
 		Metadata: &libvirtxml.DomainMetadata{XML: m.element(true)},
 		Memory:   &libvirtxml.DomainMemory{Value: uint(size.bytes >> 10), Unit: "KiB"}, VCPU: &libvirtxml.DomainVCPU{Value: size.cores},
-		OS: &boot, OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "destroy",
+		// Linux finds what the firmware tells it, user data and host key, by ACPI alone.
+		Features: &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}},
+		OS:       &boot, OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "destroy",
 		Devices: &libvirtxml.DomainDeviceList{
 			Disks: []libvirtxml.DomainDisk{{
 				Device: "disk", Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: "qcow2"},

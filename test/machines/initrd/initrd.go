@@ -1,4 +1,4 @@
-package guests
+package initrd
 
 import (
 	"bytes"
@@ -70,8 +70,8 @@ const (
 	program = 0o100755
 )
 
-// initrd of a guest, and its kernel.
-func initrd(t *testing.T, root debian.Root) (kernel string, text []byte) {
+// Build the first file system of a guest from packages, and find its kernel.
+func Build(t testing.TB, root debian.Root) (kernel string, text []byte) {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(string(root), "boot/vmlinuz-*"))
 	if err != nil || len(found) != 1 {
@@ -121,7 +121,7 @@ func firstOf(a, b error) error {
 	return b
 }
 
-func at(t *testing.T, root debian.Root, path string) string {
+func at(t testing.TB, root debian.Root, path string) string {
 	t.Helper()
 	if filepath.IsAbs(path) {
 		return path
@@ -134,7 +134,7 @@ func at(t *testing.T, root debian.Root, path string) string {
 }
 
 // libraries that programs link, and what these link, by name.
-func libraries(t *testing.T, root debian.Root, programs ...string) map[string]string {
+func libraries(t testing.TB, root debian.Root, programs ...string) map[string]string {
 	t.Helper()
 	own, err := root.Libraries()
 	if err != nil {
