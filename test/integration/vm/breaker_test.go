@@ -32,8 +32,8 @@ func TestMadeAgainAtOnce(t *testing.T) {
 	w.Expect(w.system.Made()).To(gomega.Equal(4))
 }
 
-// TestTwoManagers that lead at once, as one that was cut off does beside its follower: no Server gets two machines. The one may make Servers
-// beside those that the other is making; what is too much is taken out again, machine and all.
+// TestTwoManagers that lead at once, as one that was cut off does beside its follower: no Server gets two machines. The one may make
+// Servers beside those that the other is making; what is too much is taken out again, machine and all.
 func TestTwoManagers(t *testing.T) {
 	w := newWorld(t)
 	w.leadAs("one")

@@ -158,8 +158,8 @@ func set(tool v1alpha1.Package) *v1alpha1.VMReplicaSet {
 }
 
 // TestTheWholeWay: libvirt's QEMU driver makes a machine for a set, by emulation; its lease is its address and the driver's host key its
-// proof; a package and a release come onto it over SSH, its Service gets it, customers are answered; and with its set it is gone, domain and
-// all.
+// proof; a package and a release come onto it over SSH, its Service gets it, customers are answered; and with its set it is gone, domain
+// and all.
 func TestTheWholeWay(t *testing.T) {
 	libvirtd, driver := newLibvirt(t)
 	g := gomega.NewWithT(t)
