@@ -89,6 +89,19 @@ func TestRightIsNotFound(t *testing.T) {
 			})
 			g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: in(history.ControlPlane, history.Whitelists, "list")})
 		},
+		"an application waits for a cluster to be federated, and the event says for what": func(t *testing.T, g *tale) {
+			i := g.find(t, in(history.ControlPlane, history.Migrations, "moved"), isPut)
+			waits := history.Object{"metadata": map[string]any{"uid": "m"}, "status": map[string]any{"management": "Static", "conditions": []any{
+				condition("Federated", "False", "Pending"), condition("Advancing", "False", "ClusterUnreachable"),
+			}}}
+			other := in(history.ControlPlane, history.Migrations, "waiting")
+			g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: other})
+			g.insert(i, history.Record{
+				Op: history.Put, Key: history.Key{Plane: history.ControlPlane, Resource: history.Events, Namespace: ns, Name: "waiting.1"},
+				Object: history.Object{"involvedObject": map[string]any{"uid": "m"}, "reason": "ClusterUnreachable"},
+			})
+			g.insert(0, history.Record{Op: history.Put, Key: other, Object: waits})
+		},
 		"the machine was too busy to come to rest": func(t *testing.T, g *tale) {
 			i := g.find(t, history.Key{}, isPhase(history.PhaseRest))
 			g.Records[i].Note = &history.Note{Kind: history.Phase, Name: history.PhaseRest, Text: " inconclusive"}

@@ -104,12 +104,16 @@ func (o *order) judge(world history.World, r history.Record, v *Verdict) {
 	}
 }
 
-// spare is how many more replicas the members are asked for than the template has.
+// spare is how many more replicas the members have, or are about to have by a Work or the scheduling result, than the template.
 func spare(world history.World, a app, members []string) int64 {
-	sum := int64(0)
+	sum, booked := int64(0), map[string]int64{}
+	if binding, known := world[a.binding()]; known {
+		booked, _ = shares(binding)
+	}
 	for _, member := range members {
 		n, _ := world[a.in(member)].Int("spec", "replicas")
-		sum += n
+		asked, _ := a.asked(world, member)
+		sum += max(n, asked, booked[member])
 	}
 	wanted, known := world[a.key].Int("spec", "replicas")
 	if !known {

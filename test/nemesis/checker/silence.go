@@ -54,6 +54,8 @@ func (d doubts) hear(r history.Record) {
 	open := map[doubt]bool{}
 	for _, c := range r.Object.List("status", "conditions") {
 		status, quiet := c.Text("status"), r.Resource == history.Releases && slices.Contains(normallyFalse, c.Text("type"))
+		// Where a migration is; Advancing says what is in its way.
+		quiet = quiet || r.Resource == history.Migrations && c.Text("type") == "Federated"
 		// A whitelist that has done all there is to do goes on no more.
 		quiet = quiet || r.Resource == history.Whitelists && c.Text("reason") == "AllDone"
 		if status == "False" && !quiet || status == "Unknown" {

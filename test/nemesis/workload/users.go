@@ -279,9 +279,13 @@ func (u *Users) order(ctx context.Context, app App, op Op) (*appsv1alpha1.PodSca
 	return order, nil
 }
 
+// orderPatience is how much longer its owner waits for the end of an order: what he asks for next would be added up with it, and nobody
+// could say what he wants.
+const orderPatience = 4 * time.Minute
+
 // follow creates an order and waits for its end. What was refused was not wanted, after all.
 func (u *Users) follow(ctx context.Context, app App, order *appsv1alpha1.PodScaleIn, pods int64) error {
-	created := false
+	created, patient := false, false
 	for {
 		phase, err := u.look(ctx, order, &created)
 		switch {
@@ -294,6 +298,13 @@ func (u *Users) follow(ctx context.Context, app App, order *appsv1alpha1.PodScal
 		}
 		select {
 		case <-ctx.Done():
+			if !patient {
+				patient = true
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), orderPatience)
+				defer cancel()
+				continue
+			}
 			if !created {
 				return u.takeBack(context.WithoutCancel(ctx), app, pods, errNothing)
 			}
