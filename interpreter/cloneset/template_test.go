@@ -39,6 +39,7 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 4, Clusters: three},
 			want: makeCloneSet(t).With(4, replicasPath...).With(3, partitionPath...).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 				Annotation("interpreter.argosy.dev/divided", "partition=3"),
 		},
 		"members with as many replicas get the careful value": {
@@ -46,6 +47,7 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 3, Clusters: three},
 			want: makeCloneSet(t).With(3, replicasPath...).With(3, partitionPath...).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=2,member3=3").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 				Annotation("interpreter.argosy.dev/divided", "partition=3"),
 		},
 		"without a readable binding nothing more than asked is updated": {
@@ -68,6 +70,7 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 4, Clusters: three},
 			want: makeCloneSet(t).With(4, replicasPath...).With(3, partitionPath...).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 				Annotation("interpreter.argosy.dev/divided", "partition=3"),
 		},
 		"less than all of the fleet held back is one updated": {
@@ -75,6 +78,7 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 4, Clusters: three},
 			want: makeCloneSet(t).With(4, replicasPath...).With(3, partitionPath...).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 				Annotation("interpreter.argosy.dev/divided", "partition=3"),
 		},
 		"half of three over three members: one is updated": {
@@ -82,6 +86,7 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 1, Clusters: ones},
 			want: makeCloneSet(t).With(1, replicasPath...).With(1, partitionPath...).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=0,member2=1,member3=1").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=1,member2=1,member3=1").
 				Annotation("interpreter.argosy.dev/divided", "partition=1"),
 		},
 		"a hundredth of three over three members: one is held back, and where it is held nothing is known to be updated": {
@@ -89,6 +94,7 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 1, Clusters: ones},
 			want: makeCloneSet(t).With(1, replicasPath...).With(1, partitionPath...).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=0,member2=0,member3=1").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=1,member2=1,member3=1").
 				Annotation("interpreter.argosy.dev/divided", "partition=1"),
 		},
 		"all of the fleet held back": {
@@ -112,6 +118,7 @@ func TestReviseReplica(t *testing.T) {
 			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
 				Annotation("interpreter.argosy.dev/template", created).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=2,member2=2,member3=2").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=2,member2=2,member3=2").
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},
 		"what a new member does not spend is divided": {
@@ -120,6 +127,7 @@ func TestReviseReplica(t *testing.T) {
 			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
 				Annotation("interpreter.argosy.dev/template", created).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=1,member2=2,member3=2").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=2,member2=2,member3=2").
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},
 		"a member that was new with another template is as any": {
@@ -129,6 +137,7 @@ func TestReviseReplica(t *testing.T) {
 			want: moved.With(2, replicasPath...).With(2, partitionPath...).Annotation("interpreter.argosy.dev/created-with", created).
 				Annotation("interpreter.argosy.dev/template", created).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=1,member2=2,member3=2").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=2,member2=2,member3=2").
 				Annotation("interpreter.argosy.dev/divided", "partition=2"),
 		},
 		"replicas on their way down: the binding still has ten": {
@@ -136,6 +145,7 @@ func TestReviseReplica(t *testing.T) {
 			target:   family.Target{Replicas: 4, Clusters: three},
 			want: makeCloneSet(t).With(4, replicasPath...).With(3, partitionPath...).
 				Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=2,member3=3").
+				Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 				Annotation("interpreter.argosy.dev/divided", "partition=3"),
 		},
 		"maxUnavailable is never divided to nothing": {

@@ -127,6 +127,7 @@ func TestReviseReplicaReadsTheDivision(t *testing.T) {
 				{"op":"add","path":"/metadata/annotations","value":{}},
 				{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},
 				{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},
+				{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1replicas-by-cluster","value":"member1=4,member2=6"},
 				{"op":"add","path":"/spec/replicas","value":4}]`,
 		},
 		"careful where nobody divides": {

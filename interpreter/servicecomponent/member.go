@@ -29,7 +29,7 @@ func dispatch(manifest *unstructured.Unstructured, to family.Destination) (edit.
 	if len(steps.list) > 0 {
 		return steps.dispatch(to)
 	}
-	return share.Dispatch(manifest, to, fleetFields)
+	return share.Dispatch(manifest, replicas, to, fleetFields)
 }
 
 func retainMember(desired, observed *unstructured.Unstructured) (edit.List, error) {

@@ -128,6 +128,7 @@ func TestRevise(t *testing.T) {
 					Annotation("interpreter.argosy.dev/canary-step-0-by-cluster", "member1=3,member2=3,member3=3").
 					Annotation("interpreter.argosy.dev/canary-step-1-by-cluster", "member1=2,member2=1,member3=2").
 					Annotation("interpreter.argosy.dev/canary-step-2-by-cluster", "member1=2,member2=1,member3=2").
+					Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 					Annotation("interpreter.argosy.dev/divided", "canary-step-0=3,canary-step-1=2,canary-step-2=2")
 			},
 		},

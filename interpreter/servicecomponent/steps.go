@@ -85,7 +85,7 @@ func (s steps) revise(target family.Target) (edit.List, error) {
 func (s steps) dispatch(to family.Destination) (edit.List, error) {
 	overridden := to.Overridden(stepsPath...)
 	to.Overridden = func(...string) bool { return overridden }
-	edits, err := share.Dispatch(s.held, to, s.fields)
+	edits, err := share.Dispatch(s.held, s.replicas, to, s.fields)
 	if err != nil {
 		return nil, err
 	}

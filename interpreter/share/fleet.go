@@ -118,7 +118,11 @@ func Hash(object *unstructured.Unstructured, path ...string) (string, error) {
 
 // Dispatch makes the manifest that of the destination.
 func (f Fleet) Dispatch(manifest *unstructured.Unstructured, to family.Destination) (edit.List, error) {
-	return Dispatch(manifest, to, f.Fields)
+	replicas, err := field.Count(manifest.Object, f.Default, f.Replicas...)
+	if err != nil {
+		return nil, err
+	}
+	return Dispatch(manifest, replicas, to, f.Fields)
 }
 
 // Retain gives the member what is its own: the fields the template's labels leave to it, and the names designated to go there.

@@ -22,6 +22,9 @@ const (
 	suffix = "-by-cluster"
 	// Divided is the annotation that holds what Revise wrote into the fields: "partition=4,max-unavailable=1".
 	Divided = prefix + "divided"
+	// Replicas is the annotation that holds what each cluster had of the binding when a number that is held back was divided. Karmada may
+	// write a manifest by the binding of before, with other replicas.
+	Replicas = prefix + "replicas" + suffix
 )
 
 // Meaning of a number.
@@ -108,6 +111,7 @@ func (a Asked) updated(c workv1alpha2.TargetCluster) int32 {
 func Revise(object *unstructured.Unstructured, asked Asked, fields []Field) (edit.List, error) {
 	var edits edit.List
 	var divided []string
+	of := ""
 	holds := false
 	asked.Total = asked.running()
 	for _, f := range fields {
@@ -119,6 +123,9 @@ func Revise(object *unstructured.Unstructured, asked Asked, fields []Field) (edi
 		if number == nil || !f.divisible(*number, asked.Total) {
 			// A division nobody made, copied with a manifest, would be taken for ours.
 			edits = append(edits, edit.Remove("metadata", "annotations", f.Annotation()))
+			if number != nil && f.holdsAll(*number, asked) {
+				edits = append(edits, edit.Set(int64(asked.Replicas), f.Path...))
+			}
 			continue
 		}
 		parts := f.divide(*number, asked)
@@ -130,8 +137,11 @@ func Revise(object *unstructured.Unstructured, asked Asked, fields []Field) (edi
 		}
 		edits = append(edits, edit.Annotate(f.Annotation(), text(asked.Clusters, parts)))
 		divided = append(divided, f.Name+"="+strconv.Itoa(int(value)))
+		if f.Meaning == Held {
+			of = text(asked.Clusters, replicasOf(asked.Clusters))
+		}
 	}
-	edits = append(edits, annotation(Divided, strings.Join(divided, ",")))
+	edits = append(edits, annotation(Divided, strings.Join(divided, ",")), annotation(Replicas, of))
 	if !holds {
 		asked.Template = ""
 	}
@@ -148,7 +158,10 @@ func annotation(key, value string) edit.Edit {
 
 // Dispatch gives the fields the value that is the destination's, where Revise could only write a careful one. What an OverridePolicy
 // set stays: it has the last word in Karmada. So does what anybody else has changed since.
-func Dispatch(manifest *unstructured.Unstructured, to family.Destination, fields []Field) (edit.List, error) {
+//
+// replicas are the manifest's. Where they are others than those that were divided, as many are updated as were divided and the rest is
+// held.
+func Dispatch(manifest *unstructured.Unstructured, replicas int32, to family.Destination, fields []Field) (edit.List, error) {
 	wrote := field.Annotation(manifest.Object, Divided)
 	if wrote == "" || to.Cluster == "" {
 		return nil, nil
@@ -174,11 +187,26 @@ func Dispatch(manifest *unstructured.Unstructured, to family.Destination, fields
 			return nil, field.Errorf([]string{"metadata", "annotations[" + f.Annotation() + "]"},
 				"it has no part for %s: the ResourceBinding had no such cluster when it was read", to.Cluster)
 		}
+		if value, err = f.of(manifest, replicas, to.Cluster, value); err != nil {
+			return nil, err
+		}
 		if value != before {
 			edits = append(edits, edit.Set(int64(value), f.Path...))
 		}
 	}
 	return edits, nil
+}
+
+// of is what a manifest of so many replicas holds back, of which a division says what is held of the cluster's.
+func (f Field) of(manifest *unstructured.Unstructured, replicas int32, cluster string, value int32) (int32, error) {
+	if f.Meaning != Held {
+		return value, nil
+	}
+	divided, known, err := lookup(field.Annotation(manifest.Object, Replicas), cluster, Replicas)
+	if err != nil || !known {
+		return value, err
+	}
+	return max(0, value+replicas-divided), nil
 }
 
 // Retain takes the mark of its first template from an object that has had another: what was written for a new object is true of new
@@ -234,6 +262,11 @@ func (f Field) divisible(number, total int32) bool {
 		return number > 0 && number < total
 	}
 	return number > 1
+}
+
+// holdsAll is true where everything is held back, and a manifest by the binding of before has more than everything.
+func (f Field) holdsAll(number int32, asked Asked) bool {
+	return f.Meaning == Held && number > 0 && number >= asked.Total && number < asked.Replicas
 }
 
 // divide is every cluster's value; nil without clusters.
@@ -299,6 +332,14 @@ func (f Field) careful(number int32, asked Asked, parts []int32) int32 {
 		return asked.Replicas - proportion(asked.Total-number)
 	}
 	return max(1, proportion(number))
+}
+
+func replicasOf(clusters []workv1alpha2.TargetCluster) []int32 {
+	out := make([]int32, len(clusters))
+	for i, c := range clusters {
+		out[i] = c.Replicas
+	}
+	return out
 }
 
 // text is a division in the order of the clusters' names, so that it changes only when the division does.

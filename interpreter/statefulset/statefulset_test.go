@@ -51,6 +51,7 @@ func TestRevise(t *testing.T) {
 			want: func(o fixture.Object) fixture.Object {
 				return o.With(4, "spec", "replicas").With(3, partitionPath...).With(2, unavailablePath...).
 					Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
+					Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 					Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
 					Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=2").
 					Annotation("interpreter.argosy.dev/created-with", "e3b3f96cfe942e91").Annotation("interpreter.argosy.dev/template", "e3b3f96cfe942e91")

@@ -57,6 +57,7 @@ func TestRevise(t *testing.T) {
 	}
 	want := template(t).With(3, replicasPath...).With(3, partitionPath...).With(1, unavailablePath...).
 		Annotation("interpreter.argosy.dev/partition-by-cluster", "member1=3,member2=3,member3=3").
+		Annotation("interpreter.argosy.dev/replicas-by-cluster", "member1=4,member2=3,member3=3").
 		Annotation("interpreter.argosy.dev/max-unavailable-by-cluster", "member1=2,member2=1,member3=1").
 		Annotation("interpreter.argosy.dev/divided", "partition=3,max-unavailable=1").
 		Annotation("interpreter.argosy.dev/created-with", "b2cbd5b00b0a9043").Annotation("interpreter.argosy.dev/template", "b2cbd5b00b0a9043")
