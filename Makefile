@@ -127,7 +127,7 @@ nemesis-cover: build ## runs in which every two nemeses meet, five at a time; RU
 	go test -v -count=1 -timeout=$$(awk 'BEGIN {printf "%d", $(RUNS) * ($(MINUTES) + 30)}')m ./test/e2e/nemesis \
 		-args -design=$(ARTIFACTS)/nemesis-cover -runs=$(RUNS) -minutes=$(MINUTES) -seed=$(SEED)
 
-# Debian's packages are unpacked into the user's cache, some 60 MB, and nothing is installed; what cannot be had fails, and is named.
+# Debian's packages are unpacked into the user's cache, some 470 MB, and nothing is installed; what cannot be had fails, and is named.
 .PHONY: test-machines
 test-machines: go-version ## stories with HAProxy, libvirtd, machines that QEMU emulates, and apt; on Debian or Ubuntu
 	$(TIMED) -count=1 -p=1 -timeout=30m ./test/machines ./test/machines/guests ./test/machines/domains ./test/machines/delivery

@@ -17,6 +17,7 @@ import (
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/facts"
+	"github.com/argosy-dev/argosy/member/vm/state"
 )
 
 // setCondition keeps the time of a state that did not change.
@@ -38,6 +39,8 @@ func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.
 	if err := r.act(ctx, w); err != nil {
 		return time.Time{}, err
 	}
+	// What was decided is of before the task was done.
+	setCondition(&w.after.Status, state.Blocked(w.after.Status.Tasks))
 	r.doubtSecrets(w)
 	written, err := r.writeStatus(ctx, w)
 	if err != nil {

@@ -29,7 +29,7 @@ func (f facts) output(p picked, pending []gatev1alpha1.PendingApproval, rejectio
 	}
 	due := f.due(p, &out)
 	conditions := slices.Clone(f.status.Conditions)
-	for _, c := range []metav1.Condition{f.ready(out), awaiting(pending), blocked(out.Tasks), due, f.paused()} {
+	for _, c := range []metav1.Condition{f.ready(out), awaiting(pending), Blocked(out.Tasks), due, f.paused()} {
 		c.LastTransitionTime = metav1.NewTime(f.Now)
 		c.ObservedGeneration = f.Server.Generation
 		apimeta.SetStatusCondition(&conditions, c)
@@ -67,7 +67,8 @@ func awaiting(pending []gatev1alpha1.PendingApproval) metav1.Condition {
 	return condition(v1alpha1.ConditionAwaitingApproval, true, v1alpha1.ReasonGateWaiting, "waits at "+strings.Join(names, ", "))
 }
 
-func blocked(tasks []v1alpha1.Task) metav1.Condition {
+// Blocked says whether one of the tasks failed for good.
+func Blocked(tasks []v1alpha1.Task) metav1.Condition {
 	t := failed(tasks)
 	if t == nil {
 		return condition(v1alpha1.ConditionTaskBlocked, false, v1alpha1.ReasonNoTaskFailed, "no task failed for good")
