@@ -16,8 +16,8 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/control"
 )
 
-// TestBlockedAtOnce: a status that shows a task that failed for good says so in TaskBlocked too. A VMDeployment goes by the task, and whoever
-// it told read "no task failed for good" a moment later.
+// TestBlockedAtOnce: a status that shows a task that failed for good says so in TaskBlocked too. A VMDeployment goes by the task, and
+// whoever it told read "no task failed for good" a moment later.
 func TestBlockedAtOnce(t *testing.T) {
 	server := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", UID: "u"}}
 	server.Spec.Machine.Driver = "nowhere"
