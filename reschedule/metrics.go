@@ -88,6 +88,9 @@ func (m *measures) Collect(into chan<- prometheus.Metric) {
 	}
 }
 
+// MetricType of what it collects, which has no values before something waits.
+func (*measures) MetricType() string { return "gauge" }
+
 func (m *measures) wrote(d decide.Decision) {
 	counter := m.moved
 	if d.Verdict == decide.PutsBack {

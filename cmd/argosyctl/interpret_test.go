@@ -118,6 +118,7 @@ updatedReplicas: 3
 			want: `[{"op":"add","path":"/metadata/annotations","value":{}},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=5"},` +
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1replicas-by-cluster","value":"member1=5,member2=5"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1created-with","value":"92b5c6e5cda2d5bb"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1template","value":"92b5c6e5cda2d5bb"},` +
 				`{"op":"add","path":"/spec/replicas","value":5},{"op":"add","path":"/spec/updateStrategy/partition","value":4}]` + "\n",
@@ -129,6 +130,7 @@ updatedReplicas: 3
 			want: `[{"op":"add","path":"/spec/updateStrategy/partition","value":4},{"op":"add","path":"/metadata/annotations","value":{}},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1partition-by-cluster","value":"member1=4,member2=5"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1divided","value":"partition=4"},` +
+				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1replicas-by-cluster","value":"member1=4,member2=6"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1created-with","value":"92b5c6e5cda2d5bb"},` +
 				`{"op":"add","path":"/metadata/annotations/interpreter.argosy.dev~1template","value":"92b5c6e5cda2d5bb"},` +
 				`{"op":"add","path":"/spec/replicas","value":4}]` + "\n",
