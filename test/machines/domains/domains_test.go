@@ -1,8 +1,6 @@
 package domains
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,6 +40,7 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/servers"
 	"github.com/argosy-dev/argosy/member/vm/sets"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/machines/tarball"
 )
 
 const namespace = "default"
@@ -110,24 +109,6 @@ func artifacts(t *testing.T, files map[string][]byte) (put func(name string) (so
 	}
 }
 
-func packed(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	writer := tar.NewWriter(&out)
-	for name, text := range files {
-		if err := writer.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := writer.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
 // set of one machine with a package, in a pool of the Service shop.
 func set(tool v1alpha1.Package) *v1alpha1.VMReplicaSet {
 	out := &v1alpha1.VMReplicaSet{ObjectMeta: meta("shop")}
@@ -166,8 +147,8 @@ func TestTheWholeWay(t *testing.T) {
 	g.SetDefaultEventuallyTimeout(2 * patience)
 	g.SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
 	put := artifacts(t, map[string][]byte{
-		"/tool.tar": packed(t, map[string]string{"tool/bin/tool": "#!/bin/sh\necho a tool\n"}),
-		"/web.tar":  packed(t, map[string]string{"www/version": "1.0", "start": "killall httpd; httpd -p 8080 -h \"$(pwd -P)/www\""}),
+		"/tool.tar": tarball.Of(t, map[string]string{"tool/bin/tool": "#!/bin/sh\necho a tool\n"}),
+		"/web.tar":  tarball.Of(t, map[string]string{"www/version": "1.0", "start": "killall httpd; httpd -p 8080 -h \"$(pwd -P)/www\""}),
 	})
 	tool := v1alpha1.Package{
 		Name: "tool", Version: "1.0", Installer: v1alpha1.InstallerArchive, Params: map[string]v1alpha1.BoundedString{"stripComponents": "1"},

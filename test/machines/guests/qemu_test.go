@@ -1,9 +1,7 @@
 package guests
 
 import (
-	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,6 +29,7 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/remote/remotetest"
 	"github.com/argosy-dev/argosy/test/lab/ports"
 	"github.com/argosy-dev/argosy/test/machines/initrd"
+	"github.com/argosy-dev/argosy/test/machines/tarball"
 )
 
 // machine is emulated, and worked on over SSH.
@@ -241,24 +240,6 @@ func artifacts(t *testing.T, files map[string][]byte) (put func(name string) (so
 	}
 }
 
-func packed(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	writer := tar.NewWriter(&out)
-	for name, text := range files {
-		if err := writer.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := writer.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
 // TestEmulatedMachines: three machines with a kernel and firmware of their own get a package and a release, and serve it. The third is told
 // its host key by the firmware, as the driver libvirt does, so that it proves itself without anybody having read its console. One whose
 // power is cut in the middle of work comes back empty, as it keeps its files in memory, and gets all again under another host key.
@@ -269,8 +250,8 @@ func TestEmulatedMachines(t *testing.T) {
 	}
 	t.Cleanup(pool.Close)
 	put := artifacts(t, map[string][]byte{
-		"/tool.tar": packed(t, map[string]string{"tool/bin/tool": "#!/bin/sh\necho a tool\n"}),
-		"/web.tar":  packed(t, map[string]string{"www/version": "1.0", "start": "killall httpd; httpd -p 8080 -h \"$(pwd -P)/www\""}),
+		"/tool.tar": tarball.Of(t, map[string]string{"tool/bin/tool": "#!/bin/sh\necho a tool\n"}),
+		"/web.tar":  tarball.Of(t, map[string]string{"www/version": "1.0", "start": "killall httpd; httpd -p 8080 -h \"$(pwd -P)/www\""}),
 	})
 	tool := v1alpha1.Package{
 		Name: "tool", Version: "1.0", Installer: v1alpha1.InstallerArchive, Params: map[string]v1alpha1.BoundedString{"stripComponents": "1"},
