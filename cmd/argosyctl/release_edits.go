@@ -187,7 +187,7 @@ func undoRevision(release *v1alpha1.Release, to string) (string, error) {
 		return "", fmt.Errorf("revision %s is rejected already", status.Revision)
 	}
 	rejectRevision(release, status.Revision)
-	return fmt.Sprintf("revision %s is rejected: every cluster goes back to %s", status.Revision, stable), nil
+	return fmt.Sprintf("revision %s is rejected: every cluster that has it goes back to %s", status.Revision, stable), nil
 }
 
 // undoTo an older revision: the stable one is rejected too, and so is what is under way.
@@ -205,7 +205,7 @@ func undoTo(release *v1alpha1.Release, to string) (string, error) {
 	rejectRevision(release, status.Dispatch.Stable)
 	rejectRevision(release, status.Revision)
 	release.Spec.RollbackTo = to
-	return fmt.Sprintf("revision %s is rejected: every cluster goes back to %s", status.Revision, to), nil
+	return fmt.Sprintf("revision %s is rejected: every cluster that has it goes back to %s", status.Revision, to), nil
 }
 
 func rejectRevision(release *v1alpha1.Release, revision string) {

@@ -300,7 +300,7 @@ func back(n *next) bool {
 			"argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name)
 		return false
 	}
-	n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", d.Stable, to)
+	n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster that has it goes back to %s", d.Stable, to)
 	d.Stable = to
 	return false
 }
@@ -368,7 +368,8 @@ func reject(n *next) bool {
 		return false
 	}
 	if d.Revision != n.Template.Revision || len(d.Open) > 0 || n.Status.Stage != "" {
-		n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", n.Template.Revision, d.Stable)
+		n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster that has it goes back to %s", n.Template.Revision,
+			d.Stable)
 	}
 	d.Revision, d.Open, d.Updated, d.WithOpen = n.Template.Revision, nil, nil, nil
 	n.begin("")
