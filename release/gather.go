@@ -368,18 +368,48 @@ func reported(work *workv1alpha1.Work) (*decide.Work, error) {
 	if n, err := strconv.ParseInt(marks[v1alpha1.AnnotationShare], 10, 32); err == nil {
 		out.Share = &n
 	}
-	for _, item := range work.Status.ManifestStatuses {
-		if item.Status != nil && item.Identifier.Kind == manifest.GetKind() && item.Identifier.Name == manifest.GetName() {
-			status := map[string]any{}
-			if err := kjson.UnmarshalCaseSensitivePreserveInts(item.Status.Raw, &status); err != nil {
-				return nil, fmt.Errorf("decoding the status in Work %s/%s: %w", work.Namespace, work.Name, err)
-			}
-			count(out, manifest, status)
-			out.Healthy = item.Health == workv1alpha1.ResourceHealthy
-			out.Unjudged = !out.Healthy && item.Health != workv1alpha1.ResourceUnhealthy
-		}
+	item := reportOf(work, manifest)
+	if item == nil {
+		return out, nil
 	}
+	status, err := statusOf(work, manifest)
+	if err != nil {
+		return nil, err
+	}
+	count(out, manifest, status)
+	out.Healthy = item.Health == workv1alpha1.ResourceHealthy
+	out.Unjudged = !out.Healthy && item.Health != workv1alpha1.ResourceUnhealthy
 	return out, nil
+}
+
+// reportOf a manifest is what the member told of it; nil for nothing.
+func reportOf(work *workv1alpha1.Work, manifest *unstructured.Unstructured) *workv1alpha1.ManifestStatus {
+	at := slices.IndexFunc(work.Status.ManifestStatuses, func(item workv1alpha1.ManifestStatus) bool {
+		return item.Status != nil && item.Identifier.Kind == manifest.GetKind() && item.Identifier.Name == manifest.GetName()
+	})
+	if at < 0 {
+		return nil
+	}
+	return &work.Status.ManifestStatuses[at]
+}
+
+// statusOf a manifest, as the member reported it; empty when it did not.
+func statusOf(work *workv1alpha1.Work, manifest *unstructured.Unstructured) (map[string]any, error) {
+	status := map[string]any{}
+	item := reportOf(work, manifest)
+	if item == nil {
+		return status, nil
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(item.Status.Raw, &status); err != nil {
+		return nil, fmt.Errorf("decoding the status in Work %s/%s: %w", work.Namespace, work.Name, err)
+	}
+	return status, nil
+}
+
+// ran says whether the member's controller has seen the object of a Work, in whatever revision.
+func ran(status map[string]any) bool {
+	generation, ok := status["observedGeneration"].(int64)
+	return ok && generation > 0
 }
 
 // count what a member reported. It is about this manifest when it bears its generation of the template, and its revision: overrides that
@@ -393,6 +423,7 @@ func count(out *decide.Work, manifest *unstructured.Unstructured, status map[str
 		}
 		return 0
 	}
+	out.Ran = ran(status)
 	of, err := strconv.ParseInt(manifest.GetAnnotations()[mark.TemplateGeneration], 10, 64)
 	out.Observed = err == nil && first("resourceTemplateGeneration") == of && first("observedGeneration") >= first("generation")
 	out.Observed = out.Observed && ofRevision(out, manifest, status)

@@ -48,7 +48,7 @@ status:
 // TestReported: what a member said counts only when it is about this manifest.
 func TestReported(t *testing.T) {
 	two := int64(2)
-	whole := decide.Work{Revision: "r2", Share: &two, Observed: true, Desired: 4, Updated: 2, Ready: 3, Old: 2, Healthy: true}
+	whole := decide.Work{Revision: "r2", Share: &two, Observed: true, Ran: true, Desired: 4, Updated: 2, Ready: 3, Old: 2, Healthy: true}
 	for name, tc := range map[string]struct {
 		old, new string
 		want     func(decide.Work) decide.Work
@@ -58,6 +58,8 @@ func TestReported(t *testing.T) {
 			func(w decide.Work) decide.Work { w.Observed = false; return w }},
 		"not seen by the member's": {"observedGeneration: 3", "observedGeneration: 2",
 			func(w decide.Work) decide.Work { w.Observed = false; return w }},
+		"not seen by the member's since it was made": {", observedGeneration: 3", "",
+			func(w decide.Work) decide.Work { w.Observed, w.Ran = false, false; return w }},
 		"not healthy": {"health: Healthy", "health: Unknown", func(w decide.Work) decide.Work { w.Healthy, w.Unjudged = false, true; return w }},
 		"unhealthy":   {"health: Healthy", "health: Unhealthy", func(w decide.Work) decide.Work { w.Healthy = false; return w }},
 		"all new":     {"updatedReplicas: 2", "updatedReplicas: 4", func(w decide.Work) decide.Work { w.Updated, w.Old = 4, 0; return w }},

@@ -37,6 +37,11 @@ func (h *Holder) Hold(
 	asked := hold.Work{Cluster: cluster, New: manifest, Old: was, Suspended: ptr.Deref(work.Spec.SuspendDispatching, false)}
 	if old != nil {
 		asked.OverridesChanged = overrides(work) != overrides(old)
+		status, err := statusOf(old, manifest)
+		if err != nil {
+			return nil, err
+		}
+		asked.Ran = ran(status)
 	}
 	want, err := hold.Choose(asked)
 	if err != nil {

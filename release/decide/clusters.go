@@ -89,6 +89,9 @@ func (n *next) written(c Cluster, share int64) (reason, message string) {
 		return v1alpha1.ReasonUpdating, "refuses it: " + w.Refused
 	case w.Unanswered != "":
 		return v1alpha1.ReasonUpdating, "did not answer Karmada's write, which is tried again: " + w.Unanswered
+	case w.Revision != n.Template.Revision && share >= 0 && !w.Ran:
+		return v1alpha1.ReasonWorkNotWritten, "has revision " + orNone(w.Revision) + " first, which it has not reported on yet: " +
+			"a new object has no older replicas to keep beside a number of new ones"
 	case w.Revision != n.Template.Revision:
 		return v1alpha1.ReasonWorkNotWritten, "has revision " + orNone(w.Revision) + " in its Work"
 	case share >= 0 && (w.Share == nil || *w.Share != share), share < 0 && w.Share != nil:
@@ -159,6 +162,8 @@ func (n *next) lags(c Cluster) bool {
 	switch {
 	case c.Work == nil, c.withLags(d):
 		return true
+	case part && c.Work.Revision != d.Revision && !c.Work.Ran:
+		return false // it is the member that is waited for
 	case part:
 		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share) || c.Work.unheard()
 	case isAll(d) || slices.Contains(d.Open, c.Name):

@@ -36,6 +36,8 @@ type fleet struct {
 	events []string
 	// worn clusters have no older revision to make pods of.
 	worn map[string]bool
+	// ran says which clusters have followed the Work they have, since it was made.
+	ran map[string]bool
 	// frozen members do not follow their Works.
 	frozen bool
 	// gates are what the Prometheus queries answer.
@@ -63,7 +65,7 @@ func newFleet(t rapid.TB, kind string, assigned map[string]int64, stages ...v1al
 	f := &fleet{
 		t: t, now: time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC), assigned: assigned,
 		records: map[string]*unstructured.Unstructured{}, works: map[string]*unstructured.Unstructured{}, pods: map[string]map[string]int64{},
-		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{}, slow: map[string]bool{}, anew: map[string]bool{},
+		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{}, ran: map[string]bool{}, slow: map[string]bool{}, anew: map[string]bool{},
 		configs: map[string]*unstructured.Unstructured{},
 		release: &v1alpha1.Release{
 			ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", Generation: 1},
@@ -179,6 +181,7 @@ func (f *fleet) karmada() {
 			delete(f.works, cluster)
 			delete(f.configs, cluster)
 			delete(f.pods, cluster)
+			delete(f.ran, cluster)
 		}
 	}
 }
@@ -214,7 +217,7 @@ func (f *fleet) dispatched(cluster string, rendered, old *unstructured.Unstructu
 	if !hold.Staged(rendered) || marks[v1alpha1.AnnotationOpen] == v1alpha1.OpenAll {
 		return rendered
 	}
-	work := hold.Work{Cluster: cluster, New: rendered, Old: old}
+	work := hold.Work{Cluster: cluster, New: rendered, Old: old, Ran: f.ran[cluster]}
 	want, err := hold.Choose(work)
 	if err != nil {
 		f.t.Fatal(err)
@@ -243,6 +246,7 @@ func (f *fleet) dispatched(cluster string, rendered, old *unstructured.Unstructu
 
 // member runs what its Work says, as CloneSet does: beyond the partition pods are of the new revision, the others stay what they are.
 func (f *fleet) member(cluster string) {
+	f.ran[cluster] = true
 	work := f.works[cluster]
 	revision := f.content(work)
 	replicas, _, _ := unstructured.NestedInt64(work.Object, "spec", "replicas")
@@ -315,7 +319,7 @@ func (f *fleet) reported(name string, work *unstructured.Unstructured) *Work {
 	revision := f.content(work)
 	out := &Work{Revision: work.GetAnnotations()[v1alpha1.AnnotationRevision], Bound: hold.Bound(work), Observed: !f.away[name] && !f.untold,
 		Untold: f.untold, Healthy: !f.unjudged,
-		Unjudged: f.unjudged}
+		Ran: f.ran[name], Unjudged: f.unjudged}
 	if text, ok := work.GetAnnotations()[v1alpha1.AnnotationShare]; ok {
 		n := int64(0)
 		if _, err := fmt.Sscan(text, &n); err != nil {

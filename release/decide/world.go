@@ -100,6 +100,8 @@ type Work struct {
 	Refused, Unanswered string
 	// Observed is true when the member reported on this manifest, not on one before it.
 	Observed bool
+	// Ran: the member's controller has seen the object, in whatever revision. Before that a number of replicas is opened in none of it.
+	Ran bool
 	// Untold: the report does not say of which revision it is, and only that would tell it from one before.
 	Untold bool
 	// Desired, Updated and Ready as reported.

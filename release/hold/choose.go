@@ -32,6 +32,8 @@ type Work struct {
 	OverridesChanged bool
 	// Suspended is true while Karmada dispatches nothing to the cluster.
 	Suspended bool
+	// Ran is true when the member reported that its controller has seen the object: it has a revision to keep beside a newer one.
+	Ran bool
 }
 
 // Want is the revision a Work is to have.
@@ -82,10 +84,11 @@ func Choose(work Work) (Want, error) {
 			return Want{}, err
 		case !partly:
 			return all, nil
-		case n > 0 && work.Old != nil:
+		case n > 0 && work.Old != nil && work.Ran:
 			return Want{Revision: revision, From: New, Share: &n}, nil
 		}
-		// A new object has no pods of an older revision: all would be of this one. It gets the stable one first.
+		// A new object has no pods of an older revision: all would be of this one. It gets the stable one first, and until the member has
+		// seen that.
 	}
 	if have, kept := keeps(work); kept {
 		return have, nil

@@ -171,8 +171,11 @@ func TestChoose(t *testing.T) {
 				From: Recorded},
 		},
 		"by number": {
-			Work{Cluster: "a", New: staged(t, "r2", "a", "updated:a=2"), Old: staged(t, "r1", "*", "")}, Want{Revision: "r2",
-				From: New, Share: &two},
+			Work{Cluster: "a", New: staged(t, "r2", "a", "updated:a=2"), Old: staged(t, "r1", "*", ""), Ran: true},
+			Want{Revision: "r2", From: New, Share: &two},
+		},
+		"by number, and the member has not seen the stable one": {
+			Work{Cluster: "a", New: staged(t, "r2", "a", "updated:a=2"), Old: staged(t, "r1", "*", "")}, Want{Revision: "r1", From: Old},
 		},
 		"by number, made anew": {Work{Cluster: "a", New: staged(t, "r2", "a", "updated:a=2")}, Want{Revision: "r1", From: Recorded}},
 		"suspended": {
