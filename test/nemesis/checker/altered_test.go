@@ -108,6 +108,17 @@ func TestAlteredIsFound(t *testing.T) {
 			},
 			want: []string{"C4 canary"},
 		},
+		"a CloneSet that nobody deleted is made again": {
+			alter: func(t *testing.T, g *tale) {
+				i := g.find(t, in("member1", history.Pods, "new1"), isPut)
+				key, pods := in("member2", history.CloneSets, "push"), in("member2", history.Pods, "new2")
+				g.insert(i, history.Record{Op: history.Delete, Key: pods})
+				g.insert(i, history.Record{Op: history.Put, Key: pods, Object: pod("push", "v2")})
+				g.insert(i, history.Record{Op: history.Put, Key: key, Object: pushed(2, 1, "v2")})
+				g.insert(i, history.Record{Op: history.Delete, Key: key})
+			},
+			want: []string{"C2 replicas", "C4 canary"},
+		},
 		"no pod is new at rest where one is asked for": {
 			alter: func(t *testing.T, g *tale) {
 				i := g.find(t, history.Key{}, isPhase(history.PhaseCalm))

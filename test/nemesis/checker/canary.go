@@ -23,13 +23,18 @@ type ask struct {
 // canary is C4. It follows CloneSets that are pushed.
 func canary(h history.History, v *Verdict) {
 	fleet, now := fleetOf(h), newFaults()
-	asks := map[history.Key][]ask{}
+	asks, anew := map[history.Key][]ask{}, anew{}
 	over := false
 	h.Replay(func(world history.World, before history.Object, r history.Record) {
 		now.hear(r)
 		over = over || phase(r) == history.PhaseRest
-		if a, ok := fleet.of(r.Key); ok && a.use == "push" && r.Plane == history.ControlPlane && r.Op == history.Put {
-			asks[a.key] = append(asks[a.key], asking(r))
+		if a, ok := fleet.of(r.Key); ok && a.use == "push" && r.Op == history.Put {
+			switch {
+			case r.Plane == history.ControlPlane:
+				asks[a.key] = append(asks[a.key], asking(r))
+			case before == nil:
+				anew.made(a, r, now)
+			}
 		}
 		for _, a := range fleet.apps {
 			if len(asks[a.key]) == 0 {
@@ -37,36 +42,51 @@ func canary(h history.History, v *Verdict) {
 			}
 			switch {
 			case phase(r) == history.PhaseRest && r.Note.Text == "":
-				atRest(world, a, asks[a.key], r, v)
+				atRest(world, a, asks[a.key], anew, r, v)
 			case !over && before == nil && r.Op == history.Put && r.Resource == history.Pods && belongs(r.Object, a):
-				comes(world, a, asks[a.key], r, v, now.anyLately(r.At, askedLately, "taint "))
+				comes(world, a, asks[a.key], anew, r, v, now.anyLately(r.At, askedLately, "taint "))
 			}
 		}
 	})
 }
 
-// atRest there are as many pods of the newest image as are asked for.
-func atRest(world history.World, a app, asks []ask, r history.Record, v *Verdict) {
+// anew are the images of members' CloneSets that Karmada made again after somebody deleted them by hand. A new object has no pods of an
+// older image for a partition to keep: all of them are of the newest.
+type anew map[history.Key]string
+
+// made follows a CloneSet that is created in a member.
+func (n anew) made(a app, r history.Record, now faults) {
+	delete(n, r.Key)
+	if byHand(now, a, r) {
+		n[r.Key] = r.Object.Text("spec", "template", "images")
+	}
+}
+
+// held tells whether a partition holds back an image of an application in a member.
+func (n anew) held(a app, member, image string) bool { return n[a.in(member)] != image }
+
+// atRest there are as many pods of the newest image as are asked for; more only in members where no partition holds it back.
+func atRest(world history.World, a app, asks []ask, anew anew, r history.Record, v *Verdict) {
 	newest := asks[len(asks)-1]
 	if whole(asks) && !newest.all {
 		return
 	}
 	v.Judged++
-	if n := podsOf(world, a, newest.image); n != newest.pods {
-		v.violated(r, a.key, fmt.Sprintf("%d pods of %s at rest, and %d are asked for", n, newest.image, newest.pods))
+	if held, all := podsOf(world, a, newest.image, anew); held > newest.pods || all < newest.pods {
+		v.violated(r, a.key, fmt.Sprintf("%d pods of %s at rest, and %d are asked for", all, newest.image, newest.pods))
 	}
 }
 
 // comes judges a pod that was just made; evicted ones come elsewhere again while the old ones still are.
-func comes(world history.World, a app, asks []ask, r history.Record, v *Verdict, evicted bool) {
+func comes(world history.World, a app, asks []ask, anew anew, r history.Record, v *Verdict, evicted bool) {
 	newest := asks[len(asks)-1]
-	if r.Object.Text("spec", "images") != newest.image || whole(asks) {
+	if r.Object.Text("spec", "images") != newest.image || whole(asks) || !anew.held(a, r.Plane, newest.image) {
 		return
 	}
 	v.Judged++
 	most := most(asks, newest.image, r.At)
-	if n := podsOf(world, a, newest.image) + 1; n > most && !evicted {
-		v.violated(r, a.key, fmt.Sprintf("pod %s is number %d of %s, and %d were asked for in the last minute", r.Name, n, newest.image, most))
+	if n, _ := podsOf(world, a, newest.image, anew); n+1 > most && !evicted {
+		v.violated(r, a.key, fmt.Sprintf("pod %s is number %d of %s, and %d were asked for in the last minute", r.Name, n+1, newest.image, most))
 	}
 }
 
@@ -102,14 +122,16 @@ func belongs(pod history.Object, a app) bool {
 	return pod.Text("metadata", "namespace") == a.key.Namespace && pod.Meta("labels", "app") == a.key.Name
 }
 
-// podsOf an image that are not on their way out, in all members.
-func podsOf(world history.World, a app, image string) int64 {
-	n := int64(0)
+// podsOf an image that are not on their way out: those in members where a partition holds it back, and those in all.
+func podsOf(world history.World, a app, image string, anew anew) (held, all int64) {
 	for key, pod := range world {
 		stays := pod.Text("metadata", "deletionTimestamp") == ""
 		if key.Resource == history.Pods && stays && belongs(pod, a) && pod.Text("spec", "images") == image {
-			n++
+			all++
+			if anew.held(a, key.Plane, image) {
+				held++
+			}
 		}
 	}
-	return n
+	return held, all
 }

@@ -35,6 +35,23 @@ func TestRightIsNotFound(t *testing.T) {
 			g.insert(i+1, history.Record{Op: history.Delete, Key: in("member2", history.Pods, "old2")})
 			g.insert(i+1, history.Record{Op: history.Put, Key: in("member2", history.Pods, "old2"), Object: pod("push", "v1")})
 		},
+		"a CloneSet that somebody deleted has only new pods when it is made again": func(t *testing.T, g *tale) {
+			i := g.find(t, in("member1", history.Pods, "new1"), isPut) + 1
+			for _, r := range []history.Record{ // the last comes first
+				{Op: history.Put, Key: in("member2", history.Pods, "again2"), Object: pod("push", "v2")},
+				{Op: history.Put, Key: in("member2", history.Pods, "again1"), Object: pod("push", "v2")},
+				{Op: history.Put, Key: in("member2", history.CloneSets, "push"), Object: pushed(2, 1, "v2")},
+				{Op: history.Delete, Key: in("member2", history.Pods, "old2")},
+				{Op: history.Delete, Key: in("member2", history.CloneSets, "push")},
+				fault("hand-delete", "push@member2", true),
+				fault("hand-delete", "push@member2", false),
+			} {
+				g.insert(i, r)
+			}
+			for _, gone := range []string{"again2", "again1"} {
+				g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: in("member2", history.Pods, gone)})
+			}
+		},
 		"the books are wrong while who would say so is dead": func(t *testing.T, g *tale) {
 			fed := in(history.ControlPlane, history.FedHPAs, "fed")
 			i := g.find(t, fed, func(r history.Record) bool {
