@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/code"
@@ -52,7 +51,6 @@ func (r *Reconciler) deploy(ctx context.Context, w *work, task *v1alpha1.Task) e
 		w.by(facts.Due(*task))
 	case deploy.Succeeded:
 		w.after.Status.Release = code.Deployed(*release)
-		w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "the release was just deployed")
 		facts.End(task, v1alpha1.TaskSucceeded, w.now, "")
 	default:
 		return r.start(ctx, w, task, system, job)

@@ -116,11 +116,18 @@ func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
 		facts.Watch(task, w.now, "nobody probes here")
 		return
 	}
+	// A server that is taken out since it is unwell waits to be well again, and nothing fails.
+	waits := w.row == v1alpha1.ReasonUnhealthy || w.row == v1alpha1.ReasonMonitoringAbnormal
+	if !waits && task.State == v1alpha1.TaskPending {
+		// What was just deployed, or mended by a person, is not judged by what was asked before.
+		r.prober.Forget(w.before.UID)
+		w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "it was not asked since it was deployed")
+	}
 	opinion, asked := r.opinion(w)
 	switch {
 	case asked && opinion.Verdict == probe.Healthy:
 		facts.End(task, v1alpha1.TaskSucceeded, w.now, "")
-	case asked && opinion.Verdict == probe.Unhealthy && w.row != v1alpha1.ReasonUnhealthy && w.row != v1alpha1.ReasonMonitoringAbnormal:
+	case asked && opinion.Verdict == probe.Unhealthy && !waits:
 		facts.End(task, v1alpha1.TaskFailed, w.now, "the service does not come up: "+opinion.Message)
 	default:
 		facts.Watch(task, w.now, "waits for the health check")

@@ -1,0 +1,52 @@
+package servers
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/probe"
+)
+
+// TestJudgedAnew: a check of health that follows a deployment, or a person's word, goes by what the server answers from then on. One whose
+// release was deployed once more failed for good in the same second, by the answers of before.
+func TestJudgedAnew(t *testing.T) {
+	for name, tc := range map[string]struct {
+		row  string
+		want metav1.ConditionStatus
+	}{
+		"deployed":                    {v1alpha1.ReasonReleaseChanging, metav1.ConditionUnknown},
+		"deployed at a person's word": {v1alpha1.ReasonOverride, metav1.ConditionUnknown},
+		"out of service until well":   {v1alpha1.ReasonUnhealthy, metav1.ConditionFalse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &v1alpha1.Server{}
+			server.Namespace, server.Name, server.UID = "shop", "web-1", "u"
+			server.Spec.HealthCheck = &v1alpha1.HealthCheck{TCPSocket: &v1alpha1.TCPSocketCheck{Port: 80}}
+			server.Status.Release = &v1alpha1.DeployedRelease{Version: "1"}
+			server.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}}
+			server.Status.Conditions = []metav1.Condition{{
+				Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonHealthCheckFailed,
+			}}
+			w := &work{before: server, after: server.DeepCopy(), row: tc.row, now: time.Unix(1e9, 0)}
+			r := &Reconciler{prober: probe.New(probe.Options{Tell: func(types.NamespacedName) {}})}
+			r.health(w)
+			task := &v1alpha1.Task{Type: v1alpha1.TaskCheckHealth, State: v1alpha1.TaskPending}
+			for range 2 {
+				r.checkHealth(w, task)
+			}
+			if task.State != v1alpha1.TaskRunning {
+				t.Errorf("the task is %s: %s", task.State, task.Message)
+			}
+			r.health(w)
+			if is := apimeta.FindStatusCondition(w.after.Status.Conditions, v1alpha1.ConditionHealthy); is.Status != tc.want {
+				t.Errorf("Healthy is %s: %s", is.Status, is.Message)
+			}
+		})
+	}
+}
