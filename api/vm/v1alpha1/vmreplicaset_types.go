@@ -392,9 +392,16 @@ type VMReplicaSetStatus struct {
 	// +optional
 	HeldReplicas int32 `json:"heldReplicas"`
 
-	// lastSlot is the highest number a server's name had in this member; numbers are not used again.
+	// lastSlot is the highest number a server's name had, or was to have, in this member; numbers are not used again.
 	// +optional
 	LastSlot int64 `json:"lastSlot,omitempty"`
+
+	// unmadeSlots are the numbers on record of servers that were not seen yet. They are made before any other, whoever leads: two that
+	// make them at once make the same ones.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	// +optional
+	UnmadeSlots []int64 `json:"unmadeSlots,omitempty"`
 
 	// currentRevision is the environment that servers of the partition keep; in the control plane, while any member has it.
 	// +kubebuilder:validation:MaxLength=253

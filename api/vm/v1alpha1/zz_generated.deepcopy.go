@@ -1206,6 +1206,11 @@ func (in *VMReplicaSetStatus) DeepCopyInto(out *VMReplicaSetStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.UnmadeSlots != nil {
+		in, out := &in.UnmadeSlots, &out.UnmadeSlots
+		*out = make([]int64, len(*in))
+		copy(*out, *in)
+	}
 	if in.PendingApprovals != nil {
 		in, out := &in.PendingApprovals, &out.PendingApprovals
 		*out = make([]gatev1alpha1.PendingApproval, len(*in))

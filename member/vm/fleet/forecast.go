@@ -108,9 +108,13 @@ func Foresee(in Input) Forecast {
 		}
 		out.Fates = append(out.Fates, fate)
 	}
-	slot := in.lastSlot()
-	for range max(0, in.desired()-len(active)) + out.Count(Replaced) {
-		slot++
+	made := max(0, in.desired()-len(active)) + out.Count(Replaced)
+	slots, last := in.unmade(), in.lastSlot()
+	for i := range made {
+		slot := last + int64(i+1-len(slots))
+		if i < len(slots) {
+			slot = slots[i]
+		}
 		out.Fates = append(out.Fates, Fate{Server: ServerName(in.Set.Name, slot), Outcome: Made})
 	}
 	return out

@@ -22,6 +22,8 @@ type Input struct {
 	Revision string
 	// Servers are all that the set owns, those on their way out too.
 	Servers []Member
+	// Taken are slots whose names are those of Servers of others.
+	Taken []int64
 	// Answers of the webhooks of the set's gates.
 	Answers []gatev1alpha1.Approval
 	Now     time.Time

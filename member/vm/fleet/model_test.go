@@ -56,6 +56,7 @@ func (w *world) apply(plan Plan, writes int) {
 		return
 	}
 	w.set.Status.LastSlot, w.set.Status.Abandoned, w.set.Status.PendingApprovals = plan.LastSlot, plan.Abandoned, plan.PendingApprovals
+	w.set.Status.UnmadeSlots = plan.Unmade
 	for _, name := range plan.Create {
 		if !next() {
 			return

@@ -15,9 +15,10 @@ import (
 
 // Plan is what to write, in the order of its fields.
 type Plan struct {
-	// Abandoned and LastSlot go into the status before anything is made.
+	// Abandoned, LastSlot and Unmade, the slots up to it whose servers were not seen, go into the status before anything is made.
 	Abandoned []v1alpha1.AbandonedServer
 	LastSlot  int64
+	Unmade    []int64
 	// Create these.
 	Create []string
 	// Grant them the changed environment.
@@ -50,7 +51,7 @@ const (
 
 // Decide what the set needs next. A set that is being deleted makes and changes nothing.
 func Decide(in Input) Plan {
-	out := Plan{LastSlot: in.lastSlot(), Abandoned: in.abandoned()}
+	out := Plan{LastSlot: in.lastSlot(), Abandoned: in.abandoned(), Unmade: in.unmade()}
 	out.Remediation = in.remediation()
 	if in.Set.DeletionTimestamp != nil {
 		return out
@@ -71,10 +72,41 @@ func Decide(in Input) Plan {
 // lastSlot is the highest number that was ever used, whoever lost the status.
 func (in Input) lastSlot() int64 {
 	out := in.Set.Status.LastSlot
+	for _, slot := range in.Set.Status.UnmadeSlots {
+		out = max(out, slot)
+	}
 	for _, m := range in.Servers {
 		out = max(out, m.slot(in.Set.Name))
 	}
 	return out
+}
+
+// unmade are the slots on record whose servers were not seen: a leader that put them there may be about to make them, however long ago.
+func (in Input) unmade() []int64 {
+	seen := map[int64]bool{}
+	for _, m := range in.Servers {
+		seen[m.slot(in.Set.Name)] = true
+	}
+	var out []int64
+	for _, slot := range in.Set.Status.UnmadeSlots {
+		if !seen[slot] && !slices.Contains(in.Taken, slot) {
+			out = append(out, slot)
+		}
+	}
+	return out
+}
+
+// MaxUnmade is how many slots are on record at a time and not made.
+const MaxUnmade = 100
+
+// next slots for so many servers: those on record first. Whoever decides from the same record makes the same servers.
+func (in Input) next(servers int) (slots []int64, last int64) {
+	slots, last = in.unmade(), in.lastSlot()
+	for len(slots) < min(servers, MaxUnmade) {
+		last++
+		slots = append(slots, last)
+	}
+	return slots, last
 }
 
 // scale makes what is missing, and takes away what is too much. Never are there more machines than servers to keep and as many as may be
@@ -84,13 +116,13 @@ func (in Input) scale(out *Plan) {
 	missing := in.desired() - len(active)
 	if missing > 0 {
 		leaving := len(in.Servers) - len(active)
-		missing = min(missing, missing+max(1, in.inFlightLimit())-leaving)
+		missing = max(0, min(missing, missing+max(1, in.inFlightLimit())-leaving))
 		if in.Set.Spec.Paused {
 			missing = min(missing, in.inFlight()) // failover goes on
 		}
-		for range missing {
-			out.LastSlot++
-			out.Create = append(out.Create, ServerName(in.Set.Name, out.LastSlot))
+		out.Unmade, out.LastSlot = in.next(missing)
+		for _, slot := range out.Unmade[:min(missing, len(out.Unmade))] {
+			out.Create = append(out.Create, ServerName(in.Set.Name, slot))
 		}
 		return
 	}

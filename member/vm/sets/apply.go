@@ -17,6 +17,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/fleet"
 )
 
@@ -25,8 +26,8 @@ func (r *Reconciler) apply(ctx context.Context, w *work) error {
 	if w.set.DeletionTimestamp != nil {
 		return r.remove(ctx, w)
 	}
-	for _, name := range w.plan.Create {
-		if err := r.create(ctx, w, name); err != nil {
+	for i, name := range w.plan.Create {
+		if err := r.create(ctx, w, name, w.plan.Unmade[i]); err != nil {
 			return err
 		}
 	}
@@ -92,7 +93,7 @@ func grant(server *v1alpha1.Server, w *work) {
 	metav1.SetMetaDataAnnotation(&server.ObjectMeta, v1alpha1.AnnotationGrantedAt, w.now.UTC().Format(time.RFC3339))
 }
 
-func (r *Reconciler) create(ctx context.Context, w *work, name string) error {
+func (r *Reconciler) create(ctx context.Context, w *work, name string, slot int64) error {
 	server := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{
 		Namespace: w.set.Namespace, Name: name, Labels: map[string]string{}, Annotations: maps.Clone(w.set.Spec.Template.Metadata.Annotations),
 		Finalizers: []string{v1alpha1.FinalizerMachine},
@@ -115,14 +116,33 @@ func (r *Reconciler) create(ctx context.Context, w *work, name string) error {
 	}
 	err := r.writer.Create(ctx, server)
 	if apierrors.IsAlreadyExists(err) {
-		// Its slot is spent, and the next look takes the next one; a Server of ours the next list shows.
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.taken[w.set.UID] = fmt.Sprintf("Server %s is there already, and is none of this set's: the next number is taken", name)
-		return nil
+		return r.met(ctx, w, name, slot)
 	}
 	if err != nil {
 		return fmt.Errorf("making Server %s: %w", name, err)
+	}
+	return nil
+}
+
+// met a Server that is there already. One of this set's another leader made, and the next list shows it; another's has its slot spent.
+func (r *Reconciler) met(ctx context.Context, w *work, name string, slot int64) error {
+	there := &v1alpha1.Server{}
+	switch err := r.live.Get(ctx, client.ObjectKey{Namespace: w.set.Namespace, Name: name}, there); {
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("making Server %s: one of its name was there, and went meanwhile", name)
+	case err != nil:
+		return fmt.Errorf("reading Server %s, which is there already: %w", name, err)
+	case metav1.IsControlledBy(there, w.set):
+		return nil
+	}
+	if soon := w.now.Add(control.LookSoon); w.plan.Wake.IsZero() || soon.Before(w.plan.Wake) {
+		w.plan.Wake = soon // where the number was on record before, nothing that was written has the set looked at again
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken[w.set.UID] = taken{
+		slots: append(r.taken[w.set.UID].slots, slot),
+		said:  fmt.Sprintf("Server %s is there already, and is none of this set's: the next number is taken", name),
 	}
 	return nil
 }

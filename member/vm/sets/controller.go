@@ -53,15 +53,15 @@ type Reconciler struct {
 	mu sync.Mutex
 	// contents of the settings of sets, as they were read a moment ago.
 	contents map[types.UID]content
-	// taken says which name was somebody else's, of sets that wanted it for a Server that they lack still.
-	taken map[types.UID]string
+	// taken says which names were somebody else's, of sets that wanted them for Servers that they lack still.
+	taken map[types.UID]taken
 }
 
 // New is for tests that call Reconcile themselves.
 func New(options Options, with control.Means) *Reconciler {
 	return &Reconciler{
 		Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder,
-		contents: map[types.UID]content{}, taken: map[types.UID]string{},
+		contents: map[types.UID]content{}, taken: map[types.UID]taken{},
 	}
 }
 

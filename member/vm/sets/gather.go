@@ -79,6 +79,7 @@ func (r *Reconciler) gather(ctx context.Context, set *v1alpha1.VMReplicaSet, liv
 	if r.gates != nil {
 		w.in.Answers = r.gates.Answers(set.UID, set.Spec.Gates)
 	}
+	w.in.Taken = r.takenSlots(set.UID)
 	w.plan = fleet.Decide(w.in)
 	if trouble := r.notHere(&set.Spec.Template.Metadata, &set.Spec.Template.Spec); trouble != "" {
 		w.reason, w.trouble = v1alpha1.ReasonTemplateNotSupported, trouble
@@ -91,7 +92,7 @@ func (r *Reconciler) gather(ctx context.Context, set *v1alpha1.VMReplicaSet, liv
 	}
 	if w.trouble != "" {
 		w.plan.Create, w.plan.Grant = nil, nil
-		w.plan.LastSlot = set.Status.LastSlot
+		w.plan.LastSlot, w.plan.Unmade = set.Status.LastSlot, set.Status.UnmadeSlots
 	}
 	if set.DeletionTimestamp != nil {
 		w.removal = w.decideRemoval()
@@ -107,7 +108,20 @@ func (r *Reconciler) lacks(set types.UID, servers int) string {
 	if servers == 0 {
 		delete(r.taken, set)
 	}
-	return r.taken[set]
+	return r.taken[set].said
+}
+
+// taken is which names a set could not have.
+type taken struct {
+	slots []int64
+	// said is what there is to say of the last one.
+	said string
+}
+
+func (r *Reconciler) takenSlots(set types.UID) []int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.taken[set].slots)
 }
 
 // owned are the Servers of a set: those of its label, and, before anything is made or taken away, also those that lost it. Whoever takes a

@@ -41,7 +41,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, w *work) error {
 func (w *work) status() v1alpha1.VMReplicaSetStatus {
 	out := *w.set.Status.DeepCopy()
 	out.ObservedGeneration = w.set.Generation
-	out.Abandoned, out.LastSlot = w.plan.Abandoned, w.plan.LastSlot
+	out.Abandoned, out.LastSlot, out.UnmadeSlots = w.plan.Abandoned, w.plan.LastSlot, w.plan.Unmade
 	out.AbandonedReplicas, out.HeldReplicas = fleet.AbandonedReplicas(w.in), fleet.Held(w.in)
 	out.Replicas, out.UpdatedReplicas, out.ReadyReplicas, out.AvailableReplicas = 0, 0, 0, 0
 	out.InitializingReplicas, out.DeployingReplicas, out.UnknownReplicas, out.OfflineReplicas = 0, 0, 0, 0
