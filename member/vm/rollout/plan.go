@@ -37,7 +37,9 @@ type stand struct {
 	// granted servers are the first ones.
 	granted int
 	// batch is the first that is not done; len(ends): all are.
-	batch  int
+	batch int
+	// away are the servers that were told to have it and do not serve with it, by their place in the order.
+	away   []int
 	failed []v1alpha1.FailedServer
 	// progress is when anything last got further.
 	progress time.Time
@@ -54,7 +56,10 @@ func (in Input) stand() stand {
 		if why := in.failed(s); why != "" {
 			out.failed = append(out.failed, v1alpha1.FailedServer{Name: s.Name, Reason: v1alpha1.ReasonTaskFailed, Message: cut(why)})
 		}
-		if done == i && in.done(s) {
+		switch {
+		case !in.done(s):
+			out.away = append(out.away, i)
+		case done == i:
 			done++
 		}
 		if op := s.Status.Operation; op != nil && op.StartedAt != nil && op.StartedAt.After(out.progress) {
@@ -78,6 +83,16 @@ func (s stand) begins() int {
 		return 0
 	}
 	return s.ends[s.batch-1]
+}
+
+// underWay is the last batch of which any server was told to have the release, or the next one when all before it are done; len(ends): all
+// are. A server of an earlier batch that is away again holds what comes next, and no batch begins anew for it.
+func (s stand) underWay() int {
+	out := s.batch
+	for out < len(s.ends)-1 && s.granted > s.ends[out] {
+		out++
+	}
+	return out
 }
 
 // Decide which servers get the release next.

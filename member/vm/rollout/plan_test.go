@@ -177,6 +177,34 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestAwayAgain: a server of an earlier batch that is away holds the release, and is said to; the batch under way is none of before.
+func TestAwayAgain(t *testing.T) {
+	told := func(batch, servers int, more string) string {
+		return fmt.Sprintf("release 2: batch %d of 3, %d of 4 servers were told to have it%s", batch, servers, more)
+	}
+	for letters, tc := range map[string]struct {
+		batches string
+		batch   int32
+		want    string
+	}{
+		"gnno": {"1 2 1", 2, told(2, 3, "; web-1 of an earlier batch does not serve with it, and nobody else gets it until then")},
+		"ggoo": {"1 2 1", 2, told(2, 2, "; web-1 of an earlier batch does not serve with it, and nobody else gets it until then")},
+		"ggnn": {"2 1 1", 3, told(3, 4, "; web-1, web-2 of earlier batches do not serve with it")},
+		"nngn": {"2 1 1", 3, told(3, 4, "; web-3 of an earlier batch does not serve with it")},
+		"ngno": {"1 2 1", 2, told(2, 3, "")},
+		"nnno": {"1 2 1", 3, told(3, 3, "")},
+	} {
+		d := deployment(strings.Fields(tc.batches)...)
+		d.Spec.Strategy.PauseBetween = v1alpha1.PauseApproval
+		plan := Decide(Input{Deployment: d, Release: release("2"), Revision: "web-2", Now: noon, Servers: servers(letters)})
+		have := apimeta.FindStatusCondition(plan.Status.Conditions, v1alpha1.ConditionProgressing)
+		if have.Message != tc.want || plan.Status.CurrentBatch != tc.batch || len(plan.Changes) != 0 {
+			t.Errorf("%s: batch %d, %q, %d changes, want batch %d, %q",
+				letters, plan.Status.CurrentBatch, have.Message, len(plan.Changes), tc.batch, tc.want)
+		}
+	}
+}
+
 // weights of servers by their letter: 2 is that of the strategy, 1 the full one.
 func weights(d *v1alpha1.VMDeployment, letters string) string {
 	in := Input{Deployment: d, Release: release("2"), Revision: "r", Servers: servers(letters), Now: noon}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"strings"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,7 +13,7 @@ import (
 func (in Input) status(at stand, out *Plan, waits waiting, stalled *verdict) {
 	s := &out.Status
 	s.ObservedGeneration, s.UpdateRevision = in.Deployment.Generation, in.Revision
-	s.Batches, s.CurrentBatch = int32(len(at.ends)), int32(min(at.batch+1, len(at.ends)))
+	s.Batches, s.CurrentBatch = int32(len(at.ends)), int32(min(at.underWay()+1, len(at.ends)))
 	if at.granted == 0 && len(out.Changes) == 0 && at.batch == 0 {
 		s.CurrentBatch = 0
 	}
@@ -56,6 +57,29 @@ func (in Input) standsStill(at stand, out *Plan) *verdict {
 	return late
 }
 
+// awayAgain names the servers of earlier batches that are away; empty: none is.
+func (s stand) awayAgain() string {
+	var names []string
+	if now := s.underWay(); now > 0 && now < len(s.ends) {
+		for _, place := range s.away {
+			if place < s.ends[now-1] {
+				names = append(names, s.servers[place].Name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	out := "; " + strings.Join(names, ", ") + " of earlier batches do not serve with it"
+	if len(names) == 1 {
+		out = "; " + names[0] + " of an earlier batch does not serve with it"
+	}
+	if s.granted < len(s.servers) {
+		out += ", and nobody else gets it until then"
+	}
+	return out
+}
+
 func is(kind string, holds bool, reason, message string) metav1.Condition {
 	out := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
 	if holds {
@@ -65,8 +89,8 @@ func is(kind string, holds bool, reason, message string) metav1.Condition {
 }
 
 func (in Input) conditions(at stand, waits waiting, stalled *verdict, complete bool) []metav1.Condition {
-	far := fmt.Sprintf("release %s: batch %d of %d, %d of %d servers were told to have it", in.Release.Version,
-		min(at.batch+1, len(at.ends)), len(at.ends), at.granted, len(at.servers))
+	far := cut(fmt.Sprintf("release %s: batch %d of %d, %d of %d servers were told to have it%s", in.Release.Version,
+		min(at.underWay()+1, len(at.ends)), len(at.ends), at.granted, len(at.servers), at.awayAgain()))
 	progressing := is(v1alpha1.ConditionProgressing, !complete && stalled == nil && !in.Deployment.Spec.Paused, v1alpha1.ReasonRollingOut, far)
 	switch {
 	case complete:
