@@ -129,9 +129,9 @@ func (l *Looker) Look(ctx context.Context) error {
 	for i := range servers.Items {
 		known[servers.Items[i].UID] = true
 	}
-	report, seen := find(lists, known, l.before, l.Clock.Now())
-	l.measure(report, lists)
-	if err := l.write(ctx, stored, report); err != nil {
+	report, kept, seen := find(lists, known, l.before, l.Clock.Now())
+	l.measure(report, kept, lists)
+	if err := l.write(ctx, stored, report, kept); err != nil {
 		return err
 	}
 	l.before, l.asked, l.looked = seen, report.Systems, true
@@ -158,7 +158,11 @@ func (l *Looker) recall(ctx context.Context) (*corev1.ConfigMap, error) {
 		klog.FromContext(ctx).Error(err, "Beginning anew with machines that no Server knows")
 		return stored, nil
 	}
-	l.before, l.asked = restore(report), report.Systems
+	kept, err := unpack(stored.BinaryData[KeptKey])
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Going on with machines that no Server knows as they were told")
+	}
+	l.before, l.asked = restore(report, kept), report.Systems
 	return stored, nil
 }
 
@@ -225,14 +229,14 @@ func (l *Looker) list(ctx context.Context, s System, left bool) listed {
 
 // measure by driver. One that could not be asked has no number: an old one would go on saying that it was counted. What nobody names any
 // more, and cannot be asked, counts as it was last seen, until somebody decides about it.
-func (l *Looker) measure(report Report, lists []listed) {
+func (l *Looker) measure(report Report, kept []Orphan, lists []listed) {
 	counts := map[string]int{}
 	for _, list := range lists {
 		if !list.left {
 			counts[list.Driver] += 0
 		}
 	}
-	for _, orphan := range report.Items {
+	for _, orphan := range slices.Concat(report.Items, kept[:min(len(kept), report.More)]) {
 		counts[orphan.Driver]++
 	}
 	for _, unknown := range report.Unknown {
@@ -247,17 +251,26 @@ func (l *Looker) measure(report Report, lists []listed) {
 }
 
 // write the report into what is stored; nil: nothing is.
-func (l *Looker) write(ctx context.Context, stored *corev1.ConfigMap, report Report) error {
+func (l *Looker) write(ctx context.Context, stored *corev1.ConfigMap, report Report, kept []Orphan) error {
 	text, err := json.Marshal(report)
 	if err != nil {
 		return err
 	}
-	data := map[string]string{Key: string(text)}
+	packed, err := pack(kept)
+	if err != nil {
+		return err
+	}
+	changed := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: Name}}
+	if stored != nil {
+		changed = stored.DeepCopy()
+	}
+	changed.Data, changed.BinaryData = map[string]string{Key: string(text)}, nil
+	if packed != nil {
+		changed.BinaryData = map[string][]byte{KeptKey: packed}
+	}
 	if stored == nil {
-		err = l.writer.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: Name}, Data: data})
+		err = l.writer.Create(ctx, changed)
 	} else {
-		changed := stored.DeepCopy()
-		changed.Data = data
 		err = l.writer.Patch(ctx, changed, client.MergeFrom(stored))
 	}
 	if err != nil {

@@ -2,8 +2,10 @@ package orphans
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -262,6 +264,81 @@ func TestALostSystem(t *testing.T) {
 	}
 	if n := testutil.CollectAndCount(w.looker.count); n != 0 {
 		t.Errorf("%d numbers are left", n)
+	}
+}
+
+// TestManyOfALostSystem: those beyond a report's bound are counted, named once others are gone, and known to each process after.
+func TestManyOfALostSystem(t *testing.T) {
+	const more = 7
+	w := newWorld(t)
+	for i := range MaxTold + more {
+		w.iaas.machines = append(w.iaas.machines, machine.Machine{Key: fmt.Sprintf("key-%04d", i), State: v1alpha1.MachineRunning})
+	}
+	w.look(t, 0)
+	told := w.look(t, 5)
+	w.delete(t, w.set, secretOf(shop))
+	for process := range 3 {
+		w.begin(t)
+		have := w.look(t, 10)
+		if len(have.Items) != MaxTold || have.More != more || !cmp.Equal(keys(have), keys(told)) {
+			t.Errorf("process %d: %d and %d more", process, len(have.Items), have.More)
+		}
+		if n := testutil.ToFloat64(w.looker.count.WithLabelValues("http")); n != MaxTold+more {
+			t.Errorf("process %d: the gauge says %v", process, n)
+		}
+	}
+	// Its Secret is there again, and somebody has removed those that were told.
+	if err := w.api.Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "iaas"}, Data: map[string][]byte{"token": []byte("secret")},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.iaas.machines = w.iaas.machines[MaxTold:]
+	w.begin(t)
+	have := w.look(t, 2)
+	if len(have.Items) != more || have.More != 0 || !have.Items[0].Since.Equal(&told.Items[0].Since) {
+		t.Errorf("told after the others went: %+v", have)
+	}
+}
+
+// TestKeptHasRoom: as many as are kept fit into a ConfigMap beside the report, with keys and names of which none is like another.
+func TestKeptHasRoom(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var many []Orphan
+	for range MaxKept + 1 {
+		many = append(many, Orphan{
+			System: shop, State: string(v1alpha1.MachineRunning), Since: metav1.Unix(1_700_000_000+random.Int64N(1_000_000), 0),
+			Key: fmt.Sprintf("%016x-%016x", random.Uint64(), random.Uint64()), ID: fmt.Sprintf("%016x-%016x", random.Uint64(), random.Uint64()),
+		})
+	}
+	packed, err := pack(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(many[:MaxTold])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := len(packed) + len(text); all > 900_000 {
+		t.Errorf("%d bytes", all)
+	}
+	if have, err := unpack(packed); err != nil || !cmp.Equal(have, many[:MaxKept]) {
+		t.Errorf("%d of %d, %v", len(have), MaxKept, err)
+	}
+}
+
+// TestSilentThroughARestart: what was seen before its system fell silent was nobody's all the while, for another process too.
+func TestSilentThroughARestart(t *testing.T) {
+	w := newWorld(t)
+	w.iaas.machines = []machine.Machine{{Key: "uid-9"}}
+	w.look(t, 0)
+	w.iaas.err = errors.New("503 from a proxy")
+	w.look(t, 10)
+	w.begin(t)
+	w.look(t, 2)
+	w.iaas.err = nil
+	if have := w.look(t, 2); !cmp.Equal(keys(have), []string{"uid-9"}) {
+		t.Errorf("have %+v", have)
 	}
 }
 

@@ -95,10 +95,10 @@ type sight struct {
 
 type seen map[at]sight
 
-// restore what a process before this one saw, as it told it.
-func restore(report Report) seen {
+// restore what a process before this one saw, as it told it, and what it kept beside.
+func restore(report Report, kept []Orphan) seen {
 	out := seen{}
-	for _, o := range report.Items {
+	for _, o := range slices.Concat(kept, report.Items) {
 		last := report.ObservedAt.Time
 		if o.SeenAt != nil {
 			last = o.SeenAt.Time
@@ -109,9 +109,9 @@ func restore(report Report) seen {
 }
 
 // find the orphans. servers are the UIDs of all that there are, read after the lists; of a system that could not be asked nothing is
-// forgotten, and nothing is told unless nobody names it any more.
-func find(lists []listed, servers map[types.UID]bool, before seen, now time.Time) (Report, seen) {
-	out, after := Report{ObservedAt: metav1.NewTime(now)}, seen{}
+// forgotten, and nothing is told unless nobody names it any more. kept is what is known and not told.
+func find(lists []listed, servers map[types.UID]bool, before seen, now time.Time) (out Report, kept []Orphan, after seen) {
+	out, after = Report{ObservedAt: metav1.NewTime(now)}, seen{}
 	for _, list := range lists {
 		if list.err == nil {
 			list.add(after, servers, before, now)
@@ -128,34 +128,39 @@ func find(lists []listed, servers map[types.UID]bool, before seen, now time.Time
 			out.Systems = append(out.Systems, list.System)
 		}
 	}
-	out.Items = after.told(lists, now)
+	out.Items, kept = after.told(lists, now)
 	if extra := len(out.Items) - MaxTold; extra > 0 {
+		kept = append(slices.Clone(out.Items[MaxTold:]), kept...)
 		out.Items, out.More = out.Items[:MaxTold], extra
 	}
-	return out, after
+	return out, kept, after
 }
 
-// told are the orphans to tell, the oldest first.
-func (s seen) told(lists []listed, now time.Time) []Orphan {
+// told are the orphans to tell, the oldest first, and those that are not told yet.
+func (s seen) told(lists []listed, now time.Time) (out, rest []Orphan) {
 	tells := map[System]bool{}
 	for _, list := range lists {
 		tells[list.System] = list.err == nil || list.left
 	}
-	out := []Orphan{}
+	out = []Orphan{}
 	for _, one := range s {
-		if !tells[one.System] || now.Sub(one.Since.Time) < Grace {
-			continue
-		}
 		one.SeenAt = nil
 		if one.last.Before(now) {
 			one.SeenAt = &metav1.Time{Time: one.last}
 		}
-		out = append(out, one.Orphan)
+		if tells[one.System] && now.Sub(one.Since.Time) >= Grace {
+			out = append(out, one.Orphan)
+		} else {
+			rest = append(rest, one.Orphan)
+		}
 	}
-	slices.SortFunc(out, func(a, b Orphan) int {
-		return cmp.Or(cmp.Compare(a.Driver, b.Driver), a.Since.Compare(b.Since.Time), cmp.Compare(a.Key, b.Key))
-	})
-	return out
+	slices.SortFunc(out, oldestFirst)
+	slices.SortFunc(rest, oldestFirst)
+	return out, rest
+}
+
+func oldestFirst(a, b Orphan) int {
+	return cmp.Or(cmp.Compare(a.Driver, b.Driver), a.Since.Compare(b.Since.Time), cmp.Compare(a.Key, b.Key))
 }
 
 // open says that a system is asked again, whatever is known of it: somebody names it, or it was only silent.
