@@ -25,6 +25,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/served"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // cloneSetKind is the version the adopter reads; OpenKruise serves every version of one object.
@@ -148,7 +149,7 @@ func (a adopter) tell(ctx context.Context, template *unstructured.Unstructured, 
 	if next.refused {
 		kind = corev1.EventTypeWarning
 	}
-	a.recorder.Event(template, kind, next.reason, next.message)
+	a.recorder.Event(template, kind, next.reason, text.Cut(next.message, longestEvent))
 	log.FromContext(ctx).Info("Compared the books with the members", "kind", template.GetKind(), "template", klog.KObj(template),
 		"reason", next.reason, "message", next.message)
 }

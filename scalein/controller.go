@@ -24,6 +24,7 @@ import (
 	"github.com/argosy-dev/argosy/internal/autoscalers"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;update;delete
@@ -208,7 +209,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, f facts, s step) error {
 		return fmt.Errorf("writing status of PodScaleIn: %w", err)
 	}
 	if news(before, after) {
-		r.recorder.Event(f.order, kindOf(s.phase), s.reason, s.message)
+		r.recorder.Event(f.order, kindOf(s.phase), s.reason, text.Cut(s.message, longestEvent))
 	}
 	// One that failed goes on being followed, and may succeed after all.
 	if s.done && after.Phase != v1alpha1.PhaseFailed || after.Phase == v1alpha1.PhaseFailed && before.Phase != v1alpha1.PhaseFailed {

@@ -6,6 +6,9 @@ import (
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 )
 
+// longestEvent is what the API server takes.
+const longestEvent = 1000
+
 // kindOf is Warning for everything that needs a person.
 func kindOf(phase v1alpha1.PodScaleInPhase) string {
 	if phase == v1alpha1.PhaseRefused || phase == v1alpha1.PhaseFailed {

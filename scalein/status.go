@@ -11,6 +11,10 @@ import (
 	"github.com/argosy-dev/argosy/internal/text"
 )
 
+// longestMessage of a condition, in bytes: an order may name pods of hundreds of clusters, and the API server refuses a status that lists
+// what each of them lacks.
+const longestMessage = 4096
+
 // settle is the status after the step.
 func settle(f facts, s step) v1alpha1.PodScaleInStatus {
 	status := *f.order.Status.DeepCopy()
@@ -41,7 +45,7 @@ func settle(f facts, s step) v1alpha1.PodScaleInStatus {
 		complete = metav1.ConditionTrue
 	}
 	set := func(name string, value metav1.ConditionStatus, reason, message string) {
-		message = lasting(status.Conditions, name, reason, message)
+		message = lasting(status.Conditions, name, reason, text.Cut(message, longestMessage))
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 			Type: name, Status: value, Reason: reason, Message: message, ObservedGeneration: f.order.Generation, LastTransitionTime: now,
 		})

@@ -54,8 +54,12 @@ func next(f facts) step {
 	id := f.order.Status.RequestID
 	switch {
 	case f.template == nil || f.binding == nil:
+		gone := "CloneSet"
+		if f.template != nil {
+			gone = "CloneSet's ResourceBinding"
+		}
 		return step{phase: v1alpha1.PhaseFailed, reason: v1alpha1.ReasonTargetNotFound, done: true,
-			message: "the CloneSet was deleted while its pods were being removed"}
+			message: "the " + gone + " was deleted while the pods were being removed"}
 	case requestOfMark(f.binding.lowered) != id:
 		return approach(f)
 	case f.template.cutOff:
