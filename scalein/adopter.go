@@ -61,7 +61,11 @@ func cloneSets() followed {
 			return o.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] != ""
 		},
 		read: func(a adopter, ctx context.Context, seen gathered, cluster string) member {
-			return a.gatherMember(ctx, seen, cluster)
+			m, _, err := a.readWorkload(ctx, seen.order, cluster)
+			if err != nil {
+				return member{unreachable: err.Error()}
+			}
+			return m
 		},
 	}
 }
@@ -168,9 +172,11 @@ func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {
 	if owner != nil {
 		seen.owner = owner.Kind + " " + owner.Name
 	}
+	var clusters []string
 	for _, cluster := range seen.binding.clusters {
-		seen.members[cluster.name] = a.followed.read(a, ctx, *seen, cluster.name)
+		clusters = append(clusters, cluster.name)
 	}
+	seen.members = eachMember(ctx, clusters, func(cluster string) member { return a.followed.read(a, ctx, *seen, cluster) })
 	return nil
 }
 

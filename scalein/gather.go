@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
@@ -17,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
@@ -45,12 +48,13 @@ func (r *Reconciler) gather(ctx context.Context, order *v1alpha1.PodScaleIn) (ga
 	if err := r.gatherRivals(ctx, &seen); err != nil {
 		return seen, err
 	}
-	for cluster := range seen.clustersThatMatter() {
+	matter := slices.Sorted(maps.Keys(seen.clustersThatMatter()))
+	for _, cluster := range matter {
 		if err := r.gatherWork(ctx, &seen, cluster); err != nil {
 			return seen, err
 		}
-		seen.members[cluster] = r.gatherMember(ctx, seen, cluster)
 	}
+	seen.members = eachMember(ctx, matter, func(cluster string) member { return r.gatherMember(ctx, seen, cluster) })
 	if order.Status.RequestID == "" {
 		r.gatherStrangers(ctx, &seen)
 	}
@@ -232,6 +236,23 @@ func (r *Reconciler) gatherWork(ctx context.Context, seen *gathered, cluster str
 	return nil
 }
 
+// sideBySide is how many members one look reads at a time: those that are away cost a timeout each.
+const sideBySide = 16
+
+// eachMember reads the members of a look side by side. One that is not asked any more, since the manager stops, is unknown.
+func eachMember(ctx context.Context, clusters []string, read func(cluster string) member) map[string]member {
+	found := make([]member, len(clusters))
+	for i := range found {
+		found[i].unreachable = "it was not asked"
+	}
+	workqueue.ParallelizeUntil(ctx, sideBySide, len(clusters), func(i int) { found[i] = read(clusters[i]) })
+	out := make(map[string]member, len(clusters))
+	for i, cluster := range clusters {
+		out[cluster] = found[i]
+	}
+	return out
+}
+
 // gatherMember reads one member. What cannot be read makes the whole member unknown.
 func (r *Reconciler) gatherMember(ctx context.Context, seen gathered, cluster string) member {
 	m, err := r.readMember(ctx, seen, cluster)
@@ -241,20 +262,30 @@ func (r *Reconciler) gatherMember(ctx context.Context, seen gathered, cluster st
 	return m
 }
 
-func (r *Reconciler) readMember(ctx context.Context, seen gathered, cluster string) (member, error) {
+// readWorkload is the CloneSet in one member, without its pods.
+func (r *Reconciler) readWorkload(ctx context.Context, order *v1alpha1.PodScaleIn, cluster string) (member, client.Client, error) {
 	api, err := r.members.Client(ctx, cluster)
 	if err != nil {
-		return member{}, err
+		return member{}, nil, err
 	}
-	m := member{pods: map[string]pod{}}
-	object := workloadOf(seen.order)
+	var m member
+	object := workloadOf(order)
 	switch err := api.Get(ctx, client.ObjectKeyFromObject(object), object); {
 	case err == nil:
 		m.uid, m.replicas = string(object.GetUID()), replicasOf(object)
 		m.delivered = object.GetAnnotations()[v1alpha1.ScaleInDeliveredAnnotation]
 	case !apierrors.IsNotFound(err):
-		return member{}, fmt.Errorf("reading CloneSet: %w", err)
+		return member{}, nil, fmt.Errorf("reading CloneSet: %w", err)
 	}
+	return m, api, nil
+}
+
+func (r *Reconciler) readMember(ctx context.Context, seen gathered, cluster string) (member, error) {
+	m, api, err := r.readWorkload(ctx, seen.order, cluster)
+	if err != nil {
+		return member{}, err
+	}
+	m.pods = map[string]pod{}
 	var pods corev1.PodList
 	selector, err := selectorOf(seen.templateObject)
 	if err != nil {

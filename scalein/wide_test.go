@@ -1,12 +1,18 @@
 package scalein
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 )
@@ -36,5 +42,33 @@ func TestAStatusOfManyMembers(t *testing.T) {
 	}
 	if !strings.HasPrefix(said.Message, "member-of-a-long-name-000 cannot be asked") || !strings.HasSuffix(said.Message, "...") {
 		t.Errorf("it begins %.60q and ends %q", said.Message, said.Message[len(said.Message)-20:])
+	}
+}
+
+// TestAnAdopterReadsNoPods: for numbers the CloneSets of the members suffice, every ten seconds as long as a template asks to be followed.
+func TestAnAdopterReadsNoPods(t *testing.T) {
+	set := &unstructured.Unstructured{}
+	set.SetGroupVersionKind(cloneSetKind)
+	set.SetNamespace("default")
+	set.SetName("web")
+	set.SetUID("there")
+	listed := 0
+	at := fake.NewClientBuilder().WithObjects(set).WithInterceptorFuncs(interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			listed++
+			return nil
+		},
+	}).Build()
+	a := adopter{Reconciler: &Reconciler{members: clients{"member1": at}}, followed: cloneSets()}
+	order := &v1alpha1.PodScaleIn{}
+	order.Namespace, order.Spec.TargetRef = corev1.NamespaceDefault, v1alpha1.ScaleInTarget{
+		APIVersion: cloneSetKind.GroupVersion().String(), Kind: cloneSetKind.Kind, Name: "web",
+	}
+	got := a.followed.read(a, t.Context(), gathered{facts: facts{order: order}}, "member1")
+	if got.unreachable != "" || got.uid != "there" || got.replicas != 1 {
+		t.Errorf("read %+v", got)
+	}
+	if listed != 0 {
+		t.Errorf("it listed %d times", listed)
 	}
 }
