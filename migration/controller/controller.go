@@ -78,6 +78,9 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	migration := &v1alpha1.Migration{}
 	if err := c.Reader.Get(ctx, request.NamespacedName, migration); err != nil {
 		c.pace.forget(request.NamespacedName)
+		if apierrors.IsNotFound(err) {
+			c.failing.Delete(request.NamespacedName)
+		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if !migration.DeletionTimestamp.IsZero() {

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/migration/plan"
 )
 
@@ -49,11 +50,16 @@ func repeat(before *v1alpha1.MigrationStatus, decision *plan.Decision) bool {
 	return true
 }
 
+// longestRefusal is what is told of a refused write.
+const longestRefusal = 4000
+
 // refused records that the control plane refused a write, with its words.
 func (c *Controller) refused(ctx context.Context, migration *v1alpha1.Migration, cause error) error {
 	message := fmt.Sprintf(
 		"the control plane refused a write, which is tried again every %s: %v: change what it names, in the control plane or in the members",
 		refusedRetry, cause)
+	// The API server quotes what it refuses, which may be a whole template.
+	message = text.Cut(message, longestRefusal)
 	changed := meta.SetStatusCondition(&migration.Status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWriteRefused,
 		Message: message, ObservedGeneration: migration.Generation,
@@ -82,7 +88,7 @@ func (c *Controller) lasting(ctx context.Context, migration *v1alpha1.Migration,
 	message := fmt.Sprintf("every look at it fails, and nothing is decided: %v", cause)
 	changed := meta.SetStatusCondition(&migration.Status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionAdvancing, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonFailing,
-		Message: message[:min(len(message), 1000)], ObservedGeneration: migration.Generation,
+		Message: text.Cut(message, 1000), ObservedGeneration: migration.Generation,
 	})
 	if !changed {
 		return

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // record is what a pass over the steps makes: the status to store, and what is to be done and said. It begins as the status that was read;
@@ -67,10 +68,7 @@ func (r *record) condition(kind string, status metav1.ConditionStatus, reason, m
 
 // short enough a message to be read and recorded: people read the first few hundred characters, and a record has room for so many.
 func short(message string) string {
-	if len(message) > 1000 {
-		return message[:1000] + "..."
-	}
-	return message
+	return text.Cut(message, 1000)
 }
 
 // shut notes the intent to close every cluster. Recorded first, it outlives any crash.

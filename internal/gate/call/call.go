@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 const (
@@ -128,7 +129,7 @@ func Ask(ctx context.Context, to Receiver, question Waiting) (Answer, error) {
 	case out.Decision == Reject && strings.TrimSpace(out.Reason) == "":
 		return Answer{}, errors.New("it rejects without a reason")
 	}
-	out.Reason = strings.ToValidUTF8(out.Reason[:min(len(out.Reason), maxReason)], "")
+	out.Reason = text.Cut(out.Reason, maxReason)
 	return out, nil
 }
 

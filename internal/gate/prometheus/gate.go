@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/gate/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // Keys of a gate's Secret beside the usual ones of TLS (ca.crt, tls.crt, tls.key).
@@ -82,11 +83,7 @@ type Application struct {
 func refusal(err error) error {
 	var refused *promv1.Error
 	if errors.As(err, &refused) && refused.Detail != "" {
-		detail := refused.Detail
-		if len(detail) > 200 {
-			detail = detail[:200] + "..."
-		}
-		return fmt.Errorf("%w: %s", err, detail)
+		return fmt.Errorf("%w: %s", err, text.Cut(refused.Detail, 200))
 	}
 	return err
 }

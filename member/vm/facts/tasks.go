@@ -1,12 +1,12 @@
 package facts
 
 import (
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 const (
@@ -97,5 +97,5 @@ func End(task *v1alpha1.Task, state v1alpha1.TaskState, now time.Time, message s
 
 // Cut a message from outside to what a status takes.
 func Cut(message string) string {
-	return strings.ToValidUTF8(message[:min(len(message), longest)], "")
+	return text.Cut(message, longest)
 }

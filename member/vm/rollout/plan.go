@@ -13,7 +13,11 @@ import (
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/gate"
+	"github.com/argosy-dev/argosy/internal/text"
 )
+
+// cut a message to what a status has room for.
+func cut(words string) string { return text.Cut(words, 1024) }
 
 // Plan is what to write.
 type Plan struct {
@@ -74,8 +78,6 @@ func (in Input) stand() stand {
 	}
 	return out
 }
-
-func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), 1024)], "") }
 
 // begins is the server from which the batch under way begins.
 func (s stand) begins() int {

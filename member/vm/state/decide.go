@@ -11,7 +11,11 @@ import (
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/gate"
+	"github.com/argosy-dev/argosy/internal/text"
 )
+
+// longestMessage that a task has room for.
+const longestMessage = 1024
 
 // Decide what follows from the facts.
 func Decide(in Input) Output {
@@ -190,8 +194,7 @@ func (f facts) list(p picked, waiting []gatev1alpha1.PendingApproval, rejection 
 		switch {
 		case rejection != nil:
 			t.State, t.Gate, t.OperationID = v1alpha1.TaskSkipped, rejection.Gate, p.op.ID
-			t.Message = fmt.Sprintf("rejected by %s: %s", rejection.By, rejection.Reason)
-			t.Message = t.Message[:min(len(t.Message), 1024)]
+			t.Message = text.Cut(fmt.Sprintf("rejected by %s: %s", rejection.By, rejection.Reason), longestMessage)
 		case t.State == v1alpha1.TaskSkipped && t.Gate == "":
 		case own >= 0:
 			t.State, t.Gate, t.OperationID, t.Message = v1alpha1.TaskAwaitingApproval, waiting[own].Gate, p.op.ID, ""

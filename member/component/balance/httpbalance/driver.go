@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/argosy-dev/argosy/internal/httpclient"
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/member/component/balance"
 )
 
@@ -122,7 +123,7 @@ func (d *Driver) ask(ctx context.Context, method, key string, body []byte) (bala
 	return read(key, out)
 }
 
-func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), 512)], "") }
+func cut(words string) string { return text.Cut(words, 512) }
 
 // refusal in terms of what it lets us know: a proxy's "not found" is none of the provider's.
 func refusal(method, key string, response *http.Response, text []byte) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/httpclient"
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/member/vm/deploy"
 )
 
@@ -96,7 +97,7 @@ func (s *System) Observe(ctx context.Context, job deploy.Job) (deploy.Progress, 
 
 var errAbsent = errors.New("there is no such deployment")
 
-func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), 512)], "") }
+func cut(words string) string { return text.Cut(words, 512) }
 
 func (s *System) ask(ctx context.Context, method, id string, body []byte) (Status, error) {
 	request, err := http.NewRequestWithContext(ctx, method, s.base.String()+"/v1/deployments/"+url.PathEscape(id), bytes.NewReader(body))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/httpclient"
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 )
 
@@ -179,13 +180,13 @@ func (d *Driver) ask(ctx context.Context, method, path string, call machine.Call
 }
 
 // refusal in terms of what it lets us know.
-func refusal(method, key string, status int, text []byte) error {
+func refusal(method, key string, status int, answer []byte) error {
 	problem := Problem{}
-	if err := json.Unmarshal(text, &problem); err != nil {
+	if err := json.Unmarshal(answer, &problem); err != nil {
 		problem = Problem{} // a proxy's page, say
 	}
 	said := fmt.Sprintf("the system answered %d", status)
-	if message := strings.ToValidUTF8(problem.Message[:min(len(problem.Message), 512)], ""); message != "" {
+	if message := text.Cut(problem.Message, 512); message != "" {
 		said += ": " + message
 	}
 	switch {
