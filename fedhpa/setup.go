@@ -212,7 +212,7 @@ func (c *Controller) rivalsWhenServed(mgr manager.Manager, kind schema.GroupVers
 			}
 			var feds api.FedHPAList
 			if err == nil {
-				err = c.client.List(ctx, &feds)
+				err = c.client.List(ctx, &feds, client.UnsafeDisableDeepCopy)
 			}
 			for _, request := range requests(feds.Items, func(*api.FedHPA) bool { return true }) {
 				queue.Add(request)
@@ -238,7 +238,8 @@ func ownerOf(_ context.Context, work *workv1alpha1.Work) []reconcile.Request {
 func (c *Controller) withTarget(ctx context.Context, namespace string,
 	target autoscalingv2.CrossVersionObjectReference) []reconcile.Request {
 	var feds api.FedHPAList
-	if err := c.client.List(ctx, &feds, client.InNamespace(namespace), autoscalers.Indexed(target)); err != nil {
+	err := c.client.List(ctx, &feds, client.InNamespace(namespace), autoscalers.Indexed(target), client.UnsafeDisableDeepCopy)
+	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a target", "target", autoscalers.TargetKey(target))
 		return nil
 	}
@@ -270,7 +271,7 @@ func rivalChanged() predicate.Predicate {
 // ofCluster lists the FedHPAs that have to do with a cluster.
 func (c *Controller) ofCluster(ctx context.Context, o client.Object) []reconcile.Request {
 	var feds api.FedHPAList
-	if err := c.client.List(ctx, &feds); err != nil {
+	if err := c.client.List(ctx, &feds, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing FedHPAs of a cluster", "cluster", o.GetName())
 		return nil
 	}

@@ -80,7 +80,7 @@ func (c *Controller) ofBinding(ctx context.Context, object client.Object) []reco
 		return nil
 	}
 	var list v1alpha1.ReleaseList
-	if err := c.Client.List(ctx, &list, client.InNamespace(binding.Namespace)); err != nil {
+	if err := c.Client.List(ctx, &list, client.InNamespace(binding.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "Listing the Releases of a binding; they are looked at with their next period", "binding", binding.Name)
 		return nil
 	}
@@ -100,7 +100,7 @@ func (c *Controller) ofBinding(ctx context.Context, object client.Object) []reco
 // ofOverride are the Releases a policy may be about: of its namespace, or all when it is for the whole control plane.
 func (c *Controller) ofOverride(ctx context.Context, policy client.Object) []reconcile.Request {
 	var list v1alpha1.ReleaseList
-	if err := c.Client.List(ctx, &list, client.InNamespace(policy.GetNamespace())); err != nil {
+	if err := c.Client.List(ctx, &list, client.InNamespace(policy.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "Listing the Releases of a policy; they are looked at with their next event", "policy",
 			policy.GetName())
 		return nil

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/reschedule/decide"
 )
@@ -27,7 +28,7 @@ func (c *Controller) widen(ctx context.Context, seen *gathered, before decide.De
 		return before, nil
 	}
 	var all clusterv1alpha1.ClusterList
-	if err := c.cache.List(ctx, &all); err != nil {
+	if err := c.cache.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		return before, fmt.Errorf("listing Clusters: %w", err)
 	}
 	outside, looks := c.outside(ctx, seen, all.Items)

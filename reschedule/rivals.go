@@ -97,7 +97,7 @@ func (c *Controller) named(ctx context.Context, b *workv1alpha2.ResourceBinding,
 		migrations migrationv1alpha1.MigrationList
 	)
 	for _, list := range []client.ObjectList{&feds, &crons, &orders, &releases, &migrations} {
-		err := c.cache.List(ctx, list, client.InNamespace(b.Namespace))
+		err := c.cache.List(ctx, list, client.InNamespace(b.Namespace), client.UnsafeDisableDeepCopy)
 		if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("listing %T: %w", list, err)
 		}

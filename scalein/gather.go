@@ -183,11 +183,11 @@ func (r *Reconciler) gatherRivals(ctx context.Context, seen *gathered) error {
 		}
 	}
 	var orders v1alpha1.PodScaleInList
-	if err := r.cache.List(ctx, &orders, client.InNamespace(seen.order.Namespace)); err != nil {
+	if err := r.cache.List(ctx, &orders, client.InNamespace(seen.order.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing PodScaleIns: %w", err)
 	}
-	for _, other := range orders.Items {
-		if other.Spec.TargetRef.Name == target.Name && isAhead(&other, seen.order) {
+	for i := range orders.Items {
+		if other := &orders.Items[i]; other.Spec.TargetRef.Name == target.Name && isAhead(other, seen.order) {
 			seen.busy = "PodScaleIn " + other.Name
 		}
 	}

@@ -95,7 +95,7 @@ func (r *Reconciler) ofSet(ctx context.Context, set client.Object) []reconcile.R
 // of are the VMDeployments of a set.
 func (r *Reconciler) of(ctx context.Context, namespace, set string) []reconcile.Request {
 	list := &v1alpha1.VMDeploymentList{}
-	if err := r.cache.List(ctx, list, client.InNamespace(namespace)); err != nil {
+	if err := r.cache.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "Listing the VMDeployments of a set")
 		return nil
 	}

@@ -73,7 +73,7 @@ func (r *Reconciler) gather(ctx context.Context, deployment *v1alpha1.VMDeployme
 // older is the VMDeployment that was there first for the same target; "": there is none.
 func (r *Reconciler) older(ctx context.Context, deployment *v1alpha1.VMDeployment) (string, error) {
 	list := &v1alpha1.VMDeploymentList{}
-	if err := r.cache.List(ctx, list, client.InNamespace(deployment.Namespace)); err != nil {
+	if err := r.cache.List(ctx, list, client.InNamespace(deployment.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("listing VMDeployments: %w", err)
 	}
 	for i := range list.Items {

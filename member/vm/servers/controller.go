@@ -159,7 +159,8 @@ func (r *Reconciler) kind() control.Kind[*v1alpha1.Server] {
 // ofSet are the Servers of a set: its approvals, and its end, are theirs.
 func (r *Reconciler) ofSet(ctx context.Context, set client.Object) []reconcile.Request {
 	list := &v1alpha1.ServerList{}
-	err := r.cache.List(ctx, list, client.InNamespace(set.GetNamespace()), client.MatchingLabels{v1alpha1.LabelSet: set.GetName()})
+	err := r.cache.List(ctx, list, client.InNamespace(set.GetNamespace()), client.MatchingLabels{v1alpha1.LabelSet: set.GetName()},
+		client.UnsafeDisableDeepCopy)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Listing the Servers of a set")
 		return nil

@@ -30,7 +30,7 @@ func (r *Reconciler) checkOverlap(ctx context.Context, w *work) error {
 // sets of which one selects the other's servers would be one to whoever selects by labels. The younger waits, for it came later.
 func (r *Reconciler) overlapping(ctx context.Context, set *v1alpha1.VMReplicaSet) (*v1alpha1.VMReplicaSet, error) {
 	list := &v1alpha1.VMReplicaSetList{}
-	if err := r.cache.List(ctx, list, client.InNamespace(set.Namespace)); err != nil {
+	if err := r.cache.List(ctx, list, client.InNamespace(set.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing VMReplicaSets: %w", err)
 	}
 	for i := range list.Items {
