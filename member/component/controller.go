@@ -65,7 +65,7 @@ type Reconciler struct {
 	// id of this controller among those that share the cluster, and where their Leases are; nil: there are no others.
 	id       string
 	election *Election
-	// confirmed are the UIDs of Components that are surely this controller's.
+	// confirmed are the Components that are surely this controller's: their UIDs by their keys.
 	confirmed sync.Map
 	// current is set once the cache was seen to hold the templates and values that are stored.
 	current atomic.Bool
@@ -187,11 +187,14 @@ func (r *Reconciler) all(ctx context.Context, _ client.Object) []reconcile.Reque
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	component := &v1alpha1.Component{}
 	if err := r.cache.Get(ctx, request.NamespacedName, component); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.confirmed.Delete(request.NamespacedName)
+		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if component.DeletionTimestamp != nil {
 		// The garbage collector deletes what it owns.
-		r.confirmed.Delete(component.UID)
+		r.confirmed.Delete(request.NamespacedName)
 		return reconcile.Result{}, nil
 	}
 	result, err := r.atPlace(ctx, component)

@@ -77,14 +77,14 @@ func (r *Reconciler) place(ctx context.Context, component *v1alpha1.Component) (
 		if err := r.own(ctx, component, status.NextControllerID, ""); err != nil {
 			return place{}, err
 		}
-		r.confirmed.Delete(component.UID)
+		r.confirmed.Delete(client.ObjectKeyFromObject(component))
 		r.recorder.Eventf(component, "Normal", v1alpha1.ReasonHandedOver, "manager %s acts on it from now on", component.Status.ControllerID)
 		return place{}, nil
 	case shard.Take:
 		if err := r.own(ctx, component, r.id, ""); err != nil {
 			return place{}, err
 		}
-		r.confirmed.Store(component.UID, true)
+		r.confirmed.Store(client.ObjectKeyFromObject(component), component.UID)
 		if in.Owner != "" {
 			r.recorder.Eventf(component, "Warning", v1alpha1.ReasonTakenOver,
 				"manager %s acts on it from now on: manager %s did not renew its Lease for twice its length", r.id, in.Owner)
@@ -112,9 +112,10 @@ func (r *Reconciler) own(ctx context.Context, component *v1alpha1.Component, own
 // show what was before a hand-over. What was decided from an older Component is not done either: a cache that has just begun may be that of
 // an API server which is behind, and a change that the process before this one carried out would be undone and done again.
 func (r *Reconciler) confirm(ctx context.Context, component *v1alpha1.Component) (bool, error) {
-	if _, known := r.confirmed.Load(component.UID); !known {
+	key := client.ObjectKeyFromObject(component)
+	if known, _ := r.confirmed.Load(key); known != component.UID {
 		live := &v1alpha1.Component{}
-		err := r.reader.Get(ctx, client.ObjectKeyFromObject(component), live)
+		err := r.reader.Get(ctx, key, live)
 		if apierrors.IsNotFound(err) || err == nil && (live.UID != component.UID || live.Status.ControllerID != r.id) {
 			return false, nil
 		}
@@ -124,7 +125,7 @@ func (r *Reconciler) confirm(ctx context.Context, component *v1alpha1.Component)
 		if live.ResourceVersion != component.ResourceVersion {
 			return false, nil
 		}
-		r.confirmed.Store(component.UID, true)
+		r.confirmed.Store(key, component.UID)
 	}
 	return r.fresh(ctx)
 }

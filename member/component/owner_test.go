@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 )
@@ -45,4 +46,33 @@ func TestConfirm(t *testing.T) {
 			t.Errorf("%s: confirmed %v, want %v (%v)", step.name, have, step.want, err)
 		}
 	}
+}
+
+// TestForgotten: of Components that are gone nothing is remembered. Those without a finalizer are never seen to be deleted.
+func TestForgotten(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	stored := &v1alpha1.Component{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "demo", UID: "demo-uid"}}
+	stored.Status.ControllerID = "a"
+	api := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(stored).WithObjects(stored).Build()
+	live, key := &v1alpha1.Component{}, client.ObjectKeyFromObject(stored)
+	if err := api.Get(t.Context(), key, live); err != nil {
+		t.Fatal(err)
+	}
+	r := &Reconciler{cache: api, reader: api, id: "a"}
+	if ours, err := r.confirm(t.Context(), live); err != nil || !ours {
+		t.Fatalf("confirmed %v (%v)", ours, err)
+	}
+	if err := api.Delete(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
+		t.Fatal(err)
+	}
+	r.confirmed.Range(func(of, _ any) bool {
+		t.Errorf("%v is remembered", of)
+		return true
+	})
 }
