@@ -28,13 +28,13 @@ import (
 	"github.com/argosy-dev/argosy/internal/retry"
 )
 
-// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas,verbs=get;list;watch;patch;update
-// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas/status,verbs=patch
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=keda.sh,resources=scaledobjects,verbs=get;list;watch
-// +kubebuilder:rbac:groups="*",resources="*/scale",verbs=get;patch;update
+// +kubebuilder:rbac:groups="*",resources="*/scale",verbs=get;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;replicasets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets;vmdeployments,verbs=get;list;watch

@@ -53,10 +53,11 @@ const (
 // kind, get and patch of its scale.
 //
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas/status;fedhpas/finalizers,verbs=patch;update
+// +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=fedhpas/status,verbs=patch
 // +kubebuilder:rbac:groups=autoscaling.argosy.dev,resources=cronhpas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch
-// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers/status;horizontalpodautoscalers/finalizers,verbs=patch;update
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers/status,verbs=patch
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers/finalizers,verbs=update
 // +kubebuilder:rbac:groups=autoscaling.karmada.io,resources=federatedhpas,verbs=get;list;watch
 // +kubebuilder:rbac:groups=keda.sh,resources=scaledobjects,verbs=get;list;watch
 //

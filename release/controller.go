@@ -112,9 +112,8 @@ func (c *Controller) ofOverride(ctx context.Context, policy client.Object) []rec
 	return out
 }
 
-// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases,verbs=get;list;watch;patch;update
-// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases/finalizers,verbs=update
-// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases/status,verbs=get;patch
+// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases,verbs=get;list;watch;update
+// +kubebuilder:rbac:groups=release.argosy.dev,resources=releases/status,verbs=patch
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;patch
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets;statefulsets;daemonsets,verbs=get;patch

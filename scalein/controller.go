@@ -27,8 +27,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/text"
 )
 
-// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;update;delete
-// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins,verbs=get;list;watch;patch;delete
+// +kubebuilder:rbac:groups=apps.argosy.dev,resources=podscaleins/status,verbs=patch
 // +kubebuilder:rbac:groups=apps.kruise.io,resources=clonesets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch

@@ -51,11 +51,11 @@ type Controller struct {
 }
 
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations,verbs=get;list;watch;create;delete
-// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations/status;migrationwhitelists/status,verbs=get;patch;update
+// +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrations/status;migrationwhitelists/status,verbs=update
 // +kubebuilder:rbac:groups=migration.argosy.dev,resources=migrationwhitelists,verbs=get;list;watch
-// +kubebuilder:rbac:groups=policy.karmada.io,resources=propagationpolicies;overridepolicies,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=policy.karmada.io,resources=propagationpolicies;overridepolicies,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy.karmada.io,resources=clusterpropagationpolicies,verbs=get;list
-// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch;update
+// +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch
 // +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpretercustomizations;resourceinterpreterwebhookconfigurations,verbs=get;list;watch
