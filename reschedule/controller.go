@@ -84,8 +84,9 @@ type Controller struct {
 	started time.Time
 	// due is when a binding that lacks replicas is looked at.
 	due map[types.NamespacedName]time.Time
-	// said is what was last said of a binding, and when.
-	said map[types.NamespacedName]saying
+	// said is what was last said of a binding, and when; unshown that the gauges do not show it yet.
+	said    map[types.NamespacedName]saying
+	unshown bool
 }
 
 // AddToManager lets mgr run the controller while it leads.
@@ -105,6 +106,9 @@ func AddToManager(ctx context.Context, mgr manager.Manager, options Options) err
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &workv1alpha2.ResourceBinding{}, movedIndex, indexMoved); err != nil {
 		return fmt.Errorf("indexing ResourceBindings by their moves: %w", err)
+	}
+	if err := mgr.Add(manager.RunnableFunc(c.showing)); err != nil {
+		return fmt.Errorf("adding the gauges of rescheduling: %w", err)
 	}
 	return builder.ControllerManagedBy(mgr).Named("reschedule").
 		For(&workv1alpha2.ResourceBinding{}, builder.WithPredicates(c.worthALook())).
@@ -246,8 +250,35 @@ func (c *Controller) forget(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.due, key)
-	delete(c.said, key)
-	c.measures.show(c.said)
+	if _, known := c.said[key]; known {
+		delete(c.said, key)
+		c.unshown = true
+	}
+}
+
+// showEvery lies between two counts of what was decided of all bindings for the gauges. Counted at each look, ten thousand that wait would
+// be counted ten thousand times in a round.
+const showEvery = 5 * time.Second
+
+// showing keeps the gauges, while mgr leads.
+func (c *Controller) showing(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.clock.After(showEvery):
+			c.show()
+		}
+	}
+}
+
+func (c *Controller) show() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unshown {
+		c.measures.show(c.said)
+		c.unshown = false
+	}
 }
 
 var _ reconcile.Reconciler = &Controller{}

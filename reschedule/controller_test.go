@@ -1,13 +1,17 @@
 package reschedule
 
 import (
+	"context"
 	"strconv"
 	"testing"
 	"time"
 
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
+	"github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/argosy-dev/argosy/internal/config"
@@ -97,6 +101,57 @@ func TestScrapedMeanwhile(t *testing.T) {
 		}
 	}
 	<-ended
+}
+
+// TestShownTogether: what was decided of one binding has not all counted anew; they are counted once for all that changed.
+func TestShownTogether(t *testing.T) {
+	clk, m, registry := clocktesting.NewFakeClock(time.Unix(100000, 0)), newMeasures(), prometheus.NewRegistry()
+	if err := m.register(registry); err != nil {
+		t.Fatal(err)
+	}
+	c := &Controller{clock: clk, due: map[types.NamespacedName]time.Time{}, said: map[types.NamespacedName]saying{}, measures: m,
+		events: record.NewFakeRecorder(100)}
+	waits := decide.Decision{Verdict: decide.NoRoom, Reason: decide.ReasonNoRoom, Waiting: map[string]int32{"member1": 1}}
+	keys := []types.NamespacedName{{Name: "a"}, {Name: "b"}, {Name: "c"}}
+	for _, key := range keys {
+		c.say(key, &gathered{binding: &workv1alpha2.ResourceBinding{}}, waits)
+	}
+	c.forget(keys[2])
+	if got := shownBindings(t, registry); got != 0 {
+		t.Errorf("%g are counted before it is time", got)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- c.showing(ctx) }()
+	gomega.NewWithT(t).Eventually(func() float64 {
+		clk.Step(showEvery)
+		return shownBindings(t, registry)
+	}).Should(gomega.Equal(2.0))
+	c.forget(keys[0])
+	gomega.NewWithT(t).Eventually(func() float64 {
+		clk.Step(showEvery)
+		return shownBindings(t, registry)
+	}).Should(gomega.Equal(1.0))
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func shownBindings(t *testing.T, registry *prometheus.Registry) (sum float64) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "argosy_reschedule_waiting_bindings" {
+			for _, metric := range family.GetMetric() {
+				sum += metric.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
 }
 
 func closed(c <-chan struct{}) bool {

@@ -52,8 +52,7 @@ func (c *Controller) say(key types.NamespacedName, seen *gathered, d decide.Deci
 		c.events.Event(seen.binding, kind, d.Reason, message)
 		c.events.Event(templateOf(seen), kind, d.Reason, message)
 	}
-	c.said[key] = said
-	c.measures.show(c.said)
+	c.said[key], c.unshown = said, true
 }
 
 // templateOf refers to the template, also where it could not be read.
