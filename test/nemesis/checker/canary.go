@@ -65,14 +65,15 @@ func (n anew) made(a app, r history.Record, now faults) {
 // held tells whether a partition holds back an image of an application in a member.
 func (n anew) held(a app, member, image string) bool { return n[a.in(member)] != image }
 
-// atRest there are as many pods of the newest image as are asked for; more only in members where no partition holds it back.
+// atRest there are as many pods of the newest image as are asked for; more only in members where no partition holds it back, or where more
+// were asked for before: OpenKruise takes none back when a partition is raised (its gate CloneSetPartitionRollback is off).
 func atRest(world history.World, a app, asks []ask, anew anew, r history.Record, v *Verdict) {
 	newest := asks[len(asks)-1]
 	if whole(asks) && !newest.all {
 		return
 	}
 	v.Judged++
-	if held, all := podsOf(world, a, newest.image, anew); held > newest.pods || all < newest.pods {
+	if held, all := podsOf(world, a, newest.image, anew); held > ever(asks, newest.image) || all < newest.pods {
 		v.violated(r, a.key, fmt.Sprintf("%d pods of %s at rest, and %d are asked for", all, newest.image, newest.pods))
 	}
 }
@@ -101,6 +102,17 @@ func asking(r history.Record) ask {
 func whole(asks []ask) bool {
 	newest := asks[len(asks)-1].image
 	return asks[0].image == newest || slices.ContainsFunc(asks, func(a ask) bool { return a.image == newest && a.all })
+}
+
+// ever is the most that was asked for of an image at any time.
+func ever(asks []ask, image string) int64 {
+	out := int64(0)
+	for _, one := range asks {
+		if one.image == image {
+			out = max(out, one.pods)
+		}
+	}
+	return out
 }
 
 // most that was asked for lately.

@@ -11,13 +11,14 @@ import (
 
 // replicas is C2.
 func replicas(h history.History, v *Verdict) {
-	fleet, now, wanted, orders, limits := fleetOf(h), newFaults(), wants{}, sent{}, lowest{}
+	fleet, now, wanted, orders, limits, dropped := fleetOf(h), newFaults(), wants{}, sent{}, lowest{}, dropped{}
 	leaving := false
 	h.Replay(func(world history.World, before history.Object, r history.Record) {
 		now.hear(r)
 		wanted.hear(r)
 		orders.hear(r)
 		limits.hear(before, r)
+		dropped.hear(fleet, world, r)
 		leaving = leaving || phase(r) == history.PhaseRest // from here on all is deleted
 		a, ok := fleet.of(r.Key)
 		had, counted := before.Int("spec", "replicas")
@@ -34,6 +35,9 @@ func replicas(h history.History, v *Verdict) {
 			if has < least && !now.anyLately(r.At, slack, "taint ") {
 				v.violated(r, r.Key, fmt.Sprintf("the template fell from %d to %d, and %d is the least its owner wanted lately", had, has, least))
 			}
+			return
+		}
+		if r.Op == history.Delete && dropped[a.in(r.Plane)] {
 			return
 		}
 		if why := unexplained(world, now, orders, limits, a, r, least); why != "" {
@@ -60,6 +64,27 @@ func unexplained(world history.World, now faults, orders sent, limits lowest, a 
 		return fmt.Sprintf("and the scheduling result adds up to %d, when %d is the least its owner wanted lately", sum, least)
 	}
 	return ""
+}
+
+// dropped are the applications in members whose Work Karmada began to delete when the scheduling result did not name the member: what the
+// Work made goes then, though the scheduler may have come back to the member meanwhile.
+type dropped map[history.Key]bool
+
+func (d dropped) hear(f fleet, world history.World, r history.Record) {
+	member, ok := strings.CutPrefix(r.Namespace, "karmada-es-")
+	if r.Resource != history.Works || !ok || r.Op != history.Put {
+		return
+	}
+	for _, m := range r.Object.List("spec", "workload", "manifests") {
+		for _, a := range f.apps {
+			if m.Text("metadata", "name") != a.key.Name || m.Text("metadata", "namespace") != a.key.Namespace || !strings.EqualFold(m.Text("kind"), a.kind()) {
+				continue
+			}
+			shares, _ := shares(world[a.binding()])
+			leaves := r.Object.Text("metadata", "deletionTimestamp") != ""
+			d[a.in(member)] = leaves && (d[a.in(member)] || shares[member] == 0)
+		}
+	}
 }
 
 // sent is what Works asked of members, and until when: what a wire held back arrives late.

@@ -52,6 +52,34 @@ func TestRightIsNotFound(t *testing.T) {
 				g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: in("member2", history.Pods, gone)})
 			}
 		},
+		"a partition that is raised takes nothing back": func(t *testing.T, g *tale) {
+			i := g.find(t, template("push"), isPut)
+			g.insert(i, history.Record{Op: history.Put, Key: in("member2", history.Pods, "new2"), Object: pod("push", "v2")})
+			g.insert(i, history.Record{Op: history.Delete, Key: in("member2", history.Pods, "old2")})
+			g.insert(i-1, history.Record{Op: history.Put, Key: template("push"), Object: pushed(4, 2, "v2")})
+			g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: in("member2", history.Pods, "new2")})
+		},
+		"a pod that a late write made goes again while an order runs": func(t *testing.T, g *tale) {
+			i := g.find(t, in("member1", history.Pods, "a"), func(r history.Record) bool { return r.Op == history.Delete })
+			late := in("member2", history.Pods, "late")
+			g.insert(i, history.Record{Op: history.Delete, Key: late})
+			g.insert(i, history.Record{Op: history.Put, Key: late, Object: pod("names", "v1")})
+		},
+		"the scheduler comes back to a member whose Work is being deleted": func(t *testing.T, g *tale) {
+			i := g.find(t, plain, isPut)
+			deleted := work("plain", "Deployment", 2)
+			deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-29T19:14:01Z"}
+			for _, r := range []history.Record{ // the last comes first
+				{Op: history.Put, Key: plain, Object: workload(2)},
+				{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
+				{Op: history.Delete, Key: plain},
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
+				{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 0)},
+			} {
+				g.insert(i, r)
+			}
+		},
 		"the books are wrong while who would say so is dead": func(t *testing.T, g *tale) {
 			fed := in(history.ControlPlane, history.FedHPAs, "fed")
 			i := g.find(t, fed, func(r history.Record) bool {

@@ -13,8 +13,9 @@ type order struct {
 	pods  []string // member/name
 	app   app
 	since time.Time
-	// gone are the application's pods that began to go while it ran.
-	gone []string
+	// gone are the application's pods that began to go while it ran, and came those that were made meanwhile: when it was written nobody could
+	// name them, and what a late write of Karmada makes goes again with the next.
+	gone, came []string
 	// spare is how many replicas the members had beyond the template's when it was written: somebody had scaled in, and which of them go is
 	// the scheduler's to say.
 	spare int64
@@ -34,6 +35,12 @@ func scaleIn(h history.History, v *Verdict) {
 		switch {
 		case r.Resource == history.PodScaleIns:
 			follow(open, fleet, world, r, v)
+		case r.Resource == history.Pods && before == nil && r.Op == history.Put:
+			for _, o := range open {
+				if belongs(r.Object, o.app) {
+					o.came = append(o.came, r.Plane+"/"+r.Name)
+				}
+			}
 		case r.Resource == history.Pods && leaves(before, r):
 			for _, o := range open {
 				if belongs(before, o.app) {
@@ -95,7 +102,7 @@ func (o *order) judge(world history.World, r history.Record, v *Verdict) {
 		}
 	}
 	for _, pod := range o.gone {
-		if slices.Contains(o.pods, pod) || o.doubtful {
+		if slices.Contains(o.pods, pod) || slices.Contains(o.came, pod) || o.doubtful {
 			continue
 		}
 		if o.spare--; o.spare < 0 {
