@@ -42,10 +42,20 @@ type Divider interface {
 	Duplicated(ctx context.Context, object *unstructured.Unstructured) (bool, error)
 }
 
+// version of a binding. One that was made anew under its name counts its generations from 1 again.
+type version struct {
+	uid        types.UID
+	generation int64
+}
+
+func versionOf(binding client.Object) version {
+	return version{uid: binding.GetUID(), generation: binding.GetGeneration()}
+}
+
 // bound is what one reading of a binding says.
 type bound struct {
 	Division
-	generation int64
+	version
 	// replicas are the fleet's, as Karmada last took them from the template.
 	replicas int32
 }
@@ -56,14 +66,14 @@ func read(ctx context.Context, reader client.Reader, object *unstructured.Unstru
 		return bound{}, err
 	}
 	if duplicated(binding) {
-		return bound{generation: binding.Generation, replicas: binding.Spec.Replicas}, nil
+		return bound{version: versionOf(binding), replicas: binding.Spec.Replicas}, nil
 	}
 	division, err := said(binding.Status.AggregatedStatus)
 	if err != nil {
 		return bound{}, fmt.Errorf("reading ResourceBinding %s: %w", bindingKey(object), err)
 	}
 	division.Clusters = merged(binding.Spec)
-	return bound{Division: division, generation: binding.Generation, replicas: binding.Spec.Replicas}, nil
+	return bound{Division: division, version: versionOf(binding), replicas: binding.Spec.Replicas}, nil
 }
 
 // find reads the object's binding.

@@ -46,7 +46,7 @@ type Bindings struct {
 
 // placement is what one generation of a binding says.
 type placement struct {
-	generation int64
+	version
 	duplicated bool
 }
 
@@ -71,7 +71,7 @@ type reading struct {
 func (b *Bindings) Division(ctx context.Context, object *unstructured.Unstructured, replicas int32) (Division, error) {
 	key := bindingKey(object)
 	template := object.GetGeneration()
-	if r, ok := b.take(key, template, replicas); ok && !b.outdated(ctx, key, r.generation) {
+	if r, ok := b.take(key, template, replicas); ok && !b.outdated(ctx, key, r.version) {
 		return r.Division, nil
 	}
 	at := b.Clock.Now()
@@ -88,7 +88,7 @@ func (b *Bindings) Division(ctx context.Context, object *unstructured.Unstructur
 func (b *Bindings) Duplicated(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
 	key := bindingKey(object)
 	if known, ok := b.placed.Get(key); ok {
-		if p, ok := known.(placement); ok && !b.outdated(ctx, key, p.generation) {
+		if p, ok := known.(placement); ok && !b.outdated(ctx, key, p.version) {
 			return p.duplicated, nil
 		}
 	}
@@ -96,7 +96,7 @@ func (b *Bindings) Duplicated(ctx context.Context, object *unstructured.Unstruct
 	if err != nil {
 		return false, err
 	}
-	now := placement{generation: binding.Generation, duplicated: duplicated(binding)}
+	now := placement{version: versionOf(binding), duplicated: duplicated(binding)}
 	b.placed.Add(key, now)
 	return now.duplicated, nil
 }
@@ -136,12 +136,12 @@ func (b *Bindings) keep(key types.NamespacedName, r *reading, replicas int32) {
 	b.kept.Add(key, r)
 }
 
-// outdated is true when the watch of bindings shows a newer one, or cannot tell.
-func (b *Bindings) outdated(ctx context.Context, key types.NamespacedName, generation int64) bool {
+// outdated is true when the watch of bindings shows a newer one, or another, or cannot tell.
+func (b *Bindings) outdated(ctx context.Context, key types.NamespacedName, known version) bool {
 	ctx, cancel := context.WithTimeout(ctx, peekTimeout)
 	defer cancel()
 	var seen metav1.PartialObjectMetadata
 	of := schema.GroupVersion(workv1alpha2.GroupVersion)
 	seen.SetGroupVersionKind(of.WithKind(workv1alpha2.ResourceKindResourceBinding))
-	return b.Seen.Get(ctx, key, &seen) != nil || seen.Generation > generation
+	return b.Seen.Get(ctx, key, &seen) != nil || seen.UID != known.uid || seen.Generation > known.generation
 }

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -44,12 +45,13 @@ func (p *plane) Get(_ context.Context, _ client.ObjectKey, into client.Object, _
 // watch is the cache: it knows a generation.
 type watch struct {
 	client.Reader
+	uid        types.UID
 	generation int64
 	err        error
 }
 
 func (w *watch) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	into.(*metav1.PartialObjectMetadata).Generation = w.generation
+	into.(*metav1.PartialObjectMetadata).UID, into.(*metav1.PartialObjectMetadata).Generation = w.uid, w.generation
 	return w.err
 }
 
@@ -262,8 +264,14 @@ func TestOnePlacementServesManyStatuses(t *testing.T) {
 			live.binding.Spec.Placement.ReplicaScheduling = &policyv1alpha1.ReplicaSchedulingStrategy{
 				ReplicaSchedulingType: policyv1alpha1.ReplicaSchedulingTypeDivided}
 		}, false, 2},
-		{"the watch cannot tell", func() { seen.err = errors.New("not synced") }, false, 3},
-		{"another workload brings it along", func() { live.binding.Spec.Placement = nil }, false, 4},
+		{"the workload and its binding are made anew, of a policy that divides nothing", func() {
+			live.binding.UID, seen.uid = "anew", "anew"
+			live.binding.Generation, seen.generation = 1, 1
+			live.binding.Spec.Placement.ReplicaScheduling = nil
+		}, true, 3},
+		{"its next statuses", func() {}, true, 3},
+		{"the watch cannot tell", func() { seen.err = errors.New("not synced") }, true, 4},
+		{"another workload brings it along", func() { live.binding.Spec.Placement = nil }, false, 5},
 	} {
 		step.change()
 		got, err := b.Duplicated(t.Context(), web())
