@@ -9,6 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,6 +77,8 @@ type vmMember struct {
 	api    client.Client
 	system *iaas.Server
 	writes atomic.Int64
+	// kinds are the same by what was written.
+	kinds sync.Map
 	// reads are the controllers' requests that read, watches left out: what a cache does not save them.
 	reads atomic.Int64
 }
@@ -166,20 +171,38 @@ func newVMMember(t *testing.T) *vmMember {
 func (m *vmMember) counted() *interceptor.Funcs {
 	return &interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			m.writes.Add(1)
+			m.wrote("create", o)
 			return c.Create(ctx, o, opts...)
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-			m.writes.Add(1)
+			m.wrote("patch", o)
 			return c.Patch(ctx, o, p, opts...)
 		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
 			opts ...client.SubResourcePatchOption,
 		) error {
-			m.writes.Add(1)
+			m.wrote(sub, o)
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
 	}
+}
+
+// wrote counts a write of a verb, or of a sub-resource.
+func (m *vmMember) wrote(what string, o client.Object) {
+	m.writes.Add(1)
+	n, _ := m.kinds.LoadOrStore(fmt.Sprintf("%s %s", strings.TrimPrefix(fmt.Sprintf("%T", o), "*v1alpha1."), what), &atomic.Int64{})
+	n.(*atomic.Int64).Add(1)
+}
+
+// byKind are the writes so far, for each of so many Servers.
+func (m *vmMember) byKind(all int) string {
+	var out []string
+	m.kinds.Range(func(what, n any) bool {
+		out = append(out, fmt.Sprintf("%s %.1f", what, float64(n.(*atomic.Int64).Load())/float64(all)))
+		return true
+	})
+	slices.Sort(out)
+	return strings.Join(out, ", ")
 }
 
 // create so many sets, each with its release.
@@ -249,7 +272,10 @@ func TestServers(t *testing.T) {
 	before := cpu(t)
 	m.create(count)
 	ready, took := m.until(all, "1"), cpu(t)-before
-	made := m.writes.Load()
+	made, kinds := m.writes.Load(), m.byKind(all)
+	firstLooks, _ := looks(t, "server")
+	setLooks, _ := looks(t, "vmreplicaset")
+	codeLooks, _ := looks(t, "vmdeployment")
 	pass(t, 20*time.Second) // what was written is seen
 
 	m.writes.Store(0)
@@ -278,10 +304,12 @@ func TestServers(t *testing.T) {
 	pushed := m.until(all, "2")
 	fmt.Fprintf(os.Stdout, "\n### Servers: %d in sets of %d\n\n%s\n\n", all, *vmSet, machine())
 	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n| from nothing to all Ready | %s |\n| processor time of that | %s |\n"+
-		"| writes a server | %.1f |\n"+
+		"| writes a server | %.1f: %s |\n"+
+		"| looks at Servers, sets and VMDeployments, a server | %.1f, %.1f, %.1f |\n"+
 		"| memory in use, with the system of machines | %d MiB |\n| writes a second while nothing happens | %.1f |\n"+
 		"| requests a second that read then | %.1f |\n| looks at Servers then, and how long one takes | %d, %s |\n| processors then | %.2f |\n"+
-		"| another release on all | %s |\n", ready.Round(time.Second), took.Round(time.Second), float64(made)/float64(all),
+		"| another release on all | %s |\n", ready.Round(time.Second), took.Round(time.Second), float64(made)/float64(all), kinds,
+		float64(firstLooks)/float64(all), float64(setLooks)/float64(all), float64(codeLooks)/float64(all),
 		memory.HeapInuse>>20, writes, reads, again-looked, look.Round(time.Microsecond), cores, pushed.Round(time.Second))
 	if made := m.system.Made(); made != all {
 		t.Errorf("%d machines were made for %d servers", made, all)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -137,6 +138,10 @@ func (k Kind[T]) Builder(mgr manager.Manager, name string) *builder.Builder {
 		MaxConcurrentReconciles: k.Concurrency, RateLimiter: retry.Limiter(),
 	})
 }
+
+// Specs has a watch of another kind tell of what people write alone, and of what comes and goes. The status of a set is written whenever
+// anything happens to any of its Servers: were they all looked at then, the looks would grow with the square of their number.
+func Specs() predicate.Predicate { return predicate.GenerationChangedPredicate{} }
 
 // Calls has objects looked at about which somebody else heard something.
 type Calls struct {

@@ -14,7 +14,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
 // TestForget: who is gone is forgotten, whether its end was seen, was missed, or came while it was handled; and so is one that another
@@ -61,5 +64,24 @@ func TestForget(t *testing.T) {
 	}
 	if len(known.uids) != 0 {
 		t.Errorf("names are kept: %v", known.uids)
+	}
+}
+
+// TestSpecs: what people write of a set, its end, and that it comes and goes concern its Servers; what is counted of them does not.
+func TestSpecs(t *testing.T) {
+	set := func(generation int64, ready int32) *v1alpha1.VMReplicaSet {
+		out := &v1alpha1.VMReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web", Generation: generation}}
+		out.Status.ReadyReplicas = ready
+		return out
+	}
+	tells := Specs()
+	if tells.Update(event.UpdateEvent{ObjectOld: set(1, 0), ObjectNew: set(1, 1)}) {
+		t.Error("told of a status")
+	}
+	if !tells.Update(event.UpdateEvent{ObjectOld: set(1, 1), ObjectNew: set(2, 1)}) {
+		t.Error("not told of an edit, or of the end that a deletion begins with: both are a generation")
+	}
+	if !tells.Create(event.CreateEvent{Object: set(1, 0)}) || !tells.Delete(event.DeleteEvent{Object: set(1, 0)}) {
+		t.Error("not told of one that comes or goes")
 	}
 }

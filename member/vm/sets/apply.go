@@ -41,6 +41,9 @@ func (r *Reconciler) apply(ctx context.Context, w *work) error {
 
 // change one Server: its gates are the set's of now, an environment is granted, and who goes is marked.
 func (r *Reconciler) change(ctx context.Context, w *work, m fleet.Member) error {
+	if !w.concerns(m) {
+		return nil
+	}
 	changed := m.DeepCopy()
 	if w.active(m) && !equality.Semantic.DeepEqual(changed.Spec.Gates, serverGates(w.set)) {
 		changed.Spec.Gates = serverGates(w.set)
@@ -72,6 +75,14 @@ func (r *Reconciler) change(ctx context.Context, w *work, m fleet.Member) error 
 		r.recorder.Eventf(w.set, corev1.EventTypeNormal, w.plan.Offline[mark].Reason, "Server %s is taken out of service.", m.Name)
 	}
 	return nil
+}
+
+// concerns says whether there is anything to change of a Server. Of most there is not, at each of the looks that each of them brings about:
+// a copy of each, and its comparison, was half of the processor time of a large set.
+func (w *work) concerns(m fleet.Member) bool {
+	return w.active(m) && !equality.Semantic.DeepEqual(m.Spec.Gates, serverGates(w.set)) || m.GrantedAt.After(w.now) ||
+		slices.Contains(w.plan.Grant, m.Name) || slices.Contains(w.plan.Fence, m.Name) ||
+		slices.ContainsFunc(w.plan.Offline, func(mark fleet.Mark) bool { return mark.Server == m.Name })
 }
 
 func (w *work) active(m fleet.Member) bool { return m.DeletionTimestamp == nil }
