@@ -107,13 +107,13 @@ func upCommand(at func() (string, error)) *cobra.Command {
 	return c
 }
 
-// up starts a federation and puts kubectl and karmadactl beside Argosy's programs.
+// up starts a federation and puts what people type beside Argosy's programs.
 func up(ctx context.Context, options lab.Options, out io.Writer) (*lab.Lab, error) {
 	l, err := lab.Up(ctx, options, out)
 	if err != nil {
 		return nil, err
 	}
-	if err := binaries.Set(l.Programs).Link(filepath.Join(l.Root, "bin"), "kubectl", "karmadactl"); err != nil {
+	if err := l.LinkCommands(); err != nil {
 		return nil, err
 	}
 	units, err := l.Status(ctx)

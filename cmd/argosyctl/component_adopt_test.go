@@ -131,6 +131,8 @@ func TestComponentExplain(t *testing.T) {
 	}
 	waits := component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused"))
 	waits.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "canary", OperationID: "op-1", Cluster: "member1"}}
+	waitTwo := waits.DeepCopy()
+	waitTwo.Status.PendingApprovals = append(waitTwo.Status.PendingApprovals, gatev1alpha1.PendingApproval{OperationID: "op-2"})
 	step := func(pause v1alpha1.CanaryPause) *v1alpha1.Component {
 		c := component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "CanaryPaused"))
 		c.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{Steps: []v1alpha1.CanaryStep{{Pause: pause}}}
@@ -147,7 +149,8 @@ func TestComponentExplain(t *testing.T) {
 		component *v1alpha1.Component
 		want      string
 	}{
-		"a canary step waits":     {waits, "argosyctl component approve"},
+		"a canary step waits":     {waits, "argosyctl component approve demo -n shop. To undo"},
+		"two of them wait":        {waitTwo, "argosyctl component approve demo -n shop --all, or --operation with one"},
 		"a canary is watched":     {step(v1alpha1.CanaryPauseSeconds), "Next: wait: a canary step is watched"},
 		"a canary was rejected":   {step(v1alpha1.CanaryPauseApproval), "rejected, write the image of before to undo the change"},
 		"a canary without a step": {component(condition("Progressing", "True", "CanaryPaused")), "Next: read condition Progressing"},

@@ -139,8 +139,12 @@ func next(component *v1alpha1.Component) string {
 	}
 	progressing := meta.FindStatusCondition(conditions, v1alpha1.ConditionProgressing)
 	if waits := component.Status.PendingApprovals; len(waits) > 0 {
-		return fmt.Sprintf("look at the new copies, then decide: argosyctl component approve %s -n %s. "+
-			"To undo the change write the image of before.", component.Name, component.Namespace)
+		which := ""
+		if len(waits) > 1 {
+			which = " --all, or --operation with one of those that wait"
+		}
+		return fmt.Sprintf("look at the new copies, then decide: argosyctl component approve %s -n %s%s. "+
+			"To undo the change write the image of before.", component.Name, component.Namespace, which)
 	}
 	if progressing != nil && progressing.Status == metav1.ConditionTrue {
 		if strings.Contains(progressing.Reason, v1alpha1.ReasonCanaryPaused) {

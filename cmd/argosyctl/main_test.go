@@ -71,7 +71,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		"policy -f main.go":               "loading main.go: reading main.go: ",
 		"publish":                         "name the application's folder with -f",
 		"interpret -f x.yaml":             "name the question with --operation: InterpretReplica, ",
-		"migration approve deploy/web":    "name the plan you have read with --plan: 'argosyctl migration plan deploy/web' shows it",
+		"migration approve deploy/web":    "name the plan you have read with --plan: 'argosyctl migration plan -n default deploy/web' shows it",
 		"cron preview -f ../../deploy/samples/component.yaml": `holds a "Component", want a CronHPA`,
 		"uninstall --server https://127.0.0.1:1": "--host-kubeconfig is needed: the kubeconfig of the host cluster; only a pod " +
 			"there can do without",

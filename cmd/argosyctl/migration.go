@@ -66,13 +66,22 @@ func (m *migrationCommands) one(ctx context.Context, name string) (client.Client
 	return control, migration, nil
 }
 
+// noPlan was named, and where one is read.
+func (m *migrationCommands) noPlan(application string) error {
+	namespace, _, err := m.flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return fmt.Errorf("reading the kubeconfig of karmada-apiserver (--kubeconfig, --context): %w", err)
+	}
+	return fmt.Errorf("name the plan you have read with --plan: 'argosyctl migration plan -n %s %s' shows it", namespace, application)
+}
+
 // missing says that an application is on no whitelist, and which of its namespace are.
 func (m *migrationCommands) missing(ctx context.Context, control client.Client, application publish.Application) error {
 	var list v1alpha1.MigrationList
 	if err := control.List(ctx, &list, client.InNamespace(application.Namespace)); err != nil {
 		return fmt.Errorf("listing migrations: %w", err)
 	}
-	there := "no other of the namespace has one"
+	there := "no other of the namespace has one; -n names another"
 	for i := range list.Items {
 		if i == 0 {
 			there = "the namespace has " + named(&list.Items[i])
@@ -196,7 +205,7 @@ func (m *migrationCommands) approve() *cobra.Command {
 		Args: oneApplication,
 		RunE: func(command *cobra.Command, args []string) error {
 			if hash == "" {
-				return fmt.Errorf("name the plan you have read with --plan: 'argosyctl migration plan %s' shows it", typed(args))
+				return m.noPlan(typed(args))
 			}
 			control, migration, err := m.one(command.Context(), typed(args))
 			if err != nil {
@@ -231,7 +240,7 @@ func (m *migrationCommands) reject() *cobra.Command {
 		RunE: func(command *cobra.Command, args []string) error {
 			switch {
 			case hash == "":
-				return fmt.Errorf("name the plan you have read with --plan: 'argosyctl migration plan %s' shows it", typed(args))
+				return m.noPlan(typed(args))
 			case reason == "":
 				return errors.New("say why with --reason: somebody has to put it right")
 			}

@@ -195,11 +195,11 @@ func undoTo(release *v1alpha1.Release, to string) (string, error) {
 	status := &release.Status
 	switch {
 	case !slices.ContainsFunc(status.History, func(r v1alpha1.Revision) bool { return r.Name == to }):
-		return "", fmt.Errorf("--to-revision: revision %s is not in the history; argosyctl release history %s lists those there are", to,
-			release.Name)
+		return "", fmt.Errorf("--to-revision: revision %s is not in the history; argosyctl release history %s -n %s lists those there are", to,
+			release.Name, release.Namespace)
 	case to == status.Revision:
-		return "", fmt.Errorf("--to-revision: %s is the template's own revision: argosyctl release promote %s opens it everywhere", to,
-			release.Name)
+		return "", fmt.Errorf("--to-revision: %s is the template's own revision: argosyctl release promote %s -n %s opens it everywhere", to,
+			release.Name, release.Namespace)
 	}
 	release.Spec.Rejected = slices.DeleteFunc(release.Spec.Rejected, func(r string) bool { return r == to })
 	rejectRevision(release, status.Dispatch.Stable)

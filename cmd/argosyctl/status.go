@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -198,7 +199,13 @@ func looker(flags *genericclioptions.ConfigFlags, argument string) (func(context
 		cluster string) (client.Reader, error) {
 		return known.Client(ctx, cluster)
 	}}
-	return func(ctx context.Context) (application.Facts, error) { return reader.Gather(ctx, kind, key) }, nil
+	return func(ctx context.Context) (application.Facts, error) {
+		facts, err := reader.Gather(ctx, kind, key)
+		if apierrors.IsNotFound(err) && facts.Template.GetUID() == "" && key.Namespace != "" {
+			err = fmt.Errorf("%w; name another namespace with -n", err)
+		}
+		return facts, err
+	}, nil
 }
 
 // follow prints whenever something changed, until the context ends.

@@ -67,7 +67,7 @@ type Installer struct {
 	Out io.Writer
 	// Rehearsal makes Uninstall, and that of a member, say what would be deleted, and delete nothing. Prepare and Register have DryRun.
 	Rehearsal bool
-	// told is what a rehearsal would delete.
+	// told is what was deleted, or what a rehearsal would delete.
 	told []string
 }
 
@@ -233,12 +233,13 @@ func (i *Installer) client() (client.Client, error) {
 
 // deleted says that something is gone, or would be.
 func (i *Installer) deleted(what string) {
+	// In a rehearsal it is still there, and may be met again.
+	if i.Rehearsal && slices.Contains(i.told, what) {
+		return
+	}
+	i.told = append(i.told, what)
 	if i.Rehearsal {
-		// It is still there, and may be met again.
-		if !slices.Contains(i.told, what) {
-			i.told = append(i.told, what)
-			i.say("would delete  %s", what)
-		}
+		i.say("would delete  %s", what)
 		return
 	}
 	i.say("deleted  %s", what)

@@ -273,7 +273,16 @@ func MemberGone(ctx context.Context, member *rest.Config, out io.Writer, removal
 	if err != nil {
 		return err
 	}
-	options := MemberOptions{ControllerID: removal.ControllerID}
+	if err := i.removeManager(ctx, c, MemberOptions{ControllerID: removal.ControllerID}); err != nil {
+		return err
+	}
+	if len(i.told) == 0 {
+		i.say("nothing to delete: nothing of this argosy-member-manager is there; do --kubeconfig and --context name the member?")
+	}
+	return nil
+}
+
+func (i *Installer) removeManager(ctx context.Context, c client.Client, options MemberOptions) error {
 	objects, err := MemberObjects(options)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func lost(n *next) bool {
 		return false
 	}
 	message := fmt.Sprintf("clusters are held at revision %s by a Release that is gone, and there is no record of it: put the template back "+
-		"to it, or open revision %s everywhere: argosyctl release promote %s", before.Stable, n.Template.Revision, n.Release.Name)
+		"to it, or open revision %s everywhere: %s", before.Stable, n.Template.Revision, n.command("promote"))
 	n.condition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonRecordLost, message)
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRecordLost, message)
 	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")

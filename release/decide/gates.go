@@ -93,8 +93,8 @@ func (n *next) checked(at int) bool {
 	n.After = lookAgain
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonAwaitingChecks, fmt.Sprintf(
-		"stage %s of revision %s waits for: %s; argosyctl release report %s --check=%s --result=Passed", stage.Name, n.Template.Revision,
-		strings.Join(missing, ", "), n.Release.Name, missing[0]))
+		"stage %s of revision %s waits for: %s; %s --check=%s --result=Passed", stage.Name, n.Template.Revision,
+		strings.Join(missing, ", "), n.command("report"), missing[0]))
 	return false
 }
 
@@ -125,8 +125,7 @@ func (n *next) approved(at int) bool {
 			fmt.Sprintf("stage %s has %d of %d approvals", stage.Name, len(people), stage.Gates.Approvals))
 		return true
 	}
-	message := fmt.Sprintf("stage %s has %d of %d approvals: argosyctl release approve %s", stage.Name, len(people), stage.Gates.Approvals,
-		n.Release.Name)
+	message := fmt.Sprintf("stage %s has %d of %d approvals: %s", stage.Name, len(people), stage.Gates.Approvals, n.command("approve"))
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionTrue, v1alpha1.ReasonAwaitingApproval, message)
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 	n.After = lookAgain // that what is open stays well is looked at meanwhile

@@ -51,8 +51,8 @@ func (n *next) holdsNothing() bool {
 
 // leaving says why a Release that is deleted is still there.
 func (n *next) leaving() {
-	message := "the Release is being deleted, and clusters are held: " +
-		"argosyctl release promote opens them; or put the template back to revision " + n.heldAt()
+	message := "the Release is being deleted, and clusters are held: " + n.command("promote") +
+		" opens them; or put the template back to revision " + n.heldAt()
 	if n.holdsNothing() {
 		message = "the Release is being deleted, and nothing is held any more: it goes when its marks say so, too"
 		if bound := n.bound(); len(bound) > 0 {

@@ -297,7 +297,7 @@ func back(n *next) bool {
 	known := slices.ContainsFunc(n.Status.History, func(r v1alpha1.Revision) bool { return r.Name == to })
 	if !known || slices.Contains(n.spec.Rejected, to) {
 		n.unknown = fmt.Sprintf("spec.rollbackTo: revision %s is not in the history, or is rejected: clusters stay at %s; "+
-			"argosyctl release history %s lists those there are", to, d.Stable, n.Release.Name)
+			"%s lists those there are", to, d.Stable, n.command("history"))
 		return false
 	}
 	n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster that has it goes back to %s", d.Stable, to)
@@ -394,7 +394,7 @@ func reject(n *next) bool {
 	n.condition(v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionAwaitingApproval, metav1.ConditionFalse, v1alpha1.ReasonAsExpected, "")
 	n.condition(v1alpha1.ConditionProgressing, metav1.ConditionFalse, v1alpha1.ReasonRejected,
-		"revision "+n.Template.Revision+" is rejected; put the template back, write another, or try it again with argosyctl release retry")
+		"revision "+n.Template.Revision+" is rejected; put the template back, write another, or try it again with "+n.command("retry"))
 	if len(away) > 0 {
 		n.After = lookAgain
 		n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionUnknown, v1alpha1.ReasonRejected, strings.Join(away, ", "))
@@ -412,6 +412,11 @@ func (w *Work) goesBack() bool { return w.Share == nil && (w.Updated < w.Desired
 func isAll(d *v1alpha1.Dispatch) bool { return len(d.Open) == 1 && d.Open[0] == v1alpha1.OpenAll }
 
 // condition is set, and said as an event when it turns to what people must know.
+// command of argosyctl's about this Release, as it can be typed from anywhere.
+func (n *next) command(verb string) string {
+	return fmt.Sprintf("argosyctl release %s %s -n %s", verb, n.Release.Name, n.Release.Namespace)
+}
+
 func (n *next) condition(kind string, status metav1.ConditionStatus, reason, message string) {
 	if message == "" {
 		message = "nothing is wrong"

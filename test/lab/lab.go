@@ -3,8 +3,10 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,6 +64,19 @@ func (l *Lab) Config(plane string) (*rest.Config, error) {
 		return nil, fmt.Errorf("no plane is called %q: there are karmada and %v", plane, l.Members)
 	}
 	return restConfig(path)
+}
+
+// LinkCommands puts what people type beside Argosy's own programs into bin: kubectl, karmadactl, and argosyctl as kubectl's plugin, with
+// what completes its words.
+func (l *Lab) LinkCommands() error {
+	set := binaries.Set{
+		"kubectl-argosy":          "argosyctl",
+		"kubectl_complete-argosy": filepath.Join("..", "tools", "release", "kubectl_complete-argosy"),
+	}
+	for _, name := range []string{"kubectl", "karmadactl"} {
+		set[name] = l.Programs[name]
+	}
+	return set.Link(filepath.Join(l.Root, "bin"), slices.Sorted(maps.Keys(set))...)
 }
 
 // MemoryBytes sums the memory of all the lab's processes.

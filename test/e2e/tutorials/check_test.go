@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -45,4 +46,17 @@ func checked(t *testing.T, l *lab.Lab, kubeconfig string) {
 	g.Expect(l.Stop(t.Context(), "argosy/estimator")).To(Succeed())
 	g.Eventually(look, machine.Patience, "1s").Should(HaveKeyWithValue("estimator", HavePrefix("Problem: nobody listens at localhost:")))
 	g.Expect(l.Start(t.Context(), "argosy/estimator")).To(Succeed())
+}
+
+// plugin: in the lab kubectl finds argosyctl as "kubectl argosy", and what completes its words.
+func plugin(t *testing.T, l *lab.Lab, kubeconfig string) {
+	t.Helper()
+	bin := filepath.Join(l.Root, "bin")
+	for _, typed := range [][]string{{"argosy", "migration", "list", "-A"}, {"__complete", "argosy", "migra"}} {
+		command := exec.CommandContext(t.Context(), filepath.Join(bin, "kubectl"), typed...)
+		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "PATH="+bin+":"+os.Getenv("PATH"))
+		if out, err := command.CombinedOutput(); err != nil || typed[0] == "__complete" && !strings.Contains(string(out), "migration\t") {
+			t.Errorf("kubectl %s: %v\n%s", strings.Join(typed, " "), err, out)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func TestTutorials(t *testing.T) {
 	if _, err := binaries.BuildOwn(t.Context(), binaries.Options{Root: l.Root}, "argosyctl"); err != nil {
 		t.Fatal(err)
 	}
-	if err := binaries.Set(l.Programs).Link(filepath.Join(l.Root, "bin"), "kubectl", "karmadactl"); err != nil {
+	if err := l.LinkCommands(); err != nil {
 		t.Fatal(err)
 	}
 	pages, err := filepath.Glob(filepath.Join(l.Root, "docs", "tutorials", "*.md"))
@@ -43,6 +43,7 @@ func TestTutorials(t *testing.T) {
 		t.Fatal(err)
 	}
 	checked(t, l, kubeconfig)
+	plugin(t, l, kubeconfig)
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
 			t.Parallel()

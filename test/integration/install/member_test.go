@@ -96,6 +96,12 @@ func TestMember(t *testing.T) {
 	if err := argosy.MemberGone(t.Context(), server.Config, &second, argosy.MemberRemoval{}); err != nil {
 		t.Fatal(err)
 	}
+	second.Reset()
+	nothing := "nothing to delete: nothing of this argosy-member-manager is there"
+	err = argosy.MemberGone(t.Context(), server.Config, &second, argosy.MemberRemoval{Rehearsal: true})
+	if err != nil || !strings.HasPrefix(second.String(), nothing) {
+		t.Errorf("a rehearsal where nothing is: %v, said\n%s", err, second.String())
+	}
 	for _, gone := range []client.Object{
 		&appsv1.Deployment{}, &rbacv1.ClusterRole{},
 		&admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{}, &corev1.Secret{},
