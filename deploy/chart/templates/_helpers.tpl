@@ -1,7 +1,7 @@
 {{/* Names are fixed: argosyctl install, the rights and the runbooks use them too. One release a namespace. */}}
 
 {{- define "argosy.image" -}}
-{{- with .root.Values.global.imageRegistry }}{{ . }}/{{ end }}{{ .root.Values.image.repository }}/{{ .program }}
+{{- with .root.Values.global.imageRegistry | default .root.Values.image.registry }}{{ . }}/{{ end }}{{ .root.Values.image.repository }}/{{ .program }}
 {{- with get .root.Values.image.digests .program }}@{{ . }}{{ else }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}{{ end }}
 {{- end }}
 

@@ -8,7 +8,7 @@ argosy-member-manager{{ if ne .Values.controllerID "default" }}-{{ .Values.contr
 {{- end }}
 
 {{- define "member.image" -}}
-{{- with .root.Values.global.imageRegistry }}{{ . }}/{{ end }}{{ .root.Values.image.repository }}/{{ .program }}
+{{- with .root.Values.global.imageRegistry | default .root.Values.image.registry }}{{ . }}/{{ end }}{{ .root.Values.image.repository }}/{{ .program }}
 {{- with get .root.Values.image.digests .program }}@{{ . }}{{ else }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
@@ -97,7 +97,7 @@ spec:
   serviceAccountName: {{ .account }}
   securityContext: {{- include "member.podSecurity" .root | nindent 4 }}
   {{- include "member.pullSecrets" .root | nindent 2 }}
-  {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+  {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "topologySpreadConstraints" }}
   {{- with get $.root.Values.install $field }}
   {{ $field }}: {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -117,9 +117,15 @@ spec:
       securityContext: {{- include "member.containerSecurity" .root | nindent 8 }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
+        {{- with .root.Values.install.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
   volumes:
     - name: tmp
       emptyDir: {medium: Memory, sizeLimit: 16Mi}
+    {{- with .root.Values.install.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
 {{/* An account that may do everything: it makes kinds and gives rights, which only who has them may. */}}
@@ -130,7 +136,8 @@ metadata:
   name: {{ .account }}
   namespace: {{ include "member.namespace" .root }}
   labels: {{- include "member.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-  {{- include "member.annotations" (dict "root" .root "program" "argosyctl" "own" .hook) | nindent 2 }}
+  {{- $own := merge (dict) (.hook | default dict) (.root.Values.install.serviceAccount.annotations | default dict) }}
+  {{- include "member.annotations" (dict "root" .root "own" $own) | nindent 2 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

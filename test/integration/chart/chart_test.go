@@ -229,7 +229,15 @@ install:
   priorityClassName: system-cluster-critical
   podLabels: {pod: label}
   podAnnotations: {sidecar.istio.io/inject: "false"}
+  serviceAccount: {annotations: {account: annotation}}
+  topologySpreadConstraints:
+  - maxSkew: 2
+    topologyKey: topology.kubernetes.io/zone
+    whenUnsatisfiable: DoNotSchedule
+    labelSelector: {matchLabels: {team: platform}}
   extraEnv: [{name: HTTPS_PROXY, value: "http://proxy.example:3128"}]
+  extraVolumes: [{name: company-ca, configMap: {name: company-ca}}]
+  extraVolumeMounts: [{name: company-ca, mountPath: /etc/ssl/company, readOnly: true}]
 monitoring:
   serviceMonitor:
     enabled: true
@@ -252,9 +260,10 @@ func TestAdditionsReachThePods(t *testing.T) {
 		"name: HTTPS_PROXY":                                                               7, // three programs and four pods of argosyctl
 		"pod: label":                                                                      7,
 		"pod: annotation":                                                                 3,
-		"account: annotation":                                                             3,
-		"mountPath: /etc/ssl/company":                                                     3,
-		"topologyKey: topology.kubernetes.io/zone":                                        3,
+		"account: annotation":                                                             5, // of the hooks and of the hourly job
+		"mountPath: /etc/ssl/company":                                                     7,
+		"name: company-ca\n":                                                              21,
+		"topologyKey: topology.kubernetes.io/zone":                                        7,
 		"topologyKey: kubernetes.io/hostname":                                             0,
 		"maxUnavailable: 50%":                                                             3,
 		"timeoutSeconds: 7":                                                               3,
@@ -265,6 +274,23 @@ func TestAdditionsReachThePods(t *testing.T) {
 	} {
 		if have := strings.Count(out, want); have != times {
 			t.Errorf("%q is rendered %d times, want %d", want, have, times)
+		}
+	}
+}
+
+// TestRegistries: a registry is the chart's own, or of all charts of an umbrella, whose word counts.
+func TestRegistries(t *testing.T) {
+	t.Parallel()
+	for chart, pods := range map[string]int{"deploy/chart": 7, "deploy/member": 4} {
+		for values, want := range map[string]string{
+			images: "image: registry.example/argosy/",
+			"image: {registry: own.example, repository: argosy}\n":                                       "image: own.example/argosy/",
+			"image: {registry: own.example, repository: argosy}\nglobal: {imageRegistry: all.example}\n": "image: all.example/argosy/",
+		} {
+			out, err := helmOf(t, chart, "template", values)
+			if have := strings.Count(out, want); err != nil || have != pods {
+				t.Errorf("%s: %q is rendered %d times, want %d (%v)", chart, want, have, pods, err)
+			}
 		}
 	}
 }

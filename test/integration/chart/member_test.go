@@ -90,6 +90,11 @@ extraArgs: ["--pprof-bind-address=:6060"]
 extraEnv: [{name: HTTPS_PROXY, value: "http://proxy.example:3128"}]
 extraVolumes: [{name: company-ca, configMap: {name: company-ca}}]
 extraVolumeMounts: [{name: company-ca, mountPath: /etc/ssl/company, readOnly: true}]
+install:
+  serviceAccount: {annotations: {account: annotation}}
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {a: b}}}]
+  extraVolumes: [{name: company-ca, configMap: {name: company-ca}}]
+  extraVolumeMounts: [{name: company-ca, mountPath: /etc/ssl/company, readOnly: true}]
 networkPolicy: {webhookFrom: [{ipBlock: {cidr: 10.0.0.1/32}}], metricsFrom: []}
 monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus}, secure: {tlsConfig: {insecureSkipVerify: true}}}}
 `, map[string]int{

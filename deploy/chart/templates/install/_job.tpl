@@ -10,7 +10,7 @@ spec:
   {{- with concat .root.Values.global.imagePullSecrets .root.Values.image.pullSecrets | uniq }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+  {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "topologySpreadConstraints" }}
   {{- with get $.root.Values.install $field }}
   {{ $field }}: {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -31,6 +31,9 @@ spec:
       volumeMounts:
         - {name: karmada, mountPath: /etc/karmada, readOnly: true}
         - {name: tmp, mountPath: /tmp}
+        {{- with .root.Values.install.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
   volumes:
     - name: karmada
       secret:
@@ -47,6 +50,9 @@ spec:
         {{- end }}
     - name: tmp
       emptyDir: {medium: Memory, sizeLimit: 16Mi}
+    {{- with .root.Values.install.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
 {{- define "argosy.installArgs" -}}
@@ -74,7 +80,8 @@ metadata:
   name: {{ .account }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "argosy.labels" (dict "root" .root "program" "argosyctl") | nindent 4 }}
-  {{- include "argosy.annotations" (dict "root" .root "program" "argosyctl" "own" .hook) | nindent 2 }}
+  {{- $own := merge (dict) (.hook | default dict) (.root.Values.install.serviceAccount.annotations | default dict) }}
+  {{- include "argosy.annotations" (dict "root" .root "own" $own) | nindent 2 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
