@@ -184,7 +184,7 @@ test-fuzz: go-version ## each fuzz target for FUZZTIME (1m)
 .PHONY: images
 images: go-version ## OCI images with bills of materials into _artifacts/images, without a container engine
 	@for p in $(PLATFORMS); do os=$${p%/*} arch=$${p#*/}; mkdir -p $(ARTIFACTS)/bin/$$os-$$arch; \
-		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LINK)' \
+		GOOS=$$os GOARCH=$$arch $(COMPILE) -trimpath -buildvcs=false -ldflags='$(LINK)' \
 			-o $(ARTIFACTS)/bin/$$os-$$arch/ $(addprefix ./cmd/,$(PROGRAMS)) || exit 1; \
 	done
 	cd tools/images && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/images \
@@ -211,7 +211,7 @@ RELEASES         ?= https://github.com/argosy-dev/argosy/releases/download
 .PHONY: release
 release: images chart ## all a release consists of: images, chart, archives for people's machines, checksums and krew manifest; VERSION=v1.2.3
 	@for p in $(CLIENT_PLATFORMS); do os=$${p%/*} arch=$${p#*/}; mkdir -p $(ARTIFACTS)/bin/$$os-$$arch; \
-		GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LINK)' -o $(ARTIFACTS)/bin/$$os-$$arch/ ./cmd/argosyctl ./cmd/argosy-estimator || exit 1; \
+		GOOS=$$os GOARCH=$$arch $(COMPILE) -trimpath -buildvcs=false -ldflags='$(LINK)' -o $(ARTIFACTS)/bin/$$os-$$arch/ ./cmd/argosyctl ./cmd/argosy-estimator || exit 1; \
 	done
 	cd tools/release && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/release -root $(CURDIR) -url $(RELEASES) \
 		-version "$(VERSION)" -platforms "$(subst $(space),$(comma),$(CLIENT_PLATFORMS))" -created "$$(git log -1 --format=%ct)"
