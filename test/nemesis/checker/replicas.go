@@ -3,6 +3,7 @@ package checker
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,14 +77,16 @@ func (d dropped) hear(f fleet, world history.World, r history.Record) {
 		return
 	}
 	for _, m := range r.Object.List("spec", "workload", "manifests") {
-		for _, a := range f.apps {
-			if m.Text("metadata", "name") != a.key.Name || m.Text("metadata", "namespace") != a.key.Namespace || !strings.EqualFold(m.Text("kind"), a.kind()) {
-				continue
-			}
-			shares, _ := shares(world[a.binding()])
-			leaves := r.Object.Text("metadata", "deletionTimestamp") != ""
-			d[a.in(member)] = leaves && (d[a.in(member)] || shares[member] == 0)
+		i := slices.IndexFunc(f.apps, func(a app) bool {
+			return m.Text("metadata", "name") == a.key.Name && m.Text("metadata", "namespace") == a.key.Namespace &&
+				strings.EqualFold(m.Text("kind"), a.kind())
+		})
+		if i < 0 {
+			continue
 		}
+		shares, _ := shares(world[f.apps[i].binding()])
+		leaves, key := r.Object.Text("metadata", "deletionTimestamp") != "", f.apps[i].in(member)
+		d[key] = leaves && (d[key] || shares[member] == 0)
 	}
 }
 
