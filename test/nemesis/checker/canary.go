@@ -73,12 +73,20 @@ func atRest(world history.World, a app, asks []ask, anew anew, r history.Record,
 		return
 	}
 	v.Judged++
-	if held, all := podsOf(world, a, newest.image, anew); held > ever(asks, newest.image) || all < newest.pods {
+	held, all := int64(0), int64(0)
+	for _, pods := range podsIn(world, a, newest.image, anew) {
+		held += pods
+	}
+	for _, pods := range podsIn(world, a, newest.image, nil) {
+		all += pods
+	}
+	if held > ever(asks, newest.image) || all < newest.pods {
 		v.violated(r, a.key, fmt.Sprintf("%d pods of %s at rest, and %d are asked for", all, newest.image, newest.pods))
 	}
 }
 
-// comes judges a pod that was just made; evicted ones come elsewhere again while the old ones still are.
+// comes judges a pod that was just made. What moves comes elsewhere before it goes: evicted pods, and those in a member beyond what the
+// scheduling result gives it.
 func comes(world history.World, a app, asks []ask, anew anew, r history.Record, v *Verdict, evicted bool) {
 	newest := asks[len(asks)-1]
 	if r.Object.Text("spec", "images") != newest.image || whole(asks) || !anew.held(a, r.Plane, newest.image) {
@@ -86,8 +94,18 @@ func comes(world history.World, a app, asks []ask, anew anew, r history.Record, 
 	}
 	v.Judged++
 	most := most(asks, newest.image, r.At)
-	if n, _ := podsOf(world, a, newest.image, anew); n+1 > most && !evicted {
-		v.violated(r, a.key, fmt.Sprintf("pod %s is number %d of %s, and %d were asked for in the last minute", r.Name, n+1, newest.image, most))
+	pods := podsIn(world, a, newest.image, anew)
+	pods[r.Plane]++
+	n, booked := int64(0), world[a.binding()]
+	shares, _ := shares(booked)
+	for member, there := range pods {
+		if booked != nil {
+			there = min(there, shares[member])
+		}
+		n += there
+	}
+	if n > most && !evicted {
+		v.violated(r, a.key, fmt.Sprintf("pod %s is number %d of %s, and %d were asked for in the last minute", r.Name, n, newest.image, most))
 	}
 }
 
@@ -134,16 +152,16 @@ func belongs(pod history.Object, a app) bool {
 	return pod.Text("metadata", "namespace") == a.key.Namespace && pod.Meta("labels", "app") == a.key.Name
 }
 
-// podsOf an image that are not on their way out: those in members where a partition holds it back, and those in all.
-func podsOf(world history.World, a app, image string, anew anew) (held, all int64) {
+// podsIn members of an image that are not on their way out, where a partition holds it back.
+func podsIn(world history.World, a app, image string, anew anew) map[string]int64 {
+	out := map[string]int64{}
 	for key, pod := range world {
 		stays := pod.Text("metadata", "deletionTimestamp") == ""
 		if key.Resource == history.Pods && stays && belongs(pod, a) && pod.Text("spec", "images") == image {
-			all++
 			if anew.held(a, key.Plane, image) {
-				held++
+				out[key.Plane]++
 			}
 		}
 	}
-	return held, all
+	return out
 }

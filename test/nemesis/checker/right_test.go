@@ -59,6 +59,18 @@ func TestRightIsNotFound(t *testing.T) {
 			g.insert(i-1, history.Record{Op: history.Put, Key: template("push"), Object: pushed(4, 2, "v2")})
 			g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: in("member2", history.Pods, "new2")})
 		},
+		"a replica that moves comes before it goes": func(t *testing.T, g *tale) {
+			i, there := g.find(t, in("member1", history.Pods, "new1"), isPut), in("member2", history.Pods, "new2")
+			for _, r := range []history.Record{ // the last comes first
+				{Op: history.Put, Key: bookOf("push"), Object: book(2, 2)},
+				{Op: history.Delete, Key: in("member1", history.Pods, "new1")},
+				{Op: history.Put, Key: there, Object: pod("push", "v2")},
+				{Op: history.Put, Key: bookOf("push"), Object: book(0, 4)},
+			} {
+				g.insert(i, r)
+			}
+			g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: there})
+		},
 		"a pod that a late write made goes again while an order runs": func(t *testing.T, g *tale) {
 			i := g.find(t, in("member1", history.Pods, "a"), func(r history.Record) bool { return r.Op == history.Delete })
 			late := in("member2", history.Pods, "late")
