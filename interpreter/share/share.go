@@ -197,7 +197,9 @@ func Dispatch(manifest *unstructured.Unstructured, replicas int32, to family.Des
 	return edits, nil
 }
 
-// of is what a manifest of so many replicas holds back, of which a division says what is held of the cluster's.
+// of is what a manifest of so many replicas holds back, of which a division says what is held of the cluster's. What a manifest has beyond
+// those that were divided is held back, too. One that has fewer holds back no less: the rest comes with the next, and what is updated until
+// then nobody takes back.
 func (f Field) of(manifest *unstructured.Unstructured, replicas int32, cluster string, value int32) (int32, error) {
 	if f.Meaning != Held {
 		return value, nil
@@ -206,7 +208,7 @@ func (f Field) of(manifest *unstructured.Unstructured, replicas int32, cluster s
 	if err != nil || !known {
 		return value, err
 	}
-	return max(0, value+replicas-divided), nil
+	return value + max(0, replicas-divided), nil
 }
 
 // Retain takes the mark of its first template from an object that has had another: what was written for a new object is true of new
