@@ -11,13 +11,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/argosy-dev/argosy/test/lab/ports"
 )
 
 // An API server spends most of its start on its own first objects and on CRDs, and tests start some sixty, most of them alike. So what the
@@ -65,9 +66,9 @@ func seedFile(w *workspace, crds []*apiextensionsv1.CustomResourceDefinition) (s
 	if err := json.NewEncoder(key).Encode(crds); err != nil {
 		return "", fmt.Errorf("naming the seed: %w", err)
 	}
-	folder := filepath.Join(os.TempDir(), "argosy-seeds-"+strconv.Itoa(os.Getuid()))
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", fmt.Errorf("making the folder of seeds: %w", err)
+	folder, err := ports.Own("argosy-seeds")
+	if err != nil {
+		return "", fmt.Errorf("finding a folder for seeds: %w", err)
 	}
 	return filepath.Join(folder, hex.EncodeToString(key.Sum(nil))[:16]), nil
 }

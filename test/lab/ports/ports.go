@@ -32,9 +32,9 @@ type Pool struct {
 
 // NewPool starts at a place that differs between processes, so that labs seldom meet.
 func NewPool() (*Pool, error) {
-	dir := filepath.Join(os.TempDir(), "argosy-ports-"+strconv.Itoa(os.Getuid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the port lock folder: %w", err)
+	dir, err := Own("argosy-ports")
+	if err != nil {
+		return nil, fmt.Errorf("finding a folder for locks of ports: %w", err)
 	}
 	return &Pool{dir: dir, next: lowest + (os.Getpid()*131)%(highest-lowest)}, nil
 }

@@ -20,15 +20,17 @@ import (
 
 // around runs libvirtd with the packages laid over /usr, in mounts and processes of its own: what it starts ends with it. It touches
 // nothing of this host: /etc is a copy on write, and the folders that it writes are in memory. Libraries are copied to where programs look
-// for them that libvirt starts without a word of where they are.
+// for them that libvirt starts without a word of where they are. What it changes in /etc is copied first: an ordinary user who is root in a
+// namespace alone may not write into files of this host's root, a copy on write or not.
 const around = `set -eu
 root=$1 folder=$2
 for at in /run /var/lib /var/cache /var/log; do mount -t tmpfs tmpfs "$at"; done
-mkdir -p /run/etc/up /run/etc/work /run/libvirt /run/usr/lib
+mkdir -p /run/etc/up/libvirt /run/etc/work /run/libvirt /run/usr/lib
 for at in "$root"/lib/*-linux-gnu; do [ ! -d "$at" ] || cp -a "$at" /run/usr/lib/; done
 mount -t overlay overlay -o "lowerdir=/run/usr:$root/usr:/usr" /usr
+cat /etc/passwd >/run/etc/up/passwd; cat /etc/group >/run/etc/up/group
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc/up,workdir=/run/etc/work /etc
-mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
+mkdir -p /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
 grep -q ^libvirt-qemu: /etc/passwd || echo libvirt-qemu:x:64055:64055::/nonexistent:/bin/false >>/etc/passwd
 for group in libvirt-qemu:x:64055: kvm:x:64056:; do grep -q "^${group%%:*}:" /etc/group || echo "$group" >>/etc/group; done
 cat >/etc/libvirt/qemu.conf <<END
@@ -60,7 +62,7 @@ const (
 	network = `<network xmlns:dnsmasq="http://libvirt.org/schemas/network/dnsmasq/1.0"><name>shop</name><forward mode="open"/>
 <bridge name="argosy0" stp="off" delay="0"/><dns enable="no"/><ip address="` + hostAddress + `" netmask="255.255.255.0">
 <dhcp><range start="192.0.2.10" end="192.0.2.99"/></dhcp></ip>
-<dnsmasq:options><dnsmasq:option value="user=root"/><dnsmasq:option value="group=root"/></dnsmasq:options></network>`
+<dnsmasq:options><dnsmasq:option value="user=root"/><dnsmasq:option value="group="/></dnsmasq:options></network>`
 	blank = `<volume><name>blank</name><capacity unit="M">64</capacity><target><format type="qcow2"/></target></volume>`
 )
 
