@@ -22,6 +22,9 @@ import (
 // nothing of this host: /etc is a copy on write, and the folders that it writes are in memory. Libraries are copied to where programs look
 // for them that libvirt starts without a word of where they are. What it changes in /etc is copied first: an ordinary user who is root in a
 // namespace alone may not write into files of this host's root, a copy on write or not.
+//
+// A user of such a namespace may give up no groups. So libvirt (user and group of no number) and dnsmasq (group of no name) are told to
+// change neither user nor group for what they start: it is root of the namespace as they are.
 const around = `set -eu
 root=$1 folder=$2
 for at in /run /var/lib /var/cache /var/log; do mount -t tmpfs tmpfs "$at"; done
@@ -34,8 +37,8 @@ mkdir -p /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
 grep -q ^libvirt-qemu: /etc/passwd || echo libvirt-qemu:x:64055:64055::/nonexistent:/bin/false >>/etc/passwd
 for group in libvirt-qemu:x:64055: kvm:x:64056:; do grep -q "^${group%%:*}:" /etc/group || echo "$group" >>/etc/group; done
 cat >/etc/libvirt/qemu.conf <<END
-user = "root"
-group = "root"
+user = "+4294967295"
+group = "+4294967295"
 dynamic_ownership = 0
 remember_owner = 0
 security_driver = "none"
