@@ -58,11 +58,11 @@ func TestShown(t *testing.T) {
 		got  float64
 		want float64
 	}{
-		"waiting in member1":      {value(t, m.now.waiting.WithLabelValues("member1")), 5},
-		"waiting in member2":      {value(t, m.now.waiting.WithLabelValues("member2")), 1},
-		"without room in member1": {value(t, m.now.without.WithLabelValues("member1")), 2},
-		"without room in member2": {value(t, m.now.without.WithLabelValues("member2")), 0},
-		"bindings, no room":       {value(t, m.now.bindings.WithLabelValues("NoRoom")), 1},
+		"waiting in member1":      {value(t, m.shown.Now().waiting.WithLabelValues("member1")), 5},
+		"waiting in member2":      {value(t, m.shown.Now().waiting.WithLabelValues("member2")), 1},
+		"without room in member1": {value(t, m.shown.Now().without.WithLabelValues("member1")), 2},
+		"without room in member2": {value(t, m.shown.Now().without.WithLabelValues("member2")), 0},
+		"bindings, no room":       {value(t, m.shown.Now().bindings.WithLabelValues("NoRoom")), 1},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: %g, want %g", name, tc.got, tc.want)

@@ -1,11 +1,10 @@
 package reschedule
 
 import (
-	"sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/argosy-dev/argosy/internal/moment"
 	"github.com/argosy-dev/argosy/reschedule/decide"
 )
 
@@ -14,21 +13,17 @@ type measures struct {
 	moved, putBack *prometheus.CounterVec
 	questions      prometheus.Counter
 
-	mu sync.Mutex
-	// now is what was last decided of all bindings. It is replaced as a whole: who scrapes meanwhile sees the one before, and no gauge that
-	// is being filled.
-	now gauges
+	// shown is what was last decided of all bindings.
+	shown *moment.Gauges[gauges]
 }
 
-// gauges of one moment.
-type gauges struct{ waiting, without, bindings *prometheus.GaugeVec }
-
-func (g gauges) all() []prometheus.Collector {
-	return []prometheus.Collector{g.waiting, g.without, g.bindings}
+type gauges struct {
+	moment.Together
+	waiting, without, bindings *prometheus.GaugeVec
 }
 
 func newGauges() gauges {
-	return gauges{
+	g := gauges{
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "argosy_reschedule_waiting_replicas",
 			Help: "Replicas in a cluster whose pods have found no node for long enough to be moved.",
@@ -42,6 +37,8 @@ func newGauges() gauges {
 			Help: "ResourceBindings with waiting replicas by what was decided of them.",
 		}, []string{"reason"}),
 	}
+	g.Together = moment.Together{g.waiting, g.without, g.bindings}
+	return g
 }
 
 func newMeasures() *measures {
@@ -54,7 +51,7 @@ func newMeasures() *measures {
 			Name: "argosy_reschedule_put_back_replicas_total",
 			Help: "Replicas put back from a cluster that was said to have room and gave them no node.",
 		}, []string{"member"}),
-		now: newGauges(),
+		shown: moment.New(newGauges),
 		questions: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "argosy_reschedule_room_questions_total",
 			Help: "Questions about room that estimators were asked: at most 200 a second, and 64 for one look at a binding.",
@@ -63,33 +60,13 @@ func newMeasures() *measures {
 }
 
 func (m *measures) register(registerer prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.moved, m.putBack, m, m.questions} {
+	for _, c := range []prometheus.Collector{m.moved, m.putBack, m.shown, m.questions} {
 		if err := registerer.Register(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// Describe implements prometheus.Collector, for the gauges.
-func (m *measures) Describe(into chan<- *prometheus.Desc) {
-	for _, c := range newGauges().all() {
-		c.Describe(into)
-	}
-}
-
-// Collect the gauges as they were last shown.
-func (m *measures) Collect(into chan<- prometheus.Metric) {
-	m.mu.Lock()
-	now := m.now
-	m.mu.Unlock()
-	for _, c := range now.all() {
-		c.Collect(into)
-	}
-}
-
-// MetricType of what it collects, which has no values before something waits.
-func (*measures) MetricType() string { return "gauge" }
 
 func (m *measures) wrote(d decide.Decision) {
 	counter := m.moved
@@ -103,7 +80,7 @@ func (m *measures) wrote(d decide.Decision) {
 
 // show sums up what was last decided of each binding.
 func (m *measures) show(said map[types.NamespacedName]saying) {
-	next := newGauges()
+	next := m.shown.Blank()
 	for _, s := range said {
 		if len(s.waiting) == 0 {
 			continue
@@ -118,7 +95,5 @@ func (m *measures) show(said map[types.NamespacedName]saying) {
 			next.without.WithLabelValues(cluster).Add(none)
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.now = next
+	m.shown.Show(next)
 }

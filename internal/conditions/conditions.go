@@ -15,6 +15,8 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/argosy-dev/argosy/internal/moment"
 )
 
 // every is how often the objects are looked at: as often as Prometheus asks by its default.
@@ -36,14 +38,16 @@ type Gauges struct {
 	reader client.Reader
 	clock  clock.WithTicker
 	kinds  []Kind
+	shown  *moment.Gauges[gauges]
+}
 
+type gauges struct {
+	moment.Together
 	objects, oldest *prometheus.GaugeVec
 }
 
-// New makes the gauges of kinds and registers them.
-func New(reader client.Reader, ticks clock.WithTicker, registerer prometheus.Registerer, kinds []Kind) (*Gauges, error) {
-	g := &Gauges{
-		reader: reader, clock: ticks, kinds: kinds,
+func blank() gauges {
+	g := gauges{
 		objects: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "argosy_conditions_objects", Help: "Objects by what a condition of theirs says.",
 		}, []string{"kind", "condition", "status", "reason"}),
@@ -51,10 +55,15 @@ func New(reader client.Reader, ticks clock.WithTicker, registerer prometheus.Reg
 			Name: "argosy_conditions_oldest_seconds", Help: "For how long the object has said so of a condition that has said it longest.",
 		}, []string{"kind", "condition", "status"}),
 	}
-	for _, c := range []prometheus.Collector{g.objects, g.oldest} {
-		if err := registerer.Register(c); err != nil {
-			return nil, fmt.Errorf("registering the metrics of conditions: %w", err)
-		}
+	g.Together = moment.Together{g.objects, g.oldest}
+	return g
+}
+
+// New makes the gauges of kinds and registers them.
+func New(reader client.Reader, ticks clock.WithTicker, registerer prometheus.Registerer, kinds []Kind) (*Gauges, error) {
+	g := &Gauges{reader: reader, clock: ticks, kinds: kinds, shown: moment.New(blank)}
+	if err := registerer.Register(g.shown); err != nil {
+		return nil, fmt.Errorf("registering the metrics of conditions: %w", err)
 	}
 	return g, nil
 }
@@ -99,12 +108,12 @@ func (g *Gauges) look(ctx context.Context) {
 			return nil
 		})
 	}
-	g.objects.Reset()
-	g.oldest.Reset()
+	next := g.shown.Blank()
 	for s, n := range count {
-		g.objects.WithLabelValues(s.kind, s.condition, s.status, s.reason).Set(float64(n))
+		next.objects.WithLabelValues(s.kind, s.condition, s.status, s.reason).Set(float64(n))
 	}
 	for s, seconds := range oldest {
-		g.oldest.WithLabelValues(s.kind, s.condition, s.status).Set(seconds)
+		next.oldest.WithLabelValues(s.kind, s.condition, s.status).Set(seconds)
 	}
+	g.shown.Show(next)
 }

@@ -51,7 +51,7 @@ func TestGauges(t *testing.T) {
 		t.Fatal(err)
 	}
 	gauges.look(t.Context())
-	if err := testutil.CollectAndCompare(gauges.objects, strings.NewReader(`
+	if err := testutil.CollectAndCompare(gauges.shown.Now().objects, strings.NewReader(`
 # HELP argosy_conditions_objects Objects by what a condition of theirs says.
 # TYPE argosy_conditions_objects gauge
 argosy_conditions_objects{condition="BooksAgree",kind="FedHPA",reason="BooksAgree",status="True"} 1
@@ -60,19 +60,19 @@ argosy_conditions_objects{condition="BooksAgree",kind="FedHPA",reason="Syncing",
 `)); err != nil {
 		t.Error(err)
 	}
-	if got := testutil.ToFloat64(gauges.oldest.WithLabelValues("FedHPA", "BooksAgree", "False")); got != 3600 {
+	if got := testutil.ToFloat64(gauges.shown.Now().oldest.WithLabelValues("FedHPA", "BooksAgree", "False")); got != 3600 {
 		t.Errorf("the oldest has said so for %v s", got)
 	}
 	if err := reader.Delete(t.Context(), stuck); err != nil {
 		t.Fatal(err)
 	}
 	gauges.look(t.Context())
-	if got := testutil.ToFloat64(gauges.oldest.WithLabelValues("FedHPA", "BooksAgree", "False")); got != 1 {
+	if got := testutil.ToFloat64(gauges.shown.Now().oldest.WithLabelValues("FedHPA", "BooksAgree", "False")); got != 1 {
 		t.Errorf("without it the oldest has said so for %v s", got)
 	}
 	refused = true
 	gauges.look(t.Context())
-	if got := testutil.CollectAndCount(gauges.objects); got != 0 {
+	if got := testutil.CollectAndCount(gauges.shown.Now().objects); got != 0 {
 		t.Errorf("%d numbers of what cannot be looked at", got)
 	}
 }

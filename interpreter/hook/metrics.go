@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/argosy-dev/argosy/internal/moment"
 )
 
 // Results of a request.
@@ -28,7 +30,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	bindings *prometheus.CounterVec
-	override *prometheus.GaugeVec
+	override *moment.Gauges[*prometheus.GaugeVec]
 	short    *prometheus.CounterVec
 }
 
@@ -53,10 +55,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "argosy_interpreter_shortfalls_total",
 			Help: "Templates whose members began to differ from what is asked, or whose status began to be incomplete, by the condition's reason.",
 		}, []string{"kind", "reason"}),
-		override: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "argosy_interpreter_overridden",
-			Help: "1 where a ResourceInterpreterCustomization takes this kind's operation from the webhook.",
-		}, []string{"kind", "operation"}),
+		override: moment.New(newOverride),
 	}
 	for _, collector := range []prometheus.Collector{m.requests, m.seconds, m.bindings, m.short, m.override} {
 		if err := registry.Register(collector); err != nil {
@@ -64,6 +63,13 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+func newOverride() *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "argosy_interpreter_overridden",
+		Help: "1 where a ResourceInterpreterCustomization takes this kind's operation from the webhook.",
+	}, []string{"kind", "operation"})
 }
 
 func (m *Metrics) request(kind, operation, result string, took time.Duration) {

@@ -82,12 +82,12 @@ func (w *OverrideWatch) Reconcile(ctx context.Context, changed reconcile.Request
 	if err := w.Client.List(ctx, &all); err != nil {
 		return reconcile.Result{}, fmt.Errorf("listing ResourceInterpreterCustomizations: %w", err)
 	}
-	w.Metrics.override.Reset()
+	next := w.Metrics.override.Blank()
 	for i := range all.Items {
 		c := &all.Items[i]
 		operations := Overridden(w.Catalog, c)
 		for _, operation := range operations {
-			w.Metrics.override.WithLabelValues(c.Spec.Target.Kind, string(operation)).Set(1)
+			next.WithLabelValues(c.Spec.Target.Kind, string(operation)).Set(1)
 		}
 		if len(operations) == 0 || c.Name != changed.Name {
 			continue
@@ -98,6 +98,7 @@ func (w *OverrideWatch) Reconcile(ctx context.Context, changed reconcile.Request
 			"This customization takes %s of %s from Argosy's webhook; delete it, or its rules, to have Argosy's back", list(operations),
 			target(c).GroupKind())
 	}
+	w.Metrics.override.Show(next)
 	return reconcile.Result{}, nil
 }
 

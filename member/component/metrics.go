@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/argosy-dev/argosy/internal/moment"
 )
 
 // measures are the capability's metrics. How many Components are how is counted by package conditions.
@@ -12,14 +14,11 @@ type measures struct {
 	// waiting, failed and stopped are of the waves.
 	waiting, failed, stopped prometheus.Gauge
 	// shards counts Components by their owner.
-	shards *prometheus.GaugeVec
+	shards *moment.Gauges[*prometheus.GaugeVec]
 }
 
 func newMeasures() *measures {
-	return &measures{shards: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "argosy_component_shard_objects",
-		Help: "Components by the controllerID of the manager that acts on them; none where nobody does yet.",
-	}, []string{"id"}), waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+	return &measures{shards: moment.New(newShards), waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "argosy_component_wave_waiting",
 		Help: "Components that a change of templates, values or of the controller has not reached yet.",
 	}), failed: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -34,6 +33,13 @@ func newMeasures() *measures {
 	}, []string{"kind", "cause"})}
 }
 
+func newShards() *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "argosy_component_shard_objects",
+		Help: "Components by the controllerID of the manager that acts on them; none where nobody does yet.",
+	}, []string{"id"})
+}
+
 func (m *measures) register(registerer prometheus.Registerer) error {
 	return errors.Join(registerer.Register(m.writes), registerer.Register(m.waiting), registerer.Register(m.failed),
 		registerer.Register(m.stopped), registerer.Register(m.shards))
@@ -41,8 +47,9 @@ func (m *measures) register(registerer prometheus.Registerer) error {
 
 // owners of the Components, by their numbers.
 func (m *measures) owners(counts map[string]int) {
-	m.shards.Reset()
+	next := m.shards.Blank()
 	for id, n := range counts {
-		m.shards.WithLabelValues(id).Set(float64(n))
+		next.WithLabelValues(id).Set(float64(n))
 	}
+	m.shards.Show(next)
 }

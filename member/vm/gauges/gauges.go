@@ -2,7 +2,6 @@ package gauges
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/moment"
 )
 
 // every is how often the objects are counted: as often as Prometheus asks by its default.
@@ -21,15 +21,17 @@ const every = 15 * time.Second
 type Gauges struct {
 	cache client.Reader
 	clock clock.WithTicker
+	shown *moment.Gauges[gauges]
+}
 
+type gauges struct {
+	moment.Together
 	servers, blocked, waiting, pending *prometheus.GaugeVec
 	oldest, stopped, seesNot           prometheus.Gauge
 }
 
-// New makes the gauges and registers them.
-func New(cache client.Reader, ticks clock.WithTicker, registerer prometheus.Registerer) (*Gauges, error) {
-	g := &Gauges{
-		cache: cache, clock: ticks,
+func blank() gauges {
+	g := gauges{
 		servers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "argosy_vm_servers", Help: "Servers by phase and machine driver.",
 		}, []string{"phase", "driver"}),
@@ -55,10 +57,14 @@ func New(cache client.Reader, ticks clock.WithTicker, registerer prometheus.Regi
 			Help: "VMReplicaSets of which so many servers fail or are silent at once that nobody is taken out for it.",
 		}),
 	}
-	err := errors.Join(registerer.Register(g.servers), registerer.Register(g.blocked), registerer.Register(g.waiting),
-		registerer.Register(g.pending), registerer.Register(g.oldest),
-		registerer.Register(g.stopped), registerer.Register(g.seesNot))
-	if err != nil {
+	g.Together = moment.Together{g.servers, g.blocked, g.waiting, g.pending, g.oldest, g.stopped, g.seesNot}
+	return g
+}
+
+// New makes the gauges and registers them.
+func New(cache client.Reader, ticks clock.WithTicker, registerer prometheus.Registerer) (*Gauges, error) {
+	g := &Gauges{cache: cache, clock: ticks, shown: moment.New(blank)}
+	if err := registerer.Register(g.shown); err != nil {
 		return nil, fmt.Errorf("registering the metrics of Servers: %w", err)
 	}
 	return g, nil
@@ -93,23 +99,22 @@ func (g *Gauges) look(ctx context.Context) error {
 		return fmt.Errorf("listing VMDeployments: %w", err)
 	}
 	n := count(sets.Items, deployments.Items, servers.Items, g.clock.Now())
-	for _, vec := range []*prometheus.GaugeVec{g.servers, g.blocked, g.waiting, g.pending} {
-		vec.Reset()
-	}
+	next := g.shown.Blank()
 	for key, value := range n.servers {
-		g.servers.WithLabelValues(key.phase, key.driver).Set(float64(value))
+		next.servers.WithLabelValues(key.phase, key.driver).Set(float64(value))
 	}
 	for kind, value := range n.blocked {
-		g.blocked.WithLabelValues(kind).Set(float64(value))
+		next.blocked.WithLabelValues(kind).Set(float64(value))
 	}
 	for key, value := range n.waiting {
-		g.waiting.WithLabelValues(key.kind, key.reason).Set(float64(value))
+		next.waiting.WithLabelValues(key.kind, key.reason).Set(float64(value))
 	}
 	for stage, value := range n.pending {
-		g.pending.WithLabelValues(stage).Set(float64(value))
+		next.pending.WithLabelValues(stage).Set(float64(value))
 	}
-	g.oldest.Set(n.oldest.Seconds())
-	g.stopped.Set(float64(n.stopped))
-	g.seesNot.Set(float64(n.blind))
+	next.oldest.Set(n.oldest.Seconds())
+	next.stopped.Set(float64(n.stopped))
+	next.seesNot.Set(float64(n.blind))
+	g.shown.Show(next)
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/moment"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 )
 
@@ -49,7 +50,7 @@ type Looker struct {
 	// cache knows which systems there are; live asks the API server itself.
 	cache, live client.Reader
 	writer      client.Client
-	count       *prometheus.GaugeVec
+	count       *moment.Gauges[*prometheus.GaugeVec]
 	owner       string
 	// before is what was seen, and asked which systems were asked; both as the report says until this process looked itself.
 	before seen
@@ -59,13 +60,17 @@ type Looker struct {
 	credentials map[System]map[string][]byte
 }
 
-// New makes it and registers its gauge.
-func New(options Options, cache, live client.Reader, writer client.Client) (*Looker, error) {
-	l := &Looker{Options: options, cache: cache, live: live, writer: writer, credentials: map[System]map[string][]byte{}}
-	l.count = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+func counted() *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "argosy_vm_orphans",
 		Help: "Machines of this member that no Server knows, by driver; nothing of a driver that is in use and could not be asked.",
 	}, []string{"driver"})
+}
+
+// New makes it and registers its gauge.
+func New(options Options, cache, live client.Reader, writer client.Client) (*Looker, error) {
+	l := &Looker{Options: options, cache: cache, live: live, writer: writer, credentials: map[System]map[string][]byte{}}
+	l.count = moment.New(counted)
 	if err := options.Metrics.Register(l.count); err != nil {
 		return nil, fmt.Errorf("registering the metric of orphans: %w", err)
 	}
@@ -99,7 +104,7 @@ func (l *Looker) Look(ctx context.Context) error {
 		return err
 	}
 	if stored == nil && len(named) == 0 {
-		l.count.Reset()
+		l.count.Show(l.count.Blank())
 		return nil
 	}
 	if l.owner == "" {
@@ -244,10 +249,11 @@ func (l *Looker) measure(report Report, kept []Orphan, lists []listed) {
 			delete(counts, unknown.Driver)
 		}
 	}
-	l.count.Reset()
+	next := l.count.Blank()
 	for driver, n := range counts {
-		l.count.WithLabelValues(driver).Set(float64(n))
+		next.WithLabelValues(driver).Set(float64(n))
 	}
+	l.count.Show(next)
 }
 
 // write the report into what is stored; nil: nothing is.

@@ -152,7 +152,7 @@ func TestOrphans(t *testing.T) {
 	if diff := cmp.Diff(want, have.Items); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
-	if n := testutil.ToFloat64(w.looker.count.WithLabelValues("http")); n != 1 {
+	if n := testutil.ToFloat64(w.looker.count.Now().WithLabelValues("http")); n != 1 {
 		t.Errorf("the gauge says %v", n)
 	}
 	w.iaas.machines = w.iaas.machines[:1]
@@ -250,7 +250,7 @@ func TestALostSystem(t *testing.T) {
 		if len(have.Unknown) != 1 || !have.Unknown[0].Left {
 			t.Errorf("unknown %+v", have.Unknown)
 		}
-		if n := testutil.ToFloat64(w.looker.count.WithLabelValues("http")); n != 1 {
+		if n := testutil.ToFloat64(w.looker.count.Now().WithLabelValues("http")); n != 1 {
 			t.Errorf("the gauge says %v", n)
 		}
 	}
@@ -283,7 +283,7 @@ func TestManyOfALostSystem(t *testing.T) {
 		if len(have.Items) != MaxTold || have.More != more || !cmp.Equal(keys(have), keys(told)) {
 			t.Errorf("process %d: %d and %d more", process, len(have.Items), have.More)
 		}
-		if n := testutil.ToFloat64(w.looker.count.WithLabelValues("http")); n != MaxTold+more {
+		if n := testutil.ToFloat64(w.looker.count.Now().WithLabelValues("http")); n != MaxTold+more {
 			t.Errorf("process %d: the gauge says %v", process, n)
 		}
 	}
