@@ -351,7 +351,8 @@ func (c *Controller) works(ctx context.Context, binding *workv1alpha2.ResourceBi
 // reported is what a Work says, and what its member said of it.
 func reported(work *workv1alpha1.Work) (*decide.Work, error) {
 	out := &decide.Work{Suspended: ptr.Deref(work.Spec.SuspendDispatching, false)}
-	if answer := binding.AnswerOf(work); answer.Refused {
+	answer := binding.AnswerOf(work)
+	if out.Taken = answer.Taken; answer.Refused {
 		out.Refused = answer.Failure
 	} else {
 		out.Unanswered = answer.Failure

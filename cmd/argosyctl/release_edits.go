@@ -119,7 +119,7 @@ func undo() releaseEdit {
 	var to string
 	return releaseEdit{
 		use: "undo NAME", short: "Reject the current revision: every cluster goes back to the stable one, or to an older",
-		long: "Rejects the current revision: it is open nowhere, and every cluster that has it goes back to the stable one, or, with\n" +
+		long: "Rejects the current revision: it is open nowhere, and every cluster goes back to the stable one, or, with\n" +
 			"--to-revision, to that one of the history. The template is not written; put it back, or write another one.",
 		flags: func(set *pflag.FlagSet) {
 			set.StringVar(&to, "to-revision", "", "revision of argosyctl release history that every cluster goes back to")
@@ -187,7 +187,7 @@ func undoRevision(release *v1alpha1.Release, to string) (string, error) {
 		return "", fmt.Errorf("revision %s is rejected already", status.Revision)
 	}
 	rejectRevision(release, status.Revision)
-	return fmt.Sprintf("revision %s is rejected: every cluster that has it goes back to %s", status.Revision, stable), nil
+	return fmt.Sprintf("revision %s is rejected: every cluster goes back to %s", status.Revision, stable), nil
 }
 
 // undoTo an older revision: the stable one is rejected too, and so is what is under way.
@@ -205,7 +205,7 @@ func undoTo(release *v1alpha1.Release, to string) (string, error) {
 	rejectRevision(release, status.Dispatch.Stable)
 	rejectRevision(release, status.Revision)
 	release.Spec.RollbackTo = to
-	return fmt.Sprintf("revision %s is rejected: every cluster that has it goes back to %s", status.Revision, to), nil
+	return fmt.Sprintf("revision %s is rejected: every cluster goes back to %s", status.Revision, to), nil
 }
 
 func rejectRevision(release *v1alpha1.Release, revision string) {

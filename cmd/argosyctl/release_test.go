@@ -71,11 +71,11 @@ func TestReleaseEdits(t *testing.T) {
 		"promote": {verb: "promote", want: "revision r2 is opened everywhere",
 			prepare: func(r *v1alpha1.Release) { r.Spec.Mode = v1alpha1.ModePause },
 			check:   func(s v1alpha1.ReleaseSpec) bool { return s.Promoted == "r2" && s.Mode == v1alpha1.ModeRun }},
-		"undo": {verb: "undo", want: "revision r2 is rejected: every cluster that has it goes back to r1",
+		"undo": {verb: "undo", want: "revision r2 is rejected: every cluster goes back to r1",
 			prepare: func(r *v1alpha1.Release) { r.Spec.Promoted = "r2" },
 			check:   func(s v1alpha1.ReleaseSpec) bool { return len(s.Rejected) == 1 && s.Promoted == "" }},
 		"undo to an older one": {verb: "undo", flags: []string{"--to-revision=r0"},
-			want: "revision r2 is rejected: every cluster that has it goes back to r0",
+			want: "revision r2 is rejected: every cluster goes back to r0",
 			prepare: func(r *v1alpha1.Release) {
 				r.Status.History = append([]v1alpha1.Revision{{Name: "r0"}}, r.Status.History...)
 				r.Spec.Rejected = []string{"r0"}
@@ -84,7 +84,7 @@ func TestReleaseEdits(t *testing.T) {
 				return slices.Equal(s.Rejected, []string{"r1", "r2"}) && s.RollbackTo == "r0"
 			}},
 		"undo the stable one to an older": {verb: "undo", flags: []string{"--to-revision=r0"},
-			want: "revision r1 is rejected: every cluster that has it goes back to r0",
+			want: "revision r1 is rejected: every cluster goes back to r0",
 			prepare: func(r *v1alpha1.Release) {
 				r.Status.History = append([]v1alpha1.Revision{{Name: "r0"}}, r.Status.History...)
 				r.Status.Revision = "r1"
@@ -92,7 +92,7 @@ func TestReleaseEdits(t *testing.T) {
 			check: func(s v1alpha1.ReleaseSpec) bool {
 				return slices.Equal(s.Rejected, []string{"r1"}) && s.RollbackTo == "r0"
 			}},
-		"undo to the stable one": {verb: "undo", flags: []string{"--to-revision=r1"}, want: "every cluster that has it goes back to r1",
+		"undo to the stable one": {verb: "undo", flags: []string{"--to-revision=r1"}, want: "every cluster goes back to r1",
 			check: func(s v1alpha1.ReleaseSpec) bool {
 				return slices.Equal(s.Rejected, []string{"r2"}) && s.RollbackTo == ""
 			}},

@@ -72,7 +72,6 @@ func (n *next) waits(c Cluster, o opening) *wait {
 
 // written: whether the cluster answers, and has the Work it is to have; a share below zero is all of it.
 func (n *next) written(c Cluster, share int64) (reason, message string) {
-	w := c.Work
 	reason, lacks := c.lacking(n.Template.Revision)
 	switch {
 	case c.Unreachable != "" && n.spec.Unreachable == v1alpha1.UnreachableSkip:
@@ -81,8 +80,15 @@ func (n *next) written(c Cluster, share int64) (reason, message string) {
 		return v1alpha1.ReasonClusterUnreachable, "does not answer: " + c.Unreachable
 	case lacks != "":
 		return reason, lacks
-	case w == nil:
+	case c.Work == nil:
 		return v1alpha1.ReasonWorkNotWritten, "has no Work yet"
+	}
+	return n.given(c.Work, share)
+}
+
+// given: whether a Work is what it is to be, and the member takes it.
+func (n *next) given(w *Work, share int64) (reason, message string) {
+	switch {
 	case w.Suspended:
 		return v1alpha1.ReasonWorkSuspended, "is suspended: nothing is dispatched to it"
 	case w.Refused != "":
@@ -162,15 +168,21 @@ func (n *next) lags(c Cluster) bool {
 	switch {
 	case c.Work == nil, c.withLags(d):
 		return true
-	case part && c.Work.Revision != d.Revision && !c.Work.Ran:
-		return false // it is the member that is waited for
+	case part && c.Work.Revision != d.Revision:
+		return c.Work.Ran // before that it is the member that is waited for
 	case part:
-		return c.Work.Revision != d.Revision || c.Work.Share == nil || *c.Work.Share != int64(share) || c.Work.unheard()
+		return c.Work.Share == nil || *c.Work.Share != int64(share) || c.Work.unheard()
 	case isAll(d) || slices.Contains(d.Open, c.Name):
 		// Karmada judges what a member reports, and not again: a write makes it report.
 		return c.Work.Revision != d.Revision || c.Work.Share != nil || c.Work.unheard() || n.leavesBound(c.Work)
 	}
-	return c.Work.Revision == "" || slices.Contains(d.Rejected, c.Work.Revision)
+	return c.Work.isTakenBack(d)
+}
+
+// isTakenBack says whether a held Work has what it is not to keep: no revision, a rejected one, or, while the template's is rejected, any
+// but the stable one.
+func (w *Work) isTakenBack(d *v1alpha1.Dispatch) bool {
+	return w.Revision == "" || slices.Contains(d.Rejected, w.Revision) || slices.Contains(d.Rejected, d.Revision) && w.Revision != d.Stable
 }
 
 // leavesBound: a Release that is deleted waits for the marks of a Work.

@@ -59,14 +59,17 @@ type fleet struct {
 	surging bool
 	// slow clusters get no Work of the config.
 	slow map[string]bool
+	// refusals of the config by cluster, and those that were not given it yet.
+	refusals map[string]string
+	notGiven map[string]bool
 }
 
 func newFleet(t rapid.TB, kind string, assigned map[string]int64, stages ...v1alpha1.Stage) *fleet {
 	f := &fleet{
 		t: t, now: time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC), assigned: assigned,
 		records: map[string]*unstructured.Unstructured{}, works: map[string]*unstructured.Unstructured{}, pods: map[string]map[string]int64{},
-		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{}, ran: map[string]bool{}, slow: map[string]bool{}, anew: map[string]bool{},
-		configs: map[string]*unstructured.Unstructured{},
+		bad: map[string]bool{}, away: map[string]bool{}, worn: map[string]bool{}, slow: map[string]bool{}, anew: map[string]bool{},
+		ran: map[string]bool{}, configs: map[string]*unstructured.Unstructured{},
 		release: &v1alpha1.Release{
 			ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", Generation: 1},
 			Spec: v1alpha1.ReleaseSpec{
@@ -306,7 +309,8 @@ func (f *fleet) world() World {
 		if f.config != nil {
 			with := With{Object: "ConfigMap web"}
 			if config := f.configs[name]; config != nil {
-				with.Work = &Work{Revision: config.GetAnnotations()[v1alpha1.AnnotationRevision], Bound: hold.Bound(config)}
+				with.Work = &Work{Revision: config.GetAnnotations()[v1alpha1.AnnotationRevision], Bound: hold.Bound(config),
+					Refused: f.refusals[name], Taken: f.refusals[name] == "" && !f.notGiven[name]}
 			}
 			c.With = []With{with}
 		}

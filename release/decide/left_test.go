@@ -268,3 +268,27 @@ func TestGoesWhenTheTemplateSaysSo(t *testing.T) {
 		t.Errorf("the marks say %v, and it stays: %+v", f.template.GetAnnotations(), d.Status)
 	}
 }
+
+// TestPausedLooksChangeNothing: while nothing may be opened before the first stage a look is no news. It moves no time of the history, and
+// does not forget since when a Work is waited for.
+func TestPausedLooksChangeNothing(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})
+	f.push("web:1")
+	f.settle()
+	f.release.Spec.Mode = v1alpha1.ModePause
+	f.push("web:2")
+	f.settle()
+	before := f.release.Status.DeepCopy()
+	f.now = f.now.Add(time.Hour)
+	if d := f.reconcile(); d.Record {
+		t.Error("what is recorded is recorded again")
+	}
+	if diff := cmp.Diff(before, &f.release.Status); diff != "" {
+		t.Errorf("an hour later (-was +is):\n%s", diff)
+	}
+	delete(f.works, "member2")
+	f.passing(askAgain + 2*lookAgain)
+	if f.release.Status.Dispatch.Asked == 0 || f.works["member2"] == nil {
+		t.Errorf("Karmada was not asked for the Work of member2: %+v", f.release.Status)
+	}
+}

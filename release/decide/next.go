@@ -192,8 +192,11 @@ func (n *next) stable() {
 	n.remember()
 }
 
-// begin a stage, or none.
+// begin a stage, or none. None after none is no beginning: what was waited for is waited for still.
 func (n *next) begin(name string) {
+	if name == "" && n.Status.Stage == "" {
+		return
+	}
 	n.Status.Stage, n.Status.StageTime, n.Status.DoneTime = name, nil, nil
 	n.Status.WaitingTime, n.Status.AskedTime = nil, nil // what was asked for in vain is not what is asked for now
 	if name != "" {
@@ -368,26 +371,15 @@ func reject(n *next) bool {
 		return false
 	}
 	if d.Revision != n.Template.Revision || len(d.Open) > 0 || n.Status.Stage != "" {
-		n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster that has it goes back to %s", n.Template.Revision,
-			d.Stable)
+		n.event(true, v1alpha1.ReasonRejected, "revision %s is rejected: every cluster goes back to %s", n.Template.Revision, d.Stable)
 	}
 	d.Revision, d.Open, d.Updated, d.WithOpen = n.Template.Revision, nil, nil, nil
 	n.begin("")
 	n.clusters(nothing())
 	var away []string
-	has := func(with With) bool { return with.has(n.Template.Revision) }
 	for _, c := range n.Clusters {
-		switch {
-		case c.Unreachable != "":
-			away = append(away, c.Name+" does not answer")
-		case c.Work == nil || c.Work.Revision == n.Template.Revision || slices.ContainsFunc(c.With, has):
-			away = append(away, c.Name+" still has it")
-		case c.Work.Suspended:
-			away = append(away, c.Name+" is suspended: nothing is dispatched to it")
-		case !c.Work.Observed:
-			away = append(away, c.Name+" has not reported yet")
-		case c.Work.goesBack():
-			away = append(away, c.Name+" may still have replicas of it")
+		if why := c.away(d.Stable); why != "" {
+			away = append(away, c.Name+" "+why)
 		}
 	}
 	n.condition(v1alpha1.ConditionComplete, metav1.ConditionFalse, v1alpha1.ReasonRejected, "revision "+n.Template.Revision+" is rejected")
@@ -400,14 +392,36 @@ func reject(n *next) bool {
 		n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionUnknown, v1alpha1.ReasonRejected, strings.Join(away, ", "))
 		return true
 	}
-	n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionTrue, v1alpha1.ReasonRolledBack, "no cluster has revision "+n.Template.Revision)
+	n.condition(v1alpha1.ConditionRolledBack, metav1.ConditionTrue, v1alpha1.ReasonRolledBack,
+		"no cluster has revision "+n.Template.Revision+": every one has "+d.Stable)
 	return true
 }
 
+// away says why nobody knows yet that a cluster is back at the stable revision; empty when it is.
+func (c Cluster) away(stable string) string {
+	with := c.notBack(stable)
+	switch {
+	case c.Unreachable != "":
+		return "does not answer"
+	case c.Work == nil:
+		return "has no Work: what it runs is not known"
+	case c.Work.Suspended && (c.Work.Revision != stable || !c.Work.Observed || c.Work.goesBack()):
+		return "is suspended: nothing is dispatched to it"
+	case c.Work.Revision != stable:
+		return "still has revision " + orNone(c.Work.Revision)
+	case with != "":
+		return with
+	case !c.Work.Observed:
+		return "has not reported yet"
+	case c.Work.goesBack():
+		return "may still have replicas of another revision"
+	}
+	return ""
+}
+
 // goesBack: not all replicas are of the revision the Work bears yet. A controller in a member has seen the Work long before its last pod is
-// replaced, which may never be: the older revision finds no room, or nobody deletes a pod (OnDelete). A cluster with a share of a revision
-// in between was never given the one that is rejected.
-func (w *Work) goesBack() bool { return w.Share == nil && (w.Updated < w.Desired || w.Old > 0) }
+// replaced, which may never be: the older revision finds no room, or nobody deletes a pod (OnDelete).
+func (w *Work) goesBack() bool { return w.Updated < w.Desired || w.Old > 0 }
 
 func isAll(d *v1alpha1.Dispatch) bool { return len(d.Open) == 1 && d.Open[0] == v1alpha1.OpenAll }
 

@@ -22,12 +22,12 @@ func (n *next) renew() {
 	}
 	if d.Revision != n.Template.Revision {
 		n.event(false, v1alpha1.ReasonNewRevision, "revision %s is held; clusters have %s", n.Template.Revision, d.Stable)
+		n.remember() // once: nothing may be open yet when it is looked at again
 	}
 	d.Revision, d.WithOpen = n.Template.Revision, nil
 	n.had().dispatch(d)
 	n.begin("")
 	n.Status.Clusters = nil // What clusters were given was of another revision.
-	n.remember()
 }
 
 // promote opens everything at once.

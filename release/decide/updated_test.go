@@ -75,14 +75,13 @@ func TestRolledBackWaitsForTheReplicas(t *testing.T) {
 	if f.is(v1alpha1.ConditionRolledBack) != metav1.ConditionUnknown {
 		t.Errorf("member1 runs what was rejected, and RolledBack is %s", f.is(v1alpha1.ConditionRolledBack))
 	}
-	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRejected, "member1 may still have replicas of it")
+	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRejected, "member1 may still have replicas of another revision")
 	f.frozen = false
 	f.karmada()
 	f.settle()
 	f.runs(t, r2, 0)
 	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRolledBack, r2)
 
-	part := int64(1)
 	for name, tc := range map[string]struct {
 		work Work
 		want bool
@@ -90,7 +89,6 @@ func TestRolledBackWaitsForTheReplicas(t *testing.T) {
 		"all of it":                  {Work{Desired: 3, Updated: 3}, false},
 		"some of it":                 {Work{Desired: 3, Updated: 2}, true},
 		"more beside it":             {Work{Desired: 3, Updated: 3, Old: 1}, true},
-		"part of one in between":     {Work{Desired: 3, Updated: 1, Share: &part}, false},
 		"scaled to nothing, at last": {Work{}, false},
 	} {
 		if got := tc.work.goesBack(); got != tc.want {
@@ -128,6 +126,63 @@ func TestCompleteIsOfTheTemplateAsItIs(t *testing.T) {
 			if f.is(v1alpha1.ConditionComplete) != metav1.ConditionUnknown {
 				t.Errorf("Complete is %s", f.is(v1alpha1.ConditionComplete))
 			}
+		})
+	}
+}
+
+// TestRejectedTakesTheOneInBetweenBack: with a rejected template on top nobody opens, or looks at, what was pushed between it and the
+// stable one. Every cluster goes back, one with a part of it too, and RolledBack says so of no sooner.
+func TestRejectedTakesTheOneInBetweenBack(t *testing.T) {
+	for name, stages := range map[string][]v1alpha1.Stage{
+		"cluster by cluster": {
+			{Name: "first", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}},
+			{Name: "second", Clusters: names("member2"), Gates: v1alpha1.Gates{Approvals: 1}},
+		},
+		"by number": {
+			{Name: "first", Clusters: names("member1"), Gates: v1alpha1.Gates{Approvals: 1}},
+			{Name: "second", Updated: number(6), Gates: v1alpha1.Gates{Approvals: 1}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, "CloneSet", map[string]int64{"member1": 4, "member2": 3, "member3": 3}, stages...)
+			r1 := f.push("web:1")
+			f.settle()
+			r2 := f.push("web:2")
+			f.settle()
+			f.approve("first", "ann")
+			f.settle()
+			r3 := f.push("web:3")
+			f.bad[r3] = true
+			f.settle()
+			if between := f.count(r2); between["member1"] != 0 || between["member2"] == 0 {
+				t.Fatalf("pods of %s in between: %v", r2, between)
+			}
+			f.runs(t, r3, 4)
+			// Its members have not got to it yet.
+			f.frozen = true
+			f.release.Spec.Rejected = []string{r3}
+			f.settle()
+			if got := f.is(v1alpha1.ConditionRolledBack); got != metav1.ConditionUnknown {
+				t.Fatalf("members run %v, and RolledBack is %s", f.pods, got)
+			}
+			f.frozen = false
+			f.karmada()
+			f.settle()
+			f.runs(t, r1, 10)
+			f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRolledBack, "no cluster has revision "+r3+": every one has "+r1)
+			// A Work put back from a backup does not stay, either.
+			f.works["member3"].SetAnnotations(map[string]string{
+				v1alpha1.AnnotationRevision: r2, v1alpha1.AnnotationStable: r1, v1alpha1.AnnotationOpen: "member3",
+			})
+			f.reconcile()
+			f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRejected, "member3 still has revision "+r2)
+			f.passing(askAgain + 2*lookAgain)
+			f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRolledBack, r3)
+			// Tried again it begins at the first stage.
+			f.release.Spec.Rejected = nil
+			f.settle()
+			f.runs(t, r3, 4)
+			f.runs(t, r1, 6)
 		})
 	}
 }

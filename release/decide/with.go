@@ -23,9 +23,28 @@ func (c Cluster) lacking(revision string) (reason, message string) {
 			return v1alpha1.ReasonUpdating, "refuses " + with.Object + ": " + w.Refused
 		case w.Unanswered != "":
 			return v1alpha1.ReasonUpdating, "did not answer Karmada's write of " + with.Object + ", which is tried again: " + w.Unanswered
+		case !w.Taken:
+			return v1alpha1.ReasonWorkNotWritten, "has not been given " + with.Object + " yet"
 		}
 	}
 	return "", ""
+}
+
+// notBack says what of those objects a cluster may still have of another revision than the stable one; empty when it has none. The member
+// reports nothing of them: what it refused last is what it does not have.
+func (c Cluster) notBack(stable string) string {
+	for _, with := range c.With {
+		switch w := with.Work; {
+		case w == nil:
+		case w.Revision != stable:
+			return "still has revision " + orNone(w.Revision) + " of " + with.Object
+		case w.Refused != "":
+			return "refuses the way back of " + with.Object + ": " + w.Refused
+		case w.Unanswered != "":
+			return "did not answer the way back of " + with.Object + ", which is tried again: " + w.Unanswered
+		}
+	}
+	return ""
 }
 
 // has says whether a cluster has this revision of an object.
@@ -43,7 +62,7 @@ func (c Cluster) withLags(d *v1alpha1.Dispatch) bool {
 		case open:
 			return w.Work.Revision != d.Revision
 		}
-		return w.Work.Revision == "" || slices.Contains(d.Rejected, w.Work.Revision)
+		return w.Work.isTakenBack(d)
 	})
 }
 

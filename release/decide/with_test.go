@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -98,6 +99,49 @@ func TestConfigComesFirst(t *testing.T) {
 	if d := f.release.Status.Dispatch; cmp.Diff([]string{"member1"}, d.Open) != "" {
 		t.Errorf("dispatch is %+v", d)
 	}
+}
+
+// TestConfigThatIsNotThere: no member reports on a config. One that refuses it, or was not given it, is not done, whenever that is seen;
+// and nobody is back who refuses what was before.
+func TestConfigThatIsNotThere(t *testing.T) {
+	f, _ := configured(t)
+	f.refusals = map[string]string{"member1": "denied the request: no"}
+	r2 := f.configure("b")
+	f.settle()
+	f.says(t, v1alpha1.ConditionProgressing, v1alpha1.ReasonUpdating, "member1 refuses ConfigMap web: denied the request: no")
+	f.passing(20 * time.Minute)
+	f.says(t, v1alpha1.ConditionStalled, v1alpha1.ReasonDeadlineExceeded, "member1 refuses ConfigMap web")
+
+	// Nobody has failed where Karmada has not tried.
+	f.refusals, f.notGiven = nil, map[string]bool{"member1": true}
+	f.settle()
+	f.says(t, v1alpha1.ConditionStalled, v1alpha1.ReasonWorkNotWritten, "member1 has not been given ConfigMap web yet")
+	f.notGiven = nil
+	f.settle()
+	f.approve("canary", "ann")
+	f.settle()
+	if f.is(v1alpha1.ConditionComplete) != metav1.ConditionTrue {
+		t.Fatalf("status %+v", f.release.Status)
+	}
+	// Complete, it is not for good: the config of a cluster is written again, and refused.
+	f.refusals = map[string]string{"member2": "is invalid: data"}
+	f.settle()
+	f.says(t, v1alpha1.ConditionComplete, v1alpha1.ReasonUpdating, "member2 refuses ConfigMap web: is invalid: data")
+
+	f.refusals = nil
+	r3 := f.configure("c")
+	f.settle()
+	f.refusals = map[string]string{"member1": "denied the request: not back"}
+	f.release.Spec.Rejected = []string{r3}
+	f.settle()
+	if f.has() != "b b" {
+		t.Fatalf("clusters have %s", f.has())
+	}
+	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRejected,
+		"member1 refuses the way back of ConfigMap web: denied the request: not back")
+	f.refusals = nil
+	f.settle()
+	f.says(t, v1alpha1.ConditionRolledBack, v1alpha1.ReasonRolledBack, "no cluster has revision "+r3+": every one has "+r2)
 }
 
 // TestConfigInAnyOrder of pushes of both, scalings and slow clusters: no cluster has a new template without its config (the fleet looks at

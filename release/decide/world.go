@@ -98,6 +98,8 @@ type Work struct {
 	Bound bool
 	// Refused is what the member's API server said to the last write of it, Unanswered what became of one that got no answer.
 	Refused, Unanswered string
+	// Taken: the last write that got an answer was taken. Of what members report nothing of nobody knows more.
+	Taken bool
 	// Observed is true when the member reported on this manifest, not on one before it.
 	Observed bool
 	// Ran: the member's controller has seen the object, in whatever revision. Before that a number of replicas is opened in none of it.

@@ -104,9 +104,13 @@ func keeps(work Work) (Want, bool) {
 	if !Staged(work.Old) || work.Old.GroupVersionKind() != work.New.GroupVersionKind() {
 		return Want{}, false
 	}
-	marks := work.Old.GetAnnotations()
+	marks, now := work.Old.GetAnnotations(), work.New.GetAnnotations()
 	have := Want{Revision: marks[v1alpha1.AnnotationRevision], From: Old}
-	if have.Revision == "" || lists(work.New.GetAnnotations()[v1alpha1.AnnotationRejected], have.Revision) {
+	if have.Revision == "" || lists(now[v1alpha1.AnnotationRejected], have.Revision) {
+		return Want{}, false
+	}
+	if lists(now[v1alpha1.AnnotationRejected], now[v1alpha1.AnnotationRevision]) && have.Revision != now[v1alpha1.AnnotationStable] {
+		// Of a template that is rejected nobody opens, or looks at, what was pushed in between: every cluster goes back.
 		return Want{}, false
 	}
 	if n, err := strconv.ParseInt(marks[v1alpha1.AnnotationShare], 10, 32); err == nil {

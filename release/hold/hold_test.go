@@ -177,6 +177,16 @@ func TestChoose(t *testing.T) {
 		"by number, and the member has not seen the stable one": {
 			Work{Cluster: "a", New: staged(t, "r2", "a", "updated:a=2"), Old: staged(t, "r1", "*", "")}, Want{Revision: "r1", From: Old},
 		},
+		"rejected, and it has one in between": {
+			Work{Cluster: "a", New: staged(t, "r3", "", "rejected:r3"), Old: staged(t, "r2", "a", "")}, Want{Revision: "r1", From: Recorded},
+		},
+		"rejected, and it has a part of one in between": {
+			Work{Cluster: "a", New: staged(t, "r3", "", "rejected:r3"), Old: staged(t, "r2", "a", "share:2"), Ran: true},
+			Want{Revision: "r1", From: Recorded},
+		},
+		"rejected, and it has the stable one": {
+			Work{Cluster: "a", New: staged(t, "r3", "", "rejected:r3"), Old: staged(t, "r1", "*", "")}, Want{Revision: "r1", From: Old},
+		},
 		"by number, made anew": {Work{Cluster: "a", New: staged(t, "r2", "a", "updated:a=2")}, Want{Revision: "r1", From: Recorded}},
 		"suspended": {
 			Work{Cluster: "a", New: staged(t, "r2", "a", ""), Old: staged(t, "r1", "*", ""), Suspended: true}, Want{Revision: "r1",

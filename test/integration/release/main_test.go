@@ -22,6 +22,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -125,6 +126,10 @@ type federation struct {
 	config bool
 	// held are replicas that a rollout tool of the member keeps at what they were.
 	held map[string]int64
+	// refusals of the config by cluster: what the member's API server says to it.
+	refusals map[string]string
+	// former: what interprets the members' reports is of before reports named their revision.
+	former bool
 }
 
 const template = `
@@ -230,7 +235,9 @@ func (f *federation) sync(cluster string) error {
 		config := parse(f.t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n")
 		err := admin.Get(f.t.Context(), client.ObjectKey{Namespace: f.namespace, Name: "web"}, config)
 		if err == nil {
-			err = f.dispatch(cluster, config, f.namespace+"-config")
+			if err = f.dispatch(cluster, config, f.namespace+"-config"); err == nil {
+				f.execute(cluster)
+			}
 		}
 		if client.IgnoreNotFound(err) != nil {
 			return err
@@ -302,6 +309,22 @@ func (f *federation) keyOf(cluster, id string) client.ObjectKey {
 	return client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(cluster), Name: names.GenerateWorkName(kind, "web", f.namespace)}
 }
 
+// execute the Work of the config, as the execution controller does: nobody reports of it, and its condition says what the member answered.
+func (f *federation) execute(cluster string) {
+	f.t.Helper()
+	work := f.workOf(cluster, f.namespace+"-config")
+	applied := metav1.Condition{Type: workv1alpha1.WorkApplied, Status: metav1.ConditionTrue, Reason: "AppliedSuccessful",
+		Message: "Manifest has been successfully applied"}
+	if refusal := f.refusals[cluster]; refusal != "" {
+		applied.Status, applied.Reason, applied.Message = metav1.ConditionFalse, "AppliedFailed", refusal
+	}
+	if meta.SetStatusCondition(&work.Status.Conditions, applied) {
+		if err := admin.Status().Update(f.t.Context(), work); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
 // report that all of the share is updated and all are ready.
 func (f *federation) report(cluster string, work *workv1alpha1.Work) {
 	f.t.Helper()
@@ -309,7 +332,7 @@ func (f *federation) report(cluster string, work *workv1alpha1.Work) {
 	replicas, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "replicas")
 	partition, _, _ := unstructured.NestedInt64(manifest.Object, "spec", "updateStrategy", "partition")
 	revision := ""
-	if f.kind != "Deployment" { // Karmada reports of those itself
+	if f.kind != "Deployment" && !f.former { // Karmada reports of Deployments itself
 		revision = fmt.Sprintf(`"releaseRevision":%q,`, manifest.GetAnnotations()[v1alpha1.AnnotationRevision])
 	}
 	status := fmt.Sprintf(`{%s"resourceTemplateGeneration":%s,"observedGeneration":1,"generation":1,`+

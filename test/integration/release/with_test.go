@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -97,6 +98,17 @@ func configGoesOutWithIt(t *testing.T) {
 	g.Expect(f.configs("member1", "member2")).To(Equal("b a"), "%+v", second.Status)
 	g.Expect(f.dispatched("member1")).To(HavePrefix("v2 "))
 	g.Expect(f.dispatched("member2")).To(HavePrefix("v1 "))
+
+	// Refused by the member after the target came, with what the target says all well: nobody reports of a config, and the Release does.
+	g.Expect(reason(second, v1alpha1.ConditionProgressing)).To(Equal(v1alpha1.ReasonAwaitingApproval))
+	f.refusals = map[string]string{"member1": `admission webhook "policy.example" denied the request: no mode b`}
+	refused := f.turn(c)
+	g.Expect(reason(refused, v1alpha1.ConditionAwaitingApproval)).To(Equal(v1alpha1.ReasonAsExpected))
+	g.Expect(meta.FindStatusCondition(refused.Status.Conditions, v1alpha1.ConditionProgressing).Message).
+		To(ContainSubstring("member1 refuses ConfigMap web: " + f.refusals["member1"]))
+	f.refusals = nil
+	second = f.turn(c)
+	g.Expect(reason(second, v1alpha1.ConditionProgressing)).To(Equal(v1alpha1.ReasonAwaitingApproval))
 	g.Expect(second.Status.Revision).NotTo(Equal(first.Status.Revision))
 
 	// Its template is deleted in the middle: the clusters keep it, and one whose Work is made anew gets the stable one from the history.
@@ -106,9 +118,16 @@ func configGoesOutWithIt(t *testing.T) {
 	g.Expect(f.configs("member1", "member2")).To(Equal("b a"))
 
 	// Taken back, and its deletion ends with the release.
-	f.edit(c, func(s *v1alpha1.ReleaseSpec) { s.Rejected = []string{second.Status.Revision} })
+	f.refusals = map[string]string{"member1": `admission webhook "policy.example" denied the request: no mode a`}
+	back := f.edit(c, func(s *v1alpha1.ReleaseSpec) { s.Rejected = []string{second.Status.Revision} })
 	g.Expect(f.configs("member1", "member2")).To(Equal("a a"))
 	g.Expect(f.dispatched("member1")).To(HavePrefix("v1 "))
+	rolledBack := meta.FindStatusCondition(back.Status.Conditions, v1alpha1.ConditionRolledBack)
+	g.Expect(rolledBack.Status).To(Equal(metav1.ConditionUnknown), "member1 has the rejected config still")
+	g.Expect(rolledBack.Message).To(ContainSubstring("member1 refuses the way back of ConfigMap web"))
+	f.refusals = nil
+	back = f.turn(c)
+	g.Expect(reason(back, v1alpha1.ConditionRolledBack)).To(Equal(v1alpha1.ReasonRolledBack))
 	f.edit(c, func(s *v1alpha1.ReleaseSpec) { s.Rejected = nil })
 	f.edit(c, func(s *v1alpha1.ReleaseSpec) { s.Promoted = second.Status.Revision })
 	// Promoted, it is open everywhere; with the release the last finalizer goes, and the Release says what is missing.
