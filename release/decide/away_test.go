@@ -133,6 +133,38 @@ func TestNotAllAreSkipped(t *testing.T) {
 	f.says(t, v1alpha1.ConditionComplete, v1alpha1.ReasonComplete, "every cluster that answers has revision "+r2+"; skipped: member2")
 }
 
+// TestClockThatWasAhead: a leader whose clock was a day ahead holds up neither a soak, nor a deadline, nor what Karmada is asked for, once
+// another leads.
+func TestClockThatWasAhead(t *testing.T) {
+	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2},
+		v1alpha1.Stage{Name: "canary", Clusters: names("member1"), Gates: v1alpha1.Gates{SoakSeconds: 60}})
+	f.push("web:1")
+	f.settle()
+	const day = 24 * time.Hour
+	f.now = f.now.Add(day)
+	f.push("web:2")
+	f.settle()
+	f.says(t, v1alpha1.ConditionProgressing, v1alpha1.ReasonSoaking, "")
+	f.now = f.now.Add(-day)
+	f.passing(2 * time.Minute)
+	if f.is(v1alpha1.ConditionComplete) != metav1.ConditionTrue {
+		t.Fatalf("the soak of a minute has not ended: %+v", f.release.Status)
+	}
+	f.now = f.now.Add(day)
+	f.hookless = true
+	f.push("web:3")
+	f.reconcile()
+	delete(f.works, "member2")
+	f.passing(3 * lookAgain)
+	f.now = f.now.Add(-day)
+	asked := f.release.Status.Dispatch.Asked
+	f.passing(11 * time.Minute)
+	f.says(t, v1alpha1.ConditionStalled, v1alpha1.ReasonWorkNotWritten, "not done after 10m")
+	if f.release.Status.Dispatch.Asked == asked {
+		t.Error("Karmada is asked for nothing")
+	}
+}
+
 // TestWhoIsLostIsLookedForSeldom: a lost cluster is in every Release, of which most open nothing.
 func TestWhoIsLostIsLookedForSeldom(t *testing.T) {
 	f := newFleet(t, "Deployment", map[string]int64{"member1": 2, "member2": 2}, v1alpha1.Stage{Name: "canary", Clusters: names("member1")})

@@ -40,6 +40,7 @@ func Next(w World) Decision {
 	n := &next{World: w, spec: &w.Release.Spec, before: &w.Release.Status}
 	n.Status = *w.Release.Status.DeepCopy()
 	n.Status.ObservedGeneration = w.Release.Generation
+	n.past()
 	// The first that applies decides; their order is the order of what has a say.
 	for _, step := range []func(*next) bool{leave, missing, unfit, lost, adopt, follow, back, settle, reject, promote, stage} {
 		if step(n) {
@@ -57,6 +58,16 @@ func Next(w World) Decision {
 	n.whole()
 	n.summary()
 	return n.Decision
+}
+
+// past: a leader whose clock was ahead wrote times that are to come. Until then no soak would end, no stage be late and Karmada be asked
+// for nothing: they count from now.
+func (n *next) past() {
+	for _, at := range []*metav1.Time{n.Status.StageTime, n.Status.DoneTime, n.Status.WaitingTime, n.Status.AskedTime} {
+		if at != nil && at.After(n.Now) {
+			*at = metav1.NewTime(n.Now)
+		}
+	}
 }
 
 // whole says what the revision of dispatch is made of, beside its name.
