@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -28,6 +29,7 @@ func nobodyRegistered(t *testing.T) {
 	f := &federation{t: t, namespace: "unregistered", kind: "Deployment", assigned: map[string]int64{"member1": 2, "member2": 2}}
 	c := controller()
 	f.start(c, deploymentRelease)
+	nothingHeld(t, f)
 	backup := f.template()
 	g.Expect(f.push("v2")).To(Succeed())
 	held := f.turn(c)
@@ -96,6 +98,38 @@ func nobodyRegistered(t *testing.T) {
 		g.Expect(f.sync(cluster)).To(Succeed())
 	}
 	g.Expect(images(f)).To(Equal("v5 v5"))
+}
+
+// nothingHeld: a template whose marks say that all is open keeps them too while no webhook of ours is registered. Without them the next
+// push would be in every cluster at once.
+func nothingHeld(t *testing.T, f *federation) {
+	t.Helper()
+	g := NewWithT(t)
+	again := unregister(t)
+	replaced := func(change func(object *unstructured.Unstructured)) func() error {
+		return func() error {
+			object := f.template()
+			object.SetLabels(nil)
+			object.SetAnnotations(nil)
+			change(object)
+			return admin.Update(t.Context(), object)
+		}
+	}
+	refused := func(write func() error) {
+		t.Helper()
+		g.Eventually(write, machine.Patience, 200*time.Millisecond).Should(MatchError(ContainSubstring("the marks of its Release stay")))
+	}
+	refused(replaced(func(*unstructured.Unstructured) {}))
+	refused(replaced(func(o *unstructured.Unstructured) {
+		g.Expect(unstructured.SetNestedField(o.Object, int64(15), "spec", "progressDeadlineSeconds")).To(Succeed())
+	}))
+	for _, cluster := range []string{"member1", "member2"} {
+		g.Expect(f.sync(cluster)).To(Succeed(), "Karmada's writes go on")
+	}
+	again()
+	// Registered, they are put back.
+	g.Eventually(replaced(func(*unstructured.Unstructured) {}), machine.Patience, 200*time.Millisecond).Should(Succeed())
+	g.Expect(f.template().GetLabels()).To(HaveKeyWithValue(v1alpha1.LabelStaged, "web"))
 }
 
 // unregister the webhooks of releases, and answer with what registers them again.
