@@ -2,12 +2,16 @@ package interpreter
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
+	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -116,5 +120,51 @@ func TestWorksBecomeTheirClusters(t *testing.T) {
 		g.Expect(
 			plane.Client.Patch(t.Context(), gone, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`)))).
 			To(gomega.Succeed(), "a Work that is going is let go")
+	}
+}
+
+// TestWorksOfABindingBefore: Karmada's binding controller writes a member's replicas by the binding its cache has, and the division is read
+// from the one there is. A manifest that is ahead of, or behind, what was divided updates no more than that.
+func TestWorksOfABindingBefore(t *testing.T) {
+	g := gomega.NewWithT(t)
+	w := plane.StartWebhook(t)
+	create(t, w.Registration())
+	dispatching(t, w)
+	k := plane.Karmada(t)
+	template := cloneSet(namespace(t))
+	g.Expect(unstructured.SetNestedField(template.Object, int64(7), "spec", "replicas")).To(gomega.Succeed())
+	g.Expect(unstructured.SetNestedField(template.Object, int64(1), "spec", "updateStrategy", "partition")).To(gomega.Succeed())
+	now := binding(template, policyv1alpha1.ReplicaSchedulingTypeDivided,
+		workv1alpha2.TargetCluster{Name: "member1", Replicas: 3}, workv1alpha2.TargetCluster{Name: "stale2", Replicas: 2},
+		workv1alpha2.TargetCluster{Name: "member3", Replicas: 2})
+	create(t, now)
+	const space = "karmada-es-stale2"
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: space}})
+	// Of two replicas as many as are divided to it; of each other number no more.
+	for _, replicas := range []int64{2, 3, 4, 1, 0} {
+		var made *unstructured.Unstructured
+		g.Eventually(func() (err error) {
+			made, err = k.ReviseReplica(template.DeepCopy(), replicas)
+			return err
+		}, within, every).Should(gomega.Succeed())
+		raw, err := json.Marshal(made)
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		work := func() *workv1alpha1.Work {
+			return &workv1alpha1.Work{
+				ObjectMeta: metav1.ObjectMeta{Namespace: space, Name: fmt.Sprintf("web-%d", replicas)},
+				Spec: workv1alpha1.WorkSpec{Workload: workv1alpha1.WorkloadTemplate{
+					Manifests: []workv1alpha1.Manifest{{RawExtension: runtime.RawExtension{Raw: raw}}}}},
+			}
+		}
+		// The API server takes the registration up a moment after it is stored.
+		g.Eventually(func(g gomega.Gomega) {
+			trial := work()
+			g.Expect(plane.Client.Create(t.Context(), trial, client.DryRunAll)).To(gomega.Succeed())
+			updated := replicas - int64(partitionOf(t, trial))
+			g.Expect(updated).To(gomega.BeNumerically("<=", 2), "of %d replicas in the manifest, where 2 are stale2's", replicas)
+			if replicas == 2 {
+				g.Expect(updated).To(gomega.BeNumerically(">=", 1))
+			}
+		}, within, every).Should(gomega.Succeed())
 	}
 }

@@ -259,6 +259,7 @@ spec:
 	t.Run("tags to digests", tagsToDigests)
 	t.Run("badly used", badlyUsed)
 	t.Run("nobody is registered", nobodyRegistered)
+	t.Run("nowhere", nowhere)
 }
 
 // backToAnOlderRevision that another has replaced everywhere: from the history, without a write of the template, and with what each
