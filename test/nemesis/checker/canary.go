@@ -29,12 +29,10 @@ func canary(h history.History, v *Verdict) {
 		now.hear(r)
 		over = over || phase(r) == history.PhaseRest
 		if a, ok := fleet.of(r.Key); ok && a.use == "push" && r.Op == history.Put {
-			switch {
-			case r.Plane == history.ControlPlane:
+			if r.Plane == history.ControlPlane {
 				asks[a.key] = append(asks[a.key], asking(r))
-			case before == nil:
-				anew.made(a, r, now)
 			}
+			anew.hear(a, before, r, now)
 		}
 		for _, a := range fleet.apps {
 			if len(asks[a.key]) == 0 {
@@ -54,8 +52,11 @@ func canary(h history.History, v *Verdict) {
 // older image for a partition to keep: all of them are of the newest.
 type anew map[history.Key]string
 
-// made follows a CloneSet that is created in a member.
-func (n anew) made(a app, r history.Record, now faults) {
+// hear follows CloneSets that are created in members.
+func (n anew) hear(a app, before history.Object, r history.Record, now faults) {
+	if r.Plane == history.ControlPlane || before != nil {
+		return
+	}
 	delete(n, r.Key)
 	if byHand(now, a, r) {
 		n[r.Key] = r.Object.Text("spec", "template", "images")

@@ -35,17 +35,9 @@ func scaleIn(h history.History, v *Verdict) {
 		switch {
 		case r.Resource == history.PodScaleIns:
 			follow(open, fleet, world, r, v)
-		case r.Resource == history.Pods && before == nil && r.Op == history.Put:
+		case r.Resource == history.Pods:
 			for _, o := range open {
-				if belongs(r.Object, o.app) {
-					o.came = append(o.came, r.Plane+"/"+r.Name)
-				}
-			}
-		case r.Resource == history.Pods && leaves(before, r):
-			for _, o := range open {
-				if belongs(before, o.app) {
-					o.gone = append(o.gone, r.Plane+"/"+r.Name)
-				}
+				o.hear(before, r)
 			}
 		}
 		for _, o := range open {
@@ -54,6 +46,16 @@ func scaleIn(h history.History, v *Verdict) {
 			}
 		}
 	})
+}
+
+// hear of a pod.
+func (o *order) hear(before history.Object, r history.Record) {
+	switch {
+	case before == nil && r.Op == history.Put && belongs(r.Object, o.app):
+		o.came = append(o.came, r.Plane+"/"+r.Name)
+	case leaves(before, r) && belongs(before, o.app):
+		o.gone = append(o.gone, r.Plane+"/"+r.Name)
+	}
 }
 
 // leaves tells whether a pod began to go with this record.
