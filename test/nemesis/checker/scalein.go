@@ -32,10 +32,10 @@ func scaleIn(h history.History, v *Verdict) {
 		if n := r.Note; n != nil && (n.Kind == history.Phase && n.Name == history.PhaseRest) {
 			clear(open)
 		}
-		switch {
-		case r.Resource == history.PodScaleIns:
+		switch r.Resource {
+		case history.PodScaleIns:
 			follow(open, fleet, world, r, v)
-		case r.Resource == history.Pods:
+		case history.Pods:
 			for _, o := range open {
 				o.hear(before, r)
 			}
