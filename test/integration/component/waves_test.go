@@ -128,6 +128,24 @@ func TestWave(t *testing.T) {
 	w.Eventually(w.wave).Should(gomega.Equal("RolledOut 2/2"))
 }
 
+// TestWaveThatNoTemplateTells: deleting a template is a wave, too. Where it stops, no template is there to say so: the Component that stops
+// it does.
+func TestWaveThatNoTemplateTells(t *testing.T) {
+	w := newWorld(t)
+	w.lead(nil)
+	w.serving()
+	w.Expect(api.Delete(w.ctx, w.env("1"))).To(gomega.Succeed())
+	w.Eventually(func() string { return w.values(abc...) }).Should(gomega.Equal("- 1 1"))
+	w.Expect(w.events(v1alpha1.ReasonWaveStopped)).To(gomega.BeEmpty(), "it goes on still")
+	w.serves("a", 1, appsv1.DeploymentCondition{
+		Type: appsv1.DeploymentProgressing, Status: "False", Reason: "ProgressDeadlineExceeded", Message: "it takes too long",
+	})
+	w.Eventually(func() []string { return w.events(v1alpha1.ReasonWaveStopped) }).Should(gomega.ContainElement(gomega.And(
+		gomega.ContainSubstring("The wave stopped of the deletion of ComponentTemplate "+w.namespace+"-env."),
+		gomega.ContainSubstring(w.namespace+"/a"))))
+	w.Consistently(func() string { return w.values(abc...) }, "3s").Should(gomega.Equal("- 1 1"))
+}
+
 // TestTemplateThatChangesNoByte restarts nobody: not one Deployment is written.
 func TestTemplateThatChangesNoByte(t *testing.T) {
 	w := newWorld(t)

@@ -259,6 +259,7 @@ spec:
 	t.Run("tags to digests", tagsToDigests)
 	t.Run("badly used", badlyUsed)
 	t.Run("nobody is registered", nobodyRegistered)
+	t.Run("upgraded", upgraded)
 	t.Run("nowhere", nowhere)
 }
 
