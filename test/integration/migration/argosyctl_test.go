@@ -218,7 +218,7 @@ func (p *program) commandsOfAMigration(t *testing.T, migration *v1alpha1.Migrati
 	step(`unknown command "aprove" for "argosyctl migration"`, 3, "alice", "migration", "aprove", "deployment/web")
 	step(`"web" is no application: write kind/name`, 1, "alice", "migration", "plan", "web")
 
-	step("name the plan you have read with --plan: 'argosyctl migration plan deployment/web' shows it",
+	step("name the plan you have read with --plan: 'argosyctl migration plan -n shop deployment/web' shows it",
 		1, "alice", "migration", "approve", "deployment/web")
 	step("approving plan "+secondPlan+": it is not the current plan, which is "+firstPlan,
 		1, "alice", "migration", "approve", "deployment/web", "--plan", secondPlan)
