@@ -27,7 +27,7 @@ func replicas(h history.History, v *Verdict) {
 			return
 		}
 		has, _ := r.Object.Int("spec", "replicas")
-		if r.Op == history.Put && has >= had {
+		if r.Op == history.Put && has >= had || had == 0 {
 			return
 		}
 		v.Judged++

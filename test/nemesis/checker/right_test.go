@@ -59,6 +59,14 @@ func TestRightIsNotFound(t *testing.T) {
 			g.insert(i-1, history.Record{Op: history.Put, Key: template("push"), Object: pushed(4, 2, "v2")})
 			g.insert(len(g.Records)-2, history.Record{Op: history.Delete, Key: in("member2", history.Pods, "new2")})
 		},
+		"an object of no replicas is deleted": func(t *testing.T, g *tale) {
+			i := g.find(t, plain, isPut)
+			g.insert(i, history.Record{Op: history.Put, Key: plain, Object: workload(2)})
+			g.insert(i, history.Record{Op: history.Delete, Key: plain})
+			g.insert(i, history.Record{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)})
+			g.insert(i, history.Record{Op: history.Put, Key: plain, Object: workload(0)})
+			g.insert(i, history.Record{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 0)})
+		},
 		"a replica that moves comes before it goes": func(t *testing.T, g *tale) {
 			i, there := g.find(t, in("member1", history.Pods, "new1"), isPut), in("member2", history.Pods, "new2")
 			for _, r := range []history.Record{ // the last comes first
