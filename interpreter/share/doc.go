@@ -12,7 +12,8 @@
 // the field, on creation too. As the annotation changes for all members when it changes for one, Karmada updates them all.
 //
 // Karmada may write a manifest by the binding of before, with other replicas than those that were divided; these stand in a third
-// annotation, interpreter.argosy.dev/replicas-by-cluster, and Dispatch holds back what the manifest has beyond its part.
+// annotation, interpreter.argosy.dev/replicas-by-cluster, and Dispatch holds back what the manifest has beyond its part, too, and
+// no less of one that has fewer.
 //
 // A field that an OverridePolicy set, or that is no longer what Revise wrote, is left alone: the policy has the last word
 // in Karmada. Retain divides nothing; it only takes the mark of its first template from an object that has had another.

@@ -159,8 +159,8 @@ func annotation(key, value string) edit.Edit {
 // Dispatch gives the fields the value that is the destination's, where Revise could only write a careful one. What an OverridePolicy
 // set stays: it has the last word in Karmada. So does what anybody else has changed since.
 //
-// replicas are the manifest's. Where they are others than those that were divided, as many are updated as were divided and the rest is
-// held.
+// replicas are the manifest's. Where they are more than were divided, as many are updated as were divided and the rest is held; where
+// they are fewer, as many are held as were divided.
 func Dispatch(manifest *unstructured.Unstructured, replicas int32, to family.Destination, fields []Field) (edit.List, error) {
 	wrote := field.Annotation(manifest.Object, Divided)
 	if wrote == "" || to.Cluster == "" {

@@ -12,8 +12,9 @@ import (
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
 )
 
-// TestConfirm: nothing is written of what a cache shows of before: neither of another's Component nor of one that was changed since.
-func TestConfirm(t *testing.T) {
+// owned is a Component of controller a, and the API server that has it.
+func owned(t *testing.T) (client.Client, *v1alpha1.Component) {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
@@ -25,6 +26,12 @@ func TestConfirm(t *testing.T) {
 	if err := api.Get(t.Context(), client.ObjectKeyFromObject(stored), live); err != nil {
 		t.Fatal(err)
 	}
+	return api, live
+}
+
+// TestConfirm: nothing is written of what a cache shows of before: neither of another's Component nor of one that was changed since.
+func TestConfirm(t *testing.T) {
+	api, live := owned(t)
 	older := live.DeepCopy()
 	live.Spec.Image = "demo:2"
 	if err := api.Update(t.Context(), live); err != nil {
@@ -50,17 +57,8 @@ func TestConfirm(t *testing.T) {
 
 // TestForgotten: of Components that are gone nothing is remembered. Those without a finalizer are never seen to be deleted.
 func TestForgotten(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	stored := &v1alpha1.Component{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "demo", UID: "demo-uid"}}
-	stored.Status.ControllerID = "a"
-	api := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(stored).WithObjects(stored).Build()
-	live, key := &v1alpha1.Component{}, client.ObjectKeyFromObject(stored)
-	if err := api.Get(t.Context(), key, live); err != nil {
-		t.Fatal(err)
-	}
+	api, live := owned(t)
+	key := client.ObjectKeyFromObject(live)
 	r := &Reconciler{cache: api, reader: api, id: "a"}
 	if ours, err := r.confirm(t.Context(), live); err != nil || !ours {
 		t.Fatalf("confirmed %v (%v)", ours, err)

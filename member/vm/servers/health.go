@@ -121,7 +121,7 @@ func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
 	if !waits && task.State == v1alpha1.TaskPending {
 		// What was just deployed, or mended by a person, is not judged by what was asked before.
 		r.prober.Forget(w.before.UID)
-		w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "it was not asked since it was deployed")
+		w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "what it answers from now on counts")
 	}
 	opinion, asked := r.opinion(w)
 	switch {
