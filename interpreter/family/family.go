@@ -72,8 +72,8 @@ type Target struct {
 type Updated struct {
 	// Template is its hash.
 	Template string
-	// Replicas of it, at least.
-	Replicas int32
+	// Replicas of it, at least, of Total that the cluster has; 0 where it did not say how many.
+	Replicas, Total int32
 	// All: the cluster has no older template any more, and makes every replica from this one.
 	All bool
 }

@@ -113,6 +113,7 @@ type statement struct {
 	CreatedWith string `json:"createdWithTemplate"`
 	Template    string `json:"updatedTemplate"`
 	Updated     int32  `json:"updatedReplicas"`
+	Replicas    int32  `json:"replicas"`
 	// OpenKruise makes a new replica that is held back from the current revision.
 	CurrentRevision string `json:"currentRevision"`
 	UpdateRevision  string `json:"updateRevision"`
@@ -132,7 +133,8 @@ func said(items []workv1alpha2.AggregatedStatusItem) (Division, error) {
 		out.CreatedWith[item.ClusterName] = s.CreatedWith
 		if s.Template != "" {
 			out.Updated[item.ClusterName] = family.Updated{
-				Template: s.Template, Replicas: s.Updated, All: s.UpdateRevision != "" && s.CurrentRevision == s.UpdateRevision,
+				Template: s.Template, Replicas: s.Updated, Total: s.Replicas,
+				All: s.UpdateRevision != "" && s.CurrentRevision == s.UpdateRevision,
 			}
 		}
 	}

@@ -180,7 +180,7 @@ func TestDivision(t *testing.T) {
 		"divided":    {plane: &plane{binding: bindingOf(two...)}},
 		"duplicated": {plane: &plane{binding: duplicated}, wantNone: true},
 		"reported": {plane: &plane{binding: reported}, wantCreated: "a= b=5f", wantUpdated: map[string]family.Updated{
-			"a": {Template: "h1", Replicas: 3}, "d": {Template: "h1", Replicas: 2, All: true},
+			"a": {Template: "h1", Replicas: 3, Total: 4}, "d": {Template: "h1", Replicas: 2, Total: 2, All: true},
 		}},
 		"another group's of the name": {plane: &plane{binding: another}, wantErr: "it belongs to CloneSet.apps"},
 		"a status that is none":       {plane: &plane{binding: unread}, wantErr: "status.aggregatedStatus[a].status"},

@@ -99,12 +99,15 @@ func (a Asked) allNew(cluster string) bool {
 	return a.Template != "" && a.Updated[cluster].All && a.Updated[cluster].Template == a.Template
 }
 
-// updated is how many of a cluster's replicas are of the present template, as far as it has said: no member takes one back.
+// updated is how many of a cluster's replicas are of the present template, as far as it has said: no member takes one back. Where it is to
+// have fewer than it has, updated ones can be those that go: behind a partition that holds the others every controller takes these.
 func (a Asked) updated(c workv1alpha2.TargetCluster) int32 {
-	if u := a.Updated[c.Name]; a.Template != "" && u.Template == a.Template {
-		return min(u.Replicas, c.Replicas)
+	u := a.Updated[c.Name]
+	if a.Template == "" || u.Template != a.Template {
+		return 0
 	}
-	return 0
+	going := max(0, u.Total-c.Replicas)
+	return min(max(0, u.Replicas-going), c.Replicas)
 }
 
 // Revise makes the fields one member's, as far as can be known without its name.

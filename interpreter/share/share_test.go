@@ -179,6 +179,12 @@ func TestWhatIsUpdatedStays(t *testing.T) {
 		}
 		return out
 	}
+	having := func(said map[string]family.Updated, name string, total int32) map[string]family.Updated {
+		u := said[name]
+		u.Total = total
+		said[name] = u
+		return said
+	}
 	all := func(said map[string]family.Updated, name string) map[string]family.Updated {
 		u := said[name]
 		u.All = true
@@ -196,6 +202,9 @@ func TestWhatIsUpdatedStays(t *testing.T) {
 		"one had nothing older before":        {2, []int32{3, 2, 2}, all(of("old", 2, 1, 1), "member1"), "member1=1,member2=0,member3=1"},
 		"replicas move to another":            {3, []int32{3, 2, 2}, of("h", 1, 1, 2), "member1=2,member2=1,member3=0"},
 		"replicas move from one":              {3, []int32{4, 2, 1}, of("h", 1, 1, 2), "member1=2,member2=1,member3=0"},
+		"a new one is what goes":              {5, []int32{4, 2, 1}, having(of("h", 1, 1, 1), "member3", 2), "member1=3,member2=1,member3=1"},
+		"none goes where more are to be":      {3, []int32{4, 2, 1}, having(of("h", 1, 1, 1), "member3", 0), "member1=2,member2=1,member3=0"},
+		"more go than are new":                {3, []int32{3, 3, 1}, having(of("h", 0, 2, 1), "member3", 9), "member1=1,member2=1,member3=1"},
 		"more is new than is asked for now":   {6, []int32{3, 2, 2}, of("h", 2, 1, 1), "member1=1,member2=1,member3=1"},
 		"all is new in more than asked for":   {6, []int32{3, 2, 2}, all(of("h", 3, 0, 0), "member1"), "member1=0,member2=2,member3=2"},
 		"what is new is of another template":  {3, []int32{3, 2, 2}, of("old", 0, 1, 2), "member1=1,member2=1,member3=1"},
@@ -232,14 +241,11 @@ func TestMovesUpdateNothingMore(t *testing.T) {
 		var total, had, has int32
 		for i, c := range before {
 			n := rapid.Int32Range(0, c.Replicas).Draw(t, "updated in "+c.Name)
-			said[c.Name], created[c.Name] = family.Updated{Template: "h", Replicas: n, All: n == c.Replicas}, ""
+			said[c.Name], created[c.Name] = family.Updated{Template: "h", Replicas: n, Total: c.Replicas, All: n == c.Replicas}, ""
 			after[i].Replicas = rapid.Int32Range(0, 20).Draw(t, "then in "+c.Name)
 			total += after[i].Replicas
-			if had += n; n == c.Replicas {
-				has += after[i].Replicas // whatever is asked for
-			} else {
-				has += min(n, after[i].Replicas)
-			}
+			has += scaled(said[c.Name], after[i].Replicas, after[i].Replicas) // whatever is asked for
+			had += n
 		}
 		held := rapid.Int32Range(1, max(1, total)).Draw(t, "partition")
 		if held >= total {
@@ -250,20 +256,30 @@ func TestMovesUpdateNothingMore(t *testing.T) {
 		})
 		sum := int32(0)
 		for i, c := range after {
-			u := said[c.Name]
-			switch updated := c.Replicas - parts[i]; {
-			case u.All:
-				sum += c.Replicas
-			case updated < min(u.Replicas, c.Replicas) || updated > c.Replicas:
-				t.Fatalf("%s is to have %d new replicas of %d, and has %d", c.Name, updated, c.Replicas, u.Replicas)
-			default:
-				sum += updated
+			u, updated := said[c.Name], c.Replicas-parts[i]
+			will := scaled(u, c.Replicas, parts[i])
+			if !u.All && will != updated {
+				t.Fatalf("%s is to have %d new replicas of %d, and will have %d: it has %d of %d", c.Name, updated, c.Replicas, will, u.Replicas, u.Total)
 			}
+			sum += will
 		}
 		if want := max(total-held, has); sum > want {
 			t.Fatalf("%v of %v: %d new replicas, and %d are asked for; %d were new", parts, after, sum, want, had)
 		}
 	})
+}
+
+// scaled is how many new replicas a member has in the end that has u and is to have so many, held of them not new. It is OpenKruise's order
+// (calculateDiffsWithExpectation of its pkg/controller/cloneset/sync): those that are held are the last to go, and nothing is taken back.
+func scaled(u family.Updated, replicas, held int32) int32 {
+	if u.All {
+		return replicas
+	}
+	older := u.Total - u.Replicas
+	going := max(0, u.Total-replicas)
+	older -= min(going, max(0, older-held))
+	newer := min(u.Replicas, replicas-min(older, replicas))
+	return max(newer, replicas-held)
 }
 
 // TestAManifestOfTheBindingBefore: Karmada writes a member's manifest by the binding it knows, and the division is read from the one that

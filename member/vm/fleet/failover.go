@@ -39,7 +39,8 @@ func (in Input) failover(out *Plan) {
 			due = append(due, m)
 		}
 	}
-	slices.SortStableFunc(due, func(a, b Member) int { return in.goesFirst(b, a) })
+	first := in.goesFirst()
+	slices.SortStableFunc(due, func(a, b Member) int { return first(b, a) })
 	room := max(1, in.inFlightLimit()) - in.inFlight()
 	for _, m := range due {
 		if room <= 0 {

@@ -68,7 +68,7 @@ func Foresee(in Input) Forecast {
 	strategy := in.Set.Spec.UpdateStrategy
 	out := Forecast{AtATime: in.unavailable(), IntervalSeconds: strategy.IntervalSeconds, Paused: in.Set.Spec.Paused}
 	active := in.active()
-	slices.SortStableFunc(active, in.goesFirst)
+	slices.SortStableFunc(active, in.goesFirst())
 	extra := max(0, len(active)-in.desired())
 	fates := map[string]Fate{}
 	for _, m := range active[:extra] {
@@ -81,7 +81,7 @@ func Foresee(in Input) Forecast {
 		fates[m.Name] = Fate{Server: m.Name, Outcome: in.atRest(m)}
 	}
 	outdated := stay.rollout().outdated
-	reached := max(0, len(outdated)-in.part(strategy.Partition, true))
+	reached := len(in.unpartitioned(outdated))
 	turn := 0
 	for i, m := range outdated {
 		fate := Fate{Server: m.Name}

@@ -126,19 +126,39 @@ func (in Input) scale(out *Plan) {
 		}
 		return
 	}
-	if in.Set.Spec.Paused {
+	if missing == 0 || in.Set.Spec.Paused {
 		return
 	}
-	slices.SortStableFunc(active, in.goesFirst)
+	slices.SortStableFunc(active, in.goesFirst())
 	for _, m := range active[:-missing] {
 		out.Offline = append(out.Offline, Mark{Server: m.Name, Reason: ScaledIn})
 	}
 }
 
-// goesFirst orders members by who is missed least: named ones, those without a machine, those that do not serve, old ones, the newest.
-func (in Input) goesFirst(a, b Member) int {
-	return cmp.Or(cmp.Compare(in.class(a), in.class(b)), cmp.Compare(b.slot(in.Set.Name), a.slot(in.Set.Name)), cmp.Compare(a.Name, b.Name))
+// goesFirst orders members by who is missed least: named ones, those without a machine, those that do not serve, old ones, the newest. Old
+// ones that the partition keeps go last: a set that grows smaller has no more of the new environment than it asks for.
+func (in Input) goesFirst() func(a, b Member) int {
+	class := make(map[string]int, len(in.Servers))
+	for _, m := range in.Servers {
+		class[m.Name] = in.class(m)
+	}
+	outdated := in.rollout().outdated
+	for i, next := 0, len(in.unpartitioned(outdated)); i < len(outdated); i++ {
+		switch name := outdated[i].Name; {
+		case class[name] != serving:
+		case i < next:
+			class[name] = serving - 1
+		default:
+			class[name] = serving + 1
+		}
+	}
+	return func(a, b Member) int {
+		return cmp.Or(cmp.Compare(class[a.Name], class[b.Name]), cmp.Compare(b.slot(in.Set.Name), a.slot(in.Set.Name)), cmp.Compare(a.Name, b.Name))
+	}
 }
+
+// serving is the class of a member that is missed.
+const serving = 6
 
 func (in Input) class(m Member) int {
 	machine := m.Status.Machine
@@ -153,10 +173,8 @@ func (in Input) class(m Member) int {
 		return 3
 	case m.Status.Phase == v1alpha1.ServerDeploying:
 		return 4
-	case m.Revision != in.Revision:
-		return 5
 	}
-	return 6
+	return serving
 }
 
 // roll brings the changed environment to servers at the safe frequency; one whose machine cannot be changed goes, if it is to be replaced.
@@ -171,7 +189,7 @@ func (in Input) roll(out *Plan) {
 		out.Wake = next
 		return
 	}
-	for _, m := range r.outdated[:max(0, len(r.outdated)-in.part(strategy.Partition, true))] {
+	for _, m := range in.unpartitioned(r.outdated) {
 		if m.ready() {
 			if r.budget <= 0 {
 				return
@@ -216,6 +234,11 @@ func (in Input) rollout() rollout {
 		return cmp.Or(cmpBool(a.ready(), b.ready()), cmp.Compare(a.slot(in.Set.Name), b.slot(in.Set.Name)))
 	})
 	return out
+}
+
+// unpartitioned are those of the outdated that the partition does not keep.
+func (in Input) unpartitioned(outdated []Member) []Member {
+	return outdated[:max(0, len(outdated)-in.part(in.Set.Spec.UpdateStrategy.Partition, true))]
 }
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }

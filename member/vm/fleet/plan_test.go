@@ -49,6 +49,10 @@ func TestScale(t *testing.T) {
 			w.server(2).Status.Machine = nil
 			w.server(3).Status.Phase = v1alpha1.ServerDeploying
 		}, offline: []string{"payments-2", "payments-1", "payments-3"}},
+		"fewer, those that the partition keeps last": {change: func(w *world) {
+			w.set.Spec.Replicas, w.set.Spec.UpdateStrategy.Partition = ptr.To[int32](2), ptr.To(intstr.FromInt32(1))
+			w.server(2).Revision, w.server(4).Revision = "before", "before"
+		}, offline: []string{"payments-2", "payments-3"}},
 		"all": {
 			change:  func(w *world) { w.set.Spec.Replicas = ptr.To[int32](0) },
 			offline: []string{"payments-4", "payments-3", "payments-2", "payments-1"},
