@@ -130,7 +130,7 @@ nemesis-cover: build ## runs in which every two nemeses meet, five at a time; RU
 # Debian's packages are unpacked into the user's cache, some 470 MB, and nothing is installed; what cannot be had fails, and is named.
 .PHONY: test-machines
 test-machines: go-version ## stories with HAProxy, libvirtd, machines that QEMU emulates, and apt; on Debian or Ubuntu
-	$(TIMED) -count=1 -p=1 -timeout=30m ./test/machines ./test/machines/guests ./test/machines/domains ./test/machines/delivery
+	$(TIMED) -count=1 -p=1 -timeout=30m ./test/machines/daemon ./test/machines ./test/machines/guests ./test/machines/domains ./test/machines/delivery
 
 .PHONY: bench
 bench: build ## measure beside the peer: ours, the peer's, the ratio

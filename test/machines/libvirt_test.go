@@ -13,19 +13,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket/dialers"
-	"github.com/onsi/gomega"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/machine/libvirtdriver"
 	"github.com/argosy-dev/argosy/member/vm/machine/machinetest"
+	beside "github.com/argosy-dev/argosy/test/machines/daemon"
 	"github.com/argosy-dev/argosy/test/machines/debian"
 )
 
@@ -52,18 +51,11 @@ func newDaemon(t *testing.T, uri libvirt.ConnectURI) *daemon {
 		t.Fatal(err)
 	}
 	d := &daemon{t: t, folder: folder}
-	command := d.command(root)
-	command.Stdout, command.Stderr = t.Output(), t.Output()
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGKILL)
-		_ = command.Wait() // it was killed
-		os.RemoveAll(folder)
-	})
 	d.client = libvirt.NewWithDialer(dialers.NewLocal(dialers.WithSocket(d.socket())))
-	gomega.NewWithT(t).Eventually(func() error { return d.client.ConnectToURI(uri) }).WithTimeout(time.Minute).Should(gomega.Succeed())
+	beside.Start(t, beside.Options{
+		Command: d.command(root), Answers: func() error { return d.client.ConnectToURI(uri) }, Patience: time.Minute,
+		Buried: func() { os.RemoveAll(folder) },
+	})
 	return d
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/onsi/gomega"
 
 	"github.com/argosy-dev/argosy/member/vm/machine/libvirtdriver"
+	"github.com/argosy-dev/argosy/test/machines/daemon"
 	"github.com/argosy-dev/argosy/test/machines/initrd"
 )
 
@@ -101,22 +102,13 @@ func newLibvirt(t *testing.T) (*libvirt.Libvirt, *libvirtdriver.Driver) {
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), "unshare", "--mount", "--propagation", "private", "--pid", "--fork",
 		"--kill-child=KILL", "--mount-proc", "sh", "-c", around, "sh", string(root), folder)
 	command.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(libraries, ":"))
-	command.Stdout, command.Stderr = t.Output(), t.Output()
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait() // it was killed
-		if said, err := os.ReadFile(filepath.Join(folder, "log")); t.Failed() && err == nil {
-			t.Logf("libvirtd said at last:\n%s", said[max(0, len(said)-4_000):])
-		}
-		os.RemoveAll(folder)
-	})
 	client := libvirt.NewWithDialer(dialers.NewLocal(dialers.WithSocket(filepath.Join(folder, "libvirt-sock"))))
+	daemon.Start(t, daemon.Options{
+		Command: command, Answers: func() error { return client.ConnectToURI(uri) }, Patience: patience, Log: filepath.Join(folder, "log"),
+		Buried: func() { os.RemoveAll(folder) },
+	})
 	g := gomega.NewWithT(t)
-	g.Eventually(func() error { return client.ConnectToURI(uri) }).WithTimeout(patience).Should(gomega.Succeed())
 	_, err = client.NetworkCreateXML(network)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	pool, err := client.StoragePoolCreateXML(`<pool type="dir"><name>shop</name><target><path>`+images+`</path></target></pool>`, 0)
