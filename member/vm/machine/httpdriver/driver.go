@@ -13,6 +13,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/httpclient"
@@ -40,13 +44,26 @@ type Options struct {
 	CA []byte
 	// Transport is for tests; nil is the usual.
 	Transport http.RoundTripper
+	// Clock is for tests; nil is the usual.
+	Clock clock.PassiveClock
 }
 
 // Driver speaks the contract.
 type Driver struct {
 	base   *url.URL
 	client *http.Client
+	clock  clock.PassiveClock
+
+	mu sync.Mutex
+	// held is until when whom the system asked to wait asks nothing of a kind.
+	held map[asker]time.Time
 }
+
+// asker is whose requests of one kind a system may have enough of: one without room for another machine answers who looks at those it has.
+type asker struct{ token, method string }
+
+// longestHold is how long a system can have us wait: what it says is another's word.
+const longestHold = 5 * time.Minute
 
 var (
 	_ machine.Driver = &Driver{}
@@ -62,7 +79,11 @@ func New(o Options) (*Driver, error) {
 	if o.Transport != nil {
 		client.Transport = o.Transport
 	}
-	return &Driver{base: base, client: client}, nil
+	out := &Driver{base: base, client: client, clock: o.Clock, held: map[asker]time.Time{}}
+	if out.clock == nil {
+		out.clock = clock.RealClock{}
+	}
+	return out, nil
 }
 
 // Ensure there is one machine of that key.
@@ -142,6 +163,10 @@ func (d *Driver) List(ctx context.Context, call machine.Call, owner string) ([]m
 
 // ask and read the answer into into; nil for none.
 func (d *Driver) ask(ctx context.Context, method, path string, call machine.Call, body []byte, into any) error {
+	who := asker{token: strings.TrimSpace(string(call.Credentials[TokenKey])), method: method}
+	if wait := d.waits(who); wait > 0 {
+		return fmt.Errorf("the system asked not to be asked for another %s: %w", wait.Round(time.Second), machine.ErrQuota)
+	}
 	request, err := http.NewRequestWithContext(ctx, method, d.base.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -153,14 +178,17 @@ func (d *Driver) ask(ctx context.Context, method, path string, call machine.Call
 	if call.Sequence > 0 {
 		request.Header.Set(SequenceHeader, strconv.FormatInt(call.Sequence, 10))
 	}
-	if token := call.Credentials[TokenKey]; len(token) > 0 {
-		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	if who.token != "" {
+		request.Header.Set("Authorization", "Bearer "+who.token)
 	}
 	response, err := d.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("the system did not answer: %w", err)
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusTooManyRequests {
+		d.hold(who, response.Header.Get("Retry-After"))
+	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
 		return fmt.Errorf("the system's answer broke off: %w", err)
@@ -177,6 +205,34 @@ func (d *Driver) ask(ctx context.Context, method, path string, call machine.Call
 		return fmt.Errorf("the system's answer %d is no JSON of the contract: %w", response.StatusCode, err)
 	}
 	return nil
+}
+
+// waits is for how long whom the system asked to wait does.
+func (d *Driver) waits(who asker) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	wait := d.held[who].Sub(d.clock.Now())
+	if wait <= 0 {
+		delete(d.held, who)
+	}
+	return wait
+}
+
+// hold what a system has enough of, for as long as it says: seconds, or a date by its own clock.
+func (d *Driver) hold(who asker, retryAfter string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.clock.Now()
+	until, err := http.ParseTime(retryAfter)
+	if seconds, notSeconds := strconv.ParseInt(retryAfter, 10, 32); notSeconds == nil {
+		until, err = now.Add(time.Duration(seconds)*time.Second), nil
+	}
+	if latest := now.Add(longestHold); until.After(latest) {
+		until = latest
+	}
+	if err == nil && until.After(now) {
+		d.held[who] = until
+	}
 }
 
 // refusal in terms of what it lets us know.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
@@ -87,6 +88,54 @@ func TestAnswers(t *testing.T) {
 			if !strings.Contains(said, tc.says) || tc.sure == nil && tc.says == "" && have.State != v1alpha1.MachineRunning {
 				t.Errorf("%q, want %q", said, tc.says)
 			}
+		})
+	}
+}
+
+// TestRetryAfter: whom a system asks to wait does not ask it for that long, and five minutes at most. Others are not kept from it, nor is
+// what else it is asked.
+func TestRetryAfter(t *testing.T) {
+	noon := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for said, want := range map[string]time.Duration{
+		"30": 30 * time.Second, "86400": 5 * time.Minute, noon.Add(time.Minute).Format(http.TimeFormat): time.Minute,
+		"": 0, "-5": 0, "soon": 0, noon.Add(-time.Minute).Format(http.TimeFormat): 0, "99999999999999999999": 0,
+	} {
+		t.Run(said, func(t *testing.T) {
+			asked := 0
+			listener := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked++
+				w.Header().Set("Retry-After", said)
+				w.WriteHeader(http.StatusTooManyRequests)
+			}))
+			t.Cleanup(listener.Close)
+			now := clocktesting.NewFakePassiveClock(noon)
+			driver, err := httpdriver.New(httpdriver.Options{URL: listener.URL, Transport: listener.Client().Transport, Clock: now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			of := func(token string) machine.Call {
+				return machine.Call{Key: "a", Credentials: map[string][]byte{httpdriver.TokenKey: []byte(token)}}
+			}
+			get := func(token string, want int) {
+				t.Helper()
+				if _, err := driver.Get(t.Context(), of(token)); !errors.Is(err, machine.ErrQuota) || asked != want {
+					t.Errorf("%v, and the system was asked %d times, want %d", err, asked, want)
+				}
+			}
+			get("ours", 1)
+			if want == 0 {
+				get("ours", 2)
+				return
+			}
+			get("ours", 1)
+			get("another's", 2)
+			if err := driver.Stop(t.Context(), of("ours")); asked != 3 {
+				t.Errorf("stopping it: %v", err)
+			}
+			now.SetTime(noon.Add(want - time.Second))
+			get("ours", 3)
+			now.SetTime(noon.Add(want))
+			get("ours", 4)
 		})
 	}
 }
