@@ -92,6 +92,8 @@ func (r *Reconciler) gather(ctx context.Context, set *v1alpha1.VMReplicaSet, liv
 	}
 	if w.trouble != "" {
 		w.plan.Create, w.plan.Grant = nil, nil
+		// Nor does one give way to another that cannot be made.
+		w.plan.Offline = slices.DeleteFunc(w.plan.Offline, func(m fleet.Mark) bool { return m.Reason == fleet.MachineChanged })
 		w.plan.LastSlot, w.plan.Unmade = set.Status.LastSlot, set.Status.UnmadeSlots
 	}
 	if set.DeletionTimestamp != nil {

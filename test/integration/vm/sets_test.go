@@ -14,6 +14,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/machine/httpdriver"
 	"github.com/argosy-dev/argosy/test/lab/iaas"
 )
 
@@ -77,6 +78,24 @@ func TestWhatIsNotDelivered(t *testing.T) {
 
 	change(w, never, func(s *v1alpha1.VMReplicaSet) { s.Spec.Replicas = ptr.To[int32](0) })
 	w.Eventually(w.servers).Should(gomega.BeEmpty())
+}
+
+// TestNobodyGivesWayToNobody: machines that are to be replaced by ones that cannot be made here stay.
+func TestNobodyGivesWayToNobody(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	set := w.set("web", 2)
+	set.Spec.UpdateStrategy.OnMachineChange = v1alpha1.MachineChangeReplace
+	w.create(set)
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Deploying Running"}))
+	change(w, set, func(s *v1alpha1.VMReplicaSet) { s.Spec.Template.Spec.Machine.Driver = "openstack" })
+	w.Eventually(func() string { return w.says("web", v1alpha1.ConditionReplicaFailure) }).
+		Should(gomega.HavePrefix(`True TemplateNotSupported: machine driver "openstack" is not configured here`))
+	w.Consistently(w.seen, time.Second).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Deploying Running"}))
+	change(w, set, func(s *v1alpha1.VMReplicaSet) {
+		s.Spec.Template.Spec.Machine.Driver, s.Spec.Template.Spec.Machine.Class = httpdriver.Name, "large"
+	})
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-3 Deploying Running", "web-4 Deploying Running"}))
 }
 
 // TestADeadMachineIsReplaced: within the budget, and by one.
