@@ -249,6 +249,11 @@ func (e explaining) delivery(delivery *v1alpha1.VMDeployment, out *explained) {
 		out.Next = "mend the servers that failed, or go back with spec.rollbackTo: " + stalled.Message
 	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionPaused):
 		out.Next = "nothing by itself: it is paused. Take spec.paused off to go on."
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionComplete) && status.ReadyServers < status.Servers:
+		out.Next = "nothing of the release, which is delivered. Look at the servers that do not serve"
+		if available := meta.FindStatusCondition(conditions, v1alpha1.ConditionAvailable); available != nil {
+			out.Next += ": " + available.Message
+		}
 	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionComplete):
 		out.Next = "nothing; it is delivered."
 	default:

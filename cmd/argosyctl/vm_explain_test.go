@@ -29,6 +29,13 @@ func TestVMExplain(t *testing.T) {
 		change(s)
 		return s
 	}
+	delivery := func(change func(*v1alpha1.VMDeployment)) *v1alpha1.VMDeployment {
+		d := &v1alpha1.VMDeployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "payments"}}
+		d.Status.Servers, d.Status.UpdatedServers = 3, 3
+		d.Status.Conditions = []metav1.Condition{condition("Complete", "True", "RolloutComplete"), condition("Available", "True", "x")}
+		change(d)
+		return d
+	}
 	for name, tc := range map[string]struct {
 		object client.Object
 		is     string
@@ -72,6 +79,9 @@ func TestVMExplain(t *testing.T) {
 		"a template that is not delivered": {set(func(s *v1alpha1.VMReplicaSet) {
 			s.Status.Conditions = []metav1.Condition{condition("ReplicaFailure", "True", "TemplateNotSupported")}
 		}), "2 of 3 servers serve", "mend what is in the way: the message"},
+		"delivered": {delivery(func(d *v1alpha1.VMDeployment) { d.Status.ReadyServers = 3 }), "3 serve with it", "nothing; it is delivered."},
+		"delivered, and one died since": {delivery(func(d *v1alpha1.VMDeployment) { d.Status.ReadyServers = 2 }),
+			"2 serve with it", "Look at the servers that do not serve: the message"},
 		"older machines": {set(func(s *v1alpha1.VMReplicaSet) {
 			s.Status.HeldReplicas = 2
 			s.Status.Conditions = []metav1.Condition{condition("Progressing", "False", "RolloutComplete")}
@@ -79,8 +89,11 @@ func TestVMExplain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			kind := v1alpha1.GroupVersion.WithKind("VMReplicaSet")
-			if _, ok := tc.object.(*v1alpha1.Server); ok {
+			switch tc.object.(type) {
+			case *v1alpha1.Server:
 				kind = v1alpha1.GroupVersion.WithKind("Server")
+			case *v1alpha1.VMDeployment:
+				kind = v1alpha1.GroupVersion.WithKind("VMDeployment")
 			}
 			e := explaining{target: vmPlane(t, true, tc.object), key: client.ObjectKeyFromObject(tc.object), member: "member1", now: vmNoon}
 			found, err := e.explain(t.Context(), kind)

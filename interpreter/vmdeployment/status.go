@@ -23,7 +23,7 @@ func aggregateStatus(object *unstructured.Unstructured, members []family.Member)
 		Name: "pendingApprovals", Limit: gatev1alpha1.MaxPendingApprovals, By: []string{"since", "operationID"},
 		CutSaidIn: vmv1alpha1.ConditionAwaitingApproval,
 	})
-	s.StandardConditions(vmv1alpha1.ConditionComplete)
+	s.StandardConditions(vmv1alpha1.ConditionComplete, vmv1alpha1.ConditionAvailable)
 	return s.Edits()
 }
 

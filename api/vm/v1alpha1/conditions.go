@@ -2,7 +2,8 @@ package v1alpha1
 
 // Conditions of a VMReplicaSet. Each reason is also the reason of the event that tells of the change.
 const (
-	// ConditionAvailable is True while enough servers have been ready for minReadySeconds (VMReplicaSet).
+	// ConditionAvailable is True while enough servers have been ready for minReadySeconds (VMReplicaSet), or while no more than maxUnavailable
+	// do not serve, with whatever release (VMDeployment).
 	ConditionAvailable = "Available"
 	// ConditionProgressing is True while servers are created, changed or removed towards the spec
 	// (VMReplicaSet, VMDeployment).
@@ -17,9 +18,10 @@ const (
 	ConditionRemediationAllowed = "RemediationAllowed"
 	// ConditionPaused is True while spec.paused holds the object still (VMReplicaSet, VMDeployment, Server).
 	ConditionPaused = "Paused"
-	// ConditionComplete is True when every batch of the current release is delivered and ready (VMDeployment).
+	// ConditionComplete is True once every batch of the current release was delivered and ready, and stays so until another release is asked
+	// for: who dies later is told by Available (VMDeployment).
 	ConditionComplete = "Complete"
-	// ConditionStalled is True when no progress was made for progressDeadlineSeconds, or a batch failed for good
+	// ConditionStalled is True when a rollout that is not Complete made no progress for progressDeadlineSeconds, or a batch failed for good
 	// (VMDeployment).
 	ConditionStalled = "Stalled"
 	// ConditionReady is True while the server serves: code, health check, monitoring and load balancers (Server).

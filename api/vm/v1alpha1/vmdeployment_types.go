@@ -226,7 +226,7 @@ type VMDeploymentStatus struct {
 	// +optional
 	PendingApprovals []gatev1alpha1.PendingApproval `json:"pendingApprovals,omitempty"`
 
-	// conditions: Progressing, Complete, Stalled, AwaitingApproval, Paused.
+	// conditions: Progressing, Complete, Available, Stalled, AwaitingApproval, Paused.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
@@ -243,6 +243,7 @@ type VMDeploymentStatus struct {
 // +kubebuilder:printcolumn:name="Batch",type=integer,JSONPath=`.status.currentBatch`,description="the step under way"
 // +kubebuilder:printcolumn:name="Batches",type=integer,JSONPath=`.status.batches`,description="how many steps there are"
 // +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedServers`,description="servers with the code"
+// +kubebuilder:printcolumn:name="Ready",type=integer,JSONPath=`.status.readyServers`,description="servers that serve with it"
 // +kubebuilder:printcolumn:name="Complete",type=string,JSONPath=`.status.conditions[?(@.type=="Complete")].status`
 // +kubebuilder:printcolumn:name="Waiting",type=string,JSONPath=`.status.conditions[?(@.type=="AwaitingApproval")].status`,description="whether it waits for a person"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

@@ -47,9 +47,10 @@ func (r *Reconciler) writeStatus(ctx context.Context, w *work) error {
 	return nil
 }
 
-// told are the conditions whose change is an event; true: to be True is a trouble.
-var told = map[string]bool{
-	v1alpha1.ConditionComplete: false, v1alpha1.ConditionStalled: true, v1alpha1.ConditionAwaitingApproval: false,
+// told are the conditions whose change is an event, and the status of those that can be a trouble.
+var told = map[string]metav1.ConditionStatus{
+	v1alpha1.ConditionComplete: "", v1alpha1.ConditionAvailable: metav1.ConditionFalse, v1alpha1.ConditionStalled: metav1.ConditionTrue,
+	v1alpha1.ConditionAwaitingApproval: "",
 }
 
 func (r *Reconciler) tell(deployment *v1alpha1.VMDeployment, before, after []metav1.Condition) {
@@ -60,7 +61,7 @@ func (r *Reconciler) tell(deployment *v1alpha1.VMDeployment, before, after []met
 			continue
 		}
 		kind := corev1.EventTypeNormal
-		if trouble && now.Status == metav1.ConditionTrue {
+		if now.Status == trouble {
 			kind = corev1.EventTypeWarning
 		}
 		r.recorder.Event(deployment, kind, now.Reason, now.Message)

@@ -115,6 +115,7 @@ func (w *work) decide() {
 	for _, c := range []metav1.Condition{
 		{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionFalse},
 		{Type: v1alpha1.ConditionComplete, Status: metav1.ConditionFalse},
+		{Type: v1alpha1.ConditionAvailable, Status: metav1.ConditionUnknown},
 		{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue},
 	} {
 		c.Reason, c.Message, c.ObservedGeneration = w.reason, w.trouble, w.deployment.Generation

@@ -82,8 +82,36 @@ func ready(s *v1alpha1.Server) bool {
 	return apimeta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionReady)
 }
 
-// done says that it has the release and serves. A change of its weight is none of that, so how new its status is does not matter.
-func (in Input) done(s *v1alpha1.Server) bool { return in.has(s) && ready(s) }
+// serves says that it has the release and is in service with it. A change of its weight is none of that, so how new its status is does not
+// matter.
+func (in Input) serves(s *v1alpha1.Server) bool { return in.has(s) && ready(s) }
+
+// done says that it serves with the release, and that its alert queries are quiet since it does.
+func (in Input) done(s *v1alpha1.Server) bool { return in.serves(s) && unheard(s) == "" }
+
+// unheard says why nobody knows whether the server's alert queries are quiet; empty: they are, it has none, or a person decided. Who is
+// deployed to is asked about anew, so what was heard is of its release.
+func unheard(s *v1alpha1.Server) string {
+	asked := slices.ContainsFunc(s.Spec.Monitors, func(m v1alpha1.Monitor) bool { return m.AlertQuery != "" })
+	if !asked || s.Status.DecidedBy == v1alpha1.DecidedByHuman {
+		return ""
+	}
+	normal := apimeta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionMonitoringNormal)
+	switch {
+	case normal == nil:
+		return "nobody asks them"
+	case normal.Status == metav1.ConditionUnknown:
+		return normal.Message
+	}
+	return "" // one whose alert fires is not ready
+}
+
+// completed says that the release was Complete when it was looked at before. It stays so, whoever dies or is born later: the rollout is
+// over, as a Deployment's is. Another release in between ends that, since updateRevision was its then.
+func (in Input) completed() bool {
+	status := &in.Deployment.Status
+	return status.UpdateRevision == in.Revision && apimeta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionComplete)
+}
 
 // failed says why the release could not be brought to the server; empty: it did not fail.
 func (in Input) failed(s *v1alpha1.Server) string {
@@ -119,14 +147,19 @@ func (in Input) ends() []int {
 	return out
 }
 
-// budget is how many more servers may go away: one may always.
-func (in Input) budget() int {
+// mayBeAway is how many servers may be out of service at a time: one always.
+func (in Input) mayBeAway() int {
 	n, err := intstr.GetScaledValueFromIntOrPercent(
 		cmp.Or(in.Deployment.Spec.Strategy.MaxUnavailable, ptr.To(intstr.FromInt32(1))), len(in.Servers), false)
 	if err != nil {
 		n = 1 // the schema admits numbers and percentages only
 	}
-	n = max(1, n)
+	return max(1, n)
+}
+
+// budget is how many more servers may go away.
+func (in Input) budget() int {
+	n := in.mayBeAway()
 	for _, s := range in.Servers {
 		if !ready(s) || in.granted(s) && !in.done(s) {
 			n--

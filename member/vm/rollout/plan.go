@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,13 +41,18 @@ type stand struct {
 	ends    []int
 	// granted servers are the first ones.
 	granted int
-	// batch is the first that is not done; len(ends): all are.
+	// batch is the first that is not done; len(ends): all are, or were: the rollout is over.
 	batch int
 	// away are the servers that were told to have it and do not serve with it, by their place in the order.
 	away   []int
 	failed []v1alpha1.FailedServer
+	// unheard are the servers that serve with it and whose alert queries nobody knows to be quiet, and why of the first.
+	unheard    []string
+	whyUnheard string
 	// progress is when anything last got further.
 	progress time.Time
+	// asks says that servers which were told to have it wait for a person at gates of their own.
+	asks bool
 }
 
 func (in Input) stand() stand {
@@ -60,24 +66,30 @@ func (in Input) stand() stand {
 		if why := in.failed(s); why != "" {
 			out.failed = append(out.failed, v1alpha1.FailedServer{Name: s.Name, Reason: v1alpha1.ReasonTaskFailed, Message: cut(why)})
 		}
+		why := unheard(s)
 		switch {
-		case !in.done(s):
+		case !in.serves(s):
 			out.away = append(out.away, i)
+		case why != "":
+			out.unheard, out.whyUnheard = append(out.unheard, s.Name), cmp.Or(out.whyUnheard, why)
 		case done == i:
 			done++
 		}
-		if op := s.Status.Operation; op != nil && op.StartedAt != nil && op.StartedAt.After(out.progress) {
-			out.progress = op.StartedAt.Time
+		if op := s.Status.Operation; op != nil && op.StartedAt != nil {
+			out.progress = later(out.progress, op.StartedAt.Time)
 		}
-		if at := readySince(s); at.After(out.progress) {
-			out.progress = at
-		}
+		asks, since := awaits(s.Status.Conditions)
+		out.asks = out.asks || asks && !in.serves(s)
+		out.progress = later(out.progress, later(since, readySince(s)))
 	}
-	for out.batch < len(out.ends) && done >= out.ends[out.batch] {
+	for out.batch < len(out.ends) && (done >= out.ends[out.batch] || in.completed()) {
 		out.batch++
 	}
 	return out
 }
+
+// over says that nothing is left of the rollout.
+func (s stand) over() bool { return s.batch == len(s.ends) }
 
 // begins is the server from which the batch under way begins.
 func (s stand) begins() int {
@@ -103,10 +115,13 @@ func Decide(in Input) Plan {
 	out := Plan{Changes: map[string]Change{}, Status: *in.Deployment.Status.DeepCopy()}
 	stalled := in.stalled(at)
 	var waits waiting
-	paused := in.Deployment.Spec.Paused
-	if at.batch < len(at.ends) && stalled == nil && !paused {
+	switch {
+	case in.Deployment.Spec.Paused, stalled != nil:
+	case at.over():
+		in.grant(at, len(at.servers), &out) // who was born since: of the release that all have nobody is asked again
+	default:
 		if waits = in.waits(at); waits.none() {
-			in.grant(at, &out)
+			in.grant(at, at.ends[at.batch], &out)
 		}
 	}
 	in.weigh(at, &out)
@@ -116,10 +131,10 @@ func Decide(in Input) Plan {
 	return out
 }
 
-// grant the release to servers of the batch under way. Who does not serve loses nothing by it.
-func (in Input) grant(at stand, out *Plan) {
+// grant the release to servers, up to the end of the batch under way. Who does not serve loses nothing by it.
+func (in Input) grant(at stand, end int, out *Plan) {
 	budget := in.budget()
-	for _, s := range at.servers[at.granted:max(at.granted, at.ends[at.batch])] {
+	for _, s := range at.servers[at.granted:max(at.granted, end)] {
 		if in.unread(s) {
 			continue
 		}
@@ -137,7 +152,7 @@ func (in Input) grant(at stand, out *Plan) {
 // for.
 func (in Input) weight(at stand) *int32 {
 	w := in.Deployment.Spec.Strategy.TrafficWeight
-	if w == nil || *w >= 100 || at.batch == len(at.ends) || in.Deployment.Status.CurrentRevision == in.Revision {
+	if w == nil || *w >= 100 || at.over() || in.Deployment.Status.CurrentRevision == in.Revision {
 		return nil
 	}
 	return ptr.To(*w)
@@ -230,18 +245,23 @@ func (in Input) waits(at stand) waiting {
 			out.approvals = append(out.approvals, in.pending(name, id, at))
 		}
 	}
-	if between && strategy.PauseBetween == v1alpha1.PauseSeconds {
-		var last time.Time
-		for _, s := range at.servers[:at.begins()] {
-			if since := readySince(s); since.After(last) {
-				last = since
-			}
-		}
-		if until := last.Add(time.Duration(ptr.Deref(strategy.PauseSeconds, 0)) * time.Second); in.Now.Before(until) {
-			out.until = until
-		}
+	if until := in.pausedUntil(at); in.Now.Before(until) {
+		out.until = until
 	}
 	return out
+}
+
+// pausedUntil is when the time between the batches before and the one under way is over; zero: there is none.
+func (in Input) pausedUntil(at stand) time.Time {
+	strategy := in.Deployment.Spec.Strategy
+	if strategy.PauseBetween != v1alpha1.PauseSeconds || at.begins() == 0 {
+		return time.Time{}
+	}
+	var last time.Time
+	for _, s := range at.servers[:at.begins()] {
+		last = later(last, readySince(s))
+	}
+	return last.Add(time.Duration(ptr.Deref(strategy.PauseSeconds, 0)) * time.Second)
 }
 
 func (in Input) pending(name, id string, at stand) gatev1alpha1.PendingApproval {
@@ -262,31 +282,58 @@ func (in Input) pending(name, id string, at stand) gatev1alpha1.PendingApproval 
 type verdict struct{ reason, message string }
 
 func (in Input) stalled(at stand) *verdict {
-	if limit := int(in.Deployment.Spec.Strategy.MaxFailed); len(at.failed) > limit {
-		var names []string
-		for _, f := range at.failed {
-			names = append(names, f.Name)
-		}
-		return &verdict{v1alpha1.ReasonBatchFailed, cut(fmt.Sprintf("the release failed on %s, and %d may fail: %s",
-			strings.Join(names, ", "), limit, at.failed[0].Message))}
+	limit := int(in.Deployment.Spec.Strategy.MaxFailed)
+	if len(at.failed) <= limit || at.over() {
+		return nil
 	}
-	return nil
+	var names []string
+	for _, f := range at.failed {
+		names = append(names, f.Name)
+	}
+	return &verdict{v1alpha1.ReasonBatchFailed, cut(fmt.Sprintf("the release failed on %s, and %d may fail: %s",
+		strings.Join(names, ", "), limit, at.failed[0].Message))}
 }
 
 // late says that nothing got further for progressDeadlineSeconds. Waiting for a person, or for time to pass, does not count.
 func (in Input) late(at stand) (*verdict, time.Time) {
-	since := at.progress
-	if c := apimeta.FindStatusCondition(in.Deployment.Status.Conditions, v1alpha1.ConditionProgressing); c != nil &&
-		c.LastTransitionTime.After(since) {
-		since = c.LastTransitionTime.Time
+	if at.asks {
+		return nil, time.Time{}
 	}
-	if since.IsZero() || since.After(in.Now) {
+	since := later(at.progress, in.pausedUntil(at))
+	asked, answered := awaits(in.Deployment.Status.Conditions)
+	since = later(since, answered)
+	was := apimeta.FindStatusCondition(in.Deployment.Status.Conditions, v1alpha1.ConditionProgressing)
+	if was != nil {
+		since = later(since, was.LastTransitionTime.Time)
+	}
+	// What begins, or goes on after it was held, has just begun: servers do not show it yet.
+	held := was != nil && was.Status != metav1.ConditionTrue && was.Reason != v1alpha1.ReasonProgressDeadlineExceeded
+	if asked || held || in.another() || since.IsZero() || since.After(in.Now) {
 		since = in.Now
 	}
 	limit := time.Duration(ptr.Deref(in.Deployment.Spec.ProgressDeadlineSeconds, 600)) * time.Second
 	if until := since.Add(limit); in.Now.Before(until) {
 		return nil, until
 	}
-	return &verdict{v1alpha1.ReasonProgressDeadlineExceeded, fmt.Sprintf("nothing got further since %s", since.UTC().Format(time.RFC3339))},
-		time.Time{}
+	return &verdict{v1alpha1.ReasonProgressDeadlineExceeded, cut(fmt.Sprintf("nothing got further since %s%s",
+		since.UTC().Format(time.RFC3339), at.waitsForAlerts()))}, time.Time{}
+}
+
+// another says that another release is asked for than when it was looked at before.
+func (in Input) another() bool { return in.Deployment.Status.UpdateRevision != in.Revision }
+
+// awaits says whether a gate waits for a person, and since when it does, or does not any more.
+func awaits(conditions []metav1.Condition) (bool, time.Time) {
+	c := apimeta.FindStatusCondition(conditions, v1alpha1.ConditionAwaitingApproval)
+	if c == nil {
+		return false, time.Time{}
+	}
+	return c.Status == metav1.ConditionTrue, c.LastTransitionTime.Time
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

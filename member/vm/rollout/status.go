@@ -1,7 +1,9 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -20,14 +22,17 @@ func (in Input) status(at stand, out *Plan, waits waiting, stalled *verdict) {
 	in.count(at, s)
 	s.FailedServers = at.failed[:min(len(at.failed), v1alpha1.MaxFailedServers)]
 	s.PendingApprovals = waits.approvals
-	complete := at.batch == len(at.ends) && len(at.servers) > 0
+	complete := at.over() && (len(at.servers) > 0 || in.completed())
 	if complete {
 		s.CurrentRevision = in.Revision
 	}
 	if !complete && stalled == nil && waits.none() {
 		stalled = in.standsStill(at, out)
 	}
-	for _, c := range in.conditions(at, waits, stalled, complete) {
+	if in.another() { // since when it goes on is of each release
+		s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == v1alpha1.ConditionProgressing })
+	}
+	for _, c := range append(in.conditions(at, waits, stalled, complete), in.available(at)) {
 		c.ObservedGeneration, c.LastTransitionTime = in.Deployment.Generation, metav1.NewTime(in.Now)
 		apimeta.SetStatusCondition(&s.Conditions, c)
 	}
@@ -39,7 +44,7 @@ func (in Input) count(at stand, s *v1alpha1.VMDeploymentStatus) {
 		if in.has(server) {
 			s.UpdatedServers++
 		}
-		if in.done(server) {
+		if in.serves(server) {
 			s.ReadyServers++
 		}
 	}
@@ -80,6 +85,41 @@ func (s stand) awayAgain() string {
 	return out
 }
 
+// waitsForAlerts names the servers of which nobody knows whether their alert queries are quiet.
+func (s stand) waitsForAlerts() string {
+	if len(s.unheard) == 0 || s.over() {
+		return ""
+	}
+	return fmt.Sprintf("; nobody knows whether the alert queries of %s are quiet: %s", strings.Join(s.unheard, ", "), s.whyUnheard)
+}
+
+// named is how many servers that do not serve are named.
+const named = 10
+
+// available says whether enough servers serve, with whatever release: of a rollout that is over nothing else does.
+func (in Input) available(at stand) metav1.Condition {
+	must := max(min(1, len(at.servers)), len(at.servers)-in.mayBeAway())
+	var away []string
+	for _, server := range at.servers {
+		if !ready(server) {
+			away = append(away, fmt.Sprintf("%s is %s", server.Name, cmp.Or(server.Status.Phase, v1alpha1.ServerInitializing)))
+		}
+	}
+	serve := len(at.servers) - len(away)
+	message := fmt.Sprintf("%d of %d servers serve, and %d must", serve, len(at.servers), must)
+	switch {
+	case len(at.servers) == 0:
+		message = "there is no server yet"
+	case len(away) > 0 && len(away) <= named: // of more, who is how changes all the time
+		message += ": " + strings.Join(away, ", ")
+	}
+	out := is(v1alpha1.ConditionAvailable, serve >= must && serve > 0, v1alpha1.ReasonMinimumServersUnavailable, cut(message))
+	if out.Status == metav1.ConditionTrue {
+		out.Reason = v1alpha1.ReasonMinimumServersAvailable
+	}
+	return out
+}
+
 func is(kind string, holds bool, reason, message string) metav1.Condition {
 	out := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
 	if holds {
@@ -89,8 +129,8 @@ func is(kind string, holds bool, reason, message string) metav1.Condition {
 }
 
 func (in Input) conditions(at stand, waits waiting, stalled *verdict, complete bool) []metav1.Condition {
-	far := cut(fmt.Sprintf("release %s: batch %d of %d, %d of %d servers were told to have it%s", in.Release.Version,
-		min(at.underWay()+1, len(at.ends)), len(at.ends), at.granted, len(at.servers), at.awayAgain()))
+	far := cut(fmt.Sprintf("release %s: batch %d of %d, %d of %d servers were told to have it%s%s", in.Release.Version,
+		min(at.underWay()+1, len(at.ends)), len(at.ends), at.granted, len(at.servers), at.awayAgain(), at.waitsForAlerts()))
 	progressing := is(v1alpha1.ConditionProgressing, !complete && stalled == nil && !in.Deployment.Spec.Paused, v1alpha1.ReasonRollingOut, far)
 	switch {
 	case complete:

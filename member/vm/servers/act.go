@@ -38,6 +38,9 @@ func (r *Reconciler) act(ctx context.Context, w *work) error {
 			return nil
 		}
 		task := &tasks[i]
+		if w.noMachine(task) {
+			return nil
+		}
 		if ended, ours := w.inPools(task); ended {
 			continue
 		} else if ours {
@@ -54,6 +57,26 @@ func (r *Reconciler) act(ctx context.Context, w *work) error {
 			return nil
 		}
 	}
+}
+
+// noMachine ends a task that puts into service what is not there, whatever a person said, or has it wait for what is being made.
+func (w *work) noMachine(task *v1alpha1.Task) bool {
+	if task.Type != v1alpha1.TaskAttachMonitor && task.Type != v1alpha1.TaskAttachLoadBalancer {
+		return false
+	}
+	state := v1alpha1.MachineAbsent
+	if m := w.after.Status.Machine; m != nil {
+		state = m.State
+	}
+	switch state {
+	case v1alpha1.MachineAbsent, v1alpha1.MachineGone:
+		facts.End(task, v1alpha1.TaskFailed, w.now, "there is no machine, and nothing makes one in state "+string(w.after.Status.Phase))
+	case v1alpha1.MachineCreating:
+		facts.Watch(task, w.now, "waits for the machine, which is being made")
+	default:
+		return false
+	}
+	return true
 }
 
 // do one task, as far as it goes now.

@@ -39,21 +39,53 @@ func (r *Reconciler) listen(w *work) {
 			func(c metav1.Condition) bool { return c.Type == v1alpha1.ConditionMonitoringNormal })
 		return
 	}
-	is := metav1.Condition{
-		Type: v1alpha1.ConditionMonitoringNormal, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotAskedYet,
-		Message: "monitoring is not told of it yet",
-	}
-	if apimeta.IsStatusConditionTrue(w.after.Status.Conditions, v1alpha1.ConditionMonitored) {
-		is.Status, is.Reason, is.Message = r.heard(w, queries)
+	is, reason, message := metav1.ConditionUnknown, v1alpha1.ReasonNotAskedYet, untold
+	monitored := apimeta.IsStatusConditionTrue(w.after.Status.Conditions, v1alpha1.ConditionMonitored)
+	if monitored {
+		is, reason, message = r.heard(w, queries)
 	} else {
 		r.alerts.Keep(w.before.UID)
 	}
-	was := apimeta.FindStatusCondition(w.after.Status.Conditions, is.Type)
-	if was != nil && was.Status == is.Status && was.Reason == is.Reason && was.ObservedGeneration == w.before.Generation {
-		return // the samples change all the time
+	was := apimeta.FindStatusCondition(w.after.Status.Conditions, v1alpha1.ConditionMonitoringNormal)
+	if was != nil && was.ObservedGeneration == w.before.Generation {
+		// The samples change all the time; and what this process has not asked yet, one before it has.
+		asked := monitored && reason == v1alpha1.ReasonNotAskedYet && was.Status != metav1.ConditionUnknown
+		if same := was.Status == is && was.Reason == reason; same || asked {
+			return
+		}
 	}
-	is.Message, is.ObservedGeneration, is.LastTransitionTime = facts.Cut(is.Message), w.before.Generation, metav1.NewTime(w.now)
-	setCondition(&w.after.Status, is)
+	w.normal(is, reason, message)
+}
+
+// untold says why nobody is asked about a server that monitoring does not know.
+const untold = "monitoring is not told of it yet"
+
+// normal is the condition.
+func (w *work) normal(is metav1.ConditionStatus, reason, message string) {
+	setCondition(&w.after.Status, metav1.Condition{
+		Type: v1alpha1.ConditionMonitoringNormal, Status: is, Reason: reason, Message: facts.Cut(message),
+		ObservedGeneration: w.before.Generation, LastTransitionTime: metav1.NewTime(w.now),
+	})
+}
+
+// unasked says that the alert queries are being asked of a server that monitoring knows, and that nobody answered yet.
+func (w *work) unasked() bool {
+	all := w.after.Status.Conditions
+	normal := apimeta.FindStatusCondition(all, v1alpha1.ConditionMonitoringNormal)
+	return normal != nil && normal.Reason == v1alpha1.ReasonNotAskedYet && apimeta.IsStatusConditionTrue(all, v1alpha1.ConditionMonitored)
+}
+
+// askAnew forgets what the alert queries gave before. A server without any has no such condition.
+func (r *Reconciler) askAnew(w *work) {
+	if r.alerts == nil || apimeta.FindStatusCondition(w.after.Status.Conditions, v1alpha1.ConditionMonitoringNormal) == nil {
+		return
+	}
+	r.alerts.Keep(w.before.UID)
+	message := "what Prometheus says from now on counts"
+	if !apimeta.IsStatusConditionTrue(w.after.Status.Conditions, v1alpha1.ConditionMonitored) {
+		message = untold
+	}
+	w.normal(metav1.ConditionUnknown, v1alpha1.ReasonNotAskedYet, message)
 }
 
 // alertQuery of a monitor, as it is asked.

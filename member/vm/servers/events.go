@@ -14,7 +14,14 @@ var told = map[string]metav1.ConditionStatus{
 	v1alpha1.ConditionHealthy:          metav1.ConditionFalse,
 	v1alpha1.ConditionTaskBlocked:      metav1.ConditionTrue,
 	v1alpha1.ConditionFailoverDue:      metav1.ConditionTrue,
+	v1alpha1.ConditionMonitoringNormal: metav1.ConditionFalse,
 	v1alpha1.ConditionAwaitingApproval: "",
+}
+
+// noAlert says that a condition of the alert queries tells of none that fires, or did: each deployment has them asked anew.
+func noAlert(was *metav1.Condition, now metav1.Condition) bool {
+	fires := now.Status == metav1.ConditionFalse || was != nil && was.Status == metav1.ConditionFalse
+	return now.Type == v1alpha1.ConditionMonitoringNormal && !fires
 }
 
 // tell makes events of what was written: a phase entered, and conditions that say something new.
@@ -27,7 +34,7 @@ func (r *Reconciler) tell(w *work) {
 		bad, ours := told[c.Type]
 		was := apimeta.FindStatusCondition(w.before.Status.Conditions, c.Type)
 		quiet := was == nil && c.Status == metav1.ConditionFalse && bad != metav1.ConditionFalse
-		if !ours || quiet || was != nil && was.Status == c.Status && was.Reason == c.Reason {
+		if !ours || quiet || noAlert(was, c) || was != nil && was.Status == c.Status && was.Reason == c.Reason {
 			continue
 		}
 		kind := corev1.EventTypeNormal

@@ -106,13 +106,10 @@ func allowed(set *v1alpha1.VMReplicaSet) int {
 	return n
 }
 
-// checkHealth waits until the service is well. A release whose service does not come up failed for good.
+// checkHealth waits until the service is well, and its alert queries were asked. A release whose service does not come up failed for good.
 func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
-	if w.before.Spec.HealthCheck == nil {
-		facts.End(task, v1alpha1.TaskSucceeded, w.now, "no health check is asked for")
-		return
-	}
-	if r.prober == nil {
+	checked := w.before.Spec.HealthCheck != nil
+	if checked && r.prober == nil {
 		facts.Watch(task, w.now, "nobody probes here")
 		return
 	}
@@ -120,11 +117,18 @@ func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
 	waits := w.row == v1alpha1.ReasonUnhealthy || w.row == v1alpha1.ReasonMonitoringAbnormal
 	if !waits && task.State == v1alpha1.TaskPending {
 		// What was just deployed, or mended by a person, is not judged by what was asked before.
-		r.prober.Forget(w.before.UID)
-		w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "what it answers from now on counts")
+		r.askAnew(w)
+		if checked {
+			r.prober.Forget(w.before.UID)
+			w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "what it answers from now on counts")
+		}
 	}
 	opinion, asked := r.opinion(w)
-	switch {
+	switch well := !checked || asked && opinion.Verdict == probe.Healthy; {
+	case well && !waits && w.unasked():
+		facts.Watch(task, w.now, "waits until Prometheus was asked about it")
+	case !checked:
+		facts.End(task, v1alpha1.TaskSucceeded, w.now, "no health check is asked for")
 	case asked && opinion.Verdict == probe.Healthy:
 		facts.End(task, v1alpha1.TaskSucceeded, w.now, "")
 	case asked && opinion.Verdict == probe.Unhealthy && !waits:

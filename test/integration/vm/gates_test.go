@@ -15,6 +15,7 @@ import (
 
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
@@ -248,4 +249,52 @@ func TestAlertQueries(t *testing.T) {
 	w.clock.pass(10 * time.Minute)
 	w.Eventually(w.seen).Should(gomega.Equal(ready))
 	w.Expect(normal()).To(gomega.HavePrefix("True NoAlert"))
+}
+
+// TestAReleaseUnderAlerts: what was quiet before says nothing of a release, however rarely it is asked. One whose first server's alert
+// fires stops there, and one of which nobody knows whether it does goes no further until it is known.
+func TestAReleaseUnderAlerts(t *testing.T) {
+	w, store := newGuests(t)
+	says := &oracle{queries: map[string]bool{}, scrapes: true}
+	w.alerts, w.alertPeriod = says, time.Hour
+	set := probed(w.guests("web", 2))
+	set.Spec.Template.Spec.Monitors = []v1alpha1.Monitor{{
+		Name: "errors", Template: "shop", Port: 9100, AlertQuery: `errors{server="$server"} > 0`,
+	}}
+	deployment := w.deployment(store.release("1.0", startup))
+	w.create(set, deployment)
+	w.lead()
+	complete := func() string { return w.deploymentSays(v1alpha1.ConditionComplete) }
+	w.Eventually(complete).Should(gomega.HavePrefix("True RolloutComplete"))
+	release := func(version string) {
+		change(w, deployment, func(d *v1alpha1.VMDeployment) {
+			d.Spec.Release = store.release(version, startup)
+			d.Spec.Strategy.Batches = []intstr.IntOrString{intstr.FromString("50%"), intstr.FromString("50%")}
+		})
+	}
+	later := func(edit func(*oracle)) {
+		says.is(edit)
+		w.again(w.clock.Now().String())
+		w.clock.pass(time.Hour)
+	}
+
+	says.is(func(o *oracle) { o.fires = true })
+	release("2.0")
+	w.Eventually(func() string { return saysOf(w.server("web-1").Status.Conditions, v1alpha1.ConditionMonitoringNormal) }).
+		Should(gomega.HavePrefix("False AlertFires"))
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Ready Running"}))
+	w.Consistently(w.releases, time.Second).Should(gomega.Equal("2.0 1.0"))
+	later(func(o *oracle) { o.fires = false })
+	w.Eventually(complete).Should(gomega.HavePrefix("True RolloutComplete"))
+	w.Expect(w.releases()).To(gomega.Equal("2.0 2.0"))
+
+	says.is(func(o *oracle) { o.silent = true })
+	release("3.0")
+	w.Eventually(func() string { return w.deploymentSays(v1alpha1.ConditionProgressing) }).Should(gomega.HaveSuffix(
+		"; nobody knows whether the alert queries of web-1 are quiet: monitor errors: Prometheus does not answer: nobody is there"))
+	w.Expect(w.seen()).To(gomega.Equal(bothReady), "it keeps nobody out of service")
+	w.Consistently(w.releases, time.Second).Should(gomega.Equal("3.0 2.0"))
+	later(func(o *oracle) { o.silent = false })
+	w.Eventually(complete).Should(gomega.HavePrefix("True RolloutComplete"))
+	w.Expect(w.releases()).To(gomega.Equal("3.0 3.0"))
 }

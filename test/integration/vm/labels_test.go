@@ -34,7 +34,8 @@ func TestALostLabel(t *testing.T) {
 		w.reconcile(planner, "web")
 	}
 	w.Expect(w.servers()).To(gomega.HaveLen(2))
-	// The planner alone: nobody gives the labels back.
+	// The planner alone: nobody gives the labels back. What the selector asks for is away, too.
+	w.Expect(patch(w.ctx, api, w.server("web-1"), `{"metadata":{"labels":{"app":"other"}}}`)).To(gomega.Succeed())
 	w.unlabel("web-1", "null")
 	w.unlabel("web-2", `"another"`)
 	for range 3 {

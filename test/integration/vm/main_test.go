@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"encoding/pem"
 	"fmt"
@@ -149,9 +150,10 @@ type world struct {
 	clock     *shifted
 	// dial is how often a machine is dialled; 0 is as ever.
 	dial time.Duration
-	// alerts is whom alert queries are asked of, and allowed below what gates may call.
-	alerts  servers.Alerts
-	allowed []string
+	// alerts is whom alert queries are asked of, and how often; 0 is a second. allowed is below what gates may call.
+	alerts      servers.Alerts
+	alertPeriod time.Duration
+	allowed     []string
 }
 
 const token = "of-this-test"
@@ -183,7 +185,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) serverOptions(holder string) servers.Options {
 	return servers.Options{
 		Options: w.every(4), Drivers: map[string]machine.Driver{httpdriver.Name: w.driver}, Period: 200 * time.Millisecond, Holder: holder,
-		Metrics: prometheus.NewRegistry(), DialPeriod: w.dial, Alerts: w.alerts, AlertPeriod: time.Second,
+		Metrics: prometheus.NewRegistry(), DialPeriod: w.dial, Alerts: w.alerts, AlertPeriod: cmp.Or(w.alertPeriod, time.Second),
 		Gates: gates.Options{AllowedURLs: w.allowed},
 	}
 }
