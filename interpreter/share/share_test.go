@@ -259,7 +259,8 @@ func TestMovesUpdateNothingMore(t *testing.T) {
 			u, updated := said[c.Name], c.Replicas-parts[i]
 			will := scaled(u, c.Replicas, parts[i])
 			if !u.All && will != updated {
-				t.Fatalf("%s is to have %d new replicas of %d, and will have %d: it has %d of %d", c.Name, updated, c.Replicas, will, u.Replicas, u.Total)
+				t.Fatalf("%s is to have %d new replicas of %d, and will have %d: it has %d of %d",
+					c.Name, updated, c.Replicas, will, u.Replicas, u.Total)
 			}
 			sum += will
 		}

@@ -29,6 +29,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -73,8 +74,10 @@ func (atOnce) Observe(context.Context, deploy.Job) (deploy.Progress, error) {
 
 // vmMember is a member with a real API server, and a system of machines that has them in a table.
 type vmMember struct {
-	t      *testing.T
-	api    client.Client
+	t   *testing.T
+	api client.Client
+	// seen is what the observer sees, by a watch: a list of all servers each second costs more than all that is measured.
+	seen   client.Reader
 	system *iaas.Server
 	writes atomic.Int64
 	// kinds are the same by what was written.
@@ -136,6 +139,7 @@ func newVMMember(t *testing.T) *vmMember {
 	if m.api, err = client.New(lab.Patient(server.Config), client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
+	m.seen = observer(t, lab.Patient(server.Config), scheme)
 	listener := httptest.NewTLSServer(m.system.Handler())
 	t.Cleanup(listener.Close)
 	driver, err := httpdriver.New(httpdriver.Options{
@@ -165,6 +169,17 @@ func newVMMember(t *testing.T) *vmMember {
 		},
 	}.Start(t)
 	return m
+}
+
+// observer reads from a cache of its own.
+func observer(t *testing.T, config *rest.Config, scheme *k8sruntime.Scheme) client.Reader {
+	t.Helper()
+	seen, err := cache.New(config, cache.Options{Scheme: scheme, DefaultUnsafeDisableDeepCopy: ptr.To(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = seen.Start(t.Context()) }() // ends without an error when the test does
+	return seen
 }
 
 // counted is a client that counts writes, those of events left out.
@@ -239,10 +254,10 @@ func (m *vmMember) create(count int) {
 func (m *vmMember) until(all int, version string) time.Duration {
 	m.t.Helper()
 	now := clock.RealClock{}
-	start, have := now.Now(), 0
+	start, have, said := now.Now(), 0, time.Duration(0)
 	err := wait.PollUntilContextTimeout(m.t.Context(), time.Second, time.Hour, true, func(ctx context.Context) (bool, error) {
 		list := &v1alpha1.ServerList{}
-		if err := m.api.List(ctx, list, client.InNamespace(metav1.NamespaceDefault)); err != nil {
+		if err := m.seen.List(ctx, list, client.InNamespace(metav1.NamespaceDefault)); err != nil {
 			return false, err
 		}
 		have = 0
@@ -251,6 +266,10 @@ func (m *vmMember) until(all int, version string) time.Duration {
 			if s.Release != nil && s.Release.Version == version && apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady) {
 				have++
 			}
+		}
+		if took := now.Since(start); took > said+time.Minute {
+			said = took
+			m.t.Logf("%d of %d servers are Ready with release %s after %s", have, all, version, took.Round(time.Second))
 		}
 		return have == all, nil
 	})

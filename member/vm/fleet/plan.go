@@ -153,7 +153,8 @@ func (in Input) goesFirst() func(a, b Member) int {
 		}
 	}
 	return func(a, b Member) int {
-		return cmp.Or(cmp.Compare(class[a.Name], class[b.Name]), cmp.Compare(b.slot(in.Set.Name), a.slot(in.Set.Name)), cmp.Compare(a.Name, b.Name))
+		newest := cmp.Compare(b.slot(in.Set.Name), a.slot(in.Set.Name))
+		return cmp.Or(cmp.Compare(class[a.Name], class[b.Name]), newest, cmp.Compare(a.Name, b.Name))
 	}
 }
 
