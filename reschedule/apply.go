@@ -15,9 +15,8 @@ import (
 )
 
 // write the new division and its memory, in one patch that rests on the version that was read. A cluster at zero stays: its workload is
-// there when there is room again (docs/decisions/0035). The ledger, which is locked, has the move before the API server does: one whose
-// answer was lost may have been made.
-func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBinding, decision decide.Decision) error {
+// there when there is room again (docs/decisions/0035). undo takes the move off the ledger, where it was certainly not made.
+func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBinding, decision decide.Decision, undo func()) error {
 	before, total := read.DeepCopy(), int32(0)
 	after := read.DeepCopy()
 	after.Spec.Clusters = nil
@@ -26,6 +25,7 @@ func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBindi
 		total += target.Replicas
 	}
 	if total != read.Spec.Replicas {
+		undo()
 		// It cannot be: a sum that differs starts karmada-scheduler, which may move everything.
 		return fmt.Errorf("dividing %d replicas of ResourceBinding %s/%s: the decision has %d", read.Spec.Replicas, read.Namespace, read.Name,
 			total)
@@ -35,17 +35,10 @@ func (c *Controller) write(ctx context.Context, read *workv1alpha2.ResourceBindi
 	}
 	after.Annotations[mark.RescheduleMoved] = decision.Memory.String()
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	key := client.ObjectKeyFromObject(read)
-	had, was := c.ledger.own[key]
-	c.ledger.own[key] = *decision.Memory
 	if err := c.writer.Patch(ctx, after, patch, client.FieldOwner(fieldManager)); err != nil {
-		switch {
-		case !refused(err): // it counts against others' room for as long as a move does, and the binding tells itself
-		case was:
-			c.ledger.own[key] = had
-		default:
-			delete(c.ledger.own, key)
-		}
+		if refused(err) {
+			undo()
+		} // else it counts against others' room for as long as a move does, and the binding tells itself
 		return fmt.Errorf("writing the division of ResourceBinding %s/%s: %w", read.Namespace, read.Name, err)
 	}
 	return nil

@@ -210,21 +210,12 @@ func (c *Controller) look(ctx context.Context, key types.NamespacedName) (time.D
 	}
 	seen.world.Full = c.before(key).full
 	c.askRoom(ctx, seen, c.before(key).turn)
-	// From what others were given up to the write nobody else decides: two bindings would take one room.
-	c.ledger.mu.Lock()
-	defer c.ledger.mu.Unlock()
-	if err := c.promises(ctx, key, seen); err != nil {
+	decision, undo, err := c.claim(ctx, key, seen)
+	if err != nil {
 		return 0, err
 	}
-	seen.world.Now = c.clock.Now()
-	decision := decide.Next(seen.world)
-	if decision.Verdict == decide.NoRoom || decision.Reason == decide.ReasonUnheard {
-		if decision, err = c.widen(ctx, seen, decision); err != nil {
-			return 0, err
-		}
-	}
 	if decision.Targets != nil {
-		if err := c.write(ctx, seen.binding, decision); err != nil {
+		if err := c.write(ctx, seen.binding, decision, undo); err != nil {
 			return 0, err
 		}
 		c.measures.wrote(decision)
@@ -236,6 +227,30 @@ func (c *Controller) look(ctx context.Context, key types.NamespacedName) (time.D
 		return seconds(c.cfg.UnschedulableSeconds), nil
 	}
 	return decision.After, nil
+}
+
+// claim decides, and notes in the ledger what it takes; undo takes that back. Whoever was noted in between keeps what they took: it decides
+// anew then, by what it was answered already.
+func (c *Controller) claim(ctx context.Context, key types.NamespacedName, seen *gathered) (decide.Decision, func(), error) {
+	for {
+		noted, err := c.promises(ctx, key, seen)
+		if err != nil {
+			return decide.Decision{}, nil, err
+		}
+		seen.world.Now = c.clock.Now()
+		decision := decide.Next(seen.world)
+		if decision.Verdict == decide.NoRoom || decision.Reason == decide.ReasonUnheard {
+			if decision, err = c.widen(ctx, seen, decision); err != nil {
+				return decide.Decision{}, nil, err
+			}
+		}
+		if decision.Targets == nil {
+			return decision, nil, nil
+		}
+		if undo, ok := c.ledger.note(noted, key, *decision.Memory); ok {
+			return decision, undo, nil
+		}
+	}
 }
 
 // before is what was last decided of a binding.

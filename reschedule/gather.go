@@ -32,6 +32,8 @@ type gathered struct {
 	filters *placement
 	// given and passed are what others were given within a minute, and what left or entered a cluster.
 	given, passed map[string]int32
+	// outside are clusters that the binding has not; nil until they were asked.
+	outside *outside
 }
 
 // lacks reports whether a member says that it has fewer ready replicas than it was assigned. It is asked of every binding that changes.

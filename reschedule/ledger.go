@@ -15,38 +15,80 @@ import (
 	"github.com/argosy-dev/argosy/reschedule/decide"
 )
 
-// movedIndex finds bindings that were ever moved.
+// movedIndex finds bindings by the minute in which they were last moved: of ten thousand that ever were, a look reads those of lately.
 const movedIndex = "reschedule.moved"
 
 // promised is how long a move counts against the room of who got it. Pods are made within seconds; estimators see them then.
 const promised = time.Minute
 
 func indexMoved(o client.Object) []string {
-	if o.GetAnnotations()[mark.RescheduleMoved] != "" {
-		return []string{"true"}
+	// What somebody else wrote there says nothing of what we moved.
+	m, err := decide.Remember(o.GetAnnotations()[mark.RescheduleMoved])
+	if err != nil || m.At.IsZero() {
+		return nil
 	}
-	return nil
+	return []string{minuteOf(m.At)}
 }
 
-// ledger is what was moved lately. It is read from the bindings; own is what the cache may not show yet.
+func minuteOf(at time.Time) string { return at.UTC().Truncate(time.Minute).Format(time.RFC3339) }
+
+// ledger is what was moved lately. It is read from the bindings; own is what the cache may not show yet. Nobody holds it while a member, an
+// estimator or the API server is asked: who decided by it notes a move only if nobody else has since, and decides anew otherwise.
 type ledger struct {
 	mu  sync.Mutex
 	own map[types.NamespacedName]decide.Memory
+	// noted counts the moves that were noted.
+	noted int64
 }
 
-// promises fills in what others were given. The ledger is locked.
-func (c *Controller) promises(ctx context.Context, key types.NamespacedName, seen *gathered) error {
-	var list workv1alpha2.ResourceBindingList
-	if err := c.cache.List(ctx, &list, client.MatchingFields{movedIndex: "true"}, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing ResourceBindings that were moved: %w", err)
+// note a move before the API server has it: one whose answer is lost may have been made. ok is false where others were noted after the
+// count of since: two bindings would take one room. undo is for a write that was refused.
+func (l *ledger) note(since int64, key types.NamespacedName, m decide.Memory) (undo func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.noted != since {
+		return nil, false
 	}
-	now, latest := c.clock.Now(), map[types.NamespacedName]decide.Memory{}
-	shown := map[types.NamespacedName]*workv1alpha2.ResourceBinding{}
-	for i := range list.Items {
-		// What somebody else wrote there says nothing of what we moved.
-		if m, err := decide.Remember(list.Items[i].Annotations[mark.RescheduleMoved]); err == nil {
-			key := client.ObjectKeyFromObject(&list.Items[i])
-			latest[key], shown[key] = m, &list.Items[i]
+	l.noted++
+	had, was := l.own[key]
+	l.own[key] = m
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if delete(l.own, key); was {
+			l.own[key] = had
+		}
+	}, true
+}
+
+// movedLately are the bindings that the cache shows to have been moved about a minute ago, or less.
+func (c *Controller) movedLately(ctx context.Context, now time.Time) (map[types.NamespacedName]*workv1alpha2.ResourceBinding, error) {
+	out := map[types.NamespacedName]*workv1alpha2.ResourceBinding{}
+	for at := now.Add(-promised); !at.After(now.Add(promised)); at = at.Add(time.Minute) {
+		var list workv1alpha2.ResourceBindingList
+		if err := c.cache.List(ctx, &list, client.MatchingFields{movedIndex: minuteOf(at)}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing ResourceBindings that were moved: %w", err)
+		}
+		for i := range list.Items {
+			out[client.ObjectKeyFromObject(&list.Items[i])] = &list.Items[i]
+		}
+	}
+	return out, nil
+}
+
+// promises fills in what others were given, as of a count of the ledger's.
+func (c *Controller) promises(ctx context.Context, key types.NamespacedName, seen *gathered) (noted int64, err error) {
+	c.ledger.mu.Lock()
+	defer c.ledger.mu.Unlock()
+	now := c.clock.Now()
+	shown, err := c.movedLately(ctx, now)
+	if err != nil {
+		return 0, err
+	}
+	latest := map[types.NamespacedName]decide.Memory{}
+	for of, b := range shown {
+		if m, err := decide.Remember(b.Annotations[mark.RescheduleMoved]); err == nil {
+			latest[of] = m
 		}
 	}
 	for of, m := range c.ledger.own {
@@ -75,7 +117,7 @@ func (c *Controller) promises(ctx context.Context, key types.NamespacedName, see
 		cluster.Promised, cluster.Recent = given[cluster.Name], passed[cluster.Name]
 	}
 	seen.given, seen.passed = given, passed
-	return nil
+	return c.ledger.noted, nil
 }
 
 // cameUp reports whether a cluster runs all it was assigned: what was moved there is no promise any more, its estimator counts the pods.

@@ -4,15 +4,19 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
+	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
+	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/flowcontrol"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -69,7 +73,7 @@ func TestPromises(t *testing.T) {
 			}
 			c.cache = builder.Build()
 			seen := &gathered{world: decide.World{Clusters: []decide.Cluster{{Name: "member2"}}}}
-			if err := c.promises(t.Context(), types.NamespacedName{Namespace: "shop", Name: "web"}, seen); err != nil {
+			if _, err := c.promises(t.Context(), types.NamespacedName{Namespace: "shop", Name: "web"}, seen); err != nil {
 				t.Fatal(err)
 			}
 			got := seen.world.Clusters[0]
@@ -110,8 +114,12 @@ func TestALostAnswerIsRemembered(t *testing.T) {
 			if err := inner.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 				t.Fatal(err)
 			}
+			undo, ok := c.ledger.note(0, client.ObjectKeyFromObject(b), decide.Memory{At: now})
+			if !ok {
+				t.Fatal("nobody else noted anything, and this was not")
+			}
 			err := c.write(t.Context(), b, decide.Decision{Targets: []decide.Target{{Cluster: "member2", Replicas: 3}},
-				Memory: &decide.Memory{At: now}})
+				Memory: &decide.Memory{At: now}}, undo)
 			if !errors.Is(err, tc.err) {
 				t.Fatalf("error %v, want %v", err, tc.err)
 			}
@@ -119,5 +127,115 @@ func TestALostAnswerIsRemembered(t *testing.T) {
 				t.Errorf("remembered %t, want %t", remembered, tc.want)
 			}
 		})
+	}
+}
+
+// meanwhile is an estimator that has room for three in member3 and none elsewhere; when it is first asked about that, something else
+// happens.
+type meanwhile struct {
+	do func()
+}
+
+func (m *meanwhile) Free(_ context.Context, cluster string, _ *workv1alpha2.ResourceBinding) (int32, bool) {
+	if cluster != "member3" {
+		return 0, true
+	}
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return 3, true
+}
+
+// waitsFor a cluster that the binding has not: two of four replicas in member1 wait, and member2 was found full.
+func waitsFor(t *testing.T, name string, now time.Time) *gathered {
+	t.Helper()
+	b := bindingOf(policyv1alpha1.Placement{ClusterAffinity: ptr.To(in("member1", "member2", "member3"))},
+		workv1alpha2.TargetCluster{Name: "member1", Replicas: 4}, workv1alpha2.TargetCluster{Name: "member2", Replicas: 2})
+	b.Namespace, b.Name = "shop", name
+	seen := lookedAt(b, now)
+	seen.world.Full, seen.world.Settings.MovesPerMinute = 9, 100
+	seen.world.Binding = decide.Binding{Replicas: 6, Divided: true, Settled: true}
+	ago, runs := now.Add(-time.Hour), decide.Pod{Scheduled: true}
+	seen.world.Clusters = []decide.Cluster{
+		{Name: "member1", Assigned: 4, Workload: &decide.Workload{Replicas: 4, Pods: []decide.Pod{runs, runs, {Refused: ago}, {Refused: ago}}}},
+		{Name: "member2", Assigned: 2, Room: ptr.To[int32](0), Workload: &decide.Workload{Replicas: 2, Pods: []decide.Pod{runs, runs}}},
+	}
+	var err error
+	if seen.filters, err = newPlacement(b); err != nil {
+		t.Fatal(err)
+	}
+	return seen
+}
+
+// TestOneRoomForTwo: while one binding waits for an estimator's answer another may take the room, and nobody waits for the other. Who was
+// first has it, and the other gets what is left of it.
+func TestOneRoomForTwo(t *testing.T) {
+	now := time.Unix(100000, 0)
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{workv1alpha2.Install, clusterv1alpha1.Install} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&workv1alpha2.ResourceBinding{}, movedIndex, indexMoved)
+	for _, cluster := range members("member1", "member2", "member3") {
+		cluster.Status.Conditions = []metav1.Condition{{Type: clusterv1alpha1.ClusterConditionReady, Status: metav1.ConditionTrue}}
+		builder.WithObjects(&cluster)
+	}
+	estimator := &meanwhile{}
+	c := &Controller{clock: clocktesting.NewFakeClock(now), ledger: &ledger{own: map[types.NamespacedName]decide.Memory{}},
+		cache: builder.Build(), estimator: estimator, measures: newMeasures(), limit: flowcontrol.NewFakeAlwaysRateLimiter()}
+	claim := func(name string) (moved int32) {
+		decision, _, err := c.claim(t.Context(), types.NamespacedName{Namespace: "shop", Name: name}, waitsFor(t, name, now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range decision.Moved {
+			moved += one.Replicas
+		}
+		return moved
+	}
+	var desk int32
+	estimator.do = func() {
+		if !c.ledger.mu.TryLock() {
+			t.Fatal("the ledger is locked while an estimator is asked")
+		}
+		c.ledger.mu.Unlock()
+		desk = claim("desk")
+	}
+	if web := claim("web"); desk != 2 || web != 1 {
+		t.Errorf("of room for three, who was first took %d, want 2, and the other %d, want 1", desk, web)
+	}
+}
+
+// TestLongAgoIsNotRead: of bindings that were moved at some time a look reads those of about the last minute.
+func TestLongAgoIsNotRead(t *testing.T) {
+	now := time.Date(2026, 11, 29, 7, 0, 30, 0, time.UTC)
+	scheme := runtime.NewScheme()
+	if err := workv1alpha2.Install(scheme); err != nil {
+		t.Fatal(err)
+	}
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&workv1alpha2.ResourceBinding{}, movedIndex, indexMoved)
+	for name, note := range map[string]string{
+		"now": decide.Memory{At: now}.String(), "a-minute-ago": decide.Memory{At: now.Add(-promised)}.String(),
+		"ahead": decide.Memory{At: now.Add(promised)}.String(), "long-ago": decide.Memory{At: now.Add(-time.Hour)}.String(),
+		"never": "", "by-somebody": "yesterday",
+	} {
+		builder.WithObjects(&workv1alpha2.ResourceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name,
+			Annotations: map[string]string{mark.RescheduleMoved: note}}})
+	}
+	c := &Controller{cache: builder.Build()}
+	shown, err := c.movedLately(t.Context(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for key := range shown {
+		got = append(got, key.Name)
+	}
+	slices.Sort(got)
+	if want := []string{"a-minute-ago", "ahead", "now"}; !slices.Equal(got, want) {
+		t.Errorf("read %v, want %v", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package reschedule
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	clusterv1alpha1 "github.com/karmada-io/karmada/pkg/apis/cluster/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -27,19 +28,24 @@ func (c *Controller) widen(ctx context.Context, seen *gathered, before decide.De
 		before.Message += "; another cluster is not looked for: the workload has an affinity to others"
 		return before, nil
 	}
-	var all clusterv1alpha1.ClusterList
-	if err := c.cache.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
-		return before, fmt.Errorf("listing Clusters: %w", err)
+	if seen.outside == nil {
+		var err error
+		if seen.outside, err = c.askOutside(ctx, seen); err != nil {
+			return before, err
+		}
 	}
-	outside, looks := c.outside(ctx, seen, all.Items)
-	room, gives := decide.Wide(seen.world, before.Wanted, outside)
+	rooms := slices.Clone(seen.outside.rooms)
+	for i := range rooms {
+		rooms[i].Promised, rooms[i].Recent = seen.given[rooms[i].Name], seen.passed[rooms[i].Name]
+	}
+	room, gives := decide.Wide(seen.world, before.Wanted, rooms)
 	if len(gives) == 0 {
-		if again, ok := decide.AskOutside(seen.world, before, looks); ok && before.Verdict == decide.NoRoom {
+		if again, ok := decide.AskOutside(seen.world, before, seen.outside.looks); ok && before.Verdict == decide.NoRoom {
 			return again, nil
 		}
 		return before, nil
 	}
-	targets, err := rehearse(ctx, seen.binding, all.Items, room, gives)
+	targets, err := rehearse(ctx, seen.binding, seen.outside.joined, room, gives)
 	failure := ""
 	if err != nil {
 		failure = err.Error()
@@ -47,12 +53,23 @@ func (c *Controller) widen(ctx context.Context, seen *gathered, before decide.De
 	return decide.Widened(seen.world, before, gives, room, targets, failure), nil
 }
 
-// outside are the clusters the binding does not have and its placement admits, as many as one look asks, with how many fit each; and how
-// many looks it takes to ask all of them.
-func (c *Controller) outside(ctx context.Context, seen *gathered, all []clusterv1alpha1.Cluster) ([]decide.Outside, int32) {
+// outside are the clusters the binding does not have and its placement admits.
+type outside struct {
+	// joined are all Clusters of the federation.
+	joined []clusterv1alpha1.Cluster
+	// rooms of as many as one look asks, and looks how many it takes to ask all of them.
+	rooms []decide.Outside
+	looks int32
+}
+
+func (c *Controller) askOutside(ctx context.Context, seen *gathered) (*outside, error) {
+	var all clusterv1alpha1.ClusterList
+	if err := c.cache.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing Clusters: %w", err)
+	}
 	var candidates []candidate
-	for i := range all {
-		cluster := &all[i]
+	for i := range all.Items {
+		cluster := &all.Items[i]
 		if seen.binding.Spec.TargetContains(cluster.Name) || !cluster.DeletionTimestamp.IsZero() || !util.IsClusterReady(&cluster.Status) ||
 			seen.filters.closed(ctx, cluster) != "" {
 			continue
@@ -60,12 +77,11 @@ func (c *Controller) outside(ctx context.Context, seen *gathered, all []clusterv
 		candidates = append(candidates, candidate{tier: seen.filters.tier(cluster), name: cluster.Name, sums: sums(ctx, seen.binding, cluster)})
 	}
 	chosen := choose(candidates, seen.world.Full)
-	out := make([]decide.Outside, len(chosen))
+	out := &outside{joined: all.Items, rooms: make([]decide.Outside, len(chosen)), looks: turns(len(candidates))}
 	workqueue.ParallelizeUntil(ctx, sideBySide, len(chosen), func(i int) {
-		name := chosen[i].name
-		out[i] = decide.Outside{Name: name, Promised: seen.given[name], Recent: seen.passed[name], Room: c.roomIn(ctx, name, seen.binding)}
+		out.rooms[i] = decide.Outside{Name: chosen[i].name, Room: c.roomIn(ctx, chosen[i].name, seen.binding)}
 	})
-	return out, turns(len(candidates))
+	return out, nil
 }
 
 // rehearse schedules a copy of the binding in which the donors have less. What fits is told to Karmada's general estimator, the one that is
