@@ -1,23 +1,16 @@
 package controller
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"sync"
 
 	policyv1alpha1 "github.com/karmada-io/karmada/pkg/apis/policy/v1alpha1"
-	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
-	"github.com/karmada-io/karmada/pkg/util/names"
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
@@ -98,63 +91,4 @@ func (c *Controller) template(ctx context.Context, namespace string, ref plan.Re
 		control.Bindings[ref] = found
 	}
 	return nil
-}
-
-// atOnce so many Works of one application are read.
-const atOnce = 16
-
-// works of the references in every cluster.
-func (c *Controller) works(ctx context.Context, world *plan.World, refs []plan.Ref) error {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for name := range world.Clusters {
-		for _, ref := range refs {
-			group.Go(func() error {
-				work, err := c.work(ctx, name, names.GenerateWorkName(ref.Kind, ref.Name, world.Namespace))
-				if work != nil {
-					mu.Lock()
-					defer mu.Unlock()
-					world.Clusters[name].Works[ref] = workOf(work)
-				}
-				return err
-			})
-		}
-	}
-	return group.Wait()
-}
-
-// work of a cluster; nil when there is none.
-func (c *Controller) work(ctx context.Context, cluster, name string) (*workv1alpha1.Work, error) {
-	work, key := &workv1alpha1.Work{}, client.ObjectKey{Namespace: names.GenerateExecutionSpaceName(cluster), Name: name}
-	err := c.Reader.Get(ctx, key, work)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("reading work %s: %w", key, err)
-	}
-	return work, nil
-}
-
-func workOf(work *workv1alpha1.Work) plan.Work {
-	out := plan.Work{
-		Suspended: ptr.Deref(work.Spec.SuspendDispatching, false),
-		Preserve:  ptr.Deref(work.Spec.PreserveResourcesOnDeletion, false),
-		Deleting:  !work.DeletionTimestamp.IsZero(),
-	}
-	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkDispatching); condition != nil {
-		out.Dispatching, out.DispatchingSince = condition.Status, condition.LastTransitionTime.Time
-	}
-	if condition := meta.FindStatusCondition(work.Status.Conditions, workv1alpha1.WorkApplied); condition != nil &&
-		condition.Status == metav1.ConditionFalse {
-		out.Refused = cmp.Or(condition.Message, condition.Reason)
-	}
-	if manifests := work.Spec.Workload.Manifests; len(manifests) == 1 {
-		manifest := &unstructured.Unstructured{}
-		if err := manifest.UnmarshalJSON(manifests[0].Raw); err == nil {
-			out.Manifest = manifest
-		}
-	}
-	return out
 }

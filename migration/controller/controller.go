@@ -56,7 +56,7 @@ type Controller struct {
 // +kubebuilder:rbac:groups=policy.karmada.io,resources=propagationpolicies;overridepolicies,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy.karmada.io,resources=clusterpropagationpolicies,verbs=get;list
 // +kubebuilder:rbac:groups=work.karmada.io,resources=resourcebindings,verbs=get;patch
-// +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get
+// +kubebuilder:rbac:groups=work.karmada.io,resources=works,verbs=get;list
 // +kubebuilder:rbac:groups=cluster.karmada.io,resources=clusters,verbs=get;list
 // +kubebuilder:rbac:groups=config.karmada.io,resources=resourceinterpretercustomizations;resourceinterpreterwebhookconfigurations,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch

@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/karmada-io/karmada/pkg/util/names"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -26,16 +28,18 @@ func (c *Controller) scalers(ctx context.Context, world *plan.World) error {
 		world.Control.ScalersUnread = err.Error()
 		return nil
 	}
+	labels := map[string]string{}
+	for name, label := range found {
+		labels[names.GenerateWorkName("HorizontalPodAutoscaler", name, world.Namespace)] = label
+	}
+	works, err := c.worksNamed(ctx, world, slices.Sorted(maps.Keys(labels)))
+	if err != nil {
+		return err
+	}
 	for cluster, seen := range world.Clusters {
 		seen.Scalers = map[string]plan.Work{}
-		for name, label := range found {
-			work, err := c.work(ctx, cluster, names.GenerateWorkName("HorizontalPodAutoscaler", name, world.Namespace))
-			if err != nil {
-				return err
-			}
-			if work != nil {
-				seen.Scalers[label] = workOf(work)
-			}
+		for name, work := range works[cluster] {
+			seen.Scalers[labels[name]] = workOf(work)
 		}
 		world.Clusters[cluster] = seen
 	}
