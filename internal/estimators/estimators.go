@@ -184,23 +184,21 @@ func unanswered(ctx context.Context, cluster string, why error) {
 	klog.FromContext(ctx).V(1).Info("The cluster's estimator did not answer", "cluster", cluster, "reason", why.Error())
 }
 
-// connection to the cluster's estimator; a moved address is followed.
+// connection to the cluster's estimator; a moved address is followed. Where karmada-apiserver is asked for the address, questions to other
+// estimators do not wait for its answer.
 func (e *Estimators) connection(ctx context.Context, cluster string) (*grpc.ClientConn, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.clock.Now()
-	if since, silent := e.silent[cluster]; silent && now.Sub(since) < silentFor {
-		return nil, fmt.Errorf("the estimator of %s said nothing at %s", cluster, since.UTC().Format(time.TimeOnly))
+	if conn, err := e.known(cluster); conn != nil || err != nil {
+		return conn, err
 	}
-	if known := e.conns[cluster]; known != nil && now.Sub(known.checked) < addressFresh {
-		return known.conn, nil
-	}
-	e.sweep(now)
-	known := e.conns[cluster]
 	address, err := e.address(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.clock.Now()
+	e.sweep(now)
+	known := e.conns[cluster]
 	if known != nil && known.address == address {
 		known.checked = now
 		return known.conn, nil
@@ -214,6 +212,20 @@ func (e *Estimators) connection(ctx context.Context, cluster string) (*grpc.Clie
 	}
 	e.conns[cluster] = &estimatorConn{address: address, checked: now, conn: conn}
 	return conn, nil
+}
+
+// known is a connection whose address is trusted still; nil: there is none.
+func (e *Estimators) known(cluster string) (*grpc.ClientConn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.clock.Now()
+	if since, silent := e.silent[cluster]; silent && now.Sub(since) < silentFor {
+		return nil, fmt.Errorf("the estimator of %s said nothing at %s", cluster, since.UTC().Format(time.TimeOnly))
+	}
+	if known := e.conns[cluster]; known != nil && now.Sub(known.checked) < addressFresh {
+		return known.conn, nil
+	}
+	return nil, nil
 }
 
 // sweep closes connections to estimators that nobody has asked for long: their clusters were unjoined.

@@ -23,6 +23,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/argosy-dev/argosy/internal/config"
 )
@@ -252,5 +253,26 @@ func TestNobodyIsAsked(t *testing.T) {
 	}
 	if _, ok := asker.Unschedulable(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); ok {
 		t.Error("what waits is known")
+	}
+}
+
+// TestAnAddressIsAskedForAlone: while karmada-apiserver takes its time with the address of one estimator, others are asked.
+func TestAnAddressIsAskedForAlone(t *testing.T) {
+	served := estimatorService(corev1.ServiceTypeExternalName, (&answering{replicas: 14}).serve(t))
+	clk := clocktesting.NewFakeClock(time.Unix(100000, 0))
+	asker, control := askerOf(t, clk, served)
+	held := 0
+	asker.reader = interceptor.NewClient(control.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+			if !asker.mu.TryLock() {
+				held++
+			} else {
+				asker.mu.Unlock()
+			}
+			return c.Get(ctx, key, o, options...)
+		},
+	})
+	if got, ok := asker.Free(t.Context(), "m1", &workv1alpha2.ResourceBinding{}); !ok || got != 14 || held > 0 {
+		t.Errorf("answered %d (%t), and everybody waited for %d of the questions for its address", got, ok, held)
 	}
 }
