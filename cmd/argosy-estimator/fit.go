@@ -56,7 +56,7 @@ func runFit(ctx context.Context, args []string, in io.Reader, out, said io.Write
 	flags.StringArrayVar(&f.clusters, "cluster", nil, "members to ask; default all")
 	flags.StringVar(&f.schedulerConfig, "scheduler-config", "", "KubeSchedulerConfiguration of the members' schedulers")
 	flags.StringVar(&f.estimatorConfig, "estimator-config", "", "EstimatorConfiguration, for its workloadKinds")
-	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for a member")
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for members, which are read side by side")
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return nil
 	} else if err != nil {
@@ -85,7 +85,7 @@ func (f *fit) answer(ctx context.Context) ([]account.Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, connections, err := f.members(ctx)
+	members, err := f.members(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +96,12 @@ func (f *fit) answer(ctx context.Context) ([]account.Workload, error) {
 		return mirror.Config{Configuration: configuration, Plugins: plugins.Registry(), Clock: clock.RealClock{},
 			ProbeEvery: probe, ProbeTimeout: probe, FreshFor: time.Hour, KeepFor: time.Hour}, nil
 	})
-	for _, name := range members {
-		if connection, ok := connections[name]; ok {
-			known.Join(ctx, name, connection)
+	// They are read side by side from here on: those that do not answer cost the timeout once, however many they are.
+	reading, stop := context.WithTimeout(ctx, f.timeout)
+	defer stop()
+	for _, member := range members {
+		if member.unreached == nil {
+			known.Join(ctx, member.name, member.connection)
 		}
 	}
 	asked := server.New(server.Options{Members: known, Kinds: kinds, Clock: clock.RealClock{}})
@@ -107,22 +110,22 @@ func (f *fit) answer(ctx context.Context) ([]account.Workload, error) {
 		of := account.Workload{
 			APIVersion: workload.GetAPIVersion(), Kind: workload.GetKind(), Namespace: workload.GetNamespace(), Name: workload.GetName(),
 		}
-		for _, name := range members {
-			of.Members = append(of.Members, f.ask(ctx, asked, known, name, workload))
+		for _, member := range members {
+			read, err := f.await(reading, known, member)
+			if err != nil {
+				of.Members = append(of.Members, account.Member{Cluster: member.name, Error: err.Error()})
+				continue
+			}
+			of.Members = append(of.Members, ask(ctx, asked, read, member.name, workload))
 		}
 		accounts = append(accounts, of)
 	}
-	return accounts, nil
+	return accounts, ctx.Err()
 }
 
-// ask asks one member, as soon as it has been read.
-func (f *fit) ask(ctx context.Context, asked *server.Server, known *fleet.Fleet, name string,
-	workload *unstructured.Unstructured) account.Member {
-	member, err := f.await(ctx, known, name)
-	if err != nil {
-		return account.Member{Cluster: name, Error: err.Error()}
-	}
-	answer, err := asked.Explain(ctx, member, workload)
+// ask a member that has been read.
+func ask(ctx context.Context, asked *server.Server, read *mirror.Member, name string, workload *unstructured.Unstructured) account.Member {
+	answer, err := asked.Explain(ctx, read, workload)
 	if err != nil {
 		return account.Member{Cluster: name, Error: err.Error()}
 	}
@@ -180,57 +183,60 @@ func (f *fit) workloads(kinds template.Kinds) ([]*unstructured.Unstructured, err
 	return workloads, nil
 }
 
-// members are the names asked for, or all, and how to reach those that can be reached.
-func (f *fit) members(ctx context.Context) ([]string, map[string]fleet.Connection, error) {
+// reached is a member to ask, and how it is reached; or why it cannot be.
+type reached struct {
+	name       string
+	connection fleet.Connection
+	unreached  error
+}
+
+// members are those asked for, or all.
+func (f *fit) members(ctx context.Context) ([]reached, error) {
 	control, err := f.flags.ToRESTConfig()
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig of karmada-apiserver: %w", err)
+		return nil, fmt.Errorf("reading the kubeconfig of karmada-apiserver: %w", err)
 	}
+	control.QPS = -1 // the server has a limit of its own
 	clusters, err := karmada.NewForConfig(control)
 	if err != nil {
-		return nil, nil, fmt.Errorf("building a Karmada client: %w", err)
+		return nil, fmt.Errorf("building a Karmada client: %w", err)
 	}
 	secrets, err := kubernetes.NewForConfig(control)
 	if err != nil {
-		return nil, nil, fmt.Errorf("building a Kubernetes client: %w", err)
+		return nil, fmt.Errorf("building a Kubernetes client: %w", err)
 	}
 	list, err := clusters.ClusterV1alpha1().Clusters().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("listing clusters: %w", err)
+		return nil, fmt.Errorf("listing clusters: %w", err)
 	}
-	names, connections := f.clusters, map[string]fleet.Connection{}
-	for i := range list.Items {
-		cluster := &list.Items[i]
-		if len(f.clusters) == 0 {
-			names = append(names, cluster.Name)
-		}
-		if slices.Contains(names, cluster.Name) {
-			f.connect(ctx, secrets, cluster, connections)
+	names := f.clusters
+	if len(names) == 0 {
+		for i := range list.Items {
+			names = append(names, list.Items[i].Name)
 		}
 	}
-	for _, name := range f.clusters {
-		if !slices.ContainsFunc(list.Items, func(c clusterv1alpha1.Cluster) bool { return c.Name == name }) {
-			return nil, nil, fmt.Errorf("there is no Cluster %q", name)
+	var out []reached
+	for _, name := range names {
+		at := slices.IndexFunc(list.Items, func(c clusterv1alpha1.Cluster) bool { return c.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("there is no Cluster %q", name)
 		}
+		one := reached{name: name}
+		one.connection, one.unreached = fleet.ConnectionOf(ctx, secrets, &list.Items[at])
+		out = append(out, one)
 	}
-	return names, connections, nil
+	return out, nil
 }
 
-func (f *fit) connect(ctx context.Context, secrets kubernetes.Interface, cluster *clusterv1alpha1.Cluster,
-	into map[string]fleet.Connection) {
-	connection, err := fleet.ConnectionOf(ctx, secrets, cluster)
-	if err != nil {
-		fmt.Fprintf(f.said, "%s: %v\n", cluster.Name, err)
-		return
+// await that a member has been read, until ctx ends.
+func (f *fit) await(ctx context.Context, known *fleet.Fleet, one reached) (*mirror.Member, error) {
+	if one.unreached != nil {
+		return nil, one.unreached
 	}
-	into[cluster.Name] = connection
-}
-
-func (f *fit) await(ctx context.Context, known *fleet.Fleet, name string) (*mirror.Member, error) {
 	var member *mirror.Member
 	var why error
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, f.timeout, true, func(context.Context) (bool, error) {
-		member, why = known.Member(name)
+	err := wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(context.Context) (bool, error) {
+		member, why = known.Member(one.name)
 		return why == nil, nil
 	})
 	if err != nil {

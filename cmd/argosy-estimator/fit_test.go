@@ -2,17 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/argosy-dev/argosy/estimator/account"
+	"github.com/argosy-dev/argosy/estimator/fleet"
+	"github.com/argosy-dev/argosy/estimator/mirror"
 	"github.com/argosy-dev/argosy/estimator/oracle"
 )
 
@@ -146,5 +151,21 @@ func TestFitRefuses(t *testing.T) {
 				t.Errorf("error = %v, want %q in it", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestFitWaitsOnce: members that do not answer cost one timeout together, and one that cannot be reached none: it is said why.
+func TestFitWaitsOnce(t *testing.T) {
+	f, known := fit{timeout: time.Minute}, fleet.New(func(string) (mirror.Config, error) { return mirror.Config{}, nil })
+	if _, err := f.await(t.Context(), known, reached{name: "m1", unreached: errors.New("it has no secret")}); err == nil ||
+		err.Error() != "it has no secret" {
+		t.Errorf("of a member that cannot be reached: %v", err)
+	}
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	for _, name := range []string{"m2", "m3"} {
+		if _, err := f.await(over, known, reached{name: name}); err == nil || !strings.Contains(err.Error(), "not read within 1m0s") {
+			t.Errorf("of member %s, when time is up: %v", name, err)
+		}
 	}
 }

@@ -69,7 +69,7 @@ A release has it for Linux and macOS.`,
 		"EstimatorConfiguration of argosy-estimator: its workloadKinds say where further kinds keep their pod template")
 	command.Flags().StringVarP(&o.output, "output", "o", "text", outputHelp)
 	command.Flags().BoolVar(&o.allNodes, "all-nodes", false, "list every node, not only the first of each kind")
-	command.Flags().Duration("timeout", 30*time.Second, "how long to wait for a member")
+	command.Flags().Duration("timeout", 30*time.Second, "how long to wait for members, which are read side by side")
 	return command
 }
 
