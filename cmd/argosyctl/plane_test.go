@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 )
 
 // TestARefusedWayIsSaidInTheServersWords: discovery would make "unknown" of it.
@@ -30,5 +32,15 @@ func TestARefusedWayIsSaidInTheServersWords(t *testing.T) {
 	}
 	if err := reachable(&rest.Config{Host: server.URL + "/member2"}); err != nil {
 		t.Errorf("let in: %v", err)
+	}
+}
+
+// TestRequestsWaitForNobody: what a command reads grows with the federation, and client-go's own limit is five requests a second.
+func TestRequestsWaitForNobody(t *testing.T) {
+	flags := genericclioptions.NewConfigFlags(false)
+	flags.APIServer = ptr.To("https://karmada-apiserver:5443")
+	config, err := restConfig(flags)
+	if err != nil || config.QPS != -1 {
+		t.Errorf("%+v, %v: want requests without a limit", config, err)
 	}
 }

@@ -3,6 +3,8 @@ package application
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -10,6 +12,7 @@ import (
 	workv1alpha1 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha1"
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
 	"github.com/karmada-io/karmada/pkg/util/names"
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -111,15 +114,34 @@ func (r *Reader) works(ctx context.Context, facts *Facts) error {
 			facts.Clusters[name] = Cluster{}
 		}
 	}
-	for name, cluster := range facts.Clusters {
-		joined := &clusterv1alpha1.Cluster{}
-		switch err := r.Control.Get(ctx, client.ObjectKey{Name: name}, joined); {
-		case apierrors.IsNotFound(err):
-		case err != nil:
-			return fmt.Errorf("reading Cluster %s: %w", name, err)
-		default:
-			cluster.Joined = joined
-		}
+	return r.joined(ctx, facts)
+}
+
+// atOnce so many Clusters are read.
+const atOnce = 16
+
+// joined reads the Clusters that the application is about.
+func (r *Reader) joined(ctx context.Context, facts *Facts) error {
+	of := slices.Collect(maps.Keys(facts.Clusters))
+	found := make([]*clusterv1alpha1.Cluster, len(of))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, name := range of {
+		group.Go(func() error {
+			joined := &clusterv1alpha1.Cluster{}
+			if err := r.Control.Get(ctx, client.ObjectKey{Name: name}, joined); err != nil {
+				return absent(err, "reading Cluster "+name)
+			}
+			found[i] = joined
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, name := range of {
+		cluster := facts.Clusters[name]
+		cluster.Joined = found[i]
 		facts.Clusters[name] = cluster
 	}
 	return nil
