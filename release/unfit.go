@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
@@ -74,7 +75,7 @@ func (c *Controller) taken(
 		if other.Name == release.Name || !older {
 			continue
 		}
-		if other.Spec.TargetRef.Kind == release.Spec.TargetRef.Kind && other.Spec.TargetRef.Name == release.Spec.TargetRef.Name {
+		if sameTarget(other.Spec.TargetRef, release.Spec.TargetRef) {
 			return v1alpha1.ReasonTargetTaken, "Release " + other.Name + " has the target already: delete one of them", nil
 		}
 		for _, with := range release.Spec.With {
@@ -93,4 +94,10 @@ func (c *Controller) taken(
 		}
 	}
 	return "", "", nil
+}
+
+// sameTarget says whether two references are to one object, in whatever versions of its API.
+func sameTarget(a, b v1alpha1.TargetReference) bool {
+	return a.Name == b.Name &&
+		schema.FromAPIVersionAndKind(a.APIVersion, a.Kind).GroupKind() == schema.FromAPIVersionAndKind(b.APIVersion, b.Kind).GroupKind()
 }

@@ -61,7 +61,9 @@ func TestTaken(t *testing.T) {
 		}
 	}
 	first, second, twin, other := release("b", "web", 0), release("a", "web", 1), release("c", "web", 0), release("d", "desk", 0)
-	c := &Controller{Reader: fake.NewClientBuilder().WithScheme(scheme).WithObjects(first, second, twin, other).Build()}
+	namesake, newer := release("e", "web", 2), release("f", "web", 2)
+	namesake.Spec.TargetRef.APIVersion, newer.Spec.TargetRef.APIVersion = "example.com/v1", "apps/v2"
+	c := &Controller{Reader: fake.NewClientBuilder().WithScheme(scheme).WithObjects(first, second, twin, other, namesake, newer).Build()}
 	marked := func(release string) *unstructured.Unstructured {
 		out := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
 		out.SetName("web")
@@ -76,7 +78,7 @@ func TestTaken(t *testing.T) {
 	}{
 		{first, nil, ""}, {second, nil, v1alpha1.ReasonTargetTaken}, {twin, nil, v1alpha1.ReasonTargetTaken}, {other, nil, ""},
 		{first, marked("b"), ""}, {first, marked("gone"), v1alpha1.ReasonTargetTaken}, {first, marked("a"), ""},
-		{first, marked("d"), v1alpha1.ReasonTargetTaken},
+		{first, marked("d"), v1alpha1.ReasonTargetTaken}, {namesake, nil, ""}, {newer, nil, v1alpha1.ReasonTargetTaken},
 	} {
 		reason, _, err := c.taken(t.Context(), tc.release, tc.target)
 		if err != nil || reason != tc.want {
