@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/argosy-dev/argosy/api/migration/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/text"
 	"github.com/argosy-dev/argosy/migration/plan"
 )
 
@@ -17,10 +18,6 @@ func (c *Controller) tell(migration *v1alpha1.Migration, events []plan.Event) {
 		if event.Warning {
 			kind = corev1.EventTypeWarning
 		}
-		message := event.Message
-		if len(message) > maxMessage {
-			message = message[:maxMessage] + "..."
-		}
-		c.Events.Event(migration, kind, event.Reason, message)
+		c.Events.Event(migration, kind, event.Reason, text.Cut(event.Message, maxMessage))
 	}
 }
