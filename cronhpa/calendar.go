@@ -9,7 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
@@ -92,6 +94,7 @@ func (r *Reconciler) ofCalendar(ctx context.Context, object client.Object) []rec
 	err := r.client.List(ctx, &crons, client.InNamespace(object.GetNamespace()), client.MatchingFields{byCalendar: object.GetName()},
 		client.UnsafeDisableDeepCopy)
 	if err != nil {
+		log.FromContext(ctx).Error(err, "Listing CronHPAs of a calendar", "configMap", klog.KObj(object))
 		return nil
 	}
 	out := make([]reconcile.Request, 0, len(crons.Items))

@@ -153,18 +153,28 @@ func (t *targets) look(ctx context.Context, cron *v1alpha1.CronHPA) (seenTarget,
 	}, nil
 }
 
-func (t *targets) watch(ctx context.Context, object *metav1.PartialObjectMetadata) (bool, error) {
+// tried is whether a kind is watched; known is false where that has not been tried, or not for long.
+func (t *targets) tried(kind schema.GroupVersionKind, now time.Time) (watched, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	of, ok := t.kinds[kind]
+	return of.watched, ok && (of.watched || now.Sub(of.tried) < retryWatch)
+}
+
+func (t *targets) watch(ctx context.Context, object *metav1.PartialObjectMetadata) (bool, error) {
 	kind, now := object.GroupVersionKind(), t.clock.Now()
-	known, ok := t.kinds[kind]
-	if ok && (known.watched || now.Sub(known.tried) < retryWatch) {
-		return known.watched, nil
+	if watched, known := t.tried(kind, now); known {
+		return watched, nil
 	}
-	// An informer that may not list tries for ever: ask once whether it may.
+	// An informer that may not list tries for ever: ask once whether it may. Firings of other kinds do not wait for the answer.
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 	err := t.reader.List(ctx, list, client.Limit(1))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kinds[kind].watched {
+		return true, nil // somebody else has asked, too
+	}
 	// A kind may be scaled and not listed, by right or by nature.
 	if apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsNotFound(err) {
 		log.FromContext(ctx).V(1).Info("Not watching a kind of target; its objects are looked at every few minutes", "kind", kind.String(),
