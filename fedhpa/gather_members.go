@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -67,20 +68,27 @@ func (g *gatherer) members(ctx context.Context, v *view) error {
 	return nil
 }
 
+// sideBySide so many members are asked at a time.
+const sideBySide = 16
+
 // askMembers reads in each member what the workload asks for there. A member without a Secret is not ours to reach (pull mode), so that
-// its reports are all there is.
+// its reports are all there is. They are asked side by side: some may be silent for the whole of their time.
 func (g *gatherer) askMembers(ctx context.Context, v *view) {
 	for i := range v.world.Members {
+		if m := &v.world.Members[i]; m.Workload != nil && m.Ready {
+			m.Workload.Unread = "it was not asked" // until it is
+		}
+	}
+	workqueue.ParallelizeUntil(ctx, sideBySide, len(v.world.Members), func(i int) {
 		m := &v.world.Members[i]
 		if m.Workload == nil || !m.Ready {
-			continue
+			return
 		}
 		asked, err := g.asked(ctx, v, m.Name)
-		if err != nil {
+		if m.Workload.Asked, m.Workload.Unread = asked, ""; err != nil {
 			m.Workload.Unread = err.Error()
 		}
-		m.Workload.Asked = asked
-	}
+	})
 }
 
 func (g *gatherer) asked(ctx context.Context, v *view, name string) (*int32, error) {

@@ -69,26 +69,27 @@ func divided(value resource.Quantity, p part) *resource.Quantity {
 func warnings(fed *api.FedHPA) []string {
 	var out []string
 	if b := fed.Spec.Behavior; b != nil {
-		for field, rules := range map[string]*autoscalingv2.HPAScalingRules{"scaleDown": b.ScaleDown, "scaleUp": b.ScaleUp} {
-			if rules == nil {
-				continue
-			}
-			for i, policy := range rules.Policies {
-				if policy.Type == autoscalingv2.PodsScalingPolicy {
-					out = append(out,
-						fmt.Sprintf(
-							"spec.behavior.%s.policies[%d]: %d Pods in %d s are allowed in every member by itself, not in all together; type Percent is the "+
-								"same in both",
-							field, i, policy.Value, policy.PeriodSeconds))
-				}
-			}
-		}
+		out = append(podsPolicies("scaleDown", b.ScaleDown), podsPolicies("scaleUp", b.ScaleUp)...)
 	}
 	for i := range fed.Spec.Metrics {
 		if m := &fed.Spec.Metrics[i]; m.External != nil && m.External.Target.Value != nil {
 			out = append(out,
 				fmt.Sprintf(
 					"spec.metrics[%d].external.target.value: every member compares the metric with it and grows by the same ratio, from what it runs", i))
+		}
+	}
+	return out
+}
+
+// podsPolicies are those of a direction that allow pods by number.
+func podsPolicies(direction string, rules *autoscalingv2.HPAScalingRules) (out []string) {
+	if rules == nil {
+		return nil
+	}
+	for i, policy := range rules.Policies {
+		if policy.Type == autoscalingv2.PodsScalingPolicy {
+			out = append(out, fmt.Sprintf("spec.behavior.%s.policies[%d]: %d Pods in %d s are allowed in every member by itself, not in all "+
+				"together; type Percent is the same in both", direction, i, policy.Value, policy.PeriodSeconds))
 		}
 	}
 	return out
