@@ -49,8 +49,9 @@ func (r *Reconciler) gather(ctx context.Context, order *v1alpha1.PodScaleIn) (ga
 		return seen, err
 	}
 	matter := slices.Sorted(maps.Keys(seen.clustersThatMatter()))
-	for _, cluster := range matter {
-		if err := r.gatherWork(ctx, &seen, cluster); err != nil {
+	// Before there is a plan no Work is waited for, and every cluster may matter.
+	for _, cluster := range order.Status.Clusters {
+		if err := r.gatherWork(ctx, &seen, cluster.Name); err != nil {
 			return seen, err
 		}
 	}

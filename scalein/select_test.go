@@ -2,6 +2,7 @@ package scalein
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -157,6 +159,25 @@ func TestWhosePodItIs(t *testing.T) {
 				t.Errorf("check() = %+v, want %s and a message with %q", got, tc.wantReason, tc.wantSays)
 			}
 		})
+	}
+}
+
+// TestASilentMemberIsAskedOnce: that pods named are somebody else's only makes a refusal say more, and each question that is not answered
+// takes its whole time.
+func TestASilentMemberIsAskedOnce(t *testing.T) {
+	asked := 0
+	silent := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			asked++
+			return errors.New("i/o timeout")
+		},
+	})
+	seen := gathered{facts: newFederation(map[string]int32{"member1": 3, "member2": 2}).facts()}
+	seen.order.Spec.Pods = []v1alpha1.PodReference{{Cluster: "member1", Name: "a"}, {Cluster: "member1", Name: "b"}}
+	r := &Reconciler{members: clients{"member1": fake.NewClientBuilder().Build(), "member2": silent}}
+	r.gatherStrangers(t.Context(), &seen)
+	if asked != 1 || len(seen.strangers)+len(seen.astray) > 0 {
+		t.Errorf("asked %d times, want once; found %v, %v", asked, seen.strangers, seen.astray)
 	}
 }
 

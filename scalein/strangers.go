@@ -2,8 +2,11 @@ package scalein
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
@@ -13,16 +16,20 @@ import (
 // only makes a refusal say more, so what cannot be read is left out.
 func (r *Reconciler) gatherStrangers(ctx context.Context, seen *gathered) {
 	seen.strangers, seen.astray = map[v1alpha1.PodReference]string{}, map[v1alpha1.PodReference]string{}
-	for _, ref := range seen.order.Spec.Pods {
-		if seen.runs(ref) {
-			continue
-		}
-		for _, cluster := range seen.binding.clusters {
-			found := r.podOf(ctx, seen, cluster.name, ref.Name)
+	lost := slices.DeleteFunc(slices.Clone(seen.order.Spec.Pods), seen.runs)
+	if len(lost) == 0 {
+		return
+	}
+	clusters := seen.binding.clusters
+	found := make([]map[string]*corev1.Pod, len(clusters))
+	workqueue.ParallelizeUntil(ctx, sideBySide, len(clusters), func(i int) { found[i] = r.podsNamed(ctx, seen, clusters[i].name, lost) })
+	for _, ref := range lost {
+		for i, cluster := range clusters {
+			pod := found[i][ref.Name]
 			switch {
-			case found == nil:
+			case pod == nil:
 			case ref.Cluster == "" || ref.Cluster == cluster.name:
-				owner := podFacts(found).ownerName
+				owner := podFacts(pod).ownerName
 				if owner == "" {
 					owner = "no workload"
 				}
@@ -44,14 +51,20 @@ func (f facts) runs(ref v1alpha1.PodReference) bool {
 	return false
 }
 
-func (r *Reconciler) podOf(ctx context.Context, seen *gathered, cluster, name string) *corev1.Pod {
+// podsNamed are those of a cluster. One that does not answer is not asked for the next.
+func (r *Reconciler) podsNamed(ctx context.Context, seen *gathered, cluster string, refs []v1alpha1.PodReference) map[string]*corev1.Pod {
 	api, err := r.members.Client(ctx, cluster)
 	if err != nil {
 		return nil
 	}
-	p := &corev1.Pod{}
-	if err := api.Get(ctx, client.ObjectKey{Namespace: seen.order.Namespace, Name: name}, p); err != nil {
-		return nil
+	out := map[string]*corev1.Pod{}
+	for _, ref := range refs {
+		p := &corev1.Pod{}
+		if err := api.Get(ctx, client.ObjectKey{Namespace: seen.order.Namespace, Name: ref.Name}, p); err == nil {
+			out[ref.Name] = p
+		} else if !apierrors.IsNotFound(err) {
+			return out
+		}
 	}
-	return p
+	return out
 }
