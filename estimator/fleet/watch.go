@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
@@ -174,6 +175,10 @@ func movedOrLeaves(before, now *clusterv1alpha1.Cluster) bool {
 		!maps.Equal(before.Labels, now.Labels)
 }
 
+// sideBySide so many members' Secrets are read at a time: the last of five hundred shall not wait for all others, nor for those of them whose
+// Secret takes its whole time.
+const sideBySide = 16
+
 // sync makes the fleet what the Clusters say, and tells whether it could. One bad Cluster does not keep the others from joining.
 func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Cluster, error)) bool {
 	logger := klog.FromContext(ctx)
@@ -194,18 +199,25 @@ func (w *Watcher) sync(ctx context.Context, list func() ([]*clusterv1alpha1.Clus
 		wanted[cluster.Name] = wanted[cluster.Name] || cluster.DeletionTimestamp.IsZero()
 	}
 	all := w.register(ctx, slices.Sorted(maps.Keys(registered)))
-	for _, cluster := range clusters {
-		if _, fixed := w.Fixed[cluster.Name]; fixed || !wanted[cluster.Name] {
-			continue
-		}
-		connection, err := ConnectionOf(ctx, w.Secrets, cluster)
-		if err != nil {
+	clusters = slices.DeleteFunc(clusters, func(cluster *clusterv1alpha1.Cluster) bool {
+		_, fixed := w.Fixed[cluster.Name]
+		return fixed || !wanted[cluster.Name]
+	})
+	connections, failures := make([]Connection, len(clusters)), make([]error, len(clusters))
+	workqueue.ParallelizeUntil(ctx, sideBySide, len(clusters), func(i int) {
+		connections[i], failures[i] = ConnectionOf(ctx, w.Secrets, clusters[i])
+	})
+	if ctx.Err() != nil {
+		return false // not every Secret was asked for
+	}
+	for i, cluster := range clusters {
+		if err := failures[i]; err != nil {
 			all = false
 			logger.Error(err, "Could not join member", "member", cluster.Name, "reason", "Connection")
 			w.Fleet.Unreached(cluster.Name, err)
 			continue
 		}
-		w.Fleet.Join(ctx, cluster.Name, connection)
+		w.Fleet.Join(ctx, cluster.Name, connections[i])
 	}
 	for _, status := range w.Fleet.Statuses() {
 		if !wanted[status.Name] {
