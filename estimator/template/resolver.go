@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	workv1alpha2 "github.com/karmada-io/karmada/pkg/apis/work/v1alpha2"
@@ -75,10 +76,15 @@ type Resolver struct {
 	mu     sync.Mutex
 	recent *lru.Cache
 
-	// reading is held while the kinds are read, which takes as long as karmada-apiserver does; nobody else waits for it.
-	reading   sync.Mutex
-	kinds     map[string][]schema.GroupVersionResource
-	kindsRead time.Time
+	// reading is held while the kinds are read, which takes as long as karmada-apiserver does: only who asks for one that is not known waits.
+	reading sync.Mutex
+	served  atomic.Pointer[served]
+}
+
+// served are the kinds of karmada-apiserver as they were last read.
+type served struct {
+	kinds map[string][]schema.GroupVersionResource
+	at    time.Time
 }
 
 type lookup struct {
@@ -194,14 +200,18 @@ func (r *Resolver) get(ctx context.Context, object Object, resources []schema.Gr
 // resources are the preferred versions of all groups that have the kind; read anew, if that is asked for and the list is not of the last
 // seconds.
 func (r *Resolver) resources(kind string, anew bool) ([]schema.GroupVersionResource, error) {
+	if known := r.served.Load(); known != nil && !anew {
+		if list, ok := known.kinds[kind]; ok {
+			return list, nil
+		}
+	}
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	now := r.clock.Now()
-	recent := r.kinds != nil && now.Sub(r.kindsRead) < kindsFor
-	if list, ok := r.kinds[kind]; ok && (!anew || recent) {
-		return list, nil
-	}
-	if recent {
+	if known := r.served.Load(); known != nil && now.Sub(known.at) < kindsFor {
+		if list, ok := known.kinds[kind]; ok {
+			return list, nil
+		}
 		return nil, fmt.Errorf("%w %s", ErrNoKind, kind)
 	}
 	lists, err := r.discovery.ServerPreferredResources()
@@ -209,8 +219,9 @@ func (r *Resolver) resources(kind string, anew bool) ([]schema.GroupVersionResou
 	if err != nil && (!errors.As(err, &partial) || len(lists) == 0) {
 		return nil, fmt.Errorf("discovering the kinds of karmada-apiserver: %w", err)
 	}
-	r.kinds, r.kindsRead = kindsOf(lists), now
-	if list, ok := r.kinds[kind]; ok {
+	known := &served{kinds: kindsOf(lists), at: now}
+	r.served.Store(known)
+	if list, ok := known.kinds[kind]; ok {
 		return list, nil
 	}
 	if partial != nil {

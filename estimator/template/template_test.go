@@ -350,10 +350,15 @@ type plane struct {
 	*discoveryfake.FakeDiscovery
 	err   error
 	reads int
+	// during happens while it lists its kinds.
+	during func()
 }
 
 func (p *plane) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
 	p.reads++
+	if p.during != nil {
+		p.during()
+	}
 	return p.Resources, p.err
 }
 
@@ -410,6 +415,31 @@ func TestResolver(t *testing.T) {
 	}
 	if found, err := r.Find(t.Context(), Object{"Deployment", "shop", "web"}); len(found) != 1 || err != nil {
 		t.Errorf("after another gave up: %d, %v", len(found), err)
+	}
+}
+
+// TestAKnownKindWaitsForNobody: while the kinds are read for one that is not known, which takes as long as karmada-apiserver does, workloads
+// of known kinds are read.
+func TestAKnownKindWaitsForNobody(t *testing.T) {
+	resource := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
+		map[schema.GroupVersionResource]string{resource: "DeploymentList"},
+		object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: shop, name: web}"))
+	kinds := &plane{FakeDiscovery: &discoveryfake.FakeDiscovery{Fake: &clienttesting.Fake{Resources: []*metav1.APIResourceList{
+		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "deployments", Kind: "Deployment", Namespaced: true}}},
+	}}}}
+	clk := testclock.NewFakeClock(time.Unix(0, 0))
+	r := NewResolver(client, kinds, clk)
+	web := func() {
+		if found, err := r.Find(t.Context(), Object{"Deployment", "shop", "web"}); len(found) != 1 || err != nil {
+			t.Errorf("a workload of a known kind: %d, %v", len(found), err)
+		}
+	}
+	web()
+	clk.Step(kindsFor)
+	kinds.during = web
+	if _, err := r.Find(t.Context(), Object{"Widget", "shop", "web"}); !errors.Is(err, ErrNoKind) || kinds.reads != 2 {
+		t.Errorf("a kind that is not there: %v, kinds read %d times, want 2", err, kinds.reads)
 	}
 }
 
