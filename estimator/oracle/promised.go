@@ -91,6 +91,10 @@ func (c *closedForm) minus(ctx context.Context, from *picture, total int64, ahea
 	if len(ahead) == 0 {
 		return total, true, nil
 	}
+	ahead, err := c.o.together(ahead)
+	if err != nil {
+		return 0, false, err
+	}
 	ours := fit.NewDemand(&c.pod.resource, c.v.ignored)
 	var same int64
 	var kinds []promised
@@ -118,6 +122,31 @@ func (c *closedForm) minus(ctx context.Context, from *picture, total int64, ahea
 	case fit.NodeLocal, fit.Ordered:
 	}
 	return max(0, total-loss-same), loss == 0, nil
+}
+
+// together are the reservations, those of pods that the plugins of one node tell apart by nothing as one: the pending pods of a workload
+// that was just scaled up are one reservation each, and what many take of a node is less than what each might take of some node by itself.
+func (o *Oracle) together(ahead []Reservation) ([]Reservation, error) {
+	var out []Reservation
+	at := map[string]int{}
+	for _, reservation := range ahead {
+		v, _ := o.view(reservation.Pod)
+		pod, err := newCountedPod(v.relevant(reservation.Pod))
+		if err != nil {
+			return nil, err
+		}
+		key, err := v.localKey(pod)
+		if err != nil {
+			return nil, err
+		}
+		if i, known := at[key]; known {
+			out[i].Count += reservation.Count
+			continue
+		}
+		at[key] = len(out)
+		out = append(out, reservation)
+	}
+	return out, nil
 }
 
 // promised is one kind of pod ahead: how many of it there are, and what each node takes of it.

@@ -68,6 +68,22 @@ func TestThousandsPromised(t *testing.T) {
 	}
 }
 
+// Pending pods are held against the question together, as so many promised ones are: a small one takes at most one place of the three on
+// its node, and the next nine there none; each by itself would be said to take a place wherever it goes, which left 500.
+func TestThousandsPending(t *testing.T) {
+	c := thousandNodes()
+	for i := range 2500 {
+		c.objects = append(c.objects, podWith(fmt.Sprintf("o%d", i), 100, map[string]string{"app": fmt.Sprintf("other-%d", i%2)}))
+	}
+	o := c.start(t)
+	begun := o.clock.Now()
+	got := ask(t, o, Question{Pod: podWith("p", 1000, web), Budget: time.Hour})
+	t.Logf("%d by %s in %s", got.Count, got.Path, o.clock.Now().Sub(begun))
+	if got.Count < 1500 || got.Count > 2750 || got.Path == PathPlaced {
+		t.Errorf("%d by %s (%s), want 1500 to 2750 by a closed form", got.Count, got.Path, got.Why)
+	}
+}
+
 // Whatever is subtracted by arithmetic is never less than what the scheduler's placing costs, wherever chance makes it place.
 func TestSubtractingNeverSaysMoreThanPlacing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
