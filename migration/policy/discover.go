@@ -67,7 +67,7 @@ func Discover(objects []*unstructured.Unstructured, workload v1alpha1.ResourceRe
 	found := []Found{{Object: own, Users: []string{User(workload)}}}
 	for ref, by := range users {
 		if by[User(workload)] {
-			found = append(found, Found{Object: index[ref], Users: slices.Sorted(maps.Keys(by))})
+			found = append(found, Found{Object: index[ref].object, Users: slices.Sorted(maps.Keys(by))})
 		}
 	}
 	slices.SortFunc(found[1:], func(a, b Found) int { return compareRefs(RefOf(a.Object), RefOf(b.Object)) })
@@ -103,12 +103,41 @@ func compareRefs(a, b v1alpha1.ResourceReference) int {
 	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 }
 
-type index map[v1alpha1.ResourceReference]*unstructured.Unstructured
+// index of a namespace's objects. What each of them selects or names is read once: each is held against every workload.
+type index map[v1alpha1.ResourceReference]*indexed
+
+type indexed struct {
+	object *unstructured.Unstructured
+	// name as pods refer to it: "Kind/name".
+	name string
+	// pods that a Service or a PodDisruptionBudget selects; nil: none.
+	pods labels.Selector
+	// target of an autoscaler.
+	target map[string]string
+	// services behind an Ingress.
+	services []string
+	// madeByCluster: the cluster makes it for itself.
+	madeByCluster bool
+}
 
 func newIndex(objects []*unstructured.Unstructured) index {
 	out := make(index, len(objects))
 	for _, object := range objects {
-		out[RefOf(object)] = object
+		ref := RefOf(object)
+		one := &indexed{object: object, name: ref.Kind + "/" + ref.Name, madeByCluster: madeByCluster(object)}
+		switch ref.Kind {
+		case "Service":
+			if selector, _, _ := unstructured.NestedStringMap(object.Object, "spec", "selector"); len(selector) > 0 {
+				one.pods = labels.SelectorFromSet(selector)
+			}
+		case "PodDisruptionBudget":
+			one.pods = selectorOf(object)
+		case "HorizontalPodAutoscaler":
+			one.target, _, _ = unstructured.NestedStringMap(object.Object, "spec", "scaleTargetRef")
+		case "Ingress":
+			one.services = ingressServices(object)
+		}
+		out[ref] = one
 	}
 	return out
 }
@@ -126,20 +155,15 @@ func (x index) needs(workload *unstructured.Unstructured) ([]v1alpha1.ResourceRe
 	if service, _, _ := unstructured.NestedString(workload.Object, "spec", "serviceName"); service != "" {
 		wanted["Service/"+service] = true
 	}
-	podLabels := labels.Set(template.Labels)
-	services := map[string]bool{}
-	for ref, object := range x {
-		if ref.Kind != "Service" {
-			continue
-		}
-		selector, _, _ := unstructured.NestedStringMap(object.Object, "spec", "selector")
-		if wanted["Service/"+ref.Name] || len(selector) > 0 && labels.SelectorFromSet(selector).Matches(podLabels) {
-			services[ref.Name] = true
+	u := usage{named: wanted, services: map[string]bool{}, pods: labels.Set(template.Labels), workload: workload}
+	for ref, one := range x {
+		if ref.Kind == "Service" && (wanted[one.name] || one.selects(u.pods)) {
+			u.services[ref.Name] = true
 		}
 	}
 	var out []v1alpha1.ResourceReference
-	for ref, object := range x {
-		if x.uses(ref, object, workload, usage{named: wanted, services: services, pods: podLabels}) && !madeByCluster(object) {
+	for ref, one := range x {
+		if !one.madeByCluster && one.usedBy(u) {
 			out = append(out, ref)
 		}
 	}
@@ -151,36 +175,35 @@ type usage struct {
 	named    map[string]bool // "Kind/name" that the pods refer to
 	services map[string]bool // Services that select the pods
 	pods     labels.Set
+	workload *unstructured.Unstructured
 }
 
-func (x index) uses(ref v1alpha1.ResourceReference, object, workload *unstructured.Unstructured, u usage) bool {
-	switch ref.Kind {
+func (o *indexed) selects(pods labels.Set) bool { return o.pods != nil && o.pods.Matches(pods) }
+
+func (o *indexed) usedBy(u usage) bool {
+	switch o.object.GetKind() {
 	case "Service":
-		return u.services[ref.Name]
+		return u.services[o.object.GetName()]
 	case "PodDisruptionBudget":
-		return selects(object, u.pods)
+		return o.selects(u.pods)
 	case "HorizontalPodAutoscaler":
-		return scales(object, workload)
+		return scales(o.target, u.workload)
 	case "Ingress":
-		for _, service := range ingressServices(object) {
-			if u.services[service] {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(o.services, func(service string) bool { return u.services[service] })
 	default:
-		return u.named[ref.Kind+"/"+ref.Name]
+		return u.named[o.name]
 	}
 }
 
 // podTemplate decodes spec.template; every supported kind has it there.
 func podTemplate(workload *unstructured.Unstructured) (*corev1.PodTemplateSpec, error) {
-	raw, found, err := unstructured.NestedMap(workload.Object, "spec", "template")
+	raw, _, err := unstructured.NestedFieldNoCopy(workload.Object, "spec", "template")
+	content, found := raw.(map[string]any)
 	if err != nil || !found {
 		return nil, fmt.Errorf("spec.template of %s is missing or no object", User(RefOf(workload)))
 	}
 	template := &corev1.PodTemplateSpec{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, template); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, template); err != nil {
 		return nil, fmt.Errorf("decoding spec.template of %s: %w", User(RefOf(workload)), err)
 	}
 	return template, nil
@@ -199,21 +222,24 @@ func podNeeds(template *corev1.PodTemplateSpec) (map[string]bool, error) {
 	return needs, nil
 }
 
-func selects(object *unstructured.Unstructured, pods labels.Set) bool {
+// selectorOf pods, as a PodDisruptionBudget has it; nil: it selects none.
+func selectorOf(object *unstructured.Unstructured) labels.Selector {
 	raw, found, err := unstructured.NestedMap(object.Object, "spec", "selector")
 	if err != nil || !found {
-		return false
+		return nil
 	}
 	selector := &metav1.LabelSelector{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, selector); err != nil {
-		return false
+		return nil
 	}
-	parsed, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && !parsed.Empty() && parsed.Matches(pods)
+	if parsed, err := metav1.LabelSelectorAsSelector(selector); err == nil && !parsed.Empty() {
+		return parsed
+	}
+	return nil
 }
 
-func scales(hpa, workload *unstructured.Unstructured) bool {
-	target, _, _ := unstructured.NestedStringMap(hpa.Object, "spec", "scaleTargetRef")
+// scales says whether an autoscaler's target is the workload, in any version of its API.
+func scales(target map[string]string, workload *unstructured.Unstructured) bool {
 	group := func(apiVersion string) string { g, _, _ := strings.Cut(apiVersion, "/"); return g }
 	return target["kind"] == workload.GetKind() && target["name"] == workload.GetName() &&
 		group(target["apiVersion"]) == group(workload.GetAPIVersion())
