@@ -43,6 +43,8 @@ const (
 type decision struct {
 	w    World
 	plan Plan
+	// members of the world by name: each cluster is looked up many times, and there are hundreds.
+	members map[string]*Member
 	// counts is what each cluster of the scheduling result runs.
 	counts Counts
 	// badBounds says what is wrong with the limits asked for; the last good ones are in force meanwhile.
@@ -70,7 +72,7 @@ func (b Bounds) valid() bool { return 1 <= b.Min && b.Min <= b.Max && b.Max <= a
 
 // Decide says what to do about the world.
 func Decide(w World) Plan {
-	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain, before: w.Status}}
+	d := &decision{w: w, plan: Plan{Status: *w.Status.DeepCopy(), Wake: lookAgain, before: w.Status}, members: byName(w.Members)}
 	d.plan.Status.ObservedGeneration = w.Generation
 	notAhead(&d.plan.Status, w.Now)
 	d.keepBounds()
@@ -113,12 +115,15 @@ func (d *decision) count() {
 	}
 }
 
-func (d *decision) member(name string) *Member {
-	i := slices.IndexFunc(d.w.Members, func(m Member) bool { return m.Name == name })
-	if i < 0 {
-		return nil
+// member of that name, or nil.
+func (d *decision) member(name string) *Member { return d.members[name] }
+
+func byName(members []Member) map[string]*Member {
+	out := make(map[string]*Member, len(members))
+	for i := range members {
+		out[members[i].Name] = &members[i]
 	}
-	return &d.w.Members[i]
+	return out
 }
 
 // clusters are the names in the scheduling result, sorted.

@@ -88,8 +88,12 @@ func (d *decision) wakeable(m *Member) bool {
 
 // spreadWith reports whether the result with one cluster more is within the placement's upper bounds.
 func (d *decision) spreadWith(name string) bool {
+	if len(d.w.Binding.Spread) == 0 {
+		return true
+	}
+	names := d.clusters()
 	for i, s := range d.w.Binding.Spread {
-		if s.MaxGroups > 0 && d.groups(i, append(d.clusters(), name)) > max(s.MaxGroups, d.groups(i, d.clusters())) {
+		if s.MaxGroups > 0 && d.groups(i, append(names, name)) > max(s.MaxGroups, d.groups(i, names)) {
 			return false
 		}
 	}
