@@ -96,7 +96,13 @@ install:
   extraVolumes: [{name: company-ca, configMap: {name: company-ca}}]
   extraVolumeMounts: [{name: company-ca, mountPath: /etc/ssl/company, readOnly: true}]
 networkPolicy: {webhookFrom: [{ipBlock: {cidr: 10.0.0.1/32}}], metricsFrom: []}
-monitoring: {serviceMonitor: {enabled: true, labels: {release: kube-prometheus}, secure: {tlsConfig: {insecureSkipVerify: true}}}}
+monitoring:
+  serviceMonitor:
+    enabled: true
+    scrapeTimeout: 10s
+    labels: {release: kube-prometheus}
+    relabelings: [{action: labeldrop, regex: pod}]
+    metricRelabelings: [{action: drop, regex: go_.*, sourceLabels: [__name__]}]
 `, map[string]int{
 			"Deployment": 1, "ConfigMap": 1, "Service": 2, "PodDisruptionBudget": 1, "NetworkPolicy": 2, "Job": 2, "CronJob": 1,
 			"ServiceAccount": 3, "ClusterRoleBinding": 2, "ServiceMonitor": 1,
@@ -243,5 +249,58 @@ func TestMemberRunsItsInstallation(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, jobs); diff != "" {
 		t.Errorf("(-want +rendered):\n%s", diff)
+	}
+}
+
+// TestMembersAreScraped: both charts give the endpoints of their ServiceMonitors the same fields, and those of TLS only where metrics are
+// served so.
+func TestMembersAreScraped(t *testing.T) {
+	t.Parallel()
+	const asked = `
+monitoring:
+  serviceMonitor:
+    enabled: true
+    interval: 1m
+    scrapeTimeout: 10s
+    relabelings: [{action: labeldrop, regex: pod}]
+    metricRelabelings: [{action: drop, regex: go_.*, sourceLabels: [__name__]}]
+`
+	endpoint := func(chart, name, values string) any {
+		t.Helper()
+		out, err := helmOf(t, chart, "template", images+values+asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found any
+		each(t, out, func(u *unstructured.Unstructured) {
+			if u.GetKind() == "ServiceMonitor" && u.GetName() == name {
+				endpoints, _, err := unstructured.NestedSlice(u.Object, "spec", "endpoints")
+				if err != nil || len(endpoints) != 1 {
+					t.Fatalf("%s: %v, %v", name, endpoints, err)
+				}
+				found = endpoints[0]
+			}
+		})
+		return found
+	}
+	want := map[string]any{
+		"port": "metrics", "interval": "1m", "scrapeTimeout": "10s",
+		"relabelings":       []any{map[string]any{"action": "labeldrop", "regex": "pod"}},
+		"metricRelabelings": []any{map[string]any{"action": "drop", "regex": "go_.*", "sourceLabels": []any{"__name__"}}},
+	}
+	if diff := cmp.Diff(want, endpoint("deploy/member", "argosy-member-manager", "")); diff != "" {
+		t.Errorf("in a member (-want +rendered):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, endpoint("deploy/chart", "argosy-webhook", "")); diff != "" {
+		t.Errorf("in the host cluster (-want +rendered):\n%s", diff)
+	}
+	want["scheme"] = "https"
+	want["authorization"] = map[string]any{"credentials": map[string]any{"name": "argosy-metrics-token", "key": "token"}}
+	want["tlsConfig"] = map[string]any{"insecureSkipVerify": true}
+	if diff := cmp.Diff(want, endpoint("deploy/member", "argosy-member-manager", "config: {metricsSecure: true}\n")); diff != "" {
+		t.Errorf("securely in a member (-want +rendered):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, endpoint("deploy/chart", "argosy-webhook", "webhook: {config: {metricsSecure: true}}\n")); diff != "" {
+		t.Errorf("securely in the host cluster (-want +rendered):\n%s", diff)
 	}
 }

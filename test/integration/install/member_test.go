@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +26,7 @@ import (
 	argosyconfig "github.com/argosy-dev/argosy/internal/config"
 	argosy "github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/test/lab"
+	"github.com/argosy-dev/argosy/test/lab/machine"
 )
 
 // TestMember: a member gets kinds, rights, the program with its configuration, and an admission that it can serve; again changes nothing,
@@ -79,6 +82,7 @@ func TestMember(t *testing.T) {
 		}
 	}
 	trusted(t, c)
+	scraped(t, c)
 	if err := argosy.Member(t.Context(), server.Config, &second, options); err != nil {
 		t.Fatal(err)
 	}
@@ -206,5 +210,36 @@ func trusted(t *testing.T, c client.Client) {
 		if _, err := certificate.Verify(x509.VerifyOptions{DNSName: name, Roots: roots}); err != nil {
 			t.Errorf("%s: %v", hook.Name, err)
 		}
+	}
+}
+
+// scraped: whoever is bound to argosy-metrics-reader in the member may ask the program for metrics and for addresses of machines, as
+// docs/security.md says, and for nothing else.
+func scraped(t *testing.T, c client.Client) {
+	t.Helper()
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "prometheus"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "argosy-metrics-reader"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "prometheus"}},
+	}
+	if err := c.Create(t.Context(), binding); err != nil {
+		t.Fatal(err)
+	}
+	may := func(path string) bool {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: "prometheus", NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: path, Verb: "get"},
+		}}
+		if err := c.Create(t.Context(), review); err != nil {
+			t.Error(err)
+		}
+		return review.Status.Allowed
+	}
+	// The API server decides by a cache of roles.
+	g := gomega.NewWithT(t)
+	for _, path := range []string{"/metrics", "/sd/shop/desk"} {
+		g.Eventually(func() bool { return may(path) }, machine.Patience, "100ms").Should(gomega.BeTrue(), path)
+	}
+	if may("/debug/pprof") {
+		t.Error("who scrapes may ask for profiles too")
 	}
 }
