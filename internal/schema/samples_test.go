@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/argosy-dev/argosy/internal/manifest"
 )
 
@@ -75,4 +77,43 @@ func TestSmallSamplesAreSmall(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestEveryKindHasASmallSample: of what people write. Migrations and Servers are made by controllers.
+func TestEveryKindHasASmallSample(t *testing.T) {
+	files, err := filepath.Glob(samples + "/small/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{"Migration": true, "Server": true}
+	for _, object := range parsed(t, files) {
+		shown[object.GetKind()] = true
+	}
+	files, err = filepath.Glob("../../deploy/crds/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no kinds were found: %v", err)
+	}
+	for _, crd := range parsed(t, files) {
+		kind, _, err := unstructured.NestedString(crd.Object, "spec", "names", "kind")
+		if err != nil || !shown[kind] {
+			t.Errorf("deploy/samples/small has no %q (%v)", kind, err)
+		}
+	}
+}
+
+func parsed(t *testing.T, files []string) []*unstructured.Unstructured {
+	t.Helper()
+	var all []*unstructured.Unstructured
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := manifest.Parse(text)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, objects...)
+	}
+	return all
 }
