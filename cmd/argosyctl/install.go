@@ -49,8 +49,7 @@ With --dry-run it says what it would do and does nothing: karmada-apiserver is a
 The chart runs this for you, before its programs start and when they serve. Then, on a timetable, it runs --stage=Renew, which
 renews tokens and certificates as account argosy-renew and needs no administrator's kubeconfig.`,
 		Example: `  # what an upgrade would change
-  argosyctl install --dry-run --kubeconfig=karmada.kubeconfig --host-kubeconfig=host.kubeconfig \
-    --webhook-url=https://argosy-webhook.argosy-system.svc:443
+  argosyctl install --dry-run --kubeconfig=karmada.kubeconfig --host-kubeconfig=host.kubeconfig --host-namespace=karmada-system
   # what the chart's jobs run
   argosyctl install --stage=Prepare --kubeconfig=/etc/karmada/kubeconfig --host-namespace=argosy-system \
     --webhook-url=https://argosy-webhook.argosy-system.svc:443
@@ -58,6 +57,7 @@ renews tokens and certificates as account argosy-renew and needs no administrato
     --webhook-url=https://argosy-webhook.argosy-system.svc:443`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.addresses()
 			if err := f.options.Validate(); err != nil {
 				return err
 			}
@@ -73,9 +73,10 @@ renews tokens and certificates as account argosy-renew and needs no administrato
 	flags.StringVar(&f.stage, "stage", stageAll,
 		"Prepare (before the programs start), Register (when the webhook serves), All, or Renew (tokens and certificates alone)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	flags.StringVar(&f.options.WebhookURL, "webhook-url", "", "where Karmada's components reach argosy-webhook")
-	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names",
-		[]string{"argosy-webhook.argosy-system.svc"}, "DNS names of a self-managed certificate")
+	flags.StringVar(&f.options.WebhookURL, "webhook-url", "",
+		"where Karmada's components reach argosy-webhook; empty means port 443 of its Service in --host-namespace")
+	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names", nil,
+		"DNS names of a self-managed certificate; none means that of its Service in --host-namespace")
 	flags.StringVar(&f.options.WebhookCertificates, "webhook-certificates", install.SelfManaged,
 		"SelfManaged, or CertManager when cert-manager writes Secret "+install.ServingSecret)
 	flags.DurationVar(&f.options.WaitForWebhook, "wait", 3*time.Minute,
@@ -88,6 +89,17 @@ renews tokens and certificates as account argosy-renew and needs no administrato
 	flags.DurationVar(&f.options.TokenLife, "token-life", 7*24*time.Hour, "how long a program's token lasts; run install well within it")
 	cmd.AddCommand(newInstallMemberCommand(karmada, streams))
 	return cmd
+}
+
+// addresses of the webhook are by default those of the chart's Service.
+func (f *installFlags) addresses() {
+	host := "argosy-webhook." + f.hostNamespace + ".svc"
+	if f.options.WebhookURL == "" {
+		f.options.WebhookURL = "https://" + host + ":443"
+	}
+	if len(f.options.WebhookNames) == 0 {
+		f.options.WebhookNames = []string{host}
+	}
 }
 
 func (f *installFlags) run(ctx context.Context, installer *install.Installer) error {

@@ -31,7 +31,8 @@ func (w *WhitelistChecks) Handle(ctx context.Context, request admission.Request)
 			return admission.Errored(http.StatusBadRequest, err)
 		}
 		if n := len(old.Spec.Entries); n > 0 {
-			return admission.Denied(fmt.Sprintf("deleting the whitelist would cut off its %d applications at once: take them off first", n))
+			return admission.Denied(fmt.Sprintf(
+				"deleting the whitelist would cut off its %d applications at once: take them off first (spec.entries)", n))
 		}
 		return admission.Allowed("")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
@@ -139,7 +140,10 @@ func installed(facts Facts) Result {
 	}
 	switch {
 	case facts.DifferencesErr != nil:
-		return Result{name, Unknown, facts.DifferencesErr.Error(), "an administrator's kubeconfig finds it out"}
+		if apierrors.IsForbidden(facts.DifferencesErr) {
+			return Result{name, Unknown, facts.DifferencesErr.Error(), "an administrator's kubeconfig finds it out"}
+		}
+		return Result{name, Unknown, facts.DifferencesErr.Error(), "ask again"}
 	case len(missing) > 0:
 		return Result{name, Problem, fmt.Sprintf("%d of %d are not there: %s", len(missing), facts.Compared, some(missing)), remedy}
 	case len(other) > 0:

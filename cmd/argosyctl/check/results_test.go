@@ -2,9 +2,13 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/argosy-dev/argosy/internal/install"
 )
@@ -77,6 +81,18 @@ func TestJudge(t *testing.T) {
 			tt.alter(&facts)
 			wantTrouble(t, Judge(facts, now), tt.check, tt.want, tt.says)
 		})
+	}
+}
+
+// TestWhoFindsOut: who may not compare is sent to whoever may, and who got no answer is not.
+func TestWhoFindsOut(t *testing.T) {
+	for want, err := range map[string]error{
+		"an administrator's kubeconfig finds it out": fmt.Errorf("applying it: %w", apierrors.NewForbidden(schema.GroupResource{}, "a", nil)),
+		"ask again": errors.New("Timeout: request did not complete within requested timeout"),
+	} {
+		if got := installed(Facts{DifferencesErr: err}); got.Status != Unknown || got.Remedy != want {
+			t.Errorf("%v: %+v, want %q", err, got, want)
+		}
 	}
 }
 
