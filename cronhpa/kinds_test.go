@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
 
-// TestAKindIsAskedForAlone: while karmada-apiserver takes its time to say whether a kind may be listed, firings of other kinds go on; and of
-// several that ask at once one begins the watch.
+// TestAKindIsAskedForAlone: while karmada-apiserver takes its time to say whether a kind may be listed, firings of other kinds go on; and
+// of several that ask at once one begins the watch.
 func TestAKindIsAskedForAlone(t *testing.T) {
 	started := 0
 	kinds := &targets{clock: clocktesting.NewFakePassiveClock(time.Unix(100000, 0)), kinds: map[schema.GroupVersionKind]watchedKind{},

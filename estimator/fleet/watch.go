@@ -175,8 +175,8 @@ func movedOrLeaves(before, now *clusterv1alpha1.Cluster) bool {
 		!maps.Equal(before.Labels, now.Labels)
 }
 
-// sideBySide so many members' Secrets are read at a time: the last of five hundred shall not wait for all others, nor for those of them whose
-// Secret takes its whole time.
+// sideBySide so many members' Secrets are read at a time: the last of five hundred shall not wait for all others, nor for those of them
+// whose Secret takes its whole time.
 const sideBySide = 16
 
 // sync makes the fleet what the Clusters say, and tells whether it could. One bad Cluster does not keep the others from joining.

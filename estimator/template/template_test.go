@@ -418,8 +418,8 @@ func TestResolver(t *testing.T) {
 	}
 }
 
-// TestAKnownKindWaitsForNobody: while the kinds are read for one that is not known, which takes as long as karmada-apiserver does, workloads
-// of known kinds are read.
+// TestAKnownKindWaitsForNobody: while the kinds are read for one that is not known, which takes as long as karmada-apiserver does,
+// workloads of known kinds are read.
 func TestAKnownKindWaitsForNobody(t *testing.T) {
 	resource := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
