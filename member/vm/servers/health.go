@@ -116,24 +116,36 @@ func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
 	// A server that is taken out since it is unwell waits to be well again, and nothing fails.
 	waits := w.row == v1alpha1.ReasonUnhealthy || w.row == v1alpha1.ReasonMonitoringAbnormal
 	if !waits && task.State == v1alpha1.TaskPending {
-		// What was just deployed, or mended by a person, is not judged by what was asked before.
-		r.askAnew(w)
-		if checked {
-			r.prober.Forget(w.before.UID)
-			w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "what it answers from now on counts")
-		}
+		r.judgeAnew(w)
 	}
 	opinion, asked := r.opinion(w)
-	switch well := !checked || asked && opinion.Verdict == probe.Healthy; {
-	case well && !waits && w.unasked():
-		facts.Watch(task, w.now, "waits until Prometheus was asked about it")
-	case !checked:
-		facts.End(task, v1alpha1.TaskSucceeded, w.now, "no health check is asked for")
+	switch {
 	case asked && opinion.Verdict == probe.Healthy:
-		facts.End(task, v1alpha1.TaskSucceeded, w.now, "")
+		w.heardOf(task, waits, "")
+	case !checked:
+		w.heardOf(task, waits, "no health check is asked for")
 	case asked && opinion.Verdict == probe.Unhealthy && !waits:
 		facts.End(task, v1alpha1.TaskFailed, w.now, "the service does not come up: "+opinion.Message)
 	default:
 		facts.Watch(task, w.now, "waits for the health check")
 	}
+}
+
+// heardOf ends the task of a service that is well, once its alert queries were asked.
+func (w *work) heardOf(task *v1alpha1.Task, waits bool, message string) {
+	if !waits && w.unasked() {
+		facts.Watch(task, w.now, "waits until Prometheus was asked about it")
+		return
+	}
+	facts.End(task, v1alpha1.TaskSucceeded, w.now, message)
+}
+
+// judgeAnew: what was just deployed, or mended by a person, is not judged by what was asked before.
+func (r *Reconciler) judgeAnew(w *work) {
+	r.askAnew(w)
+	if w.before.Spec.HealthCheck == nil {
+		return
+	}
+	r.prober.Forget(w.before.UID)
+	w.healthy(metav1.ConditionUnknown, v1alpha1.ReasonNotProbedYet, "what it answers from now on counts")
 }

@@ -160,8 +160,8 @@ func (s *shop) answered(c *customers, answer string) {
 }
 
 // TestBehindHAProxy: the sample of a delivery, with HAProxy for its load balancer and customers all the while. A release comes to all
-// servers in three batches, each at a weight of 20 until a person has seen it; one that comes up sick stops at its first server and is taken
-// back; and a machine that dies is replaced: no request is lost, and never is more than one of four away.
+// servers in three batches, each at a weight of 20 until a person has seen it; one that comes up sick stops at its first server and is
+// taken back; and a machine that dies is replaced: no request is lost, and never is more than one of four away.
 func TestBehindHAProxy(t *testing.T) {
 	s := newShop(t)
 	s.apply()
