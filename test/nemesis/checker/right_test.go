@@ -133,6 +133,17 @@ func TestRightIsNotFound(t *testing.T) {
 			g.insert(i-1, history.Record{Op: history.Put, Key: template("names"), Object: workload(3)})
 			g.insert(i-1, history.Record{Op: history.Put, Key: other, Object: pod("names", "v1")})
 		},
+		"a pod goes for what was scaled in and out again just before an order": func(t *testing.T, g *tale) {
+			i := g.find(t, in(history.ControlPlane, history.PodScaleIns, "o1"), func(r history.Record) bool {
+				return isPut(r) && r.Object.Text("status", "phase") == ""
+			})
+			other := in("member2", history.Pods, "c")
+			g.insert(i, history.Record{Op: history.Delete, Key: other})
+			for _, replicas := range []int64{4, 3} { // the last comes first
+				g.insert(i-1, history.Record{Op: history.Put, Key: template("names"), Object: workload(replicas)})
+			}
+			g.insert(i-1, history.Record{Op: history.Put, Key: other, Object: pod("names", "v1")})
+		},
 		"an autoscaler acts on the limit that it read just before": func(t *testing.T, g *tale) {
 			i := g.find(t, in("member2", history.Deployments, "fed"), isPut)
 			key := in("member2", history.HPAs, "fed")

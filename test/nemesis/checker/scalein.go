@@ -26,15 +26,16 @@ type order struct {
 // scaleIn is C6.
 func scaleIn(h history.History, v *Verdict) {
 	fleet, now := fleetOf(h), newFaults()
-	open := map[history.Key]*order{}
+	open, lows := map[history.Key]*order{}, lows{}
 	h.Replay(func(world history.World, before history.Object, r history.Record) {
 		now.hear(r)
 		if n := r.Note; n != nil && (n.Kind == history.Phase && n.Name == history.PhaseRest) {
 			clear(open)
 		}
+		lows.hear(fleet, world, before, r)
 		switch r.Resource {
 		case history.PodScaleIns:
-			follow(open, fleet, world, r, v)
+			follow(open, fleet, lows, world, r, v)
 		case history.Pods:
 			for _, o := range open {
 				o.hear(before, r)
@@ -66,7 +67,40 @@ func leaves(before history.Object, r history.Record) bool {
 	return r.Op == history.Delete || r.Object.Text("metadata", "deletionTimestamp") != ""
 }
 
-func follow(open map[history.Key]*order, fleet fleet, world history.World, r history.Record, v *Verdict) {
+// lows are how many replicas templates were lowered to, and when, until the members have no more. What is raised again at once may be
+// carried out all the same: Karmada's controllers act on what they read before.
+type lows map[app]low
+
+type low struct {
+	at       time.Time
+	replicas int64
+}
+
+func (l lows) hear(fleet fleet, world history.World, before history.Object, r history.Record) {
+	a, known := fleet.of(r.Key)
+	if !known {
+		return
+	}
+	if r.Plane == history.ControlPlane && r.Op == history.Put {
+		was, _ := before.Int("spec", "replicas")
+		if now, ok := r.Object.Int("spec", "replicas"); ok && now < was {
+			l[a] = low{at: r.At, replicas: min(now, l.of(a, r.At, now))}
+		}
+	}
+	if at, lowered := l[a]; lowered && held(world, a, fleet.members) <= at.replicas {
+		delete(l, a)
+	}
+}
+
+// of is what was asked for lately, or so many.
+func (l lows) of(a app, now time.Time, wanted int64) int64 {
+	if at, lowered := l[a]; lowered && now.Sub(at.at) < slack {
+		return min(wanted, at.replicas)
+	}
+	return wanted
+}
+
+func follow(open map[history.Key]*order, fleet fleet, lows lows, world history.World, r history.Record, v *Verdict) {
 	o := open[r.Key]
 	if o == nil && r.Op == history.Put && r.Object.Text("status", "phase") == "" {
 		target := r.Object.Text("spec", "targetRef", "name")
@@ -74,7 +108,7 @@ func follow(open map[history.Key]*order, fleet fleet, world history.World, r his
 		if i < 0 {
 			return
 		}
-		o = &order{app: fleet.apps[i], since: r.At, spare: spare(world, fleet.apps[i], fleet.members)}
+		o = &order{app: fleet.apps[i], since: r.At, spare: lows.spare(world, fleet.apps[i], fleet.members, r.At)}
 		for _, pod := range r.Object.List("spec", "pods") {
 			o.pods = append(o.pods, pod.Text("cluster")+"/"+pod.Text("name"))
 		}
@@ -113,8 +147,17 @@ func (o *order) judge(world history.World, r history.Record, v *Verdict) {
 	}
 }
 
-// spare is how many more replicas the members have, or are about to have by a Work or the scheduling result, than the template.
-func spare(world history.World, a app, members []string) int64 {
+// spare is how many more replicas the members have than the template, or than it had a moment ago.
+func (l lows) spare(world history.World, a app, members []string, now time.Time) int64 {
+	wanted, known := world[a.key].Int("spec", "replicas")
+	if !known {
+		return 0
+	}
+	return max(0, held(world, a, members)-l.of(a, now, wanted))
+}
+
+// held are the replicas that the members have, or are about to have by a Work or the scheduling result.
+func held(world history.World, a app, members []string) int64 {
 	sum, booked := int64(0), map[string]int64{}
 	if binding, known := world[a.binding()]; known {
 		booked, _ = shares(binding)
@@ -124,11 +167,7 @@ func spare(world history.World, a app, members []string) int64 {
 		asked, _ := a.asked(world, member)
 		sum += max(n, asked, booked[member])
 	}
-	wanted, known := world[a.key].Int("spec", "replicas")
-	if !known {
-		return 0
-	}
-	return max(0, sum-wanted)
+	return sum
 }
 
 func remains(world history.World, a app, pod string) bool {
