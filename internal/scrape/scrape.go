@@ -11,8 +11,8 @@ import (
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
-// Options of a manager's metrics. A secure one is asked with a bearer token of the API server that the manager works on; without a folder of
-// tls.crt and tls.key its certificate is made at each start, and signed by nobody.
+// Options of a manager's metrics. A secure one is asked with a bearer token of the API server that the manager works on; without a folder
+// of tls.crt and tls.key its certificate is made at each start, and signed by nobody.
 func Options(address string, secure bool, certDir string) metricsserver.Options {
 	if !secure {
 		return metricsserver.Options{BindAddress: address}
