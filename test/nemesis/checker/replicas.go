@@ -19,7 +19,7 @@ func replicas(h history.History, v *Verdict) {
 		wanted.hear(r)
 		orders.hear(r)
 		limits.hear(before, r)
-		dropped.hear(fleet, world, r)
+		dropped.hear(fleet, world, now, r)
 		leaving = leaving || phase(r) == history.PhaseRest // from here on all is deleted
 		a, ok := fleet.of(r.Key)
 		had, counted := before.Int("spec", "replicas")
@@ -67,11 +67,11 @@ func unexplained(world history.World, now faults, orders sent, limits lowest, a 
 	return ""
 }
 
-// dropped are the applications in members whose Work Karmada began to delete when the scheduling result did not name the member: what the
-// Work made goes then, though the scheduler may have come back to the member meanwhile.
+// dropped are the applications in members whose Work began to be deleted by hand, or by Karmada when the scheduling result did not name the
+// member: what the Work made goes then, however long that takes, though the scheduler may have come back to the member meanwhile.
 type dropped map[history.Key]bool
 
-func (d dropped) hear(f fleet, world history.World, r history.Record) {
+func (d dropped) hear(f fleet, world history.World, now faults, r history.Record) {
 	member, ok := strings.CutPrefix(r.Namespace, "karmada-es-")
 	if r.Resource != history.Works || !ok || r.Op != history.Put {
 		return
@@ -86,7 +86,7 @@ func (d dropped) hear(f fleet, world history.World, r history.Record) {
 		}
 		shares, _ := shares(world[f.apps[i].binding()])
 		leaves, key := r.Object.Text("metadata", "deletionTimestamp") != "", f.apps[i].in(member)
-		d[key] = leaves && (d[key] || shares[member] == 0)
+		d[key] = leaves && (d[key] || shares[member] == 0 || now.lately(r.At, 0, "hand-work "+key.Name+"@"+member))
 	}
 }
 
