@@ -29,22 +29,26 @@ func TestRightIsNotFound(t *testing.T) {
 			g.insert(i-20, fault("hand-work", "plain@member2", false))
 		},
 		"a Work that somebody deleted goes when nobody remembers it": func(t *testing.T, g *tale) {
-			i := g.find(t, plain, isPut)
-			deleted := work("plain", "Deployment", 2)
-			deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-29T23:34:27Z"}
+			late := g.find(t, history.Key{}, func(r history.Record) bool {
+				return r.Note.Kind == history.Pressure && r.At.Before(epoch.Add(200*time.Second))
+			})
 			for _, r := range []history.Record{ // the last comes first
 				{Op: history.Put, Key: plain, Object: workload(2)},
 				{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
 				{Op: history.Delete, Key: plain},
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
+			} {
+				g.insert(late, r)
+			}
+			i := g.find(t, workKey("member2", "plain"), func(r history.Record) bool { return isPut(r) && r.At.Before(epoch.Add(10*time.Second)) })
+			deleted := work("plain", "Deployment", 2)
+			deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-29T23:34:27Z"}
+			for _, r := range []history.Record{
 				fault("hand-work", "plain@member2", true),
 				{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
 				fault("hand-work", "plain@member2", false),
-				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
 			} {
 				g.insert(i, r)
-			}
-			for j := i + 5; j < len(g.Records); j++ { // from the deletion on
-				g.Records[j].At = g.Records[j].At.Add(slack + time.Second)
 			}
 		},
 		"a partition of the first image holds nothing back": func(t *testing.T, g *tale) {
