@@ -36,7 +36,6 @@ func TestRightIsNotFound(t *testing.T) {
 				{Op: history.Put, Key: plain, Object: workload(2)},
 				{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
 				{Op: history.Delete, Key: plain},
-				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
 			} {
 				g.insert(late, r)
 			}
@@ -47,6 +46,7 @@ func TestRightIsNotFound(t *testing.T) {
 				fault("hand-work", "plain@member2", true),
 				{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
 				fault("hand-work", "plain@member2", false),
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
 			} {
 				g.insert(i, r)
 			}
