@@ -29,9 +29,7 @@ func TestRightIsNotFound(t *testing.T) {
 			g.insert(i-20, fault("hand-work", "plain@member2", false))
 		},
 		"a Work that somebody deleted goes when nobody remembers it": func(t *testing.T, g *tale) {
-			late := g.find(t, history.Key{}, func(r history.Record) bool {
-				return r.Note.Kind == history.Pressure && r.At.Before(epoch.Add(200*time.Second))
-			})
+			late := g.find(t, workKey("member2", "staged"), isPut)
 			for _, r := range []history.Record{ // the last comes first
 				{Op: history.Put, Key: plain, Object: workload(2)},
 				{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
