@@ -221,9 +221,14 @@ func (d *decision) follow() bookkeeping {
 // agreed says of books that nothing has to be written to whether the members say the same.
 func (d *decision) agreed() {
 	away := slices.DeleteFunc(d.clusters(), func(name string) bool { m := d.member(name); return m != nil && m.Ready })
+	disagrees := slices.DeleteFunc(d.clusters(), func(name string) bool { return !d.edited(d.member(name), d.clusterStatus(name)) })
 	switch denied := d.denied(); {
 	case denied != "":
 		d.condition(api.FedHPABooksAgree, metav1.ConditionFalse, api.FedHPAReasonMemberRunsMore, denied)
+	case len(disagrees) > 0:
+		d.condition(api.FedHPABooksAgree, metav1.ConditionUnknown, api.FedHPAReasonReportDisagrees,
+			"ResourceBinding and template say what the members report, and what "+list(disagrees)+" reports is old, or somebody edits the "+
+				"autoscaler there: it does not show the limits that were sent")
 	case len(away) > 0:
 		d.condition(api.FedHPABooksAgree, metav1.ConditionUnknown, api.FedHPAReasonMemberUnreachable,
 			"ResourceBinding and template say what the members run, and of "+list(away)+" what they ran when they were last seen")

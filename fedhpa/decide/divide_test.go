@@ -59,6 +59,11 @@ func TestLimitsEditedInTheMember(t *testing.T) {
 	if c.Status != metav1.ConditionFalse || c.Reason != api.FedHPAReasonAutoscalerEdited {
 		t.Errorf("after %s: %s %s", limitsLate, c.Status, c.Reason)
 	}
+	// What is reported beside other limits than were sent may be as old as they are.
+	books := meta.FindStatusCondition(m.status.Conditions, api.FedHPABooksAgree)
+	if books.Status != metav1.ConditionUnknown || books.Reason != api.FedHPAReasonReportDisagrees {
+		t.Errorf("the books after %s: %s %s", limitsLate, books.Status, books.Reason)
+	}
 	sent := m.members["m1"].hpaWork
 	m.report("m1")
 	if c := look(time.Second); c.Status != metav1.ConditionTrue {

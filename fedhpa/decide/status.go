@@ -147,8 +147,8 @@ func (d *decision) fault(m *Member, c *api.FedHPAClusterStatus) string {
 		return "the member's autoscaler cannot scale: " + m.HPA.Fault
 	case d.edited(m, c):
 		return fmt.Sprintf(
-			"the member's autoscaler obeys %d..%d where it was sent %d..%d: somebody in the member writes its limits; Karmada's execution "+
-				"controller writes ours",
+			"the member's autoscaler obeys %d..%d where it was sent %d..%d: somebody in the member writes its limits, where Karmada's "+
+				"execution controller writes ours, or its report is old",
 			m.HPA.InForce.Min, m.HPA.InForce.Max, m.HPA.Sent.Min, m.HPA.Sent.Max)
 	}
 	return ""
@@ -200,9 +200,9 @@ func otherLimits(m *Member) bool {
 	return m.HPA != nil && m.HPA.Owned && m.HPA.InForce != nil && *m.HPA.InForce != m.HPA.Sent
 }
 
-// edited reports whether limits differ for longer than they need to arrive.
+// edited reports whether limits differ for longer than they need to arrive: somebody edits them, or Karmada reports nothing new.
 func (d *decision) edited(m *Member, c *api.FedHPAClusterStatus) bool {
-	return otherLimits(m) && c != nil && c.LimitsDifferSince != nil && d.w.Now.Sub(c.LimitsDifferSince.Time) >= limitsLate
+	return m != nil && m.Ready && otherLimits(m) && c != nil && c.LimitsDifferSince != nil && d.w.Now.Sub(c.LimitsDifferSince.Time) >= limitsLate
 }
 
 func (d *decision) membersCondition() {

@@ -438,6 +438,7 @@ const (
 	FedHPAReasonStandbyWoken      = "StandbyWoken"
 	FedHPAReasonClusterEmptied    = "ClusterEmptied"
 	FedHPAReasonAutoscalerEdited  = "AutoscalerEdited"
+	FedHPAReasonReportDisagrees   = "ReportDisagrees"
 	FedHPAReasonTakenOver         = "TakenOver"
 	FedHPAReasonNameTaken         = "NameTaken"
 	FedHPAReasonWriteFailed       = "WriteFailed"
