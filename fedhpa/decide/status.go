@@ -202,7 +202,10 @@ func otherLimits(m *Member) bool {
 
 // edited reports whether limits differ for longer than they need to arrive: somebody edits them, or Karmada reports nothing new.
 func (d *decision) edited(m *Member, c *api.FedHPAClusterStatus) bool {
-	return m != nil && m.Ready && otherLimits(m) && c != nil && c.LimitsDifferSince != nil && d.w.Now.Sub(c.LimitsDifferSince.Time) >= limitsLate
+	if m == nil || !m.Ready || c == nil || c.LimitsDifferSince == nil {
+		return false
+	}
+	return otherLimits(m) && d.w.Now.Sub(c.LimitsDifferSince.Time) >= limitsLate
 }
 
 func (d *decision) membersCondition() {
