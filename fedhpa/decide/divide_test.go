@@ -64,6 +64,11 @@ func TestLimitsEditedInTheMember(t *testing.T) {
 	if books.Status != metav1.ConditionUnknown || books.Reason != api.FedHPAReasonReportDisagrees {
 		t.Errorf("the books after %s: %s %s", limitsLate, books.Status, books.Reason)
 	}
+	m.members["m1"].held = true // nothing is written there now: nobody is to blame for what differs
+	if c := look(0); c.Reason == api.FedHPAReasonAutoscalerEdited {
+		t.Errorf("held: %s %s", c.Reason, c.Message)
+	}
+	m.members["m1"].held = false
 	sent := m.members["m1"].hpaWork
 	m.report("m1")
 	if c := look(time.Second); c.Status != metav1.ConditionTrue {

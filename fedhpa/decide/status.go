@@ -200,9 +200,10 @@ func otherLimits(m *Member) bool {
 	return m.HPA != nil && m.HPA.Owned && m.HPA.InForce != nil && *m.HPA.InForce != m.HPA.Sent
 }
 
-// edited reports whether limits differ for longer than they need to arrive: somebody edits them, or Karmada reports nothing new.
+// edited reports whether limits that Karmada has applied differ for longer than they need to arrive: somebody edits them, or Karmada
+// reports nothing new. Of a member that is not written to now, or refuses what is written, they differ for that.
 func (d *decision) edited(m *Member, c *api.FedHPAClusterStatus) bool {
-	if m == nil || !m.Ready || c == nil || c.LimitsDifferSince == nil {
+	if !m.speaks() || m.Held || c == nil || c.LimitsDifferSince == nil {
 		return false
 	}
 	return otherLimits(m) && d.w.Now.Sub(c.LimitsDifferSince.Time) >= limitsLate
