@@ -15,6 +15,7 @@ import (
 	migrationv1alpha1 "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/gate/prometheus"
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/release/decide"
 	"github.com/argosy-dev/argosy/release/hold"
 )
@@ -45,7 +46,7 @@ func (c *Controller) gather(ctx context.Context, release *v1alpha1.Release) (dec
 		world.UnfitReason, world.Unfit = v1alpha1.ReasonWithMissing,
 			"spec.with: "+strings.Join(app.missing, ", ")+" does not exist: make it, or make the Release anew without it"
 	}
-	world.Template = &decide.Template{Images: images(app.target), Marked: app.marked(release.Name),
+	world.Template = &decide.Template{Images: manifest.Images(app.target), Marked: app.marked(release.Name),
 		Bound: slices.ContainsFunc(app.objects(), hold.Bound)}
 	if world.Template.Revision, world.Template.Contents, err = app.identity(); err != nil {
 		return world, nil, err
@@ -105,25 +106,6 @@ func (c *Controller) template(ctx context.Context, release *v1alpha1.Release) (*
 		return nil, nil
 	}
 	return template, nil
-}
-
-func images(template *unstructured.Unstructured) []string {
-	if image, ok, err := unstructured.NestedString(template.Object, "spec", "image"); ok && err == nil {
-		return []string{image} // of a Component
-	}
-	containers, _, err := unstructured.NestedSlice(template.Object, "spec", "template", "spec", "containers")
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, item := range containers {
-		if container, ok := item.(map[string]any); ok {
-			if image, ok := container["image"].(string); ok {
-				out = append(out, image)
-			}
-		}
-	}
-	return out
 }
 
 // migrating is the phase of a Migration that has the application between static management and federation.

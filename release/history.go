@@ -18,6 +18,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/argosy-dev/argosy/api/release/v1alpha1"
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/release/decide"
 	"github.com/argosy-dev/argosy/release/hold"
 )
@@ -166,7 +167,7 @@ func listed(revision string, record *appsv1.ControllerRevision) (v1alpha1.Revisi
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(of.Object, &object.Object); err != nil {
 		return v1alpha1.Revision{}, fmt.Errorf("decoding record %s: %w", record.Name, err)
 	}
-	return v1alpha1.Revision{Name: revision, Time: record.CreationTimestamp, Images: images(object), Bytes: int64(len(record.Data.Raw))}, nil
+	return v1alpha1.Revision{Name: revision, Time: record.CreationTimestamp, Images: manifest.Images(object), Bytes: int64(len(record.Data.Raw))}, nil
 }
 
 // prune records that neither the history nor a cluster needs.

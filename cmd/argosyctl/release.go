@@ -98,10 +98,11 @@ func newReleaseStatusCommand(flags *genericclioptions.ConfigFlags, streams gener
 
 // followRelease prints whenever something changed, until the release ends.
 func followRelease(ctx context.Context, out io.Writer, control client.Reader, release *v1alpha1.Release) error {
-	last := ""
+	last, silence := "", outage{out: out}
 	err := wait.PollUntilContextCancel(ctx, watchEvery, true, func(ctx context.Context) (bool, error) {
-		if err := control.Get(ctx, client.ObjectKeyFromObject(release), release); err != nil {
-			return false, err
+		err := control.Get(ctx, client.ObjectKeyFromObject(release), release)
+		if over := silence.over(ctx, err); err != nil {
+			return false, over
 		}
 		var text strings.Builder
 		if err := writeReleaseStatus(&text, release); err != nil {

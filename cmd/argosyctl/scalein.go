@@ -149,10 +149,11 @@ func (o scaleInOptions) order(name string) (*v1alpha1.PodScaleIn, error) {
 
 // follow prints every change until the order ends.
 func (o scaleInOptions) follow(ctx context.Context, control client.Client, order *v1alpha1.PodScaleIn) error {
-	last := ""
+	last, silence := "", outage{out: o.Out}
 	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, o.timeout+30*time.Second, true, func(ctx context.Context) (bool, error) {
-		if err := control.Get(ctx, client.ObjectKeyFromObject(order), order); err != nil {
-			return false, fmt.Errorf("reading PodScaleIn %s: %w", order.Name, err)
+		err := control.Get(ctx, client.ObjectKeyFromObject(order), order)
+		if over := silence.over(ctx, err); err != nil {
+			return false, over
 		}
 		if line := progress(order); line != last {
 			fmt.Fprintln(o.Out, line)

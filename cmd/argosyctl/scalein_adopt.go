@@ -83,9 +83,11 @@ func adopt(ctx context.Context, control client.Client, streams genericiooptions.
 	if a.rehearsed {
 		return nil
 	}
+	silence := outage{out: streams.Out}
 	err = wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, a.timeout, true, func(ctx context.Context) (bool, error) {
-		if err := control.Get(ctx, client.ObjectKeyFromObject(template), template); err != nil {
-			return false, fmt.Errorf("reading CloneSet %s: %w", a.name, err)
+		err := control.Get(ctx, client.ObjectKeyFromObject(template), template)
+		if over := silence.over(ctx, err); err != nil {
+			return false, over
 		}
 		return template.GetAnnotations()[v1alpha1.ScaleInAdoptAnnotation] == "", nil
 	})

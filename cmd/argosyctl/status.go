@@ -210,11 +210,14 @@ func looker(flags *genericclioptions.ConfigFlags, argument string) (func(context
 
 // follow prints whenever something changed, until the context ends.
 func follow(ctx context.Context, out io.Writer, look func(context.Context) (application.Facts, error), wide bool) error {
-	last := ""
+	last, silence := "", outage{out: out}
 	err := wait.PollUntilContextCancel(ctx, watchEvery, true, func(ctx context.Context) (bool, error) {
 		facts, err := look(ctx)
-		if err != nil {
-			return false, err
+		if err != nil && last == "" {
+			return false, err // somebody who never had an answer asks the wrong server
+		}
+		if over := silence.over(ctx, err); err != nil {
+			return false, over
 		}
 		var text strings.Builder
 		// Without a now there are no ages, which change at every look.

@@ -297,6 +297,13 @@ func TestProblems(t *testing.T) {
 					"readyReplicas": int64(3)}
 			})
 		}, "Waiting member1: 1 of 3 replicas are updated"},
+		"in the middle of a rollout that nothing holds back": {func(f *Facts) {
+			f.cluster("member1", func(c *Cluster) {
+				c.Object.Object["spec"].(map[string]any)["updateStrategy"] = map[string]any{"partition": "0%"}
+				c.Object.Object["status"] = map[string]any{"observedGeneration": int64(7), "replicas": int64(4), "updatedReplicas": int64(1),
+					"readyReplicas": int64(3)}
+			})
+		}, "Waiting member1: 1 of 3 replicas are updated"},
 		"a new replica that is not ready beside the old one": {func(f *Facts) {
 			f.cluster("member1", func(c *Cluster) {
 				c.Object.Object["status"] = map[string]any{"observedGeneration": int64(7), "replicas": int64(4), "updatedReplicas": int64(3),

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/argosy-dev/argosy/internal/binding"
+	"github.com/argosy-dev/argosy/internal/manifest"
 	"github.com/argosy-dev/argosy/internal/mark"
 )
 
@@ -106,7 +107,7 @@ func rowOf(facts Facts, name string) Row {
 	switch {
 	case cluster.Object != nil:
 		row.Source, status = SourceMember, cluster.Object
-		row.Limits, row.Images, row.Generation = cluster.Limits, images(cluster.Object), generationOf(cluster.Object)
+		row.Limits, row.Images, row.Generation = cluster.Limits, manifest.Images(cluster.Object), generationOf(cluster.Object)
 		if replicated(cluster.Object) {
 			waiting := int64(0)
 			for _, wait := range waits(cluster.Pods) {
@@ -156,7 +157,7 @@ func wantUpdated(object *unstructured.Unstructured, replicas int64) *int64 {
 		return nil
 	}
 	for _, path := range [][]string{{"spec", "updateStrategy", "partition"}, {"spec", "updateStrategy", "rollingUpdate", "partition"}} {
-		if partition, ok, err := unstructured.NestedFieldNoCopy(object.Object, path...); err != nil || ok && partition != int64(0) {
+		if partition, ok, err := unstructured.NestedFieldNoCopy(object.Object, path...); err != nil || ok && partition != int64(0) && partition != "0%" {
 			return nil
 		}
 	}
@@ -242,23 +243,6 @@ func generationOf(object *unstructured.Unstructured) *int64 {
 		return nil
 	}
 	return &n
-}
-
-// images of an object's pod template, in its order.
-func images(object *unstructured.Unstructured) []string {
-	containers, _, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
-	if err != nil {
-		return nil
-	}
-	var out []string
-	for _, item := range containers {
-		if container, ok := item.(map[string]any); ok {
-			if image, ok := container["image"].(string); ok {
-				out = append(out, image)
-			}
-		}
-	}
-	return out
 }
 
 // wait is a reason for which pods do not run.

@@ -1,5 +1,5 @@
-// Package manifest reads the objects of YAML and JSON streams, such as files for kubectl apply. It decides nothing, and reads no file
-// itself.
+// Package manifest reads objects as they are written: those of YAML and JSON streams, such as files for kubectl apply, and the images
+// that one names. It decides nothing, and reads no file itself.
 package manifest
 
 import (
@@ -28,4 +28,24 @@ func Parse(stream []byte) ([]*unstructured.Unstructured, error) {
 			out = append(out, object)
 		}
 	}
+}
+
+// Images that an object asks for: a Component's, or those of the containers of its pod template, in their order.
+func Images(object *unstructured.Unstructured) []string {
+	if image, ok, err := unstructured.NestedString(object.Object, "spec", "image"); ok && err == nil {
+		return []string{image}
+	}
+	containers, _, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, item := range containers {
+		if container, ok := item.(map[string]any); ok {
+			if image, ok := container["image"].(string); ok {
+				out = append(out, image)
+			}
+		}
+	}
+	return out
 }

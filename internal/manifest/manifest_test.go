@@ -34,3 +34,22 @@ func TestParse(t *testing.T) {
 		})
 	}
 }
+
+func TestImages(t *testing.T) {
+	for text, want := range map[string][]string{
+		"spec: {image: shop:2, replicas: 3}":                                            {"shop:2"},
+		"spec: {template: {spec: {containers: [{image: b:1}, {name: x}, {image: a}]}}}": {"b:1", "a"},
+		"spec: {template: {spec: {containers: [7]}}}":                                   nil,
+		"spec: {template: {spec: {containers: all}}}":                                   nil,
+		"spec: {image: 7}": nil,
+		"kind: ConfigMap":  nil,
+	} {
+		objects, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, Images(objects[0])); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
