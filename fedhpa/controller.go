@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/karmada-io/karmada/pkg/util"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,6 +24,7 @@ import (
 	api "github.com/argosy-dev/argosy/api/autoscaling/v1alpha1"
 	migration "github.com/argosy-dev/argosy/api/migration/v1alpha1"
 	"github.com/argosy-dev/argosy/fedhpa/decide"
+	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/text"
 )
 
@@ -37,7 +39,7 @@ type Controller struct {
 	recorder record.EventRecorder
 	metrics  *measures
 	clock    clock.Clock
-	lasting  lasting
+	lasting  conditions.Lasting
 }
 
 // Reconcile looks at one FedHPA once.
@@ -196,8 +198,14 @@ func (c *Controller) tell(fed *api.FedHPA, events []decide.Event) {
 
 // tellLasting tells of conditions that have lasted without a word.
 func (c *Controller) tellLasting(fed *api.FedHPA, told []decide.Event) (again time.Duration) {
-	untold, again := c.lasting.look(client.ObjectKeyFromObject(fed), fed.Status.Conditions, told, c.clock.Now())
-	c.tell(fed, untold)
+	var reasons []string
+	for _, e := range told {
+		reasons = append(reasons, e.Reason)
+	}
+	untold, again := c.lasting.Look(client.ObjectKeyFromObject(fed), fed.Status.Conditions, reasons, c.clock.Now())
+	for _, one := range untold {
+		c.recorder.Event(fed, corev1.EventTypeWarning, one.Reason, one.Type+": "+one.Message)
+	}
 	return again
 }
 
@@ -264,5 +272,5 @@ func (c *Controller) forget(fed types.NamespacedName) {
 	c.metrics.forget(fed)
 	c.gatherer.room.forget(fed)
 	c.gatherer.scales.forget(fed)
-	c.lasting.forget(fed)
+	c.lasting.Forget(fed)
 }

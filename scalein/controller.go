@@ -22,6 +22,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/text"
@@ -54,6 +55,7 @@ type Reconciler struct {
 	members       Members
 	keda          *autoscalers.ScaledObjects
 	recorder      record.EventRecorder
+	lasting       conditions.Lasting
 	clock         clock.Clock
 	measures      *measures
 }
@@ -121,6 +123,7 @@ const (
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	order := &v1alpha1.PodScaleIn{}
 	if err := r.cache.Get(ctx, request.NamespacedName, order); err != nil {
+		r.lasting.Forget(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if left, ended := r.kept(order); ended && !notAhead(order.Status.DeepCopy(), r.clock.Now()) {
@@ -201,6 +204,7 @@ func again(f facts, s step) time.Duration {
 func (r *Reconciler) writeStatus(ctx context.Context, f facts, s step) error {
 	before, after := f.order.Status, settle(f, s)
 	if equality.Semantic.DeepEqual(before, after) {
+		r.tellLasting(f, s, nil)
 		return nil
 	}
 	base := f.order.DeepCopy()
@@ -208,14 +212,30 @@ func (r *Reconciler) writeStatus(ctx context.Context, f facts, s step) error {
 	if err := r.writer.Status().Patch(ctx, f.order, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("writing status of PodScaleIn: %w", err)
 	}
+	var told []string
 	if news(before, after) {
+		told = append(told, s.reason)
 		r.recorder.Event(f.order, kindOf(s.phase), s.reason, text.Cut(s.message, longestEvent))
 	}
+	r.tellLasting(f, s, told)
 	// One that failed goes on being followed, and may succeed after all.
 	if s.done && after.Phase != v1alpha1.PhaseFailed || after.Phase == v1alpha1.PhaseFailed && before.Phase != v1alpha1.PhaseFailed {
 		r.measures.ended(after, f.now)
 	}
 	return nil
+}
+
+// tellLasting tells of what an order has waited for so long that somebody may ask. What ended was told when it did.
+func (r *Reconciler) tellLasting(f facts, s step, told []string) {
+	key := client.ObjectKeyFromObject(f.order)
+	if s.done || s.phase == v1alpha1.PhaseFailed {
+		r.lasting.Forget(key)
+		return
+	}
+	untold, _ := r.lasting.Look(key, f.order.Status.Conditions, told, f.now)
+	for _, one := range untold {
+		r.recorder.Event(f.order, kindOf(s.phase), one.Reason, text.Cut(one.Type+": "+one.Message, longestEvent))
+	}
 }
 
 // finish tidies up after an ended order and lets it go.

@@ -1,6 +1,6 @@
-// Package conditions counts the conditions of Argosy's objects for metrics: how many objects say what, and for how long the one that says
-// it longest has. It decides nothing, reads a manager's cache, and writes gauges. An alert can only ask for what lasts where something is
-// exported while it lasts.
+// Package conditions tells of the conditions of Argosy's objects where they last: for metrics it counts how many objects say what, and for
+// how long the one that says it longest has, and for events it remembers what has lasted without a word. It decides nothing, reads a
+// manager's cache, and writes gauges. An alert can only ask for what lasts where something is exported while it lasts.
 package conditions
 
 import (
