@@ -167,7 +167,9 @@ func listed(revision string, record *appsv1.ControllerRevision) (v1alpha1.Revisi
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(of.Object, &object.Object); err != nil {
 		return v1alpha1.Revision{}, fmt.Errorf("decoding record %s: %w", record.Name, err)
 	}
-	return v1alpha1.Revision{Name: revision, Time: record.CreationTimestamp, Images: manifest.Images(object), Bytes: int64(len(record.Data.Raw))}, nil
+	return v1alpha1.Revision{
+		Name: revision, Time: record.CreationTimestamp, Images: manifest.Images(object), Bytes: int64(len(record.Data.Raw)),
+	}, nil
 }
 
 // prune records that neither the history nor a cluster needs.

@@ -157,7 +157,8 @@ func wantUpdated(object *unstructured.Unstructured, replicas int64) *int64 {
 		return nil
 	}
 	for _, path := range [][]string{{"spec", "updateStrategy", "partition"}, {"spec", "updateStrategy", "rollingUpdate", "partition"}} {
-		if partition, ok, err := unstructured.NestedFieldNoCopy(object.Object, path...); err != nil || ok && partition != int64(0) && partition != "0%" {
+		partition, ok, err := unstructured.NestedFieldNoCopy(object.Object, path...)
+		if err != nil || ok && partition != int64(0) && partition != "0%" {
 			return nil
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // also by a process that looks late.
 const ToldAfter = 40 * time.Second
 
-// Lasting remembers since when the conditions of a controller's objects have given a reason for not being True: their own times are those of
-// their status, which stays while reasons change. A process that starts anew counts anew. The zero value remembers nothing.
+// Lasting remembers since when the conditions of a controller's objects have given a reason for not being True: their own times are those
+// of their status, which stays while reasons change. A process that starts anew counts anew. The zero value remembers nothing.
 type Lasting struct {
 	lock sync.Mutex
 	of   map[types.NamespacedName]map[string]doubt
