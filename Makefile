@@ -13,6 +13,7 @@ TOOLS     := go tool -modfile=tools/go.mod
 PROGRAMS  := $(filter-out argosy-lab,$(notdir $(wildcard cmd/argosy*)))
 PLATFORMS := linux/amd64 linux/arm64
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+CREATED   = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
 LINK      := -s -w -X github.com/argosy-dev/argosy/internal/program.version=$(VERSION)
 comma     := ,
 space     := $(subst ,, )
@@ -189,7 +190,7 @@ images: go-version ## OCI images with bills of materials into _artifacts/images,
 	done
 	cd tools/images && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/images \
 		-programs "$(subst $(space),$(comma),$(PROGRAMS))" -platforms "$(subst $(space),$(comma),$(PLATFORMS))" \
-		-version "$(VERSION)" -revision "$$(git rev-parse HEAD)" -created "$$(git log -1 --format=%ct)"
+		-version "$(VERSION)" -revision "$$(git rev-parse HEAD)" -created "$(CREATED)"
 
 .PHONY: images-check
 images-check: images ## build the commit's images again in another folder, and compare every digest
@@ -201,7 +202,7 @@ chart: ## the Helm charts, checked and packed, into _artifacts/chart; VERSION=v1
 	@mkdir -p $(ARTIFACTS) && echo 'image: {repository: registry.example/argosy}' > $(ARTIFACTS)/values.yaml
 	@for chart in chart member; do (cd tools/chart && \
 		go run . lint -chart $(CURDIR)/deploy/$$chart -values $(CURDIR)/$(ARTIFACTS)/values.yaml && \
-		go run . package -chart $(CURDIR)/deploy/$$chart -out $(CURDIR)/$(ARTIFACTS)/chart $(if $(filter v%,$(VERSION)),-version $(VERSION))) || exit 1; \
+		go run . package -chart $(CURDIR)/deploy/$$chart -out $(CURDIR)/$(ARTIFACTS)/chart -created "$(CREATED)" $(if $(filter v%,$(VERSION)),-version $(VERSION))) || exit 1; \
 	done
 
 # make release: argosyctl for people's machines, and argosy-estimator, which its fit asks. A version is what a tag says, and RELEASES is where its archives will be served.
@@ -209,12 +210,18 @@ CLIENT_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 RELEASES         ?= https://github.com/argosy-dev/argosy/releases/download
 
 .PHONY: release
-release: images chart ## all a release consists of: images, chart, archives for people's machines, checksums and krew manifest; VERSION=v1.2.3
+release: images chart ## all a release consists of: images, charts, archives for people's machines, checksums and krew manifest; VERSION=v1.2.3
 	@for p in $(CLIENT_PLATFORMS); do os=$${p%/*} arch=$${p#*/}; mkdir -p $(ARTIFACTS)/bin/$$os-$$arch; \
 		GOOS=$$os GOARCH=$$arch $(COMPILE) -trimpath -buildvcs=false -ldflags='$(LINK)' -o $(ARTIFACTS)/bin/$$os-$$arch/ ./cmd/argosyctl ./cmd/argosy-estimator || exit 1; \
 	done
 	cd tools/release && go run . -bin $(CURDIR)/$(ARTIFACTS)/bin -out $(CURDIR)/$(ARTIFACTS)/release -root $(CURDIR) -url $(RELEASES) \
-		-version "$(VERSION)" -platforms "$(subst $(space),$(comma),$(CLIENT_PLATFORMS))" -created "$$(git log -1 --format=%ct)"
+		-charts $(CURDIR)/$(ARTIFACTS)/chart -images $(CURDIR)/$(ARTIFACTS)/images \
+		-version "$(VERSION)" -platforms "$(subst $(space),$(comma),$(CLIENT_PLATFORMS))" -created "$(CREATED)"
+
+.PHONY: release-check
+release-check: release ## build the commit's release again in another folder, and compare every checksum; VERSION=v1.2.3
+	@copy=$$(mktemp -d) && trap "rm -rf $$copy" EXIT && git clone -q . $$copy && $(MAKE) --no-print-directory -C $$copy release VERSION="$(VERSION)" >/dev/null && \
+		diff $(ARTIFACTS)/release/checksums.txt $$copy/$(ARTIFACTS)/release/checksums.txt && echo "the same checksums, twice"
 
 ##@ Contribute
 

@@ -3,7 +3,7 @@
 //
 //	chart lint     -chart DIR [-values FILE]   what helm lint --strict says
 //	chart template -chart DIR [-values FILE]   what helm install would apply, hooks too, as one YAML stream
-//	chart package  -chart DIR -out DIR         the archive that helm install takes
+//	chart package  -chart DIR -out DIR         the archive that helm install takes, the same bytes for the same chart and -created
 //
 // It is a module of its own, so that Helm's dependencies stay out of the product's.
 package main

@@ -31,6 +31,7 @@ func main() {
 type options struct {
 	chart, values, out, name, namespace, kubeVersion, version string
 	upgrade                                                   bool
+	created                                                   int64
 }
 
 func run(args []string, out io.Writer) error {
@@ -47,6 +48,7 @@ func run(args []string, out io.Writer) error {
 	flags.StringVar(&o.kubeVersion, "kube-version", "v1.34.2", "version of the host cluster")
 	flags.StringVar(&o.version, "version", "", "package: of the programs and so of the chart, such as v1.2.3; by default what Chart.yaml says")
 	flags.BoolVar(&o.upgrade, "upgrade", false, "render as an upgrade")
+	flags.Int64Var(&o.created, "created", 0, "package: time of the files in seconds since 1970: the commit's, so that packing again is equal")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -152,7 +154,7 @@ func (o options) pack(out io.Writer) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	archive, err := chartutil.Save(loaded, o.out)
+	archive, err := o.save(loaded)
 	if err != nil {
 		return err
 	}

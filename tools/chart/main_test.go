@@ -1,14 +1,22 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
 )
 
 // write makes a chart of one ConfigMap; files replace or add to it.
@@ -135,6 +143,85 @@ func TestPackage(t *testing.T) {
 	}
 	if err := run([]string{"package", "-chart", dir}, io.Discard); err == nil || !strings.Contains(err.Error(), "-out") {
 		t.Errorf("without a place: %v", err)
+	}
+}
+
+// TestPackagedTwice: the same chart and time give the same bytes, whenever it is packed, and they are Helm's but for the time.
+func TestPackagedTwice(t *testing.T) {
+	dir, created := filepath.Join("..", "..", "deploy", "chart"), time.Unix(1700000000, 0).UTC()
+	pack := func(seconds int64) []byte {
+		t.Helper()
+		out := t.TempDir()
+		args := []string{"package", "-chart", dir, "-out", out, "-version", "v1.2.3", "-created", strconv.FormatInt(seconds, 10)}
+		if err := run(args, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(out, "argosy-1.2.3.tgz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	once := pack(created.Unix())
+	if !bytes.Equal(once, pack(created.Unix())) {
+		t.Error("packed twice, and not the same bytes")
+	}
+	if bytes.Equal(once, pack(created.Unix()+1)) {
+		t.Error("the time that was told is not in it")
+	}
+	loaded, err := loader.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded.Metadata.AppVersion, loaded.Metadata.Version = "v1.2.3", "1.2.3"
+	archive, err := chartutil.Save(loaded, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	helms, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, have := unpack(t, helms), unpack(t, once)
+	if len(have.files) < 10 || !reflect.DeepEqual(have.files, want.files) || have.Comment != want.Comment ||
+		!bytes.Equal(have.Extra, want.Extra) {
+		t.Errorf("it is not what Helm packs: %d files, Helm's %d", len(have.files), len(want.files))
+	}
+	for _, at := range have.times {
+		if !at.Equal(created) {
+			t.Errorf("a file of %v, want %v", at, created)
+		}
+	}
+}
+
+// contents of an archive.
+type contents struct {
+	gzip.Header
+	files []string
+	times []time.Time
+}
+
+func unpack(t *testing.T, raw []byte) contents {
+	t.Helper()
+	unzipped, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := contents{Header: unzipped.Header}
+	for from := tar.NewReader(unzipped); ; {
+		header, err := from.Next()
+		if errors.Is(err, io.EOF) {
+			return c
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.files = append(c.files, fmt.Sprintf("%s %o\n%s", header.Name, header.Mode, content))
+		c.times = append(c.times, header.ModTime)
 	}
 }
 

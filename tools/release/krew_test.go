@@ -24,8 +24,8 @@ func TestKrewInstalls(t *testing.T) {
 		}
 	}
 	out := t.TempDir()
-	err := run([]string{"-bin", bin, "-out", out, "-version", "v1.2.3", "-url", "https://example.org/releases", "-created", "1700000000",
-		"-platforms", platform}, io.Discard)
+	err := run(append(before(t), "-bin", bin, "-out", out, "-version", "v1.2.3", "-url", "https://example.org/releases",
+		"-created", "1700000000", "-platforms", platform), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,16 +24,22 @@ func main() {
 
 // release is what one run packs.
 type release struct {
-	bin, out, version, url, root string
-	created                      time.Time
+	bin, charts, images, out, version, url, root string
+	created                                      time.Time
 }
 
 // mostBytes of argosyctl: what everybody downloads stays lighter than its peers (decision 0389).
 const mostBytes = 70_000_000
 
-// archive is one that was written.
+// archive is one that was written, for one platform.
 type archive struct {
-	name, sum, os, arch string
+	asset
+	os, arch string
+}
+
+// asset is a file of the release with its SHA-256.
+type asset struct {
+	name, sum string
 }
 
 // versions are what krew demands, and what file names can hold.
@@ -43,6 +49,8 @@ func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	r := release{}
 	flags.StringVar(&r.bin, "bin", "", "folder that holds <os>-<arch>/argosyctl and /argosy-estimator")
+	flags.StringVar(&r.charts, "charts", "", "folder of the charts that tools/chart packed")
+	flags.StringVar(&r.images, "images", "", "folder of the images that tools/images packed")
 	flags.StringVar(&r.out, "out", "", "folder to write to")
 	flags.StringVar(&r.version, "version", "", "such as v1.2.3")
 	flags.StringVar(&r.url, "url", "", "where the archives of all versions will be served: <url>/<version>/<archive>")
@@ -52,8 +60,8 @@ func run(args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if r.bin == "" || r.out == "" || r.url == "" {
-		return errors.New("-bin, -out and -url are needed")
+	if r.bin == "" || r.charts == "" || r.images == "" || r.out == "" || r.url == "" {
+		return errors.New("-bin, -charts, -images, -out and -url are needed")
 	}
 	if !versions.MatchString(r.version) {
 		return fmt.Errorf("-version %q: want a semantic version with a v, such as v1.2.3", r.version)
@@ -62,33 +70,46 @@ func run(args []string, out io.Writer) error {
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return err
 	}
-	// krew installs the first; who asks `argosyctl fit` puts the second beside it.
-	var archives, beside []archive
-	for _, platform := range strings.Split(*platforms, ",") {
+	archives, beside, err := r.programs(strings.Split(*platforms, ","))
+	if err != nil {
+		return err
+	}
+	others, err := r.others()
+	if err != nil {
+		return err
+	}
+	var assets []asset
+	for _, a := range slices.Concat(archives, beside) {
+		assets = append(assets, a.asset)
+	}
+	return r.describe(archives, append(assets, others...), out)
+}
+
+// programs packs argosyctl, which krew installs, and argosy-estimator, which who asks `argosyctl fit` puts beside it.
+func (r release) programs(platforms []string) (archives, beside []archive, err error) {
+	for _, platform := range platforms {
 		system, arch, ok := strings.Cut(platform, "/")
 		if !ok {
-			return fmt.Errorf("-platforms %q: want os/arch", platform)
+			return nil, nil, fmt.Errorf("-platforms %q: want os/arch", platform)
 		}
 		packed, err := r.pack("argosyctl", system, arch, file{
 			name: "kubectl_complete-argosy", from: filepath.Join(r.root, "tools", "release", "kubectl_complete-argosy"), mode: 0o755,
 		})
 		if err != nil {
-			return fmt.Errorf("packing %s: %w", platform, err)
+			return nil, nil, fmt.Errorf("packing %s: %w", platform, err)
 		}
 		estimator, err := r.pack("argosy-estimator", system, arch)
 		if err != nil {
-			return fmt.Errorf("packing %s: %w", platform, err)
+			return nil, nil, fmt.Errorf("packing %s: %w", platform, err)
 		}
 		archives, beside = append(archives, packed), append(beside, estimator)
-		fmt.Fprintln(out, packed.sum, packed.name)
-		fmt.Fprintln(out, estimator.sum, estimator.name)
 	}
-	return r.describe(archives, beside)
+	return archives, beside, nil
 }
 
 // pack writes the archive of one program for one platform, with what else belongs to it.
 func (r release) pack(program, system, arch string, more ...file) (archive, error) {
-	packed := archive{name: fmt.Sprintf("%s_%s_%s_%s.tar.gz", program, r.version, system, arch), os: system, arch: arch}
+	packed := archive{os: system, arch: arch, asset: asset{name: fmt.Sprintf("%s_%s_%s_%s.tar.gz", program, r.version, system, arch)}}
 	binary := filepath.Join(r.bin, system+"-"+arch, program)
 	if info, err := os.Stat(binary); err != nil {
 		return packed, err
@@ -111,9 +132,9 @@ func (r release) pack(program, system, arch string, more ...file) (archive, erro
 }
 
 // describe writes the checksums and krew's manifest.
-func (r release) describe(archives, beside []archive) error {
+func (r release) describe(archives []archive, assets []asset, out io.Writer) error {
 	var sums strings.Builder
-	for _, a := range slices.Concat(archives, beside) {
+	for _, a := range assets {
 		sums.WriteString(a.sum + "  " + a.name + "\n")
 	}
 	if err := os.WriteFile(filepath.Join(r.out, "checksums.txt"), []byte(sums.String()), 0o644); err != nil {
@@ -123,5 +144,9 @@ func (r release) describe(archives, beside []archive) error {
 	if err != nil {
 		return fmt.Errorf("writing krew's manifest for %d archives: %w", len(archives), err)
 	}
-	return os.WriteFile(filepath.Join(r.out, "argosy.yaml"), manifest, 0o644)
+	if err := os.WriteFile(filepath.Join(r.out, "argosy.yaml"), manifest, 0o644); err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, sums.String())
+	return err
 }

@@ -33,11 +33,32 @@ func binaries(t *testing.T) string {
 	return bin
 }
 
+// before are flags that name a chart and an image of v1.2.3, beside a chart of an earlier version.
+func before(t *testing.T) []string {
+	t.Helper()
+	charts, images := t.TempDir(), t.TempDir()
+	for _, name := range []string{"argosy-1.2.2.tgz", "argosy-1.2.3.tgz", "argosy-member-1.2.3.tgz"} {
+		put(t, filepath.Join(charts, name), name)
+	}
+	for _, name := range []string{"argosy-webhook.tar", "argosy-webhook-amd64.cdx.json", "argosy-webhook-arm64.cdx.json"} {
+		put(t, filepath.Join(images, name), name)
+	}
+	put(t, filepath.Join(images, "digests.txt"), "sha256:"+strings.Repeat("0f", 32)+"  argosy-webhook:v1.2.3\n")
+	return []string{"-charts", charts, "-images", images}
+}
+
+func put(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func packed(t *testing.T, bin string) string {
 	t.Helper()
 	out := t.TempDir()
-	err := run([]string{"-bin", bin, "-out", out, "-version", "v1.2.3", "-url", "https://example.org/releases", "-created", "1700000000",
-		"-platforms", "linux/amd64,darwin/arm64"}, io.Discard)
+	err := run(append(before(t), "-bin", bin, "-out", out, "-version", "v1.2.3", "-url", "https://example.org/releases",
+		"-created", "1700000000", "-platforms", "linux/amd64,darwin/arm64"), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,14 +125,105 @@ func unpacked(t *testing.T, raw []byte) map[string]string {
 	return files
 }
 
+// TestSums: checksums.txt has each file of the release but itself and krew's manifest, with the sum that it has: charts of this version
+// and what belongs to images too.
+func TestSums(t *testing.T) {
+	out := packed(t, binaries(t))
+	sums := map[string]string{}
+	for line := range strings.Lines(string(read(t, out, "checksums.txt"))) {
+		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		sums[name] = sum
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.Name() == "checksums.txt" || entry.Name() == "argosy.yaml" {
+			continue
+		}
+		if sum := sha256.Sum256(read(t, out, entry.Name())); sums[entry.Name()] != hex.EncodeToString(sum[:]) {
+			t.Errorf("%s has %x, checksums.txt says %q", entry.Name(), sum, sums[entry.Name()])
+		}
+		delete(sums, entry.Name())
+	}
+	if len(sums) > 0 {
+		t.Errorf("checksums.txt has what is not there: %v", sums)
+	}
+	for name, want := range map[string]string{
+		"argosy-1.2.3.tgz": "argosy-1.2.3.tgz", "argosy-member-1.2.3.tgz": "argosy-member-1.2.3.tgz",
+		"argosy-webhook_v1.2.3_image.tar":            "argosy-webhook.tar",
+		"argosy-webhook_v1.2.3_image_amd64.cdx.json": "argosy-webhook-amd64.cdx.json",
+		"argosy-webhook_v1.2.3_image_arm64.cdx.json": "argosy-webhook-arm64.cdx.json",
+		"image-digests.txt":                          "sha256:" + strings.Repeat("0f", 32) + "  argosy-webhook:v1.2.3\n",
+	} {
+		if have := string(read(t, out, name)); have != want {
+			t.Errorf("%s is %q, want %q", name, have, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(out, "argosy-1.2.2.tgz")); err == nil {
+		t.Error("the chart of an earlier version is in it")
+	}
+}
+
+// TestPartsOfAnotherVersion: what is not of this version is not released under its name.
+func TestPartsOfAnotherVersion(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(t *testing.T, charts, images string)
+		want  string
+	}{
+		"no chart of this version": {
+			spoil: func(t *testing.T, charts, _ string) {
+				t.Helper()
+				if err := os.Remove(filepath.Join(charts, "argosy-member-1.2.3.tgz")); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "taking chart argosy-member: ",
+		},
+		"images of another": {
+			spoil: func(t *testing.T, _, images string) {
+				t.Helper()
+				put(t, filepath.Join(images, "digests.txt"), "sha256:"+strings.Repeat("0f", 32)+"  argosy-webhook:v1.2.2\n")
+			},
+			want: "of version v1.2.2, and this release is v1.2.3: run make images VERSION=v1.2.3",
+		},
+		"digests that are none": {
+			spoil: func(t *testing.T, _, images string) {
+				t.Helper()
+				put(t, filepath.Join(images, "digests.txt"), "argosy-webhook\n")
+			},
+			want: `taking image "argosy-webhook": want a digest`,
+		},
+		"an image without its bill": {
+			spoil: func(t *testing.T, _, images string) {
+				t.Helper()
+				put(t, filepath.Join(images, "digests.txt"), "sha256:"+strings.Repeat("0f", 32)+"  argosyctl:v1.2.3\n")
+				put(t, filepath.Join(images, "argosyctl.tar"), "an image")
+			},
+			want: "no bill of materials argosyctl-*.cdx.json",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			flags := before(t)
+			tc.spoil(t, flags[1], flags[3])
+			err := run(append(flags, "-bin", binaries(t), "-out", t.TempDir(), "-version", "v1.2.3", "-url", "https://example.org",
+				"-platforms", "linux/amd64"), io.Discard)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
 // TestTooHeavy: a program that grew past what was promised is not packed.
 func TestTooHeavy(t *testing.T) {
 	bin := binaries(t)
 	if err := os.Truncate(filepath.Join(bin, "linux-amd64", "argosyctl"), mostBytes+1); err != nil {
 		t.Fatal(err)
 	}
-	err := run([]string{"-bin", bin, "-out", t.TempDir(), "-version", "v1.2.3", "-url", "https://example.org",
-		"-platforms", "linux/amd64"}, io.Discard)
+	err := run(append(before(t), "-bin", bin, "-out", t.TempDir(), "-version", "v1.2.3", "-url", "https://example.org",
+		"-platforms", "linux/amd64"), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "argosyctl has 70000001 bytes") {
 		t.Errorf("got %v", err)
 	}
@@ -152,12 +264,12 @@ func TestManifest(t *testing.T) {
 func TestWhatIsRefused(t *testing.T) {
 	bin := binaries(t)
 	for want, args := range map[string][]string{
-		"-version \"0d1e2f\"":         {"-version", "0d1e2f"},
-		"packing plan9/386":           {"-version", "v1.2.3", "-platforms", "plan9/386"},
-		"-platforms \"linux\"":        {"-version", "v1.2.3", "-platforms", "linux"},
-		"-bin, -out and -url are nee": {"-version", "v1.2.3", "-url", ""},
+		"-version \"0d1e2f\"":      {"-version", "0d1e2f"},
+		"packing plan9/386":        {"-version", "v1.2.3", "-platforms", "plan9/386"},
+		"-platforms \"linux\"":     {"-version", "v1.2.3", "-platforms", "linux"},
+		"-out and -url are needed": {"-version", "v1.2.3", "-url", ""},
 	} {
-		err := run(append([]string{"-bin", bin, "-out", t.TempDir(), "-url", "https://example.org"}, args...), io.Discard)
+		err := run(append(append(before(t), "-bin", bin, "-out", t.TempDir(), "-url", "https://example.org"), args...), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", args, err, want)
 		}
