@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -23,6 +24,7 @@ type checkOptions struct {
 	before                                 bool
 	output                                 string
 	hostKubeconfig, hostNamespace, address string
+	values                                 []string
 }
 
 func newCheckCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
@@ -32,12 +34,14 @@ func newCheckCommand(flags *genericclioptions.ConfigFlags, streams genericioopti
 		Short: "See whether Argosy can be installed, or whether all of it works",
 		Long: `Looks at a whole installation from karmada-apiserver: kinds and roles of this version, a leader of the controllers, an
 estimator for each member, members that are Ready, and all that doctor looks at. With --host-kubeconfig also at the programs that run
-in the host cluster. With --pre it looks at what an installation needs, before there is one.
+in the host cluster. With --pre it looks at what an installation needs, before there is one: with --host-kubeconfig also at the
+Secrets that the chart mounts, by the names of its values.
 
 It changes nothing. The exit code is 0 when nothing is wrong (warnings are told), 1 when something does not work, and 2 when
 something could not be found out.`,
 		Example: `  # Before the installation
-  argosyctl check --pre --kubeconfig karmada.kubeconfig --host-kubeconfig host.kubeconfig
+  argosyctl check --pre --kubeconfig karmada.kubeconfig --host-kubeconfig host.kubeconfig --host-namespace karmada-system \
+    --values values.yaml
 
   # Afterwards
   argosyctl check --kubeconfig karmada.kubeconfig --host-kubeconfig host.kubeconfig --host-namespace karmada-system`,
@@ -45,6 +49,9 @@ something could not be found out.`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if _, err := structured(io.Discard, o.output, nil); err != nil {
 				return err
+			}
+			if len(o.values) > 0 && (!o.before || o.hostKubeconfig == "") {
+				return errors.New("--values says which Secrets --pre looks for in the host cluster: it needs --pre and --host-kubeconfig")
 			}
 			config, err := restConfig(flags)
 			if err != nil {
@@ -64,6 +71,8 @@ something could not be found out.`,
 	command.Flags().StringVar(&o.hostNamespace, "host-namespace", install.Namespace, "namespace of the host cluster where the programs run")
 	command.Flags().StringVar(&o.address, "webhook-address", "",
 		"host:port at which argosy-webhook is reached from here, when the registration's address is not")
+	command.Flags().StringArrayVar(&o.values, "values", nil,
+		"with --pre: file of values that the chart will be given, for the Secrets that it mounts; more than one as helm takes them")
 	return command
 }
 
@@ -71,6 +80,10 @@ something could not be found out.`,
 const exitCannotTell = 2
 
 func (o checkOptions) results(ctx context.Context, flags *genericclioptions.ConfigFlags, config *rest.Config) ([]check.Result, error) {
+	values, err := check.ReadValues(o.values)
+	if err != nil {
+		return nil, err
+	}
 	control, _, err := controlPlane(flags)
 	if err != nil {
 		return nil, err
@@ -86,16 +99,24 @@ func (o checkOptions) results(ctx context.Context, flags *genericclioptions.Conf
 		if err != nil {
 			return nil, err
 		}
-		facts.Host = check.AskHost(ctx, host, o.hostNamespace)
+		facts.Host = o.host(ctx, host, values)
 	}
+	now := clock.RealClock{}.Now()
 	if o.before {
-		return check.JudgeBefore(facts), nil
+		return check.JudgeBefore(facts, now), nil
 	}
-	results := check.Judge(facts, clock.RealClock{}.Now())
+	results := check.Judge(facts, now)
 	if facts.Unreachable != nil || !facts.Karmada() {
 		return results, nil
 	}
 	return append(results, o.diagnosed(ctx, config)...), nil
+}
+
+func (o checkOptions) host(ctx context.Context, config *rest.Config, values check.Values) check.Host {
+	if o.before {
+		return check.AskHostBefore(ctx, config, o.hostNamespace, values)
+	}
+	return check.AskHost(ctx, config, o.hostNamespace)
 }
 
 // diagnosed is what doctor says.

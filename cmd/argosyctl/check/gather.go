@@ -79,6 +79,9 @@ type Host struct {
 	Version   string
 	Namespace string
 	Programs  []Program
+	// Values of the chart, and the Secrets by name that they may mean: before an installation alone.
+	Values  Values
+	Secrets map[string]Secret
 }
 
 // needed are the groups by which a karmada-apiserver is known.

@@ -49,6 +49,21 @@ func programOf(d *appsv1.Deployment) Program {
 	return p
 }
 
+// AskHostBefore reads the host cluster before an installation, with the Secrets that the chart mounts by its values.
+func AskHostBefore(ctx context.Context, config *rest.Config, namespace string, values Values) Host {
+	out := AskHost(ctx, config, namespace)
+	if out.Err != nil {
+		return out
+	}
+	host, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		out.Err = fmt.Errorf("reaching the host cluster: %w", err)
+		return out
+	}
+	out.Values, out.Secrets = values, readSecrets(ctx, host, namespace, values)
+	return out
+}
+
 // AskHost reads the host cluster.
 func AskHost(ctx context.Context, config *rest.Config, namespace string) Host {
 	out := Host{Asked: true, Namespace: namespace}

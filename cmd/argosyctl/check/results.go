@@ -53,12 +53,13 @@ func Judge(facts Facts, now time.Time) []Result {
 }
 
 // JudgeBefore runs the checks of what an installation needs.
-func JudgeBefore(facts Facts) []Result {
+func JudgeBefore(facts Facts, now time.Time) []Result {
 	out := plane(facts)
 	if facts.Unreachable != nil || !facts.Karmada() {
 		return out
 	}
-	return append(out, rights(facts), workloads(facts), clusters(facts), host(facts))
+	out = append(out, rights(facts), workloads(facts), clusters(facts), host(facts))
+	return append(out, secrets(facts, now)...)
 }
 
 func plane(facts Facts) []Result {

@@ -110,14 +110,14 @@ func TestJudgeBefore(t *testing.T) {
 		"host not named":   {func(f *Facts) { f.Host = Host{} }, "host cluster", Unknown, "not asked"},
 		"host too old":     {func(f *Facts) { f.Host.Version = "v1.26.3" }, "host cluster", Problem, "1.27 is needed"},
 	}
-	if got := troubles(JudgeBefore(whole())); len(got) != 0 {
+	if got := troubles(JudgeBefore(ready(t, withValues(t, "")), now)); len(got) != 0 {
 		t.Fatalf("with all that is needed: %v", got)
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			facts := whole()
+			facts := ready(t, withValues(t, ""))
 			tt.alter(&facts)
-			wantTrouble(t, JudgeBefore(facts), tt.check, tt.want, tt.says)
+			wantTrouble(t, JudgeBefore(facts, now), tt.check, tt.want, tt.says)
 		})
 	}
 }
