@@ -150,7 +150,8 @@ func TestSecretsBefore(t *testing.T) {
 		},
 		"a node's port": {
 			alter: key("karmada-kubeconfig", "kubeconfig", kubeconfig("karmada-apiserver.karmada-system.svc:5443", "10.0.0.7:32443")),
-			check: "karmada.kubeconfigSecret", want: Problem, says: []string{"is at port 32443", "reach 5443 alone", "karmada: {apiserverPort: 32443}"},
+			check: "karmada.kubeconfigSecret", want: Problem,
+			says: []string{"is at port 32443", "reach 5443 alone", "karmada: {apiserverPort: 32443}"},
 		},
 		"a node's port that is let through": {
 			values: "karmada: {apiserverPort: 32443}\n",
