@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
-	"github.com/argosy-dev/argosy/test/lab/iaas"
 )
 
 // customers ask the proxy all the time, and somebody looks at whom it sends them to.
@@ -159,7 +160,8 @@ func (s *shop) answered(c *customers, answer string) {
 }
 
 // TestBehindHAProxy: the sample of a delivery, with HAProxy for its load balancer and customers all the while. A release comes to all
-// servers, and a machine that dies is replaced: no request is lost, and never is more than one of four away.
+// servers in three batches, each at a weight of 20 until a person has seen it; one that comes up sick stops at its first server and is
+// taken back; and a machine that dies is replaced: no request is lost, and never is more than one of four away.
 func TestBehindHAProxy(t *testing.T) {
 	s := newShop(t)
 	s.apply()
@@ -168,10 +170,24 @@ func TestBehindHAProxy(t *testing.T) {
 	t.Cleanup(c.stop)
 	s.answered(c, "shop 1.0.0, jdk 21.0.2")
 
-	artifact, checksum := iaas.Artifact("/shop/1.2.0.tar")
-	edit(s, &v1alpha1.VMDeployment{ObjectMeta: meta("shop")}, func(d *v1alpha1.VMDeployment) {
-		d.Spec.Release.Version, d.Spec.Release.Artifact, d.Spec.Release.Checksum = "1.2.0", artifact, checksum
+	s.release("1.2.0", func(strategy *v1alpha1.ReleaseStrategy) {
+		strategy.Batches = []intstr.IntOrString{intstr.FromString("25%"), intstr.FromString("25%"), intstr.FromString("50%")}
+		strategy.TrafficWeight, strategy.PauseBetween = ptr.To[int32](20), v1alpha1.PauseApproval
 	})
+	for batch, want := range [][]int32{{20, 100, 100, 100}, {100, 20, 100, 100}} {
+		// Of this very batch: what was approved a moment ago is shown until the release was looked at again.
+		next := fmt.Sprintf("release 1.2.0, batch %d of 3: ", batch+2)
+		s.Eventually(s.asked).Should(gomega.HaveExactElements(gomega.HavePrefix(next)))
+		s.Eventually(s.weights).Should(gomega.Equal(want))
+		s.approve()
+	}
+	s.answered(c, "shop 1.2.0, jdk 21.0.2")
+	s.Eventually(s.weights).Should(gomega.Equal([]int32{100, 100, 100, 100}))
+	s.release("1.1.0", func(strategy *v1alpha1.ReleaseStrategy) { strategy.PauseBetween = v1alpha1.PauseNone })
+	s.Eventually(func() string { return s.says(v1alpha1.ConditionStalled) }).
+		Should(gomega.HavePrefix("BatchFailed: the release failed on shop-1, and 0 may fail: CheckHealth: "))
+	s.Expect(s.serving()).To(gomega.HaveLen(3))
+	s.release("1.2.0", func(*v1alpha1.ReleaseStrategy) {})
 	s.answered(c, "shop 1.2.0, jdk 21.0.2")
 	s.Eventually(s.phases).Should(gomega.HaveEach(gomega.HaveSuffix(" Ready")))
 	s.Eventually(s.serving).Should(gomega.HaveLen(4))

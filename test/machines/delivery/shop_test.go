@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,15 +15,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/crypto/ssh"
 	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/fixture"
 	"github.com/argosy-dev/argosy/internal/manifest"
@@ -199,8 +203,10 @@ func (s *shop) apply() {
 			list[0].(map[string]any)["driver"] = haproxy.Name
 			s.Expect(unstructured.SetNestedSlice(object.Object, list, path...)).To(gomega.Succeed())
 			// A machine that stands still for a while is no sick service; one that died its driver tells of.
-			threshold := []string{"spec", "template", "spec", "healthCheck", "failureThreshold"}
-			s.Expect(unstructured.SetNestedField(object.Object, int64(10), threshold...)).To(gomega.Succeed())
+			for field, value := range map[string]int64{"failureThreshold": 10, "periodSeconds": 3, "startupSeconds": 10} {
+				path := []string{"spec", "template", "spec", "healthCheck", field}
+				s.Expect(unstructured.SetNestedField(object.Object, value, path...)).To(gomega.Succeed())
+			}
 		}
 		objects = append(objects, object)
 	}
@@ -209,13 +215,76 @@ func (s *shop) apply() {
 	}
 }
 
-// serving are the servers that HAProxy sends customers to, by the machines' addresses.
-func (s *shop) serving() ([]string, error) {
+// release another version, in other steps.
+func (s *shop) release(version string, change func(*v1alpha1.ReleaseStrategy)) {
+	s.t.Helper()
+	artifact, checksum := iaas.Artifact("/shop/" + version + ".tar")
+	edit(s, &v1alpha1.VMDeployment{ObjectMeta: meta("shop")}, func(d *v1alpha1.VMDeployment) {
+		d.Spec.Release.Version, d.Spec.Release.Artifact, d.Spec.Release.Checksum = version, artifact, checksum
+		change(&d.Spec.Strategy)
+	})
+}
+
+func (s *shop) delivery() *v1alpha1.VMDeployment {
+	s.t.Helper()
+	out := &v1alpha1.VMDeployment{ObjectMeta: meta("shop")}
+	s.Expect(s.api.Get(s.t.Context(), client.ObjectKeyFromObject(out), out)).To(gomega.Succeed())
+	return out
+}
+
+// asked is what the release waits for, as it says it to whom it asks.
+func (s *shop) asked() []string {
+	var out []string
+	for _, p := range s.delivery().Status.PendingApprovals {
+		out = append(out, p.Summary)
+	}
+	return out
+}
+
+// approve what it waits for. There is no admission here, so the name is said.
+func (s *shop) approve() {
+	s.t.Helper()
+	edit(s, s.delivery(), func(d *v1alpha1.VMDeployment) {
+		for _, p := range d.Status.PendingApprovals {
+			d.Spec.Approvals = append(d.Spec.Approvals, gatev1alpha1.Approval{
+				Gate: p.Gate, OperationID: p.OperationID, Decision: gatev1alpha1.Approve, By: "ann", At: ptr.To(metav1.NewTime(s.clock.Now())),
+			})
+		}
+	})
+}
+
+// says is a condition of the release that is True, as "Reason: message".
+func (s *shop) says(kind string) string {
+	c := apimeta.FindStatusCondition(s.delivery().Status.Conditions, kind)
+	if c == nil || c.Status != metav1.ConditionTrue {
+		return ""
+	}
+	return c.Reason + ": " + c.Message
+}
+
+// weights that HAProxy gives the servers, in the order of their names.
+func (s *shop) weights() ([]int32, error) {
+	seen, err := s.members()
+	slices.SortFunc(seen, func(a, b balance.Seen) int { return strings.Compare(a.ID, b.ID) })
+	var out []int32
+	for _, member := range seen {
+		out = append(out, member.Weight)
+	}
+	return out, err
+}
+
+// members of the backend, as HAProxy has them.
+func (s *shop) members() ([]balance.Seen, error) {
 	driver, err := haproxy.New([]string{"unix:" + s.proxy.Admin()})
 	if err != nil {
 		return nil, err
 	}
-	seen, err := driver.Observe(s.t.Context(), balance.Pool{Namespace: namespace, Name: "shop", Owner: "vm.argosy.dev/" + namespace})
+	return driver.Observe(s.t.Context(), balance.Pool{Namespace: namespace, Name: "shop", Owner: "vm.argosy.dev/" + namespace})
+}
+
+// serving are the servers that HAProxy sends customers to, by the machines' addresses.
+func (s *shop) serving() ([]string, error) {
+	seen, err := s.members()
 	if err != nil {
 		return nil, err
 	}
