@@ -45,6 +45,8 @@ type Reconciler struct {
 	// gates calls whom gates name; nil: nobody does.
 	gates *gates.Keeper
 	known control.Known
+	// bySet finds the Servers of a set.
+	bySet control.Index
 }
 
 // New is for tests that call Reconcile themselves.
@@ -58,6 +60,10 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	r.gates = gates.New(options.Gates, r.live, r.recorder, options.PassiveClock(), calls.Tell)
 	if err := mgr.Add(r.gates); err != nil {
 		return fmt.Errorf("adding the calls of gates: %w", err)
+	}
+	var err error
+	if r.bySet, err = control.NewIndex(mgr, "vmdeployment"); err != nil {
+		return err
 	}
 	return r.kind().Builder(mgr, "vmdeployment").
 		Watches(&v1alpha1.Server{}, handler.EnqueueRequestsFromMapFunc(r.ofServer)).

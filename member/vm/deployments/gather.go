@@ -58,8 +58,8 @@ func (r *Reconciler) gather(ctx context.Context, deployment *v1alpha1.VMDeployme
 		return w, err
 	}
 	list := &v1alpha1.ServerList{}
-	err = r.cache.List(ctx, list, client.InNamespace(deployment.Namespace), client.MatchingLabels{v1alpha1.LabelSet: set.Name})
-	if err != nil {
+	// Nothing is changed of what the cache has: a grant copies.
+	if err := r.cache.List(ctx, list, r.bySet.OfSet(client.ObjectKeyFromObject(set)), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing the Servers of the target: %w", err)
 	}
 	for i := range list.Items {

@@ -49,6 +49,8 @@ type Reconciler struct {
 	// gates calls whom gates name; nil: nobody does.
 	gates *gates.Keeper
 	known control.Known
+	// bySet finds the Servers of a set.
+	bySet control.Index
 
 	mu sync.Mutex
 	// contents of the settings of sets, as they were read a moment ago.
@@ -71,6 +73,10 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	r.gates = gates.New(options.Gates, r.live, r.recorder, options.PassiveClock(), calls.Tell)
 	if err := mgr.Add(r.gates); err != nil {
 		return fmt.Errorf("adding the calls of gates: %w", err)
+	}
+	var err error
+	if r.bySet, err = control.NewIndex(mgr, "vmreplicaset"); err != nil {
+		return err
 	}
 	return r.kind().Builder(mgr, "vmreplicaset").Owns(&v1alpha1.Server{}).WatchesRawSource(calls.Source()).Complete(r)
 }

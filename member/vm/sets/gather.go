@@ -129,12 +129,13 @@ func (r *Reconciler) takenSlots(set types.UID) []int64 {
 // owned are the Servers of a set: those of its label, and, before anything is made or taken away, also those that lost it. Whoever takes a
 // label off takes no machine off the set's hands; the Server gets it back by its own controller.
 func (r *Reconciler) owned(ctx context.Context, set *v1alpha1.VMReplicaSet, live bool) ([]*v1alpha1.Server, error) {
-	reader := r.cache
-	if live {
-		reader = r.live
-	}
 	list := &v1alpha1.ServerList{}
-	err := reader.List(ctx, list, client.InNamespace(set.Namespace), client.MatchingLabels{v1alpha1.LabelSet: set.Name})
+	var err error
+	if live {
+		err = r.live.List(ctx, list, client.InNamespace(set.Namespace), client.MatchingLabels{v1alpha1.LabelSet: set.Name})
+	} else { // nothing is changed of what the cache has: whoever writes a Server copies it
+		err = r.cache.List(ctx, list, r.bySet.OfSet(client.ObjectKeyFromObject(set)), client.UnsafeDisableDeepCopy)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing the Servers of a set: %w", err)
 	}
@@ -155,7 +156,7 @@ func (r *Reconciler) owned(ctx context.Context, set *v1alpha1.VMReplicaSet, live
 	for i := range all.Items {
 		if seen := &all.Items[i]; metav1.IsControlledBy(seen, set) && !known[seen.UID] {
 			server := &v1alpha1.Server{}
-			switch err := reader.Get(ctx, client.ObjectKeyFromObject(seen), server); {
+			switch err := r.live.Get(ctx, client.ObjectKeyFromObject(seen), server); {
 			case apierrors.IsNotFound(err): // it went meanwhile
 			case err != nil:
 				return nil, fmt.Errorf("reading a Server without its set's label: %w", err)
