@@ -17,7 +17,7 @@ const (
 	// answer of its system replaces nobody.
 	GoneReads = 3
 	GoneAfter = 60 * time.Second
-	// Heartbeat is how often an unchanged reading is written at most.
+	// Heartbeat is how often an unchanged reading is written at most; of many Servers each is more rarely (Reading.Beat, Hearing.Beat).
 	Heartbeat = 300 * time.Second
 )
 
@@ -39,6 +39,8 @@ type Reading struct {
 	Err error
 	// ListIsEmpty says that the driver names no machine at all where there should be others: what it does not find then, it may have lost.
 	ListIsEmpty bool
+	// Beat is how often an unchanged reading is written, if that is more than Heartbeat.
+	Beat time.Duration
 }
 
 // Write the reading into the facts of a status.
@@ -54,7 +56,7 @@ func (r Reading) Write(status *v1alpha1.ServerStatus, generation int64, before M
 	if !made(status) || status.Machine != nil && status.Machine.State == v1alpha1.MachineGone {
 		return before // it is being made, or is gone: that the driver does not answer changes neither
 	}
-	put(status, v1alpha1.MachineUnknown, now)
+	r.put(status, v1alpha1.MachineUnknown, now)
 	unanswered(status, generation, now, "the driver did not say: "+r.Err.Error())
 	return before
 }
@@ -66,7 +68,7 @@ func made(status *v1alpha1.ServerStatus) bool {
 
 func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time.Time) {
 	m := r.Machine
-	put(status, m.State, now)
+	r.put(status, m.State, now)
 	if status.Creation != nil && status.Creation.State != v1alpha1.CreationDone {
 		status.Creation.State, status.Creation.At = v1alpha1.CreationDone, &metav1.Time{Time: now}
 	}
@@ -91,7 +93,7 @@ func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time
 
 func (r Reading) missing(status *v1alpha1.ServerStatus, generation int64, before Missing, now time.Time) Missing {
 	if !made(status) {
-		put(status, v1alpha1.MachineAbsent, now)
+		r.put(status, v1alpha1.MachineAbsent, now)
 		return Missing{}
 	}
 	out := Missing{Since: before.Since, Reads: before.Reads + 1}
@@ -100,10 +102,10 @@ func (r Reading) missing(status *v1alpha1.ServerStatus, generation int64, before
 	}
 	switch {
 	case status.Machine != nil && status.Machine.State == v1alpha1.MachineGone, out.Long(now) && !r.ListIsEmpty:
-		put(status, v1alpha1.MachineGone, now)
+		r.put(status, v1alpha1.MachineGone, now)
 		reachable(status, generation, now, metav1.ConditionFalse, v1alpha1.ReasonMachineGone, "the driver has surely no such machine any more")
 	default:
-		put(status, v1alpha1.MachineUnknown, now)
+		r.put(status, v1alpha1.MachineUnknown, now)
 		message := "the driver does not find the machine"
 		if r.ListIsEmpty {
 			message += ", nor any other: it is not believed"
@@ -114,12 +116,12 @@ func (r Reading) missing(status *v1alpha1.ServerStatus, generation int64, before
 }
 
 // put the state. An unchanged one is dated anew now and then.
-func put(status *v1alpha1.ServerStatus, state v1alpha1.MachineState, now time.Time) {
+func (r Reading) put(status *v1alpha1.ServerStatus, state v1alpha1.MachineState, now time.Time) {
 	if status.Machine == nil {
 		status.Machine = &v1alpha1.MachineStatus{}
 	}
 	m := status.Machine
-	if m.State != state || m.ObservedAt == nil || now.Sub(m.ObservedAt.Time) >= Heartbeat {
+	if m.State != state || m.ObservedAt == nil || now.Sub(m.ObservedAt.Time) >= max(r.Beat, Heartbeat) {
 		m.State, m.ObservedAt = state, &metav1.Time{Time: now}
 	}
 }

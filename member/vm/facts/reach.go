@@ -30,6 +30,8 @@ const (
 type Hearing struct {
 	Answer  Answer
 	Message string
+	// Beat is how often it is noted that an unchanged machine was heard of, if that is more than Heartbeat.
+	Beat time.Duration
 }
 
 // Write Reachable, of what was heard and of what the driver said. The driver's word is enough for a machine that does not run; that one
@@ -52,10 +54,10 @@ func (h Hearing) running(status *v1alpha1.ServerStatus, generation int64, now ti
 	case NothingAsked:
 		reason = v1alpha1.ReasonNothingToAsk
 		message = "the driver says that it runs; there is neither machine.access nor a health check to ask it by"
-		beat(status, now)
+		h.beat(status, now)
 	case Heard:
 		is, reason, message = metav1.ConditionTrue, v1alpha1.ReasonHeartbeatFresh, h.Message
-		beat(status, now)
+		h.beat(status, now)
 	case Silent:
 		is, reason = metav1.ConditionFalse, v1alpha1.ReasonHeartbeatLost
 		message = "the driver says that it runs, and it does not answer: " + h.Message
@@ -72,7 +74,7 @@ func (h Hearing) unanswered(status *v1alpha1.ServerStatus, generation int64, now
 	switch {
 	case was != nil && was.Reason == v1alpha1.ReasonMachineNotFound:
 	case h.Answer == Heard:
-		beat(status, now)
+		h.beat(status, now)
 		h.write(status, generation, now, metav1.Condition{
 			Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeartbeatFresh, Message: h.Message + "; the driver does not say how it is",
 		})
@@ -93,8 +95,8 @@ func (h Hearing) write(status *v1alpha1.ServerStatus, generation int64, now time
 }
 
 // beat notes when it was last heard of.
-func beat(status *v1alpha1.ServerStatus, now time.Time) {
-	if last := status.LastHeartbeatTime; last == nil || now.Sub(last.Time) >= Heartbeat {
+func (h Hearing) beat(status *v1alpha1.ServerStatus, now time.Time) {
+	if last := status.LastHeartbeatTime; last == nil || now.Sub(last.Time) >= max(h.Beat, Heartbeat) {
 		status.LastHeartbeatTime = &metav1.Time{Time: now}
 	}
 }

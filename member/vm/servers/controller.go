@@ -81,6 +81,9 @@ type Reconciler struct {
 
 	secrets *settings.Recent
 	known   control.Known
+	census  census
+	// bySet finds the Servers of a set.
+	bySet control.Index
 
 	mu     sync.Mutex
 	minds  map[types.UID]*mind
@@ -141,8 +144,13 @@ func AddToManager(mgr manager.Manager, options Options) error {
 	r.prober, r.dialler = probe.New(probes), probe.New(probes)
 	r.alerts = ask.New[string](r.PassiveClock(), calls.Tell)
 	r.gates = gates.New(options.Gates, r.live, r.recorder, r.PassiveClock(), calls.Tell)
-	if err := errors.Join(mgr.Add(r.prober), mgr.Add(r.dialler), mgr.Add(r.alerts), mgr.Add(r.gates)); err != nil {
+	lists := manager.RunnableFunc(func(ctx context.Context) error { return r.takeCensus(ctx, calls.Tell) })
+	if err := errors.Join(mgr.Add(r.prober), mgr.Add(r.dialler), mgr.Add(r.alerts), mgr.Add(r.gates), mgr.Add(lists)); err != nil {
 		return fmt.Errorf("adding those who ask: %w", err)
+	}
+	var err error
+	if r.bySet, err = control.NewIndex(mgr, "server"); err != nil {
+		return err
 	}
 	return r.kind().Builder(mgr, "server").
 		WatchesRawSource(calls.Source()).
@@ -160,9 +168,7 @@ func (r *Reconciler) kind() control.Kind[*v1alpha1.Server] {
 // ofSet are the Servers of a set: its approvals, and its end, are theirs.
 func (r *Reconciler) ofSet(ctx context.Context, set client.Object) []reconcile.Request {
 	list := &v1alpha1.ServerList{}
-	err := r.cache.List(ctx, list, client.InNamespace(set.GetNamespace()), client.MatchingLabels{v1alpha1.LabelSet: set.GetName()},
-		client.UnsafeDisableDeepCopy)
-	if err != nil {
+	if err := r.cache.List(ctx, list, r.bySet.OfSet(client.ObjectKeyFromObject(set)), client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "Listing the Servers of a set")
 		return nil
 	}

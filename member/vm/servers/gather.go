@@ -97,8 +97,8 @@ func (r *Reconciler) look(ctx context.Context, w *work) error {
 	if w.driver == nil || w.before.Status.Creation == nil {
 		return nil
 	}
-	if next := w.mind.asked.Add(r.Period); w.now.Before(next) && !w.mind.asked.IsZero() {
-		w.by(next)
+	if due := r.due(w); w.now.Before(due) {
+		w.by(due)
 		return nil
 	}
 	reading, err := r.read(ctx, w)
@@ -118,8 +118,9 @@ func (r *Reconciler) take(w *work, reading facts.Reading) {
 			reading = facts.Reading{Err: fmt.Errorf("it speaks of machine %s, and this one is %s", w.id, is)}
 		}
 	}
+	reading.Beat = r.beat()
 	w.mind.missing = reading.Write(&w.after.Status, w.before.Generation, w.mind.missing, w.now)
-	w.by(w.now.Add(r.Period))
+	w.by(r.due(w))
 }
 
 func (r *Reconciler) read(ctx context.Context, w *work) (facts.Reading, error) {

@@ -41,6 +41,7 @@ func (r *Reconciler) hear(w *work) {
 		hearing = r.dialled(w, ports)
 	}
 	w.distrusted = hearing.Answer == facts.Distrusted
+	hearing.Beat = r.beat()
 	hearing.Write(&w.after.Status, w.before.Generation, w.now)
 }
 

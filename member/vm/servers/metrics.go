@@ -61,6 +61,10 @@ func (m *measures) ended(before, after []v1alpha1.Task) {
 func (m *measures) late(by time.Duration) { m.probeLag.Observe(by.Seconds()) }
 
 func (m *measures) count(w *work, verb string, err error) {
+	m.asked(w.before.Spec.Machine.Driver, verb, err)
+}
+
+func (m *measures) asked(driver, verb string, err error) {
 	result := "Unanswered"
 	switch {
 	case err == nil:
@@ -74,5 +78,5 @@ func (m *measures) count(w *work, verb string, err error) {
 	case errors.Is(err, machine.ErrQuota):
 		result = "Quota"
 	}
-	m.requests.WithLabelValues(w.before.Spec.Machine.Driver, verb, result).Inc()
+	m.requests.WithLabelValues(driver, verb, result).Inc()
 }
