@@ -78,6 +78,7 @@ type vmMember struct {
 	api client.Client
 	// seen is what the observer sees, by a watch: a list of all servers each second costs more than all that is measured.
 	seen   client.Reader
+	config *rest.Config
 	system *iaas.Server
 	writes atomic.Int64
 	// kinds are the same by what was written.
@@ -135,7 +136,7 @@ func newVMMember(t *testing.T) *vmMember {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	m := &vmMember{t: t, system: &iaas.Server{Store: &iaas.Store{Clock: clock.RealClock{}}}}
+	m := &vmMember{t: t, config: server.Config, system: &iaas.Server{Store: &iaas.Store{Clock: clock.RealClock{}}}}
 	if m.api, err = client.New(lab.Patient(server.Config), client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +201,41 @@ func (m *vmMember) counted() *interceptor.Funcs {
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
 	}
+}
+
+// used is what was used so far: the processor time of this process, that of the API server by its own account, and what it was asked.
+type used struct {
+	own, server time.Duration
+	requests    map[string]float64
+}
+
+func (m *vmMember) used() used {
+	m.t.Helper()
+	families, err := scrape(m.t.Context(), m.config)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	out := used{own: cpu(m.t), requests: map[string]float64{}}
+	out.server = time.Duration(families.sum("process_cpu_seconds_total", nil) * float64(time.Second))
+	for _, one := range families["apiserver_request_total"] {
+		what := strings.TrimSuffix(one.labels["resource"]+"/"+one.labels["subresource"], "/")
+		if what != "leases" && one.labels["verb"] != "WATCH" {
+			out.requests[one.labels["verb"]+" "+what] += one.value
+		}
+	}
+	return out
+}
+
+// since is what was used since before, of requests those of which there is a twentieth for each of so many Servers.
+func (u used) since(before used, all int) (own, server time.Duration, requests string) {
+	var out []string
+	for what, n := range u.requests {
+		if each := (n - before.requests[what]) / float64(all); each >= 0.05 {
+			out = append(out, fmt.Sprintf("%s %.1f", what, each))
+		}
+	}
+	slices.Sort(out)
+	return u.own - before.own, u.server - before.server, strings.Join(out, ", ")
 }
 
 // wrote counts a write of a verb, or of a sub-resource.
@@ -288,9 +324,10 @@ func TestServers(t *testing.T) {
 	m := newVMMember(t)
 	count := (*vmServers + *vmSet - 1) / *vmSet
 	all := count * *vmSet
-	before := cpu(t)
+	before := m.used()
 	m.create(count)
-	ready, took := m.until(all, "1"), cpu(t)-before
+	ready := m.until(all, "1")
+	took, tookServer, requests := m.used().since(before, all)
 	made, kinds := m.writes.Load(), m.byKind(all)
 	firstLooks, _ := looks(t, "server")
 	setLooks, _ := looks(t, "vmreplicaset")
@@ -299,7 +336,7 @@ func TestServers(t *testing.T) {
 
 	m.writes.Store(0)
 	m.reads.Store(0)
-	before = cpu(t)
+	before = m.used()
 	looked, spent := looks(t, "server")
 	pass(t, time.Duration(*vmSteady)*time.Second)
 	reads := float64(m.reads.Load()) / float64(*vmSteady)
@@ -308,7 +345,9 @@ func TestServers(t *testing.T) {
 	if again > looked {
 		look = (spentThen - spent) / time.Duration(again-looked)
 	}
-	writes, cores := float64(m.writes.Load())/float64(*vmSteady), (cpu(t)-before).Seconds()/float64(*vmSteady)
+	writes := float64(m.writes.Load()) / float64(*vmSteady)
+	atRest, atRestServer, _ := m.used().since(before, all)
+	cores, coresServer := atRest.Seconds()/float64(*vmSteady), atRestServer.Seconds()/float64(*vmSteady)
 	runtime.GC()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -322,14 +361,16 @@ func TestServers(t *testing.T) {
 	}
 	pushed := m.until(all, "2")
 	fmt.Fprintf(os.Stdout, "\n### Servers: %d in sets of %d\n\n%s\n\n", all, *vmSet, machine())
-	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n| from nothing to all Ready | %s |\n| processor time of that | %s |\n"+
-		"| writes a server | %.1f: %s |\n"+
-		"| looks at Servers, sets and VMDeployments, a server | %.1f, %.1f, %.1f |\n"+
-		"| memory in use, with the system of machines | %d MiB |\n| writes a second while nothing happens | %.1f |\n"+
-		"| requests a second that read then | %.1f |\n| looks at Servers then, and how long one takes | %d, %s |\n| processors then | %.2f |\n"+
-		"| another release on all | %s |\n", ready.Round(time.Second), took.Round(time.Second), float64(made)/float64(all), kinds,
-		float64(firstLooks)/float64(all), float64(setLooks)/float64(all), float64(codeLooks)/float64(all),
-		memory.HeapInuse>>20, writes, reads, again-looked, look.Round(time.Microsecond), cores, pushed.Round(time.Second))
+	fmt.Fprintf(os.Stdout, "| | |\n|---|---|\n| from nothing to all Ready | %s |\n"+
+		"| processor time of that, and of the API server | %s, %s |\n"+
+		"| writes a server | %.1f: %s |\n| requests to the API server, a server | %s |\n"+
+		"| looks at Servers, sets and VMDeployments, a server | %.1f, %.1f, %.1f |\n",
+		ready.Round(time.Second), took.Round(time.Second), tookServer.Round(time.Second), float64(made)/float64(all), kinds, requests,
+		float64(firstLooks)/float64(all), float64(setLooks)/float64(all), float64(codeLooks)/float64(all))
+	fmt.Fprintf(os.Stdout, "| memory in use, with the system of machines | %d MiB |\n| writes a second while nothing happens | %.1f |\n"+
+		"| requests a second that read then | %.1f |\n| looks at Servers then, and how long one takes | %d, %s |\n"+
+		"| processors then, and of the API server | %.2f, %.2f |\n| another release on all | %s |\n",
+		memory.HeapInuse>>20, writes, reads, again-looked, look.Round(time.Microsecond), cores, coresServer, pushed.Round(time.Second))
 	if made := m.system.Made(); made != all {
 		t.Errorf("%d machines were made for %d servers", made, all)
 	}
