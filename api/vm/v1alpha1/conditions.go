@@ -142,7 +142,7 @@ const (
 	ReasonTargetTaken = "TargetTaken"
 	// ReasonRevisionMissing says that spec.rollbackTo names a revision that is not kept (Stalled).
 	ReasonRevisionMissing = "RevisionMissing"
-	// ReasonSettingsMissing says that a ConfigMap or Secret of the template's packages is not there: no server is made or changed
+	// ReasonSettingsMissing says that a ConfigMap or Secret of the template is not there: no server is made or changed
 	// (ReplicaFailure).
 	ReasonSettingsMissing = "SettingsMissing"
 	// ReasonServerNameTaken says that the name of a server that is to be made is somebody else's: it is left alone, and the next number is

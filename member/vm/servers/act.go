@@ -19,6 +19,7 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/facts"
 	"github.com/argosy-dev/argosy/member/vm/lock"
 	"github.com/argosy-dev/argosy/member/vm/machine"
+	"github.com/argosy-dev/argosy/member/vm/settings"
 )
 
 // leaseSeconds of a Server's lock: a process that died holds up the next for so long.
@@ -237,9 +238,11 @@ func (r *Reconciler) spec(ctx context.Context, w *work) (machine.Spec, error) {
 	if ref := w.before.Spec.Machine.UserDataRef; ref != nil {
 		data, err := r.secrets.Read(ctx, w.before.Namespace, ref.Name)
 		if err != nil {
-			return machine.Spec{}, err
+			return machine.Spec{}, fmt.Errorf("%w (spec.machine.userDataRef)", err)
 		}
-		out.UserData = data["userData"]
+		if out.UserData = data[settings.UserDataKey]; len(out.UserData) == 0 { // it would boot for good without what it is to be given
+			return machine.Spec{}, fmt.Errorf("secret %s has no key %s (spec.machine.userDataRef)", ref.Name, settings.UserDataKey)
+		}
 	}
 	return out, nil
 }

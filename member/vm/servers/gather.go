@@ -197,7 +197,7 @@ func (r *Reconciler) call(ctx context.Context, w *work, sequence int64) (machine
 		data, err = w.mind.credentials, nil
 	}
 	if err != nil {
-		return out, err
+		return out, fmt.Errorf("%w (spec.machine.credentialsRef)", err)
 	}
 	out.Credentials, w.mind.credentials = data, data
 	return out, nil

@@ -30,11 +30,12 @@ func (r *Reconciler) target(ctx context.Context, w *work) (remote.Target, error)
 	}
 	data, err := r.secrets.Read(ctx, w.before.Namespace, access.PrivateKeyRef.Name)
 	if err != nil {
-		return remote.Target{}, err
+		return remote.Target{}, fmt.Errorf("%w (spec.machine.access.privateKeyRef)", err)
 	}
 	key := data[corev1.SSHAuthPrivateKey]
 	if len(key) == 0 {
-		return remote.Target{}, fmt.Errorf("secret %s has no key %s", access.PrivateKeyRef.Name, corev1.SSHAuthPrivateKey)
+		return remote.Target{}, fmt.Errorf("secret %s has no key %s (spec.machine.access.privateKeyRef)", access.PrivateKeyRef.Name,
+			corev1.SSHAuthPrivateKey)
 	}
 	out := remote.Target{Address: net.JoinHostPort(address, strconv.Itoa(int(access.Port))), User: access.User, Key: key}
 	if w.after.Status.Machine != nil {

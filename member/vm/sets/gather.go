@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -184,15 +185,16 @@ type content struct {
 	until time.Time
 }
 
-// readSettings of the template's packages: their content is part of the revision. Each of a set's Servers has its set looked at whenever
+// readSettings of the template's packages: their content is part of the revision. No machine is made either that nobody could get onto, or
+// that would boot without what it is to be given. Each of a set's Servers has its set looked at whenever
 // anything happens to it; what is read once in a while does for all of those looks.
 func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
-	packages := w.set.Spec.Template.Spec.Packages
-	if !settings.Any(packages) || w.set.DeletionTimestamp != nil {
+	template := &w.set.Spec.Template.Spec
+	if !settings.Any(template.Packages) && !settings.OfMachine(&template.Machine) || w.set.DeletionTimestamp != nil {
 		w.in.Revision = Revision(w.set, "")
 		return nil
 	}
-	has, err := r.content(ctx, w.set, packages, w.now)
+	has, err := r.content(ctx, w.set, template, w.now)
 	if err != nil {
 		return err
 	}
@@ -207,7 +209,9 @@ func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
 	return nil
 }
 
-func (r *Reconciler) content(ctx context.Context, set *v1alpha1.VMReplicaSet, packages []v1alpha1.Package, now time.Time) (content, error) {
+func (r *Reconciler) content(
+	ctx context.Context, set *v1alpha1.VMReplicaSet, template *v1alpha1.ServerTemplateSpec, now time.Time,
+) (content, error) {
 	edit := fmt.Sprintf("%d %v", set.Generation, set.Annotations)
 	r.mu.Lock()
 	was := r.contents[set.UID]
@@ -216,13 +220,16 @@ func (r *Reconciler) content(ctx context.Context, set *v1alpha1.VMReplicaSet, pa
 		return was, nil
 	}
 	out := content{edit: edit, until: now.Add(settingsPeriod)}
-	wanted, err := settings.Read(ctx, r.live, set.Namespace, packages)
+	wanted, err := settings.Read(ctx, r.live, set.Namespace, template.Packages)
+	if err == nil {
+		err = settings.CheckMachine(ctx, r.live, set.Namespace, &template.Machine)
+	}
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err), errors.Is(err, settings.ErrNoKey):
 		out.missing, out.until = err.Error(), now.Add(settingsMissing)
 	case err != nil:
 		return content{}, err
-	default:
+	case settings.Any(template.Packages):
 		out.hash = environment.SettingsHash(wanted)
 	}
 	r.mu.Lock()

@@ -4,6 +4,7 @@ package settings
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,6 +44,43 @@ func Read(ctx context.Context, reader client.Reader, namespace string, packages 
 		out = append(out, w)
 	}
 	return out, nil
+}
+
+// UserDataKey is the key of a machine's user data in the Secret that names it.
+const UserDataKey = "userData"
+
+// ErrNoKey is a Secret that lacks what it is named for.
+var ErrNoKey = errors.New("the Secret lacks a key")
+
+// CheckMachine says which Secret that the way onto a machine, or its first boot, needs is not there, or lacks its key.
+func CheckMachine(ctx context.Context, reader client.Reader, namespace string, m *v1alpha1.Machine) error {
+	for _, one := range machineSecrets(m) {
+		secret := &corev1.Secret{}
+		if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: one.name}, secret); err != nil {
+			return fmt.Errorf("reading Secret %s (%s): %w", one.name, one.field, err)
+		}
+		if len(secret.Data[one.key]) == 0 {
+			return fmt.Errorf("reading Secret %s (%s): %w: %s", one.name, one.field, ErrNoKey, one.key)
+		}
+	}
+	return nil
+}
+
+// machineSecret is a Secret that a machine names, and the key that it is named for.
+type machineSecret struct{ field, name, key string }
+
+// OfMachine says whether a machine names such Secrets at all.
+func OfMachine(m *v1alpha1.Machine) bool { return len(machineSecrets(m)) > 0 }
+
+func machineSecrets(m *v1alpha1.Machine) []machineSecret {
+	var out []machineSecret
+	if m.UserDataRef != nil {
+		out = append(out, machineSecret{"machine.userDataRef", m.UserDataRef.Name, UserDataKey})
+	}
+	if m.Access != nil {
+		out = append(out, machineSecret{"machine.access.privateKeyRef", m.Access.PrivateKeyRef.Name, corev1.SSHAuthPrivateKey})
+	}
+	return out
 }
 
 // Any says whether packages have settings at all.
