@@ -189,10 +189,11 @@ func (r *Reconciler) call(ctx context.Context, w *work, sequence int64) (machine
 	if ref == nil {
 		return out, nil
 	}
+	read := r.secrets.Read
 	if sequence > 0 { // nothing is changed with what was read a while ago
-		r.secrets.Forget(w.before.Namespace, ref.Name)
+		read = r.secrets.Fresh
 	}
-	data, err := r.secrets.Read(ctx, w.before.Namespace, ref.Name)
+	data, err := read(ctx, w.before.Namespace, ref.Name)
 	if apierrors.IsNotFound(err) && w.before.DeletionTimestamp != nil && w.mind.credentials != nil {
 		data, err = w.mind.credentials, nil
 	}

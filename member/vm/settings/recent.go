@@ -53,6 +53,14 @@ func (r *Recent) Read(ctx context.Context, namespace, name string) (map[string][
 	if ok && now.Before(was.until) && was.until.Sub(now) <= recently { // a clock that was ahead is not waited for
 		return was.data, was.err
 	}
+	return r.Fresh(ctx, namespace, name)
+}
+
+// Fresh is read from the API server now. What was read before counts for others until then: each of many Servers reads its Secret anew
+// before its machine is made.
+func (r *Recent) Fresh(ctx context.Context, namespace, name string) (map[string][]byte, error) {
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	now := r.clock.Now()
 	secret := &corev1.Secret{}
 	err := r.live.Get(ctx, key, secret)
 	found := kept{data: secret.Data, until: now.Add(recently)}
