@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/kubernetes"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/argosy-dev/argosy/internal/install"
 	"github.com/argosy-dev/argosy/internal/program"
+	"github.com/argosy-dev/argosy/migration/policy"
 )
 
 // Stages of an installation. The chart runs Prepare before its programs start, Register when they serve, and Renew on a timetable.
@@ -44,7 +47,8 @@ func newInstallCommand(karmada *genericclioptions.ConfigFlags, streams genericio
 the webhook; and writes the Secrets that the programs' pods mount to the host cluster: kubeconfigs with tokens that end,
 and the webhook's certificate. It may be run again at any time: what is right stays as it is, what is due is renewed.
 
-With --dry-run it says what it would do and does nothing: karmada-apiserver is asked what it would make of each object.
+With --dry-run it says what it would do, of what is there field by field, and does nothing: karmada-apiserver is asked what it
+would make of each object.
 
 The chart runs this for you, before its programs start and when they serve. Then, on a timetable, it runs --stage=Renew, which
 renews tokens and certificates as account argosy-renew and needs no administrator's kubeconfig.`,
@@ -72,7 +76,7 @@ renews tokens and certificates as account argosy-renew and needs no administrato
 	f.hostFlags(cmd)
 	flags.StringVar(&f.stage, "stage", stageAll,
 		"Prepare (before the programs start), Register (when the webhook serves), All, or Renew (tokens and certificates alone)")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and show every field that would change; do nothing")
 	flags.StringVar(&f.options.WebhookURL, "webhook-url", "",
 		"where Karmada's components reach argosy-webhook; empty means port 443 of its Service in --host-namespace")
 	flags.StringSliceVar(&f.options.WebhookNames, "webhook-names", nil,
@@ -123,6 +127,58 @@ func (f *installFlags) run(ctx context.Context, installer *install.Installer) er
 		return installer.Register(ctx)
 	}
 	return fmt.Errorf("--stage %q: want %s, %s, %s or %s", f.stage, stagePrepare, stageRegister, stageRenew, stageAll)
+}
+
+// longestValue of a field that an installation shows: certificates and schemas are longer, and nobody reads them in a list.
+const longestValue = 200
+
+// changedFields are those in which an object would differ, as every dry run shows them.
+func changedFields(before, after map[string]any) (string, error) {
+	var differences []policy.Difference
+	for _, d := range policy.Differences(before, after) {
+		differences = append(differences, itemByItem(d)...)
+	}
+	text, err := fieldByField(differences)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		path, value, _ := strings.Cut(line, ": ")
+		if runes := []rune(value); len(runes) > longestValue {
+			value = fmt.Sprintf("%s... (%d characters)", string(runes[:longestValue]), len(runes))
+		}
+		fmt.Fprintf(&out, "%s: %s\n", path, value)
+	}
+	return out.String(), nil
+}
+
+// itemByItem are the items of a list that come and go, where it becomes longer or shorter: whole lists of rules would hide them.
+func itemByItem(d policy.Difference) []policy.Difference {
+	from, wasList := d.From.([]any)
+	to, isList := d.To.([]any)
+	if !wasList || !isList {
+		return []policy.Difference{d}
+	}
+	lacks := func(list []any, item any) bool {
+		return !slices.ContainsFunc(list, func(other any) bool { return equality.Semantic.DeepEqual(item, other) })
+	}
+	var out []policy.Difference
+	for _, item := range from {
+		if lacks(to, item) {
+			out = append(out, policy.Difference{Path: d.Path, Operation: policy.Remove, From: item})
+		}
+	}
+	for _, item := range to {
+		if lacks(from, item) {
+			out = append(out, policy.Difference{Path: d.Path, Operation: policy.Add, To: item})
+		}
+	}
+	if len(out) == 0 {
+		return []policy.Difference{d}
+	}
+	return out
 }
 
 func newUninstallCommand(karmada *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
@@ -184,6 +240,6 @@ func (f *installFlags) installer(karmada *genericclioptions.ConfigFlags, streams
 	}
 	return &install.Installer{
 		Options: f.options, Karmada: karmadaConfig, Host: host, HostNamespace: f.hostNamespace,
-		Clock: clock.RealClock{}, Out: streams.Out,
+		Clock: clock.RealClock{}, Out: streams.Out, Fields: changedFields,
 	}, nil
 }

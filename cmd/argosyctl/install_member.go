@@ -50,7 +50,7 @@ admission, whose keys are made for each member.`,
 				return err
 			}
 			if rehearsing(cmd) {
-				return install.MemberDryRun(cmd.Context(), config, streams.Out, options)
+				return install.MemberDryRun(cmd.Context(), config, streams.Out, options, changedFields)
 			}
 			return install.Member(cmd.Context(), config, streams.Out, options)
 		},
@@ -69,7 +69,7 @@ admission, whose keys are made for each member.`,
 	cmd.Flags().StringVar(&options.Image, "image", "", "image of argosy-member-manager")
 	cmd.Flags().Int64Var(&options.Replicas, "replicas", 2, "how many run; one works, the others stand by")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "print the objects instead of applying them: "+manifestHelp)
-	cmd.Flags().Bool(dryRunFlag, false, "say which objects would be created or changed, and change nothing")
+	cmd.Flags().Bool(dryRunFlag, false, "say which objects would be created, and show every field that would change; change nothing")
 	cmd.MarkFlagsMutuallyExclusive("output", dryRunFlag)
 	return cmd
 }

@@ -39,12 +39,7 @@ func owned() []schema.GroupVersionKind {
 
 // apply takes over the fields we set from whoever set them before; others stay theirs.
 func (i *Installer) apply(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
-	labels := object.GetLabels()
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[managedBy] = Manager
-	object.SetLabels(labels)
+	mark(object)
 	before := newObject(object.GetAPIVersion(), object.GetKind(), "", "")
 	err := c.Get(ctx, client.ObjectKeyFromObject(object), before)
 	if client.IgnoreNotFound(err) != nil {
@@ -62,6 +57,16 @@ func (i *Installer) apply(ctx context.Context, c client.Client, object *unstruct
 		i.say("changed  %s", describe(object))
 	}
 	return nil
+}
+
+// mark an object as ours.
+func mark(object *unstructured.Unstructured) {
+	labels := object.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[managedBy] = Manager
+	object.SetLabels(labels)
 }
 
 // prune deletes what bears our label and is not wanted.

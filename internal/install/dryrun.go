@@ -2,6 +2,8 @@ package install
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,8 +12,8 @@ import (
 	"github.com/argosy-dev/argosy/internal/certificates"
 )
 
-// DryRun says what Prepare, Register or both of them would do, one line for each thing, and does nothing: karmada-apiserver is asked what
-// it would make of each object that is there, which needs the right to apply it.
+// DryRun says what Prepare, Register or both of them would do, one line for each thing and its Fields, and does nothing: karmada-apiserver
+// is asked what it would make of each object that is there, which needs the right to apply it.
 func (i *Installer) DryRun(ctx context.Context, prepare, register bool) error {
 	c, err := i.client()
 	if err != nil {
@@ -49,17 +51,30 @@ func (i *Installer) DryRun(ctx context.Context, prepare, register bool) error {
 	return i.wouldPrune(ctx, c, append(objects, wanted...))
 }
 
-// wouldApply says which objects are missing, and which say something else.
+// wouldApply says which objects are missing, and which would say something else, in which fields.
 func (i *Installer) wouldApply(ctx context.Context, c client.Client, objects []*unstructured.Unstructured) error {
-	differences, err := Compare(ctx, c, objects)
+	for _, object := range objects {
+		mark(object)
+	}
+	differences, err := compare(ctx, c, objects, saidAndMarked)
 	if err != nil {
 		return err
 	}
 	for _, d := range differences {
 		if d.Missing {
 			i.say("would create  %s", d.Object)
-		} else {
-			i.say("would change  %s", d.Object)
+			continue
+		}
+		i.say("would change  %s", d.Object)
+		if i.Fields == nil {
+			continue
+		}
+		text, err := i.Fields(d.Before, d.After)
+		if err != nil {
+			return fmt.Errorf("showing what would change of %s: %w", d.Object, err)
+		}
+		for line := range strings.Lines(text) {
+			i.say("%s", strings.TrimSuffix(line, "\n"))
 		}
 	}
 	return nil

@@ -67,6 +67,8 @@ type Installer struct {
 	Out io.Writer
 	// Rehearsal makes Uninstall, and that of a member, say what would be deleted, and delete nothing. Prepare and Register have DryRun.
 	Rehearsal bool
+	// Fields of what a dry run would change; nil: it names the objects alone.
+	Fields Fields
 	// told is what was deleted, or what a rehearsal would delete.
 	told []string
 }

@@ -221,10 +221,10 @@ func Member(ctx context.Context, member *rest.Config, out io.Writer, options Mem
 	return nil
 }
 
-// MemberDryRun says what Member would do, one line for each thing, and does nothing: the member is asked what it would make of each object
-// that is there, which needs the right to apply it.
-func MemberDryRun(ctx context.Context, member *rest.Config, out io.Writer, options MemberOptions) error {
-	i := &Installer{Karmada: member, Out: out, Rehearsal: true}
+// MemberDryRun says what Member would do, one line for each thing and the fields, and does nothing: the member is asked what it would make
+// of each object that is there, which needs the right to apply it.
+func MemberDryRun(ctx context.Context, member *rest.Config, out io.Writer, options MemberOptions, fields Fields) error {
+	i := &Installer{Karmada: member, Out: out, Rehearsal: true, Fields: fields}
 	c, err := i.client()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argosy "github.com/argosy-dev/argosy/internal/install"
@@ -46,7 +48,7 @@ func (p *planes) rehearsed(t *testing.T, rehearse func(*argosy.Installer) error)
 	before := state()
 	installer := p.installer()
 	var said strings.Builder
-	installer.Out = io.Writer(&said)
+	installer.Out, installer.Fields = io.Writer(&said), rules
 	if err := rehearse(installer); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +56,25 @@ func (p *planes) rehearsed(t *testing.T, rehearse func(*argosy.Installer) error)
 		t.Errorf("a dry run changed (-before +after):\n%s", diff)
 	}
 	return strings.Split(strings.TrimSuffix(said.String(), "\n"), "\n")
+}
+
+// rules are what a dry run shows here of two states of a role, and labels of others too.
+func rules(before, after map[string]any) (string, error) {
+	count := func(object map[string]any) int {
+		found, _, err := unstructured.NestedSlice(object, "rules")
+		if err != nil {
+			return -1
+		}
+		return len(found)
+	}
+	labels := func(object map[string]any) int {
+		found, _, err := unstructured.NestedMap(object, "metadata", "labels")
+		if err != nil {
+			return -1
+		}
+		return len(found)
+	}
+	return fmt.Sprintf("  rules %d to %d\n  labels %d to %d\n", count(before), count(after), labels(before), labels(after)), nil
 }
 
 func (p *planes) dryRunAtFirst(t *testing.T) {
@@ -75,7 +96,7 @@ func (p *planes) dryRunAtFirst(t *testing.T) {
 	}
 }
 
-// dryRunLater: where all is as it should be only tokens are new; a right taken away, and one too much, are told.
+// dryRunLater: where all is as it should be only tokens are new; a right taken away, a label taken off, and a role too much are told.
 func (p *planes) dryRunLater(t *testing.T) {
 	tokens := func(line string) bool { return strings.HasSuffix(line, ", with a new token") }
 	if said := slices.DeleteFunc(p.dryRun(t), tokens); len(said) > 0 {
@@ -96,7 +117,22 @@ func (p *planes) dryRunLater(t *testing.T) {
 	if err := p.objects.Create(t.Context(), stray); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"would change  ClusterRole argosy-webhook", "would delete  ClusterRole argosy-of-before"}
+	view := &rbacv1.ClusterRole{}
+	if err := p.objects.Get(t.Context(), client.ObjectKey{Name: "argosy-view"}, view); err != nil {
+		t.Fatal(err)
+	}
+	marked := len(view.Labels)
+	delete(view.Labels, "rbac.authorization.k8s.io/aggregate-to-view")
+	if err := p.objects.Update(t.Context(), view); err != nil || len(view.Labels) == marked {
+		t.Fatalf("taking off the label by which admins see Argosy's kinds: %v, %v", view.Labels, err)
+	}
+	want := []string{
+		"would change  ClusterRole argosy-view",
+		fmt.Sprintf("  rules %d to %d", len(view.Rules), len(view.Rules)), fmt.Sprintf("  labels %d to %d", marked-1, marked),
+		"would change  ClusterRole argosy-webhook",
+		fmt.Sprintf("  rules 1 to %d", len(whole.Rules)), fmt.Sprintf("  labels %d to %d", len(whole.Labels), len(whole.Labels)),
+		"would delete  ClusterRole argosy-of-before",
+	}
 	if diff := cmp.Diff(want, slices.DeleteFunc(p.dryRun(t), tokens)); diff != "" {
 		t.Errorf("(-want +said)\n%s", diff)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -43,7 +45,7 @@ func TestMember(t *testing.T) {
 	}
 	options := argosy.MemberOptions{Image: "manager:1", Replicas: 2, MachinesURL: "https://iaas.example.com", MachinesCA: []byte("PEM")}
 	var first, second bytes.Buffer
-	if err := argosy.MemberDryRun(t.Context(), server.Config, &first, options); err != nil {
+	if err := argosy.MemberDryRun(t.Context(), server.Config, &first, options, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -90,8 +92,8 @@ func TestMember(t *testing.T) {
 		t.Errorf("the second time changed:\n%s", second.String())
 	}
 	options.Image = "manager:2"
-	if err := argosy.MemberDryRun(t.Context(), server.Config, &second, options); err != nil ||
-		second.String() != "would change  Deployment argosy-system/argosy-member-manager\n" {
+	if err := argosy.MemberDryRun(t.Context(), server.Config, &second, options, images); err != nil ||
+		second.String() != "would change  Deployment argosy-system/argosy-member-manager\nmanager:1 to manager:2\n" {
 		t.Errorf("another image: %v; a dry run says\n%s", err, second.String())
 	}
 	second.Reset()
@@ -121,6 +123,22 @@ func TestMember(t *testing.T) {
 	if err := c.Get(t.Context(), client.ObjectKey{Name: argosy.Namespace}, &corev1.Namespace{}); err != nil {
 		t.Error(err)
 	}
+}
+
+// images are fields of a Deployment that a dry run may show.
+func images(before, after map[string]any) (string, error) {
+	image := func(object map[string]any) string {
+		containers, _, err := unstructured.NestedSlice(object, "spec", "template", "spec", "containers")
+		if err != nil || len(containers) != 1 {
+			return fmt.Sprintf("%d containers, %v", len(containers), err)
+		}
+		name, _, err := unstructured.NestedString(containers[0].(map[string]any), "image")
+		if err != nil {
+			return err.Error()
+		}
+		return name
+	}
+	return image(before) + " to " + image(after) + "\n", nil
 }
 
 // beside: a second manager comes and goes without anything of the first; the pods of each are its own, and so is the admission the first's.
