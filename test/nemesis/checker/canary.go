@@ -20,29 +20,53 @@ type ask struct {
 	all bool
 }
 
-// canary is C4. It follows CloneSets that are pushed.
+// canaries follow CloneSets that are pushed.
+type canaries struct {
+	fleet fleet
+	now   faults
+	asks  map[history.Key][]ask
+	anew  anew
+}
+
+func newCanaries(of fleet) canaries {
+	return canaries{fleet: of, now: newFaults(), asks: map[history.Key][]ask{}, anew: anew{}}
+}
+
+func (c canaries) hear(before history.Object, r history.Record) {
+	c.now.hear(r)
+	a, ok := c.fleet.of(r.Key)
+	if !ok || a.use != "push" || r.Op != history.Put {
+		return
+	}
+	if r.Plane == history.ControlPlane {
+		c.asks[a.key] = append(c.asks[a.key], asking(r))
+	}
+	c.anew.hear(a, before, r, c.now)
+}
+
+// apps of which somebody asked for something.
+func (c canaries) apps() []app {
+	return slices.DeleteFunc(slices.Clone(c.fleet.apps), func(a app) bool { return len(c.asks[a.key]) == 0 })
+}
+
+// canary is C4.
 func canary(h history.History, v *Verdict) {
-	fleet, now := fleetOf(h), newFaults()
-	asks, anew := map[history.Key][]ask{}, anew{}
-	over := false
+	c, over := newCanaries(fleetOf(h)), false
 	h.Replay(func(world history.World, before history.Object, r history.Record) {
-		now.hear(r)
+		c.hear(before, r)
 		over = over || phase(r) == history.PhaseRest
-		if a, ok := fleet.of(r.Key); ok && a.use == "push" && r.Op == history.Put {
-			if r.Plane == history.ControlPlane {
-				asks[a.key] = append(asks[a.key], asking(r))
-			}
-			anew.hear(a, before, r, now)
-		}
-		for _, a := range fleet.apps {
-			if len(asks[a.key]) == 0 {
-				continue
-			}
+		for _, a := range c.apps() {
 			switch {
 			case phase(r) == history.PhaseRest && r.Note.Text == "":
-				atRest(world, a, asks[a.key], anew, r, v)
+				judged, wrong := c.atRest(world, a)
+				if judged {
+					v.Judged++
+				}
+				if wrong != "" {
+					v.violated(r, a.key, wrong)
+				}
 			case !over && before == nil && r.Op == history.Put && r.Resource == history.Pods && belongs(r.Object, a):
-				comes(world, a, asks[a.key], anew, r, v, now.anyLately(r.At, askedLately, "taint "))
+				comes(world, a, c.asks[a.key], c.anew, r, v, c.now.anyLately(r.At, askedLately, "taint "))
 			}
 		}
 	})
@@ -68,22 +92,23 @@ func (n anew) held(a app, member, image string) bool { return n[a.in(member)] !=
 
 // atRest there are as many pods of the newest image as are asked for; more only in members where no partition holds it back, or where more
 // were asked for before: OpenKruise takes none back when a partition is raised (its gate CloneSetPartitionRollback is off).
-func atRest(world history.World, a app, asks []ask, anew anew, r history.Record, v *Verdict) {
+func (c canaries) atRest(world history.World, a app) (judged bool, wrong string) {
+	asks := c.asks[a.key]
 	newest := asks[len(asks)-1]
 	if whole(asks) && !newest.all {
-		return
+		return false, ""
 	}
-	v.Judged++
 	held, all := int64(0), int64(0)
-	for _, pods := range podsIn(world, a, newest.image, anew) {
+	for _, pods := range podsIn(world, a, newest.image, c.anew) {
 		held += pods
 	}
 	for _, pods := range podsIn(world, a, newest.image, nil) {
 		all += pods
 	}
 	if held > ever(asks, newest.image) || all < newest.pods {
-		v.violated(r, a.key, fmt.Sprintf("%d pods of %s at rest, and %d are asked for", all, newest.image, newest.pods))
+		wrong = fmt.Sprintf("%d pods of %s at rest, and %d are asked for", all, newest.image, newest.pods)
 	}
+	return true, wrong
 }
 
 // comes judges a pod that was just made. What moves comes elsewhere before it goes: evicted pods, and those in a member beyond what the

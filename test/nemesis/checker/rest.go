@@ -11,17 +11,25 @@ import (
 	"github.com/argosy-dev/argosy/test/nemesis/history"
 )
 
-// Unsettled is what is not yet as its owners want it, at the end of a history.
+// Unsettled is what is not yet as its owners want it, at the end of a history: what C11 and C4 would say of it at rest.
 func Unsettled(h history.History) []string {
 	fleet, wanted, gone := fleetOf(h), wants{}, false
-	world := h.Replay(func(_ history.World, _ history.Object, r history.Record) {
+	pushed := newCanaries(fleet)
+	world := h.Replay(func(_ history.World, before history.Object, r history.Record) {
 		wanted.hear(r)
+		pushed.hear(before, r)
 		gone = gone || phase(r) == history.PhaseGone
 	})
 	if gone {
 		return nil
 	}
-	return unsettled(fleet, wanted, world, h.End())
+	out := unsettled(fleet, wanted, world, h.End())
+	for _, a := range pushed.apps() {
+		if _, wrong := pushed.atRest(world, a); wrong != "" {
+			out = append(out, a.key.Name+": "+wrong)
+		}
+	}
+	return out
 }
 
 func unsettled(fleet fleet, wanted wants, world history.World, now time.Time) []string {
