@@ -141,6 +141,7 @@ func TestDecide(t *testing.T) {
 		"two may not": {
 			servers: "ffoo", edit: []func(*v1alpha1.VMDeployment){away(4), tolerant},
 			batch: 1, stalled: "True BatchFailed", progressing: "False BatchFailed"},
+		"no server yet": {batches: "25% 75%"},
 		"born while it goes on": {
 			batches: "25% 75%", servers: "nooob", edit: []func(*v1alpha1.VMDeployment){approval},
 			want: "web-5=1", batch: 1},

@@ -16,13 +16,13 @@ func (in Input) status(at stand, out *Plan, waits waiting, stalled *verdict) {
 	s := &out.Status
 	s.ObservedGeneration, s.UpdateRevision = in.Deployment.Generation, in.Revision
 	s.Batches, s.CurrentBatch = int32(len(at.ends)), int32(min(at.underWay()+1, len(at.ends)))
-	if at.granted == 0 && len(out.Changes) == 0 && at.batch == 0 {
-		s.CurrentBatch = 0
+	complete := at.over() && (len(at.servers) > 0 || in.completed())
+	if at.granted == 0 && len(out.Changes) == 0 && (at.batch == 0 || len(at.servers) == 0 && !complete) {
+		s.CurrentBatch = 0 // none has begun; of no servers all are over
 	}
 	in.count(at, s)
 	s.FailedServers = at.failed[:min(len(at.failed), v1alpha1.MaxFailedServers)]
 	s.PendingApprovals = waits.approvals
-	complete := at.over() && (len(at.servers) > 0 || in.completed())
 	if complete {
 		s.CurrentRevision = in.Revision
 	}
