@@ -297,8 +297,12 @@ func (o *vmPlan) notesOf(wanted, template *v1alpha1.VMReplicaSet, plans []planne
 			"%s: replicas %d -> %d: the scheduler says which members that concerns; --replicas plans a division that you name", name,
 			ptr.Deref(template.Spec.Replicas, 1), replicas))
 	}
-	if len(wanted.Spec.Gates) > 0 {
-		out = append(out, name+": its gates stop each server until somebody approves")
+	var gates []string
+	for _, g := range wanted.Spec.Gates {
+		gates = append(gates, fmt.Sprintf("%s (stage %s)", g.Name, g.Stage))
+	}
+	if len(gates) > 0 {
+		out = append(out, fmt.Sprintf("%s: each server waits until somebody approves at gate %s", name, strings.Join(gates, ", ")))
 	}
 	return out
 }
