@@ -149,6 +149,23 @@ func TestAlteredIsFound(t *testing.T) {
 			},
 			want: []string{"C5 firings"},
 		},
+		"a Work is deleted that the scheduling result asks for all the while": {
+			alter: func(t *testing.T, g *tale) {
+				key := in("member2", history.Deployments, "plain")
+				i := g.find(t, key, isPut)
+				deleted := work("plain", "Deployment", 2)
+				deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-30T03:49:58Z"}
+				for _, r := range []history.Record{ // the last comes first
+					{Op: history.Put, Key: key, Object: workload(2)},
+					{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
+					{Op: history.Delete, Key: key},
+					{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
+				} {
+					g.insert(i, r)
+				}
+			},
+			want: []string{"C2 replicas"},
+		},
 		"another pod goes than was named": {
 			alter: func(t *testing.T, g *tale) {
 				i := g.find(t, in("member1", history.Pods, "a"), nil)

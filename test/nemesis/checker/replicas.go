@@ -12,7 +12,7 @@ import (
 
 // replicas is C2.
 func replicas(h history.History, v *Verdict) {
-	fleet, now, wanted, orders, limits, dropped := fleetOf(h), newFaults(), wants{}, sent{}, lowest{}, dropped{}
+	fleet, now, wanted, orders, limits, dropped := fleetOf(h), newFaults(), wants{}, sent{}, lowest{}, newDropped()
 	leaving := false
 	h.Replay(func(world history.World, before history.Object, r history.Record) {
 		now.hear(r)
@@ -38,7 +38,7 @@ func replicas(h history.History, v *Verdict) {
 			}
 			return
 		}
-		if r.Op == history.Delete && dropped[a.in(r.Plane)] {
+		if r.Op == history.Delete && dropped.works[a.in(r.Plane)] {
 			return
 		}
 		if why := unexplained(world, now, orders, limits, a, r, least); why != "" {
@@ -68,26 +68,46 @@ func unexplained(world history.World, now faults, orders sent, limits lowest, a 
 }
 
 // dropped are the applications in members whose Work began to be deleted by hand, or by Karmada when the scheduling result did not name the
-// member: what the Work made goes then, however long that takes, though the scheduler may have come back to the member meanwhile.
-type dropped map[history.Key]bool
+// member, or had not a moment before: what the Work made goes then, however long that takes, though the scheduler may have come back to the
+// member meanwhile.
+type dropped struct {
+	works map[history.Key]bool
+	// unnamed is when the scheduling result last did not name the member.
+	unnamed map[history.Key]time.Time
+}
+
+// boundBefore is how long karmada-controller-manager may act on the scheduling result that it read before: its cache is late on a busy
+// machine.
+const boundBefore = 5 * time.Second
+
+func newDropped() dropped { return dropped{map[history.Key]bool{}, map[history.Key]time.Time{}} }
 
 func (d dropped) hear(f fleet, world history.World, now faults, r history.Record) {
 	member, ok := strings.CutPrefix(r.Namespace, "karmada-es-")
-	if r.Resource != history.Works || !ok || r.Op != history.Put {
-		return
-	}
-	for _, m := range r.Object.List("spec", "workload", "manifests") {
-		i := slices.IndexFunc(f.apps, func(a app) bool {
-			return m.Text("metadata", "name") == a.key.Name && m.Text("metadata", "namespace") == a.key.Namespace &&
-				strings.EqualFold(m.Text("kind"), a.kind())
-		})
-		if i < 0 {
-			continue
+	for _, a := range f.apps {
+		shares, _ := shares(world[a.binding()])
+		switch {
+		case r.Op == history.Put && r.Key == a.binding():
+			for _, m := range f.members {
+				if shares[m] == 0 {
+					d.unnamed[a.in(m)] = r.At // until now
+				}
+			}
+		case r.Op == history.Put && r.Resource == history.Works && ok && carries(r.Object, a):
+			leaves, key := r.Object.Text("metadata", "deletionTimestamp") != "", a.in(member)
+			until, was := d.unnamed[key]
+			d.works[key] = leaves && (d.works[key] || shares[member] == 0 || was && r.At.Sub(until) < boundBefore ||
+				now.lately(r.At, 0, "hand-work "+key.Name+"@"+member))
 		}
-		shares, _ := shares(world[f.apps[i].binding()])
-		leaves, key := r.Object.Text("metadata", "deletionTimestamp") != "", f.apps[i].in(member)
-		d[key] = leaves && (d[key] || shares[member] == 0 || now.lately(r.At, 0, "hand-work "+key.Name+"@"+member))
 	}
+}
+
+// carries says whether a Work has the manifest of an application.
+func carries(work history.Object, a app) bool {
+	return slices.ContainsFunc(work.List("spec", "workload", "manifests"), func(m history.Object) bool {
+		return m.Text("metadata", "name") == a.key.Name && m.Text("metadata", "namespace") == a.key.Namespace &&
+			strings.EqualFold(m.Text("kind"), a.kind())
+	})
 }
 
 // sent is what Works asked of members, and until when: what a wire held back arrives late.

@@ -121,6 +121,21 @@ func TestRightIsNotFound(t *testing.T) {
 				g.insert(i, r)
 			}
 		},
+		"the scheduler comes back to a member just before Karmada deletes its Work by what it read before": func(t *testing.T, g *tale) {
+			i := g.find(t, plain, isPut)
+			deleted := work("plain", "Deployment", 2)
+			deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-30T03:49:58Z"}
+			for _, r := range []history.Record{ // the last comes first
+				{Op: history.Put, Key: plain, Object: workload(2)},
+				{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
+				{Op: history.Delete, Key: plain},
+				{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 0)},
+			} {
+				g.insert(i, r)
+			}
+		},
 		"the books are wrong while who would say so is dead": func(t *testing.T, g *tale) {
 			fed := in(history.ControlPlane, history.FedHPAs, "fed")
 			i := g.find(t, fed, func(r history.Record) bool {
