@@ -179,8 +179,8 @@ func (s *deliveryScene) giveKeys(ctx context.Context) error {
 
 // playMade goes from nothing to servers online, after a person said that they may be made.
 func (s *deliveryScene) playMade(ctx context.Context) error {
-	s.Step("Apply shop, four servers over two members that a person is asked about, and stock, till and desk in a third member")
-	manifests := deliveredSet("shop", 4, "1.0.0", "\n      packages: ["+jdk("21.0.2")+"]"+shopAsks, "member1", "member2") +
+	s.Step("Apply shop, six servers over two members that a person is asked about, and stock, till and desk in a third member")
+	manifests := deliveredSet("shop", 6, "1.0.0", "\n      packages: ["+jdk("21.0.2")+"]"+shopAsks, "member1", "member2") +
 		deliveredSet("stock", 2, "1.0.0", stockIsReplaced, "member3") +
 		deliveredSet("till", 2, "1.0.0", "", "member3") +
 		deliveredSet("desk", 1, "1.1.0", "", "member3")
@@ -188,14 +188,14 @@ func (s *deliveryScene) playMade(ctx context.Context) error {
 		return err
 	}
 	s.Expect(ctx, "approvals that shop waits for", "make of shop-1 in member1, make of shop-1 in member2, "+
-		"make of shop-2 in member1, make of shop-2 in member2", s.asked)
+		"make of shop-2 in member1, make of shop-2 in member2, make of shop-3 in member1, make of shop-3 in member2", s.asked)
 	s.Expect(ctx, "an approval that bob writes in the name of alice", "refused", s.forged)
 	s.ExpectHeld(ctx, time.Second, "machines of shop", "0", s.machinesOf(deliveryNamespace, "shop"))
 	s.Step("Approve them as alice, in the control plane: machine, package, release, health, pool follow by themselves")
 	if err := s.approveMaking(ctx); err != nil {
 		return err
 	}
-	s.Expect(ctx, "what the pools of shop answer", "shop 1.0.0, jdk 21.0.2 x4", s.answers("shop"))
+	s.Expect(ctx, "what the pools of shop answer", "shop 1.0.0, jdk 21.0.2 x6", s.answers("shop"))
 	s.Expect(ctx, "what the pool of stock answers", "shop 1.0.0, jdk none x2", s.answers("stock"))
 	s.Expect(ctx, "what the pool of till answers", "shop 1.0.0, jdk none x2", s.answers("till"))
 	return nil
@@ -217,13 +217,13 @@ func (s *deliveryScene) playTrouble(ctx context.Context) error {
 // playPackage raises a package while customers ask.
 func (s *deliveryScene) playPackage(ctx context.Context) error {
 	s.Step("Raise jdk to 21.0.3 in shop, while customers ask all the time")
-	s.Expect(ctx, "servers of shop that are Ready", "4", s.ready("shop"))
-	traffic := s.customers(ctx, "shop", 2)
+	s.Expect(ctx, "servers of shop that are Ready", "6", s.ready("shop"))
+	traffic := s.customers(ctx, "shop", 3)
 	if err := s.patchSet(ctx, "shop", `{"spec":{"template":{"spec":{"packages":[`+jdk("21.0.3")+`]}}}}`); err != nil {
 		traffic.stop()
 		return err
 	}
-	s.Expect(ctx, "what the pools of shop answer", "shop 1.0.0, jdk 21.0.3 x4", s.answers("shop"))
+	s.Expect(ctx, "what the pools of shop answer", "shop 1.0.0, jdk 21.0.3 x6", s.answers("shop"))
 	traffic.stop()
 	s.Expect(ctx, "requests of customers that were lost", "none", traffic.lost)
 	s.Expect(ctx, "servers of a member that were out of its pool at a time", "at most 1", traffic.away)
