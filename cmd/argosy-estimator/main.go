@@ -36,7 +36,7 @@ func run(args []string) error {
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
-	logger := program.Log(*verbosity)
+	logger := program.Log(flags.Name(), *verbosity)
 	if err := program.LimitMemory(); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func Begin(p Program, args []string) (*Begun, error) {
 	if err := Parse(flags, args); err != nil {
 		return nil, err
 	}
-	b.Log = Log(*verbosity)
+	b.Log = Log(p.Name, *verbosity)
 	return b, LimitMemory()
 }
 

@@ -26,12 +26,14 @@ import (
 	releasev1alpha1 "github.com/argosy-dev/argosy/api/release/v1alpha1"
 )
 
-// Log makes the program's logger and gives it to the libraries too. 0 is what went wrong and what was changed, 1 also what was
-// left alone and why. klog's own threshold stays where it was: libraries write at levels of theirs what only they need.
-func Log(verbosity int) logr.Logger {
+// Log makes the program's logger, gives it to the libraries too, and says which version of the program begins. 0 is what went wrong and
+// what was changed, 1 also what was left alone and why. klog's own threshold stays where it was: libraries write at levels of theirs what
+// only they need.
+func Log(name string, verbosity int) logr.Logger {
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(verbosity)))
 	klog.SetLogger(logger)
 	ctrl.SetLogger(logger)
+	logger.Info("Starting", "program", name, "version", Version())
 	return logger
 }
 

@@ -1,7 +1,11 @@
 package program
 
 import (
+	"bufio"
+	"fmt"
+	"os"
 	"runtime/debug"
+	"strings"
 	"testing"
 )
 
@@ -19,5 +23,27 @@ func TestVersion(t *testing.T) {
 		if have := versionOf(given.linked, &given.info); have != want {
 			t.Errorf("%+v: version %s, want %s", given, have, want)
 		}
+	}
+}
+
+// TestTheVersionIsLogged in the first line of a program's log.
+func TestTheVersionIsLogged(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = writer
+	Log("argosy-test", 0)
+	os.Stderr = stderr
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(reader).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("\"Starting\" program=\"argosy-test\" version=%q\n", Version()); !strings.HasSuffix(line, want) {
+		t.Errorf("the log begins with %q, want %q", line, want)
 	}
 }
