@@ -28,6 +28,25 @@ func (t *tale) insert(at int, r history.Record) {
 	t.Records = slices.Insert(t.Records, at+1, r)
 }
 
+// insertAll puts records after one, in their order.
+func (t *tale) insertAll(at int, records []history.Record) {
+	for _, r := range slices.Backward(records) {
+		t.insert(at, r)
+	}
+}
+
+// goesAndComes is a Work of member2 that is deleted: its Deployment of two replicas goes with it, and both are made again.
+func goesAndComes(use string) []history.Record {
+	of, deleted := workKey("member2", use), work(use, "Deployment", 2)
+	deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-29T19:14:01Z"}
+	return []history.Record{
+		{Op: history.Put, Key: of, Object: deleted},
+		{Op: history.Delete, Key: in("member2", history.Deployments, use)},
+		{Op: history.Put, Key: of, Object: work(use, "Deployment", 2)},
+		{Op: history.Put, Key: in("member2", history.Deployments, use), Object: workload(2)},
+	}
+}
+
 func isPut(r history.Record) bool { return r.Op == history.Put }
 
 func isPhase(name string) func(history.Record) bool {
@@ -151,18 +170,7 @@ func TestAlteredIsFound(t *testing.T) {
 		},
 		"a Work is deleted that the scheduling result asks for all the while": {
 			alter: func(t *testing.T, g *tale) {
-				key := in("member2", history.Deployments, "plain")
-				i := g.find(t, key, isPut)
-				deleted := work("plain", "Deployment", 2)
-				deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-30T03:49:58Z"}
-				for _, r := range []history.Record{ // the last comes first
-					{Op: history.Put, Key: key, Object: workload(2)},
-					{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
-					{Op: history.Delete, Key: key},
-					{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
-				} {
-					g.insert(i, r)
-				}
+				g.insertAll(g.find(t, in("member2", history.Deployments, "plain"), isPut), goesAndComes("plain"))
 			},
 			want: []string{"C2 replicas"},
 		},

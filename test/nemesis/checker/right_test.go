@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -107,34 +108,15 @@ func TestRightIsNotFound(t *testing.T) {
 			g.insert(i, history.Record{Op: history.Put, Key: late, Object: pod("names", "v1")})
 		},
 		"the scheduler comes back to a member whose Work is being deleted": func(t *testing.T, g *tale) {
-			i := g.find(t, plain, isPut)
-			deleted := work("plain", "Deployment", 2)
-			deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-29T19:14:01Z"}
-			for _, r := range []history.Record{ // the last comes first
-				{Op: history.Put, Key: plain, Object: workload(2)},
-				{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
-				{Op: history.Delete, Key: plain},
-				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
-				{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
-				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 0)},
-			} {
-				g.insert(i, r)
-			}
+			gone := goesAndComes("plain")
+			g.insertAll(g.find(t, plain, isPut), slices.Concat([]history.Record{
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 0)}, gone[0], {Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
+			}, gone[1:]))
 		},
 		"the scheduler comes back to a member just before Karmada deletes its Work by what it read before": func(t *testing.T, g *tale) {
-			i := g.find(t, plain, isPut)
-			deleted := work("plain", "Deployment", 2)
-			deleted["metadata"] = map[string]any{"deletionTimestamp": "2026-11-30T03:49:58Z"}
-			for _, r := range []history.Record{ // the last comes first
-				{Op: history.Put, Key: plain, Object: workload(2)},
-				{Op: history.Put, Key: workKey("member2", "plain"), Object: work("plain", "Deployment", 2)},
-				{Op: history.Delete, Key: plain},
-				{Op: history.Put, Key: workKey("member2", "plain"), Object: deleted},
-				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
-				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 0)},
-			} {
-				g.insert(i, r)
-			}
+			g.insertAll(g.find(t, plain, isPut), slices.Concat([]history.Record{
+				{Op: history.Put, Key: bookOf("plain"), Object: book(2, 0)}, {Op: history.Put, Key: bookOf("plain"), Object: book(2, 2)},
+			}, goesAndComes("plain")))
 		},
 		"the books are wrong while who would say so is dead": func(t *testing.T, g *tale) {
 			fed := in(history.ControlPlane, history.FedHPAs, "fed")
