@@ -97,26 +97,52 @@ const (
 	lastProbeTime = "lastProbeTime"
 )
 
-// Stamp writes into a new status since when our conditions say what they say: as long as the template's status has said so, or now.
+// Stamp writes into a new status since when conditions say what they say: ours as long as the template's status has said so, or now. A
+// condition of the members that is of another status than before is so since now, and that stays: members that cannot be asked have not
+// said since when.
 func Stamp(template *unstructured.Unstructured, status map[string]any, now time.Time) {
 	before, _, _ := unstructured.NestedSlice(template.Object, "status", "conditions")
 	list, _ := status["conditions"].([]any)
 	for _, item := range list {
 		condition, ok := item.(map[string]any)
-		if !ok || !IsOwn(word(item, "type")) {
+		switch {
+		case !ok:
+		case IsOwn(word(item, "type")):
+			stampOwn(before, condition, now)
+		default:
+			stampMembers(before, condition, now)
+		}
+	}
+}
+
+func stampOwn(before []any, condition map[string]any, now time.Time) {
+	condition["lastTransitionTime"] = now.UTC().Format(time.RFC3339)
+	for _, old := range before {
+		if since := word(old, "lastTransitionTime"); since != "" && word(old, "type") == word(condition, "type") &&
+			word(old, "status") == word(condition, "status") && word(old, "reason") == word(condition, "reason") &&
+			progress(old) == progress(condition) {
+			condition["lastTransitionTime"] = since
+		}
+	}
+	for _, second := range []string{lastUpdateTime, lastProbeTime} {
+		if _, has := condition[second]; has {
+			condition[second] = condition["lastTransitionTime"]
+		}
+	}
+}
+
+func stampMembers(before []any, condition map[string]any, now time.Time) {
+	for _, old := range before {
+		if word(old, "type") != word(condition, "type") {
 			continue
 		}
-		condition["lastTransitionTime"] = now.UTC().Format(time.RFC3339)
-		for _, old := range before {
-			if since := word(old, "lastTransitionTime"); since != "" && word(old, "type") == word(item, "type") &&
-				word(old, "status") == word(item, "status") && word(old, "reason") == word(item, "reason") && progress(old) == progress(item) {
-				condition["lastTransitionTime"] = since
-			}
+		since := word(old, "lastTransitionTime")
+		if word(old, "status") != word(condition, "status") {
+			since = now.UTC().Format(time.RFC3339)
 		}
-		for _, second := range []string{lastUpdateTime, lastProbeTime} {
-			if _, has := condition[second]; has {
-				condition[second] = condition["lastTransitionTime"]
-			}
+		// RFC 3339 in UTC, as Kubernetes writes it, sorts as text.
+		if since > word(condition, "lastTransitionTime") {
+			condition["lastTransitionTime"] = since
 		}
 	}
 }

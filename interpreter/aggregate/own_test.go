@@ -313,3 +313,29 @@ func TestSince(t *testing.T) {
 		started = started.Add(time.Minute)
 	}
 }
+
+// TestTurned: a condition of the members that changes its status does so now, whatever time they gave: what is Unknown since a member is
+// silent has been so for a moment, and not since that member began to say True.
+func TestTurned(t *testing.T) {
+	says := func(status string) map[string]any {
+		return map[string]any{"conditions": []any{
+			map[string]any{"type": "Available", "status": status, "lastTransitionTime": "2026-11-28T09:00:00Z"},
+		}}
+	}
+	template := &unstructured.Unstructured{Object: map[string]any{}}
+	for i, step := range []struct{ status, wantSince string }{
+		{"True", "2026-11-28T09:00:00Z"}, // as the member says
+		{"True", "2026-11-28T09:00:00Z"},
+		{"Unknown", "2026-11-28T10:02:00Z"},
+		{"Unknown", "2026-11-28T10:02:00Z"},
+		{"True", "2026-11-28T10:04:00Z"},
+		{"True", "2026-11-28T10:04:00Z"},
+	} {
+		status := says(step.status)
+		Stamp(template, status, time.Date(2026, 11, 28, 10, i, 0, 0, time.UTC))
+		if since := word(status["conditions"].([]any)[0], "lastTransitionTime"); since != step.wantSince {
+			t.Errorf("%d: %s since %s, want %s", i, step.status, since, step.wantSince)
+		}
+		template.Object["status"] = status
+	}
+}
