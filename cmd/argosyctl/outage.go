@@ -23,7 +23,7 @@ func (o *outage) over(ctx context.Context, err error) error {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err == nil && o.silent:
-		fmt.Fprintln(o.out, "it answers again")
+		fmt.Fprintln(o.out, "karmada-apiserver answers again")
 		o.silent = false
 	case err != nil && !passes(err):
 		return err

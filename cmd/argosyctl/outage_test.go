@@ -25,7 +25,7 @@ func TestOutage(t *testing.T) {
 			t.Errorf("%v ended it: %v", passing, err)
 		}
 	}
-	if want := "connection refused; asking again\nit answers again\nEOF; asking again\n"; out.String() != want {
+	if want := "connection refused; asking again\nkarmada-apiserver answers again\nEOF; asking again\n"; out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}
 	ended, end := context.WithCancel(t.Context())
