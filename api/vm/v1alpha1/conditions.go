@@ -142,8 +142,8 @@ const (
 	ReasonTargetTaken = "TargetTaken"
 	// ReasonRevisionMissing says that spec.rollbackTo names a revision that is not kept (Stalled).
 	ReasonRevisionMissing = "RevisionMissing"
-	// ReasonSettingsMissing says that a ConfigMap or Secret of the template is not there: no server is made or changed
-	// (ReplicaFailure).
+	// ReasonSettingsMissing says that a ConfigMap or Secret of the template is not there: no server is made or changed. One that machines
+	// are given at their first boot is missed where a server is to be made alone (ReplicaFailure).
 	ReasonSettingsMissing = "SettingsMissing"
 	// ReasonServerNameTaken says that the name of a server that is to be made is somebody else's: it is left alone, and the next number is
 	// taken (ReplicaFailure, until the set lacks none).

@@ -24,6 +24,8 @@ type Input struct {
 	Servers []Member
 	// Taken are slots whose names are those of Servers of others.
 	Taken []int64
+	// NoMachine says that no machine can be made now: no server is, and none gives way to another that cannot be.
+	NoMachine bool
 	// Answers of the webhooks of the set's gates.
 	Answers []gatev1alpha1.Approval
 	Now     time.Time

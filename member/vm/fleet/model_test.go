@@ -27,6 +27,8 @@ type world struct {
 	now      time.Time
 	// born counts the servers that were ever made.
 	born int
+	// noMachine: what a machine is made of is missing.
+	noMachine bool
 }
 
 func newWorld(replicas int32) *world {
@@ -46,7 +48,7 @@ func newWorld(replicas int32) *world {
 }
 
 func (w *world) input() Input {
-	return Input{Set: w.set, Revision: w.revision, Servers: w.servers, Now: w.now}
+	return Input{Set: w.set, Revision: w.revision, Servers: w.servers, Now: w.now, NoMachine: w.noMachine}
 }
 
 // apply writes a plan in its order, and is killed after so many writes; negative: never.
@@ -160,7 +162,7 @@ func (w *world) happen(t *rapid.T) {
 			w.condition(m, v1alpha1.ConditionHealthy, metav1.ConditionFalse)
 		}
 	}
-	switch rapid.IntRange(0, 8).Draw(t, "event") {
+	switch rapid.IntRange(0, 9).Draw(t, "event") {
 	case 0:
 		w.set.Spec.Replicas = ptr.To(rapid.Int32Range(0, 6).Draw(t, "replicas"))
 	case 1:
@@ -191,11 +193,14 @@ func (w *world) happen(t *rapid.T) {
 		}
 	case 8:
 		w.now = w.now.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "seconds")) * time.Second)
+	case 9:
+		w.noMachine = !w.noMachine
 	}
 }
 
 // Whatever happens, and wherever the controller is killed: no name is made twice, nobody serves beyond what is asked, servers that
-// serve leave for what we do at most as many at a time as may, and nobody is given up unfenced or beyond the budget.
+// serve leave for what we do at most as many at a time as may, and nobody is given up unfenced or beyond the budget. Nobody is made, or
+// gives way, while no machine can be made, and nobody is said to be missed then while one can.
 func TestWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(rapid.Int32Range(0, 6).Draw(t, "replicas"))
@@ -221,6 +226,10 @@ func judge(t *rapid.T, in Input, plan Plan, made map[string]bool) {
 		if made[name] {
 			t.Fatalf("%s is made again", name)
 		}
+	}
+	replaced := slices.ContainsFunc(plan.Offline, func(m Mark) bool { return m.Reason == MachineChanged })
+	if made := len(plan.Create) > 0 || replaced; made && in.NoMachine || plan.Unmakeable && !in.NoMachine {
+		t.Fatalf("no machine can be made: %v, and the plan is %+v", in.NoMachine, plan)
 	}
 	limit := max(1, in.inFlightLimit())
 	if len(plan.Create) > 0 && len(in.Servers)+len(plan.Create) > in.desired()+limit {
@@ -280,6 +289,7 @@ func TestEverythingEndsWell(t *testing.T) {
 			w.servers[i].Status.Phase = v1alpha1.ServerReady
 			w.condition(&w.servers[i], v1alpha1.ConditionHealthy, metav1.ConditionTrue)
 		}
+		w.noMachine = false
 		w.settle()
 		in := w.input()
 		if have := len(w.servers); have != in.desired() {

@@ -21,6 +21,8 @@ type Plan struct {
 	Unmade    []int64
 	// Create these.
 	Create []string
+	// Unmakeable says that a server would be made, or replaced, and no machine can be made now (Input.NoMachine).
+	Unmakeable bool
 	// Grant them the changed environment.
 	Grant []string
 	// Fence tells their machines to stop.
@@ -120,6 +122,10 @@ func (in Input) scale(out *Plan) {
 		if in.Set.Spec.Paused {
 			missing = min(missing, in.inFlight()) // failover goes on
 		}
+		if in.NoMachine {
+			out.Unmakeable = missing > 0
+			return
+		}
 		out.Unmade, out.LastSlot = in.next(missing)
 		for _, slot := range out.Unmade[:min(missing, len(out.Unmade))] {
 			out.Create = append(out.Create, ServerName(in.Set.Name, slot))
@@ -190,7 +196,7 @@ func (in Input) roll(out *Plan) {
 		out.Wake = next
 		return
 	}
-	for _, m := range in.unpartitioned(r.outdated) {
+	for _, m := range in.makeable(in.unpartitioned(r.outdated), out) {
 		if m.ready() {
 			if r.budget <= 0 {
 				return
@@ -206,6 +212,15 @@ func (in Input) roll(out *Plan) {
 			return
 		}
 	}
+}
+
+// makeable are those of the outdated whose turn needs no machine that cannot be made now.
+func (in Input) makeable(outdated []Member, out *Plan) []Member {
+	if !in.NoMachine || !slices.ContainsFunc(outdated, in.mustReplace) {
+		return outdated
+	}
+	out.Unmakeable = true
+	return slices.DeleteFunc(outdated, in.mustReplace)
 }
 
 // rollout is how far the changed environment is.

@@ -158,6 +158,63 @@ func TestAnotherMachine(t *testing.T) {
 	}
 }
 
+// TestNoMachineCanBeMade: nobody is made, and nobody gives way to one that cannot be. All else goes on, and that a machine is missed is
+// said only where one is.
+func TestNoMachineCanBeMade(t *testing.T) {
+	otherMachine := func(w *world) {
+		w.set.Spec.Template.Spec.Machine.Image, w.set.Spec.UpdateStrategy.OnMachineChange = "debian-13", v1alpha1.MachineChangeReplace
+	}
+	for name, tc := range map[string]struct {
+		change func(*world)
+		want   Plan
+	}{
+		"none is to be made": {change: func(*world) {}},
+		"one is missing":     {change: func(w *world) { w.set.Spec.Replicas = ptr.To[int32](5) }, want: Plan{Unmakeable: true}},
+		"one is missing, whose number is on record": {change: func(w *world) {
+			w.set.Spec.Replicas, w.set.Status.UnmadeSlots = ptr.To[int32](5), []int64{7}
+		}, want: Plan{Unmakeable: true, LastSlot: 7, Unmade: []int64{7}}},
+		"one is missing, and the set is paused": {change: func(w *world) {
+			w.set.Spec.Replicas, w.set.Spec.Paused = ptr.To[int32](5), true
+		}},
+		"fewer": {
+			change: func(w *world) { w.set.Spec.Replicas = ptr.To[int32](3) },
+			want:   Plan{Offline: []Mark{{Server: "payments-4", Reason: ScaledIn}}},
+		},
+		"another environment": {change: func(w *world) { w.revision = "r2" }, want: Plan{Grant: []string{"payments-1"}}},
+		"one is missing, and another environment": {change: func(w *world) {
+			w.set.Spec.Replicas, w.revision = ptr.To[int32](5), "r2"
+			w.condition(w.server(3), v1alpha1.ConditionReady, metav1.ConditionFalse)
+		}, want: Plan{Unmakeable: true, Grant: []string{"payments-3"}}},
+		"another machine, which is held": {change: func(w *world) { w.set.Spec.Template.Spec.Machine.Image = "debian-13" }},
+		"another machine":                {change: otherMachine, want: Plan{Unmakeable: true}},
+		"another machine, which one has, and another environment": {change: func(w *world) {
+			otherMachine(w)
+			w.server(4).Spec.Machine, w.revision = w.set.Spec.Template.Spec.Machine, "r2"
+		}, want: Plan{Unmakeable: true, Grant: []string{"payments-4"}}},
+		"another machine, and on deletion only": {change: func(w *world) {
+			otherMachine(w)
+			w.set.Spec.UpdateStrategy.Type = v1alpha1.OnDelete
+		}},
+		"one is lost": {change: func(w *world) {
+			w.lose(w.server(2))
+			w.server(2).Fenced = true
+		}, want: Plan{Offline: []Mark{{Server: "payments-2", Reason: Unreachable, GivenUp: true}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := of(4)
+			tc.change(w)
+			in := w.input()
+			in.NoMachine = true
+			have := Decide(in)
+			have.Remediation = metav1.Condition{}
+			tc.want.LastSlot = max(tc.want.LastSlot, 4)
+			if diff := cmp.Diff(tc.want, have); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestFailover(t *testing.T) {
 	w := of(4)
 	w.lose(w.server(2))

@@ -36,9 +36,11 @@ type work struct {
 	now time.Time
 	// plan is what to write; it is emptied of what cannot be delivered.
 	plan fleet.Plan
-	// trouble says why no server is made; empty: nothing is in the way.
+	// trouble says why no server is made or changed; empty: nothing is in the way.
 	trouble string
 	reason  string
+	// noBoot says why no machine could boot; empty: one could. It is in the way where a server is to be made, and of nothing else.
+	noBoot string
 	// taken says which name of a Server that is to be made was somebody else's a moment ago; empty: none was.
 	taken string
 	// lookAt is when the settings are read again: nothing tells of their change.
@@ -80,7 +82,7 @@ func (r *Reconciler) gather(ctx context.Context, set *v1alpha1.VMReplicaSet, liv
 	if r.gates != nil {
 		w.in.Answers = r.gates.Answers(set.UID, set.Spec.Gates)
 	}
-	w.in.Taken = r.takenSlots(set.UID)
+	w.in.Taken, w.in.NoMachine = r.takenSlots(set.UID), w.noBoot != ""
 	w.plan = fleet.Decide(w.in)
 	if trouble := r.notHere(&set.Spec.Template.Metadata, &set.Spec.Template.Spec); trouble != "" {
 		w.reason, w.trouble = v1alpha1.ReasonTemplateNotSupported, trouble
@@ -100,12 +102,12 @@ func (r *Reconciler) gather(ctx context.Context, set *v1alpha1.VMReplicaSet, liv
 	if set.DeletionTimestamp != nil {
 		w.removal = w.decideRemoval()
 	}
-	w.taken = r.lacks(set.UID, len(w.plan.Create))
+	w.taken = r.missing(set.UID, len(w.plan.Create))
 	return w, nil
 }
 
-// lacks gives back which name was taken, of a set that lacks so many Servers; one that lacks none has got past it.
-func (r *Reconciler) lacks(set types.UID, servers int) string {
+// missing gives back which name was taken, of a set that lacks so many Servers; one that lacks none has got past it.
+func (r *Reconciler) missing(set types.UID, servers int) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if servers == 0 {
@@ -181,13 +183,15 @@ type content struct {
 	edit string
 	// hash of it, or what is missing.
 	hash, missing string
+	// noBoot is what the first boot of a machine lacks.
+	noBoot string
 	// until is how long it counts.
 	until time.Time
 }
 
 // readSettings of the template's packages: their content is part of the revision. No machine is made either that nobody could get onto, or
-// that would boot without what it is to be given. Each of a set's Servers has its set looked at whenever
-// anything happens to it; what is read once in a while does for all of those looks.
+// that would boot without what it is to be given; of the latter those that booted need nothing. Each of a set's Servers has its set looked
+// at whenever anything happens to it; what is read once in a while does for all of those looks.
 func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
 	template := &w.set.Spec.Template.Spec
 	if !settings.Any(template.Packages) && !settings.OfMachine(&template.Machine) || w.set.DeletionTimestamp != nil {
@@ -198,7 +202,7 @@ func (r *Reconciler) readSettings(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	w.lookAt = has.until
+	w.lookAt, w.noBoot = has.until, has.noBoot
 	if has.missing != "" {
 		w.reason, w.trouble = v1alpha1.ReasonSettingsMissing, has.missing
 		w.in.Revision = cmp.Or(w.set.Status.UpdateRevision, Revision(w.set, ""))
@@ -222,20 +226,32 @@ func (r *Reconciler) content(
 	out := content{edit: edit, until: now.Add(settingsPeriod)}
 	wanted, err := settings.Read(ctx, r.live, set.Namespace, template.Packages)
 	if err == nil {
-		err = settings.CheckMachine(ctx, r.live, set.Namespace, &template.Machine)
+		err = settings.CheckAccess(ctx, r.live, set.Namespace, &template.Machine)
 	}
-	switch {
-	case apierrors.IsNotFound(err), errors.Is(err, settings.ErrNoKey):
-		out.missing, out.until = err.Error(), now.Add(settingsMissing)
-	case err != nil:
+	if out.missing, err = lacks(err); err != nil {
 		return content{}, err
-	case settings.Any(template.Packages):
+	}
+	if out.noBoot, err = lacks(settings.CheckBoot(ctx, r.live, set.Namespace, &template.Machine)); err != nil {
+		return content{}, err
+	}
+	if out.missing != "" || out.noBoot != "" {
+		out.until = now.Add(settingsMissing)
+	}
+	if out.missing == "" && settings.Any(template.Packages) {
 		out.hash = environment.SettingsHash(wanted)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.contents[set.UID] = out
 	return out, nil
+}
+
+// lacks tells what is not there from what could not be read.
+func lacks(read error) (missing string, err error) {
+	if apierrors.IsNotFound(read) || errors.Is(read, settings.ErrNoKey) {
+		return read.Error(), nil
+	}
+	return "", read
 }
 
 // badLabels says which label or annotation no Server can have; empty: none.

@@ -177,8 +177,13 @@ func waits(operations int) string {
 
 // failure says what is in the way: the template, somebody else's name, or a server whose task failed for good.
 func (w *work) failure() metav1.Condition {
-	if w.trouble != "" {
+	switch {
+	case w.trouble != "" && w.plan.Unmakeable && w.reason == v1alpha1.ReasonSettingsMissing:
+		return is(v1alpha1.ConditionReplicaFailure, true, [2]string{w.reason}, w.trouble+"; "+w.noBoot)
+	case w.trouble != "":
 		return is(v1alpha1.ConditionReplicaFailure, true, [2]string{w.reason}, w.trouble)
+	case w.plan.Unmakeable:
+		return is(v1alpha1.ConditionReplicaFailure, true, [2]string{v1alpha1.ReasonSettingsMissing}, w.noBoot)
 	}
 	if w.taken != "" {
 		return is(v1alpha1.ConditionReplicaFailure, true, [2]string{v1alpha1.ReasonServerNameTaken}, w.taken)
@@ -196,7 +201,11 @@ func (w *work) failure() metav1.Condition {
 			}
 		}
 	}
-	return is(v1alpha1.ConditionReplicaFailure, false, [2]string{1: v1alpha1.ReasonNoReplicaFailure}, "nothing is in the way")
+	well := "nothing is in the way"
+	if w.noBoot != "" {
+		well += ", and the next machine could not be made: " + w.noBoot
+	}
+	return is(v1alpha1.ConditionReplicaFailure, false, [2]string{1: v1alpha1.ReasonNoReplicaFailure}, well)
 }
 
 // tell makes an event of each trouble that begins or ends.

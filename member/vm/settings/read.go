@@ -52,35 +52,38 @@ const UserDataKey = "userData"
 // ErrNoKey is a Secret that lacks what it is named for.
 var ErrNoKey = errors.New("the Secret lacks a key")
 
-// CheckMachine says which Secret that the way onto a machine, or its first boot, needs is not there, or lacks its key.
-func CheckMachine(ctx context.Context, reader client.Reader, namespace string, m *v1alpha1.Machine) error {
-	for _, one := range machineSecrets(m) {
-		secret := &corev1.Secret{}
-		if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: one.name}, secret); err != nil {
-			return fmt.Errorf("reading Secret %s (%s): %w", one.name, one.field, err)
-		}
-		if len(secret.Data[one.key]) == 0 {
-			return fmt.Errorf("reading Secret %s (%s): %w: %s", one.name, one.field, ErrNoKey, one.key)
-		}
+// CheckBoot says that the Secret of what a machine is given at its first boot is not there, or lacks its key.
+func CheckBoot(ctx context.Context, reader client.Reader, namespace string, m *v1alpha1.Machine) error {
+	if m.UserDataRef == nil {
+		return nil
 	}
-	return nil
+	return check(ctx, reader, machineSecret{"machine.userDataRef", namespace, m.UserDataRef.Name, UserDataKey})
 }
 
-// machineSecret is a Secret that a machine names, and the key that it is named for.
-type machineSecret struct{ field, name, key string }
+// CheckAccess says the same of the Secret by which a machine is logged into.
+func CheckAccess(ctx context.Context, reader client.Reader, namespace string, m *v1alpha1.Machine) error {
+	if m.Access == nil {
+		return nil
+	}
+	return check(ctx, reader,
+		machineSecret{"machine.access.privateKeyRef", namespace, m.Access.PrivateKeyRef.Name, corev1.SSHAuthPrivateKey})
+}
 
 // OfMachine says whether a machine names such Secrets at all.
-func OfMachine(m *v1alpha1.Machine) bool { return len(machineSecrets(m)) > 0 }
+func OfMachine(m *v1alpha1.Machine) bool { return m.UserDataRef != nil || m.Access != nil }
 
-func machineSecrets(m *v1alpha1.Machine) []machineSecret {
-	var out []machineSecret
-	if m.UserDataRef != nil {
-		out = append(out, machineSecret{"machine.userDataRef", m.UserDataRef.Name, UserDataKey})
+// machineSecret is a Secret that a field of a machine names, and the key that it is named for.
+type machineSecret struct{ field, namespace, name, key string }
+
+func check(ctx context.Context, reader client.Reader, of machineSecret) error {
+	secret := &corev1.Secret{}
+	if err := reader.Get(ctx, client.ObjectKey{Namespace: of.namespace, Name: of.name}, secret); err != nil {
+		return fmt.Errorf("reading Secret %s (%s): %w", of.name, of.field, err)
 	}
-	if m.Access != nil {
-		out = append(out, machineSecret{"machine.access.privateKeyRef", m.Access.PrivateKeyRef.Name, corev1.SSHAuthPrivateKey})
+	if len(secret.Data[of.key]) == 0 {
+		return fmt.Errorf("reading Secret %s (%s): %w: %s", of.name, of.field, ErrNoKey, of.key)
 	}
-	return out
+	return nil
 }
 
 // Any says whether packages have settings at all.
