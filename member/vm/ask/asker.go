@@ -64,6 +64,8 @@ type Asker[T any] struct {
 	mu    sync.Mutex
 	ctx   context.Context
 	known map[types.UID]map[string]*entry[T]
+	// asking are the questions under way.
+	asking sync.WaitGroup
 }
 
 // New asker.
@@ -71,12 +73,16 @@ func New[T any](now clock.PassiveClock, tell func(types.NamespacedName)) *Asker[
 	return &Asker[T]{clock: now, tell: tell, turns: make(chan struct{}, workers), known: map[types.UID]map[string]*entry[T]{}}
 }
 
-// Start lets questions be asked until the context ends.
+// Start lets questions be asked until the context ends, and those under way with it.
 func (a *Asker[T]) Start(ctx context.Context) error {
 	a.mu.Lock()
 	a.ctx = ctx
 	a.mu.Unlock()
 	<-ctx.Done()
+	a.mu.Lock()
+	a.ctx = nil
+	a.mu.Unlock()
+	a.asking.Wait()
 	return nil
 }
 
@@ -104,7 +110,8 @@ func (a *Asker[T]) Ask(q Question[T]) Answer[T] {
 		e.Wake = now.Add(time.Second) // it does not run yet, or any more
 	default:
 		e.pending, e.Wake = true, time.Time{}
-		go a.put(a.ctx, q, e)
+		ctx := a.ctx
+		a.asking.Go(func() { a.put(ctx, q, e) })
 	}
 	return e.Answer
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -26,6 +27,39 @@ func about(ask func(context.Context) (string, error)) Question[string] {
 	return Question[string]{
 		Object: Object{UID: "u", Name: types.NamespacedName{Name: "web-1"}}, ID: "op-1", Timeout: time.Minute, Ask: ask,
 	}
+}
+
+// TestTheEndWaits for what is being asked, and nothing is asked after it.
+func TestTheEndWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New[string](clocktesting.NewFakePassiveClock(noon), func(types.NamespacedName) {})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Start(ctx) }()
+		synctest.Wait()
+		asked, let := make(chan struct{}), make(chan struct{})
+		a.Ask(about(func(context.Context) (string, error) {
+			close(asked)
+			<-let
+			return "yes", nil
+		}))
+		<-asked
+		cancel()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			t.Error("it ended, and a question was under way")
+			ended <- err
+		default:
+		}
+		q := about(func(context.Context) (string, error) { panic("asked after the end") })
+		q.ID = "op-2"
+		a.Ask(q)
+		close(let)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestAnswerIsKept: one question is put once, its answer stays, and is asked for anew after its time.

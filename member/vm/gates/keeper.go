@@ -2,6 +2,7 @@ package gates
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -74,10 +75,14 @@ func New(o Options, live client.Reader, recorder record.EventRecorder, now clock
 	}
 }
 
-// Start calls until the context ends.
+// Start calls until the context ends, and the calls under way with it.
 func (k *Keeper) Start(ctx context.Context) error {
-	go func() { _ = k.told.Start(ctx) }()
-	return k.webhooks.Start(ctx)
+	var told error
+	var both sync.WaitGroup
+	both.Go(func() { told = k.told.Start(ctx) })
+	err := k.webhooks.Start(ctx)
+	both.Wait()
+	return errors.Join(err, told)
 }
 
 // Answers are what the webhooks of these gates said about an object's operations, in the form of approvals. Those of a gate that is no

@@ -150,8 +150,10 @@ func recorded(server *v1alpha1.Server, m machine.Machine) bool {
 		slices.Equal(m.Addresses, status.Addresses) && ownAddress(m) == nil
 }
 
-// takeCensus each period until the context ends, and tell of the Servers that are to be looked at.
+// takeCensus each period until the context ends, and tell of the Servers that are to be looked at. It ends when nobody is being asked.
 func (r *Reconciler) takeCensus(ctx context.Context, tell func(types.NamespacedName)) error {
+	var counts sync.WaitGroup
+	defer counts.Wait()
 	ticker := clock.RealClock{}.NewTicker(r.Period)
 	defer ticker.Stop()
 	for {
@@ -167,7 +169,7 @@ func (r *Reconciler) takeCensus(ctx context.Context, tell func(types.NamespacedN
 		}
 		for of, all := range systems {
 			if r.census.begin(of, r.Now()) {
-				go r.count(ctx, of, all, tell)
+				counts.Go(func() { r.count(ctx, of, all, tell) })
 			}
 		}
 	}

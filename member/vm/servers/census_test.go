@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -131,6 +132,43 @@ func TestCensus(t *testing.T) {
 			c.want("told of once more", nil, c.period())
 		})
 	}
+}
+
+// hanging is a system that answers when it is let go, whoever waits for it or not.
+type hanging struct {
+	machine.Driver
+	asked, let chan struct{}
+}
+
+func (h *hanging) List(context.Context, machine.Call, string) ([]machine.Machine, error) {
+	close(h.asked)
+	<-h.let
+	return nil, errors.New("too late")
+}
+
+// TestTheEndWaitsForTheCensus: who is asking for a list when the manager ends is waited for.
+func TestTheEndWaitsForTheCensus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounting(t, fewServers)
+		system := &hanging{asked: make(chan struct{}), let: make(chan struct{})}
+		c.r.Drivers = map[string]machine.Driver{"http": system}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- c.r.takeCensus(ctx, func(types.NamespacedName) {}) }()
+		<-system.asked
+		cancel()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			t.Error("it ended, and a system was being asked")
+			ended <- err
+		default:
+		}
+		close(system.let)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestNoCensus: without a list everybody asks for themselves, as do those of whom something is known to be wrong, and all once in a while.
