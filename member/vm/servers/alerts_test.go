@@ -17,6 +17,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/ask"
+	"github.com/argosy-dev/argosy/member/vm/state"
 )
 
 // TestAlertQueriesText: a server's own names stand in its queries, and what says that it is scraped is asked of targets alone.
@@ -80,7 +81,7 @@ func TestAlertsJudgedAnew(t *testing.T) {
 				{Type: v1alpha1.ConditionMonitored, Status: tc.monitored},
 				{Type: v1alpha1.ConditionMonitoringNormal, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNoAlert},
 			}
-			w := &work{before: server, after: server.DeepCopy(), row: tc.row, now: time.Unix(1e9, 0)}
+			w := &work{before: server, after: server.DeepCopy(), decided: state.Output{Row: tc.row}, now: time.Unix(1e9, 0)}
 			task := &v1alpha1.Task{Type: v1alpha1.TaskCheckHealth, State: v1alpha1.TaskPending}
 			says := func() string {
 				is := apimeta.FindStatusCondition(w.after.Status.Conditions, v1alpha1.ConditionMonitoringNormal)

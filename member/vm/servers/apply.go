@@ -17,13 +17,20 @@ import (
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/facts"
-	"github.com/argosy-dev/argosy/member/vm/state"
 )
 
 // setCondition keeps the time of a state that did not change.
 func setCondition(s *v1alpha1.ServerStatus, c metav1.Condition) {
 	s.Conditions = slices.Clone(s.Conditions)
 	apimeta.SetStatusCondition(&s.Conditions, c)
+}
+
+// conclude says what follows from the tasks as they are now.
+func (w *work) conclude() {
+	for _, c := range w.decided.OfTasks(w.after.Status.Tasks) {
+		c.ObservedGeneration, c.LastTransitionTime = w.before.Generation, metav1.NewTime(w.now)
+		setCondition(&w.after.Status, c)
+	}
 }
 
 // handle one Server: look, decide, do what is next, write what came of it.
@@ -39,8 +46,7 @@ func (r *Reconciler) handle(ctx context.Context, server *v1alpha1.Server) (time.
 	if err := r.act(ctx, w); err != nil {
 		return time.Time{}, err
 	}
-	// What was decided is of before the task was done.
-	setCondition(&w.after.Status, state.Blocked(w.after.Status.Tasks))
+	w.conclude()
 	r.doubtSecrets(w)
 	written, err := r.writeStatus(ctx, w)
 	if err != nil {
@@ -99,13 +105,13 @@ func (r *Reconciler) finish(ctx context.Context, w *work) error {
 	switch {
 	case !facts.Done(server.Status.Tasks):
 		return nil
-	case w.row == v1alpha1.ReasonDeleting && controllerutil.ContainsFinalizer(server, v1alpha1.FinalizerMachine):
+	case w.decided.Row == v1alpha1.ReasonDeleting && controllerutil.ContainsFinalizer(server, v1alpha1.FinalizerMachine):
 		base := server.DeepCopy()
 		controllerutil.RemoveFinalizer(server, v1alpha1.FinalizerMachine)
 		if err := r.patch(ctx, server, base); err != nil {
 			return fmt.Errorf("letting a Server go: %w", err)
 		}
-	case w.row == v1alpha1.ReasonTakenOffline && server.DeletionTimestamp == nil:
+	case w.decided.Row == v1alpha1.ReasonTakenOffline && server.DeletionTimestamp == nil:
 		version := client.Preconditions{UID: &server.UID, ResourceVersion: ptr.To(server.ResourceVersion)}
 		if err := r.writer.Delete(ctx, server, version); err != nil {
 			return fmt.Errorf("removing a Server that is offline: %w", err)

@@ -57,7 +57,7 @@ func TestADeadServerLeavesItsPool(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := pool.Decide(pool.Input{Key: pool.Key{Driver: "service", Pool: "web"}, Servers: []*v1alpha1.Server{w.after}, Now: noon})
-		return len(out.Members()), w.row
+		return len(out.Members()), w.decided.Row
 	}
 	if members, row := look(serving()); members != 1 || row != v1alpha1.ReasonServing {
 		t.Fatalf("before: %d members, %s", members, row)

@@ -133,7 +133,7 @@ func (r *Reconciler) verify(ctx context.Context, w *work, task *v1alpha1.Task) e
 	switch {
 	case len(missing) == 0:
 		status.EnvironmentHash = environmentOf(w.before)
-	case w.row == v1alpha1.ReasonVerifying:
+	case w.decided.Row == v1alpha1.ReasonVerifying:
 		status.EnvironmentHash = facts.OtherEnvironment(missing)
 	default:
 		facts.Again(task, w.now, "installed, and not found: "+strings.Join(missing, ", "))

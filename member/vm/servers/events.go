@@ -28,7 +28,7 @@ func noAlert(was *metav1.Condition, now metav1.Condition) bool {
 func (r *Reconciler) tell(w *work) {
 	now := &w.after.Status
 	if was := w.before.Status.Phase; was != now.Phase {
-		r.recorder.Eventf(w.after, corev1.EventTypeNormal, w.row, "The server is %s, decided by %s.", now.Phase, now.DecidedBy)
+		r.recorder.Eventf(w.after, corev1.EventTypeNormal, w.decided.Row, "The server is %s, decided by %s.", now.Phase, now.DecidedBy)
 	}
 	for _, c := range now.Conditions {
 		bad, ours := told[c.Type]

@@ -15,7 +15,7 @@ import (
 // its place.
 func (w *work) wantFence() {
 	op, tasks := w.after.Status.Operation, w.after.Status.Tasks
-	if w.row != v1alpha1.ReasonUnreachable || op == nil || w.before.Annotations[v1alpha1.AnnotationFence] != op.ID {
+	if w.decided.Row != v1alpha1.ReasonUnreachable || op == nil || w.before.Annotations[v1alpha1.AnnotationFence] != op.ID {
 		return
 	}
 	is := func(kind v1alpha1.TaskType) func(v1alpha1.Task) bool {

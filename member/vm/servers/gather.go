@@ -37,8 +37,9 @@ type work struct {
 	mind          *mind
 	driver        machine.Driver
 	now           time.Time
-	row           string
-	wake          time.Time
+	// decided is before the tasks were done.
+	decided state.Output
+	wake    time.Time
 	// blind says that the prober is not trusted, and distrusted that who dials the machine in vain is not.
 	blind, distrusted bool
 	// id is the driver's name of the machine, as it just said it.
@@ -268,7 +269,7 @@ func (r *Reconciler) decide(w *work) {
 	for _, c := range out.Conditions {
 		setCondition(s, c)
 	}
-	s.ObservedGeneration, w.row = w.before.Generation, out.Row
+	s.ObservedGeneration, w.decided = w.before.Generation, out
 	w.mind.watch(s.Phase, w.now)
 	w.by(out.Wake)
 	if in.Distrusted {

@@ -114,7 +114,7 @@ func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
 		return
 	}
 	// A server that is taken out since it is unwell waits to be well again, and nothing fails.
-	waits := w.row == v1alpha1.ReasonUnhealthy || w.row == v1alpha1.ReasonMonitoringAbnormal
+	waits := w.decided.Row == v1alpha1.ReasonUnhealthy || w.decided.Row == v1alpha1.ReasonMonitoringAbnormal
 	if !waits && task.State == v1alpha1.TaskPending {
 		r.judgeAnew(w)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/probe"
+	"github.com/argosy-dev/argosy/member/vm/state"
 )
 
 // TestJudgedAnew: a check of health that follows a deployment, or a person's word, goes by what the server answers from then on. One whose
@@ -33,7 +34,7 @@ func TestJudgedAnew(t *testing.T) {
 			server.Status.Conditions = []metav1.Condition{{
 				Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonHealthCheckFailed,
 			}}
-			w := &work{before: server, after: server.DeepCopy(), row: tc.row, now: time.Unix(1e9, 0)}
+			w := &work{before: server, after: server.DeepCopy(), decided: state.Output{Row: tc.row}, now: time.Unix(1e9, 0)}
 			r := &Reconciler{prober: probe.New(probe.Options{Tell: func(types.NamespacedName) {}})}
 			r.health(w)
 			task := &v1alpha1.Task{Type: v1alpha1.TaskCheckHealth, State: v1alpha1.TaskPending}

@@ -22,8 +22,8 @@ func TestTheWholeWay(t *testing.T) {
 	if diff := cmp.Diff(want, w.settle()); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
-	if !w.attached || !apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionReady) {
-		t.Errorf("attached %v, conditions %+v", w.attached, w.last.Conditions)
+	if !w.attached || !apimeta.IsStatusConditionTrue(w.in.Server.Status.Conditions, v1alpha1.ConditionReady) {
+		t.Errorf("attached %v, conditions %+v", w.attached, w.in.Server.Status.Conditions)
 	}
 	sequence := w.last.Operation.Sequence
 	for range 3 {
@@ -236,7 +236,7 @@ func TestABlockedTask(t *testing.T) {
 	w.broken[v1alpha1.TaskInstallPackages] = true
 	w.in.Environment = "e2"
 	w.settle()
-	blocked := apimeta.FindStatusCondition(w.last.Conditions, v1alpha1.ConditionTaskBlocked)
+	blocked := apimeta.FindStatusCondition(w.in.Server.Status.Conditions, v1alpha1.ConditionTaskBlocked)
 	if w.last.Phase != v1alpha1.ServerInitializing || blocked.Status != metav1.ConditionTrue || !strings.Contains(blocked.Message, "exit 1") {
 		t.Fatalf("%s, %+v", w.last.Phase, blocked)
 	}

@@ -48,7 +48,7 @@ type Output struct {
 	Tasks            []v1alpha1.Task
 	OverrideApplied  *metav1.Time
 	PendingApprovals []gatev1alpha1.PendingApproval
-	// Conditions of the types Ready, AwaitingApproval, TaskBlocked, FailoverDue and Paused; others are facts.
+	// Conditions of the types AwaitingApproval, FailoverDue and Paused; OfTasks has Ready and TaskBlocked, others are facts.
 	Conditions []metav1.Condition
 	// Wake is when time alone changes something; zero: never.
 	Wake time.Time

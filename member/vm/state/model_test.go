@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -44,7 +45,7 @@ func (w *world) decide() Output {
 	s := &w.in.Server.Status
 	s.Phase, s.DecidedBy, s.Operation, s.Tasks = out.Phase, out.DecidedBy, out.Operation, out.Tasks
 	s.OverrideApplied, s.PendingApprovals, s.ObservedGeneration = out.OverrideApplied, out.PendingApprovals, w.in.Server.Generation
-	for _, c := range out.Conditions {
+	for _, c := range slices.Concat(out.Conditions, out.OfTasks(out.Tasks)) {
 		apimeta.SetStatusCondition(&s.Conditions, c)
 	}
 	w.last = out

@@ -29,7 +29,7 @@ func (f facts) output(p picked, pending []gatev1alpha1.PendingApproval, rejectio
 	}
 	due := f.due(p, &out)
 	conditions := slices.Clone(f.status.Conditions)
-	for _, c := range []metav1.Condition{f.ready(out), awaiting(pending), Blocked(out.Tasks), due, f.paused()} {
+	for _, c := range []metav1.Condition{awaiting(pending), due, f.paused()} {
 		c.LastTransitionTime = metav1.NewTime(f.Now)
 		c.ObservedGeneration = f.Server.Generation
 		apimeta.SetStatusCondition(&conditions, c)
@@ -38,8 +38,15 @@ func (f facts) output(p picked, pending []gatev1alpha1.PendingApproval, rejectio
 	return out
 }
 
+// OfTasks are Ready and TaskBlocked, without their times. They follow from how far the tasks are, and a look does tasks between its
+// decision and its write: else Ready says "task attach-monitor-4 is Pending" beside that task's success, until the next look.
+func (out Output) OfTasks(tasks []v1alpha1.Task) []metav1.Condition {
+	out.Tasks = tasks
+	return []metav1.Condition{ready(out), blocked(tasks)}
+}
+
 // ready is True of a server whose way into its pools ended: attached, or left out by a person who forced the state.
-func (f facts) ready(out Output) metav1.Condition {
+func ready(out Output) metav1.Condition {
 	attached := slices.ContainsFunc(out.Tasks, func(t v1alpha1.Task) bool {
 		return t.Type == v1alpha1.TaskAttachLoadBalancer && t.State == v1alpha1.TaskSucceeded
 	})
@@ -67,8 +74,8 @@ func awaiting(pending []gatev1alpha1.PendingApproval) metav1.Condition {
 	return condition(v1alpha1.ConditionAwaitingApproval, true, v1alpha1.ReasonGateWaiting, "waits at "+strings.Join(names, ", "))
 }
 
-// Blocked says whether one of the tasks failed for good.
-func Blocked(tasks []v1alpha1.Task) metav1.Condition {
+// blocked says whether one of the tasks failed for good.
+func blocked(tasks []v1alpha1.Task) metav1.Condition {
 	t := failed(tasks)
 	if t == nil {
 		return condition(v1alpha1.ConditionTaskBlocked, false, v1alpha1.ReasonNoTaskFailed, "no task failed for good")

@@ -202,7 +202,7 @@ func TestABlindProberTakesNobodyOut(t *testing.T) {
 			w.fact(kind,
 				rapid.SampledFrom([]metav1.ConditionStatus{metav1.ConditionFalse, metav1.ConditionUnknown, metav1.ConditionTrue}).Draw(t, "status"))
 			w.settle()
-			if !w.attached || !apimeta.IsStatusConditionTrue(w.last.Conditions, v1alpha1.ConditionReady) {
+			if !w.attached || !apimeta.IsStatusConditionTrue(w.in.Server.Status.Conditions, v1alpha1.ConditionReady) {
 				t.Fatalf("out of its pools: %s %s", w.last.Phase, w.last.Row)
 			}
 		}
