@@ -94,9 +94,15 @@ func (h Hearing) write(status *v1alpha1.ServerStatus, generation int64, now time
 	reachable(status, generation, now, c.Status, c.Reason, c.Message)
 }
 
-// beat notes when it was last heard of.
+// beat notes when it was last heard of, in one write with what its driver says where that is due too.
 func (h Hearing) beat(status *v1alpha1.ServerStatus, now time.Time) {
-	if last := status.LastHeartbeatTime; last == nil || now.Sub(last.Time) >= max(h.Beat, Heartbeat) {
-		status.LastHeartbeatTime = &metav1.Time{Time: now}
+	last, asked, often := status.LastHeartbeatTime, status.Machine.ObservedAt, max(h.Beat, Heartbeat)
+	switch {
+	case last == nil, asked != nil && asked.Time.Equal(now):
+	case now.Sub(last.Time) < often:
+		return
+	case asked != nil && now.Sub(asked.Time) >= often && now.Sub(last.Time) < 2*often:
+		return // the driver is about to be asked
 	}
+	status.LastHeartbeatTime = &metav1.Time{Time: now}
 }

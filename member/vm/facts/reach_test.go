@@ -13,6 +13,30 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/machine"
 )
 
+// TestBeat: how often it is noted that an unchanged machine was heard of, and that it is in one write with what its driver says.
+func TestBeat(t *testing.T) {
+	const often = 400 * time.Second
+	for name, tc := range map[string]struct {
+		heard, asked time.Duration
+		want         bool
+	}{
+		"both a while ago":                                  {often - time.Second, often - time.Second, false},
+		"heard of long ago":                                 {often, often - time.Second, true},
+		"heard of a while ago, and asked just now":          {often / 2, 0, true},
+		"both long ago: the driver is about to say":         {often, often, false},
+		"both long ago, and the driver says nothing at all": {2 * often, 2 * often, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := status("Done", "Running")
+			s.LastHeartbeatTime, s.Machine.ObservedAt = &metav1.Time{Time: noon.Add(-tc.heard)}, &metav1.Time{Time: noon.Add(-tc.asked)}
+			Hearing{Answer: Heard, Beat: often}.Write(s, 1, noon)
+			if have := s.LastHeartbeatTime.Time.Equal(noon); have != tc.want {
+				t.Errorf("noted: %v, want %v", have, tc.want)
+			}
+		})
+	}
+}
+
 func reach(s *v1alpha1.ServerStatus) string {
 	c := apimeta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReachable)
 	if c == nil {

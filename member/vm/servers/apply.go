@@ -77,6 +77,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, w *work) (bool, error) {
 	if equality.Semantic.DeepEqual(w.before.Status, w.after.Status) {
 		return false, nil
 	}
+	if facts.OnlyDated(&w.before.Status, &w.after.Status) && !r.beats.TryAccept() {
+		return false, nil // enough say so in this second: another look does
+	}
 	changed := w.before.DeepCopy()
 	changed.Status = *w.after.Status.DeepCopy()
 	patch := client.MergeFromWithOptions(w.before.DeepCopy(), client.MergeFromWithOptimisticLock{})

@@ -252,7 +252,8 @@ func (r *Reconciler) list(ctx context.Context, of system) (map[types.UID]machine
 	return out, nil
 }
 
-// beat is how often an unchanged reading is written: all Servers together write at most so many in a second.
+// beat is how often an unchanged reading is written: all Servers together write so many in a second. What comes at once all the same, as
+// when this process has just begun and knows few of them, waits its turn (beats).
 func (r *Reconciler) beat() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

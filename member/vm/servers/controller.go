@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/flowcontrol"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -80,8 +81,10 @@ type Reconciler struct {
 	gates  *gates.Keeper
 
 	secrets *settings.Recent
-	known   control.Known
-	census  census
+	// beats are the writes in a second that say nothing new but when it was seen.
+	beats  flowcontrol.PassiveRateLimiter
+	known  control.Known
+	census census
 	// bySet finds the Servers of a set.
 	bySet control.Index
 
@@ -128,6 +131,7 @@ func New(options Options, with control.Means) *Reconciler {
 	return &Reconciler{
 		Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder, measures: newMeasures(),
 		minds: map[types.UID]*mind{}, secrets: settings.NewRecent(with.Live, options.PassiveClock()),
+		beats: flowcontrol.NewTokenBucketPassiveRateLimiterWithClock(beatsPerSecond, 1, options.PassiveClock()),
 	}
 }
 
