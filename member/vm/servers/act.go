@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -271,6 +272,9 @@ func (r *Reconciler) remove(ctx context.Context, w *work, task *v1alpha1.Task) e
 	if err != nil || !ok {
 		return err
 	}
+	if same, err := r.asItsSet(ctx, w); err != nil || !same {
+		return err
+	}
 	err = w.driver.Delete(ctx, call)
 	r.measures.count(w, "delete", err)
 	if err != nil && !errors.Is(err, machine.ErrGone) {
@@ -286,4 +290,22 @@ func (r *Reconciler) remove(ctx context.Context, w *work, task *v1alpha1.Task) e
 	facts.Begin(task, w.now, "the machine is being removed")
 	w.by(facts.Due(*task))
 	return nil
+}
+
+// asItsSet says that what was decided about the machine's end rests on the set as it is: a cache that is behind does not know yet that it
+// was deleted, nor what is then to become of its machines.
+func (r *Reconciler) asItsSet(ctx context.Context, w *work) (bool, error) {
+	set, bereft, err := setOf(ctx, r.live, w.before)
+	if err != nil {
+		return false, err
+	}
+	same := bereft == w.bereft && (set == nil) == (w.set == nil)
+	if same && set != nil {
+		same = set.DeletionTimestamp.IsZero() == w.set.DeletionTimestamp.IsZero() && set.Spec.RemovalPolicy == w.set.Spec.RemovalPolicy &&
+			equality.Semantic.DeepEqual(set.Spec.Approvals, w.set.Spec.Approvals)
+	}
+	if !same {
+		w.by(w.now.Add(control.LookSoon))
+	}
+	return same, nil
 }

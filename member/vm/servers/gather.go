@@ -34,9 +34,11 @@ type work struct {
 	// before is as it is stored; after is what is to be written.
 	before, after *v1alpha1.Server
 	set           *v1alpha1.VMReplicaSet
-	mind          *mind
-	driver        machine.Driver
-	now           time.Time
+	// bereft: it has an owner that is not there any more, and nobody knows what was to become of its machine.
+	bereft bool
+	mind   *mind
+	driver machine.Driver
+	now    time.Time
 	// decided is before the tasks were done.
 	decided state.Output
 	wake    time.Time
@@ -57,15 +59,9 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 	w := &work{
 		before: server, after: server.DeepCopy(), mind: r.mind(server.UID), driver: r.Drivers[server.Spec.Machine.Driver], now: r.Now(),
 	}
-	if owner := metav1.GetControllerOf(server); owner != nil && owner.Kind == "VMReplicaSet" {
-		set := &v1alpha1.VMReplicaSet{}
-		err := r.cache.Get(ctx, client.ObjectKey{Namespace: server.Namespace, Name: owner.Name}, set)
-		switch {
-		case err == nil && set.UID == owner.UID:
-			w.set = set
-		case err != nil && !apierrors.IsNotFound(err):
-			return nil, fmt.Errorf("reading the set of a Server: %w", err)
-		}
+	var err error
+	if w.set, w.bereft, err = setOf(ctx, r.cache, server); err != nil {
+		return nil, err
 	}
 	facts.BringBack(&w.after.Status, w.now)
 	w.adopt()
@@ -77,6 +73,23 @@ func (r *Reconciler) gather(ctx context.Context, server *v1alpha1.Server) (*work
 	r.hear(w)
 	r.listen(w)
 	return w, nil
+}
+
+// setOf a Server; bereft says that it has one which is not there any more.
+func setOf(ctx context.Context, from client.Reader, server *v1alpha1.Server) (of *v1alpha1.VMReplicaSet, bereft bool, err error) {
+	owner := metav1.GetControllerOf(server)
+	if owner == nil || owner.Kind != "VMReplicaSet" {
+		return nil, false, nil
+	}
+	set := &v1alpha1.VMReplicaSet{}
+	err = from.Get(ctx, client.ObjectKey{Namespace: server.Namespace, Name: owner.Name}, set)
+	switch {
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, false, fmt.Errorf("reading the set of a Server: %w", err)
+	case err != nil || set.UID != owner.UID:
+		return nil, true, nil
+	}
+	return set, false, nil
 }
 
 // adopt what was deployed before hashes were written. It is written once: what the cache, or an API server with an older schema, does not
@@ -249,6 +262,9 @@ func (r *Reconciler) decide(w *work) {
 		Server: w.after, Environment: environmentOf(w.after), UnknownTimeout: defaultUnknownTimeout, Now: w.now,
 		Blind: w.blind, Distrusted: w.now.Before(doubted) && !down(&w.after.Status),
 		Watched: w.mind.watch(w.before.Status.Phase, w.now),
+	}
+	if w.bereft {
+		in.SetDeleted, in.Removal = true, v1alpha1.RemovalApprove
 	}
 	if w.set != nil {
 		in.Approvals, in.SetDeleted, in.Removal = w.set.Spec.Approvals, w.set.DeletionTimestamp != nil, w.set.Spec.RemovalPolicy

@@ -110,7 +110,7 @@ func (f facts) approvals() []gatev1alpha1.Approval {
 // gatesOf are the names of the gates before a row's operation.
 func (f facts) gatesOf(r *row) []string {
 	if r.name == v1alpha1.ReasonDeleting {
-		if f.SetDeleted && f.Removal == v1alpha1.RemovalApprove {
+		if f.SetDeleted && f.Removal == v1alpha1.RemovalApprove && f.asked() {
 			return []string{gatev1alpha1.GateRemoval}
 		}
 		return nil

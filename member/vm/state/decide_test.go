@@ -403,6 +403,59 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
+// TestTheSetGoesMeanwhile: a Server that is being deleted by itself, whose set is deleted before its machine was asked to be removed, waits
+// for who decides about the set's machines, or keeps its own; and one that has no machine has nothing to ask about.
+func TestTheSetGoesMeanwhile(t *testing.T) {
+	leaving := func() *world {
+		w := serving()
+		w.in.Server.DeletionTimestamp = &metav1.Time{Time: noon}
+		w.decide()
+		return w
+	}
+	machine := func(w *world) v1alpha1.TaskState {
+		for _, task := range w.last.Tasks {
+			if task.Type == v1alpha1.TaskDeleteMachine {
+				return task.State
+			}
+		}
+		return "none"
+	}
+	w := leaving()
+	w.work()
+	w.in.SetDeleted = true
+	if w.settle(); machine(w) != "none" || len(w.last.PendingApprovals) != 1 || w.last.PendingApprovals[0].Gate != gatev1alpha1.GateRemoval {
+		t.Fatalf("policy Approve: its machine's removal is %s, and %+v waits", machine(w), w.last.PendingApprovals)
+	}
+	if w.last.Phase != v1alpha1.ServerReady || !w.attached {
+		t.Errorf("policy Approve: it waits, %s, attached %v", w.last.Phase, w.attached)
+	}
+	w.approve(gatev1alpha1.Approve)
+	if w.settle(); machine(w) != v1alpha1.TaskSucceeded {
+		t.Errorf("approved: its machine's removal is %s", machine(w))
+	}
+	w = leaving()
+	w.in.SetDeleted, w.in.Removal = true, v1alpha1.RemovalKeep
+	if w.settle(); machine(w) != v1alpha1.TaskSkipped {
+		t.Errorf("policy Keep: its machine's removal is %s", machine(w))
+	}
+	w = leaving()
+	w.in.SetDeleted, w.in.Removal = true, v1alpha1.RemovalDelete
+	if w.settle(); machine(w) != v1alpha1.TaskSucceeded {
+		t.Errorf("policy Delete: its machine's removal is %s", machine(w))
+	}
+	w = leaving()
+	w.settle()
+	w.in.SetDeleted = true
+	if w.settle(); machine(w) != v1alpha1.TaskSucceeded || len(w.last.PendingApprovals) != 0 {
+		t.Errorf("removed before: its machine's removal is %s, and %+v waits", machine(w), w.last.PendingApprovals)
+	}
+	w = newWorld()
+	w.in.SetDeleted, w.in.Server.DeletionTimestamp = true, &metav1.Time{Time: noon}
+	if w.settle(); w.last.Phase != v1alpha1.ServerOffline || len(w.last.PendingApprovals) != 0 {
+		t.Errorf("without a machine: %s, and %+v waits", w.last.Phase, w.last.PendingApprovals)
+	}
+}
+
 // TestBackWithoutAsking: where there is nothing to ask a machine by, its driver's word brings it back; who was taken out for an alert does
 // not come back because nobody answers, and does once it is quiet or nothing is asked any more.
 func TestBackWithoutAsking(t *testing.T) {

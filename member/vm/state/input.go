@@ -22,7 +22,7 @@ type Input struct {
 	Approvals []gatev1alpha1.Approval
 	// Answers of the webhooks of the server's gates.
 	Answers []gatev1alpha1.Approval
-	// SetDeleted says that the set is being deleted, and Removal what then becomes of the machine.
+	// SetDeleted says that the set is being deleted, or gone, and Removal what then becomes of the machine.
 	SetDeleted bool
 	Removal    v1alpha1.RemovalPolicy
 	// Blind says that the prober does not trust what it sees: nobody is taken out of service for it.
@@ -160,6 +160,16 @@ func finished(tasks []v1alpha1.Task) bool {
 		return t.State != v1alpha1.TaskSucceeded && t.State != v1alpha1.TaskSkipped
 	})
 }
+
+// removing says that its machine was asked to be removed already, before the set was deleted.
+func (f facts) removing() bool {
+	return f.is(v1alpha1.OperationOffline, deleted) && slices.ContainsFunc(f.status.Tasks, func(t v1alpha1.Task) bool {
+		return t.Type == v1alpha1.TaskDeleteMachine && (t.Attempts > 0 || t.State == v1alpha1.TaskRunning || t.State == v1alpha1.TaskSucceeded)
+	})
+}
+
+// asked says that a machine was asked for, or is there.
+func (f facts) asked() bool { return f.status.Creation != nil || f.machine() != v1alpha1.MachineAbsent }
 
 // failed is the task that failed for good, if one did.
 func failed(tasks []v1alpha1.Task) *v1alpha1.Task {

@@ -35,6 +35,26 @@ func verifyOf(f facts) string { return "verify:" + f.boot() }
 
 func environmentOf(f facts) string { return "environment:" + f.Environment }
 
+// Targets of leaving: by itself, and because the set was deleted, with the machine or without it. What began before the set was deleted is
+// another operation, so that whoever decides about the set's machines decides about this one too.
+const (
+	deleted        = "deleted"
+	deletedWithSet = "deleted with its set"
+	letGoWithSet   = "let go with its set"
+)
+
+func deletionOf(f facts) string {
+	switch {
+	case !f.SetDeleted || f.removing():
+		return deleted
+	case f.Removal == v1alpha1.RemovalApprove:
+		return deletedWithSet
+	case f.Removal == v1alpha1.RemovalKeep:
+		return letGoWithSet
+	}
+	return deleted
+}
+
 // rows is the table, from the top.
 var rows = []row{
 	{
@@ -46,7 +66,7 @@ var rows = []row{
 			v1alpha1.TaskPauseMonitor,
 			v1alpha1.TaskDeleteMachine,
 		},
-		applies: func(f facts) bool { return f.Server.DeletionTimestamp != nil }, target: fixed("deleted"),
+		applies: func(f facts) bool { return f.Server.DeletionTimestamp != nil }, target: deletionOf,
 	},
 	{
 		name: v1alpha1.ReasonOverride, when: "a live `spec.override`, stamped by admission",
@@ -64,7 +84,8 @@ var rows = []row{
 		name: v1alpha1.ReasonStaysOffline, when: "the system put it Offline before", until: "an override",
 		phase: v1alpha1.ServerOffline,
 		applies: func(f facts) bool {
-			return f.phase == v1alpha1.ServerOffline && f.status.DecidedBy == v1alpha1.DecidedBySystem
+			// What began to leave, and must ask since its set was deleted, is none that was offline before.
+			return f.phase == v1alpha1.ServerOffline && f.status.DecidedBy == v1alpha1.DecidedBySystem && !f.is(v1alpha1.OperationOffline, deleted)
 		},
 	},
 	{
