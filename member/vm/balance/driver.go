@@ -21,6 +21,8 @@ type Pool struct {
 	Name string
 	// Owner of the members.
 	Owner string
+	// Cluster whose owner that is: a load balancer outside may serve several, and one name is in each of them.
+	Cluster string
 }
 
 // Member of a pool.

@@ -21,12 +21,12 @@ import (
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/moment"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/machine"
 )
 
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=servers;vmreplicasets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
-// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;create;patch
 
 // every is how often the systems are asked: a list of all machines is dear, and nothing hurries.
@@ -51,7 +51,7 @@ type Looker struct {
 	cache, live client.Reader
 	writer      client.Client
 	count       *moment.Gauges[*prometheus.GaugeVec]
-	owner       string
+	member      control.Identity
 	// before is what was seen, and asked which systems were asked; both as the report says until this process looked itself.
 	before seen
 	asked  []System
@@ -107,21 +107,17 @@ func (l *Looker) Look(ctx context.Context) error {
 		l.count.Show(l.count.Blank())
 		return nil
 	}
-	if l.owner == "" {
-		system := &metav1.PartialObjectMetadata{}
-		system.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-		if err := l.live.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, system); err != nil {
-			return fmt.Errorf("reading who this cluster is: %w", err)
-		}
-		l.owner = string(system.UID)
+	owner, err := l.member.Of(ctx, l.live)
+	if err != nil {
+		return err
 	}
 	var lists []listed
 	for _, s := range named {
-		lists = append(lists, l.list(ctx, s, false))
+		lists = append(lists, l.list(ctx, s, owner, false))
 	}
 	for _, s := range l.asked {
 		if !slices.Contains(named, s) {
-			lists = append(lists, l.list(ctx, s, true))
+			lists = append(lists, l.list(ctx, s, owner, true))
 		}
 	}
 	// After the lists: a Server is stored before its machine is asked for.
@@ -204,8 +200,8 @@ func (l *Looker) systems(ctx context.Context) ([]System, error) {
 	return out, nil
 }
 
-// list the machines of a system, which nobody may name any more.
-func (l *Looker) list(ctx context.Context, s System, left bool) listed {
+// list the owner's machines of a system, which nobody may name any more.
+func (l *Looker) list(ctx context.Context, s System, owner string, left bool) listed {
 	out := listed{System: s, left: left}
 	lister, ok := l.Drivers[s.Driver].(machine.Lister)
 	if !ok {
@@ -228,7 +224,7 @@ func (l *Looker) list(ctx context.Context, s System, left bool) listed {
 		}
 		call.Credentials = secret.Data
 	}
-	out.machines, out.err = lister.List(ctx, call, l.owner)
+	out.machines, out.err = lister.List(ctx, call, owner)
 	return out
 }
 

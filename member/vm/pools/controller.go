@@ -20,9 +20,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
-	"github.com/argosy-dev/argosy/internal/program"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/member/vm/balance"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/pool"
 )
 
@@ -55,24 +55,27 @@ type Key struct {
 // Reconciler keeps pools.
 type Reconciler struct {
 	Options
-	// cache knows Servers and sets.
-	cache    client.Reader
-	writer   client.Client
-	recorder record.EventRecorder
-	requests *prometheus.CounterVec
+	// cache knows Servers and sets; live asks the API server itself.
+	cache, live client.Reader
+	member      control.Identity
+	writer      client.Client
+	recorder    record.EventRecorder
+	requests    *prometheus.CounterVec
 }
 
 // New is for tests that call Reconcile themselves.
-func New(options Options, cache client.Reader, writer client.Client, recorder record.EventRecorder) *Reconciler {
+func New(options Options, with control.Means) *Reconciler {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	return &Reconciler{Options: options, cache: cache, writer: writer, recorder: recorder, requests: newRequests()}
+	return &Reconciler{
+		Options: options, cache: with.Cache, live: with.Live, writer: with.Writer, recorder: with.Recorder, requests: newRequests(),
+	}
 }
 
 // AddToManager lets mgr run the controller while it leads.
 func AddToManager(mgr manager.Manager, options Options) error {
-	r := New(options, mgr.GetClient(), mgr.GetClient(), program.Events(mgr, "argosy-pools"))
+	r := New(options, control.MeansOf(mgr, "argosy-pools"))
 	if options.Metrics == nil {
 		options.Metrics = metrics.Registry
 	}
@@ -141,10 +144,14 @@ func (r *Reconciler) handle(ctx context.Context, key Key) (time.Time, error) {
 	if driver == nil {
 		return time.Time{}, r.writeRecords(ctx, in, out, unconfigured(key.Driver, r.Drivers))
 	}
+	where := balance.Pool{Namespace: key.Namespace, Name: key.Pool, Owner: "vm.argosy.dev/" + key.Namespace}
+	if where.Cluster, err = r.member.Of(ctx, r.live); err != nil {
+		return time.Time{}, err
+	}
 	if err := r.intend(ctx, in, out); err != nil {
 		return time.Time{}, err
 	}
-	shows := r.bring(ctx, driver, key, out)
+	shows := r.bring(ctx, driver, where, key, out)
 	if err := r.writeRecords(ctx, in, out, shows); err != nil {
 		return time.Time{}, err
 	}
@@ -158,8 +165,7 @@ func (r *Reconciler) handle(ctx context.Context, key Key) (time.Time, error) {
 }
 
 // bring the pool to what it should be, and look at it.
-func (r *Reconciler) bring(ctx context.Context, driver balance.Driver, key Key, out pool.Output) shown {
-	where := balance.Pool{Namespace: key.Namespace, Name: key.Pool, Owner: "vm.argosy.dev/" + key.Namespace}
+func (r *Reconciler) bring(ctx context.Context, driver balance.Driver, where balance.Pool, key Key, out pool.Output) shown {
 	told := driver.Ensure(ctx, where, out.Members())
 	r.count(key.Driver, "ensure", told)
 	seen, err := driver.Observe(ctx, where)

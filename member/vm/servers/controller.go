@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/flowcontrol"
@@ -39,7 +38,6 @@ import (
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=servers/status,verbs=get;patch
 // +kubebuilder:rbac:groups=vm.argosy.dev,resources=vmreplicasets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
-// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
 // Options of the controller.
@@ -88,9 +86,10 @@ type Reconciler struct {
 	// bySet finds the Servers of a set.
 	bySet control.Index
 
-	mu     sync.Mutex
-	minds  map[types.UID]*mind
-	member string
+	member control.Identity
+
+	mu    sync.Mutex
+	minds map[types.UID]*mind
 }
 
 // mind is what this process itself saw of a Server; a lost one is seen again.
@@ -210,17 +209,4 @@ func (r *Reconciler) forget(uid types.UID) {
 }
 
 // owner is the identity of this member, by which a system tells its machines from others'.
-func (r *Reconciler) owner(ctx context.Context) (string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.member != "" {
-		return r.member, nil
-	}
-	system := &metav1.PartialObjectMetadata{}
-	system.SetGroupVersionKind(namespaceKind)
-	if err := r.live.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, system); err != nil {
-		return "", fmt.Errorf("reading who this cluster is: %w", err)
-	}
-	r.member = string(system.UID)
-	return r.member, nil
-}
+func (r *Reconciler) owner(ctx context.Context) (string, error) { return r.member.Of(ctx, r.live) }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,8 +22,6 @@ import (
 	"github.com/argosy-dev/argosy/member/vm/machine"
 	"github.com/argosy-dev/argosy/member/vm/state"
 )
-
-var namespaceKind = corev1.SchemeGroupVersion.WithKind("Namespace")
 
 // defaultUnknownTimeout is that of a Server without a set.
 const defaultUnknownTimeout = 300 * time.Second

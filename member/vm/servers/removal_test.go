@@ -33,8 +33,8 @@ func (e *eraser) Get(context.Context, machine.Call) (machine.Machine, error) {
 	return machine.Machine{}, fmt.Errorf("it went: %w", machine.ErrGone)
 }
 
-// TestAMachineGoesByTheSetOfNow: a cache that does not know yet that the set was deleted, or how, removes no machine by what it shows. What a
-// set that is gone, whoever took its finalizer off, wanted for its machines nobody knows: a person is asked.
+// TestAMachineGoesByTheSetOfNow: a cache that does not know yet that the set was deleted, or how, removes no machine by what it shows. What
+// a set that is gone, whoever took its finalizer off, wanted for its machines nobody knows: a person is asked.
 func TestAMachineGoesByTheSetOfNow(t *testing.T) {
 	noon := metav1.NewTime(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
 	set := func(edit func(*v1alpha1.VMReplicaSet)) *v1alpha1.VMReplicaSet {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/balance"
+	"github.com/argosy-dev/argosy/member/vm/control"
 	"github.com/argosy-dev/argosy/member/vm/pools"
 )
 
@@ -121,8 +122,8 @@ func TestKilledAmidPools(t *testing.T) {
 func (w *world) lookAt(life *mortal, lb *shelf, key pools.Key) {
 	w.t.Helper()
 	lb.life = life
-	r := pools.New(pools.Options{Drivers: map[string]balance.Driver{"shelf": lb}, Period: 1, Clock: w.clock}, api, life.client(w.t),
-		record.NewFakeRecorder(100))
+	r := pools.New(pools.Options{Drivers: map[string]balance.Driver{"shelf": lb}, Period: 1, Clock: w.clock},
+		control.Means{Cache: api, Live: api, Writer: life.client(w.t), Recorder: record.NewFakeRecorder(100)})
 	for range 3 {
 		if _, err := r.Reconcile(w.ctx, key); err != nil && !life.dead() {
 			w.t.Fatalf("reconciling: %v", err)

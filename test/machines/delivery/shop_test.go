@@ -279,7 +279,13 @@ func (s *shop) members() ([]balance.Seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return driver.Observe(s.t.Context(), balance.Pool{Namespace: namespace, Name: "shop", Owner: "vm.argosy.dev/" + namespace})
+	cluster, err := (&control.Identity{}).Of(s.t.Context(), s.api)
+	if err != nil {
+		return nil, err
+	}
+	return driver.Observe(s.t.Context(), balance.Pool{
+		Namespace: namespace, Name: "shop", Owner: "vm.argosy.dev/" + namespace, Cluster: cluster,
+	})
 }
 
 // serving are the servers that HAProxy sends customers to, by the machines' addresses.

@@ -129,7 +129,7 @@ func (s socket) ensure(ctx context.Context, pool balance.Pool, members []balance
 
 // put a member in, or change what it is.
 func (s socket) put(ctx context.Context, pool balance.Pool, m balance.Member, is server, there bool) error {
-	name := pool.Name + "/" + prefix(pool.Owner) + m.ID
+	name := pool.Name + "/" + prefix(pool) + m.ID
 	if !there {
 		address := m.Address
 		if netip.MustParseAddr(address).Is6() {
@@ -157,7 +157,7 @@ func (s socket) put(ctx context.Context, pool balance.Pool, m balance.Member, is
 
 // remove a member: nothing new goes to it, what is open is closed, and then it goes.
 func (s socket) remove(ctx context.Context, pool balance.Pool, id string) error {
-	name := pool.Name + "/" + prefix(pool.Owner) + id
+	name := pool.Name + "/" + prefix(pool) + id
 	if err := s.change(ctx, "set server "+name+" state maint", ""); err != nil {
 		return err
 	}

@@ -4,9 +4,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,7 +58,7 @@ func instance(t *testing.T, answer func(command string) string) *Driver {
 }
 
 func TestAnswers(t *testing.T) {
-	ours := prefix(of.Owner)
+	ours := prefix(of)
 	fine := header + "3 web 2 " + ours + "web-1 10.0.0.1 2 0 100 100 7 80\n3 web 3 fixed 10.0.0.9 2 0 1 1 7 80\n\n"
 	for name, tc := range map[string]struct {
 		answer string
@@ -134,8 +138,49 @@ func TestRefusals(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "must use a dynamic load balancing") {
 		t.Errorf("got %v", err)
 	}
-	if len(added) != 1 || added[0] != "add server web/"+prefix(of.Owner)+"web-2 [fd00::1]:80 weight 20" {
+	if len(added) != 1 || added[0] != "add server web/"+prefix(of)+"web-2 [fd00::1]:80 weight 20" {
 		t.Errorf("added %q", added)
+	}
+}
+
+// TestClustersShareABackend: servers of one name, of two members with the same HAProxy, are two, and neither member touches the other's.
+func TestClustersShareABackend(t *testing.T) {
+	var mu sync.Mutex
+	lines := map[string]string{}
+	driver := instance(t, func(command string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		words := strings.Fields(command)
+		switch words[0] + " " + words[1] {
+		case "show servers":
+			return header + strings.Join(slices.Sorted(maps.Values(lines)), "") + "\n"
+		case "add server":
+			address, port, _ := strings.Cut(words[3], ":")
+			name := strings.TrimPrefix(words[2], "web/")
+			lines[name] = fmt.Sprintf("3 web 2 %s %s 2 0 %s 100 7 %s\n", name, address, words[5], port)
+			return "New server registered.\n\n"
+		case "del server":
+			delete(lines, strings.TrimPrefix(words[2], "web/"))
+			return "Server deleted.\n\n"
+		}
+		return "\n"
+	})
+	for range 2 {
+		for cluster, address := range map[string]string{"member1": "10.0.1.1", "member2": "10.0.2.1"} {
+			pool := of
+			pool.Cluster = cluster
+			if err := driver.Ensure(t.Context(), pool, []balance.Member{{ID: "web-1.public", Address: address, Port: 80, Weight: 100}}); err != nil {
+				t.Fatal(err)
+			}
+			if seen, err := driver.Observe(t.Context(), pool); err != nil || len(seen) != 1 || seen[0].Address != address {
+				t.Errorf("%s sees %+v, %v", cluster, seen, err)
+			}
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(lines) != 2 {
+		t.Errorf("the backend has %q", lines)
 	}
 }
 

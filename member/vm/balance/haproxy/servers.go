@@ -16,9 +16,9 @@ import (
 // word is what HAProxy takes as a name. Anything else could end a command and begin another.
 var word = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,320}$`)
 
-// prefix of an owner's servers: those without it are others'.
-func prefix(owner string) string {
-	sum := sha256.Sum256([]byte(owner))
+// prefix of the servers of an owner of a cluster: those without it are others'.
+func prefix(pool balance.Pool) string {
+	sum := sha256.Sum256([]byte(pool.Cluster + "/" + pool.Owner))
 	return "argosy:" + hex.EncodeToString(sum[:4]) + ":"
 }
 
@@ -46,7 +46,7 @@ func (s socket) servers(ctx context.Context, pool balance.Pool) (map[string]serv
 	if answer == "Can't find backend." {
 		return nil, fmt.Errorf("HAProxy at %s has no backend %s: %w", s, pool.Name, balance.ErrNoPool)
 	}
-	return parse(answer, prefix(pool.Owner))
+	return parse(answer, prefix(pool))
 }
 
 // parse version 1 of the state: a line with the version, one that names the columns, and one for each server.
