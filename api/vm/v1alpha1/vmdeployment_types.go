@@ -193,6 +193,11 @@ type VMDeploymentStatus struct {
 	// +optional
 	UpdateRevision string `json:"updateRevision,omitempty"`
 
+	// rollouts is how many releases were asked for in this member, one after the other, rollbacks too: each asks people anew, also where it
+	// was asked for before. In members only.
+	// +optional
+	Rollouts int64 `json:"rollouts,omitempty"`
+
 	// batches is how many steps the release has.
 	// +optional
 	Batches int32 `json:"batches"`

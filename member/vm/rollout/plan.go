@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -205,9 +206,21 @@ type waiting struct {
 
 func (w waiting) none() bool { return len(w.approvals) == 0 && w.rejected == nil && w.until.IsZero() }
 
-// Operation names the beginning of a batch, for approvals.
+// Operation names the beginning of a batch of this rollout, for approvals: what was approved of a release is not when it comes once more.
 func (in Input) Operation(batch int) string {
-	return gate.OperationID(in.Deployment.UID, "batch/"+in.Revision, int64(batch+1))
+	what := "batch/" + in.Revision
+	if rollout := in.rollouts(); rollout > 0 { // what began before they were counted keeps its name
+		what += "/" + strconv.FormatInt(rollout, 10)
+	}
+	return gate.OperationID(in.Deployment.UID, what, int64(batch+1))
+}
+
+// rollouts is how many there were, this one among them.
+func (in Input) rollouts() int64 {
+	if in.another() {
+		return in.Deployment.Status.Rollouts + 1
+	}
+	return in.Deployment.Status.Rollouts
 }
 
 // Operations of the release: the beginnings of all its batches.

@@ -316,6 +316,45 @@ func TestApprovals(t *testing.T) {
 	}
 }
 
+// TestAnApprovalIsOfOneRollout: who let a release come to the next batch is asked again when it comes once more, after another one or a
+// rollback in between. That the rollout goes on, or is looked at by the next leader, changes no operation.
+func TestAnApprovalIsOfOneRollout(t *testing.T) {
+	d := deployment("25%", "75%")
+	d.Spec.Strategy.PauseBetween = v1alpha1.PauseApproval
+	in := Input{Deployment: d, Servers: servers("nooo"), Now: noon}
+	asks := func(version string) string {
+		t.Helper()
+		in.Release, in.Revision = release(version), "r"+version
+		for _, s := range in.Servers[:1] {
+			s.Spec.Release, s.Status.Release = ptr.To(in.Release), code.Deployed(in.Release)
+		}
+		plan := Decide(in)
+		if d.Status = plan.Status; len(d.Status.PendingApprovals) != 1 {
+			return "nobody"
+		}
+		if operations := in.Operations(); operations[1] != d.Status.PendingApprovals[0].OperationID {
+			t.Errorf("answers about %q are kept, and %s waits", operations, d.Status.PendingApprovals[0].OperationID)
+		}
+		return d.Status.PendingApprovals[0].OperationID
+	}
+	first := asks("2")
+	if again := asks("2"); again != first {
+		t.Errorf("the same rollout asks about %s, and before about %s", again, first)
+	}
+	d.Spec.Approvals = []gatev1alpha1.Approval{{
+		Gate: gatev1alpha1.GateBatch, OperationID: first, Decision: gatev1alpha1.Approve, By: "ann", At: ptr.To(metav1.NewTime(noon)),
+	}}
+	if asked := asks("2"); asked != "nobody" {
+		t.Errorf("approved, it asks about %s", asked)
+	}
+	if asked := asks("3"); asked == "nobody" || asked == first {
+		t.Errorf("another release asks about %s", asked)
+	}
+	if asked := asks("2"); asked == "nobody" || asked == first {
+		t.Errorf("the release of before, once more, asks about %s: its approval was of the rollout of before", asked)
+	}
+}
+
 func TestDeadline(t *testing.T) {
 	d := deployment()
 	d.Spec.ProgressDeadlineSeconds = ptr.To[int32](60)

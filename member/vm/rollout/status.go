@@ -14,7 +14,7 @@ import (
 
 func (in Input) status(at stand, out *Plan, waits waiting, stalled *verdict) {
 	s := &out.Status
-	s.ObservedGeneration, s.UpdateRevision = in.Deployment.Generation, in.Revision
+	s.ObservedGeneration, s.UpdateRevision, s.Rollouts = in.Deployment.Generation, in.Revision, in.rollouts()
 	s.Batches, s.CurrentBatch = int32(len(at.ends)), int32(min(at.underWay()+1, len(at.ends)))
 	complete := at.over() && (len(at.servers) > 0 || in.completed())
 	if at.granted == 0 && len(out.Changes) == 0 && (at.batch == 0 || len(at.servers) == 0 && !complete) {
