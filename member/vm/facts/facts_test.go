@@ -26,6 +26,11 @@ func status(creation v1alpha1.CreationState, state v1alpha1.MachineState) *v1alp
 	}
 }
 
+func operation(s *v1alpha1.ServerStatus, kind v1alpha1.OperationKind, task v1alpha1.TaskState) *v1alpha1.ServerStatus {
+	s.Operation, s.Tasks = &v1alpha1.Operation{Kind: kind}, []v1alpha1.Task{{State: task}}
+	return s
+}
+
 func found(state v1alpha1.MachineState, boot string) Reading {
 	return Reading{Machine: machine.Machine{
 		Key: "k", ID: "vm-1", State: state, BootID: boot, Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.0.0.1"}},
@@ -50,6 +55,18 @@ func TestWrite(t *testing.T) {
 		"stopped": {before: status("Done", "Running"), reading: found("Stopped", "b1"), want: "Stopped False MachineStopped"},
 		"booting": {
 			before: status("Pending", "Absent"), reading: found("Creating", ""), want: "Creating Unknown MachineBooting"},
+		"being made": {
+			before: operation(status("Done", "Creating"), v1alpha1.OperationProvision, v1alpha1.TaskRunning), reading: found("Creating", ""),
+			want: "Creating Unknown MachineBooting"},
+		"still without an address": {
+			before: operation(status("Done", "Running"), v1alpha1.OperationProvision, v1alpha1.TaskRunning), reading: found("Creating", ""),
+			want: "Creating Unknown MachineBooting"},
+		"being made, and it was": {
+			before: operation(status("Done", "Running"), v1alpha1.OperationProvision, v1alpha1.TaskSucceeded), reading: found("Creating", "b1"),
+			want: "Stopped False MachineStopped"},
+		"being made, and it serves": {
+			before: operation(status("Done", "Running"), v1alpha1.OperationOnline, v1alpha1.TaskSucceeded), reading: found("Creating", "b1"),
+			want: "Stopped False MachineStopped"},
 		"the system does not know": {before: status("Done", "Running"), reading: found("Unknown", ""), want: "Unknown Unknown DriverUnanswered"},
 		"no answer":                {before: status("Done", "Running"), reading: Reading{Err: silent}, want: "Unknown Unknown DriverUnanswered"},
 		"no answer while made":     {before: status("Pending", "Absent"), reading: Reading{Err: silent}, want: "Absent"},

@@ -66,8 +66,18 @@ func made(status *v1alpha1.ServerStatus) bool {
 	return status.Creation != nil && status.Creation.State == v1alpha1.CreationDone
 }
 
+// beingMade says that the machine may well be on its way: it was never seen, or what makes it is not done.
+func beingMade(status *v1alpha1.ServerStatus) bool {
+	op := status.Operation
+	return !made(status) || op == nil || op.Kind == v1alpha1.OperationProvision && !Done(status.Tasks)
+}
+
 func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time.Time) {
-	m := r.Machine
+	m, stopped := r.Machine, "the driver says that the machine does not run"
+	if m.State == v1alpha1.MachineCreating && !beingMade(status) {
+		// Who was made serves no more while its system makes it anew, whatever that calls it: it must out of its pools.
+		m.State, stopped = v1alpha1.MachineStopped, "the driver says that the machine, which was there, is being made"
+	}
 	r.put(status, m.State, now)
 	if status.Creation != nil && status.Creation.State != v1alpha1.CreationDone {
 		status.Creation.State, status.Creation.At = v1alpha1.CreationDone, &metav1.Time{Time: now}
@@ -83,7 +93,7 @@ func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time
 	case v1alpha1.MachineRunning:
 		// Whether it answers is another matter (Hearing).
 	case v1alpha1.MachineStopped:
-		reachable(status, generation, now, metav1.ConditionFalse, v1alpha1.ReasonMachineStopped, "the driver says that the machine does not run")
+		reachable(status, generation, now, metav1.ConditionFalse, v1alpha1.ReasonMachineStopped, stopped)
 	case v1alpha1.MachineCreating:
 		reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonMachineBooting, "the machine is being made")
 	default:

@@ -456,6 +456,23 @@ func TestTheSetGoesMeanwhile(t *testing.T) {
 	}
 }
 
+// TestWhatSurelyDoesNotRun is out of its pools, however many others are sick and whatever the prober's word is worth then.
+func TestWhatSurelyDoesNotRun(t *testing.T) {
+	for _, state := range []v1alpha1.MachineState{v1alpha1.MachineStopped, v1alpha1.MachineGone} {
+		w := serving()
+		w.in.Blind, w.in.Distrusted = true, true
+		w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse)
+		w.fact(v1alpha1.ConditionReachable, metav1.ConditionFalse)
+		if w.settle(); w.last.Phase != v1alpha1.ServerReady || !w.attached {
+			t.Fatalf("what only a blind prober says: %s, attached %v", w.last.Phase, w.attached)
+		}
+		w.in.Server.Status.Machine.State = state
+		if w.settle(); w.last.Phase != v1alpha1.ServerUnknown || w.attached {
+			t.Errorf("its machine is %s: %s, attached %v", state, w.last.Phase, w.attached)
+		}
+	}
+}
+
 // TestBackWithoutAsking: where there is nothing to ask a machine by, its driver's word brings it back; who was taken out for an alert does
 // not come back because nobody answers, and does once it is quiet or nothing is asked any more.
 func TestBackWithoutAsking(t *testing.T) {

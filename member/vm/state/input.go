@@ -120,7 +120,7 @@ func (f facts) back() bool {
 
 // unreachable is what the driver surely knows, or what the prober saw: the latter takes nobody out while it is blind.
 func (f facts) unreachable() bool {
-	if f.machine() == v1alpha1.MachineGone {
+	if m := f.machine(); m == v1alpha1.MachineGone || m == v1alpha1.MachineStopped {
 		return true
 	}
 	if f.phase == v1alpha1.ServerUnknown {

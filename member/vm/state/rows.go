@@ -89,8 +89,9 @@ var rows = []row{
 		},
 	},
 	{
-		name: v1alpha1.ReasonUnreachable,
-		when: "the driver has surely no such machine, or Reachable is False and the prober is not blind", until: "it answers again",
+		name:  v1alpha1.ReasonUnreachable,
+		when:  "the driver says that the machine does not run, or has surely none, or Reachable is False and the prober is not blind",
+		until: "it answers again",
 		phase: v1alpha1.ServerUnknown, kind: v1alpha1.OperationFailover,
 		tasks:   []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskPauseMonitor, v1alpha1.TaskNotify, v1alpha1.TaskProbe},
 		applies: facts.unreachable, target: fixed("unreachable"),
