@@ -3,9 +3,11 @@ package environment
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Survey is a command that changes nothing and prints the records whose check holds.
@@ -14,6 +16,9 @@ const Survey = `for record in "${ARGOSY_ROOT:-}"/var/lib/argosy/packages/*.json;
   if sh "${record%.json}.check" >/dev/null 2>&1 </dev/null; then cat "$record"; fi
 done
 `
+
+// Bounds of what a Server's status takes of a package (api/vm/v1alpha1).
+const longestName, longestVersion = 253, 128
 
 // MaxFound is how many packages a Server's status has room for.
 const MaxFound = 256
@@ -28,6 +33,9 @@ func Read(output []byte) ([]Found, error) {
 		var f Found
 		if err := json.Unmarshal(line, &f); err != nil {
 			return nil, fmt.Errorf("reading what is installed: %w", err)
+		}
+		if utf8.RuneCountInString(f.Name) > longestName || utf8.RuneCountInString(f.Version) > longestVersion {
+			return nil, errors.New("reading what is installed: the machine's record of a package is longer than any of ours")
 		}
 		out = append(out, f)
 	}

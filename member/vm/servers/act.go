@@ -201,7 +201,7 @@ func (r *Reconciler) create(ctx context.Context, w *work, task *v1alpha1.Task) e
 	made, err := w.driver.Ensure(ctx, call, spec)
 	r.measures.count(w, "ensure", err)
 	if err == nil {
-		err = ownAddress(made)
+		err = unbelievable(made)
 	}
 	if err != nil {
 		w.failed(task, err)

@@ -147,7 +147,7 @@ func recorded(server *v1alpha1.Server, m machine.Machine) bool {
 	return !troubled(server) && m.State == v1alpha1.MachineRunning && status.Creation != nil &&
 		status.Creation.State == v1alpha1.CreationDone && m.ID != "" && m.ID == server.Spec.ProviderID &&
 		(m.BootID == "" || m.BootID == status.Machine.BootID) && slices.Equal(m.HostKeys, status.Machine.HostKeys) &&
-		slices.Equal(m.Addresses, status.Addresses) && ownAddress(m) == nil
+		slices.Equal(m.Addresses, status.Addresses) && unbelievable(m) == nil
 }
 
 // takeCensus each period until the context ends, and tell of the Servers that are to be looked at. It ends when nobody is being asked.

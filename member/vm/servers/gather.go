@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unicode/utf8"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -143,12 +145,41 @@ func (r *Reconciler) read(ctx context.Context, w *work) (facts.Reading, error) {
 	out.Machine, out.Err = w.driver.Get(ctx, call)
 	r.measures.count(w, "get", out.Err)
 	if out.Err == nil {
-		out.Err = ownAddress(out.Machine)
+		out.Err = unbelievable(out.Machine)
 	}
 	if errors.Is(out.Err, machine.ErrGone) && w.mind.missing.Reads+1 >= facts.GoneReads {
 		return r.doubt(ctx, w, call, out)
 	}
 	return out, nil
+}
+
+// Bounds of what a Server has room for (api/vm/v1alpha1): a status that is written with more is refused whole, whatever else it says.
+const (
+	longestID, longestBoot, longestAddress = 512, 128, 253
+	mostAddresses, mostKeys, longestKey    = 16, 8, 2048
+)
+
+// unbelievable says why an answer about a machine is none: it is longer than any of a machine's, or leads back to whoever asks.
+func unbelievable(m machine.Machine) error {
+	long := ""
+	switch {
+	case utf8.RuneCountInString(m.ID) > longestID:
+		long = "its name"
+	case utf8.RuneCountInString(m.BootID) > longestBoot:
+		long = "its bootID"
+	case len(m.Addresses) > mostAddresses || slices.ContainsFunc(m.Addresses, func(a corev1.NodeAddress) bool {
+		return max(len(a.Address), len(a.Type)) > longestAddress
+	}):
+		long = "its addresses"
+	case len(m.HostKeys) > mostKeys || slices.ContainsFunc(m.HostKeys, func(key string) bool {
+		return utf8.RuneCountInString(key) > longestKey
+	}):
+		long = "its host keys"
+	}
+	if long != "" {
+		return fmt.Errorf("it says more of machine %.64q than there is room for: %s", m.ID, long)
+	}
+	return ownAddress(m)
 }
 
 // ownAddress refuses a machine whose system names an address that leads back to whoever uses it: nothing is sent there, nor put into a
