@@ -473,6 +473,25 @@ func TestWhatSurelyDoesNotRun(t *testing.T) {
 	}
 }
 
+// TestOutsideItsPools: a server whose pool lost it is Ready, and says where it is not.
+func TestOutsideItsPools(t *testing.T) {
+	w := serving()
+	w.in.Server.Spec.LoadBalancers = []v1alpha1.LoadBalancer{{Name: "in", Driver: "d", Pool: "a"}, {Name: "out", Driver: "d", Pool: "b"}}
+	w.in.Server.Status.LoadBalancers = []v1alpha1.Attachment{
+		{Name: "in", Driver: "d", Pool: "a", State: v1alpha1.Attached}, {Name: "out", Driver: "d", Pool: "b", State: v1alpha1.Attaching},
+		{Name: "left", Driver: "d", Pool: "c", State: v1alpha1.Detached},
+	}
+	for state, want := range map[v1alpha1.AttachmentState]string{
+		v1alpha1.Attaching: "the server serves, and is not in all of its pools: out (b) is Attaching", v1alpha1.Attached: "the server serves",
+	} {
+		w.in.Server.Status.LoadBalancers[1].State = state
+		w.settle()
+		if c := apimeta.FindStatusCondition(w.in.Server.Status.Conditions, v1alpha1.ConditionReady); c.Status != metav1.ConditionTrue || c.Message != want {
+			t.Errorf("%s: %+v", state, c)
+		}
+	}
+}
+
 // TestBackWithoutAsking: where there is nothing to ask a machine by, its driver's word brings it back; who was taken out for an alert does
 // not come back because nobody answers, and does once it is quiet or nothing is asked any more.
 func TestBackWithoutAsking(t *testing.T) {

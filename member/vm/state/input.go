@@ -50,6 +50,8 @@ type Output struct {
 	PendingApprovals []gatev1alpha1.PendingApproval
 	// Conditions of the types AwaitingApproval, FailoverDue and Paused; OfTasks has Ready and TaskBlocked, others are facts.
 	Conditions []metav1.Condition
+	// Outside says which of its pools a server is not in, for people; empty: it is in all that are on record.
+	Outside string
 	// Wake is when time alone changes something; zero: never.
 	Wake time.Time
 }

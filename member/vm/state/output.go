@@ -17,6 +17,7 @@ func (f facts) output(p picked, pending []gatev1alpha1.PendingApproval, rejectio
 	out := Output{
 		Row: p.name, Phase: p.phase, DecidedBy: v1alpha1.DecidedBySystem, Operation: p.op,
 		Tasks: f.list(p, pending, rejection), OverrideApplied: f.applied, PendingApprovals: pending,
+		Outside: f.outside(),
 	}
 	for i := range out.PendingApprovals {
 		out.PendingApprovals[i].Summary += fmt.Sprintf("; the server is %s, healthy %s", p.phase, f.condition(v1alpha1.ConditionHealthy))
@@ -51,7 +52,7 @@ func ready(out Output) metav1.Condition {
 		return t.Type == v1alpha1.TaskAttachLoadBalancer && t.State == v1alpha1.TaskSucceeded
 	})
 	if out.Phase == v1alpha1.ServerReady && finished(out.Tasks) && (attached || out.DecidedBy == v1alpha1.DecidedByHuman) {
-		return condition(v1alpha1.ConditionReady, true, out.Row, "the server serves")
+		return condition(v1alpha1.ConditionReady, true, out.Row, "the server serves"+out.Outside)
 	}
 	message := "the server is " + string(out.Phase)
 	for _, t := range out.Tasks {
@@ -61,6 +62,23 @@ func ready(out Output) metav1.Condition {
 		}
 	}
 	return condition(v1alpha1.ConditionReady, false, out.Row, message)
+}
+
+// outside names the pools that a server which serves is not in: they lost it since, or are not there any more. It stays Ready, for it may
+// serve through others, and who is not Ready is changed without regard to who is away already.
+func (f facts) outside() string {
+	var out []string
+	for _, lb := range f.spec.LoadBalancers {
+		for _, is := range f.status.LoadBalancers {
+			if is.Name == lb.Name && is.Driver == lb.Driver && is.Pool == lb.Pool && is.State != v1alpha1.Attached {
+				out = append(out, fmt.Sprintf("%s (%s) is %s", lb.Name, lb.Pool, is.State))
+			}
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return ", and is not in all of its pools: " + strings.Join(out, ", ")
 }
 
 func awaiting(pending []gatev1alpha1.PendingApproval) metav1.Condition {
