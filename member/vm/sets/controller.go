@@ -119,7 +119,7 @@ func (r *Reconciler) handle(ctx context.Context, set *v1alpha1.VMReplicaSet) (ti
 		return time.Time{}, err
 	}
 	if w.counts() {
-		// Nothing is made or taken away from what a cache shows.
+		// Nothing is made, stopped or taken away by what a cache shows.
 		live := &v1alpha1.VMReplicaSet{}
 		if err := r.live.Get(ctx, client.ObjectKeyFromObject(set), live); err != nil {
 			return time.Time{}, err

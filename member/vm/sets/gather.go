@@ -59,9 +59,9 @@ type removal struct {
 	pending []gatev1alpha1.PendingApproval
 }
 
-// counts says that the plan makes Servers, or takes some away.
+// counts says that the plan makes Servers, takes some away, or has the machines of some stopped.
 func (w *work) counts() bool {
-	return len(w.plan.Create) > 0 || len(w.plan.Offline) > 0 || w.set.DeletionTimestamp != nil
+	return len(w.plan.Create) > 0 || len(w.plan.Offline) > 0 || len(w.plan.Fence) > 0 || w.set.DeletionTimestamp != nil
 }
 
 // gather what there is of a set: what the cache knows, or, before anything is made or taken away, what the API server says.
