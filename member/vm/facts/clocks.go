@@ -8,8 +8,8 @@ import (
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
-// BringBack says that what a process stamped whose clock is ahead of this one was now: a task would not be tried, and a server not have
-// served for long enough, before this clock comes to such a stamp. What is stamped so is written, and so brought back once
+// BringBack says that what a process stamped whose clock is ahead of this one was now: a task would not be tried, a drain not end, and a
+// server not have served for long enough, before this clock comes to such a stamp. What is stamped so is written, and so brought back once
 // (docs/decisions/0292).
 func BringBack(status *v1alpha1.ServerStatus, now time.Time) {
 	for i := range status.Conditions {
@@ -29,6 +29,9 @@ func BringBack(status *v1alpha1.ServerStatus, now time.Time) {
 	}
 	for i := range status.Tasks {
 		stamps = append(stamps, &status.Tasks[i].StartedAt, &status.Tasks[i].FinishedAt)
+	}
+	for i := range status.LoadBalancers {
+		stamps = append(stamps, &status.LoadBalancers[i].Since)
 	}
 	for i := range status.PendingApprovals {
 		stamps = append(stamps, &status.PendingApprovals[i].Since)

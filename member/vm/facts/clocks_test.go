@@ -20,6 +20,7 @@ func stamped(at time.Time) *v1alpha1.ServerStatus {
 		Machine:           &v1alpha1.MachineStatus{State: v1alpha1.MachineRunning, ObservedAt: stamp()},
 		Creation:          &v1alpha1.Creation{Key: "k", At: stamp()},
 		Tasks:             []v1alpha1.Task{{ID: "a", StartedAt: stamp(), FinishedAt: stamp()}, {ID: "b"}},
+		LoadBalancers:     []v1alpha1.Attachment{{Name: "a", Since: stamp()}, {Name: "b"}},
 		PendingApprovals:  []gatev1alpha1.PendingApproval{{Gate: "g", Since: stamp()}, {Gate: "h"}},
 		Conditions:        []metav1.Condition{{Type: v1alpha1.ConditionReady, LastTransitionTime: metav1.Time{Time: at}}},
 	}

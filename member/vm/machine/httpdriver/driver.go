@@ -106,6 +106,9 @@ func (d *Driver) Ensure(ctx context.Context, call machine.Call, spec machine.Spe
 	if err := d.ask(ctx, http.MethodPut, "/v1/machines/"+url.PathEscape(call.Key), call, raw, &out); err != nil {
 		return machine.Machine{}, fmt.Errorf("making machine %s: %w", call.Key, err)
 	}
+	if err := ownedBy(spec.Owner, out); err != nil {
+		return machine.Machine{}, fmt.Errorf("making machine %s: %w", call.Key, err)
+	}
 	return read(call.Key, out)
 }
 
@@ -148,17 +151,29 @@ func (d *Driver) List(ctx context.Context, call machine.Call, owner string) ([]m
 		}
 		for _, m := range page.Machines {
 			one, err := read(m.Key, m)
-			if err != nil {
+			if err = errors.Join(err, ownedBy(owner, m)); err != nil {
 				return nil, fmt.Errorf("listing machines: %w", err)
 			}
 			out = append(out, one)
 		}
-		if page.Next == "" {
+		switch page.Next {
+		case "":
 			return out, nil
+		case query.Get("cursor"):
+			return nil, fmt.Errorf("listing machines: the page after %.63s is itself", page.Next)
 		}
 		query.Set("cursor", page.Next)
 	}
 	return nil, fmt.Errorf("listing machines: more than %d pages", maxPages)
+}
+
+// ownedBy refuses another owner's machine: a system that does not look at whose it was asked for knows nothing of whose are there. One that
+// does not say whose a machine is answers for whom it was asked.
+func ownedBy(owner string, m Machine) error {
+	if m.Owner == "" || m.Owner == owner {
+		return nil
+	}
+	return fmt.Errorf("machine %.63s is %.63s's, and %s's were asked for", m.ID, m.Owner, owner)
 }
 
 // ask and read the answer into into; nil for none.

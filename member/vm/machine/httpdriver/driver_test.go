@@ -92,6 +92,36 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestAnothersMachines: a system that does not look at whose machines are asked for, or turns in a circle, lists none: what it shows of
+// another member would be told to be nobody's, and what is not shown would be believed to be gone.
+func TestAnothersMachines(t *testing.T) {
+	const ours, nobodys = `{"key":"a","id":"vm-1","state":"running","owner":"member1"}`, `{"key":"b","id":"vm-2","state":"running"}`
+	theirs := strings.NewReplacer(`"a"`, `"c"`, "vm-1", "vm-3", "member1", "member2").Replace(ours)
+	for name, tc := range map[string]struct {
+		body   string
+		listed int
+		says   string
+	}{
+		"ours, and without a word of whose": {body: `{"machines":[` + ours + "," + nobodys + `]}`, listed: 2},
+		"theirs": {
+			body: `{"machines":[` + ours + "," + theirs + `]}`, says: "machine vm-3 is member2's, and member1's were asked for",
+		},
+		"in a circle": {body: `{"machines":[` + ours + `],"next":"2"}`, says: "the page after 2 is itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			driver := driverOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(tc.body)) }))
+			list, err := driver.List(t.Context(), machine.Call{}, "member1")
+			if (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) || len(list) != tc.listed {
+				t.Errorf("%+v, %v, want %d of them, %q", list, err, tc.listed, tc.says)
+			}
+		})
+	}
+	driver := driverOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(ours)) }))
+	if made, err := driver.Ensure(t.Context(), machine.Call{Key: "a"}, machine.Spec{Owner: "member2"}); err == nil {
+		t.Errorf("another's machine was taken for the one that was asked for: %+v", made)
+	}
+}
+
 // TestRetryAfter: whom a system asks to wait does not ask it for that long, and five minutes at most. Others are not kept from it, nor is
 // what else it is asked.
 func TestRetryAfter(t *testing.T) {
