@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -42,8 +43,9 @@ func (in Input) failover(out *Plan) {
 	first := in.goesFirst()
 	slices.SortStableFunc(due, func(a, b Member) int { return first(b, a) })
 	room := max(1, in.inFlightLimit()) - in.inFlight()
-	for _, m := range due {
+	for i, m := range due {
 		if room <= 0 {
+			in.queue(out, due[i:])
 			return
 		}
 		switch open, pending := in.opened(m); {
@@ -66,6 +68,23 @@ func (in Input) failover(out *Plan) {
 			out.Abandoned = append(out.Abandoned,
 				v1alpha1.AbandonedServer{Server: m.Name, Replicas: int32(in.replicas()), At: &metav1.Time{Time: in.Now}})
 		}
+	}
+}
+
+// queue says of who waits that it is for those that were given up before and are not gone: where one cannot be removed, that is for long.
+func (in Input) queue(out *Plan, waiting []Member) {
+	var names, before []string
+	for _, m := range waiting {
+		names = append(names, m.Name)
+	}
+	for _, m := range in.Servers {
+		if m.GivenUp {
+			before = append(before, m.Name)
+		}
+	}
+	if len(before) > 0 { // else one is given up just now
+		out.remark(fmt.Sprintf("not given up before those that were are gone (failover.maxInFlight): %s, after %s",
+			strings.Join(names, ", "), strings.Join(before, ", ")))
 	}
 }
 

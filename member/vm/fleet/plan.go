@@ -37,6 +37,12 @@ type Plan struct {
 	Wake time.Time
 }
 
+// remark beside what is said of failover.
+func (p *Plan) remark(text string) {
+	p.Remediation.Message += "; " + text
+	p.Remediation.Message = p.Remediation.Message[:min(len(p.Remediation.Message), 1024)]
+}
+
 // Mark says why a server goes.
 type Mark struct {
 	Server  string
@@ -60,8 +66,7 @@ func Decide(in Input) Plan {
 	}
 	in.failover(&out)
 	if len(out.Fence) > 0 {
-		out.Remediation.Message += "; given up once their machines are stopped (failover.fence): " + strings.Join(out.Fence, ", ")
-		out.Remediation.Message = out.Remediation.Message[:min(len(out.Remediation.Message), 1024)]
+		out.remark("given up once their machines are stopped (failover.fence): " + strings.Join(out.Fence, ", "))
 	}
 	if len(out.Offline) > 0 {
 		return out // the place of who is given up is filled once that is written, or a kill in between leaves one too many

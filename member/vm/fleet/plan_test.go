@@ -235,6 +235,20 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// TestFailoverWaitsForTheOneBefore, and says for whom: a machine that cannot be removed holds up every further failover.
+func TestFailoverWaitsForTheOneBefore(t *testing.T) {
+	w := of(10)
+	stuck := w.server(2)
+	stuck.GivenUp, stuck.Spec.Offline = true, true
+	w.lose(w.server(4))
+	plan := Decide(w.input())
+	const want = "1 of 10 are unhealthy, and 4 may be; not given up before those that were are gone (failover.maxInFlight): payments-4, " +
+		"after payments-2"
+	if len(plan.Fence)+len(plan.Offline) != 0 || plan.Remediation.Message != want {
+		t.Errorf("%+v", plan)
+	}
+}
+
 // One server fewer is wanted, and one is given up: that is the one.
 func TestFailoverWhileScalingIn(t *testing.T) {
 	w := of(4)
