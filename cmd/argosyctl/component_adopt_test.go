@@ -171,6 +171,10 @@ func TestComponentExplain(t *testing.T) {
 		"a change that is stuck": {
 			component(condition("Ready", "True", "ReplicasReady"), condition("Degraded", "True", "RolloutStuck")),
 			"Next: write the image of before, or mend what condition Degraded names."},
+		"a member that cannot be asked": {
+			component(condition("Rendered", "True", "Rendered"), condition("Ready", "Unknown", "MemberUnreachable"),
+				condition("MembersReported", "False", "MemberUnreachable")),
+			"Next: nothing of the Component. Look at the cluster that cannot be asked: condition MembersReported names it."},
 		"a change on its way": {
 			component(condition("Ready", "True", "ReplicasReady"), condition("Progressing", "True", "RollingOut")), "Next: wait: a change"},
 		"a change that is through": {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/argosy-dev/argosy/api/component/v1alpha1"
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
 )
 
 func newComponentExplainCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
@@ -208,6 +209,8 @@ func advices() map[string]string {
 		v1alpha1.ReasonReplicasNotReady:     "wait: copies are starting.",
 		v1alpha1.ReasonNotObserved:          "wait: the cluster has not looked at it yet.",
 		v1alpha1.ReasonRolloutStuck:         "write the image of before, or mend what condition CONDITION names.",
+		aggregate.ReasonMemberUnreachable: "nothing of the Component. Look at the cluster that cannot be asked: condition " +
+			aggregate.ConditionMembersReported + " names it.",
 	}
 }
 

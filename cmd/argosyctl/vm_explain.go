@@ -23,6 +23,7 @@ import (
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/cmd/argosyctl/removal"
+	"github.com/argosy-dev/argosy/interpreter/aggregate"
 	"github.com/argosy-dev/argosy/member/vm/state"
 )
 
@@ -157,6 +158,8 @@ func (e explaining) nextOfServer(server *v1alpha1.Server, reason string) string 
 	case server.DeletionTimestamp != nil:
 		deletions := removal.Member{Cluster: e.member, Servers: []v1alpha1.Server{*server}}.Deletions()
 		return cmp.Or(deletions[0].Next, "wait: it waits for "+deletions[0].WaitsFor+".")
+	case status.ObservedGeneration < server.Generation:
+		return unseen
 	case len(status.PendingApprovals) > 0:
 		return e.approve("server")
 	case slices.ContainsFunc(status.Tasks, failed):
@@ -207,7 +210,7 @@ func (e explaining) set(set *v1alpha1.VMReplicaSet, out *explained) {
 func (e explaining) nextOfSet(set *v1alpha1.VMReplicaSet) string {
 	conditions := set.Status.Conditions
 	is := func(kind string) bool { return meta.IsStatusConditionTrue(conditions, kind) }
-	message := func(kind string) string { return meta.FindStatusCondition(conditions, kind).Message }
+	message := func(kind string) string { return messageOf(conditions, kind) }
 	switch {
 	case len(conditions) == 0:
 		return "nobody has reported on it. In the control plane it needs a PropagationPolicy that selects it; " +
@@ -223,12 +226,19 @@ func (e explaining) nextOfSet(set *v1alpha1.VMReplicaSet) string {
 			message(v1alpha1.ConditionRemediationAllowed) + "). Raise spec.failover.maxUnhealthy only if they are really lost."
 	case is(v1alpha1.ConditionPaused):
 		return "nothing by itself: it is paused. Take spec.paused off to go on."
+	case meta.IsStatusConditionFalse(conditions, aggregate.ConditionMembersReported):
+		return unasked + message(aggregate.ConditionMembersReported)
+	case set.Status.ObservedGeneration < set.Generation:
+		return unseen
 	case set.Status.UnknownReplicas > 0:
 		return "wait, or look at the servers that cannot be reached: kubectl get servers in the member."
 	case is(v1alpha1.ConditionProgressing):
 		return "wait: " + message(v1alpha1.ConditionProgressing)
 	case set.Status.HeldReplicas > 0:
 		return "nothing; to replace machines of an older template set updateStrategy.onMachineChange: Replace (argosyctl vm plan shows whom)."
+	case set.Status.ReadyReplicas < ptr.Deref(set.Spec.Replicas, 1)-set.Status.AbandonedReplicas:
+		return "nothing of the set, which has what it asks for. Look at the servers that do not serve, and at their VMDeployment: " +
+			message(v1alpha1.ConditionAvailable)
 	}
 	return "nothing; it is as asked."
 }
@@ -236,29 +246,54 @@ func (e explaining) nextOfSet(set *v1alpha1.VMReplicaSet) string {
 func (e explaining) delivery(delivery *v1alpha1.VMDeployment, out *explained) {
 	status := &delivery.Status
 	out.Pending, out.Conditions = status.PendingApprovals, status.Conditions
-	out.Is = fmt.Sprintf("release %s, batch %d of %d: %d of %d servers have it, %d serve with it", delivery.Spec.Release.Version,
-		status.CurrentBatch, status.Batches, status.UpdatedServers, status.Servers, status.ReadyServers)
-	conditions := status.Conditions
-	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
-	switch {
-	case len(conditions) == 0:
-		out.Next = "nobody has reported on it: it needs a PropagationPolicy, and in each member an argosy-member-manager that delivers code."
-	case len(status.PendingApprovals) > 0:
-		out.Next = e.approve("vmdeploy")
-	case stalled != nil && stalled.Status == metav1.ConditionTrue:
-		out.Next = "mend the servers that failed, or go back with spec.rollbackTo: " + stalled.Message
-	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionPaused):
-		out.Next = "nothing by itself: it is paused. Take spec.paused off to go on."
-	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionComplete) && status.ReadyServers < status.Servers:
-		out.Next = "nothing of the release, which is delivered. Look at the servers that do not serve"
-		if available := meta.FindStatusCondition(conditions, v1alpha1.ConditionAvailable); available != nil {
-			out.Next += ": " + available.Message
-		}
-	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionComplete):
-		out.Next = "nothing; it is delivered."
-	default:
-		out.Next = "wait: a batch is on its way."
+	release := cmp.Or(status.Version, delivery.Spec.Release.Version)
+	if delivery.Spec.RollbackTo != nil {
+		release += fmt.Sprintf(" (spec.rollbackTo; spec.release is %s)", delivery.Spec.Release.Version)
 	}
+	out.Is = fmt.Sprintf("release %s, batch %d of %d: %d of %d servers have it, %d serve with it", release,
+		status.CurrentBatch, status.Batches, status.UpdatedServers, status.Servers, status.ReadyServers)
+	out.Next = e.nextOfDelivery(delivery)
+}
+
+func (e explaining) nextOfDelivery(delivery *v1alpha1.VMDeployment) string {
+	status := &delivery.Status
+	is := func(kind string) bool { return meta.IsStatusConditionTrue(status.Conditions, kind) }
+	message := func(kind string) string { return messageOf(status.Conditions, kind) }
+	switch {
+	case len(status.Conditions) == 0:
+		return "nobody has reported on it: it needs a PropagationPolicy, and in each member an argosy-member-manager that delivers code."
+	case len(status.PendingApprovals) > 0:
+		return e.approve("vmdeploy")
+	case is(v1alpha1.ConditionStalled):
+		return "mend the servers that failed, or go back with spec.rollbackTo: " + message(v1alpha1.ConditionStalled)
+	case is(v1alpha1.ConditionPaused):
+		return "nothing by itself: it is paused. Take spec.paused off to go on."
+	case meta.IsStatusConditionFalse(status.Conditions, aggregate.ConditionMembersReported):
+		return unasked + message(aggregate.ConditionMembersReported)
+	case status.ObservedGeneration < delivery.Generation:
+		return unseen
+	case is(v1alpha1.ConditionComplete) && status.ReadyServers < status.Servers:
+		return "nothing of the release, which is delivered. Look at the servers that do not serve: " + message(v1alpha1.ConditionAvailable)
+	case is(v1alpha1.ConditionComplete):
+		return "nothing; it is delivered."
+	case is(v1alpha1.ConditionProgressing):
+		return "wait: a batch is on its way. " + message(v1alpha1.ConditionProgressing)
+	}
+	return "wait: nobody knows whether it is delivered. " + message(v1alpha1.ConditionComplete)
+}
+
+const (
+	// unasked begins what is said where a member cannot be asked, or its report not be read.
+	unasked = "nothing of the template. What it says is not of now: "
+	unseen  = "wait: not everybody who acts on it has seen its last change."
+)
+
+// messageOf a condition; empty where there is none.
+func messageOf(conditions []metav1.Condition, kind string) string {
+	if c := meta.FindStatusCondition(conditions, kind); c != nil {
+		return c.Message
+	}
+	return ""
 }
 
 func (x explained) print(out io.Writer, now time.Time) error {

@@ -82,6 +82,43 @@ func TestVMExplain(t *testing.T) {
 		"delivered": {delivery(func(d *v1alpha1.VMDeployment) { d.Status.ReadyServers = 3 }), "3 serve with it", "nothing; it is delivered."},
 		"delivered, and one died since": {delivery(func(d *v1alpha1.VMDeployment) { d.Status.ReadyServers = 2 }),
 			"2 serve with it", "Look at the servers that do not serve: the message"},
+		"a member cannot be asked": {delivery(func(d *v1alpha1.VMDeployment) {
+			d.Status.ReadyServers = 2
+			d.Status.Conditions = []metav1.Condition{
+				condition("Complete", "Unknown", "MemberUnreachable"), condition("Progressing", "True", "RollingOut"),
+				{Type: "MembersReported", Status: "False", Reason: "MemberUnreachable", Message: "member2 cannot be asked (ClusterNotReachable)"},
+			}
+		}), "2 serve with it", "nothing of the template. What it says is not of now: member2 cannot be asked (ClusterNotReachable)"},
+		"a member has not reported": {delivery(func(d *v1alpha1.VMDeployment) {
+			d.Status.Conditions = []metav1.Condition{
+				{Type: "Complete", Status: "Unknown", Reason: "MembersUnknown", Message: "not reported by member2"},
+			}
+		}), "0 serve with it", "wait: nobody knows whether it is delivered. not reported by member2"},
+		"a batch": {delivery(func(d *v1alpha1.VMDeployment) {
+			d.Status.Conditions = []metav1.Condition{condition("Complete", "False", "RollingOut"), condition("Progressing", "True", "RollingOut")}
+		}), "3 of 3 servers have it", "wait: a batch is on its way. the message"},
+		"a change that nobody saw": {delivery(func(d *v1alpha1.VMDeployment) { d.Generation, d.Status.ObservedGeneration = 2, 1 }),
+			"3 of 3 servers have it", "has seen its last change."},
+		"rolled back": {delivery(func(d *v1alpha1.VMDeployment) {
+			d.Spec.Release.Version, d.Spec.RollbackTo = "1.1", &v1alpha1.RollbackTarget{Revision: "payments-1"}
+			d.Status.Version, d.Status.ReadyServers = "1.0", 3
+		}), "release 1.0 (spec.rollbackTo; spec.release is 1.1), batch", "nothing; it is delivered."},
+		"a member of a set cannot be asked": {set(func(s *v1alpha1.VMReplicaSet) {
+			s.Status.Conditions = []metav1.Condition{
+				condition("Available", "Unknown", "MemberUnreachable"), condition("MembersReported", "False", "MemberUnreachable"),
+			}
+		}), "2 of 3 servers serve", "What it says is not of now: the message"},
+		"a change of a set that nobody saw": {set(func(s *v1alpha1.VMReplicaSet) {
+			s.Generation, s.Status.ObservedGeneration = 2, 1
+			s.Status.Conditions = []metav1.Condition{condition("Progressing", "False", "RolloutComplete")}
+		}), "2 of 3 servers serve", "has seen its last change."},
+		"as asked, and one does not serve": {set(func(s *v1alpha1.VMReplicaSet) {
+			s.Status.Conditions = []metav1.Condition{condition("Available", "True", "x"), condition("Progressing", "False", "RolloutComplete")}
+		}), "2 of 3 servers serve", "Look at the servers that do not serve, and at their VMDeployment: the message"},
+		"as asked": {set(func(s *v1alpha1.VMReplicaSet) {
+			s.Status.ReadyReplicas = 3
+			s.Status.Conditions = []metav1.Condition{condition("Available", "True", "x"), condition("Progressing", "False", "RolloutComplete")}
+		}), "3 of 3 servers serve", "nothing; it is as asked."},
 		"older machines": {set(func(s *v1alpha1.VMReplicaSet) {
 			s.Status.HeldReplicas = 2
 			s.Status.Conditions = []metav1.Condition{condition("Progressing", "False", "RolloutComplete")}

@@ -15,6 +15,7 @@ func aggregateStatus(object *unstructured.Unstructured, members []family.Member)
 	s := aggregate.Begin(object, members, "servers", "updatedServers", "readyServers")
 	s.Add(batches)
 	s.Revisions()
+	s.UpdatedText("version")
 	s.Unite(aggregate.List{
 		Name: "failedServers", Limit: vmv1alpha1.MaxFailedServers, By: []string{"name"},
 		CutSaidIn: vmv1alpha1.ConditionStalled,

@@ -83,6 +83,7 @@ updatedServers: 4
 readyServers: 4
 currentRevision: "2.13.0"
 updateRevision: "2.14.0"
+version: "2.14.0"
 failedServers: [{name: payments-z, reason: ChecksumMismatch}]
 pendingApprovals: [{gate: batch, operationID: op-1, since: "2026-01-01T00:00:00Z"}]
 conditions:
@@ -95,6 +96,7 @@ readyServers: 6
 batches: 3
 currentRevision: "2.13.0"
 updateRevision: "2.14.0"
+version: "2.14.0"
 failedServers: [{name: payments-z, cluster: member2, reason: ChecksumMismatch}]
 pendingApprovals: [{gate: batch, operationID: op-1, cluster: member2, since: "2026-01-01T00:00:00Z"}]
 `
@@ -115,7 +117,7 @@ conditions:
 		"one has not reported: not begun": {
 			append(both, family.Member{Cluster: "member3"}), "observedGeneration: 2\ncurrentBatch: 0" + united + at("2"),
 		},
-		"nowhere": {nil, "{observedGeneration: 3, batches: 0, currentBatch: 0, servers: 0, updatedServers: 0, readyServers: 0}"},
+		"nowhere": {nil, "{observedGeneration: 3, version: \"\", batches: 0, currentBatch: 0, servers: 0, updatedServers: 0, readyServers: 0}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			object := template(t).With(2, "status", "observedGeneration").Unstructured()

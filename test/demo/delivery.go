@@ -225,6 +225,7 @@ func (s *deliveryScene) playPackage(ctx context.Context) error {
 	}
 	s.Expect(ctx, "what the pools of shop answer", "shop 1.0.0, jdk 21.0.3 x6", s.answers("shop"))
 	traffic.stop()
+	s.Say("%s", traffic.counted())
 	s.Expect(ctx, "requests of customers that were lost", "none", traffic.lost)
 	s.Expect(ctx, "servers of a member that were out of its pool at a time", "at most 1", traffic.away)
 	return nil

@@ -187,9 +187,11 @@ func (s *deliveryScene) stalled(name string) See {
 type traffic struct {
 	stop func()
 
-	mu     sync.Mutex
-	missed []string
-	most   int
+	mu sync.Mutex
+	// served is how many requests were answered, and excused how many were not whose customer had been kept from asking in time.
+	served, excused int
+	missed          []string
+	most            int
 	// members that had a server in the pool at any time.
 	members sets.Set[string]
 }
@@ -215,8 +217,8 @@ func (s *deliveryScene) customers(ctx context.Context, set string, each int) *tr
 			out.saw(pools, each)
 			for _, addresses := range pools {
 				_, err := ask(ctx, addresses[rand.IntN(len(addresses))])
-				if err != nil && ctx.Err() == nil && clock.Since(began) < drained {
-					out.miss(err)
+				if ctx.Err() == nil {
+					out.took(err, clock.Since(began))
 				}
 			}
 			return false, nil
@@ -237,19 +239,42 @@ func (t *traffic) saw(pools map[string][]string, each int) {
 	}
 }
 
-func (t *traffic) miss(err error) {
+// took note of one request, which ended so long after its customer had looked whom to ask.
+func (t *traffic) took(err error, after time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.missed = append(t.missed, err.Error())
+	switch {
+	case err == nil:
+		t.served++
+	case after < drained:
+		t.missed = append(t.missed, err.Error())
+	default:
+		t.excused++
+	}
 }
 
+// lost requests. That none were says nothing where nobody was answered.
 func (t *traffic) lost(context.Context) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.missed) == 0 {
-		return "none", nil
+	switch {
+	case len(t.missed) > 0:
+		return fmt.Sprintf("%d, the first: %s", len(t.missed), t.missed[0]), nil
+	case t.served == 0:
+		return "nobody was answered", nil
 	}
-	return fmt.Sprintf("%d, the first: %s", len(t.missed), t.missed[0]), nil
+	return "none", nil
+}
+
+// counted requests, in words.
+func (t *traffic) counted() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := fmt.Sprintf("Customers asked %d times: %d were answered, %d lost", t.served+len(t.missed)+t.excused, t.served, len(t.missed))
+	if t.excused > 0 {
+		out += fmt.Sprintf(", and %d are not counted: this machine stood still between looking whom to ask and asking", t.excused)
+	}
+	return out + "."
 }
 
 func (t *traffic) away(context.Context) (string, error) {

@@ -198,6 +198,11 @@ type VMDeploymentStatus struct {
 	// +optional
 	Rollouts int64 `json:"rollouts,omitempty"`
 
+	// version of the release under way, or that all have: of spec.release, or, while spec.rollbackTo is set, of that revision.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	Version string `json:"version,omitempty"`
+
 	// batches is how many steps the release has.
 	// +optional
 	Batches int32 `json:"batches"`
@@ -244,7 +249,7 @@ type VMDeploymentStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=vmdeploy,categories=argosy
 // +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.targetRef.name`,description="the servers it delivers to"
-// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.release.version`,description="the code"
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`,description="the code that servers are told to run"
 // +kubebuilder:printcolumn:name="Batch",type=integer,JSONPath=`.status.currentBatch`,description="the step under way"
 // +kubebuilder:printcolumn:name="Batches",type=integer,JSONPath=`.status.batches`,description="how many steps there are"
 // +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedServers`,description="servers with the code"

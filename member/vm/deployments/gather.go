@@ -109,8 +109,12 @@ func (w *work) decide() {
 	if w.trouble == "" {
 		return
 	}
+	version := w.plan.Status.Version
 	w.plan.Changes, w.plan.Wake = nil, time.Time{}
 	w.plan.Status = *w.deployment.Status.DeepCopy()
+	if w.reason != v1alpha1.ReasonRevisionMissing { // of which nobody knows what is asked for
+		w.plan.Status.Version = version
+	}
 	w.plan.Status.ObservedGeneration = w.deployment.Generation
 	for _, c := range []metav1.Condition{
 		{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionFalse},

@@ -15,6 +15,7 @@ import (
 func (in Input) status(at stand, out *Plan, waits waiting, stalled *verdict) {
 	s := &out.Status
 	s.ObservedGeneration, s.UpdateRevision, s.Rollouts = in.Deployment.Generation, in.Revision, in.rollouts()
+	s.Version = in.Release.Version
 	s.Batches, s.CurrentBatch = int32(len(at.ends)), int32(min(at.underWay()+1, len(at.ends)))
 	complete := at.over() && (len(at.servers) > 0 || in.completed())
 	if at.granted == 0 && len(out.Changes) == 0 && (at.batch == 0 || len(at.servers) == 0 && !complete) {
@@ -128,6 +129,21 @@ func is(kind string, holds bool, reason, message string) metav1.Condition {
 	return out
 }
 
+// notStalled says why a release that does not stall may stand where it is.
+func (in Input) notStalled(waits waiting, complete bool) string {
+	switch {
+	case complete:
+		return "the rollout is over"
+	case in.Deployment.Spec.Paused:
+		return "spec.paused holds it, and that is no stall"
+	case len(waits.approvals) > 0 || waits.rejected != nil:
+		return "it waits for a person, and that is no stall"
+	case !waits.none():
+		return "it waits between two batches, as strategy.pauseBetween asks"
+	}
+	return "it goes on"
+}
+
 func (in Input) conditions(at stand, waits waiting, stalled *verdict, complete bool) []metav1.Condition {
 	far := cut(fmt.Sprintf("release %s: batch %d of %d, %d of %d servers were told to have it%s%s", in.Release.Version,
 		min(at.underWay()+1, len(at.ends)), len(at.ends), at.granted, len(at.servers), at.awayAgain(), at.waitsForAlerts()))
@@ -140,7 +156,7 @@ func (in Input) conditions(at stand, waits waiting, stalled *verdict, complete b
 	case in.Deployment.Spec.Paused:
 		progressing.Reason = v1alpha1.ReasonPaused
 	}
-	stall := is(v1alpha1.ConditionStalled, false, v1alpha1.ReasonRollingOut, "it goes on")
+	stall := is(v1alpha1.ConditionStalled, false, v1alpha1.ReasonRollingOut, in.notStalled(waits, complete))
 	if stalled != nil {
 		stall = is(v1alpha1.ConditionStalled, true, stalled.reason, stalled.message)
 	}
@@ -158,7 +174,7 @@ func (in Input) conditions(at stand, waits waiting, stalled *verdict, complete b
 		awaiting = is(v1alpha1.ConditionAwaitingApproval, true, v1alpha1.ReasonGateWaiting,
 			fmt.Sprintf("waits at %s for %s", first.Gate, first.OperationID))
 	}
-	paused := is(v1alpha1.ConditionPaused, in.Deployment.Spec.Paused, v1alpha1.ReasonResumed, "the release goes on")
+	paused := is(v1alpha1.ConditionPaused, in.Deployment.Spec.Paused, v1alpha1.ReasonResumed, "spec.paused holds nothing")
 	if in.Deployment.Spec.Paused {
 		paused.Reason, paused.Message = v1alpha1.ReasonPaused, "spec.paused holds the release where it is"
 	}

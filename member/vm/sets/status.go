@@ -159,9 +159,27 @@ func (w *work) conditions(s v1alpha1.VMReplicaSetStatus, kept int32) []metav1.Co
 			[2]string{v1alpha1.ReasonGateWaiting, v1alpha1.ReasonNoGateWaiting},
 			waits(len(s.PendingApprovals))),
 		is(v1alpha1.ConditionMachineChangeHeld, s.HeldReplicas > 0, [2]string{v1alpha1.ReasonOlderMachines, v1alpha1.ReasonMachinesAsAsked},
-			fmt.Sprintf("%d servers keep a machine of an older template", s.HeldReplicas)),
-		is(v1alpha1.ConditionPaused, w.set.Spec.Paused, [2]string{v1alpha1.ReasonPaused, v1alpha1.ReasonResumed}, "spec.paused"),
+			held(s.HeldReplicas)),
+		w.paused(),
 	}
+}
+
+func held(servers int32) string {
+	switch servers {
+	case 0:
+		return "no server keeps a machine of an older template"
+	case 1:
+		return "one server keeps a machine of an older template"
+	}
+	return fmt.Sprintf("%d servers keep a machine of an older template", servers)
+}
+
+func (w *work) paused() metav1.Condition {
+	message := "spec.paused holds nothing"
+	if w.set.Spec.Paused {
+		message = "spec.paused: no server is made, changed or taken away, but by failover"
+	}
+	return is(v1alpha1.ConditionPaused, w.set.Spec.Paused, [2]string{v1alpha1.ReasonPaused, v1alpha1.ReasonResumed}, message)
 }
 
 // waits says how many operations wait for a person.

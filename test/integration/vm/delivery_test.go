@@ -213,6 +213,8 @@ func (w *world) aBadRelease(store *artifacts, deployment *v1alpha1.VMDeployment)
 	w.Eventually(w.releases).Should(gomega.Equal("2.0 2.0"))
 	w.Eventually(w.seen).Should(gomega.Equal(bothReady))
 	w.Eventually(func() string { return w.deploymentSays(v1alpha1.ConditionComplete) }).Should(gomega.HavePrefix("True RolloutComplete"))
+	w.Expect(api.Get(w.ctx, client.ObjectKeyFromObject(deployment), deployment)).To(gomega.Succeed())
+	w.Expect(deployment.Status.Version).To(gomega.Equal("2.0"), "the column shows what is not run")
 }
 
 // TestTheManagerDiesInTheMiddle of an installation: the next finds it, and it is run once, on one machine.

@@ -183,7 +183,7 @@ func TestStatusIsASubresource(t *testing.T) {
 		}},
 		"vmdeployment": {status: values{
 			"observedGeneration": int64(1), "batches": int64(3), "currentBatch": int64(1), "servers": int64(6), "updatedServers": int64(1),
-			"readyServers":  int64(1),
+			"readyServers": int64(1), "version": "2.14.0",
 			"failedServers": []any{values{"name": "s", "cluster": "member1", "reason": "ChecksumMismatch"}},
 		}},
 		"server": {status: values{

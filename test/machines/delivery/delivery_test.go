@@ -28,8 +28,10 @@ type customers struct {
 
 	mu     sync.Mutex
 	served map[string]int
-	lost   []string
-	fewest int
+	// answered is how many requests were, in all.
+	answered int
+	lost     []string
+	fewest   int
 }
 
 func (s *shop) customers() *customers {
@@ -87,6 +89,7 @@ func (c *customers) took(answer string, err error) {
 		return
 	}
 	c.served[answer]++
+	c.answered++
 }
 
 func (c *customers) saw(serving int) {
@@ -112,6 +115,7 @@ func (c *customers) judge(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	t.Logf("%d requests through HAProxy were answered, %d lost; %d of four servers served at the least", c.answered, len(c.lost), c.fewest)
 	if len(c.lost) > 0 {
 		t.Errorf("%d requests were lost, the first: %s", len(c.lost), c.lost[0])
 	}
