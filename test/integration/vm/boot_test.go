@@ -9,7 +9,8 @@ import (
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
-// TestUserDataTakenAway after the machines booted: it is missed where a machine is to be made, and an edited template reaches those that run.
+// TestUserDataTakenAway after the machines booted: it is missed where a machine is to be made, and an edited template reaches those that
+// run.
 func TestUserDataTakenAway(t *testing.T) {
 	w := newWorld(t)
 	w.lead()
