@@ -195,6 +195,8 @@ const (
 	ReasonReleaseChanging = "ReleaseChanging"
 	// ReasonUnhealthy says that the health check fails.
 	ReasonUnhealthy = "Unhealthy"
+	// ReasonNotHealthyYet says that the health check did not pass yet since the server was out of service.
+	ReasonNotHealthyYet = "NotHealthyYet"
 	// ReasonMonitoringAbnormal says that a monitor's alertQuery gives something.
 	ReasonMonitoringAbnormal = "MonitoringAbnormal"
 	// ReasonServing says that everything is as asked: the server serves, or is about to.

@@ -103,6 +103,34 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestAddressesStay while a machine runs whose driver names none for a moment: whoever probes it, or logs into it, goes on. One that
+// booted, or does not run, has those that are named.
+func TestAddressesStay(t *testing.T) {
+	other := []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.0.0.2"}}
+	for name, tc := range map[string]struct {
+		state v1alpha1.MachineState
+		boot  string
+		names []corev1.NodeAddress
+		want  string
+	}{
+		"none for a moment": {state: v1alpha1.MachineRunning, boot: "b1", want: "10.0.0.1"},
+		"of no known boot":  {state: v1alpha1.MachineRunning, want: "10.0.0.1"},
+		"not known how":     {state: v1alpha1.MachineUnknown, boot: "b1", want: "10.0.0.1"},
+		"another":           {state: v1alpha1.MachineRunning, boot: "b1", names: other, want: "10.0.0.2"},
+		"booted":            {state: v1alpha1.MachineRunning, boot: "b2"},
+		"stopped":           {state: v1alpha1.MachineStopped, boot: "b1"},
+	} {
+		s := status("Done", "Running")
+		found(v1alpha1.MachineRunning, "b1").Write(s, 1, Missing{}, noon)
+		r := found(tc.state, tc.boot)
+		r.Machine.Addresses = tc.names
+		r.Write(s, 1, Missing{}, noon)
+		if have := Address(s.Addresses); have != tc.want {
+			t.Errorf("%s: %q, want %q", name, have, tc.want)
+		}
+	}
+}
+
 // TestOnlyKnowledgeMoves: whatever comes, Reachable is False only after the driver said that the machine does not run, or was surely not
 // found GoneReads times over GoneAfter; and an unchanged reading writes nothing.
 func TestOnlyKnowledgeMoves(t *testing.T) {

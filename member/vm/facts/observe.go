@@ -82,13 +82,7 @@ func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time
 	if status.Creation != nil && status.Creation.State != v1alpha1.CreationDone {
 		status.Creation.State, status.Creation.At = v1alpha1.CreationDone, &metav1.Time{Time: now}
 	}
-	if old := status.Machine.BootID; old != "" && m.BootID != "" && old != m.BootID {
-		status.EnvironmentHash = "" // what is installed is not known since a boot
-	}
-	if m.BootID != "" {
-		status.Machine.BootID = m.BootID
-	}
-	status.Machine.HostKeys, status.Addresses = m.HostKeys, m.Addresses
+	identify(status, m)
 	switch m.State {
 	case v1alpha1.MachineRunning:
 		// Whether it answers is another matter (Hearing).
@@ -98,6 +92,23 @@ func (r Reading) found(status *v1alpha1.ServerStatus, generation int64, now time
 		reachable(status, generation, now, metav1.ConditionUnknown, v1alpha1.ReasonMachineBooting, "the machine is being made")
 	default:
 		unanswered(status, generation, now, "the driver itself does not know")
+	}
+}
+
+// identify the machine: its boot, its keys, and where it is.
+func identify(status *v1alpha1.ServerStatus, m machine.Machine) {
+	old := status.Machine.BootID
+	booted := old != "" && m.BootID != "" && old != m.BootID
+	if booted {
+		status.EnvironmentHash = "" // what is installed is not known since a boot
+	}
+	if m.BootID != "" {
+		status.Machine.BootID = m.BootID
+	}
+	status.Machine.HostKeys = m.HostKeys
+	// That a driver names no address for a moment changes none: a lease that is not told of is no other machine.
+	if runs := m.State == v1alpha1.MachineRunning || m.State == v1alpha1.MachineUnknown; len(m.Addresses) > 0 || booted || !runs {
+		status.Addresses = m.Addresses
 	}
 }
 

@@ -32,9 +32,10 @@ type Target struct {
 	Ports []int32
 	// Epoch changes with all that makes the server another one: its release, boot, address and check.
 	Epoch string
-	// Verdict that an earlier process wrote down, for a server that is new here, and Up whether it knew it to have answered before.
+	// Verdict that an earlier process wrote down, for a server that is new here.
 	Verdict Verdict
-	Up      bool
+	// Up says that the server is known to have answered before: one that is new here, or another since, is not coming up.
+	Up bool
 }
 
 // Opinion about a server.
@@ -98,7 +99,7 @@ func (p *Prober) Watch(t Target) Opinion {
 		heap.Push(&p.queue, e)
 		p.wake()
 	case e.Epoch != t.Epoch:
-		e.watch, e.due = Begin(now), now
+		e.watch, e.due = Resume(NotKnown, t.Up, now), now
 		if e.at != nowhere {
 			heap.Fix(&p.queue, e.at)
 		}

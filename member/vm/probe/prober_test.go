@@ -123,6 +123,30 @@ func TestKindsOfProbes(t *testing.T) {
 	}
 }
 
+// TestUpElsewhere: a server that was up and is somewhere else now, or is asked otherwise, is not coming up: its failures count at once. One
+// that is coming up has its time.
+func TestUpElsewhere(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := v1alpha1.HealthCheck{TCPSocket: &v1alpha1.TCPSocketCheck{Port: port(t, closed.Addr().String())}}
+	g := gomega.NewWithT(t)
+	g.SetDefaultEventuallyTimeout(time.Minute)
+	p, _ := running(t)
+	watch := func(name, epoch string, up bool) Verdict {
+		one := target(name, epoch, check)
+		one.Check.StartupSeconds, one.Up = ptr.To[int32](3600), up
+		return p.Watch(one).Verdict
+	}
+	for _, name := range []string{"up", "new"} {
+		g.Eventually(func() Verdict { return watch(name, "here", false) }).Should(gomega.Equal(Healthy))
+	}
+	g.Expect(closed.Close()).To(gomega.Succeed())
+	g.Eventually(func() Verdict { return watch("up", "there", true) }).Should(gomega.Equal(Unhealthy))
+	g.Consistently(func() Verdict { return watch("new", "there", false) }, 2*time.Second).Should(gomega.Equal(NotKnown))
+}
+
 // TestAnotherEpoch: what was seen of a release says nothing of the next, and who is forgotten is asked no more.
 func TestAnotherEpoch(t *testing.T) {
 	var asked atomic.Int64

@@ -61,7 +61,7 @@ func (r *Reconciler) opinion(w *work) (probe.Opinion, bool) {
 	}
 	target := probe.Target{
 		UID: w.before.UID, Name: client.ObjectKeyFromObject(w.before), Set: client.ObjectKeyFromObject(w.before),
-		Address: address, Check: spec.HealthCheck, Verdict: probe.NotKnown,
+		Address: address, Check: spec.HealthCheck, Verdict: probe.NotKnown, Up: w.before.Status.Phase == v1alpha1.ServerReady,
 		Epoch: fmt.Sprintf("%s %s %s %s", address, status.Release.Version, status.Release.Hash, checkEpoch(spec.HealthCheck)),
 	}
 	if status.Machine != nil {
@@ -113,8 +113,9 @@ func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
 		facts.Watch(task, w.now, "nobody probes here")
 		return
 	}
-	// A server that is taken out since it is unwell waits to be well again, and nothing fails.
-	waits := w.decided.Row == v1alpha1.ReasonUnhealthy || w.decided.Row == v1alpha1.ReasonMonitoringAbnormal
+	// A server that is out since it is unwell, or may be, waits to be well again, and nothing fails.
+	waits := slices.Contains(
+		[]string{v1alpha1.ReasonUnhealthy, v1alpha1.ReasonMonitoringAbnormal, v1alpha1.ReasonNotHealthyYet}, w.decided.Row)
 	if !waits && task.State == v1alpha1.TaskPending {
 		r.judgeAnew(w)
 	}

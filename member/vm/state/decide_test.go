@@ -486,8 +486,39 @@ func TestOutsideItsPools(t *testing.T) {
 	} {
 		w.in.Server.Status.LoadBalancers[1].State = state
 		w.settle()
-		if c := apimeta.FindStatusCondition(w.in.Server.Status.Conditions, v1alpha1.ConditionReady); c.Status != metav1.ConditionTrue || c.Message != want {
+		c := apimeta.FindStatusCondition(w.in.Server.Status.Conditions, v1alpha1.ConditionReady)
+		if c.Status != metav1.ConditionTrue || c.Message != want {
 			t.Errorf("%s: %+v", state, c)
+		}
+	}
+}
+
+// TestNobodyComesBackUnasked: after a boot, and after any other time out of service, a server comes into its pools once its health check
+// passed, and not while nobody knows. Who serves stays in them while it is not known.
+func TestNobodyComesBackUnasked(t *testing.T) {
+	for name, away := range map[string]func(*world){
+		"booted": func(w *world) {
+			w.in.Server.Status.Machine.BootID, w.in.Server.Status.EnvironmentHash = "b2", ""
+			w.fact(v1alpha1.ConditionHealthy, metav1.ConditionUnknown)
+		},
+		"unwell": func(w *world) {
+			w.fact(v1alpha1.ConditionHealthy, metav1.ConditionFalse)
+			w.settle()
+			apimeta.RemoveStatusCondition(&w.in.Server.Status.Conditions, v1alpha1.ConditionHealthy)
+		},
+	} {
+		w := serving()
+		away(w)
+		if way := w.settle(); w.last.Phase != v1alpha1.ServerDeploying || w.last.Row != v1alpha1.ReasonNotHealthyYet || w.attached {
+			t.Errorf("%s: %v, attached %v", name, way, w.attached)
+		}
+		w.fact(v1alpha1.ConditionHealthy, metav1.ConditionTrue)
+		if way := w.settle(); w.last.Phase != v1alpha1.ServerReady || !w.attached {
+			t.Errorf("%s, and well again: %v, attached %v", name, way, w.attached)
+		}
+		w.fact(v1alpha1.ConditionHealthy, metav1.ConditionUnknown)
+		if w.settle(); w.last.Phase != v1alpha1.ServerReady || !w.attached {
+			t.Errorf("%s, serving and not known to be well: %s, attached %v", name, w.last.Phase, w.attached)
 		}
 	}
 }

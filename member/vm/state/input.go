@@ -138,6 +138,11 @@ func (f facts) unhealthy() bool {
 	return !f.Blind || f.phase != v1alpha1.ServerReady
 }
 
+// notHealthyYet: who was out of service, for whatever reason, comes back once it passed its health check, and not while nobody knows.
+func (f facts) notHealthyYet() bool {
+	return f.spec.HealthCheck != nil && f.phase != v1alpha1.ServerReady && f.condition(v1alpha1.ConditionHealthy) == metav1.ConditionUnknown
+}
+
 func (f facts) releaseDiffers() bool {
 	return !code.Same(f.status.Release, *f.spec.Release)
 }

@@ -164,6 +164,12 @@ var rows = []row{
 		applies: facts.unhealthy, target: fixed("health"),
 	},
 	{
+		name: v1alpha1.ReasonNotHealthyYet, when: "nobody knows whether it is Healthy, and it is not Ready", until: "Healthy is True",
+		phase: v1alpha1.ServerDeploying, kind: v1alpha1.OperationCode,
+		tasks:   []v1alpha1.TaskType{v1alpha1.TaskDetachLoadBalancer, v1alpha1.TaskCheckHealth},
+		applies: facts.notHealthyYet, target: fixed("coming up"),
+	},
+	{
 		name: v1alpha1.ReasonServing, when: "all of it is true",
 		phase: v1alpha1.ServerReady, kind: v1alpha1.OperationOnline, stage: gatev1alpha1.StageOnline,
 		tasks:   []v1alpha1.TaskType{v1alpha1.TaskAttachMonitor, v1alpha1.TaskAttachLoadBalancer},

@@ -199,6 +199,40 @@ func TestADeletedSetAsks(t *testing.T) {
 	}
 }
 
+// TestASetThatWasTornAway: somebody takes its finalizer off a set whose machines wait for a person, and the garbage collector deletes its
+// Servers, which the test does here. The machines stay; each Server asks by itself, and goes once a person said so.
+func TestASetThatWasTornAway(t *testing.T) {
+	w := newWorld(t)
+	w.lead()
+	set := w.set("web", 2)
+	w.create(set)
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Deploying Running"}))
+	w.Expect(api.Delete(w.ctx, set)).To(gomega.Succeed())
+	w.Eventually(func() []gatev1alpha1.PendingApproval { return w.pending() }).Should(gomega.HaveLen(1))
+	w.Expect(patch(w.ctx, api, set, `{"metadata":{"finalizers":null}}`)).To(gomega.Succeed())
+	w.Eventually(func() string { return w.says("web", v1alpha1.ConditionProgressing) }).Should(gomega.Equal("gone"))
+	for _, name := range []string{"web-1", "web-2"} {
+		w.Expect(api.Delete(w.ctx, &v1alpha1.Server{ObjectMeta: w.meta(name)})).To(gomega.Succeed())
+	}
+	asks := func() (out []string) {
+		for _, s := range w.servers() {
+			for _, p := range s.Status.PendingApprovals {
+				out = append(out, s.Name+" "+p.Gate)
+			}
+		}
+		return out
+	}
+	w.Eventually(asks).Should(gomega.ConsistOf("web-1 removal", "web-2 removal"))
+	w.Consistently(w.machines, 2*time.Second).Should(gomega.HaveLen(2))
+	w.Expect(w.seen()).To(gomega.Equal([]string{"web-1 Deploying Running", "web-2 Deploying Running"}), "they go on as they are")
+
+	server := w.server("web-1")
+	w.Expect(approve(w, w.as("ann", approver), server, server.Status.PendingApprovals[0])).To(gomega.Succeed())
+	w.Eventually(w.machines).Should(gomega.ConsistOf("web-2"))
+	w.Eventually(w.seen).Should(gomega.Equal([]string{"web-2 Deploying Running"}))
+	w.Consistently(w.machines, time.Second).Should(gomega.ConsistOf("web-2"))
+}
+
 // TestATokenIsNeeded: without its Secret nothing is made and nothing fails for good; with it, it is.
 func TestATokenIsNeeded(t *testing.T) {
 	w := newWorld(t)
