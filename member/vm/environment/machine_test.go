@@ -4,12 +4,15 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -136,6 +139,42 @@ func (r *rig) file(path string) string {
 		return ""
 	}
 	return string(text)
+}
+
+// TestASilentStore: one that takes the connection, sends a part and then nothing is given up, with whatever program fetches; else a machine
+// would be installed for ever.
+func TestASilentStore(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte("a part"))
+		_ = http.NewResponseController(w).Flush()
+		<-over
+	}))
+	t.Cleanup(store.Close)
+	t.Cleanup(func() { close(over) })
+	for _, program := range []string{"curl", "wget"} {
+		where, err := exec.LookPath(program)
+		if err != nil {
+			continue // a machine may have one of the two
+		}
+		bin := t.TempDir()
+		if err := os.Symlink(where, filepath.Join(bin, program)); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "file")
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		fetch := fmt.Sprintf("%sfetch %s %s ''", environment.Fetch, environment.Quote(store.URL), environment.Quote(file))
+		script := exec.CommandContext(ctx, "/bin/sh", "-c", fetch)
+		script.Env = []string{"PATH=" + bin, "ARGOSY_FETCH_PATIENCE=1"}
+		said, err := script.CombinedOutput()
+		cancel()
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) || ended.ExitCode() != 1 || !strings.Contains(string(said), "fetching "+store.URL+" failed") {
+			t.Errorf("%s: %v, %s", program, err, said)
+		}
+	}
 }
 
 // TestArchive: unpacked, changed, taken back, and refused when it is not what was promised.

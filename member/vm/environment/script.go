@@ -15,13 +15,16 @@ import (
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 )
 
-// Fetch is a function of sh: fetch URL FILE CHECKSUM, the last as sha256:HEX, sha512:HEX or nothing. What does not match is thrown away.
+// Fetch is a function of sh: fetch URL FILE CHECKSUM, the last as sha256:HEX, sha512:HEX or nothing. What does not match is thrown away. A
+// store that says nothing for a minute is given up: what hangs on a machine hangs for ever.
 const Fetch = `fetch() {
+  patience=${ARGOSY_FETCH_PATIENCE:-60}
   case $1 in
   file://*) cat "${1#file://}" >"$2" ;;
   *)
-    if command -v curl >/dev/null; then curl -fsSL --connect-timeout 20 --retry 2 -o "$2" "$1"
-    elif command -v wget >/dev/null; then wget -q -O "$2" "$1"
+    if command -v curl >/dev/null; then 
+      curl -fsSL --connect-timeout 20 --speed-limit 1 --speed-time "$patience" --retry 2 -o "$2" "$1"
+    elif command -v wget >/dev/null; then wget -q -T "$patience" -t 3 -O "$2" "$1"
     else echo "neither curl nor wget is here to fetch $1" && return 1
     fi ;;
   esac || { echo "fetching $1 failed"; return 1; }
