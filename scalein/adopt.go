@@ -1,6 +1,7 @@
 package scalein
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -28,6 +29,8 @@ type adoption struct {
 	// refused says why nothing can be adopted.
 	refused         bool
 	reason, message string
+	// waitsFor is what has to come first, and why names it; empty: nothing.
+	why, waitsFor string
 }
 
 // nextAdoption derives the next write. What an adoption has begun is brought to its end first, whatever became of the wish.
@@ -68,9 +71,16 @@ func completeAdoption(f facts) adoption {
 	case f.template.replicas != f.binding.sum() && f.binding.replicas == f.template.replicas:
 		return adoption{do: release}
 	case f.binding.replicas != f.template.replicas || !f.caughtUp:
-		return adoption{} // Karmada has not taken the template's number over yet.
+		return f.notTakenOver()
 	}
 	return adoption{do: release}
+}
+
+// notTakenOver: Karmada has not taken the template's number over yet.
+func (f facts) notTakenOver() adoption {
+	return adoption{why: v1alpha1.ReasonWaitingForBinding, waitsFor: fmt.Sprintf(
+		"Karmada has not taken the template over into the ResourceBinding yet: %d replicas there, %d in the template", f.binding.replicas,
+		f.template.replicas)}
 }
 
 // beginAdoption refuses, waits or compares. Only lower numbers are adopted: a member that holds more is an autoscaler's
@@ -81,11 +91,17 @@ func beginAdoption(f facts) adoption {
 	}
 	switch {
 	case f.template.replicas != f.binding.replicas:
-		return adoption{} // Karmada has not taken the template's number over yet.
-	case f.template.request != "" || f.template.lowered != "" && f.template.lowered != adoptMark || f.binding.lowered != "" ||
-		f.binding.suspended ||
-		f.binding.evicting || !f.binding.observed || f.binding.sum() != f.binding.replicas:
-		return adoption{} // Others are at work on the binding: look again.
+		return f.notTakenOver()
+	case f.template.request != "" || f.template.lowered != "" && f.template.lowered != adoptMark || f.binding.lowered != "":
+		return adoption{why: v1alpha1.ReasonTargetBusy, waitsFor: "a PodScaleIn is at work on it: " +
+			cmp.Or(requestID(f.template.request), f.template.lowered, f.binding.lowered)}
+	case f.binding.suspended:
+		return adoption{why: v1alpha1.ReasonBindingUnsettled, waitsFor: "its scheduling is suspended by somebody else"}
+	case f.binding.evicting:
+		return adoption{why: v1alpha1.ReasonBindingUnsettled, waitsFor: "Karmada is evicting it from a cluster"}
+	case !f.binding.observed || f.binding.sum() != f.binding.replicas:
+		return adoption{why: v1alpha1.ReasonBindingUnsettled, waitsFor: fmt.Sprintf(
+			"the scheduler has not divided its %d replicas yet (%d are)", f.binding.replicas, f.binding.sum())}
 	}
 	return compare(f)
 }
@@ -118,14 +134,16 @@ func compare(f facts) adoption {
 		m, known := f.members[cluster.name]
 		switch {
 		case !known || m.unreachable != "":
-			unknown = append(unknown, cluster.name)
+			unknown = append(unknown, cluster.name+": "+cmp.Or(m.unreachable, "it was not asked"))
 		case m.uid != "" && m.replicas < cluster.replicas:
 			changed = append(changed, fmt.Sprintf("%s %d -> %d", cluster.name, cluster.replicas, m.replicas))
 			cluster.replicas = m.replicas
 		}
 		next.clusters = append(next.clusters, cluster)
 	}
-	next.unknown = len(unknown) > 0
+	if next.unknown = len(unknown) > 0; next.unknown {
+		next.why, next.waitsFor = v1alpha1.ReasonMemberUnreachable, "what members hold is not known: "+strings.Join(unknown, "; ")
+	}
 	next.settled = !next.unknown
 	var sum int32
 	for _, cluster := range next.clusters {

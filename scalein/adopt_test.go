@@ -2,6 +2,7 @@ package scalein
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,6 +96,8 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 		wantRefused bool
 		wantReason  string
 		wantSettled bool
+		// wantWait begins with the reason.
+		wantWait string
 	}{
 		"nothing differs": {change: func(*facts) {}, wantSettled: true, wantReason: v1alpha1.ReasonNothingToAdopt},
 		"nobody asks":     {change: func(f *facts) { f.template.adopt, f.binding = "", nil }, wantSettled: true},
@@ -110,8 +113,37 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 		"not propagated": {
 			change: func(f *facts) { f.binding = nil }, wantRefused: true, wantReason: v1alpha1.ReasonAdoptionNotWritten,
 		},
-		"an order is at work":         {change: func(f *facts) { f.template.request = "id;" }},
-		"a member unknown is no zero": {change: func(f *facts) { f.members["member1"] = member{unreachable: "timeout"} }},
+		"an order is at work": {
+			change: func(f *facts) { f.template.request = "id;" }, wantWait: "TargetBusy: a PodScaleIn is at work on it: id",
+		},
+		"a member unknown is no zero": {
+			change:   func(f *facts) { f.members["member1"] = member{unreachable: "timeout"} },
+			wantWait: "MemberUnreachable: what members hold is not known: member1: timeout",
+		},
+		"a member that was not asked": {
+			change:   func(f *facts) { delete(f.members, "member2") },
+			wantWait: "MemberUnreachable: what members hold is not known: member2: it was not asked",
+		},
+		"Karmada is behind": {
+			change:   func(f *facts) { f.template.replicas = 9 },
+			wantWait: "WaitingForBinding: Karmada has not taken the template over into the ResourceBinding yet: 7 replicas there, 9 in the template",
+		},
+		"Karmada is behind what was lowered": {
+			change: func(f *facts) {
+				f.binding.lowered, f.binding.loweredOf, f.binding.replicas, f.template.loweredFrom = adoptMark, 9, 9, "9"
+			},
+			wantWait: "WaitingForBinding: Karmada has not taken the template over into the ResourceBinding yet: 9 replicas there, 7 in the template",
+		},
+		"suspended": {
+			change: func(f *facts) { f.binding.suspended = true }, wantWait: "BindingUnsettled: its scheduling is suspended by somebody else",
+		},
+		"evicted": {
+			change: func(f *facts) { f.binding.evicting = true }, wantWait: "BindingUnsettled: Karmada is evicting it from a cluster",
+		},
+		"not divided": {
+			change:   func(f *facts) { f.binding.observed = false },
+			wantWait: "BindingUnsettled: the scheduler has not divided its 7 replicas yet (7 are)",
+		},
 		"nothing would be left": {
 			change: func(f *facts) {
 				f.members["member1"] = member{uid: "a"}
@@ -129,6 +161,9 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 			got := nextAdoption(f)
 			if got.do != nothing || got.refused != tc.wantRefused || got.reason != tc.wantReason || got.settled != tc.wantSettled {
 				t.Errorf("nextAdoption() = %+v, want refused %v (%s), settled %v", got, tc.wantRefused, tc.wantReason, tc.wantSettled)
+			}
+			if have := strings.TrimSuffix(got.why+": "+got.waitsFor, ": "); have != tc.wantWait {
+				t.Errorf("it waits for %q, want %q", have, tc.wantWait)
 			}
 		})
 	}

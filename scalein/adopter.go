@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
 	"github.com/argosy-dev/argosy/internal/autoscalers"
+	"github.com/argosy-dev/argosy/internal/conditions"
 	"github.com/argosy-dev/argosy/internal/retry"
 	"github.com/argosy-dev/argosy/internal/served"
 	"github.com/argosy-dev/argosy/internal/text"
@@ -36,6 +38,8 @@ var cloneSetKind = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1
 type adopter struct {
 	*Reconciler
 	followed followed
+	// waits are what its templates wait for.
+	waits *conditions.Lasting
 }
 
 // followed is a kind that an adopter follows.
@@ -120,10 +124,11 @@ func (a adopter) Reconcile(ctx context.Context, request reconcile.Request) (reco
 
 // step gathers, decides and writes once; the result is when to look again.
 func (a adopter) step(ctx context.Context, seen gathered) (time.Duration, error) {
-	if err := a.gatherTemplate(ctx, &seen); err != nil || seen.template == nil {
+	if err := a.gatherTemplate(ctx, &seen); err != nil {
 		return 0, err
 	}
-	if seen.template.adopt == "" && seen.template.lowered != adoptMark {
+	if seen.template == nil || seen.template.adopt == "" && seen.template.lowered != adoptMark {
+		a.waits.Forget(templateOf(seen))
 		return 0, nil
 	}
 	if err := a.gatherForAdoption(ctx, &seen); err != nil {
@@ -137,6 +142,7 @@ func (a adopter) step(ctx context.Context, seen gathered) (time.Duration, error)
 	if next.message != "" && (seen.template.adopt == v1alpha1.AdoptOnce || !next.settled) {
 		a.tell(ctx, seen.templateObject, next)
 	}
+	a.tellWait(seen, next)
 	switch {
 	case (next.settled || next.refused) && seen.template.adopt != v1alpha1.AdoptAlways:
 		return 0, nil
@@ -156,6 +162,22 @@ func (a adopter) tell(ctx context.Context, template *unstructured.Unstructured, 
 	a.recorder.Event(template, kind, next.reason, text.Cut(next.message, longestEvent))
 	log.FromContext(ctx).Info("Compared the books with the members", "kind", template.GetKind(), "template", klog.KObj(template),
 		"reason", next.reason, "message", next.message)
+}
+
+func templateOf(seen gathered) types.NamespacedName {
+	return types.NamespacedName{Namespace: seen.order.Namespace, Name: seen.order.Spec.TargetRef.Name}
+}
+
+// tellWait tells of what an adoption has waited for so long that somebody may ask.
+func (a adopter) tellWait(seen gathered, next adoption) {
+	var waits []metav1.Condition
+	if next.why != "" {
+		waits = []metav1.Condition{{Status: metav1.ConditionFalse, Reason: next.why, Message: next.waitsFor}}
+	}
+	untold, _ := a.waits.Look(templateOf(seen), waits, nil, seen.now)
+	for _, one := range untold {
+		a.recorder.Event(seen.templateObject, corev1.EventTypeNormal, one.Reason, text.Cut("the adoption waits: "+one.Message, longestEvent))
+	}
 }
 
 func (a adopter) gatherForAdoption(ctx context.Context, seen *gathered) error {

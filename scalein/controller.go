@@ -100,7 +100,8 @@ func AddToManager(mgr manager.Manager, options Options) error {
 		return err
 	}
 	for _, kind := range []followed{cloneSets(), virtualMachineSets()} {
-		if err := mgr.Add(adopterStart{mgr: mgr, adopter: adopter{Reconciler: r, followed: kind}, options: options}); err != nil {
+		follows := adopter{Reconciler: r, followed: kind, waits: &conditions.Lasting{}}
+		if err := mgr.Add(adopterStart{mgr: mgr, adopter: follows, options: options}); err != nil {
 			return err
 		}
 	}

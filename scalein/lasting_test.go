@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/record"
 
 	"github.com/argosy-dev/argosy/api/apps/v1alpha1"
@@ -32,6 +33,31 @@ func TestALongWaitIsTold(t *testing.T) {
 	r.tellLasting(f, step{phase: v1alpha1.PhaseFailed, reason: waiting.reason}, nil)
 	if said := drained(recorder.Events); len(said) > 0 {
 		t.Errorf("an order that ended, which was told when it did: %q", said)
+	}
+}
+
+// TestALongWaitOfAnAdoptionIsTold by one event for each thing it waits for, also by one that follows for good.
+func TestALongWaitOfAnAdoptionIsTold(t *testing.T) {
+	recorder := record.NewFakeRecorder(9)
+	a := adopter{Reconciler: &Reconciler{recorder: recorder}, waits: &conditions.Lasting{}}
+	seen := gathered{facts: newFederation(map[string]int32{"member1": 3}).facts(), templateObject: &unstructured.Unstructured{}}
+	look := func(next adoption) {
+		a.tellWait(seen, next)
+		seen.now = seen.now.Add(conditions.ToldAfter)
+	}
+	for _, why := range []string{v1alpha1.ReasonWaitingForBinding, v1alpha1.ReasonMemberUnreachable} {
+		for range 3 {
+			look(adoption{why: why, waitsFor: "something"})
+		}
+	}
+	look(adoption{settled: true})
+	look(adoption{why: v1alpha1.ReasonMemberUnreachable, waitsFor: "something"}) // and it is there again before it lasts
+	look(adoption{settled: true})
+	want := []string{
+		"Normal WaitingForBinding the adoption waits: something", "Normal MemberUnreachable the adoption waits: something",
+	}
+	if diff := cmp.Diff(want, drained(recorder.Events)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,10 +21,16 @@ func nextStep(err error) string {
 		return "this API server is not a karmada-apiserver: --kubeconfig and --context must name one"
 	case unserved && slices.Contains(ownGroups(), group):
 		return "Argosy's kinds are not installed there: argosyctl check says what is missing"
-	case utilnet.IsConnectionRefused(err), utilnet.IsTimeout(err), errors.As(err, &lookup):
+	case utilnet.IsConnectionRefused(err), unanswered(err), errors.As(err, &lookup):
 		return "see that --kubeconfig and --context name karmada-apiserver, and that it is reached from here"
 	}
 	return ""
+}
+
+// unanswered is true of a request that nobody answered in time, and not of a wait of ours for what the answers say.
+func unanswered(err error) bool {
+	var request *url.Error
+	return utilnet.IsTimeout(err) && errors.As(err, &request)
 }
 
 // unservedGroup is the group of a kind that the API server does not serve.

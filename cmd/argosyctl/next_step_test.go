@@ -25,7 +25,8 @@ func TestNextStep(t *testing.T) {
 		want string
 	}{
 		"refused":      {refused, "see that --kubeconfig and --context"},
-		"too late":     {context.DeadlineExceeded, "see that --kubeconfig and --context"},
+		"too late":     {&url.Error{Op: "Get", Err: context.DeadlineExceeded}, "see that --kubeconfig and --context"},
+		"our own wait": {context.DeadlineExceeded, ""},
 		"no such host": {&url.Error{Op: "Get", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}, "see that --kubeconfig and --context"},
 		"a member": {
 			&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "work.karmada.io", Kind: "ResourceBinding"}},

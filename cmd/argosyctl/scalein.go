@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,10 +148,13 @@ func (o scaleInOptions) order(name string) (*v1alpha1.PodScaleIn, error) {
 	return order, nil
 }
 
+// pastItsTime is how long an order that has timed out may take to say so.
+const pastItsTime = 30 * time.Second
+
 // follow prints every change until the order ends.
 func (o scaleInOptions) follow(ctx context.Context, control client.Client, order *v1alpha1.PodScaleIn) error {
 	last, silence := "", outage{out: o.Out}
-	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, o.timeout+30*time.Second, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, o.timeout+pastItsTime, true, func(ctx context.Context) (bool, error) {
 		err := control.Get(ctx, client.ObjectKeyFromObject(order), order)
 		if over := silence.over(ctx, err); err != nil {
 			return false, over
@@ -161,7 +165,11 @@ func (o scaleInOptions) follow(ctx context.Context, control client.Client, order
 		}
 		return order.Status.CompletionTime != nil || order.Status.Phase == v1alpha1.PhaseFailed, nil
 	})
-	if err != nil {
+	switch {
+	case err != nil && wait.Interrupted(err) && ctx.Err() == nil:
+		return fmt.Errorf("PodScaleIn %s has neither ended nor timed out after %s (%s): argosyctl check says whether its controller runs",
+			order.Name, o.timeout+pastItsTime, cmp.Or(last, "no status yet"))
+	case err != nil:
 		return fmt.Errorf("following PodScaleIn %s: %w", order.Name, err)
 	}
 	if order.Status.Phase != v1alpha1.PhaseSucceeded {
