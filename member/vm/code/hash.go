@@ -31,6 +31,11 @@ func Same(have *v1alpha1.DeployedRelease, want v1alpha1.Release) bool {
 	return looks(have, want) && (have.Hash == "" || have.Hash == Hash(want))
 }
 
+// SameAs is Same for who has the hash of the release already, since many servers are compared with one.
+func SameAs(have *v1alpha1.DeployedRelease, want v1alpha1.Release, hash string) bool {
+	return looks(have, want) && (have.Hash == "" || have.Hash == hash)
+}
+
 // looks like the release, by what a status without a hash says.
 func looks(have *v1alpha1.DeployedRelease, want v1alpha1.Release) bool {
 	return have != nil && have.Version == want.Version && (want.Checksum == "" || have.Checksum == want.Checksum)

@@ -32,13 +32,38 @@ type Input struct {
 	// Servers of the target, those on their way out not among them.
 	Servers []*v1alpha1.Server
 	Now     time.Time
+
+	// compared is what Decide asks of each server many times; nil: it is compared at each question.
+	compared map[*v1alpha1.Server]compared
+}
+
+// compared is whether a server was granted the release, and has it, and its place by its name.
+type compared struct {
+	granted, has bool
+	slot         int64
+}
+
+// compare every server with the release once.
+func (in Input) compare() map[*v1alpha1.Server]compared {
+	out := make(map[*v1alpha1.Server]compared, len(in.Servers))
+	hash := code.Hash(in.Release)
+	for _, s := range in.Servers {
+		one := compared{granted: in.granted(s), slot: slot(s)}
+		one.has = one.granted && code.SameAs(s.Status.Release, in.Release, hash)
+		out[s] = one
+	}
+	return out
 }
 
 // ordered servers: those that were granted the release first, then by their number.
 func (in Input) ordered() []*v1alpha1.Server {
+	of := in.compared
+	if of == nil {
+		of = in.compare()
+	}
 	out := slices.Clone(in.Servers)
 	slices.SortStableFunc(out, func(a, b *v1alpha1.Server) int {
-		return cmp.Or(cmpBool(in.granted(b), in.granted(a)), cmp.Compare(slot(a), slot(b)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmpBool(of[b].granted, of[a].granted), cmp.Compare(of[a].slot, of[b].slot), cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }
@@ -64,11 +89,17 @@ func slot(s *v1alpha1.Server) int64 {
 
 // granted says that the server was told to have the release.
 func (in Input) granted(s *v1alpha1.Server) bool {
+	if in.compared != nil {
+		return in.compared[s].granted
+	}
 	return s.Spec.Release != nil && equality.Semantic.DeepEqual(*s.Spec.Release, in.Release)
 }
 
 // has says that the release was found on the server.
 func (in Input) has(s *v1alpha1.Server) bool {
+	if in.compared != nil {
+		return in.compared[s].has
+	}
 	return in.granted(s) && code.Same(s.Status.Release, in.Release)
 }
 

@@ -112,6 +112,7 @@ func (s stand) underWay() int {
 
 // Decide which servers get the release next.
 func Decide(in Input) Plan {
+	in.compared = in.compare()
 	at := in.stand()
 	out := Plan{Changes: map[string]Change{}, Status: *in.Deployment.Status.DeepCopy()}
 	stalled := in.stalled(at)
