@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,8 @@ type Opinion struct {
 	Message string
 	// Blind says why it is not trusted; empty: it is.
 	Blind string
+	// Elsewhere says that it would not be for those servers alone that were up: what is coming up, and does not answer, may well be up then.
+	Elsewhere string
 }
 
 // Prober asks the servers it was told of, each at its period.
@@ -159,7 +162,9 @@ func spread(uid types.UID, period time.Duration) time.Duration {
 func (p *Prober) opinion(e *entry) Opinion {
 	out := Opinion{Verdict: e.watch.Verdict, Message: e.watch.Message}
 	if e.watch.failing() {
-		out.Blind = Blind(p.set(e.Set), e.Allowed)
+		set := p.set(e.Set)
+		out.Blind = Blind(set, e.Allowed)
+		out.Elsewhere = Blind(slices.DeleteFunc(set, func(w Watch) bool { return !w.Up }), e.Allowed)
 	}
 	return out
 }
@@ -241,7 +246,8 @@ func (p *Prober) probe(e *entry, t Target, due time.Time, done func()) {
 func (p *Prober) compare(set types.NamespacedName) {
 	for _, e := range p.sets[set] {
 		now := p.opinion(e)
-		if now.Verdict != e.told.Verdict || (now.Blind == "") != (e.told.Blind == "") {
+		doubts := (now.Blind == "") != (e.told.Blind == "") || (now.Elsewhere == "") != (e.told.Elsewhere == "")
+		if now.Verdict != e.told.Verdict || doubts {
 			e.told = now
 			p.tell(e.Name)
 		}

@@ -126,10 +126,19 @@ func (r *Reconciler) checkHealth(w *work, task *v1alpha1.Task) {
 	case !checked:
 		w.heardOf(task, waits, "no health check is asked for")
 	case asked && opinion.Verdict == probe.Unhealthy && !waits:
-		facts.End(task, v1alpha1.TaskFailed, w.now, "the service does not come up: "+opinion.Message)
+		w.doesNotComeUp(task, opinion)
 	default:
 		facts.Watch(task, w.now, "waits for the health check")
 	}
+}
+
+// doesNotComeUp fails the task, unless the fault is likely elsewhere.
+func (w *work) doesNotComeUp(task *v1alpha1.Task, opinion probe.Opinion) {
+	if opinion.Elsewhere != "" {
+		facts.Watch(task, w.now, "it does not answer, and is not judged for it: "+opinion.Elsewhere)
+		return
+	}
+	facts.End(task, v1alpha1.TaskFailed, w.now, "the service does not come up: "+opinion.Message)
 }
 
 // heardOf ends the task of a service that is well, once its alert queries were asked.

@@ -1,13 +1,18 @@
 package servers
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"testing"
 	"time"
 
+	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
 	"github.com/argosy-dev/argosy/member/vm/probe"
@@ -49,5 +54,60 @@ func TestJudgedAnew(t *testing.T) {
 				t.Errorf("Healthy is %s: %s", is.Status, is.Message)
 			}
 		})
+	}
+}
+
+// TestABlindProberFailsNoRelease: while so many servers that were up fail that the fault is likely elsewhere, a service that does not
+// answer either may well be up: its release is waited with, and failed once the others answer and it does not.
+func TestABlindProberFailsNoRelease(t *testing.T) {
+	noon := time.Unix(1e9, 0)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := silent.Close(); err != nil { // whoever is asked there refuses
+		t.Fatal(err)
+	}
+	port := int32(silent.Addr().(*net.TCPAddr).Port)
+	check := &v1alpha1.HealthCheck{
+		TCPSocket: &v1alpha1.TCPSocketCheck{Port: port}, PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1,
+		StartupSeconds: ptr.To[int32](0),
+	}
+	for _, others := range []int{1, 2} {
+		p := probe.New(probe.Options{Tell: func(types.NamespacedName) {}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = p.Start(ctx)
+		}()
+		server := &v1alpha1.Server{}
+		server.Namespace, server.Name, server.UID = "shop", "web-0", "u"
+		server.Spec.HealthCheck, server.Status.Release = check, &v1alpha1.DeployedRelease{Version: "2"}
+		server.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
+		set := &v1alpha1.VMReplicaSet{}
+		set.Name = "web"
+		w := &work{
+			before: server, after: server.DeepCopy(), set: set, now: noon, decided: state.Output{Row: v1alpha1.ReasonReleaseChanging},
+		}
+		for i := range others {
+			name := types.NamespacedName{Namespace: "shop", Name: fmt.Sprintf("web-%d", i+1)}
+			p.Watch(probe.Target{
+				UID: types.UID(name.Name), Name: name, Set: types.NamespacedName{Namespace: "shop", Name: "web"}, Address: "127.0.0.1", Check: check,
+				Epoch: "1", Verdict: probe.Healthy,
+			})
+		}
+		r := &Reconciler{prober: p}
+		task := &v1alpha1.Task{Type: v1alpha1.TaskCheckHealth, State: v1alpha1.TaskRunning}
+		g := gomega.NewWithT(t)
+		g.SetDefaultEventuallyTimeout(time.Minute)
+		g.Eventually(func() (string, error) {
+			r.checkHealth(w, task)
+			return string(task.State) + " " + task.Message, nil
+		}).Should(gomega.HavePrefix(map[int]string{
+			1: "Failed the service does not come up: ", 2: "Running it does not answer, and is not judged for it: 2 of 2 servers fail",
+		}[others]))
+		cancel()
+		<-ended
 	}
 }
