@@ -212,6 +212,11 @@ type ComponentStatus struct {
 	// +optional
 	ExpectedUpdatedReplicas int32 `json:"expectedUpdatedReplicas"`
 
+	// canaries is how many changes went through canary steps here, one after the other: each asks people anew, also where the same one was
+	// undone before. Members only.
+	// +optional
+	Canaries int64 `json:"canaries,omitempty"`
+
 	// currentRevision is the revision before the change; in the control plane, while any member still has it.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +26,8 @@ type Input struct {
 	Total int32
 	// Before is how far it was; nil: not begun.
 	Before *v1alpha1.CanaryStatus
+	// Canaries is how many there were of the Component, the one of Before among them.
+	Canaries int64
 	// Asked is how many copies of the change the cluster is asked for now, and Serve is true when all of those serve.
 	Asked int32
 	Serve bool
@@ -112,7 +115,7 @@ func (in Input) opened(step v1alpha1.CanaryStep, serving string, plan *Plan) boo
 			time.Duration(ptr.Deref(step.PauseSeconds, 0))*time.Second).UTC().Format(time.RFC3339))
 		return false
 	}
-	operation := gate.OperationID(in.Object, "canary "+in.Change, int64(plan.Status.Step))
+	operation := gate.OperationID(in.Object, in.name(), int64(plan.Status.Step))
 	switch verdict, by := gate.Judge(in.Approvals, gatev1alpha1.GateCanary, operation); verdict {
 	case gate.Opened:
 		return true
@@ -128,6 +131,18 @@ func (in Input) opened(step v1alpha1.CanaryStep, serving string, plan *Plan) boo
 	plan.Message = fmt.Sprintf("%s; it waits for an approval of operation %s at gate %s in spec.approvals.",
 		serving, operation, gatev1alpha1.GateCanary)
 	return false
+}
+
+// name of the canary, for approvals: what was approved of a change is not when it comes once more.
+func (in Input) name() string {
+	n := in.Canaries
+	if in.Before == nil || in.Before.Change != in.Change {
+		n++
+	}
+	if n == 0 { // what began before they were counted keeps its name
+		return "canary " + in.Change
+	}
+	return "canary " + in.Change + "/" + strconv.FormatInt(n, 10)
 }
 
 // upTo is how many copies are new after a step: never fewer than after one before it.

@@ -82,6 +82,29 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// TestTheSameOnceMore: a change that was undone and is asked for once more asks people anew; that it goes on asks nothing new.
+func TestTheSameOnceMore(t *testing.T) {
+	in := Input{Object: "u", Change: "v2", Steps: steps(), Total: 5, Now: noon, Asked: 1, Serve: true}
+	first := Decide(in)
+	in.Before, in.Canaries = &first.Status, 1
+	again := Decide(in)
+	if first.Pending == nil || again.Pending == nil || again.Pending.OperationID != first.Pending.OperationID {
+		t.Fatalf("%+v, then %+v", first.Pending, again.Pending)
+	}
+	in.Approvals = []gatev1alpha1.Approval{approve(first.Pending, gatev1alpha1.Approve)}
+	if plan := Decide(in); plan.Pending != nil {
+		t.Errorf("approved, it asks about %+v", plan.Pending)
+	}
+	in.Before = nil // it was undone
+	if plan := Decide(in); plan.Pending == nil || plan.Pending.OperationID == first.Pending.OperationID || plan.Status.Step != 1 {
+		t.Errorf("once more: %+v", plan)
+	}
+	in.Before, in.Canaries, in.Approvals = &v1alpha1.CanaryStatus{Change: "v2", Step: 1}, 0, nil
+	if plan := Decide(in); plan.Pending == nil {
+		t.Errorf("begun before they were counted: %+v", plan)
+	}
+}
+
 // TestNoneHere: of a canary that is divided over clusters a step may have no copy in one of them; a person is told so, in words that are
 // not a count of nothing.
 func TestNoneHere(t *testing.T) {
@@ -115,7 +138,8 @@ func TestKilledBeforeItSaid(t *testing.T) {
 func TestRejected(t *testing.T) {
 	in := Input{Object: "u", Change: "v2", Steps: steps(), Total: 5, Now: noon, Asked: 1, Serve: true}
 	plan := Decide(in)
-	in.Before, in.Approvals = &plan.Status, []gatev1alpha1.Approval{approve(plan.Pending, gatev1alpha1.Reject)}
+	in.Before, in.Canaries = &plan.Status, 1
+	in.Approvals = []gatev1alpha1.Approval{approve(plan.Pending, gatev1alpha1.Reject)}
 	plan = Decide(in)
 	if plan.Replicas != 1 || plan.Pending != nil || !strings.Contains(plan.Message, "ann rejected the next step: so") {
 		t.Errorf("%+v", plan)

@@ -103,7 +103,7 @@ func copiesOf(object *render.Object, unsaid int32) (int32, error) {
 func (c *Canary) plan(in *Input, now time.Time) canary.Input {
 	return canary.Input{
 		Object: in.Component.UID, Change: c.Change, Steps: in.Component.Spec.Strategy.Canary.Steps, Total: c.Total,
-		Before: in.Component.Status.Canary, Asked: -1, Approvals: in.Component.Spec.Approvals, Now: now,
+		Before: in.Component.Status.Canary, Canaries: in.Component.Status.Canaries, Asked: -1, Approvals: in.Component.Spec.Approvals, Now: now,
 	}
 }
 

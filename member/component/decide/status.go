@@ -366,6 +366,9 @@ func (s *settling) canary() {
 		if now.State == v1alpha1.CanaryCompleted {
 			now.Before = ""
 		}
+		if st.Canary == nil || st.Canary.Change != now.Change {
+			st.Canaries++
+		}
 		st.Canary = &now
 		if c.Pending != nil {
 			st.PendingApprovals = []gatev1alpha1.PendingApproval{*c.Pending}
