@@ -55,7 +55,8 @@ func (in Input) compare() map[*v1alpha1.Server]compared {
 	return out
 }
 
-// ordered servers: those that were granted the release first, then by their number.
+// ordered servers: those that were granted the release first, then those that are away with one that failed for good, for which nobody else
+// may go, then by their number.
 func (in Input) ordered() []*v1alpha1.Server {
 	of := in.compared
 	if of == nil {
@@ -63,9 +64,15 @@ func (in Input) ordered() []*v1alpha1.Server {
 	}
 	out := slices.Clone(in.Servers)
 	slices.SortStableFunc(out, func(a, b *v1alpha1.Server) int {
-		return cmp.Or(cmpBool(of[b].granted, of[a].granted), cmp.Compare(of[a].slot, of[b].slot), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmpBool(of[b].granted, of[a].granted), cmpBool(stuck(b), stuck(a)), cmp.Compare(of[a].slot, of[b].slot),
+			cmp.Compare(a.Name, b.Name))
 	})
 	return out
+}
+
+// stuck says that the server is away until something else is asked of it.
+func stuck(s *v1alpha1.Server) bool {
+	return !ready(s) && slices.ContainsFunc(s.Status.Tasks, func(t v1alpha1.Task) bool { return t.State == v1alpha1.TaskFailed })
 }
 
 func cmpBool(a, b bool) int {
