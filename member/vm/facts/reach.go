@@ -85,10 +85,12 @@ func (h Hearing) unanswered(status *v1alpha1.ServerStatus, generation int64, now
 	}
 }
 
-// write the condition, unless it says so already: the words of one that fails change all the time.
+// write the condition, unless it says so already: the words of one that fails change all the time. By what one answers is told anew: "its
+// health check passes" is not said of who answers and is sick.
 func (h Hearing) write(status *v1alpha1.ServerStatus, generation int64, now time.Time, c metav1.Condition) {
 	was := apimeta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReachable)
-	if was != nil && was.Status == c.Status && was.Reason == c.Reason && was.ObservedGeneration == generation {
+	if was != nil && was.Status == c.Status && was.Reason == c.Reason && was.ObservedGeneration == generation &&
+		(c.Status != metav1.ConditionTrue || was.Message == c.Message) {
 		return
 	}
 	reachable(status, generation, now, c.Status, c.Reason, c.Message)

@@ -37,6 +37,17 @@ func TestBeat(t *testing.T) {
 	}
 }
 
+// TestHeardByWhat: a server that answers is said to pass its health check while it does, and no longer.
+func TestHeardByWhat(t *testing.T) {
+	s := status("Done", "Running")
+	for _, answers := range []string{"its health check passes", "it answers at 10.0.0.1:22", "its health check passes"} {
+		Hearing{Answer: Heard, Message: answers}.Write(s, 1, noon)
+		if c := apimeta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReachable); c.Message != answers {
+			t.Errorf("it says %q, and it is so that %q", c.Message, answers)
+		}
+	}
+}
+
 func reach(s *v1alpha1.ServerStatus) string {
 	c := apimeta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReachable)
 	if c == nil {
@@ -79,9 +90,11 @@ func TestHearing(t *testing.T) {
 				if have := reach(s); have != tc.want {
 					t.Errorf("from %q: %s, want %s", was, have, tc.want)
 				}
-				// Nothing new is no write.
+				// Nothing new is no write; by what one answers is news (TestHeardByWhat).
 				before := s.DeepCopy()
-				hearing.Message = "in other words"
+				if hearing.Answer != Heard {
+					hearing.Message = "in other words"
+				}
 				hearing.Write(s, 1, noon.Add(time.Second))
 				if !equality.Semantic.DeepEqual(before, s) {
 					t.Errorf("from %q: the same was written again: %v, then %v", was, before.Conditions, s.Conditions)
