@@ -64,6 +64,7 @@ up{job="argosy-member-manager",instance="a"} 1x120
 up{job="argosy-member-manager",instance="b"} 1x120
 argosy_vm_tasks_blocked{job="argosy-member-manager",type="CreateMachine"} 0x120
 argosy_vm_oldest_approval_seconds{job="argosy-member-manager",instance="a"} 0x60 0+60x50 0x9
+argosy_vm_longest_operation_seconds{job="argosy-member-manager",kind="Environment"} 0+60x50 _x70
 argosy_vm_orphans{job="argosy-member-manager",driver="http"} 0x120
 argosy_vm_prober_blind{job="argosy-member-manager"} 0x120
 argosy_component_load_balancer_requests_total{job="argosy-member-manager",provider="slb",verb="Ensure",result="OK"} 0+4x120
@@ -245,6 +246,11 @@ argosy_component_waves_stopped{job="argosy-member-manager",instance="a"} 0x10 1x
 			series: but(`argosy_vm_tasks_blocked`,
 				`argosy_vm_tasks_blocked{job="argosy-member-manager",type="DeleteMachine"} _x10 1x109`),
 			wantNot: []int{5, 14}, wantAt: []int{20, always},
+		},
+		"ArgosyVMOperationLasts": {
+			series: but(`argosy_vm_longest_operation_seconds`,
+				`argosy_vm_longest_operation_seconds{job="argosy-member-manager",kind="Environment"} 0+60x120`),
+			wantNot: []int{60}, wantAt: []int{70, 100},
 		},
 		"ArgosyVMApprovalOld": {
 			series: but(`argosy_vm_oldest_approval_seconds`,

@@ -10,6 +10,7 @@ import (
 
 	gatev1alpha1 "github.com/argosy-dev/argosy/api/gate/v1alpha1"
 	"github.com/argosy-dev/argosy/api/vm/v1alpha1"
+	"github.com/argosy-dev/argosy/member/vm/facts"
 )
 
 // Reasons for which an operation does not go on.
@@ -33,6 +34,8 @@ type numbers struct {
 	waiting map[waitsFor]int
 	pending map[string]int
 	oldest  time.Duration
+	// longest is for how long, by kind, the operation has gone on that has gone on longest.
+	longest map[string]time.Duration
 	// stopped sets fail nobody over, and blind ones have servers whose verdicts are not trusted.
 	stopped, blind int
 }
@@ -40,6 +43,7 @@ type numbers struct {
 // count what the objects say at a time.
 func count(sets []v1alpha1.VMReplicaSet, deployments []v1alpha1.VMDeployment, servers []v1alpha1.Server, now time.Time) numbers {
 	out := numbers{servers: map[phaseOf]int{}, blocked: map[string]int{}, waiting: map[waitsFor]int{}, pending: map[string]int{}}
+	out.longest = map[string]time.Duration{}
 	told, blind := map[[2]string]bool{}, map[[2]string]bool{}
 	pend := func(pending []gatev1alpha1.PendingApproval, gates []gatev1alpha1.Gate) {
 		for _, p := range pending {
@@ -67,6 +71,10 @@ func count(sets []v1alpha1.VMReplicaSet, deployments []v1alpha1.VMDeployment, se
 		}
 		if reason := waits(s); s.Status.Operation != nil && reason != "" {
 			out.waiting[waitsFor{string(s.Status.Operation.Kind), reason}]++
+		}
+		if goesOn(s) {
+			kind := string(s.Status.Operation.Kind)
+			out.longest[kind] = max(out.longest[kind], now.Sub(s.Status.Operation.StartedAt.Time))
 		}
 	}
 	for i := range sets {
@@ -97,6 +105,16 @@ func waits(s *v1alpha1.Server) string {
 		return ForApproval
 	}
 	return reason
+}
+
+// goesOn says that an operation is under way, and that nobody is waited for. That of an unreachable server ends when it answers.
+func goesOn(s *v1alpha1.Server) bool {
+	op := s.Status.Operation
+	if op == nil || op.StartedAt == nil || op.Kind == v1alpha1.OperationFailover || s.Spec.Paused || facts.Done(s.Status.Tasks) {
+		return false
+	}
+	rejected := func(t v1alpha1.Task) bool { return t.State == v1alpha1.TaskSkipped && t.Gate != "" }
+	return (waits(s) == "" || waits(s) == ForRetry) && !slices.ContainsFunc(s.Status.Tasks, rejected)
 }
 
 // stage of a gate: names are people's, and would be labels without bound.

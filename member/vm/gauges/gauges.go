@@ -26,8 +26,8 @@ type Gauges struct {
 
 type gauges struct {
 	moment.Together
-	servers, blocked, waiting, pending *prometheus.GaugeVec
-	oldest, stopped, seesNot           prometheus.Gauge
+	servers, blocked, waiting, pending, longest *prometheus.GaugeVec
+	oldest, stopped, seesNot                    prometheus.Gauge
 }
 
 func blank() gauges {
@@ -49,6 +49,10 @@ func blank() gauges {
 			Name: "argosy_vm_oldest_approval_seconds",
 			Help: "For how long the operation has waited for a person that has waited longest; 0: none waits.",
 		}),
+		longest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "argosy_vm_longest_operation_seconds",
+			Help: "By kind, for how long the operation goes on that goes on longest, and waits for nobody.",
+		}, []string{"kind"}),
 		stopped: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "argosy_vm_remediation_blocked", Help: "VMReplicaSets of which nobody is failed over: too many servers are unhealthy at once.",
 		}),
@@ -57,7 +61,7 @@ func blank() gauges {
 			Help: "VMReplicaSets of which so many servers fail or are silent at once that nobody is taken out for it.",
 		}),
 	}
-	g.Together = moment.Together{g.servers, g.blocked, g.waiting, g.pending, g.oldest, g.stopped, g.seesNot}
+	g.Together = moment.Together{g.servers, g.blocked, g.waiting, g.pending, g.longest, g.oldest, g.stopped, g.seesNot}
 	return g
 }
 
@@ -111,6 +115,9 @@ func (g *Gauges) look(ctx context.Context) error {
 	}
 	for stage, value := range n.pending {
 		next.pending.WithLabelValues(stage).Set(float64(value))
+	}
+	for kind, value := range n.longest {
+		next.longest.WithLabelValues(kind).Set(value.Seconds())
 	}
 	next.oldest.Set(n.oldest.Seconds())
 	next.stopped.Set(float64(n.stopped))

@@ -34,6 +34,7 @@ func TestGauges(t *testing.T) {
 		v1alpha1.Task{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskFailed, Message: "no such zone"})
 	retried := server("c", v1alpha1.ServerInitializing, v1alpha1.OperationProvision,
 		v1alpha1.Task{Type: v1alpha1.TaskCreateMachine, State: v1alpha1.TaskRunning, Message: "503"})
+	retried.Status.Operation.StartedAt = &metav1.Time{Time: now.Add(-3 * time.Hour)}
 	asked := server("d", v1alpha1.ServerReady, v1alpha1.OperationOffline)
 	asked.Spec.Gates = []gatev1alpha1.Gate{{Name: "out", Stage: gatev1alpha1.StageOffline}}
 	asked.Status.PendingApprovals = []gatev1alpha1.PendingApproval{pending("out", "op-1", time.Minute)}
@@ -72,7 +73,10 @@ func TestGauges(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	look(`# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
+	look(`# HELP argosy_vm_longest_operation_seconds By kind, for how long the operation goes on that goes on longest, and waits for nobody.
+# TYPE argosy_vm_longest_operation_seconds gauge
+argosy_vm_longest_operation_seconds{kind="Provision"} 10800
+# HELP argosy_vm_oldest_approval_seconds For how long the operation has waited for a person that has waited longest; 0: none waits.
 # TYPE argosy_vm_oldest_approval_seconds gauge
 argosy_vm_oldest_approval_seconds 7200
 # HELP argosy_vm_operations_waiting Operations of Servers that do not go on, by kind and reason: Approval, Blocked, Retry.
@@ -124,4 +128,41 @@ argosy_vm_remediation_blocked 0
 # TYPE argosy_vm_servers gauge
 argosy_vm_servers{driver="http",phase="Ready"} 1
 `)
+}
+
+// TestGoesOn: an operation that lasts is told of unless it is over, or somebody is waited for.
+func TestGoesOn(t *testing.T) {
+	running := v1alpha1.Task{Type: v1alpha1.TaskInstallPackages, State: v1alpha1.TaskRunning}
+	is := func(state v1alpha1.TaskState) v1alpha1.Task {
+		return v1alpha1.Task{Type: v1alpha1.TaskInstallPackages, State: state}
+	}
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.Server)
+		want   bool
+	}{
+		"a script that hangs":  {want: true, change: func(*v1alpha1.Server) {}},
+		"tried again for ever": {want: true, change: func(s *v1alpha1.Server) { s.Status.Tasks[0].Message = "503" }},
+		"not begun":            {want: true, change: func(s *v1alpha1.Server) { s.Status.Tasks[0] = is(v1alpha1.TaskPending) }},
+		"over":                 {change: func(s *v1alpha1.Server) { s.Status.Tasks[0] = is(v1alpha1.TaskSucceeded) }},
+		"failed for good":      {change: func(s *v1alpha1.Server) { s.Status.Tasks[0] = is(v1alpha1.TaskFailed) }},
+		"rejected": {change: func(s *v1alpha1.Server) {
+			s.Status.Tasks[0] = v1alpha1.Task{State: v1alpha1.TaskSkipped, Gate: "code"}
+		}},
+		"at a gate": {change: func(s *v1alpha1.Server) {
+			s.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "code", OperationID: "op-1"}}
+		}},
+		"paused":      {change: func(s *v1alpha1.Server) { s.Spec.Paused = true }},
+		"unreachable": {change: func(s *v1alpha1.Server) { s.Status.Operation.Kind = v1alpha1.OperationFailover }},
+		"none":        {change: func(s *v1alpha1.Server) { s.Status.Operation = nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &v1alpha1.Server{}
+			s.Status.Operation = &v1alpha1.Operation{Kind: v1alpha1.OperationEnvironment, StartedAt: &metav1.Time{}}
+			s.Status.Tasks = []v1alpha1.Task{running}
+			tc.change(s)
+			if have := goesOn(s); have != tc.want {
+				t.Errorf("goes on: %v, want %v", have, tc.want)
+			}
+		})
+	}
 }
