@@ -78,6 +78,9 @@ func completeAdoption(f facts) adoption {
 
 // notTakenOver: Karmada has not taken the template's number over yet.
 func (f facts) notTakenOver() adoption {
+	if f.binding.replicas == f.template.replicas {
+		return adoption{why: v1alpha1.ReasonWaitingForBinding, waitsFor: "Karmada has not seen the template's last change yet"}
+	}
 	return adoption{why: v1alpha1.ReasonWaitingForBinding, waitsFor: fmt.Sprintf(
 		"Karmada has not taken the template over into the ResourceBinding yet: %d replicas there, %d in the template", f.binding.replicas,
 		f.template.replicas)}

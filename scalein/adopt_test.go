@@ -134,6 +134,12 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 			},
 			wantWait: "WaitingForBinding: Karmada has not taken the template over into the ResourceBinding yet: 9 replicas there, 7 in the template",
 		},
+		"Karmada has not seen what changed": {
+			change: func(f *facts) {
+				f.binding.lowered, f.binding.loweredOf, f.caughtUp = adoptMark, 7, false
+			},
+			wantWait: "WaitingForBinding: Karmada has not seen the template's last change yet",
+		},
 		"suspended": {
 			change: func(f *facts) { f.binding.suspended = true }, wantWait: "BindingUnsettled: its scheduling is suspended by somebody else",
 		},

@@ -248,7 +248,8 @@ func (e explaining) delivery(delivery *v1alpha1.VMDeployment, out *explained) {
 	out.Pending, out.Conditions = status.PendingApprovals, status.Conditions
 	release := cmp.Or(status.Version, delivery.Spec.Release.Version)
 	if delivery.Spec.RollbackTo != nil {
-		release += fmt.Sprintf(" (spec.rollbackTo; spec.release is %s)", delivery.Spec.Release.Version)
+		release = fmt.Sprintf("%s (spec.rollbackTo; spec.release is %s)", cmp.Or(status.Version, "not reported yet"),
+			delivery.Spec.Release.Version)
 	}
 	out.Is = fmt.Sprintf("release %s, batch %d of %d: %d of %d servers have it, %d serve with it", release,
 		status.CurrentBatch, status.Batches, status.UpdatedServers, status.Servers, status.ReadyServers)
@@ -264,6 +265,8 @@ func (e explaining) nextOfDelivery(delivery *v1alpha1.VMDeployment) string {
 		return "nobody has reported on it: it needs a PropagationPolicy, and in each member an argosy-member-manager that delivers code."
 	case len(status.PendingApprovals) > 0:
 		return e.approve("vmdeploy")
+	case is(v1alpha1.ConditionAwaitingApproval): // and nothing is pending: somebody said no
+		return "nothing by itself; another release, or spec.rollbackTo, goes on: " + message(v1alpha1.ConditionAwaitingApproval)
 	case is(v1alpha1.ConditionStalled):
 		return "mend the servers that failed, or go back with spec.rollbackTo: " + message(v1alpha1.ConditionStalled)
 	case is(v1alpha1.ConditionPaused):

@@ -97,6 +97,15 @@ func TestVMExplain(t *testing.T) {
 		"a batch": {delivery(func(d *v1alpha1.VMDeployment) {
 			d.Status.Conditions = []metav1.Condition{condition("Complete", "False", "RollingOut"), condition("Progressing", "True", "RollingOut")}
 		}), "3 of 3 servers have it", "wait: a batch is on its way. the message"},
+		"a batch that somebody rejected": {delivery(func(d *v1alpha1.VMDeployment) {
+			d.Status.Conditions = []metav1.Condition{
+				condition("Progressing", "True", "RollingOut"), condition("AwaitingApproval", "True", "GateWaiting"),
+			}
+		}), "3 of 3 servers have it", "nothing by itself; another release, or spec.rollbackTo, goes on: the message"},
+		"rolled back to what nobody has reported": {delivery(func(d *v1alpha1.VMDeployment) {
+			d.Spec.Release.Version, d.Spec.RollbackTo = "1.1", &v1alpha1.RollbackTarget{Revision: "payments-1"}
+			d.Status.ReadyServers = 3
+		}), "release not reported yet (spec.rollbackTo; spec.release is 1.1), batch", "nothing; it is delivered."},
 		"a change that nobody saw": {delivery(func(d *v1alpha1.VMDeployment) { d.Generation, d.Status.ObservedGeneration = 2, 1 }),
 			"3 of 3 servers have it", "has seen its last change."},
 		"rolled back": {delivery(func(d *v1alpha1.VMDeployment) {

@@ -22,7 +22,8 @@ const statesOutro = `
 The state of an override is the person's, and so are its tasks, less ` +
 	"`skipTasks`. On a Server that is deleted an override counts for its `skipTasks`" + ` alone.
 The gate of a deletion is ` +
-	"`removal`" + `, and stands only where the set is deleted and its removalPolicy is Approve; with Keep the machine stays.
+	"`removal`" + `, and stands where the set is deleted and its removalPolicy is Approve, or where the set is gone and nobody knows what it
+asked for; a Server for which no machine was asked has none. With Keep the machine stays.
 A task that failed for good blocks its operation (TaskBlocked) until a person changes the spec: then it begins anew, under another
 number. A rejection gives the operation up. An approval counts for one operation by its id: what is asked for later asks again.
 `

@@ -3,11 +3,12 @@ package environment
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/argosy-dev/argosy/internal/text"
 )
 
 // Survey is a command that changes nothing and prints the records whose check holds.
@@ -35,7 +36,9 @@ func Read(output []byte) ([]Found, error) {
 			return nil, fmt.Errorf("reading what is installed: %w", err)
 		}
 		if utf8.RuneCountInString(f.Name) > longestName || utf8.RuneCountInString(f.Version) > longestVersion {
-			return nil, errors.New("reading what is installed: the machine's record of a package is longer than any of ours")
+			return nil, fmt.Errorf(
+				"reading what is installed: the machine's record of package %s is longer than any of ours: name of %d characters, version of %d",
+				text.Cut(f.Name, longestName), utf8.RuneCountInString(f.Name), utf8.RuneCountInString(f.Version))
 		}
 		out = append(out, f)
 	}

@@ -107,10 +107,14 @@ func waits(s *v1alpha1.Server) string {
 	return reason
 }
 
-// goesOn says that an operation is under way, and that nobody is waited for. That of an unreachable server ends when it answers.
+// goesOn says that an operation is under way, and that nobody is waited for. That of an unreachable server ends when it answers, and who
+// waits for its health check is sick, which is told elsewhere.
 func goesOn(s *v1alpha1.Server) bool {
 	op := s.Status.Operation
 	if op == nil || op.StartedAt == nil || op.Kind == v1alpha1.OperationFailover || s.Spec.Paused || facts.Done(s.Status.Tasks) {
+		return false
+	}
+	if next := facts.Next(s.Status.Tasks); next >= 0 && s.Status.Tasks[next].Type == v1alpha1.TaskCheckHealth {
 		return false
 	}
 	rejected := func(t v1alpha1.Task) bool { return t.State == v1alpha1.TaskSkipped && t.Gate != "" }

@@ -151,6 +151,7 @@ func TestGoesOn(t *testing.T) {
 		"at a gate": {change: func(s *v1alpha1.Server) {
 			s.Status.PendingApprovals = []gatev1alpha1.PendingApproval{{Gate: "code", OperationID: "op-1"}}
 		}},
+		"sick":        {change: func(s *v1alpha1.Server) { s.Status.Tasks[0].Type = v1alpha1.TaskCheckHealth }},
 		"paused":      {change: func(s *v1alpha1.Server) { s.Spec.Paused = true }},
 		"unreachable": {change: func(s *v1alpha1.Server) { s.Status.Operation.Kind = v1alpha1.OperationFailover }},
 		"none":        {change: func(s *v1alpha1.Server) { s.Status.Operation = nil }},

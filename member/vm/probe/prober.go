@@ -45,7 +45,7 @@ type Opinion struct {
 	Message string
 	// Blind says why it is not trusted; empty: it is.
 	Blind string
-	// Elsewhere says that it would not be for those servers alone that were up: what is coming up, and does not answer, may well be up then.
+	// Elsewhere is Blind of those servers alone that were up before; while it is set, one that comes up and does not answer may be well.
 	Elsewhere string
 }
 

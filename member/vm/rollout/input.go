@@ -40,7 +40,9 @@ type Input struct {
 // compared is whether a server was granted the release, and has it, and its place by its name.
 type compared struct {
 	granted, has bool
-	slot         int64
+	// stuck: it has yet to be granted the release, and until it is nobody else may be.
+	stuck bool
+	slot  int64
 }
 
 // compare every server with the release once.
@@ -52,11 +54,18 @@ func (in Input) compare() map[*v1alpha1.Server]compared {
 		one.has = one.granted && code.SameAs(s.Status.Release, in.Release, hash)
 		out[s] = one
 	}
+	if in.compared = out; in.budget() > 0 {
+		return out
+	}
+	for s, one := range out {
+		one.stuck = !one.granted && !ready(s) && releaseFailed(s)
+		out[s] = one
+	}
 	return out
 }
 
-// ordered servers: those that were granted the release first, then those that are away with one that failed for good, for which nobody else
-// may go, then by their number.
+// ordered servers: those that were granted the release first, then those that are away with another that failed for good, where nobody else
+// may go before they are back, then by their number.
 func (in Input) ordered() []*v1alpha1.Server {
 	of := in.compared
 	if of == nil {
@@ -64,15 +73,16 @@ func (in Input) ordered() []*v1alpha1.Server {
 	}
 	out := slices.Clone(in.Servers)
 	slices.SortStableFunc(out, func(a, b *v1alpha1.Server) int {
-		return cmp.Or(cmpBool(of[b].granted, of[a].granted), cmpBool(stuck(b), stuck(a)), cmp.Compare(of[a].slot, of[b].slot),
+		return cmp.Or(cmpBool(of[b].granted, of[a].granted), cmpBool(of[b].stuck, of[a].stuck), cmp.Compare(of[a].slot, of[b].slot),
 			cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }
 
-// stuck says that the server is away until something else is asked of it.
-func stuck(s *v1alpha1.Server) bool {
-	return !ready(s) && slices.ContainsFunc(s.Status.Tasks, func(t v1alpha1.Task) bool { return t.State == v1alpha1.TaskFailed })
+// releaseFailed says that the release on its way to the server, whichever that is, failed for good: it waits until another is asked of it.
+func releaseFailed(s *v1alpha1.Server) bool {
+	return s.Status.Operation != nil && s.Status.Operation.Kind == v1alpha1.OperationCode &&
+		slices.ContainsFunc(s.Status.Tasks, func(t v1alpha1.Task) bool { return t.State == v1alpha1.TaskFailed })
 }
 
 func cmpBool(a, b bool) int {

@@ -138,6 +138,9 @@ func TestDecide(t *testing.T) {
 		"one may fail": {
 			servers: "fooo", edit: []func(*v1alpha1.VMDeployment){away(4), tolerant},
 			want: "web-2=2 web-3=2 web-4=2", batch: 1},
+		"one may fail in a later batch": {
+			batches: "25% 75%", servers: "nfoo", edit: []func(*v1alpha1.VMDeployment){away(4), tolerant},
+			want: "web-3=2 web-4=2", batch: 2},
 		"two may not": {
 			servers: "ffoo", edit: []func(*v1alpha1.VMDeployment){away(4), tolerant},
 			batch: 1, stalled: "True BatchFailed", progressing: "False BatchFailed"},

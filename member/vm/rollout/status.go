@@ -130,7 +130,7 @@ func is(kind string, holds bool, reason, message string) metav1.Condition {
 }
 
 // notStalled says why a release that does not stall may stand where it is.
-func (in Input) notStalled(waits waiting, complete bool) string {
+func (in Input) notStalled(at stand, waits waiting, complete bool) string {
 	switch {
 	case complete:
 		return "the rollout is over"
@@ -140,6 +140,8 @@ func (in Input) notStalled(waits waiting, complete bool) string {
 		return "it waits for a person, and that is no stall"
 	case !waits.none():
 		return "it waits between two batches, as strategy.pauseBetween asks"
+	case at.asks:
+		return "servers wait for a person at gates of their own, and that is no stall"
 	}
 	return "it goes on"
 }
@@ -156,7 +158,7 @@ func (in Input) conditions(at stand, waits waiting, stalled *verdict, complete b
 	case in.Deployment.Spec.Paused:
 		progressing.Reason = v1alpha1.ReasonPaused
 	}
-	stall := is(v1alpha1.ConditionStalled, false, v1alpha1.ReasonRollingOut, in.notStalled(waits, complete))
+	stall := is(v1alpha1.ConditionStalled, false, v1alpha1.ReasonRollingOut, in.notStalled(at, waits, complete))
 	if stalled != nil {
 		stall = is(v1alpha1.ConditionStalled, true, stalled.reason, stalled.message)
 	}

@@ -54,10 +54,19 @@ func (w *work) healthy(is metav1.ConditionStatus, reason, message string) {
 
 // opinion of the prober about the server as it is now; false: there is nothing to ask.
 func (r *Reconciler) opinion(w *work) (probe.Opinion, bool) {
+	target, asked := w.target()
+	if !asked {
+		return probe.Opinion{}, false
+	}
+	return r.prober.Watch(target), true
+}
+
+// target is what the prober asks, with what is known of it; false: there is nothing to ask.
+func (w *work) target() (probe.Target, bool) {
 	spec, status := &w.before.Spec, &w.after.Status
 	address := facts.Address(status.Addresses)
 	if spec.HealthCheck == nil || status.Release == nil || address == "" || w.before.DeletionTimestamp != nil {
-		return probe.Opinion{}, false
+		return probe.Target{}, false
 	}
 	target := probe.Target{
 		UID: w.before.UID, Name: client.ObjectKeyFromObject(w.before), Set: client.ObjectKeyFromObject(w.before),
@@ -67,17 +76,26 @@ func (r *Reconciler) opinion(w *work) (probe.Opinion, bool) {
 	if status.Machine != nil {
 		target.Epoch += " " + status.Machine.BootID
 	}
+	booted := w.booted()
+	target.Up = target.Up && !booted
 	if w.set != nil {
 		target.Set.Name, target.Allowed = w.set.Name, allowed(w.set)
 	}
 	switch was := apimeta.FindStatusCondition(status.Conditions, v1alpha1.ConditionHealthy); {
-	case was == nil:
+	case was == nil || booted:
 	case was.Status == metav1.ConditionTrue:
 		target.Verdict = probe.Healthy
 	case was.Status == metav1.ConditionFalse:
 		target.Verdict = probe.Unhealthy
 	}
-	return r.prober.Watch(target), true
+	return target, true
+}
+
+// booted says that the machine is not the one of the last look any more: what was known of its service is of before, and it has the time of
+// a start to come up.
+func (w *work) booted() bool {
+	was, is := w.before.Status.Machine, w.after.Status.Machine
+	return was != nil && is != nil && was.BootID != is.BootID
 }
 
 // checkEpoch is what is asked; how often, and how many answers count, may change in between.

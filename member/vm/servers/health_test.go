@@ -111,3 +111,29 @@ func TestABlindProberFailsNoRelease(t *testing.T) {
 		<-ended
 	}
 }
+
+// TestABootBeginsAnew: what was known of a service is not of a machine that booted since, whoever knew it, and it has the time of a start.
+func TestABootBeginsAnew(t *testing.T) {
+	for name, tc := range map[string]struct {
+		boot string
+		want probe.Verdict
+		up   bool
+	}{
+		"the same boot": {"b1", probe.Healthy, true},
+		"another boot":  {"b2", probe.NotKnown, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &v1alpha1.Server{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", UID: "u"}}
+			server.Spec.HealthCheck = &v1alpha1.HealthCheck{TCPSocket: &v1alpha1.TCPSocketCheck{Port: 80}}
+			server.Status.Release, server.Status.Phase = &v1alpha1.DeployedRelease{Version: "1"}, v1alpha1.ServerReady
+			server.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.0.0.1"}}
+			server.Status.Machine = &v1alpha1.MachineStatus{State: v1alpha1.MachineRunning, BootID: "b1"}
+			server.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionTrue}}
+			w := &work{before: server, after: server.DeepCopy()}
+			w.after.Status.Machine.BootID = tc.boot
+			if target, asked := w.target(); !asked || target.Verdict != tc.want || target.Up != tc.up {
+				t.Errorf("asked %v, verdict %s, up %v; want %s, %v", asked, target.Verdict, target.Up, tc.want, tc.up)
+			}
+		})
+	}
+}

@@ -423,6 +423,7 @@ func TestTheSetGoesMeanwhile(t *testing.T) {
 	w := leaving()
 	w.work()
 	w.in.SetDeleted = true
+	apimeta.RemoveStatusCondition(&w.in.Server.Status.Conditions, v1alpha1.ConditionHealthy) // nobody asks who is being deleted
 	if w.settle(); machine(w) != "none" || len(w.last.PendingApprovals) != 1 || w.last.PendingApprovals[0].Gate != gatev1alpha1.GateRemoval {
 		t.Fatalf("policy Approve: its machine's removal is %s, and %+v waits", machine(w), w.last.PendingApprovals)
 	}

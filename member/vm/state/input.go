@@ -138,9 +138,11 @@ func (f facts) unhealthy() bool {
 	return !f.Blind || f.phase != v1alpha1.ServerReady
 }
 
-// notHealthyYet: who was out of service, for whatever reason, comes back once it passed its health check, and not while nobody knows.
+// notHealthyYet: who was out of service, for whatever reason, comes back once it passed its health check, and not while nobody knows. Who
+// is being deleted is asked no more, and goes on serving where it waits for a person.
 func (f facts) notHealthyYet() bool {
-	return f.spec.HealthCheck != nil && f.phase != v1alpha1.ServerReady && f.condition(v1alpha1.ConditionHealthy) == metav1.ConditionUnknown
+	asked := f.spec.HealthCheck != nil && f.Server.DeletionTimestamp == nil
+	return asked && f.phase != v1alpha1.ServerReady && f.condition(v1alpha1.ConditionHealthy) == metav1.ConditionUnknown
 }
 
 func (f facts) releaseDiffers() bool {
