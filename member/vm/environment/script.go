@@ -16,15 +16,20 @@ import (
 )
 
 // Fetch is a function of sh: fetch URL FILE CHECKSUM, the last as sha256:HEX, sha512:HEX or nothing. What does not match is thrown away. A
-// store that says nothing for a minute is given up: what hangs on a machine hangs for ever.
+// store that says nothing for a minute is given up: what hangs on a machine hangs for ever. Only a wget that knows how
+// is told: that of a BusyBox without it, Debian's for one, ends with a segmentation fault.
 const Fetch = `fetch() {
   patience=${ARGOSY_FETCH_PATIENCE:-60}
   case $1 in
   file://*) cat "${1#file://}" >"$2" ;;
   *)
-    if command -v curl >/dev/null; then 
+    if command -v curl >/dev/null; then
       curl -fsSL --connect-timeout 20 --speed-limit 1 --speed-time "$patience" --retry 2 -o "$2" "$1"
-    elif command -v wget >/dev/null; then wget -q -T "$patience" -t 3 -O "$2" "$1"
+    elif command -v wget >/dev/null; then
+      case $(wget --help 2>&1) in
+      *-T[\ ,]*) wget -q -T "$patience" -t 3 -O "$2" "$1" ;;
+      *) wget -q -O "$2" "$1" ;;
+      esac
     else echo "neither curl nor wget is here to fetch $1" && return 1
     fi ;;
   esac || { echo "fetching $1 failed"; return 1; }
