@@ -163,6 +163,7 @@ var (
 	}
 	waits = []string{
 		v1alpha1.ReasonMemberUnreachable, v1alpha1.ReasonBindingUnsettled, v1alpha1.ReasonTargetBusy, v1alpha1.ReasonWaitingForBinding,
+		v1alpha1.ReasonCutOff, // until it is in the federation again
 	}
 )
 

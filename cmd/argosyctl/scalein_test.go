@@ -70,11 +70,18 @@ func TestAnAdoptionThatTakesLong(t *testing.T) {
 			return []string{string(o.(*corev1.Event).InvolvedObject.UID)}
 		}).
 		WithObjects(template, before, event("now", v1alpha1.ReasonMemberUnreachable, "the adoption waits: member2 is silent")).Build()
+	cutOff := fake.NewClientBuilder().WithIndex(&corev1.Event{}, "involvedObject.uid", func(client.Object) []string { return []string{"u"} }).
+		WithObjects(template.DeepCopy(), event("cut", v1alpha1.ReasonCutOff, "nothing is adopted until it is in it again")).Build()
 	var out strings.Builder
 	said := map[types.UID]corev1.Event{before.UID: *before}
 	err := adoption{namespace: "prod", name: "shop", timeout: time.Nanosecond}.wait(t.Context(), control, &out, template, said)
 	if err == nil || nextStep(err) != "" || !strings.Contains(err.Error(), "CloneSet shop is not adopted after 1ns: what is asked") {
 		t.Errorf("error %v, next step %q", err, nextStep(err))
+	}
+	var told strings.Builder
+	_ = adoption{namespace: "prod", name: "shop"}.wait(t.Context(), cutOff, &told, template, map[types.UID]corev1.Event{})
+	if want := "CutOff: nothing is adopted until it is in it again\n"; told.String() != want {
+		t.Errorf("cut off: printed %q, want %q", told.String(), want)
 	}
 	if want := "MemberUnreachable: the adoption waits: member2 is silent\n"; out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
